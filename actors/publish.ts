@@ -1,0 +1,186 @@
+import { actor } from "../runtime/actor.ts";
+import type { Address, SendOptions } from "../runtime/address.ts";
+import type { Published, SubscribeOptions } from "../runtime/context.ts";
+import { InvalidPayloadError, messageOf, TerminalError } from "../runtime/errors.ts";
+import { Publication, Topic, topicKey } from "../runtime/modes.ts";
+import {
+  nameOperations,
+  type Operation,
+  type Protocol,
+  type Survey,
+  survey,
+  type Tell,
+  tell,
+} from "../runtime/protocol.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { unchecked } from "../runtime/schema.ts";
+import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
+import type { Turn } from "../runtime/turn.ts";
+
+/**
+ * Publish / subscribe: one envelope to the topic of the event, whose turn sends one to each subscriber. A subscriber
+ * is an address; a local function becomes one, so it has a mailbox and its failure touches nobody else.
+ */
+export function publish(
+  runtime: Runtime,
+  event: Operation,
+  payload: unknown,
+  options: SendOptions | undefined,
+): Promise<void> {
+  try {
+    const publication = new Publication(event, payload);
+    publication.check();
+    const envelope = runtime.compose(Topic.publish, topicKey(event), publication, { options });
+    runtime.seen.once(envelope, () => runtime.accept(envelope));
+    return Promise.resolve();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** Subscribes an address or a local function. The subscription holds for all that is published here afterwards. */
+export function subscribe(
+  runtime: Runtime,
+  event: Operation,
+  to: Address | LocalListener,
+  options: SubscribeOptions | undefined,
+): Disposable {
+  const subject = options?.subject;
+  if (subject !== undefined) parseSubjectPattern(subject);
+  const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
+  const address = listening === undefined ? to as Address : openListener(runtime, listening);
+  const say = (operation: Operation, payload: unknown) =>
+    runtime.accept(runtime.compose(operation, topicKey(event), payload, {}));
+  say(Topic.subscribe, { to: address, subject });
+  let subscribed = true;
+  return {
+    [Symbol.dispose]() {
+      if (listening !== undefined) listening.listener = undefined; // what is on its way is not heard any more
+      if (subscribed && runtime.health.status === "running") say(Topic.unsubscribe, address);
+      subscribed = false;
+    },
+  };
+}
+
+/** A function in this process that takes what is published. What it returns answers a survey. */
+export type LocalListener = (payload: unknown, published: Published) => unknown;
+
+interface Listening {
+  listener: LocalListener | undefined;
+}
+
+interface Heard {
+  readonly value: unknown;
+  readonly published: Published;
+}
+
+const Listener: Protocol<"~listener", {
+  listen: Tell<Listening>;
+  hear: Survey<Heard, unknown>;
+  close: Tell<void>;
+}> = nameOperations("~listener", {
+  listen: tell(unchecked<Listening>()),
+  hear: survey(unchecked<Heard>(), unchecked<unknown>()),
+  close: tell(),
+});
+
+function openListener(runtime: Runtime, listening: Listening): Address {
+  const key = runtime.ids.text(runtime.ids.next());
+  runtime.accept(runtime.compose(Listener.listen, key, listening, {}));
+  return { protocol: Listener.hear.protocol, key, operation: Listener.hear.name };
+}
+
+/** The actor that calls one local function, one message at a time. A failure is a dead letter: a function is not tried again. */
+export const listenerActor = actor(Listener, {
+  transient: true,
+  state: (): Listening => ({ listener: undefined }),
+  on: {
+    listen(ctx, listening) {
+      ctx.state = listening;
+    },
+    hear: (ctx, { value, published }) => ctx.state.listener?.(value, published),
+    close: (ctx) => ctx.stop(),
+  },
+  retry: { attempts: 1 },
+  onFailure: "resume",
+  idleMs: Infinity, // its subscription ends it
+  onIdle: "drop",
+});
+
+interface Subscriber {
+  readonly to: Address;
+  /** The tokens of its subject; absent where it takes everything. */
+  readonly pattern: readonly string[] | undefined;
+}
+
+const subscribersMax = 100_000;
+
+/** The actor of one event or survey: it knows the subscribers, and sends to each what is published. */
+export const topicActor = actor(Topic, {
+  // Changed in place: a copy for each subscription would make a thousand of them cost a million. No handler can fail
+  // after it has changed the map, so a failed turn leaves none of it behind all the same.
+  state: (): Map<string, Subscriber> => new Map(),
+  on: {
+    publish(ctx, publication) {
+      const turn = ctx as unknown as Turn;
+      const { value, subject } = checked(publication);
+      const { operation, payload } = publication;
+      const published: Published = { id: ctx.id, subject, input: payload };
+      const { replyTo, deadlineMs } = turn.envelope;
+      for (const { to, pattern } of ctx.state.values()) {
+        if (pattern !== undefined && !matchesSubject(pattern, subject)) continue;
+        if (to.protocol === Listener.hear.protocol) {
+          turn.send(Listener.hear, to.key, { value, published }, { replyTo, deadlineMs });
+          continue;
+        }
+        const receiving = turn.operationAt(to);
+        const envelope = turn.send(receiving, to.key, payload, { replyTo, deadlineMs });
+        if (receiving.payload === operation.payload) envelope.value = value;
+      }
+    },
+    subscribe(ctx, { to, subject }) {
+      const subscribers = ctx.state as Map<string, Subscriber>;
+      const name = nameOf(to);
+      if (subscribers.size >= subscribersMax && !subscribers.has(name)) {
+        throw new TerminalError(
+          `Cannot subscribe to ${ctx.key}: it has ${subscribers.size} of ${subscribersMax} subscribers`,
+          { code: "too-many-subscribers" },
+        );
+      }
+      subscribers.set(name, {
+        to,
+        pattern: subject === undefined ? undefined : parseSubjectPattern(subject),
+      });
+      ctx.state = subscribers;
+    },
+    unsubscribe(ctx, to) {
+      const turn = ctx as unknown as Turn;
+      (ctx.state as Map<string, Subscriber>).delete(nameOf(to));
+      // Behind all that this topic has sent to it.
+      if (to.protocol === Listener.close.protocol) turn.send(Listener.close, to.key, undefined, {});
+    },
+    leave(ctx, actor) {
+      const subscribers = ctx.state as Map<string, Subscriber>;
+      for (const [name, { to }] of subscribers) {
+        if (to.protocol === actor.protocol && to.key === actor.key) subscribers.delete(name);
+      }
+    },
+  },
+  mailbox: { capacity: 10_000 },
+  onFailure: "resume",
+  idleMs: Infinity, // there is one for each event, and it is nobody else's to forget
+});
+
+function nameOf({ protocol, key, operation }: Address): string {
+  return `${protocol}/${key}\n${operation}`;
+}
+
+/** A turn publishes unchecked: what does not fit is found here, and will never fit. */
+function checked(publication: Publication): { readonly value: unknown; readonly subject: string } {
+  try {
+    return publication.check();
+  } catch (error) {
+    const code = error instanceof InvalidPayloadError ? error.code : "invalid-subject";
+    throw new TerminalError(messageOf(error), { code, cause: error });
+  }
+}

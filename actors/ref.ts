@@ -1,0 +1,47 @@
+import { type Address, type Ref, requireKey } from "../runtime/address.ts";
+import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/address.ts";
+import type { Operation } from "../runtime/protocol.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Ticket } from "../runtime/ticket.ts";
+import { ask } from "./ask.ts";
+import { submit } from "./submit.ts";
+import { tell } from "./tell.ts";
+
+/** A handle to one actor from outside a turn: the three modes that speak to one. */
+export class ActorRef {
+  readonly #runtime: Runtime;
+  readonly protocol: string;
+  readonly key: string;
+
+  constructor(runtime: Runtime, protocol: string, key: string) {
+    requireKey(protocol, key);
+    this.#runtime = runtime;
+    this.protocol = protocol;
+    this.key = key;
+  }
+
+  tell(operation: Operation, payload?: unknown, options?: SendOptions): Promise<void> {
+    return tell(this.#runtime, operation, this.key, payload, options);
+  }
+
+  ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
+    return ask(this.#runtime, operation, this.key, payload, options);
+  }
+
+  submit(
+    operation: Operation,
+    payload?: unknown,
+    options?: SubmitOptions<unknown>,
+  ): Promise<Ticket<unknown>> {
+    return submit(this.#runtime, operation, this.key, payload, options);
+  }
+
+  at(operation: Operation): Address {
+    return { protocol: this.protocol, key: this.key, operation: operation.name };
+  }
+
+  /** The handle as its protocol types it. */
+  typed<Name extends string>(): Ref<Name> {
+    return this as unknown as Ref<Name>;
+  }
+}

@@ -1,0 +1,191 @@
+import type { Signal } from "../runtime/activation.ts";
+import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/address.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Published, SubscribeOptions, SurveyOptions } from "../runtime/context.ts";
+import type { DeadLetters } from "../runtime/dead_letters.ts";
+import type { Inspector } from "../runtime/inspection.ts";
+import type { Event, NamedProtocol, Operation, Survey } from "../runtime/protocol.ts";
+import { type Health, Runtime, type Stats, type StopReport } from "../runtime/runtime.ts";
+import type { SystemOptions } from "../runtime/system_options.ts";
+import type { Ticket } from "../runtime/ticket.ts";
+import { ask } from "./ask.ts";
+import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
+import { ActorRef } from "./ref.ts";
+import { replyActor, ticketOf } from "./submit.ts";
+import { collectorActor, surveyAll, type SurveyEnd } from "./survey.ts";
+
+/** Options of {@linkcode System.stop}. */
+export interface StopOptions {
+  /**
+   * How long to wait for what can still run, in milliseconds of at least 0.
+   *
+   * @default the system's `drainMs`
+   */
+  readonly drainMs?: number;
+}
+
+/**
+ * A set of actors in this process, and the way in: the runtime with the five modes on it. Two systems never see each
+ * other.
+ *
+ * Order: messages from one sender (an actor, or this process) to one receiver are handled in the order of sending.
+ * State, messages and reply of a turn take effect together, at most once, and are lost with the process.
+ *
+ * Dispose of it (`await using`) or {@linkcode System.stop} it: it holds timers.
+ *
+ * @example
+ * ```ts
+ * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * const Greeter = protocol("greeter", { greet: ask(z.string(), z.string()) });
+ * const greeter = actor(Greeter, { state: () => null, on: { greet: (ctx, name) => `${ctx.key} greets ${name}` } });
+ *
+ * await using system = new System({ actors: [greeter] });
+ * console.assert(await system.ref(Greeter, "ada").ask(Greeter.greet, "Bob") === "ada greets Bob");
+ * ```
+ */
+export class System implements AsyncDisposable {
+  readonly #runtime: Runtime;
+
+  /**
+   * Starts a system. It does nothing until it is spoken to: no timer, no randomness, so it may be made where a
+   * platform allows neither.
+   *
+   * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
+   */
+  constructor(options: SystemOptions) {
+    this.#runtime = new Runtime(options, {
+      conversations: { ask, survey: surveyAll },
+      actors: ({ limits, replyKeepMs }) => [
+        { actor: topicActor },
+        { actor: listenerActor },
+        { actor: collectorActor },
+        {
+          actor: replyActor(replyKeepMs),
+          population: { capacity: limits.replies, code: "too-many-replies", size: 0 },
+        },
+      ],
+    });
+  }
+
+  /**
+   * A handle to one actor.
+   *
+   * Throws a {@linkcode PosthornError} (`invalid-key`) unless the key is 1 to 512 bytes of text without control
+   * characters, and neither `.` nor `..`.
+   */
+  ref<Name extends string>(protocol: NamedProtocol<Name>, key: string): Ref<Name> {
+    return new ActorRef(this.#runtime, protocol["~protocol"].name, key).typed();
+  }
+
+  /**
+   * Publishes an event. Resolves when the event's topic has accepted it; each subscriber of that moment then gets it
+   * once, in the order of publishing. Nobody need be subscribed. Rejects as {@linkcode Ref.tell} does.
+   */
+  publish<I, O, Name extends string>(
+    event: Event<I, O, Name>,
+    ...args: Arguments<NoInfer<I>, SendOptions>
+  ): Promise<void> {
+    return publish(this.#runtime, event, args[0], args[1]);
+  }
+
+  /**
+   * Subscribes an address, or a function in this process, to an event; or as a respondent to a survey. It holds for
+   * what is published here afterwards, until the result is disposed of. A function is called with one message at a
+   * time; what it throws becomes a dead letter. Subscribing the same address again replaces its subject.
+   *
+   * Throws a `RangeError` when the subject is no pattern, a {@linkcode MailboxFullError} when the topic cannot keep
+   * up, a {@linkcode StoppedError}.
+   */
+  subscribe<I, O, R, Name extends string>(
+    event: Operation<"event" | "survey", Name, I, O, R>,
+    to:
+      | Address<NoInfer<I>, NoInfer<R> | undefined>
+      | ((
+        payload: NoInfer<O>,
+        published: Published,
+      ) => NoInfer<R> | undefined | Promise<NoInfer<R> | undefined>),
+    options?: SubscribeOptions,
+  ): Disposable {
+    return subscribe(this.#runtime, event, to as Address | LocalListener, options);
+  }
+
+  /**
+   * Asks all respondents at once and yields their replies as they come, until `max` have come or the time is up. The
+   * question goes out at the call. Leaving the loop early closes it; what comes later is a dead letter.
+   *
+   * Throws as {@linkcode Ref.tell} rejects.
+   */
+  survey<I, R, O, S, Name extends string>(
+    operation: Survey<I, R, O, S, Name>,
+    ...args: Arguments<NoInfer<I>, SurveyOptions>
+  ): AsyncIterableIterator<S, SurveyEnd> {
+    return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<S, SurveyEnd>;
+  }
+
+  /**
+   * The ticket of a request that was submitted before. Its reply comes as it travels: nothing here knows its schema.
+   * `caller` is whose id it is, as the submit said it.
+   */
+  ticket(id: string, caller?: string): Ticket<unknown> {
+    return ticketOf(this.#runtime, id, caller);
+  }
+
+  /**
+   * Gives an actor a signal, if there is such an actor: it takes effect before any waiting message. `passivate`: it
+   * leaves memory until the next message. `restart`: it begins again from its last committed state. `forget`: state,
+   * schedules and subscriptions are erased.
+   */
+  signal(actor: ActorId, signal: Signal): void {
+    this.#runtime.signal(actor, signal);
+  }
+
+  /** Hears what happens, until the result is disposed of. It costs nothing while nobody listens. */
+  inspect(inspector: Inspector): Disposable {
+    return this.#runtime.inspectors.add(inspector);
+  }
+
+  /** Messages that will not be delivered, and why. */
+  get deadLetters(): DeadLetters {
+    return this.#runtime.deadLetters;
+  }
+
+  /** What it is doing, in numbers. */
+  stats(): Stats {
+    return this.#runtime.stats();
+  }
+
+  /** Whether it takes messages, and why not. */
+  get health(): Health {
+    return this.#runtime.health;
+  }
+
+  /** Its clock. */
+  get clock(): Clock {
+    return this.#runtime.clock;
+  }
+
+  /** A new message id: a ULID. */
+  newId(): string {
+    return this.#runtime.newId();
+  }
+
+  /** Resolves when it has stopped: with the failure that an actor escalated, or with `undefined`. */
+  get closed(): Promise<unknown> {
+    return this.#runtime.closed;
+  }
+
+  /**
+   * Takes nothing in any more (code `stopping`), lets run what can run, up to `drainMs`, and makes dead letters of
+   * the rest. Whoever still waits for an answer gets a {@linkcode StoppedError}. Calling it again changes nothing.
+   */
+  stop(options?: StopOptions): Promise<StopReport> {
+    return this.#runtime.stop(options?.drainMs ?? this.#runtime.options.drainMs);
+  }
+
+  /** Stops it with its own `drainMs`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

@@ -1,0 +1,27 @@
+import type { SendOptions } from "../runtime/address.ts";
+import type { Operation } from "../runtime/protocol.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** What every accepted notification resolves with: one promise for all, so that awaiting it costs nothing. */
+const accepted: Promise<void> = Promise.resolve();
+
+/**
+ * Notification: one envelope to one actor, and no reply. It is accepted when it is in the mailbox, so there is
+ * nothing to wait for and no actor is needed.
+ */
+export function tell(
+  runtime: Runtime,
+  operation: Operation,
+  key: string,
+  payload: unknown,
+  options: SendOptions | undefined,
+): Promise<void> {
+  try {
+    const envelope = runtime.compose(operation, key, payload, { options });
+    if (envelope.scope === undefined) runtime.accept(envelope);
+    else runtime.seen.once(envelope, () => runtime.accept(envelope));
+    return accepted;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

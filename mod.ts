@@ -1,0 +1,57 @@
+/**
+ * Posthorn: an actor runtime with mailboxes for Deno and the edge. Actors exchange messages in five modes, behind one
+ * typed protocol.
+ *
+ * @example
+ * ```ts
+ * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * const Cart = protocol("cart", {
+ *   add: tell(z.object({ sku: z.string(), cents: z.number().int() })), // notification
+ *   total: ask(z.number()), //                                           request / synchronous response
+ * });
+ *
+ * const cart = actor(Cart, {
+ *   state: () => ({ cents: 0 }),
+ *   on: {
+ *     add: (ctx, line) => {
+ *       ctx.state = { cents: ctx.state.cents + line.cents };
+ *     },
+ *     total: (ctx) => ctx.state.cents,
+ *   },
+ * });
+ *
+ * await using system = new System({ actors: [cart] });
+ * const ada = system.ref(Cart, "ada");
+ * await ada.tell(Cart.add, { sku: "tea", cents: 450 });
+ * console.assert(await ada.ask(Cart.total) === 450);
+ * ```
+ *
+ * @module
+ */
+
+// The language: what may be said, by whom, and what it does.
+export * from "./runtime/errors.ts";
+export { type Schema, unchecked } from "./runtime/schema.ts";
+export type { Frozen } from "./runtime/frozen.ts";
+export { Failure } from "./runtime/failure.ts";
+export * from "./runtime/protocol.ts";
+export * from "./runtime/address.ts";
+export type * from "./runtime/ticket.ts";
+export type * from "./runtime/context.ts";
+export * from "./runtime/actor.ts";
+
+// The system, and what it can be asked.
+export { type StopOptions, System } from "./actors/system.ts";
+export type { SurveyEnd } from "./actors/survey.ts";
+export type { Limits, SystemOptions } from "./runtime/system_options.ts";
+export type { Health, ProtocolStats, Stats, StopReport } from "./runtime/runtime.ts";
+export type { Signal } from "./runtime/activation.ts";
+export type { SchedulerOptions } from "./runtime/scheduler.ts";
+export { type DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";
+export type { InspectedMessage, Inspection, Inspector } from "./runtime/inspection.ts";
+
+// The ports.
+export { type Cancel, type Clock, systemClock } from "./runtime/clock.ts";
+export { type Random, systemRandom } from "./runtime/random.ts";

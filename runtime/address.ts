@@ -1,0 +1,159 @@
+import { PosthornError } from "./errors.ts";
+import type { Frozen } from "./frozen.ts";
+import type { Ask, Operation, Submit, Tell } from "./protocol.ts";
+import type { Ticket } from "./ticket.ts";
+
+/** One actor, by the name of its protocol and its key. */
+export interface ActorId {
+  /** The name of the protocol. */
+  readonly protocol: string;
+  /** The key of the actor within its protocol. */
+  readonly key: string;
+}
+
+/**
+ * A return address: one operation of one actor. Plain data, so it can stand in a message and in a store. `Input` is
+ * what may be sent there, `Reply` what comes of it.
+ *
+ * @example
+ * ```ts
+ * import { type Address, System } from "@posthorn/posthorn";
+ *
+ * const address: Address<number> = { protocol: "counter", key: "main", operation: "add" };
+ * ```
+ */
+export interface Address<in Input = never, out Reply = unknown> extends ActorId {
+  /** The name of the operation. */
+  readonly operation: string;
+  /** Only the compiler knows this. */
+  readonly "~types"?: (input: Input) => Reply;
+}
+
+/** The arguments of a send after the operation: a payload where there is one, then options. */
+export type Arguments<Input, Options> = undefined extends Input
+  ? [payload?: Input | Frozen<Input>, options?: Options]
+  : [payload: Input | Frozen<Input>, options?: Options];
+
+/** Options of every send. */
+export interface SendOptions {
+  /**
+   * Names the message, at most 255 characters. The same id again, from the same caller to the same operation of the
+   * same actor, is answered as the first was, within a bounded window. Without it the message gets a name of its own.
+   */
+  readonly id?: string;
+  /**
+   * Whose id it is: ids of two callers never meet. For ingresses, which speak for many.
+   *
+   * @default {""}
+   */
+  readonly caller?: string;
+  /**
+   * `false` where the id is known to be new: it names the message and takes no place in the window.
+   *
+   * @default {true}
+   */
+  readonly deduplicate?: boolean;
+  /** The message is not started later than this, in milliseconds above 0. For an ask the default is the system's. */
+  readonly timeoutMs?: number;
+  /** Travels with the message and with all that its turn sends; the runtime does not read it. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Options of a submit from outside a turn, and of one within. */
+export interface SubmitOptions<Reply> extends SendOptions {
+  /** Where the reply goes; without it the reply waits to be collected. Its turn sees the submit's id as `causationId`. */
+  readonly replyTo?: Address<Reply>;
+  /** Where a {@linkcode Failure} goes when there will be no reply. */
+  readonly failTo?: Address<{ id: string; code: string; message: string }>;
+}
+
+/** Options of an ask. */
+export interface AskOptions extends SendOptions {
+  /**
+   * Resolves with the reply as it travels, before its schema transforms it. For gateways, which pass it on.
+   *
+   * @default {false}
+   */
+  readonly raw?: boolean;
+  /** Stops waiting for the reply: the ask rejects with the signal's reason. What was started goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A typed handle to one actor, by key. It costs nothing to make, is never stale, and the actor need not exist: the
+ * first message activates it.
+ *
+ * Await every send: an error that nobody awaits ends the process.
+ *
+ * @example
+ * ```ts
+ * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * const Counter = protocol("counter", { add: tell(z.number()), read: ask(z.number()) });
+ * const counter = actor(Counter, {
+ *   state: () => 0,
+ *   on: { add: (ctx, n) => { ctx.state += n; }, read: (ctx) => ctx.state },
+ * });
+ *
+ * await using system = new System({ actors: [counter] });
+ * const main = system.ref(Counter, "main");
+ * await main.tell(Counter.add, 2);
+ * console.assert(await main.ask(Counter.read) === 2);
+ * ```
+ */
+export interface Ref<in out Name extends string> extends ActorId {
+  readonly protocol: Name;
+
+  /**
+   * Sends a notification. Resolves when it is accepted: it is in the mailbox. Handled at most once, in the order of
+   * sending. Rejects, with nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
+   * {@linkcode LimitError}, {@linkcode UnknownError}, {@linkcode IdReusedError} or {@linkcode StoppedError}.
+   */
+  tell<I, O>(operation: Tell<I, O, Name>, ...args: Arguments<NoInfer<I>, SendOptions>): Promise<void>;
+
+  /**
+   * Sends a request and waits for the reply, up to `timeoutMs` (the system's default is 5 s). Rejects as
+   * {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; with {@linkcode DeadLetterError} at
+   * once when the handler failed or the message will not be handled; with {@linkcode DeadlineError}. A request is
+   * never tried again by the runtime: its caller is there to decide.
+   */
+  ask<I, R, O, S>(operation: Ask<I, R, O, S, Name>, ...args: Arguments<NoInfer<I>, AskOptions>): Promise<S>;
+
+  /**
+   * Sends a request whose reply comes later. Resolves with a ticket when it is accepted; the reply then waits to be
+   * collected, or goes to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with {@linkcode LimitError} when too
+   * many replies wait.
+   */
+  submit<I, R, O, S>(
+    operation: Submit<I, R, O, S, Name>,
+    ...args: Arguments<NoInfer<I>, SubmitOptions<NoInfer<R>>>
+  ): Promise<Ticket<S>>;
+
+  /** The address of one operation of this actor: for `replyTo`, `failTo`, subscriptions and schedules. */
+  at<I, O, R, S>(
+    operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>,
+  ): Address<I, R>;
+}
+
+const keyBytesMax = 512;
+// deno-lint-ignore no-control-regex -- control characters are what it looks for
+const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Throws unless `key` may name an actor: 1 to 512 bytes of UTF-8, no control characters, not `.` or `..`. */
+export function requireKey(protocol: string, key: string): void {
+  const why = typeof key !== "string" || key === ""
+    ? "it is empty"
+    : key === "." || key === ".."
+    ? "it is a relative path"
+    : controlCharacter.test(key)
+    ? "it has a control character"
+    : key.length * 3 > keyBytesMax && new TextEncoder().encode(key).length > keyBytesMax
+    ? `it takes ${new TextEncoder().encode(key).length} of ${keyBytesMax} bytes`
+    : !key.isWellFormed()
+    ? "it is no well-formed text"
+    : undefined;
+  if (why !== undefined) {
+    throw new PosthornError("invalid-key", `Cannot name an actor of ${protocol} by this key: ${why}`);
+  }
+}

@@ -1,0 +1,156 @@
+import type { ActorId, Address, Arguments, AskOptions, SendOptions, SubmitOptions } from "./address.ts";
+import type { Frozen } from "./frozen.ts";
+import type { Ask, Event, NamedProtocol, Operation, Submit, Survey, Tell } from "./protocol.ts";
+
+/** When a scheduled message is due: once after a while, once at a time, or again and again. Milliseconds above 0. */
+export type When = { readonly afterMs: number } | { readonly at: Date } | { readonly everyMs: number };
+
+/** Options of a subscription. */
+export interface SubscribeOptions {
+  /**
+   * Which subjects: `de.berlin` that one, `de.*` one token in place of the star, `de.>` one or more tokens in place
+   * of the end. Without it every event.
+   */
+  readonly subject?: string;
+}
+
+/** What a local subscriber learns besides the payload. */
+export interface Published {
+  /** The id of the message that published it. */
+  readonly id: string;
+  /** Its subject; empty where its event has none. */
+  readonly subject: string;
+  /** The payload as it travels, before its schema transformed it. */
+  readonly input: unknown;
+}
+
+/** Options of a survey. */
+export interface SurveyOptions extends SendOptions {
+  /**
+   * How long to wait for replies, in milliseconds above 0. What comes later is a dead letter.
+   *
+   * @default {1_000}
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Yields the replies as they travel, before their schema transforms them. For gateways, which pass them on.
+   *
+   * @default {false}
+   */
+  readonly raw?: boolean;
+  /**
+   * How many replies are enough, at least 1.
+   *
+   * @default {1_000}
+   */
+  readonly max?: number;
+}
+
+/**
+ * A handle to another actor within a turn. What is sent leaves with the turn's commit, in the order of sending, and
+ * cannot fail here: what cannot be delivered becomes a dead letter.
+ */
+export interface TurnRef<in out Name extends string> extends ActorId {
+  readonly protocol: Name;
+  /** Sends a notification when the turn commits. */
+  tell<I, O>(operation: Tell<I, O, Name>, ...args: Arguments<NoInfer<I>, SendOptions>): void;
+  /** Sends a request when the turn commits, and returns its id: the reply's turn sees it as `causationId`. */
+  submit<I, R, O, S>(
+    operation: Submit<I, R, O, S, Name>,
+    ...args: Arguments<NoInfer<I>, SubmitOptions<NoInfer<R>>>
+  ): string;
+  /** The address of one operation of that actor. */
+  at<I, O, R, S>(operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>): Address<I, R>;
+}
+
+/** A {@linkcode TurnRef} that can also ask: only a transient actor gets it. */
+export interface TransientTurnRef<in out Name extends string> extends TurnRef<Name> {
+  /**
+   * Asks another actor and waits within the turn. Mail of this turn to the same actor leaves before it, so that the
+   * order holds. Rejects as {@linkcode Ref.ask} does, and with {@linkcode CycleError} when the answer would wait for
+   * this turn.
+   */
+  ask<I, R, O, S>(operation: Ask<I, R, O, S, Name>, ...args: Arguments<NoInfer<I>, AskOptions>): Promise<S>;
+}
+
+/**
+ * What a handler can see and do in its turn. Everything it does (state, messages, schedules, subscriptions, reply)
+ * takes effect together when the handler returns, or not at all when it throws. After the turn it can do nothing.
+ *
+ * @example
+ * ```ts
+ * import { actor, type Context, protocol, tell } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * interface CartState { items: string[] }
+ * const Cart = protocol("cart", { add: tell(z.string()) });
+ *
+ * function append(ctx: Context<"cart", CartState>, item: string): void {
+ *   ctx.state = { items: [...ctx.state.items, item] };
+ * }
+ * const cart = actor(Cart, { state: (): CartState => ({ items: [] }), on: { add: append } });
+ * ```
+ */
+export interface Context<Name extends string, State> {
+  /** The key of this actor. */
+  readonly key: string;
+  /** The state, read-only all the way down. Assign a new one to change it. */
+  get state(): Frozen<State>;
+  set state(value: State | Frozen<State>);
+  /** This actor. */
+  readonly self: TurnRef<Name>;
+  /** The id of the message: the idempotency key to hand to outside services. The same in every attempt. */
+  readonly id: string;
+  /** The id of the message whose turn sent this one; for a reply, of the request. Absent where none did. */
+  readonly causationId: string | undefined;
+  /** The id of the message with which it all began. */
+  readonly correlationId: string;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** The time of this turn, in milliseconds since 1970: the same however often it is read. */
+  readonly now: number;
+  /** Aborts when the message's deadline passes or the system stops without waiting any longer. Hand it to `fetch`. */
+  readonly signal: AbortSignal;
+  /** A handle to another actor. */
+  ref<N extends string>(protocol: NamedProtocol<N>, key: string): TurnRef<N>;
+  /** Publishes an event when the turn commits. */
+  publish<I, O, N extends string>(event: Event<I, O, N>, ...args: Arguments<NoInfer<I>, SendOptions>): void;
+  /** Subscribes an address when the turn commits. Subscribing the same address again replaces its subject. */
+  subscribe<I, O, R, N extends string>(
+    event: Operation<"event" | "survey", N, I, O, R>,
+    to: Address<NoInfer<I>, NoInfer<R> | undefined>,
+    options?: SubscribeOptions,
+  ): void;
+  /** Takes back the subscription of an address when the turn commits. */
+  unsubscribe<I, O, R, N extends string>(
+    event: Operation<"event" | "survey", N, I, O, R>,
+    to: Address<NoInfer<I>, NoInfer<R> | undefined>,
+  ): void;
+  /**
+   * Sends a message to an address later. The name is this actor's own: the same name replaces what it named. Ticks
+   * that were missed come as one.
+   */
+  schedule<I, R>(name: string, when: When, to: Address<I, R>, ...payload: Arguments<NoInfer<I>, never>): void;
+  /** Takes back what was scheduled under that name. */
+  cancel(name: string): void;
+  /** Passivates this actor after the turn: it leaves memory, its state is kept, the next message activates it. */
+  stop(): void;
+  /** Erases this actor with the turn's commit: state, schedules, subscriptions. The next message starts a new one. */
+  forget(): void;
+}
+
+/** The {@linkcode Context} of a transient actor, which may wait for others within its turn. */
+export interface TransientContext<Name extends string, State> extends Context<Name, State> {
+  readonly self: TransientTurnRef<Name>;
+  ref<N extends string>(protocol: NamedProtocol<N>, key: string): TransientTurnRef<N>;
+  /** Asks all respondents and yields their replies as they come, up to `max` or the deadline. */
+  survey<I, R, O, S, N extends string>(
+    operation: Survey<I, R, O, S, N>,
+    ...args: Arguments<NoInfer<I>, SurveyOptions>
+  ): AsyncIterableIterator<S>;
+}
+
+/** The context that handlers of such an actor get. */
+export type ContextOf<Name extends string, State, Transient extends boolean> = Transient extends true
+  ? TransientContext<Name, State>
+  : Context<Name, State>;

@@ -1,0 +1,125 @@
+import type { ActorId } from "./address.ts";
+import type { Envelope } from "./envelope.ts";
+import {
+  DeadLetterError,
+  DeadlineError,
+  type PosthornError,
+  StoppedError,
+  TerminalError,
+  UnknownError,
+} from "./errors.ts";
+
+/** A message that will not be delivered, and why. */
+export interface DeadLetter extends ActorId {
+  /** The id of the message; it names the dead letter too. */
+  readonly id: string;
+  /** The name of its operation. */
+  readonly operation: string;
+  /** What was sent: the schema's input. */
+  readonly payload: unknown;
+  /**
+   * Why, as a stable code: `failed` (its last attempt failed), a `TerminalError`'s code, `mailbox-full`, `dropped`
+   * (it gave way in a full mailbox), `deadline`, `stopped` (its actor did), `stopping` (the system did),
+   * `invalid-payload`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `late-reply`.
+   */
+  readonly reason: string;
+  /** Why, in words. */
+  readonly message: string;
+  /** How many attempts were made. */
+  readonly attempts: number;
+  /** When, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** The reasons that the runtime itself gives; any other code is a `TerminalError`'s. */
+const runtimeReasons = new Set([
+  "failed",
+  "mailbox-full",
+  "dropped",
+  "stopped",
+  "invalid-payload",
+  "unknown-protocol",
+  "unknown-operation",
+  "too-many-actors",
+  "too-many-replies",
+  "late-reply",
+]);
+
+/** The error that stands for a dead letter's reason. */
+export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
+  if (reason === "deadline") return new DeadlineError(message);
+  if (reason === "stopping") return new StoppedError(message);
+  if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });
+  return new TerminalError(message, { code: reason, cause });
+}
+
+interface Entry {
+  readonly letter: DeadLetter;
+  readonly envelope: Envelope;
+}
+
+/**
+ * The dead letters of a system, oldest first. Past the bound the oldest is let go, and `total` still counts it.
+ *
+ * @example
+ * ```ts
+ * import { System } from "@posthorn/posthorn";
+ *
+ * await using system = new System({ actors: [] });
+ * for (const letter of system.deadLetters.list()) console.log(letter.reason, letter.message);
+ * ```
+ */
+export class DeadLetters {
+  readonly #capacity: number;
+  readonly #resend: (envelope: Envelope) => void;
+  readonly #entries = new Map<string, Entry>();
+  #total = 0;
+
+  /** Made by the system: how many it keeps, and how one is sent again. */
+  constructor(capacity: number, resend: (envelope: Envelope) => void) {
+    this.#capacity = capacity;
+    this.#resend = resend;
+  }
+
+  /** How many there have been since the system began, also those that were let go or sent again. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** How many are kept. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Those that are kept, oldest first. */
+  list(): DeadLetter[] {
+    return Array.from(this.#entries.values(), (entry) => entry.letter);
+  }
+
+  /**
+   * Sends a dead letter again: same id, same payload, a new count of attempts, at the end of the mailbox. Nobody
+   * waits for its answer any more; an address that was to get the reply gets it.
+   *
+   * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
+   * an {@linkcode UnknownError} (`unknown-dead-letter`) when there is none of that id.
+   */
+  sendAgain(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) {
+      throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
+    }
+    this.#resend(entry.envelope);
+    this.#entries.delete(id);
+  }
+
+  /** Keeps one more. */
+  add(letter: DeadLetter, envelope: Envelope): void {
+    this.#total++;
+    this.#entries.delete(letter.id); // one that died again comes last
+    this.#entries.set(letter.id, { letter, envelope });
+    if (this.#entries.size > this.#capacity) {
+      const [oldest] = this.#entries.keys();
+      this.#entries.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,298 @@
+/** One thing that a schema did not accept: what, and where in the value. */
+export interface Issue {
+  /** What is wrong, in the schema library's words. */
+  readonly message: string;
+  /** Where in the value it is wrong; empty for the value itself. */
+  readonly path: readonly (string | number)[];
+}
+
+/**
+ * What every error of this runtime is. `code` is stable: match on it, never on the message. It is also the `code`
+ * of the problem document (RFC 9457) that an ingress answers with.
+ *
+ * @example
+ * ```ts
+ * import { PosthornError } from "@posthorn/posthorn";
+ *
+ * function mayTryLater(error: unknown): boolean {
+ *   return error instanceof PosthornError && error.code === "mailbox-full";
+ * }
+ * ```
+ */
+export class PosthornError extends Error {
+  override readonly name: string = "PosthornError";
+  /** The stable name of this kind of failure, in kebab case. */
+  readonly code: string;
+
+  /** Makes an error with a stable `code` beside its message. */
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * A payload or a reply that its schema does not accept. Nothing was done with it. Code `invalid-payload`.
+ *
+ * @example
+ * ```ts
+ * import { InvalidPayloadError } from "@posthorn/posthorn";
+ *
+ * const error = new InvalidPayloadError("Cannot accept order.add", [{ message: "Expected number", path: ["cents"] }]);
+ * console.assert(error.code === "invalid-payload" && error.issues[0].path[0] === "cents");
+ * ```
+ */
+export class InvalidPayloadError extends PosthornError {
+  override readonly name = "InvalidPayloadError";
+  /** What the schema said, one entry for each thing that is wrong. */
+  readonly issues: readonly Issue[];
+
+  /** Makes the error from what the schema said; the first issue stands in the message. */
+  constructor(what: string, issues: readonly Issue[]) {
+    const first = issues[0];
+    const where = first === undefined || first.path.length === 0 ? "" : ` at ${first.path.join(".")}`;
+    super("invalid-payload", `${what}: ${first?.message ?? "the schema refuses it"}${where}`);
+    this.issues = issues;
+  }
+}
+
+/**
+ * The receiver's mailbox has no place. Nothing was accepted; try again later. Code `mailbox-full`, HTTP 429 with
+ * `Retry-After`.
+ *
+ * @example
+ * ```ts
+ * import { MailboxFullError } from "@posthorn/posthorn";
+ *
+ * const error = new MailboxFullError("order/ada", 1000, 1000);
+ * console.assert(error.message === "Cannot deliver to order/ada: its mailbox holds 1000 of 1000 messages");
+ * ```
+ */
+export class MailboxFullError extends PosthornError {
+  override readonly name = "MailboxFullError";
+  /** The most messages that the mailbox holds. */
+  readonly capacity: number;
+
+  /** Says whose mailbox is full, how many messages wait in it, and how many may. */
+  constructor(receiver: string, waiting: number, capacity: number) {
+    super(
+      "mailbox-full",
+      `Cannot deliver to ${receiver}: its mailbox holds ${waiting} of ${capacity} messages`,
+    );
+    this.capacity = capacity;
+  }
+}
+
+/**
+ * A bound of the system is reached. Nothing was accepted; try again later. The code names the bound:
+ * `too-many-actors` or `too-many-replies`.
+ *
+ * @example
+ * ```ts
+ * import { LimitError } from "@posthorn/posthorn";
+ *
+ * const error = new LimitError("too-many-actors", "Cannot activate order/ada: the system holds 10 of 10 actors");
+ * console.assert(error.code === "too-many-actors");
+ * ```
+ */
+export class LimitError extends PosthornError {
+  override readonly name = "LimitError";
+}
+
+/**
+ * No answer came before the deadline, or the work was not started by then. Code `deadline`, HTTP 504. What was
+ * started may still have its effect.
+ *
+ * @example
+ * ```ts
+ * import { DeadlineError } from "@posthorn/posthorn";
+ *
+ * console.assert(new DeadlineError("Cannot ask order/ada total: no answer in 500 ms").code === "deadline");
+ * ```
+ */
+export class DeadlineError extends PosthornError {
+  override readonly name = "DeadlineError";
+
+  /** Says what was waited for, and for how long. */
+  constructor(message: string) {
+    super("deadline", message);
+  }
+}
+
+/**
+ * The system is stopping or has stopped, and takes nothing in. Code `stopping`, HTTP 503.
+ *
+ * @example
+ * ```ts
+ * import { StoppedError } from "@posthorn/posthorn";
+ *
+ * console.assert(new StoppedError("Cannot deliver to order/ada: the system is stopping").code === "stopping");
+ * ```
+ */
+export class StoppedError extends PosthornError {
+  override readonly name = "StoppedError";
+
+  /** Says what could not be done because the system stops. */
+  constructor(message: string) {
+    super("stopping", message);
+  }
+}
+
+/**
+ * What was named does not exist: `unknown-protocol`, `unknown-operation`, `unknown-reply`, `expired-reply` or
+ * `unknown-dead-letter`. HTTP 404, or 410 for what has expired.
+ *
+ * @example
+ * ```ts
+ * import { UnknownError } from "@posthorn/posthorn";
+ *
+ * const error = new UnknownError("unknown-protocol", "Cannot deliver to order/ada: this system hosts no actor for order");
+ * console.assert(error.code === "unknown-protocol");
+ * ```
+ */
+export class UnknownError extends PosthornError {
+  override readonly name = "UnknownError";
+}
+
+/**
+ * A message was accepted and will not be handled, or its handler failed: what a waiting asker gets, at once. The
+ * code is the reason that the dead letter carries: `failed`, `deadline`, `dropped`, `stopping`, …
+ *
+ * @example
+ * ```ts
+ * import { DeadLetterError } from "@posthorn/posthorn";
+ *
+ * console.assert(new DeadLetterError("dropped", "order/ada add gave way to a newer message").code === "dropped");
+ * ```
+ */
+export class DeadLetterError extends PosthornError {
+  override readonly name = "DeadLetterError";
+}
+
+/**
+ * An ask would wait for itself. It fails at once, and the message names every actor of the cycle. Code `cycle`.
+ *
+ * @example
+ * ```ts
+ * import { CycleError } from "@posthorn/posthorn";
+ *
+ * const error = new CycleError(["search/a", "search/b", "search/a"]);
+ * console.assert(error.message.endsWith("search/a → search/b → search/a"));
+ * ```
+ */
+export class CycleError extends PosthornError {
+  override readonly name = "CycleError";
+  /** The actors of the cycle in the order of asking; first and last are the same. */
+  readonly chain: readonly string[];
+
+  /** Names the actors of the cycle, in the order in which they ask. */
+  constructor(chain: readonly string[]) {
+    super("cycle", `Cannot ask ${chain[1]}: the answer would wait for itself: ${chain.join(" → ")}`);
+    this.chain = chain;
+  }
+}
+
+/**
+ * An id that was used before came again with something else: another payload (`id-reused`) or for another receiver
+ * of a reply that is still kept (`id-in-use`). Nothing was accepted. HTTP 422.
+ *
+ * @example
+ * ```ts
+ * import { IdReusedError } from "@posthorn/posthorn";
+ *
+ * console.assert(new IdReusedError("id-reused", "Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
+ * ```
+ */
+export class IdReusedError extends PosthornError {
+  override readonly name = "IdReusedError";
+}
+
+/** Options of {@linkcode TerminalError}. */
+export interface TerminalErrorOptions extends ErrorOptions {
+  /**
+   * The code that callers match on, in kebab case.
+   *
+   * @default {"terminal"}
+   */
+  readonly code?: string;
+}
+
+/**
+ * Thrown by a handler: this message will never succeed, do not try it again. The turn leaves nothing, the message
+ * is a dead letter, and whoever waits for the answer gets this message and code at once. HTTP 422. It says nothing
+ * about the actor: it is not restarted for it.
+ *
+ * @example
+ * ```ts
+ * import { TerminalError } from "@posthorn/posthorn";
+ *
+ * function charge(cents: number): void {
+ *   if (cents < 0) throw new TerminalError("Cannot charge less than nothing", { code: "negative-amount" });
+ * }
+ * ```
+ */
+export class TerminalError extends PosthornError {
+  override readonly name = "TerminalError";
+
+  /** Makes the error with the words that the caller will read. */
+  constructor(message: string, options?: TerminalErrorOptions) {
+    super(options?.code ?? "terminal", message, options);
+  }
+}
+
+/** Options of {@linkcode RetryError}. */
+export interface RetryErrorOptions extends ErrorOptions {
+  /** How long to wait before the next attempt, in milliseconds, at least 0. */
+  readonly afterMs: number;
+}
+
+/**
+ * Thrown by a handler: not now, but after this long. It counts as an attempt like any other failure, and replaces
+ * the backoff: what a `Retry-After` of an outside service asks for. Code `retry`.
+ *
+ * @example
+ * ```ts
+ * import { RetryError } from "@posthorn/posthorn";
+ *
+ * console.assert(new RetryError("The bank is busy", { afterMs: 2_000 }).afterMs === 2_000);
+ * ```
+ */
+export class RetryError extends PosthornError {
+  override readonly name = "RetryError";
+  /** How long to wait before the next attempt, in milliseconds. */
+  readonly afterMs: number;
+
+  /** Makes the error with the time to wait; throws a `RangeError` when that is no number of at least 0. */
+  constructor(message: string, options: RetryErrorOptions) {
+    super("retry", message, options);
+    if (!(options.afterMs >= 0)) {
+      throw new RangeError(
+        `Cannot retry after afterMs: it must be at least 0: current value is ${options.afterMs}`,
+      );
+    }
+    this.afterMs = options.afterMs;
+  }
+}
+
+/** Throws a `RangeError` unless `value` is a whole number of at least `least`. For options: the error names the option. */
+export function requireInteger(option: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new RangeError(
+      `Cannot use ${option}: it must be a whole number of at least ${least}: current value is ${value}`,
+    );
+  }
+}
+
+/** Throws a `RangeError` unless `value` is a number of milliseconds above 0. `Infinity` is never. */
+export function requireDuration(option: string, value: number): void {
+  if (typeof value !== "number" || !(value > 0)) {
+    throw new RangeError(
+      `Cannot use ${option}: it must be a number of milliseconds above 0: current value is ${value}`,
+    );
+  }
+}
+
+/** What was thrown, in words, whatever it was. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,39 @@
+import type { Schema } from "./schema.ts";
+
+/**
+ * Why a request will not be answered, as data: what `failTo` receives. The schema of the same name checks it, so
+ * `tell(Failure)` is the operation that takes it.
+ */
+export interface Failure {
+  /** The id of the request that failed. */
+  id: string;
+  /** The stable code of the reason. */
+  code: string;
+  /** The reason in words. */
+  message: string;
+}
+
+/**
+ * The schema of a {@linkcode Failure}.
+ *
+ * @example
+ * ```ts
+ * import { Failure, protocol, tell } from "@posthorn/posthorn";
+ *
+ * const Cart = protocol("cart", { paid: tell(), refused: tell(Failure) });
+ * ```
+ */
+export const Failure: Schema<Failure> = {
+  "~standard": {
+    version: 1,
+    vendor: "posthorn",
+    validate(value) {
+      if (typeof value !== "object" || value === null) return { issues: [{ message: "Expected an object" }] };
+      const { id, code, message } = value as Record<keyof Failure, unknown>;
+      const texts = { id, code, message };
+      const issues = Object.entries(texts).filter(([, text]) => typeof text !== "string")
+        .map(([key]) => ({ message: "Expected a string", path: [key] }));
+      return issues.length > 0 ? { issues } : { value: texts as Failure };
+    },
+  },
+};

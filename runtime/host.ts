@@ -1,0 +1,104 @@
+import { Activation, type Home, type Services } from "./activation.ts";
+import type { Actor } from "./actor.ts";
+import { LimitError } from "./errors.ts";
+import type { Timer } from "./timers.ts";
+
+/** Into how many batches `idleMs` is cut: activations of one batch are looked at together. */
+const batchesPerIdle = 8;
+
+/** How many actors there are, and may be: one count over several hosts. */
+export interface Population {
+  readonly capacity: number;
+  /** The code of the error when there may be no more. */
+  readonly code: "too-many-actors" | "too-many-replies";
+  size: number;
+}
+
+/** All actors of one definition in this system, by key. */
+export class Host implements Home {
+  readonly actor: Actor;
+  readonly services: Services;
+  waiting = 0;
+  done = 0;
+  readonly #population: Population;
+  readonly #activations = new Map<string, Activation>();
+  /** Those to look at, in the order of time. */
+  readonly #idle: { readonly dueMs: number; readonly members: Activation[] }[] = [];
+  #idleTimer: Timer | undefined;
+
+  constructor(actor: Actor, services: Services, population: Population) {
+    this.actor = actor;
+    this.services = services;
+    this.#population = population;
+  }
+
+  /** How many there are, active or with something kept. */
+  get size(): number {
+    return this.#activations.size;
+  }
+
+  find(key: string): Activation | undefined {
+    return this.#activations.get(key);
+  }
+
+  /** The actor of that key. Throws a `LimitError` when it is new and the system is full. */
+  get(key: string): Activation {
+    const found = this.#activations.get(key);
+    if (found !== undefined) return found;
+    const { capacity, size, code } = this.#population;
+    if (size >= capacity) {
+      throw new LimitError(
+        code,
+        `Cannot activate ${this.actor.name}/${key}: the system holds ${size} of ${capacity} actors`,
+      );
+    }
+    const activation = new Activation(this, key);
+    this.#activations.set(key, activation);
+    this.#population.size++;
+    return activation;
+  }
+
+  activations(): Iterable<Activation> {
+    return this.#activations.values();
+  }
+
+  remove(activation: Activation): void {
+    if (!this.#activations.delete(activation.key)) return;
+    this.#population.size--;
+    activation.leave();
+  }
+
+  watchIdle(activation: Activation): void {
+    const { idleMs } = this.actor;
+    if (activation.watched || idleMs === Infinity) return;
+    activation.watched = true;
+    const nowMs = this.services.turnHost.monotonicMs();
+    let batch = this.#idle.at(-1);
+    if (batch === undefined || nowMs >= batch.dueMs - idleMs + idleMs / batchesPerIdle) {
+      this.#idle.push(batch = { dueMs: nowMs + idleMs, members: [] });
+    }
+    batch.members.push(activation);
+    this.#idleTimer ??= this.services.timers.set(batch.dueMs - nowMs, () => this.#sweep());
+  }
+
+  /**
+   * Passivates what has been idle for long enough. An actor is looked at `idleMs` after its activation and then each
+   * `idleMs`, so it may stay for up to twice that, and a turn costs nothing but a note of its time.
+   */
+  #sweep(): void {
+    const { idleMs } = this.actor;
+    const nowMs = this.services.turnHost.monotonicMs();
+    this.#idleTimer = undefined;
+    while (this.#idle.length > 0 && this.#idle[0].dueMs <= nowMs) {
+      for (const activation of this.#idle.shift()!.members) {
+        activation.watched = false;
+        if (!activation.active) continue;
+        if (activation.status === "idle" && activation.usedMs + idleMs <= nowMs) activation.passivate();
+        else this.watchIdle(activation);
+      }
+    }
+    if (this.#idle.length > 0) {
+      this.#idleTimer ??= this.services.timers.set(this.#idle[0].dueMs - nowMs, () => this.#sweep());
+    }
+  }
+}

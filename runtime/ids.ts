@@ -1,0 +1,36 @@
+import type { Clock } from "./clock.ts";
+import type { MessageId } from "./envelope.ts";
+import type { Random } from "./random.ts";
+
+/**
+ * Names messages. A message is numbered when it is made, which costs an addition; its name is put together when
+ * somebody reads it: the ULID of this system's first name, then the number.
+ */
+export class Ids {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #instance: string | undefined;
+  #last = 0;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** The next number. */
+  next(): number {
+    return ++this.#last;
+  }
+
+  /** A name that carries its time: for what is looked up later. */
+  ulid(): string {
+    return this.#random.ulid(this.#clock.now());
+  }
+
+  /** The name of a message; the same however often it is read. */
+  text(id: MessageId): string {
+    if (typeof id === "string") return id;
+    this.#instance ??= this.ulid();
+    return `${this.#instance}-${id.toString(36)}`;
+  }
+}

@@ -1,0 +1,74 @@
+import type { ActorId } from "./address.ts";
+import type { DeadLetter } from "./dead_letters.ts";
+
+/** One message, as an inspection sees it. */
+export interface InspectedMessage extends ActorId {
+  /** The name of its operation. */
+  readonly operation: string;
+  /** Its id. */
+  readonly id: string;
+  /** The id of the message whose turn sent it. */
+  readonly causationId: string | undefined;
+  /** The id of the message with which it all began. */
+  readonly correlationId: string;
+  /** Which attempt comes next or runs, from 1. */
+  readonly attempt: number;
+  /** What its sender let travel with it. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Something that happened in a system. Every accepted message is `done` or `dead` in the end.
+ *
+ * - `accepted`: in a mailbox. `started`: its turn begins. `done`: its turn has committed.
+ * - `failed`: its turn left nothing. `retrying`: it is tried again after that long.
+ * - `dead`: it will not be delivered.
+ * - `activated`, `passivated`, `restarted`, `stopped`, `forgotten`: what became of an actor.
+ * - `escalated`: a failure that stops the system.
+ */
+export type Inspection =
+  | { readonly type: "accepted" | "started" | "done"; readonly message: InspectedMessage }
+  | { readonly type: "failed"; readonly message: InspectedMessage; readonly error: unknown }
+  | { readonly type: "retrying"; readonly message: InspectedMessage; readonly afterMs: number }
+  | { readonly type: "dead"; readonly letter: DeadLetter }
+  | {
+    readonly type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten";
+    readonly actor: ActorId;
+  }
+  | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown };
+
+/** Hears what happens in a system. It is called at once, within the runtime's own work: be quick, and never throw. */
+export type Inspector = (event: Inspection) => void;
+
+/** The inspection port: who listens, and whether anybody does. */
+export class Inspectors {
+  readonly #listeners = new Set<Inspector>();
+  /** Whether nobody listens: then nothing is put together for them. */
+  silent = true;
+
+  add(listener: Inspector): Disposable {
+    const own: Inspector = (event) => listener(event); // the same function may listen twice
+    this.#listeners.add(own);
+    this.silent = false;
+    return { [Symbol.dispose]: () => this.#remove(own) };
+  }
+
+  emit(event: Inspection): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // A listener must not undo what it hears of. It hears no more, and its error surfaces as uncaught.
+        this.#remove(listener);
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  #remove(listener: Inspector): void {
+    this.#listeners.delete(listener);
+    this.silent = this.#listeners.size === 0;
+  }
+}

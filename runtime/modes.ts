@@ -1,0 +1,74 @@
+import type { ActorId, Address } from "./address.ts";
+import type { Envelope } from "./envelope.ts";
+import { Failure } from "./failure.ts";
+import { type Ask, ask, nameOperations, type Operation, type Protocol, type Tell, tell } from "./protocol.ts";
+import { parse, unchecked } from "./schema.ts";
+import { requireSubject } from "./subject.ts";
+
+/** What is published: an event or a survey, and its payload. */
+export class Publication {
+  readonly operation: Operation;
+  /** The schema's input. */
+  readonly payload: unknown;
+  #checked: { readonly value: unknown; readonly subject: string } | undefined;
+
+  constructor(operation: Operation, payload: unknown) {
+    this.operation = operation;
+    this.payload = payload;
+  }
+
+  /** The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError` or a `RangeError`. */
+  check(): { readonly value: unknown; readonly subject: string } {
+    if (this.#checked !== undefined) return this.#checked;
+    const { payload, subject } = this.operation;
+    const value = parse(payload, this.payload, () => `Cannot publish ${topicKey(this.operation)}`);
+    return this.#checked = {
+      value,
+      subject: subject === undefined ? "" : requireSubject(subject(value as never)),
+    };
+  }
+}
+
+/** What a message says, without what the runtime wrapped around it. */
+export function payloadOf(envelope: Envelope): unknown {
+  return envelope.payload instanceof Publication ? envelope.payload.payload : envelope.payload;
+}
+
+/** A subscription of one address, by one topic. */
+export interface Subscription {
+  readonly to: Address;
+  readonly subject: string | undefined;
+}
+
+/** What may be said to a topic: the actor that knows who subscribed to one event or survey. */
+export const Topic: Protocol<"~topic", {
+  publish: Tell<Publication>;
+  subscribe: Tell<Subscription>;
+  unsubscribe: Tell<Address>;
+  leave: Tell<ActorId>;
+}> = nameOperations("~topic", {
+  publish: tell(unchecked<Publication>()),
+  subscribe: tell(unchecked<Subscription>()),
+  unsubscribe: tell(unchecked<Address>()),
+  leave: tell(unchecked<ActorId>()),
+});
+
+/** The key of the topic of an event or a survey. */
+export function topicKey(operation: Operation): string {
+  return `${operation.protocol}.${operation.name}`;
+}
+
+/** What may be said to a reply: the actor that keeps the reply of one submit until it is collected or expires. */
+export const Reply: Protocol<"~reply", {
+  open: Tell<void>;
+  arrive: Tell<unknown>;
+  refuse: Tell<Failure>;
+  collect: Ask<void, unknown>;
+  expire: Tell<void>;
+}> = nameOperations("~reply", {
+  open: tell(),
+  arrive: tell(unchecked<unknown>()),
+  refuse: tell(Failure),
+  collect: ask(unchecked<unknown>()),
+  expire: tell(),
+});

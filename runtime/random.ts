@@ -1,0 +1,39 @@
+import { monotonicUlid } from "@std/ulid";
+
+/**
+ * Chance, as the runtime sees it: jitter and names. A system draws from nothing else, so a seed repeats a run.
+ *
+ * @example
+ * ```ts
+ * import { type Random, systemRandom } from "@posthorn/posthorn";
+ *
+ * const random: Random = systemRandom();
+ * console.assert(random.ulid(0).length === 26);
+ * ```
+ */
+export interface Random {
+  /** A number of at least 0 and below 1. */
+  next(): number;
+  /** A ULID of that time (milliseconds since 1970): unique, and above every one that came before. */
+  ulid(nowMs: number): string;
+}
+
+/**
+ * The machine's own randomness.
+ *
+ * @example
+ * ```ts
+ * import { System, systemRandom } from "@posthorn/posthorn";
+ *
+ * await using system = new System({ actors: [], random: systemRandom() });
+ * ```
+ *
+ * @returns randomness that nobody can foresee; its ULIDs stay in order when the clock is set back
+ */
+export function systemRandom(): Random {
+  let latestMs = 0;
+  return {
+    next: () => Math.random(),
+    ulid: (nowMs) => monotonicUlid(latestMs = Math.max(latestMs, Math.floor(nowMs))),
+  };
+}

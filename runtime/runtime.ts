@@ -1,0 +1,440 @@
+import { type Activation, inspectedMessage, type Services, type Signal } from "./activation.ts";
+import type { Actor } from "./actor.ts";
+import type { ActorId, Address, AskOptions } from "./address.ts";
+import type { Clock } from "./clock.ts";
+import type { SurveyOptions } from "./context.ts";
+import { type DeadLetter, DeadLetters, errorOfReason } from "./dead_letters.ts";
+import { Envelope, isAsker } from "./envelope.ts";
+import {
+  InvalidPayloadError,
+  MailboxFullError,
+  messageOf,
+  PosthornError,
+  requireDuration,
+  StoppedError,
+  TerminalError,
+  UnknownError,
+} from "./errors.ts";
+import { Host, type Population } from "./host.ts";
+import { Ids } from "./ids.ts";
+import { Inspectors } from "./inspection.ts";
+import { payloadOf, Topic } from "./modes.ts";
+import type { Operation } from "./protocol.ts";
+import type { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import { unchecked } from "./schema.ts";
+import { Seen } from "./seen.ts";
+import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
+import { Timers } from "./timers.ts";
+import type { Parts, Turn, TurnHost } from "./turn.ts";
+
+/** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
+export interface Conversations {
+  ask(
+    runtime: Runtime,
+    operation: Operation,
+    key: string,
+    payload: unknown,
+    options: AskOptions | undefined,
+    turn: Turn,
+  ): Promise<unknown>;
+  survey(
+    runtime: Runtime,
+    operation: Operation,
+    payload: unknown,
+    options: SurveyOptions | undefined,
+  ): AsyncIterableIterator<unknown>;
+}
+
+/** What the modes bring to a system. */
+export interface Modes {
+  readonly conversations: Conversations;
+  /** The actors that the modes need; a population where they do not count among the users' own. */
+  actors(options: ResolvedOptions): readonly { readonly actor: Actor; readonly population?: Population }[];
+}
+
+/** How a system ended. */
+export interface StopReport {
+  /** Whether everything that could run had run before the time was up. */
+  readonly drained: boolean;
+  /** How many messages were left: those became dead letters with the reason `stopping`. */
+  readonly left: number;
+}
+
+/** What a system is doing, in numbers. `accepted` = `done` + `dead` + `waiting` + `running`. */
+export interface Stats {
+  /** Messages that were accepted since the system began, the runtime's own among them. */
+  readonly accepted: number;
+  /** Messages whose turn committed. */
+  readonly done: number;
+  /** Messages that became dead letters. */
+  readonly dead: number;
+  /** Messages in mailboxes, or waiting to be tried again. */
+  readonly waiting: number;
+  /** Turns that a promise is awaited for. */
+  readonly running: number;
+  /** The same for each protocol that the system hosts, with the number of its actors. */
+  readonly protocols: Readonly<Record<string, ProtocolStats>>;
+}
+
+/** What the actors of one protocol are doing, in numbers. */
+export interface ProtocolStats {
+  /** Actors that are active or have state kept. */
+  readonly actors: number;
+  /** Messages in their mailboxes. */
+  readonly waiting: number;
+  /** Messages whose turn committed. */
+  readonly done: number;
+}
+
+/** Whether a system takes messages, and why not. */
+export interface Health {
+  readonly status: "running" | "stopping" | "stopped";
+  /** Why it stopped by itself; absent where it was asked to. */
+  readonly reason?: string;
+}
+
+const idPattern = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
+ * outside of it.
+ */
+export class Runtime implements Services, TurnHost {
+  readonly options: ResolvedOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timers: Timers;
+  readonly scheduler: Scheduler;
+  readonly inspectors = new Inspectors();
+  readonly ids: Ids;
+  readonly seen: Seen;
+  readonly deadLetters: DeadLetters;
+  /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
+  readonly closed: Promise<unknown>;
+  running = 0;
+  readonly #conversations: Conversations;
+  readonly #hosts = new Map<string, Host>();
+  readonly #close: (failure: unknown) => void;
+  #status: Health["status"] = "running";
+  #failure: unknown;
+  #accepted = 0;
+  #stopping: Promise<StopReport> | undefined;
+  #rested: (() => void) | undefined;
+
+  /** `modes` brings what the modes need: their actors, each with a bound of its own, and their conversations. */
+  constructor(options: SystemOptions, modes: Modes) {
+    const resolved = this.options = resolveOptions(options);
+    this.clock = resolved.clock;
+    this.random = resolved.random;
+    this.timers = new Timers(this.clock);
+    this.scheduler = new Scheduler(this.clock, resolved.scheduler, () => this.rest());
+    this.ids = new Ids(this.clock, this.random);
+    this.seen = new Seen(resolved.limits.ids, resolved.idWindowMs, this.clock);
+    this.deadLetters = new DeadLetters(resolved.limits.deadLetters, (envelope) => this.#resend(envelope));
+    this.#conversations = modes.conversations;
+    const population: Population = { capacity: resolved.limits.actors, size: 0, code: "too-many-actors" };
+    for (
+      const { actor, population: own = population } of [
+        ...modes.actors(resolved),
+        ...options.actors.map((actor) => ({ actor, population: undefined })),
+      ]
+    ) {
+      if (this.#hosts.has(actor.name)) {
+        throw new TypeError(`Cannot start the system: two of its actors have the protocol ${actor.name}`);
+      }
+      this.#hosts.set(actor.name, new Host(actor, this, own));
+    }
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    this.closed = promise;
+    this.#close = resolve;
+  }
+
+  get turnHost(): TurnHost {
+    return this;
+  }
+
+  // --- Envelopes
+
+  compose(operation: Operation, key: string, payload: unknown, parts: Parts): Envelope {
+    const { options, cause } = parts;
+    const named = parts.id ?? options?.id;
+    if (named !== undefined && !idPattern.test(named)) {
+      throw new PosthornError(
+        "invalid-id",
+        `Cannot name a message so: an id is 1 to 255 visible ASCII characters`,
+      );
+    }
+    if (options?.timeoutMs !== undefined) requireDuration("timeoutMs", options.timeoutMs);
+    return new Envelope(operation, key, payload, {
+      id: named ?? this.ids.next(),
+      causationId: cause?.envelope.id,
+      correlationId: cause?.envelope.correlationId,
+      replyTo: parts.replyTo,
+      failTo: parts.failTo,
+      deadlineMs: parts.deadlineMs ??
+        (options?.timeoutMs === undefined ? Infinity : this.clock.now() + options.timeoutMs),
+      headers: options?.headers ?? cause?.envelope.headers,
+      scope: options?.id === undefined || options.deduplicate === false
+        ? undefined
+        : cause === undefined
+        ? `out ${options.caller ?? ""}`
+        : `in ${cause.actor.protocol}/${cause.actor.key}`,
+    });
+  }
+
+  /**
+   * Puts an envelope from outside a turn into its mailbox, or throws: what stands in the way, and then nothing was
+   * accepted.
+   */
+  accept(envelope: Envelope): void {
+    if (this.#status !== "running") {
+      throw new StoppedError(
+        `Cannot accept ${envelope}: the system ${this.#status === "stopped" ? "has stopped" : "is stopping"}`,
+      );
+    }
+    envelope.check();
+    const activation = this.receiver(envelope);
+    const { mailbox } = activation;
+    const displaced = activation.offer(envelope);
+    if (displaced === envelope && this.#hosts.get(activation.protocol)!.actor.mailbox.overflow === "reject") {
+      throw new MailboxFullError(String(activation), mailbox.length, mailbox.capacity);
+    }
+    this.#accepted++;
+    if (!this.inspectors.silent) this.inspectMessage("accepted", envelope);
+    if (displaced === undefined) return;
+    this.bury(
+      displaced,
+      "dropped",
+      `${displaced} gave way: the mailbox held ${mailbox.length} of ${mailbox.capacity} messages`,
+    );
+  }
+
+  deliver(envelope: Envelope): void {
+    if (envelope.scope !== undefined) return this.seen.once(envelope, () => this.#deliver(envelope));
+    this.#deliver(envelope);
+  }
+
+  deliverTo(address: Address, payload: unknown, cause?: Envelope): void {
+    this.#deliver(
+      new Envelope(this.operationAt(address), address.key, payload, {
+        id: this.ids.next(),
+        causationId: cause?.id,
+        correlationId: cause?.correlationId,
+        replyTo: undefined,
+        failTo: undefined,
+        deadlineMs: Infinity,
+        headers: cause?.headers,
+        scope: undefined,
+      }),
+    );
+  }
+
+  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void {
+    const letter: DeadLetter = {
+      id: this.ids.text(envelope.id),
+      protocol: envelope.operation.protocol,
+      key: envelope.key,
+      operation: envelope.operation.name,
+      payload: payloadOf(envelope),
+      reason,
+      message,
+      attempts: envelope.attempt,
+      atMs: this.clock.now(),
+    };
+    this.deadLetters.add(letter, envelope);
+    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    const { replyTo, failTo } = envelope;
+    if (replyTo !== undefined && isAsker(replyTo)) replyTo.fail(errorOf(reason, message, error));
+    if (failTo !== undefined) this.deliverTo(failTo, { id: letter.id, code: reason, message }, envelope);
+  }
+
+  inspectMessage(type: "accepted" | "started" | "done", envelope: Envelope): void {
+    this.inspectors.emit({ type, message: inspectedMessage(envelope, this) });
+  }
+
+  // --- Actors
+
+  /** How many actors there are of a protocol. */
+  count(protocol: string): number {
+    return this.#hosts.get(protocol)?.size ?? 0;
+  }
+
+  /** The actor of that key, if there is one. */
+  find({ protocol, key }: ActorId): Activation | undefined {
+    return this.#hosts.get(protocol)?.find(key);
+  }
+
+  /** Gives an actor a signal, if there is such an actor. */
+  signal(actor: ActorId, signal: Signal): void {
+    this.find(actor)?.signal(signal);
+  }
+
+  leaveTopics(actor: ActorId): void {
+    const id = { protocol: actor.protocol, key: actor.key };
+    for (const topic of this.#hosts.get(Topic.leave.protocol)?.activations() ?? []) {
+      this.deliverTo({ protocol: topic.protocol, key: topic.key, operation: Topic.leave.name }, id);
+    }
+  }
+
+  stats(): Stats {
+    const hosts = [...this.#hosts.values()];
+    const sum = (count: (host: Host) => number) => hosts.reduce((total, host) => total + count(host), 0);
+    return {
+      accepted: this.#accepted,
+      done: sum((host) => host.done),
+      dead: this.deadLetters.total,
+      waiting: sum((host) => host.waiting),
+      running: this.running,
+      protocols: Object.fromEntries(
+        hosts.map((host) => [host.actor.name, { actors: host.size, waiting: host.waiting, done: host.done }]),
+      ),
+    };
+  }
+
+  // --- What a turn can do while it runs
+
+  operationAt(address: Address): Operation {
+    return this.#hosts.get(address.protocol)?.actor.operations[address.operation] ??
+      { protocol: address.protocol, mode: "tell", name: address.operation, slot: -1, payload: unchecked() };
+  }
+
+  idText(id: string | number): string {
+    return this.ids.text(id);
+  }
+
+  newId(): string {
+    return this.ids.ulid();
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  monotonicMs(): number {
+    return this.clock.monotonicMs();
+  }
+
+  after(delayMs: number, callback: () => void): { cancel(): void } {
+    return this.timers.set(delayMs, callback);
+  }
+
+  ask(
+    turn: Turn,
+    operation: Operation,
+    key: string,
+    payload: unknown,
+    options?: AskOptions,
+  ): Promise<unknown> {
+    for (const envelope of turn.takeOutgoing(operation.protocol, key)) this.deliver(envelope);
+    return this.#conversations.ask(this, operation, key, payload, options, turn);
+  }
+
+  survey(operation: Operation, payload: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
+    return this.#conversations.survey(this, operation, payload, options);
+  }
+
+  // --- The end
+
+  get health(): Health {
+    if (this.#failure === undefined) return { status: this.#status };
+    return { status: this.#status, reason: messageOf(this.#failure) };
+  }
+
+  escalate(activation: Activation, error: unknown): void {
+    const actor = { protocol: activation.protocol, key: activation.key };
+    if (!this.inspectors.silent) this.inspectors.emit({ type: "escalated", actor, error });
+    this.#failure ??= error;
+    void this.stop(this.options.drainMs);
+  }
+
+  /** Takes nothing in any more, lets run what can run for so long, and makes dead letters of the rest. */
+  stop(drainMs: number): Promise<StopReport> {
+    return this.#stopping ??= this.#stop(drainMs);
+  }
+
+  rest(): void {
+    if (this.#rested !== undefined && this.running === 0 && !this.scheduler.busy) this.#rested();
+  }
+
+  async #stop(drainMs: number): Promise<StopReport> {
+    this.#status = "stopping";
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#rested = () => resolve(true);
+    this.timers.set(drainMs, () => resolve(false));
+    queueMicrotask(() => this.rest());
+    const drained = await promise;
+    this.#rested = undefined;
+    this.#status = "stopped";
+    let left = 0;
+    for (const host of this.#hosts.values()) {
+      for (const activation of host.activations()) left += activation.bury("stopping", "the system stopped");
+    }
+    this.timers.clear();
+    this.#close(this.#failure);
+    return { drained, left };
+  }
+
+  /** The actor of an envelope. Throws an `UnknownError` or a `LimitError`. */
+  receiver({ operation, key }: Envelope): Activation {
+    const host = this.#hosts.get(operation.protocol);
+    if (host === undefined) {
+      const why = `this system hosts no actor of ${operation.protocol}`;
+      throw new UnknownError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
+    }
+    if (host.actor.handlers[operation.slot] === undefined) {
+      const why = `it has no operation ${operation.name}`;
+      throw new UnknownError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
+    }
+    return host.get(key);
+  }
+
+  #deliver(envelope: Envelope): void {
+    this.#accepted++;
+    if (this.#status === "stopped") {
+      return this.bury(envelope, "stopping", `${envelope}: the system has stopped`);
+    }
+    let activation: Activation;
+    try {
+      envelope.check();
+      activation = this.receiver(envelope);
+    } catch (error) {
+      return this.bury(
+        envelope,
+        error instanceof PosthornError ? error.code : "failed",
+        messageOf(error),
+        error,
+      );
+    }
+    if (!activation.push(envelope)) {
+      return this.bury(
+        envelope,
+        "mailbox-full",
+        `${envelope}: the mailbox holds ${activation.mailbox.length} messages of turns`,
+      );
+    }
+    if (!this.inspectors.silent) this.inspectMessage("accepted", envelope);
+  }
+
+  #resend(letter: Envelope): void {
+    const { replyTo } = letter;
+    const again = new Envelope(letter.operation, letter.key, letter.payload, {
+      id: letter.id,
+      causationId: letter.causationId,
+      correlationId: letter.correlationId,
+      replyTo: replyTo !== undefined && isAsker(replyTo) ? undefined : replyTo,
+      failTo: letter.failTo,
+      deadlineMs: Infinity,
+      headers: letter.headers,
+      scope: undefined,
+    });
+    this.accept(again);
+  }
+}
+
+/** What an asker gets for a dead letter. */
+function errorOf(reason: string, message: string, error: unknown): PosthornError {
+  const own = error instanceof TerminalError ||
+    (error instanceof InvalidPayloadError && reason === "invalid-payload");
+  return own ? error : errorOfReason(reason, message, error);
+}

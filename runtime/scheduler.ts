@@ -1,0 +1,147 @@
+import type { Clock } from "./clock.ts";
+
+/** Something that has work. */
+export interface Runnable {
+  /** The one that runs after it; the scheduler's. */
+  nextReady: Runnable | undefined;
+  /** Works until `scheduler.tick()` says no, or it has nothing more. Returns whether it has more. */
+  run(scheduler: Scheduler): boolean;
+}
+
+/** Options of a {@linkcode Scheduler}. */
+export interface SchedulerOptions {
+  /**
+   * The most messages of one mailbox before the next has its turn, at least 1.
+   *
+   * @default {256}
+   */
+  readonly throughput?: number;
+  /**
+   * The most time of one mailbox before the next has its turn, in milliseconds above 0.
+   *
+   * @default {1}
+   */
+  readonly mailboxMs?: number;
+  /**
+   * The most time before timers, sockets and signals have theirs, in milliseconds above 0.
+   *
+   * @default {2}
+   */
+  readonly sliceMs?: number;
+}
+
+/** The most messages between two reads of the clock. */
+const strideMax = 256;
+/** The clock is read more often when this much time passed between two reads, and less often below half of it. */
+const strideMs = 0.25;
+
+/**
+ * Runs what is ready, in the order in which it became ready: so much of each, then the next; and after a slice of
+ * time yields to the event loop.
+ *
+ * It begins in a microtask, so that a lone message is handled at once. The slice goes on over microtasks until the
+ * event loop has really turned: a loop of awaited asks would otherwise starve timers and sockets for ever.
+ */
+export class Scheduler {
+  readonly #clock: Clock;
+  readonly #onRest: () => void;
+  readonly #throughput: number;
+  readonly #mailboxMs: number;
+  readonly #sliceMs: number;
+  #first: Runnable | undefined;
+  #last: Runnable | undefined;
+  /** Whether a run is on its way. */
+  #awake = false;
+  /** Whether the event loop has turned since the slice began. */
+  #turned = true;
+  #exhausted = false;
+  #stride = 1;
+  #untilRead = 1;
+  #left = 0;
+  #readMs = 0;
+  #sliceBeganMs = 0;
+  #mailboxBeganMs = 0;
+  readonly #run = () => this.#slice();
+  readonly #beacon = () => {
+    this.#turned = true;
+  };
+  readonly #resume = () => {
+    this.#turned = true;
+    this.#slice();
+  };
+  /** The time of day and the monotonic time at the last look at the clock: right within a slice, free to read. */
+  nowMs = 0;
+  monotonicMs = 0;
+
+  /** `onRest` is called whenever nothing is left to run. */
+  constructor(clock: Clock, options: Required<SchedulerOptions>, onRest: () => void) {
+    this.#clock = clock;
+    this.#onRest = onRest;
+    this.#throughput = options.throughput;
+    this.#mailboxMs = options.mailboxMs;
+    this.#sliceMs = options.sliceMs;
+  }
+
+  /** Whether something waits for its turn. */
+  get busy(): boolean {
+    return this.#first !== undefined;
+  }
+
+  /** Puts something that has work at the end. Whoever calls it knows that it is not there yet. */
+  add(runnable: Runnable): void {
+    if (this.#last === undefined) this.#first = runnable;
+    else this.#last.nextReady = runnable;
+    this.#last = runnable;
+    if (this.#awake) return;
+    this.#awake = true;
+    if (this.#exhausted && !this.#turned) this.#clock.yield(this.#resume);
+    else queueMicrotask(this.#run);
+  }
+
+  /** Counts one message. Returns whether the mailbox may go on. */
+  tick(): boolean {
+    if (--this.#untilRead === 0) this.#read();
+    return --this.#left > 0 && this.#readMs - this.#mailboxBeganMs < this.#mailboxMs;
+  }
+
+  #slice(): void {
+    if (this.#turned) this.#begin();
+    for (let next = this.#first; next !== undefined; next = this.#first) {
+      this.#first = next.nextReady;
+      if (this.#first === undefined) this.#last = undefined;
+      next.nextReady = undefined;
+      this.#left = this.#throughput;
+      this.#mailboxBeganMs = this.#readMs;
+      if (next.run(this)) this.add(next);
+      if (this.#exhausted) break;
+    }
+    this.#awake = this.#first !== undefined;
+    if (this.#awake) this.#clock.yield(this.#resume);
+    else this.#onRest();
+  }
+
+  #begin(): void {
+    this.#turned = false;
+    this.#exhausted = false;
+    this.#look();
+    this.#sliceBeganMs = this.#readMs;
+    this.#untilRead = this.#stride;
+    this.#clock.macrotask(this.#beacon);
+  }
+
+  #look(): void {
+    this.#readMs = this.monotonicMs = this.#clock.monotonicMs();
+    this.nowMs = this.#clock.now();
+  }
+
+  /** Reads the clock, and finds how many messages may pass until it is read again. */
+  #read(): void {
+    const beforeMs = this.#readMs;
+    this.#look();
+    const tookMs = this.#readMs - beforeMs;
+    if (tookMs > strideMs) this.#stride = Math.max(1, this.#stride >> 1);
+    else if (tookMs < strideMs / 2) this.#stride = Math.min(strideMax, this.#stride << 1);
+    this.#untilRead = this.#stride;
+    if (this.#readMs - this.#sliceBeganMs >= this.#sliceMs) this.#exhausted = true;
+  }
+}

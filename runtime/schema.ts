@@ -1,0 +1,68 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { InvalidPayloadError, type Issue } from "./errors.ts";
+
+/**
+ * Any schema of a library that speaks Standard Schema (zod, valibot, arktype, …). `I` is what goes in, `O` what
+ * comes out; they differ where the schema transforms or fills in a default. A schema must answer at once: one that
+ * answers with a promise is refused with a `TypeError`, because waiting for it would break the order of messages.
+ *
+ * @example
+ * ```ts
+ * import type { Schema } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * const Amount: Schema<number> = z.number().int();
+ * ```
+ */
+export type Schema<I, O = I> = StandardSchemaV1<I, O>;
+
+const uncheckedVendor = "posthorn.unchecked";
+
+/**
+ * A schema that accepts everything, for what needs no check at run time. An ingress refuses to expose an operation
+ * with such a payload: the outside world is always checked.
+ *
+ * @example
+ * ```ts
+ * import { protocol, tell, unchecked } from "@posthorn/posthorn";
+ *
+ * const Log = protocol("log", { write: tell(unchecked<{ line: string }>()) });
+ * ```
+ *
+ * @returns a schema whose input and output are `T`
+ */
+export function unchecked<T>(): Schema<T> {
+  return {
+    "~standard": { version: 1, vendor: uncheckedVendor, validate: (value) => ({ value: value as T }) },
+  };
+}
+
+/** Whether a schema came from {@linkcode unchecked}. */
+export function isUnchecked(schema: Schema<unknown>): boolean {
+  return schema["~standard"].vendor === uncheckedVendor;
+}
+
+/**
+ * What the schema makes of `value`, or an {@linkcode InvalidPayloadError} that begins with `what`. Without a schema
+ * only `undefined` is accepted: there is nothing to be said.
+ */
+export function parse(schema: Schema<unknown> | undefined, value: unknown, what: () => string): unknown {
+  if (schema === undefined) {
+    if (value === undefined) return undefined;
+    throw new InvalidPayloadError(what(), [{ message: "It takes no payload", path: [] }]);
+  }
+  const standard = schema["~standard"];
+  if (standard.vendor === uncheckedVendor) return value;
+  const result = standard.validate(value);
+  if (result instanceof Promise) {
+    result.catch(() => {}); // the TypeError below is the answer, whatever the check would have said
+    throw new TypeError(`${what()}: its schema answers with a promise, and a schema must answer at once`);
+  }
+  if (result.issues === undefined) return result.value;
+  throw new InvalidPayloadError(what(), result.issues.map(toIssue));
+}
+
+function toIssue(issue: StandardSchemaV1.Issue): Issue {
+  const path = (issue.path ?? []).map((segment) => typeof segment === "object" ? segment.key : segment);
+  return { message: issue.message, path: path.map((key) => typeof key === "symbol" ? String(key) : key) };
+}

@@ -1,0 +1,116 @@
+import type { Actor } from "./actor.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { requireDuration, requireInteger } from "./errors.ts";
+import { type Random, systemRandom } from "./random.ts";
+import type { SchedulerOptions } from "./scheduler.ts";
+
+/** The bounds of a system. */
+export interface Limits {
+  /**
+   * The most actors, active or with state kept, at least 1. A message that would need one more is refused with a
+   * {@linkcode LimitError} (`too-many-actors`); one that a turn sent becomes a dead letter.
+   *
+   * @default {1_000_000}
+   */
+  readonly actors?: number;
+  /**
+   * The most dead letters that are kept, at least 1. Past it the oldest is let go.
+   *
+   * @default {1_000}
+   */
+  readonly deadLetters?: number;
+  /**
+   * The most ids that are remembered, at least 1. Past it the oldest is let go.
+   *
+   * @default {10_000}
+   */
+  readonly ids?: number;
+  /**
+   * The most replies that are waited for or kept, at least 1. A submit that would need one more is refused with a
+   * {@linkcode LimitError} (`too-many-replies`).
+   *
+   * @default {10_000}
+   */
+  readonly replies?: number;
+}
+
+/** What a {@linkcode System} is made of. */
+export interface SystemOptions {
+  /** The actors it hosts, one definition for each protocol. */
+  readonly actors: readonly Actor[];
+  /**
+   * How long an ask waits where it does not say so itself, in milliseconds above 0.
+   *
+   * @default {5_000}
+   */
+  readonly askTimeoutMs?: number;
+  /**
+   * How long a repeated id is known, in milliseconds above 0, counted from the first.
+   *
+   * @default {86_400_000}
+   */
+  readonly idWindowMs?: number;
+  /**
+   * How long the reply of a submit is kept for collection, in milliseconds above 0, counted from the submit.
+   *
+   * @default {3_600_000}
+   */
+  readonly replyKeepMs?: number;
+  /**
+   * How long a stop waits for what can still run, in milliseconds of at least 0, where it does not say so itself.
+   *
+   * @default {1_000}
+   */
+  readonly drainMs?: number;
+  /** Its bounds. */
+  readonly limits?: Limits;
+  /** How its scheduler shares the time. */
+  readonly scheduler?: SchedulerOptions;
+  /**
+   * Its time; a virtual clock in tests.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock;
+  /**
+   * Its chance; a seeded one in tests.
+   *
+   * @default {systemRandom()}
+   */
+  readonly random?: Random;
+}
+
+/** The options with every default filled in. */
+export interface ResolvedOptions extends Required<Omit<SystemOptions, "actors" | "limits" | "scheduler">> {
+  readonly limits: Required<Limits>;
+  readonly scheduler: Required<SchedulerOptions>;
+}
+
+/** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
+export function resolveOptions(options: SystemOptions): ResolvedOptions {
+  const { actors = 1_000_000, deadLetters = 1_000, ids = 10_000, replies = 10_000 } = options.limits ?? {};
+  const { throughput = 256, mailboxMs = 1, sliceMs = 2 } = options.scheduler ?? {};
+  const durations = {
+    askTimeoutMs: options.askTimeoutMs ?? 5_000,
+    idWindowMs: options.idWindowMs ?? 86_400_000,
+    replyKeepMs: options.replyKeepMs ?? 3_600_000,
+  };
+  const limits = { actors, deadLetters, ids, replies };
+  for (const [name, value] of Object.entries(limits)) requireInteger(`limits.${name}`, value, 1);
+  for (const [name, value] of Object.entries({ ...durations, mailboxMs, sliceMs })) {
+    requireDuration(name, value);
+  }
+  requireInteger("scheduler.throughput", throughput, 1);
+  const drainMs = options.drainMs ?? 1_000;
+  if (!(drainMs >= 0)) {
+    throw new RangeError(`Cannot use drainMs: it must be at least 0: current value is ${drainMs}`);
+  }
+  return {
+    ...durations,
+    drainMs,
+    limits,
+    scheduler: { throughput, mailboxMs, sliceMs },
+    clock: options.clock ?? systemClock(),
+    random: options.random ?? systemRandom(),
+  };
+}

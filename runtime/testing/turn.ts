@@ -1,0 +1,210 @@
+import type { Actor } from "../actor.ts";
+import type { ActorId, Address } from "../address.ts";
+import type { When } from "../context.ts";
+import { Envelope } from "../envelope.ts";
+import { payloadOf, Publication, Reply, Topic } from "../modes.ts";
+import type { Operation } from "../protocol.ts";
+import { parse } from "../schema.ts";
+import { Turn, type TurnHost } from "../turn.ts";
+import { seededRandom } from "./seeded_random.ts";
+
+/** The circumstances of a {@linkcode turn}. */
+export interface TurnOptions<State> {
+  /**
+   * The key of the actor.
+   *
+   * @default {"test"}
+   */
+  readonly key?: string;
+  /** The state before; without it the initial one. */
+  readonly state?: State;
+  /**
+   * The time of the turn, in milliseconds since 1970.
+   *
+   * @default {0}
+   */
+  readonly now?: number;
+  /**
+   * Which attempt it is, from 1.
+   *
+   * @default {1}
+   */
+  readonly attempt?: number;
+  /** The id of the message; without it a made one. */
+  readonly id?: string;
+  /** The id of the message whose turn sent it. */
+  readonly causationId?: string;
+  /** Answers what a transient actor asks. Without it such an ask rejects. */
+  readonly ask?: (to: Address, payload: unknown) => unknown;
+}
+
+/** A message that a turn sent. */
+export interface SentMessage extends ActorId {
+  /** The name of the operation. */
+  readonly operation: string;
+  /** What was sent: the schema's input. */
+  readonly payload: unknown;
+  /** Where the reply goes, where the turn said so. */
+  readonly replyTo?: Address;
+  /** Where a failure goes, where the turn said so. */
+  readonly failTo?: Address;
+}
+
+/** What came of a {@linkcode turn}. A failed one has an error, and nothing else has changed. */
+export interface TurnResult<State, Reply> {
+  /** What the asker gets. */
+  readonly reply: Reply | undefined;
+  /** The state after. */
+  readonly state: State;
+  /** Messages to actors, in order. */
+  readonly sent: readonly SentMessage[];
+  /** Published events, in order. */
+  readonly published: readonly { readonly event: Operation; readonly payload: unknown }[];
+  /** What was scheduled under a name; cancelled where `when` is absent. */
+  readonly scheduled: readonly { name: string; when?: When; to?: Address; payload?: unknown }[];
+  /** How the actor ends with this turn. */
+  readonly ending: "passivate" | "forget" | undefined;
+  /** What the handler threw, or why payload or reply did not fit. */
+  readonly error: unknown;
+}
+
+/**
+ * Runs one handler, without a system, a clock or a store, and returns all that it did.
+ *
+ * @example
+ * ```ts
+ * import { actor, protocol, tell, unchecked } from "@posthorn/posthorn";
+ * import { turn } from "@posthorn/posthorn/testing";
+ *
+ * const Counter = protocol("counter", { add: tell(unchecked<number>()) });
+ * const counter = actor(Counter, { state: () => 0, on: { add: (ctx, n) => { ctx.state += n; } } });
+ *
+ * const result = await turn(counter, Counter.add, 2, { state: 40 });
+ * console.assert(result.state === 42 && result.error === undefined);
+ * ```
+ *
+ * @param actor whose handler runs
+ * @param operation which of its handlers
+ * @param payload what it gets: the schema's input
+ * @param options the circumstances
+ * @returns what the turn did, or why it failed
+ */
+export async function turn<Name extends string, State, I, O, R, S>(
+  actor: Actor<Name, State>,
+  operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>,
+  payload: NoInfer<I>,
+  options: TurnOptions<NoInfer<State>> = {},
+): Promise<TurnResult<State, S>> {
+  const { key = "test", attempt = 1 } = options;
+  const host = new LoneHost(options.now ?? 0, options.ask);
+  const before = "state" in options ? options.state as State : actor.state();
+  const envelope = host.compose(operation, key, payload, { id: options.id }, options.causationId);
+  envelope.attempt = attempt;
+  const running = new Turn(host, { protocol: actor.name, key }, envelope, before, actor.transient);
+  try {
+    envelope.check();
+    const result = await actor.handlers[operation.slot]!(running, envelope.value);
+    const abstained = result === undefined && operation.mode === "survey";
+    const silent = operation.mode === "tell" || abstained;
+    const reply = silent ? undefined : parse(operation.reply, result, () => `Cannot reply to ${envelope}`);
+    running.close();
+    return { ...outcomeOf(running), state: running.state as State, reply: reply as S, error: undefined };
+  } catch (error) {
+    running.close();
+    return { ...nothing, state: before, reply: undefined, error };
+  }
+}
+
+const nothing = { sent: [], published: [], scheduled: [], ending: undefined };
+
+function outcomeOf({ outgoing = [], schedules = [], ending }: Turn) {
+  const sent = outgoing.filter(({ operation }) => {
+    const { protocol } = operation;
+    return protocol !== Topic.publish.protocol && protocol !== Reply.open.protocol;
+  });
+  const published = outgoing.flatMap(({ payload }) => payload instanceof Publication ? [payload] : []);
+  return {
+    sent: sent.map((envelope): SentMessage => ({
+      protocol: envelope.operation.protocol,
+      key: envelope.key,
+      operation: envelope.operation.name,
+      payload: payloadOf(envelope),
+      ...addresses(envelope),
+    })),
+    published: published.map(({ operation, payload }) => ({ event: operation, payload })),
+    scheduled: schedules,
+    ending,
+  };
+}
+
+function addresses({ replyTo, failTo }: Envelope): { replyTo?: Address; failTo?: Address } {
+  const kept = replyTo === undefined || "reply" in replyTo || replyTo.protocol === Reply.open.protocol;
+  return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
+}
+
+/** What a turn needs of a system, where there is none. */
+class LoneHost implements TurnHost {
+  readonly #nowMs: number;
+  readonly #ask: TurnOptions<unknown>["ask"];
+  readonly #random = seededRandom(0);
+
+  constructor(nowMs: number, ask: TurnOptions<unknown>["ask"]) {
+    this.#nowMs = nowMs;
+    this.#ask = ask;
+  }
+
+  compose(
+    operation: Operation,
+    key: string,
+    payload: unknown,
+    parts: Parameters<TurnHost["compose"]>[3],
+    causationId?: string,
+  ): Envelope {
+    return new Envelope(operation, key, payload, {
+      id: parts.id ?? parts.options?.id ?? this.newId(),
+      causationId: parts.cause?.envelope.id ?? causationId,
+      correlationId: parts.cause?.envelope.correlationId,
+      replyTo: parts.replyTo,
+      failTo: parts.failTo,
+      deadlineMs: Infinity,
+      headers: parts.options?.headers,
+      scope: undefined,
+    });
+  }
+
+  operationAt(address: Address): Operation {
+    return { protocol: address.protocol, mode: "tell", name: address.operation, slot: -1 };
+  }
+
+  idText(id: string | number): string {
+    return String(id);
+  }
+
+  newId(): string {
+    return this.#random.ulid(this.#nowMs);
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return 0;
+  }
+
+  after(): { cancel(): void } {
+    return { cancel() {} };
+  }
+
+  // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
+  async ask(_turn: Turn, operation: Operation, key: string, payload: unknown): Promise<unknown> {
+    if (this.#ask === undefined) {
+      throw new TypeError(`Cannot ask ${operation.protocol}/${key}: give the turn an ask option`);
+    }
+    return this.#ask({ protocol: operation.protocol, key, operation: operation.name }, payload);
+  }
+
+  survey(operation: Operation): AsyncIterableIterator<unknown> {
+    throw new TypeError(`Cannot survey ${operation.protocol} ${operation.name} in a lone turn: use a system`);
+  }
+}

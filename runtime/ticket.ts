@@ -1,0 +1,39 @@
+/** Options of {@linkcode Ticket.reply}. */
+export interface TicketOptions {
+  /**
+   * How long to wait, in milliseconds above 0.
+   *
+   * @default {5_000}
+   */
+  readonly timeoutMs?: number;
+  /** Stops waiting: rejects with the signal's reason. The reply stays. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What a submit gives at once: the name under which its reply can be collected, here or elsewhere.
+ *
+ * @example
+ * ```ts
+ * import { actor, protocol, submit, System } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * const Report = protocol("report", { render: submit(z.number(), z.string()) });
+ * const report = actor(Report, { state: () => null, on: { render: (_ctx, year) => `The year ${year}` } });
+ *
+ * await using system = new System({ actors: [report] });
+ * const ticket = await system.ref(Report, "annual").submit(Report.render, 2026);
+ * console.assert(await ticket.reply({ timeoutMs: 1_000 }) === "The year 2026");
+ * ```
+ */
+export interface Ticket<Reply> {
+  /** The id of the message, and of its reply. */
+  readonly id: string;
+  /**
+   * Waits for the reply and collects it. It can be collected again for a while: an answer may get lost on its way.
+   * Rejects with the handler's {@linkcode TerminalError}; with {@linkcode DeadLetterError} when there will be no
+   * reply; with {@linkcode DeadlineError} when it does not come in time, and then it can be collected later; with
+   * {@linkcode UnknownError} when no such reply is kept (`unknown-reply`) or no longer (`expired-reply`).
+   */
+  reply(options?: TicketOptions): Promise<Reply>;
+}
