@@ -52,6 +52,11 @@ export type { SchedulerOptions } from "./runtime/scheduler.ts";
 export { type DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";
 export type { InspectedMessage, Inspection, Inspector } from "./runtime/inspection.ts";
 
+// The way in.
+export { ingress, type IngressOptions } from "./runtime/ingress/ingress.ts";
+export type { Exposed } from "./runtime/ingress/exposure.ts";
+export type { IngressSystem } from "./runtime/ingress/port.ts";
+
 // The ports.
 export { type Cancel, type Clock, systemClock } from "./runtime/clock.ts";
 export { type Random, systemRandom } from "./runtime/random.ts";

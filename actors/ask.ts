@@ -1,6 +1,6 @@
 import { abortable } from "@std/async";
 import type { AskOptions } from "../runtime/address.ts";
-import type { Asker } from "../runtime/envelope.ts";
+import type { Asker, Envelope } from "../runtime/envelope.ts";
 import { DeadlineError, type PosthornError, requireDuration, StoppedError } from "../runtime/errors.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -22,32 +22,18 @@ export function ask(
   let answer: Promise<unknown>;
   try {
     options?.signal?.throwIfAborted();
-    const timeoutMs = timeLeftMs(runtime, options?.timeoutMs ?? runtime.options.askTimeoutMs, turn);
-    const what = `${operation.protocol}/${key} ${operation.name}`;
-    const waiter = new Waiter(what, timeoutMs, options?.raw ?? false);
+    const nowMs = runtime.clock.now();
+    const timeoutMs = timeLeftMs(nowMs, options?.timeoutMs ?? runtime.options.askTimeoutMs, turn);
+    const waiter = new Waiter(timeoutMs, options?.raw ?? false, lateAnswer);
     const envelope = runtime.compose(operation, key, payload, {
-      options: { ...options, timeoutMs },
+      options,
       cause: turn,
       replyTo: waiter,
+      deadlineMs: nowMs + timeoutMs,
     });
-    answer = runtime.seen.once(envelope, () => {
-      if (turn === undefined) {
-        const waiting = waiter.wait(runtime); // before it is sent: the answer may come at once
-        try {
-          runtime.accept(envelope);
-        } catch (error) {
-          waiter.end();
-          throw error;
-        }
-        return waiting;
-      }
-      const target = runtime.receiver(envelope);
-      const asker = runtime.find(turn.actor)!;
-      asker.waitFor(target);
-      const waiting = waiter.wait(runtime, () => asker.waitOver(target));
-      runtime.deliver(envelope);
-      return waiting;
-    });
+    answer = envelope.scope === undefined
+      ? sendAsk(runtime, envelope, waiter, turn)
+      : runtime.seen.once(envelope, () => sendAsk(runtime, envelope, waiter, turn));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -55,39 +41,73 @@ export function ask(
 }
 
 /** An ask within a turn cannot outlast the message that the turn handles. */
-function timeLeftMs(runtime: Runtime, timeoutMs: number, turn: Turn | undefined): number {
+function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefined): number {
   requireDuration("timeoutMs", timeoutMs);
   if (turn === undefined || turn.envelope.deadlineMs === Infinity) return timeoutMs;
-  return Math.max(Math.min(timeoutMs, turn.envelope.deadlineMs - runtime.clock.now()), 1);
+  return Math.max(Math.min(timeoutMs, turn.envelope.deadlineMs - nowMs), 1);
+}
+
+/** Sends the envelope and waits; the waiting begins first, since the answer may come at once. */
+export function sendAsk(
+  runtime: Runtime,
+  envelope: Envelope,
+  waiter: Waiter,
+  turn?: Turn,
+): Promise<unknown> {
+  if (turn !== undefined) {
+    const target = runtime.receiver(envelope);
+    const asker = runtime.find(turn.actor)!;
+    asker.waitFor(target);
+    const answer = waiter.wait(runtime, envelope, () => asker.waitOver(target));
+    runtime.deliver(envelope);
+    return answer;
+  }
+  const answer = waiter.wait(runtime, envelope);
+  try {
+    runtime.accept(envelope);
+  } catch (error) {
+    waiter.end();
+    throw error;
+  }
+  return answer;
+}
+
+function lateAnswer(envelope: Envelope, timeoutMs: number): PosthornError {
+  return new DeadlineError(`Cannot ask ${envelope}: no answer in ${timeoutMs} ms`);
 }
 
 /** Waits for one reply: a promise, a deadline, and whoever comes first. */
-class Waiter implements Asker {
-  readonly #what: string;
+export class Waiter implements Asker {
   readonly #timeoutMs: number;
   readonly #raw: boolean;
+  readonly #late: (envelope: Envelope, timeoutMs: number) => PosthornError;
   over = false;
   #resolve!: (value: unknown) => void;
   #reject!: (error: PosthornError) => void;
   #timer: Timer | undefined;
   #onOver: (() => void) | undefined;
 
-  constructor(what: string, timeoutMs: number, raw: boolean) {
-    this.#what = what;
+  /** `late` makes the error when the time is up; `raw` resolves with the reply as it travels. */
+  constructor(
+    timeoutMs: number,
+    raw: boolean,
+    late: (envelope: Envelope, timeoutMs: number) => PosthornError,
+  ) {
     this.#timeoutMs = timeoutMs;
     this.#raw = raw;
+    this.#late = late;
   }
 
   /** Begins to wait. `onOver` is called when the waiting is over, whatever ended it. */
-  wait(runtime: Runtime, onOver?: () => void): Promise<unknown> {
+  wait(runtime: Runtime, envelope: Envelope, onOver?: () => void): Promise<unknown> {
     this.#onOver = onOver;
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
       this.#timer = runtime.timers.set(
         this.#timeoutMs,
-        () => this.fail(new DeadlineError(`Cannot ask ${this.#what}: no answer in ${this.#timeoutMs} ms`)),
-        () => this.fail(new StoppedError(`Cannot ask ${this.#what}: the system has stopped`)),
+        () => this.fail(this.#late(envelope, this.#timeoutMs)),
+        () => this.fail(new StoppedError(`Cannot ask ${envelope}: the system has stopped`)),
       );
     });
   }

@@ -1,10 +1,17 @@
+import { abortable } from "@std/async";
 import { decodeTime } from "@std/ulid";
 import { type Actor, actor } from "../runtime/actor.ts";
 import type { Address, SubmitOptions } from "../runtime/address.ts";
 import type { Context } from "../runtime/context.ts";
 import { errorOfReason } from "../runtime/dead_letters.ts";
 import { type Asker, isAsker } from "../runtime/envelope.ts";
-import { DeadlineError, IdReusedError, TerminalError, UnknownError } from "../runtime/errors.ts";
+import {
+  IdReusedError,
+  ReplyPendingError,
+  requireDuration,
+  TerminalError,
+  UnknownError,
+} from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
@@ -12,7 +19,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
 import type { Turn } from "../runtime/turn.ts";
-import { ask } from "./ask.ts";
+import { sendAsk, Waiter } from "./ask.ts";
 
 /**
  * Request / asynchronous response: one envelope to one actor, whose `replyTo` is an address. Where the caller names
@@ -87,15 +94,16 @@ class KeptTicket implements Ticket<unknown> {
       throw this.#unknown();
     }
     const { timeoutMs = 5_000, signal } = options ?? {};
-    let reply: unknown;
-    try {
-      reply = await ask(runtime, Reply.collect, this.#key, undefined, { timeoutMs, signal });
-    } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error;
-      throw new DeadlineError(`Cannot collect the reply ${this.id}: it did not come in ${timeoutMs} ms`);
-    }
+    if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
+    const what = `Cannot collect the reply ${this.id}`;
+    const late = () => new ReplyPendingError(`${what}: it did not come in ${timeoutMs} ms`);
+    const waiter = new Waiter(Math.max(timeoutMs, 1), false, late);
+    const wait = timeoutMs > 0;
+    const envelope = runtime.compose(Reply.collect, this.#key, { wait }, { replyTo: waiter });
+    const answer = sendAsk(runtime, envelope, waiter);
+    const reply = await (signal === undefined ? answer : abortable(answer, signal));
     if (this.#schema === undefined) return reply;
-    return parse(this.#schema, reply, () => `Cannot collect the reply ${this.id}`);
+    return parse(this.#schema, reply, () => what);
   }
 
   /** An id carries its time, so no trace of a reply is needed to tell that it has expired. */
@@ -145,13 +153,16 @@ export function replyActor(keepMs: number): Actor<"~reply"> {
       },
       arrive: (ctx, reply) => settle(ctx, { status: "done", reply, collected: false }),
       refuse: (ctx, failure) => settle(ctx, { status: "failed", failure, collected: false }),
-      collect(ctx) {
+      collect(ctx, { wait }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
         if (asker === undefined || !isAsker(asker)) return;
         const state = ctx.state as ReplyState;
         if (state.status === "absent") {
           throw new TerminalError(`No such reply is kept`, { code: "unknown-reply" });
+        }
+        if (state.status === "pending" && !wait) {
+          return asker.fail(new ReplyPendingError(`Cannot collect the reply ${ctx.key}: it is pending`));
         }
         if (state.status === "pending") {
           const waiting = state.waiting.filter((other) => !other.over);

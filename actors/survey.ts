@@ -4,7 +4,7 @@ import { messageOf, requireDuration, requireInteger, TerminalError } from "../ru
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import { nameOperations, type Operation, type Protocol, type Tell, tell } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, unchecked } from "../runtime/schema.ts";
+import { parse, type Schema, unchecked } from "../runtime/schema.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
 export type SurveyEnd = "max" | "deadline";
@@ -26,77 +26,86 @@ export function surveyAll(
   publication.check();
   const key = runtime.ids.text(runtime.ids.next());
   const collector = { protocol: Collector.open.protocol, key };
-  const replies = new Replies(() =>
-    runtime.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
-  );
-  const schema = options?.raw ? unchecked() : operation.reply;
-  const what = () => `Cannot collect a reply to ${topicKey(operation)}`;
-  const take = (reply: unknown) => replies.push(parse(schema, reply, what));
-  runtime.accept(
-    runtime.compose(Collector.open, key, {
-      take,
-      end: (why: SurveyEnd) => replies.end(why),
-      timeoutMs,
-      max,
-    }, {}),
-  );
-  try {
-    runtime.accept(runtime.compose(Topic.publish, topicKey(operation), publication, {
-      options: { ...options, timeoutMs },
-      replyTo: { ...collector, operation: Collector.take.name },
-    }));
-  } catch (error) {
-    replies.return();
-    throw error;
-  }
-  return replies;
+  const envelope = runtime.compose(Topic.publish, topicKey(operation), publication, {
+    options: { ...options, timeoutMs },
+    replyTo: { ...collector, operation: Collector.take.name },
+  });
+  const replies = runtime.seen.once(envelope, () => {
+    const collected = new Replies(() =>
+      runtime.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
+    );
+    const collection: Collection = { replies: collected, reply: operation.reply, timeoutMs, max };
+    runtime.accept(runtime.compose(Collector.open, key, collection, {}));
+    try {
+      runtime.accept(envelope);
+    } catch (error) {
+      collected.leave();
+      throw error;
+    }
+    return collected;
+  });
+  return replies.iterate(options?.raw ?? false);
 }
 
-/** The replies of one survey as they come. Leaving early closes the collector; so does the end. */
-class Replies implements AsyncIterableIterator<unknown, SurveyEnd> {
+/** The replies of one survey as they come, for whoever iterates. Leaving early closes the collector, as the end does. */
+class Replies {
   readonly #close: () => void;
-  readonly #waiting: unknown[] = [];
-  #wanted: ((result: IteratorResult<unknown, SurveyEnd>) => void)[] = [];
+  readonly #replies: { readonly output: unknown; readonly input: unknown }[] = [];
+  readonly #waiting = new Set<() => void>();
   #end: SurveyEnd | undefined;
 
   constructor(close: () => void) {
     this.#close = close;
   }
 
-  push(reply: unknown): void {
-    const wanted = this.#wanted.shift();
-    if (wanted === undefined) this.#waiting.push(reply);
-    else wanted({ done: false, value: reply });
+  push(output: unknown, input: unknown): void {
+    this.#replies.push({ output, input });
+    this.#wake();
   }
 
   end(why: SurveyEnd): void {
     this.#end ??= why;
-    for (const wanted of this.#wanted) wanted({ done: true, value: this.#end });
-    this.#wanted = [];
+    this.#wake();
   }
 
-  next(): Promise<IteratorResult<unknown, SurveyEnd>> {
-    if (this.#waiting.length > 0) return Promise.resolve({ done: false, value: this.#waiting.shift() });
-    if (this.#end !== undefined) return Promise.resolve({ done: true, value: this.#end });
-    return new Promise((resolve) => this.#wanted.push(resolve));
+  leave(): void {
+    if (this.#end !== undefined) return;
+    this.#close();
+    this.end("max"); // as many as were wanted
   }
 
-  return(): Promise<IteratorResult<unknown, SurveyEnd>> {
-    if (this.#end === undefined) this.#close();
-    this.#waiting.length = 0;
-    this.end("max");
-    return Promise.resolve({ done: true, value: this.#end! });
+  iterate(raw: boolean): AsyncIterableIterator<unknown, SurveyEnd> {
+    let next = 0;
+    const iterator: AsyncIterableIterator<unknown, SurveyEnd> = {
+      next: async () => {
+        while (next >= this.#replies.length && this.#end === undefined) {
+          await new Promise<void>((resolve) => this.#waiting.add(resolve));
+        }
+        if (next >= this.#replies.length) return { done: true, value: this.#end! };
+        const { output, input } = this.#replies[next++];
+        return { done: false, value: raw ? input : output };
+      },
+      return: () => {
+        this.leave();
+        next = Infinity;
+        return Promise.resolve({ done: true, value: this.#end! });
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
   }
 }
 
 interface Collection {
-  /** Takes one reply; throws when it does not fit. */
-  readonly take: (reply: unknown) => void;
-  readonly end: (why: SurveyEnd) => void;
+  readonly replies: Replies;
+  /** What checks each reply. */
+  readonly reply: Schema<unknown> | undefined;
   readonly timeoutMs: number;
   readonly max: number;
 }
@@ -125,19 +134,15 @@ export const collectorActor = actor(Collector, {
     take(ctx, reply) {
       if (ctx.state === undefined) throw new TerminalError("The survey is over", { code: "late-reply" });
       const { collection, taken } = ctx.state;
-      try {
-        collection.take(reply);
-      } catch (error) {
-        throw new TerminalError(messageOf(error), { code: "invalid-payload", cause: error });
-      }
+      collection.replies.push(checked(collection.reply, reply), reply);
       ctx.state = { collection, taken: taken + 1 };
       if (taken + 1 < collection.max) return;
-      collection.end("max");
+      collection.replies.end("max");
       ctx.cancel("expire");
       ctx.stop();
     },
     expire(ctx) {
-      ctx.state?.collection.end("deadline");
+      ctx.state?.collection.replies.end("deadline");
       ctx.stop();
     },
     close(ctx) {
@@ -150,3 +155,11 @@ export const collectorActor = actor(Collector, {
   idleMs: Infinity, // it ends itself
   onIdle: "drop",
 });
+
+function checked(schema: Schema<unknown> | undefined, reply: unknown): unknown {
+  try {
+    return parse(schema, reply, () => "Cannot collect a reply");
+  } catch (error) {
+    throw new TerminalError(messageOf(error), { code: "invalid-payload", cause: error });
+  }
+}

@@ -111,12 +111,27 @@ export class LimitError extends PosthornError {
  * ```
  */
 export class DeadlineError extends PosthornError {
-  override readonly name = "DeadlineError";
+  override readonly name: string = "DeadlineError";
 
   /** Says what was waited for, and for how long. */
   constructor(message: string) {
     super("deadline", message);
   }
+}
+
+/**
+ * The reply of a submit has not come in the time that its collector had. It still may, and can be collected then.
+ * Code `deadline`; over HTTP it is not a failure but 202.
+ *
+ * @example
+ * ```ts
+ * import { DeadlineError, ReplyPendingError } from "@posthorn/posthorn";
+ *
+ * console.assert(new ReplyPendingError("Cannot collect the reply 7: it is pending") instanceof DeadlineError);
+ * ```
+ */
+export class ReplyPendingError extends DeadlineError {
+  override readonly name = "ReplyPendingError";
 }
 
 /**

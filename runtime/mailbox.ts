@@ -70,6 +70,11 @@ export class Mailbox<Item, Signal extends string = never> {
     if (!this.#signals.includes(signal)) this.#signals.push(signal);
   }
 
+  /** Whether a signal waits. */
+  get signalled(): boolean {
+    return this.#signals !== undefined && this.#signals.length > 0;
+  }
+
   /** Takes the oldest signal. */
   takeSignal(): Signal | undefined {
     return this.#signals?.shift();

@@ -1,7 +1,7 @@
 /** Options of {@linkcode Ticket.reply}. */
 export interface TicketOptions {
   /**
-   * How long to wait, in milliseconds above 0.
+   * How long to wait, in milliseconds of at least 0. With 0 it is there or it is not.
    *
    * @default {5_000}
    */

@@ -3,6 +3,8 @@ import type { Cancel, Clock } from "./clock.ts";
 /** Something due at a time. */
 export class Timer {
   readonly dueMs: number;
+  /** Its place among those of the same time. */
+  readonly order: number;
   readonly #callback: () => void;
   readonly #timers: Timers;
   /** Called instead when the system stops first. */
@@ -10,8 +12,9 @@ export class Timer {
   /** Whether it still waits. */
   waiting = true;
 
-  constructor(dueMs: number, callback: () => void, timers: Timers, onClear?: () => void) {
+  constructor(dueMs: number, order: number, callback: () => void, timers: Timers, onClear?: () => void) {
     this.dueMs = dueMs;
+    this.order = order;
     this.#callback = callback;
     this.#timers = timers;
     this.onClear = onClear;
@@ -40,6 +43,8 @@ export class Timers {
   #dead = 0;
   #armedMs = Infinity;
   #disarm: Cancel | undefined;
+  #last = 0;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -50,18 +55,21 @@ export class Timers {
     return this.#heap.length - this.#dead;
   }
 
-  /** Calls `callback` once, after `delayMs` milliseconds; `onClear` instead when all is taken back before. */
+  /**
+   * Calls `callback` once, after `delayMs` milliseconds, those of the same time in the order of setting; `onClear`
+   * instead when all is taken back before. Calls neither when all has been taken back.
+   */
   set(delayMs: number, callback: () => void, onClear?: () => void): Timer {
-    const timer = new Timer(this.#clock.monotonicMs() + delayMs, callback, this, onClear);
-    this.#heap.push(timer);
-    this.#rise(this.#heap.length - 1);
-    if (timer.dueMs < this.#armedMs) this.#arm();
+    const timer = new Timer(this.#clock.monotonicMs() + delayMs, ++this.#last, callback, this, onClear);
+    if (this.#closed) timer.waiting = false;
+    else this.#add(timer);
     return timer;
   }
 
   /** Takes all back, for good: the system has stopped. */
   clear(): void {
     const waiting = this.#heap.filter((timer) => timer.waiting);
+    this.#closed = true;
     this.#heap = [];
     this.#dead = 0;
     this.#arm();
@@ -78,6 +86,12 @@ export class Timers {
     this.#dead = 0;
     for (let index = (this.#heap.length >> 1) - 1; index >= 0; index--) this.#sink(index);
     if (this.#heap.length === 0) this.#arm();
+  }
+
+  #add(timer: Timer): void {
+    this.#heap.push(timer);
+    this.#rise(this.#heap.length - 1);
+    if (timer.dueMs < this.#armedMs) this.#arm();
   }
 
   #arm(): void {
@@ -115,7 +129,7 @@ export class Timers {
     const timer = heap[index];
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (heap[parent].dueMs <= timer.dueMs) break;
+      if (heap[parent].dueMs <= timer.dueMs) break; // it is the newest: behind those of its time
       heap[index] = heap[parent];
       index = parent;
     }
@@ -126,11 +140,15 @@ export class Timers {
     const heap = this.#heap;
     const timer = heap[index];
     for (let child = 2 * index + 1; child < heap.length; child = 2 * index + 1) {
-      if (child + 1 < heap.length && heap[child + 1].dueMs < heap[child].dueMs) child++;
-      if (heap[child].dueMs >= timer.dueMs) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1], heap[child])) child++;
+      if (!isBefore(heap[child], timer)) break;
       heap[index] = heap[child];
       index = child;
     }
     heap[index] = timer;
   }
+}
+
+function isBefore(one: Timer, other: Timer): boolean {
+  return one.dueMs < other.dueMs || (one.dueMs === other.dueMs && one.order < other.order);
 }

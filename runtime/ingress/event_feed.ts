@@ -1,0 +1,103 @@
+import type { Operation } from "../protocol.ts";
+import type { IngressSystem } from "./port.ts";
+
+/** One published event, as a stream carries it. */
+export interface FeedEntry {
+  readonly id: string;
+  readonly event: string;
+  readonly subject: string;
+  /** The payload as JSON. */
+  readonly data: string;
+}
+
+/** Where a reader stands in a feed. */
+export interface FeedCursor {
+  /** The count of the next entry. */
+  next: number;
+}
+
+/**
+ * The latest events of one protocol, for any number of readers. A reader is no more than a count, so one that is slow
+ * holds no memory: it falls behind, and is cut off when the buffer has moved past it.
+ */
+export class EventFeed {
+  readonly #capacity: number;
+  readonly #bytesMax: number;
+  readonly #epoch: string;
+  readonly #entries: FeedEntry[] = [];
+  readonly #waiting = new Set<() => void>();
+  /** The count of the first entry that is kept. */
+  #first = 0;
+  #bytes = 0;
+  #ended = false;
+
+  constructor(system: IngressSystem, events: readonly Operation[], capacity: number, bytesMax: number) {
+    this.#capacity = capacity;
+    this.#bytesMax = bytesMax;
+    this.#epoch = system.newId();
+    for (const event of events) {
+      system.subscribe(event as Operation<"event">, (_payload, { subject, input }) => {
+        this.#add(event.name, subject, JSON.stringify(input) ?? "null");
+      });
+    }
+    void system.closed.then(() => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  /** Whether nothing will come any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** A cursor at the end: what comes from now on. */
+  latest(): FeedCursor {
+    return { next: this.#first + this.#entries.length };
+  }
+
+  /** A cursor behind the entry of that id; nothing where that is no longer, or never was, in the buffer. */
+  after(id: string): FeedCursor | undefined {
+    const count = /^([0-9A-Z]+)-(\d{1,15})$/.exec(id);
+    if (count === null || count[1] !== this.#epoch) return undefined;
+    const next = Number(count[2]) + 1;
+    return next < this.#first || next > this.#first + this.#entries.length ? undefined : { next };
+  }
+
+  /** The entry under a cursor, which moves on; nothing where the cursor is at the end. */
+  read(cursor: FeedCursor): FeedEntry | undefined {
+    const entry = this.#entries[cursor.next - this.#first];
+    if (entry !== undefined) cursor.next++;
+    return entry;
+  }
+
+  /** Whether the buffer has moved past a cursor. */
+  lost(cursor: FeedCursor): boolean {
+    return cursor.next < this.#first;
+  }
+
+  /** Calls `wake` once, when there is something to read or nothing will come any more. */
+  wait(wake: () => void): () => void {
+    this.#waiting.add(wake);
+    return () => this.#waiting.delete(wake);
+  }
+
+  #add(event: string, subject: string, data: string): void {
+    const id = `${this.#epoch}-${this.#first + this.#entries.length}`;
+    this.#entries.push({ id, event, subject, data });
+    this.#bytes += data.length;
+    while (
+      this.#entries.length > this.#capacity || (this.#bytes > this.#bytesMax && this.#entries.length > 1)
+    ) {
+      this.#bytes -= this.#entries.shift()!.data.length;
+      this.#first++;
+    }
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+}

@@ -1,0 +1,87 @@
+import type { Clock } from "../clock.ts";
+import { matchesSubject } from "../subject.ts";
+import type { EventFeed, FeedCursor, FeedEntry } from "./event_feed.ts";
+
+/** What one reader of a feed wants. */
+export interface EventStreamOptions {
+  /** The names of the events. */
+  readonly events: ReadonlySet<string>;
+  /** The tokens of the subject; absent for every subject. */
+  readonly pattern: readonly string[] | undefined;
+  /** Whether frames carry the name of their event: an `EventSource` hears only unnamed ones without being told. */
+  readonly named: boolean;
+  /** The id of the last event that the reader has. */
+  readonly lastEventId: string | undefined;
+  /** How long a reader waits before it comes back. */
+  readonly retryMs: number;
+  /** How long the stream may be silent. */
+  readonly keepAliveMs: number;
+}
+
+/**
+ * A feed as server-sent events. Frames are made when the reader takes them, so what is not read is not kept; a reader
+ * that has fallen out of the buffer is cut off, and comes back with the id of its last event.
+ */
+export function eventStream(
+  feed: EventFeed,
+  clock: Clock,
+  options: EventStreamOptions,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const { lastEventId } = options;
+  const found = lastEventId === undefined ? feed.latest() : feed.after(lastEventId);
+  const cursor: FeedCursor = found ?? feed.latest();
+  let stopWaiting: (() => void) | undefined;
+  let ended = false;
+  const end = () => {
+    stopWaiting?.();
+    if (!ended) onEnd();
+    ended = true;
+  };
+  return new ReadableStream({
+    start(controller) {
+      const gap = found === undefined ? `event: gap\ndata: ${JSON.stringify({ lastEventId })}\n\n` : "";
+      controller.enqueue(encoder.encode(`retry: ${options.retryMs}\n\n${gap}`));
+    },
+    async pull(controller) {
+      while (!ended) {
+        if (feed.lost(cursor)) break;
+        const entry = feed.read(cursor);
+        if (entry !== undefined) {
+          if (!wants(options, entry)) continue;
+          return controller.enqueue(encoder.encode(frame(entry, options.named)));
+        }
+        if (feed.ended) break;
+        const silent = await new Promise<boolean>((resolve) => {
+          const cancelTimer = clock.setTimer(options.keepAliveMs, () => resolve(true));
+          const cancelWait = feed.wait(() => resolve(false));
+          stopWaiting = () => {
+            cancelTimer();
+            cancelWait();
+            resolve(false);
+          };
+        });
+        stopWaiting?.();
+        if (silent && !ended) return controller.enqueue(encoder.encode(": keep-alive\n\n"));
+      }
+      if (ended) return;
+      end();
+      controller.close();
+    },
+    cancel: end,
+  }, { highWaterMark: 1 });
+}
+
+/** A stream that only says when to come back: for a reader that cannot be served now, and must not give up. */
+export function comeBackStream(retryMs: number): string {
+  return `retry: ${retryMs}\n\n`;
+}
+
+function wants({ events, pattern }: EventStreamOptions, entry: FeedEntry): boolean {
+  return events.has(entry.event) && (pattern === undefined || matchesSubject(pattern, entry.subject));
+}
+
+function frame({ id, event, data }: FeedEntry, named: boolean): string {
+  return `${named ? `event: ${event}\n` : ""}id: ${id}\ndata: ${data}\n\n`;
+}

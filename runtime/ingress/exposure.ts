@@ -1,0 +1,69 @@
+import { type Mode, type NamedProtocol, type Operation, operationsOf } from "../protocol.ts";
+import { isUnchecked } from "../schema.ts";
+import { RequestError } from "./problem.ts";
+
+/** An operation, or a protocol where all of it is meant. */
+export type Exposed = Operation | NamedProtocol<string>;
+
+/** What can be reached from outside. What is not in it does not exist for HTTP. */
+export class Exposure {
+  readonly #exposed = new Map<string, Map<string, Operation>>();
+  readonly #publishable = new Set<Operation>();
+  readonly #subscribable = new Set<Operation>();
+
+  /** Throws a `TypeError` when something would let the outside world in without a check. */
+  constructor(expose: readonly Exposed[], accept: readonly Operation<"event">[]) {
+    for (const item of expose) {
+      const operations = "~protocol" in item ? Object.values(operationsOf(item)) : [item];
+      for (const operation of operations) {
+        this.#add(operation, operation.mode !== "event");
+        if (operation.mode === "event") this.#subscribable.add(operation);
+      }
+    }
+    for (const event of accept) {
+      this.#add(event, true);
+      this.#publishable.add(event);
+    }
+  }
+
+  /** An operation that may be spoken in one of these modes, or the error that says why not. */
+  operation(protocol: string, name: string, modes: readonly Mode[]): Operation {
+    const operations = this.#exposed.get(protocol);
+    if (operations === undefined) {
+      throw new RequestError(404, "unknown-protocol", `There is no protocol ${protocol} here`);
+    }
+    const operation = operations.get(name);
+    if (operation === undefined || !modes.includes(operation.mode)) {
+      throw new RequestError(404, "unknown-operation", `There is no operation ${name} of ${protocol} here`);
+    }
+    return operation;
+  }
+
+  /** Whether outsiders may publish an event. */
+  mayPublish(event: Operation): boolean {
+    return this.#publishable.has(event);
+  }
+
+  /** Whether outsiders may subscribe to an event. */
+  maySubscribe(event: Operation): boolean {
+    return this.#subscribable.has(event);
+  }
+
+  /** The events of a protocol that outsiders may subscribe to. */
+  events(protocol: string): Operation[] {
+    const operations = this.#exposed.get(protocol)?.values() ?? [];
+    return [...operations].filter((operation) => this.maySubscribe(operation));
+  }
+
+  #add(operation: Operation, inbound: boolean): void {
+    if (inbound && operation.payload !== undefined && isUnchecked(operation.payload)) {
+      throw new TypeError(
+        `Cannot expose ${operation.protocol}.${operation.name}: its payload is unchecked, and what comes from ` +
+          "outside must be checked",
+      );
+    }
+    const operations = this.#exposed.get(operation.protocol) ?? new Map<string, Operation>();
+    operations.set(operation.name, operation);
+    this.#exposed.set(operation.protocol, operations);
+  }
+}

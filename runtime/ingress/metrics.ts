@@ -1,0 +1,29 @@
+import type { Stats } from "../runtime.ts";
+
+/** What a system is doing, in the text format of Prometheus. */
+export function metricsText(stats: Stats): string {
+  const protocols = Object.entries(stats.protocols);
+  const each = (pick: (protocol: Stats["protocols"][string]) => number) =>
+    protocols.map(([name, protocol]): Sample => [`{protocol="${name}"}`, pick(protocol)]);
+  return [
+    metric("accepted_total", "counter", "Messages accepted", [["", stats.accepted]]),
+    metric("done_total", "counter", "Messages whose turn committed", each((protocol) => protocol.done)),
+    metric("dead_total", "counter", "Messages that became dead letters", [["", stats.dead]]),
+    metric("waiting", "gauge", "Messages in mailboxes", each((protocol) => protocol.waiting)),
+    metric("running", "gauge", "Turns that a promise is awaited for", [["", stats.running]]),
+    metric(
+      "actors",
+      "gauge",
+      "Actors that are active or have state kept",
+      each((protocol) => protocol.actors),
+    ),
+  ].join("");
+}
+
+type Sample = readonly [labels: string, value: number];
+
+function metric(name: string, type: "counter" | "gauge", help: string, samples: readonly Sample[]): string {
+  const full = `posthorn_${name}`;
+  const lines = samples.map(([labels, value]) => `${full}${labels} ${value}\n`);
+  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("")}`;
+}

@@ -1,0 +1,45 @@
+import type { Address, Arguments, Ref, SendOptions } from "../address.ts";
+import type { Clock } from "../clock.ts";
+import type { Published, SubscribeOptions, SurveyOptions } from "../context.ts";
+import type { Event, NamedProtocol, Operation, Survey } from "../protocol.ts";
+import type { Health, Stats } from "../runtime.ts";
+import type { Ticket } from "../ticket.ts";
+
+/** What an ingress needs of a system. A `System` has it. */
+export interface IngressSystem {
+  /** A handle to one actor. */
+  ref<Name extends string>(protocol: NamedProtocol<Name>, key: string): Ref<Name>;
+  /** Publishes an event. */
+  publish<I, O, Name extends string>(
+    event: Event<I, O, Name>,
+    ...args: Arguments<NoInfer<I>, SendOptions>
+  ): Promise<void>;
+  /** Subscribes a function to an event. */
+  subscribe<I, O, R, Name extends string>(
+    event: Operation<"event" | "survey", Name, I, O, R>,
+    to:
+      | Address<NoInfer<I>, NoInfer<R> | undefined>
+      | ((
+        payload: NoInfer<O>,
+        published: Published,
+      ) => NoInfer<R> | undefined | Promise<NoInfer<R> | undefined>),
+    options?: SubscribeOptions,
+  ): Disposable;
+  /** Asks all respondents. */
+  survey<I, R, O, S, Name extends string>(
+    operation: Survey<I, R, O, S, Name>,
+    ...args: Arguments<NoInfer<I>, SurveyOptions>
+  ): AsyncIterableIterator<S, "max" | "deadline">;
+  /** The ticket of a request that was submitted before. */
+  ticket(id: string, caller?: string): Ticket<unknown>;
+  /** What it is doing, in numbers. */
+  stats(): Stats;
+  /** Whether it takes messages, and why not. */
+  readonly health: Health;
+  /** Its clock. */
+  readonly clock: Clock;
+  /** Resolves when it has stopped. */
+  readonly closed: Promise<unknown>;
+  /** A new message id. */
+  newId(): string;
+}

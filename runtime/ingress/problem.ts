@@ -1,0 +1,83 @@
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { InvalidPayloadError, PosthornError, TerminalError } from "../errors.ts";
+
+/** A request that cannot be served, and how the answer says so. */
+export class RequestError extends PosthornError {
+  override readonly name = "RequestError";
+  readonly status: ContentfulStatusCode;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: ContentfulStatusCode,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(code, message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
+  "invalid-payload": 400,
+  "invalid-key": 400,
+  "invalid-id": 400,
+  "unknown-protocol": 404,
+  "unknown-operation": 404,
+  "unknown-reply": 404,
+  "expired-reply": 410,
+  "id-reused": 422,
+  "id-in-use": 422,
+  "mailbox-full": 429,
+  "too-many-actors": 429,
+  "too-many-replies": 429,
+  "stopping": 503,
+  "deadline": 504,
+};
+
+const titles: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  410: "Gone",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+const retryAfterSeconds = "1";
+
+/**
+ * The answer for a failure: a problem document (RFC 9457) with a stable `code`. What goes wrong inside a handler is
+ * nobody's business outside: a 500 says no more than its code.
+ */
+export function problem(context: Context, error: unknown): Response {
+  const known = error instanceof PosthornError;
+  const status = statusOf(error);
+  const code = known ? error.code : "internal";
+  const body = {
+    type: `urn:posthorn:problem:${code}`,
+    title: titles[status],
+    status,
+    code,
+    ...(known && status !== 500 ? { detail: error.message } : {}),
+    ...(error instanceof InvalidPayloadError ? { issues: error.issues } : {}),
+  };
+  const headers: Record<string, string> = { "content-type": "application/problem+json" };
+  if (status === 429 || status === 503) headers["retry-after"] = retryAfterSeconds;
+  if (error instanceof RequestError) Object.assign(headers, error.headers);
+  return context.body(JSON.stringify(body), status, headers);
+}
+
+function statusOf(error: unknown): ContentfulStatusCode {
+  if (error instanceof RequestError) return error.status;
+  if (error instanceof TerminalError) return 422;
+  return error instanceof PosthornError ? statuses[error.code] ?? 500 : 500;
+}

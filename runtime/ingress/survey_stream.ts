@@ -1,0 +1,24 @@
+import { SuperJSON } from "superjson";
+
+/** The replies of a survey as lines of JSON, and a last line that says why it ended. A reader that leaves closes it. */
+export function surveyStream(
+  replies: AsyncIterator<unknown, "max" | "deadline">,
+  asSuperjson: boolean,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let count = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await replies.next();
+      const line = done
+        ? { done: value, replies: count }
+        : { reply: asSuperjson ? new SuperJSON().serialize(value) : value };
+      count++;
+      controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
+      if (done) controller.close();
+    },
+    async cancel() {
+      await replies.return?.();
+    },
+  });
+}
