@@ -32,12 +32,58 @@
  */
 
 // The language: what may be said, by whom, and what it does.
-export * from "./runtime/errors.ts";
+export {
+  CycleError,
+  DeadLetterError,
+  DeadlineError,
+  IdReusedError,
+  InvalidPayloadError,
+  type Issue,
+  LimitError,
+  MailboxFullError,
+  PosthornError,
+  ReplyPendingError,
+  RetryError,
+  type RetryErrorOptions,
+  StoppedError,
+  TerminalError,
+  type TerminalErrorOptions,
+  UnknownError,
+} from "./runtime/errors.ts";
 export { type Schema, unchecked } from "./runtime/schema.ts";
-export type { Frozen } from "./runtime/frozen.ts";
+export type { Frozen, Whole } from "./runtime/frozen.ts";
 export { Failure } from "./runtime/failure.ts";
-export * from "./runtime/protocol.ts";
-export * from "./runtime/address.ts";
+export {
+  type Ask,
+  ask,
+  type Event,
+  event,
+  type EventOptions,
+  type Mode,
+  type Named,
+  type NamedProtocol,
+  type Operation,
+  type Operations,
+  type OperationTypes,
+  type Protocol,
+  protocol,
+  type ProtocolInfo,
+  type Submit,
+  submit,
+  type Survey,
+  survey,
+  type Tell,
+  tell,
+} from "./runtime/protocol.ts";
+export type {
+  ActorId,
+  Address,
+  Arguments,
+  AskOptions,
+  Ref,
+  SendOptions,
+  SubmitOptions,
+} from "./runtime/address.ts";
 export type * from "./runtime/ticket.ts";
 export type * from "./runtime/context.ts";
 export * from "./runtime/actor.ts";

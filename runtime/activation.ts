@@ -159,10 +159,10 @@ export class Activation implements Runnable, ActorId {
     for (let left = mailbox.length; left > 0 && mailbox.length > 0 && this.status === "ready"; left--) {
       this.#home.waiting--;
       this.#handle(mailbox.shift()!);
-      if (!scheduler.tick()) break;
+      if (!scheduler.tick() || mailbox.signalled) break;
     }
     if (this.status !== "ready") return false;
-    if (mailbox.length > 0) return true;
+    if (mailbox.length > 0 || mailbox.signalled) return true;
     this.status = "idle";
     if (this.disposable && !this.active) this.#home.remove(this);
     return false;
@@ -239,19 +239,21 @@ export class Activation implements Runnable, ActorId {
     const handler = actor.handlers[envelope.operation.slot]!;
     let turn: Turn | undefined;
     let result: unknown;
+    let awaited = false;
     try {
       if (!this.active) this.#activate();
       turn = new Turn(services.turnHost, this, envelope, this.#state, actor.transient);
       if (!services.inspectors.silent) services.inspectMessage("started", envelope);
       result = handler(turn, envelope.value);
+      awaited = isThenable(result);
     } catch (error) {
       return this.#fail(envelope, turn, error);
     }
-    if (!isThenable(result)) return this.#commit(turn, result);
+    if (!awaited) return this.#commit(turn, result);
     this.status = "running";
     this.#turn = turn;
     services.running++;
-    result.then(
+    Promise.resolve(result).then( // not every thenable settles later, as a promise does
       (value) => this.#settle(turn, () => this.#commit(turn, value)),
       (error) => this.#settle(turn, () => this.#fail(envelope, turn, error)),
     );
@@ -321,7 +323,7 @@ export class Activation implements Runnable, ActorId {
       error,
       attempt: envelope.attempt,
       mode: envelope.operation.mode,
-      monotonicMs: services.scheduler.monotonicMs,
+      monotonicMs: services.turnHost.monotonicMs(), // the scheduler's is old when the turn was awaited
     });
     if (retryAfterMs === undefined) {
       services.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);

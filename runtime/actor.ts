@@ -86,8 +86,9 @@ export interface RestartLimit {
   readonly windowMs?: number;
 }
 
-type HandlerOf<Op, Name extends string, State, Transient extends boolean> = Op extends Tell<infer _I, infer O>
-  ? (ctx: ContextOf<Name, State, Transient>, payload: O) => void | Promise<void>
+/** The handler of one operation: it gets the context and the payload, and returns the reply where there is one. */
+export type HandlerOf<Op, Name extends string, State, Transient extends boolean> = Op extends
+  Tell<infer _I, infer O> ? (ctx: ContextOf<Name, State, Transient>, payload: O) => void | Promise<void>
   : Op extends Ask<infer _I, infer R, infer O, infer _S> ? Answering<ContextOf<Name, State, Transient>, O, R>
   : Op extends Submit<infer _I, infer R, infer O, infer _S>
     ? Answering<ContextOf<Name, State, Transient>, O, R>
@@ -95,7 +96,8 @@ type HandlerOf<Op, Name extends string, State, Transient extends boolean> = Op e
     ? Answering<ContextOf<Name, State, Transient>, O, R | undefined>
   : never;
 
-type Answering<C, O, R> = (ctx: C, payload: O) => R | Frozen<R> | Promise<R | Frozen<R>>;
+/** A handler that replies, at once or with a promise. */
+export type Answering<C, O, R> = (ctx: C, payload: O) => R | Frozen<R> | Promise<R | Frozen<R>>;
 
 /** One handler for each operation of a protocol that is not an event. */
 export type Handlers<Name extends string, Ops, State, Transient extends boolean = false> = {

@@ -103,6 +103,7 @@ export interface AskOptions extends SendOptions {
  * ```
  */
 export interface Ref<in out Name extends string> extends ActorId {
+  /** The name of its protocol. */
   readonly protocol: Name;
 
   /**

@@ -65,6 +65,9 @@ export function systemClock(): Clock {
   };
 }
 
+/** Not every platform has it, nor every compiler knows it. */
+declare const setImmediate: ((callback: () => void) => unknown) | undefined;
+
 /** Runs `callback` in the next turn of the event loop. */
 export function macrotask(callback: () => void): void {
   if (typeof setImmediate === "function") setImmediate(callback);

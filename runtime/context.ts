@@ -51,6 +51,7 @@ export interface SurveyOptions extends SendOptions {
  * cannot fail here: what cannot be delivered becomes a dead letter.
  */
 export interface TurnRef<in out Name extends string> extends ActorId {
+  /** The name of its protocol. */
   readonly protocol: Name;
   /** Sends a notification when the turn commits. */
   tell<I, O>(operation: Tell<I, O, Name>, ...args: Arguments<NoInfer<I>, SendOptions>): void;
@@ -95,8 +96,7 @@ export interface Context<Name extends string, State> {
   /** The key of this actor. */
   readonly key: string;
   /** The state, read-only all the way down. Assign a new one to change it. */
-  get state(): Frozen<State>;
-  set state(value: State | Frozen<State>);
+  state: Frozen<State>;
   /** This actor. */
   readonly self: TurnRef<Name>;
   /** The id of the message: the idempotency key to hand to outside services. The same in every attempt. */
@@ -141,7 +141,9 @@ export interface Context<Name extends string, State> {
 
 /** The {@linkcode Context} of a transient actor, which may wait for others within its turn. */
 export interface TransientContext<Name extends string, State> extends Context<Name, State> {
+  /** This actor. */
   readonly self: TransientTurnRef<Name>;
+  /** A handle to another actor, which can also ask. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TransientTurnRef<N>;
   /** Asks all respondents and yields their replies as they come, up to `max` or the deadline. */
   survey<I, R, O, S, N extends string>(

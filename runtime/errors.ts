@@ -20,6 +20,7 @@ export interface Issue {
  * ```
  */
 export class PosthornError extends Error {
+  /** The name of this class. */
   override readonly name: string = "PosthornError";
   /** The stable name of this kind of failure, in kebab case. */
   readonly code: string;
@@ -43,6 +44,7 @@ export class PosthornError extends Error {
  * ```
  */
 export class InvalidPayloadError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "InvalidPayloadError";
   /** What the schema said, one entry for each thing that is wrong. */
   readonly issues: readonly Issue[];
@@ -69,6 +71,7 @@ export class InvalidPayloadError extends PosthornError {
  * ```
  */
 export class MailboxFullError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "MailboxFullError";
   /** The most messages that the mailbox holds. */
   readonly capacity: number;
@@ -96,6 +99,7 @@ export class MailboxFullError extends PosthornError {
  * ```
  */
 export class LimitError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "LimitError";
 }
 
@@ -111,6 +115,7 @@ export class LimitError extends PosthornError {
  * ```
  */
 export class DeadlineError extends PosthornError {
+  /** The name of this class. */
   override readonly name: string = "DeadlineError";
 
   /** Says what was waited for, and for how long. */
@@ -131,6 +136,7 @@ export class DeadlineError extends PosthornError {
  * ```
  */
 export class ReplyPendingError extends DeadlineError {
+  /** The name of this class. */
   override readonly name = "ReplyPendingError";
 }
 
@@ -145,6 +151,7 @@ export class ReplyPendingError extends DeadlineError {
  * ```
  */
 export class StoppedError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "StoppedError";
 
   /** Says what could not be done because the system stops. */
@@ -166,6 +173,7 @@ export class StoppedError extends PosthornError {
  * ```
  */
 export class UnknownError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "UnknownError";
 }
 
@@ -181,6 +189,7 @@ export class UnknownError extends PosthornError {
  * ```
  */
 export class DeadLetterError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "DeadLetterError";
 }
 
@@ -196,6 +205,7 @@ export class DeadLetterError extends PosthornError {
  * ```
  */
 export class CycleError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "CycleError";
   /** The actors of the cycle in the order of asking; first and last are the same. */
   readonly chain: readonly string[];
@@ -219,6 +229,7 @@ export class CycleError extends PosthornError {
  * ```
  */
 export class IdReusedError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "IdReusedError";
 }
 
@@ -247,6 +258,7 @@ export interface TerminalErrorOptions extends ErrorOptions {
  * ```
  */
 export class TerminalError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "TerminalError";
 
   /** Makes the error with the words that the caller will read. */
@@ -273,6 +285,7 @@ export interface RetryErrorOptions extends ErrorOptions {
  * ```
  */
 export class RetryError extends PosthornError {
+  /** The name of this class. */
   override readonly name = "RetryError";
   /** How long to wait before the next attempt, in milliseconds. */
   readonly afterMs: number;

@@ -1,4 +1,5 @@
-type Whole =
+/** What {@linkcode Frozen} leaves as it is. */
+export type Whole =
   | string
   | number
   | bigint

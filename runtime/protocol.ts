@@ -217,6 +217,7 @@ function payloadAndReply(
  * @returns an operation for {@linkcode protocol}
  */
 export function tell(): Tell<void>;
+/** A notification with a payload. */
 export function tell<I, O>(payload: Schema<I, O>): Tell<I, O>;
 export function tell(payload?: Schema<unknown>): Operation<"tell", ""> {
   return operation("tell", payload);
@@ -238,6 +239,7 @@ export function tell(payload?: Schema<unknown>): Operation<"tell", ""> {
  * @returns an operation for {@linkcode protocol}
  */
 export function ask<R, S>(reply: Schema<R, S>): Ask<void, R, void, S>;
+/** A request with a payload and a synchronous response. */
 export function ask<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Ask<I, R, O, S>;
 export function ask(first: Schema<unknown>, second?: Schema<unknown>): Operation<"ask", ""> {
   return operation("ask", ...payloadAndReply(first, second));
@@ -259,6 +261,7 @@ export function ask(first: Schema<unknown>, second?: Schema<unknown>): Operation
  * @returns an operation for {@linkcode protocol}
  */
 export function submit<R, S>(reply: Schema<R, S>): Submit<void, R, void, S>;
+/** A request with a payload and an asynchronous response. */
 export function submit<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Submit<I, R, O, S>;
 export function submit(first: Schema<unknown>, second?: Schema<unknown>): Operation<"submit", ""> {
   return operation("submit", ...payloadAndReply(first, second));
@@ -292,6 +295,7 @@ export interface EventOptions<Output> {
  * @returns an operation for {@linkcode protocol}
  */
 export function event(): Event<void>;
+/** An event with a payload. */
 export function event<I, O>(payload: Schema<I, O>, options?: EventOptions<O>): Event<I, O>;
 export function event<O>(payload?: Schema<unknown>, options?: EventOptions<O>): Operation<"event", ""> {
   return { ...operation("event", payload), subject: options?.subject };
@@ -314,6 +318,7 @@ export function event<O>(payload?: Schema<unknown>, options?: EventOptions<O>): 
  * @returns an operation for {@linkcode protocol}
  */
 export function survey<R, S>(reply: Schema<R, S>): Survey<void, R, void, S>;
+/** A published request with a payload. */
 export function survey<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Survey<I, R, O, S>;
 export function survey(first: Schema<unknown>, second?: Schema<unknown>): Operation<"survey", ""> {
   return operation("survey", ...payloadAndReply(first, second));

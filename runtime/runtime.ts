@@ -89,6 +89,7 @@ export interface ProtocolStats {
 
 /** Whether a system takes messages, and why not. */
 export interface Health {
+  /** `running` takes messages, `stopping` lets run what can, `stopped` does nothing. */
   readonly status: "running" | "stopping" | "stopped";
   /** Why it stopped by itself; absent where it was asked to. */
   readonly reason?: string;
@@ -361,8 +362,11 @@ export class Runtime implements Services, TurnHost {
     this.#status = "stopping";
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#rested = () => resolve(true);
-    this.timers.set(drainMs, () => resolve(false));
-    queueMicrotask(() => this.rest());
+    if (drainMs > 0) this.timers.set(drainMs, () => resolve(false));
+    queueMicrotask(() => {
+      this.rest();
+      if (drainMs === 0) resolve(false);
+    });
     const drained = await promise;
     this.#rested = undefined;
     this.#status = "stopped";

@@ -99,7 +99,9 @@ export class Timers {
     this.#disarm = undefined;
     this.#armedMs = this.#heap[0]?.dueMs ?? Infinity;
     if (this.#armedMs === Infinity) return;
-    this.#disarm = this.#clock.setTimer(this.#armedMs - this.#clock.monotonicMs(), () => this.#sweep());
+    // Whole milliseconds: a clock that drops a part of one would fire before the time, over and over.
+    const delayMs = Math.ceil(this.#armedMs - this.#clock.monotonicMs());
+    this.#disarm = this.#clock.setTimer(delayMs, () => this.#sweep());
   }
 
   #sweep(): void {
