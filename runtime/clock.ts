@@ -34,6 +34,8 @@ const delayMsMax = 2_147_483_647;
  * needs about 55 turns to come through, whatever runs in between.
  */
 const yieldTurns = 64;
+/** How long it takes at the most: turns that do work of their own would starve the actors instead. */
+const yieldMsMax = 2;
 
 /**
  * The clock of the machine. Works wherever `setTimeout` does; where there is `setImmediate` it yields with that,
@@ -59,7 +61,8 @@ export function systemClock(): Clock {
     macrotask,
     yield(callback) {
       let turns = typeof setImmediate === "function" ? yieldTurns : 1;
-      const step = () => --turns === 0 ? callback() : macrotask(step);
+      const untilMs = performance.now() + yieldMsMax;
+      const step = () => --turns === 0 || performance.now() >= untilMs ? callback() : macrotask(step);
       macrotask(step);
     },
   };

@@ -1,0 +1,66 @@
+import { countedBy, type Counts } from "./counts.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Kind } from "./plan.ts";
+import { readWebhook } from "./webhook.ts";
+
+const statusExpected: Readonly<Record<Kind, number>> = {
+  new: 202,
+  repeated: 202,
+  forged: 401,
+  unsigned: 401,
+};
+
+/** What is wrong with a run: all that was lost, doubled or let in. Nothing where all is well. */
+export function check(evidence: Evidence): string[] {
+  const { sendings, replayed, repositories, audit, labels, streamed, stats } = evidence;
+  const faults: string[] = [];
+  const require = (what: string, actual: unknown, expected: unknown) => {
+    if (actual !== expected) faults.push(`${what}: ${actual} instead of ${expected}`);
+  };
+  const requireCounts = (what: string, actual: Counts, expected: Counts) => {
+    for (const name of new Set([...Object.keys(actual), ...Object.keys(expected)])) {
+      require(`${what} ${name}`, actual[name] ?? 0, expected[name] ?? 0);
+    }
+  };
+
+  require("answers", replayed.answers.length, sendings.length);
+  for (const { kind, status } of replayed.answers) {
+    require(`a ${kind} delivery`, status, statusExpected[kind]);
+  }
+
+  const sent = sendings.filter(({ kind }) => kind === "new");
+  const webhooks = sent.map(({ event, body }) => readWebhook(event, body));
+  const byRepository = countedBy(webhooks, ({ key }) => key);
+  requireCounts(
+    "recorded by",
+    Object.fromEntries(Array.from(repositories, ([key, { deliveries }]) => [key, deliveries])),
+    byRepository,
+  );
+  require("deliveries in the audit log", audit.deliveries, sent.length);
+  requireCounts("in the audit log for", audit.byRepository, byRepository);
+  requireCounts("streamed", countedBy(streamed, ({ id }) => id), countedBy(sent, ({ id }) => id));
+
+  const labelsWhere = (fits: (event: string, action: string | undefined) => boolean) =>
+    countedBy(
+      webhooks.filter(({ delivery }) => fits(delivery.event, delivery.action)),
+      ({ delivery }) => delivery.label ?? "",
+    );
+  requireCounts("set", labels.set, labelsWhere((_event, action) => action === "labeled"));
+  requireCounts("removed", labels.removed, labelsWhere((_event, action) => action === "unlabeled"));
+  requireCounts("edited", labels.edited, labelsWhere((event) => event === "label"));
+
+  require("an ask without the token", evidence.askedWithoutToken, 401);
+  require("ordering a report", evidence.report.ordered, 202);
+  require("collecting a report", evidence.report.collected, 200);
+
+  // Whoever would have answered and was not waited for is a dead letter, and nothing else is.
+  const missed = evidence.surveys.reduce(
+    (sum, { willing, offers }) => sum + willing.length - offers.length,
+    0,
+  );
+  requireCounts("dead letters", evidence.deadLetters, missed === 0 ? {} : { "late-reply": missed });
+  require("dead letters in all", stats.dead, missed);
+  require("messages that still wait", stats.waiting + stats.running, 0);
+  require("messages handled or dead", stats.done + stats.dead, stats.accepted);
+  return faults;
+}

@@ -1,0 +1,64 @@
+/** What the demo needs of HTTP: the ingress' routes, spoken with `fetch` alone. */
+export class Client {
+  readonly #origin: string;
+
+  constructor(origin: string) {
+    this.#origin = origin;
+  }
+
+  /** Posts to a route of the ingress. */
+  post(path: string, options: { payload?: unknown; token?: string } = {}): Promise<Response> {
+    const { payload, token } = options;
+    return fetch(`${this.#origin}/api${path}`, {
+      method: "POST",
+      headers: { ...(payload === undefined ? {} : { "content-type": "application/json" }), ...bearer(token) },
+      body: payload === undefined ? undefined : JSON.stringify(payload),
+    });
+  }
+
+  /** Asks one actor. The reply is what its protocol says. */
+  async ask<Reply>(path: string, token?: string): Promise<Reply> {
+    const response = await this.post(path, { token });
+    if (response.ok) return await response.json();
+    throw new Error(`Cannot ask ${path}: ${response.status} ${await response.text()}`);
+  }
+
+  /** Collects the reply of a submit at its location, and waits for it. */
+  collect(location: string, token: string): Promise<Response> {
+    return fetch(`${this.#origin}${location}`, { headers: { prefer: "wait=5", ...bearer(token) } });
+  }
+
+  /** The lines of a survey's answer as they come. */
+  async *survey<Line>(path: string, payload: unknown): AsyncGenerator<Line> {
+    const response = await this.post(path, { payload });
+    for await (const line of lines(response)) yield JSON.parse(line);
+  }
+
+  /** Server-sent events as they come; comes back for the rest where the stream breaks off, until `signal` aborts. */
+  async *events<Data>(path: string, signal: AbortSignal, onOpen: () => void): AsyncGenerator<Data> {
+    let lastEventId: string | undefined;
+    while (!signal.aborted) {
+      const headers: HeadersInit = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
+      const response = await fetch(`${this.#origin}/api${path}`, { headers, signal });
+      onOpen();
+      for await (const line of lines(response)) {
+        if (line === "event: gap") throw new Error("The event stream has lost events");
+        if (line.startsWith("id: ")) lastEventId = line.slice("id: ".length);
+        if (line.startsWith("data: ")) yield JSON.parse(line.slice("data: ".length));
+      }
+    }
+  }
+}
+
+function bearer(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+async function* lines(response: Response): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    yield* parts.filter((line) => line !== "");
+  }
+}

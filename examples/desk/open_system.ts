@@ -1,0 +1,36 @@
+import { type Actor, type Clock, System, systemClock } from "@posthorn/posthorn";
+import { audit } from "./audit.ts";
+import { labels } from "./labels.ts";
+import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
+import { repository } from "./repository.ts";
+import { reviewer } from "./reviewer.ts";
+
+/** Who may be asked for a review, and what they know. One of them thinks longer than anybody waits. */
+export const reviewers = {
+  octocat: { languages: ["Ruby", "JavaScript"], thinksMs: 10 },
+  monalisa: { languages: ["Ruby", "Swift"], thinksMs: 40 },
+  Codertocat: { languages: ["Ruby"], thinksMs: 10 },
+  hubot: { languages: ["CoffeeScript"], thinksMs: 5 },
+  wolfy1339: { languages: ["Ruby", "TypeScript"], thinksMs: 300 },
+};
+
+export interface SystemParts {
+  readonly clock?: Clock;
+  /** Stands in for the audit log. For tests. */
+  readonly audit?: Actor<"audit">;
+}
+
+/** Starts the actors of the desk, and tells them whom to listen to. */
+export async function openSystem(parts: SystemParts = {}): Promise<System> {
+  const clock = parts.clock ?? systemClock();
+  const system = new System({ actors: [repository, parts.audit ?? audit, labels, reviewer(clock)], clock });
+  system.subscribe(Repository.recorded, system.ref(Audit, "desk").at(Audit.write));
+  const labelCounter = system.ref(Labels, "desk");
+  system.subscribe(Repository.recorded, labelCounter.at(Labels.labeled), { subject: "*.labeled" });
+  system.subscribe(Repository.recorded, labelCounter.at(Labels.unlabeled), { subject: "*.unlabeled" });
+  system.subscribe(Repository.recorded, labelCounter.at(Labels.edited), { subject: "label.>" });
+  for (const [login, skills] of Object.entries(reviewers)) {
+    await system.ref(Reviewer, login).tell(Reviewer.join, skills);
+  }
+  return system;
+}

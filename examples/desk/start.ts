@@ -1,0 +1,64 @@
+import { sign } from "@octokit/webhooks-methods";
+import { tokenOf } from "./access.ts";
+import { desk } from "./desk.ts";
+import { exampleSecret } from "./deliveries.ts";
+import { openSystem } from "./open_system.ts";
+
+const secrets = {
+  webhooks: Deno.env.get("WEBHOOK_SECRET") ?? exampleSecret,
+  tokens: Deno.env.get("TOKEN_SECRET") ?? crypto.randomUUID(),
+};
+
+const system = await openSystem();
+const server = Deno.serve({
+  hostname: Deno.env.get("HOST") ?? "127.0.0.1",
+  port: Number(Deno.env.get("PORT") ?? 8000),
+  onListen: ({ hostname, port }) => void printHints(`http://${hostname}:${port}`),
+}, desk(system, secrets).fetch);
+
+const signals = ["SIGINT", "SIGTERM"] as const;
+for (const signal of signals) Deno.addSignalListener(signal, stop);
+
+/** What was accepted is still handled: the system comes to rest, which ends its event streams, then the server. */
+async function stop(): Promise<void> {
+  for (const signal of signals) Deno.removeSignalListener(signal, stop); // a second Ctrl+C does not wait
+  const { left } = await system.stop();
+  await server.shutdown();
+  console.log(left === 0 ? "Stopped; nothing was left." : `Stopped; ${left} messages were left.`);
+}
+
+async function printHints(origin: string): Promise<void> {
+  const body = JSON.stringify({
+    action: "created",
+    label: { name: "bug" },
+    repository: { full_name: "octocat/hello-world" },
+    sender: { login: "octocat" },
+  });
+  const repository = `${origin}/api/actors/repository/octocat%2Fhello-world`;
+  const authorization = `authorization: Bearer ${await tokenOf(secrets.tokens, "octocat/hello-world")}`;
+  const pullRequest = {
+    repository: "octocat/hello-world",
+    number: 7,
+    author: "Codertocat",
+    language: "Ruby",
+  };
+  console.log(`The webhook desk is open: ${origin}
+
+Deliver a signed webhook (tell), and watch it arrive on the page:
+  curl --json '${body}' \\
+    -H 'x-github-event: label' -H "x-github-delivery: $(date +%s)" \\
+    -H 'x-hub-signature-256: ${await sign(secrets.webhooks, body)}' \\
+    ${origin}/webhooks
+Every example that GitHub has (329):
+  deno run -A examples/desk/replay.ts ${origin}
+Ask a repository for its numbers (ask):
+  curl --json '' -H '${authorization}' ${repository}/numbers
+Order a report, and collect it at the Location (submit):
+  curl -i --json '' -H '${authorization}' ${repository}/report
+Follow what happens to labels (publish / subscribe):
+  curl -N '${origin}/api/events/repository/recorded?subject=label.>'
+Ask around who can review a pull request (survey):
+  curl -N --json '${JSON.stringify(pullRequest)}' '${origin}/api/surveys/reviewer/review?timeoutMs=200'
+
+End it with Ctrl+C.`);
+}

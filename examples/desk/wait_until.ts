@@ -1,0 +1,9 @@
+const pollMs = 5;
+
+/** Waits until it holds, but no longer than that. Whoever needs to know whether it holds looks afterwards. */
+export async function waitUntil(holds: () => boolean, { timeoutMs }: { timeoutMs: number }): Promise<void> {
+  const untilMs = performance.now() + timeoutMs;
+  while (!holds() && performance.now() < untilMs) {
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
