@@ -4,6 +4,7 @@
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
  * import * as z from "zod";
  *
@@ -25,7 +26,7 @@
  * await using system = new System({ actors: [cart] });
  * const ada = system.ref(Cart, "ada");
  * await ada.tell(Cart.add, { sku: "tea", cents: 450 });
- * console.assert(await ada.ask(Cart.total) === 450);
+ * assert(await ada.ask(Cart.total) === 450);
  * ```
  *
  * @module

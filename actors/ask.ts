@@ -55,6 +55,7 @@ export function sendAsk(
   turn?: Turn,
 ): Promise<unknown> {
   if (turn !== undefined) {
+    envelope.check(); // before its receiver is made for it
     const target = runtime.receiver(envelope);
     const asker = runtime.find(turn.actor)!;
     asker.waitFor(target);

@@ -49,15 +49,20 @@ export function subscribe(
   if (subject !== undefined) parseSubjectPattern(subject);
   const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
   const address = listening === undefined ? to as Address : openListener(runtime, listening);
-  const say = (operation: Operation, payload: unknown) =>
-    runtime.accept(runtime.compose(operation, topicKey(event), payload, {}));
-  say(Topic.subscribe, { to: address, subject });
+  const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
+  try {
+    runtime.accept(runtime.compose(Topic.subscribe, topic.key, { to: address, subject }, {}));
+  } catch (error) {
+    if (listening !== undefined) runtime.deliverTo({ ...address, operation: Listener.close.name }, undefined);
+    throw error;
+  }
   let subscribed = true;
   return {
     [Symbol.dispose]() {
       if (listening !== undefined) listening.listener = undefined; // what is on its way is not heard any more
-      if (subscribed && runtime.health.status === "running") say(Topic.unsubscribe, address);
+      if (!subscribed || runtime.health.status !== "running") return;
       subscribed = false;
+      runtime.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, address); // which cannot fail
     },
   };
 }

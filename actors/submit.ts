@@ -75,6 +75,10 @@ function replyKey(id: string, caller = ""): string {
   return caller === "" ? id : `${caller}\n${id}`;
 }
 
+function idOf(replyKey: string): string {
+  return replyKey.slice(replyKey.indexOf("\n") + 1);
+}
+
 class KeptTicket implements Ticket<unknown> {
   readonly id: string;
   readonly #runtime: Runtime;
@@ -94,6 +98,7 @@ class KeptTicket implements Ticket<unknown> {
       throw this.#unknown();
     }
     const { timeoutMs = 5_000, signal } = options ?? {};
+    signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     const what = `Cannot collect the reply ${this.id}`;
     const late = () => new ReplyPendingError(`${what}: it did not come in ${timeoutMs} ms`);
@@ -101,7 +106,12 @@ class KeptTicket implements Ticket<unknown> {
     const wait = timeoutMs > 0;
     const envelope = runtime.compose(Reply.collect, this.#key, { wait }, { replyTo: waiter });
     const answer = sendAsk(runtime, envelope, waiter);
-    const reply = await (signal === undefined ? answer : abortable(answer, signal));
+    let reply: unknown;
+    try {
+      reply = await (signal === undefined ? answer : abortable(answer, signal));
+    } finally {
+      waiter.end(); // who was interrupted has not collected it
+    }
     if (this.#schema === undefined) return reply;
     return parse(this.#schema, reply, () => what);
   }
@@ -111,11 +121,18 @@ class KeptTicket implements Ticket<unknown> {
     const { clock, options } = this.#runtime;
     const atMs = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(this.id) ? decodeTime(this.id) : Infinity;
     if (atMs + options.replyKeepMs > clock.now()) {
-      return new UnknownError("unknown-reply", `Cannot collect the reply ${this.id}: no such reply is kept`);
+      return unknown(this.id);
     }
-    const why = `it was kept for ${options.replyKeepMs} ms`;
-    return new UnknownError("expired-reply", `Cannot collect the reply ${this.id}: ${why}`);
+    return expired(this.id, options.replyKeepMs);
   }
+}
+
+function unknown(id: string): UnknownError {
+  return new UnknownError("unknown-reply", `Cannot collect the reply ${id}: no such reply is kept`);
+}
+
+function expired(id: string, keepMs: number): UnknownError {
+  return new UnknownError("expired-reply", `Cannot collect the reply ${id}: it was kept for ${keepMs} ms`);
 }
 
 class AddressedTicket implements Ticket<unknown> {
@@ -158,11 +175,14 @@ export function replyActor(keepMs: number): Actor<"~reply"> {
         const asker = turn.defer();
         if (asker === undefined || !isAsker(asker)) return;
         const state = ctx.state as ReplyState;
-        if (state.status === "absent") {
-          throw new TerminalError(`No such reply is kept`, { code: "unknown-reply" });
+        if (state.status === "absent") { // it expired when this was on its way
+          ctx.stop();
+          return asker.fail(unknown(idOf(ctx.key)));
         }
         if (state.status === "pending" && !wait) {
-          return asker.fail(new ReplyPendingError(`Cannot collect the reply ${ctx.key}: it is pending`));
+          return asker.fail(
+            new ReplyPendingError(`Cannot collect the reply ${idOf(ctx.key)}: it is pending`),
+          );
         }
         if (state.status === "pending") {
           const waiting = state.waiting.filter((other) => !other.over);
@@ -175,8 +195,7 @@ export function replyActor(keepMs: number): Actor<"~reply"> {
       expire(ctx) {
         const state = ctx.state as ReplyState;
         if (state.status === "pending") {
-          const failure = { id: ctx.key, code: "expired-reply", message: `No reply came in ${keepMs} ms` };
-          for (const asker of state.waiting) answer(asker, { status: "failed", failure, collected: true });
+          for (const asker of state.waiting) asker.fail(expired(idOf(ctx.key), keepMs));
         }
         ctx.cancel("expire");
         ctx.stop();
@@ -191,7 +210,9 @@ export function replyActor(keepMs: number): Actor<"~reply"> {
 function settle(ctx: ReplyContext, outcome: ReplyState & { readonly status: "done" | "failed" }): void {
   const state = ctx.state as ReplyState;
   if (state.status !== "pending") {
-    throw new TerminalError(`The reply to ${ctx.key} came when nobody waited for it`, { code: "late-reply" });
+    throw new TerminalError(`The reply to ${idOf(ctx.key)} came when nobody waited for it`, {
+      code: "late-reply",
+    });
   }
   const waiting = state.waiting.filter((asker) => !asker.over);
   for (const asker of waiting) answer(asker, outcome);

@@ -1,6 +1,12 @@
 import { actor } from "../runtime/actor.ts";
 import type { SurveyOptions } from "../runtime/context.ts";
-import { messageOf, requireDuration, requireInteger, TerminalError } from "../runtime/errors.ts";
+import {
+  messageOf,
+  type PosthornError,
+  requireInteger,
+  StoppedError,
+  TerminalError,
+} from "../runtime/errors.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import { nameOperations, type Operation, type Protocol, type Tell, tell } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -20,7 +26,6 @@ export function surveyAll(
   options: SurveyOptions | undefined,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
   const { timeoutMs = 1_000, max = 1_000 } = options ?? {};
-  requireDuration("timeoutMs", timeoutMs);
   requireInteger("max", max, 1);
   const publication = new Publication(operation, payload);
   publication.check();
@@ -34,14 +39,21 @@ export function surveyAll(
     const collected = new Replies(() =>
       runtime.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
     );
-    const collection: Collection = { replies: collected, reply: operation.reply, timeoutMs, max };
-    runtime.accept(runtime.compose(Collector.open, key, collection, {}));
+    runtime.accept(
+      runtime.compose(Collector.open, key, { replies: collected, reply: operation.reply, max }, {}),
+    );
     try {
       runtime.accept(envelope);
     } catch (error) {
       collected.leave();
       throw error;
     }
+    const timer = runtime.timers.set(
+      timeoutMs,
+      () => runtime.deliverTo({ ...collector, operation: Collector.expire.name }, undefined),
+      () => collected.fail(new StoppedError(`Cannot survey ${topicKey(operation)}: the system has stopped`)),
+    );
+    collected.onEnd = () => timer.cancel();
     return collected;
   });
   return replies.iterate(options?.raw ?? false);
@@ -53,6 +65,9 @@ class Replies {
   readonly #replies: { readonly output: unknown; readonly input: unknown }[] = [];
   readonly #waiting = new Set<() => void>();
   #end: SurveyEnd | undefined;
+  #error: PosthornError | undefined;
+  /** Called when it is over, whatever ended it. */
+  onEnd: (() => void) | undefined;
 
   constructor(close: () => void) {
     this.#close = close;
@@ -64,8 +79,16 @@ class Replies {
   }
 
   end(why: SurveyEnd): void {
-    this.#end ??= why;
+    if (this.#end !== undefined) return;
+    this.#end = why;
+    this.onEnd?.();
     this.#wake();
+  }
+
+  /** Ends it with an error, behind the replies that have come. */
+  fail(error: PosthornError): void {
+    this.#error = error;
+    this.end("deadline");
   }
 
   leave(): void {
@@ -80,6 +103,10 @@ class Replies {
       next: async () => {
         while (next >= this.#replies.length && this.#end === undefined) {
           await new Promise<void>((resolve) => this.#waiting.add(resolve));
+        }
+        if (next === this.#replies.length && this.#error !== undefined) {
+          next = Infinity;
+          throw this.#error;
         }
         if (next >= this.#replies.length) return { done: true, value: this.#end! };
         const { output, input } = this.#replies[next++];
@@ -106,7 +133,6 @@ interface Collection {
   readonly replies: Replies;
   /** What checks each reply. */
   readonly reply: Schema<unknown> | undefined;
-  readonly timeoutMs: number;
   readonly max: number;
 }
 
@@ -129,7 +155,6 @@ export const collectorActor = actor(Collector, {
   on: {
     open(ctx, collection) {
       ctx.state = { collection, taken: 0 };
-      ctx.schedule("expire", { afterMs: collection.timeoutMs }, ctx.self.at(Collector.expire));
     },
     take(ctx, reply) {
       if (ctx.state === undefined) throw new TerminalError("The survey is over", { code: "late-reply" });
@@ -138,7 +163,6 @@ export const collectorActor = actor(Collector, {
       ctx.state = { collection, taken: taken + 1 };
       if (taken + 1 < collection.max) return;
       collection.replies.end("max");
-      ctx.cancel("expire");
       ctx.stop();
     },
     expire(ctx) {
@@ -146,7 +170,6 @@ export const collectorActor = actor(Collector, {
       ctx.stop();
     },
     close(ctx) {
-      ctx.cancel("expire");
       ctx.stop();
     },
   },

@@ -35,6 +35,7 @@ export interface StopOptions {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
  * import * as z from "zod";
  *
@@ -42,7 +43,7 @@ export interface StopOptions {
  * const greeter = actor(Greeter, { state: () => null, on: { greet: (ctx, name) => `${ctx.key} greets ${name}` } });
  *
  * await using system = new System({ actors: [greeter] });
- * console.assert(await system.ref(Greeter, "ada").ask(Greeter.greet, "Bob") === "ada greets Bob");
+ * assert(await system.ref(Greeter, "ada").ask(Greeter.greet, "Bob") === "ada greets Bob");
  * ```
  */
 export class System implements AsyncDisposable {

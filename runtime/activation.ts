@@ -174,7 +174,7 @@ export class Activation implements Runnable, ActorId {
     const envelopes: Envelope[] = [];
     if (this.#turn !== undefined) {
       this.#turn.abort(new StoppedError(`${this.#turn.envelope}: ${message}`));
-      this.#turn.close();
+      this.#close(this.#turn);
       this.#home.services.running--;
       envelopes.push(this.#turn.envelope);
       this.#turn = undefined;
@@ -274,10 +274,15 @@ export class Activation implements Runnable, ActorId {
     this.#turn = undefined;
     this.status = "ready";
     services.running--;
-    this.usedMs = services.scheduler.monotonicMs;
     end();
     if (this.status === "ready") services.scheduler.add(this);
     else services.rest();
+  }
+
+  /** A turn that is over waits for nobody, whatever it began. */
+  #close(turn: Turn): void {
+    turn.close();
+    this.#waitsFor = undefined;
   }
 
   #commit(turn: Turn, result: unknown): void {
@@ -292,7 +297,7 @@ export class Activation implements Runnable, ActorId {
     } catch (error) {
       return this.#fail(envelope, turn, error);
     }
-    turn.close();
+    this.#close(turn);
     this.#proven = true;
     if (turn.changed) {
       this.#state = turn.state;
@@ -313,7 +318,7 @@ export class Activation implements Runnable, ActorId {
 
   #fail(envelope: Envelope, turn: Turn | undefined, error: unknown): void {
     const { actor, services } = this.#home;
-    turn?.close();
+    if (turn !== undefined) this.#close(turn);
     if (!this.#proven) this.active = false; // a first message that fails leaves no actor behind
     if (!services.inspectors.silent) {
       services.inspectors.emit({ type: "failed", message: inspectedMessage(envelope, services), error });

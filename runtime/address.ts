@@ -87,6 +87,7 @@ export interface AskOptions extends SendOptions {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
  * import * as z from "zod";
  *
@@ -99,7 +100,7 @@ export interface AskOptions extends SendOptions {
  * await using system = new System({ actors: [counter] });
  * const main = system.ref(Counter, "main");
  * await main.tell(Counter.add, 2);
- * console.assert(await main.ask(Counter.read) === 2);
+ * assert(await main.ask(Counter.read) === 2);
  * ```
  */
 export interface Ref<in out Name extends string> extends ActorId {

@@ -7,10 +7,11 @@ export type Cancel = () => void;
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { type Clock, systemClock } from "@posthorn/posthorn";
  *
  * const clock: Clock = systemClock();
- * console.assert(clock.now() > 0);
+ * assert(clock.now() > 0);
  * ```
  */
 export interface Clock {

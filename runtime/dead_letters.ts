@@ -72,7 +72,8 @@ interface Entry {
 export class DeadLetters {
   readonly #capacity: number;
   readonly #resend: (envelope: Envelope) => void;
-  readonly #entries = new Map<string, Entry>();
+  /** Oldest first. Not by id: two senders may give the same one. */
+  readonly #entries = new Set<Entry>();
   #total = 0;
 
   /** Made by the system: how many it keeps, and how one is sent again. */
@@ -93,33 +94,40 @@ export class DeadLetters {
 
   /** Those that are kept, oldest first. */
   list(): DeadLetter[] {
-    return Array.from(this.#entries.values(), (entry) => entry.letter);
+    return Array.from(this.#entries, (entry) => entry.letter);
   }
 
   /**
    * Sends a dead letter again: same id, same payload, a new count of attempts, at the end of the mailbox. Nobody
-   * waits for its answer any more; an address that was to get the reply gets it.
+   * waits for its answer any more; an address that was to get the reply gets it. The oldest goes first where senders
+   * gave several messages the same id.
    *
    * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
    * an {@linkcode UnknownError} (`unknown-dead-letter`) when there is none of that id.
    */
   sendAgain(id: string): void {
-    const entry = this.#entries.get(id);
+    const entry = this.#find(id);
     if (entry === undefined) {
       throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
     }
     this.#resend(entry.envelope);
-    this.#entries.delete(id);
+    this.#entries.delete(entry);
   }
 
   /** Keeps one more. */
   add(letter: DeadLetter, envelope: Envelope): void {
     this.#total++;
-    this.#entries.delete(letter.id); // one that died again comes last
-    this.#entries.set(letter.id, { letter, envelope });
+    this.#entries.add({ letter, envelope });
     if (this.#entries.size > this.#capacity) {
-      const [oldest] = this.#entries.keys();
+      const [oldest] = this.#entries;
       this.#entries.delete(oldest);
     }
+  }
+
+  #find(id: string): Entry | undefined {
+    for (const entry of this.#entries) {
+      if (entry.letter.id === id) return entry;
+    }
+    return undefined;
   }
 }

@@ -37,10 +37,11 @@ export class PosthornError extends Error {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { InvalidPayloadError } from "@posthorn/posthorn";
  *
  * const error = new InvalidPayloadError("Cannot accept order.add", [{ message: "Expected number", path: ["cents"] }]);
- * console.assert(error.code === "invalid-payload" && error.issues[0].path[0] === "cents");
+ * assert(error.code === "invalid-payload" && error.issues[0].path[0] === "cents");
  * ```
  */
 export class InvalidPayloadError extends PosthornError {
@@ -64,10 +65,11 @@ export class InvalidPayloadError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { MailboxFullError } from "@posthorn/posthorn";
  *
  * const error = new MailboxFullError("order/ada", 1000, 1000);
- * console.assert(error.message === "Cannot deliver to order/ada: its mailbox holds 1000 of 1000 messages");
+ * assert(error.message === "Cannot deliver to order/ada: its mailbox holds 1000 of 1000 messages");
  * ```
  */
 export class MailboxFullError extends PosthornError {
@@ -92,10 +94,11 @@ export class MailboxFullError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { LimitError } from "@posthorn/posthorn";
  *
  * const error = new LimitError("too-many-actors", "Cannot activate order/ada: the system holds 10 of 10 actors");
- * console.assert(error.code === "too-many-actors");
+ * assert(error.code === "too-many-actors");
  * ```
  */
 export class LimitError extends PosthornError {
@@ -109,9 +112,10 @@ export class LimitError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { DeadlineError } from "@posthorn/posthorn";
  *
- * console.assert(new DeadlineError("Cannot ask order/ada total: no answer in 500 ms").code === "deadline");
+ * assert(new DeadlineError("Cannot ask order/ada total: no answer in 500 ms").code === "deadline");
  * ```
  */
 export class DeadlineError extends PosthornError {
@@ -130,9 +134,10 @@ export class DeadlineError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { DeadlineError, ReplyPendingError } from "@posthorn/posthorn";
  *
- * console.assert(new ReplyPendingError("Cannot collect the reply 7: it is pending") instanceof DeadlineError);
+ * assert(new ReplyPendingError("Cannot collect the reply 7: it is pending") instanceof DeadlineError);
  * ```
  */
 export class ReplyPendingError extends DeadlineError {
@@ -145,9 +150,10 @@ export class ReplyPendingError extends DeadlineError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { StoppedError } from "@posthorn/posthorn";
  *
- * console.assert(new StoppedError("Cannot deliver to order/ada: the system is stopping").code === "stopping");
+ * assert(new StoppedError("Cannot deliver to order/ada: the system is stopping").code === "stopping");
  * ```
  */
 export class StoppedError extends PosthornError {
@@ -166,10 +172,11 @@ export class StoppedError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { UnknownError } from "@posthorn/posthorn";
  *
  * const error = new UnknownError("unknown-protocol", "Cannot deliver to order/ada: this system hosts no actor for order");
- * console.assert(error.code === "unknown-protocol");
+ * assert(error.code === "unknown-protocol");
  * ```
  */
 export class UnknownError extends PosthornError {
@@ -183,9 +190,10 @@ export class UnknownError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { DeadLetterError } from "@posthorn/posthorn";
  *
- * console.assert(new DeadLetterError("dropped", "order/ada add gave way to a newer message").code === "dropped");
+ * assert(new DeadLetterError("dropped", "order/ada add gave way to a newer message").code === "dropped");
  * ```
  */
 export class DeadLetterError extends PosthornError {
@@ -198,10 +206,11 @@ export class DeadLetterError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { CycleError } from "@posthorn/posthorn";
  *
  * const error = new CycleError(["search/a", "search/b", "search/a"]);
- * console.assert(error.message.endsWith("search/a → search/b → search/a"));
+ * assert(error.message.endsWith("search/a → search/b → search/a"));
  * ```
  */
 export class CycleError extends PosthornError {
@@ -223,9 +232,10 @@ export class CycleError extends PosthornError {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { IdReusedError } from "@posthorn/posthorn";
  *
- * console.assert(new IdReusedError("id-reused", "Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
+ * assert(new IdReusedError("id-reused", "Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
  * ```
  */
 export class IdReusedError extends PosthornError {
@@ -279,9 +289,10 @@ export interface RetryErrorOptions extends ErrorOptions {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { RetryError } from "@posthorn/posthorn";
  *
- * console.assert(new RetryError("The bank is busy", { afterMs: 2_000 }).afterMs === 2_000);
+ * assert(new RetryError("The bank is busy", { afterMs: 2_000 }).afterMs === 2_000);
  * ```
  */
 export class RetryError extends PosthornError {

@@ -82,7 +82,9 @@ export class Mailbox<Item, Signal extends string = never> {
 
   /** Lets the memory of an empty ring go. */
   release(): void {
-    if (this.#length === 0) this.#ring = undefined;
+    if (this.#length > 0) return;
+    this.#ring = undefined;
+    this.#head = 0;
   }
 
   #room(): (Item | undefined)[] {

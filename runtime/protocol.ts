@@ -20,12 +20,13 @@ export interface OperationTypes<Input, Output, Reply, ReplyOutput> {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { ask, type Operation, protocol } from "@posthorn/posthorn";
  * import * as z from "zod";
  *
  * const Order = protocol("order", { total: ask(z.number()) });
  * const operation: Operation = Order.total;
- * console.assert(`${operation.protocol}.${operation.name}` === "order.total");
+ * assert(`${operation.protocol}.${operation.name}` === "order.total");
  * ```
  */
 export interface Operation<

@@ -5,10 +5,11 @@ import { monotonicUlid } from "@std/ulid";
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { type Random, systemRandom } from "@posthorn/posthorn";
  *
  * const random: Random = systemRandom();
- * console.assert(random.ulid(0).length === 26);
+ * assert(random.ulid(0).length === 26);
  * ```
  */
 export interface Random {

@@ -32,7 +32,7 @@ export interface SchedulerOptions {
 
 /** The most messages between two reads of the clock. */
 const strideMax = 256;
-/** The clock is read more often when this much time passed between two reads, and less often below half of it. */
+/** The clock is read about once in this time: more often at once when more has passed, less often below half of it. */
 const strideMs = 0.25;
 
 /**
@@ -139,7 +139,7 @@ export class Scheduler {
     const beforeMs = this.#readMs;
     this.#look();
     const tookMs = this.#readMs - beforeMs;
-    if (tookMs > strideMs) this.#stride = Math.max(1, this.#stride >> 1);
+    if (tookMs > strideMs) this.#stride = Math.max(1, Math.floor(this.#stride * strideMs / tookMs));
     else if (tookMs < strideMs / 2) this.#stride = Math.min(strideMax, this.#stride << 1);
     this.#untilRead = this.#stride;
     if (this.#readMs - this.#sliceBeganMs >= this.#sliceMs) this.#exhausted = true;

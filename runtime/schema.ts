@@ -63,6 +63,10 @@ export function parse(schema: Schema<unknown> | undefined, value: unknown, what:
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {
-  const path = (issue.path ?? []).map((segment) => typeof segment === "object" ? segment.key : segment);
-  return { message: issue.message, path: path.map((key) => typeof key === "symbol" ? String(key) : key) };
+  return { message: issue.message, path: Array.from(issue.path ?? [], toKey) }; // a library's path may be no plain list
+}
+
+function toKey(segment: PropertyKey | StandardSchemaV1.PathSegment): string | number {
+  const key = typeof segment === "object" ? segment.key : segment;
+  return typeof key === "symbol" ? String(key) : key;
 }

@@ -15,6 +15,7 @@ export interface TicketOptions {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { actor, protocol, submit, System } from "@posthorn/posthorn";
  * import * as z from "zod";
  *
@@ -23,7 +24,7 @@ export interface TicketOptions {
  *
  * await using system = new System({ actors: [report] });
  * const ticket = await system.ref(Report, "annual").submit(Report.render, 2026);
- * console.assert(await ticket.reply({ timeoutMs: 1_000 }) === "The year 2026");
+ * assert(await ticket.reply({ timeoutMs: 1_000 }) === "The year 2026");
  * ```
  */
 export interface Ticket<Reply> {

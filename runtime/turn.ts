@@ -73,6 +73,8 @@ export class Turn {
   #open = true;
   #now: number | undefined;
   #controller: AbortController | undefined;
+  /** Why its work is no longer wanted; also for a handler that looks only later. */
+  #abortion: { readonly reason: unknown } | undefined;
   #deadline: { cancel(): void } | undefined;
   /** Whether the state was assigned. */
   changed = false;
@@ -142,7 +144,8 @@ export class Turn {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       const { deadlineMs } = this.envelope;
-      if (deadlineMs < Infinity) {
+      if (this.#abortion !== undefined) this.#controller.abort(this.#abortion.reason);
+      else if (this.#open && deadlineMs < Infinity) {
         const late = () => this.abort(new DeadlineError(`${this.envelope} did not end before its deadline`));
         this.#deadline = this.#host.after(Math.max(deadlineMs - this.#host.now(), 0), late);
       }
@@ -244,6 +247,7 @@ export class Turn {
 
   /** Tells the handler that its work is no longer wanted. */
   abort(reason: unknown): void {
+    this.#abortion = { reason };
     this.#controller?.abort(reason);
   }
 

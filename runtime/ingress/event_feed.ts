@@ -31,14 +31,23 @@ export class EventFeed {
   #bytes = 0;
   #ended = false;
 
+  /** Throws what a subscription throws, and then nothing is subscribed. */
   constructor(system: IngressSystem, events: readonly Operation[], capacity: number, bytesMax: number) {
     this.#capacity = capacity;
     this.#bytesMax = bytesMax;
     this.#epoch = system.newId();
-    for (const event of events) {
-      system.subscribe(event as Operation<"event">, (_payload, { subject, input }) => {
-        this.#add(event.name, subject, JSON.stringify(input) ?? "null");
-      });
+    const subscriptions: Disposable[] = [];
+    try {
+      for (const event of events) {
+        subscriptions.push(
+          system.subscribe(event as Operation<"event">, (_payload, { subject, input }) => {
+            this.#add(event.name, subject, JSON.stringify(input) ?? "null");
+          }),
+        );
+      }
+    } catch (error) {
+      for (const subscription of subscriptions) subscription[Symbol.dispose]();
+      throw error;
     }
     void system.closed.then(() => {
       this.#ended = true;

@@ -33,6 +33,7 @@ export function eventStream(
   const found = lastEventId === undefined ? feed.latest() : feed.after(lastEventId);
   const cursor: FeedCursor = found ?? feed.latest();
   let stopWaiting: (() => void) | undefined;
+  let spokeMs = clock.monotonicMs();
   let ended = false;
   const end = () => {
     stopWaiting?.();
@@ -45,16 +46,21 @@ export function eventStream(
       controller.enqueue(encoder.encode(`retry: ${options.retryMs}\n\n${gap}`));
     },
     async pull(controller) {
+      const send = (text: string) => {
+        spokeMs = clock.monotonicMs();
+        controller.enqueue(encoder.encode(text));
+      };
       while (!ended) {
         if (feed.lost(cursor)) break;
         const entry = feed.read(cursor);
         if (entry !== undefined) {
           if (!wants(options, entry)) continue;
-          return controller.enqueue(encoder.encode(frame(entry, options.named)));
+          return send(frame(entry, options.named));
         }
         if (feed.ended) break;
+        const untilMs = spokeMs + options.keepAliveMs; // events for others do not break the silence
         const silent = await new Promise<boolean>((resolve) => {
-          const cancelTimer = clock.setTimer(options.keepAliveMs, () => resolve(true));
+          const cancelTimer = clock.setTimer(untilMs - clock.monotonicMs(), () => resolve(true));
           const cancelWait = feed.wait(() => resolve(false));
           stopWaiting = () => {
             cancelTimer();
@@ -63,7 +69,7 @@ export function eventStream(
           };
         });
         stopWaiting?.();
-        if (silent && !ended) return controller.enqueue(encoder.encode(": keep-alive\n\n"));
+        if (silent && !ended) return send(": keep-alive\n\n");
       }
       if (ended) return;
       end();

@@ -39,6 +39,13 @@ export class Exposure {
     return operation;
   }
 
+  /** The HTTP methods that an operation answers to. */
+  methods(operation: Operation): string {
+    const subscribing = this.maySubscribe(operation) ? ["GET", "HEAD"] : [];
+    const sending = operation.mode !== "event" || this.mayPublish(operation) ? ["POST"] : [];
+    return [...subscribing, ...sending].join(", ");
+  }
+
   /** Whether outsiders may publish an event. */
   mayPublish(event: Operation): boolean {
     return this.#publishable.has(event);

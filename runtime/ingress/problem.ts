@@ -20,6 +20,12 @@ export class RequestError extends PosthornError {
   }
 }
 
+/** Throws the 405 that says which methods there are. */
+export function refuseMethod(context: Context, allow: string): never {
+  const why = `${context.req.method} is not allowed here: use ${allow}`;
+  throw new RequestError(405, "method-not-allowed", why, { allow });
+}
+
 const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   "invalid-payload": 400,
   "invalid-key": 400,

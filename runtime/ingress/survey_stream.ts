@@ -10,11 +10,16 @@ export function surveyStream(
   return new ReadableStream({
     async pull(controller) {
       const { done, value } = await replies.next();
-      const line = done
-        ? { done: value, replies: count }
-        : { reply: asSuperjson ? new SuperJSON().serialize(value) : value };
+      try {
+        const line = done
+          ? { done: value, replies: count }
+          : { reply: asSuperjson ? new SuperJSON().serialize(value) : value ?? null };
+        controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
+      } catch (error) {
+        await replies.return?.(); // the stream breaks off: what has been sent cannot be taken back
+        throw error;
+      }
       count++;
-      controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
       if (done) controller.close();
     },
     async cancel() {

@@ -33,6 +33,7 @@ export interface Probe<Name extends string> {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { protocol, System, tell, unchecked } from "@posthorn/posthorn";
  * import { probe } from "@posthorn/posthorn/testing";
  *
@@ -42,7 +43,7 @@ export interface Probe<Name extends string> {
  * await using system = new System({ actors: [ledger.actor] });
  * await system.ref(Ledger, "main").tell(Ledger.record, { cents: 450 });
  * const message = await ledger.next();
- * console.assert(message.operation === "record" && message.key === "main");
+ * assert(message.operation === "record" && message.key === "main");
  * ```
  *
  * @param protocol what it stands in for

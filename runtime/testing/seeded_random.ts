@@ -7,9 +7,10 @@ const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { seededRandom } from "@posthorn/posthorn/testing";
  *
- * console.assert(seededRandom(7).next() === seededRandom(7).next());
+ * assert(seededRandom(7).next() === seededRandom(7).next());
  * ```
  *
  * @param seed any whole number

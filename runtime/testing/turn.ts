@@ -73,6 +73,7 @@ export interface TurnResult<State, Reply> {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { actor, protocol, tell, unchecked } from "@posthorn/posthorn";
  * import { turn } from "@posthorn/posthorn/testing";
  *
@@ -80,7 +81,7 @@ export interface TurnResult<State, Reply> {
  * const counter = actor(Counter, { state: () => 0, on: { add: (ctx, n) => { ctx.state += n; } } });
  *
  * const result = await turn(counter, Counter.add, 2, { state: 40 });
- * console.assert(result.state === 42 && result.error === undefined);
+ * assert(result.state === 42 && result.error === undefined);
  * ```
  *
  * @param actor whose handler runs

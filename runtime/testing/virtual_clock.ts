@@ -21,6 +21,7 @@ interface VirtualTimer {
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { actor, ask, protocol, System, unchecked } from "@posthorn/posthorn";
  * import { VirtualClock } from "@posthorn/posthorn/testing";
  *
@@ -32,7 +33,7 @@ interface VirtualTimer {
  * const answer = system.ref(Sloth, "sid").ask(Sloth.hurry, undefined, { timeoutMs: 60_000 });
  * const code = answer.catch((error) => error.code);
  * await clock.advance(60_000);
- * console.assert(await code === "deadline");
+ * assert(await code === "deadline");
  * await system.stop({ drainMs: 0 });
  * ```
  */

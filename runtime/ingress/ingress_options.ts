@@ -1,0 +1,99 @@
+import type { Context } from "hono";
+import { requireDuration, requireInteger } from "../errors.ts";
+import type { Operation } from "../protocol.ts";
+import type { Exposed } from "./exposure.ts";
+
+/** What an ingress lets in, and how much of it. */
+export interface IngressOptions {
+  /** Operations that can be reached; a whole protocol where all of it is meant. An event can be subscribed to. */
+  readonly expose: readonly Exposed[];
+  /** Events that outsiders may publish. */
+  readonly accept?: readonly Operation<"event">[];
+  /**
+   * Who speaks: ids and replies of two callers never meet. Without it, the value of the `Authorization` header.
+   */
+  readonly caller?: (context: Context) => string;
+  /**
+   * Whether `GET /metrics` answers, to anyone who can reach it.
+   *
+   * @default {false}
+   */
+  readonly metrics?: boolean;
+  /**
+   * The largest body, in bytes, at least 1.
+   *
+   * @default {1_048_576}
+   */
+  readonly bodyBytesMax?: number;
+  /**
+   * The deepest nesting of a body, in levels, at least 1.
+   *
+   * @default {64}
+   */
+  readonly depthMax?: number;
+  /**
+   * The longest that a request waits (`?timeoutMs=`, `Prefer: wait=`), in milliseconds above 0; more is cut to it.
+   *
+   * @default {30_000}
+   */
+  readonly timeoutMsMax?: number;
+  /**
+   * The most replies that a survey gets (`?max=`), at least 1; more is cut to it.
+   *
+   * @default {1_000}
+   */
+  readonly surveyRepliesMax?: number;
+  /**
+   * How many events of each protocol are kept for `Last-Event-ID`, at least 1.
+   *
+   * @default {1_000}
+   */
+  readonly replayEventsMax?: number;
+  /**
+   * How many characters of events of each protocol are kept, at least 1.
+   *
+   * @default {4_194_304}
+   */
+  readonly replayBytesMax?: number;
+  /**
+   * The most event streams at once, at least 1. One more is told to come back.
+   *
+   * @default {1_000}
+   */
+  readonly streamsMax?: number;
+  /**
+   * How long an event stream may be silent, in milliseconds above 0.
+   *
+   * @default {15_000}
+   */
+  readonly keepAliveMs?: number;
+  /**
+   * How long a reader whose stream ended waits before it comes back, in milliseconds above 0.
+   *
+   * @default {2_000}
+   */
+  readonly retryMs?: number;
+}
+
+/** The bounds with every default filled in. */
+export type IngressBounds = Required<Omit<IngressOptions, "expose" | "accept" | "caller" | "metrics">>;
+
+/** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
+export function resolveBounds(options: IngressOptions): IngressBounds {
+  const resolved: IngressBounds = {
+    bodyBytesMax: options.bodyBytesMax ?? 1_048_576,
+    depthMax: options.depthMax ?? 64,
+    timeoutMsMax: options.timeoutMsMax ?? 30_000,
+    surveyRepliesMax: options.surveyRepliesMax ?? 1_000,
+    replayEventsMax: options.replayEventsMax ?? 1_000,
+    replayBytesMax: options.replayBytesMax ?? 4_194_304,
+    streamsMax: options.streamsMax ?? 1_000,
+    keepAliveMs: options.keepAliveMs ?? 15_000,
+    retryMs: options.retryMs ?? 2_000,
+  };
+  for (const [name, value] of Object.entries(resolved)) {
+    if (/Ms(Max)?$/.test(name)) requireDuration(name, value);
+    else requireInteger(name, value, 1);
+  }
+  return resolved;
+}

@@ -1,0 +1,218 @@
+import type { Context } from "hono";
+import { PosthornError, ReplyPendingError } from "../errors.ts";
+import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
+import { parseSubjectPattern } from "../subject.ts";
+import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
+import { EventFeed } from "./event_feed.ts";
+import { comeBackStream, eventStream } from "./event_stream.ts";
+import type { Exposure } from "./exposure.ts";
+import type { IngressBounds } from "./ingress_options.ts";
+import { idempotencyKey, integerParameter, preferredWaitSeconds } from "./parameters.ts";
+import type { IngressSystem } from "./port.ts";
+import { refuseMethod, RequestError } from "./problem.ts";
+import { surveyStream } from "./survey_stream.ts";
+
+/** How one speaks to one actor. */
+export const actorModes = ["tell", "ask", "submit"] as const;
+
+/** What the routes share. */
+export class Routes {
+  readonly #system: IngressSystem;
+  readonly #exposure: Exposure;
+  readonly #caller: (context: Context) => string;
+  readonly #options: IngressBounds;
+  readonly #feeds = new Map<string, EventFeed>();
+  #streams = 0;
+
+  constructor(
+    system: IngressSystem,
+    exposure: Exposure,
+    caller: (context: Context) => string,
+    options: IngressBounds,
+  ) {
+    this.#system = system;
+    this.#exposure = exposure;
+    this.#caller = caller;
+    this.#options = options;
+  }
+
+  async send(context: Context): Promise<Response> {
+    const { protocol, key, operation: name } = context.req.param() as Record<string, string>;
+    const operation = this.#exposure.operation(protocol, name, actorModes);
+    const ref = this.#system.ref({ "~protocol": { name: protocol, operations: {} } }, key);
+    const payload = await readPayload(context, this.#options);
+    const options = this.#sendOptions(context);
+    if (operation.mode === "tell") {
+      await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
+      return context.json({ id: options.id }, 202);
+    }
+    if (operation.mode === "ask") {
+      const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
+      // An id that was made here is of no use to anybody: an ask is over when it is answered.
+      const named = options.deduplicate ? options : { caller: options.caller };
+      const asking = { ...named, timeoutMs, raw: true };
+      return valueResponse(
+        context,
+        await ref.ask(operation as Ask<unknown, unknown, unknown, unknown, string>, payload, asking),
+      );
+    }
+    const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
+    const { id } = await ref.submit(submitting, payload, options);
+    // From the raw URL: the prefix of a mount may have parameters of its own.
+    const prefix = new URL(context.req.url).pathname.split("/").slice(0, -4).join("/");
+    const location = `${prefix}/replies/${encodeURIComponent(id)}`;
+    const seconds = preferredWaitSeconds(context);
+    if (seconds === undefined) return this.#pending(context, id, { location });
+    return await this.#collect(context, id, seconds, { location });
+  }
+
+  async reply(context: Context): Promise<Response> {
+    const id = context.req.param("id") as string;
+    if (!idPattern.test(id)) throw new RequestError(404, "unknown-reply", "No reply can have such an id");
+    return await this.#collect(context, id, preferredWaitSeconds(context), {});
+  }
+
+  async publish(context: Context): Promise<Response> {
+    const event = this.event(context);
+    if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
+    const payload = await readPayload(context, this.#options);
+    const options = this.#sendOptions(context);
+    try {
+      await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new RequestError(400, "invalid-subject", "The payload has a subject that is too long");
+    }
+    return context.json({ id: options.id }, 202);
+  }
+
+  subscribe(context: Context, events: readonly Operation[], named: boolean): Response {
+    const refused = events.find((event) => !this.#exposure.maySubscribe(event));
+    if (refused !== undefined) return refuseMethod(context, this.#exposure.methods(refused));
+    const pattern = subjectPattern(context);
+    const { streamsMax, retryMs, keepAliveMs } = this.#options;
+    const headers = {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    };
+    if (context.req.method === "HEAD") return context.body(null, 200, headers);
+    const full = this.#streams >= streamsMax || this.#system.health.status !== "running";
+    const feed = full ? undefined : this.#feed(events[0].protocol);
+    if (feed === undefined) {
+      return context.body(comeBackStream(retryMs), 200, headers); // an error would make an EventSource give up
+    }
+    this.#streams++;
+    const stream = eventStream(feed, this.#system.clock, {
+      events: new Set(events.map((event) => event.name)),
+      pattern,
+      named,
+      lastEventId: context.req.header("last-event-id") || context.req.query("lastEventId") || undefined,
+      retryMs,
+      keepAliveMs,
+    }, () => this.#streams--);
+    return context.body(stream, 200, headers);
+  }
+
+  async survey(context: Context): Promise<Response> {
+    const operation = this.#operation(context, ["survey"]);
+    const payload = await readPayload(context, this.#options);
+    const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
+    const { surveyRepliesMax, timeoutMsMax } = this.#options;
+    const replies = this.#system.survey(surveying, payload, {
+      ...this.#sendOptions(context),
+      timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
+      max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
+      raw: true,
+    });
+    return context.body(surveyStream(replies, wantsSuperjson(context)), 200, {
+      "content-type": "application/x-ndjson",
+    });
+  }
+
+  /** What a kept reply answers: what an ask would have, or that it is pending. */
+  async #collect(
+    context: Context,
+    id: string,
+    waitSeconds: number | undefined,
+    pending: Readonly<Record<string, string>>,
+  ): Promise<Response> {
+    const timeoutMs = Math.min((waitSeconds ?? 0) * 1_000, this.#options.timeoutMsMax);
+    const applied: Record<string, string> = waitSeconds === undefined
+      ? {}
+      : { "preference-applied": `wait=${waitSeconds}` };
+    try {
+      const reply = await this.#system.ticket(id, this.#caller(context)).reply({ timeoutMs });
+      return valueResponse(context, reply, { ...applied, "vary": "accept, prefer" });
+    } catch (error) {
+      if (!(error instanceof ReplyPendingError)) throw error;
+      return this.#pending(context, id, pending);
+    }
+  }
+
+  #pending(context: Context, id: string, headers: Readonly<Record<string, string>>): Response {
+    return context.json({ id }, 202, { ...headers, "retry-after": "1", "vary": "prefer" });
+  }
+
+  #sendOptions(context: Context): { id: string; caller: string; deduplicate: boolean } {
+    const key = idempotencyKey(context);
+    return { id: key ?? this.#system.newId(), caller: this.#caller(context), deduplicate: key !== undefined };
+  }
+
+  /** The event that a path names. */
+  event(context: Context): Operation {
+    return this.#operation(context, ["event"]);
+  }
+
+  /** The events that `?event=` names, or all of the protocol that can be subscribed to. */
+  events(context: Context): Operation[] {
+    const protocol = context.req.param("protocol") as string;
+    const names = context.req.query("event");
+    if (names !== undefined) {
+      return names.split(",").map((name) => this.#exposure.operation(protocol, name, ["event"]));
+    }
+    const events = this.#exposure.events(protocol);
+    if (events.length > 0) return events;
+    throw new RequestError(404, "unknown-protocol", `There is no protocol ${protocol} with events here`);
+  }
+
+  /** The HTTP methods that the operation of a path answers to. */
+  methods(context: Context, modes: readonly Mode[]): string {
+    return this.#exposure.methods(this.#operation(context, modes));
+  }
+
+  #operation(context: Context, modes: readonly Mode[]): Operation {
+    const { protocol, operation } = context.req.param() as Record<string, string>;
+    return this.#exposure.operation(protocol, operation, modes);
+  }
+
+  /** Made with the first reader: who never subscribed has nothing to replay. Nothing while the system has no room. */
+  #feed(protocol: string): EventFeed | undefined {
+    const found = this.#feeds.get(protocol);
+    if (found !== undefined) return found;
+    const { replayEventsMax, replayBytesMax } = this.#options;
+    try {
+      const events = this.#exposure.events(protocol);
+      const feed = new EventFeed(this.#system, events, replayEventsMax, replayBytesMax);
+      this.#feeds.set(protocol, feed);
+      return feed;
+    } catch (error) {
+      if (error instanceof PosthornError) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** What names a message. The keys of replies rely on it: an id with a line break could name another caller's. */
+const idPattern = /^[\x21-\x7e]{1,255}$/;
+
+function subjectPattern(context: Context): readonly string[] | undefined {
+  const subject = context.req.query("subject");
+  if (subject === undefined) return undefined;
+  try {
+    return parseSubjectPattern(subject);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RequestError(400, "invalid-subject", error.message);
+  }
+}

@@ -1,0 +1,462 @@
+import assert from "node:assert/strict";
+import {
+  actor,
+  DeadLetterError,
+  DeadlineError,
+  Failure,
+  IdReusedError,
+  InvalidPayloadError,
+  LimitError,
+  MailboxFullError,
+  protocol,
+  ReplyPendingError,
+  StoppedError,
+  submit,
+  tell,
+  TerminalError,
+  type Ticket,
+  unchecked,
+  UnknownError,
+} from "@posthorn/posthorn";
+import * as z from "zod";
+import { gate, untyped, watch, World } from "./world.ts";
+
+const Bank = protocol("bank", {
+  charge: submit(z.number(), z.object({ cents: z.number() })),
+  date: submit(z.string().transform(Number), z.date().transform((date) => date.toISOString())),
+  wait: submit(unchecked<Promise<number>>(), z.number()),
+  fail: submit(unchecked<unknown>(), z.number()),
+  misfit: submit(z.number()),
+});
+const Books = protocol("books", {
+  paid: tell(z.object({ cents: z.number() })),
+  strict: tell(z.object({ cents: z.literal(1) })),
+  refused: tell(Failure),
+  buy: tell(z.number()),
+  order: tell(z.string()),
+});
+
+interface Got {
+  readonly operation: string;
+  readonly payload: unknown;
+  readonly causationId: string | undefined;
+}
+
+function bank(options: { handled?: unknown[]; capacity?: number } = {}) {
+  const { handled = [], capacity = 1_000 } = options;
+  return actor(Bank, {
+    state: () => null,
+    on: {
+      charge: (_ctx, cents) => {
+        handled.push(cents);
+        if (cents < 0) {
+          throw new TerminalError("Cannot charge less than nothing", { code: "negative-amount" });
+        }
+        return { cents };
+      },
+      date: (_ctx, ms) => new Date(ms),
+      wait: (_ctx, until) => until,
+      fail: (ctx, error) => {
+        handled.push(ctx.attempt);
+        throw error;
+      },
+      misfit: () => untyped("no number"),
+    },
+    retry: { attempts: 2, baseMs: 100 },
+    onFailure: "resume",
+    mailbox: { capacity },
+  });
+}
+
+function books(got: Got[], submitted: string[] = []) {
+  const keep = (operation: string) => (ctx: { causationId: string | undefined }, payload: unknown) => {
+    got.push({ operation, payload, causationId: ctx.causationId });
+  };
+  return actor(Books, {
+    state: () => null,
+    on: {
+      paid: keep("paid"),
+      strict: keep("strict"),
+      refused: keep("refused"),
+      buy: (ctx, cents) => {
+        const { self } = ctx;
+        submitted.push(
+          ctx.ref(Bank, "main").submit(Bank.charge, cents, {
+            replyTo: self.at(Books.paid),
+            failTo: self.at(Books.refused),
+          }),
+        );
+      },
+      order: (ctx, id) => {
+        submitted.push(ctx.ref(Bank, "main").submit(Bank.charge, 5, { id }));
+      },
+    },
+  });
+}
+
+const has = (type: new (...args: never[]) => Error, code: string) => (error: unknown) => {
+  assert.ok(error instanceof type, String(error));
+  assert.equal((error as Error & { code?: string }).code, code);
+  return true;
+};
+
+/** The ticket of a request that a gate holds up. */
+async function submitWaiting(
+  world: World,
+): Promise<{ ticket: Ticket<number>; done: (reply: number) => void }> {
+  const { promise, resolve } = gate<number>();
+  const ticket = await world.system.ref(Bank, crypto.randomUUID()).submit(Bank.wait, promise);
+  await world.clock.settle();
+  return { ticket, done: resolve };
+}
+
+Deno.test("a submit resolves with a ticket when it is accepted; the reply is collected later", async () => {
+  const handled: unknown[] = [];
+  await using world = new World([bank({ handled })]);
+  const submitted = world.system.ref(Bank, "main").submit(Bank.charge, 450);
+  assert.deepEqual([world.system.stats().accepted, handled], [2, []]); // with the reply that waits for it
+  const ticket = await submitted;
+  assert.match(ticket.id, /^[0-9A-HJKMNP-TV-Z]{26}$/);
+  await world.clock.advance(60_000);
+  assert.deepEqual(await ticket.reply(), { cents: 450 });
+});
+
+Deno.test("a reply can be waited for before it comes, by any number", async () => {
+  await using world = new World([bank()]);
+  const { ticket, done } = await submitWaiting(world);
+  const waiting = [watch(ticket.reply()), watch(world.system.ticket(ticket.id).reply())];
+  await world.clock.advance(4_000);
+  assert.deepEqual(waiting.map((reply) => reply.done), [false, false]);
+  done(5);
+  await world.clock.settle();
+  assert.deepEqual(waiting.map((reply) => reply.value), [5, 5]);
+  assert.equal(await ticket.reply(), 5);
+});
+
+Deno.test("waiting for a reply ends in time, and it can be collected after that", async () => {
+  await using world = new World([bank()]);
+  const { ticket, done } = await submitWaiting(world);
+  const first = watch(ticket.reply());
+  const second = watch(ticket.reply({ timeoutMs: 100 }));
+  await world.clock.advance(100);
+  assert.ok(second.error instanceof ReplyPendingError && second.error instanceof DeadlineError);
+  assert.equal(second.error.message, `Cannot collect the reply ${ticket.id}: it did not come in 100 ms`);
+  await world.clock.advance(4_899);
+  assert.ok(!first.done);
+  await world.clock.advance(1);
+  assert.ok(has(ReplyPendingError, "deadline")(first.error));
+  await assert.rejects(ticket.reply({ timeoutMs: 0 }), has(ReplyPendingError, "deadline"));
+  await assert.rejects(ticket.reply({ timeoutMs: -1 }), RangeError);
+  await assert.rejects(ticket.reply({ timeoutMs: NaN }), RangeError);
+  done(5);
+  await world.clock.settle();
+  assert.equal(await ticket.reply({ timeoutMs: 0 }), 5);
+});
+
+Deno.test("a signal ends the waiting for a reply, and the reply stays for as long as it would have", async () => {
+  await using world = new World([bank()], { replyKeepMs: 600_000 });
+  const { ticket, done } = await submitWaiting(world);
+  const aborted = AbortSignal.abort(new Error("changed my mind"));
+  const { accepted } = world.system.stats();
+  await assert.rejects(ticket.reply({ signal: aborted }), { message: "changed my mind" });
+  assert.equal(world.system.stats().accepted, accepted);
+  const controller = new AbortController();
+  const waiting = watch(ticket.reply({ timeoutMs: 500_000, signal: controller.signal }));
+  await world.clock.settle();
+  controller.abort(new Error("changed my mind"));
+  await world.clock.settle();
+  assert.equal((waiting.error as Error).message, "changed my mind");
+  done(5);
+  await world.clock.advance(300_000); // nobody has collected it
+  assert.equal(await ticket.reply(), 5);
+});
+
+Deno.test("a payload that does not fit rejects, and nothing is accepted or kept", async () => {
+  await using world = new World([bank()]);
+  await assert.rejects(
+    world.system.ref(Bank, "main").submit(Bank.charge, untyped("450")),
+    has(InvalidPayloadError, "invalid-payload"),
+  );
+  assert.deepEqual([world.system.stats().accepted, world.population], [0, {}]);
+});
+
+Deno.test("a request that is refused leaves no reply to wait for", async () => {
+  await using world = new World([bank({ capacity: 1 })]);
+  const ref = world.system.ref(Bank, "main");
+  await ref.submit(Bank.wait, gate<number>().promise);
+  await world.clock.settle();
+  await ref.submit(Bank.charge, 1);
+  await assert.rejects(ref.submit(Bank.charge, 2, { id: "7" }), has(MailboxFullError, "mailbox-full"));
+  const Nobody = protocol("nobody", { ask: submit(z.number()) });
+  await assert.rejects(
+    world.system.ref(Nobody, "a").submit(Nobody.ask),
+    has(UnknownError, "unknown-protocol"),
+  );
+  await world.clock.settle();
+  assert.deepEqual(world.population, { bank: 1, "~reply": 2 });
+  await assert.rejects(world.system.ticket("7").reply(), has(UnknownError, "unknown-reply"));
+});
+
+Deno.test("a handler gets the payload's output, the ticket's owner the reply's, anyone else what travels", async () => {
+  await using world = new World([bank()]);
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.date, "0");
+  assert.equal(await ticket.reply(), "1970-01-01T00:00:00.000Z");
+  assert.deepEqual(await world.system.ticket(ticket.id).reply(), new Date(0));
+});
+
+Deno.test("a ticket rejects with the handler's TerminalError, before and after it has failed", async () => {
+  await using world = new World([bank()]);
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, -5);
+  const refused = {
+    name: "TerminalError",
+    code: "negative-amount",
+    message: "bank/main charge failed: Cannot charge less than nothing",
+  };
+  await assert.rejects(ticket.reply(), refused);
+  await assert.rejects(ticket.reply(), refused);
+});
+
+Deno.test("a request whose handler fails is tried again, and then the ticket rejects", async () => {
+  const handled: unknown[] = [];
+  await using world = new World([bank({ handled })]);
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.fail, new Error("broken"));
+  const waiting = watch(ticket.reply());
+  await world.clock.settle();
+  assert.deepEqual([handled, waiting.done], [[1], false]);
+  await world.clock.advance(100);
+  assert.deepEqual(handled, [1, 2]);
+  assert.ok(has(DeadLetterError, "failed")(waiting.error));
+  const misfit = await world.system.ref(Bank, "main").submit(Bank.misfit);
+  await world.clock.advance(100);
+  await assert.rejects(misfit.reply(), has(DeadLetterError, "failed"));
+});
+
+Deno.test("a request that is not started before its deadline fails", async () => {
+  await using world = new World([bank()]);
+  const ref = world.system.ref(Bank, "main");
+  const { promise, resolve } = gate<number>();
+  await ref.submit(Bank.wait, promise);
+  const ticket = await ref.submit(Bank.charge, 5, { timeoutMs: 100 });
+  await world.clock.advance(100);
+  resolve(1);
+  await world.clock.settle();
+  await assert.rejects(ticket.reply(), has(DeadlineError, "deadline"));
+});
+
+Deno.test("a reply that nobody collects is kept for so long from the submit on", async () => {
+  await using world = new World([bank()], { replyKeepMs: 100_000 });
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
+  await world.clock.advance(99_999);
+  assert.equal(world.population["~reply"], 1);
+  await world.clock.advance(1);
+  assert.equal(world.population["~reply"], undefined);
+  await assert.rejects(ticket.reply(), has(UnknownError, "expired-reply"));
+  await assert.rejects(world.system.ticket(ticket.id).reply(), has(UnknownError, "expired-reply"));
+});
+
+Deno.test("a reply that was never submitted is unknown, and its id says whether it could have expired", async () => {
+  await using world = new World([bank()], { replyKeepMs: 100_000 });
+  const recent = world.system.newId();
+  await assert.rejects(world.system.ticket(recent).reply(), has(UnknownError, "unknown-reply"));
+  await assert.rejects(world.system.ticket("my-own-id").reply(), has(UnknownError, "unknown-reply"));
+  await world.clock.advance(100_000);
+  await assert.rejects(world.system.ticket(recent).reply(), has(UnknownError, "expired-reply"));
+  await assert.rejects(world.system.ticket("my-own-id").reply(), has(UnknownError, "unknown-reply"));
+});
+
+Deno.test("a collected reply is kept for a minute, however long it would have been kept", async () => {
+  await using world = new World([bank()], { replyKeepMs: 3_600_000 });
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
+  await world.clock.advance(1_000_000);
+  assert.deepEqual(await ticket.reply(), { cents: 5 });
+  await world.clock.advance(30_000);
+  assert.deepEqual(await ticket.reply(), { cents: 5 }); // which does not begin a new minute
+  await world.clock.advance(29_999);
+  assert.deepEqual(await ticket.reply(), { cents: 5 });
+  await world.clock.advance(1);
+  assert.equal(world.population["~reply"], undefined);
+  await assert.rejects(ticket.reply(), UnknownError);
+});
+
+Deno.test("a reply that somebody waited for is collected when it comes", async () => {
+  await using world = new World([bank()]);
+  const { ticket, done } = await submitWaiting(world);
+  const waiting = watch(ticket.reply());
+  await world.clock.advance(1_000);
+  done(5);
+  await world.clock.advance(59_999);
+  assert.deepEqual([waiting.value, world.population["~reply"]], [5, 1]);
+  await world.clock.advance(1);
+  assert.equal(world.population["~reply"], undefined);
+});
+
+Deno.test("whoever waits when the reply expires hears that at once, and the reply is a dead letter", async () => {
+  await using world = new World([bank()], { replyKeepMs: 1_000 });
+  const { ticket, done } = await submitWaiting(world);
+  const waiting = watch(ticket.reply());
+  await world.clock.advance(1_000);
+  assert.ok(has(UnknownError, "expired-reply")(waiting.error));
+  done(5);
+  await world.clock.settle();
+  assert.deepEqual(world.letters, ["~reply arrive: late-reply"]);
+  assert.equal(world.population["~reply"], undefined);
+});
+
+Deno.test("who asks for a reply in the moment of its expiry hears that it is gone, and nothing is left", async () => {
+  await using world = new World([bank()], { replyKeepMs: 1_000 });
+  const { ticket, done } = await submitWaiting(world);
+  const waiting: { error?: unknown }[] = [];
+  using _ = world.system.inspect((event) => {
+    if (event.type !== "accepted" || event.message.operation !== "expire") return;
+    waiting.push(watch(ticket.reply()));
+  });
+  await world.clock.advance(1_000);
+  assert.equal(waiting.length, 1);
+  assert.ok(has(UnknownError, "unknown-reply")(waiting[0].error));
+  assert.deepEqual([world.population["~reply"], world.letters], [undefined, []]);
+  done(5);
+});
+
+Deno.test("who waits for a reply hears that the system stops", async () => {
+  const world = new World([bank()]);
+  const { ticket } = await submitWaiting(world);
+  const waiting = watch(ticket.reply());
+  await world.stop();
+  await world.clock.settle();
+  assert.ok(waiting.error instanceof StoppedError || waiting.error instanceof DeadLetterError);
+  assert.equal((waiting.error as StoppedError).code, "stopping");
+  await assert.rejects(ticket.reply(), has(StoppedError, "stopping"));
+  await assert.rejects(world.system.ref(Bank, "a").submit(Bank.charge, 5), has(StoppedError, "stopping"));
+});
+
+Deno.test("replyTo gets the reply, and sees the id of the submit; the ticket has nothing to collect", async () => {
+  const got: Got[] = [];
+  await using world = new World([bank(), books(got)]);
+  const main = world.system.ref(Books, "main");
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5, {
+    replyTo: main.at(Books.paid),
+    failTo: main.at(Books.refused),
+  });
+  await world.clock.settle();
+  assert.deepEqual(got, [{ operation: "paid", payload: { cents: 5 }, causationId: ticket.id }]);
+  await assert.rejects(ticket.reply(), has(UnknownError, "unknown-reply"));
+  assert.equal(world.population["~reply"], undefined);
+});
+
+Deno.test("failTo gets the failure, and sees the id of the submit", async () => {
+  const got: Got[] = [];
+  await using world = new World([bank(), books(got)]);
+  const main = world.system.ref(Books, "main");
+  const addresses = { replyTo: main.at(Books.paid), failTo: main.at(Books.refused) };
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, -5, addresses);
+  await world.clock.settle();
+  const message = "bank/main charge failed: Cannot charge less than nothing";
+  const payload = { id: ticket.id, code: "negative-amount", message };
+  assert.deepEqual(got, [{ operation: "refused", payload, causationId: ticket.id }]);
+});
+
+Deno.test("failTo without replyTo: the failure goes there, and a reply can still be collected", async () => {
+  const got: Got[] = [];
+  await using world = new World([bank(), books(got)], { replyKeepMs: 1_000 });
+  const failTo = world.system.ref(Books, "main").at(Books.refused);
+  const ref = world.system.ref(Bank, "main");
+  const good = await ref.submit(Bank.charge, 5, { failTo });
+  assert.deepEqual(await good.reply(), { cents: 5 });
+  await ref.submit(Bank.charge, -5, { failTo });
+  await world.clock.settle();
+  assert.deepEqual(got.map(({ operation }) => operation), ["refused"]);
+});
+
+Deno.test("a reply that its address does not take is a dead letter", async () => {
+  const got: Got[] = [];
+  await using world = new World([bank(), books(got)]);
+  const replyTo = world.system.ref(Books, "main").at(Books.strict);
+  await world.system.ref(Bank, "main").submit(Bank.charge, 5, { replyTo: untyped(replyTo) });
+  await world.clock.settle();
+  assert.deepEqual([got, world.letters], [[], ["books strict: invalid-payload"]]);
+});
+
+Deno.test("a submit within a turn leaves with the commit, and its answer comes to the address", async () => {
+  const got: Got[] = [];
+  const submitted: string[] = [];
+  await using world = new World([bank(), books(got, submitted)]);
+  await world.system.ref(Books, "main").tell(Books.buy, 5);
+  await world.system.ref(Books, "main").tell(Books.buy, -5);
+  await world.clock.settle();
+  assert.deepEqual(got.map(({ operation, causationId }) => [operation, causationId]), [
+    ["paid", submitted[0]],
+    ["refused", submitted[1]],
+  ]);
+});
+
+Deno.test("a submit within a turn without an address can be collected by its id", async () => {
+  const submitted: string[] = [];
+  await using world = new World([bank(), books([], submitted)]);
+  await world.system.ref(Books, "main").tell(Books.order, "my-id");
+  await world.clock.settle();
+  assert.deepEqual(submitted, ["my-id"]);
+  assert.deepEqual(await world.system.ticket("my-id").reply(), { cents: 5 });
+});
+
+Deno.test("the same id again is answered with the ticket of the first, and handled once", async () => {
+  const handled: unknown[] = [];
+  await using world = new World([bank({ handled })]);
+  const ref = world.system.ref(Bank, "main");
+  const [first, again] = await Promise.all(
+    [5, 5].map((cents) => ref.submit(Bank.charge, cents, { id: "7" })),
+  );
+  assert.deepEqual([first.id, again.id], ["7", "7"]);
+  assert.deepEqual([await first.reply(), await again.reply()], [{ cents: 5 }, { cents: 5 }]);
+  await assert.rejects(ref.submit(Bank.charge, 6, { id: "7" }), has(IdReusedError, "id-reused"));
+  assert.deepEqual(handled, [5]);
+});
+
+Deno.test("an id of a reply that is kept names no other request", async () => {
+  await using world = new World([bank()], { replyKeepMs: 1_000 });
+  await world.system.ref(Bank, "main").submit(Bank.charge, 5, { id: "7" });
+  await world.clock.settle();
+  await assert.rejects(
+    world.system.ref(Bank, "other").submit(Bank.charge, 5, { id: "7" }),
+    has(IdReusedError, "id-in-use"),
+  );
+  await world.clock.advance(1_000);
+  const ticket = await world.system.ref(Bank, "other").submit(Bank.charge, 6, { id: "7" });
+  assert.deepEqual(await ticket.reply(), { cents: 6 });
+});
+
+Deno.test("ids of two callers never meet", async () => {
+  await using world = new World([bank()]);
+  const ref = world.system.ref(Bank, "main");
+  const ada = await ref.submit(Bank.charge, 1, { id: "7", caller: "ada" });
+  const bob = await ref.submit(Bank.charge, 2, { id: "7", caller: "bob" });
+  assert.deepEqual([await ada.reply(), await bob.reply()], [{ cents: 1 }, { cents: 2 }]);
+  assert.deepEqual(await world.system.ticket("7", "bob").reply(), { cents: 2 });
+  await assert.rejects(world.system.ticket("7").reply(), has(UnknownError, "unknown-reply"));
+});
+
+Deno.test("a submit that needs one reply too many rejects, and has its place again when one is gone", async () => {
+  await using world = new World([bank()], { limits: { replies: 2 }, replyKeepMs: 1_000 });
+  const ref = world.system.ref(Bank, "main");
+  await ref.submit(Bank.charge, 1);
+  await ref.submit(Bank.charge, 2);
+  await assert.rejects(ref.submit(Bank.charge, 3), has(LimitError, "too-many-replies"));
+  assert.deepEqual([world.population, world.system.stats().dead], [{ bank: 1, "~reply": 2 }, 0]);
+  await world.clock.advance(1_000);
+  await ref.submit(Bank.charge, 4);
+});
+
+Deno.test("a thousand requests leave nothing behind, collected, refused or expired", async () => {
+  await using world = new World([bank()], { replyKeepMs: 600_000 });
+  const ref = world.system.ref(Bank, "main");
+  for (let cents = 0; cents < 500; cents++) {
+    assert.deepEqual(await (await ref.submit(Bank.charge, cents)).reply(), { cents });
+  }
+  for (let cents = 0; cents < 250; cents++) await ref.submit(Bank.charge, cents);
+  for (let cents = 1; cents <= 250; cents++) await ref.submit(Bank.charge, -cents);
+  await world.clock.settle();
+  assert.equal(world.population["~reply"], 1_000);
+  await world.clock.advance(60_000);
+  assert.equal(world.population["~reply"], 500);
+  await world.clock.advance(540_000);
+  assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
+});

@@ -1,0 +1,206 @@
+// The runtime and its ingress on workerd, the platform of Cloudflare's workers: a real process, spoken to over HTTP.
+
+import assert from "node:assert/strict";
+
+const [major, minor] = Deno.version.deno.split(".").map(Number);
+const supported = major > 2 || (major === 2 && minor >= 9);
+const root = new URL("../../", import.meta.url);
+
+/** A worker that runs, and what it was made of. */
+interface Edge extends AsyncDisposable {
+  readonly url: URL;
+  readonly script: string;
+}
+
+let edge: Edge;
+let load: Edge;
+
+// Outside of the tests, because miniflare leaves a message port and a timer of its HTTP client behind: so the tests
+// themselves are sanitized, and what they open they close.
+if (supported) {
+  Deno.test.beforeAll(async () => {
+    edge = await start("examples/edge/worker.ts");
+    load = await start("tests/edge/load_worker.ts");
+  });
+  Deno.test.afterAll(async () => {
+    await load?.[Symbol.asyncDispose]();
+    await edge?.[Symbol.asyncDispose]();
+  });
+}
+
+test("what runs there needs nothing of Deno's or Node's", () => {
+  const foreign =
+    /\b(Deno|process)\s*[.[]|\bBuffer\b|["'](node|npm|jsr):|(?<![#.\w])(require|import)\(|^import\b/;
+  assert.deepEqual(edge.script.split("\n").filter((line) => foreign.test(line)), []);
+});
+
+test("tell, then ask: every request meets the same actors", async () => {
+  for (const cents of [450, 50]) {
+    const told = await post("actors/order/ada/add", { sku: "tea", cents });
+    assert.equal(told.status, 202);
+    assert.match((await told.json()).id, /^\S+$/);
+  }
+  const asked = await post("actors/order/ada/total");
+  assert.equal(asked.status, 200);
+  assert.equal(await asked.json(), 500);
+});
+
+test("submit, then collect the reply at its location", async () => {
+  await send("actors/order/bob/add", { sku: "tea", cents: 450 });
+  const submitted = await post("actors/order/bob/settle");
+  assert.equal(submitted.status, 202);
+  const { id } = await submitted.json();
+  assert.equal(submitted.headers.get("location"), `/replies/${id}`);
+  const reply = await get(`replies/${id}`, { prefer: "wait=10" });
+  assert.deepEqual([reply.status, await reply.json()], [200, { order: "bob", cents: 450 }]);
+});
+
+test("subscribe, then publish: the stream has the events of its subject, in order", async () => {
+  const stream = await get("events/order/arrived?subject=berlin");
+  assert.equal(stream.headers.get("content-type"), "text/event-stream");
+  const frames = framesOf(stream);
+  assert.match(await nextOf(frames), /^retry: \d+$/);
+
+  for (const [order, city] of [["ada", "berlin"], ["bob", "paris"], ["cleo", "berlin"]]) {
+    assert.equal(await send("events/order/arrived", { order, city }), 202);
+  }
+  for (const order of ["ada", "cleo"]) {
+    const [id, data] = (await nextOf(frames)).split("\n");
+    assert.match(id, /^id: \S+$/);
+    assert.equal(data, `data: ${JSON.stringify({ order, city: "berlin" })}`);
+  }
+  await frames.return(); // leaves while the stream is open
+});
+
+test("survey: a line for each reply, and one for the end", async () => {
+  const response = await post("surveys/carrier/quote?max=2", { grams: 2_000 });
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "application/x-ndjson");
+  assert.deepEqual(linesOf(await response.text()), [
+    { reply: { carrier: "pigeon", cents: 400 } },
+    { reply: { carrier: "coach", cents: 100 } },
+    { done: "max", replies: 2 },
+  ]);
+  const late = await post("surveys/carrier/quote?timeoutMs=100", { grams: 2_000 });
+  assert.deepEqual(linesOf(await late.text()).at(-1), { done: "deadline", replies: 2 });
+});
+
+test("what takes longer than the caller waits: an ask is late, a submit is pending", async () => {
+  for (let before = 0; before < 4; before++) await send("actors/order/busy/settle");
+  const { id } = await (await post("actors/order/busy/settle")).json();
+  await requireProblem(post("actors/order/busy/total?timeoutMs=20"), 504, "deadline");
+  const pending = await get(`replies/${id}`);
+  assert.equal(pending.status, 202);
+  assert.deepEqual(await pending.json(), { id });
+});
+
+test("what goes wrong is a problem document", async () => {
+  const invalid = post("actors/order/ada/add", { sku: "tea", cents: "many" });
+  await requireProblem(invalid, 400, "invalid-payload");
+  await requireProblem(post("actors/nobody/ada/add"), 404, "unknown-protocol");
+  await requireProblem(get("replies/nothing"), 404, "unknown-reply");
+  await requireProblem(get("actors/order/ada/total"), 405, "method-not-allowed");
+});
+
+test("a loop of asks lets other requests in, though there is no setImmediate", async () => {
+  const asksMax = 1_000_000; // some five seconds: a loop that lets nobody in ends there
+  const looping = fetch(new URL(`load?most=${asksMax}`, load.url));
+  let count = 0;
+  while (count < 2_000) {
+    count = await (await fetch(new URL("actors/counter/main/count", load.url), { method: "POST" })).json();
+  }
+  assert.ok(count < asksMax, "the loop let nobody in before it was through");
+  await (await fetch(new URL("actors/counter/main/stop", load.url), { method: "POST" })).body?.cancel();
+  const asks = await (await looping).json();
+  assert.ok(asks >= count && asks < asksMax, `${asks} asks`);
+});
+
+test("a reader that leaves makes room for another", async () => {
+  // Whether there was room: a reader that finds none is told when to come back, and its stream ends.
+  async function visit(): Promise<boolean> {
+    const frames = framesOf(await fetch(new URL("events/counter/stopped", load.url)));
+    await nextOf(frames);
+    const { done } = await frames.next();
+    await frames.return();
+    return !done;
+  }
+  assert.ok(await visit());
+  const patienceMs = 10_000; // workerd finds out when it next writes
+  const beganMs = performance.now();
+  while (!await visit()) assert.ok(performance.now() - beganMs < patienceMs, "nobody made room");
+});
+
+/** A test for the Deno that builds: bundling is experimental, and no older one has to be good at it. */
+function test(name: string, run: () => void | Promise<void>): void {
+  const reason = supported ? "" : ` (bundled by Deno 2.9 and later, this is ${Deno.version.deno})`;
+  Deno.test({ name: `on workerd: ${name}${reason}`, ignore: !supported, fn: run });
+}
+
+/** Bundles a worker as its author would, and starts it. */
+async function start(entry: string): Promise<Edge> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--platform", "browser", entry],
+    cwd: root,
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  const script = new TextDecoder().decode(stdout);
+
+  const { Miniflare } = await import("miniflare"); // it takes a while, so only where it is used
+  const miniflare = new Miniflare({
+    modules: true,
+    script,
+    durableObjects: { POST_OFFICE: "PostOffice" },
+    compatibilityDate: "2026-07-01",
+    compatibilityFlags: ["enable_request_signal"],
+    cf: false, // or it asks Cloudflare where it is
+    handleStructuredLogs({ message }: { readonly message: string }) {
+      if (!message.includes("disconnected: ")) console.error(message); // what a reader that leaves is to workerd
+    },
+  });
+  return { url: await miniflare.ready, script, [Symbol.asyncDispose]: () => miniflare.dispose() };
+}
+
+function get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(new URL(path, edge.url), { headers });
+}
+
+function post(path: string, payload?: unknown): Promise<Response> {
+  return fetch(new URL(path, edge.url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(payload),
+  });
+}
+
+/** Posts, and returns the status alone. */
+async function send(path: string, payload?: unknown): Promise<number> {
+  const response = await post(path, payload);
+  await response.body?.cancel();
+  return response.status;
+}
+
+async function requireProblem(answer: Promise<Response>, status: number, code: string): Promise<void> {
+  const response = await answer;
+  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  const problem = await response.json();
+  assert.deepEqual([response.status, problem.status, problem.code], [status, status, code]);
+}
+
+function linesOf(text: string): unknown[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+/** The frames of server-sent events. Returning from it closes the connection. */
+async function* framesOf(response: Response): AsyncGenerator<string, void, void> {
+  let text = "";
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    const frames = (text + chunk).split("\n\n");
+    text = frames.pop()!;
+    yield* frames;
+  }
+}
+
+async function nextOf(frames: AsyncGenerator<string, void, void>): Promise<string> {
+  const { value } = await frames.next();
+  return value ?? assert.fail("the stream has ended");
+}

@@ -1,0 +1,52 @@
+/** A worker with little room: one event stream at a time, and a loop of asks that is busy until somebody stops it. */
+
+import { actor, ask, event, ingress, protocol, System, tell } from "@posthorn/posthorn";
+import * as z from "zod";
+import { endWith } from "../../examples/edge/end_with.ts";
+
+const Counter = protocol("counter", {
+  increment: ask(z.boolean()),
+  count: ask(z.number()),
+  stop: tell(),
+  stopped: event(),
+});
+
+const counter = actor(Counter, {
+  state: () => ({ count: 0, stopped: false }),
+  on: {
+    increment: (ctx) => {
+      ctx.state = { ...ctx.state, count: ctx.state.count + 1 };
+      return !ctx.state.stopped;
+    },
+    count: (ctx) => ctx.state.count,
+    stop: (ctx) => {
+      ctx.state = { ...ctx.state, stopped: true };
+    },
+  },
+});
+
+export class PostOffice {
+  readonly #system = new System({ actors: [counter] });
+  readonly #app = ingress(this.#system, {
+    expose: [Counter.count, Counter.stop, Counter.stopped],
+    streamsMax: 1,
+    keepAliveMs: 100,
+  });
+
+  constructor() {
+    // One ask after the other, never a pause of its own. Answers how many there were.
+    this.#app.get("/load", async (context) => {
+      const most = Number(context.req.query("most"));
+      const ref = this.#system.ref(Counter, "main");
+      let asks = 0;
+      do asks++; while (await ref.ask(Counter.increment) && asks < most);
+      return context.json(asks);
+    });
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    return endWith(request, await this.#app.fetch(request));
+  }
+}
+
+export { default } from "../../examples/edge/worker.ts";

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { actor, type ActorOptions, ask, event, protocol, survey, tell } from "@posthorn/posthorn";
+import * as z from "zod";
+
+const Shop = protocol("shop", {
+  open: tell(),
+  opened: event(),
+  count: ask(z.number()),
+  quote: survey(z.number()),
+});
+
+const on = { open() {}, count: () => 5, quote: () => 5 };
+const state = () => 0;
+
+type Options = Partial<Omit<ActorOptions<"shop", unknown, number>, "on" | "state" | "transient">>;
+
+Deno.test("an actor is its protocol's name and operations, its state, and a handler at each slot", () => {
+  const shop = actor(Shop, { state, on });
+  assert.equal(shop.name, "shop");
+  assert.deepEqual(Object.keys(shop.operations), ["open", "opened", "count", "quote"]);
+  assert.deepEqual([shop.state, shop.handlers], [state, [on.open, undefined, on.count, on.quote]]);
+  assert.ok(Object.isFrozen(shop));
+});
+
+Deno.test("every option has a default", () => {
+  const { mailbox, retry, onFailure, limit, idleMs, onIdle, transient } = actor(Shop, { state, on });
+  assert.deepEqual({ mailbox, retry, onFailure, limit, idleMs, onIdle, transient }, {
+    mailbox: { capacity: 1_000, overflow: "reject" },
+    retry: { attempts: 8, baseMs: 500, maxMs: 60_000, order: "hold" },
+    onFailure: "restart",
+    limit: { restarts: 20, windowMs: 60_000 },
+    idleMs: 60_000,
+    onIdle: "keep",
+    transient: false,
+  });
+});
+
+Deno.test("every option can be said, and the rest stays", () => {
+  const mine: Options = {
+    mailbox: { overflow: "drop-oldest" },
+    retry: { attempts: 1, order: "aside" },
+    onFailure: "stop",
+    limit: { restarts: 0 },
+    idleMs: Infinity,
+    onIdle: "drop",
+  };
+  const { mailbox, retry, onFailure, limit, idleMs, onIdle } = actor(Shop, { state, on, ...mine });
+  assert.deepEqual({ mailbox, retry, onFailure, limit, idleMs, onIdle }, {
+    mailbox: { capacity: 1_000, overflow: "drop-oldest" },
+    retry: { attempts: 1, baseMs: 500, maxMs: 60_000, order: "aside" },
+    onFailure: "stop",
+    limit: { restarts: 0, windowMs: 60_000 },
+    idleMs: Infinity,
+    onIdle: "drop",
+  });
+});
+
+Deno.test("a transient actor drops its state unless told otherwise", () => {
+  assert.equal(actor(Shop, { transient: true, state, on }).onIdle, "drop");
+  assert.equal(actor(Shop, { transient: true, state, on, onIdle: "keep" }).onIdle, "keep");
+});
+
+Deno.test("an option out of its bounds is a RangeError that names it and its actor", () => {
+  const integer = (name: string, least: number) =>
+    `Cannot use ${name} of shop: it must be a whole number of at least ${least}: current value is `;
+  const duration = (name: string) =>
+    `Cannot use ${name} of shop: it must be a number of milliseconds above 0: current value is `;
+  const cases: readonly (readonly [options: Options, message: string])[] = [
+    [{ mailbox: { capacity: 0 } }, `${integer("mailbox.capacity", 1)}0`],
+    [{ mailbox: { capacity: 1.5 } }, `${integer("mailbox.capacity", 1)}1.5`],
+    [{ retry: { attempts: 0 } }, `${integer("retry.attempts", 1)}0`],
+    [{ limit: { restarts: -1 } }, `${integer("limit.restarts", 0)}-1`],
+    [{ retry: { baseMs: 0 } }, `${duration("retry.baseMs")}0`],
+    [{ retry: { maxMs: NaN } }, `${duration("retry.maxMs")}NaN`],
+    [{ limit: { windowMs: -5 } }, `${duration("limit.windowMs")}-5`],
+    [{ idleMs: 0 }, `${duration("idleMs")}0`],
+  ];
+  for (const [options, message] of cases) {
+    assert.throws(() => actor(Shop, { state, on, ...options }), { name: "RangeError", message });
+  }
+});
+
+Deno.test("a missing handler is a TypeError, and an inherited one is missing", () => {
+  const message = "Cannot make an actor of shop: it has no handler for count";
+  for (const count of [undefined, 5]) {
+    assert.throws(() => actor(Shop, { state, on: { ...on, count: count as never } }), {
+      name: "TypeError",
+      message,
+    });
+  }
+  const inherited = Object.assign(Object.create({ count: on.count }), { open: on.open, quote: on.quote });
+  assert.throws(() => actor(Shop, { state, on: inherited }), { name: "TypeError", message });
+});

@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { Hono } from "hono";
+import { SuperJSON } from "superjson";
+import { readPayload, valueResponse, writeValue } from "../../../runtime/ingress/body.ts";
+import { problem } from "../../../runtime/ingress/problem.ts";
+import { assertProblem, superjsonType } from "./desk.ts";
+
+const jsonType = "application/json";
+
+/** Sends a body to where it is answered as it was understood, in superjson. */
+async function sent(
+  body: BodyInit | undefined,
+  contentType?: string,
+  bounds = { bodyBytesMax: 300_000, depthMax: 8 },
+): Promise<Response> {
+  const app = new Hono();
+  app.onError((error, context) => problem(context, error));
+  app.post(
+    "/",
+    async (context) => context.text(new SuperJSON().stringify(await readPayload(context, bounds))),
+  );
+  const request = new Request("http://desk/", { method: "POST", body });
+  request.headers.delete("content-type");
+  if (contentType !== undefined) request.headers.set("content-type", contentType);
+  return await app.request(request);
+}
+
+async function read(body: BodyInit | undefined, contentType?: string): Promise<unknown> {
+  return new SuperJSON().parse(await (await sent(body, contentType)).text());
+}
+
+/** A value within so many arrays. */
+function nested(levels: number): string {
+  return "[".repeat(levels) + "]".repeat(levels);
+}
+
+Deno.test("readPayload() reads JSON, whatever else the content type says", async () => {
+  for (
+    const type of [jsonType, "Application/JSON", "application/json; charset=utf-8", " application/json ;x=y"]
+  ) {
+    assert.deepEqual(await read('{"a":[1]}', type), { a: [1] });
+  }
+});
+
+Deno.test("readPayload() reads superjson by its content type", async () => {
+  const value = { at: new Date(1), seen: new Set([1n]), by: new Map([["a", undefined]]) };
+  assert.deepEqual(await read(new SuperJSON().stringify(value), superjsonType), value);
+});
+
+Deno.test("readPayload() takes superjson for plain JSON where the content type says so", async () => {
+  const body = new SuperJSON().stringify(new Date(1));
+  assert.deepEqual(await read(body, jsonType), JSON.parse(body));
+});
+
+Deno.test("readPayload() finds no payload where there is no body", async () => {
+  for (const type of [undefined, jsonType, superjsonType]) {
+    assert.equal(await read(undefined, type), undefined);
+    assert.equal(await read("", type), undefined);
+  }
+});
+
+for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]) {
+  Deno.test(`readPayload() refuses ${type.split(";")[0]} and says what to send, also without a body`, async () => {
+    for (const body of ["a=1", ""]) {
+      const { detail } = await assertProblem(await sent(body, type), 415, "unsupported-media-type");
+      assert.match(
+        detail!,
+        /content type \S+\/\S+: send content-type: application\/json \(with curl: --json\)/,
+      );
+    }
+  });
+}
+
+Deno.test("readPayload() refuses a body without a content type", async () => {
+  const { detail } = await assertProblem(await sent("{}"), 415, "unsupported-media-type");
+  assert.match(detail!, /no content type: send content-type: application\/json/);
+});
+
+for (const body of ["{", "undefined", "{'a':1}", " ", "1 2", "\u0000", "[".repeat(200_000)]) {
+  Deno.test(`readPayload() refuses what is no JSON: ${JSON.stringify(body.slice(0, 9))}`, async () => {
+    await assertProblem(await sent(body, jsonType), 400, "malformed-body");
+    await assertProblem(await sent(body, superjsonType), 400, "malformed-body");
+  });
+}
+
+for (
+  const body of [
+    "null",
+    "7",
+    "[]",
+    "{}",
+    '{"meta":{}}',
+    '"json"',
+    '{"json":"/a/","meta":{"values":["regexp"]}}',
+  ]
+) {
+  Deno.test(`readPayload() refuses what is JSON and no superjson: ${body}`, async () => {
+    await assertProblem(await sent(body, superjsonType), 400, "malformed-body");
+  });
+}
+
+Deno.test("readPayload() lets nothing in a superjson body point at itself", async () => {
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  assert.deepEqual(await read(new SuperJSON().stringify(cycle), superjsonType), { self: null });
+});
+
+Deno.test("readPayload() takes the depth that it allows and no more", async () => {
+  assert.equal((await sent(nested(8), jsonType)).status, 200);
+  const { detail } = await assertProblem(await sent(nested(9), jsonType), 400, "too-deep");
+  assert.equal(detail, "The body is nested deeper than 8 levels");
+});
+
+Deno.test("readPayload() counts the depth of objects, and of what superjson says about itself", async () => {
+  const deep = '{"a":'.repeat(9) + "1" + "}".repeat(9);
+  await assertProblem(await sent(deep, jsonType), 400, "too-deep");
+  await assertProblem(
+    await sent(`{"json":1,"meta":{"values":${nested(8)}}}`, superjsonType),
+    400,
+    "too-deep",
+  );
+});
+
+for (const key of ["__proto__", "constructor", "prototype"]) {
+  Deno.test(`readPayload() refuses the key ${key} anywhere`, async () => {
+    for (
+      const body of [
+        `{"${key}":1}`,
+        `[{"a":{"${key}":{"polluted":1}}}]`,
+        `{"\\u00${hex(key[0])}${key.slice(1)}":1}`,
+      ]
+    ) {
+      const { detail } = await assertProblem(await sent(body, jsonType), 400, "refused-key");
+      assert.match(detail!, new RegExp(`the key ${key},`));
+      await assertProblem(await sent(`{"json":${body}}`, superjsonType), 400, "refused-key");
+      await assertProblem(
+        await sent(`{"json":1,"meta":{"values":${body}}}`, superjsonType),
+        400,
+        "refused-key",
+      );
+    }
+  });
+
+  Deno.test(`readPayload() takes ${key} as a value`, async () => {
+    assert.deepEqual(await read(JSON.stringify([key]), jsonType), [key]);
+  });
+}
+
+Deno.test("writeValue() writes JSON, and null for what is undefined", () => {
+  assert.equal(writeValue({ a: 1 }, false), '{"a":1}');
+  assert.equal(writeValue(undefined, false), "null");
+});
+
+Deno.test("writeValue() writes superjson for who wants it", () => {
+  assert.deepEqual(new SuperJSON().parse(writeValue([1n, undefined], true)), [1n, undefined]);
+});
+
+Deno.test("writeValue() says how to ask for what JSON cannot carry", () => {
+  const message =
+    /cannot be written as application\/json: ask for it with accept: application\/superjson\+json/;
+  assert.throws(() => writeValue({ n: 1n }, false), { code: "not-representable", status: 406, message });
+});
+
+Deno.test("writeValue() says how to ask for what superjson cannot carry", () => {
+  const message =
+    /cannot be written as application\/superjson\+json: ask for it with accept: application\/json/;
+  assert.throws(() => writeValue({ constructor: 1 }, true), {
+    code: "not-representable",
+    status: 406,
+    message,
+  });
+});
+
+Deno.test("valueResponse() answers in JSON unless superjson is accepted, and says that it depends", async () => {
+  const app = new Hono().get("/", (context) => valueResponse(context, new Set([1])));
+  const plain = await app.request("/", { headers: { accept: "*/*" } });
+  const rich = await app.request("/", { headers: { accept: `text/html, ${superjsonType};q=0.9` } });
+  assert.deepEqual([plain.headers.get("content-type"), plain.headers.get("vary")], [jsonType, "accept"]);
+  assert.deepEqual([rich.headers.get("content-type"), rich.headers.get("vary")], [superjsonType, "accept"]);
+  assert.equal(await plain.text(), "{}");
+  assert.deepEqual(new SuperJSON().parse(await rich.text()), new Set([1]));
+});
+
+function hex(letter: string): string {
+  return letter.charCodeAt(0).toString(16);
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { SuperJSON } from "superjson";
+import { surveyStream } from "../../../runtime/ingress/survey_stream.ts";
+
+/** Replies that come, and then an end; counts how often it was left. */
+class Replies implements AsyncIterator<unknown, "max" | "deadline"> {
+  readonly #replies: unknown[];
+  readonly #end: "max" | "deadline";
+  left = 0;
+
+  constructor(replies: unknown[], end: "max" | "deadline" = "deadline") {
+    this.#replies = [...replies];
+    this.#end = end;
+  }
+
+  next(): Promise<IteratorResult<unknown, "max" | "deadline">> {
+    const [value] = this.#replies;
+    const done = this.#replies.length === 0;
+    this.#replies.shift();
+    return Promise.resolve(done ? { done: true, value: this.#end } : { done: false, value });
+  }
+
+  return(): Promise<IteratorResult<unknown, "max" | "deadline">> {
+    this.left++;
+    return Promise.resolve({ done: true, value: this.#end });
+  }
+}
+
+async function linesOf(replies: Replies, asSuperjson = false): Promise<unknown[]> {
+  const text = await new Response(surveyStream(replies, asSuperjson)).text();
+  assert.ok(text.endsWith("\n"));
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("surveyStream() writes a line for each reply, and a last one with the end and the count", async () => {
+  assert.deepEqual(await linesOf(new Replies([{ cents: 1 }, "two\n"], "max")), [
+    { reply: { cents: 1 } },
+    { reply: "two\n" },
+    { done: "max", replies: 2 },
+  ]);
+});
+
+Deno.test("surveyStream() of no replies is the last line alone", async () => {
+  assert.deepEqual(await linesOf(new Replies([])), [{ done: "deadline", replies: 0 }]);
+});
+
+Deno.test("surveyStream() writes null for a reply that JSON has no word for", async () => {
+  assert.deepEqual((await linesOf(new Replies([undefined])))[0], { reply: null });
+});
+
+Deno.test("surveyStream() writes replies in superjson for who wants it", async () => {
+  const [line] = await linesOf(new Replies([new Date(1)]), true) as { reply: { json: string } }[];
+  assert.deepEqual(new SuperJSON().parse(JSON.stringify(line.reply)), new Date(1));
+});
+
+Deno.test("surveyStream() leaves the survey when its reader leaves", async () => {
+  const replies = new Replies([1, 2, 3]);
+  await surveyStream(replies, false).cancel();
+  assert.equal(replies.left, 1);
+});
+
+Deno.test("surveyStream() leaves the survey and breaks off at a reply that cannot be written", async () => {
+  const replies = new Replies([1, 2n, 3]);
+  await assert.rejects(new Response(surveyStream(replies, false)).text(), TypeError);
+  assert.equal(replies.left, 1);
+});

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { System } from "@posthorn/posthorn";
+import { Scheduler, type SchedulerOptions } from "../../runtime/scheduler.ts";
+import { LoopClock, Work } from "./loop_clock.ts";
+import { type Script, Worker, worker } from "./stage.ts";
+
+function stage(options: SchedulerOptions = {}) {
+  const clock = new LoopClock();
+  const runs: string[] = [];
+  const resting: number[] = [];
+  const limits = { throughput: 256, mailboxMs: 1, sliceMs: 2, ...options };
+  const scheduler = new Scheduler(clock, limits, () => resting.push(runs.length));
+  const work = (name: string, left: number, costMs = 0) =>
+    new Work(name, left, costMs, clock, (_work, count) => runs.push(`${name} ${count}`));
+  return { clock, runs, resting, scheduler, work };
+}
+
+Deno.test("Scheduler runs in a microtask what became ready, in its order", async () => {
+  const { scheduler, runs, work } = stage();
+  for (const name of ["a", "b", "c"]) scheduler.add(work(name, 1));
+  assert.deepEqual(runs, []);
+  await Promise.resolve();
+  assert.deepEqual(runs, ["a 1", "b 1", "c 1"]);
+  assert.equal(scheduler.busy, false);
+});
+
+Deno.test("Scheduler gives each its throughput, then the next", async () => {
+  const { scheduler, runs, work } = stage({ throughput: 3 });
+  scheduler.add(work("a", 7));
+  scheduler.add(work("b", 4));
+  await Promise.resolve();
+  assert.deepEqual(runs, ["a 3", "b 3", "a 3", "b 1", "a 1"]);
+});
+
+Deno.test("Scheduler gives each its time, then the next", async () => {
+  const { clock, scheduler, runs, work } = stage({ mailboxMs: 1, sliceMs: 1_000 });
+  scheduler.add(work("a", 5, 0.5));
+  scheduler.add(work("b", 2, 0.5));
+  await Promise.resolve();
+  assert.deepEqual(runs, ["a 2", "b 2", "a 2", "a 1"]);
+  assert.equal(clock.yields, 0);
+});
+
+Deno.test("Scheduler yields to the event loop after its slice, and goes on in the next turn", async () => {
+  const { clock, scheduler, runs, work } = stage({ throughput: 1, sliceMs: 2 });
+  scheduler.add(work("a", 5, 1));
+  await Promise.resolve();
+  assert.deepEqual(runs, ["a 1", "a 1"]);
+  assert(scheduler.busy);
+  clock.turn();
+  assert.deepEqual(runs, ["a 1", "a 1", "a 1", "a 1"]);
+  clock.turn();
+  assert.equal(runs.length, 5);
+  assert.equal(clock.yields, 2);
+});
+
+Deno.test("Scheduler counts all that runs in one turn of the event loop as one slice, over any number of microtasks", async () => {
+  const { clock, scheduler, runs, work } = stage({ sliceMs: 2 });
+  for (let count = 0; count < 5; count++) {
+    scheduler.add(work("a", 1, 1));
+    await Promise.resolve();
+  }
+  assert.deepEqual(runs, ["a 1", "a 1"]);
+  assert.equal(clock.yields, 1);
+  clock.turn();
+  assert.equal(runs.length, 4);
+});
+
+Deno.test("Scheduler begins a new slice when the event loop has turned in the meantime", async () => {
+  const { clock, scheduler, runs, work } = stage({ sliceMs: 2 });
+  for (let count = 0; count < 5; count++) {
+    scheduler.add(work("a", 1, 1));
+    await Promise.resolve();
+    clock.turn();
+  }
+  assert.equal(runs.length, 5);
+  assert.equal(clock.yields, 0);
+});
+
+Deno.test("Scheduler lets no two that wake each other for ever keep the event loop from turning", async () => {
+  const { clock, scheduler } = stage();
+  let messages = 0;
+  const [one, other]: Work[] = ["one", "other"].map((name) =>
+    new Work(name, 1, 0.01, clock, (work) => {
+      messages++;
+      const next = work === one ? other : one;
+      next.left++;
+      scheduler.add(next);
+    })
+  );
+  scheduler.add(one);
+  await Promise.resolve();
+  for (let turn = 1; turn <= 10; turn++) {
+    assert.equal(clock.yields, turn);
+    assert(clock.ms <= turn * 4, `the event loop turned after ${clock.ms} ms`);
+    clock.turn();
+  }
+  assert(messages > 1_000);
+});
+
+Deno.test("Scheduler finds at the first look that messages have become slow", async () => {
+  const { clock, scheduler, runs, work } = stage();
+  scheduler.add(work("quick", 2_000));
+  await Promise.resolve();
+  scheduler.add(work("slow", 1_000, 1));
+  await Promise.resolve();
+  runs.length = 0;
+  clock.turn();
+  assert.deepEqual(runs, ["slow 1", "slow 1"]);
+});
+
+Deno.test("Scheduler knows the time of its slice", async () => {
+  const { clock, scheduler, work } = stage();
+  clock.ms = 42;
+  scheduler.add(work("a", 1));
+  await Promise.resolve();
+  assert.deepEqual([scheduler.monotonicMs, scheduler.nowMs], [42, 1_000_042]);
+});
+
+Deno.test("Scheduler says when nothing is left, and only then", async () => {
+  const { clock, scheduler, resting, work } = stage({ throughput: 1 });
+  scheduler.add(work("a", 3, 1));
+  await Promise.resolve();
+  assert.deepEqual(resting, []);
+  clock.turn();
+  assert.deepEqual(resting, [3]);
+});
+
+Deno.test("Scheduler takes what is added while it runs, also by what runs", async () => {
+  const { clock, scheduler, runs, work } = stage();
+  const late = work("late", 1);
+  scheduler.add(new Work("early", 1, 0, clock, () => scheduler.add(late)));
+  await Promise.resolve();
+  assert.deepEqual(runs, ["late 1"]);
+});
+
+// --- With the machine's own clock: each ends when the event loop has turned, or after too many messages
+
+const tooMany = 1_000_000;
+
+class NextTurn {
+  came = false;
+
+  constructor() {
+    setTimeout(() => this.came = true, 0);
+  }
+
+  /** Checks that it came before the work was over, and lets the scheduler's last look at the event loop pass. */
+  async check(): Promise<void> {
+    assert(this.came);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+Deno.test("Scheduler lets timers fire while two actors tell each other for ever", async () => {
+  await using system = new System({ actors: [worker()] });
+  const turn = new NextTurn();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let messages = 0;
+  const hit: Script = (ctx) => {
+    if (turn.came || ++messages === tooMany) return resolve();
+    ctx.ref(Worker, ctx.key === "ping" ? "pong" : "ping").tell(Worker.run, hit);
+  };
+  await system.ref(Worker, "ping").tell(Worker.run, hit);
+  await promise;
+  await turn.check();
+});
+
+Deno.test("Scheduler lets timers fire while an actor tells itself for ever", async () => {
+  await using system = new System({ actors: [worker()] });
+  const turn = new NextTurn();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let messages = 0;
+  const again: Script = (ctx) => {
+    if (turn.came || ++messages === tooMany) return resolve();
+    ctx.self.tell(Worker.run, again);
+  };
+  await system.ref(Worker, "ada").tell(Worker.run, again);
+  await promise;
+  await turn.check();
+});
+
+for (
+  const [kind, script] of [["synchronous", () => 1], ["asynchronous", () => Promise.resolve(1)]] as const
+) {
+  Deno.test(`Scheduler lets timers fire during a loop of awaited asks to a ${kind} handler`, async () => {
+    await using system = new System({ actors: [worker()] });
+    const turn = new NextTurn();
+    const ada = system.ref(Worker, "ada");
+    for (let asks = 0; asks < tooMany && !turn.came; asks++) await ada.ask(Worker.call, script);
+    await turn.check();
+  });
+}

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { event, protocol, TerminalError, unchecked } from "@posthorn/posthorn";
+import { fail, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./stage.ts";
+
+const again = { id: "again" };
+
+Deno.test("Seen lets a repeated tell in once", async () => {
+  await using it = stage(worker());
+  const ada = it.ref("ada");
+  for (let count = 0; count < 3; count++) await ada.tell(Worker.note, "1", again);
+  assert.deepEqual(await notesOf(ada), ["1"]);
+});
+
+Deno.test("Seen answers a repeated ask as the first was, also when that failed", async () => {
+  await using it = stage(worker());
+  let turns = 0;
+  for (const [key, script] of [["ada", () => ++turns], ["bob", () => (turns++, fail())]] as const) {
+    const asks = [1, 2].map(() => it.ref(key).ask(Worker.call, script, again));
+    const [first, second] = await Promise.allSettled(asks);
+    assert.deepEqual(second, first);
+  }
+  assert.equal(turns, 2);
+});
+
+Deno.test("Seen gives a repeated submit the ticket of the first", async () => {
+  await using it = stage(worker());
+  let turns = 0;
+  const script = () => ++turns;
+  const tickets = [
+    await it.ref("ada").submit(Worker.job, script, again),
+    await it.ref("ada").submit(Worker.job, script, again),
+  ];
+  assert.deepEqual(tickets.map(({ id }) => id), ["again", "again"]);
+  assert.deepEqual(await Promise.all(tickets.map((ticket) => ticket.reply())), [1, 1]);
+});
+
+Deno.test("Seen publishes a repeated event once", async () => {
+  await using it = stage(worker());
+  const News = protocol("news", { said: event(unchecked<string>()) });
+  it.system.subscribe(News.said, it.ref("ada").at(Worker.note));
+  await it.system.publish(News.said, "1", again);
+  await it.system.publish(News.said, "1", again);
+  await it.clock.settle();
+  assert.deepEqual(await notesOf(it.ref("ada")), ["1"]);
+});
+
+Deno.test("Seen refuses the same id with another payload", async () => {
+  await using it = stage(worker());
+  const ada = it.ref("ada");
+  await ada.tell(Worker.note, "1", again);
+  await assert.rejects(ada.tell(Worker.note, "2", again), {
+    name: "IdReusedError",
+    code: "id-reused",
+    message: 'Cannot accept worker/ada note: the id "again" came before with another payload',
+  });
+  assert.deepEqual(await notesOf(ada), ["1"]);
+});
+
+Deno.test("Seen tells callers, receivers and operations apart", async () => {
+  await using it = stage(worker(), walker());
+  const ada = it.ref("ada");
+  await ada.tell(Worker.note, "1", again);
+  await ada.tell(Worker.note, "2", { ...again, caller: "someone else" });
+  await it.ref("bob").tell(Worker.note, "3", again);
+  await ada.tell(Worker.run, (ctx) => ctx.self.tell(Worker.note, "4", again), again);
+  await it.walker("ada").tell(Walker.note, "5", again);
+  await it.clock.settle();
+  assert.deepEqual(await notesOf(ada), ["1", "2", "4"]);
+  assert.equal(it.system.stats().done, 7);
+});
+
+Deno.test("Seen forgets an id after its window, counted from the first", async () => {
+  await using it = new Stage({ actors: [worker()], idWindowMs: 1_000 });
+  const ada = it.ref("ada");
+  await ada.tell(Worker.note, "1", again);
+  await it.clock.advance(999);
+  await ada.tell(Worker.note, "1", again);
+  await it.clock.advance(1);
+  await ada.tell(Worker.note, "2", again);
+  assert.deepEqual(await notesOf(ada), ["1", "2"]);
+});
+
+Deno.test("Seen forgets the oldest id past its bound", async () => {
+  await using it = new Stage({ actors: [worker()], limits: { ids: 2 } });
+  const ada = it.ref("ada");
+  for (const id of ["a", "b", "c", "b", "a"]) await ada.tell(Worker.note, id, { id });
+  assert.deepEqual(await notesOf(ada), ["a", "b", "c", "a"]);
+});
+
+Deno.test("Seen counts an id that came again after its window as the newest", async () => {
+  await using it = new Stage({ actors: [worker()], limits: { ids: 2 }, idWindowMs: 1_000 });
+  const ada = it.ref("ada");
+  for (const id of ["a", "b"]) await ada.tell(Worker.note, id, { id });
+  await it.clock.advance(1_000);
+  for (const id of ["a", "c", "a"]) await ada.tell(Worker.note, id, { id });
+  assert.deepEqual(await notesOf(ada), ["a", "b", "a", "c"]);
+});
+
+Deno.test("Seen does not remember what was refused", async () => {
+  await using it = stage(worker({ mailbox: { capacity: 1 } }));
+  const ada = it.ref("ada");
+  void ada.tell(Worker.note, "full");
+  await assert.rejects(ada.tell(Worker.note, "1", again), { code: "mailbox-full" });
+  await ada.tell(Worker.note, "1", again);
+  assert.deepEqual(await notesOf(ada), ["full", "1"]);
+});
+
+Deno.test("Seen takes no notice of an id that is known to be new", async () => {
+  await using it = stage(worker());
+  const ada = it.ref("ada");
+  for (const text of ["1", "2"]) await ada.tell(Worker.note, text, { ...again, deduplicate: false });
+  assert.deepEqual(await notesOf(ada), ["1", "2"]);
+});
+
+Deno.test("Seen lets what turns of one actor repeat in once, and tells their actors apart", async () => {
+  await using it = stage(worker());
+  for (const key of ["ada", "bob", "ada"]) {
+    await it.ref(key).tell(Worker.run, (ctx) => ctx.ref(Worker, "cyd").tell(Worker.note, "1", again));
+  }
+  assert.deepEqual(await notesOf(it.ref("cyd")), ["1", "1"]);
+});
+
+Deno.test("Seen does not remember what a failed turn would have sent", async () => {
+  await using it = stage(worker());
+  for (const broken of [true, false]) {
+    await it.ref("ada").tell(Worker.run, (ctx) => {
+      ctx.ref(Worker, "bob").tell(Worker.note, "1", again);
+      if (broken) throw new TerminalError("No.");
+    });
+  }
+  await it.clock.settle();
+  assert.deepEqual(await notesOf(it.ref("bob")), ["1"]);
+});

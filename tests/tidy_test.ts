@@ -1,0 +1,314 @@
+// The house rules that no linter knows. Each failure says what to do about it.
+
+import assert from "node:assert/strict";
+
+const root = new URL("../", import.meta.url);
+
+/**
+ * Every file of the product in its layer, lowest first. A file imports from its own layer and from those below it. A
+ * new file goes into the lowest layer from which it can import all that it needs.
+ */
+const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
+  ["words", ["errors", "schema", "frozen", "clock", "random", "fingerprint", "subject"]],
+  ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
+  ["ports", ["dead_letters", "inspection"]],
+  [
+    "machinery",
+    ["ids", "seen", "mailbox", "timers", "scheduler", "supervisor", "turn", "activation", "host"],
+  ],
+  ["runtime", ["system_options", "runtime"]],
+];
+
+/** Folders of adapters: above the runtime, beside the actors, and none knows another. */
+const adapters = ["runtime/ingress/", "runtime/testing/"];
+
+/** Files that were longer before there was a limit. They may only shrink; one that fits leaves this list. */
+const longFiles: Readonly<Record<string, number>> = {
+  "runtime/activation.ts": 510,
+  "runtime/runtime.ts": 450,
+};
+
+const surfaces = ["mod.ts", "runtime/testing/mod.ts"];
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  /** Without comments, and without what stands in quotes. */
+  readonly code: string;
+}
+
+interface Module {
+  readonly path: string;
+  readonly imports: readonly string[];
+}
+
+const sources = await readSources();
+const modules = await readModules();
+
+Deno.test("every file has its layer, and imports only from its own and from those below", () => {
+  for (const { path } of sources) {
+    assert.ok(
+      layerOf(path) >= 0,
+      `${path} is in no layer: add its name to the table at the top of tests/tidy_test.ts`,
+    );
+  }
+  for (const [layer, files] of layers) {
+    for (const file of files) {
+      assert.ok(sources.some(({ path }) => path === `runtime/${file}.ts`), `${layer} has no file ${file}`);
+    }
+  }
+  for (const { path, imports } of modules) {
+    for (const target of imports.filter((target) => layerOf(target) >= 0)) {
+      assert.ok(layerOf(path) >= layerOf(target), `${path} imports ${target}, which is in a higher layer`);
+    }
+  }
+});
+
+Deno.test("the runtime knows no mode, and adapters know neither actors nor each other", () => {
+  for (const { path, imports } of modules) {
+    const own = adapters.find((folder) => path.startsWith(folder));
+    for (const target of imports) {
+      const other = adapters.find((folder) => target.startsWith(folder));
+      if (path.startsWith("runtime/")) {
+        assert.ok(
+          !target.startsWith("actors/"),
+          `${path} imports ${target}: nothing in runtime/ knows a mode`,
+        );
+        assert.notEqual(target, "mod.ts", `${path} imports the public surface`);
+      }
+      if (other === undefined || other === own) continue;
+      assert.equal(path, "mod.ts", `${path} imports the adapter ${target}: only mod.ts does`);
+    }
+  }
+});
+
+Deno.test("there are no cycles of imports, types included", () => {
+  const importsOf = new Map(modules.map(({ path, imports }) => [path, imports]));
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]) => {
+    assert.ok(!trail.includes(path), `a cycle: ${[...trail, path].join(" → ")}`);
+    if (done.has(path)) return;
+    for (const target of importsOf.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const { path } of modules) visit(path, []);
+});
+
+Deno.test("every file of the product can be reached from the public surface", () => {
+  const reached = new Set(modules.map(({ path }) => path));
+  for (const { path } of sources) assert.ok(reached.has(path), `${path} is imported by nothing`);
+});
+
+Deno.test("nothing needs one platform", () => {
+  forbid(
+    /\bDeno\s*[.[]|\bprocess\s*[.[]|\bBuffer\b|\bglobalThis\b|\bwindow\b/,
+    sources,
+    "it is one platform's",
+  );
+  for (const { path, imports } of modules) {
+    const own = imports.find((target) => /^(node|bun|cloudflare):/.test(target));
+    assert.equal(own, undefined, `${path} imports ${own}, which is one platform's`);
+  }
+});
+
+Deno.test("time and chance come from clock.ts and random.ts alone", () => {
+  const ambient = new RegExp(
+    [
+      /\bDate\s*\.\s*now\b/,
+      /\bMath\s*\.\s*random\b/,
+      /\bperformance\b/,
+      /\bset(Timeout|Interval|Immediate)\b/,
+      /\bcrypto\s*\.\s*(randomUUID|getRandomValues)\b/,
+      /\bAbortSignal\s*\.\s*timeout\b/,
+      /\bnew\s+Date\s*\(\s*\)/,
+      /\bnew\s+Date\b(?!\s*\()/,
+      /(?<!\bnew\s)\bDate\s*\(\s*\)/,
+    ].map(({ source }) => source).join("|"),
+  );
+  const ports = ["runtime/clock.ts", "runtime/random.ts"];
+  forbid(ambient, sources.filter(({ path }) => !ports.includes(path)), "take the system's clock and random");
+});
+
+Deno.test("no module keeps state of its own", () => {
+  forbid(/^(export\s+)?(let|var)\b/m, sources, "two systems would share it");
+});
+
+Deno.test("nothing is any, and nothing is left to do without a reason", () => {
+  forbid(/(:|<|\bas|\||&|,|=)\s*any\b(?!\s*[(:])/, sources, "say what it is, or unknown");
+  for (const { path, text } of sources) {
+    const note = /\b(TODO|FIXME|XXX|HACK)\b(?!\([^)]+\):? \S)/.exec(text);
+    assert.equal(
+      note,
+      null,
+      `${path} has a ${note?.[1]} without a reason: write ${note?.[1]}(who or why): what`,
+    );
+  }
+});
+
+Deno.test("a file has at most 400 lines, and a function 70", () => {
+  for (const { path, text, code } of sources) {
+    const lines = text.split("\n").length - 1;
+    const most = longFiles[path] ?? 400;
+    assert.ok(lines <= most, `${path} has ${lines} of ${most} lines: it is two concepts`);
+    assert.ok(most === 400 || lines > 400, `${path} fits: take it out of longFiles`);
+    for (const { name, length } of functionsOf(code)) {
+      assert.ok(length <= 70, `${path}: ${name} has ${length} lines: it does two things`);
+    }
+  }
+});
+
+Deno.test("every public symbol is explained, and what can be called has an example", async () => {
+  for (const surface of surfaces) {
+    const symbols = await readSymbols(surface);
+    assert.ok(symbols.length > 0);
+    const silent = symbols.filter(({ doc }) => doc === "").map(({ name }) => name);
+    assert.deepEqual(silent, [], `${surface}: they say nothing about themselves`);
+    const callable = symbols.filter(({ kind }) => /^(class|function|variable)$/.test(kind));
+    const unshown = callable.filter(({ examples }) => examples === 0).map(({ name }) => name);
+    assert.deepEqual(unshown, [], `${surface}: they have no @example, or are not meant to be public`);
+  }
+});
+
+function layerOf(path: string): number {
+  const index = layers.findIndex(([, files]) => files.some((file) => path === `runtime/${file}.ts`));
+  if (index >= 0) return index;
+  if (adapters.some((folder) => path.startsWith(folder)) || path.startsWith("actors/")) return layers.length;
+  return path === "mod.ts" ? layers.length + 1 : -1;
+}
+
+function forbid(pattern: RegExp, among: readonly Source[], why: string): void {
+  for (const { path, code } of among) {
+    const found = pattern.exec(code);
+    if (found === null) continue;
+    const line = code.slice(0, found.index).split("\n").length;
+    assert.fail(`${path}:${line} has ${JSON.stringify(found[0].trim())}: ${why}`);
+  }
+}
+
+async function readSources(): Promise<Source[]> {
+  const found: Source[] = [];
+  async function walk(folder: string): Promise<void> {
+    for await (const entry of Deno.readDir(new URL(folder, root))) {
+      const path = folder + entry.name;
+      if (entry.isDirectory) await walk(`${path}/`);
+      else if (/\.[jt]sx?$/.test(entry.name)) {
+        const text = await Deno.readTextFile(new URL(path, root));
+        found.push({ path, text, code: codeOf(text) });
+      }
+    }
+  }
+  await walk("runtime/");
+  await walk("actors/");
+  const text = await Deno.readTextFile(new URL("mod.ts", root));
+  return [...found, { path: "mod.ts", text, code: codeOf(text) }];
+}
+
+/** The text with every comment, string and regular expression blanked out, and every line in its place. */
+function codeOf(text: string): string {
+  const tokens =
+    /\/\*[^]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|(?<=[=(,:!&|?]\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/g;
+  return text.replace(tokens, (token) => token.replace(/[^\n]/g, " "));
+}
+
+/** What looks like a function: a line that opens a body, up to the line of equal indent that closes it. */
+function functionsOf(code: string): { name: string; length: number }[] {
+  const lines = code.split("\n");
+  const opening =
+    /^(\s*)(?:export |async |static |get |set |override |readonly |const |function\*? |\*)*(?:[#\w[\].]+)?.*(?:\)|=>)(?:: [^;]*)? ?\{$/;
+  return lines.flatMap((line, index) => {
+    const indent = opening.exec(line)?.[1];
+    if (indent === undefined) return [];
+    const end = lines.findIndex((other, at) => at > index && other.startsWith(`${indent}}`));
+    return [{ name: line.trim(), length: end - index + 1 }];
+  });
+}
+
+async function run(...args: string[]): Promise<unknown> {
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stderr: "null" })
+    .output();
+  assert.ok(success, `deno ${args.join(" ")} fails`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** The files of the product that the surfaces reach, with what they import: files by their path, the rest as it is. */
+async function readModules(): Promise<Module[]> {
+  interface Dependency {
+    readonly specifier: string;
+    readonly code?: { readonly specifier: string };
+    readonly type?: { readonly specifier: string };
+  }
+  interface Info {
+    readonly modules: readonly {
+      readonly specifier: string;
+      readonly dependencies?: readonly Dependency[];
+    }[];
+  }
+  const found = new Map<string, Module>();
+  for (const surface of surfaces) {
+    const info = await run("info", "--json", surface) as Info;
+    for (const { specifier, dependencies = [] } of info.modules) {
+      const path = pathOf(specifier);
+      if (!/^(mod\.ts$|runtime\/|actors\/)/.test(path)) continue;
+      const imports = dependencies.map(({ specifier, code, type }) =>
+        pathOf((code ?? type)?.specifier ?? specifier)
+      );
+      found.set(path, { path, imports });
+    }
+  }
+  return [...found.values()];
+}
+
+function pathOf(specifier: string): string {
+  return specifier.startsWith(root.href) ? specifier.slice(root.href.length) : specifier;
+}
+
+interface PublicSymbol {
+  readonly name: string;
+  readonly kind: string;
+  readonly doc: string;
+  readonly examples: number;
+}
+
+interface JsDoc {
+  readonly doc?: string;
+  readonly tags?: readonly { readonly kind: string }[];
+}
+
+interface Declaration {
+  readonly kind: string;
+  readonly declarationKind: string;
+  readonly jsDoc?: JsDoc;
+}
+
+/** The exports of a module with their documentation; of what has overloads or is type and value, the best of it. */
+async function readSymbols(module: string): Promise<PublicSymbol[]> {
+  interface Version1 {
+    readonly nodes: readonly (Declaration & { readonly name: string })[];
+  }
+  interface Version2 {
+    readonly nodes: Readonly<
+      Record<string, { symbols: readonly { name: string; declarations: readonly Declaration[] }[] }>
+    >;
+  }
+  const output = await run("doc", "--json", module) as Version1 | Version2;
+  const declarations = isVersion1(output)
+    ? output.nodes.map((node) => ({ name: node.name, declarations: [node] }))
+    : Object.values(output.nodes).flatMap(({ symbols }) => symbols);
+  const byName = new Map<string, Declaration[]>();
+  for (const { name, declarations: more } of declarations) {
+    const exported = more.filter(({ kind, declarationKind }) =>
+      kind !== "moduleDoc" && declarationKind === "export"
+    );
+    if (exported.length > 0) byName.set(name, [...byName.get(name) ?? [], ...exported]);
+  }
+  return [...byName].map(([name, all]) => ({
+    name,
+    kind: all.find(({ kind }) => /^(class|function|variable)$/.test(kind))?.kind ?? all[0].kind,
+    doc: all.map(({ jsDoc }) => jsDoc?.doc ?? "").join("").trim(),
+    examples: all.flatMap(({ jsDoc }) => jsDoc?.tags ?? []).filter(({ kind }) => kind === "example").length,
+  }));
+
+  function isVersion1(output: Version1 | Version2): output is Version1 {
+    return Array.isArray(output.nodes);
+  }
+}

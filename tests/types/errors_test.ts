@@ -1,0 +1,101 @@
+// Misuse must not only fail: its error must be read in a glance.
+
+import assert from "node:assert/strict";
+
+const config = new URL("../../deno.json", import.meta.url).pathname;
+
+const head = `
+import { actor, ask, type Context, event, protocol, type Ref, submit, type System, tell } from "@posthorn/posthorn";
+import * as z from "zod";
+
+const Line = z.object({ sku: z.string(), cents: z.number() });
+export const Order = protocol("order", { add: tell(Line), count: ask(z.number()), settle: submit(z.object({ cents: z.number() })) });
+export const Other = protocol("other", { add: tell(Line), note: tell(z.string()), done: event(Line) });
+`;
+
+/** Each on a line of its own, and the words that its error must have. */
+const misuses: readonly (readonly [line: string, words: RegExp])[] = [
+  [
+    `export const a = (ada: Ref<"order">) => ada.tell(Other.add, { sku: "tea", cents: 450 });`,
+    /Type '"other"' is not assignable to type '"order"'/,
+  ],
+  [
+    `export const b = (ada: Ref<"order">) => ada.ask(Order.add, { sku: "tea", cents: 450 });`,
+    /Type '"tell"' is not assignable to type '"ask"'/,
+  ],
+  [
+    `export const c = (ada: Ref<"order">) => ada.tell(Order.add, { sku: 1, cents: 450 });`,
+    /Type 'number' is not assignable to type 'string'/,
+  ],
+  [
+    `export const d = (ada: Ref<"order">) => ada.ask(Order.count, 5);`,
+    /Argument of type 'number' is not assignable to parameter of type 'void'/,
+  ],
+  [
+    `export const e = (ada: Ref<"order">, other: Ref<"other">) => ada.submit(Order.settle, undefined, { replyTo: other.at(Other.note) });`,
+    /Type 'Address<string, void>' is not assignable to type 'Address<NoInfer<\{ cents: number; \}>, unknown>'/,
+  ],
+  [
+    `export const f = actor(Order, { state: () => null, on: { add() {}, count: () => 1 } });`,
+    /Property 'settle' is missing in type/,
+  ],
+  [
+    `export const g = (ctx: Context<"order", { items: string[] }>) => ctx.state.items.push("tea");`,
+    /Property 'push' does not exist on type 'readonly string\[\]'/,
+  ],
+  [
+    `export const h = (ctx: Context<"order", null>) => ctx.ref(Order, "ada").ask(Order.count);`,
+    /Property 'ask' does not exist on type 'TurnRef<"order">'/,
+  ],
+  [
+    `export const i = (system: System, ada: Ref<"order">) => system.subscribe(Other.done, ada);`,
+    /Property 'operation' is missing in type 'Ref<"order">'/,
+  ],
+  [
+    `export const j = actor(Order, { state: () => null, on: { add() {}, count: () => "one", settle: () => ({ cents: 1 }) } });`,
+    /Type 'string' is not assignable to type 'number \| Promise<number>'/,
+  ],
+];
+
+Deno.test("an error of misuse says what is wrong in at most six lines", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/misuse.ts`;
+    await Deno.writeTextFile(file, head + misuses.map(([line]) => line).join("\n"));
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["check", "--config", config, file],
+      env: { NO_COLOR: "1" },
+      stdout: "null",
+      stderr: "piped",
+    });
+    const { success, stderr } = await command.output();
+    assert.ok(!success);
+    const errors = errorsByLine(new TextDecoder().decode(stderr), file);
+    const first = head.split("\n").length;
+    misuses.forEach(([line, words], index) => {
+      const found = errors.get(first + index) ?? [];
+      assert.equal(found.length, 1, `one error expected of ${line}\n${found.join("\n")}`);
+      assert.match(found[0], words);
+      assert.ok(found[0].split("\n").length <= 6, `too long an error of ${line}\n${found[0]}`);
+    });
+    assert.equal(errors.size, misuses.length);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/**
+ * What the compiler says, by the line at fault: each message without the code frame below it. A related place
+ * (TS6236: which parameter is missing) is part of the error before it.
+ */
+function errorsByLine(output: string, file: string): Map<number, string[]> {
+  const errors = new Map<number, string[]>();
+  for (const block of output.split(/^(?=TS(?!6236)\d+ \[ERROR\]: )/m).slice(1)) {
+    const lines = block.split("\n");
+    const frame = lines.findIndex((line) => /^\s*[~^]+\s*$/.test(line));
+    const place = lines.slice(frame).find((line) => line.includes(`${file}:`)) ?? "";
+    const line = Number(/:(\d+):\d+\s*$/.exec(place)?.[1]);
+    errors.set(line, [...(errors.get(line) ?? []), lines.slice(0, frame - 1).join("\n")]);
+  }
+  return errors;
+}
