@@ -5,7 +5,9 @@ import type { Published, SubscribeOptions, SurveyOptions } from "../runtime/cont
 import type { DeadLetters } from "../runtime/dead_letters.ts";
 import type { Inspector } from "../runtime/inspection.ts";
 import type { Event, NamedProtocol, Operation, Survey } from "../runtime/protocol.ts";
-import { type Health, Runtime, type Stats, type StopReport } from "../runtime/runtime.ts";
+import type { Health, StopReport } from "../runtime/health.ts";
+import { Runtime } from "../runtime/runtime.ts";
+import type { Stats } from "../runtime/stats.ts";
 import type { SystemOptions } from "../runtime/system_options.ts";
 import type { Ticket } from "../runtime/ticket.ts";
 import { ask } from "./ask.ts";

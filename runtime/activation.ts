@@ -1,74 +1,23 @@
-import type { Actor, OnFailure } from "./actor.ts";
-import type { ActorId, Address } from "./address.ts";
-import type { When } from "./context.ts";
+import type { OnFailure } from "./actor.ts";
+import type { ActorId } from "./address.ts";
+import { Asides } from "./asides.ts";
+import { reasonOf } from "./dead_letters.ts";
 import { type Envelope, isAsker } from "./envelope.ts";
-import { CycleError, LimitError, messageOf, StoppedError, TerminalError } from "./errors.ts";
-import type { InspectedMessage, Inspectors } from "./inspection.ts";
+import { CycleError, messageOf, StoppedError } from "./errors.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { Random } from "./random.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
+import { Schedules } from "./schedules.ts";
 import { parse } from "./schema.ts";
+import type { Home } from "./services.ts";
 import { Supervisor } from "./supervisor.ts";
-import type { Timer, Timers } from "./timers.ts";
-import { type ScheduleChange, Turn, type TurnHost } from "./turn.ts";
+import { Turn } from "./turn.ts";
+import { waitChain } from "./wait_chain.ts";
 
 /** What one may ask of an actor from outside; it takes effect before any waiting message. */
 export type Signal = "passivate" | "restart" | "forget";
 
-/** What an activation needs of its system. */
-export interface Services {
-  readonly scheduler: Scheduler;
-  readonly timers: Timers;
-  readonly random: Random;
-  readonly inspectors: Inspectors;
-  readonly turnHost: TurnHost;
-  /** How many turns a promise is awaited for. */
-  running: number;
-  /** There may be nothing left to run. */
-  rest(): void;
-  /** Delivers what a turn sent; what cannot be delivered becomes a dead letter. */
-  deliver(envelope: Envelope): void;
-  /** Sends to an address, in answer to `cause` where there is one. */
-  deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
-  /** Makes a dead letter, and tells whoever waits for the answer. */
-  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void;
-  /** Emits what happened to a message. */
-  inspectMessage(type: "accepted" | "started" | "done", envelope: Envelope): void;
-  /** A failure that the system must answer for. */
-  escalate(activation: Activation, error: unknown): void;
-  /** An actor was erased: its subscriptions go. */
-  leaveTopics(actor: ActorId): void;
-}
-
-/** Where activations of one actor definition live. */
-export interface Home {
-  readonly actor: Actor;
-  readonly services: Services;
-  /** How many messages wait, counted here because there may be a million mailboxes. */
-  waiting: number;
-  /** How many turns have committed. */
-  done: number;
-  /** An activation has nothing left to keep. */
-  remove(activation: Activation): void;
-  /** An activation became active: passivate it when it is idle for long enough. */
-  watchIdle(activation: Activation): void;
-}
-
-interface Schedule {
-  timer: Timer;
-  readonly when: When;
-  readonly to: Address;
-  readonly payload: unknown;
-}
-
-interface Aside {
-  readonly timer: Timer;
-  readonly envelope: Envelope;
-}
-
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
-const schedulesMax = 1_000;
 
 /**
  * One actor in this process: its mailbox, its state, and the turn that runs. It takes one turn at a time; nothing
@@ -80,7 +29,7 @@ const schedulesMax = 1_000;
 export class Activation implements Runnable, ActorId {
   readonly key: string;
   readonly mailbox: Mailbox<Envelope, Signal>;
-  readonly #home: Home;
+  readonly #home: Home<Activation>;
   status: "idle" | "ready" | "running" | "held" | "gone" = "idle";
   /** Whether its state is in memory; a passivated one keeps it where it was committed. */
   active = false;
@@ -97,10 +46,10 @@ export class Activation implements Runnable, ActorId {
   #state: unknown;
   #turn: Turn | undefined;
   #supervisor: Supervisor | undefined;
-  #schedules: Map<string, Schedule> | undefined;
-  #asides: Set<Aside> | undefined;
+  #schedules: Schedules | undefined;
+  #asides: Asides | undefined;
 
-  constructor(home: Home, key: string) {
+  constructor(home: Home<Activation>, key: string) {
     this.#home = home;
     this.key = key;
     this.mailbox = new Mailbox(home.actor.mailbox.capacity, home.actor.mailbox.overflow);
@@ -117,8 +66,8 @@ export class Activation implements Runnable, ActorId {
 
   /** Whether it has nothing that would be lost with it. */
   get disposable(): boolean {
-    return !this.#kept && this.status === "idle" && this.#schedules === undefined &&
-      this.#asides === undefined;
+    const waiting = (this.#schedules?.size ?? 0) + (this.#asides?.size ?? 0);
+    return !this.#kept && this.status === "idle" && waiting === 0;
   }
 
   toString(): string {
@@ -183,12 +132,10 @@ export class Activation implements Runnable, ActorId {
       this.#home.waiting--;
       envelopes.push(next);
     }
-    for (const { timer, envelope } of this.#asides ?? []) {
-      timer.cancel();
+    for (const envelope of this.#asides?.take() ?? []) {
       this.#home.waiting--;
       envelopes.push(envelope);
     }
-    this.#asides = undefined;
     for (const envelope of envelopes) services.bury(envelope, reason, `${envelope}: ${message}`);
     return envelopes.length;
   }
@@ -198,7 +145,7 @@ export class Activation implements Runnable, ActorId {
    * through those whose answers it waits for, waits for this one.
    */
   waitFor(target: Activation): void {
-    const chain = chainBetween(target, this);
+    const chain = waitChain(target, this);
     if (chain !== undefined) throw new CycleError([this, ...chain].map(String));
     (this.#waitsFor ??= []).push(target);
   }
@@ -240,10 +187,11 @@ export class Activation implements Runnable, ActorId {
     let turn: Turn | undefined;
     let result: unknown;
     let awaited = false;
+    envelope.attempts++;
     try {
       if (!this.active) this.#activate();
       turn = new Turn(services.turnHost, this, envelope, this.#state, actor.transient);
-      if (!services.inspectors.silent) services.inspectMessage("started", envelope);
+      if (!services.inspectors.silent) this.#inspect("started", envelope);
       result = handler(turn, envelope.value);
       awaited = isThenable(result);
     } catch (error) {
@@ -293,7 +241,10 @@ export class Activation implements Runnable, ActorId {
     let reply: unknown;
     try {
       if (replies) reply = parse(envelope.operation.reply, result, () => `Cannot reply to ${envelope}`);
-      if (turn.schedules !== undefined) this.#requireRoom(turn.schedules);
+      if (turn.schedules !== undefined) {
+        this.#schedules ??= new Schedules(services);
+        this.#schedules.requireRoom(turn.schedules, String(this));
+      }
     } catch (error) {
       return this.#fail(envelope, turn, error);
     }
@@ -303,7 +254,7 @@ export class Activation implements Runnable, ActorId {
       this.#state = turn.state;
       this.#kept = true;
     }
-    if (turn.schedules !== undefined) { for (const change of turn.schedules) this.#schedule(change); }
+    if (turn.schedules !== undefined) turn.schedules.forEach((change) => this.#schedules!.change(change));
     if (turn.outgoing !== undefined) { for (const outgoing of turn.outgoing) services.deliver(outgoing); }
     if (replies) {
       const replyTo = envelope.replyTo!;
@@ -311,7 +262,7 @@ export class Activation implements Runnable, ActorId {
       else services.deliverTo(replyTo, result, envelope);
     }
     this.#home.done++;
-    if (!services.inspectors.silent) services.inspectMessage("done", envelope);
+    if (!services.inspectors.silent) this.#inspect("done", envelope);
     if (turn.ending === "passivate") this.passivate();
     else if (turn.ending === "forget") this.#forget();
   }
@@ -321,19 +272,18 @@ export class Activation implements Runnable, ActorId {
     if (turn !== undefined) this.#close(turn);
     if (!this.#proven) this.active = false; // a first message that fails leaves no actor behind
     if (!services.inspectors.silent) {
-      services.inspectors.emit({ type: "failed", message: inspectedMessage(envelope, services), error });
+      services.inspectors.emit({ type: "failed", message: services.inspected(envelope), error });
     }
     this.#supervisor ??= new Supervisor(actor, services.random);
     const { directive, retryAfterMs } = this.#supervisor.decide({
       error,
-      attempt: envelope.attempt,
+      attempt: envelope.attempts,
       mode: envelope.operation.mode,
       monotonicMs: services.turnHost.monotonicMs(), // the scheduler's is old when the turn was awaited
     });
     if (retryAfterMs === undefined) {
       services.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
     } else {
-      envelope.attempt++;
       this.#retry(envelope, retryAfterMs);
     }
     this.#follow(directive, error);
@@ -343,7 +293,7 @@ export class Activation implements Runnable, ActorId {
     const { actor, services } = this.#home;
     this.#home.waiting++;
     if (!services.inspectors.silent) {
-      services.inspectors.emit({ type: "retrying", message: inspectedMessage(envelope, services), afterMs });
+      services.inspectors.emit({ type: "retrying", message: services.inspected(envelope), afterMs });
     }
     if (actor.retry.order === "hold") {
       this.mailbox.unshift(envelope);
@@ -351,16 +301,11 @@ export class Activation implements Runnable, ActorId {
       services.timers.set(afterMs, () => this.#release());
       return;
     }
-    const aside: Aside = {
-      envelope,
-      timer: services.timers.set(afterMs, () => {
-        this.#asides?.delete(aside);
-        if (this.#asides?.size === 0) this.#asides = undefined;
-        this.mailbox.push(envelope); // it has been in the mailbox before: its place is not taken from others
-        this.#wake();
-      }),
-    };
-    (this.#asides ??= new Set()).add(aside);
+    this.#asides ??= new Asides(services.timers);
+    this.#asides.add(envelope, afterMs, () => {
+      this.mailbox.push(envelope); // it has been in the mailbox before: its place is not taken from others
+      this.#wake();
+    });
   }
 
   #release(): void {
@@ -391,8 +336,7 @@ export class Activation implements Runnable, ActorId {
   }
 
   #forget(): void {
-    for (const { timer } of this.#schedules?.values() ?? []) timer.cancel();
-    this.#schedules = undefined;
+    this.#schedules?.clear();
     this.#drop();
     this.active = false;
     this.#home.services.leaveTopics(this);
@@ -405,102 +349,25 @@ export class Activation implements Runnable, ActorId {
     this.#state = undefined;
   }
 
+  #inspect(type: "started" | "done", envelope: Envelope): void {
+    const { inspectors, inspected } = this.#home.services;
+    inspectors.emit({ type, message: inspected(envelope) });
+  }
+
   #emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
     const { inspectors } = this.#home.services;
     if (inspectors.silent) return;
     inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 
-  #requireRoom(changes: readonly ScheduleChange[]): void {
-    const names = new Set(this.#schedules?.keys());
-    for (const { name, when } of changes) when === undefined ? names.delete(name) : names.add(name);
-    if (names.size <= schedulesMax) return;
-    throw new LimitError(
-      "too-many-schedules",
-      `Cannot schedule for ${this}: it would have ${names.size} of ${schedulesMax} schedules`,
-    );
-  }
-
-  #schedule({ name, when, to, payload }: ScheduleChange): void {
-    this.#schedules?.get(name)?.timer.cancel();
-    if (when === undefined || to === undefined) {
-      this.#schedules?.delete(name);
-      if (this.#schedules?.size === 0) this.#schedules = undefined;
-      return;
-    }
-    const delayMs = "afterMs" in when
-      ? when.afterMs
-      : "everyMs" in when
-      ? when.everyMs
-      : when.at.getTime() - this.#home.services.turnHost.now();
-    const schedule = { when, to, payload, timer: this.#arm(name, Math.max(delayMs, 0)) };
-    (this.#schedules ??= new Map()).set(name, schedule);
-  }
-
-  #arm(name: string, delayMs: number): Timer {
-    return this.#home.services.timers.set(delayMs, () => this.#fire(name));
-  }
-
-  #fire(name: string): void {
-    const schedule = this.#schedules?.get(name);
-    if (schedule === undefined) return;
-    if ("everyMs" in schedule.when) {
-      const { everyMs } = schedule.when;
-      const lateMs = this.#home.services.turnHost.monotonicMs() - schedule.timer.dueMs;
-      schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // ticks that were missed come as this one
-    } else {
-      this.#schedules?.delete(name);
-      if (this.#schedules?.size === 0) this.#schedules = undefined;
-    }
-    this.#home.services.deliverTo(schedule.to, schedule.payload);
-  }
-
   /** Its process has no more use for it. */
   leave(): void {
     this.status = "gone";
-    for (const { timer } of this.#schedules?.values() ?? []) timer.cancel();
+    this.#schedules?.clear();
   }
-}
-
-/** Who waits for whom from one actor to another, both included; nothing where there is no such chain. */
-function chainBetween(
-  from: Activation,
-  to: Activation,
-  seen = new Set<Activation>(),
-): Activation[] | undefined {
-  if (from === to) return [to];
-  seen.add(from);
-  for (const next of from.waitsFor) {
-    const rest = seen.has(next) ? undefined : chainBetween(next, to, seen);
-    if (rest !== undefined) return [from, ...rest];
-  }
-  return undefined;
-}
-
-/** One message, as an inspection sees it. */
-export function inspectedMessage(
-  envelope: Envelope,
-  services: Pick<Services, "turnHost">,
-): InspectedMessage {
-  const { turnHost } = services;
-  return {
-    protocol: envelope.operation.protocol,
-    key: envelope.key,
-    operation: envelope.operation.name,
-    id: turnHost.idText(envelope.id),
-    causationId: envelope.causationId === undefined ? undefined : turnHost.idText(envelope.causationId),
-    correlationId: turnHost.idText(envelope.correlationId),
-    attempt: envelope.attempt,
-    headers: envelope.headers,
-  };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
-}
-
-/** What a failure is called among dead letters. A reply that does not fit is the handler's failure, not the caller's. */
-function reasonOf(error: unknown): string {
-  return error instanceof TerminalError ? error.code : "failed";
 }

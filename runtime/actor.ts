@@ -70,7 +70,10 @@ export interface RetryOptions {
  */
 export type OnFailure = "resume" | "restart" | "stop" | "escalate";
 
-/** How many restarts are too many. Past the limit the actor stops as with `stop`. */
+/**
+ * How many restarts are too many. Past the limit the actor stops as with `stop`. An actor that has not committed a turn
+ * yet does not stay after a failure, and its count goes with it.
+ */
 export interface RestartLimit {
   /**
    * The most restarts within any window, at least 0.

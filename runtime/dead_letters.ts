@@ -3,6 +3,7 @@ import type { Envelope } from "./envelope.ts";
 import {
   DeadLetterError,
   DeadlineError,
+  InvalidPayloadError,
   type PosthornError,
   StoppedError,
   TerminalError,
@@ -20,7 +21,7 @@ export interface DeadLetter extends ActorId {
   /**
    * Why, as a stable code: `failed` (its last attempt failed), a `TerminalError`'s code, `mailbox-full`, `dropped`
    * (it gave way in a full mailbox), `deadline`, `stopped` (its actor did), `stopping` (the system did),
-   * `invalid-payload`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `late-reply`.
+   * `invalid-payload`, `id-reused`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `late-reply`.
    */
   readonly reason: string;
   /** Why, in words. */
@@ -38,6 +39,7 @@ const runtimeReasons = new Set([
   "dropped",
   "stopped",
   "invalid-payload",
+  "id-reused",
   "unknown-protocol",
   "unknown-operation",
   "too-many-actors",
@@ -45,8 +47,15 @@ const runtimeReasons = new Set([
   "late-reply",
 ]);
 
-/** The error that stands for a dead letter's reason. */
+/** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */
+export function reasonOf(error: unknown): string {
+  return error instanceof TerminalError ? error.code : "failed";
+}
+
+/** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
+  if (cause instanceof TerminalError) return cause;
+  if (cause instanceof InvalidPayloadError && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineError(message);
   if (reason === "stopping") return new StoppedError(message);
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });

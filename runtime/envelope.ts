@@ -31,7 +31,7 @@ export interface Route {
 /** The value of a payload that has not been through its schema. */
 const unparsed = Symbol("unparsed");
 
-/** One message on its way. Only `value` and `attempt` ever change. */
+/** One message on its way. Only `value` and `attempts` ever change. */
 export class Envelope implements Route {
   readonly operation: Operation;
   readonly key: string;
@@ -49,8 +49,8 @@ export class Envelope implements Route {
   readonly headers: Readonly<Record<string, string>> | undefined;
   /** Where a repeat of its id is looked for; absent where the id is its own. */
   readonly scope: string | undefined;
-  /** Which attempt at its turn comes next or runs, from 1. */
-  attempt = 1;
+  /** How many attempts at its turn have begun. */
+  attempts = 0;
 
   constructor(operation: Operation, key: string, payload: unknown, route: Route) {
     this.operation = operation;

@@ -333,5 +333,10 @@ export function requireDuration(option: string, value: number): void {
 
 /** What was thrown, in words, whatever it was. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    return "something that has no words"; // an object without a prototype, or a `toString` that throws
+  }
 }

@@ -1,6 +1,7 @@
-import { Activation, type Home, type Services } from "./activation.ts";
+import { Activation } from "./activation.ts";
 import type { Actor } from "./actor.ts";
 import { LimitError } from "./errors.ts";
+import type { Home, Services } from "./services.ts";
 import type { Timer } from "./timers.ts";
 
 /** Into how many batches `idleMs` is cut: activations of one batch are looked at together. */
@@ -15,7 +16,7 @@ export interface Population {
 }
 
 /** All actors of one definition in this system, by key. */
-export class Host implements Home {
+export class Host implements Home<Activation> {
   readonly actor: Actor;
   readonly services: Services;
   waiting = 0;

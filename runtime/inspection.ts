@@ -1,5 +1,6 @@
 import type { ActorId } from "./address.ts";
 import type { DeadLetter } from "./dead_letters.ts";
+import type { Envelope, MessageId } from "./envelope.ts";
 
 /** One message, as an inspection sees it. */
 export interface InspectedMessage extends ActorId {
@@ -11,8 +12,8 @@ export interface InspectedMessage extends ActorId {
   readonly causationId: string | undefined;
   /** The id of the message with which it all began. */
   readonly correlationId: string;
-  /** Which attempt comes next or runs, from 1. */
-  readonly attempt: number;
+  /** How many attempts at its turn have begun. */
+  readonly attempts: number;
   /** What its sender let travel with it. */
   readonly headers: Readonly<Record<string, string>> | undefined;
 }
@@ -36,6 +37,21 @@ export type Inspection =
     readonly actor: ActorId;
   }
   | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown };
+
+/** One message, as an inspection sees it. */
+export function inspectedMessage(envelope: Envelope, idText: (id: MessageId) => string): InspectedMessage {
+  const { operation, key, causationId } = envelope;
+  return {
+    protocol: operation.protocol,
+    key,
+    operation: operation.name,
+    id: idText(envelope.id),
+    causationId: causationId === undefined ? undefined : idText(causationId),
+    correlationId: idText(envelope.correlationId),
+    attempts: envelope.attempts,
+    headers: envelope.headers,
+  };
+}
 
 /** Hears what happens in a system. It is called at once, within the runtime's own work: be quick, and never throw. */
 export type Inspector = (event: Inspection) => void;

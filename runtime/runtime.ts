@@ -1,4 +1,4 @@
-import { type Activation, inspectedMessage, type Services, type Signal } from "./activation.ts";
+import type { Activation, Signal } from "./activation.ts";
 import type { Actor } from "./actor.ts";
 import type { ActorId, Address, AskOptions } from "./address.ts";
 import type { Clock } from "./clock.ts";
@@ -6,21 +6,23 @@ import type { SurveyOptions } from "./context.ts";
 import { type DeadLetter, DeadLetters, errorOfReason } from "./dead_letters.ts";
 import { Envelope, isAsker } from "./envelope.ts";
 import {
-  InvalidPayloadError,
+  IdReusedError,
   MailboxFullError,
   messageOf,
   PosthornError,
   requireDuration,
   StoppedError,
-  TerminalError,
   UnknownError,
 } from "./errors.ts";
+import type { Health, StopReport } from "./health.ts";
 import { Host, type Population } from "./host.ts";
 import { Ids } from "./ids.ts";
-import { Inspectors } from "./inspection.ts";
+import { inspectedMessage, Inspectors } from "./inspection.ts";
 import { payloadOf, Topic } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
 import type { Random } from "./random.ts";
+import type { Services } from "./services.ts";
+import type { Stats } from "./stats.ts";
 import { Scheduler } from "./scheduler.ts";
 import { unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
@@ -51,48 +53,6 @@ export interface Modes {
   readonly conversations: Conversations;
   /** The actors that the modes need; a population where they do not count among the users' own. */
   actors(options: ResolvedOptions): readonly { readonly actor: Actor; readonly population?: Population }[];
-}
-
-/** How a system ended. */
-export interface StopReport {
-  /** Whether everything that could run had run before the time was up. */
-  readonly drained: boolean;
-  /** How many messages were left: those became dead letters with the reason `stopping`. */
-  readonly left: number;
-}
-
-/** What a system is doing, in numbers. `accepted` = `done` + `dead` + `waiting` + `running`. */
-export interface Stats {
-  /** Messages that were accepted since the system began, the runtime's own among them. */
-  readonly accepted: number;
-  /** Messages whose turn committed. */
-  readonly done: number;
-  /** Messages that became dead letters. */
-  readonly dead: number;
-  /** Messages in mailboxes, or waiting to be tried again. */
-  readonly waiting: number;
-  /** Turns that a promise is awaited for. */
-  readonly running: number;
-  /** The same for each protocol that the system hosts, with the number of its actors. */
-  readonly protocols: Readonly<Record<string, ProtocolStats>>;
-}
-
-/** What the actors of one protocol are doing, in numbers. */
-export interface ProtocolStats {
-  /** Actors that are active or have state kept. */
-  readonly actors: number;
-  /** Messages in their mailboxes. */
-  readonly waiting: number;
-  /** Messages whose turn committed. */
-  readonly done: number;
-}
-
-/** Whether a system takes messages, and why not. */
-export interface Health {
-  /** `running` takes messages, `stopping` lets run what can, `stopped` does nothing. */
-  readonly status: "running" | "stopping" | "stopped";
-  /** Why it stopped by itself; absent where it was asked to. */
-  readonly reason?: string;
 }
 
 const idPattern = /^[\x21-\x7e]{1,255}$/;
@@ -155,8 +115,6 @@ export class Runtime implements Services, TurnHost {
     return this;
   }
 
-  // --- Envelopes
-
   compose(operation: Operation, key: string, payload: unknown, parts: Parts): Envelope {
     const { options, cause } = parts;
     const named = parts.id ?? options?.id;
@@ -202,7 +160,7 @@ export class Runtime implements Services, TurnHost {
       throw new MailboxFullError(String(activation), mailbox.length, mailbox.capacity);
     }
     this.#accepted++;
-    if (!this.inspectors.silent) this.inspectMessage("accepted", envelope);
+    if (!this.inspectors.silent) this.#inspectAccepted(envelope);
     if (displaced === undefined) return;
     this.bury(
       displaced,
@@ -212,8 +170,14 @@ export class Runtime implements Services, TurnHost {
   }
 
   deliver(envelope: Envelope): void {
-    if (envelope.scope !== undefined) return this.seen.once(envelope, () => this.#deliver(envelope));
-    this.#deliver(envelope);
+    if (envelope.scope === undefined) return this.#deliver(envelope);
+    try {
+      this.seen.once(envelope, () => this.#deliver(envelope));
+    } catch (error) {
+      if (!(error instanceof IdReusedError)) throw error;
+      this.#accepted++;
+      this.bury(envelope, error.code, error.message, error);
+    }
   }
 
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void {
@@ -240,21 +204,17 @@ export class Runtime implements Services, TurnHost {
       payload: payloadOf(envelope),
       reason,
       message,
-      attempts: envelope.attempt,
+      attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
     this.deadLetters.add(letter, envelope);
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     const { replyTo, failTo } = envelope;
-    if (replyTo !== undefined && isAsker(replyTo)) replyTo.fail(errorOf(reason, message, error));
+    if (replyTo !== undefined && isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
     if (failTo !== undefined) this.deliverTo(failTo, { id: letter.id, code: reason, message }, envelope);
   }
 
-  inspectMessage(type: "accepted" | "started" | "done", envelope: Envelope): void {
-    this.inspectors.emit({ type, message: inspectedMessage(envelope, this) });
-  }
-
-  // --- Actors
+  readonly inspected = (envelope: Envelope) => inspectedMessage(envelope, (id) => this.ids.text(id));
 
   /** How many actors there are of a protocol. */
   count(protocol: string): number {
@@ -292,8 +252,6 @@ export class Runtime implements Services, TurnHost {
       ),
     };
   }
-
-  // --- What a turn can do while it runs
 
   operationAt(address: Address): Operation {
     return this.#hosts.get(address.protocol)?.actor.operations[address.operation] ??
@@ -335,16 +293,13 @@ export class Runtime implements Services, TurnHost {
     return this.#conversations.survey(this, operation, payload, options);
   }
 
-  // --- The end
-
   get health(): Health {
     if (this.#failure === undefined) return { status: this.#status };
     return { status: this.#status, reason: messageOf(this.#failure) };
   }
 
-  escalate(activation: Activation, error: unknown): void {
-    const actor = { protocol: activation.protocol, key: activation.key };
-    if (!this.inspectors.silent) this.inspectors.emit({ type: "escalated", actor, error });
+  escalate({ protocol, key }: ActorId, error: unknown): void {
+    if (!this.inspectors.silent) this.inspectors.emit({ type: "escalated", actor: { protocol, key }, error });
     this.#failure ??= error;
     void this.stop(this.options.drainMs);
   }
@@ -375,6 +330,7 @@ export class Runtime implements Services, TurnHost {
       for (const activation of host.activations()) left += activation.bury("stopping", "the system stopped");
     }
     this.timers.clear();
+    await new Promise<void>((resolve) => this.clock.yield(resolve)); // nothing of the scheduler is on its way any more
     this.#close(this.#failure);
     return { drained, left };
   }
@@ -391,6 +347,10 @@ export class Runtime implements Services, TurnHost {
       throw new UnknownError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     return host.get(key);
+  }
+
+  #inspectAccepted(envelope: Envelope): void {
+    this.inspectors.emit({ type: "accepted", message: this.inspected(envelope) });
   }
 
   #deliver(envelope: Envelope): void {
@@ -417,7 +377,7 @@ export class Runtime implements Services, TurnHost {
         `${envelope}: the mailbox holds ${activation.mailbox.length} messages of turns`,
       );
     }
-    if (!this.inspectors.silent) this.inspectMessage("accepted", envelope);
+    if (!this.inspectors.silent) this.#inspectAccepted(envelope);
   }
 
   #resend(letter: Envelope): void {
@@ -434,11 +394,4 @@ export class Runtime implements Services, TurnHost {
     });
     this.accept(again);
   }
-}
-
-/** What an asker gets for a dead letter. */
-function errorOf(reason: string, message: string, error: unknown): PosthornError {
-  const own = error instanceof TerminalError ||
-    (error instanceof InvalidPayloadError && reason === "invalid-payload");
-  return own ? error : errorOfReason(reason, message, error);
 }

@@ -32,6 +32,8 @@ export interface SchedulerOptions {
 
 /** The most messages between two reads of the clock. */
 const strideMax = 256;
+/** The most messages of one slice: on a deployed worker the clock stands still until the event loop turns. */
+const sliceMax = 32_768;
 /** The clock is read about once in this time: more often at once when more has passed, less often below half of it. */
 const strideMs = 0.25;
 
@@ -57,6 +59,7 @@ export class Scheduler {
   #exhausted = false;
   #stride = 1;
   #untilRead = 1;
+  #sliceLeft = 0;
   #left = 0;
   #readMs = 0;
   #sliceBeganMs = 0;
@@ -126,6 +129,7 @@ export class Scheduler {
     this.#look();
     this.#sliceBeganMs = this.#readMs;
     this.#untilRead = this.#stride;
+    this.#sliceLeft = sliceMax;
     this.#clock.macrotask(this.#beacon);
   }
 
@@ -137,11 +141,12 @@ export class Scheduler {
   /** Reads the clock, and finds how many messages may pass until it is read again. */
   #read(): void {
     const beforeMs = this.#readMs;
+    this.#sliceLeft -= this.#stride;
     this.#look();
     const tookMs = this.#readMs - beforeMs;
     if (tookMs > strideMs) this.#stride = Math.max(1, Math.floor(this.#stride * strideMs / tookMs));
     else if (tookMs < strideMs / 2) this.#stride = Math.min(strideMax, this.#stride << 1);
     this.#untilRead = this.#stride;
-    if (this.#readMs - this.#sliceBeganMs >= this.#sliceMs) this.#exhausted = true;
+    if (this.#readMs - this.#sliceBeganMs >= this.#sliceMs || this.#sliceLeft <= 0) this.#exhausted = true;
   }
 }

@@ -133,7 +133,7 @@ export class Turn {
   }
 
   get attempt(): number {
-    return this.envelope.attempt;
+    return this.envelope.attempts;
   }
 
   get now(): number {

@@ -1,4 +1,4 @@
-import type { Stats } from "../runtime.ts";
+import type { Stats } from "../stats.ts";
 
 /** What a system is doing, in the text format of Prometheus. */
 export function metricsText(stats: Stats): string {

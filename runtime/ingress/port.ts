@@ -2,7 +2,8 @@ import type { Address, Arguments, Ref, SendOptions } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import type { Published, SubscribeOptions, SurveyOptions } from "../context.ts";
 import type { Event, NamedProtocol, Operation, Survey } from "../protocol.ts";
-import type { Health, Stats } from "../runtime.ts";
+import type { Health } from "../health.ts";
+import type { Stats } from "../stats.ts";
 import type { Ticket } from "../ticket.ts";
 
 /** What an ingress needs of a system. A `System` has it. */

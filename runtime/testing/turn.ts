@@ -100,7 +100,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
   const host = new LoneHost(options.now ?? 0, options.ask);
   const before = "state" in options ? options.state as State : actor.state();
   const envelope = host.compose(operation, key, payload, { id: options.id }, options.causationId);
-  envelope.attempt = attempt;
+  envelope.attempts = attempt;
   const running = new Turn(host, { protocol: actor.name, key }, envelope, before, actor.transient);
   try {
     envelope.check();

@@ -125,7 +125,7 @@ test("a reader that leaves makes room for another", async () => {
     return !done;
   }
   assert.ok(await visit());
-  const patienceMs = 10_000; // workerd finds out when it next writes
+  const patienceMs = 10_000; // it takes a keep-alive or two
   const beganMs = performance.now();
   while (!await visit()) assert.ok(performance.now() - beganMs < patienceMs, "nobody made room");
 });

@@ -47,7 +47,7 @@ Deno.test("Inspection tells what a turn sent before it tells that the turn is do
   assert.deepEqual(it.events, ["accepted ada run", "accepted bob note", "done ada run", "done bob note"]);
 });
 
-Deno.test("Inspection describes a message: address, operation, ids, attempt, headers", async () => {
+Deno.test("Inspection describes a message: address, operation, ids, attempts, headers", async () => {
   await using it = stage(worker({ retry: { attempts: 2 } }));
   const events: Inspection[] = [];
   it.system.inspect((event) => events.push(event));
@@ -64,12 +64,12 @@ Deno.test("Inspection describes a message: address, operation, ids, attempt, hea
     headers,
   };
   const [accepted, , , failed, retrying, , , again] = events;
-  assert.deepEqual(accepted, { type: "accepted", message: { ...message, attempt: 1 } });
+  assert.deepEqual(accepted, { type: "accepted", message: { ...message, attempts: 0 } });
   assert(failed.type === "failed" && failed.error instanceof Error);
-  assert.deepEqual(failed.message, { ...message, attempt: 1 });
+  assert.deepEqual(failed.message, { ...message, attempts: 1 });
   assert(retrying.type === "retrying" && retrying.afterMs >= 250 && retrying.afterMs <= 500);
-  assert.deepEqual(retrying.message, { ...message, attempt: 2 });
-  assert.deepEqual(again, { type: "started", message: { ...message, attempt: 2 } });
+  assert.deepEqual(retrying.message, { ...message, attempts: 1 });
+  assert.deepEqual(again, { type: "started", message: { ...message, attempts: 2 } });
 });
 
 Deno.test("Inspection puts nothing together while nobody listens", async () => {

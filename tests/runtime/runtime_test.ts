@@ -196,8 +196,7 @@ Deno.test("Runtime sends nothing back to life that is addressed to a stopped sys
 
 // --- Turns that cannot deliver
 
-// Reported: Runtime.deliver lets the IdReusedError out of the commit, which ends the process.
-Deno.test.ignore(
+Deno.test(
   "Runtime makes a dead letter of what a turn sends with an id that came before with another payload",
   async () => {
     await using it = stage(worker());

@@ -1,0 +1,42 @@
+import type { Envelope } from "./envelope.ts";
+import type { Timer, Timers } from "./timers.ts";
+
+interface Aside {
+  readonly timer: Timer;
+  readonly envelope: Envelope;
+}
+
+/** Messages of one actor that stepped aside: they come back after a while, and the others go on. */
+export class Asides {
+  readonly #timers: Timers;
+  readonly #asides = new Set<Aside>();
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#asides.size;
+  }
+
+  /** Puts one aside; `back` is called when it comes back. */
+  add(envelope: Envelope, afterMs: number, back: () => void): void {
+    const timer = this.#timers.set(afterMs, () => {
+      this.#asides.delete(aside);
+      back();
+    });
+    const aside: Aside = { timer, envelope };
+    this.#asides.add(aside);
+  }
+
+  /** Takes all of them: they do not come back. */
+  take(): Envelope[] {
+    const envelopes = Array.from(this.#asides, ({ timer, envelope }) => {
+      timer.cancel();
+      return envelope;
+    });
+    this.#asides.clear();
+    return envelopes;
+  }
+}

@@ -1,0 +1,83 @@
+import type { Address } from "./address.ts";
+import type { When } from "./context.ts";
+import { LimitError } from "./errors.ts";
+import type { Timer, Timers } from "./timers.ts";
+import type { ScheduleChange, TurnHost } from "./turn.ts";
+
+/** What the schedules of an actor need of its system. */
+export interface ScheduleServices {
+  readonly timers: Timers;
+  readonly turnHost: TurnHost;
+  /** Sends to an address. */
+  deliverTo(address: Address, payload: unknown): void;
+}
+
+interface Schedule {
+  timer: Timer;
+  readonly when: When;
+  readonly to: Address;
+  readonly payload: unknown;
+}
+
+const schedulesMax = 1_000;
+
+/** What one actor wants sent later, by name. */
+export class Schedules {
+  readonly #services: ScheduleServices;
+  readonly #schedules = new Map<string, Schedule>();
+
+  constructor(services: ScheduleServices) {
+    this.#services = services;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#schedules.size;
+  }
+
+  /** Throws a `LimitError` when there would be too many. */
+  requireRoom(changes: readonly ScheduleChange[], actor: string): void {
+    const names = new Set(this.#schedules.keys());
+    for (const { name, when } of changes) when === undefined ? names.delete(name) : names.add(name);
+    if (names.size <= schedulesMax) return;
+    throw new LimitError(
+      "too-many-schedules",
+      `Cannot schedule for ${actor}: it would have ${names.size} of ${schedulesMax} schedules`,
+    );
+  }
+
+  /** Sets what a turn scheduled, in place of what had its name, or takes it back. */
+  change({ name, when, to, payload }: ScheduleChange): void {
+    this.#schedules.get(name)?.timer.cancel();
+    this.#schedules.delete(name);
+    if (when === undefined || to === undefined) return;
+    const delayMs = "afterMs" in when
+      ? when.afterMs
+      : "everyMs" in when
+      ? when.everyMs
+      : when.at.getTime() - this.#services.turnHost.now();
+    this.#schedules.set(name, { when, to, payload, timer: this.#arm(name, Math.max(delayMs, 0)) });
+  }
+
+  /** Takes all back. */
+  clear(): void {
+    for (const { timer } of this.#schedules.values()) timer.cancel();
+    this.#schedules.clear();
+  }
+
+  #arm(name: string, delayMs: number): Timer {
+    return this.#services.timers.set(delayMs, () => this.#fire(name));
+  }
+
+  #fire(name: string): void {
+    const schedule = this.#schedules.get(name)!;
+    if ("everyMs" in schedule.when) {
+      const { everyMs } = schedule.when;
+      const lateMs = this.#services.turnHost.monotonicMs() - schedule.timer.dueMs;
+      schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // ticks that were missed come as this one
+    } else {
+      this.#schedules.delete(name);
+    }
+    this.#services.deliverTo(schedule.to, schedule.payload);
+  }
+}
