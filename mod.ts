@@ -97,7 +97,7 @@ export type { Health, StopReport } from "./runtime/health.ts";
 export type { ProtocolStats, Stats } from "./runtime/stats.ts";
 export type { Signal } from "./runtime/activation.ts";
 export type { SchedulerOptions } from "./runtime/scheduler.ts";
-export { type DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";
+export type { DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";
 export type { InspectedMessage, Inspection, Inspector } from "./runtime/inspection.ts";
 
 // The way in.

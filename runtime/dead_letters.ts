@@ -62,50 +62,17 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
   return new TerminalError(message, { code: reason, cause });
 }
 
-interface Entry {
-  readonly letter: DeadLetter;
-  readonly envelope: Envelope;
-}
-
 /**
- * The dead letters of a system, oldest first. Past the bound the oldest is let go, and `total` still counts it.
- *
- * @example
- * ```ts
- * import { System } from "@posthorn/posthorn";
- *
- * await using system = new System({ actors: [] });
- * for (const letter of system.deadLetters.list()) console.log(letter.reason, letter.message);
- * ```
+ * The dead letters of a system, oldest first. Past `limits.deadLetters` the oldest is let go, and `total` still counts
+ * it.
  */
-export class DeadLetters {
-  readonly #capacity: number;
-  readonly #resend: (envelope: Envelope) => void;
-  /** Oldest first. Not by id: two senders may give the same one. */
-  readonly #entries = new Set<Entry>();
-  #total = 0;
-
-  /** Made by the system: how many it keeps, and how one is sent again. */
-  constructor(capacity: number, resend: (envelope: Envelope) => void) {
-    this.#capacity = capacity;
-    this.#resend = resend;
-  }
-
+export interface DeadLetters {
   /** How many there have been since the system began, also those that were let go or sent again. */
-  get total(): number {
-    return this.#total;
-  }
-
+  readonly total: number;
   /** How many are kept. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
+  readonly size: number;
   /** Those that are kept, oldest first. */
-  list(): DeadLetter[] {
-    return Array.from(this.#entries, (entry) => entry.letter);
-  }
-
+  list(): DeadLetter[];
   /**
    * Sends a dead letter again: same id, same payload, a new count of attempts, at the end of the mailbox. Nobody
    * waits for its answer any more; an address that was to get the reply gets it. The oldest goes first where senders
@@ -114,8 +81,38 @@ export class DeadLetters {
    * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
    * an {@linkcode UnknownError} (`unknown-dead-letter`) when there is none of that id.
    */
+  sendAgain(id: string): void;
+}
+
+interface Entry {
+  readonly letter: DeadLetter;
+  readonly envelope: Envelope;
+}
+
+/** The dead letters that are kept in memory. */
+export class KeptDeadLetters implements DeadLetters {
+  readonly #capacity: number;
+  readonly #resend: (envelope: Envelope) => void;
+  /** Oldest first. Not by id: two senders may give the same one. */
+  readonly #entries = new Set<Entry>();
+  total = 0;
+
+  /** How many it keeps, and how one is sent again. */
+  constructor(capacity: number, resend: (envelope: Envelope) => void) {
+    this.#capacity = capacity;
+    this.#resend = resend;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  list(): DeadLetter[] {
+    return Array.from(this.#entries, (entry) => entry.letter);
+  }
+
   sendAgain(id: string): void {
-    const entry = this.#find(id);
+    const entry = this.#entries.values().find(({ letter }) => letter.id === id);
     if (entry === undefined) {
       throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
     }
@@ -123,20 +120,11 @@ export class DeadLetters {
     this.#entries.delete(entry);
   }
 
-  /** Keeps one more. */
   add(letter: DeadLetter, envelope: Envelope): void {
-    this.#total++;
+    this.total++;
     this.#entries.add({ letter, envelope });
-    if (this.#entries.size > this.#capacity) {
-      const [oldest] = this.#entries;
-      this.#entries.delete(oldest);
-    }
-  }
-
-  #find(id: string): Entry | undefined {
-    for (const entry of this.#entries) {
-      if (entry.letter.id === id) return entry;
-    }
-    return undefined;
+    if (this.#entries.size <= this.#capacity) return;
+    const [oldest] = this.#entries;
+    this.#entries.delete(oldest);
   }
 }

@@ -3,7 +3,7 @@ import type { Actor } from "./actor.ts";
 import type { ActorId, Address, AskOptions } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import type { SurveyOptions } from "./context.ts";
-import { type DeadLetter, DeadLetters, errorOfReason } from "./dead_letters.ts";
+import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
 import { Envelope, isAsker } from "./envelope.ts";
 import {
   IdReusedError,
@@ -70,7 +70,7 @@ export class Runtime implements Services, TurnHost {
   readonly inspectors = new Inspectors();
   readonly ids: Ids;
   readonly seen: Seen;
-  readonly deadLetters: DeadLetters;
+  readonly deadLetters: KeptDeadLetters;
   /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
@@ -92,7 +92,7 @@ export class Runtime implements Services, TurnHost {
     this.scheduler = new Scheduler(this.clock, resolved.scheduler, () => this.rest());
     this.ids = new Ids(this.clock, this.random);
     this.seen = new Seen(resolved.limits.ids, resolved.idWindowMs, this.clock);
-    this.deadLetters = new DeadLetters(resolved.limits.deadLetters, (envelope) => this.#resend(envelope));
+    this.deadLetters = new KeptDeadLetters(resolved.limits.deadLetters, (envelope) => this.#resend(envelope));
     this.#conversations = modes.conversations;
     const population: Population = { capacity: resolved.limits.actors, size: 0, code: "too-many-actors" };
     for (

@@ -75,10 +75,7 @@ async function readText(context: Context, bytesMax: number): Promise<string> {
     if ((await context.req.arrayBuffer()).byteLength > bytesMax) throw tooLarge;
     return await context.req.text();
   }
-  if (Number(context.req.header("content-length")) > bytesMax) {
-    await raw.body?.cancel();
-    throw tooLarge;
-  }
+  if (Number(context.req.header("content-length")) > bytesMax) throw tooLarge;
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;

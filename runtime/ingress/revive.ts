@@ -26,12 +26,11 @@ function reviveInside(value: unknown, annotations: unknown): unknown {
   return value;
 }
 
-/** What holds a key: an array or an object of the body, not something that was rebuilt before. */
+/** What holds a key as its own: nothing is reached through a prototype, nor in a map or a set that was rebuilt. */
 function containerOf(value: unknown, key: string): Record<string, unknown> {
-  const holds = Array.isArray(value)
-    ? /^\d+$/.test(key)
-    : typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-  if (holds && Object.hasOwn(value as object, key)) return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null && Object.hasOwn(value, key)) {
+    return value as Record<string, unknown>;
+  }
   throw new TypeError(`Nothing is at ${key}`);
 }
 

@@ -105,6 +105,12 @@ Deno.test("readPayload() lets nothing in a superjson body point at itself", asyn
   assert.deepEqual(await read(new SuperJSON().stringify(cycle), superjsonType), { self: null });
 });
 
+Deno.test("readPayload() puts characters together that come in pieces", async () => {
+  const bytes = new TextEncoder().encode('"tea ☕"');
+  const pieces = ReadableStream.from(Array.from(bytes, (byte) => new Uint8Array([byte])));
+  assert.equal(await read(pieces, jsonType), "tea ☕");
+});
+
 Deno.test("readPayload() takes the depth that it allows and no more", async () => {
   assert.equal((await sent(nested(8), jsonType)).status, 200);
   const { detail } = await assertProblem(await sent(nested(9), jsonType), 400, "too-deep");

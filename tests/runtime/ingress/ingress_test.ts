@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { event, ingress, protocol, tell, unchecked } from "@posthorn/posthorn";
-import { assertProblem, Carrier, Desk, Order, PieceReader, Vault } from "./desk.ts";
+import { assertProblem, Carrier, Desk, Order, PieceReader, problemOf, Vault } from "./desk.ts";
 
 const line = { sku: "tea", cents: 450 };
 
@@ -118,6 +118,15 @@ Deno.test("an event that is exposed and accepted answers GET, HEAD and POST", as
   await assertProblem(response, 405, "method-not-allowed");
   assert.equal(response.headers.get("allow"), "GET, HEAD, POST");
 });
+
+for (
+  const path of ["/actors/order/ada/secret", "/surveys/order/add", "/events/order/hidden", "/events/vault"]
+) {
+  Deno.test(`DELETE ${path} is 404: a method cannot be wrong where there is nothing`, async () => {
+    await using desk = new Desk();
+    await problemOf(await desk.send("DELETE", path)).then(({ status }) => assert.equal(status, 404));
+  });
+}
 
 // --- Paths
 
@@ -260,6 +269,24 @@ Deno.test("middleware before it may read the body, whether its length is known o
   }
   assert.deepEqual(seen, [line, line]);
   assert.equal(await desk.total("ada"), 900);
+});
+
+Deno.test("a body that middleware has read is refused where it is over the limit", async () => {
+  await using desk = new Desk({ bodyBytesMax: 10 });
+  const app = new Hono();
+  app.use(async (context, next) => {
+    await context.req.text();
+    await next();
+  });
+  app.route("/", desk.app);
+  const post = (body: string) =>
+    app.request("/actors/order/ada/echo", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+    });
+  assert.equal((await post('"12345678"')).status, 200);
+  await assertProblem(await post('"123456789"'), 413, "too-large");
 });
 
 Deno.test("two ingresses of one system expose each its own", async () => {

@@ -53,6 +53,7 @@ const refused: Readonly<Record<string, readonly [json: unknown, values: unknown]
   "a key that is not there": [{ a: 1 }, { b: ["undefined"] }],
   "a place within text": ["abc", { "0": ["undefined"] }],
   "a place within nothing": [null, { "0": ["undefined"] }],
+  "the prototype of an array as an array": [[], { ["__proto__"]: ["set"] }],
   "the prototype": [{}, { "__proto__.polluted": ["undefined"] }],
   "the prototype of an array": [[], { "constructor.prototype.polluted": ["undefined"] }],
   "a place within what was made": [{ a: [1] }, { a: ["set"], "a.0": ["undefined"] }],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { SuperJSON } from "superjson";
-import { actor, event, ingress, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { actor, ask, event, ingress, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { assertProblem, Carrier, Desk, Order, PieceReader, superjsonType } from "./desk.ts";
@@ -131,15 +131,26 @@ Deno.test("an ask is answered in superjson where that is accepted", async () => 
   assert.deepEqual(new SuperJSON().parse(await response.text()), value);
 });
 
-Deno.test("an ask gets the reply as it travels, before its schema transforms it", async () => {
-  const Clocked = protocol("clocked", { when: submit(z.string().transform((text) => new Date(text))) });
-  const clocked = actor(Clocked, { state: () => null, on: { when: () => "2030-01-01" } });
-  const clock = new VirtualClock();
-  await using system = new System({ actors: [clocked], clock });
-  const app = ingress(system, { expose: [Clocked] });
-  const headers = { prefer: "wait=5" };
-  const response = await app.request("/actors/clocked/a/when", { method: "POST", headers });
-  assert.equal(await response.json(), "2030-01-01");
+/** Replies whose schema makes a date of a text. */
+const When = z.string().transform((text) => new Date(text));
+const Clocked = protocol("clocked", { when: ask(When), dates: survey(When), book: submit(When) });
+const clocked = actor(Clocked, {
+  state: () => null,
+  on: { when: () => "2030-01-01", dates: () => "2030-01-01", book: () => "2030-01-01" },
+});
+
+for (const [mode, path] of [["ask", "/actors/clocked/a/when"], ["submit", "/actors/clocked/a/book"]]) {
+  Deno.test(`a reply to an ${mode} comes as it travels, before its schema transforms it`, async () => {
+    await using desk = new Desk({ expose: [Clocked], system: { actors: [clocked] }, accept: [] });
+    assert.equal(await (await desk.post(path, undefined, { prefer: "wait=1" })).json(), "2030-01-01");
+  });
+}
+
+Deno.test("a reply to a survey comes as it travels, before its schema transforms it", async () => {
+  await using desk = new Desk({ expose: [Clocked], system: { actors: [clocked] }, accept: [] });
+  desk.system.subscribe(Clocked.dates, desk.system.ref(Clocked, "a").at(Clocked.dates));
+  const text = await (await desk.post("/surveys/clocked/dates?max=1")).text();
+  assert.equal(text.split("\n")[0], '{"reply":"2030-01-01"}');
 });
 
 Deno.test("an ask that is not answered in time is 504", async () => {
@@ -471,7 +482,7 @@ Deno.test("requests without a key take no place among the keys that are known", 
   await using desk = new Desk({ system: { limits: { ids: 1 } } });
   await desk.post(`${ada}/add`, line, key("1"));
   for (const path of ["clear", "count"]) await desk.post(`${ada}/${path}`);
-  await desk.post(`${ada}/settle`, { cents: 1 });
+  await desk.post("/actors/order/bob/settle", { cents: 1 });
   await desk.post("/events/order/raised", receipt);
   await desk.post(`${ada}/add`, line, key("1"));
   await desk.clock.settle();
@@ -574,10 +585,13 @@ Deno.test("an event stream says what it is, and must not be kept", async () => {
 Deno.test("HEAD of an event stream opens none", async () => {
   await using desk = new Desk({ streamsMax: 1 });
   for (const _ of [1, 2]) {
-    const response = await desk.send("HEAD", "/events/order/settled");
+    const response = await desk.send("HEAD", "/events/order/paused");
     assert.deepEqual([response.status, response.headers.get("content-type")], [200, "text/event-stream"]);
   }
-  await (await reading(desk, "/events/order/settled")).leave();
+  const reader = await reading(desk, "/events/order/paused");
+  await desk.system.publish(Order.paused, "a");
+  assert.equal(dataOf(await reader.next()), "a");
+  await reader.leave();
 });
 
 Deno.test("a stream of one event has unnamed frames with an id and the payload alone", async () => {
@@ -692,12 +706,14 @@ Deno.test("one stream too many is told to come back, and has a place when anothe
 
 Deno.test("a reader is told to come back while the system stops and when it has", async () => {
   await using desk = new Desk();
+  const early = await reading(desk, "/events/order/settled");
   await desk.post(`${ada}/settle`, { cents: 1 });
   await desk.clock.settle();
   const stopped = desk.system.stop();
   assert.equal(await (await desk.get("/events/order/settled")).text(), "retry: 2000\n\n");
   await desk.open();
   await stopped;
+  assert.equal(await early.next(), undefined);
   assert.equal(await (await desk.get("/events/order/settled")).text(), "retry: 2000\n\n");
 });
 
