@@ -40,8 +40,8 @@ export function ask(
   return options?.signal === undefined ? answer : abortable(answer, options.signal);
 }
 
-/** An ask within a turn cannot outlast the message that the turn handles. */
-function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefined): number {
+/** How long a turn may wait: never longer than whoever waits for the turn. */
+export function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefined): number {
   requireDuration("timeoutMs", timeoutMs);
   if (turn === undefined || turn.envelope.deadlineMs === Infinity) return timeoutMs;
   return Math.max(Math.min(timeoutMs, turn.envelope.deadlineMs - nowMs), 1);

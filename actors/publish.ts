@@ -49,9 +49,10 @@ export function subscribe(
   if (subject !== undefined) parseSubjectPattern(subject);
   const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
   const address = listening === undefined ? to as Address : openListener(runtime, listening);
+  const token = runtime.ids.next();
   const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
   try {
-    runtime.accept(runtime.compose(Topic.subscribe, topic.key, { to: address, subject }, {}));
+    runtime.accept(runtime.compose(Topic.subscribe, topic.key, { to: address, subject, token }, {}));
   } catch (error) {
     if (listening !== undefined) runtime.deliverTo({ ...address, operation: Listener.close.name }, undefined);
     throw error;
@@ -62,7 +63,7 @@ export function subscribe(
       if (listening !== undefined) listening.listener = undefined; // what is on its way is not heard any more
       if (!subscribed || runtime.health.status !== "running") return;
       subscribed = false;
-      runtime.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, address); // which cannot fail
+      runtime.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token }); // which cannot fail
     },
   };
 }
@@ -74,18 +75,13 @@ interface Listening {
   listener: LocalListener | undefined;
 }
 
-interface Heard {
-  readonly value: unknown;
-  readonly published: Published;
-}
-
 const Listener: Protocol<"~listener", {
   listen: Tell<Listening>;
-  hear: Survey<Heard, unknown>;
+  hear: Survey<Publication, unknown>;
   close: Tell<void>;
 }> = nameOperations("~listener", {
   listen: tell(unchecked<Listening>()),
-  hear: survey(unchecked<Heard>(), unchecked<unknown>()),
+  hear: survey(unchecked<Publication>(), unchecked<unknown>()),
   close: tell(),
 });
 
@@ -103,10 +99,12 @@ export const listenerActor = actor(Listener, {
     listen(ctx, listening) {
       ctx.state = listening;
     },
-    hear: (ctx, { value, published }) => ctx.state.listener?.(value, published),
+    hear(ctx, publication) {
+      const { value, subject } = publication.check();
+      return ctx.state.listener?.(value, { id: ctx.causationId!, subject, input: publication.payload });
+    },
     close: (ctx) => ctx.stop(),
   },
-  retry: { attempts: 1 },
   onFailure: "resume",
   idleMs: Infinity, // its subscription ends it
   onIdle: "drop",
@@ -114,6 +112,7 @@ export const listenerActor = actor(Listener, {
 
 interface Subscriber {
   readonly to: Address;
+  readonly token: number | undefined;
   /** The tokens of its subject; absent where it takes everything. */
   readonly pattern: readonly string[] | undefined;
 }
@@ -130,12 +129,11 @@ export const topicActor = actor(Topic, {
       const turn = ctx as unknown as Turn;
       const { value, subject } = checked(publication);
       const { operation, payload } = publication;
-      const published: Published = { id: ctx.id, subject, input: payload };
       const { replyTo, deadlineMs } = turn.envelope;
       for (const { to, pattern } of ctx.state.values()) {
         if (pattern !== undefined && !matchesSubject(pattern, subject)) continue;
         if (to.protocol === Listener.hear.protocol) {
-          turn.send(Listener.hear, to.key, { value, published }, { replyTo, deadlineMs });
+          turn.send(Listener.hear, to.key, publication, { replyTo, deadlineMs });
           continue;
         }
         const receiving = turn.operationAt(to);
@@ -143,7 +141,7 @@ export const topicActor = actor(Topic, {
         if (receiving.payload === operation.payload) envelope.value = value;
       }
     },
-    subscribe(ctx, { to, subject }) {
+    subscribe(ctx, { to, subject, token }) {
       const subscribers = ctx.state as Map<string, Subscriber>;
       const name = nameOf(to);
       if (subscribers.size >= subscribersMax && !subscribers.has(name)) {
@@ -154,13 +152,17 @@ export const topicActor = actor(Topic, {
       }
       subscribers.set(name, {
         to,
+        token,
         pattern: subject === undefined ? undefined : parseSubjectPattern(subject),
       });
       ctx.state = subscribers;
     },
-    unsubscribe(ctx, to) {
+    unsubscribe(ctx, { to, token }) {
       const turn = ctx as unknown as Turn;
-      (ctx.state as Map<string, Subscriber>).delete(nameOf(to));
+      const subscribers = ctx.state as Map<string, Subscriber>;
+      const name = nameOf(to);
+      // The address may have subscribed again in the meantime: then this one is over already.
+      if (token === undefined || subscribers.get(name)?.token === token) subscribers.delete(name);
       // Behind all that this topic has sent to it.
       if (to.protocol === Listener.close.protocol) turn.send(Listener.close, to.key, undefined, {});
     },

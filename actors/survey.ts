@@ -11,6 +11,8 @@ import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import { nameOperations, type Operation, type Protocol, type Tell, tell } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema, unchecked } from "../runtime/schema.ts";
+import type { Turn } from "../runtime/turn.ts";
+import { timeLeftMs } from "./ask.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
 export type SurveyEnd = "max" | "deadline";
@@ -24,15 +26,20 @@ export function surveyAll(
   operation: Operation,
   payload: unknown,
   options: SurveyOptions | undefined,
+  turn?: Turn,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
-  const { timeoutMs = 1_000, max = 1_000 } = options ?? {};
+  const { max = 1_000 } = options ?? {};
+  const nowMs = runtime.clock.now();
+  const timeoutMs = timeLeftMs(nowMs, options?.timeoutMs ?? 1_000, turn);
   requireInteger("max", max, 1);
   const publication = new Publication(operation, payload);
   publication.check();
   const key = runtime.ids.text(runtime.ids.next());
   const collector = { protocol: Collector.open.protocol, key };
   const envelope = runtime.compose(Topic.publish, topicKey(operation), publication, {
-    options: { ...options, timeoutMs },
+    options,
+    cause: turn,
+    deadlineMs: nowMs + timeoutMs,
     replyTo: { ...collector, operation: Collector.take.name },
   });
   const replies = runtime.seen.once(envelope, () => {

@@ -66,7 +66,7 @@ export class System implements AsyncDisposable {
         { actor: collectorActor },
         {
           actor: replyActor(replyKeepMs),
-          population: { capacity: limits.replies, code: "too-many-replies", size: 0 },
+          population: { capacity: limits.replies, code: "too-many-replies", what: "replies", size: 0 },
         },
       ],
     });

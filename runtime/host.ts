@@ -12,6 +12,8 @@ export interface Population {
   readonly capacity: number;
   /** The code of the error when there may be no more. */
   readonly code: "too-many-actors" | "too-many-replies";
+  /** What they are called in its message. */
+  readonly what: "actors" | "replies";
   size: number;
 }
 
@@ -46,11 +48,11 @@ export class Host implements Home<Activation> {
   get(key: string): Activation {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
-    const { capacity, size, code } = this.#population;
+    const { capacity, size, code, what } = this.#population;
     if (size >= capacity) {
       throw new LimitError(
         code,
-        `Cannot activate ${this.actor.name}/${key}: the system holds ${size} of ${capacity} actors`,
+        `Cannot activate ${this.actor.name}/${key}: the system holds ${size} of ${capacity} ${what}`,
       );
     }
     const activation = new Activation(this, key);

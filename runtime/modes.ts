@@ -38,18 +38,26 @@ export function payloadOf(envelope: Envelope): unknown {
 export interface Subscription {
   readonly to: Address;
   readonly subject: string | undefined;
+  /** Tells it from another subscription of the same address. */
+  readonly token?: number | undefined;
+}
+
+/** The end of a subscription: of that very one, or of whichever the address has. */
+export interface Unsubscription {
+  readonly to: Address;
+  readonly token?: number | undefined;
 }
 
 /** What may be said to a topic: the actor that knows who subscribed to one event or survey. */
 export const Topic: Protocol<"~topic", {
   publish: Tell<Publication>;
   subscribe: Tell<Subscription>;
-  unsubscribe: Tell<Address>;
+  unsubscribe: Tell<Unsubscription>;
   leave: Tell<ActorId>;
 }> = nameOperations("~topic", {
   publish: tell(unchecked<Publication>()),
   subscribe: tell(unchecked<Subscription>()),
-  unsubscribe: tell(unchecked<Address>()),
+  unsubscribe: tell(unchecked<Unsubscription>()),
   leave: tell(unchecked<ActorId>()),
 });
 

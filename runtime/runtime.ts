@@ -1,7 +1,7 @@
 import type { Activation, Signal } from "./activation.ts";
-import type { Actor } from "./actor.ts";
 import type { ActorId, Address, AskOptions } from "./address.ts";
 import type { Clock } from "./clock.ts";
+import type { Conversations, Modes } from "./conversations.ts";
 import type { SurveyOptions } from "./context.ts";
 import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
 import { Envelope, isAsker } from "./envelope.ts";
@@ -30,31 +30,6 @@ import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./syst
 import { Timers } from "./timers.ts";
 import type { Parts, Turn, TurnHost } from "./turn.ts";
 
-/** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
-export interface Conversations {
-  ask(
-    runtime: Runtime,
-    operation: Operation,
-    key: string,
-    payload: unknown,
-    options: AskOptions | undefined,
-    turn: Turn,
-  ): Promise<unknown>;
-  survey(
-    runtime: Runtime,
-    operation: Operation,
-    payload: unknown,
-    options: SurveyOptions | undefined,
-  ): AsyncIterableIterator<unknown>;
-}
-
-/** What the modes bring to a system. */
-export interface Modes {
-  readonly conversations: Conversations;
-  /** The actors that the modes need; a population where they do not count among the users' own. */
-  actors(options: ResolvedOptions): readonly { readonly actor: Actor; readonly population?: Population }[];
-}
-
 const idPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
@@ -74,7 +49,7 @@ export class Runtime implements Services, TurnHost {
   /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
-  readonly #conversations: Conversations;
+  readonly #conversations: Conversations<Runtime>;
   readonly #hosts = new Map<string, Host>();
   readonly #close: (failure: unknown) => void;
   #status: Health["status"] = "running";
@@ -84,7 +59,7 @@ export class Runtime implements Services, TurnHost {
   #rested: (() => void) | undefined;
 
   /** `modes` brings what the modes need: their actors, each with a bound of its own, and their conversations. */
-  constructor(options: SystemOptions, modes: Modes) {
+  constructor(options: SystemOptions, modes: Modes<Runtime>) {
     const resolved = this.options = resolveOptions(options);
     this.clock = resolved.clock;
     this.random = resolved.random;
@@ -94,7 +69,12 @@ export class Runtime implements Services, TurnHost {
     this.seen = new Seen(resolved.limits.ids, resolved.idWindowMs, this.clock);
     this.deadLetters = new KeptDeadLetters(resolved.limits.deadLetters, (envelope) => this.#resend(envelope));
     this.#conversations = modes.conversations;
-    const population: Population = { capacity: resolved.limits.actors, size: 0, code: "too-many-actors" };
+    const population: Population = {
+      capacity: resolved.limits.actors,
+      size: 0,
+      code: "too-many-actors",
+      what: "actors",
+    };
     for (
       const { actor, population: own = population } of [
         ...modes.actors(resolved),
@@ -289,8 +269,13 @@ export class Runtime implements Services, TurnHost {
     return this.#conversations.ask(this, operation, key, payload, options, turn);
   }
 
-  survey(operation: Operation, payload: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
-    return this.#conversations.survey(this, operation, payload, options);
+  survey(
+    turn: Turn,
+    operation: Operation,
+    payload: unknown,
+    options?: SurveyOptions,
+  ): AsyncIterableIterator<unknown> {
+    return this.#conversations.survey(this, operation, payload, options, turn);
   }
 
   get health(): Health {

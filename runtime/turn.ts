@@ -36,7 +36,12 @@ export interface TurnHost {
     options?: AskOptions,
   ): Promise<unknown>;
   /** Asks all respondents. */
-  survey(operation: Operation, payload: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown>;
+  survey(
+    turn: Turn,
+    operation: Operation,
+    payload: unknown,
+    options?: SurveyOptions,
+  ): AsyncIterableIterator<unknown>;
   /** Calls `callback` after a while. */
   after(delayMs: number, callback: () => void): { cancel(): void };
 }
@@ -170,7 +175,7 @@ export class Turn {
   }
 
   unsubscribe(event: Operation, to: Address): void {
-    this.send(Topic.unsubscribe, topicKey(event), to, {});
+    this.send(Topic.unsubscribe, topicKey(event), { to }, {});
   }
 
   schedule(name: string, when: When, to: Address, payload?: unknown): void {
@@ -196,7 +201,7 @@ export class Turn {
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
     this.#requireTransient("survey");
-    return this.#host.survey(operation, payload, options);
+    return this.#host.survey(this, operation, payload, options);
   }
 
   /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnRef}. */

@@ -28,7 +28,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     ],
   ],
   ["activation", ["services", "activation", "host"]],
-  ["runtime", ["system_options", "runtime"]],
+  ["runtime", ["system_options", "conversations", "runtime"]],
 ];
 
 /** Folders of adapters: above the runtime, beside the actors, and none knows another. */

@@ -2,7 +2,7 @@ import type { Actor } from "../actor.ts";
 import type { ActorId, Address } from "../address.ts";
 import type { When } from "../context.ts";
 import { Envelope } from "../envelope.ts";
-import { payloadOf, Publication, Reply, Topic } from "../modes.ts";
+import { payloadOf, Publication, Reply, type Subscription, Topic } from "../modes.ts";
 import type { Operation } from "../protocol.ts";
 import { parse } from "../schema.ts";
 import { Turn, type TurnHost } from "../turn.ts";
@@ -60,6 +60,13 @@ export interface TurnResult<State, Reply> {
   readonly sent: readonly SentMessage[];
   /** Published events, in order. */
   readonly published: readonly { readonly event: Operation; readonly payload: unknown }[];
+  /** Subscriptions that were made, with their subject, or ended. */
+  readonly subscribed: readonly {
+    readonly topic: string;
+    readonly to: Address;
+    readonly subject?: string;
+    readonly ended: boolean;
+  }[];
   /** What was scheduled under a name; cancelled where `when` is absent. */
   readonly scheduled: readonly { name: string; when?: When; to?: Address; payload?: unknown }[];
   /** How the actor ends with this turn. */
@@ -116,7 +123,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
   }
 }
 
-const nothing = { sent: [], published: [], scheduled: [], ending: undefined };
+const nothing = { sent: [], published: [], subscribed: [], scheduled: [], ending: undefined };
 
 function outcomeOf({ outgoing = [], schedules = [], ending }: Turn) {
   const sent = outgoing.filter(({ operation }) => {
@@ -133,6 +140,16 @@ function outcomeOf({ outgoing = [], schedules = [], ending }: Turn) {
       ...addresses(envelope),
     })),
     published: published.map(({ operation, payload }) => ({ event: operation, payload })),
+    subscribed: outgoing.flatMap(({ operation, key, payload }) => {
+      if (operation !== Topic.subscribe && operation !== Topic.unsubscribe) return [];
+      const { to, subject } = payload as Subscription;
+      return [{
+        topic: key,
+        to,
+        ...(subject === undefined ? {} : { subject }),
+        ended: operation === Topic.unsubscribe,
+      }];
+    }),
     scheduled: schedules,
     ending,
   };
@@ -205,7 +222,7 @@ class LoneHost implements TurnHost {
     return this.#ask({ protocol: operation.protocol, key, operation: operation.name }, payload);
   }
 
-  survey(operation: Operation): AsyncIterableIterator<unknown> {
+  survey(_turn: Turn, operation: Operation): AsyncIterableIterator<unknown> {
     throw new TypeError(`Cannot survey ${operation.protocol} ${operation.name} in a lone turn: use a system`);
   }
 }

@@ -125,6 +125,7 @@ Deno.test("a turn that fails has an error and nothing else", async () => {
       reply: undefined,
       sent: [],
       published: [],
+      subscribed: [],
       scheduled: [],
       ending: undefined,
     });
