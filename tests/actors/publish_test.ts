@@ -496,3 +496,37 @@ Deno.test("a system that nobody stops hears nothing by itself", async () => {
   await system.publish(Shop.sold, { subject: "a", n: 1 });
   assert.equal(await heard.promise, 1);
 });
+
+Deno.test("disposing of a subscription leaves a newer one of the same address alone", async () => {
+  const heard: string[] = [];
+  await using world = new World([shop, reader(heard)]);
+  const to = world.system.ref(Reader, "ada").at(Reader.hear);
+  const older = world.system.subscribe(Shop.sold, to);
+  const newer = world.system.subscribe(Shop.sold, to);
+  older[Symbol.dispose]();
+  await world.system.publish(Shop.sold, { subject: "de", n: 1 });
+  await world.clock.settle();
+  newer[Symbol.dispose]();
+  await world.system.publish(Shop.sold, { subject: "de", n: 2 });
+  await world.clock.settle();
+  assert.deepEqual(heard, ["ada 1"]);
+});
+
+Deno.test("what a local function failed on can be sent to it again", async () => {
+  await using world = new World([shop]);
+  const { system } = world;
+  const heard: [number, Published][] = [];
+  let broken = true;
+  system.subscribe(Shop.sold, ({ n }, published) => {
+    if (broken) throw new Error("broken");
+    heard.push([n, published]);
+  });
+  await system.publish(Shop.sold, { subject: "de", n: 1 }, { id: "first" });
+  await world.clock.settle();
+  const [letter] = system.deadLetters.list();
+  assert.deepEqual(letter.payload, { subject: "de", n: 1 });
+  broken = false;
+  system.deadLetters.sendAgain(letter.id);
+  await world.clock.settle();
+  assert.deepEqual(heard, [[1, { id: "first", subject: "de", input: { subject: "de", n: 1 } }]]);
+});

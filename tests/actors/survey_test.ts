@@ -300,3 +300,43 @@ Deno.test("a thousand surveys leave nothing behind but the topic, however they e
   await world.clock.advance(120_000);
   assert.deepEqual([world.population, world.clock.waiting], [{ "~topic": 1 }, 0]);
 });
+
+Deno.test("a survey in a turn ends with the turn's own deadline, and says what caused it", async () => {
+  const Buyer = protocol("buyer", { compare: ask(z.number(), unchecked<number[]>()) });
+  const causes: (string | undefined)[] = [];
+  const ends: number[] = [];
+  const carrier = actor(Carrier, {
+    state: () => null,
+    on: {
+      quote: (ctx, grams) => {
+        causes.push(ctx.correlationId);
+        return grams;
+      },
+      loose: () => undefined,
+      date: () => undefined,
+      any: () => undefined,
+    },
+  });
+  let world: World;
+  const buyer = actor(Buyer, {
+    transient: true,
+    state: () => null,
+    on: {
+      async compare(ctx, grams) {
+        const quotes: number[] = [];
+        for await (const cents of ctx.survey(Carrier.quote, grams, { timeoutMs: 60_000 })) quotes.push(cents);
+        ends.push(world.clock.monotonicMs());
+        return quotes;
+      },
+    },
+  });
+  await using own = world = new World([carrier, buyer]);
+  own.system.subscribe(Carrier.quote, own.system.ref(Carrier, "dhl").at(Carrier.quote));
+  const ref = own.system.ref(Buyer, "ada");
+  const answer = watch(ref.ask(Buyer.compare, 7, { id: "question", timeoutMs: 100 }));
+  await own.clock.advance(200);
+  assert.equal((answer.error as { code: string }).code, "deadline");
+  assert.deepEqual(ends, [100]);
+  assert.deepEqual(causes, ["question"]);
+  assert.equal(own.population["~collector"], undefined);
+});

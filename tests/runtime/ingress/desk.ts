@@ -49,6 +49,12 @@ export interface DeskOptions extends Partial<IngressOptions> {
   readonly system?: Partial<SystemOptions>;
 }
 
+/** What goes with a request. */
+export interface Sent {
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+}
+
 /** What an answer says when it is a problem. */
 export interface Problem {
   readonly type: string;
@@ -114,7 +120,7 @@ export class Desk implements AsyncDisposable {
     return this.send("POST", path, { headers: { "content-type": "application/json", ...headers }, body });
   }
 
-  send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+  send(method: string, path: string, init: Sent = {}): Promise<Response> {
     return Promise.resolve(this.app.request(path, { method, ...init }));
   }
 

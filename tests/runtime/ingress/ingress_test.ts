@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { event, ingress, protocol, tell, unchecked } from "@posthorn/posthorn";

@@ -361,6 +361,14 @@ Deno.test("GET /replies of a reply that is no longer kept is 410", async () => {
   await assertProblem(await desk.get(`/replies/${id}`), 410, "expired-reply");
 });
 
+Deno.test("GET /replies of a reply that expires while it is waited for is 410", async () => {
+  await using desk = new Desk({ system: { replyKeepMs: 5_000 } });
+  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const waiting = desk.get(`/replies/${id}`, { prefer: "wait=20" });
+  await desk.clock.advance(5_000);
+  await assertProblem(await waiting, 410, "expired-reply");
+});
+
 // --- The same key again
 
 Deno.test("a repeated tell has one effect and the same answer", async () => {
