@@ -1,9 +1,9 @@
 /**
- * Rebuilds in place what superjson took apart. Stranger than superjson's own reading is to friends: a type is one of
- * those below, an annotation stands on what is there, and each only once. So a few characters cannot make an array of
- * a billion places, count through a set for each of them, or compile a pattern that takes for ever to match.
+ * Rebuilds in place what superjson took apart, and is stricter than superjson itself: a type is one of those below, an
+ * annotation stands on what is there, and each place has one. So a few characters from a stranger cannot make an array
+ * of a billion places, count through a set for each of them, or compile a pattern that takes for ever to match.
  *
- * Recursion is bounded by the depth of the body. Throws an `Error` where it is no superjson.
+ * Its recursion is bounded by the depth of the body. Throws an `Error` where that is no superjson.
  */
 export function revive(value: unknown, annotations: unknown): unknown {
   if (annotations === undefined) return value;
