@@ -102,6 +102,7 @@ export type { InspectedMessage, Inspection, Inspector } from "./runtime/inspecti
 
 // The way in.
 export { ingress, type IngressOptions } from "./runtime/ingress/ingress.ts";
+export { problemResponse } from "./runtime/ingress/problem.ts";
 export type { Exposed } from "./runtime/ingress/exposure.ts";
 export type { IngressSystem } from "./runtime/ingress/port.ts";
 

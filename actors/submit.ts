@@ -13,6 +13,7 @@ import {
   UnknownError,
 } from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
+import { isGivenId } from "../runtime/ids.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -76,7 +77,7 @@ function replyKey(id: string, caller = ""): string {
 }
 
 function idOf(replyKey: string): string {
-  return replyKey.slice(replyKey.indexOf("\n") + 1);
+  return replyKey.slice(replyKey.lastIndexOf("\n") + 1);
 }
 
 class KeptTicket implements Ticket<unknown> {
@@ -94,9 +95,8 @@ class KeptTicket implements Ticket<unknown> {
 
   async reply(options?: TicketOptions): Promise<unknown> {
     const runtime = this.#runtime;
-    if (runtime.find({ protocol: Reply.collect.protocol, key: this.#key }) === undefined) {
-      throw this.#unknown();
-    }
+    const kept = isGivenId(this.id) && runtime.find({ protocol: Reply.collect.protocol, key: this.#key });
+    if (!kept) throw this.#unknown();
     const { timeoutMs = 5_000, signal } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);

@@ -66,13 +66,14 @@ export function surveyAll(
   return replies.iterate(options?.raw ?? false);
 }
 
-/** The replies of one survey as they come, for whoever iterates. Leaving early closes the collector, as the end does. */
+/** The replies of one survey as they come. When the last who iterates leaves, the collector closes, as at the end. */
 class Replies {
   readonly #close: () => void;
   readonly #replies: { readonly output: unknown; readonly input: unknown }[] = [];
   readonly #waiting = new Set<() => void>();
   #end: SurveyEnd | undefined;
   #error: PosthornError | undefined;
+  #readers = 0;
   /** Called when it is over, whatever ended it. */
   onEnd: (() => void) | undefined;
 
@@ -106,23 +107,26 @@ class Replies {
 
   iterate(raw: boolean): AsyncIterableIterator<unknown, SurveyEnd> {
     let next = 0;
+    let left = false;
+    this.#readers++;
     const iterator: AsyncIterableIterator<unknown, SurveyEnd> = {
       next: async () => {
-        while (next >= this.#replies.length && this.#end === undefined) {
+        while (!left && next >= this.#replies.length && this.#end === undefined) {
           await new Promise<void>((resolve) => this.#waiting.add(resolve));
         }
-        if (next === this.#replies.length && this.#error !== undefined) {
-          next = Infinity;
-          throw this.#error;
+        if (!left && next < this.#replies.length) {
+          const { output, input } = this.#replies[next++];
+          return { done: false, value: raw ? input : output };
         }
-        if (next >= this.#replies.length) return { done: true, value: this.#end! };
-        const { output, input } = this.#replies[next++];
-        return { done: false, value: raw ? input : output };
+        if (left || this.#error === undefined) return { done: true, value: this.#end ?? "max" };
+        left = true;
+        throw this.#error;
       },
       return: () => {
-        this.leave();
-        next = Infinity;
-        return Promise.resolve({ done: true, value: this.#end! });
+        if (!left && --this.#readers === 0) this.leave();
+        left = true;
+        this.#wake(); // whoever waits for a next reply in vain
+        return Promise.resolve({ done: true, value: this.#end ?? "max" });
       },
       [Symbol.asyncIterator]: () => iterator,
     };

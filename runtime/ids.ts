@@ -2,6 +2,11 @@ import type { Clock } from "./clock.ts";
 import type { MessageId } from "./envelope.ts";
 import type { Random } from "./random.ts";
 
+/** Whether a sender may give a message this id: 1 to 255 visible ASCII characters. */
+export function isGivenId(text: string): boolean {
+  return /^[\x21-\x7e]{1,255}$/.test(text);
+}
+
 /**
  * Names messages. A message is numbered when it is made, which costs an addition; its name is put together when
  * somebody reads it: the ULID of this system's first name, then the number.

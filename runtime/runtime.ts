@@ -16,7 +16,7 @@ import {
 } from "./errors.ts";
 import type { Health, StopReport } from "./health.ts";
 import { Host, type Population } from "./host.ts";
-import { Ids } from "./ids.ts";
+import { Ids, isGivenId } from "./ids.ts";
 import { inspectedMessage, Inspectors } from "./inspection.ts";
 import { payloadOf, Topic } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
@@ -29,8 +29,6 @@ import { Seen } from "./seen.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
 import { Timers } from "./timers.ts";
 import type { Parts, Turn, TurnHost } from "./turn.ts";
-
-const idPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
@@ -98,7 +96,7 @@ export class Runtime implements Services, TurnHost {
   compose(operation: Operation, key: string, payload: unknown, parts: Parts): Envelope {
     const { options, cause } = parts;
     const named = parts.id ?? options?.id;
-    if (named !== undefined && !idPattern.test(named)) {
+    if (named !== undefined && !isGivenId(named)) {
       throw new PosthornError(
         "invalid-id",
         `Cannot name a message so: an id is 1 to 255 visible ASCII characters`,

@@ -65,6 +65,11 @@ export class EventFeed {
     return { next: this.#first + this.#entries.length };
   }
 
+  /** The id of the entry before a cursor; nothing where there was none. */
+  idBefore({ next }: FeedCursor): string | undefined {
+    return next === 0 ? undefined : `${this.#epoch}-${next - 1}`;
+  }
+
   /** A cursor behind the entry of that id; nothing where that is no longer, or never was, in the buffer. */
   after(id: string): FeedCursor | undefined {
     const count = /^([0-9A-Z]+)-(\d{1,15})$/.exec(id);

@@ -42,7 +42,7 @@ export function eventStream(
   };
   return new ReadableStream({
     start(controller) {
-      const gap = found === undefined ? `event: gap\ndata: ${JSON.stringify({ lastEventId })}\n\n` : "";
+      const gap = found === undefined ? gapFrame(feed.idBefore(cursor), lastEventId) : "";
       controller.enqueue(encoder.encode(`retry: ${options.retryMs}\n\n${gap}`));
     },
     async pull(controller) {
@@ -86,6 +86,11 @@ export function comeBackStream(retryMs: number): string {
 
 function wants({ events, pattern }: EventStreamOptions, entry: FeedEntry): boolean {
   return events.has(entry.event) && (pattern === undefined || matchesSubject(pattern, entry.subject));
+}
+
+/** Its id is where the stream goes on from: a reader that comes back before the next event has no new gap. */
+function gapFrame(id: string | undefined, lastEventId: string | undefined): string {
+  return `event: gap\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify({ lastEventId })}\n\n`;
 }
 
 function frame({ id, event, data }: FeedEntry, named: boolean): string {

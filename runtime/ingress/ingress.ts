@@ -1,9 +1,12 @@
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { PosthornError } from "../errors.ts";
+import { callerOf } from "./caller.ts";
 import { Exposure } from "./exposure.ts";
 import { type IngressOptions, resolveBounds } from "./ingress_options.ts";
 import { metricsText } from "./metrics.ts";
 import type { IngressSystem } from "./port.ts";
-import { problem, refuseMethod, RequestError } from "./problem.ts";
+import { problemResponse, refuseMethod, RequestError } from "./problem.ts";
 import { actorModes, Routes } from "./routes.ts";
 
 export type { IngressOptions } from "./ingress_options.ts";
@@ -49,11 +52,16 @@ export type { IngressOptions } from "./ingress_options.ts";
  */
 export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   const exposure = new Exposure(options.expose, options.accept ?? []);
-  const caller = options.caller ?? ((context: Context) => context.req.header("authorization") ?? "");
-  const routes = new Routes(system, exposure, caller, resolveBounds(options));
+  const routes = new Routes(system, exposure, options.caller ?? callerOf, resolveBounds(options));
   const app = new Hono();
-  app.onError((error, context) => problem(context, error));
-  app.notFound((context) => problem(context, unknownRoute()));
+  // deno-lint-ignore no-console -- an error that nobody expected must be seen, and there is nobody else to tell
+  const { onError = (error) => console.error(error) } = options;
+  app.onError((error) => {
+    if (error instanceof HTTPException) return error.getResponse();
+    if (!(error instanceof PosthornError)) onError(error);
+    return problemResponse(error);
+  });
+  app.notFound(() => problemResponse(unknownRoute()));
   app.post("/actors/:protocol/:key/:operation", (context) => routes.send(context));
   app.get("/replies/:id", (context) => routes.reply(context));
   app.post("/events/:protocol/:operation", (context) => routes.publish(context));

@@ -10,9 +10,16 @@ export interface IngressOptions {
   /** Events that outsiders may publish. */
   readonly accept?: readonly Operation<"event">[];
   /**
-   * Who speaks: ids and replies of two callers never meet. Without it, the value of the `Authorization` header.
+   * Who speaks: ids and replies of two callers never meet. It stands in the names of replies, so it should be no
+   * secret. Without it, a digest of the `Authorization` header.
    */
-  readonly caller?: (context: Context) => string;
+  readonly caller?: (context: Context) => string | Promise<string>;
+  /**
+   * Hears of what nobody expected and the answer does not tell: a schema or a `subject` that throws.
+   *
+   * @default {(error) => console.error(error)}
+   */
+  readonly onError?: (error: unknown) => void;
   /**
    * Whether `GET /metrics` answers, to anyone who can reach it.
    *
@@ -76,7 +83,9 @@ export interface IngressOptions {
 }
 
 /** The bounds with every default filled in. */
-export type IngressBounds = Required<Omit<IngressOptions, "expose" | "accept" | "caller" | "metrics">>;
+export type IngressBounds = Required<
+  Omit<IngressOptions, "expose" | "accept" | "caller" | "onError" | "metrics">
+>;
 
 /** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
 export function resolveBounds(options: IngressOptions): IngressBounds {

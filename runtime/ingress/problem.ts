@@ -1,15 +1,14 @@
 import type { Context } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { InvalidPayloadError, PosthornError, TerminalError } from "../errors.ts";
 
 /** A request that cannot be served, and how the answer says so. */
 export class RequestError extends PosthornError {
   override readonly name = "RequestError";
-  readonly status: ContentfulStatusCode;
+  readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
-    status: ContentfulStatusCode,
+    status: number,
     code: string,
     message: string,
     headers: Readonly<Record<string, string>> = {},
@@ -26,7 +25,7 @@ export function refuseMethod(context: Context, allow: string): never {
   throw new RequestError(405, "method-not-allowed", why, { allow });
 }
 
-const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
+const statuses: Readonly<Record<string, number>> = {
   "invalid-payload": 400,
   "invalid-key": 400,
   "invalid-id": 400,
@@ -61,10 +60,23 @@ const titles: Readonly<Record<number, string>> = {
 const retryAfterSeconds = "1";
 
 /**
- * The answer for a failure: a problem document (RFC 9457) with a stable `code`. What goes wrong inside a handler is
- * nobody's business outside: a 500 says no more than its code.
+ * The answer for a failure: a problem document (RFC 9457) with a stable `code`, as the ingress gives it. For a route of
+ * your own that speaks to actors. What goes wrong inside a handler is nobody's business outside: a 500 says no more
+ * than its code. What is no {@linkcode PosthornError} has the code `internal`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { MailboxFullError, problemResponse } from "@posthorn/posthorn";
+ *
+ * const response = problemResponse(new MailboxFullError("order/ada", 1000, 1000));
+ * assert(response.status === 429 && response.headers.get("retry-after") === "1");
+ * ```
+ *
+ * @param error what was thrown
+ * @returns the response
  */
-export function problem(context: Context, error: unknown): Response {
+export function problemResponse(error: unknown): Response {
   const known = error instanceof PosthornError;
   const status = statusOf(error);
   const code = known ? error.code : "internal";
@@ -79,10 +91,10 @@ export function problem(context: Context, error: unknown): Response {
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   if (status === 429 || status === 503) headers["retry-after"] = retryAfterSeconds;
   if (error instanceof RequestError) Object.assign(headers, error.headers);
-  return context.body(JSON.stringify(body), status, headers);
+  return new Response(JSON.stringify(body), { status, headers });
 }
 
-function statusOf(error: unknown): ContentfulStatusCode {
+function statusOf(error: unknown): number {
   if (error instanceof RequestError) return error.status;
   if (error instanceof TerminalError) return 422;
   return error instanceof PosthornError ? statuses[error.code] ?? 500 : 500;

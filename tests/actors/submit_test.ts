@@ -460,3 +460,15 @@ Deno.test("a thousand requests leave nothing behind, collected, refused or expir
   await world.clock.advance(540_000);
   assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
 });
+
+Deno.test("a ticket cannot reach the reply of another caller, whatever its id looks like", async () => {
+  const Desk = protocol("desk", { answer: submit(z.string()) });
+  const desk = actor(Desk, { state: () => null, on: { answer: () => "secret" } });
+  await using world = new World([desk]);
+  await world.system.ref(Desk, "main").submit(Desk.answer, undefined, { id: "1", caller: "ada" });
+  await world.clock.settle();
+  for (const [id, caller] of [["ada\n1", undefined], ["1", undefined], ["1", "bob"]]) {
+    await assert.rejects(world.system.ticket(id!, caller).reply({ timeoutMs: 0 }), { code: "unknown-reply" });
+  }
+  assert.equal(await world.system.ticket("1", "ada").reply({ timeoutMs: 0 }), "secret");
+});

@@ -340,3 +340,16 @@ Deno.test("a survey in a turn ends with the turn's own deadline, and says what c
   assert.deepEqual(causes, ["question"]);
   assert.equal(own.population["~collector"], undefined);
 });
+
+Deno.test("of two who ask with the same id, one may leave and the other goes on", async () => {
+  await using world = new World([carrierActor()]);
+  const first = world.system.survey(Carrier.quote, 1, { id: "same", timeoutMs: 100 });
+  const second = world.system.survey(Carrier.quote, 1, { id: "same", timeoutMs: 100 });
+  await first.return!();
+  assert.deepEqual(await first.next(), { done: true, value: "max" });
+  const next = watch(second.next());
+  await world.clock.advance(99);
+  assert.equal(next.done, false);
+  await world.clock.advance(1);
+  assert.deepEqual(next.value, { done: true, value: "deadline" });
+});

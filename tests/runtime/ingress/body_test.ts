@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { SuperJSON } from "superjson";
 import { readPayload, valueResponse, writeValue } from "../../../runtime/ingress/body.ts";
-import { problem } from "../../../runtime/ingress/problem.ts";
+import { problemResponse } from "../../../runtime/ingress/problem.ts";
 import { assertProblem, superjsonType } from "./desk.ts";
 
 const jsonType = "application/json";
@@ -14,7 +14,7 @@ async function sent(
   bounds = { bodyBytesMax: 300_000, depthMax: 8 },
 ): Promise<Response> {
   const app = new Hono();
-  app.onError((error, context) => problem(context, error));
+  app.onError((error) => problemResponse(error));
   app.post(
     "/",
     async (context) => context.text(new SuperJSON().stringify(await readPayload(context, bounds))),

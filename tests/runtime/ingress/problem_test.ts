@@ -12,11 +12,11 @@ import {
   TerminalError,
   UnknownError,
 } from "@posthorn/posthorn";
-import { problem, refuseMethod, RequestError } from "../../../runtime/ingress/problem.ts";
+import { problemResponse, refuseMethod, RequestError } from "../../../runtime/ingress/problem.ts";
 import { assertProblem } from "./desk.ts";
 
 async function answerTo(error: unknown): Promise<Response> {
-  return await new Hono().get("/", (context) => problem(context, error)).request("/");
+  return await new Hono().get("/", () => problemResponse(error)).request("/");
 }
 
 const table: readonly (readonly [error: PosthornError, status: number])[] = [
@@ -44,13 +44,13 @@ const table: readonly (readonly [error: PosthornError, status: number])[] = [
 ];
 
 for (const [error, status] of table) {
-  Deno.test(`problem() answers ${error.name} ${error.code} with ${status}`, async () => {
+  Deno.test(`problemResponse() answers ${error.name} ${error.code} with ${status}`, async () => {
     const { title } = await assertProblem(await answerTo(error), status, error.code);
     assert.match(title, /^[A-Z][A-Za-z ]+$/);
   });
 }
 
-Deno.test("problem() carries the schema's issues", async () => {
+Deno.test("problemResponse() carries the schema's issues", async () => {
   const issues = [{ message: "Expected number", path: ["lines", 0, "cents"] }];
   const problem = await assertProblem(
     await answerTo(new InvalidPayloadError("No", issues)),
@@ -60,12 +60,12 @@ Deno.test("problem() carries the schema's issues", async () => {
   assert.deepEqual(problem.issues, issues);
 });
 
-Deno.test("problem() says what went wrong where the caller can do something about it", async () => {
+Deno.test("problemResponse() says what went wrong where the caller can do something about it", async () => {
   const { detail } = await assertProblem(await answerTo(new TerminalError("Sold out")), 422, "terminal");
   assert.equal(detail, "Sold out");
 });
 
-Deno.test("problem() tells nothing of what went wrong inside", async () => {
+Deno.test("problemResponse() tells nothing of what went wrong inside", async () => {
   for (const error of [new Error("db:5432"), "db:5432", new DeadLetterError("failed", "db:5432")]) {
     const text = await (await answerTo(error)).text();
     assert.doesNotMatch(text, /5432/);
@@ -73,11 +73,11 @@ Deno.test("problem() tells nothing of what went wrong inside", async () => {
   }
 });
 
-Deno.test("problem() calls what it does not know internal", async () => {
+Deno.test("problemResponse() calls what it does not know internal", async () => {
   await assertProblem(await answerTo(new TypeError("No")), 500, "internal");
 });
 
-Deno.test("problem() says when to come back for 429 and 503, and only then", async () => {
+Deno.test("problemResponse() says when to come back for 429 and 503, and only then", async () => {
   for (const [error, status] of table) {
     const retryAfter = (await answerTo(error)).headers.get("retry-after");
     assert.equal(retryAfter, status === 429 || status === 503 ? "1" : null, error.code);
@@ -86,7 +86,7 @@ Deno.test("problem() says when to come back for 429 and 503, and only then", asy
 
 Deno.test("refuseMethod() names the method and those that there are", async () => {
   const app = new Hono().all("/", (context) => refuseMethod(context, "GET, HEAD"));
-  app.onError((error, context) => problem(context, error));
+  app.onError((error) => problemResponse(error));
   const response = await app.request("/", { method: "DELETE" });
   assert.equal(response.headers.get("allow"), "GET, HEAD");
   const { detail } = await assertProblem(response, 405, "method-not-allowed");

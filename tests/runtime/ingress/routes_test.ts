@@ -677,8 +677,14 @@ Deno.test("a reader that had last what is no longer kept is told of the gap firs
   for (const text of ["b", "c", "d"]) await desk.system.publish(Order.paused, text);
   await desk.clock.settle();
   const second = await reading(desk, "/events/order/paused", { "last-event-id": id });
-  assert.equal(await second.next(), `event: gap\ndata: {"lastEventId":"${id}"}`);
+  const [event, gapId, data] = (await second.next())!.split("\n");
+  assert.deepEqual([event, data], ["event: gap", `data: {"lastEventId":"${id}"}`]);
   await second.leave();
+  // It knows now where it stands: there is no gap behind that one.
+  const third = await reading(desk, "/events/order/paused", { "last-event-id": gapId.slice("id: ".length) });
+  await desk.system.publish(Order.paused, "e");
+  assert.equal(dataOf(await third.next()), "e");
+  await third.leave();
 });
 
 Deno.test("a reader that says that it had nothing last is told of no gap", async () => {
