@@ -1,11 +1,10 @@
-import { ingress, problemResponse, type System } from "@posthorn/posthorn";
+import { ingress, type System } from "@posthorn/posthorn";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { bodyLimit } from "hono/body-limit";
-import { HTTPException } from "hono/http-exception";
 import { isSigned } from "./access.ts";
 import { livePage } from "./live_page.tsx";
-import { problem } from "./problem.ts";
+import { problem, problemOf } from "./problem.ts";
 import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
 import { readStats } from "./stats.ts";
 import { readWebhook, type Webhook } from "./webhook.ts";
@@ -21,8 +20,7 @@ const webhookBytesMax = 25_000_000; // GitHub sends no more
 /** The webhook desk over HTTP: GitHub's way in, the actors' own routes under `/api`, and a live page. */
 export function desk(system: System, secrets: Secrets): Hono {
   const app = new Hono();
-  // What a middleware refuses has its own answer; a full mailbox, a key that is none, have the ingress'.
-  app.onError((error) => error instanceof HTTPException ? error.getResponse() : problemResponse(error));
+  app.onError((error) => problemOf(error));
 
   app.post("/webhooks", bodyLimit({ maxSize: webhookBytesMax }), async (context) => {
     const body = await context.req.text();
