@@ -4,7 +4,7 @@
  */
 
 const contents = ["mod.ts", "runtime", "actors", "README.md", "LICENSE", "CHANGELOG.md"];
-const root = new URL("../", import.meta.url).pathname;
+const root = `${import.meta.dirname}/../`;
 const dryRun = Deno.args.includes("--dry-run");
 const copy = await Deno.makeTempDir({ prefix: "posthorn-publish-" });
 

@@ -20,6 +20,7 @@ export function ask(
   turn?: Turn,
 ): Promise<unknown> {
   let answer: Promise<unknown>;
+  let waiting: Waiter | undefined;
   try {
     options?.signal?.throwIfAborted();
     const nowMs = runtime.clock.now();
@@ -31,13 +32,16 @@ export function ask(
       replyTo: waiter,
       deadlineMs: nowMs + timeoutMs,
     });
+    if (envelope.scope === undefined) waiting = waiter; // else others may wait for the same answer
     answer = envelope.scope === undefined
       ? sendAsk(runtime, envelope, waiter, turn)
       : runtime.seen.once(envelope, () => sendAsk(runtime, envelope, waiter, turn));
   } catch (error) {
     return Promise.reject(error);
   }
-  return options?.signal === undefined ? answer : abortable(answer, options.signal);
+  return options?.signal === undefined
+    ? answer
+    : abortable(answer, options.signal).finally(() => waiting?.end());
 }
 
 /** How long a turn may wait: never longer than whoever waits for the turn. */

@@ -1,7 +1,7 @@
 import { actor } from "../runtime/actor.ts";
 import type { Address, SendOptions } from "../runtime/address.ts";
 import type { Published, SubscribeOptions } from "../runtime/context.ts";
-import { InvalidPayloadError, messageOf, TerminalError } from "../runtime/errors.ts";
+import { PosthornError, TerminalError } from "../runtime/errors.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import {
   nameOperations,
@@ -32,7 +32,7 @@ export function publish(
     publication.check();
     const envelope = runtime.compose(Topic.publish, topicKey(event), publication, { options });
     runtime.seen.once(envelope, () => runtime.accept(envelope));
-    return Promise.resolve();
+    return runtime.scheduler.pause ?? Promise.resolve();
   } catch (error) {
     return Promise.reject(error);
   }
@@ -63,7 +63,7 @@ export function subscribe(
       if (listening !== undefined) listening.listener = undefined; // what is on its way is not heard any more
       if (!subscribed || runtime.health.status !== "running") return;
       subscribed = false;
-      runtime.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token }); // which cannot fail
+      runtime.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token });
     },
   };
 }
@@ -130,8 +130,9 @@ export const topicActor = actor(Topic, {
       const { value, subject } = checked(publication);
       const { operation, payload } = publication;
       const { replyTo, deadlineMs } = turn.envelope;
+      const tokens = subject.split(".");
       for (const { to, pattern } of ctx.state.values()) {
-        if (pattern !== undefined && !matchesSubject(pattern, subject)) continue;
+        if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
         if (to.protocol === Listener.hear.protocol) {
           turn.send(Listener.hear, to.key, publication, { replyTo, deadlineMs });
           continue;
@@ -187,7 +188,7 @@ function checked(publication: Publication): { readonly value: unknown; readonly 
   try {
     return publication.check();
   } catch (error) {
-    const code = error instanceof InvalidPayloadError ? error.code : "invalid-subject";
-    throw new TerminalError(messageOf(error), { code, cause: error });
+    if (!(error instanceof PosthornError)) throw error; // its `subject` function's own
+    throw new TerminalError(error.message, { code: error.code, cause: error });
   }
 }

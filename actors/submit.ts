@@ -1,17 +1,10 @@
 import { abortable } from "@std/async";
-import { decodeTime } from "@std/ulid";
 import { type Actor, actor } from "../runtime/actor.ts";
 import type { Address, SubmitOptions } from "../runtime/address.ts";
 import type { Context } from "../runtime/context.ts";
 import { errorOfReason } from "../runtime/dead_letters.ts";
 import { type Asker, isAsker } from "../runtime/envelope.ts";
-import {
-  IdReusedError,
-  ReplyPendingError,
-  requireDuration,
-  TerminalError,
-  UnknownError,
-} from "../runtime/errors.ts";
+import { ReplyPendingError, requireDuration, TerminalError, UnknownError } from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
 import { isGivenId } from "../runtime/ids.ts";
 import { Reply } from "../runtime/modes.ts";
@@ -35,36 +28,48 @@ export function submit(
 ): Promise<Ticket<unknown>> {
   try {
     const id = options?.id ?? runtime.newId();
-    const reply = { protocol: Reply.open.protocol, key: replyKey(id, options?.caller) };
-    const kept = options?.replyTo === undefined;
+    if (options?.replyTo !== undefined) {
+      const envelope = runtime.compose(operation, key, payload, {
+        options,
+        id,
+        replyTo: options.replyTo,
+        failTo: options.failTo,
+      });
+      return runtime.seen.once(envelope, () => {
+        runtime.accept(envelope);
+        return ticketAfter(runtime, new AddressedTicket(id));
+      });
+    }
+    // Another request may have that id: then its reply has the name, and this one's gets another.
+    const taken =
+      runtime.find({ protocol: Reply.open.protocol, key: replyKey(id, options?.caller) }) !== undefined;
+    const ticketId = taken ? runtime.newId() : id;
+    const reply = { protocol: Reply.open.protocol, key: replyKey(ticketId, options?.caller) };
     const envelope = runtime.compose(operation, key, payload, {
       options,
       id,
-      replyTo: kept ? { ...reply, operation: Reply.arrive.name } : options.replyTo,
-      failTo: options?.failTo ?? (kept ? { ...reply, operation: Reply.refuse.name } : undefined),
+      replyTo: { ...reply, operation: Reply.arrive.name },
+      failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
     });
     return runtime.seen.once(envelope, () => {
-      if (!kept) {
-        runtime.accept(envelope);
-        return Promise.resolve(new AddressedTicket(id));
-      }
-      if (runtime.find(reply) !== undefined) {
-        const why = `the id ${JSON.stringify(id)} names another request whose reply is kept`;
-        throw new IdReusedError("id-in-use", `Cannot accept ${envelope}: ${why}`);
-      }
       envelope.check();
       runtime.accept(runtime.compose(Reply.open, reply.key, undefined, {})); // before it is sent: the reply may come at once
       try {
         runtime.accept(envelope);
       } catch (error) {
-        runtime.deliverTo({ ...reply, operation: Reply.expire.name }, undefined);
+        runtime.deliverTo({ ...reply, operation: Reply.cancel.name }, undefined);
         throw error;
       }
-      return Promise.resolve(new KeptTicket(runtime, id, options?.caller, operation.reply));
+      return ticketAfter(runtime, new KeptTicket(runtime, ticketId, options?.caller, operation.reply));
     });
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<Ticket<unknown>> {
+  await runtime.scheduler.pause;
+  return ticket;
 }
 
 /** The ticket of a request that was submitted before, here or elsewhere. Its reply comes as it travels. */
@@ -96,13 +101,13 @@ class KeptTicket implements Ticket<unknown> {
   async reply(options?: TicketOptions): Promise<unknown> {
     const runtime = this.#runtime;
     const kept = isGivenId(this.id) && runtime.find({ protocol: Reply.collect.protocol, key: this.#key });
-    if (!kept) throw this.#unknown();
+    if (!kept) throw runtime.expiredReplies.has(this.#key) ? expired(this.id) : unknown(this.id);
     const { timeoutMs = 5_000, signal } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     const what = `Cannot collect the reply ${this.id}`;
     const late = () => new ReplyPendingError(`${what}: it did not come in ${timeoutMs} ms`);
-    const waiter = new Waiter(Math.max(timeoutMs, 1), false, late);
+    const waiter = new Waiter(timeoutMs > 0 ? timeoutMs : runtime.options.askTimeoutMs, false, late);
     const wait = timeoutMs > 0;
     const envelope = runtime.compose(Reply.collect, this.#key, { wait }, { replyTo: waiter });
     const answer = sendAsk(runtime, envelope, waiter);
@@ -115,24 +120,17 @@ class KeptTicket implements Ticket<unknown> {
     if (this.#schema === undefined) return reply;
     return parse(this.#schema, reply, () => what);
   }
-
-  /** An id carries its time, so no trace of a reply is needed to tell that it has expired. */
-  #unknown(): UnknownError {
-    const { clock, options } = this.#runtime;
-    const atMs = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(this.id) ? decodeTime(this.id) : Infinity;
-    if (atMs + options.replyKeepMs > clock.now()) {
-      return unknown(this.id);
-    }
-    return expired(this.id, options.replyKeepMs);
-  }
 }
 
 function unknown(id: string): UnknownError {
   return new UnknownError("unknown-reply", `Cannot collect the reply ${id}: no such reply is kept`);
 }
 
-function expired(id: string, keepMs: number): UnknownError {
-  return new UnknownError("expired-reply", `Cannot collect the reply ${id}: it was kept for ${keepMs} ms`);
+function expired(id: string): UnknownError {
+  return new UnknownError(
+    "expired-reply",
+    `Cannot collect the reply ${id}: it was kept for as long as replies are`,
+  );
 }
 
 class AddressedTicket implements Ticket<unknown> {
@@ -159,12 +157,13 @@ type ReplyState =
 
 type ReplyContext = Context<"~reply", ReplyState>;
 
-/** The actor that keeps the reply of one submit, for so long from the submit on. */
-export function replyActor(keepMs: number): Actor<"~reply"> {
+/** The actor that keeps the reply of one submit, for so long from the submit on; `onExpire` hears its key then. */
+export function replyActor(keepMs: number, onExpire: (key: string) => void): Actor<"~reply"> {
   return actor(Reply, {
     state: (): ReplyState => ({ status: "absent" }),
     on: {
       open(ctx) {
+        if (ctx.state.status !== "absent") return; // a turn may submit again under the same id
         ctx.state = { status: "pending", waiting: [] };
         ctx.schedule("expire", { afterMs: keepMs }, ctx.self.at(Reply.expire));
       },
@@ -173,7 +172,7 @@ export function replyActor(keepMs: number): Actor<"~reply"> {
       collect(ctx, { wait }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
-        if (asker === undefined || !isAsker(asker)) return;
+        if (asker === undefined || !isAsker(asker) || asker.over) return;
         const state = ctx.state as ReplyState;
         if (state.status === "absent") { // it expired when this was on its way
           ctx.stop();
@@ -195,8 +194,12 @@ export function replyActor(keepMs: number): Actor<"~reply"> {
       expire(ctx) {
         const state = ctx.state as ReplyState;
         if (state.status === "pending") {
-          for (const asker of state.waiting) asker.fail(expired(idOf(ctx.key), keepMs));
+          for (const asker of state.waiting) asker.fail(expired(idOf(ctx.key)));
         }
+        onExpire(ctx.key);
+        ctx.stop();
+      },
+      cancel(ctx) {
         ctx.cancel("expire");
         ctx.stop();
       },
@@ -209,12 +212,14 @@ export function replyActor(keepMs: number): Actor<"~reply"> {
 
 function settle(ctx: ReplyContext, outcome: ReplyState & { readonly status: "done" | "failed" }): void {
   const state = ctx.state as ReplyState;
-  if (state.status !== "pending") {
+  const late = state.status === "absent" || state.status === "done" ||
+    (state.status === "failed" && outcome.status === "failed"); // what failed may be sent again, and succeed
+  if (late) {
     throw new TerminalError(`The reply to ${idOf(ctx.key)} came when nobody waited for it`, {
       code: "late-reply",
     });
   }
-  const waiting = state.waiting.filter((asker) => !asker.over);
+  const waiting = state.status === "pending" ? state.waiting.filter((asker) => !asker.over) : [];
   for (const asker of waiting) answer(asker, outcome);
   ctx.state = outcome;
   if (waiting.length > 0) collected(ctx, outcome);
@@ -222,7 +227,10 @@ function settle(ctx: ReplyContext, outcome: ReplyState & { readonly status: "don
 
 function answer(asker: Asker, outcome: ReplyState & { readonly status: "done" | "failed" }): void {
   if (outcome.status === "done") asker.reply(outcome.reply, outcome.reply);
-  else asker.fail(errorOfReason(outcome.failure.code, outcome.failure.message));
+  else {
+    const { id, code, message } = outcome.failure;
+    asker.fail(Object.assign(errorOfReason(code, message), { id }));
+  }
 }
 
 function collected(ctx: ReplyContext, outcome: ReplyState & { readonly status: "done" | "failed" }): void {

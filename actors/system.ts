@@ -3,6 +3,7 @@ import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/a
 import type { Clock } from "../runtime/clock.ts";
 import type { Published, SubscribeOptions, SurveyOptions } from "../runtime/context.ts";
 import type { DeadLetters } from "../runtime/dead_letters.ts";
+import { requireDelay } from "../runtime/errors.ts";
 import type { Inspector } from "../runtime/inspection.ts";
 import type { Event, NamedProtocol, Operation, Survey } from "../runtime/protocol.ts";
 import type { Health, StopReport } from "../runtime/health.ts";
@@ -58,14 +59,14 @@ export class System implements AsyncDisposable {
    * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
    */
   constructor(options: SystemOptions) {
-    this.#runtime = new Runtime(options, {
+    const runtime: Runtime = this.#runtime = new Runtime(options, {
       conversations: { ask, survey: surveyAll },
       actors: ({ limits, replyKeepMs }) => [
         { actor: topicActor },
         { actor: listenerActor },
         { actor: collectorActor },
         {
-          actor: replyActor(replyKeepMs),
+          actor: replyActor(replyKeepMs, (key) => runtime.expiredReplies.add(key)),
           population: { capacity: limits.replies, code: "too-many-replies", what: "replies", size: 0 },
         },
       ],
@@ -84,7 +85,7 @@ export class System implements AsyncDisposable {
 
   /**
    * Publishes an event. Resolves when the event's topic has accepted it; each subscriber of that moment then gets it
-   * once, in the order of publishing. Nobody need be subscribed. Rejects as {@linkcode Ref.tell} does.
+   * once, in the order of publishing (of one event: two events have none between them). Nobody need be subscribed. Rejects as {@linkcode Ref.tell} does.
    */
   publish<I, O, Name extends string>(
     event: Event<I, O, Name>,
@@ -183,8 +184,10 @@ export class System implements AsyncDisposable {
    * Takes nothing in any more (code `stopping`), lets run what can run, up to `drainMs`, and makes dead letters of
    * the rest. Whoever still waits for an answer gets a {@linkcode StoppedError}. Calling it again changes nothing.
    */
-  stop(options?: StopOptions): Promise<StopReport> {
-    return this.#runtime.stop(options?.drainMs ?? this.#runtime.options.drainMs);
+  async stop(options?: StopOptions): Promise<StopReport> {
+    const { drainMs = this.#runtime.options.drainMs } = options ?? {};
+    requireDelay("drainMs", drainMs);
+    return await this.#runtime.stop(drainMs);
   }
 
   /** Stops it with its own `drainMs`. */

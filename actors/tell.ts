@@ -7,7 +7,7 @@ const accepted: Promise<void> = Promise.resolve();
 
 /**
  * Notification: one envelope to one actor, and no reply. It is accepted when it is in the mailbox, so there is
- * nothing to wait for and no actor is needed.
+ * nothing to wait for and no actor is needed; but while the event loop has its turn, so has a loop of awaited tells.
  */
 export function tell(
   runtime: Runtime,
@@ -20,7 +20,7 @@ export function tell(
     const envelope = runtime.compose(operation, key, payload, { options });
     if (envelope.scope === undefined) runtime.accept(envelope);
     else runtime.seen.once(envelope, () => runtime.accept(envelope));
-    return accepted;
+    return runtime.scheduler.pause ?? accepted;
   } catch (error) {
     return Promise.reject(error);
   }

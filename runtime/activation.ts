@@ -36,8 +36,8 @@ export class Activation implements Runnable, ActorId {
   /** When it last had a turn. */
   usedMs = 0;
   nextReady: Runnable | undefined;
-  /** Whether its home will look whether it is idle. */
-  watched = false;
+  /** Those with whom its home will look whether it is idle. */
+  watchers: Set<Activation> | undefined;
   #waitsFor: Activation[] | undefined;
   /** Whether a state was committed: the initial one can be made again. */
   #kept = false;
@@ -59,11 +59,6 @@ export class Activation implements Runnable, ActorId {
     return this.#home.actor.name;
   }
 
-  /** The turn that a promise is awaited for. */
-  get turn(): Turn | undefined {
-    return this.#turn;
-  }
-
   /** Whether it has nothing that would be lost with it. */
   get disposable(): boolean {
     const waiting = (this.#schedules?.size ?? 0) + (this.#asides?.size ?? 0);
@@ -82,9 +77,14 @@ export class Activation implements Runnable, ActorId {
     return displaced;
   }
 
+  /** How many messages the mailbox holds when turns send them. */
+  get room(): number {
+    return this.mailbox.capacity * turnRoom;
+  }
+
   /** Puts a message of a turn into the mailbox. Returns whether there was room. */
   push(envelope: Envelope): boolean {
-    if (this.mailbox.length >= this.mailbox.capacity * turnRoom) return false;
+    if (this.mailbox.length >= this.room) return false;
     this.mailbox.push(envelope);
     this.#home.waiting++;
     this.#wake();
@@ -100,9 +100,7 @@ export class Activation implements Runnable, ActorId {
 
   run(scheduler: Scheduler): boolean {
     const { mailbox } = this;
-    for (let signal = mailbox.takeSignal(); signal !== undefined; signal = mailbox.takeSignal()) {
-      this.#obey(signal);
-    }
+    this.#obeyAll();
     this.usedMs = scheduler.monotonicMs;
     // What this run sends to itself waits for the next: a mailbox never runs longer than what was in it.
     for (let left = mailbox.length; left > 0 && mailbox.length > 0 && this.status === "ready"; left--) {
@@ -113,7 +111,7 @@ export class Activation implements Runnable, ActorId {
     if (this.status !== "ready") return false;
     if (mailbox.length > 0 || mailbox.signalled) return true;
     this.status = "idle";
-    if (this.disposable && !this.active) this.#home.remove(this);
+    this.#leaveIfDone();
     return false;
   }
 
@@ -124,7 +122,7 @@ export class Activation implements Runnable, ActorId {
     if (this.#turn !== undefined) {
       this.#turn.abort(new StoppedError(`${this.#turn.envelope}: ${message}`));
       this.#close(this.#turn);
-      this.#home.services.running--;
+      services.running--;
       envelopes.push(this.#turn.envelope);
       this.#turn = undefined;
     }
@@ -168,7 +166,7 @@ export class Activation implements Runnable, ActorId {
     this.mailbox.release();
     if (this.#home.actor.onIdle === "drop") this.#drop();
     this.#emit("passivated");
-    if (this.disposable) this.#home.remove(this);
+    this.#leaveIfDone();
   }
 
   #wake(): void {
@@ -190,7 +188,7 @@ export class Activation implements Runnable, ActorId {
     envelope.attempts++;
     try {
       if (!this.active) this.#activate();
-      turn = new Turn(services.turnHost, this, envelope, this.#state, actor.transient);
+      turn = new Turn(services, this, envelope, this.#state, actor.transient);
       if (!services.inspectors.silent) this.#inspect("started", envelope);
       result = handler(turn, envelope.value);
       awaited = isThenable(result);
@@ -242,7 +240,7 @@ export class Activation implements Runnable, ActorId {
     try {
       if (replies) reply = parse(envelope.operation.reply, result, () => `Cannot reply to ${envelope}`);
       if (turn.schedules !== undefined) {
-        this.#schedules ??= new Schedules(services);
+        this.#schedules ??= new Schedules(services, () => this.#leaveIfDone());
         this.#schedules.requireRoom(turn.schedules, String(this));
       }
     } catch (error) {
@@ -279,7 +277,7 @@ export class Activation implements Runnable, ActorId {
       error,
       attempt: envelope.attempts,
       mode: envelope.operation.mode,
-      monotonicMs: services.turnHost.monotonicMs(), // the scheduler's is old when the turn was awaited
+      monotonicMs: services.monotonicMs(), // the scheduler's is old when the turn was awaited
     });
     if (retryAfterMs === undefined) {
       services.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
@@ -287,6 +285,7 @@ export class Activation implements Runnable, ActorId {
       this.#retry(envelope, retryAfterMs);
     }
     this.#follow(directive, error);
+    if (this.status === "held") this.#obeyAll(); // they would wait as long as the message
   }
 
   #retry(envelope: Envelope, afterMs: number): void {
@@ -295,7 +294,8 @@ export class Activation implements Runnable, ActorId {
     if (!services.inspectors.silent) {
       services.inspectors.emit({ type: "retrying", message: services.inspected(envelope), afterMs });
     }
-    if (actor.retry.order === "hold") {
+    const full = (this.#asides?.size ?? 0) >= actor.mailbox.capacity; // who stepped aside takes memory as well
+    if (actor.retry.order === "hold" || full) {
       this.mailbox.unshift(envelope);
       this.status = "held";
       services.timers.set(afterMs, () => this.#release());
@@ -323,6 +323,11 @@ export class Activation implements Runnable, ActorId {
     if (directive === "escalate") this.#home.services.escalate(this, error);
   }
 
+  #obeyAll(): void {
+    const { mailbox } = this;
+    for (let next = mailbox.takeSignal(); next !== undefined; next = mailbox.takeSignal()) this.#obey(next);
+  }
+
   #obey(signal: Signal): void {
     if (signal === "restart") this.#restart();
     else if (signal === "passivate") this.passivate();
@@ -341,7 +346,12 @@ export class Activation implements Runnable, ActorId {
     this.active = false;
     this.#home.services.leaveTopics(this);
     this.#emit("forgotten");
-    if (this.disposable) this.#home.remove(this);
+    this.#leaveIfDone();
+  }
+
+  /** An actor with nothing that would be lost leaves memory altogether. */
+  #leaveIfDone(): void {
+    if (this.disposable && !this.active) this.#home.remove(this);
   }
 
   #drop(): void {

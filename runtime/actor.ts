@@ -1,5 +1,5 @@
 import type { ContextOf } from "./context.ts";
-import { requireDuration, requireInteger } from "./errors.ts";
+import { requireDuration, requireInteger, requireOneOf } from "./errors.ts";
 import type { Frozen } from "./frozen.ts";
 import {
   type Ask,
@@ -56,7 +56,7 @@ export interface RetryOptions {
   readonly maxMs?: number;
   /**
    * `hold`: the message keeps its place and the mailbox waits for it. `aside`: the others go on, and it comes back
-   * after them; it gives up its order.
+   * after them; it gives up its order. When as many as the mailbox's capacity have stepped aside, the next one holds.
    *
    * @default {"hold"}
    */
@@ -78,7 +78,7 @@ export interface RestartLimit {
   /**
    * The most restarts within any window, at least 0.
    *
-   * @default {20}
+   * @default {1_000}
    */
   readonly restarts?: number;
   /**
@@ -116,7 +116,10 @@ export type Handlers<Name extends string, Ops, State, Transient extends boolean 
 export interface ActorOptions<Name extends string, Ops, State, Transient extends boolean = false> {
   /** The initial state of an actor. Plain data; assigned, never changed in place. */
   readonly state: () => State;
-  /** One handler for each operation. A handler that returns no promise is never awaited. */
+  /**
+   * One handler for each operation. A handler that returns no promise is never awaited. A payload is shared with other
+   * attempts and other subscribers: never change it.
+   */
   readonly on: Handlers<Name, Ops, State, Transient>;
   /**
    * Never stored, even where there is a store; and may ask within a turn.
@@ -222,8 +225,12 @@ export function actor<
   const transient: boolean = options.transient ?? false;
   const { capacity = 1_000, overflow = "reject" } = options.mailbox ?? {};
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
-  const { restarts = 20, windowMs = 60_000 } = options.limit ?? {};
+  const { restarts = 1_000, windowMs = 60_000 } = options.limit ?? {};
   const { onFailure = "restart", idleMs = 60_000, onIdle = transient ? "drop" : "keep" } = options;
+  requireOneOf(`mailbox.overflow of ${name}`, overflow, ["reject", "drop-oldest", "drop-newest"]);
+  requireOneOf(`retry.order of ${name}`, order, ["hold", "aside"]);
+  requireOneOf(`onFailure of ${name}`, onFailure, ["resume", "restart", "stop", "escalate"]);
+  requireOneOf(`onIdle of ${name}`, onIdle, ["keep", "drop"]);
   requireInteger(`mailbox.capacity of ${name}`, capacity, 1);
   requireInteger(`retry.attempts of ${name}`, attempts, 1);
   requireInteger(`limit.restarts of ${name}`, restarts, 0);

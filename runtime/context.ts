@@ -2,7 +2,10 @@ import type { ActorId, Address, Arguments, AskOptions, SendOptions, SubmitOption
 import type { Frozen } from "./frozen.ts";
 import type { Ask, Event, NamedProtocol, Operation, Submit, Survey, Tell } from "./protocol.ts";
 
-/** When a scheduled message is due: once after a while, once at a time, or again and again. Milliseconds above 0. */
+/**
+ * When a scheduled message is due: once after a while (at least 0 ms), once at a time (at once when that has passed), or
+ * again and again (each at least 1 ms).
+ */
 export type When = { readonly afterMs: number } | { readonly at: Date } | { readonly everyMs: number };
 
 /** Options of a subscription. */
@@ -48,7 +51,8 @@ export interface SurveyOptions extends SendOptions {
 
 /**
  * A handle to another actor within a turn. What is sent leaves with the turn's commit, in the order of sending, and
- * cannot fail here: what cannot be delivered becomes a dead letter.
+ * cannot fail here: what cannot be delivered becomes a dead letter. It cannot ask: that takes an actor with
+ * `transient: true`.
  */
 export interface TurnRef<in out Name extends string> extends ActorId {
   /** The name of its protocol. */

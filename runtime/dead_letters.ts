@@ -1,6 +1,7 @@
 import type { ActorId } from "./address.ts";
 import type { Envelope } from "./envelope.ts";
 import {
+  CycleError,
   DeadLetterError,
   DeadlineError,
   InvalidPayloadError,
@@ -19,9 +20,9 @@ export interface DeadLetter extends ActorId {
   /** What was sent: the schema's input. */
   readonly payload: unknown;
   /**
-   * Why, as a stable code: `failed` (its last attempt failed), a `TerminalError`'s code, `mailbox-full`, `dropped`
+   * Why, as a stable code: `failed` (its last attempt failed), `cycle`, a `TerminalError`'s code, `mailbox-full`, `dropped`
    * (it gave way in a full mailbox), `deadline`, `stopped` (its actor did), `stopping` (the system did),
-   * `invalid-payload`, `id-reused`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `late-reply`.
+   * `invalid-payload`, `id-reused`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `too-many-replies`, `too-many-subscribers`, `late-reply`.
    */
   readonly reason: string;
   /** Why, in words. */
@@ -35,6 +36,7 @@ export interface DeadLetter extends ActorId {
 /** The reasons that the runtime itself gives; any other code is a `TerminalError`'s. */
 const runtimeReasons = new Set([
   "failed",
+  "cycle",
   "mailbox-full",
   "dropped",
   "stopped",
@@ -49,12 +51,12 @@ const runtimeReasons = new Set([
 
 /** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */
 export function reasonOf(error: unknown): string {
-  return error instanceof TerminalError ? error.code : "failed";
+  return error instanceof TerminalError || error instanceof CycleError ? error.code : "failed";
 }
 
 /** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
-  if (cause instanceof TerminalError) return cause;
+  if (cause instanceof TerminalError || cause instanceof CycleError) return cause;
   if (cause instanceof InvalidPayloadError && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineError(message);
   if (reason === "stopping") return new StoppedError(message);

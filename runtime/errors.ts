@@ -8,7 +8,8 @@ export interface Issue {
 
 /**
  * What every error of this runtime is. `code` is stable: match on it, never on the message. It is also the `code`
- * of the problem document (RFC 9457) that an ingress answers with.
+ * of the problem document (RFC 9457) that an ingress answers with. What has no class of its own: `invalid-key`,
+ * `invalid-id`, `turn-over` (a handler went on after its turn), `not-transient` (it asked and may not).
  *
  * @example
  * ```ts
@@ -24,6 +25,8 @@ export class PosthornError extends Error {
   override readonly name: string = "PosthornError";
   /** The stable name of this kind of failure, in kebab case. */
   readonly code: string;
+  /** The id of the message that failed, where that is known: what a ticket rejects with has it. */
+  id?: string;
 
   /** Makes an error with a stable `code` beside its message. */
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -90,7 +93,7 @@ export class MailboxFullError extends PosthornError {
 
 /**
  * A bound of the system is reached. Nothing was accepted; try again later. The code names the bound:
- * `too-many-actors` or `too-many-replies`.
+ * `too-many-actors` or `too-many-replies`; `too-many-schedules` fails the turn that asked for one more.
  *
  * @example
  * ```ts
@@ -227,8 +230,7 @@ export class CycleError extends PosthornError {
 }
 
 /**
- * An id that was used before came again with something else: another payload (`id-reused`) or for another receiver
- * of a reply that is still kept (`id-in-use`). Nothing was accepted. HTTP 422.
+ * An id that was used before came again with another payload. Nothing was accepted. Code `id-reused`, HTTP 422.
  *
  * @example
  * ```ts
@@ -246,7 +248,8 @@ export class IdReusedError extends PosthornError {
 /** Options of {@linkcode TerminalError}. */
 export interface TerminalErrorOptions extends ErrorOptions {
   /**
-   * The code that callers match on, in kebab case.
+   * The code that callers match on, in kebab case. Not one of the runtime's own reasons (`failed`, `deadline`,
+   * `stopping`, …): a ticket would take it for that.
    *
    * @default {"terminal"}
    */
@@ -285,7 +288,8 @@ export interface RetryErrorOptions extends ErrorOptions {
 
 /**
  * Thrown by a handler: not now, but after this long. It counts as an attempt like any other failure, and replaces
- * the backoff: what a `Retry-After` of an outside service asks for. Code `retry`.
+ * the backoff: what a `Retry-After` of an outside service asks for. It says nothing about the actor: it is not
+ * restarted for it. Code `retry`.
  *
  * @example
  * ```ts
@@ -331,11 +335,24 @@ export function requireDuration(option: string, value: number): void {
   }
 }
 
+/** Throws a `RangeError` unless `value` is a number of milliseconds of at least 0. */
+export function requireDelay(option: string, value: number): void {
+  if (typeof value === "number" && value >= 0) return;
+  throw new RangeError(`Cannot use ${option}: it must be at least 0: current value is ${value}`);
+}
+
+/** Throws a `RangeError` unless `value` is one of those; for who writes without a compiler. */
+export function requireOneOf(option: string, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw new RangeError(
+    `Cannot use ${option}: it must be one of ${known.join(", ")}: current value is ${value}`,
+  );
+}
+
 /** What was thrown, in words, whatever it was. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
   try {
-    return String(error);
+    return String(error instanceof Error ? error.message : error);
   } catch {
     return "something that has no words"; // an object without a prototype, or a `toString` that throws
   }

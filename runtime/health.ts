@@ -8,7 +8,7 @@ export interface Health {
 
 /** How a system ended. */
 export interface StopReport {
-  /** Whether everything that could run had run before the time was up. */
+  /** Whether nothing was left when the time was up. What waits to be tried again is not waited for. */
   readonly drained: boolean;
   /** How many messages were left: those became dead letters with the reason `stopping`. */
   readonly left: number;

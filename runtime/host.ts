@@ -1,6 +1,7 @@
 import { Activation } from "./activation.ts";
 import type { Actor } from "./actor.ts";
 import { LimitError } from "./errors.ts";
+import type { Operation } from "./protocol.ts";
 import type { Home, Services } from "./services.ts";
 import type { Timer } from "./timers.ts";
 
@@ -21,16 +22,19 @@ export interface Population {
 export class Host implements Home<Activation> {
   readonly actor: Actor;
   readonly services: Services;
+  /** The operations of its protocol, each at its slot. */
+  readonly operations: readonly Operation[];
   waiting = 0;
   done = 0;
   readonly #population: Population;
   readonly #activations = new Map<string, Activation>();
   /** Those to look at, in the order of time. */
-  readonly #idle: { readonly dueMs: number; readonly members: Activation[] }[] = [];
+  readonly #idle: { readonly dueMs: number; readonly members: Set<Activation> }[] = [];
   #idleTimer: Timer | undefined;
 
   constructor(actor: Actor, services: Services, population: Population) {
     this.actor = actor;
+    this.operations = Object.values(actor.operations);
     this.services = services;
     this.#population = population;
   }
@@ -50,10 +54,8 @@ export class Host implements Home<Activation> {
     if (found !== undefined) return found;
     const { capacity, size, code, what } = this.#population;
     if (size >= capacity) {
-      throw new LimitError(
-        code,
-        `Cannot activate ${this.actor.name}/${key}: the system holds ${size} of ${capacity} ${what}`,
-      );
+      const action = what === "replies" ? "keep one more reply" : `activate ${this.actor.name}/${key}`;
+      throw new LimitError(code, `Cannot ${action}: the system holds ${size} of ${capacity} ${what}`);
     }
     const activation = new Activation(this, key);
     this.#activations.set(key, activation);
@@ -68,20 +70,21 @@ export class Host implements Home<Activation> {
   remove(activation: Activation): void {
     if (!this.#activations.delete(activation.key)) return;
     this.#population.size--;
+    activation.watchers?.delete(activation);
     activation.leave();
   }
 
   watchIdle(activation: Activation): void {
     const { idleMs } = this.actor;
-    if (activation.watched || idleMs === Infinity) return;
-    activation.watched = true;
-    const nowMs = this.services.turnHost.monotonicMs();
+    if (activation.watchers !== undefined || idleMs === Infinity) return;
+    const nowMs = this.services.monotonicMs();
     let batch = this.#idle.at(-1);
     if (batch === undefined || nowMs >= batch.dueMs - idleMs + idleMs / batchesPerIdle) {
-      this.#idle.push(batch = { dueMs: nowMs + idleMs, members: [] });
+      this.#idle.push(batch = { dueMs: nowMs + idleMs, members: new Set() });
     }
-    batch.members.push(activation);
-    this.#idleTimer ??= this.services.timers.set(batch.dueMs - nowMs, () => this.#sweep());
+    batch.members.add(activation);
+    activation.watchers = batch.members;
+    if (this.#idleTimer === undefined) this.#watchFirst();
   }
 
   /**
@@ -90,18 +93,23 @@ export class Host implements Home<Activation> {
    */
   #sweep(): void {
     const { idleMs } = this.actor;
-    const nowMs = this.services.turnHost.monotonicMs();
-    this.#idleTimer = undefined;
+    const nowMs = this.services.monotonicMs();
     while (this.#idle.length > 0 && this.#idle[0].dueMs <= nowMs) {
       for (const activation of this.#idle.shift()!.members) {
-        activation.watched = false;
+        activation.watchers = undefined;
         if (!activation.active) continue;
         if (activation.status === "idle" && activation.usedMs + idleMs <= nowMs) activation.passivate();
         else this.watchIdle(activation);
       }
     }
-    if (this.#idle.length > 0) {
-      this.#idleTimer ??= this.services.timers.set(this.#idle[0].dueMs - nowMs, () => this.#sweep());
-    }
+    this.#watchFirst();
+  }
+
+  #watchFirst(): void {
+    const first = this.#idle.at(0);
+    const waitMs = first && first.dueMs - this.services.monotonicMs();
+    this.#idleTimer = waitMs === undefined
+      ? undefined
+      : this.services.timers.set(waitMs, () => this.#sweep());
   }
 }

@@ -17,7 +17,7 @@ export class Publication {
     this.payload = payload;
   }
 
-  /** The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError` or a `RangeError`. */
+  /** The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError` or `invalid-subject`. */
   check(): { readonly value: unknown; readonly subject: string } {
     if (this.#checked !== undefined) return this.#checked;
     const { payload, subject } = this.operation;
@@ -79,10 +79,12 @@ export const Reply: Protocol<"~reply", {
   refuse: Tell<Failure>;
   collect: Ask<Collecting, unknown>;
   expire: Tell<void>;
+  cancel: Tell<void>;
 }> = nameOperations("~reply", {
   open: tell(),
   arrive: tell(unchecked<unknown>()),
   refuse: tell(Failure),
   collect: ask(unchecked<Collecting>(), unchecked<unknown>()),
   expire: tell(),
+  cancel: tell(),
 });

@@ -1,4 +1,4 @@
-import { monotonicUlid } from "@std/ulid";
+import { ulid } from "@std/ulid";
 
 /**
  * Chance, as the runtime sees it: jitter and names. A system draws from nothing else, so a seed repeats a run.
@@ -15,7 +15,7 @@ import { monotonicUlid } from "@std/ulid";
 export interface Random {
   /** A number of at least 0 and below 1. */
   next(): number;
-  /** A ULID of that time (milliseconds since 1970): unique, and above every one that came before. */
+  /** A ULID of that time (milliseconds since 1970): unique, and beyond guessing from others, for it names replies. */
   ulid(nowMs: number): string;
 }
 
@@ -29,12 +29,11 @@ export interface Random {
  * await using system = new System({ actors: [], random: systemRandom() });
  * ```
  *
- * @returns randomness that nobody can foresee; its ULIDs stay in order when the clock is set back
+ * @returns randomness that nobody can foresee
  */
 export function systemRandom(): Random {
-  let latestMs = 0;
   return {
     next: () => Math.random(),
-    ulid: (nowMs) => monotonicUlid(latestMs = Math.max(latestMs, Math.floor(nowMs))),
+    ulid: (nowMs) => ulid(Math.floor(nowMs)),
   };
 }

@@ -6,12 +6,12 @@ import type { SurveyOptions } from "./context.ts";
 import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
 import { Envelope, isAsker } from "./envelope.ts";
 import {
-  IdReusedError,
   MailboxFullError,
   messageOf,
   PosthornError,
   requireDuration,
   StoppedError,
+  TerminalError,
   UnknownError,
 } from "./errors.ts";
 import type { Health, StopReport } from "./health.ts";
@@ -23,18 +23,19 @@ import type { Operation } from "./protocol.ts";
 import type { Random } from "./random.ts";
 import type { Services } from "./services.ts";
 import type { Stats } from "./stats.ts";
+import { Recent } from "./recent.ts";
 import { Scheduler } from "./scheduler.ts";
 import { unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
 import { Timers } from "./timers.ts";
-import type { Parts, Turn, TurnHost } from "./turn.ts";
+import type { Parts, Turn } from "./turn.ts";
 
 /**
  * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
  * outside of it.
  */
-export class Runtime implements Services, TurnHost {
+export class Runtime implements Services {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,6 +44,8 @@ export class Runtime implements Services, TurnHost {
   readonly inspectors = new Inspectors();
   readonly ids: Ids;
   readonly seen: Seen;
+  /** The keys of replies that have expired: to tell them from those that never were. */
+  readonly expiredReplies: Recent;
   readonly deadLetters: KeptDeadLetters;
   /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
   readonly closed: Promise<unknown>;
@@ -65,6 +68,7 @@ export class Runtime implements Services, TurnHost {
     this.scheduler = new Scheduler(this.clock, resolved.scheduler, () => this.rest());
     this.ids = new Ids(this.clock, this.random);
     this.seen = new Seen(resolved.limits.ids, resolved.idWindowMs, this.clock);
+    this.expiredReplies = new Recent(resolved.limits.ids);
     this.deadLetters = new KeptDeadLetters(resolved.limits.deadLetters, (envelope) => this.#resend(envelope));
     this.#conversations = modes.conversations;
     const population: Population = {
@@ -89,18 +93,13 @@ export class Runtime implements Services, TurnHost {
     this.#close = resolve;
   }
 
-  get turnHost(): TurnHost {
-    return this;
-  }
-
   compose(operation: Operation, key: string, payload: unknown, parts: Parts): Envelope {
     const { options, cause } = parts;
     const named = parts.id ?? options?.id;
     if (named !== undefined && !isGivenId(named)) {
-      throw new PosthornError(
-        "invalid-id",
-        `Cannot name a message so: an id is 1 to 255 visible ASCII characters`,
-      );
+      const value = JSON.stringify(String(named).slice(0, 80));
+      const why = `an id is 1 to 255 visible ASCII characters: current value is ${value}`;
+      throw new PosthornError("invalid-id", `Cannot name a message so: ${why}`);
     }
     if (options?.timeoutMs !== undefined) requireDuration("timeoutMs", options.timeoutMs);
     return new Envelope(operation, key, payload, {
@@ -152,9 +151,8 @@ export class Runtime implements Services, TurnHost {
     try {
       this.seen.once(envelope, () => this.#deliver(envelope));
     } catch (error) {
-      if (!(error instanceof IdReusedError)) throw error;
-      this.#accepted++;
-      this.bury(envelope, error.code, error.message, error);
+      this.#accepted++; // a turn has committed: nothing may stop what is left of it
+      this.bury(envelope, error instanceof PosthornError ? error.code : "failed", messageOf(error), error);
     }
   }
 
@@ -189,7 +187,9 @@ export class Runtime implements Services, TurnHost {
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     const { replyTo, failTo } = envelope;
     if (replyTo !== undefined && isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
-    if (failTo !== undefined) this.deliverTo(failTo, { id: letter.id, code: reason, message }, envelope);
+    if (failTo === undefined) return;
+    const words = error instanceof TerminalError ? error.message : message; // what its handler meant for the caller
+    this.deliverTo(failTo, { id: letter.id, code: reason, message: words }, envelope);
   }
 
   readonly inspected = (envelope: Envelope) => inspectedMessage(envelope, (id) => this.ids.text(id));
@@ -315,7 +315,7 @@ export class Runtime implements Services, TurnHost {
     this.timers.clear();
     await new Promise<void>((resolve) => this.clock.yield(resolve)); // nothing of the scheduler is on its way any more
     this.#close(this.#failure);
-    return { drained, left };
+    return { drained: drained && left === 0, left };
   }
 
   /** The actor of an envelope. Throws an `UnknownError` or a `LimitError`. */
@@ -325,8 +325,11 @@ export class Runtime implements Services, TurnHost {
       const why = `this system hosts no actor of ${operation.protocol}`;
       throw new UnknownError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
-    if (host.actor.handlers[operation.slot] === undefined) {
-      const why = `it has no operation ${operation.name}`;
+    // By identity: another protocol of that name would meet a handler that is not its own, unchecked.
+    if (host.operations[operation.slot] !== operation || operation.mode === "event") {
+      const why = operation.name in host.actor.operations
+        ? `its ${operation.protocol} is another protocol of that name, or a second copy of its module`
+        : `it has no operation ${operation.name}`;
       throw new UnknownError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     return host.get(key);
@@ -357,7 +360,7 @@ export class Runtime implements Services, TurnHost {
       return this.bury(
         envelope,
         "mailbox-full",
-        `${envelope}: the mailbox holds ${activation.mailbox.length} messages of turns`,
+        `${envelope}: the mailbox holds ${activation.mailbox.length} of ${activation.room} messages`,
       );
     }
     if (!this.inspectors.silent) this.#inspectAccepted(envelope);

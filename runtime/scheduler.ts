@@ -70,8 +70,16 @@ export class Scheduler {
   };
   readonly #resume = () => {
     this.#turned = true;
+    this.#yielding = false;
     this.#slice();
+    const ended = this.#pauseOver;
+    this.#pause = this.#pauseOver = undefined;
+    ended?.();
   };
+  /** Whether the event loop has its turn before the next run. */
+  #yielding = false;
+  #pause: Promise<void> | undefined;
+  #pauseOver: (() => void) | undefined;
   /** The time of day and the monotonic time at the last look at the clock: right within a slice, free to read. */
   nowMs = 0;
   monotonicMs = 0;
@@ -90,6 +98,15 @@ export class Scheduler {
     return this.#first !== undefined;
   }
 
+  /**
+   * Resolves when the next slice has run, while the event loop has its turn; nothing otherwise. Who sends in a loop and
+   * awaits each send must wait for that, or the loop of microtasks never lets the event loop turn.
+   */
+  get pause(): Promise<void> | undefined {
+    if (!this.#yielding) return undefined;
+    return this.#pause ??= new Promise((resolve) => this.#pauseOver = resolve);
+  }
+
   /** Puts something that has work at the end. Whoever calls it knows that it is not there yet. */
   add(runnable: Runnable): void {
     if (this.#last === undefined) this.#first = runnable;
@@ -97,7 +114,7 @@ export class Scheduler {
     this.#last = runnable;
     if (this.#awake) return;
     this.#awake = true;
-    if (this.#exhausted && !this.#turned) this.#clock.yield(this.#resume);
+    if (this.#exhausted && !this.#turned) this.#yield();
     else queueMicrotask(this.#run);
   }
 
@@ -119,8 +136,13 @@ export class Scheduler {
       if (this.#exhausted) break;
     }
     this.#awake = this.#first !== undefined;
-    if (this.#awake) this.#clock.yield(this.#resume);
+    if (this.#awake) this.#yield();
     else this.#onRest();
+  }
+
+  #yield(): void {
+    this.#yielding = true;
+    this.#clock.yield(this.#resume);
   }
 
   #begin(): void {

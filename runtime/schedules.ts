@@ -2,12 +2,15 @@ import type { Address } from "./address.ts";
 import type { When } from "./context.ts";
 import { LimitError } from "./errors.ts";
 import type { Timer, Timers } from "./timers.ts";
-import type { ScheduleChange, TurnHost } from "./turn.ts";
+import type { ScheduleChange } from "./turn.ts";
 
 /** What the schedules of an actor need of its system. */
 export interface ScheduleServices {
   readonly timers: Timers;
-  readonly turnHost: TurnHost;
+  /** The time of day, in milliseconds since 1970. */
+  now(): number;
+  /** The time that delays are measured with. */
+  monotonicMs(): number;
   /** Sends to an address. */
   deliverTo(address: Address, payload: unknown): void;
 }
@@ -24,10 +27,13 @@ const schedulesMax = 1_000;
 /** What one actor wants sent later, by name. */
 export class Schedules {
   readonly #services: ScheduleServices;
+  readonly #onEmpty: () => void;
   readonly #schedules = new Map<string, Schedule>();
 
-  constructor(services: ScheduleServices) {
+  /** `onEmpty` is called when the last has fired. */
+  constructor(services: ScheduleServices, onEmpty: () => void) {
     this.#services = services;
+    this.#onEmpty = onEmpty;
   }
 
   /** How many there are. */
@@ -55,7 +61,7 @@ export class Schedules {
       ? when.afterMs
       : "everyMs" in when
       ? when.everyMs
-      : when.at.getTime() - this.#services.turnHost.now();
+      : when.at.getTime() - this.#services.now();
     this.#schedules.set(name, { when, to, payload, timer: this.#arm(name, Math.max(delayMs, 0)) });
   }
 
@@ -73,11 +79,12 @@ export class Schedules {
     const schedule = this.#schedules.get(name)!;
     if ("everyMs" in schedule.when) {
       const { everyMs } = schedule.when;
-      const lateMs = this.#services.turnHost.monotonicMs() - schedule.timer.dueMs;
+      const lateMs = this.#services.monotonicMs() - schedule.timer.dueMs;
       schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // ticks that were missed come as this one
     } else {
       this.#schedules.delete(name);
     }
     this.#services.deliverTo(schedule.to, schedule.payload);
+    if (this.#schedules.size === 0) this.#onEmpty();
   }
 }

@@ -8,12 +8,11 @@ import type { Timers } from "./timers.ts";
 import type { TurnHost } from "./turn.ts";
 
 /** What an activation needs of its system. */
-export interface Services {
+export interface Services extends TurnHost {
   readonly scheduler: Scheduler;
   readonly timers: Timers;
   readonly random: Random;
   readonly inspectors: Inspectors;
-  readonly turnHost: TurnHost;
   /** How many turns a promise is awaited for. */
   running: number;
   /** There may be nothing left to run. */

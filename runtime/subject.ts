@@ -1,3 +1,5 @@
+import { PosthornError } from "./errors.ts";
+
 const subjectLengthMax = 512;
 
 /**
@@ -20,18 +22,18 @@ export function parseSubjectPattern(pattern: string): readonly string[] {
   );
 }
 
-/** Throws a `RangeError` when a subject is longer than any pattern could be. */
+/** Throws a `PosthornError` (`invalid-subject`) when a subject is longer than any pattern could be. */
 export function requireSubject(subject: string): string {
   if (typeof subject === "string" && subject.length <= subjectLengthMax) return subject;
-  throw new RangeError(
+  throw new PosthornError(
+    "invalid-subject",
     `Cannot publish under this subject: it must be text of at most ${subjectLengthMax} characters: ` +
       `current length is ${String(subject).length}`,
   );
 }
 
-/** Whether a subject fits a pattern: `*` stands for one token, `>` at the end for one or more. */
-export function matchesSubject(pattern: readonly string[], subject: string): boolean {
-  const tokens = subject.split(".");
+/** Whether a subject, by its tokens, fits a pattern: `*` stands for one token, `>` at the end for one or more. */
+export function matchesSubject(pattern: readonly string[], tokens: readonly string[]): boolean {
   for (let index = 0; index < pattern.length; index++) {
     if (index >= tokens.length) return false;
     if (pattern[index] === ">") return true;

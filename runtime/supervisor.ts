@@ -36,6 +36,9 @@ export class Supervisor {
   decide(turn: FailedTurn): Decision {
     // What a handler means to refuse says nothing about its actor.
     if (turn.error instanceof TerminalError) return { directive: "resume", retryAfterMs: undefined };
+    if (turn.error instanceof RetryError) {
+      return { directive: "resume", retryAfterMs: this.#retryAfterMs(turn) };
+    }
     const directive = this.#directive(turn.monotonicMs);
     const ends = directive === "stop" || directive === "escalate";
     return { directive, retryAfterMs: ends ? undefined : this.#retryAfterMs(turn) };

@@ -1,6 +1,6 @@
 import type { Actor } from "./actor.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { requireDuration, requireInteger } from "./errors.ts";
+import { requireDelay, requireDuration, requireInteger } from "./errors.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
 
@@ -20,7 +20,8 @@ export interface Limits {
    */
   readonly deadLetters?: number;
   /**
-   * The most ids that are remembered, at least 1. Past it the oldest is let go.
+   * The most ids that are remembered, each with its answer, at least 1. Past it the oldest is let go. Also how many
+   * expired replies are told from those that never were.
    *
    * @default {10_000}
    */
@@ -97,14 +98,18 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
   };
   const limits = { actors, deadLetters, ids, replies };
   for (const [name, value] of Object.entries(limits)) requireInteger(`limits.${name}`, value, 1);
-  for (const [name, value] of Object.entries({ ...durations, mailboxMs, sliceMs })) {
+  for (
+    const [name, value] of Object.entries({
+      ...durations,
+      "scheduler.mailboxMs": mailboxMs,
+      "scheduler.sliceMs": sliceMs,
+    })
+  ) {
     requireDuration(name, value);
   }
   requireInteger("scheduler.throughput", throughput, 1);
   const drainMs = options.drainMs ?? 1_000;
-  if (!(drainMs >= 0)) {
-    throw new RangeError(`Cannot use drainMs: it must be at least 0: current value is ${drainMs}`);
-  }
+  requireDelay("drainMs", drainMs);
   return {
     ...durations,
     drainMs,

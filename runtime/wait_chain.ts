@@ -5,12 +5,17 @@ export interface Waiting {
 }
 
 /** Who waits for whom from one to another, both included; nothing where there is no such chain. */
-export function waitChain(from: Waiting, to: Waiting, seen = new Set<Waiting>()): Waiting[] | undefined {
-  if (from === to) return [to];
-  seen.add(from);
-  for (const next of from.waitsFor) {
-    const rest = seen.has(next) ? undefined : waitChain(next, to, seen);
-    if (rest !== undefined) return [from, ...rest];
+export function waitChain(from: Waiting, to: Waiting): Waiting[] | undefined {
+  const foundBy = new Map<Waiting, Waiting | undefined>([[from, undefined]]);
+  for (const here of foundBy.keys()) { // which grows as it goes
+    if (here === to) return pathTo(here, foundBy);
+    for (const next of here.waitsFor) if (!foundBy.has(next)) foundBy.set(next, here);
   }
   return undefined;
+}
+
+function pathTo(end: Waiting, foundBy: ReadonlyMap<Waiting, Waiting | undefined>): Waiting[] {
+  const path: Waiting[] = [];
+  for (let here: Waiting | undefined = end; here !== undefined; here = foundBy.get(here)) path.unshift(here);
+  return path;
 }

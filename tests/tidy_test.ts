@@ -9,7 +9,7 @@ const root = new URL("../", import.meta.url);
  * new file goes into the lowest layer from which it can import all that it needs.
  */
 const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
-  ["words", ["errors", "schema", "frozen", "clock", "random", "fingerprint", "subject"]],
+  ["words", ["errors", "schema", "frozen", "clock", "random", "fingerprint", "subject", "recent"]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
   ["ports", ["dead_letters", "inspection", "stats", "health"]],
   [

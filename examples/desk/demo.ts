@@ -1,4 +1,5 @@
 import type { System } from "@posthorn/posthorn";
+import { deadline } from "@std/async";
 import { tokenOf } from "./access.ts";
 import { check } from "./check.ts";
 import { Client } from "./client.ts";
@@ -57,7 +58,7 @@ async function converse(origin: string, system: System, options: DemoOptions): P
   const streamed: Recorded[] = [];
   const listening = new AbortController();
   const stream = listen(client, listening.signal, (recorded) => streamed.push(recorded));
-  await stream.open;
+  await deadline(stream.open, settleTimeoutMs);
   const replayed = await replay(origin, sendings, {
     secret: secrets.webhooks,
     onAnswer: (answered) => options.onProgress?.(answered, sendings.length),

@@ -1,5 +1,5 @@
 import { sign } from "@octokit/webhooks-methods";
-import { pooledMap } from "@std/async";
+import { pooledMap, retry } from "@std/async";
 import { examples, exampleSecret } from "./deliveries.ts";
 import { type Kind, plan, type Sending } from "./plan.ts";
 
@@ -45,13 +45,12 @@ export async function replay(
 
 /** Sends one webhook, and again when the desk says that it has no place now: the id makes that safe. */
 async function deliver(request: Request): Promise<number> {
-  while (true) {
+  return await retry(async () => {
     const response = await fetch(request.clone());
     await response.body?.cancel();
-    if (response.status !== 429) return response.status;
-    const afterMs = 1_000 * Number(response.headers.get("retry-after") ?? 1);
-    await new Promise((resolve) => setTimeout(resolve, afterMs));
-  }
+    if (response.status === 429) throw new Error("The desk has no place now");
+    return response.status;
+  }, { maxAttempts: 5, minTimeout: 1_000 });
 }
 
 async function requestOf(

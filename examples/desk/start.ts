@@ -49,12 +49,13 @@ Deliver a signed webhook (tell), and watch it arrive on the page:
     -H 'x-github-event: label' -H "x-github-delivery: $(date +%s)" \\
     -H 'x-hub-signature-256: ${await sign(secrets.webhooks, body)}' \\
     ${origin}/webhooks
-Every example that GitHub has (329):
+Deliver every example (329):
   deno run -A examples/desk/replay.ts ${origin}
 Ask a repository for its numbers (ask):
   curl --json '' -H '${authorization}' ${repository}/numbers
-Order a report, and collect it at the Location (submit):
+Order a report (submit), and collect it where its Location says, with the same token:
   curl -i --json '' -H '${authorization}' ${repository}/report
+  curl -H '${authorization}' ${origin}/api/replies/{id}
 Follow what happens to labels (publish / subscribe):
   curl -N '${origin}/api/events/repository/recorded?subject=label.>'
 Ask around who can review a pull request (survey):

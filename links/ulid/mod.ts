@@ -6,24 +6,9 @@ const timeLength = 10;
 const randomLength = 16;
 const latestTime = 2 ** 48 - 1;
 
-let lastTime = -1;
-let lastDigits: number[] = [];
-
 /** Makes an id that sorts by its time; ids of one millisecond are in no particular order. */
 export function ulid(seedTime: number = Date.now()): string {
   return encode(newDigits(seedTime));
-}
-
-/** Makes an id that sorts after every id this function has made before, whatever the time. */
-export function monotonicUlid(seedTime: number = Date.now()): string {
-  if (seedTime > lastTime) {
-    lastDigits = newDigits(seedTime);
-    lastTime = seedTime;
-  } else {
-    requireTime(seedTime);
-    incrementRandomPart(lastDigits);
-  }
-  return encode(lastDigits);
 }
 
 /** Reads the time, in milliseconds since 1970, out of an id. */
@@ -60,17 +45,6 @@ function newDigits(seedTime: number): number[] {
   return digits;
 }
 
-function incrementRandomPart(digits: number[]): void {
-  const highest = alphabet.length - 1;
-  let position = digits.length - 1;
-  while (digits[position] === highest) position--;
-  // Checked before the first write: digits that wrapped around would make the next id a smaller one.
-  if (position < timeLength) throw new RangeError("No larger random part is left for this millisecond.");
-  digits[position]++;
-  for (let wrapped = position + 1; wrapped < digits.length; wrapped++) digits[wrapped] = 0;
-}
-
-// One call with all codes gives a flat string, which is faster to use than one built by concatenation.
 function encode(digits: number[]): string {
   return String.fromCharCode(...digits.map((digit) => characterCodes[digit]));
 }

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { sha256 } from "hono/utils/crypto";
 
 /**
  * Who speaks, by the `Authorization` header; nobody in particular without one. A digest of it, since a caller's name
@@ -6,7 +7,5 @@ import type { Context } from "hono";
  */
 export async function callerOf(context: Context): Promise<string> {
   const authorization = context.req.header("authorization");
-  if (authorization === undefined) return "";
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(authorization));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return authorization === undefined ? "" : await sha256(authorization) ?? "";
 }

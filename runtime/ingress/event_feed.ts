@@ -5,7 +5,8 @@ import type { IngressSystem } from "./port.ts";
 export interface FeedEntry {
   readonly id: string;
   readonly event: string;
-  readonly subject: string;
+  /** The tokens of its subject. */
+  readonly tokens: readonly string[];
   /** The payload as JSON. */
   readonly data: string;
 }
@@ -98,7 +99,7 @@ export class EventFeed {
 
   #add(event: string, subject: string, data: string): void {
     const id = `${this.#epoch}-${this.#first + this.#entries.length}`;
-    this.#entries.push({ id, event, subject, data });
+    this.#entries.push({ id, event, tokens: subject.split("."), data });
     this.#bytes += data.length;
     while (
       this.#entries.length > this.#capacity || (this.#bytes > this.#bytesMax && this.#entries.length > 1)

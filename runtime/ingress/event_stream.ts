@@ -85,7 +85,7 @@ export function comeBackStream(retryMs: number): string {
 }
 
 function wants({ events, pattern }: EventStreamOptions, entry: FeedEntry): boolean {
-  return events.has(entry.event) && (pattern === undefined || matchesSubject(pattern, entry.subject));
+  return events.has(entry.event) && (pattern === undefined || matchesSubject(pattern, entry.tokens));
 }
 
 /** Its id is where the stream goes on from: a reader that comes back before the next event has no new gap. */

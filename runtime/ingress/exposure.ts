@@ -33,10 +33,10 @@ export class Exposure {
       throw new RequestError(404, "unknown-protocol", `There is no protocol ${protocol} here`);
     }
     const operation = operations.get(name);
-    if (operation === undefined || !modes.includes(operation.mode)) {
-      throw new RequestError(404, "unknown-operation", `There is no operation ${name} of ${protocol} here`);
-    }
-    return operation;
+    if (operation !== undefined && modes.includes(operation.mode)) return operation;
+    const elsewhere = operation === undefined ? "" : `: it is spoken to at ${routeOf(operation)}`;
+    const why = `There is no operation ${name} of ${protocol} here${elsewhere}`;
+    throw new RequestError(404, "unknown-operation", why);
   }
 
   /** The HTTP methods that an operation answers to. */
@@ -70,7 +70,16 @@ export class Exposure {
       );
     }
     const operations = this.#exposed.get(operation.protocol) ?? new Map<string, Operation>();
+    if ((operations.get(operation.name) ?? operation) !== operation) {
+      throw new TypeError(`Cannot expose ${operation.protocol}: two protocols have that name`);
+    }
     operations.set(operation.name, operation);
     this.#exposed.set(operation.protocol, operations);
   }
+}
+
+/** Where an operation is spoken to. */
+function routeOf({ protocol, mode, name }: Operation): string {
+  if (mode === "event") return `/events/${protocol}/${name}`;
+  return mode === "survey" ? `/surveys/${protocol}/${name}` : `/actors/${protocol}/{key}/${name}`;
 }

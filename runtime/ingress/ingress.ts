@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { PosthornError } from "../errors.ts";
+import { DeadLetterError } from "../errors.ts";
 import { callerOf } from "./caller.ts";
 import { Exposure } from "./exposure.ts";
 import { type IngressOptions, resolveBounds } from "./ingress_options.ts";
@@ -58,8 +58,10 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   const { onError = (error) => console.error(error) } = options;
   app.onError((error) => {
     if (error instanceof HTTPException) return error.getResponse();
-    if (!(error instanceof PosthornError)) onError(error);
-    return problemResponse(error);
+    const response = problemResponse(error);
+    // The caller is not told what went wrong inside: somebody must be.
+    if (response.status === 500) onError(error instanceof DeadLetterError ? error.cause ?? error : error);
+    return response;
   });
   app.notFound(() => problemResponse(unknownRoute()));
   app.post("/actors/:protocol/:key/:operation", (context) => routes.send(context));

@@ -1,21 +1,24 @@
-import type { Context } from "hono";
+import type { Context as HonoContext } from "hono";
 import { requireDuration, requireInteger } from "../errors.ts";
 import type { Operation } from "../protocol.ts";
 import type { Exposed } from "./exposure.ts";
 
 /** What an ingress lets in, and how much of it. */
 export interface IngressOptions {
-  /** Operations that can be reached; a whole protocol where all of it is meant. An event can be subscribed to. */
+  /**
+   * Operations that can be reached; a whole protocol where all of it is meant. An event can be subscribed to; its
+   * payload must be JSON, or its readers do not hear of it and it is a dead letter.
+   */
   readonly expose: readonly Exposed[];
   /** Events that outsiders may publish. */
   readonly accept?: readonly Operation<"event">[];
   /**
    * Who speaks: ids and replies of two callers never meet. It stands in the names of replies, so it should be no
-   * secret. Without it, a digest of the `Authorization` header.
+   * secret. Without it, a digest of the `Authorization` header; all without one are the same caller.
    */
-  readonly caller?: (context: Context) => string | Promise<string>;
+  readonly caller?: (context: HonoContext) => string | Promise<string>;
   /**
-   * Hears of what nobody expected and the answer does not tell: a schema or a `subject` that throws.
+   * Hears of every 500, whose answer tells no more than a code: what a handler threw, or a schema, or a `subject`.
    *
    * @default {(error) => console.error(error)}
    */
@@ -39,7 +42,8 @@ export interface IngressOptions {
    */
   readonly depthMax?: number;
   /**
-   * The longest that a request waits (`?timeoutMs=`, `Prefer: wait=`), in milliseconds above 0; more is cut to it.
+   * The longest that a request may ask to wait (`?timeoutMs=`, `Prefer: wait=`), in milliseconds above 0; more is cut
+   * to it. What does not ask waits as long as the system's own asks.
    *
    * @default {30_000}
    */
@@ -61,7 +65,7 @@ export interface IngressOptions {
    *
    * @default {4_194_304}
    */
-  readonly replayBytesMax?: number;
+  readonly replayCharactersMax?: number;
   /**
    * The most event streams at once, at least 1. One more is told to come back.
    *
@@ -95,7 +99,7 @@ export function resolveBounds(options: IngressOptions): IngressBounds {
     timeoutMsMax: options.timeoutMsMax ?? 30_000,
     surveyRepliesMax: options.surveyRepliesMax ?? 1_000,
     replayEventsMax: options.replayEventsMax ?? 1_000,
-    replayBytesMax: options.replayBytesMax ?? 4_194_304,
+    replayCharactersMax: options.replayCharactersMax ?? 4_194_304,
     streamsMax: options.streamsMax ?? 1_000,
     keepAliveMs: options.keepAliveMs ?? 15_000,
     retryMs: options.retryMs ?? 2_000,

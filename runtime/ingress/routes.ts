@@ -76,12 +76,7 @@ export class Routes {
     if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
     const payload = await readPayload(context, this.#options);
     const options = await this.#sendOptions(context);
-    try {
-      await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new RequestError(400, "invalid-subject", "The payload has a subject that is too long");
-    }
+    await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     return context.json({ id: options.id }, 202);
   }
 
@@ -193,10 +188,10 @@ export class Routes {
   #feed(protocol: string): EventFeed | undefined {
     const found = this.#feeds.get(protocol);
     if (found !== undefined) return found;
-    const { replayEventsMax, replayBytesMax } = this.#options;
+    const { replayEventsMax, replayCharactersMax } = this.#options;
     try {
       const events = this.#exposure.events(protocol);
-      const feed = new EventFeed(this.#system, events, replayEventsMax, replayBytesMax);
+      const feed = new EventFeed(this.#system, events, replayEventsMax, replayCharactersMax);
       this.#feeds.set(protocol, feed);
       return feed;
     } catch (error) {

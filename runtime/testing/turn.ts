@@ -42,6 +42,8 @@ export interface TurnOptions<State> {
 export interface SentMessage extends ActorId {
   /** The name of the operation. */
   readonly operation: string;
+  /** Its id: what `submit` returned, and what the reply's turn will see as `causationId`. */
+  readonly id: string;
   /** What was sent: the schema's input. */
   readonly payload: unknown;
   /** Where the reply goes, where the turn said so. */
@@ -99,10 +101,15 @@ export interface TurnResult<State, Reply> {
  */
 export async function turn<Name extends string, State, I, O, R, S>(
   actor: Actor<Name, State>,
-  operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>,
+  operation: Operation<"tell" | "ask" | "submit" | "survey", NoInfer<Name>, I, O, R, S>,
   payload: NoInfer<I>,
   options: TurnOptions<NoInfer<State>> = {},
 ): Promise<TurnResult<State, S>> {
+  if (actor.operations[operation.name] !== operation) {
+    throw new TypeError(
+      `Cannot run ${operation.protocol} ${operation.name}: it is no operation of ${actor.name}`,
+    );
+  }
   const { key = "test", attempt = 1 } = options;
   const host = new LoneHost(options.now ?? 0, options.ask);
   const before = "state" in options ? options.state as State : actor.state();
@@ -136,6 +143,7 @@ function outcomeOf({ outgoing = [], schedules = [], ending }: Turn) {
       protocol: envelope.operation.protocol,
       key: envelope.key,
       operation: envelope.operation.name,
+      id: String(envelope.id),
       payload: payloadOf(envelope),
       ...addresses(envelope),
     })),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   actor,
+  ask,
   IdReusedError,
   InvalidPayloadError,
   LimitError,
@@ -8,6 +9,7 @@ import {
   PosthornError,
   protocol,
   StoppedError,
+  System,
   tell,
   unchecked,
   UnknownError,
@@ -255,4 +257,22 @@ Deno.test("what a turn tells and nobody can get is a dead letter, and the turn h
   await world.clock.settle();
   assert.deepEqual(world.letters, ["log write: invalid-payload", "nobody hear: unknown-protocol"]);
   assert.equal(world.system.stats().protocols.sender.done, 1);
+});
+
+Deno.test("a loop of awaited sends never fills a mailbox, however long it is", async () => {
+  const Counter = protocol("counter", { add: tell(unchecked<number>()), read: ask(unchecked<number>()) });
+  const counter = actor(Counter, {
+    state: () => 0,
+    on: {
+      add(ctx, n) {
+        ctx.state += n;
+      },
+      read: (ctx) => ctx.state,
+    },
+    mailbox: { capacity: 10 },
+  });
+  await using system = new System({ actors: [counter], scheduler: { sliceMs: 0.01, mailboxMs: 0.01 } });
+  const ref = system.ref(Counter, "main");
+  for (let n = 0; n < 5_000; n++) await ref.tell(Counter.add, 1);
+  assert.equal(await ref.ask(Counter.read), 5_000);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeTime, monotonicUlid, ulid } from "@std/ulid";
+import { decodeTime, ulid } from "@std/ulid";
 
 const latestTime = 2 ** 48 - 1;
 
@@ -15,24 +15,6 @@ function withRandomBytes(value: number): Disposable {
       crypto.getRandomValues = getRandomValues;
     },
   };
-}
-
-function withTime(time: number): Disposable {
-  const now = Date.now;
-  Date.now = () => time;
-  return {
-    [Symbol.dispose]: () => {
-      Date.now = now;
-    },
-  };
-}
-
-// monotonicUlid() remembers the latest time it was given, so each test takes a later one than the last.
-let nextTime = Date.UTC(2100, 0);
-
-function laterTime(): number {
-  nextTime += 1000;
-  return nextTime;
 }
 
 Deno.test("ulid() writes the time and 80 random bits in 26 base32 characters", () => {
@@ -62,64 +44,6 @@ Deno.test("ulid() uses every character at every place of the random part", () =>
 Deno.test("ulid() does not repeat itself within a millisecond", () => {
   const ids = new Set(Array.from({ length: 1000 }, () => ulid(5)));
   assert.equal(ids.size, 1000);
-});
-
-Deno.test("ulid() and monotonicUlid() take the current time unless they are given one", () => {
-  const time = laterTime();
-  using _time = withTime(time);
-  assert.equal(decodeTime(ulid()), time);
-  assert.equal(decodeTime(monotonicUlid()), time);
-});
-
-Deno.test("monotonicUlid() adds one to the random part for the same or an earlier time", () => {
-  using _random = withRandomBytes(30);
-  const time = laterTime();
-  const prefix = ulid(time).slice(0, 10);
-  assert.equal(monotonicUlid(time), `${prefix}YYYYYYYYYYYYYYYY`);
-  assert.equal(monotonicUlid(time), `${prefix}YYYYYYYYYYYYYYYZ`);
-  assert.equal(monotonicUlid(time - 1), `${prefix}YYYYYYYYYYYYYYZ0`);
-  assert.equal(monotonicUlid(0), `${prefix}YYYYYYYYYYYYYYZ1`);
-});
-
-Deno.test("monotonicUlid() draws a new random part for a later time", () => {
-  using _random = withRandomBytes(7);
-  const time = laterTime();
-  monotonicUlid(time);
-  monotonicUlid(time);
-  assert.equal(monotonicUlid(time + 1), `${ulid(time + 1).slice(0, 10)}7777777777777777`);
-});
-
-Deno.test("monotonicUlid() makes ids that strictly increase, whatever the times", () => {
-  const time = laterTime();
-  let previous = monotonicUlid(time);
-  for (let round = 0; round < 100_000; round++) {
-    const id = monotonicUlid(time + Math.floor(round / 1000) - round % 7);
-    assert.ok(id > previous, `${id} after ${previous}`);
-    previous = id;
-  }
-  assert.match(previous, /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
-});
-
-Deno.test("monotonicUlid() throws when the random part is used up, until the next millisecond", () => {
-  const time = laterTime();
-  const prefix = ulid(time).slice(0, 10);
-  {
-    using _random = withRandomBytes(31);
-    assert.equal(monotonicUlid(time), `${prefix}ZZZZZZZZZZZZZZZZ`);
-  }
-  for (let round = 0; round < 2; round++) assert.throws(() => monotonicUlid(time), RangeError);
-  assert.equal(decodeTime(monotonicUlid(time + 1)), time + 1);
-});
-
-Deno.test("ulid() and monotonicUlid() throw for a time that is not an integer of 48 bits", () => {
-  const before = monotonicUlid(laterTime());
-  for (const time of [-1, 1.5, NaN, Infinity, -Infinity, latestTime + 1]) {
-    assert.throws(() => ulid(time), RangeError, `ulid(${time})`);
-    assert.throws(() => monotonicUlid(time), RangeError, `monotonicUlid(${time})`);
-  }
-  assert.equal(monotonicUlid(0).slice(0, 10), before.slice(0, 10));
-  const time = laterTime();
-  assert.equal(decodeTime(monotonicUlid(time)), time);
 });
 
 Deno.test("decodeTime() reads back the time of an id", () => {

@@ -553,3 +553,46 @@ Deno.test("Activation does not try again what has expired meanwhile", async () =
   await it.clock.advance(1_000);
   assert.deepEqual(it.dead, ["ada run: deadline"]);
 });
+
+Deno.test("Activation lets no more step aside than its mailbox holds", async () => {
+  await using it = stage(
+    worker({ mailbox: { capacity: 3 }, retry: { order: "aside" }, onFailure: "resume" }),
+  );
+  for (let n = 0; n < 4; n++) {
+    await it.ref("ada").tell(Worker.run, fail);
+    await it.clock.settle();
+  }
+  // Three are aside, the fourth holds: the mailbox fills up behind it.
+  for (let n = 0; n < 2; n++) await it.ref("ada").tell(Worker.note, "");
+  await assert.rejects(it.ref("ada").tell(Worker.note, ""), { code: "mailbox-full" });
+  assert.equal(it.system.stats().waiting, 6);
+});
+
+Deno.test("Activation leaves memory when the last that it scheduled for another has gone out", async () => {
+  await using it = stage(worker({ idleMs: 10 }));
+  await it.ref("ada").tell(Worker.run, (ctx) => {
+    ctx.schedule("reminder", { afterMs: 100 }, ctx.ref(Worker, "bob").at(Worker.note), "now");
+  });
+  await it.clock.advance(99);
+  assert.equal(it.system.stats().protocols.worker.actors, 1);
+  await it.clock.advance(1);
+  assert.deepEqual(await notesOf(it.ref("bob")), ["now"]);
+  await it.clock.advance(100);
+  assert.equal(it.system.stats().protocols.worker.actors, 1); // bob, who noted it
+});
+
+Deno.test("Activation follows a signal that came during a turn which then fails", async () => {
+  await using it = stage(worker());
+  const gate = Promise.withResolvers<void>();
+  await it.ref("ada").tell(Worker.note, "kept");
+  await it.ref("ada").tell(Worker.run, async () => {
+    await gate.promise;
+    throw new Error("boom");
+  });
+  await it.clock.settle();
+  it.watch();
+  it.system.signal({ protocol: "worker", key: "ada" }, "forget");
+  gate.resolve();
+  await it.clock.settle();
+  assert.ok(it.events.some((event) => event.startsWith("forgotten")), it.events.join());
+});

@@ -28,7 +28,7 @@ Deno.test("every option has a default", () => {
     mailbox: { capacity: 1_000, overflow: "reject" },
     retry: { attempts: 8, baseMs: 500, maxMs: 60_000, order: "hold" },
     onFailure: "restart",
-    limit: { restarts: 20, windowMs: 60_000 },
+    limit: { restarts: 1_000, windowMs: 60_000 },
     idleMs: 60_000,
     onIdle: "keep",
     transient: false,

@@ -112,3 +112,8 @@ Deno.test("whatever was thrown has words", () => {
     "undefined",
   ]);
 });
+
+Deno.test("an error whose words are no words has words all the same", () => {
+  const error = Object.assign(new Error("x"), { message: Object.create(null) });
+  assert.equal(messageOf(error), "something that has no words");
+});

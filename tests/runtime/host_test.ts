@@ -142,3 +142,15 @@ Deno.test("Host counts the actors of all protocols together", async () => {
   await it.ref("ada").tell(Worker.note, "");
   await assert.rejects(it.walker("wim").tell(Walker.note, ""), { code: "too-many-actors" });
 });
+
+Deno.test("Host keeps nothing of actors that came and went, also not to look whether they are idle", async () => {
+  await using it = stage(worker({ idleMs: 8_000 }));
+  await it.ref("ada").ask(Worker.call, () => 1);
+  await it.clock.advance(1_500);
+  await it.ref("bob").ask(Worker.call, () => 1);
+  it.watch();
+  await it.clock.advance(6_500); // ada is looked at, and bob is not yet due
+  assert.deepEqual(it.events, ["passivated ada"]);
+  await it.clock.advance(1_500);
+  assert.deepEqual(it.events, ["passivated ada", "passivated bob"]);
+});

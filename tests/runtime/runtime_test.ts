@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type DeadLetterError, System } from "@posthorn/posthorn";
+import { type DeadLetterError, protocol, System, tell, unchecked } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { fail, note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./stage.ts";
 
@@ -108,7 +108,7 @@ Deno.test("Runtime that stops does not wait for what waits itself for a time", a
     ctx.schedule("tick", { everyMs: 1 }, ctx.self.at(Worker.note), "");
   });
   await it.clock.settle();
-  assert.deepEqual(await it.system.stop({ drainMs: 100 }), { drained: true, left: 1 });
+  assert.deepEqual(await it.system.stop({ drainMs: 100 }), { drained: false, left: 1 });
 });
 
 Deno.test("Runtime that stops fails all who wait for an answer, at once", async () => {
@@ -217,4 +217,38 @@ Deno.test("Runtime fails the asker of a message that becomes a dead letter, and 
     assert.equal(error.message, "worker/ada call gave way: the mailbox held 1 of 1 messages");
     return true;
   });
+});
+
+Deno.test("Runtime gives nothing to another protocol of the same name", async () => {
+  const Other = protocol("worker", { wipe: tell(unchecked<number>()), run: tell(unchecked<number>()) });
+  await using it = stage(worker());
+  const ref = it.system.ref(Other, "ada");
+  await assert.rejects(ref.tell(Other.wipe, 1), { code: "unknown-operation" });
+  await assert.rejects(ref.tell(Other.run, 1), {
+    code: "unknown-operation",
+    message:
+      "Cannot deliver to worker/ada: its worker is another protocol of that name, or a second copy of its module",
+  });
+  assert.equal(it.system.stats().accepted, 0);
+});
+
+Deno.test("Runtime goes on although what a turn sends cannot even be looked at", async () => {
+  await using it = stage(worker());
+  let deep: unknown = null;
+  for (let level = 0; level < 50_000; level++) deep = [deep];
+  await it.ref("ada").tell(
+    Worker.run,
+    (ctx) => ctx.ref(Worker, "bob").tell(Worker.note, deep as string, { id: "1" }),
+  );
+  await it.clock.settle();
+  assert.deepEqual(it.dead, ["bob note: failed"]);
+  assert.equal(await it.ref("cat").ask(Worker.call, () => 1), 1);
+  const { accepted, done, dead } = it.system.stats();
+  assert.equal(accepted, done + dead);
+});
+
+Deno.test("Runtime takes no time to stop that is none", async () => {
+  await using it = stage(worker());
+  for (const drainMs of [-1, NaN]) await assert.rejects(it.system.stop({ drainMs }), RangeError);
+  assert.equal(it.system.health.status, "running");
 });

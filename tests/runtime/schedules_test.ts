@@ -3,7 +3,6 @@ import { type Address, LimitError } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Schedules } from "../../runtime/schedules.ts";
 import { Timers } from "../../runtime/timers.ts";
-import type { TurnHost } from "../../runtime/turn.ts";
 
 const to: Address = { protocol: "clock", key: "main", operation: "tick" };
 
@@ -11,10 +10,15 @@ function stage() {
   const clock = new VirtualClock({ nowMs: 1_000 });
   const timers = new Timers(clock);
   const sent: string[] = [];
-  const turnHost = { now: () => clock.now(), monotonicMs: () => clock.monotonicMs() } as unknown as TurnHost;
+  const times = { now: () => clock.now(), monotonicMs: () => clock.monotonicMs() };
   const deliverTo = (_to: Address, payload: unknown) =>
     void sent.push(`${payload} at ${clock.monotonicMs()}`);
-  return { clock, timers, sent, schedules: new Schedules({ timers, turnHost, deliverTo }) };
+  return {
+    clock,
+    timers,
+    sent,
+    schedules: new Schedules({ timers, ...times, deliverTo }, () => sent.push("empty")),
+  };
 }
 
 Deno.test("Schedules send after a while, at a time, and again and again", async () => {
@@ -35,7 +39,7 @@ Deno.test("Schedules replace what has the same name, and take it back", async ()
   schedules.change({ name: "b", when: { afterMs: 5 }, to, payload: "b" });
   schedules.change({ name: "b" });
   await clock.advance(10);
-  assert.deepEqual(sent, ["new at 7"]);
+  assert.deepEqual(sent, ["new at 7", "empty"]);
   assert.deepEqual([schedules.size, timers.size], [0, 0]);
 });
 

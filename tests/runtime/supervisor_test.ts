@@ -89,3 +89,12 @@ Deno.test("backoffMs doubles with each attempt, up to its most", () => {
   const least = [1, 2, 8].map((attempt) => backoffMs(attempt, retry, always(0)));
   assert.deepEqual(least, [250, 500, 30_000]);
 });
+
+Deno.test("Supervisor does not restart for what shall be tried later, nor count it", () => {
+  const decide = supervisor({ limit: { restarts: 1 } });
+  const error = new RetryError("busy", { afterMs: 7 });
+  for (const attempt of [1, 2, 3]) {
+    assert.deepEqual(decide({ error, attempt }), { directive: "resume", retryAfterMs: 7 });
+  }
+  assert.equal(decide().directive, "restart");
+});

@@ -36,8 +36,8 @@ Deno.test("resolveOptions names the option that is out of its bounds", () => {
     [{ limits: { ids: Infinity } }, "limits.ids"],
     [{ limits: { replies: -1 } }, "limits.replies"],
     [{ scheduler: { throughput: 0 } }, "scheduler.throughput"],
-    [{ scheduler: { mailboxMs: 0 } }, "mailboxMs"],
-    [{ scheduler: { sliceMs: 0 } }, "sliceMs"],
+    [{ scheduler: { mailboxMs: 0 } }, "scheduler.mailboxMs"],
+    [{ scheduler: { sliceMs: 0 } }, "scheduler.sliceMs"],
   ];
   for (const [options, name] of wrong) {
     assert.throws(() => resolveOptions({ actors: [], ...options }), (error: Error) => {

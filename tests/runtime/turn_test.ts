@@ -364,6 +364,9 @@ Deno.test("Turn fails the ask that would close a cycle of chains that began apar
   const [message] = outcomes.flatMap((outcome) =>
     outcome.status === "rejected" ? [outcome.reason.message] : []
   );
+  const codes = outcomes.map((outcome) => outcome.status === "rejected" ? outcome.reason.code : "answered");
+  assert.deepEqual(codes, ["answered", "cycle"]); // who asked from outside hears why, and the others can go on
+  assert.ok(it.dead.every((line) => line.endsWith(": cycle")), it.dead.join());
   assert.match(message, /walker\/dot → walker\/ann → walker\/bea → walker\/cat → walker\/dot/);
 });
 

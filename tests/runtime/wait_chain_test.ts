@@ -34,3 +34,9 @@ Deno.test("waitChain() finds a chain exactly where there is one, and each link o
       },
     ),
   ));
+
+Deno.test("waitChain() follows a chain of any length", () => {
+  const nodes = Array.from({ length: 50_000 }, () => new Node());
+  for (const [index, node] of nodes.entries()) if (index > 0) nodes[index - 1].waitsFor.push(node);
+  assert.equal(waitChain(nodes[0], nodes.at(-1)!)?.length, nodes.length);
+});

@@ -47,8 +47,11 @@ Deno.test("EventFeed keeps event, subject and input of what was published", asyn
   const cursor = feeding.feed.latest();
   await feeding.system.publish(Order.settled, { country: "de", cents: 1 });
   await feeding.clock.settle();
-  const { event, subject, data } = feeding.feed.read(cursor)!;
-  assert.deepEqual([event, subject, JSON.parse(data)], ["settled", "de.shop", { country: "de", cents: 1 }]);
+  const { event, tokens, data } = feeding.feed.read(cursor)!;
+  assert.deepEqual([event, tokens, JSON.parse(data)], ["settled", ["de", "shop"], {
+    country: "de",
+    cents: 1,
+  }]);
 });
 
 Deno.test("EventFeed begins again behind the id of any event that it keeps", async () => {

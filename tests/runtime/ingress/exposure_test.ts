@@ -90,3 +90,12 @@ Deno.test("Exposure lets out what is unchecked: a reply, and an event to subscri
   assert.equal(exposure.maySubscribe(Loose.said), true);
   assert.equal(exposure.operation("loose", "read", spoken), Loose.read);
 });
+
+Deno.test("Exposure refuses two protocols of one name", () => {
+  const One = protocol("twin", { same: tell() });
+  const Two = protocol("twin", { same: tell() });
+  assert.throws(
+    () => new Exposure([One, Two], []),
+    /^TypeError: Cannot expose twin: two protocols have that name$/,
+  );
+});

@@ -7,7 +7,7 @@ const defaults = {
   timeoutMsMax: 30_000,
   surveyRepliesMax: 1_000,
   replayEventsMax: 1_000,
-  replayBytesMax: 4_194_304,
+  replayCharactersMax: 4_194_304,
   streamsMax: 1_000,
   keepAliveMs: 15_000,
   retryMs: 2_000,

@@ -28,7 +28,6 @@ const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new UnknownError("unknown-reply", "No"), 404],
   [new UnknownError("expired-reply", "No"), 410],
   [new IdReusedError("id-reused", "No"), 422],
-  [new IdReusedError("id-in-use", "No"), 422],
   [new TerminalError("No"), 422],
   [new TerminalError("No", { code: "sold-out" }), 422],
   [new TerminalError("No", { code: "mailbox-full" }), 422],

@@ -461,10 +461,35 @@ Deno.test("the same key is another message for another actor and another operati
   assert.deepEqual([await desk.total("ada"), await desk.total("bob")], [0, 1]);
 });
 
-Deno.test("the key of a reply that is kept is 422 for another submit", async () => {
+Deno.test("the same key to two receivers is two requests, each with a Location of its own", async () => {
   await using desk = new Desk();
-  await desk.post(`${ada}/settle`, { cents: 1 }, key("1"));
-  await assertProblem(await desk.post("/actors/order/bob/settle", { cents: 1 }, key("1")), 422, "id-in-use");
+  const first = await desk.post(`${ada}/settle`, { cents: 1 }, key("1"));
+  const second = await desk.post("/actors/order/bob/settle", { cents: 2 }, key("1"));
+  assert.equal(second.status, 202);
+  assert.notEqual(second.headers.get("location"), first.headers.get("location"));
+  const again = await desk.post("/actors/order/bob/settle", { cents: 2 }, key("1"));
+  assert.equal(again.headers.get("location"), second.headers.get("location"));
+});
+
+Deno.test("an operation on the wrong route says where it is spoken to", async () => {
+  await using desk = new Desk();
+  for (
+    const [wrong, right] of [["/surveys/order/add", "/actors/order/{key}/add"], [
+      `${ada}/paused`,
+      "/events/order/paused",
+    ]]
+  ) {
+    const { detail } = await assertProblem(await desk.post(wrong, undefined), 404, "unknown-operation");
+    assert.ok(String(detail).endsWith(`it is spoken to at ${right}`), String(detail));
+  }
+});
+
+Deno.test("what a handler threw is told to onError, and not to the caller", async () => {
+  const heard: unknown[] = [];
+  await using desk = new Desk({ onError: (error) => heard.push(error) });
+  await assertProblem(await desk.post(`${ada}/crash`, "db:5432"), 500, "failed");
+  assert.equal(heard.length, 1);
+  assert.ok(heard[0] instanceof Error && heard[0].name === "Error");
 });
 
 for (const id of ["", '""', "a b", "é", "a".repeat(256)]) {

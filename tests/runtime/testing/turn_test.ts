@@ -88,7 +88,8 @@ Deno.test("a turn gives all that was sent, published and scheduled, in order", a
   const self = { protocol: "order", key: "ada" };
   const bank = { protocol: "bank", key: "main", operation: "charge" };
   const addresses = { replyTo: { ...self, operation: "paid" }, failTo: { ...self, operation: "refused" } };
-  assert.deepEqual(sent, [
+  assert.equal(new Set(sent.map(({ id }) => id)).size, 3);
+  assert.deepEqual(sent.map(({ id: _, ...rest }) => rest), [
     { ...bank, payload: 5, ...addresses },
     { ...bank, payload: 6 },
     { ...self, operation: "paid", payload: { cents: 7 } },
@@ -185,4 +186,12 @@ Deno.test("a context cannot be used when its turn is over", async () => {
   });
   await turn(late, Late.keep, undefined);
   for (const use of kept) assert.throws(use, { code: "turn-over" });
+});
+
+Deno.test("a turn is run for an operation of its actor alone", async () => {
+  const Other = protocol("order", { all: tell() });
+  await assert.rejects(
+    turn(order, Other.all, undefined),
+    /^TypeError: Cannot run order all: it is no operation of order$/,
+  );
 });
