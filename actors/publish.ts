@@ -1,6 +1,6 @@
 import { actor } from "../runtime/actor.ts";
 import type { Address, SendOptions } from "../runtime/address.ts";
-import type { Published, SubscribeOptions } from "../runtime/context.ts";
+import type { Context, Published, SubscribeOptions } from "../runtime/context.ts";
 import { PosthornError, TerminalError } from "../runtime/errors.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import {
@@ -16,6 +16,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { unchecked } from "../runtime/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 import type { Turn } from "../runtime/turn.ts";
+import { Subscribers } from "./subscribers.ts";
 
 /**
  * Publish / subscribe: one envelope to the topic of the event, whose turn sends one to each subscriber. A subscriber
@@ -110,20 +111,13 @@ export const listenerActor = actor(Listener, {
   onIdle: "drop",
 });
 
-interface Subscriber {
-  readonly to: Address;
-  readonly token: number | undefined;
-  /** The tokens of its subject; absent where it takes everything. */
-  readonly pattern: readonly string[] | undefined;
-}
-
 const subscribersMax = 100_000;
 
 /** The actor of one event or survey: it knows the subscribers, and sends to each what is published. */
 export const topicActor = actor(Topic, {
   // Changed in place: a copy for each subscription would make a thousand of them cost a million. No handler can fail
-  // after it has changed the map, so a failed turn leaves none of it behind all the same.
-  state: (): Map<string, Subscriber> => new Map(),
+  // after it has changed them, so a failed turn leaves none of it behind all the same.
+  state: (): Subscribers => new Subscribers(),
   on: {
     publish(ctx, publication) {
       const turn = ctx as unknown as Turn;
@@ -131,56 +125,44 @@ export const topicActor = actor(Topic, {
       const { operation, payload } = publication;
       const { replyTo, deadlineMs } = turn.envelope;
       const tokens = subject.split(".");
-      for (const { to, pattern } of ctx.state.values()) {
-        if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
+      subscribersOf(ctx).forEach(({ to, pattern }) => {
+        if (pattern !== undefined && !matchesSubject(pattern, tokens)) return;
         if (to.protocol === Listener.hear.protocol) {
           turn.send(Listener.hear, to.key, publication, { replyTo, deadlineMs });
-          continue;
+          return;
         }
         const receiving = turn.operationAt(to);
         const envelope = turn.send(receiving, to.key, payload, { replyTo, deadlineMs });
         if (receiving.payload === operation.payload) envelope.value = value;
-      }
+      });
     },
     subscribe(ctx, { to, subject, token }) {
-      const subscribers = ctx.state as Map<string, Subscriber>;
-      const name = nameOf(to);
-      if (subscribers.size >= subscribersMax && !subscribers.has(name)) {
+      const subscribers = subscribersOf(ctx);
+      if (subscribers.size >= subscribersMax && !subscribers.has(to)) {
         throw new TerminalError(
           `Cannot subscribe to ${ctx.key}: it has ${subscribers.size} of ${subscribersMax} subscribers`,
           { code: "too-many-subscribers" },
         );
       }
-      subscribers.set(name, {
-        to,
-        token,
-        pattern: subject === undefined ? undefined : parseSubjectPattern(subject),
-      });
+      subscribers.set(to, subject, token);
       ctx.state = subscribers;
     },
     unsubscribe(ctx, { to, token }) {
+      subscribersOf(ctx).delete(to, token); // the address may have subscribed again: then this one is over already
+      if (to.protocol !== Listener.close.protocol) return;
       const turn = ctx as unknown as Turn;
-      const subscribers = ctx.state as Map<string, Subscriber>;
-      const name = nameOf(to);
-      // The address may have subscribed again in the meantime: then this one is over already.
-      if (token === undefined || subscribers.get(name)?.token === token) subscribers.delete(name);
-      // Behind all that this topic has sent to it.
-      if (to.protocol === Listener.close.protocol) turn.send(Listener.close, to.key, undefined, {});
+      turn.send(Listener.close, to.key, undefined, {}); // behind all that this topic has sent to it
     },
-    leave(ctx, actor) {
-      const subscribers = ctx.state as Map<string, Subscriber>;
-      for (const [name, { to }] of subscribers) {
-        if (to.protocol === actor.protocol && to.key === actor.key) subscribers.delete(name);
-      }
-    },
+    leave: (ctx, actor) => subscribersOf(ctx).leave(actor),
   },
   mailbox: { capacity: 10_000 },
   onFailure: "resume",
   idleMs: Infinity, // there is one for each event, and it is nobody else's to forget
 });
 
-function nameOf({ protocol, key, operation }: Address): string {
-  return `${protocol}/${key}\n${operation}`;
+/** Its own state, which it may change. */
+function subscribersOf(ctx: Context<"~topic", Subscribers>): Subscribers {
+  return ctx.state as Subscribers;
 }
 
 /** A turn publishes unchecked: what does not fit is found here, and will never fit. */
