@@ -194,11 +194,6 @@ export class Runtime implements Services {
 
   readonly inspected = (envelope: Envelope) => inspectedMessage(envelope, (id) => this.ids.text(id));
 
-  /** How many actors there are of a protocol. */
-  count(protocol: string): number {
-    return this.#hosts.get(protocol)?.size ?? 0;
-  }
-
   /** The actor of that key, if there is one. */
   find({ protocol, key }: ActorId): Activation | undefined {
     return this.#hosts.get(protocol)?.find(key);
