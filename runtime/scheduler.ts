@@ -71,10 +71,13 @@ export class Scheduler {
   readonly #resume = () => {
     this.#turned = true;
     this.#yielding = false;
-    this.#slice();
     const ended = this.#pauseOver;
     this.#pause = this.#pauseOver = undefined;
-    ended?.();
+    try {
+      this.#slice();
+    } finally {
+      ended?.();
+    }
   };
   /** Whether the event loop has its turn before the next run. */
   #yielding = false;
@@ -126,18 +129,21 @@ export class Scheduler {
 
   #slice(): void {
     if (this.#turned) this.#begin();
-    for (let next = this.#first; next !== undefined; next = this.#first) {
-      this.#first = next.nextReady;
-      if (this.#first === undefined) this.#last = undefined;
-      next.nextReady = undefined;
-      this.#left = this.#throughput;
-      this.#mailboxBeganMs = this.#readMs;
-      if (next.run(this)) this.add(next);
-      if (this.#exhausted) break;
+    try {
+      for (let next = this.#first; next !== undefined; next = this.#first) {
+        this.#first = next.nextReady;
+        if (this.#first === undefined) this.#last = undefined;
+        next.nextReady = undefined;
+        this.#left = this.#throughput;
+        this.#mailboxBeganMs = this.#readMs;
+        if (next.run(this)) this.add(next);
+        if (this.#exhausted) break;
+      }
+    } finally { // what throws here is a fault of the runtime: it surfaces, and the others go on
+      this.#awake = this.#first !== undefined;
+      if (this.#awake) this.#yield();
+      else this.#onRest();
     }
-    this.#awake = this.#first !== undefined;
-    if (this.#awake) this.#yield();
-    else this.#onRest();
   }
 
   #yield(): void {

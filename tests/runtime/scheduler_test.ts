@@ -191,3 +191,25 @@ for (
     await turn.check();
   });
 }
+
+Deno.test("Scheduler goes on with the others when one of them breaks, whose error is uncaught", async () => {
+  const { clock, scheduler, runs, work } = stage();
+  const uncaught: string[] = [];
+  const hear = (event: ErrorEvent) => {
+    event.preventDefault();
+    uncaught.push(event.error.message);
+  };
+  addEventListener("error", hear);
+  const broken = work("broken", 1);
+  broken.run = () => {
+    throw new Error("boom");
+  };
+  scheduler.add(broken);
+  scheduler.add(work("a", 1));
+  await new Promise((resolve) => setTimeout(resolve, 0)); // the error has surfaced
+  removeEventListener("error", hear);
+  clock.turn();
+  scheduler.add(work("b", 1));
+  await Promise.resolve();
+  assert.deepEqual([uncaught, runs], [["boom"], ["a 1", "b 1"]]);
+});
