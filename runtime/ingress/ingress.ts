@@ -54,7 +54,7 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   const exposure = new Exposure(options.expose, options.accept ?? []);
   const routes = new Routes(system, exposure, options.caller ?? callerOf, resolveBounds(options));
   const app = new Hono();
-  // deno-lint-ignore no-console -- an error that nobody expected must be seen, and there is nobody else to tell
+  // An error that nobody expected must be seen, and without onError there is nobody else to tell.
   const { onError = (error) => console.error(error) } = options;
   app.onError((error) => {
     if (error instanceof HTTPException) return error.getResponse();
