@@ -146,29 +146,45 @@ class AddressedTicket implements Ticket<unknown> {
   }
 }
 
-/** A collected reply is kept a little longer: the answer that carried it may have been lost on its way. */
+/**
+ * A collected reply is kept a little longer, where there is room: the answer that carried it may have been lost on its
+ * way.
+ */
 const collectedKeepMs = 60_000;
 
 type ReplyState =
   | { readonly status: "absent" }
-  | { readonly status: "pending"; readonly waiting: readonly Asker[] }
-  | { readonly status: "done"; readonly reply: unknown; readonly collected: boolean }
-  | { readonly status: "failed"; readonly failure: Failure; readonly collected: boolean };
+  | { readonly status: "pending"; readonly untilMs: number; readonly waiting: readonly Asker[] }
+  | { readonly status: "done"; readonly untilMs: number; readonly reply: unknown }
+  | { readonly status: "failed"; readonly untilMs: number; readonly failure: Failure };
+
+type Outcome = { readonly status: "done"; readonly reply: unknown } | {
+  readonly status: "failed";
+  readonly failure: Failure;
+};
+
+/** What a system remembers of its replies, by their keys. */
+export interface ReplyBook {
+  /** Those that were collected: they may go first when there is no room. */
+  readonly collected: Set<string>;
+  /** Hears of a reply that has expired. */
+  onExpire(key: string): void;
+}
 
 type ReplyContext = Context<"~reply", ReplyState>;
 
-/** The actor that keeps the reply of one submit, for so long from the submit on; `onExpire` hears its key then. */
-export function replyActor(keepMs: number, onExpire: (key: string) => void): Actor<"~reply"> {
+/** The actor that keeps the reply of one submit, for so long from the submit on. */
+export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
   return actor(Reply, {
     state: (): ReplyState => ({ status: "absent" }),
     on: {
       open(ctx) {
         if (ctx.state.status !== "absent") return; // a turn may submit again under the same id
-        ctx.state = { status: "pending", waiting: [] };
+        ctx.state = { status: "pending", untilMs: ctx.now + keepMs, waiting: [] };
         ctx.schedule("expire", { afterMs: keepMs }, ctx.self.at(Reply.expire));
       },
-      arrive: (ctx, reply) => settle(ctx, { status: "done", reply, collected: false }),
-      refuse: (ctx, failure) => settle(ctx, { status: "failed", failure, collected: false }),
+      arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, book),
+      refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, book),
       collect(ctx, { wait }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
@@ -185,21 +201,23 @@ export function replyActor(keepMs: number, onExpire: (key: string) => void): Act
         }
         if (state.status === "pending") {
           const waiting = state.waiting.filter((other) => !other.over);
-          ctx.state = { status: "pending", waiting: [...waiting, asker] };
+          ctx.state = { ...state, waiting: [...waiting, asker] };
           return;
         }
         answer(asker, state);
-        collected(ctx, state);
+        collected(ctx, state.untilMs, book);
       },
       expire(ctx) {
         const state = ctx.state as ReplyState;
         if (state.status === "pending") {
           for (const asker of state.waiting) asker.fail(expired(idOf(ctx.key)));
         }
-        onExpire(ctx.key);
+        book.collected.delete(ctx.key);
+        book.onExpire(ctx.key);
         ctx.stop();
       },
       cancel(ctx) {
+        book.collected.delete(ctx.key);
         ctx.cancel("expire");
         ctx.stop();
       },
@@ -210,7 +228,7 @@ export function replyActor(keepMs: number, onExpire: (key: string) => void): Act
   });
 }
 
-function settle(ctx: ReplyContext, outcome: ReplyState & { readonly status: "done" | "failed" }): void {
+function settle(ctx: ReplyContext, outcome: Outcome, book: ReplyBook): void {
   const state = ctx.state as ReplyState;
   const late = state.status === "absent" || state.status === "done" ||
     (state.status === "failed" && outcome.status === "failed"); // what failed may be sent again, and succeed
@@ -221,11 +239,11 @@ function settle(ctx: ReplyContext, outcome: ReplyState & { readonly status: "don
   }
   const waiting = state.status === "pending" ? state.waiting.filter((asker) => !asker.over) : [];
   for (const asker of waiting) answer(asker, outcome);
-  ctx.state = outcome;
-  if (waiting.length > 0) collected(ctx, outcome);
+  ctx.state = { ...outcome, untilMs: state.untilMs };
+  if (waiting.length > 0) collected(ctx, state.untilMs, book);
 }
 
-function answer(asker: Asker, outcome: ReplyState & { readonly status: "done" | "failed" }): void {
+function answer(asker: Asker, outcome: Outcome): void {
   if (outcome.status === "done") asker.reply(outcome.reply, outcome.reply);
   else {
     const { id, code, message } = outcome.failure;
@@ -233,8 +251,9 @@ function answer(asker: Asker, outcome: ReplyState & { readonly status: "done" | 
   }
 }
 
-function collected(ctx: ReplyContext, outcome: ReplyState & { readonly status: "done" | "failed" }): void {
-  if (outcome.collected) return;
-  ctx.state = { ...outcome, collected: true };
-  ctx.schedule("expire", { afterMs: collectedKeepMs }, ctx.self.at(Reply.expire) as Address<void>);
+function collected(ctx: ReplyContext, untilMs: number, book: ReplyBook): void {
+  if (book.collected.has(ctx.key)) return;
+  book.collected.add(ctx.key);
+  const afterMs = Math.max(Math.min(collectedKeepMs, untilMs - ctx.now), 0);
+  ctx.schedule("expire", { afterMs }, ctx.self.at(Reply.expire) as Address<void>);
 }

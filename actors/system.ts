@@ -59,6 +59,8 @@ export class System implements AsyncDisposable {
    * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
    */
   constructor(options: SystemOptions) {
+    const collected = new Set<string>();
+    const onExpire = (key: string) => runtime.expiredReplies.add(key);
     const runtime: Runtime = this.#runtime = new Runtime(options, {
       conversations: { ask, survey: surveyAll },
       actors: ({ limits, replyKeepMs }) => [
@@ -66,8 +68,15 @@ export class System implements AsyncDisposable {
         { actor: listenerActor },
         { actor: collectorActor },
         {
-          actor: replyActor(replyKeepMs, (key) => runtime.expiredReplies.add(key)),
-          population: { capacity: limits.replies, code: "too-many-replies", what: "replies", size: 0 },
+          actor: replyActor(replyKeepMs, { collected, onExpire }),
+          population: {
+            capacity: limits.replies,
+            code: "too-many-replies",
+            what: "replies",
+            size: 0,
+            expendable: collected,
+            onLetGo: onExpire,
+          },
         },
       ],
     });

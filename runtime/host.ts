@@ -16,6 +16,10 @@ export interface Population {
   /** What they are called in its message. */
   readonly what: "actors" | "replies";
   size: number;
+  /** The keys of those that may go when there is no room, the longest expendable first. */
+  readonly expendable?: Set<string>;
+  /** Hears of one that went. */
+  readonly onLetGo?: (key: string) => void;
 }
 
 /** All actors of one definition in this system, by key. */
@@ -52,7 +56,9 @@ export class Host implements Home<Activation> {
   get(key: string): Activation {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
-    const { capacity, size, code, what } = this.#population;
+    const { capacity, code, what } = this.#population;
+    if (this.#population.size >= capacity) this.#makeRoom();
+    const { size } = this.#population;
     if (size >= capacity) {
       const action = what === "replies" ? "keep one more reply" : `activate ${this.actor.name}/${key}`;
       throw new LimitError(code, `Cannot ${action}: the system holds ${size} of ${capacity} ${what}`);
@@ -61,6 +67,16 @@ export class Host implements Home<Activation> {
     this.#activations.set(key, activation);
     this.#population.size++;
     return activation;
+  }
+
+  #makeRoom(): void {
+    for (const key of this.#population.expendable ?? []) {
+      this.#population.expendable!.delete(key);
+      const activation = this.find(key);
+      if (activation?.status !== "idle") continue;
+      this.remove(activation);
+      return this.#population.onLetGo?.(key);
+    }
   }
 
   activations(): Iterable<Activation> {

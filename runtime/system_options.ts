@@ -27,10 +27,10 @@ export interface Limits {
    */
   readonly ids?: number;
   /**
-   * The most replies that are waited for or kept, at least 1. A submit that would need one more is refused with a
-   * {@linkcode LimitError} (`too-many-replies`).
+   * The most replies that are waited for or kept, at least 1. For one more, the one that was collected first goes; where
+   * none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`).
    *
-   * @default {10_000}
+   * @default {100_000}
    */
   readonly replies?: number;
 }
@@ -89,7 +89,7 @@ export interface ResolvedOptions extends Required<Omit<SystemOptions, "actors" |
 
 /** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
-  const { actors = 1_000_000, deadLetters = 1_000, ids = 10_000, replies = 10_000 } = options.limits ?? {};
+  const { actors = 1_000_000, deadLetters = 1_000, ids = 10_000, replies = 100_000 } = options.limits ?? {};
   const { throughput = 256, mailboxMs = 1, sliceMs = 2 } = options.scheduler ?? {};
   const durations = {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,

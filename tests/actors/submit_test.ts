@@ -515,3 +515,35 @@ Deno.test("a ticket cannot reach the reply of another caller, whatever its id lo
   }
   assert.equal(await world.system.ticket("1", "ada").reply({ timeoutMs: 0 }), "secret");
 });
+
+Deno.test("replies that were collected make room for new ones, and what was not collected stays", async () => {
+  await using world = new World([bank()], { limits: { replies: 3 } });
+  const ref = world.system.ref(Bank, "main");
+  const kept = await ref.submit(Bank.charge, 0);
+  for (let cents = 1; cents < 20; cents++) {
+    const ticket = await ref.submit(Bank.charge, cents);
+    assert.deepEqual(await ticket.reply(), { cents });
+    await world.clock.settle();
+  }
+  assert.deepEqual(await kept.reply(), { cents: 0 });
+  const others = [
+    await ref.submit(Bank.charge, 1),
+    await ref.submit(Bank.charge, 2),
+    await ref.submit(Bank.charge, 3),
+  ];
+  await world.clock.settle();
+  await assert.rejects(ref.submit(Bank.charge, 4), { code: "too-many-replies" });
+  await assert.rejects(kept.reply(), { code: "expired-reply" });
+  assert.deepEqual(await others[0].reply(), { cents: 1 });
+});
+
+Deno.test("collecting a reply never keeps it longer than it would have been", async () => {
+  await using world = new World([bank()], { replyKeepMs: 1_000 });
+  const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
+  await world.clock.advance(400);
+  await ticket.reply();
+  await world.clock.advance(599);
+  assert.deepEqual(await ticket.reply(), { cents: 5 });
+  await world.clock.advance(1);
+  await assert.rejects(ticket.reply(), { code: "expired-reply" });
+});
