@@ -17,6 +17,7 @@ import { unchecked } from "../runtime/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 import type { Turn } from "../runtime/turn.ts";
 import { Subscribers } from "./subscribers.ts";
+import { acceptOnce } from "./tell.ts";
 
 /**
  * Publish / subscribe: one envelope to the topic of the event, whose turn sends one to each subscriber. A subscriber
@@ -31,9 +32,7 @@ export function publish(
   try {
     const publication = new Publication(event, payload);
     publication.check();
-    const envelope = runtime.compose(Topic.publish, topicKey(event), publication, { options });
-    runtime.seen.once(envelope, () => runtime.accept(envelope));
-    return runtime.scheduler.pause ?? Promise.resolve();
+    return acceptOnce(runtime, runtime.compose(Topic.publish, topicKey(event), publication, { options }));
   } catch (error) {
     return Promise.reject(error);
   }

@@ -152,6 +152,9 @@ class AddressedTicket implements Ticket<unknown> {
  */
 const collectedKeepMs = 60_000;
 
+/** How many may wait for one reply. */
+const collectorsMax = 100;
+
 type ReplyState =
   | { readonly status: "absent" }
   | { readonly status: "pending"; readonly untilMs: number; readonly waiting: readonly Asker[] }
@@ -194,15 +197,15 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
           ctx.stop();
           return asker.fail(unknown(idOf(ctx.key)));
         }
-        if (state.status === "pending" && !wait) {
-          return asker.fail(
-            new ReplyPendingError(`Cannot collect the reply ${idOf(ctx.key)}: it is pending`),
-          );
-        }
         if (state.status === "pending") {
           const waiting = state.waiting.filter((other) => !other.over);
-          ctx.state = { ...state, waiting: [...waiting, asker] };
-          return;
+          if (wait && waiting.length < collectorsMax) {
+            ctx.state = { ...state, waiting: [...waiting, asker] };
+            return;
+          }
+          const full = wait ? `, and ${waiting.length} of ${collectorsMax} wait for it` : "";
+          const why = `it is pending${full}`;
+          return asker.fail(new ReplyPendingError(`Cannot collect the reply ${idOf(ctx.key)}: ${why}`));
         }
         answer(asker, state);
         collected(ctx, state.untilMs, book);

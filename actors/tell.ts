@@ -1,4 +1,5 @@
 import type { SendOptions } from "../runtime/address.ts";
+import type { Envelope } from "../runtime/envelope.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
@@ -17,11 +18,15 @@ export function tell(
   options: SendOptions | undefined,
 ): Promise<void> {
   try {
-    const envelope = runtime.compose(operation, key, payload, { options });
-    if (envelope.scope === undefined) runtime.accept(envelope);
-    else runtime.seen.once(envelope, () => runtime.accept(envelope));
-    return runtime.scheduler.pause ?? accepted;
+    return acceptOnce(runtime, runtime.compose(operation, key, payload, { options }));
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Accepts an envelope from outside, or throws; a repeat of one that was accepted changes nothing. */
+export function acceptOnce(runtime: Runtime, envelope: Envelope): Promise<void> {
+  if (envelope.scope === undefined) runtime.accept(envelope);
+  else runtime.seen.once(envelope, () => runtime.accept(envelope));
+  return runtime.scheduler.pause ?? accepted;
 }

@@ -322,9 +322,11 @@ export class Runtime implements Services {
     }
     // By identity: another protocol of that name would meet a handler that is not its own, unchecked.
     if (host.operations[operation.slot] !== operation || operation.mode === "event") {
-      const why = operation.name in host.actor.operations
-        ? `its ${operation.protocol} is another protocol of that name, or a second copy of its module`
-        : `it has no operation ${operation.name}`;
+      const why = !(operation.name in host.actor.operations)
+        ? `it has no operation ${operation.name}`
+        : host.operations[operation.slot] === operation
+        ? `${operation.name} is an event, which is published and not sent to an actor`
+        : `its ${operation.protocol} is another protocol of that name, or a second copy of its module`;
       throw new UnknownError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     return host.get(key);

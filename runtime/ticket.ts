@@ -32,8 +32,9 @@ export interface Ticket<Reply> {
   readonly id: string;
   /**
    * Waits for the reply and collects it. It can be collected again for a while: an answer may get lost on its way.
-   * Rejects with the handler's {@linkcode TerminalError}; with {@linkcode DeadLetterError} when there will be no
-   * reply; with {@linkcode DeadlineError} when it does not come in time, and then it can be collected later; with
+   * At most 100 wait for one reply: for one more it is pending at once. Rejects with the handler's
+   * {@linkcode TerminalError}; with {@linkcode DeadLetterError} when there will be no reply; with
+   * {@linkcode ReplyPendingError} when it does not come in time, and then it can be collected later; with
    * {@linkcode UnknownError} when no such reply is kept (`unknown-reply`) or no longer (`expired-reply`).
    */
   reply(options?: TicketOptions): Promise<Reply>;

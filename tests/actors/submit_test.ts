@@ -547,3 +547,19 @@ Deno.test("collecting a reply never keeps it longer than it would have been", as
   await world.clock.advance(1);
   await assert.rejects(ticket.reply(), { code: "expired-reply" });
 });
+
+Deno.test("a hundred may wait for one reply, and for one more it is pending at once", async () => {
+  const open = gate<number>();
+  const Slow = protocol("slow", { answer: submit(z.number()) });
+  const slow = actor(Slow, { state: () => null, on: { answer: () => open.promise } });
+  await using world = new World([slow]);
+  const ticket = await world.system.ref(Slow, "main").submit(Slow.answer);
+  const waiting = Array.from({ length: 100 }, () => ticket.reply());
+  await world.clock.settle();
+  await assert.rejects(ticket.reply(), {
+    name: "ReplyPendingError",
+    message: `Cannot collect the reply ${ticket.id}: it is pending, and 100 of 100 wait for it`,
+  });
+  open.resolve(7);
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([7]));
+});

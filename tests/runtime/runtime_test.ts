@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type DeadLetterError, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+import { actor, type DeadLetterError, event, protocol, System, tell, unchecked } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { fail, note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./stage.ts";
 
@@ -251,4 +251,16 @@ Deno.test("Runtime takes no time to stop that is none", async () => {
   await using it = stage(worker());
   for (const drainMs of [-1, NaN]) await assert.rejects(it.system.stop({ drainMs }), RangeError);
   assert.equal(it.system.health.status, "running");
+});
+
+Deno.test("Runtime says that an event is published and not sent to an actor", async () => {
+  const News = protocol("news", { said: event() });
+  await using it = stage(worker(), actor(News, { state: () => null, on: {} }));
+  await it.ref("ada").tell(Worker.run, (ctx) => {
+    ctx.schedule("late", { afterMs: 1 }, { protocol: "news", key: "a", operation: "said" });
+  });
+  await it.clock.advance(1);
+  const [letter] = it.system.deadLetters.list();
+  assert.equal(letter.reason, "unknown-operation");
+  assert.match(letter.message, /said is an event, which is published and not sent to an actor$/);
 });
