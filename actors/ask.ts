@@ -1,137 +1,175 @@
 import { abortable } from "@std/async";
 import type { AskOptions } from "../runtime/address.ts";
-import type { Asker, Envelope } from "../runtime/envelope.ts";
+import type { SharedDeadline, Waiting } from "../runtime/deadlines.ts";
+import { Asker, deadlineAt, nameOf, Route } from "../runtime/envelope.ts";
 import { DeadlineError, type PosthornError, requireDuration, StoppedError } from "../runtime/errors.ts";
 import type { Operation } from "../runtime/protocol.ts";
+import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Timer } from "../runtime/timers.ts";
-import type { Turn } from "../runtime/turn.ts";
+import type { OpenTurn } from "../runtime/turn_host.ts";
+import { requireNoCycle } from "../runtime/wait_chain.ts";
+import { once } from "./tell.ts";
 
 /**
- * Request / synchronous response: one envelope to one actor, whose `replyTo` is a promise that waits in this process
+ * Request / synchronous response: one message to one actor, whose `replyTo` is a promise that waits in this process
  * until the deadline. The deadline travels with the message: work that nobody waits for any more is not started.
  */
 export function ask(
   runtime: Runtime,
+  to: Receiver,
   operation: Operation,
-  key: string,
   payload: unknown,
   options: AskOptions | undefined,
-  turn?: Turn,
+  turn?: OpenTurn,
 ): Promise<unknown> {
-  let answer: Promise<unknown>;
-  let waiting: Waiter | undefined;
   try {
-    options?.signal?.throwIfAborted();
-    const nowMs = runtime.clock.now();
-    const timeoutMs = timeLeftMs(nowMs, options?.timeoutMs ?? runtime.options.askTimeoutMs, turn);
-    const waiter = new Waiter(timeoutMs, options?.raw ?? false, lateAnswer);
-    const envelope = runtime.compose(operation, key, payload, {
-      options,
-      cause: turn,
-      replyTo: waiter,
-      deadlineMs: nowMs + timeoutMs,
-    });
-    if (envelope.scope === undefined) waiting = waiter; // else others may wait for the same answer
-    answer = envelope.scope === undefined
-      ? sendAsk(runtime, envelope, waiter, turn)
-      : runtime.seen.once(envelope, () => sendAsk(runtime, envelope, waiter, turn));
+    const { timeoutMs = runtime.options.askTimeoutMs, raw = false, id, headers, signal } = options ?? {};
+    if (turn !== undefined || (id ?? headers ?? signal) !== undefined) {
+      return askWith(runtime, to, operation, payload, options ?? {}, turn);
+    }
+    requireDuration("timeoutMs", timeoutMs);
+    const waiter = new Waiter(operation, to.key, raw);
+    const answer = waiter.wait(runtime, timeoutMs);
+    const route = new Route(operation, undefined, undefined, waiter, waiter.deadline);
+    acceptAsk(runtime, to, payload, route, waiter);
+    return answer;
   } catch (error) {
     return Promise.reject(error);
   }
-  return options?.signal === undefined
-    ? answer
-    : abortable(answer, options.signal).finally(() => waiting?.end());
+}
+
+function askWith(
+  runtime: Runtime,
+  to: Receiver,
+  operation: Operation,
+  payload: unknown,
+  options: AskOptions,
+  turn: OpenTurn | undefined,
+): Promise<unknown> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const nowMs = runtime.clock.now();
+  const timeoutMs = timeLeftMs(nowMs, options.timeoutMs ?? runtime.options.askTimeoutMs, turn);
+  const waiter = new Waiter(operation, to.key, options.raw ?? false);
+  const deadline = deadlineAt(nowMs + timeoutMs);
+  const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
+  const answer = once(runtime, to, route, payload, () => {
+    if (turn !== undefined) return askInTurn(runtime, to, payload, route, waiter, timeoutMs, turn);
+    const answer = waiter.wait(runtime, timeoutMs);
+    acceptAsk(runtime, to, payload, route, waiter);
+    return answer;
+  });
+  if (signal === undefined) return answer;
+  const alone = route.rarities?.scope === undefined; // else others may wait for the same answer
+  return abortable(answer, signal).finally(() => alone && waiter.end());
+}
+
+function askInTurn(
+  runtime: Runtime,
+  to: Receiver,
+  payload: unknown,
+  route: Route,
+  waiter: Waiter,
+  timeoutMs: number,
+  turn: OpenTurn,
+): Promise<unknown> {
+  runtime.delivery.check(route.operation, to.key, payload); // before its receiver is made for it
+  const target = runtime.delivery.receiver(to, route.operation);
+  const { waitsFor } = turn;
+  requireNoCycle(runtime.find(turn.actor.protocol, turn.actor.key)!, target);
+  waitsFor.push(target);
+  const answer = waiter.wait(runtime, timeoutMs, () => void waitsFor.splice(waitsFor.indexOf(target), 1));
+  runtime.delivery.deliver(to, route, payload);
+  runtime.scheduler.lookSoon();
+  return answer;
 }
 
 /** How long a turn may wait: never longer than whoever waits for the turn. */
-export function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefined): number {
+export function timeLeftMs(nowMs: number, timeoutMs: number, turn: OpenTurn | undefined): number {
   requireDuration("timeoutMs", timeoutMs);
-  if (turn === undefined || turn.envelope.deadlineMs === Infinity) return timeoutMs;
-  return Math.max(Math.min(timeoutMs, turn.envelope.deadlineMs - nowMs), 1);
+  const deadline = turn?.route.deadline;
+  return deadline === undefined ? timeoutMs : Math.max(Math.min(timeoutMs, deadline.atMs - nowMs), 1);
 }
 
-/** Sends the envelope and waits; the waiting begins first, since the answer may come at once. */
-export function sendAsk(
+/** Sends what somebody already waits for: the answer may come at once. */
+export function acceptAsk(
   runtime: Runtime,
-  envelope: Envelope,
+  to: Receiver,
+  payload: unknown,
+  route: Route,
   waiter: Waiter,
-  turn?: Turn,
-): Promise<unknown> {
-  if (turn !== undefined) {
-    envelope.check(); // before its receiver is made for it
-    const target = runtime.receiver(envelope);
-    const asker = runtime.find(turn.actor)!;
-    asker.waitFor(target);
-    const answer = waiter.wait(runtime, envelope, () => asker.waitOver(target));
-    runtime.deliver(envelope);
-    return answer;
-  }
-  const answer = waiter.wait(runtime, envelope);
+): void {
   try {
-    runtime.accept(envelope);
+    runtime.delivery.accept(to, route.operation, payload, route);
+    runtime.scheduler.lookSoon();
   } catch (error) {
     waiter.end();
     throw error;
   }
-  return answer;
-}
-
-function lateAnswer(envelope: Envelope, timeoutMs: number): PosthornError {
-  return new DeadlineError(`Cannot ask ${envelope}: no answer in ${timeoutMs} ms`);
 }
 
 /** Waits for one reply: a promise, a deadline, and whoever comes first. */
-export class Waiter implements Asker {
-  readonly #timeoutMs: number;
-  readonly #raw: boolean;
-  readonly #late: (envelope: Envelope, timeoutMs: number) => PosthornError;
-  over = false;
-  #resolve!: (value: unknown) => void;
-  #reject!: (error: PosthornError) => void;
-  #timer: Timer | undefined;
-  #onOver: (() => void) | undefined;
+export class Waiter extends Asker implements Waiting {
+  readonly operation: Operation;
+  readonly key: string;
+  private readonly raw: boolean;
+  before: Waiting | undefined = undefined;
+  after: Waiting | undefined = undefined;
+  /** Until when it waits; absent when it does not. */
+  deadline: SharedDeadline | undefined = undefined;
+  private resolve!: (value: unknown) => void;
+  private onOver: (() => void) | undefined = undefined;
 
-  /** `late` makes the error when the time is up; `raw` resolves with the reply as it travels. */
-  constructor(
-    timeoutMs: number,
-    raw: boolean,
-    late: (envelope: Envelope, timeoutMs: number) => PosthornError,
-  ) {
-    this.#timeoutMs = timeoutMs;
-    this.#raw = raw;
-    this.#late = late;
+  /** `raw` resolves with the reply as it travels. */
+  constructor(operation: Operation, key: string, raw: boolean) {
+    super();
+    this.operation = operation;
+    this.key = key;
+    this.raw = raw;
+  }
+
+  get over(): boolean {
+    return this.deadline === undefined;
   }
 
   /** Begins to wait. `onOver` is called when the waiting is over, whatever ended it. */
-  wait(runtime: Runtime, envelope: Envelope, onOver?: () => void): Promise<unknown> {
-    this.#onOver = onOver;
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      this.#timer = runtime.timers.set(
-        this.#timeoutMs,
-        () => this.fail(this.#late(envelope, this.#timeoutMs)),
-        () => this.fail(new StoppedError(`Cannot ask ${envelope}: the system has stopped`)),
-      );
-    });
+  wait(runtime: Runtime, timeoutMs: number, onOver?: () => void): Promise<unknown> {
+    this.onOver = onOver;
+    this.deadline = runtime.deadlines.add(this, timeoutMs);
+    return new Promise((resolve) => this.resolve = resolve);
   }
 
   reply(output: unknown, input: unknown): void {
     this.end();
-    this.#resolve(this.#raw ? input : output);
+    this.resolve(this.raw ? input : output);
   }
 
   fail(error: PosthornError): void {
     this.end();
-    this.#reject(error);
+    const rejected = Promise.reject(error); // a second function to keep would cost every ask that is answered
+    rejected.catch(() => {}); // whoever waits hears of it through the promise that it has
+    this.resolve(rejected);
+  }
+
+  expire(): void {
+    this.fail(this.late(this.deadline!.timeoutMs));
+  }
+
+  stopped(): void {
+    this.fail(new StoppedError(`Cannot ask ${nameOf(this.operation, this.key)}: the system has stopped`));
   }
 
   /** Waits no longer, for whatever reason. */
   end(): void {
-    if (this.over) return;
-    this.over = true;
-    this.#timer?.cancel();
-    this.#onOver?.();
+    const { deadline } = this;
+    if (deadline === undefined) return;
+    this.deadline = undefined;
+    deadline.remove(this);
+    if (this.onOver !== undefined) this.onOver();
+  }
+
+  /** What it fails with when the time is up. */
+  protected late(timeoutMs: number): PosthornError {
+    return new DeadlineError(`Cannot ask ${nameOf(this.operation, this.key)}: no answer in ${timeoutMs} ms`);
   }
 }

@@ -1,6 +1,7 @@
 import { actor } from "../runtime/actor.ts";
 import type { Address, SendOptions } from "../runtime/address.ts";
 import type { Context, Published, SubscribeOptions } from "../runtime/context.ts";
+import type { Route } from "../runtime/envelope.ts";
 import { PosthornError, TerminalError } from "../runtime/errors.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import {
@@ -16,7 +17,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { unchecked } from "../runtime/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 import type { Turn } from "../runtime/turn.ts";
-import { Subscribers } from "./subscribers.ts";
+import { Subscriber, Subscribers } from "./subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
 /**
@@ -32,7 +33,8 @@ export function publish(
   try {
     const publication = new Publication(event, payload);
     publication.check();
-    return acceptOnce(runtime, runtime.compose(Topic.publish, topicKey(event), publication, { options }));
+    const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
+    return acceptOnce(runtime, topic, runtime.route(Topic.publish, { options }), publication);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -52,9 +54,11 @@ export function subscribe(
   const token = runtime.ids.next();
   const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
   try {
-    runtime.accept(runtime.compose(Topic.subscribe, topic.key, { to: address, subject, token }, {}));
+    runtime.delivery.accept(topic, Topic.subscribe, { to: address, subject, token });
   } catch (error) {
-    if (listening !== undefined) runtime.deliverTo({ ...address, operation: Listener.close.name }, undefined);
+    if (listening !== undefined) {
+      runtime.delivery.deliverTo({ ...address, operation: Listener.close.name }, undefined);
+    }
     throw error;
   }
   let subscribed = true;
@@ -63,7 +67,7 @@ export function subscribe(
       if (listening !== undefined) listening.listener = undefined; // what is on its way is not heard any more
       if (!subscribed || runtime.health.status !== "running") return;
       subscribed = false;
-      runtime.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token });
+      runtime.delivery.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token });
     },
   };
 }
@@ -87,8 +91,9 @@ const Listener: Protocol<"~listener", {
 
 function openListener(runtime: Runtime, listening: Listening): Address {
   const key = runtime.ids.text(runtime.ids.next());
-  runtime.accept(runtime.compose(Listener.listen, key, listening, {}));
-  return { protocol: Listener.hear.protocol, key, operation: Listener.hear.name };
+  const address = { protocol: Listener.hear.protocol, key, operation: Listener.hear.name };
+  runtime.delivery.accept(address, Listener.listen, listening);
+  return address;
 }
 
 /** The actor that calls one local function, one message at a time. A failure is a dead letter: a function is not tried again. */
@@ -122,18 +127,19 @@ export const topicActor = actor(Topic, {
       const turn = ctx as unknown as Turn;
       const { value, subject } = checked(publication);
       const { operation, payload } = publication;
-      const { replyTo, deadlineMs } = turn.envelope;
+      const { replyTo, deadline } = turn.route;
       const tokens = subject.split(".");
-      subscribersOf(ctx).forEach(({ to, pattern }) => {
-        if (pattern !== undefined && !matchesSubject(pattern, tokens)) return;
-        if (to.protocol === Listener.hear.protocol) {
-          turn.send(Listener.hear, to.key, publication, { replyTo, deadlineMs });
-          return;
+      let route: Route | undefined; // most subscribers hear it as the one before did
+      for (const subscriber of subscribersOf(ctx).list()) {
+        const { operation: hearing, pattern } = subscriber;
+        if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
+        const checked = hearing.payload === operation.payload;
+        if (route?.operation !== hearing) {
+          const input = checked && !hearing.unchecked ? { payload } : undefined;
+          route = turn.routeOf(hearing, { replyTo, deadline, input });
         }
-        const receiving = turn.operationAt(to);
-        const envelope = turn.send(receiving, to.key, payload, { replyTo, deadlineMs });
-        if (receiving.payload === operation.payload) envelope.value = value;
-      });
+        turn.post(subscriber, route, hearing === Listener.hear ? publication : checked ? value : payload);
+      }
     },
     subscribe(ctx, { to, subject, token }) {
       const subscribers = subscribersOf(ctx);
@@ -143,14 +149,17 @@ export const topicActor = actor(Topic, {
           { code: "too-many-subscribers" },
         );
       }
-      subscribers.set(to, subject, token);
+      const operation = to.protocol === Listener.hear.protocol
+        ? Listener.hear
+        : (ctx as unknown as Turn).operationAt(to);
+      subscribers.set(new Subscriber(to, operation, token, subject));
       ctx.state = subscribers;
     },
     unsubscribe(ctx, { to, token }) {
       subscribersOf(ctx).delete(to, token); // the address may have subscribed again: then this one is over already
       if (to.protocol !== Listener.close.protocol) return;
       const turn = ctx as unknown as Turn;
-      turn.send(Listener.close, to.key, undefined, {}); // behind all that this topic has sent to it
+      turn.send(to, Listener.close, undefined); // behind all that this topic has sent to it
     },
     leave: (ctx, actor) => subscribersOf(ctx).leave(actor),
   },

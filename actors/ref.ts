@@ -1,6 +1,8 @@
+import type { Activation } from "../runtime/activation.ts";
 import { type Address, type Ref, requireKey } from "../runtime/address.ts";
 import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/address.ts";
 import type { Operation } from "../runtime/protocol.ts";
+import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Ticket } from "../runtime/ticket.ts";
 import { ask } from "./ask.ts";
@@ -8,24 +10,33 @@ import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";
 
 /** A handle to one actor from outside a turn: the three modes that speak to one. */
-export class ActorRef {
-  readonly #runtime: Runtime;
+export class ActorRef implements Receiver {
+  private readonly runtime: Runtime;
   readonly protocol: string;
   readonly key: string;
+  private known: Activation | undefined;
 
   constructor(runtime: Runtime, protocol: string, key: string) {
     requireKey(protocol, key);
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.protocol = protocol;
     this.key = key;
   }
 
+  get found(): Activation | undefined {
+    return this.known;
+  }
+
+  meet(found: Activation): void {
+    this.known = found;
+  }
+
   tell(operation: Operation, payload?: unknown, options?: SendOptions): Promise<void> {
-    return tell(this.#runtime, operation, this.key, payload, options);
+    return tell(this.runtime, this, operation, payload, options);
   }
 
   ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
-    return ask(this.#runtime, operation, this.key, payload, options);
+    return ask(this.runtime, this, operation, payload, options);
   }
 
   submit(
@@ -33,7 +44,7 @@ export class ActorRef {
     payload?: unknown,
     options?: SubmitOptions<unknown>,
   ): Promise<Ticket<unknown>> {
-    return submit(this.#runtime, operation, this.key, payload, options);
+    return submit(this.runtime, this, operation, payload, options);
   }
 
   at(operation: Operation): Address {

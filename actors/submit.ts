@@ -3,17 +3,25 @@ import { type Actor, actor } from "../runtime/actor.ts";
 import type { Address, SubmitOptions } from "../runtime/address.ts";
 import type { Context } from "../runtime/context.ts";
 import { errorOfReason } from "../runtime/dead_letters.ts";
-import { type Asker, isAsker } from "../runtime/envelope.ts";
-import { ReplyPendingError, requireDuration, TerminalError, UnknownError } from "../runtime/errors.ts";
+import { Asker, Route } from "../runtime/envelope.ts";
+import {
+  type PosthornError,
+  ReplyPendingError,
+  requireDuration,
+  TerminalError,
+  UnknownError,
+} from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
 import { isGivenId } from "../runtime/ids.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
+import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
 import type { Turn } from "../runtime/turn.ts";
-import { sendAsk, Waiter } from "./ask.ts";
+import { acceptAsk, Waiter } from "./ask.ts";
+import { once } from "./tell.ts";
 
 /**
  * Request / asynchronous response: one envelope to one actor, whose `replyTo` is an address. Where the caller names
@@ -21,43 +29,38 @@ import { sendAsk, Waiter } from "./ask.ts";
  */
 export function submit(
   runtime: Runtime,
+  to: Receiver,
   operation: Operation,
-  key: string,
   payload: unknown,
   options: SubmitOptions<unknown> | undefined,
 ): Promise<Ticket<unknown>> {
   try {
     const id = options?.id ?? runtime.newId();
     if (options?.replyTo !== undefined) {
-      const envelope = runtime.compose(operation, key, payload, {
-        options,
-        id,
-        replyTo: options.replyTo,
-        failTo: options.failTo,
-      });
-      return runtime.seen.once(envelope, () => {
-        runtime.accept(envelope);
+      const { replyTo, failTo } = options;
+      const route = runtime.route(operation, { options, id, replyTo, failTo });
+      return once(runtime, to, route, payload, () => {
+        runtime.delivery.accept(to, operation, payload, route);
         return ticketAfter(runtime, new AddressedTicket(id));
       });
     }
     // Another request may have that id: then its reply has the name, and this one's gets another.
-    const taken =
-      runtime.find({ protocol: Reply.open.protocol, key: replyKey(id, options?.caller) }) !== undefined;
+    const taken = runtime.find(Reply.open.protocol, replyKey(id, options?.caller)) !== undefined;
     const ticketId = taken ? runtime.newId() : id;
     const reply = { protocol: Reply.open.protocol, key: replyKey(ticketId, options?.caller) };
-    const envelope = runtime.compose(operation, key, payload, {
+    const route = runtime.route(operation, {
       options,
       id,
       replyTo: { ...reply, operation: Reply.arrive.name },
       failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
     });
-    return runtime.seen.once(envelope, () => {
-      envelope.check();
-      runtime.accept(runtime.compose(Reply.open, reply.key, undefined, {})); // before it is sent: the reply may come at once
+    return once(runtime, to, route, payload, () => {
+      runtime.delivery.check(operation, to.key, payload);
+      runtime.delivery.accept(reply, Reply.open, undefined); // before it is sent: the reply may come at once
       try {
-        runtime.accept(envelope);
+        runtime.delivery.accept(to, operation, payload, route);
       } catch (error) {
-        runtime.deliverTo({ ...reply, operation: Reply.cancel.name }, undefined);
+        runtime.delivery.deliverTo({ ...reply, operation: Reply.cancel.name }, undefined);
         throw error;
       }
       return ticketAfter(runtime, new KeptTicket(runtime, ticketId, options?.caller, operation.reply));
@@ -100,17 +103,15 @@ class KeptTicket implements Ticket<unknown> {
 
   async reply(options?: TicketOptions): Promise<unknown> {
     const runtime = this.#runtime;
-    const kept = isGivenId(this.id) && runtime.find({ protocol: Reply.collect.protocol, key: this.#key });
+    const kept = isGivenId(this.id) && runtime.find(Reply.collect.protocol, this.#key);
     if (!kept) throw runtime.expiredReplies.has(this.#key) ? expired(this.id) : unknown(this.id);
     const { timeoutMs = 5_000, signal } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
-    const what = `Cannot collect the reply ${this.id}`;
-    const late = () => new ReplyPendingError(`${what}: it did not come in ${timeoutMs} ms`);
-    const waiter = new Waiter(timeoutMs > 0 ? timeoutMs : runtime.options.askTimeoutMs, false, late);
-    const wait = timeoutMs > 0;
-    const envelope = runtime.compose(Reply.collect, this.#key, { wait }, { replyTo: waiter });
-    const answer = sendAsk(runtime, envelope, waiter);
+    const waiter = new Collector(Reply.collect, this.#key, false);
+    const answer = waiter.wait(runtime, timeoutMs > 0 ? timeoutMs : runtime.options.askTimeoutMs);
+    const route = new Route(Reply.collect, undefined, undefined, waiter);
+    acceptAsk(runtime, kept, { wait: timeoutMs > 0 }, route, waiter);
     let reply: unknown;
     try {
       reply = await (signal === undefined ? answer : abortable(answer, signal));
@@ -118,7 +119,16 @@ class KeptTicket implements Ticket<unknown> {
       waiter.end(); // who was interrupted has not collected it
     }
     if (this.#schema === undefined) return reply;
-    return parse(this.#schema, reply, () => what);
+    return parse(this.#schema, reply, "Cannot collect the reply", this.id);
+  }
+}
+
+/** Waits for a reply that is kept. */
+class Collector extends Waiter {
+  protected override late(timeoutMs: number): PosthornError {
+    return new ReplyPendingError(
+      `Cannot collect the reply ${idOf(this.key)}: it did not come in ${timeoutMs} ms`,
+    );
   }
 }
 
@@ -191,7 +201,7 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
       collect(ctx, { wait }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
-        if (asker === undefined || !isAsker(asker) || asker.over) return;
+        if (asker === undefined || !(asker instanceof Asker) || asker.over) return;
         const state = ctx.state as ReplyState;
         if (state.status === "absent") { // it expired when this was on its way
           ctx.stop();

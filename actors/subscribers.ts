@@ -1,18 +1,45 @@
+import type { Activation } from "../runtime/activation.ts";
 import type { ActorId, Address } from "../runtime/address.ts";
+import type { Operation } from "../runtime/protocol.ts";
+import type { Receiver } from "../runtime/delivery.ts";
 import { parseSubjectPattern } from "../runtime/subject.ts";
 
-/** One subscription of a topic. */
-export interface Subscriber {
+/** One subscription of a topic, and the way to its subscriber. */
+export class Subscriber implements Receiver {
   readonly to: Address;
+  /** What the subscriber hears it as. */
+  readonly operation: Operation;
   /** Tells it from another subscription of the same address. */
   readonly token: number | undefined;
   /** The tokens of its subject; absent where it takes everything. */
   readonly pattern: readonly string[] | undefined;
+  found: Activation | undefined = undefined;
+
+  constructor(to: Address, operation: Operation, token: number | undefined, subject: string | undefined) {
+    this.to = to;
+    this.operation = operation;
+    this.token = token;
+    this.pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
+  }
+
+  get protocol(): string {
+    return this.to.protocol;
+  }
+
+  get key(): string {
+    return this.to.key;
+  }
+
+  meet(found: Activation): void {
+    this.found = found;
+  }
 }
 
 /** Who subscribed to one topic: by actor, so that one that is forgotten is found at once, then by operation. */
 export class Subscribers {
   readonly #byActor = new Map<string, Map<string, Subscriber>>();
+  /** All of them, put together when somebody asks after a change. */
+  #all: readonly Subscriber[] | undefined;
   /** How many there are. */
   size = 0;
 
@@ -21,17 +48,15 @@ export class Subscribers {
   }
 
   /** Subscribes an address, in place of what it had. */
-  set(to: Address, subject: string | undefined, token: number | undefined): void {
+  set(subscriber: Subscriber): void {
+    const { to } = subscriber;
     const name = nameOf(to);
     const own = this.#byActor.get(name) ?? new Map<string, Subscriber>();
     this.#byActor.set(name, own);
     const before = own.size;
-    own.set(to.operation, {
-      to,
-      token,
-      pattern: subject === undefined ? undefined : parseSubjectPattern(subject),
-    });
+    own.set(to.operation, subscriber);
     this.size += own.size - before;
+    this.#all = undefined;
   }
 
   /** Ends the subscription of an address; with a token, only that very one. */
@@ -42,6 +67,7 @@ export class Subscribers {
     own.delete(to.operation);
     this.size--;
     if (own.size === 0) this.#byActor.delete(nameOf(to));
+    this.#all = undefined;
   }
 
   /** Ends all subscriptions of an actor. */
@@ -49,10 +75,12 @@ export class Subscribers {
     const name = nameOf(actor);
     this.size -= this.#byActor.get(name)?.size ?? 0;
     this.#byActor.delete(name);
+    this.#all = undefined;
   }
 
-  forEach(callback: (subscriber: Subscriber) => void): void {
-    for (const own of this.#byActor.values()) own.forEach(callback);
+  /** All subscriptions, by actor. */
+  list(): readonly Subscriber[] {
+    return this.#all ??= this.#byActor.values().flatMap((own) => own.values()).toArray();
   }
 }
 

@@ -1,4 +1,5 @@
 import { actor } from "../runtime/actor.ts";
+import { deadlineAt } from "../runtime/envelope.ts";
 import type { SurveyOptions } from "../runtime/context.ts";
 import {
   messageOf,
@@ -11,8 +12,9 @@ import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import { nameOperations, type Operation, type Protocol, type Tell, tell } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema, unchecked } from "../runtime/schema.ts";
-import type { Turn } from "../runtime/turn.ts";
+import type { OpenTurn } from "../runtime/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
+import { once } from "./tell.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
 export type SurveyEnd = "max" | "deadline";
@@ -26,7 +28,7 @@ export function surveyAll(
   operation: Operation,
   payload: unknown,
   options: SurveyOptions | undefined,
-  turn?: Turn,
+  turn?: OpenTurn,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
   const { max = 1_000 } = options ?? {};
   const nowMs = runtime.clock.now();
@@ -36,28 +38,27 @@ export function surveyAll(
   publication.check();
   const key = runtime.ids.text(runtime.ids.next());
   const collector = { protocol: Collector.open.protocol, key };
-  const envelope = runtime.compose(Topic.publish, topicKey(operation), publication, {
+  const topic = { protocol: Topic.publish.protocol, key: topicKey(operation) };
+  const route = runtime.route(Topic.publish, {
     options,
     cause: turn,
-    deadlineMs: nowMs + timeoutMs,
+    deadline: deadlineAt(nowMs + timeoutMs),
     replyTo: { ...collector, operation: Collector.take.name },
   });
-  const replies = runtime.seen.once(envelope, () => {
+  const replies = once(runtime, topic, route, publication, () => {
     const collected = new Replies(() =>
-      runtime.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
+      runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
     );
-    runtime.accept(
-      runtime.compose(Collector.open, key, { replies: collected, reply: operation.reply, max }, {}),
-    );
+    runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
-      runtime.accept(envelope);
+      runtime.delivery.accept(topic, Topic.publish, publication, route);
     } catch (error) {
       collected.leave();
       throw error;
     }
     const timer = runtime.timers.set(
       timeoutMs,
-      () => runtime.deliverTo({ ...collector, operation: Collector.expire.name }, undefined),
+      () => runtime.delivery.deliverTo({ ...collector, operation: Collector.expire.name }, undefined),
       () => collected.fail(new StoppedError(`Cannot survey ${topicKey(operation)}: the system has stopped`)),
     );
     collected.onEnd = () => timer.cancel();
@@ -192,7 +193,7 @@ export const collectorActor = actor(Collector, {
 
 function checked(schema: Schema<unknown> | undefined, reply: unknown): unknown {
   try {
-    return parse(schema, reply, () => "Cannot collect a reply");
+    return parse(schema, reply, "Cannot collect", "a reply");
   } catch (error) {
     throw new TerminalError(messageOf(error), { code: "invalid-payload", cause: error });
   }

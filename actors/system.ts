@@ -156,12 +156,12 @@ export class System implements AsyncDisposable {
 
   /** Hears what happens, until the result is disposed of. It costs nothing while nobody listens. */
   inspect(inspector: Inspector): Disposable {
-    return this.#runtime.inspectors.add(inspector);
+    return this.#runtime.delivery.inspectors.add(inspector);
   }
 
   /** Messages that will not be delivered, and why. */
   get deadLetters(): DeadLetters {
-    return this.#runtime.deadLetters;
+    return this.#runtime.delivery.deadLetters;
   }
 
   /** What it is doing, in numbers. */

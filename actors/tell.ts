@@ -1,32 +1,47 @@
 import type { SendOptions } from "../runtime/address.ts";
-import type { Envelope } from "../runtime/envelope.ts";
+import { Envelope, type Route } from "../runtime/envelope.ts";
 import type { Operation } from "../runtime/protocol.ts";
+import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** What every accepted notification resolves with: one promise for all, so that awaiting it costs nothing. */
 const accepted: Promise<void> = Promise.resolve();
 
 /**
- * Notification: one envelope to one actor, and no reply. It is accepted when it is in the mailbox, so there is
+ * Notification: one message to one actor, and no reply. It is accepted when it is in the mailbox, so there is
  * nothing to wait for and no actor is needed; but while the event loop has its turn, so has a loop of awaited tells.
  */
 export function tell(
   runtime: Runtime,
+  to: Receiver,
   operation: Operation,
-  key: string,
   payload: unknown,
   options: SendOptions | undefined,
 ): Promise<void> {
   try {
-    return acceptOnce(runtime, runtime.compose(operation, key, payload, { options }));
+    if (options !== undefined) return acceptOnce(runtime, to, runtime.route(operation, { options }), payload);
+    runtime.delivery.accept(to, operation, payload);
+    return runtime.scheduler.pause ?? accepted;
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-/** Accepts an envelope from outside, or throws; a repeat of one that was accepted changes nothing. */
-export function acceptOnce(runtime: Runtime, envelope: Envelope): Promise<void> {
-  if (envelope.scope === undefined) runtime.accept(envelope);
-  else runtime.seen.once(envelope, () => runtime.accept(envelope));
+/** Accepts a message from outside, or throws; a repeat of one that was accepted changes nothing. */
+export function acceptOnce(runtime: Runtime, to: Receiver, route: Route, payload: unknown): Promise<void> {
+  const accept = () => runtime.delivery.accept(to, route.operation, payload, route);
+  once(runtime, to, route, payload, accept);
   return runtime.scheduler.pause ?? accepted;
+}
+
+/** Answers a repeated message as the first was, and one that is new with `accept`. */
+export function once<Answer>(
+  runtime: Runtime,
+  to: Receiver,
+  route: Route,
+  payload: unknown,
+  accept: () => Answer,
+): Answer {
+  if (route.rarities?.scope === undefined) return accept();
+  return runtime.delivery.seen.once(new Envelope(route, to.key, route.rarities.id!, payload), accept);
 }

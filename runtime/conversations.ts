@@ -1,27 +1,27 @@
 import type { Actor } from "./actor.ts";
-import type { AskOptions } from "./address.ts";
+import type { ActorId, AskOptions } from "./address.ts";
 import type { SurveyOptions } from "./context.ts";
 import type { Population } from "./host.ts";
 import type { Operation } from "./protocol.ts";
 import type { ResolvedOptions } from "./system_options.ts";
-import type { Turn } from "./turn.ts";
+import type { OpenTurn } from "./turn_host.ts";
 
 /** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
 export interface Conversations<System> {
   ask(
     system: System,
+    to: ActorId,
     operation: Operation,
-    key: string,
     payload: unknown,
     options: AskOptions | undefined,
-    turn: Turn,
+    turn: OpenTurn,
   ): Promise<unknown>;
   survey(
     system: System,
     operation: Operation,
     payload: unknown,
     options: SurveyOptions | undefined,
-    turn: Turn,
+    turn: OpenTurn,
   ): AsyncIterableIterator<unknown>;
 }
 

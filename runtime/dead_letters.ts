@@ -10,6 +10,7 @@ import {
   TerminalError,
   UnknownError,
 } from "./errors.ts";
+import { Latest } from "./latest.ts";
 
 /** A message that will not be delivered, and why. */
 export interface DeadLetter extends ActorId {
@@ -93,15 +94,14 @@ interface Entry {
 
 /** The dead letters that are kept in memory. */
 export class KeptDeadLetters implements DeadLetters {
-  readonly #capacity: number;
   readonly #resend: (envelope: Envelope) => void;
   /** Oldest first. Not by id: two senders may give the same one. */
-  readonly #entries = new Set<Entry>();
+  readonly #entries: Latest<Entry>;
   total = 0;
 
   /** How many it keeps, and how one is sent again. */
   constructor(capacity: number, resend: (envelope: Envelope) => void) {
-    this.#capacity = capacity;
+    this.#entries = new Latest(capacity);
     this.#resend = resend;
   }
 
@@ -110,7 +110,7 @@ export class KeptDeadLetters implements DeadLetters {
   }
 
   list(): DeadLetter[] {
-    return Array.from(this.#entries, (entry) => entry.letter);
+    return Array.from(this.#entries.values(), ({ letter }) => letter);
   }
 
   sendAgain(id: string): void {
@@ -119,14 +119,11 @@ export class KeptDeadLetters implements DeadLetters {
       throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
     }
     this.#resend(entry.envelope);
-    this.#entries.delete(entry);
+    this.#entries.remove(entry);
   }
 
   add(letter: DeadLetter, envelope: Envelope): void {
     this.total++;
     this.#entries.add({ letter, envelope });
-    if (this.#entries.size <= this.#capacity) return;
-    const [oldest] = this.#entries;
-    this.#entries.delete(oldest);
   }
 }

@@ -1,85 +1,137 @@
 import type { Address } from "./address.ts";
 import type { PosthornError } from "./errors.ts";
 import type { Operation } from "./protocol.ts";
-import { parse } from "./schema.ts";
 
 /** Someone in this process who waits for the reply of one message. */
-export interface Asker {
+export abstract class Asker {
   /** Whether it waits no longer. */
-  readonly over: boolean;
+  abstract readonly over: boolean;
   /** The reply: as its schema let it through, and as its handler returned it. */
-  reply(output: unknown, input: unknown): void;
+  abstract reply(output: unknown, input: unknown): void;
   /** There will be no reply. */
-  fail(error: PosthornError): void;
+  abstract fail(error: PosthornError): void;
+}
+
+/** When it is too late to begin, in milliseconds since 1970. */
+export interface Deadline {
+  readonly atMs: number;
+  /** The same once the clock has been looked at; `Infinity` before: what has just begun is not too late. */
+  readonly dueMs: number;
+}
+
+/** A deadline of one message. */
+export function deadlineAt(atMs: number): Deadline {
+  return { atMs, dueMs: atMs };
 }
 
 /** The name of a message: given by its sender, or its place in the order of this system's messages. */
 export type MessageId = string | number;
 
-/** What travels besides operation, receiver and payload. */
-export interface Route {
-  readonly id: MessageId;
-  readonly causationId: MessageId | undefined;
-  readonly correlationId: MessageId | undefined;
-  readonly replyTo: Asker | Address | undefined;
-  readonly failTo: Address | undefined;
-  readonly deadlineMs: number;
-  readonly headers: Readonly<Record<string, string>> | undefined;
-  readonly scope: string | undefined;
+/** What few messages have. */
+export interface Rarities {
+  readonly id?: MessageId | undefined;
+  readonly failTo?: Address | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Where a repeat of its id is looked for; absent where the id is its own. */
+  readonly scope?: string | undefined;
+  /** What was sent, where the handler gets something else: the schema's input. */
+  readonly input?: { readonly payload: unknown } | undefined;
+  /** How many attempts at its turn have begun. */
+  readonly attempts?: number | undefined;
 }
 
-/** The value of a payload that has not been through its schema. */
-const unparsed = Symbol("unparsed");
-
-/** One message on its way. Only `value` and `attempts` ever change. */
-export class Envelope implements Route {
+/**
+ * All that travels with a payload. Messages that differ in nothing else share one, so most messages take two places of
+ * a mailbox and no memory of their own: this, and what the handler gets.
+ */
+export class Route {
   readonly operation: Operation;
+  readonly causationId: MessageId | undefined;
+  /** Absent where the message itself is the beginning. */
+  readonly correlationId: MessageId | undefined;
+  readonly replyTo: Asker | Address | undefined;
+  /** Not started later than this. */
+  readonly deadline: Deadline | undefined;
+  readonly rarities: Rarities | undefined;
+
+  constructor(
+    operation: Operation,
+    causationId?: MessageId,
+    correlationId?: MessageId,
+    replyTo?: Asker | Address,
+    deadline?: Deadline,
+    rarities?: Rarities,
+  ) {
+    this.operation = operation;
+    this.causationId = causationId;
+    this.correlationId = correlationId;
+    this.replyTo = replyTo;
+    this.deadline = deadline;
+    this.rarities = rarities;
+  }
+
+  /** Whether it only says where its messages come from. */
+  get plain(): boolean {
+    return this.replyTo === undefined && this.deadline === undefined && this.rarities === undefined;
+  }
+
+  /** The same, with something that few messages have. */
+  with(rarities: Rarities): Route {
+    const { operation, causationId, correlationId, replyTo, deadline } = this;
+    return new Route(operation, causationId, correlationId, replyTo, deadline, {
+      ...this.rarities,
+      ...rarities,
+    });
+  }
+}
+
+/**
+ * One message by itself: with its receiver, its id and its payload. It is put together where a message leaves the way
+ * from mailbox to handler: for a dead letter, an inspection, another attempt.
+ */
+export class Envelope {
+  readonly route: Route;
   readonly key: string;
+  readonly id: MessageId;
   /** The schema's input: what travels, and what is kept of a dead letter. */
   readonly payload: unknown;
   /** The schema's output: what the handler gets. */
-  value: unknown;
-  readonly id: MessageId;
-  readonly causationId: MessageId | undefined;
-  readonly correlationId: MessageId;
-  readonly replyTo: Asker | Address | undefined;
-  readonly failTo: Address | undefined;
-  /** Not started later than this (milliseconds since 1970); `Infinity` without a deadline. */
-  readonly deadlineMs: number;
-  readonly headers: Readonly<Record<string, string>> | undefined;
-  /** Where a repeat of its id is looked for; absent where the id is its own. */
-  readonly scope: string | undefined;
-  /** How many attempts at its turn have begun. */
-  attempts = 0;
+  readonly value: unknown;
 
-  constructor(operation: Operation, key: string, payload: unknown, route: Route) {
-    this.operation = operation;
+  constructor(route: Route, key: string, id: MessageId, value: unknown) {
+    const input = route.rarities?.input;
+    this.route = route;
     this.key = key;
-    this.payload = payload;
-    this.value = unparsed;
-    this.id = route.id;
-    this.causationId = route.causationId;
-    this.correlationId = route.correlationId ?? route.id;
-    this.replyTo = route.replyTo;
-    this.failTo = route.failTo;
-    this.deadlineMs = route.deadlineMs;
-    this.headers = route.headers;
-    this.scope = route.scope;
+    this.id = id;
+    this.payload = input === undefined ? value : input.payload;
+    this.value = value;
   }
 
-  /** Lets the payload through its schema, once. Throws an `InvalidPayloadError` when it does not fit. */
-  check(): void {
-    if (this.value !== unparsed) return;
-    this.value = parse(this.operation.payload, this.payload, () => `Cannot accept ${this}`);
+  get operation(): Operation {
+    return this.route.operation;
+  }
+
+  /** The id of the message with which it all began. */
+  get correlationId(): MessageId {
+    return this.route.correlationId ?? this.id;
+  }
+
+  get headers(): Readonly<Record<string, string>> | undefined {
+    return this.route.rarities?.headers;
+  }
+
+  /** How many attempts at its turn have begun. */
+  get attempts(): number {
+    return this.route.rarities?.attempts ?? 0;
   }
 
   /** Receiver and operation, for messages to people: `order/ada add`. */
   toString(): string {
-    return `${this.operation.protocol}/${this.key} ${this.operation.name}`;
+    return nameOf(this.operation, this.key);
   }
 }
 
-/** Tells an asker from an address: an address is plain data. */
-export function isAsker(replyTo: Asker | Address): replyTo is Asker {
-  return "reply" in replyTo;
+/** Receiver and operation of a message, for messages to people: `order/ada add`. */
+export function nameOf(operation: Operation, key: string): string {
+  return `${operation.protocol}/${key} ${operation.name}`;
 }

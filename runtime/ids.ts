@@ -12,30 +12,30 @@ export function isGivenId(text: string): boolean {
  * somebody reads it: the ULID of this system's first name, then the number.
  */
 export class Ids {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  #instance: string | undefined;
-  #last = 0;
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private instance: string | undefined;
+  private last = 0;
 
   constructor(clock: Clock, random: Random) {
-    this.#clock = clock;
-    this.#random = random;
+    this.clock = clock;
+    this.random = random;
   }
 
   /** The next number. */
   next(): number {
-    return ++this.#last;
+    return ++this.last;
   }
 
   /** A name that carries its time: for what is looked up later. */
   ulid(): string {
-    return this.#random.ulid(this.#clock.now());
+    return this.random.ulid(this.clock.now());
   }
 
   /** The name of a message; the same however often it is read. */
   text(id: MessageId): string {
     if (typeof id === "string") return id;
-    this.#instance ??= this.ulid();
-    return `${this.#instance}-${id.toString(36)}`;
+    this.instance ??= this.ulid();
+    return `${this.instance}-${id.toString(36)}`;
   }
 }

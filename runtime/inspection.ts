@@ -38,9 +38,15 @@ export type Inspection =
   }
   | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown };
 
+/** What became of a message, without the message. */
+export type MessageEvent =
+  | { readonly type: "accepted" | "started" | "done" }
+  | { readonly type: "failed"; readonly error: unknown }
+  | { readonly type: "retrying"; readonly afterMs: number };
+
 /** One message, as an inspection sees it. */
 export function inspectedMessage(envelope: Envelope, idText: (id: MessageId) => string): InspectedMessage {
-  const { operation, key, causationId } = envelope;
+  const { operation, key, route: { causationId } } = envelope;
   return {
     protocol: operation.protocol,
     key,
@@ -61,11 +67,17 @@ export class Inspectors {
   readonly #listeners = new Set<Inspector>();
   /** Whether nobody listens: then nothing is put together for them. */
   silent = true;
+  readonly #onChange: (silent: boolean) => void;
+
+  /** `onChange` hears whether nobody listens. */
+  constructor(onChange: (silent: boolean) => void) {
+    this.#onChange = onChange;
+  }
 
   add(listener: Inspector): Disposable {
     const own: Inspector = (event) => listener(event); // the same function may listen twice
     this.#listeners.add(own);
-    this.silent = false;
+    this.#onChange(this.silent = false);
     return { [Symbol.dispose]: () => this.#remove(own) };
   }
 
@@ -85,6 +97,6 @@ export class Inspectors {
 
   #remove(listener: Inspector): void {
     this.#listeners.delete(listener);
-    this.silent = this.#listeners.size === 0;
+    this.#onChange(this.silent = this.#listeners.size === 0);
   }
 }

@@ -21,7 +21,7 @@ export class Publication {
   check(): { readonly value: unknown; readonly subject: string } {
     if (this.#checked !== undefined) return this.#checked;
     const { payload, subject } = this.operation;
-    const value = parse(payload, this.payload, () => `Cannot publish ${topicKey(this.operation)}`);
+    const value = parse(payload, this.payload, "Cannot publish", topicKey(this.operation));
     return this.#checked = {
       value,
       subject: subject === undefined ? "" : requireSubject(subject(value as never)),

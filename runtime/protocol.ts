@@ -1,4 +1,4 @@
-import type { Schema } from "./schema.ts";
+import { isUnchecked, type Schema } from "./schema.ts";
 
 /** How an operation is spoken: to one actor or to many, with no reply, a reply now, or a reply later. */
 export type Mode = "tell" | "ask" | "submit" | "event" | "survey";
@@ -49,6 +49,10 @@ export interface Operation<
   readonly payload?: Schema<unknown> | undefined;
   /** What checks the reply; absent where there is none. */
   readonly reply?: Schema<unknown> | undefined;
+  /** Whether its payload needs no check. Its protocol finds that out. */
+  readonly unchecked?: boolean;
+  /** Whether its reply needs none. */
+  readonly repliesUnchecked?: boolean;
   /** The subject under which a payload is published; only an event has it. */
   readonly subject?: ((payload: never) => string) | undefined;
   /** Only the compiler knows this. */
@@ -171,7 +175,16 @@ export function nameOperations<const Name extends string, Ops extends Operations
           `and be none of ${namesRefused.join(", ")}`,
       );
     }
-    named[key] = Object.freeze({ ...operation, protocol: name, name: key, slot });
+    const unchecked = operation.payload !== undefined && isUnchecked(operation.payload);
+    const repliesUnchecked = operation.reply !== undefined && isUnchecked(operation.reply);
+    named[key] = Object.freeze({
+      ...operation,
+      protocol: name,
+      name: key,
+      slot,
+      unchecked,
+      repliesUnchecked,
+    });
   });
   const text = `protocol ${name} { ${Object.keys(named).join(", ")} }`;
   const inspect = Symbol.for("nodejs.util.inspect.custom");

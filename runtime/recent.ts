@@ -1,17 +1,19 @@
+import { Latest } from "./latest.ts";
+
 /** The latest names of some kind. Past the bound the oldest is let go. */
 export class Recent {
-  readonly #capacity: number;
   readonly #names = new Set<string>();
+  readonly #order: Latest<string>;
 
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#order = new Latest(capacity);
   }
 
   add(name: string): void {
+    if (this.#names.has(name)) return;
     this.#names.add(name);
-    if (this.#names.size <= this.#capacity) return;
-    const [oldest] = this.#names;
-    this.#names.delete(oldest);
+    const gone = this.#order.add(name);
+    if (gone !== undefined) this.#names.delete(gone);
   }
 
   has(name: string): boolean {

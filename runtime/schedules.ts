@@ -2,7 +2,14 @@ import type { Address } from "./address.ts";
 import type { When } from "./context.ts";
 import { LimitError } from "./errors.ts";
 import type { Timer, Timers } from "./timers.ts";
-import type { ScheduleChange } from "./turn.ts";
+
+/** What a turn wants scheduled under a name, or taken back where `when` is absent. */
+export interface ScheduleChange {
+  readonly name: string;
+  readonly when?: When;
+  readonly to?: Address;
+  readonly payload?: unknown;
+}
 
 /** What the schedules of an actor need of its system. */
 export interface ScheduleServices {
@@ -11,8 +18,10 @@ export interface ScheduleServices {
   now(): number;
   /** The time that delays are measured with. */
   monotonicMs(): number;
-  /** Sends to an address. */
-  deliverTo(address: Address, payload: unknown): void;
+  readonly delivery: {
+    /** Sends to an address. */
+    deliverTo(address: Address, payload: unknown): void;
+  };
 }
 
 interface Schedule {
@@ -84,7 +93,20 @@ export class Schedules {
     } else {
       this.#schedules.delete(name);
     }
-    this.#services.deliverTo(schedule.to, schedule.payload);
+    this.#services.delivery.deliverTo(schedule.to, schedule.payload);
     if (this.#schedules.size === 0) this.#onEmpty();
+  }
+}
+
+/** Throws a `RangeError` unless something can be due then. */
+export function requireWhen(name: string, when: When): void {
+  const value = "afterMs" in when ? when.afterMs : "everyMs" in when ? when.everyMs : when.at.getTime();
+  const least = "everyMs" in when ? 1 : 0;
+  if (!(value >= least && value < Infinity)) {
+    throw new RangeError(
+      `Cannot schedule ${name}: ${
+        Object.keys(when)[0]
+      } must be a time of at least ${least} ms: current value is ${value}`,
+    );
   }
 }

@@ -43,23 +43,30 @@ export function isUnchecked(schema: Schema<unknown>): boolean {
 }
 
 /**
- * What the schema makes of `value`, or an {@linkcode InvalidPayloadError} that begins with `what`. Without a schema
- * only `undefined` is accepted: there is nothing to be said.
+ * What the schema makes of `value`, or an {@linkcode InvalidPayloadError} that begins with `what` and whom it is about.
+ * Without a schema only `undefined` is accepted: there is nothing to be said.
  */
-export function parse(schema: Schema<unknown> | undefined, value: unknown, what: () => string): unknown {
+export function parse(
+  schema: Schema<unknown> | undefined,
+  value: unknown,
+  what: string,
+  about: { toString(): string },
+): unknown {
   if (schema === undefined) {
     if (value === undefined) return undefined;
-    throw new InvalidPayloadError(what(), [{ message: "It takes no payload", path: [] }]);
+    throw new InvalidPayloadError(`${what} ${about}`, [{ message: "It takes no payload", path: [] }]);
   }
   const standard = schema["~standard"];
   if (standard.vendor === uncheckedVendor) return value;
   const result = standard.validate(value);
   if (result instanceof Promise) {
     result.catch(() => {}); // the TypeError below is the answer, whatever the check would have said
-    throw new TypeError(`${what()}: its schema answers with a promise, and a schema must answer at once`);
+    throw new TypeError(
+      `${what} ${about}: its schema answers with a promise, and a schema must answer at once`,
+    );
   }
   if (result.issues === undefined) return result.value;
-  throw new InvalidPayloadError(what(), result.issues.map(toIssue));
+  throw new InvalidPayloadError(`${what} ${about}`, result.issues.map(toIssue));
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {

@@ -2,9 +2,11 @@ import type { Clock } from "./clock.ts";
 import type { Envelope } from "./envelope.ts";
 import { IdReusedError } from "./errors.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { Latest } from "./latest.ts";
 import { payloadOf } from "./modes.ts";
 
 interface Mark {
+  readonly name: string;
   readonly fingerprint: string;
   readonly untilMs: number;
   readonly answer: unknown;
@@ -15,13 +17,13 @@ interface Mark {
  * the bound the oldest is let go, so the window ends after its time or after so many ids, whichever comes first.
  */
 export class Seen {
-  readonly #capacity: number;
   readonly #windowMs: number;
   readonly #clock: Clock;
   readonly #marks = new Map<string, Mark>();
+  readonly #order: Latest<Mark>;
 
   constructor(capacity: number, windowMs: number, clock: Clock) {
-    this.#capacity = capacity;
+    this.#order = new Latest(capacity);
     this.#windowMs = windowMs;
     this.#clock = clock;
   }
@@ -31,9 +33,9 @@ export class Seen {
    * came with another payload. What `accept` throws is not remembered: the same id may try again.
    */
   once<Answer>(envelope: Envelope, accept: () => Answer): Answer {
-    if (envelope.scope === undefined) return accept();
+    if (envelope.route.rarities?.scope === undefined) return accept();
     const nowMs = this.#clock.monotonicMs();
-    const name = `${envelope.scope}\n${envelope}\n${envelope.id}`;
+    const name = `${envelope.route.rarities.scope}\n${envelope}\n${envelope.id}`;
     const print = fingerprint(payloadOf(envelope));
     const first = this.#marks.get(name);
     if (first !== undefined && first.untilMs > nowMs) {
@@ -44,12 +46,11 @@ export class Seen {
       );
     }
     const answer = accept();
-    this.#marks.delete(name); // one that has expired would keep its old place
-    this.#marks.set(name, { fingerprint: print, untilMs: nowMs + this.#windowMs, answer });
-    if (this.#marks.size > this.#capacity) {
-      const [oldest] = this.#marks.keys();
-      this.#marks.delete(oldest);
-    }
+    const mark = { name, fingerprint: print, untilMs: nowMs + this.#windowMs, answer };
+    this.#marks.set(name, mark);
+    const gone = this.#order.add(mark);
+    // One that had expired and came again has a newer mark, and a place of its own for it.
+    if (gone !== undefined && this.#marks.get(gone.name) === gone) this.#marks.delete(gone.name);
     return answer;
   }
 }

@@ -1,30 +1,35 @@
-import type { Actor } from "./actor.ts";
+import type { Actor, Handler } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
-import type { Envelope } from "./envelope.ts";
-import type { InspectedMessage, Inspectors } from "./inspection.ts";
+import type { Envelope, Route } from "./envelope.ts";
+import type { Inspectors, MessageEvent } from "./inspection.ts";
+import type { Postman } from "./outbox.ts";
+import type { Operation } from "./protocol.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Timers } from "./timers.ts";
-import type { TurnHost } from "./turn.ts";
+import type { TurnHost } from "./turn_host.ts";
+
+/** What an activation needs of the delivery of its system. */
+export interface Deliveries extends Postman {
+  readonly inspectors: Inspectors;
+  /** Tells whoever listens what became of a message. */
+  inspect(event: MessageEvent, envelope: Envelope): void;
+  /** Sends to an address, in answer to `cause` where there is one. */
+  deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
+  /** Makes a dead letter, and tells whoever waits for the answer. */
+  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void;
+}
 
 /** What an activation needs of its system. */
 export interface Services extends TurnHost {
   readonly scheduler: Scheduler;
   readonly timers: Timers;
   readonly random: Random;
-  readonly inspectors: Inspectors;
+  readonly delivery: Deliveries;
   /** How many turns a promise is awaited for. */
   running: number;
   /** There may be nothing left to run. */
   rest(): void;
-  /** Delivers what a turn sent; what cannot be delivered becomes a dead letter. */
-  deliver(envelope: Envelope): void;
-  /** Sends to an address, in answer to `cause` where there is one. */
-  deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
-  /** Makes a dead letter, and tells whoever waits for the answer. */
-  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void;
-  /** A message as an inspection sees it. */
-  inspected(envelope: Envelope): InspectedMessage;
   /** A failure that the system must answer for. */
   escalate(actor: ActorId, error: unknown): void;
   /** An actor was erased: its subscriptions go. */
@@ -35,12 +40,26 @@ export interface Services extends TurnHost {
 export interface Home<Member> {
   readonly actor: Actor;
   readonly services: Services;
-  /** How many messages wait, counted here because there may be a million mailboxes. */
-  waiting: number;
+  /** What handles each operation, at its slot. */
+  readonly handlers: readonly (Handler | undefined)[];
+  /** The operations that it handles, each at its slot. An event is published, and not sent to an actor. */
+  readonly handled: readonly (Operation | undefined)[];
+  /** The ways of messages that are nothing but their payload, each at its operation's slot. */
+  readonly plainRoutes: readonly Route[];
+  /** How many messages a mailbox holds that come from outside, and when turns send them. */
+  readonly capacity: number;
+  readonly turnCapacity: number;
+  /** Whether somebody listens to what happens. */
+  readonly heard: boolean;
+  /** How many messages came into mailboxes, and how many were taken out: counted here, there may be a million. */
+  accepted: number;
+  taken: number;
   /** How many turns have committed. */
   done: number;
   /** An activation has nothing left to keep. */
   remove(activation: Member): void;
   /** An activation became active: passivate it when it is idle for long enough. */
   watchIdle(activation: Member): void;
+  /** Look at it no more. */
+  leaveIdle(activation: Member): void;
 }

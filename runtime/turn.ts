@@ -1,339 +1,330 @@
-import {
-  type ActorId,
-  type Address,
-  type AskOptions,
-  requireKey,
-  type SendOptions,
-  type SubmitOptions,
-} from "./address.ts";
+import { type ActorId, type Address, type AskOptions, requireKey, type SendOptions } from "./address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "./context.ts";
-import type { Asker, Envelope, MessageId } from "./envelope.ts";
+import { type Asker, Envelope, type MessageId, nameOf, Route } from "./envelope.ts";
 import { DeadlineError, PosthornError } from "./errors.ts";
-import { Publication, Reply, Topic, topicKey } from "./modes.ts";
+import { Publication, Topic, topicKey } from "./modes.ts";
+import type { Outbox, Outgoing, Postman } from "./outbox.ts";
 import type { NamedProtocol, Operation } from "./protocol.ts";
+import { requireWhen, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "./subject.ts";
+import type { OpenTurn, Parts, TurnActor } from "./turn_host.ts";
+import { TurnRef } from "./turn_ref.ts";
+import type { Waits } from "./wait_chain.ts";
 
-/** What the runtime does for a turn while it runs. What must wait for the commit, the turn keeps itself. */
-export interface TurnHost {
-  /** Makes an envelope that was sent in this turn. */
-  compose(operation: Operation, key: string, payload: unknown, parts: Parts): Envelope;
-  /** The operation at an address; where this system does not know it, one that cannot be delivered. */
-  operationAt(address: Address): Operation;
-  /** The name of a message. */
-  idText(id: MessageId): string;
-  /** A new id, which carries its time. */
-  newId(): string;
-  /** The time of day, in milliseconds since 1970. */
-  now(): number;
-  /** The time that schedules are measured with. */
-  monotonicMs(): number;
-  /** Sends an ask out of this turn and waits for its reply. */
-  ask(
-    turn: Turn,
-    operation: Operation,
-    key: string,
-    payload: unknown,
-    options?: AskOptions,
-  ): Promise<unknown>;
-  /** Asks all respondents. */
-  survey(
-    turn: Turn,
-    operation: Operation,
-    payload: unknown,
-    options?: SurveyOptions,
-  ): AsyncIterableIterator<unknown>;
-  /** Calls `callback` after a while. */
-  after(delayMs: number, callback: () => void): { cancel(): void };
-}
-
-/** What an envelope is made of, besides receiver and payload. */
-export interface Parts {
-  readonly options?: SendOptions | undefined;
-  readonly cause?: Turn | undefined;
-  readonly replyTo?: Asker | Address | undefined;
-  readonly failTo?: Address | undefined;
-  readonly id?: string | undefined;
-  /** Instead of what the options say. */
-  readonly deadlineMs?: number | undefined;
-}
-
-/** What a turn wants scheduled under a name, or taken back where `when` is absent. */
-export interface ScheduleChange {
-  readonly name: string;
-  readonly when?: When;
-  readonly to?: Address;
-  readonly payload?: unknown;
+/** What few turns need. */
+interface TurnRarities {
+  now?: number;
+  controller?: AbortController;
+  /** Why its work is no longer wanted; also for a handler that looks only later. */
+  abortion?: { readonly reason: unknown };
+  deadline?: { cancel(): void };
+  schedules?: ScheduleChange[];
+  ending?: "passivate" | "forget";
+  deferred?: boolean;
+  waitsFor?: Waits[];
 }
 
 /**
- * One envelope handled: what its handler sees of the world, and all that it wants done, kept until the commit. It
+ * One message handled: what its handler sees of the world, and all that it wants done, kept until the commit. It
  * does nothing itself, so dropping it is the rollback.
  */
-export class Turn {
-  readonly #host: TurnHost;
-  readonly #actor: ActorId;
-  readonly envelope: Envelope;
-  readonly #transient: boolean;
-  #state: unknown;
-  #open = true;
-  #now: number | undefined;
-  #controller: AbortController | undefined;
-  /** Why its work is no longer wanted; also for a handler that looks only later. */
-  #abortion: { readonly reason: unknown } | undefined;
-  #deadline: { cancel(): void } | undefined;
-  /** Whether the state was assigned. */
-  changed = false;
-  /** What leaves with the commit, in the order of sending. */
-  outgoing: Envelope[] | undefined;
-  /** What its schedules become, in order. */
-  schedules: ScheduleChange[] | undefined;
-  /** What becomes of the actor after the commit. */
-  ending: "passivate" | "forget" | undefined;
-  /** Whether the reply is given later, by whoever took `replyTo`. */
-  deferred = false;
+export class Turn implements OpenTurn {
+  readonly actor: TurnActor;
+  readonly route: Route;
+  private ownState: unknown;
+  /** Over, one way or the other; before that whether the state was assigned. */
+  private status: "open" | "changed" | "over" = "open";
+  private ownId: MessageId | undefined = undefined;
+  /** The first message that leaves with the commit. Most turns send no other. */
+  private sentTo: ActorId | undefined = undefined;
+  private sentRoute: Route | undefined = undefined;
+  private sentPayload: unknown = undefined;
+  /** What came after it. */
+  private others: Outbox | undefined = undefined;
+  private rarities: TurnRarities | undefined = undefined;
 
-  constructor(
-    host: TurnHost,
-    actor: ActorId,
-    envelope: Envelope,
-    state: unknown,
-    transient: boolean,
-  ) {
-    this.#host = host;
-    this.#actor = actor;
-    this.envelope = envelope;
-    this.#state = state;
-    this.#transient = transient;
+  constructor(actor: TurnActor, route: Route, state: unknown) {
+    this.actor = actor;
+    this.route = route;
+    this.ownState = state;
   }
 
   get key(): string {
-    return this.#actor.key;
+    return this.actor.key;
   }
 
   get state(): unknown {
-    return this.#state;
+    return this.ownState;
   }
 
   set state(value: unknown) {
-    this.#require("change the state");
-    this.#state = value;
-    this.changed = true;
+    if (this.status === "over") this.refuse("change the state");
+    this.ownState = value;
+    this.status = "changed";
   }
 
   get self(): TurnRef {
-    return this.#ref(this.#actor.protocol, this.#actor.key);
+    const { actor } = this;
+    return this.refTo(actor.protocol, actor.key, actor);
   }
 
   get id(): string {
-    return this.#host.idText(this.envelope.id);
+    return this.actor.services.idText(this.messageId);
   }
 
   get causationId(): string | undefined {
-    const { causationId } = this.envelope;
-    return causationId === undefined ? undefined : this.#host.idText(causationId);
+    const { causationId } = this.route;
+    return causationId === undefined ? undefined : this.actor.services.idText(causationId);
   }
 
   get correlationId(): string {
-    return this.#host.idText(this.envelope.correlationId);
+    return this.actor.services.idText(this.route.correlationId ?? this.messageId);
   }
 
   get attempt(): number {
-    return this.envelope.attempts;
+    return (this.route.rarities?.attempts ?? 0) + 1;
   }
 
   get now(): number {
-    return this.#now ??= this.#host.now();
+    return this.rare.now ??= this.actor.services.now();
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      const { deadlineMs } = this.envelope;
-      if (this.#abortion !== undefined) this.#controller.abort(this.#abortion.reason);
-      else if (this.#open && deadlineMs < Infinity) {
-        const late = () => this.abort(new DeadlineError(`${this.envelope} did not end before its deadline`));
-        this.#deadline = this.#host.after(Math.max(deadlineMs - this.#host.now(), 0), late);
+    const rare = this.rare;
+    if (rare.controller === undefined) {
+      rare.controller = new AbortController();
+      const { deadline } = this.route;
+      if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
+      else if (this.status !== "over" && deadline !== undefined) {
+        const { services } = this.actor;
+        const late = () => this.abort(new DeadlineError(`${this} did not end before its deadline`));
+        rare.deadline = services.after(Math.max(deadline.atMs - services.now(), 0), late);
       }
     }
-    return this.#controller.signal;
+    return rare.controller.signal;
   }
 
   ref(protocol: NamedProtocol<string>, key: string): TurnRef {
     const { name } = protocol["~protocol"];
-    requireKey(name, key);
-    return this.#ref(name, key);
+    const found = this.actor.services.find(name, key);
+    if (found === undefined) requireKey(name, key); // who is found has passed it
+    return this.refTo(name, key, found);
   }
 
   publish(event: Operation, payload?: unknown, options?: SendOptions): void {
-    this.send(Topic.publish, topicKey(event), new Publication(event, payload), { options });
+    const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
+    this.send(topic, Topic.publish, new Publication(event, payload), options && { options });
   }
 
   subscribe(event: Operation, to: Address, options?: SubscribeOptions): void {
     const subject = options?.subject;
     if (subject !== undefined) parseSubjectPattern(subject);
-    this.send(Topic.subscribe, topicKey(event), { to, subject }, {});
+    this.send({ protocol: Topic.subscribe.protocol, key: topicKey(event) }, Topic.subscribe, { to, subject });
   }
 
   unsubscribe(event: Operation, to: Address): void {
-    this.send(Topic.unsubscribe, topicKey(event), { to }, {});
+    this.send({ protocol: Topic.unsubscribe.protocol, key: topicKey(event) }, Topic.unsubscribe, { to });
   }
 
   schedule(name: string, when: When, to: Address, payload?: unknown): void {
-    this.#require("schedule");
+    if (this.status === "over") this.refuse("schedule");
     requireWhen(name, when);
-    (this.schedules ??= []).push({ name, when, to, payload });
+    (this.rare.schedules ??= []).push({ name, when, to, payload });
   }
 
   cancel(name: string): void {
-    this.#require("cancel");
-    (this.schedules ??= []).push({ name });
+    if (this.status === "over") this.refuse("cancel");
+    (this.rare.schedules ??= []).push({ name });
   }
 
   stop(): void {
-    this.#require("stop");
-    this.ending ??= "passivate";
+    if (this.status === "over") this.refuse("stop");
+    this.rare.ending ??= "passivate";
   }
 
   forget(): void {
-    this.#require("forget");
-    this.ending = "forget";
+    if (this.status === "over") this.refuse("forget");
+    this.rare.ending = "forget";
   }
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
-    this.#requireTransient("survey");
-    return this.#host.survey(this, operation, payload, options);
+    this.requireTransient("survey");
+    return this.actor.services.survey(this, operation, payload, options);
   }
 
   /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnRef}. */
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown> {
-    this.#requireTransient("ask");
-    return this.#host.ask(this, operation, key, payload, options);
+    this.requireTransient("ask");
+    return this.actor.services.ask(this, operation, key, payload, options);
   }
 
-  /** Keeps an envelope until the commit. */
-  send(operation: Operation, key: string, payload: unknown, parts: Omit<Parts, "cause">): Envelope {
-    this.#require("send");
-    const envelope = this.#host.compose(operation, key, payload, { ...parts, cause: this });
-    (this.outgoing ??= []).push(envelope);
-    return envelope;
+  /** Keeps a message until the commit. */
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void {
+    this.post(to, parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts), payload);
+  }
+
+  /** Keeps a message whose way is known until the commit. */
+  post(to: ActorId, route: Route, payload: unknown): void {
+    if (this.status === "over") this.refuse("send");
+    if (this.sentTo === undefined) {
+      this.sentTo = to;
+      this.sentRoute = route;
+      this.sentPayload = payload;
+    } else {
+      (this.others ??= this.actor.services.outboxes.take()).push(to, route, payload);
+    }
+  }
+
+  /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
+  deliver(postman: Postman): void {
+    const to = this.sentTo;
+    if (to === undefined) return;
+    this.sentTo = undefined;
+    postman.deliver(to, this.sentRoute!, this.sentPayload);
+    if (this.others === undefined) return;
+    this.others.deliver(postman);
+    this.discard();
+  }
+
+  /** Drops what would leave with the commit. */
+  discard(): void {
+    this.sentTo = undefined;
+    if (this.others === undefined) return;
+    this.actor.services.outboxes.give(this.others);
+    this.others = undefined;
+  }
+
+  /** All that leaves with the commit, in the order of sending. */
+  get outgoing(): Outgoing[] {
+    if (this.sentTo === undefined) return [];
+    const first = { to: this.sentTo, route: this.sentRoute!, payload: this.sentPayload };
+    return [first, ...this.others?.list() ?? []];
+  }
+
+  /** The way of messages of this turn that are more than their payload. */
+  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route {
+    return this.actor.services.route(operation, { ...parts, cause: this });
   }
 
   /** The operation at an address. For the runtime's own actors. */
   operationAt(address: Address): Operation {
-    return this.#host.operationAt(address);
+    return this.actor.services.operationAt(address);
   }
 
   /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
   defer(): Asker | Address | undefined {
-    this.deferred = true;
-    return this.envelope.replyTo;
+    this.rare.deferred = true;
+    return this.route.replyTo;
   }
 
   /** A new id, which carries its time. */
   newId(): string {
-    return this.#host.newId();
+    return this.actor.services.newId();
   }
 
-  /** Whose turn it is. */
-  get actor(): ActorId {
-    return this.#actor;
+  /** The name of its message; a number is given to it when somebody asks. */
+  get messageId(): MessageId {
+    return this.ownId ??= this.route.rarities?.id ?? this.actor.services.nextNumber();
+  }
+
+  /** Its message by itself, with this attempt counted; `value` is what the handler got. */
+  envelope(value: unknown): Envelope {
+    const id = this.messageId;
+    return new Envelope(this.route.with({ id, attempts: this.attempt }), this.actor.key, id, value);
+  }
+
+  /** Whether the state was assigned. Ask before it is over. */
+  get changed(): boolean {
+    return this.status === "changed";
+  }
+
+  /** What its schedules become, in order. */
+  get schedules(): readonly ScheduleChange[] | undefined {
+    return this.rarities?.schedules;
+  }
+
+  /** What becomes of the actor after the commit. */
+  get ending(): "passivate" | "forget" | undefined {
+    return this.rarities?.ending;
+  }
+
+  /** Whether the reply is given later, by whoever took `replyTo`. */
+  get deferred(): boolean {
+    return this.rarities?.deferred ?? false;
+  }
+
+  get waitsFor(): Waits[] {
+    return this.rare.waitsFor ??= [];
   }
 
   /** Takes what would leave for one actor with the commit: it leaves now. */
-  takeOutgoing(protocol: string, key: string): Envelope[] {
-    const taken: Envelope[] = [];
-    this.outgoing = this.outgoing?.filter((envelope) => {
-      if (envelope.operation.protocol !== protocol || envelope.key !== key) return true;
-      taken.push(envelope);
-      return false;
-    });
+  takeOutgoing(protocol: string, key: string): Outgoing[] {
+    const taken: Outgoing[] = [];
+    const all = this.outgoing;
+    this.discard();
+    for (const outgoing of all) {
+      const { to, route, payload } = outgoing;
+      if (to.protocol === protocol && to.key === key) taken.push(outgoing);
+      else this.post(to, route, payload);
+    }
     return taken;
   }
 
   /** Tells the handler that its work is no longer wanted. */
   abort(reason: unknown): void {
-    this.#abortion = { reason };
-    this.#controller?.abort(reason);
+    this.rare.abortion = { reason };
+    this.rare.controller?.abort(reason);
   }
 
   /** The turn is over, one way or the other. */
   close(): void {
-    this.#open = false;
-    this.#deadline?.cancel();
+    this.status = "over";
+    if (this.rarities !== undefined) this.rarities.deadline?.cancel();
   }
 
-  #ref(protocol: string, key: string): TurnRef {
-    return this.#transient ? new TransientTurnRef(this, protocol, key) : new TurnRef(this, protocol, key);
+  /** Whether it has nothing but state and messages to commit. */
+  get plain(): boolean {
+    return this.rarities === undefined;
   }
 
-  #require(what: string): void {
-    if (this.#open) return;
-    const { protocol, key } = this.#actor;
+  /** Receiver and operation of its message, for messages to people. */
+  toString(): string {
+    return nameOf(this.route.operation, this.actor.key);
+  }
+
+  private get rare(): TurnRarities {
+    return this.rarities ??= {};
+  }
+
+  private refTo(protocol: string, key: string, found: ActorId | undefined): TurnRef {
+    return new TurnRef(this, protocol, key, found);
+  }
+
+  private routeTo(operation: Operation): Route {
+    const first = this.sentTo === undefined ? undefined : this.sentRoute;
+    if (first !== undefined && first.operation === operation && first.plain) return first;
+    const { correlationId, rarities } = this.route;
+    const id = this.messageId;
+    const headers = rarities === undefined ? undefined : rarities.headers;
+    const more = headers === undefined ? undefined : { headers };
+    return new Route(operation, id, correlationId ?? id, undefined, undefined, more);
+  }
+
+  private refuse(what: string): never {
+    const { protocol, key } = this.actor;
     throw new PosthornError(
       "turn-over",
       `Cannot ${what} in a turn of ${protocol}/${key} that is over: await everything within the handler`,
     );
   }
 
-  #requireTransient(what: string): void {
-    this.#require(what);
-    if (this.#transient) return;
+  private requireTransient(what: string): void {
+    if (this.status === "over") this.refuse(what);
+    const { transient, protocol, key } = this.actor;
+    if (transient) return;
     throw new PosthornError(
       "not-transient",
-      `Cannot ${what} in a turn of ${this.#actor.protocol}/${this.#actor.key}: only a transient actor may wait for others`,
-    );
-  }
-}
-
-/** A handle to another actor within a turn. */
-export class TurnRef {
-  protected readonly turn: Turn;
-  readonly protocol: string;
-  readonly key: string;
-
-  constructor(turn: Turn, protocol: string, key: string) {
-    this.turn = turn;
-    this.protocol = protocol;
-    this.key = key;
-  }
-
-  tell(operation: Operation, payload?: unknown, options?: SendOptions): void {
-    this.turn.send(operation, this.key, payload, { options });
-  }
-
-  submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
-    const id = options?.id ?? this.turn.newId();
-    let { replyTo, failTo } = options ?? {};
-    if (replyTo === undefined) {
-      const reply = { protocol: Reply.open.protocol, key: id };
-      this.turn.send(Reply.open, id, undefined, {});
-      replyTo = { ...reply, operation: Reply.arrive.name };
-      failTo ??= { ...reply, operation: Reply.refuse.name };
-    }
-    this.turn.send(operation, this.key, payload, { options, id, replyTo, failTo });
-    return id;
-  }
-
-  at(operation: Operation): Address {
-    return { protocol: this.protocol, key: this.key, operation: operation.name };
-  }
-}
-
-/** A handle that can also ask. */
-export class TransientTurnRef extends TurnRef {
-  ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
-    return this.turn.ask(operation, this.key, payload, options);
-  }
-}
-
-function requireWhen(name: string, when: When): void {
-  const value = "afterMs" in when ? when.afterMs : "everyMs" in when ? when.everyMs : when.at.getTime();
-  const least = "everyMs" in when ? 1 : 0;
-  if (!(value >= least && value < Infinity)) {
-    throw new RangeError(
-      `Cannot schedule ${name}: ${
-        Object.keys(when)[0]
-      } must be a time of at least ${least} ms: current value is ${value}`,
+      `Cannot ${what} in a turn of ${protocol}/${key}: only a transient actor may wait for others`,
     );
   }
 }

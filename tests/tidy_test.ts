@@ -9,7 +9,18 @@ const root = new URL("../", import.meta.url);
  * new file goes into the lowest layer from which it can import all that it needs.
  */
 const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
-  ["words", ["errors", "schema", "frozen", "clock", "random", "fingerprint", "subject", "recent"]],
+  ["words", [
+    "errors",
+    "schema",
+    "frozen",
+    "clock",
+    "random",
+    "fingerprint",
+    "subject",
+    "recent",
+    "thenable",
+    "latest",
+  ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
   ["ports", ["dead_letters", "inspection", "stats", "health"]],
   [
@@ -17,18 +28,24 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     [
       "ids",
       "seen",
+      "ring",
       "mailbox",
       "timers",
       "scheduler",
+      "deadlines",
+      "idle",
+      "outbox",
       "supervisor",
+      "turn_host",
+      "turn_ref",
       "turn",
       "schedules",
       "asides",
       "wait_chain",
     ],
   ],
-  ["activation", ["services", "activation", "host"]],
-  ["runtime", ["system_options", "conversations", "runtime"]],
+  ["activation", ["services", "recovery", "activation", "host"]],
+  ["runtime", ["system_options", "conversations", "delivery", "runtime"]],
 ];
 
 /** Folders of adapters: above the runtime, beside the actors, and none knows another. */

@@ -1,7 +1,8 @@
 import type { Context } from "hono";
-import { SuperJSON, type SuperJSONResult } from "superjson";
+import type { SuperJSONResult } from "superjson";
 import { RequestError } from "./problem.ts";
 import { revive } from "./revive.ts";
+import { loadSuperjson } from "./superjson.ts";
 
 /** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
 export const superjsonType = "application/superjson+json";
@@ -20,8 +21,12 @@ export interface BodyBounds {
  * bounds, and without keys that reach into prototypes.
  */
 export async function readPayload(context: Context, bounds: BodyBounds): Promise<unknown> {
-  const text = await readText(context, bounds.bodyBytesMax);
-  const type = context.req.header("content-type")?.split(";")[0].trim().toLowerCase();
+  const { bodyBytesMax, depthMax } = bounds;
+  const type = mediaType(context);
+  const text = await readText(context, bodyBytesMax);
+  if (text.length * 3 > bodyBytesMax && new TextEncoder().encode(text).length > bodyBytesMax) {
+    throw tooLarge(bodyBytesMax);
+  }
   if (text === "" && (type === undefined || type === jsonType || type === superjsonType)) return undefined;
   if (type !== jsonType && type !== superjsonType) {
     const found = type === undefined ? "no content type" : `the content type ${type}`;
@@ -32,7 +37,7 @@ export async function readPayload(context: Context, bounds: BodyBounds): Promise
     );
   }
   const value = parseJson(text);
-  requireHarmless(value, bounds.depthMax);
+  requireHarmless(value, depthMax);
   return type === jsonType ? value : fromSuperjson(value);
 }
 
@@ -41,50 +46,79 @@ export function wantsSuperjson(context: Context): boolean {
   return context.req.header("accept")?.includes(superjsonType) ?? false;
 }
 
-/** A value as the caller wants to read it. */
-export function writeValue(value: unknown, asSuperjson: boolean): string {
-  try {
-    if (asSuperjson) return new SuperJSON().stringify(value);
-    return JSON.stringify(value) ?? "null"; // undefined has no JSON of its own
-  } catch {
-    const [unfit, fit] = asSuperjson ? [superjsonType, jsonType] : [jsonType, superjsonType];
-    const why = `The reply cannot be written as ${unfit}: ask for it with accept: ${fit}`;
-    throw new RequestError(406, "not-representable", why);
-  }
-}
-
-/** The answer that carries a value. */
+/** The answer that carries a value as the caller wants to read it. */
 export function valueResponse(
   context: Context,
   value: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): Response {
-  const asSuperjson = wantsSuperjson(context);
-  return context.body(writeValue(value, asSuperjson), 200, {
-    "content-type": asSuperjson ? superjsonType : jsonType,
-    "vary": "accept",
-    ...headers,
-  });
+  headers?: Readonly<Record<string, string>>,
+): Response | Promise<Response> {
+  if (wantsSuperjson(context)) return superjsonResponse(context, value, headers);
+  return context.body(writeJson(value), 200, { "content-type": jsonType, ...headers });
 }
 
-/** Reads no more than the bound, whether the length is known or not; what middleware has read before is there. */
-async function readText(context: Context, bytesMax: number): Promise<string> {
-  const { raw } = context.req;
-  const tooLarge = new RequestError(413, "too-large", `The body is larger than ${bytesMax} bytes`);
-  if (raw.bodyUsed) {
-    if ((await context.req.arrayBuffer()).byteLength > bytesMax) throw tooLarge;
-    return await context.req.text();
+/** A value as JSON. */
+export function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "null"; // undefined has no JSON of its own
+  } catch {
+    throw notRepresentable(jsonType, superjsonType);
   }
-  if (Number(context.req.header("content-length")) > bytesMax) throw tooLarge;
+}
+
+/** A value as superjson. */
+export async function writeSuperjson(value: unknown): Promise<string> {
+  const superjson = await loadSuperjson();
+  try {
+    return superjson.stringify(value);
+  } catch {
+    throw notRepresentable(superjsonType, jsonType);
+  }
+}
+
+async function superjsonResponse(
+  context: Context,
+  value: unknown,
+  headers?: Readonly<Record<string, string>>,
+): Promise<Response> {
+  return context.body(await writeSuperjson(value), 200, { "content-type": superjsonType, ...headers });
+}
+
+function notRepresentable(unfit: string, fit: string): RequestError {
+  const why = `The reply cannot be written as ${unfit}: ask for it with accept: ${fit}`;
+  return new RequestError(406, "not-representable", why);
+}
+
+function mediaType(context: Context): string | undefined {
+  const type = context.req.header("content-type");
+  return type === jsonType ? type : type?.split(";")[0].trim().toLowerCase();
+}
+
+/**
+ * The text of the body; what middleware has read before is there. A platform reads a whole body several times faster
+ * than its stream, so the stream, which ends at the bound, is for a body whose length nobody can know beforehand.
+ */
+function readText({ req }: Context, bytesMax: number): Promise<string> {
+  const length = Number(req.header("content-length"));
+  if (length > bytesMax) throw tooLarge(bytesMax);
+  // Beside a transfer encoding a length means nothing, and some servers hand on both.
+  const known = length <= bytesMax && req.header("transfer-encoding") === undefined;
+  return known || req.raw.bodyUsed ? req.text() : readStream(req.raw.body, bytesMax);
+}
+
+async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
-  for await (const chunk of raw.body ?? []) {
+  for await (const chunk of body ?? []) {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw tooLarge; // leaving the loop cancels the body
+    if (bytes > bytesMax) throw tooLarge(bytesMax); // leaving the loop cancels the body
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
+}
+
+function tooLarge(bytesMax: number): RequestError {
+  return new RequestError(413, "too-large", `The body is larger than ${bytesMax} bytes`);
 }
 
 function parseJson(text: string): unknown {
@@ -95,21 +129,29 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Walks a value without recursion: it may be as deep as the body is long. */
+/** Walks a value level by level, without recursion: it may be as deep as the body is long. */
 function requireHarmless(value: unknown, depthMax: number): void {
-  const waiting: { readonly value: unknown; readonly depth: number }[] = [{ value, depth: 1 }];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (typeof next.value !== "object" || next.value === null) continue;
-    if (next.depth > depthMax) {
+  let level: object[] = isContainer(value) ? [value] : [];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > depthMax) {
       throw new RequestError(400, "too-deep", `The body is nested deeper than ${depthMax} levels`);
     }
-    for (const [key, inner] of Object.entries(next.value)) {
-      if (keysRefused.has(key)) {
-        throw new RequestError(400, "refused-key", `The body has the key ${key}, which is refused`);
-      }
-      waiting.push({ value: inner, depth: next.depth + 1 });
+    const inside: object[] = [];
+    for (const container of level) {
+      if (!Array.isArray(container)) Object.keys(container).forEach(requireHarmlessKey);
+      for (const inner of Object.values(container)) if (isContainer(inner)) inside.push(inner);
     }
+    level = inside;
   }
+}
+
+function requireHarmlessKey(key: string): void {
+  if (!keysRefused.has(key)) return;
+  throw new RequestError(400, "refused-key", `The body has the key ${key}, which is refused`);
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** Of what it says about itself only the types count: nothing points at itself, since a schema would follow it for ever. */

@@ -1,7 +1,6 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { DeadLetterError } from "../errors.ts";
-import { callerOf } from "./caller.ts";
 import { Exposure } from "./exposure.ts";
 import { type IngressOptions, resolveBounds } from "./ingress_options.ts";
 import { metricsText } from "./metrics.ts";
@@ -52,7 +51,7 @@ export type { IngressOptions } from "./ingress_options.ts";
  */
 export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   const exposure = new Exposure(options.expose, options.accept ?? []);
-  const routes = new Routes(system, exposure, options.caller ?? callerOf, resolveBounds(options));
+  const routes = new Routes(system, exposure, options.caller, resolveBounds(options));
   const app = new Hono();
   // An error that nobody expected must be seen, and without onError there is nobody else to tell.
   const { onError = (error) => console.error(error) } = options;
@@ -64,59 +63,60 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
     return response;
   });
   app.notFound(() => problemResponse(unknownRoute()));
-  app.post("/actors/:protocol/:key/:operation", (context) => routes.send(context));
-  app.get("/replies/:id", (context) => routes.reply(context));
-  app.post("/events/:protocol/:operation", (context) => routes.publish(context));
-  app.get(
-    "/events/:protocol/:operation",
-    (context) => routes.subscribe(context, [routes.event(context)], false),
-  );
-  app.get("/events/:protocol", (context) => routes.subscribe(context, routes.events(context), true));
-  app.post("/surveys/:protocol/:operation", (context) => routes.survey(context));
-  app.get("/healthz", (context) => {
+  addRoutes(app, routes);
+  app.all("/healthz", (context) => {
+    if (!reads(context)) return refuseMethod(context, "GET, HEAD");
     const { health } = system;
     return context.json(health, health.status === "running" ? 200 : 503);
   });
   if (options.metrics) {
-    const type = "text/plain; version=0.0.4; charset=utf-8";
-    app.get(
-      "/metrics",
-      (context) => context.body(metricsText(system.stats()), 200, { "content-type": type }),
-    );
-    app.all("/metrics", (context) => refuseMethod(context, "GET, HEAD"));
+    app.all("/metrics", (context) => {
+      if (!reads(context)) return refuseMethod(context, "GET, HEAD");
+      const type = "text/plain; version=0.0.4; charset=utf-8";
+      return context.body(metricsText(system.stats()), 200, { "content-type": type });
+    });
   }
-  refuseOtherMethods(app, routes);
   return app;
 }
 
 /**
- * The right path with the wrong method is 405, where there is something; what begins like a route and is none is 404,
- * also behind the mount of an app that has other routes.
+ * One handler for each path: a request that no second one matches goes through Hono the short way. The right path with
+ * the wrong method is 405, where there is something.
  */
-function refuseOtherMethods(app: Hono, routes: Routes): void {
-  app.all(
-    "/actors/:protocol/:key/:operation",
-    (context) => refuseMethod(context, routes.methods(context, actorModes)),
-  );
-  app.all("/replies/:id", (context) => refuseMethod(context, "GET, HEAD"));
-  app.all(
-    "/events/:protocol/:operation",
-    (context) => refuseMethod(context, routes.methods(context, ["event"])),
-  );
-  app.all("/events/:protocol", (context) => {
-    routes.events(context);
-    refuseMethod(context, "GET, HEAD");
+function addRoutes(app: Hono, routes: Routes): void {
+  app.all("/actors/:protocol/:key/:operation", (context) => {
+    if (posts(context)) return routes.send(context);
+    return refuseMethod(context, routes.methods(context, actorModes));
   });
-  app.all(
-    "/surveys/:protocol/:operation",
-    (context) => refuseMethod(context, routes.methods(context, ["survey"])),
-  );
-  app.all("/healthz", (context) => refuseMethod(context, "GET, HEAD"));
+  app.all("/replies/:id", (context) => {
+    return reads(context) ? routes.reply(context) : refuseMethod(context, "GET, HEAD");
+  });
+  app.all("/events/:protocol/:operation", (context) => {
+    if (posts(context)) return routes.publish(context);
+    if (reads(context)) return routes.subscribe(context, [routes.event(context)], false);
+    return refuseMethod(context, routes.methods(context, ["event"]));
+  });
+  app.all("/events/:protocol", (context) => {
+    const events = routes.events(context);
+    return reads(context) ? routes.subscribe(context, events, true) : refuseMethod(context, "GET, HEAD");
+  });
+  app.all("/surveys/:protocol/:operation", (context) => {
+    if (posts(context)) return routes.survey(context);
+    return refuseMethod(context, routes.methods(context, ["survey"]));
+  });
+  // What begins like a route and is none is 404 behind a mount, too, where `notFound` is the other app's. A mount takes
+  // over what `routes` lists; added as a route, it would be a second handler for every request.
   for (const path of ["/actors/*", "/replies/*", "/events/*", "/surveys/*"]) {
-    app.all(path, () => {
-      throw unknownRoute();
-    });
+    app.routes.push({ basePath: "/", path, method: "ALL", handler: () => problemResponse(unknownRoute()) });
   }
+}
+
+function posts(context: Context): boolean {
+  return context.req.method === "POST";
+}
+
+function reads(context: Context): boolean {
+  return context.req.method === "GET" || context.req.method === "HEAD";
 }
 
 function unknownRoute(): RequestError {

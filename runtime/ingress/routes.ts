@@ -3,10 +3,11 @@ import { PosthornError, ReplyPendingError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
 import { parseSubjectPattern } from "../subject.ts";
 import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
+import { callerOf } from "./caller.ts";
 import { EventFeed } from "./event_feed.ts";
 import { comeBackStream, eventStream } from "./event_stream.ts";
 import type { Exposure } from "./exposure.ts";
-import type { IngressBounds } from "./ingress_options.ts";
+import type { IngressBounds, IngressOptions } from "./ingress_options.ts";
 import { idempotencyKey, integerParameter, preferredWaitSeconds } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
@@ -19,7 +20,7 @@ export const actorModes = ["tell", "ask", "submit"] as const;
 export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
-  readonly #caller: (context: Context) => string | Promise<string>;
+  readonly #ownCaller: IngressOptions["caller"];
   readonly #options: IngressBounds;
   readonly #feeds = new Map<string, EventFeed>();
   #streams = 0;
@@ -27,12 +28,12 @@ export class Routes {
   constructor(
     system: IngressSystem,
     exposure: Exposure,
-    caller: (context: Context) => string | Promise<string>,
+    caller: IngressOptions["caller"],
     options: IngressBounds,
   ) {
     this.#system = system;
     this.#exposure = exposure;
-    this.#caller = caller;
+    this.#ownCaller = caller;
     this.#options = options;
   }
 
@@ -41,29 +42,26 @@ export class Routes {
     const operation = this.#exposure.operation(protocol, name, actorModes);
     const ref = this.#system.ref({ "~protocol": { name: protocol, operations: {} } }, key);
     const payload = await readPayload(context, this.#options);
-    const options = await this.#sendOptions(context);
+    const id = idempotencyKey(context);
+    const caller = await this.#caller(context, id !== undefined || operation.mode === "submit");
+    if (operation.mode === "ask") {
+      const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
+      const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
+      return valueResponse(context, await ref.ask(asking, payload, { id, caller, timeoutMs, raw: true }));
+    }
+    const options = this.#named(id, caller);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
     }
-    if (operation.mode === "ask") {
-      const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      // An id that was made here is of no use to anybody: an ask is over when it is answered.
-      const named = options.deduplicate ? options : { caller: options.caller };
-      const asking = { ...named, timeoutMs, raw: true };
-      return valueResponse(
-        context,
-        await ref.ask(operation as Ask<unknown, unknown, unknown, unknown, string>, payload, asking),
-      );
-    }
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
-    const { id } = await ref.submit(submitting, payload, options);
+    const ticket = await ref.submit(submitting, payload, options);
     // From the raw URL: the prefix of a mount may have parameters of its own.
     const prefix = new URL(context.req.url).pathname.split("/").slice(0, -4).join("/");
-    const location = `${prefix}/replies/${encodeURIComponent(id)}`;
+    const location = `${prefix}/replies/${encodeURIComponent(ticket.id)}`;
     const seconds = preferredWaitSeconds(context);
-    if (seconds === undefined) return this.#pending(context, id, { location });
-    return await this.#collect(context, id, seconds, { location });
+    if (seconds === undefined) return this.#pending(context, ticket.id, { location });
+    return await this.#collect(context, ticket.id, seconds, { location });
   }
 
   async reply(context: Context): Promise<Response> {
@@ -75,7 +73,8 @@ export class Routes {
     const event = this.event(context);
     if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
     const payload = await readPayload(context, this.#options);
-    const options = await this.#sendOptions(context);
+    const id = idempotencyKey(context);
+    const options = this.#named(id, await this.#caller(context, id !== undefined));
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     return context.json({ id: options.id }, 202);
   }
@@ -112,9 +111,11 @@ export class Routes {
     const operation = this.#operation(context, ["survey"]);
     const payload = await readPayload(context, this.#options);
     const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
+    const id = idempotencyKey(context);
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
     const replies = this.#system.survey(surveying, payload, {
-      ...(await this.#sendOptions(context)),
+      id,
+      caller: await this.#caller(context, id !== undefined),
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
@@ -136,8 +137,8 @@ export class Routes {
       ? {}
       : { "preference-applied": `wait=${waitSeconds}` };
     try {
-      const reply = await this.#system.ticket(id, await this.#caller(context)).reply({ timeoutMs });
-      return valueResponse(context, reply, { ...applied, "vary": "accept, prefer" });
+      const reply = await this.#system.ticket(id, await this.#caller(context, true)).reply({ timeoutMs });
+      return await valueResponse(context, reply, { ...applied, "vary": "accept, prefer" });
     } catch (error) {
       if (!(error instanceof ReplyPendingError)) throw error;
       return this.#pending(context, id, pending);
@@ -148,13 +149,15 @@ export class Routes {
     return context.json({ id }, 202, { ...headers, "retry-after": "1", "vary": "prefer" });
   }
 
-  async #sendOptions(context: Context): Promise<{ id: string; caller: string; deduplicate: boolean }> {
-    const key = idempotencyKey(context);
-    return {
-      id: key ?? this.#system.newId(),
-      caller: await this.#caller(context),
-      deduplicate: key !== undefined,
-    };
+  /** Who speaks. A digest takes longer than an ask, so it is made where an id or a reply must be told apart by it. */
+  #caller(context: Context, toldApart: boolean): string | Promise<string> {
+    if (this.#ownCaller !== undefined) return this.#ownCaller(context);
+    return toldApart ? callerOf(context) : "";
+  }
+
+  /** What is answered with its id has one, also where its caller gave none. */
+  #named(id: string | undefined, caller: string) {
+    return { id: id ?? this.#system.newId(), caller, deduplicate: id !== undefined };
   }
 
   /** The event that a path names. */

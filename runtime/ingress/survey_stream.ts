@@ -1,4 +1,4 @@
-import { SuperJSON } from "superjson";
+import { loadSuperjson } from "./superjson.ts";
 
 /** The replies of a survey as lines of JSON, and a last line that says why it ended. A reader that leaves closes it. */
 export function surveyStream(
@@ -13,7 +13,7 @@ export function surveyStream(
       try {
         const line = done
           ? { done: value, replies: count }
-          : { reply: asSuperjson ? new SuperJSON().serialize(value) : value ?? null };
+          : { reply: asSuperjson ? (await loadSuperjson()).serialize(value) : value ?? null };
         controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
       } catch (error) {
         await replies.return?.(); // the stream breaks off: what has been sent cannot be taken back

@@ -1,11 +1,13 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId, Address } from "../address.ts";
 import type { When } from "../context.ts";
-import { Envelope } from "../envelope.ts";
-import { payloadOf, Publication, Reply, type Subscription, Topic } from "../modes.ts";
+import { Asker, type MessageId, Route } from "../envelope.ts";
+import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
+import { Outboxes } from "../outbox.ts";
 import type { Operation } from "../protocol.ts";
 import { parse } from "../schema.ts";
-import { Turn, type TurnHost } from "../turn.ts";
+import { Turn } from "../turn.ts";
+import type { OpenTurn, Parts, TurnHost } from "../turn_host.ts";
 import { seededRandom } from "./seeded_random.ts";
 
 /** The circumstances of a {@linkcode turn}. */
@@ -113,17 +115,27 @@ export async function turn<Name extends string, State, I, O, R, S>(
   const { key = "test", attempt = 1 } = options;
   const host = new LoneHost(options.now ?? 0, options.ask);
   const before = "state" in options ? options.state as State : actor.state();
-  const envelope = host.compose(operation, key, payload, { id: options.id }, options.causationId);
-  envelope.attempts = attempt;
-  const running = new Turn(host, { protocol: actor.name, key }, envelope, before, actor.transient);
+  const id = options.id ?? host.newId();
+  const { causationId } = options;
+  const route = new Route(operation, causationId, undefined, undefined, undefined, {
+    id,
+    attempts: attempt - 1,
+  });
+  const lone = { protocol: actor.name, key, transient: actor.transient, services: host };
+  const running = new Turn(lone, route, before);
   try {
-    envelope.check();
-    const result = await actor.handlers[operation.slot]!(running, envelope.value);
+    const value = parse(operation.payload, payload, "Cannot accept", running);
+    const result = await actor.handlers[operation.slot]!(running, value);
     const abstained = result === undefined && operation.mode === "survey";
     const silent = operation.mode === "tell" || abstained;
-    const reply = silent ? undefined : parse(operation.reply, result, () => `Cannot reply to ${envelope}`);
+    const reply = silent ? undefined : parse(operation.reply, result, "Cannot reply to", running);
     running.close();
-    return { ...outcomeOf(running), state: running.state as State, reply: reply as S, error: undefined };
+    return {
+      ...outcomeOf(running, host),
+      state: running.state as State,
+      reply: reply as S,
+      error: undefined,
+    };
   } catch (error) {
     running.close();
     return { ...nothing, state: before, reply: undefined, error };
@@ -132,27 +144,27 @@ export async function turn<Name extends string, State, I, O, R, S>(
 
 const nothing = { sent: [], published: [], subscribed: [], scheduled: [], ending: undefined };
 
-function outcomeOf({ outgoing = [], schedules = [], ending }: Turn) {
-  const sent = outgoing.filter(({ operation }) => {
-    const { protocol } = operation;
+function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
+  const sent = outgoing.filter(({ route }) => {
+    const { protocol } = route.operation;
     return protocol !== Topic.publish.protocol && protocol !== Reply.open.protocol;
   });
   const published = outgoing.flatMap(({ payload }) => payload instanceof Publication ? [payload] : []);
   return {
-    sent: sent.map((envelope): SentMessage => ({
-      protocol: envelope.operation.protocol,
-      key: envelope.key,
-      operation: envelope.operation.name,
-      id: String(envelope.id),
-      payload: payloadOf(envelope),
-      ...addresses(envelope),
+    sent: sent.map(({ to, route, payload }): SentMessage => ({
+      protocol: route.operation.protocol,
+      key: to.key,
+      operation: route.operation.name,
+      id: String(route.rarities?.id ?? host.newId()),
+      payload,
+      ...addresses(route),
     })),
     published: published.map(({ operation, payload }) => ({ event: operation, payload })),
-    subscribed: outgoing.flatMap(({ operation, key, payload }) => {
+    subscribed: outgoing.flatMap(({ to: topic, route: { operation }, payload }) => {
       if (operation !== Topic.subscribe && operation !== Topic.unsubscribe) return [];
       const { to, subject } = payload as Subscription;
       return [{
-        topic: key,
+        topic: topic.key,
         to,
         ...(subject === undefined ? {} : { subject }),
         ended: operation === Topic.unsubscribe,
@@ -163,13 +175,15 @@ function outcomeOf({ outgoing = [], schedules = [], ending }: Turn) {
   };
 }
 
-function addresses({ replyTo, failTo }: Envelope): { replyTo?: Address; failTo?: Address } {
-  const kept = replyTo === undefined || "reply" in replyTo || replyTo.protocol === Reply.open.protocol;
+function addresses({ replyTo, rarities }: Route): { replyTo?: Address; failTo?: Address } {
+  const failTo = rarities?.failTo;
+  const kept = replyTo === undefined || replyTo instanceof Asker || replyTo.protocol === Reply.open.protocol;
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }
 
 /** What a turn needs of a system, where there is none. */
 class LoneHost implements TurnHost {
+  readonly outboxes = new Outboxes();
   readonly #nowMs: number;
   readonly #ask: TurnOptions<unknown>["ask"];
   readonly #random = seededRandom(0);
@@ -179,30 +193,26 @@ class LoneHost implements TurnHost {
     this.#ask = ask;
   }
 
-  compose(
-    operation: Operation,
-    key: string,
-    payload: unknown,
-    parts: Parameters<TurnHost["compose"]>[3],
-    causationId?: string,
-  ): Envelope {
-    return new Envelope(operation, key, payload, {
-      id: parts.id ?? parts.options?.id ?? this.newId(),
-      causationId: parts.cause?.envelope.id ?? causationId,
-      correlationId: parts.cause?.envelope.correlationId,
-      replyTo: parts.replyTo,
-      failTo: parts.failTo,
-      deadlineMs: Infinity,
-      headers: parts.options?.headers,
-      scope: undefined,
+  route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: Parts): Route {
+    const correlationId = cause && (cause.route.correlationId ?? cause.messageId);
+    return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
+      id,
+      failTo,
+      headers: options?.headers,
     });
+  }
+
+  find(): undefined {}
+
+  nextNumber(): number {
+    throw new TypeError("Cannot number a message in a lone turn: it has an id");
   }
 
   operationAt(address: Address): Operation {
     return { protocol: address.protocol, mode: "tell", name: address.operation, slot: -1 };
   }
 
-  idText(id: string | number): string {
+  idText(id: MessageId): string {
     return String(id);
   }
 
@@ -223,14 +233,14 @@ class LoneHost implements TurnHost {
   }
 
   // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
-  async ask(_turn: Turn, operation: Operation, key: string, payload: unknown): Promise<unknown> {
+  async ask(_turn: OpenTurn, operation: Operation, key: string, payload: unknown): Promise<unknown> {
     if (this.#ask === undefined) {
       throw new TypeError(`Cannot ask ${operation.protocol}/${key}: give the turn an ask option`);
     }
     return this.#ask({ protocol: operation.protocol, key, operation: operation.name }, payload);
   }
 
-  survey(_turn: Turn, operation: Operation): AsyncIterableIterator<unknown> {
+  survey(_turn: OpenTurn, operation: Operation): AsyncIterableIterator<unknown> {
     throw new TypeError(`Cannot survey ${operation.protocol} ${operation.name} in a lone turn: use a system`);
   }
 }

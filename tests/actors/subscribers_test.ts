@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Subscribers } from "../../actors/subscribers.ts";
+import { Subscriber, Subscribers } from "../../actors/subscribers.ts";
+import { Topic } from "../../runtime/modes.ts";
 
 const address = fc.record({
   protocol: fc.constantFrom("a", "b"),
   key: fc.constantFrom("1", "2"),
   operation: fc.constantFrom("x", "y"),
 });
+const operation = Topic.leave;
 const step = fc.oneof(
   fc.record({ kind: fc.constant("set" as const), to: address, token: fc.nat(3) }),
   fc.record({
@@ -26,7 +28,7 @@ Deno.test("Subscribers are as many as a list of addresses would hold, whoever co
         const actor = `${to.protocol}/${to.key}`;
         const name = `${actor} ${to.operation}`;
         if (kind === "set") {
-          subscribers.set(to, undefined, token);
+          subscribers.set(new Subscriber(to, operation, token, undefined));
           model.set(name, token);
         } else if (kind === "delete") {
           subscribers.delete(to, token);
@@ -36,7 +38,7 @@ Deno.test("Subscribers are as many as a list of addresses would hold, whoever co
           for (const other of [...model.keys()]) if (other.startsWith(`${actor} `)) model.delete(other);
         }
         const names: string[] = [];
-        subscribers.forEach(({ to }) => names.push(`${to.protocol}/${to.key} ${to.operation}`));
+        for (const { to } of subscribers.list()) names.push(`${to.protocol}/${to.key} ${to.operation}`);
         assert.deepEqual(names.toSorted(), [...model.keys()].toSorted());
         assert.equal(subscribers.size, model.size);
         assert.equal(subscribers.has(to), model.has(name));

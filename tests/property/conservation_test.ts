@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
-import { type Overflow, RetryError, type Stats, TerminalError } from "@posthorn/posthorn";
+import {
+  type Overflow,
+  protocol,
+  type Ref,
+  RetryError,
+  type Stats,
+  tell,
+  TerminalError,
+  unchecked,
+} from "@posthorn/posthorn";
 import fc from "fast-check";
-import { fail, note, Stage, Worker, worker, type WorkerContext } from "../runtime/stage.ts";
+import { fail, note, Stage, Walker, Worker, worker, type WorkerContext } from "../runtime/stage.ts";
 
 const keys = ["ada", "bob", "cyd"] as const;
 const slowMs = 15;
+const Stranger = protocol("worker", { vanish: tell(unchecked<string>()) });
 const behaviours = {
   done: (ctx: WorkerContext) => note(ctx, "done"),
   slow: (_ctx: WorkerContext, it: Stage) =>
@@ -22,10 +32,29 @@ const behaviours = {
   flood(ctx: WorkerContext) {
     for (let count = 0; count < 15; count++) ctx.self.tell(Worker.note, "flood");
   },
+  stray(ctx: WorkerContext) {
+    ctx.ref(Walker, "wim").tell(Walker.note, "nobody hosts it");
+    ctx.ref(Worker, "ada").tell(Stranger.vanish, "it is no operation of its");
+    ctx.publish(Walker.note as never, "nobody subscribed");
+  },
+  twice(ctx: WorkerContext) {
+    for (const text of ["one", "one", "other"]) ctx.self.tell(Worker.note, text, { id: "same" });
+  },
   stop: (ctx: WorkerContext) => ctx.stop(),
   forget: (ctx: WorkerContext) => ctx.forget(),
   tick: (ctx: WorkerContext) => ctx.schedule("tick", { everyMs: 7 }, ctx.self.at(Worker.note), "tick"),
 };
+
+/** Keeps its refs: they know where their actors were. */
+class Ground extends Stage {
+  readonly #refs = new Map<string, Ref<"worker">>();
+
+  override ref(key: string): Ref<"worker"> {
+    const known = this.#refs.get(key) ?? super.ref(key);
+    this.#refs.set(key, known);
+    return known;
+  }
+}
 
 /** What one message does, and the messages that its turn sends. */
 interface Plan {
@@ -52,6 +81,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: plan.map((plan): Step => (it) => send(it, plan)) },
   { weight: 2, arbitrary: fc.nat(60).map((byMs): Step => (it) => it.clock.advance(byMs)) },
   { weight: 1, arbitrary: fc.nat(9).map((which): Step => (it) => sendAgain(it, which)) },
+  { weight: 1, arbitrary: fc.constant<Step>((it) => void it.watch("stopped")) }, // from here on somebody listens
   {
     weight: 1,
     arbitrary: fc.tuple(fc.constantFrom("passivate", "restart", "forget"), fc.constantFrom(...keys)).map(
@@ -128,13 +158,16 @@ Deno.test("Runtime loses no message and counts none twice, whatever fails, overf
     fc.asyncProperty(
       traits,
       limits,
+      fc.boolean(),
       fc.array(step, { maxLength: 40, size: "max" }),
-      async (traits, limits, steps) => {
-        const it = new Stage({ actors: [worker(traits)], limits });
+      async (traits, limits, listens, steps) => {
+        const it = new Ground({ actors: [worker(traits)], limits });
         const heard = { accepted: 0, done: 0, dead: 0 };
-        it.system.inspect(({ type }) => {
-          if (type in heard) heard[type as keyof typeof heard]++;
-        });
+        if (listens) {
+          it.system.inspect(({ type }) => {
+            if (type in heard) heard[type as keyof typeof heard]++;
+          });
+        }
         for (const take of steps) {
           await take(it);
           checkBooks(it.system.stats());
@@ -143,13 +176,13 @@ Deno.test("Runtime loses no message and counts none twice, whatever fails, overf
         const stats = it.system.stats();
         checkBooks(stats);
         assert.deepEqual([stats.waiting, stats.running], [0, 0]);
-        assert.deepEqual([heard.done, heard.dead], [stats.done, stats.dead]);
+        if (listens) assert.deepEqual([heard.done, heard.dead], [stats.done, stats.dead]);
         await it.clock.advance(slowMs); // the handlers' own timers
         assert.equal(it.clock.waiting, 0);
         for (const { reason } of it.system.deadLetters.list()) ends.set(reason, (ends.get(reason) ?? 0) + 1);
       },
     ),
-    { seed: 6, numRuns: 250 },
+    { seed: 6, numRuns: 400 },
   );
   const reasons = [
     "failed",
@@ -160,6 +193,9 @@ Deno.test("Runtime loses no message and counts none twice, whatever fails, overf
     "dropped",
     "mailbox-full",
     "too-many-actors",
+    "unknown-protocol",
+    "unknown-operation",
+    "id-reused",
   ];
   assert.deepEqual(reasons.filter((reason) => !ends.has(reason)), [], "a way to end that was never tried");
 });

@@ -312,6 +312,18 @@ Deno.test("Activation leaves no actor behind when its first message fails", asyn
   assert.equal(it.system.stats().protocols.worker.actors, 0);
 });
 
+Deno.test("Activation leaves no actor behind when its first message fails and it resumes, and stays when a later one fails", async () => {
+  await using it = stage(worker({ retry: { attempts: 1 }, onFailure: "resume" }));
+  it.watch("activated");
+  await it.ref("ada").tell(Worker.run, fail);
+  await it.clock.settle();
+  assert.equal(it.system.stats().protocols.worker.actors, 0);
+  for (const script of [() => {}, fail, () => {}]) void it.ref("ada").tell(Worker.run, script);
+  await it.clock.settle();
+  assert.equal(it.system.stats().protocols.worker.actors, 1);
+  assert.deepEqual(it.events, ["activated ada", "activated ada"]);
+});
+
 // --- Signals
 
 Deno.test("Activation obeys a signal before any waiting message", async () => {

@@ -87,7 +87,8 @@ Deno.test("Inspection puts nothing together while nobody listens", async () => {
 });
 
 Deno.test("Inspectors tell the same function twice that listens twice, until each is disposed of", () => {
-  const inspectors = new Inspectors();
+  const changes: boolean[] = [];
+  const inspectors = new Inspectors((silent) => changes.push(silent));
   let heard = 0;
   const listener = () => void heard++;
   const [one, other] = [inspectors.add(listener), inspectors.add(listener)];
@@ -100,6 +101,7 @@ Deno.test("Inspectors tell the same function twice that listens twice, until eac
   assert.deepEqual([heard, inspectors.silent], [3, false]);
   other[Symbol.dispose]();
   assert.equal(inspectors.silent, true);
+  assert.deepEqual([changes[0], changes.at(-1)], [false, true]);
 });
 
 Deno.test("Inspectors let go of a listener that throws, whose error is uncaught; the runtime goes on", async () => {

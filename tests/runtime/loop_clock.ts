@@ -16,7 +16,7 @@ export class LoopClock implements Clock {
     return this.ms;
   }
 
-  setTimer(): Cancel {
+  setTimer(_delayMs: number, _callback: () => void): Cancel {
     throw new Error("a scheduler sets no timer");
   }
 
@@ -65,10 +65,11 @@ export class Work implements Runnable {
     let count = 0;
     let more = true;
     while (this.left > 0 && more) {
-      this.left--;
-      count++;
-      this.#clock.ms += this.#costMs;
-      more = scheduler.tick();
+      const handled = Math.min(this.left, scheduler.allowance);
+      this.left -= handled;
+      count += handled;
+      this.#clock.ms += handled * this.#costMs;
+      more = scheduler.spend(handled);
     }
     this.#onRun(this, count);
     return this.left > 0;

@@ -1,94 +1,134 @@
 import assert from "node:assert/strict";
 import { Mailbox } from "../../runtime/mailbox.ts";
-import type { Overflow } from "@posthorn/posthorn";
+import { drain, routeOf, takeFrom } from "./mail.ts";
 
-function full(overflow: Overflow): Mailbox<number, "stop" | "restart"> {
-  const mailbox = new Mailbox<number, "stop" | "restart">(3, overflow);
-  for (const item of [1, 2, 3]) mailbox.offer(item);
+type Signal = "stop" | "restart";
+
+/** Shows whether a ring was made: most mailboxes must never have one. */
+class OpenMailbox extends Mailbox<Signal> {
+  get hasRing(): boolean {
+    return this.ring !== undefined;
+  }
+}
+
+function mailboxOf(...values: number[]): OpenMailbox {
+  const mailbox = new OpenMailbox();
+  for (const value of values) push(mailbox, value);
   return mailbox;
 }
 
-function drain(mailbox: Mailbox<number, "stop" | "restart">): number[] {
-  return Array.from({ length: mailbox.length }, () => mailbox.shift()!);
+function push(mailbox: OpenMailbox, ...values: number[]): void {
+  for (const value of values) mailbox.push(routeOf(value), value);
 }
 
-Deno.test("Mailbox gives its items back in the order in which they came", () => {
-  assert.deepEqual(drain(full("reject")), [1, 2, 3]);
+function unshift(mailbox: OpenMailbox, value: number): void {
+  mailbox.unshift(routeOf(value), value);
+}
+
+Deno.test("Mailbox gives its messages back in the order in which they came", () => {
+  assert.deepEqual(drain(mailboxOf(1, 2, 3)), [1, 2, 3]);
 });
 
-Deno.test("Mailbox gives nothing back when it is empty", () => {
-  const mailbox = new Mailbox<number>(3, "reject");
-  assert.equal(mailbox.shift(), undefined);
-  assert.equal(mailbox.length, 0);
+Deno.test("Mailbox has no message when it is empty, before and after there were some", () => {
+  const mailbox = mailboxOf();
+  assert.deepEqual([mailbox.route, mailbox.length], [undefined, 0]);
+  push(mailbox, 1, 2, 3);
+  drain(mailbox);
+  assert.deepEqual([mailbox.route, mailbox.length], [undefined, 0]);
 });
 
-Deno.test("Mailbox hands the new item back when it is full and told to reject", () => {
-  const mailbox = full("reject");
-  assert.equal(mailbox.offer(4), 4);
-  assert.deepEqual(drain(mailbox), [1, 2, 3]);
+Deno.test("Mailbox makes a ring for the second message that waits, and none for a lone one", () => {
+  const mailbox = mailboxOf();
+  for (const value of [1, 2, 3]) {
+    push(mailbox, value);
+    assert.equal(takeFrom(mailbox), value);
+  }
+  assert.equal(mailbox.hasRing, false);
+  push(mailbox, 4, 5);
+  assert.equal(mailbox.hasRing, true);
+  assert.deepEqual(drain(mailbox), [4, 5]);
 });
 
-Deno.test("Mailbox drops the newest when it is full and told to", () => {
-  const mailbox = full("drop-newest");
-  assert.equal(mailbox.offer(4), 4);
-  assert.deepEqual(drain(mailbox), [1, 2, 3]);
+Deno.test("Mailbox keeps the order when a lone message lies before a ring that is there already", () => {
+  const mailbox = mailboxOf(1, 2);
+  drain(mailbox);
+  push(mailbox, 3, 4);
+  assert.deepEqual(drain(mailbox), [3, 4]);
+  unshift(mailbox, 5);
+  push(mailbox, 6);
+  assert.deepEqual(drain(mailbox), [5, 6]);
 });
 
-Deno.test("Mailbox drops the oldest when it is full and told to", () => {
-  const mailbox = full("drop-oldest");
-  assert.equal(mailbox.offer(4), 1);
-  assert.deepEqual(drain(mailbox), [2, 3, 4]);
-});
-
-Deno.test("Mailbox takes what is pushed whatever its bound", () => {
-  const mailbox = full("reject");
-  mailbox.push(4);
-  assert.deepEqual(drain(mailbox), [1, 2, 3, 4]);
-});
-
-Deno.test("Mailbox puts an item that was taken back at the front, even when it is full", () => {
-  const mailbox = full("reject");
-  mailbox.unshift(0);
-  assert.deepEqual(drain(mailbox), [0, 1, 2, 3]);
-});
-
-Deno.test("Mailbox keeps the order when it grows after its ring has wrapped around", () => {
-  const mailbox = new Mailbox<number>(100, "reject");
-  for (let item = 0; item < 6; item++) mailbox.offer(item);
-  for (let item = 0; item < 5; item++) mailbox.shift();
-  for (let item = 6; item < 40; item++) mailbox.offer(item);
-  assert.deepEqual(
-    Array.from({ length: 35 }, () => mailbox.shift()),
-    Array.from({ length: 35 }, (_, i) => i + 5),
-  );
-});
+for (
+  const [state, before, waiting] of [
+    ["empty", (_mailbox: OpenMailbox) => {}, []],
+    ["with a lone message", (mailbox: OpenMailbox) => push(mailbox, 1), [1]],
+    ["with a lone message before a ring", (mailbox: OpenMailbox) => push(mailbox, 1, 2, 3), [1, 2, 3]],
+    ["with a ring alone", (mailbox: OpenMailbox) => {
+      push(mailbox, 1, 2, 3);
+      takeFrom(mailbox);
+    }, [2, 3]],
+    ["with an empty ring", (mailbox: OpenMailbox) => {
+      push(mailbox, 1, 2);
+      drain(mailbox);
+    }, []],
+    ["with a lone message before an empty ring", (mailbox: OpenMailbox) => {
+      push(mailbox, 1, 2);
+      drain(mailbox);
+      unshift(mailbox, 3);
+    }, [3]],
+    ["that has let its ring go", (mailbox: OpenMailbox) => {
+      push(mailbox, 1, 2);
+      drain(mailbox);
+      mailbox.release();
+    }, []],
+  ] as const
+) {
+  Deno.test(`Mailbox ${state} puts messages that were taken back at the front, the last first`, () => {
+    const mailbox = mailboxOf();
+    before(mailbox);
+    unshift(mailbox, 8);
+    unshift(mailbox, 9);
+    push(mailbox, 7);
+    assert.equal(mailbox.length, waiting.length + 3);
+    assert.deepEqual(drain(mailbox), [9, 8, ...waiting, 7]);
+  });
+}
 
 Deno.test("Mailbox keeps what waits when it is told to release its memory", () => {
-  const mailbox = full("reject");
+  const mailbox = mailboxOf(1, 2, 3);
   mailbox.release();
   assert.deepEqual(drain(mailbox), [1, 2, 3]);
+  const lone = mailboxOf(1);
+  lone.release();
+  assert.deepEqual(drain(lone), [1]);
 });
 
-Deno.test("Mailbox takes items again after it has released its memory", () => {
-  const mailbox = full("reject");
+Deno.test("Mailbox lets go of its ring when it is told to and the ring is empty", () => {
+  const mailbox = mailboxOf(1, 2, 3);
+  drain(mailbox);
+  unshift(mailbox, 4);
+  mailbox.release();
+  assert.equal(mailbox.hasRing, false);
+  assert.deepEqual(drain(mailbox), [4]);
+});
+
+Deno.test("Mailbox takes messages again after it has released a ring that had grown", () => {
+  const mailbox = mailboxOf(...Array.from({ length: 3_000 }, (_, value) => value));
   drain(mailbox);
   mailbox.release();
-  mailbox.offer(7);
-  mailbox.unshift(6);
-  assert.deepEqual(drain(mailbox), [6, 7]);
+  push(mailbox, 7, 8, 9);
+  assert.deepEqual(drain(mailbox), [7, 8, 9]);
 });
 
-Deno.test("Mailbox takes items again after it has released a ring that had grown", () => {
-  const mailbox = new Mailbox<number>(100, "reject");
-  for (let item = 0; item < 12; item++) mailbox.offer(item);
-  while (mailbox.length > 0) mailbox.shift();
-  mailbox.release();
-  mailbox.offer(7);
-  assert.equal(mailbox.shift(), 7);
+Deno.test("Mailbox keeps nothing of a lone message that was taken out", () => {
+  const mailbox = mailboxOf(1);
+  takeFrom(mailbox);
+  assert(Object.values(mailbox).every((value) => value === undefined));
 });
 
 Deno.test("Mailbox gives signals in their order and each once", () => {
-  const mailbox = full("reject");
+  const mailbox = mailboxOf(1, 2, 3);
   assert.equal(mailbox.signalled, false);
   for (const signal of ["stop", "restart", "stop"] as const) mailbox.signal(signal);
   assert.equal(mailbox.signalled, true);
@@ -99,15 +139,15 @@ Deno.test("Mailbox gives signals in their order and each once", () => {
 });
 
 Deno.test("Mailbox takes a signal again once it was taken", () => {
-  const mailbox = full("reject");
+  const mailbox = mailboxOf(1);
   mailbox.signal("stop");
   mailbox.takeSignal();
   mailbox.signal("stop");
   assert.equal(mailbox.takeSignal(), "stop");
 });
 
-Deno.test("Mailbox counts no signal as an item", () => {
-  const mailbox = full("reject");
+Deno.test("Mailbox counts no signal as a message", () => {
+  const mailbox = mailboxOf(1, 2, 3);
   mailbox.signal("stop");
   assert.equal(mailbox.length, 3);
 });

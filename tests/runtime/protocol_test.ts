@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ask, event, protocol, submit, survey, tell } from "@posthorn/posthorn";
+import { ask, event, protocol, submit, survey, tell, unchecked } from "@posthorn/posthorn";
 import fc from "fast-check";
 import * as z from "zod";
 import { nameOperations, operationsOf } from "../../runtime/protocol.ts";
@@ -22,7 +22,8 @@ Deno.test("a protocol is its operations by name, each with its protocol, mode, p
     vote: survey(Count),
   });
   const plain = (operation: object) => ({ ...operation });
-  const schemas = (payload?: unknown, reply?: unknown) => ({ payload, reply });
+  const checked = { unchecked: false, repliesUnchecked: false };
+  const schemas = (payload?: unknown, reply?: unknown) => ({ payload, reply, ...checked });
   const at = (name: string, mode: string, slot: number) => ({ protocol: "order", mode, name, slot });
   assert.deepEqual(plain(Order.add), { ...at("add", "tell", 0), ...schemas(Text) });
   assert.deepEqual(plain(Order.clear), { ...at("clear", "tell", 1), ...schemas() });
@@ -35,6 +36,20 @@ Deno.test("a protocol is its operations by name, each with its protocol, mode, p
   assert.deepEqual(plain(Order.quote), { ...at("quote", "survey", 8), ...schemas(Text, Count) });
   assert.deepEqual(plain(Order.vote), { ...at("vote", "survey", 9), ...schemas(undefined, Count) });
   assert.deepEqual(Object.keys(operationsOf(Order)), Object.keys(Order));
+});
+
+Deno.test("an operation says whether its payload or its reply needs no check; one that takes no payload needs it", () => {
+  const Door = protocol("door", {
+    open: tell(unchecked<number>()),
+    look: ask(Text, unchecked<number>()),
+    ring: ask(unchecked<string>(), Count),
+    close: tell(),
+  });
+  const flags = Object.values(operationsOf(Door)).map(({ unchecked, repliesUnchecked }) => [
+    unchecked,
+    repliesUnchecked,
+  ]);
+  assert.deepEqual(flags, [[true, false], [false, true], [true, false], [false, false]]);
 });
 
 Deno.test("a protocol cannot be changed, and its operations belong to it alone", () => {

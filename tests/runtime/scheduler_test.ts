@@ -54,16 +54,26 @@ Deno.test("Scheduler yields to the event loop after its slice, and goes on in th
   assert.equal(clock.yields, 2);
 });
 
-Deno.test("Scheduler counts all that runs in one turn of the event loop as one slice, over any number of microtasks", async () => {
+Deno.test("Scheduler counts all that runs in one turn of the event loop as one slice behind a first, over any number of microtasks", async () => {
+  const { clock, scheduler, runs, work } = stage({ sliceMs: 2 });
+  for (let count = 0; count < 7; count++) {
+    scheduler.add(work("a", 1, 1));
+    await Promise.resolve();
+  }
+  assert.deepEqual(runs, ["a 1", "a 1", "a 1"]);
+  assert.equal(clock.yields, 1);
+  clock.turn();
+  assert.equal(runs.length, 5);
+});
+
+Deno.test("Scheduler counts no slice as a first that used its time up", async () => {
   const { clock, scheduler, runs, work } = stage({ sliceMs: 2 });
   for (let count = 0; count < 5; count++) {
-    scheduler.add(work("a", 1, 1));
+    scheduler.add(work("a", 2, 1));
     await Promise.resolve();
   }
   assert.deepEqual(runs, ["a 1", "a 1"]);
   assert.equal(clock.yields, 1);
-  clock.turn();
-  assert.equal(runs.length, 4);
 });
 
 Deno.test("Scheduler begins a new slice when the event loop has turned in the meantime", async () => {
@@ -75,6 +85,144 @@ Deno.test("Scheduler begins a new slice when the event loop has turned in the me
   }
   assert.equal(runs.length, 5);
   assert.equal(clock.yields, 0);
+});
+
+Deno.test("Scheduler runs at once what comes when the event loop has turned since a slice that was too long", async () => {
+  const { clock, scheduler, runs, work } = stage({ sliceMs: 2 });
+  scheduler.add(work("long", 1, 3));
+  await Promise.resolve();
+  while (clock.turn());
+  scheduler.add(work("lone", 1));
+  await Promise.resolve();
+  assert.deepEqual(runs, ["long 1", "lone 1"]);
+  assert.equal(clock.yields, 0);
+});
+
+Deno.test("Scheduler counts no more than one mailbox may have, and lets it go on until its share is spent", async () => {
+  const { clock, scheduler } = stage({ throughput: 10, mailboxMs: 1 });
+  const spent: [number, boolean][] = [];
+  let last = 0;
+  scheduler.add({
+    nextReady: undefined,
+    run(scheduler) {
+      for (let more = true; more;) {
+        const { allowance } = scheduler;
+        assert(allowance >= 1 && last + allowance <= 10);
+        last += allowance;
+        more = scheduler.spend(allowance);
+        spent.push([last, more]);
+      }
+      return false;
+    },
+  });
+  await Promise.resolve();
+  assert.deepEqual(spent, [[1, true], [3, true], [7, true], [10, false]]); // the clock is read less and less often
+  while (clock.turn());
+});
+
+Deno.test("Scheduler lets a mailbox go on that handled fewer than it was allowed", async () => {
+  const { clock, scheduler } = stage({ throughput: 100 });
+  const allowed: number[] = [];
+  scheduler.add({
+    nextReady: undefined,
+    run(scheduler) {
+      for (let times = 0; times < 3; times++) scheduler.spend(scheduler.allowance);
+      for (let times = 0; times < 4; times++) {
+        allowed.push(scheduler.allowance);
+        assert.equal(scheduler.spend(2), true);
+      }
+      allowed.push(scheduler.allowance);
+      return false;
+    },
+  });
+  await Promise.resolve();
+  assert.deepEqual(allowed, [8, 6, 4, 2, 16]);
+  while (clock.turn());
+});
+
+Deno.test("Scheduler takes the time from a mailbox whose one message was too long, whatever it was allowed", async () => {
+  const { clock, scheduler } = stage({ throughput: 1_000, mailboxMs: 1, sliceMs: 1_000 });
+  let more = true;
+  scheduler.add({
+    nextReady: undefined,
+    run(scheduler) {
+      clock.ms += 5;
+      more = scheduler.spend(1);
+      return false;
+    },
+  });
+  await Promise.resolve();
+  assert.equal(more, false);
+  while (clock.turn());
+});
+
+/** A scheduler somebody wants to look at the clock. */
+function watched() {
+  const clock = new LoopClock();
+  const looks: number[] = [];
+  let wanted = false;
+  const limits = { throughput: 256, mailboxMs: 1, sliceMs: 2 };
+  const onLook = () => {
+    looks.push(clock.ms);
+    wanted = false;
+  };
+  const scheduler = new Scheduler(clock, limits, () => {}, onLook, () => wanted);
+  return { clock, looks, scheduler, want: () => wanted = true };
+}
+
+Deno.test("Scheduler looks at the clock soon when somebody wants it to, though nothing runs", () => {
+  const { clock, looks, scheduler, want } = watched();
+  want();
+  scheduler.lookSoon();
+  scheduler.lookSoon();
+  assert.deepEqual(looks, []);
+  clock.ms += 5;
+  while (clock.turn());
+  assert.deepEqual(looks, [5]);
+  want();
+  scheduler.lookSoon();
+  clock.ms += 5;
+  while (clock.turn());
+  assert.deepEqual(looks, [5, 10]);
+});
+
+Deno.test("Scheduler looks at the clock when the event loop turns for whoever wants it to since within a slice", async () => {
+  for (let slices = 1; slices <= 3; slices++) {
+    const { clock, looks, scheduler, want } = watched();
+    const wanting = () => ({
+      nextReady: undefined,
+      run: () => {
+        want();
+        scheduler.lookSoon();
+        return false;
+      },
+    });
+    for (let slice = 1; slice <= slices; slice++) {
+      scheduler.add(wanting());
+      await Promise.resolve();
+    }
+    looks.length = 0;
+    clock.ms += 5;
+    while (clock.turn());
+    assert.deepEqual(looks, [5], `after ${slices} slices`);
+  }
+});
+
+Deno.test("Scheduler is pending until the clock has called it back, and not otherwise", async () => {
+  const { clock, scheduler, want } = watched();
+  assert.equal(scheduler.pending, false);
+  want();
+  scheduler.lookSoon();
+  assert.equal(scheduler.pending, true);
+  while (clock.turn());
+  assert.equal(scheduler.pending, false);
+  scheduler.add(new Work("long", 2, 3, clock, () => {}));
+  await Promise.resolve();
+  assert.equal(scheduler.pending, true);
+  while (clock.turn());
+  await Promise.resolve();
+  while (clock.turn());
+  assert.equal(scheduler.pending, false);
 });
 
 Deno.test("Scheduler lets no two that wake each other for ever keep the event loop from turning", async () => {

@@ -17,7 +17,7 @@ function stage() {
     clock,
     timers,
     sent,
-    schedules: new Schedules({ timers, ...times, deliverTo }, () => sent.push("empty")),
+    schedules: new Schedules({ timers, ...times, delivery: { deliverTo } }, () => sent.push("empty")),
   };
 }
 

@@ -5,12 +5,12 @@ import * as v from "valibot";
 import * as z from "zod";
 import { isUnchecked, parse } from "../../runtime/schema.ts";
 
-const what = () => "Cannot accept order/ada add";
+const what = ["Cannot accept", "order/ada add"] as const;
 
 /** The issues with which a schema refuses a value. */
 function issuesOf(schema: Schema<unknown> | undefined, value: unknown) {
   try {
-    parse(schema, value, what);
+    parse(schema, value, ...what);
   } catch (error) {
     assert.ok(error instanceof InvalidPayloadError, String(error));
     assert.equal(error.code, "invalid-payload");
@@ -44,9 +44,9 @@ const libraries = {
 for (const [library, { line, length, currency, slow }] of Object.entries(libraries)) {
   Deno.test(`${library}: what fits comes out as the schema makes it`, () => {
     const value = { sku: "tea", tags: [{ n: 1 }] };
-    assert.deepEqual(parse(line, value, what), value);
-    assert.equal(parse(length, "four", what), 4);
-    assert.deepEqual(parse(currency, {}, what), { currency: "EUR" });
+    assert.deepEqual(parse(line, value, ...what), value);
+    assert.equal(parse(length, "four", ...what), 4);
+    assert.deepEqual(parse(currency, {}, ...what), { currency: "EUR" });
   });
 
   Deno.test(`${library}: an error says what is wrong, and where`, () => {
@@ -59,7 +59,7 @@ for (const [library, { line, length, currency, slow }] of Object.entries(librari
 
   if (slow === undefined) continue;
   Deno.test(`${library}: a schema that answers with a promise is a TypeError`, async () => {
-    assert.throws(() => parse(slow, "fits", what), {
+    assert.throws(() => parse(slow, "fits", ...what), {
       name: "TypeError",
       message:
         "Cannot accept order/ada add: its schema answers with a promise, and a schema must answer at once",
@@ -75,7 +75,7 @@ function schemaOf(validate: Schema<unknown>["~standard"]["validate"]): Schema<un
 
 Deno.test("a promise that a schema answers with may reject, and nobody is told twice", async () => {
   const slow = schemaOf(() => Promise.reject(new Error("broken")));
-  assert.throws(() => parse(slow, 5, what), TypeError);
+  assert.throws(() => parse(slow, 5, ...what), TypeError);
   await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
 });
 
@@ -96,7 +96,7 @@ Deno.test("paths are made of text and numbers, whatever the library made them of
 });
 
 Deno.test("without a schema there is nothing to say", () => {
-  assert.equal(parse(undefined, undefined, what), undefined);
+  assert.equal(parse(undefined, undefined, ...what), undefined);
   for (const value of [null, 0, "", {}]) {
     assert.deepEqual(issuesOf(undefined, value), [{ message: "It takes no payload", path: [] }]);
   }
@@ -106,7 +106,7 @@ Deno.test("unchecked accepts everything as it is", () => {
   const anything = unchecked<string>();
   const symbol = Symbol();
   for (const value of [undefined, null, 5, symbol, { a: 1 }]) {
-    assert.equal(parse(anything, value, what), value);
+    assert.equal(parse(anything, value, ...what), value);
   }
   assert.deepEqual(anything["~standard"].validate(5), { value: 5 });
   assert.ok(isUnchecked(anything));

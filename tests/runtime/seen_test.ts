@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { event, protocol, TerminalError, unchecked } from "@posthorn/posthorn";
 import { fail, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./stage.ts";
 
@@ -131,3 +132,31 @@ Deno.test("Seen does not remember what a failed turn would have sent", async () 
   await it.clock.settle();
   assert.deepEqual(await notesOf(it.ref("bob")), ["1"]);
 });
+
+const told = fc.record({ id: fc.constantFrom(..."abcdefg"), waitMs: fc.constantFrom(0, 0, 1, 3, 8) });
+
+Deno.test("Seen knows an id within its window, and the latest ids within its bound", () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(told, { maxLength: 40 }),
+      async (ids, script) => {
+        await using it = new Stage({ actors: [worker()], limits: { ids }, idWindowMs: 10 });
+        const ada = it.ref("ada");
+        const accepted: { readonly id: string; readonly atMs: number }[] = [];
+        const expected: string[] = [];
+        for (const { id, waitMs } of script) {
+          await it.clock.advance(waitMs);
+          const nowMs = it.clock.monotonicMs();
+          const inWindow = accepted.filter(({ atMs }) => atMs + 10 > nowMs);
+          if (!inWindow.slice(-ids).some((first) => first.id === id)) {
+            accepted.push({ id, atMs: nowMs });
+            expected.push(id);
+          }
+          await ada.tell(Worker.note, id, { id });
+        }
+        assert.deepEqual(await notesOf(ada), expected);
+      },
+    ),
+    { numRuns: 200 },
+  ));

@@ -80,11 +80,12 @@ Deno.test("Turn lets no one do anything once it is over", async () => {
 
 Deno.test("Turn lets only a transient actor ask", async () => {
   await using it = stage(worker());
-  const asking = it.ref("ada").ask(Worker.call, (ctx) => {
+  const asking = it.ref("ada").ask(Worker.call, async (ctx) => {
     const walking = ctx as unknown as Parameters<WalkerScript>[0];
-    return (walking.ref(Worker, "bob") as { ask?: unknown }).ask;
+    await walking.ref(Worker, "bob").ask(Worker.call, () => "never");
   });
-  assert.equal(await asking, undefined);
+  await assert.rejects(asking, { message: /only a transient actor may wait for others/ });
+  assert.equal(it.system.stats().protocols.worker.actors, 0); // bob was not made for it
 });
 
 Deno.test("Turn refuses a time that is none", async () => {

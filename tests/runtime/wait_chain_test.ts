@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { waitChain, type Waiting } from "../../runtime/wait_chain.ts";
+import { waitChain, type Waits } from "../../runtime/wait_chain.ts";
 
-class Node implements Waiting {
+class Node implements Waits {
   readonly waitsFor: Node[] = [];
 }
 
 /** All that can be reached from a node, by brute force. */
-function reachable(from: Node, seen = new Set<Waiting>()): Set<Waiting> {
+function reachable(from: Node, seen = new Set<Waits>()): Set<Waits> {
   if (!seen.has(from)) {
     seen.add(from);
     for (const next of from.waitsFor) reachable(next, seen);

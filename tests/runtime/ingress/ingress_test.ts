@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { event, ingress, protocol, tell, unchecked } from "@posthorn/posthorn";
-import { assertProblem, Carrier, Desk, Order, PieceReader, problemOf, Vault } from "./desk.ts";
+import { assertProblem, Carrier, Desk, Order, PieceReader, problemOf, superjsonType, Vault } from "./desk.ts";
 
 const line = { sku: "tea", cents: 450 };
 
@@ -100,7 +100,7 @@ const methods: readonly (readonly [path: string, allow: string])[] = [
 for (const [path, allow] of methods) {
   Deno.test(`${path} answers ${allow}, and 405 to every other method`, async () => {
     await using desk = new Desk({ metrics: true });
-    for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+    for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
       const response = await desk.send(method, path);
       await response.body?.cancel();
       if (allow.split(", ").includes(method)) {
@@ -272,6 +272,20 @@ Deno.test("middleware before it may read the body, whether its length is known o
   assert.equal(await desk.total("ada"), 900);
 });
 
+Deno.test("what middleware sets on the context is in the answer", async () => {
+  await using desk = new Desk();
+  const app = new Hono();
+  app.use(async (context, next) => {
+    context.header("x-trace", "7");
+    await next();
+  });
+  app.route("/", desk.app);
+  for (const accept of ["*/*", superjsonType]) {
+    const init = { method: "POST", headers: { accept } };
+    assert.equal((await app.request("/actors/order/ada/count", init)).headers.get("x-trace"), "7");
+  }
+});
+
 Deno.test("a body that middleware has read is refused where it is over the limit", async () => {
   await using desk = new Desk({ bodyBytesMax: 10 });
   const app = new Hono();
@@ -288,6 +302,7 @@ Deno.test("a body that middleware has read is refused where it is over the limit
     });
   assert.equal((await post('"12345678"')).status, 200);
   await assertProblem(await post('"123456789"'), 413, "too-large");
+  await assertProblem(await post('"☕☕☕"'), 413, "too-large");
 });
 
 Deno.test("two ingresses of one system expose each its own", async () => {

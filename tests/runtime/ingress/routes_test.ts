@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { SuperJSON } from "superjson";
 import { actor, ask, event, ingress, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
@@ -544,6 +545,17 @@ Deno.test("two callers with the same key never share a reply", async () => {
   assert.deepEqual([await centsOf("Bearer a"), await centsOf("Bearer b")], [1, 2]);
 });
 
+Deno.test("a reply whose request had no key is there for its caller alone", async () => {
+  await using desk = new Desk();
+  const response = await desk.post(`${ada}/settle`, { cents: 1 }, { authorization: "Bearer a" });
+  const location = response.headers.get("location")!;
+  await desk.open();
+  assert.equal((await desk.get(location, { authorization: "Bearer a" })).status, 200);
+  for (const headers of [undefined, { authorization: "Bearer b" }]) {
+    await assertProblem(await desk.get(location, headers), 404, "unknown-reply");
+  }
+});
+
 Deno.test("a reply is not there for another caller, whatever id is tried", async () => {
   await using desk = new Desk({ caller: (context) => context.req.header("x-user") ?? "" });
   await desk.post(`${ada}/settle`, { cents: 1 }, { "x-user": "a", ...key("1") });
@@ -552,6 +564,20 @@ Deno.test("a reply is not there for another caller, whatever id is tried", async
   for (const [id, user] of [["1", ""], ["1", "b"], ["a%0A1", ""], ["%0A1", "a"]]) {
     await assertProblem(await desk.get(`/replies/${id}`, { "x-user": user }), 404, "unknown-reply");
   }
+});
+
+Deno.test("whoever says who speaks is asked at every request, and may refuse it", async () => {
+  await using desk = new Desk({
+    caller() {
+      throw new HTTPException(401);
+    },
+  });
+  for (const path of [`${ada}/clear`, `${ada}/count`, "/surveys/carrier/quote"]) {
+    assert.equal((await desk.post(path, path.endsWith("quote") ? { grams: 1 } : undefined)).status, 401);
+  }
+  assert.equal((await desk.post("/events/order/raised", receipt)).status, 401);
+  assert.equal((await desk.get("/replies/1")).status, 401);
+  assert.equal(desk.system.stats().accepted, 0);
 });
 
 // --- Publish

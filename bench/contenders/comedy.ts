@@ -1,0 +1,207 @@
+import type { Actor, ActorRef } from "comedy";
+import type { Contender, Outcome } from "../contender.ts";
+import { bytesOfHeap } from "../heap.ts";
+import {
+  asksInFlight,
+  bigActors,
+  burstLength,
+  forkJoinActors,
+  ringLength,
+  subscribers,
+} from "../workloads.ts";
+
+type Done = (check: number) => void;
+
+// comedy looks for the folder of the program's main module, which only CommonJS programs have, unless this says it.
+Deno.env.set("APP_ROOT_PATH", Deno.cwd());
+const { createSystem } = await import("comedy");
+
+/** Times what is begun until it is done, in a system of its own that logs nothing. */
+async function timed(begin: (root: Actor, done: Done) => void | Promise<void>): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const system = createSystem({ test: true });
+  const root = await system.rootActor();
+  const startMs = performance.now();
+  await begin(root, resolve);
+  const check = await promise;
+  const elapsedMs = performance.now() - startMs;
+  await system.destroy();
+  return { elapsedMs, check };
+}
+
+function createMany(root: Actor, many: number, definition: (index: number) => object): Promise<ActorRef[]> {
+  return Promise.all(Array.from({ length: many }, (_, index) => root.createChild(definition(index))));
+}
+
+/** A counter that says when it has counted so far. */
+function counter(until: number, done: Done) {
+  let count = 0;
+  return {
+    add(n: number) {
+      count += n;
+      if (count === until) done(count);
+    },
+  };
+}
+
+const successor = { next: (n: number) => n + 1 };
+
+function count(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    const target = await root.createChild(counter(size, done));
+    for (let index = 0; index < size; index++) target.send("add", 1);
+  });
+}
+
+function burst(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    const target = await root.createChild(counter(size, done));
+    let left = size;
+    let self: ActorRef;
+    const producer = await root.createChild({
+      initialize: (actor: Actor) => void (self = actor),
+      go() {
+        for (let index = 0; index < burstLength && left > 0; index++, left--) target.send("add", 1);
+        if (left > 0) self.send("go");
+      },
+    });
+    producer.send("go");
+  });
+}
+
+function pingPong(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    let pongs = 0;
+    let self: ActorRef;
+    let other: ActorRef;
+    const pong = await root.createChild({
+      initialize: (actor: Actor) => void (other = actor),
+      ping: (from: ActorRef) => void from.send("pong", other),
+    });
+    const ping = await root.createChild({
+      initialize: (actor: Actor) => void (self = actor),
+      pong(from: ActorRef) {
+        if (++pongs === size) done(pongs);
+        else from.send("ping", self);
+      },
+    });
+    pong.send("ping", ping);
+  });
+}
+
+function ring(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    const links: ActorRef[] = await createMany(root, ringLength, (index) => {
+      const next = (index + 1) % ringLength;
+      return {
+        hop(left: number) {
+          if (left === 0) done(index);
+          else links[next].send("hop", left - 1);
+        },
+      };
+    });
+    links[0].send("hop", size);
+  });
+}
+
+function big(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    let total = 0;
+    const all: ActorRef[] = await createMany(root, bigActors, (index) => {
+      let received = 0;
+      let rounds = 0;
+      const go = () => {
+        rounds++;
+        for (let other = 0; other < bigActors; other++) if (other !== index) all[other].send("add", 1);
+      };
+      return {
+        go,
+        add() {
+          total++;
+          if (++received % (bigActors - 1) === 0 && rounds < size) go();
+          if (total === size * bigActors * (bigActors - 1)) done(total);
+        },
+      };
+    });
+    for (const one of all) one.send("go");
+  });
+}
+
+function forkJoin(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    const definition = counter(size, done);
+    const all = await createMany(root, forkJoinActors, () => definition);
+    for (let index = 0; index < size; index++) all[index % forkJoinActors].send("add", 1);
+  });
+}
+
+/** Its actors are left to the process's end: to destroy them takes a time that grows with their square. */
+async function create(size: number): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const system = createSystem({ test: true });
+  const root = await system.rootActor();
+  const definition = counter(size, resolve);
+  const beforeBytes = bytesOfHeap();
+  const startMs = performance.now();
+  for (let index = 0; index < size; index++) {
+    root.createChild(definition).then((actor) => actor.send("add", 1));
+  }
+  const check = await promise;
+  const elapsedMs = performance.now() - startMs;
+  return { elapsedMs, check, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / size } };
+}
+
+function askOne(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    const actor = await root.createChild(successor);
+    let x = 0;
+    for (let index = 0; index < size; index++) x = await actor.sendAndReceive("next", x);
+    done(x);
+  });
+}
+
+function askMany(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    const actor = await root.createChild(successor);
+    const loop = async () => {
+      let x = 0;
+      for (let index = 0; index < size / asksInFlight; index++) x = await actor.sendAndReceive("next", x);
+      return x;
+    };
+    const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
+    done(last.reduce((sum, x) => sum + x, 0));
+  });
+}
+
+/** comedy's bus reaches functions, not actors: its publisher keeps the actors that subscribed. */
+function publish(size: number): Promise<Outcome> {
+  return timed(async (root, done) => {
+    let count = 0;
+    const all = await createMany(root, subscribers, () => ({
+      news() {
+        if (++count === size * subscribers) done(count);
+      },
+    }));
+    let left = size;
+    let self: ActorRef;
+    const publisher = await root.createChild({
+      initialize: (actor: Actor) => void (self = actor),
+      go() {
+        for (const one of all) one.send("news", left);
+        if (--left > 0) self.send("go");
+      },
+    });
+    publisher.send("go");
+  });
+}
+
+export const contender: Contender = {
+  id: "comedy",
+  label: "comedy, in memory",
+  form:
+    "Child actors of the root in memory, defined by plain objects with synchronous handlers; `send` to tell and " +
+    "`sendAndReceive` to ask; no logging. The publisher sends to each subscriber, as the library's bus reaches functions, not " +
+    "actors.",
+  workloads: { count, burst, pingPong, ring, big, forkJoin, create, askOne, askMany, publish },
+  divisors: { count: 20, burst: 5, big: 5, forkJoin: 2, create: 20, askOne: 2, publish: 5 },
+};

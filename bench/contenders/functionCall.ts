@@ -1,0 +1,124 @@
+import type { Contender, Outcome } from "../contender.ts";
+import { bytesOfHeap } from "../heap.ts";
+import { asksInFlight, bigActors, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
+
+/** What an actor is where there are no actors: an object with a method. */
+class Counter {
+  #count = 0;
+
+  add(message: { readonly n: number }): number {
+    return this.#count += message.n;
+  }
+}
+
+/** A player that answers what it is called with. */
+class Player {
+  answer(message: { readonly from: Player }): { readonly from: Player } {
+    return message.from === this ? message : { from: this };
+  }
+}
+
+function timed(work: () => number): Outcome {
+  const startMs = performance.now();
+  const check = work();
+  return { elapsedMs: performance.now() - startMs, check };
+}
+
+/** Calls so many objects in turn with a fresh message each time, and adds up what each has counted in the end. */
+function callAll(many: number, size: number): number {
+  const counters = Array.from({ length: many }, () => new Counter());
+  for (let index = 0; index < size; index++) counters[index % many].add({ n: 1 });
+  return counters.reduce((sum, counter) => sum + counter.add({ n: 0 }), 0);
+}
+
+// deno-lint-ignore require-await -- it stands for a function that has something to wait for
+async function successor(x: number): Promise<number> {
+  return x + 1;
+}
+
+async function askInTurn(times: number): Promise<number> {
+  let x = 0;
+  for (let index = 0; index < times; index++) x = await successor(x);
+  return x;
+}
+
+async function timedAsync(work: () => Promise<number>): Promise<Outcome> {
+  const startMs = performance.now();
+  const check = await work();
+  return { elapsedMs: performance.now() - startMs, check };
+}
+
+export const contender: Contender = {
+  id: "functionCall",
+  label: "function call",
+  form:
+    "A floor: objects whose methods are called with a fresh message object each time, where an ask is the await of an " +
+    "async function. Nothing waits in a mailbox, and the compiler may well leave out message and call. A burst is the " +
+    "same as a count here, and submit and survey have no counterpart.",
+  workloads: {
+    count: (size) => timed(() => callAll(1, size)),
+    burst: (size) => timed(() => callAll(1, size)),
+    pingPong: (size) =>
+      timed(() => {
+        const [ping, pong] = [new Player(), new Player()];
+        let pongs = 0;
+        for (let index = 0; index < size; index++) {
+          if (pong.answer({ from: ping }).from === pong) pongs++;
+        }
+        return pongs;
+      }),
+    ring: (size) =>
+      timed(() => {
+        const links = Array.from({ length: ringLength }, (_, index) => ({
+          pass: (message: { readonly left: number }) =>
+            message.left === 0 ? index : { left: message.left - 1 },
+        }));
+        let message = { left: size };
+        for (let index = 0;; index = (index + 1) % ringLength) {
+          const passed = links[index].pass(message);
+          if (typeof passed === "number") return passed;
+          message = passed;
+        }
+      }),
+    big: (size) =>
+      timed(() => {
+        const counters = Array.from({ length: bigActors }, () => new Counter());
+        for (let round = 0; round < size; round++) {
+          for (let from = 0; from < bigActors; from++) {
+            for (let to = 0; to < bigActors; to++) if (to !== from) counters[to].add({ n: 1 });
+          }
+        }
+        return counters.reduce((sum, counter) => sum + counter.add({ n: 0 }), 0);
+      }),
+    forkJoin: (size) => timed(() => callAll(forkJoinActors, size)),
+    create: (size) => {
+      const beforeBytes = bytesOfHeap();
+      const counters: Counter[] = [];
+      const outcome = timed(() => {
+        let count = 0;
+        for (let index = 0; index < size; index++) {
+          const counter = new Counter();
+          counters.push(counter);
+          count += counter.add({ n: 1 });
+        }
+        return count;
+      });
+      return { ...outcome, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / counters.length } };
+    },
+    askOne: (size) => timedAsync(() => askInTurn(size)),
+    askMany: (size) =>
+      timedAsync(async () => {
+        const loops = Array.from({ length: asksInFlight }, () => askInTurn(size / asksInFlight));
+        return (await Promise.all(loops)).reduce((sum, x) => sum + x, 0);
+      }),
+    publish: (size) =>
+      timed(() => {
+        const counters = Array.from({ length: subscribers }, () => new Counter());
+        for (let left = size; left > 0; left--) {
+          const event = { n: 1 };
+          for (const counter of counters) counter.add(event);
+        }
+        return counters.reduce((sum, counter) => sum + counter.add({ n: 0 }), 0);
+      }),
+  },
+};

@@ -1,0 +1,3 @@
+module posthorn/bench
+
+go 1.19

@@ -1,0 +1,61 @@
+/**
+ * Measures what the goals of the project are about besides one rate a workload: `goals.ts [--only A,B] [--runs N]
+ * [--size full|smoke]` prints the sections as Markdown.
+ */
+import { parseArgs } from "node:util";
+import { coldStartSection } from "./goals/cold_start.ts";
+import { fairnessSection } from "./goals/fairness.ts";
+import { featuresSection } from "./goals/features.ts";
+import { growthSection } from "./goals/growth.ts";
+import { ingressSection } from "./goals/ingress.ts";
+import { megamorphicSection } from "./goals/megamorphic.ts";
+import { memorySection } from "./goals/memory.ts";
+import type { GoalOptions } from "./goals/process.ts";
+import { choose, listOf, parseCount } from "./options.ts";
+import type { Section } from "./section.ts";
+
+/** A section, by the name under which it can be measured alone. */
+export interface GoalSection {
+  readonly id: string;
+  readonly measure: (options: GoalOptions) => Promise<Section>;
+}
+
+/** Every section, in the order in which the report shows them. */
+export const sections: readonly GoalSection[] = [
+  { id: "ingress", measure: ingressSection },
+  { id: "coldStart", measure: coldStartSection },
+  { id: "fairness", measure: fairnessSection },
+  { id: "memory", measure: memorySection },
+  { id: "growth", measure: growthSection },
+  { id: "features", measure: featuresSection },
+  { id: "megamorphic", measure: megamorphicSection },
+];
+
+/** Measures them one after another: two at once would disturb each other. */
+export async function goalSections(
+  options: GoalOptions & { readonly only?: readonly string[] },
+): Promise<Section[]> {
+  const measured: Section[] = [];
+  for (const { measure } of choose(sections, options.only)) measured.push(await measure(options));
+  return measured;
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      runs: { type: "string", default: "5" },
+      size: { type: "string", default: "full" },
+    },
+  });
+  const measured = await goalSections({
+    only: listOf(values.only),
+    runs: parseCount("--runs", values.runs),
+    size: values.size === "smoke" ? "smoke" : "full",
+    progress: (line) => console.error(line),
+  });
+  for (const { title, markdown, goals } of measured) {
+    console.log(`## ${title}\n\n${markdown}\n`);
+    for (const { name, met, figure } of goals) console.log(`- ${met ? "met" : "missed"}: ${name}: ${figure}`);
+  }
+}

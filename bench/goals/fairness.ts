@@ -1,0 +1,147 @@
+import { ingress } from "@posthorn/posthorn";
+import { formatFigure, formatRate, tableOf } from "../format.ts";
+import type { Measurement } from "../run.ts";
+import type { Goal, Section } from "../section.ts";
+import { Clerk, Endless, type Load, loads } from "./fairness_loads.ts";
+import { type Client, clientNote, findClient, loadHttp } from "./http_load.ts";
+import { alternate, failureLines, formatMedian, type GoalOptions, type Series, spread } from "./process.ts";
+import { type Report, serveReports, ServerProcess } from "./server.ts";
+
+const intervalMs = 10;
+const lateMsMax = 15;
+const asksPerSecondMin = 3_000;
+const p99MsMax = 10;
+const connections = 8;
+const titles: Readonly<Record<Load, string>> = {
+  storm: "two actors that exchange messages",
+  asks: "`for (;;) await ref.ask(…)`",
+  tells: "`for (;;) await ref.tell(…)`",
+};
+
+/** How timers and sockets fare in a process in which messages never end. */
+export async function fairnessSection(options: GoalOptions): Promise<Section> {
+  const full = options.size === "full";
+  const client = full ? await findClient() : "Deno"; // a second is the least that wrk can take
+  const durationMs = full ? 5_000 : 100;
+  const { series, failures } = await alternate(
+    loads.map((load) => ({ id: load, run: () => observe(load, client, durationMs) })),
+    options,
+  );
+  const rows = loads.map((load) => [
+    titles[load],
+    formatMedian(spread(series[load], ({ also }) => also!.messagesPerSecond / 1e6)),
+    worst(series[load], "lateMs"),
+    worst(series[load], "lateMsUnderLoad"),
+    formatMedian(spread(series[load], ({ also }) => also!.asksPerSecond)),
+    formatMedian(spread(series[load], ({ also }) => also!.p50Ms)),
+    formatMedian(spread(series[load], ({ also }) => also!.p99Ms)),
+  ]);
+  const head = [
+    "without end",
+    "M messages/s",
+    "timer late ms",
+    "and under HTTP",
+    "asks/s",
+    "p50 ms",
+    "p99 ms",
+  ];
+  return {
+    title: "Fairness: timers and sockets while messages never end",
+    markdown: `An interval of ${intervalMs} ms in the same process, ${
+      durationMs / 1_000
+    } s alone and as long while ${connections}
+connections ask an actor through the ingress: the latest that it ever came, in all runs. ${clientNote(client)}
+
+${tableOf(head, rows)}${failureLines(failures)}`,
+    goals: loads.flatMap((load) => goalsOf(load, series[load])),
+  };
+}
+
+function goalsOf(load: Load, series: Series): Goal[] {
+  const lateMs = spread(series, ({ also }) => Math.max(also!.lateMs, also!.lateMsUnderLoad));
+  const rate = spread(series, ({ also }) => also!.asksPerSecond);
+  const p99Ms = spread(series, ({ also }) => also!.p99Ms);
+  const whole = series.length > 0 && series.every((outcome) => outcome !== null);
+  const answered = rate !== undefined && p99Ms !== undefined;
+  return [
+    {
+      name: `Fairness, ${titles[load]}: a timer never more than ${lateMsMax} ms late`,
+      met: whole && lateMs !== undefined && lateMs.max <= lateMsMax,
+      figure: lateMs === undefined ? "no result" : `${formatFigure(lateMs.max)} ms`,
+    },
+    {
+      name: `Fairness, ${
+        titles[load]
+      }: ${asksPerSecondMin} asks a second over HTTP, p99 under ${p99MsMax} ms`,
+      met: whole && answered && rate.median >= asksPerSecondMin && p99Ms.median < p99MsMax,
+      figure: answered ? `${formatRate(rate.median)}, p99 ${formatFigure(p99Ms.median)} ms` : "no result",
+    },
+  ];
+}
+
+function worst(series: Series, name: string): string {
+  const figures = spread(series, ({ also }) => also![name]);
+  return figures === undefined ? "no result" : formatFigure(figures.max);
+}
+
+async function observe(load: Load, client: Client, durationMs: number): Promise<Measurement> {
+  await using server = await ServerProcess.start(import.meta.url, [load]);
+  await server.report();
+  await new Promise((resolve) => setTimeout(resolve, durationMs));
+  const alone = await server.report();
+  const url = `http://127.0.0.1:${server.port}/actors/clerk/main/hours`;
+  await loadHttp(client, { url, connections, durationMs: durationMs / 5 });
+  const { perSecond, p50Ms, p99Ms, errors } = await loadHttp(client, { url, connections, durationMs });
+  const loaded = await server.report();
+  if (errors > 0) return { reason: `${errors} requests failed` };
+  if ([alone, loaded].some(({ also }) => also.messages === 0)) return { reason: "the messages have ended" };
+  const also = {
+    messagesPerSecond: alone.also.messages * 1_000 / alone.also.elapsedMs,
+    lateMs: alone.also.lateMs,
+    lateMsUnderLoad: loaded.also.lateMs,
+    asksPerSecond: perSecond,
+    p50Ms,
+    p99Ms,
+  };
+  return { outcome: { elapsedMs: durationMs, check: alone.also.messages, also } };
+}
+
+/** Watches an interval. Each report tells what has been since the one before. */
+class Watch {
+  readonly #endless: Endless;
+  #beganMs = performance.now();
+  #messages = 0;
+  #lateMs = 0;
+
+  constructor(endless: Endless) {
+    this.#endless = endless;
+    let dueMs = performance.now() + intervalMs;
+    setInterval(() => {
+      const nowMs = performance.now();
+      this.#lateMs = Math.max(this.#lateMs, nowMs - dueMs);
+      dueMs = nowMs + intervalMs;
+    }, intervalMs);
+  }
+
+  report(): Report["also"] {
+    const nowMs = performance.now();
+    const { messages } = this.#endless;
+    const also = {
+      elapsedMs: nowMs - this.#beganMs,
+      messages: messages - this.#messages,
+      lateMs: this.#lateMs,
+    };
+    this.#beganMs = nowMs;
+    this.#messages = messages;
+    this.#lateMs = 0;
+    return also;
+  }
+}
+
+if (import.meta.main) {
+  const endless = new Endless();
+  const watch = new Watch(endless);
+  const app = ingress(endless.system, { expose: [Clerk.hours] });
+  endless.begin(Deno.args[0] as Load);
+  await serveReports((request) => app.fetch(request), () => watch.report());
+}

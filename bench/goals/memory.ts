@@ -1,0 +1,129 @@
+import type { Outcome } from "../contender.ts";
+import { contender } from "../contenders/posthorn.ts";
+import { formatFigure, tableOf } from "../format.ts";
+import { bytesOfHeap } from "../heap.ts";
+import type { Section } from "../section.ts";
+import { spreadOf } from "../statistics.ts";
+import { type WorkloadInfo, workloads } from "../workloads.ts";
+import {
+  alternate,
+  failureLines,
+  finish,
+  formatMedian,
+  type GoalOptions,
+  ownProcess,
+  type Series,
+  spread,
+} from "./process.ts";
+
+const rounds = 5;
+/** The first round compiles, and fills what is kept once: the second is what the last is compared with. */
+const reference = 2;
+/** How much smaller than the full size each round is. */
+const divisor = 5;
+const heapToleranceBytes = 256 * 1_024;
+const residentTolerance = 0.25;
+/** The compiler works beside the program, and holds what it compiles for until it is done. */
+const settleMs = 20;
+/** What a smoke run takes: one of each way to send. */
+const smoked = ["pingPong", "askOne", "submit"];
+const mebibyte = 1_024 * 1_024;
+
+/** Whether memory returns to its level after each workload. */
+export async function memorySection(options: GoalOptions): Promise<Section> {
+  const ours = workloads.filter(({ id }) =>
+    options.size === "full" ? contender.workloads[id] !== undefined : smoked.includes(id)
+  );
+  const { series, failures } = await alternate(
+    ours.map((workload) => {
+      const size = sizeOf(workload, options.size);
+      const run = ownProcess(import.meta.url, [workload.id, size], rounds * workload.expected(size));
+      return { id: workload.id, run };
+    }),
+    options,
+  );
+  const heaps = ours.map(({ id }) => grown(series[id], "heap")?.median);
+  const residents = ours.map(({ id }) => grownPart(series[id])?.median);
+  const tolerance = formatFigure(heapToleranceBytes / mebibyte);
+  return {
+    title: "Memory: back to its level after each workload",
+    markdown:
+      `Each workload ${rounds} times in one process, at a ${divisor}th of its size. After each time everything that nobody holds is
+collected; what then lives on the heap, and what the process holds of the machine's memory, in MiB. A system that has
+stopped must leave nothing behind: the last time is compared with the ${reference}nd. The engine widens the room for what is new step by step and gives little of it
+back, so the process may hold up to ${residentTolerance * 100} % more.
+
+${tableOf(head(), ours.map((workload) => row(workload, series[workload.id])))}${failureLines(failures)}`,
+    goals: [
+      {
+        name: `Memory: the heap returns to its level after every workload, within ${tolerance} MiB`,
+        met: heaps.every((bytes) => bytes !== undefined && bytes <= heapToleranceBytes),
+        figure: `${formatFigure(most(heaps) / mebibyte)} MiB more at the most`,
+      },
+      {
+        name: `Memory: so does that of the process, within ${residentTolerance * 100} %`,
+        met: residents.every((part) => part !== undefined && part <= residentTolerance),
+        figure: `${formatFigure(most(residents) * 100)} % more at the most`,
+      },
+    ],
+  };
+}
+
+/** A whole number of smoke sizes: every workload comes out even at that. */
+function sizeOf({ size, smokeSize }: WorkloadInfo, wanted: GoalOptions["size"]): number {
+  return wanted === "smoke" ? smokeSize : smokeSize * Math.max(Math.floor(size / divisor / smokeSize), 1);
+}
+
+function head(): string[] {
+  const of = (what: string) =>
+    ["before", `after ${reference}`, `after ${rounds}`].map((when) => `${what} ${when}`);
+  return ["workload", ...of("heap"), "grown", ...of("process"), "grown"];
+}
+
+function row({ title }: WorkloadInfo, series: Series): string[] {
+  const of = (what: string) =>
+    [0, reference, rounds].map((round) =>
+      formatMedian(spread(series, ({ also }) => also![`${what}${round}`] / mebibyte))
+    );
+  const heap = grown(series, "heap");
+  const resident = grownPart(series);
+  return [
+    title,
+    ...of("heap"),
+    heap === undefined ? "no result" : formatFigure(heap.median / mebibyte),
+    ...of("resident"),
+    resident === undefined ? "no result" : `${formatFigure(resident.median * 100)} %`,
+  ];
+}
+
+function grown(series: Series, what: string) {
+  return spread(series, ({ also }) => also![`${what}${rounds}`] - also![`${what}${reference}`]);
+}
+
+function grownPart(series: Series) {
+  return spread(series, ({ also }) => also![`resident${rounds}`] / also![`resident${reference}`] - 1);
+}
+
+function most(figures: readonly (number | undefined)[]): number {
+  return spreadOf(figures.filter((figure) => figure !== undefined))?.max ?? NaN;
+}
+
+/** The check is the sum of the checks of all rounds. */
+async function repeat(workload: string, size: number): Promise<Outcome> {
+  const also: Record<string, number> = {};
+  const look = async (round: number) => {
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
+    also[`heap${round}`] = bytesOfHeap();
+    also[`resident${round}`] = Deno.memoryUsage().rss;
+  };
+  let check = 0;
+  const startMs = performance.now();
+  await look(0);
+  for (let round = 1; round <= rounds; round++) {
+    check += (await contender.workloads[workload](size)).check;
+    await look(round);
+  }
+  return { elapsedMs: performance.now() - startMs, check, also };
+}
+
+if (import.meta.main) finish(await repeat(Deno.args[0], Number(Deno.args[1])));

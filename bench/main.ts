@@ -1,0 +1,92 @@
+// Measures Posthorn beside its peers and its floors, and writes the report and the chart. `--help` says what it can.
+
+import { foreignCandidate, javaScriptCandidates } from "./catalog.ts";
+import { chartOf } from "./chart.ts";
+import { foreignContenders } from "./foreign.ts";
+import { goalSections, sections } from "./goals.ts";
+import { thisMachine } from "./machine.ts";
+import { choose, commandOf, isWhole, type Options, parseOptions, usage } from "./options.ts";
+import { reportOf } from "./report.ts";
+import { type Entry, ours, type Results } from "./results.ts";
+import { runRounds } from "./rounds.ts";
+import { measure } from "./run.ts";
+import { workloads } from "./workloads.ts";
+
+async function runAll(options: Options): Promise<Results> {
+  const { all, runs, size, date, only } = options;
+  await using foreign = all ? await foreignContenders() : undefined; // what was built for it goes with the run
+  const others = foreign?.map(foreignCandidate) ?? [];
+  const candidates = choose([...await javaScriptCandidates(), ...others], options.contenders);
+  const chosen = choose([...workloads, ...sections], only).map(({ id }) => id);
+  const progress = (line: string) => console.error(line);
+  // The sections come first, so that what breaks in them breaks before an hour of rounds. They know no contenders.
+  const wanted = only === undefined && options.contenders !== undefined ? [] : sections;
+  const ids = wanted.map(({ id }) => id).filter((id) => chosen.includes(id));
+  const measured = await goalSections({ only: ids, runs, size, progress });
+  const rated = workloads.filter(({ id }) => chosen.includes(id));
+  const timeoutMs = size === "full" ? 120_000 : 20_000;
+  const byWorkload = await runRounds(candidates, rated, {
+    runs,
+    size,
+    measure: (command, expected) => measure(command, expected, { timeoutMs }),
+    progress,
+  });
+  return {
+    command: commandOf(options),
+    date,
+    runs,
+    size,
+    machine: await thisMachine(),
+    entries: candidates.map(({ id, label, form, kind, cores, version }): Entry => ({
+      id,
+      label,
+      form,
+      kind,
+      cores,
+      version,
+    })),
+    byWorkload,
+    sections: measured,
+  };
+}
+
+async function write(options: Options, results: Results): Promise<void> {
+  if (options.save !== undefined) await Deno.writeTextFile(options.save, JSON.stringify(results));
+  const folder = options.out ?? (isWhole(options) ? import.meta.dirname : undefined);
+  if (folder === undefined) {
+    console.log(reportOf(results));
+    return;
+  }
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(`${folder}/RESULTS.md`, reportOf(results));
+  await Deno.writeTextFile(`${folder}/results.svg`, chartOf(results));
+  console.error(`wrote ${folder}/RESULTS.md and ${folder}/results.svg`);
+}
+
+/** Whether Posthorn itself has a result everywhere. What a peer cannot do is only shown. */
+function oursAreComplete({ byWorkload }: Results): boolean {
+  return Object.values(byWorkload).every(({ [ours]: mine }) =>
+    mine === undefined || mine.failures.length === 0
+  );
+}
+
+async function main(): Promise<number> {
+  let options: Options;
+  try {
+    options = parseOptions(Deno.args, new Date().toISOString().slice(0, 10));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`);
+    return 2;
+  }
+  if (options.help) {
+    console.log(usage);
+    return 0;
+  }
+  const results: Results = options.from === undefined
+    ? await runAll(options)
+    : JSON.parse(await Deno.readTextFile(options.from));
+  await write(options, results);
+  return oursAreComplete(results) ? 0 : 1;
+}
+
+Deno.exit(await main());

@@ -1,0 +1,173 @@
+/** One workload: what is done, how much of it, and what must come out. */
+export interface WorkloadInfo {
+  /** As the command line names it. */
+  readonly id: string;
+  /** As tables and charts name it: the name of the Savina suite where there is one. */
+  readonly title: string;
+  /** What happens, exactly: whoever adds a contender implements this. */
+  readonly definition: string;
+  /** What is counted. */
+  readonly unit: string;
+  /** The full size, and the one at which the test suite runs it. */
+  readonly size: number;
+  readonly smokeSize: number;
+  /** How many units a run of that size is. */
+  units(size: number): number;
+  /** What `check` must be. */
+  expected(size: number): number;
+}
+
+export const burstLength = 1_024;
+export const ringLength = 503;
+export const bigActors = 200;
+export const forkJoinActors = 60;
+export const asksInFlight = 1_000;
+export const subscribers = 1_000;
+export const respondents = 100;
+
+export const workloads: readonly WorkloadInfo[] = [
+  {
+    id: "count",
+    title: "count",
+    definition:
+      "Code outside any actor sends `size` messages that each say `add 1` to one counter actor, in one loop that " +
+      "waits for nothing but, where mailboxes are bounded, for room. Timed until the counter has handled the last. The check is its count.",
+    unit: "messages",
+    size: 5_000_000,
+    smokeSize: 5_000,
+    units: (size) => size,
+    expected: (size) => size,
+  },
+  {
+    id: "burst",
+    title: "count in bursts",
+    definition:
+      "A producer actor sends 1,024 times `add 1` to one counter actor in a turn, then itself a message to go on, until " +
+      "`size` have been sent. Timed until the counter has handled the last. The check is its count.",
+    unit: "messages",
+    size: 5_000_000,
+    smokeSize: 5_000,
+    units: (size) => size,
+    expected: (size) => size,
+  },
+  {
+    id: "pingPong",
+    title: "ping-pong",
+    definition:
+      "Two actors. One sends a ping that names itself, the other answers with a pong to whom it names; `size` exchanges of " +
+      "two messages each, a fresh message each time. The check is the number of pongs.",
+    unit: "messages",
+    size: 1_000_000,
+    smokeSize: 1_000,
+    units: (size) => size * 2,
+    expected: (size) => size,
+  },
+  {
+    id: "ring",
+    title: "thread ring",
+    definition:
+      "503 actors in a ring pass one token on: each receives how many hops are left and sends one less to the next. The " +
+      "check is the index (from 0, the token starts at 0 with `size` left) of the actor that receives 0 left.",
+    unit: "hops",
+    size: 1_000_000,
+    smokeSize: 2_000,
+    units: (size) => size,
+    expected: (size) => size % ringLength,
+  },
+  {
+    id: "big",
+    title: "big",
+    definition:
+      "200 actors; in each round each sends one message to each other, and starts its next round when it has received 199 " +
+      "more. `size` rounds. The check is the number of messages received in all.",
+    unit: "messages",
+    size: 50,
+    smokeSize: 2,
+    units: (size) => size * bigActors * (bigActors - 1),
+    expected: (size) => size * bigActors * (bigActors - 1),
+  },
+  {
+    id: "forkJoin",
+    title: "fork-join throughput",
+    definition:
+      "Code outside any actor sends `size` messages to 60 actors in turn (message i to actor i modulo 60), in one loop " +
+      "that waits for nothing but room. Timed until all are handled. The check is the number handled.",
+    unit: "messages",
+    size: 1_000_000,
+    smokeSize: 6_000,
+    units: (size) => size,
+    expected: (size) => size,
+  },
+  {
+    id: "create",
+    title: "fork-join create",
+    definition:
+      "Code outside any actor makes `size` actors and sends one message to each; all are kept. Timed until all have handled " +
+      "it. The check is the number handled; `bytesPerActor` is the heap that they keep after a collection, each.",
+    unit: "actors",
+    size: 1_000_000,
+    smokeSize: 1_000,
+    units: (size) => size,
+    expected: (size) => size,
+  },
+  {
+    id: "askOne",
+    title: "ask, one after another",
+    definition:
+      "Code outside any actor asks one actor for the successor of a number, waits for it, and asks with that: " +
+      "`x = await ask(x)`, `size` times from 0. The check is the last answer.",
+    unit: "asks",
+    size: 1_000_000,
+    smokeSize: 1_000,
+    units: (size) => size,
+    expected: (size) => size,
+  },
+  {
+    id: "askMany",
+    title: "ask, 1,000 in flight",
+    definition:
+      "1,000 loops outside any actor ask one actor as above at the same time, `size` asks in all (size / 1,000 each, each " +
+      "from 0). The check is the sum of their last answers.",
+    unit: "asks",
+    size: 1_000_000,
+    smokeSize: 2_000,
+    units: (size) => size,
+    expected: (size) => size,
+  },
+  {
+    id: "publish",
+    title: "publish to 1,000",
+    definition:
+      "1,000 actors subscribe to one event. A publisher actor publishes once a turn, then sends itself a message to go on, " +
+      "`size` events in all. Timed until the last delivery. The check is the number of deliveries handled.",
+    unit: "deliveries",
+    size: 5_000,
+    smokeSize: 5,
+    units: (size) => size * subscribers,
+    expected: (size) => size * subscribers,
+  },
+  {
+    id: "submit",
+    title: "submit to reply collected",
+    definition:
+      "Code outside any actor submits a request to one actor and collects its reply, 100 at a time, `size` in all. The " +
+      "check is the sum of the replies (each is 1).",
+    unit: "replies",
+    size: 200_000,
+    smokeSize: 200,
+    units: (size) => size,
+    expected: (size) => size,
+  },
+  {
+    id: "survey",
+    title: "survey of 100",
+    definition:
+      "100 actors respond to one survey, each with 1. Code outside any actor runs `size` surveys one after another and " +
+      "takes all 100 replies of each. The check is the sum of the replies.",
+    unit: "replies",
+    size: 5_000,
+    smokeSize: 5,
+    units: (size) => size * respondents,
+    expected: (size) => size * respondents,
+  },
+];

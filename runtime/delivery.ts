@@ -1,0 +1,297 @@
+import type { Activation } from "./activation.ts";
+import type { ActorId, Address } from "./address.ts";
+import type { Clock } from "./clock.ts";
+import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
+import { Asker, Envelope, nameOf, Route } from "./envelope.ts";
+import {
+  MailboxFullError,
+  messageOf,
+  PosthornError,
+  StoppedError,
+  TerminalError,
+  UnknownError,
+} from "./errors.ts";
+import type { Health } from "./health.ts";
+import type { Host } from "./host.ts";
+import type { Ids } from "./ids.ts";
+import { inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
+import { payloadOf } from "./modes.ts";
+import type { Operation } from "./protocol.ts";
+import { parse, unchecked } from "./schema.ts";
+import { Seen } from "./seen.ts";
+import type { Deliveries } from "./services.ts";
+
+/** Where a message goes. Whoever sends there often keeps the actor that was found. */
+export interface Receiver extends ActorId {
+  readonly found?: Activation | undefined;
+  /** That is the actor. */
+  meet?(found: Activation): void;
+}
+
+/** What delivery needs to know of a system's bounds. */
+export interface DeliveryOptions {
+  readonly clock: Clock;
+  readonly idWindowMs: number;
+  readonly limits: { readonly ids: number; readonly deadLetters: number };
+}
+
+/**
+ * The two ways into a mailbox: `accept` from outside, which throws what stands in the way; `deliver` from turns, which
+ * have committed, so that what stands in the way makes a dead letter.
+ */
+export class Delivery implements Deliveries {
+  readonly inspectors: Inspectors = new Inspectors((silent) => this.listened(!silent));
+  readonly seen: Seen;
+  readonly deadLetters: KeptDeadLetters;
+  readonly hosts: Map<string, Host> = new Map();
+  private readonly clock: Clock;
+  private readonly ids: Ids;
+  /** The host that was asked for last: mostly it is the next, too. */
+  private lastHost: Host | undefined;
+  private state: Health["status"] = "running";
+  /** Messages that found no mailbox: their turn had committed. */
+  astray = 0;
+  /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
+  private usual = true;
+
+  constructor(ids: Ids, { clock, idWindowMs, limits }: DeliveryOptions) {
+    this.ids = ids;
+    this.clock = clock;
+    this.seen = new Seen(limits.ids, idWindowMs, clock);
+    this.deadLetters = new KeptDeadLetters(limits.deadLetters, (envelope) => this.resend(envelope));
+  }
+
+  /** Whether the system takes messages in. */
+  get status(): Health["status"] {
+    return this.state;
+  }
+
+  set status(status: Health["status"]) {
+    this.state = status;
+    this.usual = status === "running" && this.inspectors.silent;
+  }
+
+  /**
+   * Puts a message from outside a turn into its mailbox, or throws: what stands in the way, and then nothing was
+   * accepted. Without a route it is nothing but its payload.
+   */
+  accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): void {
+    const { found } = to;
+    if (found !== undefined && this.usual && operation.unchecked && found.takes(operation)) {
+      const { home } = found;
+      if (found.offer(route ?? home.plainRoutes[operation.slot], payload, home.capacity)) return;
+    }
+    this.acceptAny(to, operation, payload, route);
+  }
+
+  private acceptAny(to: Receiver, operation: Operation, payload: unknown, route?: Route): void {
+    if (this.state !== "running") this.refuse(operation, to.key);
+    const value = this.check(operation, to.key, payload);
+    const activation = this.receiver(to, operation);
+    to.meet?.(activation);
+    const { home } = activation;
+    let way = route ?? home.plainRoutes[operation.slot];
+    if (value !== payload) way = way.with({ input: { payload } });
+    if (!this.inspectors.silent) way = this.numbered(way);
+    const displaced = activation.offer(way, value, home.capacity)
+      ? undefined
+      : this.displace(activation, way, value);
+    if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+    if (displaced === undefined) return;
+    const why = `the mailbox held ${activation.length} of ${home.capacity} messages`;
+    this.bury(displaced, "dropped", `${displaced} gave way: ${why}`);
+  }
+
+  deliver(to: Receiver, route: Route, payload: unknown): void {
+    const { found } = to;
+    const { operation } = route;
+    if (
+      found !== undefined && this.usual && operation.unchecked && route.rarities === undefined &&
+      found.takes(operation) && found.offer(route, payload, found.home.turnCapacity)
+    ) return;
+    this.deliverAny(to, route, payload);
+  }
+
+  private deliverAny(to: Receiver, route: Route, payload: unknown): void {
+    const { rarities } = route;
+    if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
+    const envelope = new Envelope(route, to.key, rarities.id!, payload);
+    try {
+      this.seen.once(envelope, () => this.deliverNew(to, route, payload));
+    } catch (error) {
+      this.astray++; // a turn has committed: nothing may stop what is left of it
+      this.buryError(envelope, error);
+    }
+  }
+
+  deliverTo(address: Address, payload: unknown, cause?: Envelope): void {
+    const headers = cause?.headers;
+    const route = new Route(
+      this.operationAt(address),
+      cause?.id,
+      cause?.correlationId,
+      undefined,
+      undefined,
+      headers && { headers },
+    );
+    this.deliverNew(address, route, payload);
+  }
+
+  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void {
+    const letter: DeadLetter = {
+      id: this.ids.text(envelope.id),
+      protocol: envelope.operation.protocol,
+      key: envelope.key,
+      operation: envelope.operation.name,
+      payload: payloadOf(envelope),
+      reason,
+      message,
+      attempts: envelope.attempts,
+      atMs: this.clock.now(),
+    };
+    this.deadLetters.add(letter, envelope);
+    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    const { replyTo, rarities } = envelope.route;
+    if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
+    const failTo = rarities?.failTo;
+    if (failTo === undefined) return;
+    const words = error instanceof TerminalError ? error.message : message; // what its handler meant for the caller
+    this.deliverTo(failTo, { id: letter.id, code: reason, message: words }, envelope);
+  }
+
+  /** The actor of that key, if there is one. */
+  find(protocol: string, key: string): Activation | undefined {
+    const last = this.lastHost;
+    const host = last !== undefined && last.name === protocol
+      ? last
+      : this.lastHost = this.hosts.get(protocol);
+    return host === undefined ? undefined : host.find(key);
+  }
+
+  operationAt(address: Address): Operation {
+    return this.hosts.get(address.protocol)?.actor.operations[address.operation] ??
+      {
+        protocol: address.protocol,
+        mode: "tell",
+        name: address.operation,
+        slot: -1,
+        payload: unchecked(),
+        unchecked: true,
+      };
+  }
+
+  inspect(event: MessageEvent, envelope: Envelope): void {
+    if (this.inspectors.silent) return;
+    this.inspectors.emit({ ...event, message: inspectedMessage(envelope, (id) => this.ids.text(id)) });
+  }
+
+  /** The actor that handles an operation under that name. Throws an `UnknownError` or a `LimitError`. */
+  receiver(to: Receiver, operation: Operation): Activation {
+    if (to.found?.takes(operation)) return to.found;
+    const host = this.hosts.get(operation.protocol);
+    if (host === undefined) {
+      const why = `this system hosts no actor of ${operation.protocol}`;
+      throw new UnknownError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${to.key}: ${why}`);
+    }
+    // By identity: another protocol of that name would meet a handler that is not its own, unchecked.
+    if (host.handled[operation.slot] !== operation) {
+      const own = host.actor.operations[operation.name];
+      const why = own === undefined
+        ? `it has no operation ${operation.name}`
+        : own === operation
+        ? `${operation.name} is an event, which is published and not sent to an actor`
+        : `its ${operation.protocol} is another protocol of that name, or a second copy of its module`;
+      throw new UnknownError(
+        "unknown-operation",
+        `Cannot deliver to ${operation.protocol}/${to.key}: ${why}`,
+      );
+    }
+    return host.get(to.key);
+  }
+
+  private deliverNew(to: Receiver, route: Route, payload: unknown): void {
+    const { operation, rarities } = route;
+    let activation: Activation;
+    let value = payload;
+    let way = route;
+    try {
+      if (this.state === "stopped") this.refuse(operation, to.key);
+      if (rarities === undefined || rarities.input === undefined) {
+        value = this.check(operation, to.key, payload);
+        if (value !== payload) way = route.with({ input: { payload } });
+      }
+      activation = this.receiver(to, operation);
+      to.meet?.(activation);
+    } catch (error) {
+      this.astray++;
+      return this.buryError(this.envelope(way, to.key, value), error);
+    }
+    if (!this.inspectors.silent) way = this.numbered(way);
+    if (!activation.offer(way, value, activation.home.turnCapacity)) {
+      return this.buryFull(activation, way, value);
+    }
+    if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+  }
+
+  /** What its schema makes of a payload. Throws an `InvalidPayloadError` when it does not fit. */
+  check(operation: Operation, key: string, payload: unknown): unknown {
+    if (operation.unchecked) return payload;
+    return parse(operation.payload, payload, "Cannot accept", { toString: () => nameOf(operation, key) });
+  }
+
+  private refuse(operation: Operation, key: string): never {
+    const why = this.state === "stopped" ? "has stopped" : "is stopping";
+    throw new StoppedError(`Cannot accept ${nameOf(operation, key)}: the system ${why}`);
+  }
+
+  /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
+  private displace(activation: Activation, route: Route, value: unknown): Envelope {
+    const { capacity, overflow } = activation.home.actor.mailbox;
+    if (overflow === "reject") throw new MailboxFullError(String(activation), activation.length, capacity);
+    if (overflow === "drop-newest") {
+      this.astray++;
+      return this.envelope(route, activation.key, value);
+    }
+    const oldest = activation.displace();
+    activation.offer(route, value, Infinity); // turns may have filled it past its capacity
+    return oldest;
+  }
+
+  private buryError(envelope: Envelope, error: unknown): void {
+    this.bury(envelope, error instanceof PosthornError ? error.code : "failed", messageOf(error), error);
+  }
+
+  private buryFull(activation: Activation, route: Route, value: unknown): void {
+    this.astray++;
+    const envelope = this.envelope(route, activation.key, value);
+    const held = `the mailbox holds ${activation.length} of ${activation.home.turnCapacity} messages`;
+    this.bury(envelope, "mailbox-full", `${envelope}: ${held}`);
+  }
+
+  private envelope(route: Route, key: string, value: unknown): Envelope {
+    return new Envelope(route, key, route.rarities?.id ?? this.ids.next(), value);
+  }
+
+  /** With an id of its own: whoever listens sees the same from the beginning to the end. */
+  private numbered(route: Route): Route {
+    return route.rarities?.id === undefined ? route.with({ id: this.ids.next() }) : route;
+  }
+
+  private listened(heard: boolean): void {
+    this.usual = !heard && this.state === "running";
+    for (const host of this.hosts.values()) host.heard = heard;
+  }
+
+  private resend({ route, key, payload, id }: Envelope): void {
+    const { operation, causationId, correlationId, replyTo, rarities } = route;
+    const again = new Route(
+      operation,
+      causationId,
+      correlationId,
+      replyTo instanceof Asker ? undefined : replyTo,
+      undefined,
+      { id, failTo: rarities?.failTo, headers: rarities?.headers },
+    );
+    this.accept({ protocol: operation.protocol, key }, operation, payload, again);
+  }
+}

@@ -1,0 +1,67 @@
+import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "./address.ts";
+import { Reply } from "./modes.ts";
+import type { Operation } from "./protocol.ts";
+
+/** What a handle needs of its turn. */
+export interface Sender {
+  /** Keeps a message until the commit. */
+  send(to: ActorId, operation: Operation, payload: unknown, more?: SendMore): void;
+  /** Asks now. */
+  ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown>;
+  /** A new id, which carries its time. */
+  newId(): string;
+}
+
+/** What a message may have beside its payload. */
+export interface SendMore {
+  readonly options?: SendOptions | undefined;
+  readonly id?: string | undefined;
+  readonly replyTo?: Address | undefined;
+  readonly failTo?: Address | undefined;
+}
+
+/** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
+export class TurnRef {
+  readonly turn: Sender;
+  readonly protocol: string;
+  readonly key: string;
+  /** The actor itself, where it was in memory. */
+  private readonly found: ActorId | undefined;
+
+  constructor(turn: Sender, protocol: string, key: string, found: ActorId | undefined) {
+    this.turn = turn;
+    this.protocol = protocol;
+    this.key = key;
+    this.found = found;
+  }
+
+  tell(operation: Operation, payload?: unknown, options?: SendOptions): void {
+    this.turn.send(this.receiver, operation, payload, options && { options });
+  }
+
+  submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
+    const id = options?.id ?? this.turn.newId();
+    let { replyTo, failTo } = options ?? {};
+    if (replyTo === undefined) {
+      const reply = { protocol: Reply.open.protocol, key: id };
+      this.turn.send(reply, Reply.open, undefined);
+      replyTo = { ...reply, operation: Reply.arrive.name };
+      failTo ??= { ...reply, operation: Reply.refuse.name };
+    }
+    this.turn.send(this.receiver, operation, payload, { options, id, replyTo, failTo });
+    return id;
+  }
+
+  ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
+    return this.turn.ask(operation, this.key, payload, options);
+  }
+
+  at(operation: Operation): Address {
+    return { protocol: this.protocol, key: this.key, operation: operation.name };
+  }
+
+  /** Never itself: what is sent would keep it, and most handles need no memory. */
+  private get receiver(): ActorId {
+    return this.found ?? { protocol: this.protocol, key: this.key };
+  }
+}
