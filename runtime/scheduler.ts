@@ -25,7 +25,7 @@ export interface SchedulerOptions {
   /**
    * The most time before timers, sockets and signals have theirs, in milliseconds above 0.
    *
-   * @default {2}
+   * @default {1.5}
    */
   readonly sliceMs?: number;
 }

@@ -90,7 +90,7 @@ export interface ResolvedOptions extends Required<Omit<SystemOptions, "actors" |
 /** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
   const { actors = 1_000_000, deadLetters = 1_000, ids = 10_000, replies = 100_000 } = options.limits ?? {};
-  const { throughput = 4_096, mailboxMs = 1, sliceMs = 2 } = options.scheduler ?? {};
+  const { throughput = 4_096, mailboxMs = 1, sliceMs = 1.5 } = options.scheduler ?? {};
   const durations = {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,
     idWindowMs: options.idWindowMs ?? 86_400_000,

@@ -1,6 +1,6 @@
 import { Cell, Core } from "../bare.ts";
-import type { Contender, Outcome } from "../contender.ts";
-import { bytesOfHeap } from "../heap.ts";
+import type { Contender } from "../contender.ts";
+import { type Done, timed, timedCreation } from "../timed.ts";
 import {
   asksInFlight,
   bigActors,
@@ -16,7 +16,7 @@ type Ping = { readonly type: "ping"; readonly from: Cell };
 type Inc = { readonly payload: number; readonly resolve: (reply: number) => void };
 
 /** A counter that says when it has counted so far. */
-function counter(core: Core, until: number, done: (count: number) => void): Cell {
+function counter(core: Core, until: number, done: Done): Cell {
   let count = 0;
   return new Cell(core, (message) => {
     count += (message as Add).n;
@@ -27,14 +27,6 @@ function counter(core: Core, until: number, done: (count: number) => void): Cell
 function flood(cells: readonly Cell[], size: number): void {
   const many = cells.length;
   for (let index = 0; index < size; index++) cells[index % many].tell({ type: "add", n: 1 });
-}
-
-async function timed(begin: (done: (check: number) => void) => void): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const startMs = performance.now();
-  begin(resolve);
-  const check = await promise;
-  return { elapsedMs: performance.now() - startMs, check };
 }
 
 export const contender: Contender = {
@@ -126,25 +118,19 @@ export const contender: Contender = {
         );
         flood(cells, size);
       }),
-    create: async (size) => {
-      const beforeBytes = bytesOfHeap();
-      const core = new Core();
-      let count = 0;
-      let done: (check: number) => void;
-      const receive = () => {
-        if (++count === size) done(count);
-      };
-      const cells: Cell[] = [];
-      const outcome = await timed((resolve) => {
-        done = resolve;
+    create: (size) =>
+      timedCreation((done, cells: Cell[]) => {
+        const core = new Core();
+        let count = 0;
+        const receive = () => {
+          if (++count === size) done(count);
+        };
         for (let index = 0; index < size; index++) {
           const cell = new Cell(core, receive);
           cells.push(cell);
           cell.tell({ type: "add", n: 1 });
         }
-      });
-      return { ...outcome, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / cells.length } };
-    },
+      }),
     askOne: (size) =>
       timed(async (done) => {
         const cell = successor(new Core());

@@ -1,32 +1,20 @@
 import type { Actor, ActorRef } from "comedy";
 import type { Contender, Outcome } from "../contender.ts";
 import { bytesOfHeap } from "../heap.ts";
-import {
-  asksInFlight,
-  bigActors,
-  burstLength,
-  forkJoinActors,
-  ringLength,
-  subscribers,
-} from "../workloads.ts";
-
-type Done = (check: number) => void;
+import { askOneAfterAnother, askTogether, type Done, timed } from "../timed.ts";
+import { bigActors, burstLength, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
 
 // comedy looks for the folder of the program's main module, which only CommonJS programs have, unless this says it.
 Deno.env.set("APP_ROOT_PATH", Deno.cwd());
 const { createSystem } = await import("comedy");
 
-/** Times what is begun until it is done, in a system of its own that logs nothing. */
-async function timed(begin: (root: Actor, done: Done) => void | Promise<void>): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
+/** Times what is begun in a system of its own that logs nothing, and destroys that after it. */
+async function timedIn(begin: (root: Actor, done: Done) => void): Promise<Outcome> {
   const system = createSystem({ test: true });
   const root = await system.rootActor();
-  const startMs = performance.now();
-  await begin(root, resolve);
-  const check = await promise;
-  const elapsedMs = performance.now() - startMs;
+  const outcome = await timed((done) => begin(root, done));
   await system.destroy();
-  return { elapsedMs, check };
+  return outcome;
 }
 
 function createMany(root: Actor, many: number, definition: (index: number) => object): Promise<ActorRef[]> {
@@ -47,14 +35,14 @@ function counter(until: number, done: Done) {
 const successor = { next: (n: number) => n + 1 };
 
 function count(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     const target = await root.createChild(counter(size, done));
     for (let index = 0; index < size; index++) target.send("add", 1);
   });
 }
 
 function burst(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     const target = await root.createChild(counter(size, done));
     let left = size;
     let self: ActorRef;
@@ -70,7 +58,7 @@ function burst(size: number): Promise<Outcome> {
 }
 
 function pingPong(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     let pongs = 0;
     let self: ActorRef;
     let other: ActorRef;
@@ -90,7 +78,7 @@ function pingPong(size: number): Promise<Outcome> {
 }
 
 function ring(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     const links: ActorRef[] = await createMany(root, ringLength, (index) => {
       const next = (index + 1) % ringLength;
       return {
@@ -105,7 +93,7 @@ function ring(size: number): Promise<Outcome> {
 }
 
 function big(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     let total = 0;
     const all: ActorRef[] = await createMany(root, bigActors, (index) => {
       let received = 0;
@@ -128,7 +116,7 @@ function big(size: number): Promise<Outcome> {
 }
 
 function forkJoin(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     const definition = counter(size, done);
     const all = await createMany(root, forkJoinActors, () => definition);
     for (let index = 0; index < size; index++) all[index % forkJoinActors].send("add", 1);
@@ -137,45 +125,34 @@ function forkJoin(size: number): Promise<Outcome> {
 
 /** Its actors are left to the process's end: to destroy them takes a time that grows with their square. */
 async function create(size: number): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const system = createSystem({ test: true });
-  const root = await system.rootActor();
-  const definition = counter(size, resolve);
+  const root = await createSystem({ test: true }).rootActor();
   const beforeBytes = bytesOfHeap();
-  const startMs = performance.now();
-  for (let index = 0; index < size; index++) {
-    root.createChild(definition).then((actor) => actor.send("add", 1));
-  }
-  const check = await promise;
-  const elapsedMs = performance.now() - startMs;
-  return { elapsedMs, check, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / size } };
+  const outcome = await timed((done) => {
+    const definition = counter(size, done);
+    for (let index = 0; index < size; index++) {
+      root.createChild(definition).then((actor) => actor.send("add", 1));
+    }
+  });
+  return { ...outcome, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / size } };
 }
 
 function askOne(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     const actor = await root.createChild(successor);
-    let x = 0;
-    for (let index = 0; index < size; index++) x = await actor.sendAndReceive("next", x);
-    done(x);
+    done(await askOneAfterAnother((n) => actor.sendAndReceive("next", n), size));
   });
 }
 
 function askMany(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     const actor = await root.createChild(successor);
-    const loop = async () => {
-      let x = 0;
-      for (let index = 0; index < size / asksInFlight; index++) x = await actor.sendAndReceive("next", x);
-      return x;
-    };
-    const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
-    done(last.reduce((sum, x) => sum + x, 0));
+    done(await askTogether((n) => actor.sendAndReceive("next", n), size));
   });
 }
 
 /** comedy's bus reaches functions, not actors: its publisher keeps the actors that subscribed. */
 function publish(size: number): Promise<Outcome> {
-  return timed(async (root, done) => {
+  return timedIn(async (root, done) => {
     let count = 0;
     const all = await createMany(root, subscribers, () => ({
       news() {

@@ -1,20 +1,12 @@
 import { Deferred, Effect, Queue } from "effect";
 import type { Contender, Outcome } from "../contender.ts";
-import { bytesOfHeap } from "../heap.ts";
-import {
-  asksInFlight,
-  bigActors,
-  burstLength,
-  forkJoinActors,
-  ringLength,
-  subscribers,
-} from "../workloads.ts";
+import { type Add, type Inc, timed, workloadsOf } from "../effect.ts";
+import type { Done } from "../timed.ts";
+import { bigActors, burstLength, ringLength, subscribers } from "../workloads.ts";
 
-type Add = { readonly type: "add"; readonly n: number };
 type Go = { readonly type: "go" };
 type Hop = { readonly type: "hop"; readonly left: number };
 type Ping = { readonly type: "ping" | "pong"; readonly from: Queue.Queue<Ping> };
-type Inc = { readonly type: "inc"; readonly n: number; readonly reply: Deferred.Deferred<number> };
 type News = { readonly type: "news"; readonly n: number };
 
 /** A fiber that takes all that waits in its queue, handles it in one step, and starts again. It ends with its parent. */
@@ -29,29 +21,19 @@ const spawn = Effect.fnUntraced(function* <Message>(
   return queue;
 });
 
-/** Times what is begun until it is done; the actors end with it. */
-function timed(
-  begin: (done: (check: number) => void) => Effect.Effect<void>,
-): Promise<Outcome> {
-  return Effect.runPromise(Effect.gen(function* () {
-    const checked = yield* Deferred.make<number>();
-    const startMs = performance.now();
-    yield* begin((check) => Deferred.doneUnsafe(checked, Effect.succeed(check)));
-    const check = yield* Deferred.await(checked);
-    return { elapsedMs: performance.now() - startMs, check };
-  }));
-}
-
-function spawnCounter(until: number, done: (count: number) => void) {
+function adding(until: number, done: Done): (message: Add) => void {
   let count = 0;
-  return spawn<Add>((message) => {
+  return (message) => {
     count += message.n;
     if (count === until) done(count);
-  });
+  };
 }
 
-function spawnMany<Message>(many: number, receive: (message: Message) => void) {
-  return Effect.forEach(Array(many).keys(), () => spawn(receive));
+function counting(until: number, done: Done): () => void {
+  let count = 0;
+  return () => {
+    if (++count === until) done(count);
+  };
 }
 
 function spawnSuccessor() {
@@ -72,16 +54,17 @@ const askInSequence = Effect.fnUntraced(function* (actor: Queue.Queue<Inc>, time
   return x;
 });
 
-function count(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    const counter = yield* spawnCounter(size, done);
-    for (let index = 0; index < size; index++) Queue.offerUnsafe(counter, { type: "add", n: 1 });
-  }));
-}
+const { count, forkJoin, create, askOne, askMany } = workloadsOf({
+  spawn,
+  adding,
+  counting,
+  spawnSuccessor,
+  askInSequence,
+});
 
 function burst(size: number): Promise<Outcome> {
   return timed(Effect.fnUntraced(function* (done) {
-    const counter = yield* spawnCounter(size, done);
+    const counter = yield* spawn(adding(size, done));
     let left = size;
     const producer = yield* spawn<Go>((_, self) => {
       for (let index = 0; index < burstLength && left > 0; index++, left--) {
@@ -147,59 +130,10 @@ function big(size: number): Promise<Outcome> {
   }));
 }
 
-function forkJoin(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    let count = 0;
-    const all = yield* spawnMany<Add>(forkJoinActors, () => {
-      if (++count === size) done(count);
-    });
-    for (let index = 0; index < size; index++) {
-      Queue.offerUnsafe(all[index % forkJoinActors], { type: "add", n: 1 });
-    }
-  }));
-}
-
-function create(size: number): Promise<Outcome> {
-  return Effect.runPromise(Effect.gen(function* () {
-    const checked = yield* Deferred.make<number>();
-    const beforeBytes = bytesOfHeap();
-    let count = 0;
-    const receive = () => {
-      if (++count === size) Deferred.doneUnsafe(checked, Effect.succeed(count));
-    };
-    const all: Queue.Queue<Add>[] = [];
-    const startMs = performance.now();
-    for (let index = 0; index < size; index++) {
-      const actor = yield* spawn<Add>(receive);
-      all.push(actor);
-      Queue.offerUnsafe(actor, { type: "add", n: 1 });
-    }
-    const check = yield* Deferred.await(checked);
-    const elapsedMs = performance.now() - startMs;
-    return { elapsedMs, check, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / all.length } };
-  }));
-}
-
-function askOne(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    done(yield* askInSequence(yield* spawnSuccessor(), size));
-  }));
-}
-
-function askMany(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    const loop = askInSequence(yield* spawnSuccessor(), size / asksInFlight);
-    const last = yield* Effect.forEach(Array(asksInFlight).keys(), () => loop, { concurrency: "unbounded" });
-    done(last.reduce((sum, x) => sum + x, 0));
-  }));
-}
-
 function publish(size: number): Promise<Outcome> {
   return timed(Effect.fnUntraced(function* (done) {
-    let count = 0;
-    const all = yield* spawnMany<News>(subscribers, () => {
-      if (++count === size * subscribers) done(count);
-    });
+    const hear = counting(size * subscribers, done);
+    const all = yield* Effect.forEach(Array(subscribers).keys(), () => spawn<News>(hear));
     let left = size;
     const publisher = yield* spawn<Go>((_, self) => {
       const news: News = { type: "news", n: left };

@@ -1,22 +1,13 @@
 import { Deferred, Effect, Queue } from "effect";
 import type { Contender, Outcome } from "../contender.ts";
-import { bytesOfHeap } from "../heap.ts";
-import {
-  asksInFlight,
-  bigActors,
-  burstLength,
-  forkJoinActors,
-  ringLength,
-  subscribers,
-} from "../workloads.ts";
+import { type Add, type Inc, timed, workloadsOf } from "../effect.ts";
+import type { Done } from "../timed.ts";
+import { bigActors, burstLength, ringLength, subscribers } from "../workloads.ts";
 
-type Add = { readonly type: "add"; readonly n: number };
 type Go = { readonly type: "go" };
 type Hop = { readonly type: "hop"; readonly left: number };
 type Ping = { readonly type: "ping" | "pong"; readonly from: Queue.Queue<Ping> };
-type Inc = { readonly type: "inc"; readonly n: number; readonly reply: Deferred.Deferred<number> };
 type News = { readonly type: "news"; readonly n: number };
-type Done = (check: number) => void;
 type Receive<Message> = (message: Message, self: Queue.Queue<Message>) => Effect.Effect<unknown>;
 
 /** A fiber that takes one message after another, and runs an effect for each. It ends with its parent. */
@@ -27,38 +18,21 @@ const spawn = Effect.fnUntraced(function* <Message>(receive: Receive<Message>) {
   return queue;
 });
 
-/** Times what is begun until it is done; the actors end with it. */
-function timed(begin: (done: Done) => Effect.Effect<void>): Promise<Outcome> {
-  return Effect.runPromise(Effect.gen(function* () {
-    const checked = yield* Deferred.make<number>();
-    const startMs = performance.now();
-    yield* begin((check) => Deferred.doneUnsafe(checked, Effect.succeed(check)));
-    const check = yield* Deferred.await(checked);
-    return { elapsedMs: performance.now() - startMs, check };
-  }));
+function adding(until: number, done: Done): (message: Add) => Effect.Effect<void> {
+  let count = 0;
+  return (message) =>
+    Effect.sync(() => {
+      count += message.n;
+      if (count === until) done(count);
+    });
 }
 
-/** Counts what any of its actors receives. */
 function counting(until: number, done: Done): () => Effect.Effect<void> {
   let count = 0;
   const add = Effect.sync(() => {
     if (++count === until) done(count);
   });
   return () => add;
-}
-
-function spawnCounter(until: number, done: Done) {
-  let count = 0;
-  return spawn<Add>((message) =>
-    Effect.sync(() => {
-      count += message.n;
-      if (count === until) done(count);
-    })
-  );
-}
-
-function spawnMany<Message>(many: number, receive: Receive<Message>) {
-  return Effect.forEach(Array(many).keys(), () => spawn(receive));
 }
 
 function spawnSuccessor() {
@@ -75,16 +49,17 @@ const askInSequence = Effect.fnUntraced(function* (actor: Queue.Queue<Inc>, time
   return x;
 });
 
-function count(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    const counter = yield* spawnCounter(size, done);
-    for (let index = 0; index < size; index++) Queue.offerUnsafe(counter, { type: "add", n: 1 });
-  }));
-}
+const { count, forkJoin, create, askOne, askMany } = workloadsOf({
+  spawn,
+  adding,
+  counting,
+  spawnSuccessor,
+  askInSequence,
+});
 
 function burst(size: number): Promise<Outcome> {
   return timed(Effect.fnUntraced(function* (done) {
-    const counter = yield* spawnCounter(size, done);
+    const counter = yield* spawn(adding(size, done));
     let left = size;
     const producer = yield* spawn<Go>((_, self) =>
       Effect.sync(() => {
@@ -156,50 +131,10 @@ function big(size: number): Promise<Outcome> {
   }));
 }
 
-function forkJoin(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    const all = yield* spawnMany<Add>(forkJoinActors, counting(size, done));
-    for (let index = 0; index < size; index++) {
-      Queue.offerUnsafe(all[index % forkJoinActors], { type: "add", n: 1 });
-    }
-  }));
-}
-
-function create(size: number): Promise<Outcome> {
-  return Effect.runPromise(Effect.gen(function* () {
-    const checked = yield* Deferred.make<number>();
-    const beforeBytes = bytesOfHeap();
-    const receive = counting(size, (count) => Deferred.doneUnsafe(checked, Effect.succeed(count)));
-    const all: Queue.Queue<Add>[] = [];
-    const startMs = performance.now();
-    for (let index = 0; index < size; index++) {
-      const actor = yield* spawn<Add>(receive);
-      all.push(actor);
-      Queue.offerUnsafe(actor, { type: "add", n: 1 });
-    }
-    const check = yield* Deferred.await(checked);
-    const elapsedMs = performance.now() - startMs;
-    return { elapsedMs, check, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / all.length } };
-  }));
-}
-
-function askOne(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    done(yield* askInSequence(yield* spawnSuccessor(), size));
-  }));
-}
-
-function askMany(size: number): Promise<Outcome> {
-  return timed(Effect.fnUntraced(function* (done) {
-    const loop = askInSequence(yield* spawnSuccessor(), size / asksInFlight);
-    const last = yield* Effect.forEach(Array(asksInFlight).keys(), () => loop, { concurrency: "unbounded" });
-    done(last.reduce((sum, x) => sum + x, 0));
-  }));
-}
-
 function publish(size: number): Promise<Outcome> {
   return timed(Effect.fnUntraced(function* (done) {
-    const all = yield* spawnMany<News>(subscribers, counting(size * subscribers, done));
+    const hear = counting(size * subscribers, done);
+    const all = yield* Effect.forEach(Array(subscribers).keys(), () => spawn<News>(hear));
     let left = size;
     const publisher = yield* spawn<Go>((_, self) =>
       Effect.sync(() => {

@@ -1,5 +1,5 @@
-import type { Contender, Outcome } from "../contender.ts";
-import { bytesOfHeap } from "../heap.ts";
+import type { Contender } from "../contender.ts";
+import { timed, timedCreation, timedLoop } from "../timed.ts";
 import { asksInFlight, bigActors, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
 
 /** What an actor is where there are no actors: an object with a method. */
@@ -16,12 +16,6 @@ class Player {
   answer(message: { readonly from: Player }): { readonly from: Player } {
     return message.from === this ? message : { from: this };
   }
-}
-
-function timed(work: () => number): Outcome {
-  const startMs = performance.now();
-  const check = work();
-  return { elapsedMs: performance.now() - startMs, check };
 }
 
 /** Calls so many objects in turn with a fresh message each time, and adds up what each has counted in the end. */
@@ -42,12 +36,6 @@ async function askInTurn(times: number): Promise<number> {
   return x;
 }
 
-async function timedAsync(work: () => Promise<number>): Promise<Outcome> {
-  const startMs = performance.now();
-  const check = await work();
-  return { elapsedMs: performance.now() - startMs, check };
-}
-
 export const contender: Contender = {
   id: "functionCall",
   label: "function call",
@@ -56,10 +44,10 @@ export const contender: Contender = {
     "async function. Nothing waits in a mailbox, and the compiler may well leave out message and call. A burst is the " +
     "same as a count here, and submit and survey have no counterpart.",
   workloads: {
-    count: (size) => timed(() => callAll(1, size)),
-    burst: (size) => timed(() => callAll(1, size)),
+    count: (size) => timedLoop(() => callAll(1, size)),
+    burst: (size) => timedLoop(() => callAll(1, size)),
     pingPong: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const [ping, pong] = [new Player(), new Player()];
         let pongs = 0;
         for (let index = 0; index < size; index++) {
@@ -68,7 +56,7 @@ export const contender: Contender = {
         return pongs;
       }),
     ring: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const links = Array.from({ length: ringLength }, (_, index) => ({
           pass: (message: { readonly left: number }) =>
             message.left === 0 ? index : { left: message.left - 1 },
@@ -81,7 +69,7 @@ export const contender: Contender = {
         }
       }),
     big: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const counters = Array.from({ length: bigActors }, () => new Counter());
         for (let round = 0; round < size; round++) {
           for (let from = 0; from < bigActors; from++) {
@@ -90,29 +78,25 @@ export const contender: Contender = {
         }
         return counters.reduce((sum, counter) => sum + counter.add({ n: 0 }), 0);
       }),
-    forkJoin: (size) => timed(() => callAll(forkJoinActors, size)),
-    create: (size) => {
-      const beforeBytes = bytesOfHeap();
-      const counters: Counter[] = [];
-      const outcome = timed(() => {
+    forkJoin: (size) => timedLoop(() => callAll(forkJoinActors, size)),
+    create: (size) =>
+      timedCreation((done, counters: Counter[]) => {
         let count = 0;
         for (let index = 0; index < size; index++) {
           const counter = new Counter();
           counters.push(counter);
           count += counter.add({ n: 1 });
         }
-        return count;
-      });
-      return { ...outcome, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / counters.length } };
-    },
-    askOne: (size) => timedAsync(() => askInTurn(size)),
+        done(count);
+      }),
+    askOne: (size) => timed(async (done) => done(await askInTurn(size))),
     askMany: (size) =>
-      timedAsync(async () => {
+      timed(async (done) => {
         const loops = Array.from({ length: asksInFlight }, () => askInTurn(size / asksInFlight));
-        return (await Promise.all(loops)).reduce((sum, x) => sum + x, 0);
+        done((await Promise.all(loops)).reduce((sum, x) => sum + x, 0));
       }),
     publish: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const counters = Array.from({ length: subscribers }, () => new Counter());
         for (let left = size; left > 0; left--) {
           const event = { n: 1 };

@@ -1,28 +1,17 @@
 import { type Context, ServiceBroker } from "moleculer";
 import type { Contender, Outcome } from "../contender.ts";
-import {
-  asksInFlight,
-  bigActors,
-  burstLength,
-  forkJoinActors,
-  ringLength,
-  subscribers,
-} from "../workloads.ts";
+import { askOneAfterAnother, askTogether, type Done, timed } from "../timed.ts";
+import { bigActors, burstLength, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
 
-type Done = (check: number) => void;
-
-/** Starts a broker with what `prepare` adds to it, and times what that gives back until it is done. */
-async function timed(prepare: (broker: ServiceBroker, done: Done) => () => void): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
+/** Starts a broker with what `prepare` adds to it, times what that gives back until it is done, and stops the broker. */
+async function timedIn(prepare: (broker: ServiceBroker, done: Done) => () => void): Promise<Outcome> {
+  const checked = Promise.withResolvers<number>();
   const broker = new ServiceBroker({ logger: false });
-  const begin = prepare(broker, resolve);
+  const begin = prepare(broker, checked.resolve);
   await broker.start();
-  const startMs = performance.now();
-  begin();
-  const check = await promise;
-  const elapsedMs = performance.now() - startMs;
+  const outcome = await timed(begin, checked);
   await broker.stop();
-  return { elapsedMs, check };
+  return outcome;
 }
 
 /**
@@ -53,7 +42,7 @@ function addSuccessor(broker: ServiceBroker): void {
 }
 
 function count(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     addCounter(broker, size, done);
     return () => {
       for (let index = 0; index < size; index++) broker.call("counter.add", { n: 1 });
@@ -62,7 +51,7 @@ function count(size: number): Promise<Outcome> {
 }
 
 function burst(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     addCounter(broker, size, done);
     let left = size;
     broker.createService({
@@ -83,7 +72,7 @@ function burst(size: number): Promise<Outcome> {
 }
 
 function pingPong(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     let pongs = 0;
     broker.createService({
       name: "ponger",
@@ -113,7 +102,7 @@ function pingPong(size: number): Promise<Outcome> {
 }
 
 function ring(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     for (let index = 0; index < ringLength; index++) {
       const next = `link${(index + 1) % ringLength}.hop`;
       broker.createService({
@@ -135,7 +124,7 @@ function ring(size: number): Promise<Outcome> {
 }
 
 function big(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     let total = 0;
     const all = Array.from({ length: bigActors }, (_, index) => `actor${index}.add`);
     for (let index = 0; index < bigActors; index++) {
@@ -170,7 +159,7 @@ function big(size: number): Promise<Outcome> {
 }
 
 function forkJoin(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     let count = 0;
     const all = Array.from({ length: forkJoinActors }, (_, index) => `actor${index}.add`);
     const add = (ctx: Context<{ n: number }>) => {
@@ -186,38 +175,26 @@ function forkJoin(size: number): Promise<Outcome> {
   });
 }
 
+function ask(broker: ServiceBroker, n: number): Promise<number> {
+  return broker.call<number, { n: number }>("successor.next", { n });
+}
+
 function askOne(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     addSuccessor(broker);
-    return async () => {
-      let x = 0;
-      for (let index = 0; index < size; index++) {
-        x = await broker.call<number, { n: number }>("successor.next", { n: x });
-      }
-      done(x);
-    };
+    return async () => done(await askOneAfterAnother((n) => ask(broker, n), size));
   });
 }
 
 function askMany(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     addSuccessor(broker);
-    const loop = async () => {
-      let x = 0;
-      for (let index = 0; index < size / asksInFlight; index++) {
-        x = await broker.call<number, { n: number }>("successor.next", { n: x });
-      }
-      return x;
-    };
-    return async () => {
-      const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
-      done(last.reduce((sum, x) => sum + x, 0));
-    };
+    return async () => done(await askTogether((n) => ask(broker, n), size));
   });
 }
 
 function publish(size: number): Promise<Outcome> {
-  return timed((broker, done) => {
+  return timedIn((broker, done) => {
     let count = 0;
     const news = () => {
       if (++count === size * subscribers) done(count);

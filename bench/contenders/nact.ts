@@ -1,14 +1,8 @@
 import { dispatch, query, type Ref, spawn, spawnStateless, start, stop } from "nact";
 import type { Contender, Outcome } from "../contender.ts";
 import { bytesOfHeap } from "../heap.ts";
-import {
-  asksInFlight,
-  bigActors,
-  burstLength,
-  forkJoinActors,
-  ringLength,
-  subscribers,
-} from "../workloads.ts";
+import { askOneAfterAnother, askTogether, type Done, timed } from "../timed.ts";
+import { bigActors, burstLength, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
 
 type Add = { readonly type: "add"; readonly n: number };
 type Go = { readonly type: "go" };
@@ -18,19 +12,16 @@ type Ping = { readonly type: "ping"; readonly from: Ref<Pong> };
 type Inc = { readonly type: "inc"; readonly n: number; readonly sender: Ref<number> };
 type System = ReturnType<typeof start>;
 
-async function timed(begin: (system: System, done: (check: number) => void) => void): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
+/** Times what is begun in a system of its own, and stops that after it. */
+async function timedIn(begin: (system: System, done: Done) => void): Promise<Outcome> {
   const system = start();
-  const startMs = performance.now();
-  begin(system, resolve);
-  const check = await promise;
-  const elapsedMs = performance.now() - startMs;
+  const outcome = await timed((done) => begin(system, done));
   stop(system);
-  return { elapsedMs, check };
+  return outcome;
 }
 
 /** A counter, its count its state, that says when it has counted so far. */
-function counter(system: System, until: number, done: (count: number) => void): Ref<Add> {
+function counter(system: System, until: number, done: Done): Ref<Add> {
   return spawn(
     system,
     (count: number, message: Add) => {
@@ -52,7 +43,7 @@ function ask(actor: Ref<Inc>, n: number): Promise<number> {
 }
 
 function burst(size: number): Promise<Outcome> {
-  return timed((system, done) => {
+  return timedIn((system, done) => {
     const target = counter(system, size, done);
     const producer = spawn(
       system,
@@ -70,7 +61,7 @@ function burst(size: number): Promise<Outcome> {
 }
 
 function pingPong(size: number): Promise<Outcome> {
-  return timed((system, done) => {
+  return timedIn((system, done) => {
     const pong = spawnStateless(
       system,
       (message: Ping, ctx) => dispatch(message.from, { type: "pong", from: ctx.self }),
@@ -92,7 +83,7 @@ function pingPong(size: number): Promise<Outcome> {
 }
 
 function ring(size: number): Promise<Outcome> {
-  return timed((system, done) => {
+  return timedIn((system, done) => {
     const links: Ref<Hop>[] = [];
     for (let index = 0; index < ringLength; index++) {
       const next = (index + 1) % ringLength;
@@ -106,7 +97,7 @@ function ring(size: number): Promise<Outcome> {
 }
 
 function big(size: number): Promise<Outcome> {
-  return timed((system, done) => {
+  return timedIn((system, done) => {
     let total = 0;
     const all: Ref<Add | Go>[] = [];
     for (let index = 0; index < bigActors; index++) {
@@ -128,7 +119,7 @@ function big(size: number): Promise<Outcome> {
 }
 
 function forkJoin(size: number): Promise<Outcome> {
-  return timed((system, done) => {
+  return timedIn((system, done) => {
     let count = 0;
     const receive = (_: Add) => {
       if (++count === size) done(count);
@@ -142,49 +133,39 @@ function forkJoin(size: number): Promise<Outcome> {
 }
 
 async function create(size: number): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
   const beforeBytes = bytesOfHeap();
   const system = start();
-  let count = 0;
-  const receive = (_: Add) => {
-    if (++count === size) resolve(count);
-  };
-  const startMs = performance.now();
-  for (let index = 0; index < size; index++) {
-    dispatch(spawnStateless(system, receive, `actor${index}`), { type: "add", n: 1 });
-  }
-  const check = await promise;
-  const elapsedMs = performance.now() - startMs;
+  const outcome = await timed((done) => {
+    let count = 0;
+    const receive = (_: Add) => {
+      if (++count === size) done(count);
+    };
+    for (let index = 0; index < size; index++) {
+      dispatch(spawnStateless(system, receive, `actor${index}`), { type: "add", n: 1 });
+    }
+  });
   const bytesPerActor = (bytesOfHeap() - beforeBytes) / size;
   stop(system);
-  return { elapsedMs, check, also: { bytesPerActor } };
+  return { ...outcome, also: { bytesPerActor } };
 }
 
 function askOne(size: number): Promise<Outcome> {
-  return timed(async (system, done) => {
+  return timedIn(async (system, done) => {
     const actor = successor(system);
-    let x = 0;
-    for (let index = 0; index < size; index++) x = await ask(actor, x);
-    done(x);
+    done(await askOneAfterAnother((n) => ask(actor, n), size));
   });
 }
 
 function askMany(size: number): Promise<Outcome> {
-  return timed(async (system, done) => {
+  return timedIn(async (system, done) => {
     const actor = successor(system);
-    const loop = async () => {
-      let x = 0;
-      for (let index = 0; index < size / asksInFlight; index++) x = await ask(actor, x);
-      return x;
-    };
-    const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
-    done(last.reduce((sum, x) => sum + x, 0));
+    done(await askTogether((n) => ask(actor, n), size));
   });
 }
 
 /** nact has no events of its own: its publisher keeps the references of those who subscribed. */
 function publish(size: number): Promise<Outcome> {
-  return timed((system, done) => {
+  return timedIn((system, done) => {
     let count = 0;
     const receive = () => {
       if (++count === size * subscribers) done(count);
@@ -216,7 +197,7 @@ export const contender: Contender = {
     "guide writes them; no logging, no persistence, and the timeout that `query` demands.",
   workloads: {
     count: (size) =>
-      timed((system, done) => {
+      timedIn((system, done) => {
         const target = counter(system, size, done);
         for (let index = 0; index < size; index++) dispatch(target, { type: "add", n: 1 });
       }),

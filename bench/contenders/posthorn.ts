@@ -1,6 +1,7 @@
 import { actor, ask, event, protocol, submit, survey, System, tell, unchecked } from "@posthorn/posthorn";
 import type { Contender, Outcome } from "../contender.ts";
 import { bytesOfHeap } from "../heap.ts";
+import { type Done, timed } from "../timed.ts";
 import {
   asksInFlight,
   bigActors,
@@ -22,18 +23,19 @@ const Voter = protocol("voter", { vote: survey(unchecked<number>(), unchecked<nu
 /** Every message of a flood waits at once. */
 const mailbox = { capacity: 10_000_000 };
 
-async function timed(system: System, begin: (done: (check: number) => void) => void): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const startMs = performance.now();
-  begin(resolve);
-  const check = await promise;
-  const elapsedMs = performance.now() - startMs;
+/** Times what is begun until it is done, and stops the system after it. */
+async function timedIn(
+  system: System,
+  begin: (done: Done) => void,
+  checked?: PromiseWithResolvers<number>,
+): Promise<Outcome> {
+  const outcome = await timed(begin, checked);
   await system.stop({ drainMs: 0 });
-  return { elapsedMs, check };
+  return outcome;
 }
 
 /** An actor that counts what it is told, and says when it has counted so far. */
-function counting(until: number, done: (count: number) => void) {
+function counting(until: number, done: Done) {
   return actor(Counter, {
     state: () => 0,
     on: {
@@ -48,12 +50,6 @@ function counting(until: number, done: (count: number) => void) {
   });
 }
 
-/** A promise that one of the actors settles, since a check comes out of a turn. */
-function later(): { readonly done: (check: number) => void; readonly promise: Promise<number> } {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  return { done: resolve, promise };
-}
-
 export const contender: Contender = {
   id: "posthorn",
   label: "Posthorn",
@@ -61,16 +57,15 @@ export const contender: Contender = {
     "Typed protocols, state in the actor, bounded mailboxes, supervision and deadlines as they are by default.",
   workloads: {
     count(size) {
-      const { done, promise } = later();
-      const system = new System({ actors: [counting(size, done)] });
+      const checked = Promise.withResolvers<number>();
+      const system = new System({ actors: [counting(size, checked.resolve)] });
       const counter = system.ref(Counter, "main");
-      return timed(system, (resolve) => {
+      return timedIn(system, () => {
         for (let index = 0; index < size; index++) counter.tell(Counter.add, 1);
-        promise.then(resolve);
-      });
+      }, checked);
     },
     burst(size) {
-      const { done, promise } = later();
+      const checked = Promise.withResolvers<number>();
       const Producer = protocol("producer", { go: tell(unchecked<number>()) });
       const producer = actor(Producer, {
         state: () => null,
@@ -83,14 +78,13 @@ export const contender: Contender = {
           },
         },
       });
-      const system = new System({ actors: [counting(size, done), producer] });
-      return timed(system, (resolve) => {
+      const system = new System({ actors: [counting(size, checked.resolve), producer] });
+      return timedIn(system, () => {
         system.ref(Producer, "main").tell(Producer.go, size);
-        promise.then(resolve);
-      });
+      }, checked);
     },
     pingPong(size) {
-      const { done, promise } = later();
+      const checked = Promise.withResolvers<number>();
       const player = actor(Player, {
         state: () => 0,
         on: {
@@ -98,19 +92,18 @@ export const contender: Contender = {
           pong(ctx, from) {
             const pongs = ctx.state + 1;
             ctx.state = pongs;
-            if (pongs === size) done(pongs);
+            if (pongs === size) checked.resolve(pongs);
             else ctx.ref(Player, from).tell(Player.ping, ctx.key);
           },
         },
       });
       const system = new System({ actors: [player] });
-      return timed(system, (resolve) => {
+      return timedIn(system, () => {
         system.ref(Player, "b").tell(Player.ping, "a");
-        promise.then(resolve);
-      });
+      }, checked);
     },
     ring(size) {
-      const { done, promise } = later();
+      const checked = Promise.withResolvers<number>();
       const keys = Array.from({ length: ringLength }, (_, index) => String(index));
       const link = actor(Link, {
         state: (): number => -1,
@@ -118,19 +111,18 @@ export const contender: Contender = {
           hop(ctx, left) {
             let index = ctx.state;
             if (index < 0) ctx.state = index = Number(ctx.key);
-            if (left === 0) return done(index);
+            if (left === 0) return checked.resolve(index);
             ctx.ref(Link, keys[(index + 1) % ringLength]).tell(Link.hop, left - 1);
           },
         },
       });
       const system = new System({ actors: [link] });
-      return timed(system, (resolve) => {
+      return timedIn(system, () => {
         system.ref(Link, "0").tell(Link.hop, size);
-        promise.then(resolve);
-      });
+      }, checked);
     },
     big(size) {
-      const { done, promise } = later();
+      const checked = Promise.withResolvers<number>();
       const keys = Array.from({ length: bigActors }, (_, index) => String(index));
       const expected = size * bigActors * (bigActors - 1);
       let total = 0;
@@ -146,7 +138,7 @@ export const contender: Contender = {
               for (const key of keys) if (key !== ctx.key) ctx.ref(Counter, key).tell(Counter.add, 1);
             }
             ctx.state = { received, rounds };
-            if (total === expected) done(total);
+            if (total === expected) checked.resolve(total);
           },
           go(ctx) {
             for (const key of keys) if (key !== ctx.key) ctx.ref(Counter, key).tell(Counter.add, 1);
@@ -155,20 +147,19 @@ export const contender: Contender = {
         },
       });
       const system = new System({ actors: [one] });
-      return timed(system, (resolve) => {
+      return timedIn(system, () => {
         for (const key of keys) system.ref(Counter, key).tell(Counter.go);
-        promise.then(resolve);
-      });
+      }, checked);
     },
     forkJoin(size) {
-      const { done, promise } = later();
+      const checked = Promise.withResolvers<number>();
       let total = 0;
       const one = actor(Counter, {
         state: () => 0,
         on: {
           add(ctx, n) {
             ctx.state = ctx.state + n;
-            if (++total === size) done(total);
+            if (++total === size) checked.resolve(total);
           },
           go() {},
         },
@@ -176,38 +167,36 @@ export const contender: Contender = {
       });
       const system = new System({ actors: [one] });
       const refs = Array.from({ length: forkJoinActors }, (_, index) => system.ref(Counter, String(index)));
-      return timed(system, (resolve) => {
+      return timedIn(system, () => {
         for (let index = 0; index < size; index++) refs[index % forkJoinActors].tell(Counter.add, 1);
-        promise.then(resolve);
-      });
+      }, checked);
     },
     async create(size) {
-      const { done, promise } = later();
+      const checked = Promise.withResolvers<number>();
       let total = 0;
       const one = actor(Counter, {
         state: () => 0,
         on: {
           add(ctx, n) {
             ctx.state = ctx.state + n;
-            if (++total === size) done(total);
+            if (++total === size) checked.resolve(total);
           },
           go() {},
         },
       });
       const beforeBytes = bytesOfHeap();
       const system = new System({ actors: [one] });
-      const startMs = performance.now();
-      for (let index = 0; index < size; index++) system.ref(Counter, `a${index}`).tell(Counter.add, 1);
-      const check = await promise;
-      const elapsedMs = performance.now() - startMs;
+      const outcome = await timed(() => {
+        for (let index = 0; index < size; index++) system.ref(Counter, `a${index}`).tell(Counter.add, 1);
+      }, checked);
       const bytesPerActor = (bytesOfHeap() - beforeBytes) / size;
       await system.stop({ drainMs: 0 });
-      return { elapsedMs, check, also: { bytesPerActor } };
+      return { ...outcome, also: { bytesPerActor } };
     },
     askOne(size) {
       const system = new System({ actors: [adder()] });
       const ref = system.ref(Adder, "main");
-      return timed(system, async (done) => {
+      return timedIn(system, async (done) => {
         let x = 0;
         for (let index = 0; index < size; index++) x = await ref.ask(Adder.next, x);
         done(x);
@@ -221,13 +210,13 @@ export const contender: Contender = {
         for (let index = 0; index < size / asksInFlight; index++) x = await ref.ask(Adder.next, x);
         return x;
       };
-      return timed(system, async (done) => {
+      return timedIn(system, async (done) => {
         const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
         done(last.reduce((sum, x) => sum + x, 0));
       });
     },
     async publish(size) {
-      const { done, promise } = later();
+      const checked = Promise.withResolvers<number>();
       let total = 0;
       const Publisher = protocol("publisher", { go: tell(unchecked<number>()) });
       const publisher = actor(Publisher, {
@@ -244,7 +233,7 @@ export const contender: Contender = {
         on: {
           add(ctx) {
             ctx.state = ctx.state + 1;
-            if (++total === size * subscribers) done(total);
+            if (++total === size * subscribers) checked.resolve(total);
           },
           go() {},
         },
@@ -254,10 +243,9 @@ export const contender: Contender = {
         system.subscribe(News.out, system.ref(Counter, String(index)).at(Counter.add));
         if (index % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
       }
-      return timed(system, (resolve) => {
+      return timedIn(system, () => {
         system.ref(Publisher, "main").tell(Publisher.go, size);
-        promise.then(resolve);
-      });
+      }, checked);
     },
     submit(size) {
       const worker = actor(Worker, { state: () => null, on: { work: (_, n) => n } });
@@ -271,7 +259,7 @@ export const contender: Contender = {
         }
         return sum;
       };
-      return timed(system, async (done) => {
+      return timedIn(system, async (done) => {
         const sums = await Promise.all(Array.from({ length: 100 }, loop));
         done(sums.reduce((sum, x) => sum + x, 0));
       });
@@ -282,7 +270,7 @@ export const contender: Contender = {
       for (let index = 0; index < respondents; index++) {
         system.subscribe(Voter.vote, system.ref(Voter, String(index)).at(Voter.vote));
       }
-      return await timed(system, async (done) => {
+      return await timedIn(system, async (done) => {
         let sum = 0;
         for (let index = 0; index < size; index++) {
           for await (const vote of system.survey(Voter.vote, 1, { max: respondents })) sum += vote;

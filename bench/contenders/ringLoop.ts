@@ -1,4 +1,5 @@
-import type { Contender, Outcome } from "../contender.ts";
+import type { Contender } from "../contender.ts";
+import { timedLoop } from "../timed.ts";
 import { bigActors, burstLength, forkJoinActors, ringLength } from "../workloads.ts";
 
 /** A message that names its receiver by number. */
@@ -38,12 +39,6 @@ class Ring {
   }
 }
 
-function timed(work: () => number): Outcome {
-  const startMs = performance.now();
-  const check = work();
-  return { elapsedMs: performance.now() - startMs, check };
-}
-
 export const contender: Contender = {
   id: "ringLoop",
   label: "ring buffer loop",
@@ -52,7 +47,7 @@ export const contender: Contender = {
     "actor, so nothing is woken and nobody can wait for a reply: it has no asks, no actors to make and no subscribers.",
   workloads: {
     count: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const ring = new Ring();
         for (let index = 0; index < size; index++) ring.put({ to: 0, n: 1 });
         let count = 0;
@@ -60,7 +55,7 @@ export const contender: Contender = {
         return count;
       }),
     burst: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const ring = new Ring();
         let count = 0;
         for (let left = size; left > 0; left -= burstLength) {
@@ -71,7 +66,7 @@ export const contender: Contender = {
         return count;
       }),
     pingPong: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const ring = new Ring();
         let pongs = 0;
         ring.put({ to: 1, n: 0 });
@@ -82,7 +77,7 @@ export const contender: Contender = {
         return pongs;
       }),
     ring: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const ring = new Ring();
         ring.put({ to: 0, n: size });
         for (let message = ring.take(); message !== undefined; message = ring.take()) {
@@ -93,7 +88,7 @@ export const contender: Contender = {
         return -1;
       }),
     big: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const ring = new Ring();
         const received: number[] = new Array(bigActors).fill(0);
         const sendAll = (from: number) => {
@@ -110,7 +105,7 @@ export const contender: Contender = {
         return total;
       }),
     forkJoin: (size) =>
-      timed(() => {
+      timedLoop(() => {
         const ring = new Ring();
         const counts: number[] = new Array(forkJoinActors).fill(0);
         for (let index = 0; index < size; index++) ring.put({ to: index % forkJoinActors, n: 1 });

@@ -1,18 +1,8 @@
-import { type ActorRefFrom, assign, createActor, createMachine } from "xstate";
+import { assign, createActor, createMachine } from "xstate";
 import type { Contender, Outcome } from "../contender.ts";
-import { bytesOfHeap } from "../heap.ts";
-import { asksInFlight, bigActors, burstLength, forkJoinActors, subscribers } from "../workloads.ts";
-
-type Add = { readonly type: "add"; readonly n: number };
-type Go = { readonly type: "go" };
-type Ping = { readonly type: "ping" | "pong"; readonly from: Target<Ping> };
-type Inc = { readonly type: "inc"; readonly n: number; readonly reply: (n: number) => void };
-type News = { readonly type: "news"; readonly n: number };
-
-/** What a message can be sent to. */
-interface Target<Message> {
-  send(message: Message): void;
-}
+import { timed } from "../timed.ts";
+import { bigActors, burstLength, subscribers } from "../workloads.ts";
+import { type Add, type Go, type Inc, type News, type Ping, type Target, workloadsOf } from "../xstate.ts";
 
 const counting = createMachine({
   types: {} as { context: { count: number }; events: Add },
@@ -25,29 +15,11 @@ const succeeding = createMachine({
   on: { inc: { actions: ({ event }) => event.reply(event.n + 1) } },
 });
 
-async function timed(begin: (done: (check: number) => void) => void): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const startMs = performance.now();
-  begin(resolve);
-  const check = await promise;
-  return { elapsedMs: performance.now() - startMs, check };
-}
-
-function total(counters: readonly ActorRefFrom<typeof counting>[]): number {
-  return counters.reduce((sum, counter) => sum + counter.getSnapshot().context.count, 0);
-}
-
-function ask(actor: Target<Inc>, n: number): Promise<number> {
-  return new Promise((reply) => actor.send({ type: "inc", n, reply }));
-}
-
-function count(size: number): Promise<Outcome> {
-  return timed((done) => {
-    const counter = createActor(counting).start();
-    for (let index = 0; index < size; index++) counter.send({ type: "add", n: 1 });
-    done(counter.getSnapshot().context.count);
-  });
-}
+const { count, forkJoin, create, askOne, askMany } = workloadsOf({
+  counting,
+  countOf: ({ context }) => context.count,
+  succeeding,
+});
 
 function burst(size: number): Promise<Outcome> {
   return timed((done) => {
@@ -121,50 +93,6 @@ function big(size: number): Promise<Outcome> {
     }
     for (const one of all) one.send({ type: "go" });
     done(total);
-  });
-}
-
-function forkJoin(size: number): Promise<Outcome> {
-  return timed((done) => {
-    const counters = Array.from({ length: forkJoinActors }, () => createActor(counting).start());
-    for (let index = 0; index < size; index++) counters[index % forkJoinActors].send({ type: "add", n: 1 });
-    done(total(counters));
-  });
-}
-
-async function create(size: number): Promise<Outcome> {
-  const beforeBytes = bytesOfHeap();
-  const counters: ActorRefFrom<typeof counting>[] = [];
-  const outcome = await timed((done) => {
-    for (let index = 0; index < size; index++) {
-      const counter = createActor(counting).start();
-      counters.push(counter);
-      counter.send({ type: "add", n: 1 });
-    }
-    done(total(counters));
-  });
-  return { ...outcome, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / counters.length } };
-}
-
-function askOne(size: number): Promise<Outcome> {
-  return timed(async (done) => {
-    const actor = createActor(succeeding).start();
-    let x = 0;
-    for (let index = 0; index < size; index++) x = await ask(actor, x);
-    done(x);
-  });
-}
-
-function askMany(size: number): Promise<Outcome> {
-  return timed(async (done) => {
-    const actor = createActor(succeeding).start();
-    const loop = async () => {
-      let x = 0;
-      for (let index = 0; index < size / asksInFlight; index++) x = await ask(actor, x);
-      return x;
-    };
-    const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
-    done(last.reduce((sum, x) => sum + x, 0));
   });
 }
 

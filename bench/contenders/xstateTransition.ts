@@ -1,26 +1,17 @@
-import { type ActorRefFrom, createActor, fromTransition } from "xstate";
+import { createActor, fromTransition } from "xstate";
 import type { Contender, Outcome } from "../contender.ts";
-import { bytesOfHeap } from "../heap.ts";
+import { timed } from "../timed.ts";
+import { bigActors, burstLength, ringLength, subscribers } from "../workloads.ts";
 import {
-  asksInFlight,
-  bigActors,
-  burstLength,
-  forkJoinActors,
-  ringLength,
-  subscribers,
-} from "../workloads.ts";
-
-type Add = { readonly type: "add"; readonly n: number };
-type Go = { readonly type: "go" };
-type Hop = { readonly type: "hop"; readonly left: number };
-type Ping = { readonly type: "ping" | "pong"; readonly from: Target<Ping> };
-type Inc = { readonly type: "inc"; readonly n: number; readonly reply: (n: number) => void };
-type News = { readonly type: "news"; readonly n: number };
-
-/** What a message can be sent to. */
-interface Target<Message> {
-  send(message: Message): void;
-}
+  type Add,
+  type Go,
+  type Hop,
+  type Inc,
+  type News,
+  type Ping,
+  type Target,
+  workloadsOf,
+} from "../xstate.ts";
 
 const counting = fromTransition((count: number, event: Add) => count + event.n, 0);
 
@@ -29,29 +20,11 @@ const succeeding = fromTransition((state: null, event: Inc) => {
   return state;
 }, null);
 
-async function timed(begin: (done: (check: number) => void) => void): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const startMs = performance.now();
-  begin(resolve);
-  const check = await promise;
-  return { elapsedMs: performance.now() - startMs, check };
-}
-
-function total(counters: readonly ActorRefFrom<typeof counting>[]): number {
-  return counters.reduce((sum, counter) => sum + counter.getSnapshot().context, 0);
-}
-
-function ask(actor: Target<Inc>, n: number): Promise<number> {
-  return new Promise((reply) => actor.send({ type: "inc", n, reply }));
-}
-
-function count(size: number): Promise<Outcome> {
-  return timed((done) => {
-    const counter = createActor(counting).start();
-    for (let index = 0; index < size; index++) counter.send({ type: "add", n: 1 });
-    done(counter.getSnapshot().context);
-  });
-}
+const { count, forkJoin, create, askOne, askMany } = workloadsOf({
+  counting,
+  countOf: ({ context }) => context,
+  succeeding,
+});
 
 function burst(size: number): Promise<Outcome> {
   return timed((done) => {
@@ -121,50 +94,6 @@ function big(size: number): Promise<Outcome> {
     for (let index = 0; index < bigActors; index++) all.push(createActor(exchanging).start());
     for (const one of all) one.send({ type: "go" });
     done(total);
-  });
-}
-
-function forkJoin(size: number): Promise<Outcome> {
-  return timed((done) => {
-    const counters = Array.from({ length: forkJoinActors }, () => createActor(counting).start());
-    for (let index = 0; index < size; index++) counters[index % forkJoinActors].send({ type: "add", n: 1 });
-    done(total(counters));
-  });
-}
-
-async function create(size: number): Promise<Outcome> {
-  const beforeBytes = bytesOfHeap();
-  const counters: ActorRefFrom<typeof counting>[] = [];
-  const outcome = await timed((done) => {
-    for (let index = 0; index < size; index++) {
-      const counter = createActor(counting).start();
-      counters.push(counter);
-      counter.send({ type: "add", n: 1 });
-    }
-    done(total(counters));
-  });
-  return { ...outcome, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / counters.length } };
-}
-
-function askOne(size: number): Promise<Outcome> {
-  return timed(async (done) => {
-    const actor = createActor(succeeding).start();
-    let x = 0;
-    for (let index = 0; index < size; index++) x = await ask(actor, x);
-    done(x);
-  });
-}
-
-function askMany(size: number): Promise<Outcome> {
-  return timed(async (done) => {
-    const actor = createActor(succeeding).start();
-    const loop = async () => {
-      let x = 0;
-      for (let index = 0; index < size / asksInFlight; index++) x = await ask(actor, x);
-      return x;
-    };
-    const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
-    done(last.reduce((sum, x) => sum + x, 0));
   });
 }
 
