@@ -23,12 +23,12 @@ export function ask(
   turn?: OpenTurn,
 ): Promise<unknown> {
   try {
-    const { timeoutMs = runtime.options.askTimeoutMs, raw = false, id, headers, signal } = options ?? {};
-    if (turn !== undefined || (id ?? headers ?? signal) !== undefined) {
+    if (turn !== undefined || (options !== undefined && !isPlain(options))) {
       return askWith(runtime, to, operation, payload, options ?? {}, turn);
     }
+    const timeoutMs = options?.timeoutMs ?? runtime.options.askTimeoutMs;
     requireDuration("timeoutMs", timeoutMs);
-    const waiter = new Waiter(operation, to.key, raw);
+    const waiter = new Waiter(operation, to.key, options?.raw ?? false);
     const answer = waiter.wait(runtime, timeoutMs);
     const route = new Route(operation, undefined, undefined, waiter, waiter.deadline);
     acceptAsk(runtime, to, payload, route, waiter);
@@ -36,6 +36,11 @@ export function ask(
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Whether its options say nothing that travels with the message. */
+function isPlain({ id, headers, signal }: AskOptions): boolean {
+  return (id ?? headers ?? signal) === undefined;
 }
 
 function askWith(
