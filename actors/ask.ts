@@ -27,7 +27,7 @@ export function ask(
       return askWith(runtime, to, operation, payload, options ?? {}, turn);
     }
     const timeoutMs = options?.timeoutMs ?? runtime.options.askTimeoutMs;
-    requireDuration("timeoutMs", timeoutMs);
+    if (options !== undefined) requireDuration("timeoutMs", timeoutMs);
     const waiter = new Waiter(operation, to.key, options?.raw ?? false);
     const answer = waiter.wait(runtime, timeoutMs);
     const route = new Route(operation, undefined, undefined, waiter, waiter.deadline);

@@ -131,7 +131,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     const { home } = this;
     let count = 0;
     while (count < most) {
-      const { ring } = this;
+      const { ring } = this; // written out: the mailbox's own methods are calls here, 5 ns a message
       let route = this.lone;
       let value: unknown;
       if (route !== undefined) {

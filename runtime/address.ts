@@ -53,7 +53,10 @@ export interface SendOptions {
    * @default {true}
    */
   readonly deduplicate?: boolean;
-  /** The message is not started later than this, in milliseconds above 0. For an ask the default is the system's. */
+  /**
+   * The message is not started later than this, in milliseconds above 0. For an ask the default is the system's; its
+   * time is never up too early, and at most a slice of the scheduler late.
+   */
   readonly timeoutMs?: number;
   /** Travels with the message and with all that its turn sends; the runtime does not read it. */
   readonly headers?: Readonly<Record<string, string>>;

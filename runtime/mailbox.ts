@@ -6,7 +6,7 @@ import { Ring } from "./ring.ts";
  * most actors ever have, lies in the mailbox itself; a ring is made for the second.
  */
 export class Mailbox<Signal extends string = never> {
-  /** The oldest message, as long as there is no ring. */
+  /** The oldest message, where it is not in the ring: there was no ring when it came, or it was taken back. */
   protected lone: Route | undefined = undefined;
   protected loneValue: unknown = undefined;
   protected ring: Ring | undefined = undefined;

@@ -1,23 +1,16 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "./address.ts";
 import { Reply } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
+import type { Parts } from "./turn_host.ts";
 
 /** What a handle needs of its turn. */
 export interface Sender {
   /** Keeps a message until the commit. */
-  send(to: ActorId, operation: Operation, payload: unknown, more?: SendMore): void;
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void;
   /** Asks now. */
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown>;
   /** A new id, which carries its time. */
   newId(): string;
-}
-
-/** What a message may have beside its payload. */
-export interface SendMore {
-  readonly options?: SendOptions | undefined;
-  readonly id?: string | undefined;
-  readonly replyTo?: Address | undefined;
-  readonly failTo?: Address | undefined;
 }
 
 /** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
