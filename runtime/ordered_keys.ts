@@ -1,0 +1,100 @@
+/** How many keys lie in one chunk at the most: putting one in moves at most so many. */
+const chunkKeys = 512;
+
+/** Keys in the order of their code points, which is that of their bytes as UTF-8. Fast with a million of them. */
+export class OrderedKeys {
+  /** No chunk is empty, and each is sorted; their keys are rotated. */
+  readonly #chunks: string[][] = [];
+
+  /** Puts in a key that is not there. */
+  add(key: string): void {
+    const rotated = rotate(key);
+    const chunks = this.#chunks;
+    if (chunks.length === 0) {
+      chunks.push([rotated]);
+      return;
+    }
+    const at = Math.max(this.#chunkBehind((first) => first <= rotated) - 1, 0);
+    const chunk = chunks[at];
+    chunk.splice(countWhile(chunk, (other) => other < rotated), 0, rotated);
+    // Keys often come in their order: a half that stays full would then waste nothing, but chance may fill it too.
+    if (chunk.length > chunkKeys) chunks.splice(at + 1, 0, chunk.splice(chunkKeys >> 1));
+  }
+
+  /** Takes out a key that is there. */
+  delete(key: string): void {
+    const rotated = rotate(key);
+    const at = this.#chunkBehind((first) => first <= rotated) - 1;
+    const chunk = this.#chunks[at];
+    chunk.splice(countWhile(chunk, (other) => other < rotated), 1);
+    if (chunk.length === 0) this.#chunks.splice(at, 1);
+  }
+
+  /** The keys that begin with `prefix`, in order or from the last; where `after` is given, those behind it that way. */
+  *list(prefix: string, after: string | undefined, reverse: boolean): Generator<string> {
+    const begin = rotate(prefix);
+    const beyond = after === undefined ? undefined : rotate(after);
+    const chunks = this.#chunks;
+    const isBefore = reverse
+      ? (key: string) => (key < begin || key.startsWith(begin)) && (beyond === undefined || key < beyond)
+      : (key: string) => key < begin || (beyond !== undefined && key <= beyond);
+    // The place between two keys where the range begins: so many keys of this chunk are before it.
+    let at = Math.max(this.#chunkBehind(isBefore) - 1, 0);
+    let place = at < chunks.length ? countWhile(chunks[at], isBefore) : 0;
+    for (;;) {
+      if (reverse ? place === 0 : place === chunks[at]?.length) {
+        at += reverse ? -1 : 1;
+        place = reverse ? chunks[at]?.length ?? 0 : 0;
+      }
+      const key = chunks[at]?.[reverse ? --place : place++];
+      if (key === undefined || !key.startsWith(begin)) return;
+      yield rotate(key, -1);
+    }
+  }
+
+  /** The first chunk that begins with a key for which that is false. */
+  #chunkBehind(isBefore: (key: string) => boolean): number {
+    let low = 0;
+    let high = this.#chunks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isBefore(this.#chunks[middle][0])) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** How many keys come before the first for which that is false. */
+function countWhile(keys: readonly string[], isBefore: (key: string) => boolean): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(keys[middle])) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const lowSurrogate = 0xd800;
+const behindSurrogates = 0xe000;
+const most = 0xffff;
+const surrogates = behindSurrogates - lowSurrogate;
+
+/**
+ * JavaScript compares code units, and puts what lies beyond the first 65,536 code points before the last of these. So
+ * both change places in the keys that are compared, or back: code units then compare as code points do.
+ */
+function rotate(key: string, direction: 1 | -1 = 1): string {
+  if (!rotated.test(key)) return key;
+  const span = most + 1 - lowSurrogate;
+  const by = direction === 1 ? most + 1 - behindSurrogates : surrogates;
+  return key.replace(
+    rotatedUnits,
+    (unit) => String.fromCharCode((unit.charCodeAt(0) - lowSurrogate + by) % span + lowSurrogate),
+  );
+}
+
+const rotated = /[\ud800-\uffff]/;
+const rotatedUnits = /[\ud800-\uffff]/g;

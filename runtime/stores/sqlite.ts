@@ -1,0 +1,358 @@
+import type { Cancel, Clock } from "../clock.ts";
+import type {
+  Part,
+  Range,
+  Store,
+  StoreConnection,
+  Stored,
+  StoreLimits,
+  StoreServices,
+  StoreTraits,
+} from "../store.ts";
+import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import {
+  type Database,
+  endOf,
+  endOfKeys,
+  expiredAtOnce,
+  isLocked,
+  messageOf,
+  prepare,
+  setUp,
+  type Statements,
+  toStored,
+} from "./sqlite_database.ts";
+
+/** Options of {@linkcode sqlite}. */
+export interface SqliteOptions {
+  /**
+   * What a commit waits for. `full`: until the disk has it, so it outlives a loss of power. `normal`: until the
+   * operating system has it: several times as fast, and it outlives the process however that ends, but a loss of power
+   * may take the last commits with it; those before them stay, whole and in order.
+   *
+   * @default {"full"}
+   */
+  readonly synchronous?: "full" | "normal";
+  /**
+   * The most bytes of the file, beside which the log takes some of its own. What would make it larger rejects with
+   * `store-full`, and nothing of it is there; removals make room again.
+   *
+   * @default {Infinity}
+   */
+  readonly bytesMax?: number;
+}
+
+const limits: StoreLimits = {
+  keyBytes: Infinity,
+  valueBytes: Infinity,
+  checks: Infinity,
+  writes: Infinity,
+  // SQLite would take more, but nothing else of the process runs meanwhile.
+  bytes: 64 * 1024 * 1024,
+  keysBytes: Infinity,
+};
+
+/** How long it goes on trying beside other work, and the most between two tries. */
+const retryForMs = 10_000;
+const retryEachMs = 16;
+/** How often others are looked for while somebody watches: 4 µs each time. */
+const pollMs = 20;
+/** How often expired values are deleted; where there are more than go at once, the next go soon. */
+const expireEachMs = 60_000;
+const expireSoonMs = 100;
+
+/**
+ * Makes a store of one SQLite file, by `node:sqlite`: Deno and Node have it. Several processes may share the file, on
+ * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open.
+ * `:memory:` is a store for one system, without a file. `node:sqlite` is first looked for when the store is opened.
+ *
+ * A commit is refused with `store-unavailable` when others have kept the file locked for 10 s, and with `store-full`
+ * when there is no room. Its outcome is unknown only when the disk failed to flush: then it may be there after a crash.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { sqlite, systemClock } from "@posthorn/posthorn";
+ *
+ * const store = sqlite(":memory:");
+ * const connection = await store.open({ clock: systemClock() });
+ * const value = new TextEncoder().encode("tea");
+ * await connection.commit([{ checks: [], writes: [{ key: "order/ada", value }], removals: [] }]);
+ * const [stored] = await connection.list({ prefix: "order/", limit: 10 });
+ * assert(stored.key === "order/ada");
+ * await connection.close();
+ * ```
+ *
+ * @param path where the file is, or is to be; `:memory:` for none
+ * @param options how durable, how large
+ * @returns the store; nothing is opened yet
+ */
+export function sqlite(path: string, options: SqliteOptions = {}): Store {
+  const { synchronous = "full", bytesMax = Infinity } = options;
+  if (!(bytesMax > 0)) {
+    throw new RangeError(`Cannot use bytesMax of ${path}: it must be above 0: current value is ${bytesMax}`);
+  }
+  const inMemory = path === ":memory:";
+  const traits: StoreTraits = {
+    name: "sqlite",
+    outlives: inMemory ? "nothing" : synchronous === "full" ? "power" : "process",
+    processes: inMemory ? "one" : "many",
+    unknownOutcomes: !inMemory,
+    commitsAtOnce: 1,
+    partsAtOnce: 100,
+    beatMs: 2_000,
+    limits,
+  };
+  return { traits, open: (services) => open(path, synchronous, bytesMax, services) };
+}
+
+async function open(
+  path: string,
+  synchronous: "full" | "normal",
+  bytesMax: number,
+  { clock }: StoreServices,
+): Promise<StoreConnection> {
+  // Not where a bundler for a platform without it would look for it.
+  const name = "node:sqlite";
+  let library: { DatabaseSync: new (path: string) => Database };
+  try {
+    library = await import(name);
+  } catch (cause) {
+    throw new StoreError("store-unavailable", `Cannot open ${path}: this platform has no ${name}`, { cause });
+  }
+  try {
+    // Those who open a new file together are in each other's way.
+    return await whileLocked(clock, () => {
+      const database = new library.DatabaseSync(path);
+      try {
+        setUp(database, synchronous, bytesMax);
+        return new SqliteConnection(path, database, clock);
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+    });
+  } catch (cause) {
+    const hint = /unable to open|NotFound/.test(messageOf(cause)) ? ": its folder must exist" : "";
+    throw new StoreError("store-unavailable", `Cannot open ${path}: ${messageOf(cause)}${hint}`, { cause });
+  }
+}
+
+class SqliteConnection implements StoreConnection {
+  readonly #path: string;
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #statements: Statements;
+  /** Calls that wait for the lock. */
+  readonly #waiting = new Set<Promise<unknown>>();
+  readonly #watchers = new Set<{ readonly onChange: () => void }>();
+  #seen: unknown;
+  #cancelPoll: Cancel | undefined;
+  #cancelExpire: Cancel;
+  #closed: Promise<void> | undefined;
+
+  constructor(path: string, database: Database, clock: Clock) {
+    this.#path = path;
+    this.#database = database;
+    this.#clock = clock;
+    this.#statements = prepare(database);
+    this.#cancelExpire = clock.setTimer(expireEachMs, () => this.#expire());
+  }
+
+  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    return this.#run("read", () =>
+      keys.map((key) => {
+        const row = this.#statements.get.get(key);
+        return row === undefined ? undefined : toStored(row);
+      }));
+  }
+
+  list({ prefix, after, limit, reverse = false }: Range): Promise<Stored[]> {
+    const { forward, forwardBehind, backward } = this.#statements;
+    const end = endOf(prefix);
+    return this.#run("list", () => {
+      const rows = reverse
+        ? backward.all(prefix, end, after ?? endOfKeys, limit)
+        : after?.startsWith(prefix)
+        ? forwardBehind.all(after, end, limit)
+        : forward.all(prefix, after ?? prefix, end, limit);
+      return rows.map(toStored);
+    });
+  }
+
+  commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+    const changes = parts.some(({ writes, removals }) => writes.length > 0 || removals.length > 0);
+    return this.#run("commit to", () => changes ? this.#write(parts) : this.#test(parts));
+  }
+
+  watch(onChange: () => void): Disposable {
+    const watcher = { onChange };
+    if (this.#closed === undefined) {
+      this.#watchers.add(watcher);
+      if (this.#cancelPoll === undefined) {
+        this.#seen = this.#changes();
+        this.#poll();
+      }
+    }
+    return {
+      [Symbol.dispose]: () => {
+        this.#watchers.delete(watcher);
+        if (this.#watchers.size === 0) this.#endPoll();
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelExpire();
+    this.#watchers.clear();
+    this.#endPoll();
+    while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+    this.#database.close(); // the last one writes the log into the file
+  }
+
+  /** Calls that at once, and where others hold the lock again and again. */
+  #run<Result>(what: string, action: () => Result): Promise<Result> {
+    if (this.#closed !== undefined) {
+      const message = `Cannot ${what} ${this.#path}: its connection is closed`;
+      return Promise.reject(new StoreError("store-closed", message));
+    }
+    try {
+      return Promise.resolve(action());
+    } catch (error) {
+      if (!isLocked(error)) return Promise.reject(this.#explain(what, error));
+    }
+    const waiting = pause(this.#clock).then(() => whileLocked(this.#clock, action)).catch((error) => {
+      throw this.#explain(what, error);
+    });
+    this.#waiting.add(waiting);
+    const ended = () => void this.#waiting.delete(waiting);
+    waiting.then(ended, ended);
+    return waiting;
+  }
+
+  #write(parts: readonly Part[]): (string | undefined)[] {
+    const { begin, count, commit, rollback } = this.#statements;
+    let committing = false;
+    begin.run();
+    try {
+      let version: number | undefined;
+      const versions = parts.map((part) => {
+        if (!this.#holds(part)) return undefined;
+        version ??= count.get()!.count as number;
+        this.#apply(part, version);
+        return String(version);
+      });
+      committing = true;
+      if (version === undefined) rollback.run(); // nothing to wait for the disk for
+      else commit.run();
+      return versions;
+    } catch (error) {
+      try {
+        rollback.run();
+      } catch {
+        // SQLite has done that itself where the disk is full
+      }
+      // The whole of it may be in the log, which is read again after a crash, though nobody sees it until then.
+      if (committing && /I\/O error/.test(messageOf(error))) {
+        const message = `Cannot tell whether ${this.#path} has the commit: ${messageOf(error)}`;
+        throw new OutcomeUnknownError(message, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  #apply({ writes, removals }: Part, version: number): void {
+    const { put, remove } = this.#statements;
+    for (const { key, value, expiresAtMs } of writes) {
+      put.run(key, value, version, expiresAtMs === undefined ? null : Math.ceil(expiresAtMs));
+    }
+    for (const { key } of removals) remove.run(key);
+  }
+
+  /** Commits that only check: all of one moment, without the lock and without waiting for the disk. */
+  #test(parts: readonly Part[]): (string | undefined)[] {
+    const { beginRead, commit } = this.#statements;
+    beginRead.run();
+    try {
+      return parts.map((part) => this.#holds(part) ? "0" : undefined);
+    } finally {
+      commit.run();
+    }
+  }
+
+  #holds({ checks }: Part): boolean {
+    for (const { key, version } of checks) {
+      const row = this.#statements.version.get(key);
+      if ((row === undefined ? undefined : String(row.version)) !== version) return false;
+    }
+    return true;
+  }
+
+  #explain(what: string, error: unknown): Error {
+    if (error instanceof OutcomeUnknownError) return error;
+    const full = /disk is full|I\/O error/.test(messageOf(error)); // a quota is the latter
+    const message = `Cannot ${what} ${this.#path}: ${messageOf(error)}`;
+    return new StoreError(full ? "store-full" : "store-unavailable", message, { cause: error });
+  }
+
+  /** Names what others have committed so far; what this connection commits does not change it. */
+  #changes(): unknown {
+    return this.#statements.changes.get()?.data_version;
+  }
+
+  #poll(): void {
+    this.#cancelPoll = this.#clock.setTimer(pollMs, () => {
+      this.#poll();
+      let changes: unknown;
+      try {
+        changes = this.#changes();
+      } catch {
+        return; // it is looked at again soon
+      }
+      if (changes === this.#seen) return;
+      this.#seen = changes;
+      for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) watcher.onChange();
+    });
+  }
+
+  #endPoll(): void {
+    this.#cancelPoll?.();
+    this.#cancelPoll = undefined;
+  }
+
+  #expire(): void {
+    const { expired, expire } = this.#statements;
+    let more = false;
+    try {
+      const nowMs = this.#clock.now();
+      // Those who have nothing to delete do not take the lock.
+      if (expired.get(nowMs) !== undefined) more = Number(expire.run(nowMs).changes) === expiredAtOnce;
+    } catch {
+      // the next time will do: nothing but room is lost until then
+    }
+    this.#cancelExpire = this.#clock.setTimer(more ? expireSoonMs : expireEachMs, () => this.#expire());
+  }
+}
+
+/** Calls that again and again while others hold the lock, and for so long at the most; other work goes on between. */
+async function whileLocked<Result>(clock: Clock, action: () => Result): Promise<Result> {
+  const untilMs = clock.monotonicMs() + retryForMs;
+  for (;;) {
+    try {
+      return action();
+    } catch (error) {
+      if (!isLocked(error) || clock.monotonicMs() >= untilMs) throw error;
+    }
+    await pause(clock);
+  }
+}
+
+/** A moment for others. How long differs between processes, by chance, or they would come in step. */
+function pause(clock: Clock): Promise<void> {
+  const chance = clock.monotonicMs() * 1_000 % 1;
+  return new Promise((resolve) => void clock.setTimer(1 + chance * retryEachMs, resolve));
+}
