@@ -1,0 +1,259 @@
+import { messageOf } from "../errors.ts";
+import { type Random, systemRandom } from "../random.ts";
+import type {
+  Part,
+  Range,
+  Store,
+  StoreConnection,
+  Stored,
+  StoreLimits,
+  StoreServices,
+  StoreTraits,
+} from "../store.ts";
+import { StoreError } from "../store_errors.ts";
+import { Bell } from "./deno_kv_bell.ts";
+import { commitParts, type CommitServices, reading } from "./deno_kv_commit.ts";
+import type { KvHandle } from "./deno_kv_handle.ts";
+import { KvValues, valueBytesMax } from "./deno_kv_values.ts";
+
+/** Options of {@linkcode denoKv}. */
+export interface DenoKvOptions {
+  /**
+   * The first part of every key, of 1 to 32 characters of ASCII: two that differ share nothing.
+   *
+   * @default {"posthorn"}
+   */
+  readonly prefix?: string;
+  /**
+   * Whether it is reached over a network, so that other processes use it too and a commit may be lost on its way.
+   * Without it: true for a URL and for a handle, which does not say what it is; false for a file and in memory; for
+   * the default database, whether this runs on Deno Deploy.
+   */
+  readonly remote?: boolean;
+  /** What to draw the waits from before a locked file is tried again; without it the machine's. */
+  readonly random?: Random;
+}
+
+/**
+ * A store in Deno KV: on Deno Deploy the database that is assigned to the app; elsewhere a file, or a database behind
+ * a KV Connect URL. It needs `--unstable-kv`, or `"unstable": ["kv"]` in `deno.json`, except on Deploy.
+ *
+ * A file is for one process: several may use it, but stand in each other's way. Use `sqlite` to share a file.
+ *
+ * Values over 64 KiB are split. A commit holds at most about 720 KiB, 999 writes and 100 checks; `traits.limits` has
+ * the exact numbers, which leave room for what Deno KV adds.
+ *
+ * @example
+ * ```ts ignore
+ * import { denoKv, System } from "@posthorn/posthorn";
+ *
+ * await using system = new System({ actors: [], store: denoKv("./posthorn.kv") });
+ * ```
+ *
+ * @example In a test
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { denoKv } from "@posthorn/posthorn";
+ *
+ * const store = denoKv(":memory:");
+ * assert(store.traits.processes === "one" && store.traits.outlives === "nothing");
+ * ```
+ *
+ * @param target the path of a file, `":memory:"`, a KV Connect URL, or an open `Deno.Kv`, which it leaves open; without
+ * it the default database. What is in `":memory:"` lives until the last connection to this store is closed
+ * @returns the store
+ */
+export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}): Store {
+  const { prefix = "posthorn", random = systemRandom() } = options;
+  if (!/^[!-~]{1,32}$/.test(prefix)) {
+    throw new RangeError(
+      `Cannot use prefix: it must be 1 to 32 characters of ASCII without blanks: current value is ${prefix}`,
+    );
+  }
+  const remote = options.remote ?? isRemote(target);
+  const inMemory = target === ":memory:";
+  const traits: StoreTraits = {
+    name: `Deno KV, ${remote ? "remote" : inMemory ? "in memory" : "file"}`,
+    outlives: inMemory ? "nothing" : "power",
+    processes: remote ? "many" : "one",
+    unknownOutcomes: remote,
+    // a file writes one commit after the other, each with a sync of its own: only larger commits help there
+    commitsAtOnce: remote ? 16 : 1,
+    partsAtOnce: 25,
+    beatMs: remote ? 5_000 : 2_000,
+    limits: limitsOf(prefix),
+  };
+  const shared = new SharedKv(target, prefix, !inMemory);
+  return {
+    traits,
+    open: async (services) =>
+      new DenoKvConnection(await shared.acquire(), shared, services, random, traits.limits),
+  };
+}
+
+/**
+ * What Deno KV takes, less what is added on the way: every key has our prefix, every piece a number as well, every zero
+ * character in a key becomes two bytes, and the keys of writes count twice in the bytes of a commit.
+ */
+function limitsOf(prefix: string): StoreLimits {
+  const [writes, keysBytes, bytes] = [999, 81_920, 819_200]; // of 1,000 writes one is for the bell
+  const keyAddedMax = prefix.length + ".part".length + 2 + 2 + 9; // two bytes round a text, nine for a number
+  const zerosInKey = 22;
+  return {
+    keyBytes: 2_048 - keyAddedMax - zerosInKey,
+    valueBytes: valueBytesMax,
+    checks: 100,
+    writes,
+    bytes: bytes - keysBytes,
+    keysBytes: keysBytes - writes * (prefix.length + 14),
+  };
+}
+
+function isRemote(target: string | KvHandle | undefined): boolean {
+  if (typeof target === "string") return /^https?:/.test(target);
+  return target !== undefined || isOnDeploy();
+}
+
+/** Asks for no permission: on Deploy it is granted. */
+function isOnDeploy(): boolean {
+  if (typeof Deno === "undefined") return false;
+  const name = { name: "env", variable: "DENO_DEPLOY" } as const;
+  return Deno.permissions.querySync(name).state === "granted" && Deno.env.has(name.variable);
+}
+
+/** What of Deno is used here. Its own types know `openKv` only where unstable ones are asked for. */
+declare const Deno: {
+  openKv?(path?: string): Promise<KvHandle>;
+  permissions: { querySync(name: { name: "env"; variable: string }): { state: string } };
+  env: { has(name: string): boolean };
+} | undefined;
+
+async function openKv(path: string | undefined): Promise<KvHandle> {
+  if (typeof Deno === "undefined") {
+    throw new StoreError("store-unavailable", "Cannot open Deno KV: this is not Deno: use another store");
+  }
+  if (Deno.openKv === undefined) {
+    const remedy = 'run with --unstable-kv, or put "unstable": ["kv"] into deno.json';
+    throw new StoreError("store-unavailable", `Cannot open Deno KV: Deno.openKv is not there: ${remedy}`);
+  }
+  try {
+    return await Deno.openKv(path);
+  } catch (error) {
+    const message = `Cannot open Deno KV${path === undefined ? "" : ` ${path}`}: ${messageOf(error)}`;
+    throw new StoreError("store-unavailable", message, { cause: error });
+  }
+}
+
+interface OpenKv {
+  readonly kv: KvHandle;
+  readonly values: KvValues;
+  readonly bell: Bell;
+}
+
+/** One handle for all connections of a store: two on one file would lock each other out, two in memory share nothing. */
+class SharedKv {
+  readonly #target: string | KvHandle | undefined;
+  readonly #prefix: string;
+  readonly #watches: boolean;
+  #users = 0;
+  #open: Promise<OpenKv> | undefined;
+
+  constructor(target: string | KvHandle | undefined, prefix: string, watches: boolean) {
+    this.#target = target;
+    this.#prefix = prefix;
+    this.#watches = watches;
+  }
+
+  async acquire(): Promise<OpenKv> {
+    this.#users++;
+    const opening = this.#open ??= this.#opened();
+    try {
+      return await opening;
+    } catch (error) {
+      this.#users--;
+      if (this.#open === opening) this.#open = undefined; // the next one tries anew
+      throw error;
+    }
+  }
+
+  release({ kv }: OpenKv): void {
+    if (--this.#users > 0) return;
+    this.#open = undefined;
+    if (kv !== this.#target) kv.close();
+  }
+
+  async #opened(): Promise<OpenKv> {
+    const kv = typeof this.#target === "object" ? this.#target : await openKv(this.#target);
+    const values = new KvValues(kv, this.#prefix);
+    return { kv, values, bell: new Bell(kv, values, this.#watches) };
+  }
+}
+
+class DenoKvConnection implements StoreConnection {
+  readonly #open: OpenKv;
+  readonly #shared: SharedKv;
+  readonly #services: CommitServices;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    open: OpenKv,
+    shared: SharedKv,
+    { clock }: StoreServices,
+    random: Random,
+    limits: StoreLimits,
+  ) {
+    this.#open = open;
+    this.#shared = shared;
+    this.#services = { kv: open.kv, values: open.values, limits, clock, random };
+  }
+
+  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    return this.#run("read", () => reading(() => this.#open.values.read(keys)));
+  }
+
+  list(range: Range): Promise<Stored[]> {
+    return this.#run("list", () => reading(() => this.#open.values.list(range)));
+  }
+
+  commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+    return this.#run("commit", async () => {
+      try {
+        return await commitParts(this.#services, parts);
+      } finally {
+        // where the outcome is unknown, too: it may be called in vain
+        if (parts.some(({ rings }) => rings)) this.#open.bell.ring(this);
+      }
+    });
+  }
+
+  watch(onChange: () => void): Disposable {
+    if (this.#closed !== undefined) throw closed("watch");
+    return this.#open.bell.listen(this, this.#services.clock, onChange);
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#end();
+  }
+
+  async #end(): Promise<void> {
+    this.#open.bell.leave(this);
+    await Promise.allSettled(this.#underWay);
+    this.#shared.release(this.#open);
+  }
+
+  async #run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw closed(name);
+    const promise = work();
+    this.#underWay.add(promise);
+    try {
+      return await promise;
+    } finally {
+      this.#underWay.delete(promise);
+    }
+  }
+}
+
+function closed(name: string): StoreError {
+  return new StoreError("store-closed", `Cannot ${name}: the connection to Deno KV is closed`);
+}

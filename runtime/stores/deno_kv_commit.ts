@@ -1,0 +1,136 @@
+import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
+import type { Part, StoreLimits } from "../store.ts";
+import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import { requireFits, sum, weigh } from "../store_weight.ts";
+import { messageOf } from "../errors.ts";
+import type { KvHandle } from "./deno_kv_handle.ts";
+import type { KvValues } from "./deno_kv_values.ts";
+
+/** How often a commit is tried anew that found the file locked by another process. Together about a second. */
+const lockedTriesMax = 50;
+/** The most that it waits before each. */
+const lockedWaitMs = 40;
+/** How often the parts that are not stale are committed again. Each time somebody else has made more of them stale. */
+const roundsMax = 8;
+
+/** What commits need. */
+export interface CommitServices {
+  readonly kv: KvHandle;
+  readonly values: KvValues;
+  readonly limits: StoreLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+type Result = { ok: true; versionstamp: string } | { ok: false };
+
+/**
+ * Commits parts as one atomic operation. Where it fails, those whose checks fail are left out and the rest is
+ * committed again: that takes a read more, where halving would take a commit for each half.
+ */
+export async function commitParts(
+  services: CommitServices,
+  parts: readonly Part[],
+): Promise<(string | undefined)[]> {
+  const versions = new Array<string | undefined>(parts.length).fill(undefined);
+  let open = parts.map((part, index) => ({ part, index }));
+  for (let round = 1; open.length > 0; round++) {
+    const result = await commitUnlocked(services, open.map(({ part }) => part));
+    if (result.ok) {
+      for (const { index } of open) versions[index] = result.versionstamp;
+      return versions;
+    }
+    if (open.length === 1) return versions;
+    if (round === roundsMax) throw new StoreError("store-unavailable", contended);
+    open = await fresh(services, open);
+  }
+  return versions;
+}
+
+const contended = `Cannot commit: others changed what it checks during each of ${roundsMax} tries`;
+
+/** Those whose checks still hold. */
+async function fresh<P extends { readonly part: Part }>(
+  { values }: CommitServices,
+  open: readonly P[],
+): Promise<P[]> {
+  const checked = new Set(open.flatMap(({ part }) => part.checks.map(({ key }) => key)));
+  const versions = await reading(() => values.versions([...checked]));
+  return open.filter(({ part }) => part.checks.every(({ key, version }) => versions.get(key) === version));
+}
+
+/** A file that another process writes to is locked: nothing was committed then, so it can be tried again. */
+async function commitUnlocked(services: CommitServices, parts: readonly Part[]): Promise<Result> {
+  const { clock, random } = services;
+  for (let tries = 1;; tries++) {
+    try {
+      return await commitOnce(services, parts);
+    } catch (error) {
+      if (!isLocked(error)) throw failureOf(error, services, parts);
+      if (tries === lockedTriesMax) {
+        const message =
+          `Cannot commit: the file was locked at each of ${tries} tries: another process uses it`;
+        throw new StoreError("store-unavailable", message, { cause: error });
+      }
+    }
+    const waitMs = random.next() * lockedWaitMs;
+    await new Promise<void>((resolve) => clock.setTimer(waitMs, resolve));
+  }
+}
+
+function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[]): Promise<Result> {
+  const atomic = kv.atomic();
+  const nowMs = clock.now();
+  let rings = false;
+  for (const part of parts) {
+    for (const { key, version } of part.checks) {
+      atomic.check({ key: values.headOf(key), versionstamp: version ?? null });
+    }
+    for (const write of part.writes) values.set(atomic, write, nowMs);
+    for (const removal of part.removals) values.remove(atomic, removal);
+    rings ||= part.rings === true;
+  }
+  if (rings) atomic.set(values.bell, 1);
+  return atomic.commit();
+}
+
+/**
+ * What the failure of a commit means. Only what is known to come before anything is written says that nothing was:
+ * of an error that nobody knows, that would be a guess.
+ */
+function failureOf(error: unknown, { limits }: CommitServices, parts: readonly Part[]): unknown {
+  const message = messageOf(error);
+  if (isClosed(error)) return new StoreError("store-closed", `Cannot commit: ${message}`, { cause: error });
+  if (/database or disk is full/.test(message)) {
+    return new StoreError("store-full", `Cannot commit: ${message}`, { cause: error });
+  }
+  if (/readonly database/.test(message)) {
+    return new StoreError("store-unavailable", `Cannot commit: ${message}`, { cause: error });
+  }
+  if (error instanceof TypeError && /too large|too many/i.test(message)) {
+    const weight = parts.map((part) => weigh(part, limits)).reduce(sum);
+    requireFits(`${parts.length} parts together`, weight, limits);
+    return error; // the limits say that it fits: then they are wrong, and that should be seen
+  }
+  return new OutcomeUnknownError(`Cannot tell whether a commit took effect: ${message}`, { cause: error });
+}
+
+/** Runs what only reads: when it fails, that has changed nothing. */
+export async function reading<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    const code = isClosed(error) ? "store-closed" : "store-unavailable";
+    throw new StoreError(code, `Cannot read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  return /database is locked/.test(messageOf(error));
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof Error && error.name === "BadResource";
+}
