@@ -14,6 +14,11 @@ const lockedWaitMs = 40;
 /** How often the parts that are not stale are committed again. Each time somebody else has made more of them stale. */
 const roundsMax = 8;
 
+/** What versions look like here. */
+const stampForm = /^[0-9a-f]{20}$/;
+/** The version of nothing: what stands for one that this store has never given, which it would refuse to look at. */
+const noStamp = "f".repeat(20);
+
 /** What commits need. */
 export interface CommitServices {
   readonly kv: KvHandle;
@@ -85,7 +90,8 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[
   let rings = false;
   for (const part of parts) {
     for (const { key, version } of part.checks) {
-      atomic.check({ key: values.headOf(key), versionstamp: version ?? null });
+      const versionstamp = version === undefined ? null : stampForm.test(version) ? version : noStamp;
+      atomic.check({ key: values.headOf(key), versionstamp });
     }
     for (const write of part.writes) values.set(atomic, write, nowMs);
     for (const removal of part.removals) values.remove(atomic, removal);
