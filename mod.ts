@@ -109,3 +109,21 @@ export type { IngressSystem } from "./runtime/ingress/port.ts";
 // The ports.
 export { type Cancel, type Clock, systemClock } from "./runtime/clock.ts";
 export { type Random, systemRandom } from "./runtime/random.ts";
+export type {
+  Check,
+  Part,
+  Range,
+  Removal,
+  Store,
+  StoreConnection,
+  Stored,
+  StoreLimits,
+  StoreServices,
+  StoreTraits,
+  Write,
+} from "./runtime/store.ts";
+export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/store_errors.ts";
+
+// The stores.
+export { memoryStore } from "./runtime/stores/memory.ts";
+export { sqlite, type SqliteOptions } from "./runtime/stores/sqlite.ts";

@@ -11,6 +11,7 @@ const root = new URL("../", import.meta.url);
 const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
   ["words", [
     "errors",
+    "store_errors",
     "schema",
     "frozen",
     "clock",
@@ -20,9 +21,10 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "recent",
     "thenable",
     "latest",
+    "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health"]],
+  ["ports", ["dead_letters", "inspection", "stats", "health", "store", "store_weight"]],
   [
     "machinery",
     [
@@ -49,7 +51,12 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
 ];
 
 /** Folders of adapters: above the runtime, beside the actors, and none knows another. */
-const adapters = ["runtime/ingress/", "runtime/testing/"];
+const adapters = ["runtime/ingress/", "runtime/testing/", "runtime/stores/"];
+
+const stores = ["memory", "sqlite", "deno_kv"];
+
+/** What a store may import beside its own files, which begin with its name: the lowest layers, without the language. */
+const underStores = ["words", "ports"];
 
 const surfaces = ["mod.ts", "runtime/testing/mod.ts"];
 
@@ -105,6 +112,27 @@ Deno.test("the runtime knows no mode, and adapters know neither actors nor each 
   }
 });
 
+Deno.test("a store knows words and ports alone, and no other store", () => {
+  const folder = "runtime/stores/";
+  for (const { path, imports } of modules.filter(({ path }) => path.startsWith(folder))) {
+    for (const target of imports) {
+      if (target.startsWith(folder)) {
+        const [shorter, longer] = [path, target].map((file) => file.replace(/\.ts$/, "")).sort();
+        const own = stores.filter((store) =>
+          longer.startsWith(folder + store) && shorter.startsWith(folder + store)
+        );
+        assert.equal(own.length, 1, `${path} imports ${target}, which is another store's`);
+      } else {
+        const layer = layers[layerOf(target)]?.[0] ?? target;
+        assert.ok(
+          underStores.includes(layer),
+          `${path} imports ${target}: a store builds on words and ports alone`,
+        );
+      }
+    }
+  }
+});
+
 Deno.test("there are no cycles of imports, types included", () => {
   const importsOf = new Map(modules.map(({ path, imports }) => [path, imports]));
   const done = new Set<string>();
@@ -125,7 +153,7 @@ Deno.test("every file of the product can be reached from the public surface", ()
 Deno.test("nothing needs one platform", () => {
   forbid(
     /\bDeno\s*[.[]|\bprocess\s*[.[]|\bBuffer\b|\bglobalThis\b|\bwindow\b/,
-    sources,
+    sources.filter(({ path }) => !path.startsWith("runtime/stores/deno_kv")), // its store is that platform's
     "it is one platform's",
   );
   for (const { path, imports } of modules) {

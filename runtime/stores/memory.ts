@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { OrderedKeys } from "../ordered_keys.ts";
 import type { Part, Range, Store, StoreConnection, Stored, StoreTraits } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
@@ -19,6 +20,9 @@ const traits: StoreTraits = {
     keysBytes: Infinity,
   },
 };
+
+/** How many expired values go at each commit: one of 100 parts may add 100. */
+const expiredAtOnce = 200;
 
 /**
  * Makes a store that keeps everything in this process, for as long as the store object lives: for tests, and to try
@@ -47,7 +51,7 @@ const traits: StoreTraits = {
  */
 export function memoryStore(): Store {
   const memory = new Memory();
-  return { traits, open: () => Promise.resolve(new MemoryConnection(memory)) };
+  return { traits, open: ({ clock }) => Promise.resolve(new MemoryConnection(memory, clock)) };
 }
 
 /** What all connections to one store share. */
@@ -55,6 +59,8 @@ class Memory {
   readonly values = new Map<string, Stored>();
   readonly keys = new OrderedKeys();
   readonly connections = new Set<MemoryConnection>();
+  /** When values may go, in the order of their writing: nearly that of their end, for most have the same time to live. */
+  readonly #ends = new Map<string, number>();
   commits = 0;
 
   /** Applies a part, unless a check of it fails. */
@@ -62,24 +68,40 @@ class Memory {
     for (const check of checks) {
       if (this.values.get(check.key)?.version !== check.version) return false;
     }
-    for (const { key, value } of writes) {
+    for (const { key, value, expiresAtMs } of writes) {
       if (!this.values.has(key)) this.keys.add(key);
       this.values.set(key, { key, value: value.slice(), version }); // the caller's bytes are his own again
+      this.#ends.delete(key);
+      if (expiresAtMs !== undefined) this.#ends.set(key, expiresAtMs);
     }
-    for (const { key } of removals) {
-      if (this.values.delete(key)) this.keys.delete(key);
-    }
+    for (const { key } of removals) this.#remove(key);
     return true;
+  }
+
+  /** Lets go of what has expired, a bounded number at a time. */
+  expire(nowMs: number): void {
+    let left = expiredAtOnce;
+    for (const [key, endMs] of this.#ends) {
+      if (endMs > nowMs || left-- === 0) return;
+      this.#remove(key);
+    }
+  }
+
+  #remove(key: string): void {
+    this.#ends.delete(key);
+    if (this.values.delete(key)) this.keys.delete(key);
   }
 }
 
 class MemoryConnection implements StoreConnection {
   readonly #memory: Memory;
+  readonly #clock: Clock;
   readonly #watchers = new Set<{ readonly onChange: () => void }>();
   #closed = false;
 
-  constructor(memory: Memory) {
+  constructor(memory: Memory, clock: Clock) {
     this.#memory = memory;
+    this.#clock = clock;
     memory.connections.add(this);
   }
 
@@ -103,6 +125,7 @@ class MemoryConnection implements StoreConnection {
   // deno-lint-ignore require-await -- what is thrown rejects
   async commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
     this.#requireOpen("commit to");
+    this.#memory.expire(this.#clock.now());
     const version = String(++this.#memory.commits);
     let rings = false;
     const versions = parts.map((part) => {

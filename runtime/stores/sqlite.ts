@@ -52,9 +52,9 @@ const limits: StoreLimits = {
   keysBytes: Infinity,
 };
 
-/** How long it goes on trying beside other work, and the most between two tries. */
+/** How long it goes on trying beside other work. Between tries are at first 1 to 2 ms, then twice that, and so on. */
 const retryForMs = 10_000;
-const retryEachMs = 16;
+const retryDoublings = 6;
 /** How often others are looked for while somebody watches: 4 µs each time. */
 const pollMs = 20;
 /** How often expired values are deleted; where there are more than go at once, the next go soon. */
@@ -225,7 +225,7 @@ class SqliteConnection implements StoreConnection {
     } catch (error) {
       if (!isLocked(error)) return Promise.reject(this.#explain(what, error));
     }
-    const waiting = pause(this.#clock).then(() => whileLocked(this.#clock, action)).catch((error) => {
+    const waiting = whileLocked(this.#clock, action, 1).catch((error) => {
       throw this.#explain(what, error);
     });
     this.#waiting.add(waiting);
@@ -339,20 +339,19 @@ class SqliteConnection implements StoreConnection {
 }
 
 /** Calls that again and again while others hold the lock, and for so long at the most; other work goes on between. */
-async function whileLocked<Result>(clock: Clock, action: () => Result): Promise<Result> {
+async function whileLocked<Result>(clock: Clock, action: () => Result, tries = 0): Promise<Result> {
   const untilMs = clock.monotonicMs() + retryForMs;
-  for (;;) {
+  for (;; tries++) {
+    if (tries > 0) {
+      // What is behind the point differs between processes, by chance: so they do not come in step.
+      const chance = clock.monotonicMs() * 1_000 % 1;
+      const waitMs = (1 + chance) * 2 ** Math.min(tries - 1, retryDoublings);
+      await new Promise<void>((resolve) => void clock.setTimer(waitMs, resolve));
+    }
     try {
       return action();
     } catch (error) {
       if (!isLocked(error) || clock.monotonicMs() >= untilMs) throw error;
     }
-    await pause(clock);
   }
-}
-
-/** A moment for others. How long differs between processes, by chance, or they would come in step. */
-function pause(clock: Clock): Promise<void> {
-  const chance = clock.monotonicMs() * 1_000 % 1;
-  return new Promise((resolve) => void clock.setTimer(1 + chance * retryEachMs, resolve));
 }

@@ -15,5 +15,11 @@
 
 export { type Probe, probe, type ProbedMessage } from "./probe.ts";
 export { seededRandom } from "./seeded_random.ts";
+export {
+  type StoreCase,
+  storeConformance,
+  type StoreConformanceOptions,
+  type StoreUnderTest,
+} from "./store_conformance.ts";
 export { type SentMessage, turn, type TurnOptions, type TurnResult } from "./turn.ts";
 export { VirtualClock, type VirtualClockOptions } from "./virtual_clock.ts";

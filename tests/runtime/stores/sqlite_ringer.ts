@@ -1,0 +1,26 @@
+// A process that commits now and then something that rings, with the time at which it did.
+
+import { sqlite, systemClock } from "@posthorn/posthorn";
+
+const [path, count] = Deno.args;
+const clock = systemClock();
+const connection = await sqlite(path).open({ clock });
+const encoder = new TextEncoder();
+
+async function put(key: string, text: string): Promise<void> {
+  await connection.commit([{
+    checks: [],
+    writes: [{ key, value: encoder.encode(text) }],
+    removals: [],
+    rings: true,
+  }]);
+}
+
+await put("start", "");
+for (let index = 0; index < Number(count); index++) {
+  await new Promise<void>((resolve) => void clock.setTimer(60 + index * 7 % 20, resolve)); // not in step with the watcher
+  await put(`bell/${index}`, String(clock.now()));
+}
+await new Promise<void>((resolve) => void clock.setTimer(100, resolve));
+await put("end", "");
+await connection.close();

@@ -1,0 +1,27 @@
+// A process that writes to a file that others write to as well. Each line that it prints is a commit that was acknowledged.
+
+import { sqlite, systemClock } from "@posthorn/posthorn";
+
+const [path, name, synchronous, rounds] = Deno.args;
+const store = sqlite(path, { synchronous: synchronous as "full" | "normal" });
+const connection = await store.open({ clock: systemClock() });
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+for (let done = 0; done < Number(rounds);) {
+  // One counter that all share, and for each acknowledged commit a value of its own.
+  const [stored] = await connection.read(["count"]);
+  const count = stored === undefined ? 0 : Number(decoder.decode(stored.value));
+  const [version] = await connection.commit([{
+    checks: [{ key: "count", version: stored?.version }],
+    writes: [
+      { key: "count", value: encoder.encode(String(count + 1)) },
+      { key: `done/${name}/${done}`, value: encoder.encode(String(count + 1)) },
+    ],
+    removals: [],
+  }]);
+  if (version === undefined) continue;
+  Deno.stdout.writeSync(encoder.encode(`${done}\n`));
+  done++;
+}
+await connection.close();
