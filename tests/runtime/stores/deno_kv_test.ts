@@ -5,6 +5,7 @@ import type { Part, Store, StoreConnection } from "../../../runtime/store.ts";
 import { StoreError } from "../../../runtime/store_errors.ts";
 import { fits, weigh } from "../../../runtime/store_weight.ts";
 import { denoKv } from "../../../runtime/stores/deno_kv.ts";
+import { storeConformance } from "../../../runtime/testing/store_conformance.ts";
 
 // Deno 2.5 and 2.9 run tests without the flag as well: then there is nothing to test but what it says.
 const ignore = typeof Deno.openKv !== "function";
@@ -19,6 +20,22 @@ Deno.test({
     });
   },
 });
+
+for (const { name, skipped, run } of storeConformance({ open: () => ({ store: denoKv(":memory:") }) })) {
+  Deno.test({ name: `in memory: ${name}`, ignore: ignore || skipped !== undefined, fn: run });
+}
+
+for (const { name, skipped, run } of storeConformance({ open: onFile })) {
+  Deno.test({ name: `on a file: ${name}`, ignore: ignore || skipped !== undefined, fn: run });
+}
+
+async function onFile() {
+  const folder = await Deno.makeTempDir();
+  return {
+    store: denoKv(join(folder, "a.kv")),
+    dispose: () => Deno.remove(folder, { recursive: true }),
+  };
+}
 
 Deno.test("what cannot be opened says why, and can be tried again", { ignore }, async () => {
   const store = denoKv("/nowhere/at/all.kv");
