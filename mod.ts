@@ -127,3 +127,4 @@ export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/store_
 // The stores.
 export { memoryStore } from "./runtime/stores/memory.ts";
 export { sqlite, type SqliteOptions } from "./runtime/stores/sqlite.ts";
+export { denoKv, type DenoKvOptions } from "./runtime/stores/deno_kv.ts";

@@ -2,12 +2,20 @@ import { abortable } from "@std/async";
 import type { AskOptions } from "../runtime/address.ts";
 import type { SharedDeadline, Waiting } from "../runtime/deadlines.ts";
 import { Asker, deadlineAt, nameOf, Route } from "../runtime/envelope.ts";
-import { DeadlineError, type PosthornError, requireDuration, StoppedError } from "../runtime/errors.ts";
+import {
+  DeadlineError,
+  type PosthornError,
+  ReplyPendingError,
+  requireDuration,
+  StillRunningError,
+  StoppedError,
+} from "../runtime/errors.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { OpenTurn } from "../runtime/turn_host.ts";
 import { requireNoCycle } from "../runtime/wait_chain.ts";
+import { submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
 
 /**
@@ -23,6 +31,8 @@ export function ask(
   turn?: OpenTurn,
 ): Promise<unknown> {
   try {
+    const named = options?.id !== undefined && turn === undefined && runtime.persistence?.has(to.protocol);
+    if (named) return askByName(runtime, to, operation, payload, options);
     if (turn !== undefined || (options !== undefined && !isPlain(options))) {
       return askWith(runtime, to, operation, payload, options ?? {}, turn);
     }
@@ -78,6 +88,11 @@ function askInTurn(
   timeoutMs: number,
   turn: OpenTurn,
 ): Promise<unknown> {
+  if (runtime.persistence?.has(to.protocol)) { // a durable actor waits for nobody
+    const answer = waiter.wait(runtime, timeoutMs);
+    acceptAsk(runtime, to, payload, route, waiter);
+    return answer;
+  }
   runtime.delivery.check(route.operation, to.key, payload); // before its receiver is made for it
   const target = runtime.delivery.receiver(to, route.operation);
   const { waitsFor } = turn;
@@ -87,6 +102,31 @@ function askInTurn(
   runtime.delivery.deliver(to, route, payload);
   runtime.scheduler.lookSoon();
   return answer;
+}
+
+/**
+ * An ask with a name, of a durable actor: a submit within, so that a repeat finds the first one's answer. While that is
+ * still to come, a repeat is told so.
+ */
+async function askByName(
+  runtime: Runtime,
+  to: Receiver,
+  operation: Operation,
+  payload: unknown,
+  options: AskOptions,
+): Promise<unknown> {
+  const timeoutMs = options.timeoutMs ?? runtime.options.askTimeoutMs;
+  requireDuration("timeoutMs", timeoutMs);
+  options.signal?.throwIfAborted();
+  const { ticket, repeated } = await submitDurably(runtime, to, operation, payload, options);
+  const name = nameOf(operation, to.key);
+  try {
+    return await ticket.collect(repeated ? 0 : timeoutMs, options.signal, options.raw ?? false);
+  } catch (error) {
+    if (!(error instanceof ReplyPendingError)) throw error;
+    if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
+    throw new DeadlineError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
+  }
 }
 
 /** How long a turn may wait: never longer than whoever waits for the turn. */
@@ -105,7 +145,8 @@ export function acceptAsk(
   waiter: Waiter,
 ): void {
   try {
-    runtime.delivery.accept(to, route.operation, payload, route);
+    const accepted = runtime.delivery.accept(to, route.operation, payload, route);
+    accepted?.catch((error) => waiter.fail(error));
     runtime.scheduler.lookSoon();
   } catch (error) {
     waiter.end();

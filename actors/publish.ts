@@ -1,7 +1,8 @@
 import { actor } from "../runtime/actor.ts";
 import type { Address, SendOptions } from "../runtime/address.ts";
 import type { Context, Published, SubscribeOptions } from "../runtime/context.ts";
-import type { Route } from "../runtime/envelope.ts";
+import { Route } from "../runtime/envelope.ts";
+import type { Persistence } from "../runtime/durable/persistence.ts";
 import { PosthornError, TerminalError } from "../runtime/errors.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import {
@@ -34,7 +35,10 @@ export function publish(
     const publication = new Publication(event, payload);
     publication.check();
     const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
-    return acceptOnce(runtime, topic, runtime.route(Topic.publish, { options }), publication);
+    const route = runtime.route(Topic.publish, { options });
+    const begun = runtime.persistence?.logNow?.begun; // who subscribed before this hears it
+    if (begun !== undefined) return begun.then(() => acceptOnce(runtime, topic, route, publication));
+    return acceptOnce(runtime, topic, route, publication);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -49,6 +53,11 @@ export function subscribe(
 ): Disposable {
   const subject = options?.subject;
   if (subject !== undefined) parseSubjectPattern(subject);
+  if (runtime.persistence !== undefined) {
+    return typeof to === "function"
+      ? listenDurably(runtime, runtime.persistence, event, to, subject)
+      : subscribeDurably(runtime, event, to, subject);
+  }
   const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
   const address = listening === undefined ? to as Address : openListener(runtime, listening);
   const token = runtime.ids.next();
@@ -68,6 +77,56 @@ export function subscribe(
       if (!subscribed || runtime.health.status !== "running") return;
       subscribed = false;
       runtime.delivery.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token });
+    },
+  };
+}
+
+/** The subscription of an address is committed, and outlives this process. */
+function subscribeDurably(
+  runtime: Runtime,
+  event: Operation,
+  to: Address,
+  subject: string | undefined,
+): Disposable {
+  const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
+  const token = runtime.newId();
+  const { protocol, key, operation } = to;
+  const address = { protocol, key, operation };
+  runtime.delivery.deliver(topic, new Route(Topic.subscribe), { to: address, subject, token });
+  let subscribed = true;
+  return {
+    [Symbol.dispose]() {
+      if (!subscribed || runtime.health.status !== "running") return;
+      subscribed = false;
+      runtime.delivery.deliver(topic, new Route(Topic.unsubscribe), { to: address, token });
+    },
+  };
+}
+
+/** A function hears the log of its event, from now on; or a survey that is made in this process. */
+function listenDurably(
+  runtime: Runtime,
+  persistence: Persistence,
+  event: Operation,
+  listener: LocalListener,
+  subject: string | undefined,
+): Disposable {
+  const listening: Listening = { listener };
+  const address = openListener(runtime, listening);
+  const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
+  const following = event.mode === "survey"
+    ? persistence.respondents.add(topicKey(event), address, pattern)
+    : persistence.follow(topicKey(event), (logged) => {
+      if (pattern !== undefined && !matchesSubject(pattern, logged.subject.split("."))) return;
+      const publication = new Publication(event, logged.payload);
+      runtime.delivery.deliver(address, new Route(Listener.hear, logged.id, logged.id), publication);
+    });
+  return {
+    [Symbol.dispose]() {
+      listening.listener = undefined; // what is on its way is not heard any more
+      following[Symbol.dispose]();
+      if (runtime.health.status !== "running") return;
+      runtime.delivery.deliverTo({ ...address, operation: Listener.close.name }, undefined);
     },
   };
 }

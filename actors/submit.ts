@@ -21,6 +21,7 @@ import { parse, type Schema } from "../runtime/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
 import type { Turn } from "../runtime/turn.ts";
 import { acceptAsk, Waiter } from "./ask.ts";
+import { DurableTicket, replyName, submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
 
 /**
@@ -35,19 +36,22 @@ export function submit(
   options: SubmitOptions<unknown> | undefined,
 ): Promise<Ticket<unknown>> {
   try {
+    if (options?.replyTo === undefined && runtime.persistence?.has(to.protocol)) {
+      return submitDurably(runtime, to, operation, payload, options).then(({ ticket }) => ticket);
+    }
     const id = options?.id ?? runtime.newId();
     if (options?.replyTo !== undefined) {
       const { replyTo, failTo } = options;
       const route = runtime.route(operation, { options, id, replyTo, failTo });
-      return once(runtime, to, route, payload, () => {
-        runtime.delivery.accept(to, operation, payload, route);
-        return ticketAfter(runtime, new AddressedTicket(id));
+      return once(runtime, to, route, payload, async () => {
+        await runtime.delivery.accept(to, operation, payload, route);
+        return await ticketAfter(runtime, new AddressedTicket(id));
       });
     }
     // Another request may have that id: then its reply has the name, and this one's gets another.
-    const taken = runtime.find(Reply.open.protocol, replyKey(id, options?.caller)) !== undefined;
+    const taken = runtime.find(Reply.open.protocol, replyName(id, options?.caller)) !== undefined;
     const ticketId = taken ? runtime.newId() : id;
-    const reply = { protocol: Reply.open.protocol, key: replyKey(ticketId, options?.caller) };
+    const reply = { protocol: Reply.open.protocol, key: replyName(ticketId, options?.caller) };
     const route = runtime.route(operation, {
       options,
       id,
@@ -77,15 +81,13 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
 
 /** The ticket of a request that was submitted before, here or elsewhere. Its reply comes as it travels. */
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
-  return new KeptTicket(runtime, id, caller, undefined);
+  return runtime.persistence === undefined
+    ? new KeptTicket(runtime, id, caller, undefined)
+    : new DurableTicket(runtime, id, replyName(id, caller), undefined);
 }
 
-function replyKey(id: string, caller = ""): string {
-  return caller === "" ? id : `${caller}\n${id}`;
-}
-
-function idOf(replyKey: string): string {
-  return replyKey.slice(replyKey.lastIndexOf("\n") + 1);
+function idOf(replyName: string): string {
+  return replyName.slice(replyName.lastIndexOf("\n") + 1);
 }
 
 class KeptTicket implements Ticket<unknown> {
@@ -97,7 +99,7 @@ class KeptTicket implements Ticket<unknown> {
   constructor(runtime: Runtime, id: string, caller: string | undefined, schema: Schema<unknown> | undefined) {
     this.id = id;
     this.#runtime = runtime;
-    this.#key = replyKey(id, caller);
+    this.#key = replyName(id, caller);
     this.#schema = schema;
   }
 

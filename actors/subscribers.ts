@@ -10,12 +10,17 @@ export class Subscriber implements Receiver {
   /** What the subscriber hears it as. */
   readonly operation: Operation;
   /** Tells it from another subscription of the same address. */
-  readonly token: number | undefined;
+  readonly token: number | string | undefined;
   /** The tokens of its subject; absent where it takes everything. */
   readonly pattern: readonly string[] | undefined;
   found: Activation | undefined = undefined;
 
-  constructor(to: Address, operation: Operation, token: number | undefined, subject: string | undefined) {
+  constructor(
+    to: Address,
+    operation: Operation,
+    token: number | string | undefined,
+    subject: string | undefined,
+  ) {
     this.to = to;
     this.operation = operation;
     this.token = token;
@@ -60,7 +65,7 @@ export class Subscribers {
   }
 
   /** Ends the subscription of an address; with a token, only that very one. */
-  delete(to: Address, token: number | undefined): void {
+  delete(to: Address, token: number | string | undefined): void {
     const own = this.#byActor.get(nameOf(to));
     const found = own?.get(to.operation);
     if (own === undefined || found === undefined || (token !== undefined && found.token !== token)) return;

@@ -1,5 +1,5 @@
 import { actor } from "../runtime/actor.ts";
-import { deadlineAt } from "../runtime/envelope.ts";
+import { deadlineAt, Route } from "../runtime/envelope.ts";
 import type { SurveyOptions } from "../runtime/context.ts";
 import {
   messageOf,
@@ -51,7 +51,9 @@ export function surveyAll(
     );
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
-      runtime.delivery.accept(topic, Topic.publish, publication, route);
+      const committed = runtime.delivery.accept(topic, Topic.publish, publication, route);
+      committed?.catch((error) => collected.fail(error));
+      askHere(runtime, publication, route);
     } catch (error) {
       collected.leave();
       throw error;
@@ -65,6 +67,15 @@ export function surveyAll(
     return collected;
   });
   return replies.iterate(options?.raw ?? false);
+}
+
+/** Where topics are in a store, functions of this process are asked directly: they are nobody else's. */
+function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline }: Route): void {
+  const respondents = runtime.persistence?.respondents;
+  for (const to of respondents?.of(topicKey(publication.operation), publication.check().subject) ?? []) {
+    const hearing = new Route(runtime.operationAt(to), undefined, undefined, replyTo, deadline);
+    runtime.delivery.deliver(to, hearing, publication);
+  }
 }
 
 /** The replies of one survey as they come. When the last who iterates leaves, the collector closes, as at the end. */

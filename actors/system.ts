@@ -11,7 +11,9 @@ import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/stats.ts";
 import type { SystemOptions } from "../runtime/system_options.ts";
 import type { Ticket } from "../runtime/ticket.ts";
+import type { Actor } from "../runtime/actor.ts";
 import { ask } from "./ask.ts";
+import { durableTopicActor } from "./durable_topic.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { replyActor, ticketOf } from "./submit.ts";
@@ -25,6 +27,11 @@ export interface StopOptions {
    * @default the system's `drainMs`
    */
   readonly drainMs?: number;
+}
+
+/** What the modes need where there is a store: topics are in it, and so are replies, which need no actor there. */
+function durableActors(eventsMax: number): { readonly actor: Actor }[] {
+  return [{ actor: durableTopicActor(eventsMax) }, { actor: listenerActor }, { actor: collectorActor }];
 }
 
 /**
@@ -63,22 +70,23 @@ export class System implements AsyncDisposable {
     const onExpire = (key: string) => runtime.expiredReplies.add(key);
     const runtime: Runtime = this.#runtime = new Runtime(options, {
       conversations: { ask, survey: surveyAll },
-      actors: ({ limits, replyKeepMs }) => [
-        { actor: topicActor },
-        { actor: listenerActor },
-        { actor: collectorActor },
-        {
-          actor: replyActor(replyKeepMs, { collected, onExpire }),
-          population: {
-            capacity: limits.replies,
-            code: "too-many-replies",
-            what: "replies",
-            size: 0,
-            expendable: collected,
-            onLetGo: onExpire,
+      actors: ({ limits, replyKeepMs }, durable) =>
+        durable ? durableActors(limits.events) : [
+          { actor: topicActor },
+          { actor: listenerActor },
+          { actor: collectorActor },
+          {
+            actor: replyActor(replyKeepMs, { collected, onExpire }),
+            population: {
+              capacity: limits.replies,
+              code: "too-many-replies",
+              what: "replies",
+              size: 0,
+              expendable: collected,
+              onLetGo: onExpire,
+            },
           },
-        },
-      ],
+        ],
     });
   }
 
@@ -177,6 +185,23 @@ export class System implements AsyncDisposable {
   /** Its clock. */
   get clock(): Clock {
     return this.#runtime.clock;
+  }
+
+  /**
+   * Resolves when its store is open; at once where it has none. Rejects with a {@linkcode StoreError} where it cannot be
+   * used: then every send rejects with the same.
+   */
+  async ready(): Promise<void> {
+    await this.#runtime.persistence?.opened;
+  }
+
+  /**
+   * Looks after what others left and what is due, as it does by itself at each beat while it runs. For platforms that
+   * wake a process from time to time and let it run only that long; resolves when nothing is left to do. Without a store
+   * there is nothing to look after.
+   */
+  async sweep(): Promise<void> {
+    await this.#runtime.persistence?.sweep();
   }
 
   /** A new message id: a ULID. */

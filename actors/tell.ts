@@ -20,8 +20,8 @@ export function tell(
 ): Promise<void> {
   try {
     if (options !== undefined) return acceptOnce(runtime, to, runtime.route(operation, { options }), payload);
-    runtime.delivery.accept(to, operation, payload);
-    return runtime.scheduler.pause ?? accepted;
+    const committed = runtime.delivery.accept(to, operation, payload);
+    return committed === undefined ? runtime.scheduler.pause ?? accepted : committed.then(nothing);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -30,11 +30,13 @@ export function tell(
 /** Accepts a message from outside, or throws; a repeat of one that was accepted changes nothing. */
 export function acceptOnce(runtime: Runtime, to: Receiver, route: Route, payload: unknown): Promise<void> {
   const accept = () => runtime.delivery.accept(to, route.operation, payload, route);
-  once(runtime, to, route, payload, accept);
-  return runtime.scheduler.pause ?? accepted;
+  const committed = once(runtime, to, route, payload, accept);
+  return committed === undefined ? runtime.scheduler.pause ?? accepted : committed.then(nothing);
 }
 
-/** Answers a repeated message as the first was, and one that is new with `accept`. */
+function nothing(): void {}
+
+/** Answers a repeated message as the first was, and one that is new with `accept`. A store keeps names by itself. */
 export function once<Answer>(
   runtime: Runtime,
   to: Receiver,
@@ -42,6 +44,6 @@ export function once<Answer>(
   payload: unknown,
   accept: () => Answer,
 ): Answer {
-  if (route.rarities?.scope === undefined) return accept();
+  if (route.rarities?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
   return runtime.delivery.seen.once(new Envelope(route, to.key, route.rarities.id!, payload), accept);
 }

@@ -152,6 +152,15 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
    * @default {"keep"}
    */
   readonly onIdle?: "keep" | "drop";
+  /**
+   * The version of the form of its state, from 0: raise it when the form changes. It is stored with the state; a state of
+   * an older version goes through `migrate`, and one of a newer is left to the newer program that wrote it.
+   *
+   * @default {0}
+   */
+  readonly stateVersion?: number;
+  /** Makes a state of this version from a stored one of an older version. Without it an older state is used as it is. */
+  readonly migrate?: (state: unknown, fromVersion: number) => State;
 }
 
 /** A handler as the runtime calls it. */
@@ -181,6 +190,10 @@ export interface Actor<Name extends string = string, State = unknown> {
   readonly idleMs: number;
   /** What becomes of its state when it passivates. */
   readonly onIdle: "keep" | "drop";
+  /** The version of the form of its state. */
+  readonly stateVersion: number;
+  /** Makes a state of this version from an older one. */
+  readonly migrate: (state: unknown, fromVersion: number) => State;
 }
 
 /**
@@ -227,6 +240,8 @@ export function actor<
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
   const { restarts = 1_000, windowMs = 60_000 } = options.limit ?? {};
   const { onFailure = "restart", idleMs = 60_000, onIdle = transient ? "drop" : "keep" } = options;
+  const { stateVersion = 0, migrate = (state) => state as State } = options;
+  requireInteger(`stateVersion of ${name}`, stateVersion, 0);
   requireOneOf(`mailbox.overflow of ${name}`, overflow, ["reject", "drop-oldest", "drop-newest"]);
   requireOneOf(`retry.order of ${name}`, order, ["hold", "aside"]);
   requireOneOf(`onFailure of ${name}`, onFailure, ["resume", "restart", "stop", "escalate"]);
@@ -250,6 +265,8 @@ export function actor<
     limit: { restarts, windowMs },
     idleMs,
     onIdle,
+    stateVersion,
+    migrate,
   });
 }
 

@@ -29,5 +29,8 @@ export interface Conversations<System> {
 export interface Modes<System> {
   readonly conversations: Conversations<System>;
   /** The actors that the modes need; a population where they do not count among the users' own. */
-  actors(options: ResolvedOptions): readonly { readonly actor: Actor; readonly population?: Population }[];
+  actors(
+    options: ResolvedOptions,
+    durable: boolean,
+  ): readonly { readonly actor: Actor; readonly population?: Population }[];
 }

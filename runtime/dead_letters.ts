@@ -1,5 +1,4 @@
 import type { ActorId } from "./address.ts";
-import type { Envelope } from "./envelope.ts";
 import {
   CycleError,
   DeadLetterError,
@@ -82,27 +81,26 @@ export interface DeadLetters {
    * gave several messages the same id.
    *
    * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
-   * an {@linkcode UnknownError} (`unknown-dead-letter`) when there is none of that id.
+   * an {@linkcode UnknownError} (`unknown-dead-letter`) when there is none of that id. One that is in a store is sent
+   * with a commit: then it returns a promise, which rejects with the same.
    */
-  sendAgain(id: string): void;
+  sendAgain(id: string): void | Promise<void>;
 }
 
 interface Entry {
   readonly letter: DeadLetter;
-  readonly envelope: Envelope;
+  readonly sendAgain: () => void | Promise<void>;
 }
 
 /** The dead letters that are kept in memory. */
 export class KeptDeadLetters implements DeadLetters {
-  readonly #resend: (envelope: Envelope) => void;
   /** Oldest first. Not by id: two senders may give the same one. */
   readonly #entries: Latest<Entry>;
   total = 0;
 
-  /** How many it keeps, and how one is sent again. */
-  constructor(capacity: number, resend: (envelope: Envelope) => void) {
+  /** How many it keeps. */
+  constructor(capacity: number) {
     this.#entries = new Latest(capacity);
-    this.#resend = resend;
   }
 
   get size(): number {
@@ -113,17 +111,18 @@ export class KeptDeadLetters implements DeadLetters {
     return Array.from(this.#entries.values(), ({ letter }) => letter);
   }
 
-  sendAgain(id: string): void {
+  sendAgain(id: string): void | Promise<void> {
     const entry = this.#entries.values().find(({ letter }) => letter.id === id);
     if (entry === undefined) {
       throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
     }
-    this.#resend(entry.envelope);
-    this.#entries.remove(entry);
+    const sent = entry.sendAgain();
+    if (sent === undefined) return this.#entries.remove(entry);
+    return sent.finally(() => this.#entries.remove(entry)); // what another instance has sent is gone as well
   }
 
-  add(letter: DeadLetter, envelope: Envelope): void {
-    this.total++;
-    this.#entries.add({ letter, envelope });
+  /** Keeps one, with what sends it again. */
+  add(letter: DeadLetter, sendAgain: () => void | Promise<void>): void {
+    this.#entries.add({ letter, sendAgain });
   }
 }

@@ -1,4 +1,5 @@
 import type { Activation } from "./activation.ts";
+import type { Actor } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
@@ -20,6 +21,8 @@ import type { Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
 import type { Deliveries } from "./services.ts";
+import type { Acceptance } from "./durable/accept_commission.ts";
+import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */
 export interface Receiver extends ActorId {
@@ -44,6 +47,8 @@ export class Delivery implements Deliveries {
   readonly seen: Seen;
   readonly deadLetters: KeptDeadLetters;
   readonly hosts: Map<string, Host> = new Map();
+  /** The durable actors; absent where there is no store. */
+  persistence: Persistence | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
   /** The host that was asked for last: mostly it is the next, too. */
@@ -58,7 +63,7 @@ export class Delivery implements Deliveries {
     this.ids = ids;
     this.clock = clock;
     this.seen = new Seen(limits.ids, idWindowMs, clock);
-    this.deadLetters = new KeptDeadLetters(limits.deadLetters, (envelope) => this.resend(envelope));
+    this.deadLetters = new KeptDeadLetters(limits.deadLetters);
   }
 
   /** Whether the system takes messages in. */
@@ -73,20 +78,30 @@ export class Delivery implements Deliveries {
 
   /**
    * Puts a message from outside a turn into its mailbox, or throws: what stands in the way, and then nothing was
-   * accepted. Without a route it is nothing but its payload.
+   * accepted. Without a route it is nothing but its payload. A durable receiver's is committed: a promise, which rejects
+   * with the same.
    */
-  accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): void {
+  accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { found } = to;
     if (found !== undefined && this.usual && operation.unchecked && found.takes(operation)) {
       const { home } = found;
       if (found.offer(route ?? home.plainRoutes[operation.slot], payload, home.capacity)) return;
     }
-    this.acceptAny(to, operation, payload, route);
+    return this.acceptAny(to, operation, payload, route);
   }
 
-  private acceptAny(to: Receiver, operation: Operation, payload: unknown, route?: Route): void {
+  private acceptAny(
+    to: Receiver,
+    operation: Operation,
+    payload: unknown,
+    route?: Route,
+  ): Promise<unknown> | undefined {
     if (this.state !== "running") this.refuse(operation, to.key);
     const value = this.check(operation, to.key, payload);
+    if (this.persistence?.has(operation.protocol)) {
+      this.requireHandled(operation, to.key);
+      return this.persistence.accept(to, route ?? new Route(operation), payload);
+    }
     const activation = this.receiver(to, operation);
     to.meet?.(activation);
     const { home } = activation;
@@ -102,6 +117,15 @@ export class Delivery implements Deliveries {
     this.bury(displaced, "dropped", `${displaced} gave way: ${why}`);
   }
 
+  /** The same for a durable receiver, with the name of the reply that is kept for it. */
+  async acceptDurably(to: Receiver, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
+    const { operation } = route;
+    if (this.state !== "running") this.refuse(operation, to.key);
+    this.check(operation, to.key, payload);
+    this.requireHandled(operation, to.key);
+    return await this.persistence!.accept(to, route, payload, { ticket });
+  }
+
   deliver(to: Receiver, route: Route, payload: unknown): void {
     const { found } = to;
     const { operation } = route;
@@ -114,6 +138,9 @@ export class Delivery implements Deliveries {
 
   private deliverAny(to: Receiver, route: Route, payload: unknown): void {
     const { rarities } = route;
+    if (this.persistence?.takes(to.protocol)) {
+      return this.deliverDurably(this.persistence, to, route, payload);
+    }
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
     const envelope = new Envelope(route, to.key, rarities.id!, payload);
     try {
@@ -134,7 +161,7 @@ export class Delivery implements Deliveries {
       undefined,
       headers && { headers },
     );
-    this.deliverNew(address, route, payload);
+    this.deliverAny(address, route, payload);
   }
 
   bury(envelope: Envelope, reason: string, message: string, error?: unknown): void {
@@ -149,7 +176,8 @@ export class Delivery implements Deliveries {
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
-    this.deadLetters.add(letter, envelope);
+    this.deadLetters.total++;
+    this.deadLetters.add(letter, () => this.resend(envelope));
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     const { replyTo, rarities } = envelope.route;
     if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
@@ -169,7 +197,7 @@ export class Delivery implements Deliveries {
   }
 
   operationAt(address: Address): Operation {
-    return this.hosts.get(address.protocol)?.actor.operations[address.operation] ??
+    return this.actorOf(address.protocol)?.operations[address.operation] ??
       {
         protocol: address.protocol,
         mode: "tell",
@@ -188,25 +216,38 @@ export class Delivery implements Deliveries {
   /** The actor that handles an operation under that name. Throws an `UnknownError` or a `LimitError`. */
   receiver(to: Receiver, operation: Operation): Activation {
     if (to.found?.takes(operation)) return to.found;
-    const host = this.hosts.get(operation.protocol);
-    if (host === undefined) {
+    this.requireHandled(operation, to.key);
+    return this.hosts.get(operation.protocol)!.get(to.key);
+  }
+
+  /** Throws an `UnknownError` unless somebody here handles the operation. */
+  private requireHandled(operation: Operation, key: string): void {
+    const actor = this.actorOf(operation.protocol);
+    if (actor === undefined) {
       const why = `this system hosts no actor of ${operation.protocol}`;
-      throw new UnknownError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${to.key}: ${why}`);
+      throw new UnknownError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     // By identity: another protocol of that name would meet a handler that is not its own, unchecked.
-    if (host.handled[operation.slot] !== operation) {
-      const own = host.actor.operations[operation.name];
+    const own = actor.operations[operation.name];
+    if (own !== operation || own.mode === "event") {
       const why = own === undefined
         ? `it has no operation ${operation.name}`
         : own === operation
         ? `${operation.name} is an event, which is published and not sent to an actor`
         : `its ${operation.protocol} is another protocol of that name, or a second copy of its module`;
-      throw new UnknownError(
-        "unknown-operation",
-        `Cannot deliver to ${operation.protocol}/${to.key}: ${why}`,
-      );
+      throw new UnknownError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
-    return host.get(to.key);
+  }
+
+  private actorOf(protocol: string): Actor | undefined {
+    return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
+  }
+
+  private deliverDurably(persistence: Persistence, to: Receiver, route: Route, payload: unknown): void {
+    persistence.deliver(to, route, payload, (error) => {
+      this.astray++;
+      this.buryError(this.envelope(route, to.key, payload), error);
+    });
   }
 
   private deliverNew(to: Receiver, route: Route, payload: unknown): void {

@@ -63,6 +63,28 @@ export class InvalidPayloadError extends PosthornError {
 }
 
 /**
+ * An ask of the same id is still running: its answer will be this one's. Nothing was done with this one. Code
+ * `still-running`, HTTP 409.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { StillRunningError } from "@posthorn/posthorn";
+ *
+ * assert(new StillRunningError("Cannot ask order/ada total: the first is still running").code === "still-running");
+ * ```
+ */
+export class StillRunningError extends PosthornError {
+  /** The name of this class. */
+  override readonly name = "StillRunningError";
+
+  /** Makes the error of a repeat that came too early. */
+  constructor(message: string) {
+    super("still-running", message);
+  }
+}
+
+/**
  * The receiver's mailbox has no place. Nothing was accepted; try again later. Code `mailbox-full`, HTTP 429 with
  * `Retry-After`.
  *

@@ -4,6 +4,22 @@ export interface Health {
   readonly status: "running" | "stopping" | "stopped";
   /** Why it stopped by itself; absent where it was asked to. */
   readonly reason?: string;
+  /** How its store is; absent where it has none. */
+  readonly store?: StoreHealth;
+}
+
+/**
+ * How the store of a system is. `durable`: it has shown that it keeps what is written, for something of an earlier process
+ * was in it. `unproven`: nothing was, as at the first start, or in a store that forgets without a word. `forgets`: it is
+ * in memory. `opening`, `unavailable`: it does not answer yet, or cannot be used.
+ */
+export interface StoreHealth {
+  /** What the store is called. */
+  readonly name: string;
+  /** What it has shown. */
+  readonly status: "durable" | "unproven" | "forgets" | "opening" | "unavailable";
+  /** Why. */
+  readonly reason?: string;
 }
 
 /** How a system ended. */

@@ -39,13 +39,13 @@ export interface Subscription {
   readonly to: Address;
   readonly subject: string | undefined;
   /** Tells it from another subscription of the same address. */
-  readonly token?: number | undefined;
+  readonly token?: number | string | undefined;
 }
 
 /** The end of a subscription: of that very one, or of whichever the address has. */
 export interface Unsubscription {
   readonly to: Address;
-  readonly token?: number | undefined;
+  readonly token?: number | string | undefined;
 }
 
 /** What may be said to a topic: the actor that knows who subscribed to one event or survey. */

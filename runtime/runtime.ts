@@ -1,4 +1,5 @@
 import type { Activation, Signal } from "./activation.ts";
+import type { Actor } from "./actor.ts";
 import type { ActorId, Address, AskOptions } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import type { Conversations, Modes } from "./conversations.ts";
@@ -7,6 +8,7 @@ import { Deadlines } from "./deadlines.ts";
 import { Delivery } from "./delivery.ts";
 import { deadlineAt, type MessageId, Route } from "./envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./errors.ts";
+import type { DurableHost } from "./durable/durable_host.ts";
 import type { Health, StopReport } from "./health.ts";
 import { Host, type Population } from "./host.ts";
 import { Ids, isGivenId } from "./ids.ts";
@@ -19,6 +21,7 @@ import type { Stats } from "./stats.ts";
 import { Recent } from "./recent.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
+import { Persistence } from "./durable/persistence.ts";
 import { Timers } from "./timers.ts";
 import type { OpenTurn, Parts } from "./turn_host.ts";
 
@@ -71,16 +74,33 @@ export class Runtime implements Services {
       code: "too-many-actors",
       what: "actors",
     };
+    const durable: Actor[] = [];
+    const names = new Set<string>();
+    const { store } = options;
     for (
       const { actor, population: own = population } of [
-        ...modes.actors(resolved),
+        ...modes.actors(resolved, store !== undefined),
         ...options.actors.map((actor) => ({ actor, population: undefined })),
       ]
     ) {
-      if (this.delivery.hosts.has(actor.name)) {
+      if (names.has(actor.name)) {
         throw new TypeError(`Cannot start the system: two of its actors have the protocol ${actor.name}`);
       }
-      this.delivery.hosts.set(actor.name, new Host(actor, this, own));
+      names.add(actor.name);
+      if (store !== undefined && !actor.transient) durable.push(actor);
+      else this.delivery.hosts.set(actor.name, new Host(actor, this, own));
+    }
+    if (store !== undefined) {
+      this.delivery.persistence = new Persistence({
+        store,
+        options: resolved,
+        services: this,
+        ids: this.ids,
+        letters: this.delivery.deadLetters,
+        actors: durable,
+        population,
+        isTransient: (protocol) => this.delivery.hosts.has(protocol),
+      });
     }
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
@@ -117,6 +137,11 @@ export class Runtime implements Services {
     );
   }
 
+  /** The durable actors, where there is a store. */
+  get persistence(): Persistence | undefined {
+    return this.delivery.persistence;
+  }
+
   find(protocol: string, key: string): Activation | undefined {
     return this.delivery.find(protocol, key);
   }
@@ -127,7 +152,9 @@ export class Runtime implements Services {
 
   /** Gives an actor a signal, if there is such an actor. */
   signal(actor: ActorId, signal: Signal): void {
-    this.find(actor.protocol, actor.key)?.signal(signal);
+    const { persistence } = this;
+    if (persistence?.has(actor.protocol)) void persistence.signal(actor, signal).catch(() => {});
+    else this.find(actor.protocol, actor.key)?.signal(signal);
   }
 
   leaveTopics(actor: ActorId): void {
@@ -138,8 +165,9 @@ export class Runtime implements Services {
   }
 
   stats(): Stats {
-    const hosts = [...this.delivery.hosts.values()];
-    const sum = (count: (host: Host) => number) => hosts.reduce((total, host) => total + count(host), 0);
+    const hosts = [...this.delivery.hosts.values(), ...this.persistence?.hosts.values() ?? []];
+    const sum = (count: (host: Host | DurableHost) => number) =>
+      hosts.reduce((total, host) => total + count(host), 0);
     return {
       accepted: sum((host) => host.accepted) + this.delivery.astray,
       done: sum((host) => host.done),
@@ -207,7 +235,9 @@ export class Runtime implements Services {
 
   get health(): Health {
     const { status } = this.delivery;
-    return this.failure === undefined ? { status } : { status, reason: messageOf(this.failure) };
+    const reason = this.failure === undefined ? undefined : messageOf(this.failure);
+    const store = this.persistence?.health;
+    return { status, ...(reason !== undefined && { reason }), ...(store !== undefined && { store }) };
   }
 
   escalate({ protocol, key }: ActorId, error: unknown): void {
@@ -223,7 +253,8 @@ export class Runtime implements Services {
   }
 
   rest(): void {
-    if (this.rested !== undefined && this.running === 0 && !this.scheduler.busy) this.rested();
+    if (this.rested === undefined || this.running > 0 || this.scheduler.busy) return;
+    if (!this.persistence?.busy) this.rested();
   }
 
   private async end(drainMs: number): Promise<StopReport> {
@@ -242,6 +273,7 @@ export class Runtime implements Services {
     for (const host of this.delivery.hosts.values()) {
       for (const activation of host.activations()) left += activation.bury("stopping", "the system stopped");
     }
+    await this.persistence?.end();
     this.timers.clear();
     this.deadlines.stop();
     if (this.scheduler.pending) await new Promise<void>((resolve) => this.clock.yield(resolve));

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { requireDelay, requireDuration, requireInteger } from "./errors.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
+import type { Store } from "./store.ts";
 
 /** The bounds of a system. */
 export interface Limits {
@@ -19,6 +20,12 @@ export interface Limits {
    * @default {1_000}
    */
   readonly deadLetters?: number;
+  /**
+   * The most events that the log of each topic keeps in a store, at least 1. Past it the oldest is let go.
+   *
+   * @default {1_000}
+   */
+  readonly events?: number;
   /**
    * The most ids that are remembered, each with its answer, at least 1. Past it the oldest is let go. Also how many
    * expired replies are told from those that never were.
@@ -63,6 +70,11 @@ export interface SystemOptions {
    * @default {1_000}
    */
   readonly drainMs?: number;
+  /**
+   * Where its actors are kept. Without one everything is in memory and lost with the process; with one every actor that is
+   * not `transient` is durable. The system opens it, and closes it when it stops.
+   */
+  readonly store?: Store;
   /** Its bounds. */
   readonly limits?: Limits;
   /** How its scheduler shares the time. */
@@ -82,21 +94,23 @@ export interface SystemOptions {
 }
 
 /** The options with every default filled in. */
-export interface ResolvedOptions extends Required<Omit<SystemOptions, "actors" | "limits" | "scheduler">> {
+export interface ResolvedOptions
+  extends Required<Omit<SystemOptions, "actors" | "store" | "limits" | "scheduler">> {
   readonly limits: Required<Limits>;
   readonly scheduler: Required<SchedulerOptions>;
 }
 
 /** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
-  const { actors = 1_000_000, deadLetters = 1_000, ids = 10_000, replies = 100_000 } = options.limits ?? {};
+  const { actors = 1_000_000, deadLetters = 1_000, events = 1_000, ids = 10_000, replies = 100_000 } =
+    options.limits ?? {};
   const { throughput = 4_096, mailboxMs = 1, sliceMs = 1.5 } = options.scheduler ?? {};
   const durations = {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,
     idWindowMs: options.idWindowMs ?? 86_400_000,
     replyKeepMs: options.replyKeepMs ?? 3_600_000,
   };
-  const limits = { actors, deadLetters, ids, replies };
+  const limits = { actors, deadLetters, events, ids, replies };
   for (const [name, value] of Object.entries(limits)) requireInteger(`limits.${name}`, value, 1);
   for (
     const [name, value] of Object.entries({

@@ -1,0 +1,133 @@
+import { fingerprint } from "../fingerprint.ts";
+import { IdReusedError, PosthornError } from "../errors.ts";
+import type { Stored } from "../store.ts";
+import { Commission } from "./committer.ts";
+import type { Effects } from "./effects.ts";
+import type { Ledger } from "./ledger.ts";
+import { decodeValue, encodeValue } from "./stored_value.ts";
+
+/** That a message was accepted under a name. */
+interface Mark {
+  /** Names the attempt that was accepted. */
+  readonly token: string;
+  readonly fingerprint: string;
+  /** Until when the name is known, in milliseconds since 1970. */
+  readonly untilMs: number;
+  /** Where the reply of the first is. */
+  readonly ticket?: string | undefined;
+}
+
+/** How a message was accepted. */
+export interface Acceptance {
+  /** Whether it had been accepted before, and nothing was done now. */
+  readonly repeated: boolean;
+  /** Where its reply is, where one is kept. */
+  readonly ticket: string | undefined;
+}
+
+/** How long after its window the store may still have a mark. */
+const slackMs = 60_000;
+
+export interface AcceptOptions {
+  readonly ledger: Ledger;
+  /** What is written with the message. */
+  readonly effects: Effects;
+  readonly lane: string;
+  /** The key of its mark; absent where no repeat can come. */
+  readonly mark?: string | undefined;
+  /** How long the mark is known. */
+  readonly windowMs: number;
+  readonly payload: unknown;
+  readonly ticket: string | undefined;
+  /** Names the message, in errors. */
+  readonly name: string;
+  readonly id: string;
+  readonly onCommitted: (version: string) => void;
+  /** Called when it is over, whatever became of it. */
+  readonly onOver: () => void;
+}
+
+/** A message from outside on its way into its mailbox: once for each name within its window. */
+export class AcceptCommission extends Commission {
+  readonly part: Effects;
+  readonly accepted: Promise<Acceptance>;
+  readonly #options: AcceptOptions;
+  readonly #token: string;
+  readonly #print: string;
+  readonly #resolve: (acceptance: Acceptance) => void;
+  readonly #reject: (error: unknown) => void;
+
+  /** `before` is the mark that it replaces: one whose time is over. */
+  constructor(options: AcceptOptions, before?: Stored) {
+    super(options.lane);
+    const { ledger, effects, mark, windowMs, ticket } = options;
+    this.#options = options;
+    this.part = effects;
+    this.#token = ledger.nextToken();
+    this.#print = mark === undefined ? "" : fingerprint(options.payload);
+    if (mark !== undefined) {
+      const untilMs = ledger.clock.now() + windowMs;
+      const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket };
+      effects.checks.push({ key: mark, version: before?.version });
+      effects.write(mark, encodeValue(head, ""), { expiresAtMs: untilMs + slackMs });
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
+    this.accepted = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  committed(version: string): void {
+    this.#options.onOver();
+    this.#options.onCommitted(version);
+    this.#resolve({ repeated: false, ticket: this.#options.ticket });
+  }
+
+  stale(): void {
+    this.#repeat().catch((error) => {
+      this.#options.onOver();
+      this.#reject(error);
+    });
+  }
+
+  failed(error: unknown): void {
+    this.#options.onOver();
+    this.#reject(error);
+  }
+
+  async landed(): Promise<string | undefined> {
+    const stored = await this.#stored();
+    return stored !== undefined && decodeValue<Mark>(stored.value).head.token === this.#token
+      ? stored.version
+      : undefined;
+  }
+
+  /** There is a mark already: of the same message, of another, or one whose time is over. */
+  async #repeat(): Promise<void> {
+    const { ledger, effects, name, id } = this.#options;
+    const stored = await this.#stored();
+    const mark = stored && decodeValue<Mark>(stored.value).head;
+    if (mark === undefined && this.#options.ticket !== undefined) {
+      throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
+    }
+    if (mark === undefined || mark.untilMs <= ledger.clock.now()) {
+      effects.checks.pop();
+      effects.writes.pop();
+      const again = new AcceptCommission(this.#options, stored);
+      ledger.committer.submit(again);
+      this.#resolve(await again.accepted);
+      return;
+    }
+    if (mark.fingerprint !== this.#print) {
+      const why = `the id ${JSON.stringify(id)} came before with another payload`;
+      throw new IdReusedError("id-reused", `Cannot accept ${name}: ${why}`);
+    }
+    this.#options.onOver();
+    this.#resolve({ repeated: true, ticket: mark.ticket });
+  }
+
+  async #stored(): Promise<Stored | undefined> {
+    if (this.#options.mark === undefined) return undefined;
+    return (await this.#options.ledger.connection.read([this.#options.mark]))[0];
+  }
+}

@@ -1,0 +1,144 @@
+import { fits, sum, weigh, type Weight } from "../store_weight.ts";
+import { TooLargeError } from "../store_errors.ts";
+import { Effects } from "./effects.ts";
+import { recordKey } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Mail } from "./mail.ts";
+import { ActorRecord, encodeRecord, type RecordHead, type RetryHead } from "./record.ts";
+import { toText } from "./stored_value.ts";
+
+/** What a batch begins with: the actor as it was committed, and what its state is in memory. */
+export interface BatchStart {
+  readonly actor: { readonly protocol: string; readonly key: string };
+  readonly record: ActorRecord;
+  readonly state: unknown;
+  /** The version of its state's form. */
+  readonly schema: number;
+}
+
+/** How much of a commit's room messages may take; the rest is for the state. */
+const share = 0.5;
+
+/** Turns of one actor that commit together: each sees what the one before left, and none is seen before all are there. */
+export class Batch {
+  readonly #ledger: Ledger;
+  readonly #start: BatchStart;
+  readonly #effects = new Effects();
+  #weight: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
+  /** How many messages of the mailbox it takes, from its head. */
+  taken = 0;
+  state: unknown;
+  #changed = false;
+  #forgotten = false;
+  #retry: RetryHead | undefined;
+  #schedules: readonly string[] | undefined;
+
+  constructor(ledger: Ledger, start: BatchStart) {
+    this.#ledger = ledger;
+    this.#start = start;
+    this.state = start.state;
+    this.#retry = start.record.head.retry;
+    this.#schedules = start.record.head.schedules;
+  }
+
+  /** The names of the actor's schedules. */
+  get schedules(): readonly string[] {
+    return this.#schedules ?? [];
+  }
+
+  /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
+  get readsOnly(): boolean {
+    const { checks, writes, removals } = this.#effects;
+    return !this.#changed && !this.#forgotten && checks.length + writes.length + removals.length === 0 &&
+      this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
+  }
+
+  /** Whether one commit has room for that too. */
+  hasRoom(effects: Effects): boolean {
+    const { limits } = this.#ledger.traits;
+    const { checks, writes, bytes, keysBytes } = sum(this.#weight, weigh(effects, limits));
+    const twice = { checks, writes, bytes: bytes / share, keysBytes };
+    return this.taken === 0 || fits(twice, limits);
+  }
+
+  /** Takes a message out of the mailbox, with what came of it. */
+  take(mail: Mail, effects: Effects, again = false): void {
+    if (mail.key !== undefined) {
+      effects.checks.push({ key: mail.key, version: mail.version });
+      if (!again) effects.remove(mail.key, mail.bytes);
+    }
+    this.add(effects);
+    if (!again) this.taken++;
+    if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
+  }
+
+  /** Does that too. */
+  add(effects: Effects): void {
+    this.#weight = sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
+    this.#effects.add(effects);
+  }
+
+  /** Its state becomes another. */
+  change(state: unknown): void {
+    this.state = state;
+    this.#changed = true;
+    this.#forgotten = false;
+  }
+
+  /** Its state goes. */
+  forget(initial: unknown): void {
+    this.state = initial;
+    this.#changed = false;
+    this.#forgotten = true;
+    this.#schedules = undefined;
+  }
+
+  /** The message at the head is tried again later. */
+  retry(retry: RetryHead): void {
+    this.#retry = retry;
+  }
+
+  /** The names of its schedules become others. */
+  schedule(names: readonly string[]): void {
+    this.#schedules = names.length === 0 ? undefined : names;
+  }
+
+  /** Does something once it is committed. */
+  after(follow: () => void): void {
+    this.#effects.after(follow);
+  }
+
+  /**
+   * What to commit, and what the record is then but for its version. Throws a `TooLargeError` when one commit cannot
+   * take it.
+   */
+  seal(token: string): { readonly effects: Effects; readonly record: ActorRecord } {
+    const { actor, record, schema } = this.#start;
+    const key = recordKey(actor);
+    const text = this.#forgotten ? undefined : this.#changed ? toText(this.state) : record.text;
+    const head: RecordHead = {
+      turn: token,
+      clock: Math.max(record.head.clock, this.#ledger.stampMicros),
+      schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
+      retry: this.#retry,
+      schedules: this.#schedules,
+    };
+    const value = encodeRecord(head, text);
+    const effects = this.#effects;
+    effects.checks.push({ key, version: record.version });
+    effects.write(key, value, { oldBytes: record.bytes });
+    const { limits } = this.#ledger.traits;
+    const weight = weigh(effects, limits);
+    if (!fits(weight, limits)) {
+      throw new TooLargeError(`${actor.protocol}/${actor.key}`, "bytes", weight.bytes, limits.bytes);
+    }
+    return { effects, record: new ActorRecord(head, text, record.version, value.length) };
+  }
+
+  /** What to commit where nothing is written: that the state is still this one. */
+  fence(): Effects {
+    const { actor, record } = this.#start;
+    this.#effects.checks.push({ key: recordKey(actor), version: record.version });
+    return this.#effects;
+  }
+}

@@ -1,0 +1,209 @@
+import type { ActorId, Address } from "../address.ts";
+import type { DeadLetter } from "../dead_letters.ts";
+import { type MessageId, nameOf, Route } from "../envelope.ts";
+import { messageOf, PosthornError } from "../errors.ts";
+import type { Failure } from "../failure.ts";
+import { Publication, Reply } from "../modes.ts";
+import type { Operation } from "../protocol.ts";
+import { deadPrefix, indexKey, mailPrefix, nobody } from "./keys.ts";
+import type { Effects } from "./effects.ts";
+import type { Ledger } from "./ledger.ts";
+import { headOf, MailDraft, type MailHead } from "./mail.ts";
+import type { Replies } from "./replies.ts";
+import { encodeValue, toText } from "./stored_value.ts";
+
+/** What a published event is in the store: a topic need not know its protocol. */
+export interface StoredPublication {
+  readonly protocol: string;
+  readonly name: string;
+  readonly mode: "event" | "survey";
+  readonly subject: string;
+  readonly payload: unknown;
+}
+
+/** A dead letter in the store, besides its payload. */
+export interface StoredLetter extends Omit<DeadLetter, "payload"> {
+  readonly head: MailHead;
+}
+
+/** Where messages go from here. */
+export interface Whereabouts {
+  /** Whether the actors of that protocol are durable and run here; whether they run here and keep nothing; neither. */
+  hosting(protocol: string): "durable" | "transient" | "no";
+  /** How many messages wait for an actor, and how many may, where that is known here. */
+  roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
+}
+
+/** Why a message will not be delivered. */
+export interface Death {
+  readonly reason: string;
+  readonly message: string;
+  readonly attempts: number;
+  /** What its sender is told, where that is another message. */
+  readonly words?: string;
+}
+
+/** What is written with a message. */
+interface Parcel {
+  readonly to: ActorId;
+  readonly route: Route;
+  readonly payload: unknown;
+  readonly id: string;
+}
+
+/** Writes what turns and callers send: into mailboxes, into replies, or to those in this process who keep nothing. */
+export class Dispatch {
+  readonly #ledger: Ledger;
+  readonly #replies: Replies;
+  readonly #whereabouts: Whereabouts;
+  readonly #idText: (id: MessageId) => string;
+  readonly #nextId: () => string;
+
+  constructor(
+    ledger: Ledger,
+    replies: Replies,
+    whereabouts: Whereabouts,
+    ids: { text(id: MessageId): string; next(): number },
+  ) {
+    this.#ledger = ledger;
+    this.#replies = replies;
+    this.#whereabouts = whereabouts;
+    this.#idText = (id) => ids.text(id);
+    this.#nextId = () => ids.text(ids.next());
+  }
+
+  /** Sends a message with a commit. */
+  post(effects: Effects, to: ActorId, route: Route, payload: unknown): void {
+    if (to.protocol === Reply.open.protocol) {
+      return this.#toReply(effects, to.key, route.operation.name, payload);
+    }
+    if (this.#whereabouts.hosting(to.protocol) === "transient") {
+      return void effects.locals.push({ to, route, payload });
+    }
+    const id = this.#idText(route.rarities?.id ?? this.#nextId());
+    this.#toMailbox(effects, { to, route, payload, id });
+  }
+
+  /** Sends a reply, or a failure, to an address. */
+  answer(effects: Effects, to: Address, payload: unknown, cause: MailHead): void {
+    const { id, correlationId = id, headers } = cause;
+    const rarities = headers && { headers };
+    const route = new Route(namedOperation(to), id, correlationId, undefined, undefined, rarities);
+    this.post(effects, to, route, payload);
+  }
+
+  /** A message from outside, ready to be written. Throws what its payload throws. */
+  draft(to: ActorId, route: Route, payload: unknown, id: string): MailDraft {
+    return this.#draft({ to, route, payload, id });
+  }
+
+  /** Writes a message into its mailbox, and that it should be looked at. */
+  deliver(effects: Effects, to: ActorId, draft: MailDraft): void {
+    effects.write(draft.key, draft.value);
+    const here = this.#whereabouts.hosting(to.protocol) === "durable";
+    effects.write(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
+    if (here) effects.arrivals.push({ to, draft });
+    else effects.rings = true;
+  }
+
+  /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
+  bury(
+    effects: Effects,
+    to: ActorId,
+    message: { readonly head: MailHead; readonly text: string; readonly payload: unknown },
+    death: Death,
+  ): DeadLetter {
+    const { head, text, payload } = message;
+    const { protocol, key } = to;
+    const { reason, attempts } = death;
+    const stored: StoredLetter = {
+      id: head.id,
+      protocol,
+      key,
+      operation: head.operation,
+      reason,
+      message: death.message,
+      attempts,
+      atMs: this.#ledger.clock.now(),
+      head,
+    };
+    effects.write(deadPrefix + this.#ledger.nextPlace(), encodeValue(stored, text));
+    const { failTo, replyTo } = head;
+    const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
+    if (told !== undefined) {
+      const failure: Failure = { id: head.id, code: reason, message: death.words ?? death.message };
+      this.answer(effects, told, failure, head);
+    }
+    const { head: _, ...letter } = stored;
+    return { ...letter, payload };
+  }
+
+  #toMailbox(effects: Effects, parcel: Parcel): void {
+    const { to, route } = parcel;
+    try {
+      const draft = this.#draft(parcel);
+      const room = this.#whereabouts.roomFor(to);
+      if (room === undefined || room.waiting < room.capacity) return this.deliver(effects, to, draft);
+      const why = `the mailbox holds ${room.waiting} of ${room.capacity} messages`;
+      this.#buryUndelivered(effects, parcel, draft.text, "mailbox-full", why);
+    } catch (error) {
+      if (!(error instanceof PosthornError)) throw error;
+      this.#buryUndelivered(
+        effects,
+        { ...parcel, route: withoutPayload(route) },
+        "",
+        error.code,
+        messageOf(error),
+      );
+    }
+  }
+
+  #buryUndelivered(
+    effects: Effects,
+    { to, route, payload, id }: Parcel,
+    text: string,
+    reason: string,
+    why: string,
+  ): void {
+    const head = headOf(route, id, this.#ledger.instance, this.#idText);
+    const message = `${nameOf(route.operation, to.key)}: ${why}`;
+    this.bury(effects, to, { head, text, payload }, { reason, message, attempts: 0 });
+  }
+
+  #draft({ to, route, payload, id }: Parcel): MailDraft {
+    const input = route.rarities?.input;
+    const sent = input === undefined ? payload : input.payload;
+    const text = toText(sent instanceof Publication ? storable(sent) : sent);
+    const head = headOf(route, id, this.#ledger.instance, this.#idText);
+    return new MailDraft(mailPrefix(to), this.#ledger.nextPlace(), head, text);
+  }
+
+  #toReply(effects: Effects, name: string, operation: string, payload: unknown): void {
+    if (operation === Reply.open.name) this.#replies.open(effects, name);
+    else if (operation === Reply.arrive.name) this.#replies.arrive(effects, name, payload);
+    else if (operation === Reply.refuse.name) this.#replies.refuse(effects, name, payload as Failure);
+  }
+}
+
+const nothing = new Uint8Array();
+
+/** A publication as it is written. Throws where it does not fit its schema. */
+export function storable(publication: Publication): StoredPublication {
+  const { operation, payload } = publication;
+  const { subject } = publication.check();
+  const { protocol, name, mode } = operation;
+  return { protocol, name, mode: mode === "survey" ? mode : "event", subject, payload };
+}
+
+function refusalAt({ protocol, key }: Address): Address {
+  return { protocol, key, operation: Reply.refuse.name };
+}
+
+function withoutPayload({ operation, causationId, correlationId, rarities }: Route): Route {
+  return new Route(operation, causationId, correlationId, undefined, undefined, rarities);
+}
+
+/** The operation at an address, for what is only written: its schema is its receiver's. */
+export function namedOperation({ protocol, operation: name }: Address): Operation {
+  return { protocol, name, mode: "tell", slot: -1, payload: undefined, unchecked: true };
+}

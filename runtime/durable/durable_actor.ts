@@ -1,0 +1,41 @@
+import type { ActorId } from "../address.ts";
+import type { Envelope } from "../envelope.ts";
+import type { MessageEvent } from "../inspection.ts";
+import type { Services } from "../services.ts";
+import type { TurnActor } from "../turn_host.ts";
+import type { DurableHome, DurableServices } from "./durable_home.ts";
+import type { DurableMailbox } from "./durable_mailbox.ts";
+import type { ActorRecord } from "./record.ts";
+
+/** One durable actor in this process, as those see it who load it and bring messages through its turns. */
+export interface DurableActor extends TurnActor, ActorId {
+  readonly home: Pick<
+    DurableHome<unknown>,
+    "actor" | "handlers" | "awaited" | "done" | "buried" | "operation" | "leaveToOthers"
+  >;
+  readonly services: Services;
+  readonly durable: DurableServices;
+  readonly mailbox: DurableMailbox;
+  /** `gone` when it is no longer in this process. */
+  readonly status: string;
+  /** The actor as it was committed last, and its state. */
+  record: ActorRecord;
+  state: unknown;
+  /** The moment after its record was read. */
+  loadedMoment: number;
+  /** Instances that ended without a word and had written to it. */
+  suspicious: ReadonlySet<string>;
+  /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
+  cache: unknown;
+  /** The places of messages that gave way in a full mailbox. */
+  readonly displaced: Set<string>;
+  /** Whether the message at the head is tried that may have ended a process, and that is counted. */
+  readonly onTrial: boolean;
+  /** Waits for a while. */
+  hold(afterMs: number, goOn: () => void): void;
+  /** What another instance wrote may be for it. */
+  look(): void;
+  /** Tells whoever listens what became of a message, or of the actor. */
+  inspect(event: MessageEvent, envelope: Envelope): void;
+  emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void;
+}

@@ -1,0 +1,50 @@
+import type { Actor, Handler } from "../actor.ts";
+import type { ActorId } from "../address.ts";
+import type { DeadLetter } from "../dead_letters.ts";
+import type { Operation } from "../protocol.ts";
+import type { Services } from "../services.ts";
+import type { Dispatch } from "./dispatch.ts";
+import type { Arrival, LocalDelivery } from "./effects.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Suspects } from "./suspects.ts";
+import type { TurnEffects } from "./turn_effects.ts";
+
+/** What durable actors of one system share. */
+export interface DurableServices {
+  readonly ledger: Ledger;
+  readonly dispatch: Dispatch;
+  readonly turnEffects: TurnEffects;
+  readonly suspects: Suspects;
+  /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
+  suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
+  /** Messages were committed by an actor that was loaded at that moment: whom they are for may be here. */
+  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  /** Messages to those who keep nothing. */
+  deliverLocally(locals: readonly LocalDelivery[]): void;
+  /** An event was committed to the log of a topic. */
+  published(topic: string): void;
+  /** A dead letter was committed. */
+  buried(letter: DeadLetter): void;
+}
+
+/** Where durable activations of one actor definition live. */
+export interface DurableHome<Member> {
+  readonly actor: Actor;
+  readonly services: Services;
+  readonly durable: DurableServices;
+  readonly handlers: readonly (Handler | undefined)[];
+  /** Operations whose handler returned a promise the last time, by slot. */
+  readonly awaited: boolean[];
+  /** Whether somebody listens to what happens. */
+  readonly heard: boolean;
+  done: number;
+  buried: number;
+  /** The operation of that name, where it has a handler. */
+  operation(name: string): Operation | undefined;
+  /** An activation leaves memory. */
+  remove(activation: Member): void;
+  watchIdle(activation: Member): void;
+  leaveIdle(activation: Member): void;
+  /** Another revision of this program has it: this one leaves it alone. */
+  leaveToOthers(actor: ActorId): void;
+}

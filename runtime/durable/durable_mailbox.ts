@@ -1,0 +1,110 @@
+import type { Stored } from "../store.ts";
+import { Mail } from "./mail.ts";
+
+/**
+ * What this process knows of the messages that wait for one durable actor: the first of those in the store, and the
+ * asks, which are nowhere else.
+ */
+export class DurableMailbox {
+  /** In the order of handling. */
+  mails: Mail[] = [];
+  /** Whether nothing waits in the store that is not here. What other instances wrote since then is theirs to bring. */
+  complete = false;
+  /** Asks that came behind more than is here. */
+  #asks: Mail[] = [];
+  /** What came since a list began. */
+  #late: Mail[] | undefined = undefined;
+  #listedMoment = 0;
+  /** About how many wait in the store that are not here. */
+  #beyond = 0;
+
+  /** About how many wait. */
+  get length(): number {
+    return this.mails.length + this.#asks.length + this.#beyond;
+  }
+
+  /** A list begins. */
+  begin(moment: number): void {
+    this.#late = [];
+    this.#listedMoment = moment;
+  }
+
+  /** A list failed. */
+  abandon(): void {
+    this.#late = undefined;
+  }
+
+  /**
+   * The first messages in the store, at one moment after the list began; `beyond` is about how many are behind them.
+   * Places tell the order: those of one sender are in the order of sending.
+   */
+  listed(stored: readonly Stored[], prefix: string, beyond: number): void {
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
+    const mails = stored.map((one) => Mail.of(one, prefix));
+    this.complete = beyond === 0;
+    this.#beyond = beyond;
+    if (this.complete) {
+      const known = new Set(mails.map((mail) => mail.place));
+      mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
+      this.#asks = [];
+    } else {
+      const last = mails.at(-1)!.place;
+      const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
+      mails.push(...waiting.filter((ask) => ask.place < last));
+      this.#asks = waiting.filter((ask) => ask.place >= last);
+    }
+    this.mails = mails.sort(byPlace);
+  }
+
+  /**
+   * A message was committed here, by a sender that was loaded at that moment. Where an earlier message of that sender
+   * may be in the store and not here, it is not taken in: the mailbox must be listed again.
+   */
+  arrive(mail: Mail, senderMoment: number): void {
+    if (this.#listedMoment <= senderMoment) this.complete = false;
+    if (this.#late !== undefined) this.#late.push(mail);
+    else if (this.complete) this.mails.push(mail);
+    else this.#beyond++;
+  }
+
+  /** An ask comes behind what was accepted before it. */
+  ask(mail: Mail): void {
+    if (this.#late !== undefined) this.#late.push(mail);
+    else if (this.complete) this.mails.push(mail);
+    else this.#asks.push(mail);
+  }
+
+  /** Takes so many out at the head. */
+  drop(count: number): void {
+    if (count === 1) this.mails.shift();
+    else this.mails.splice(0, count);
+  }
+
+  /** Takes one out, wherever it is. */
+  remove(mail: Mail): void {
+    const index = this.mails.indexOf(mail);
+    if (index >= 0) this.mails.splice(index, 1);
+  }
+
+  /** Forgets what is in the store: it is to be listed again. Asks stay. */
+  reset(): void {
+    this.mails = this.mails.filter((mail) => mail.key === undefined);
+    this.complete = false;
+  }
+
+  /** All asks that wait. */
+  takeAsks(): Mail[] {
+    const late = this.#late ?? [];
+    const asks = [...this.mails, ...this.#asks, ...late].filter((mail) => mail.key === undefined);
+    this.mails = this.mails.filter((mail) => mail.key !== undefined);
+    if (this.#late !== undefined) this.#late = late.filter((mail) => mail.key !== undefined);
+    this.#asks = [];
+    return asks;
+  }
+}
+
+function byPlace(a: Mail, b: Mail): number {
+  return a.place < b.place ? -1 : a.place > b.place ? 1 : 0;
+}

@@ -1,0 +1,57 @@
+import type { ActorId } from "../address.ts";
+import type { Route } from "../envelope.ts";
+import type { Check, Part, Removal, Write } from "../store.ts";
+import type { MailDraft } from "./mail.ts";
+
+/** A message that is written with its sender's commit. */
+export interface Arrival {
+  readonly to: ActorId;
+  readonly draft: MailDraft;
+}
+
+/** A message to somebody in this process who keeps nothing: it is delivered after the commit. */
+export interface LocalDelivery {
+  readonly to: ActorId;
+  readonly route: Route;
+  readonly payload: unknown;
+}
+
+/** What one commit does: to the store, and in this process once it is there. */
+export class Effects implements Part {
+  readonly checks: Check[] = [];
+  readonly writes: Write[] = [];
+  readonly removals: Removal[] = [];
+  rings = false;
+  readonly arrivals: Arrival[] = [];
+  readonly locals: LocalDelivery[] = [];
+  readonly #followers: (() => void)[] = [];
+
+  write(key: string, value: Uint8Array, more?: { oldBytes?: number; expiresAtMs?: number }): void {
+    this.writes.push({ key, value, ...more });
+  }
+
+  remove(key: string, oldBytes?: number): void {
+    this.removals.push({ key, oldBytes });
+  }
+
+  /** Does something once it is committed. */
+  after(follow: () => void): void {
+    this.#followers.push(follow);
+  }
+
+  /** Does what follows in this process. */
+  follow(): void {
+    for (const follow of this.#followers) follow();
+  }
+
+  /** Takes in what others do, behind what is here. */
+  add(other: Effects): void {
+    this.checks.push(...other.checks);
+    this.writes.push(...other.writes);
+    this.removals.push(...other.removals);
+    this.rings ||= other.rings;
+    this.arrivals.push(...other.arrivals);
+    this.locals.push(...other.locals);
+    this.#followers.push(...other.#followers);
+  }
+}

@@ -1,0 +1,150 @@
+import { eventKey, eventNumber, eventPrefix } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { decodeValue, fromText } from "./stored_value.ts";
+
+/** What is written of an event besides its payload. */
+export interface EventHead {
+  /** The id of the message that published it. */
+  readonly id: string;
+  readonly subject: string;
+}
+
+/** One event of a topic's log. */
+export interface LoggedEvent extends EventHead {
+  /** Its number within its topic, from 1, without gaps. */
+  readonly number: number;
+  readonly payload: unknown;
+}
+
+const pageMax = 100;
+/** How long a reader waits that the store did not answer. */
+const retryMs = 1_000;
+
+/** The events of each topic, in the order of publishing, for readers in this process. */
+export class EventLog {
+  readonly #ledger: Ledger;
+  readonly #followers = new Set<Follower>();
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** Resolves when all who began to follow do so: what is published then, they hear. */
+  get begun(): Promise<void> | undefined {
+    const pending = [...this.#followers].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
+    return pending.length === 0 ? undefined : Promise.all(pending).then(() => {});
+  }
+
+  /** The number of the latest event of a topic; 0 where there is none. */
+  async latest(topic: string): Promise<number> {
+    const [last] = await this.#ledger.connection.list({
+      prefix: eventPrefix(topic),
+      limit: 1,
+      reverse: true,
+    });
+    return last === undefined ? 0 : eventNumber(last.key);
+  }
+
+  /** The events behind one, at most 100. */
+  async read(topic: string, after: number): Promise<LoggedEvent[]> {
+    const range = { prefix: eventPrefix(topic), after: eventKey(topic, after), limit: pageMax };
+    return (await this.#ledger.connection.list(range)).map(({ key, value }) => {
+      const { head, text } = decodeValue<EventHead>(value);
+      return { number: eventNumber(key), id: head.id, subject: head.subject, payload: fromText(text) };
+    });
+  }
+
+  /** Hears all that is published to a topic from now on, or behind an event, until it is disposed of. */
+  follow(topic: string, after: number | undefined, hear: (event: LoggedEvent) => void): Disposable {
+    const follower = new Follower(this, topic, after, hear, (callback) => {
+      this.#ledger.clock.setTimer(retryMs, callback);
+    });
+    this.#followers.add(follower);
+    return {
+      [Symbol.dispose]: () => {
+        follower.stop();
+        this.#followers.delete(follower);
+      },
+    };
+  }
+
+  /** There may be something new: in one topic, or in any. */
+  wake(topic?: string): void {
+    for (const follower of this.#followers) {
+      if (topic === undefined || follower.topic === topic) void follower.pump();
+    }
+  }
+
+  /** Nobody hears anything any more. */
+  end(): void {
+    for (const follower of this.#followers) follower.stop();
+    this.#followers.clear();
+  }
+}
+
+/** Reads on from where it is, whenever there may be more. */
+class Follower {
+  readonly topic: string;
+  begun: Promise<void> | undefined;
+  readonly #log: EventLog;
+  readonly #hear: (event: LoggedEvent) => void;
+  readonly #later: (callback: () => void) => void;
+  #number: number | undefined;
+  #pumping = false;
+  #again = false;
+  #stopped = false;
+
+  constructor(
+    log: EventLog,
+    topic: string,
+    after: number | undefined,
+    hear: (event: LoggedEvent) => void,
+    later: (callback: () => void) => void,
+  ) {
+    this.topic = topic;
+    this.#log = log;
+    this.#hear = hear;
+    this.#later = later;
+    this.#number = after;
+    this.begun = this.#begin();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async pump(): Promise<void> {
+    this.#again = true;
+    if (this.#pumping || this.#number === undefined) return;
+    this.#pumping = true;
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false;
+        const events = await this.#log.read(this.topic, this.#number);
+        for (const event of events) {
+          if (this.#stopped) return;
+          this.#number = event.number;
+          this.#hear(event);
+        }
+        if (events.length === pageMax) this.#again = true;
+      }
+    } catch {
+      if (!this.#stopped) this.#later(() => void this.pump()); // the store is away: what was logged is still there then
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      this.#number ??= await this.#log.latest(this.topic);
+    } catch {
+      this.#number = undefined;
+      if (!this.#stopped) this.#later(() => void this.#begin());
+      return;
+    } finally {
+      this.begun = undefined;
+    }
+    await this.pump();
+  }
+}

@@ -1,0 +1,152 @@
+import type { ActorId, Address } from "../address.ts";
+
+/** Between the parts of a key: no name of a protocol and no key of an actor has it. */
+const separator = "\u001f";
+
+function keyOf(...parts: readonly string[]): string {
+  return parts.join(separator);
+}
+
+/** Behind every key that begins with a prefix. */
+export const behindAll = "\u{10ffff}";
+
+/** The index entries of an actor that no instance has: whoever hosts it may take it. */
+export const nobody = "~";
+
+/** An actor, in one piece. */
+export function nameOfActor({ protocol, key }: ActorId): string {
+  return keyOf(protocol, key);
+}
+
+/** The record of an actor: the fence of its turns. */
+export function recordKey(actor: ActorId): string {
+  return keyOf("actor", actor.protocol, actor.key);
+}
+
+/** What the keys of an actor's waiting messages begin with; a message's place follows. */
+export function mailPrefix(actor: ActorId): string {
+  return keyOf("mail", actor.protocol, actor.key, "");
+}
+
+/** What the keys of an instance's index begin with. */
+export function indexPrefix(instance: string): string {
+  return keyOf("index", instance, "");
+}
+
+/** What all keys of the index begin with. */
+export const wholeIndexPrefix: string = keyOf("index", "");
+
+/** That this instance should look at that actor. */
+export function indexKey(instance: string, actor: ActorId): string {
+  return indexPrefix(instance) + nameOfActor(actor);
+}
+
+/** The instance and the actor of an index entry. */
+export function indexed(key: string): { readonly instance: string } & ActorId {
+  const [, instance, protocol, actorKey] = key.split(separator);
+  return { instance, protocol, key: actorKey };
+}
+
+/** What the keys of instances begin with. */
+export const instancePrefix: string = keyOf("instance", "");
+
+/** That an instance lives. */
+export function instanceKey(instance: string): string {
+  return instancePrefix + instance;
+}
+
+/** That a message was accepted under a name: for its caller, receiver and operation. */
+export function markKey(digest: string): string {
+  return keyOf("mark", digest);
+}
+
+/** The reply of a submit. */
+export function replyRowKey(name: string): string {
+  return keyOf("reply", encodeURIComponent(name));
+}
+
+/** What the keys of an actor's schedules begin with. */
+export function timerPrefix(actor: ActorId): string {
+  return keyOf("timer", actor.protocol, actor.key, "");
+}
+
+/** A schedule of an actor, by its name. */
+export function timerKey(actor: ActorId, name: string): string {
+  return timerPrefix(actor) + encodeURIComponent(name);
+}
+
+/** The name of a schedule. */
+export function timerName(key: string): string {
+  return decodeURIComponent(key.slice(key.lastIndexOf(separator) + 1));
+}
+
+/** What the keys of schedules begin with, in the order of time. */
+export const schedulePrefix: string = keyOf("schedule", "");
+
+/** That a schedule is due then. */
+export function scheduleKey(dueMs: number, actor: ActorId, name: string): string {
+  return schedulePrefix + keyOf(dueText(dueMs), actor.protocol, actor.key, encodeURIComponent(name));
+}
+
+/** When a schedule is due, and whose it is. */
+export function scheduled(
+  key: string,
+): { readonly dueMs: number; readonly actor: ActorId; readonly name: string } {
+  const [, due, protocol, actorKey, name] = key.split(separator);
+  return { dueMs: Number(due), actor: { protocol, key: actorKey }, name: decodeURIComponent(name) };
+}
+
+function dueText(dueMs: number): string {
+  return Math.max(Math.ceil(dueMs), 0).toString().padStart(16, "0");
+}
+
+/** What the keys of dead letters begin with; a place follows. */
+export const deadPrefix: string = keyOf("dead", "");
+
+/** What the keys of a topic's subscribers begin with. */
+export function subscriberPrefix(topic: string): string {
+  return keyOf("subscriber", topic, "");
+}
+
+/** One subscriber of a topic. */
+export function subscriberKey(topic: string, { protocol, key, operation }: Address): string {
+  return subscriberPrefix(topic) + keyOf(protocol, key, operation);
+}
+
+/** What the keys of the subscribers of a topic that are the same actor begin with. */
+export function subscriberActorPrefix(topic: string, { protocol, key }: ActorId): string {
+  return subscriberPrefix(topic) + keyOf(protocol, key, "");
+}
+
+/** What the keys of the topics begin with that an actor subscribed to. */
+export function subscribedPrefix({ protocol, key }: ActorId): string {
+  return keyOf("subscribed", protocol, key, "");
+}
+
+/** That an actor subscribed to a topic. */
+export function subscribedKey(actor: ActorId, topic: string): string {
+  return subscribedPrefix(actor) + topic;
+}
+
+/** The topic that an actor subscribed to. */
+export function subscribedTopic(key: string): string {
+  return key.slice(key.lastIndexOf(separator) + 1);
+}
+
+/** What the keys of a topic's log begin with. */
+export function eventPrefix(topic: string): string {
+  return keyOf("event", topic, "");
+}
+
+/** The event of that number, from 1. */
+export function eventKey(topic: string, number: number): string {
+  return eventPrefix(topic) + number.toString().padStart(16, "0");
+}
+
+/** The number of an event. */
+export function eventNumber(key: string): number {
+  return Number(key.slice(key.lastIndexOf(separator) + 1));
+}
+
+/** Where it is written which process used the store before. */
+export const proofKey: string = keyOf("proof");

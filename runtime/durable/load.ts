@@ -1,0 +1,63 @@
+import { fromText } from "./stored_value.ts";
+import type { DurableActor } from "./durable_actor.ts";
+import { mailPrefix, recordKey, timerName, timerPrefix } from "./keys.ts";
+import { ActorRecord } from "./record.ts";
+
+/** How many messages are taken into memory at once. */
+const windowMax = 256;
+/** The most that one list gives. */
+const listMax = 1_000;
+const schedulesMax = 1_000;
+
+/**
+ * Loads a durable actor: its record, then, of a later moment, the first of its mail in one list. In that order a message
+ * that is handled meanwhile is in neither or in the list, where its own check finds it gone. Returns whether its state is
+ * for this program: a newer form is not.
+ */
+export async function loadActor(activation: DurableActor): Promise<boolean> {
+  const { durable, home, mailbox } = activation;
+  const { ledger } = durable;
+  const [stored] = await ledger.connection.read([recordKey(activation)]);
+  activation.loadedMoment = ledger.nextMoment();
+  const record = ActorRecord.of(stored);
+  ledger.heard(record.head.clock);
+  const { actor } = home;
+  const { schema } = record.head;
+  if (schema !== undefined && schema > actor.stateVersion) return false;
+  activation.record = await withSchedules(activation, record);
+  activation.state = stateOf(activation, record);
+  mailbox.begin(ledger.nextMoment());
+  const prefix = mailPrefix(activation);
+  const mails = await ledger.connection.list({ prefix, limit: windowMax });
+  const beyond = mails.length < windowMax ? 0 : await countBeyond(activation, prefix, mails.at(-1)!.key);
+  mailbox.listed(mails, prefix, beyond);
+  const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
+  instances.delete(ledger.instance);
+  activation.suspicious = instances.size === 0 ? new Set() : await durable.suspicious(instances);
+  activation.emit("activated");
+  return true;
+}
+
+function stateOf({ home: { actor } }: DurableActor, { head: { schema }, text }: ActorRecord): unknown {
+  if (text === undefined || schema === undefined) return actor.state();
+  const state = fromText(text);
+  return schema === actor.stateVersion ? state : actor.migrate(state, schema);
+}
+
+/** At least how many wait behind what was listed: enough to know whether the mailbox is full. */
+async function countBeyond(activation: DurableActor, prefix: string, after: string): Promise<number> {
+  const { connection } = activation.durable.ledger;
+  const limit = Math.min(activation.home.actor.mailbox.capacity + 1, listMax);
+  return Math.max((await connection.list({ prefix, after, limit })).length, 1);
+}
+
+/** Schedules that were due have gone by themselves. */
+async function withSchedules(activation: DurableActor, record: ActorRecord): Promise<ActorRecord> {
+  if (record.head.schedules === undefined) return record;
+  const rows = await activation.durable.ledger.connection.list({
+    prefix: timerPrefix(activation),
+    limit: schedulesMax,
+  });
+  const schedules = rows.map(({ key }) => timerName(key));
+  return new ActorRecord({ ...record.head, schedules }, record.text, record.version, record.bytes);
+}

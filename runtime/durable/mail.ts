@@ -1,0 +1,145 @@
+import type { Address } from "../address.ts";
+import { Asker, deadlineAt, type Rarities, Route } from "../envelope.ts";
+import type { Operation } from "../protocol.ts";
+import type { Stored } from "../store.ts";
+import { decodeValue, encodeValue, fromText } from "./stored_value.ts";
+
+/** What is written of a message besides its payload. What is absent is not written. */
+export interface MailHead {
+  readonly id: string;
+  readonly operation: string;
+  /** The instance that wrote it. */
+  readonly via: string;
+  readonly causationId?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly replyTo?: Address | undefined;
+  readonly failTo?: Address | undefined;
+  readonly deadlineMs?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** How many attempts it had when it stepped aside, and until when it stays there. */
+  readonly attempts?: number | undefined;
+  readonly notBeforeMs?: number | undefined;
+}
+
+/** The length of a place's first half, which is a time: places are in the order of their times. */
+const stampDigits = 11;
+
+/** A place in a mailbox: behind all that have an earlier time, or the same and a lower name. */
+export function placeOf(stampMicros: number, name: string): string {
+  return stampMicros.toString(36).padStart(stampDigits, "0") + name;
+}
+
+/** The time of a place, in microseconds since 1970. */
+export function stampOf(place: string): number {
+  return parseInt(place.slice(0, stampDigits), 36);
+}
+
+/** One message that waits for its turn: in the store, or an ask, which waits in this process only. */
+export class Mail {
+  readonly head: MailHead;
+  /** Its key in the store; absent for an ask. */
+  readonly key: string | undefined;
+  readonly place: string;
+  /** How it is in the store. */
+  readonly version: string | undefined;
+  readonly bytes: number;
+  /** Who waits for its reply in this process. */
+  readonly asker: Asker | undefined;
+  readonly #text: string | undefined;
+  readonly #payload: unknown;
+
+  private constructor(
+    head: MailHead,
+    place: string,
+    payload: { readonly text: string } | { readonly payload: unknown },
+    stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
+    asker?: Asker,
+  ) {
+    this.head = head;
+    this.place = place;
+    this.#text = "text" in payload ? payload.text : undefined;
+    this.#payload = "text" in payload ? undefined : payload.payload;
+    this.key = stored?.key;
+    this.version = stored?.version;
+    this.bytes = stored?.bytes ?? 0;
+    this.asker = asker;
+  }
+
+  /** A message that was read. */
+  static of({ key, value, version }: Stored, prefix: string): Mail {
+    const { head, text } = decodeValue<MailHead>(value);
+    return new Mail(head, key.slice(prefix.length), { text }, { key, version, bytes: value.length });
+  }
+
+  /** A message that was just committed, which need not be read again. */
+  static committed(draft: MailDraft, version: string): Mail {
+    const { key, place, head, text, value } = draft;
+    return new Mail(head, place, { text }, { key, version, bytes: value.length });
+  }
+
+  /** An ask: nothing of it is in the store. */
+  static ask(head: MailHead, place: string, payload: unknown, asker: Asker): Mail {
+    return new Mail(head, place, { payload }, undefined, asker);
+  }
+
+  /** What was sent. */
+  get payload(): unknown {
+    return this.#text === undefined ? this.#payload : fromText(this.#text);
+  }
+
+  /** The payload as it is in the store. */
+  get text(): string {
+    return this.#text ?? "";
+  }
+
+  /** The way it came, as its turn sees it. */
+  route(operation: Operation, attempts: number, input: { readonly payload: unknown } | undefined): Route {
+    const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers } = this.head;
+    const rarities: Rarities = { id, failTo, headers, input, attempts };
+    const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
+    return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, rarities);
+  }
+}
+
+/** A message that is to be written. */
+export class MailDraft {
+  readonly key: string;
+  readonly place: string;
+  readonly head: MailHead;
+  readonly text: string;
+  readonly value: Uint8Array;
+
+  constructor(prefix: string, place: string, head: MailHead, text: string) {
+    this.key = prefix + place;
+    this.place = place;
+    this.head = head;
+    this.text = text;
+    this.value = encodeValue(head, text);
+  }
+}
+
+/** What is written of a route. `nameOf` gives the names of messages that have numbers. */
+export function headOf(
+  route: Route,
+  id: string,
+  via: string,
+  nameOf: (id: string | number) => string,
+): MailHead {
+  const { operation, causationId, correlationId, replyTo, deadline, rarities } = route;
+  return {
+    id,
+    operation: operation.name,
+    via,
+    causationId: causationId === undefined ? undefined : nameOf(causationId),
+    correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
+    replyTo: replyTo === undefined || replyTo instanceof Asker ? undefined : plain(replyTo),
+    failTo: rarities?.failTo && plain(rarities.failTo),
+    deadlineMs: deadline?.atMs,
+    headers: rarities?.headers,
+  };
+}
+
+/** An address and nothing else. */
+function plain({ protocol, key, operation }: Address): Address {
+  return { protocol, key, operation };
+}

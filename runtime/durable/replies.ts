@@ -1,0 +1,114 @@
+import { errorOfReason } from "../dead_letters.ts";
+import { type PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
+import type { Failure } from "../failure.ts";
+import type { Effects } from "./effects.ts";
+import { replyRowKey } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
+
+interface ReplyHead {
+  readonly status: "pending" | "done" | "failed";
+  /** Until when it is kept, in milliseconds since 1970. */
+  readonly untilMs: number;
+  readonly failure?: Failure;
+}
+
+/** How long after that the store may still have it. */
+const slackMs = 60_000;
+/** How many may wait for one reply in this process. */
+const waitersMax = 100;
+
+/** The replies of submits: one row each, written by the turn that answers, in its commit. Any instance can collect it. */
+export class Replies {
+  readonly #ledger: Ledger;
+  readonly #keepMs: number;
+  /** Who waits here, by the name of the reply. */
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(ledger: Ledger, keepMs: number) {
+    this.#ledger = ledger;
+    this.#keepMs = keepMs;
+  }
+
+  /** There will be a reply. With a message from outside no other reply may have that name. */
+  open(effects: Effects, name: string, mustBeNew = false): void {
+    if (mustBeNew) effects.checks.push({ key: replyRowKey(name), version: undefined });
+    this.#write(effects, name, "pending", "");
+  }
+
+  /** The reply. */
+  arrive(effects: Effects, name: string, reply: unknown): void {
+    this.#write(effects, name, "done", toText(reply));
+  }
+
+  /** There will be none. */
+  refuse(effects: Effects, name: string, failure: Failure): void {
+    this.#write(effects, name, "failed", "", failure);
+  }
+
+  /** The reply of that name; waits for it until `wait` says that it is enough. Rejects as a ticket does. */
+  async collect(
+    name: string,
+    id: string,
+    wait: { readonly over: boolean; readonly ended: Promise<unknown> },
+  ): Promise<unknown> {
+    for (;;) {
+      const woken = Promise.withResolvers<void>();
+      const waiters = this.#waiting.get(name) ?? new Set();
+      if (waiters.size >= waitersMax) {
+        const full = `${waiters.size} of ${waitersMax} wait for it`;
+        throw new ReplyPendingError(`Cannot collect the reply ${id}: it is pending, and ${full}`);
+      }
+      this.#waiting.set(name, waiters.add(woken.resolve)); // before it is read: it may come in between
+      try {
+        const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
+        const found = stored && decodeValue<ReplyHead>(stored.value);
+        if (found === undefined || found.head.untilMs <= this.#ledger.clock.now()) {
+          throw found === undefined ? unknown(id) : expired(id);
+        }
+        if (found.head.status === "done") return fromText(found.text);
+        if (found.head.status === "failed") throw failureError(found.head.failure!);
+        if (wait.over) throw new ReplyPendingError(`Cannot collect the reply ${id}: it is pending`);
+        await Promise.race([woken.promise, wait.ended]);
+      } finally {
+        waiters.delete(woken.resolve);
+        if (waiters.size === 0 && this.#waiting.get(name) === waiters) this.#waiting.delete(name);
+      }
+    }
+  }
+
+  /** Another process has committed something: perhaps what is waited for. */
+  wake(): void {
+    for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
+  }
+
+  #write(
+    effects: Effects,
+    name: string,
+    status: ReplyHead["status"],
+    text: string,
+    failure?: Failure,
+  ): void {
+    const untilMs = this.#ledger.clock.now() + this.#keepMs;
+    const head: ReplyHead = { status, untilMs, failure };
+    effects.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs + slackMs });
+    if (status === "pending") return;
+    effects.rings = true;
+    effects.after(() => {
+      for (const wake of this.#waiting.get(name) ?? []) wake();
+    });
+  }
+}
+
+function failureError({ id, code, message }: Failure): PosthornError {
+  return Object.assign(errorOfReason(code, message), { id });
+}
+
+function unknown(id: string): UnknownError {
+  return new UnknownError("unknown-reply", `Cannot collect the reply ${id}: no such reply is kept`);
+}
+
+function expired(id: string): UnknownError {
+  const why = "it was kept for as long as replies are";
+  return new UnknownError("expired-reply", `Cannot collect the reply ${id}: ${why}`);
+}

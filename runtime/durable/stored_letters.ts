@@ -1,0 +1,99 @@
+import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
+import { UnknownError } from "../errors.ts";
+import type { Stored } from "../store.ts";
+import type { Dispatch, StoredLetter } from "./dispatch.ts";
+import { Effects } from "./effects.ts";
+import { deadPrefix, mailPrefix } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { MailDraft } from "./mail.ts";
+import { commitOne } from "./single_commission.ts";
+import { decodeValue, fromText } from "./stored_value.ts";
+
+/** The most that one list gives. */
+const pageMax = 1_000;
+
+export interface StoredLettersServices {
+  readonly ledger: Ledger;
+  readonly dispatch: Dispatch;
+  handOver(arrivals: Effects["arrivals"], version: string, senderMoment: number): void;
+}
+
+/** The dead letters in the store, of whichever instance: this process knows the latest of them. */
+export class StoredLetters {
+  readonly #services: StoredLettersServices;
+  readonly #letters: KeptDeadLetters;
+  readonly #capacity: number;
+  /** The key of the latest that was read. */
+  #latest: string | undefined;
+
+  constructor(services: StoredLettersServices, letters: KeptDeadLetters, capacity: number) {
+    this.#services = services;
+    this.#letters = letters;
+    this.#capacity = capacity;
+  }
+
+  /** Reads what is new. Past the bound the oldest is let go. */
+  async read(): Promise<void> {
+    const { connection } = this.#services.ledger;
+    for (let more = true; more;) {
+      const rows = await connection.list({ prefix: deadPrefix, after: this.#latest, limit: pageMax });
+      for (const row of rows) this.#add(row);
+      this.#latest = rows.at(-1)?.key ?? this.#latest;
+      more = rows.length === pageMax;
+    }
+    await this.#trim();
+  }
+
+  #add(row: Stored): void {
+    const { head, text } = decodeValue<StoredLetter>(row.value);
+    const { head: mail, ...letter } = head;
+    const whole: DeadLetter = { ...letter, payload: fromText(text) };
+    this.#letters.add(whole, () => this.#sendAgain(row, head, mail, text));
+  }
+
+  async #sendAgain(
+    { key, version, value }: Stored,
+    letter: StoredLetter,
+    mail: StoredLetter["head"],
+    text: string,
+  ): Promise<void> {
+    const { ledger, dispatch } = this.#services;
+    const to = { protocol: letter.protocol, key: letter.key };
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    effects.remove(key, value.length);
+    const head = {
+      ...mail,
+      via: ledger.instance,
+      attempts: undefined,
+      notBeforeMs: undefined,
+      deadlineMs: undefined,
+    };
+    dispatch.deliver(effects, to, new MailDraft(mailPrefix(to), ledger.nextPlace(), head, text));
+    const committed = await commitOne(ledger.committer, effects);
+    if (committed === undefined) {
+      const why = "another instance has sent it again";
+      throw new UnknownError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
+    }
+    this.#services.handOver(effects.arrivals, committed, ledger.nextMoment());
+  }
+
+  async #trim(): Promise<void> {
+    const { connection, committer } = this.#services.ledger;
+    const rows = await connection.list({ prefix: deadPrefix, limit: pageMax, reverse: true });
+    if (rows.length < this.#capacity) return;
+    const oldest = rows[Math.min(this.#capacity, rows.length) - 1];
+    const gone = await connection.list({
+      prefix: deadPrefix,
+      after: oldest.key,
+      limit: pageMax,
+      reverse: true,
+    });
+    await Promise.all(gone.map(({ key, version, value }) => {
+      const effects = new Effects();
+      effects.checks.push({ key, version });
+      effects.remove(key, value.length);
+      return commitOne(committer, effects);
+    }));
+  }
+}
