@@ -132,9 +132,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   /** What another instance wrote may be for it. */
-  look(): void {
+  look(): this {
     this.mailbox.complete = false;
     if (this.status === "idle") this.proceed();
+    return this;
   }
 
   /** Reads it from the store, and what waits for it. */
@@ -272,7 +273,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** From outside: it leaves memory, begins again from its last commit, or is erased. */
   signal(signal: "passivate" | "restart" | "forget"): void {
-    if (signal === "restart") return this.look();
+    if (signal === "restart") return void this.look();
     this.#wanted = signal;
     if (this.status === "idle") this.proceed();
   }

@@ -244,7 +244,7 @@ export class Persistence {
     const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
     const keeper = new Keeper(ledger, {
       timers: services.timers,
-      look: (actor) => this.hosts.get(actor.protocol)?.get(actor.key).look(),
+      look: (actor) => this.#activate(actor)?.look() !== undefined,
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
@@ -294,21 +294,20 @@ export class Persistence {
 
   #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
     for (const { to, draft } of arrivals) {
-      this.#required.keeper.wrote(to, version);
-      if (this.#ending) continue;
-      const host = this.hosts.get(to.protocol)!;
-      const found = host.find(to.key);
-      if (found !== undefined) found.arrive(Mail.committed(draft, version), senderMoment);
-      else this.#activate(host, to.key);
+      const found = this.find(to.protocol, to.key);
+      found?.arrive(Mail.committed(draft, version), senderMoment);
+      const attended = found !== undefined || (!this.#ending && this.#activate(to) !== undefined);
+      this.#required.keeper.wrote(to, version, attended);
     }
   }
 
   /** Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later beat looks again. */
-  #activate(host: DurableHost, key: string): void {
+  #activate({ protocol, key }: ActorId): DurableActivation | undefined {
     try {
-      host.get(key);
+      return this.hosts.get(protocol)?.get(key);
     } catch (error) {
-      if (!(error instanceof PosthornError)) throw error;
+      if (error instanceof PosthornError) return undefined;
+      throw error;
     }
   }
 
