@@ -98,7 +98,7 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
     name: "sqlite",
     outlives: inMemory ? "nothing" : synchronous === "full" ? "power" : "process",
     processes: inMemory ? "one" : "many",
-    unknownOutcomes: !inMemory,
+    unknownOutcomes: false, // what the disk failed to flush is written over by the next commit, or rejects with that
     commitsAtOnce: 1,
     partsAtOnce: 100,
     beatMs: 2_000,
