@@ -204,13 +204,15 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     try {
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
-      if (home.heard) home.services.delivery.inspect({ type: "started" }, turn.envelope(value));
+      if (home.heard) this.inspect("started", turn, value);
       result = home.handlers[route.operation.slot]!(turn, value);
       if (typeof result === "object" && isThenable(result)) return this.await(turn, value, result, fresh);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
     }
-    this.commit(turn, value, result, fresh);
+    // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
+    if (turn.plain && route.replyTo === undefined && !home.heard) this.apply(turn);
+    else this.commit(turn, value, result, fresh);
   }
 
   private buriesLate(route: Route, value: unknown): boolean {
@@ -264,25 +266,37 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
         return this.fail(turn, route, value, fresh, error);
       }
     }
+    this.apply(turn);
+    if (replies) {
+      const replyTo = route.replyTo!;
+      if (replyTo instanceof Asker) replyTo.reply(reply, result);
+      else this.home.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
+    }
+    if (this.home.heard) this.inspect("done", turn, value);
+    if (plain) return;
+    if (turn.ending === "passivate") this.passivate();
+    else if (turn.ending === "forget") this.forget();
+  }
+
+  /** The turn takes effect: its state, its schedules, its messages. */
+  private apply(turn: Turn): void {
     if (turn.changed) {
       this.state = turn.state;
       this.kept = true;
     }
     turn.close();
-    if (!plain) turn.schedules?.forEach((change) => this.ownSchedules.change(change));
+    if (!turn.plain) this.applySchedules(turn);
     const { home } = this;
-    const { delivery } = home.services;
-    turn.deliver(delivery);
-    if (replies) {
-      const replyTo = route.replyTo!;
-      if (replyTo instanceof Asker) replyTo.reply(reply, result);
-      else delivery.deliverTo(replyTo, result, turn.envelope(value));
-    }
+    turn.deliver(home.services.delivery);
     home.done++;
-    if (home.heard) delivery.inspect({ type: "done" }, turn.envelope(value));
-    if (plain) return;
-    if (turn.ending === "passivate") this.passivate();
-    else if (turn.ending === "forget") this.forget();
+  }
+
+  private applySchedules({ schedules }: Turn): void {
+    schedules?.forEach((change) => this.ownSchedules.change(change));
+  }
+
+  private inspect(type: "started" | "done", turn: Turn, value: unknown): void {
+    this.home.services.delivery.inspect({ type }, turn.envelope(value));
   }
 
   private fail(turn: Turn | undefined, route: Route, value: unknown, fresh: boolean, error: unknown): void {
