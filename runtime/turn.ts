@@ -297,13 +297,12 @@ export class Turn implements OpenTurn {
   }
 
   private routeTo(operation: Operation): Route {
-    const first = this.sentTo === undefined ? undefined : this.sentRoute;
+    const first = this.sentRoute;
     if (first !== undefined && first.operation === operation && first.plain) return first;
-    const { correlationId, rarities } = this.route;
+    const { route } = this;
+    if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
     const id = this.messageId;
-    const headers = rarities === undefined ? undefined : rarities.headers;
-    const more = headers === undefined ? undefined : { headers };
-    return new Route(operation, id, correlationId ?? id, undefined, undefined, more);
+    return new Route(operation, id, route.correlationId ?? id);
   }
 
   private refuse(what: string): never {
