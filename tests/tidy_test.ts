@@ -35,6 +35,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "timers",
       "scheduler",
       "deadlines",
+      "status",
       "idle",
       "outbox",
       "supervisor",
