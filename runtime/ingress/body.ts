@@ -1,7 +1,6 @@
 import type { Context } from "hono";
 import type { SuperJSONResult } from "superjson";
 import { RequestError } from "./problem.ts";
-import { revive } from "./revive.ts";
 import { loadSuperjson } from "./superjson.ts";
 
 /** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
@@ -155,7 +154,8 @@ function isContainer(value: unknown): value is object {
 }
 
 /** Of what it says about itself only the types count: nothing points at itself, since a schema would follow it for ever. */
-function fromSuperjson(value: unknown): unknown {
+async function fromSuperjson(value: unknown): Promise<unknown> {
+  const { revive } = await import("./revive.ts");
   try {
     const { json, meta } = value as SuperJSONResult;
     if (json === undefined) throw new TypeError("There is no json");
