@@ -35,12 +35,17 @@ export class Routes {
   }
 
   async send(context: Context): Promise<Response> {
-    const { protocol, key, operation: name } = context.req.param() as Record<string, string>;
-    const operation = this.#exposure.operation(protocol, name, actorModes);
-    const ref = this.#system.ref({ "~protocol": { name: protocol, operations: {} } }, key);
+    const { req } = context;
+    const protocol = req.param("protocol") as string;
+    const operation = this.#exposure.operation(protocol, req.param("operation") as string, actorModes);
+    const ref = this.#system.ref(
+      { "~protocol": { name: protocol, operations: {} } },
+      req.param("key") as string,
+    );
     const payload = await readPayload(context, this.#options);
     const id = idempotencyKey(context);
-    const caller = await this.#caller(context, id !== undefined || operation.mode === "submit");
+    const found = this.#caller(context, id !== undefined || operation.mode === "submit");
+    const caller = typeof found === "string" ? found : await found;
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
