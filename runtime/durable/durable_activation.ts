@@ -356,6 +356,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   #setAside(mail: Mail, afterMs: number): void {
     this.mailbox.remove(mail);
+    if (this.#asides.has(mail.place)) return;
     const back = () => {
       this.#asides.delete(mail.place);
       this.mailbox.mails.push(mail);
