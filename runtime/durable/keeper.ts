@@ -38,8 +38,8 @@ interface Known {
 /** What the keeper needs of the others. */
 export interface KeeperServices {
   readonly timers: Timers;
-  /** Looks after an actor, where it is hosted here. */
-  look(actor: ActorId): void;
+  /** Looks after an actor that is hosted here. Returns whether there was room for it. */
+  look(actor: ActorId): boolean;
   /** Whether its protocol is hosted here. */
   hosts(actor: ActorId): boolean;
   /** Whether nothing that this instance wrote for it still waits. */
@@ -51,6 +51,7 @@ export interface KeeperServices {
 /** Missed beats after which an instance is taken for dead. To be wrong costs work, never a message. */
 const missedMax = 3;
 const pageMax = 100;
+const ownPageMax = 1_000;
 /** How long it is known that an instance ended without a word. */
 const endedKeepMs = 86_400_000;
 
@@ -64,6 +65,8 @@ export class Keeper {
   /** Index entries that this instance has written, by actor: with the version of the last write. */
   readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
   readonly #known = new Map<string, Known>();
+  /** The entry of its own index at which it looked last. */
+  #lookedAt: string;
   #beat = 0;
   #timer: Timer | undefined;
   #beating: Promise<void> | undefined;
@@ -72,6 +75,7 @@ export class Keeper {
   constructor(ledger: Ledger, services: KeeperServices) {
     this.#ledger = ledger;
     this.#services = services;
+    this.#lookedAt = indexPrefix(ledger.instance);
   }
 
   /** Says that it lives, and from then on does so at each beat. */
@@ -90,6 +94,11 @@ export class Keeper {
   /** An index entry was written for an actor. */
   wrote(actor: ActorId, version: string): void {
     this.#entries.set(nameOfActor(actor), { actor, version });
+  }
+
+  /** An index entry of an actor is nobody's work for now: it stays, and is looked at again. */
+  left(actor: ActorId): void {
+    this.#entries.delete(nameOfActor(actor));
   }
 
   /** One beat: resolves when all that it found is on its way. Rejects where the store does not answer. */
@@ -138,6 +147,7 @@ export class Keeper {
     await this.#look();
     await this.#takeOverTheDead();
     await this.#takeOver(nobody);
+    await this.#lookAtOwn();
     await this.#tidy();
     await this.#services.onBeat();
   }
@@ -208,11 +218,27 @@ export class Keeper {
         effects.write(indexKey(self, actor), new Uint8Array());
         const committed = await commitOne(committer, effects);
         if (committed === undefined) return;
-        this.wrote(actor, committed);
-        this.#services.look(actor);
+        if (this.#services.look(actor)) this.wrote(actor, committed);
+        else this.left(actor);
       }));
       if (rows.length < pageMax) return;
       after = rows.at(-1)!.key;
+    }
+  }
+
+  /**
+   * Some entries of its own index, and at the next beat those behind them. Of which it has not heard is looked after: a
+   * commit landed that seemed to have failed, or there was no room for its actor.
+   */
+  async #lookAtOwn(): Promise<void> {
+    const prefix = indexPrefix(this.#ledger.instance);
+    const range = { prefix, after: this.#lookedAt, limit: ownPageMax };
+    const rows = await this.#ledger.connection.list(range);
+    this.#lookedAt = rows.length < ownPageMax ? prefix : rows.at(-1)!.key;
+    for (const { key, version } of rows) {
+      const actor = indexed(key);
+      if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
+      if (this.#services.hosts(actor) && this.#services.look(actor)) this.wrote(actor, version);
     }
   }
 

@@ -312,7 +312,11 @@ export class Persistence {
     const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
     const keeper = new Keeper(ledger, {
       timers: services.timers,
-      look: (actor) => this.hosts.get(actor.protocol)?.get(actor.key).look(),
+      look: (actor) => {
+        const activation = this.#activate(this.hosts.get(actor.protocol)!, actor.key);
+        activation?.look();
+        return activation !== undefined;
+      },
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
@@ -360,20 +364,23 @@ export class Persistence {
   }
 
   #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
+    const { keeper } = this.#required;
     for (const { to, draft } of arrivals) {
-      this.#required.keeper.wrote(to, version);
-      if (this.#ending) continue;
       const host = this.hosts.get(to.protocol)!;
       const found = host.find(to.key);
-      if (found !== undefined) found.arrive(Mail.committed(draft, version), senderMoment);
-      else this.#activate(host, to.key);
+      if (this.#ending || (found ?? this.#activate(host, to.key)) === undefined) {
+        keeper.left(to);
+        continue;
+      }
+      keeper.wrote(to, version);
+      found?.arrive(Mail.committed(draft, version), senderMoment);
     }
   }
 
   /** Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later beat looks again. */
-  #activate(host: DurableHost, key: string): void {
+  #activate(host: DurableHost, key: string): DurableActivation | undefined {
     try {
-      host.get(key);
+      return host.get(key);
     } catch (error) {
       if (!(error instanceof PosthornError)) throw error;
     }
@@ -391,9 +398,11 @@ export class Persistence {
   }
 
   #leaveToOthers(actor: ActorId): void {
-    const { ledger } = this.#required;
+    const { ledger, keeper } = this.#required;
+    keeper.left(actor);
     const effects = new Effects();
     effects.write(indexKey(nobody, actor), new Uint8Array());
+    effects.remove(indexKey(ledger.instance, actor));
     effects.rings = true;
     commitOne(ledger.committer, effects).catch(() => {}); // its entry in this instance's index is still there
   }
