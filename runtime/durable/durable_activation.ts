@@ -62,6 +62,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #conflicts = 0;
   #batchMax = batchMax;
   #endTrial: (() => void) | undefined = undefined;
+  /** What says in the store that a trial begins. */
+  #trial: Batch | undefined = undefined;
 
   constructor(home: DurableHome<DurableActivation>, key: string) {
     this.home = home;
@@ -186,9 +188,9 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       if (handled instanceof Promise) {
         this.status = "running";
         this.services.running++;
-        void handled.then(() => {
+        void handled.then(() => this.finish(batch), (error) => this.failed(error)).finally(() => {
           this.services.running--;
-          this.finish(batch);
+          this.services.rest();
         });
         return false;
       }
@@ -317,7 +319,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       }
       const { retry } = this.record.head;
       if (retry?.place !== mail.place || this.#endTrial !== undefined) {
-        return this.#isSuspect(mail) ? this.#suspect(batch, mail, 0) : mail;
+        return this.#isSuspect(mail) ? this.#suspect(batch, mail, mail.head.attempts ?? 0) : mail;
       }
       if (batch.taken > 0) return undefined;
       if (retry.notBeforeMs > nowMs) {
@@ -341,7 +343,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.status = "committing";
     this.durable.suspects.enter(attempts > 0, (endTrial) => {
       if (this.#isGone()) return endTrial();
-      const trial = this.#begin();
+      const trial = this.#trial = this.#begin();
       trial.retry({ place: mail.place, attempts: attempts + 1, notBeforeMs: 0 });
       this.#batchMax = 1;
       this.#endTrial = () => {
@@ -368,8 +370,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #committed(batch: Batch, effects: Effects, record: ActorRecord): void {
     const { durable } = this;
     this.#conflicts = 0;
-    const trialBegins = this.#endTrial !== undefined && batch.taken === 0;
-    if (!trialBegins) this.#endTrial?.();
+    if (batch !== this.#trial) this.#endTrial?.();
+    this.#trial = undefined;
     this.record = record;
     this.state = batch.state;
     this.mailbox.drop(batch.taken);

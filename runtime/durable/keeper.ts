@@ -9,6 +9,7 @@ import {
   indexPrefix,
   instanceKey,
   instancePrefix,
+  mailPrefix,
   nameOfActor,
   nobody,
   wholeIndexPrefix,
@@ -256,14 +257,28 @@ export class Keeper {
   /** Entries of actors for which nothing waits any more go; the check sees what came in between. */
   async #tidy(): Promise<void> {
     const done = [...this.#entries.values()].filter(({ actor }) => this.#services.atRest(actor));
-    await Promise.all(done.map(async ({ actor, version }) => {
-      const effects = new Effects();
-      const key = indexKey(this.#ledger.instance, actor);
-      effects.checks.push({ key, version });
-      effects.remove(key);
-      await commitOne(this.#ledger.committer, effects);
-      const name = nameOfActor(actor);
-      if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
-    }));
+    for (let first = 0; first < done.length; first += pageMax) {
+      await Promise.all(done.slice(first, first + pageMax).map((entry) => this.#remove(entry)));
+    }
+  }
+
+  async #remove({ actor, version }: { readonly actor: ActorId; readonly version: string }): Promise<void> {
+    const { committer, instance, traits } = this.#ledger;
+    const key = indexKey(instance, actor);
+    const name = nameOfActor(actor);
+    // A commit of which nothing was heard yet may have written a message, and the entry before its last version.
+    if ((traits.unknownOutcomes || traits.commitsAtOnce > 1) && await this.#waits(actor)) {
+      if (!this.#services.look(actor)) this.left(actor);
+      return;
+    }
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    effects.remove(key);
+    await commitOne(committer, effects);
+    if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
+  }
+
+  async #waits(actor: ActorId): Promise<boolean> {
+    return (await this.#ledger.connection.list({ prefix: mailPrefix(actor), limit: 1 })).length > 0;
   }
 }
