@@ -111,6 +111,7 @@ export class AcceptCommission extends Commission {
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
     if (mark === undefined || mark.untilMs <= ledger.clock.now()) {
+      ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
       const again = new AcceptCommission(this.#options, stored);

@@ -15,6 +15,8 @@ export class DurableMailbox {
   /** What came since a list began. */
   #late: Mail[] | undefined = undefined;
   #listedMoment = 0;
+  /** Whether a list that is under way may lack what came before something that has arrived since. */
+  #again = false;
   /** About how many wait in the store that are not here. */
   #beyond = 0;
 
@@ -26,6 +28,7 @@ export class DurableMailbox {
   /** A list begins. */
   begin(moment: number): void {
     this.#late = [];
+    this.#again = false;
     this.#listedMoment = moment;
   }
 
@@ -43,14 +46,14 @@ export class DurableMailbox {
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
     const mails = stored.map((one) => Mail.of(one, prefix));
-    this.complete = beyond === 0;
+    this.complete = beyond === 0 && !this.#again;
     this.#beyond = beyond;
     if (this.complete) {
       const known = new Set(mails.map((mail) => mail.place));
       mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
       this.#asks = [];
     } else {
-      const last = mails.at(-1)!.place;
+      const last = mails.at(-1)?.place ?? "";
       const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
       mails.push(...waiting.filter((ask) => ask.place < last));
       this.#asks = waiting.filter((ask) => ask.place >= last);
@@ -63,10 +66,13 @@ export class DurableMailbox {
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
   arrive(mail: Mail, senderMoment: number): void {
-    if (this.#listedMoment <= senderMoment) this.complete = false;
+    if (this.#listedMoment <= senderMoment) {
+      this.complete = false;
+      this.#again = true;
+    }
     if (this.#late !== undefined) this.#late.push(mail);
-    else if (this.complete) this.mails.push(mail);
-    else this.#beyond++;
+    else if (!this.complete) this.#beyond++;
+    else if (!this.#has(mail)) this.mails.push(mail);
   }
 
   /** An ask comes behind what was accepted before it. */
@@ -92,6 +98,12 @@ export class DurableMailbox {
   reset(): void {
     this.mails = this.mails.filter((mail) => mail.key === undefined);
     this.complete = false;
+  }
+
+  /** Whether a list has brought it already, before its sender heard that it is committed. */
+  #has({ place }: Mail): boolean {
+    const last = this.mails.at(-1);
+    return last !== undefined && place <= last.place && this.mails.some((mail) => mail.place === place);
   }
 
   /** All asks that wait. */

@@ -3,6 +3,7 @@ import type { Random } from "../random.ts";
 import type { StoreConnection, StoreTraits } from "../store.ts";
 import { Committer } from "./committer.ts";
 import { placeOf } from "./mail.ts";
+import { type Probes, probesOf } from "./probes.ts";
 
 /**
  * One run of this system on its store: who it is there, its way to commit, and the places that it gives. Another run
@@ -15,6 +16,8 @@ export class Ledger {
   readonly traits: StoreTraits;
   readonly committer: Committer;
   readonly clock: Clock;
+  /** Only in simulations. */
+  readonly probes: Probes | undefined;
   /** What tells its places from those of other instances. */
   readonly #tail: string;
   #stampMicros = 0;
@@ -34,6 +37,7 @@ export class Ledger {
     this.connection = connection;
     this.traits = traits;
     this.clock = clock;
+    this.probes = probesOf(connection);
     this.committer = new Committer(connection, traits, clock, random);
     this.#tail = instance.slice(-10);
   }

@@ -293,11 +293,15 @@ export class Persistence {
   }
 
   #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
+    const { keeper } = this.#required;
     for (const { to, draft } of arrivals) {
       const found = this.find(to.protocol, to.key);
+      if (this.#ending || (found ?? this.#activate(to)) === undefined) {
+        keeper.left(to);
+        continue;
+      }
+      keeper.wrote(to, version);
       found?.arrive(Mail.committed(draft, version), senderMoment);
-      const attended = found !== undefined || (!this.#ending && this.#activate(to) !== undefined);
-      this.#required.keeper.wrote(to, version, attended);
     }
   }
 
@@ -323,9 +327,11 @@ export class Persistence {
   }
 
   #leaveToOthers(actor: ActorId): void {
-    const { ledger } = this.#required;
+    const { ledger, keeper } = this.#required;
+    keeper.left(actor);
     const effects = new Effects();
     effects.write(indexKey(nobody, actor), new Uint8Array());
+    effects.remove(indexKey(ledger.instance, actor));
     effects.rings = true;
     commitOne(ledger.committer, effects).catch(() => {}); // its entry in this instance's index is still there
   }

@@ -211,7 +211,7 @@ export class TurnRunner {
     const { home, services, durable } = this.#activation;
     const notBeforeMs = services.now() + afterMs;
     if (home.actor.retry.order === "hold") return batch.retry({ place: mail.place, attempts, notBeforeMs });
-    const head = { ...mail.head, attempts, notBeforeMs };
+    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
     const draft = new MailDraft(
       mailPrefix(this.#activation),
       durable.ledger.nextPlace(),
