@@ -3,6 +3,7 @@ import { IdReusedError, PosthornError } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import { Commission } from "./committer.ts";
 import type { Effects } from "./effects.ts";
+import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, encodeValue } from "./stored_value.ts";
 
@@ -107,10 +108,11 @@ export class AcceptCommission extends Commission {
     const { ledger, effects, name, id } = this.#options;
     const stored = await this.#stored();
     const mark = stored && decodeValue<Mark>(stored.value).head;
-    if (mark === undefined && this.#options.ticket !== undefined) {
+    const overdue = mark !== undefined && mark.untilMs <= ledger.clock.now();
+    if (this.#options.ticket !== undefined && (mark === undefined || (overdue && await this.#ticketIsTaken()))) {
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
-    if (mark === undefined || mark.untilMs <= ledger.clock.now()) {
+    if (mark === undefined || overdue) {
       ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
@@ -125,6 +127,12 @@ export class AcceptCommission extends Commission {
     }
     this.#options.onOver();
     this.#resolve({ repeated: true, ticket: mark.ticket });
+  }
+
+  /** A reply may be kept for longer than the name of its request is known. */
+  async #ticketIsTaken(): Promise<boolean> {
+    const [row] = await this.#options.ledger.connection.read([replyRowKey(this.#options.ticket!)]);
+    return row !== undefined;
   }
 
   async #stored(): Promise<Stored | undefined> {
