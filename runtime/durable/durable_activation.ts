@@ -176,6 +176,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } else if (!this.mailbox.complete) {
       void this.load();
     } else {
+      if (this.#runner.revive() && this.atRest) return this.passivate();
       this.home.watchIdle(this);
       this.services.rest();
     }

@@ -42,6 +42,14 @@ export class TurnRunner {
     return ending;
   }
 
+  /** All mail of an actor that stopped is buried: what comes now begins anew. Returns whether it had stopped. */
+  revive(): boolean {
+    if (this.#stopped === undefined) return false;
+    this.#stopped = undefined;
+    this.#supervisor = undefined;
+    return true;
+  }
+
   /** Tells a turn that is awaited that nobody wants it any more. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
