@@ -109,7 +109,9 @@ export class AcceptCommission extends Commission {
     const stored = await this.#stored();
     const mark = stored && decodeValue<Mark>(stored.value).head;
     const overdue = mark !== undefined && mark.untilMs <= ledger.clock.now();
-    if (this.#options.ticket !== undefined && (mark === undefined || (overdue && await this.#ticketIsTaken()))) {
+    if (
+      this.#options.ticket !== undefined && (mark === undefined || (overdue && await this.#ticketIsTaken()))
+    ) {
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
     if (mark === undefined || overdue) {

@@ -40,18 +40,21 @@ onEach(kinds, "a publication that was accepted reaches its subscribers over a cr
   assert.deepEqual(await notesOf(second, "ada"), ["de one"]);
 });
 
-inMemory("what the store refuses was not accepted: the send says so, and nothing comes of it", async (stage) => {
-  const system = await stage.start([worker()]);
-  const refusal = new StoreError("store-unavailable", "Cannot commit to memory: it is away");
-  stage.storeOf(system).refuse = () => refusal;
-  await assert.rejects(ref(system, "ada").tell(Worker.note, "lost"), { code: "store-unavailable" });
-  await assert.rejects(ref(system, "ada").submit(Worker.job, "notes"), { code: "store-unavailable" });
-  await assert.rejects(system.publish(Worker.happened, "de lost"), { code: "store-unavailable" });
-  stage.storeOf(system).refuse = undefined;
-  await ref(system, "ada").tell(Worker.note, "kept");
-  assert.deepEqual(await notesOf(system, "ada"), ["kept"]);
-  assert.deepEqual(deadOf(system), []);
-});
+inMemory(
+  "what the store refuses was not accepted: the send says so, and nothing comes of it",
+  async (stage) => {
+    const system = await stage.start([worker()]);
+    const refusal = new StoreError("store-unavailable", "Cannot commit to memory: it is away");
+    stage.storeOf(system).refuse = () => refusal;
+    await assert.rejects(ref(system, "ada").tell(Worker.note, "lost"), { code: "store-unavailable" });
+    await assert.rejects(ref(system, "ada").submit(Worker.job, "notes"), { code: "store-unavailable" });
+    await assert.rejects(system.publish(Worker.happened, "de lost"), { code: "store-unavailable" });
+    stage.storeOf(system).refuse = undefined;
+    await ref(system, "ada").tell(Worker.note, "kept");
+    assert.deepEqual(await notesOf(system, "ada"), ["kept"]);
+    assert.deepEqual(deadOf(system), []);
+  },
+);
 
 inMemory("sends wait until the store is open, and keep their order", async (stage) => {
   const system = stage.begin([worker()]);

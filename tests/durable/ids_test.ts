@@ -15,16 +15,20 @@ import {
   worker,
 } from "./stage.ts";
 
-onEach(kinds, "the same id and payload again changes nothing, in this process and the next", async (stage) => {
-  const first = await stage.start([worker()]);
-  for (let time = 0; time < 3; time++) await ref(first, "ada").tell(Worker.note, "one", { id: "1" });
-  assert.deepEqual(await notesOf(first, "ada"), ["one"]);
-  await stage.kill(first);
-  const second = await stage.start([worker()]);
-  await ref(second, "ada").tell(Worker.note, "one", { id: "1" });
-  await stage.pass(missedMs);
-  assert.deepEqual(await notesOf(second, "ada"), ["one"]);
-});
+onEach(
+  kinds,
+  "the same id and payload again changes nothing, in this process and the next",
+  async (stage) => {
+    const first = await stage.start([worker()]);
+    for (let time = 0; time < 3; time++) await ref(first, "ada").tell(Worker.note, "one", { id: "1" });
+    assert.deepEqual(await notesOf(first, "ada"), ["one"]);
+    await stage.kill(first);
+    const second = await stage.start([worker()]);
+    await ref(second, "ada").tell(Worker.note, "one", { id: "1" });
+    await stage.pass(missedMs);
+    assert.deepEqual(await notesOf(second, "ada"), ["one"]);
+  },
+);
 
 onEach(kinds, "several at once with one id are one", async (stage) => {
   const system = await stage.start([worker()]);
@@ -67,15 +71,19 @@ onEach(kinds, "after its window an id is new, with whatever payload", async (sta
   assert.deepEqual(await notesOf(system, "ada"), ["one", "two"]);
 });
 
-onEach(kinds, "a submit whose window is over is accepted again, beside the reply of the first", async (stage) => {
-  const system = await stage.start([worker({ echo: (_ctx, text) => text })], { idWindowMs: 60_000 });
-  const first = await ref(system, "ada").submit(Worker.job, "echo one", { id: "1" });
-  assert.equal(await first.reply(), "one");
-  await stage.pass(60_000, 30_000);
-  const second = await ref(system, "ada").submit(Worker.job, "echo two", { id: "1" });
-  assert.equal(await second.reply(), "two");
-  assert.equal(await first.reply(), "one");
-});
+onEach(
+  kinds,
+  "a submit whose window is over is accepted again, beside the reply of the first",
+  async (stage) => {
+    const system = await stage.start([worker({ echo: (_ctx, text) => text })], { idWindowMs: 60_000 });
+    const first = await ref(system, "ada").submit(Worker.job, "echo one", { id: "1" });
+    assert.equal(await first.reply(), "one");
+    await stage.pass(60_000, 30_000);
+    const second = await ref(system, "ada").submit(Worker.job, "echo two", { id: "1" });
+    assert.equal(await second.reply(), "two");
+    assert.equal(await first.reply(), "one");
+  },
+);
 
 onEach(kinds, "a submit that is repeated has the first one's ticket and reply", async (stage) => {
   let runs = 0;
@@ -113,17 +121,21 @@ onEach(kinds, "an ask with an id is answered as the first was, also by the next 
   assert.deepEqual(await notesOf(second, "ada"), ["counted"]);
 });
 
-onEach(kinds, "an ask with an id that still runs: a repeat is told so, and finds the answer later", async (stage) => {
-  const gate = Promise.withResolvers<string>();
-  const system = await stage.start([worker({ wait: () => gate.promise })]);
-  const first = ref(system, "ada").ask(Worker.call, "wait", { id: "1" });
-  await stage.settle();
-  const repeat = () => ref(system, "ada").ask(Worker.call, "wait", { id: "1" });
-  await assert.rejects(repeat(), { name: "StillRunningError", code: "still-running" });
-  gate.resolve("at last");
-  assert.equal(await first, "at last");
-  assert.equal(await repeat(), "at last");
-});
+onEach(
+  kinds,
+  "an ask with an id that still runs: a repeat is told so, and finds the answer later",
+  async (stage) => {
+    const gate = Promise.withResolvers<string>();
+    const system = await stage.start([worker({ wait: () => gate.promise })]);
+    const first = ref(system, "ada").ask(Worker.call, "wait", { id: "1" });
+    await stage.settle();
+    const repeat = () => ref(system, "ada").ask(Worker.call, "wait", { id: "1" });
+    await assert.rejects(repeat(), { name: "StillRunningError", code: "still-running" });
+    gate.resolve("at last");
+    assert.equal(await first, "at last");
+    assert.equal(await repeat(), "at last");
+  },
+);
 
 onEach(kinds, "an ask with an id that fails gives its repeat the same failure", async (stage) => {
   const system = await stage.start([worker({
@@ -137,22 +149,27 @@ onEach(kinds, "an ask with an id that fails gives its repeat the same failure", 
   }
 });
 
-inMemory("an ask with an id that nobody answers in time says so, and its answer comes later", async (stage) => {
-  const gate = Promise.withResolvers<string>();
-  const system = await stage.start([worker({ wait: () => gate.promise })]);
-  const asked = ref(system, "ada").ask(Worker.call, "wait", { id: "1", timeoutMs: 500 });
-  const rejected = assert.rejects(asked, { code: "deadline" });
-  await stage.pass(500);
-  await rejected;
-  gate.resolve("late");
-  await stage.settle();
-  assert.equal(await ref(system, "ada").ask(Worker.call, "wait", { id: "1", timeoutMs: 500 }), "late");
-});
+inMemory(
+  "an ask with an id that nobody answers in time says so, and its answer comes later",
+  async (stage) => {
+    const gate = Promise.withResolvers<string>();
+    const system = await stage.start([worker({ wait: () => gate.promise })]);
+    const asked = ref(system, "ada").ask(Worker.call, "wait", { id: "1", timeoutMs: 500 });
+    const rejected = assert.rejects(asked, { code: "deadline" });
+    await stage.pass(500);
+    await rejected;
+    gate.resolve("late");
+    await stage.settle();
+    assert.equal(await ref(system, "ada").ask(Worker.call, "wait", { id: "1", timeoutMs: 500 }), "late");
+  },
+);
 
 onEach(sharedKinds, "two instances that are sent one id accept it once", async (stage) => {
   const systems = [await stage.start([worker()]), await stage.start([worker()])];
   for (let round = 0; round < 10; round++) {
-    const sent = systems.map((system) => ref(system, "ada").tell(Worker.note, `${round}`, { id: `${round}` }));
+    const sent = systems.map((system) =>
+      ref(system, "ada").tell(Worker.note, `${round}`, { id: `${round}` })
+    );
     await Promise.all(sent);
   }
   await stage.pass(missedMs, 100);

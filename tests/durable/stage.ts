@@ -3,6 +3,8 @@ import {
   actor,
   type ActorOptions,
   ask,
+  type Cancel,
+  type Clock,
   type Context,
   denoKv,
   event,
@@ -17,8 +19,8 @@ import {
   submit,
   survey,
   System,
-  type SystemOptions,
   systemClock,
+  type SystemOptions,
   tell,
   unchecked,
 } from "@posthorn/posthorn";
@@ -64,6 +66,36 @@ export function worker(scripts: Scripts = {}, traits?: Traits): Actor<"worker", 
 /** Writes a line into the state. */
 export function note(ctx: { state: Notes }, text: string): void {
   ctx.state = [...ctx.state, text];
+}
+
+/** The time of one process: it stands still when the process is killed. */
+class ProcessClock implements Clock {
+  readonly #clock: Clock;
+  stopped = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  setTimer(delayMs: number, callback: () => void): Cancel {
+    return this.#clock.setTimer(delayMs, () => this.stopped || callback());
+  }
+
+  macrotask(callback: () => void): void {
+    this.#clock.macrotask(() => this.stopped || callback());
+  }
+
+  yield(callback: () => void): void {
+    this.#clock.yield(() => this.stopped || callback());
+  }
 }
 
 /** A store whose connections can be cut: as for a process that is killed, nothing comes back and nothing arrives. */
@@ -118,7 +150,7 @@ export class Stage implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly store: Store;
   readonly #dispose: () => Promise<void>;
-  readonly #running = new Map<System, Cuttable>();
+  readonly #running = new Map<System, { readonly store: Cuttable; readonly clock: ProcessClock }>();
   /** Only a store of another process answers late: the others within the turn of the event loop. */
   readonly #late: boolean;
   /** One for all: two that begin at the same time have different names. */
@@ -141,20 +173,22 @@ export class Stage implements AsyncDisposable {
   /** The same without waiting. */
   begin(actors: readonly Actor[], options: StageOptions = {}): System {
     const store = new Cuttable(options.store ?? this.store);
-    const system = new System({ random: this.#random, drainMs: 0, ...options, actors, store, clock: this.clock });
-    this.#running.set(system, store);
+    const clock = new ProcessClock(this.clock);
+    const system = new System({ random: this.#random, drainMs: 0, ...options, actors, store, clock });
+    this.#running.set(system, { store, clock });
     return system;
   }
 
   /** How the process reaches its store. */
   storeOf(system: System): Cuttable {
-    return this.#running.get(system)!;
+    return this.#running.get(system)!.store;
   }
 
   /** The process is killed. */
   async kill(system: System): Promise<void> {
-    const store = this.#running.get(system)!;
+    const { store, clock } = this.#running.get(system)!;
     this.#running.delete(system);
+    clock.stopped = true;
     await store.cut();
   }
 

@@ -42,49 +42,56 @@ onEach(kinds, "state, messages and reply of a turn are there together after a cr
   assert.equal(await second.ticket(ticket.id).reply(), "replied");
 });
 
-inMemory("whatever commit of a turn a crash prevents, its effects are there once in the end", async (stage) => {
-  const scripts = {
-    split(ctx: WorkerContext, name: string) {
-      note(ctx, name);
-      ctx.ref(Worker, "bob").tell(Worker.note, name);
-      return name;
-    },
-  };
-  let system = await stage.start([worker(scripts)]);
-  const tickets: string[] = [];
-  for (let round = 0; round < 12; round++) {
-    const ticket = await ref(system, "ada").submit(Worker.job, `split ${round}`, { id: `job-${round}` });
-    tickets.push(ticket.id);
-    for (let turn = 0; turn < round; turn++) await null; // it is killed each time a little later
-    await stage.kill(system);
-    system = await stage.start([worker(scripts)]);
-  }
-  await stage.pass(missedMs);
-  const names = tickets.map((_, index) => String(index));
-  assert.deepEqual(await notesOf(system, "ada"), names);
-  assert.deepEqual(await notesOf(system, "bob"), names);
-  const replies = await Promise.all(tickets.map((id) => system.ticket(id).reply({ timeoutMs: 0 })));
-  assert.deepEqual(replies, names);
-});
+inMemory(
+  "whatever commit of a turn a crash prevents, its effects are there once in the end",
+  async (stage) => {
+    const scripts = {
+      split(ctx: WorkerContext, name: string) {
+        note(ctx, name);
+        ctx.ref(Worker, "bob").tell(Worker.note, name);
+        return name;
+      },
+    };
+    let system = await stage.start([worker(scripts)]);
+    const tickets: string[] = [];
+    for (let round = 0; round < 12; round++) {
+      const ticket = await ref(system, "ada").submit(Worker.job, `split ${round}`, { id: `job-${round}` });
+      tickets.push(ticket.id);
+      for (let turn = 0; turn < round; turn++) await null; // it is killed each time a little later
+      await stage.kill(system);
+      system = await stage.start([worker(scripts)]);
+    }
+    await stage.pass(missedMs);
+    const names = tickets.map((_, index) => String(index));
+    assert.deepEqual(await notesOf(system, "ada"), names);
+    assert.deepEqual(await notesOf(system, "bob"), names);
+    const replies = await Promise.all(tickets.map((id) => system.ticket(id).reply({ timeoutMs: 0 })));
+    assert.deepEqual(replies, names);
+  },
+);
 
-onEach(kinds, "a turn that fails leaves nothing: no state, no message, no event, no schedule", async (stage) => {
-  const system = await stage.start([worker({
-    fail(ctx) {
-      note(ctx, "never");
-      ctx.ref(Worker, "bob").tell(Worker.note, "never");
-      ctx.publish(Worker.happened, "de never");
-      ctx.schedule("later", { afterMs: 10 }, ctx.ref(Worker, "bob").at(Worker.note), "never");
-      throw new TerminalError("No", { code: "no" });
-    },
-  })]);
-  system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
-  await stage.settle();
-  await ref(system, "ada").tell(Worker.run, "fail");
-  await stage.pass(3_000);
-  assert.deepEqual(deadOf(system), ["ada run: no"]);
-  assert.deepEqual(await notesOf(system, "ada"), []);
-  assert.deepEqual(await notesOf(system, "bob"), []);
-});
+onEach(
+  kinds,
+  "a turn that fails leaves nothing: no state, no message, no event, no schedule",
+  async (stage) => {
+    const system = await stage.start([worker({
+      fail(ctx) {
+        note(ctx, "never");
+        ctx.ref(Worker, "bob").tell(Worker.note, "never");
+        ctx.publish(Worker.happened, "de never");
+        ctx.schedule("later", { afterMs: 10 }, ctx.ref(Worker, "bob").at(Worker.note), "never");
+        throw new TerminalError("No", { code: "no" });
+      },
+    })]);
+    system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
+    await stage.settle();
+    await ref(system, "ada").tell(Worker.run, "fail");
+    await stage.pass(3_000);
+    assert.deepEqual(deadOf(system), ["ada run: no"]);
+    assert.deepEqual(await notesOf(system, "ada"), []);
+    assert.deepEqual(await notesOf(system, "bob"), []);
+  },
+);
 
 inMemory("nobody hears of a turn that the store does not take, and it is tried again", async (stage) => {
   let runs = 0;
@@ -169,7 +176,10 @@ inMemory("a handler that fails an ask answers it at once, with its own words", a
       throw new Error("boom");
     },
   })]);
-  await assert.rejects(ref(system, "ada").ask(Worker.call, "refuse"), { code: "too-late", message: "Too late" });
+  await assert.rejects(ref(system, "ada").ask(Worker.call, "refuse"), {
+    code: "too-late",
+    message: "Too late",
+  });
   await assert.rejects(ref(system, "ada").ask(Worker.call, "fail"), { code: "failed" });
 });
 
