@@ -236,6 +236,11 @@ export class Persistence {
     const dispatch = new Dispatch(ledger, replies, {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
+      astray: (letter) => {
+        const host = this.hosts.get(letter.protocol);
+        if (host !== undefined) host.buried++;
+        this.#buried(letter);
+      },
     }, ids);
     const handOver = (arrivals: readonly Arrival[], version: string, senderMoment: number) =>
       this.#handOver(arrivals, version, senderMoment);
