@@ -103,6 +103,8 @@ export class Cuttable implements Store {
   readonly #store: Store;
   readonly #connections: StoreConnection[] = [];
   #cut = false;
+  /** How many calls it has not answered. */
+  calls = 0;
   /** Refuses commits, in place of the store. */
   refuse: (() => Error | undefined) | undefined;
 
@@ -120,8 +122,13 @@ export class Cuttable implements Store {
     const never = new Promise<never>(() => {});
     const alive = async <Result>(call: () => Promise<Result>): Promise<Result> => {
       if (this.#cut) return await never;
-      const result = await call();
-      return this.#cut ? await never : result;
+      this.calls++;
+      try {
+        return await call();
+      } finally {
+        this.calls--;
+        if (this.#cut) await never;
+      }
     };
     return {
       read: (keys) => alive(() => connection.read(keys)),
@@ -151,15 +158,12 @@ export class Stage implements AsyncDisposable {
   readonly store: Store;
   readonly #dispose: () => Promise<void>;
   readonly #running = new Map<System, { readonly store: Cuttable; readonly clock: ProcessClock }>();
-  /** Only a store of another process answers late: the others within the turn of the event loop. */
-  readonly #late: boolean;
   /** One for all: two that begin at the same time have different names. */
   readonly #random = seededRandom(1);
 
   constructor(store: Store, dispose: () => Promise<void>) {
     this.store = store;
     this.#dispose = dispose;
-    this.#late = store.traits.name.startsWith("Deno KV");
   }
 
   /** Starts a process, and waits until its store is open and it has looked around. */
@@ -194,9 +198,9 @@ export class Stage implements AsyncDisposable {
 
   /** Lets everything run that needs no time to go on. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < (this.#late ? 12 : 6); turn++) {
-      if (this.#late) await new Promise((resolve) => setTimeout(resolve, 1)); // its answers come from a thread
-      else await this.clock.settle();
+    for (let quiet = 0; quiet < 6; quiet++) {
+      await this.clock.settle();
+      if ([...this.#running.values()].some(({ store }) => store.calls > 0)) quiet = -1;
     }
   }
 
