@@ -3,7 +3,6 @@ import { HTTPException } from "hono/http-exception";
 import { DeadLetterError } from "../errors.ts";
 import { Exposure } from "./exposure.ts";
 import { type IngressOptions, resolveBounds } from "./ingress_options.ts";
-import { metricsText } from "./metrics.ts";
 import type { IngressSystem } from "./port.ts";
 import { problemResponse, refuseMethod, RequestError } from "./problem.ts";
 import { actorModes, Routes } from "./routes.ts";
@@ -70,8 +69,9 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
     return context.json(health, health.status === "running" ? 200 : 503);
   });
   if (options.metrics) {
-    app.all("/metrics", (context) => {
+    app.all("/metrics", async (context) => {
       if (!reads(context)) return refuseMethod(context, "GET, HEAD");
+      const { metricsText } = await import("./metrics.ts");
       const type = "text/plain; version=0.0.4; charset=utf-8";
       return context.body(metricsText(system.stats()), 200, { "content-type": type });
     });

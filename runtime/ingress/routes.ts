@@ -3,15 +3,12 @@ import { PosthornError, ReplyPendingError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
 import { parseSubjectPattern } from "../subject.ts";
 import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
-import { callerOf } from "./caller.ts";
-import { EventFeed } from "./event_feed.ts";
-import { comeBackStream, eventStream } from "./event_stream.ts";
+import type { EventFeed } from "./event_feed.ts";
 import type { Exposure } from "./exposure.ts";
 import type { IngressBounds, IngressOptions } from "./ingress_options.ts";
 import { idempotencyKey, integerParameter, preferredWaitSeconds } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
-import { surveyStream } from "./survey_stream.ts";
 
 /** How one speaks to one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
@@ -38,12 +35,17 @@ export class Routes {
   }
 
   async send(context: Context): Promise<Response> {
-    const { protocol, key, operation: name } = context.req.param() as Record<string, string>;
-    const operation = this.#exposure.operation(protocol, name, actorModes);
-    const ref = this.#system.ref({ "~protocol": { name: protocol, operations: {} } }, key);
+    const { req } = context;
+    const protocol = req.param("protocol") as string;
+    const operation = this.#exposure.operation(protocol, req.param("operation") as string, actorModes);
+    const ref = this.#system.ref(
+      { "~protocol": { name: protocol, operations: {} } },
+      req.param("key") as string,
+    );
     const payload = await readPayload(context, this.#options);
     const id = idempotencyKey(context);
-    const caller = await this.#caller(context, id !== undefined || operation.mode === "submit");
+    const found = this.#caller(context, id !== undefined || operation.mode === "submit");
+    const caller = typeof found === "string" ? found : await found;
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
@@ -79,7 +81,7 @@ export class Routes {
     return context.json({ id: options.id }, 202);
   }
 
-  subscribe(context: Context, events: readonly Operation[], named: boolean): Response {
+  async subscribe(context: Context, events: readonly Operation[], named: boolean): Promise<Response> {
     const refused = events.find((event) => !this.#exposure.maySubscribe(event));
     if (refused !== undefined) return refuseMethod(context, this.#exposure.methods(refused));
     const pattern = subjectPattern(context);
@@ -90,8 +92,12 @@ export class Routes {
       "x-accel-buffering": "no",
     };
     if (context.req.method === "HEAD") return context.body(null, 200, headers);
+    const [{ EventFeed }, { comeBackStream, eventStream }] = await Promise.all([
+      import("./event_feed.ts"),
+      import("./event_stream.ts"),
+    ]);
     const full = this.#streams >= streamsMax || this.#system.health.status !== "running";
-    const feed = full ? undefined : this.#feed(events[0].protocol);
+    const feed = full ? undefined : this.#feed(EventFeed, events[0].protocol);
     if (feed === undefined) {
       return context.body(comeBackStream(retryMs), 200, headers); // an error would make an EventSource give up
     }
@@ -113,6 +119,7 @@ export class Routes {
     const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
     const id = idempotencyKey(context);
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
+    const { surveyStream } = await import("./survey_stream.ts");
     const replies = this.#system.survey(surveying, payload, {
       id,
       caller: await this.#caller(context, id !== undefined),
@@ -152,7 +159,7 @@ export class Routes {
   /** Who speaks. A digest takes longer than an ask, so it is made where an id or a reply must be told apart by it. */
   #caller(context: Context, toldApart: boolean): string | Promise<string> {
     if (this.#ownCaller !== undefined) return this.#ownCaller(context);
-    return toldApart ? callerOf(context) : "";
+    return toldApart ? import("./caller.ts").then(({ callerOf }) => callerOf(context)) : "";
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
@@ -188,13 +195,13 @@ export class Routes {
   }
 
   /** Made with the first reader: who never subscribed has nothing to replay. Nothing while the system has no room. */
-  #feed(protocol: string): EventFeed | undefined {
+  #feed(Feed: typeof EventFeed, protocol: string): EventFeed | undefined {
     const found = this.#feeds.get(protocol);
     if (found !== undefined) return found;
     const { replayEventsMax, replayCharactersMax } = this.#options;
     try {
       const events = this.#exposure.events(protocol);
-      const feed = new EventFeed(this.#system, events, replayEventsMax, replayCharactersMax);
+      const feed = new Feed(this.#system, events, replayEventsMax, replayCharactersMax);
       this.#feeds.set(protocol, feed);
       return feed;
     } catch (error) {
