@@ -128,7 +128,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** What another instance wrote may be for it. */
   look(): void {
-    this.mailbox.complete = false;
+    this.mailbox.look();
     if (this.status === "idle") this.proceed();
   }
 
