@@ -316,6 +316,8 @@ export class Persistence {
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
+        replies.wake(); // what a watch should have told may have been lost
+        log.wake();
         await stored.read();
         await alarm.ring();
       },

@@ -1,3 +1,4 @@
+import { decodeTime } from "@std/ulid";
 import { errorOfReason } from "../dead_letters.ts";
 import { type PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
@@ -64,7 +65,7 @@ export class Replies {
         const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
         const found = stored && decodeValue<ReplyHead>(stored.value);
         if (found === undefined || found.head.untilMs <= this.#ledger.clock.now()) {
-          throw found === undefined ? unknown(id) : expired(id);
+          throw found === undefined && !this.#hasExpired(id) ? unknown(id) : expired(id);
         }
         if (found.head.status === "done") return fromText(found.text);
         if (found.head.status === "failed") throw failureError(found.head.failure!);
@@ -80,6 +81,15 @@ export class Replies {
   /** Another process has committed something: perhaps what is waited for. */
   wake(): void {
     for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
+  }
+
+  /** Whether what was submitted under that id can be no longer kept: a ULID carries its time. */
+  #hasExpired(id: string): boolean {
+    try {
+      return decodeTime(id) + this.#keepMs <= this.#ledger.clock.now();
+    } catch {
+      return false; // its caller named it
+    }
   }
 
   #write(
