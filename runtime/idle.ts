@@ -1,3 +1,4 @@
+import { Status } from "./status.ts";
 import type { Timer, Timers } from "./timers.ts";
 
 /** Into how many parts the time is cut: members of one part are looked at together. */
@@ -14,8 +15,8 @@ interface Link {
 export interface Idler extends Link {
   /** When it last had something to do, in whole milliseconds. */
   readonly usedMs: number;
-  /** `idle` when it has nothing to do now. */
-  readonly status: string;
+  /** What it is at. */
+  readonly status: Status;
   /** It was idle for long enough. */
   passivate(): void;
 }
@@ -86,7 +87,7 @@ export class IdleList {
     }
     this.#timer = undefined;
     for (const member of due) {
-      if (member.status === "idle" && member.usedMs + this.#idleMs <= nowMs) member.passivate();
+      if (member.status === Status.idle && member.usedMs + this.#idleMs <= nowMs) member.passivate();
       else this.join(member, nowMs);
     }
     this.#watch();

@@ -34,7 +34,7 @@ export interface DurableActor extends TurnActor, ActorId {
   /** Waits for a while. */
   hold(afterMs: number, goOn: () => void): void;
   /** What another instance wrote may be for it. */
-  look(): void;
+  look(): unknown;
   /** Tells whoever listens what became of a message, or of the actor. */
   inspect(event: MessageEvent, envelope: Envelope): void;
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void;

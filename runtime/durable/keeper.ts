@@ -35,11 +35,18 @@ interface Known {
   ended: boolean;
 }
 
+/** An index entry: its last version that is known, and whether its actor was looked after since. */
+interface Entry {
+  readonly actor: ActorId;
+  readonly version: string;
+  readonly attended: boolean;
+}
+
 /** What the keeper needs of the others. */
 export interface KeeperServices {
   readonly timers: Timers;
-  /** Looks after an actor, where it is hosted here. */
-  look(actor: ActorId): void;
+  /** Looks after an actor. Returns whether it did: there may be no room for it now. */
+  look(actor: ActorId): boolean;
   /** Whether its protocol is hosted here. */
   hosts(actor: ActorId): boolean;
   /** Whether nothing that this instance wrote for it still waits. */
@@ -61,8 +68,10 @@ const endedKeepMs = 86_400_000;
 export class Keeper {
   readonly #ledger: Ledger;
   readonly #services: KeeperServices;
-  /** Index entries that this instance has written, by actor: with the version of the last write. */
-  readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
+  /** Index entries of this instance that it knows, by actor. */
+  readonly #entries = new Map<string, Entry>();
+  /** The last of its index entries in the store that was looked at. */
+  #reviewed: string;
   readonly #known = new Map<string, Known>();
   #beat = 0;
   #timer: Timer | undefined;
@@ -72,6 +81,7 @@ export class Keeper {
   constructor(ledger: Ledger, services: KeeperServices) {
     this.#ledger = ledger;
     this.#services = services;
+    this.#reviewed = indexPrefix(ledger.instance);
   }
 
   /** Says that it lives, and from then on does so at each beat. */
@@ -87,9 +97,9 @@ export class Keeper {
     this.beat().catch(() => {}); // the next does what this one could not
   }
 
-  /** An index entry was written for an actor. */
-  wrote(actor: ActorId, version: string): void {
-    this.#entries.set(nameOfActor(actor), { actor, version });
+  /** An index entry was written for an actor, which is looked after, or is to be. */
+  wrote(actor: ActorId, version: string, attended: boolean): void {
+    this.#entries.set(nameOfActor(actor), { actor, version, attended });
   }
 
   /** One beat: resolves when all that it found is on its way. Rejects where the store does not answer. */
@@ -138,6 +148,7 @@ export class Keeper {
     await this.#look();
     await this.#takeOverTheDead();
     await this.#takeOver(nobody);
+    await this.#review();
     await this.#tidy();
     await this.#services.onBeat();
   }
@@ -208,8 +219,7 @@ export class Keeper {
         effects.write(indexKey(self, actor), new Uint8Array());
         const committed = await commitOne(committer, effects);
         if (committed === undefined) return;
-        this.wrote(actor, committed);
-        this.#services.look(actor);
+        this.wrote(actor, committed, this.#services.look(actor));
       }));
       if (rows.length < pageMax) return;
       after = rows.at(-1)!.key;
@@ -227,9 +237,26 @@ export class Keeper {
     if (version !== undefined) Object.assign(known, { version, ended: true });
   }
 
+  /** Looks at some of its own entries in the store: a commit may have landed that was given up. */
+  async #review(): Promise<void> {
+    const prefix = indexPrefix(this.#ledger.instance);
+    const rows = await this.#ledger.connection.list({ prefix, after: this.#reviewed, limit: pageMax });
+    for (const { key, version } of rows) {
+      const { protocol, key: actorKey } = indexed(key);
+      const actor = { protocol, key: actorKey };
+      if (!this.#entries.has(nameOfActor(actor))) this.wrote(actor, version, false);
+    }
+    this.#reviewed = rows.length < pageMax ? prefix : rows.at(-1)!.key;
+    for (const { actor, version, attended } of this.#entries.values()) {
+      if (!attended && this.#services.look(actor)) this.wrote(actor, version, true);
+    }
+  }
+
   /** Entries of actors for which nothing waits any more go; the check sees what came in between. */
   async #tidy(): Promise<void> {
-    const done = [...this.#entries.values()].filter(({ actor }) => this.#services.atRest(actor));
+    const done = [...this.#entries.values()].filter(({ actor, attended }) =>
+      attended && this.#services.atRest(actor)
+    );
     await Promise.all(done.map(async ({ actor, version }) => {
       const effects = new Effects();
       const key = indexKey(this.#ledger.instance, actor);

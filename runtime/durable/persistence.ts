@@ -1,29 +1,29 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId } from "../address.ts";
 import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
-import { Asker, type MessageId, nameOf, type Route } from "../envelope.ts";
-import { MailboxFullError, messageOf, PosthornError, StoppedError } from "../errors.ts";
+import { nameOf, type Route } from "../envelope.ts";
+import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { StoreHealth } from "../health.ts";
 import type { Population } from "../host.ts";
 import type { Ids } from "../ids.ts";
-import { Publication, Reply } from "../modes.ts";
+import { Reply } from "../modes.ts";
 import type { Services } from "../services.ts";
 import type { ResolvedOptions } from "../system_options.ts";
 import type { Store } from "../store.ts";
-import { StoreError, TooLargeError } from "../store_errors.ts";
-import { requireFits, weigh } from "../store_weight.ts";
-import { type Acceptance, AcceptCommission } from "./accept_commission.ts";
+import { StoreError } from "../store_errors.ts";
+import type { Acceptance } from "./accept_commission.ts";
+import { Acceptor, type AcceptParts } from "./acceptor.ts";
 import { Alarm } from "./alarm.ts";
-import { Dispatch, storable } from "./dispatch.ts";
+import { Dispatch } from "./dispatch.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_home.ts";
 import { DurableHost } from "./durable_host.ts";
 import { type Arrival, Effects, type LocalDelivery } from "./effects.ts";
 import { EventLog, type LoggedEvent } from "./event_log.ts";
-import { indexKey, mailPrefix, markKey, nobody } from "./keys.ts";
+import { indexKey, nobody } from "./keys.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
-import { headOf, Mail } from "./mail.ts";
+import { Mail } from "./mail.ts";
 import { Proof } from "./proof.ts";
 import { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
@@ -34,8 +34,6 @@ import { TurnEffects } from "./turn_effects.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
-/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
-const retryWindowMs = 600_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts {
@@ -52,6 +50,7 @@ export interface PersistenceParts {
 
 /** What is there once the store is open. */
 interface Open extends DurableServices {
+  readonly acceptor: Acceptor;
   readonly replies: Replies;
   readonly log: EventLog;
   readonly keeper: Keeper;
@@ -59,12 +58,6 @@ interface Open extends DurableServices {
   readonly proof: Proof;
   readonly letters: StoredLetters;
   readonly watching: Disposable;
-}
-
-/** More of a message from outside than its way. */
-export interface AcceptParts {
-  /** Where its reply will be, where one is kept: it is opened with the message. */
-  readonly ticket?: string | undefined;
 }
 
 /** The durable actors of one system: what is sent to them is committed to a store, and so is what their turns do. */
@@ -78,6 +71,8 @@ export class Persistence {
   #open: Open | undefined;
   #failure: unknown;
   #ending = false;
+  /** How many messages wait for it to be open. */
+  #early = 0;
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
@@ -158,9 +153,15 @@ export class Persistence {
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
-    if (this.#open === undefined) return this.opened.then(() => this.accept(to, route, payload, parts));
+    if (this.#open === undefined || this.#early > 0) { // behind all that came before it was open
+      this.#early++;
+      return this.opened.finally(() => this.#early--).then(() => this.accept(to, route, payload, parts));
+    }
     try {
-      return this.#accept(this.#open, to, route, payload, parts);
+      if (this.#ending) {
+        throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
+      }
+      return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, parts);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -216,75 +217,6 @@ export class Persistence {
     return this.#open;
   }
 
-  #accept(
-    open: Open,
-    to: ActorId,
-    route: Route,
-    payload: unknown,
-    { ticket }: AcceptParts,
-  ): Promise<Acceptance> {
-    const { ids } = this.#parts;
-    if (this.#ending) {
-      throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
-    }
-    const { ledger, dispatch, replies } = open;
-    const activation = this.hosts.get(to.protocol)!.get(to.key);
-    const { rarities, replyTo, operation } = route;
-    const id = ids.text(rarities?.id ?? ids.next());
-    const text = (id: MessageId) => ids.text(id);
-    if (replyTo instanceof Asker) {
-      const head = headOf(route, id, ledger.instance, text);
-      activation.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
-      return Promise.resolve({ repeated: false, ticket: undefined });
-    }
-    const { capacity, overflow } = activation.home.actor.mailbox;
-    if (activation.waiting >= capacity && overflow === "reject") {
-      throw new MailboxFullError(String(activation), activation.waiting, capacity);
-    }
-    const effects = new Effects();
-    const sent = payload instanceof Publication ? storable(payload) : payload;
-    const draft = dispatch.draft(to, route, payload, id);
-    dispatch.deliver(effects, to, draft);
-    if (ticket !== undefined) replies.open(effects, ticket, true);
-    const name = nameOf(operation, to.key);
-    const mark = this.#markOf(ledger, rarities?.scope, name, id);
-    let over = false;
-    const commission = new AcceptCommission({
-      ledger,
-      effects,
-      lane: mailPrefix(to),
-      mark,
-      windowMs: rarities?.scope === undefined ? retryWindowMs : this.#parts.options.idWindowMs,
-      payload: sent,
-      ticket,
-      name,
-      id,
-      onCommitted: (version) => {
-        effects.follow();
-        open.handOver(effects.arrivals, version, 0);
-        if (overflow !== "reject" && activation.waiting > capacity) activation.overflow(overflow);
-      },
-      onOver: () => {
-        if (!over) activation.accepting--;
-        over = true;
-      },
-    });
-    requireFits(name, weigh(commission.part, ledger.traits.limits), ledger.traits.limits);
-    activation.accepting++;
-    ledger.committer.submit(commission);
-    return commission.accepted;
-  }
-
-  /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
-  #markOf(ledger: Ledger, scope: string | undefined, name: string, id: string): string | undefined {
-    if (scope === undefined) return ledger.traits.unknownOutcomes ? markKey(`\n${id}`) : undefined;
-    const key = markKey(`${encodeURIComponent(scope)}\n${name}\n${id}`);
-    const { keyBytes } = ledger.traits.limits;
-    const bytes = new TextEncoder().encode(key).length;
-    if (bytes > keyBytes) throw new TooLargeError(name, "bytes of a key", bytes, keyBytes);
-    return key;
-  }
-
   async #answer(to: ActorId, route: Route, payload: unknown): Promise<void> {
     await this.opened;
     const { dispatch, ledger } = this.#required;
@@ -312,7 +244,7 @@ export class Persistence {
     const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
     const keeper = new Keeper(ledger, {
       timers: services.timers,
-      look: (actor) => this.hosts.get(actor.protocol)?.get(actor.key).look(),
+      look: (actor) => this.#activate(actor)?.look() !== undefined,
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
@@ -331,6 +263,7 @@ export class Persistence {
       keeper.adopt().catch(() => {}); // the next beat does
     });
     this.#open = {
+      acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs: options.idWindowMs, handOver }),
       ledger,
       dispatch,
       replies,
@@ -363,21 +296,20 @@ export class Persistence {
 
   #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
     for (const { to, draft } of arrivals) {
-      this.#required.keeper.wrote(to, version);
-      if (this.#ending) continue;
-      const host = this.hosts.get(to.protocol)!;
-      const found = host.find(to.key);
-      if (found !== undefined) found.arrive(Mail.committed(draft, version), senderMoment);
-      else this.#activate(host, to.key);
+      const found = this.find(to.protocol, to.key);
+      found?.arrive(Mail.committed(draft, version), senderMoment);
+      const attended = found !== undefined || (!this.#ending && this.#activate(to) !== undefined);
+      this.#required.keeper.wrote(to, version, attended);
     }
   }
 
   /** Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later beat looks again. */
-  #activate(host: DurableHost, key: string): void {
+  #activate({ protocol, key }: ActorId): DurableActivation | undefined {
     try {
-      host.get(key);
+      return this.hosts.get(protocol)?.get(key);
     } catch (error) {
-      if (!(error instanceof PosthornError)) throw error;
+      if (error instanceof PosthornError) return undefined;
+      throw error;
     }
   }
 
