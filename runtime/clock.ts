@@ -104,7 +104,7 @@ class FirstTurn {
     // The one timer that is there without loading. It keeps the process alive while somebody listens.
     if (this.#signal === undefined || this.#signal.aborted) this.#signal = AbortSignal.timeout(0);
     const signal = this.#signal;
-    signal.addEventListener("abort", call);
+    signal.addEventListener("abort", call, { once: true }); // or it would keep the first system for ever
     return () => called ? undo?.() : signal.removeEventListener("abort", call);
   }
 }

@@ -115,3 +115,24 @@ Deno.test("systemClock keeps the process alive until its timer has come, and no 
   const { stdout } = await command.output();
   assert.equal(new TextDecoder().decode(stdout), "came\n");
 });
+
+Deno.test("systemClock keeps nothing of what came in the first turn of the event loop", () => {
+  const mod = new URL("../../runtime/clock.ts", import.meta.url).href;
+  const program = `import { systemClock } from "${mod}";
+    const clock = systemClock();
+    let called = 0;
+    const kept = [];
+    const set = (how) => {
+      const large = new Array(100).fill(0);
+      kept.push(new WeakRef(large));
+      clock[how](...(how === "setTimer" ? [0] : []), () => called += large.length);
+    };
+    ["setTimer", "macrotask", "yield"].forEach(set);
+    while (called < 300) await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    gc();
+    console.log(kept.filter((reference) => reference.deref() !== undefined).length);`;
+  const command = new Deno.Command(Deno.execPath(), { args: ["eval", "--v8-flags=--expose-gc", program] });
+  const { stdout } = command.outputSync();
+  assert.equal(new TextDecoder().decode(stdout), "0\n");
+});
