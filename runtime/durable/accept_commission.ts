@@ -15,6 +15,8 @@ interface Mark {
   readonly untilMs: number;
   /** Where the reply of the first is. */
   readonly ticket?: string | undefined;
+  /** The place of the first. */
+  readonly place: string;
 }
 
 /** How a message was accepted. */
@@ -23,6 +25,8 @@ export interface Acceptance {
   readonly repeated: boolean;
   /** Where its reply is, where one is kept. */
   readonly ticket: string | undefined;
+  /** Its place in its mailbox; of a repeat, that of the first. Absent for an ask, which has none that others could know. */
+  readonly place: string | undefined;
 }
 
 /** How long after its window the store may still have a mark. */
@@ -39,6 +43,7 @@ export interface AcceptOptions {
   readonly windowMs: number;
   readonly payload: unknown;
   readonly ticket: string | undefined;
+  readonly place: string;
   /** Names the message, in errors. */
   readonly name: string;
   readonly id: string;
@@ -60,14 +65,14 @@ export class AcceptCommission extends Commission {
   /** `before` is the mark that it replaces: one whose time is over. */
   constructor(options: AcceptOptions, before?: Stored) {
     super(options.lane);
-    const { ledger, effects, mark, windowMs, ticket } = options;
+    const { ledger, effects, mark, windowMs, ticket, place } = options;
     this.#options = options;
     this.part = effects;
     this.#token = ledger.nextToken();
     this.#print = mark === undefined ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = ledger.clock.now() + windowMs;
-      const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket };
+      const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
       effects.checks.push({ key: mark, version: before?.version });
       effects.write(mark, encodeValue(head, ""), { expiresAtMs: untilMs + slackMs });
     }
@@ -80,7 +85,8 @@ export class AcceptCommission extends Commission {
   committed(version: string): void {
     this.#options.onOver();
     this.#options.onCommitted(version);
-    this.#resolve({ repeated: false, ticket: this.#options.ticket });
+    const { ticket, place } = this.#options;
+    this.#resolve({ repeated: false, ticket, place });
   }
 
   stale(): void {
@@ -123,7 +129,7 @@ export class AcceptCommission extends Commission {
       throw new IdReusedError("id-reused", `Cannot accept ${name}: ${why}`);
     }
     this.#options.onOver();
-    this.#resolve({ repeated: true, ticket: mark.ticket });
+    this.#resolve({ repeated: true, ticket: mark.ticket, place: mark.place });
   }
 
   async #stored(): Promise<Stored | undefined> {

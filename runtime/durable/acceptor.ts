@@ -10,7 +10,7 @@ import { type Dispatch, storable } from "./dispatch.ts";
 import { type Arrival, Effects } from "./effects.ts";
 import { mailPrefix, markKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
-import { headOf, Mail } from "./mail.ts";
+import { headOf, Mail, publicPlace } from "./mail.ts";
 import type { Replies } from "./replies.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
@@ -35,6 +35,8 @@ export interface Accepting extends ActorId {
   readonly waiting: number;
   /** How many messages from outside are on their way into its mailbox. */
   accepting: number;
+  /** What another instance wrote may be for it. */
+  look(): unknown;
   ask(mail: Mail): void;
   overflow(policy: "drop-oldest" | "drop-newest"): void;
 }
@@ -66,13 +68,16 @@ export class Acceptor {
       throw new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
     }
     const id = ids.text(rarities?.id ?? ids.next());
+    const moment = rarities?.after === undefined ? 0 : ledger.goBehind(rarities.after);
     if (replyTo instanceof Asker) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
+      if (moment > 0) to.look();
       to.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
-      return Promise.resolve({ repeated: false, ticket: undefined });
+      return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const effects = new Effects();
-    dispatch.deliver(effects, to, dispatch.draft(to, route, payload, id));
+    const draft = dispatch.draft(to, route, payload, id);
+    dispatch.deliver(effects, to, draft);
     if (ticket !== undefined) replies.open(effects, ticket, true);
     const name = nameOf(operation, to.key);
     let over = false;
@@ -84,11 +89,12 @@ export class Acceptor {
       windowMs: rarities?.scope === undefined ? retryWindowMs : idWindowMs,
       payload: payload instanceof Publication ? storable(payload) : payload,
       ticket,
+      place: publicPlace(draft.place),
       name,
       id,
       onCommitted: (version) => {
         effects.follow();
-        handOver(effects.arrivals, version, 0);
+        handOver(effects.arrivals, version, moment);
         if (overflow !== "reject" && to.waiting > capacity) to.overflow(overflow);
       },
       onOver: () => {
@@ -99,7 +105,12 @@ export class Acceptor {
     requireFits(name, weigh(commission.part, ledger.traits.limits), ledger.traits.limits);
     to.accepting++;
     ledger.committer.submit(commission);
-    return commission.accepted;
+    const { accepted } = commission;
+    const onAccepted = rarities?.onAccepted;
+    return onAccepted === undefined ? accepted : accepted.then((acceptance) => {
+      if (acceptance.place !== undefined) onAccepted(acceptance.place);
+      return acceptance;
+    });
   }
 
   /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
