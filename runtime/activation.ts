@@ -55,6 +55,11 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     return this.home.services;
   }
 
+  /** Whether it has nothing to do. */
+  get idle(): boolean {
+    return this.status === Status.idle;
+  }
+
   /** Itself: a message for it needs no search. */
   get found(): this {
     return this;
@@ -255,7 +260,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
 
   private commit(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const { route, plain } = turn;
-    const replies = route.replyTo !== undefined && wantsReply(turn, result);
+    const replies = route.replyTo !== undefined && turn.wantsReply(result);
     let reply = result;
     if (!plain || (replies && !route.operation.repliesUnchecked)) {
       try {
@@ -390,10 +395,4 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   private envelope(route: Route, value: unknown): Envelope {
     return new Envelope(route, this.key, route.rarities?.id ?? this.home.services.nextNumber(), value);
   }
-}
-
-/** Whether somebody waits for what the handler returned. */
-function wantsReply({ route, deferred }: Turn, result: unknown): boolean {
-  const { mode } = route.operation;
-  return !deferred && mode !== "tell" && !(result === undefined && mode === "survey");
 }

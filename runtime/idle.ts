@@ -1,4 +1,3 @@
-import { Status } from "./status.ts";
 import type { Timer, Timers } from "./timers.ts";
 
 /** Into how many parts the time is cut: members of one part are looked at together. */
@@ -16,7 +15,7 @@ export interface Idler extends Link {
   /** When it last had something to do, in whole milliseconds. */
   readonly usedMs: number;
   /** What it is at. */
-  readonly status: Status;
+  readonly idle: boolean;
   /** It was idle for long enough. */
   passivate(): void;
 }
@@ -87,7 +86,7 @@ export class IdleList {
     }
     this.#timer = undefined;
     for (const member of due) {
-      if (member.status === Status.idle && member.usedMs + this.#idleMs <= nowMs) member.passivate();
+      if (member.idle && member.usedMs + this.#idleMs <= nowMs) member.passivate();
       else this.join(member, nowMs);
     }
     this.#watch();

@@ -283,6 +283,12 @@ export class Turn implements OpenTurn {
     return this.rarities === undefined;
   }
 
+  /** Whether somebody waits for what the handler returned. */
+  wantsReply(result: unknown): boolean {
+    const { mode } = this.route.operation;
+    return mode !== "tell" && !this.deferred && !(result === undefined && mode === "survey");
+  }
+
   /** Receiver and operation of its message, for messages to people. */
   toString(): string {
     return nameOf(this.route.operation, this.actor.key);

@@ -95,6 +95,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return `${this.protocol}/${this.key}`;
   }
 
+  /** Whether it has nothing to do. */
+  get idle(): boolean {
+    return this.status === "idle";
+  }
+
   /** About how many messages wait, those on their way included. */
   get waiting(): number {
     return this.mailbox.length + this.#picker.aside + this.accepting;
@@ -145,11 +150,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#picker.reset();
     try {
       const loaded = await loadActor(this);
-      if (this.#isGone()) return;
+      if (this.gone) return;
       if (!loaded) return this.#leaveAlone();
     } catch (error) {
       this.mailbox.abandon();
-      if (this.#isGone()) return;
+      if (this.gone) return;
       this.#failAsks(error);
       return this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
     }
@@ -204,7 +209,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** Commits a batch. */
   finish(batch: Batch): void {
-    if (this.#isGone()) return;
+    if (this.gone) return;
     if (batch.taken === 0 && batch.readsOnly) return this.proceed();
     this.status = "committing";
     const { ledger } = this.durable;
@@ -235,7 +240,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
    * may have had its effect; the mail has its own checks, and is tried again.
    */
   stale(batch: Batch, uncertain: boolean): void {
-    if (this.#isGone()) return;
+    if (this.gone) return;
     if (uncertain) {
       for (const mail of this.mailbox.mails.slice(0, batch.taken)) {
         if (mail.asker === undefined) continue;
@@ -255,7 +260,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** The store did not take a batch. */
   failed(error: unknown): void {
-    if (this.#isGone()) return;
+    if (this.gone) return;
     this.#counting = false;
     this.#failAsks(error);
     this.mailbox.reset();
@@ -287,7 +292,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#failAsks(new StoppedError(`Cannot ask ${this}: the system has stopped`));
   }
 
-  /** Tells whoever listens what became of a message. */
   inspect(event: MessageEvent, envelope: Envelope): void {
     if (this.home.heard) this.services.delivery.inspect(event, envelope);
   }
@@ -320,7 +324,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     effects.follow();
     if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, record.version!, this.loadedMoment);
     if (effects.locals.length > 0) durable.deliverLocally(effects.locals);
-    if (this.#isGone()) return;
+    if (this.gone) return;
     const ending = this.#runner.takeEnding();
     if (ending === "stop") this.emit("stopped");
     if (ending === "passivate") this.#wanted ??= "passivate";
@@ -358,7 +362,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #try(trial: RetryHead): void {
     this.status = "committing";
     this.#picker.enter(trial, () => {
-      if (this.#isGone()) return this.#picker.endTrial();
+      if (this.gone) return this.#picker.endTrial();
       this.#counting = true;
       const batch = this.#begin();
       batch.retry(trial);
@@ -390,7 +394,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     for (const { asker } of this.mailbox.takeAsks()) (asker as Asker).fail(failure);
   }
 
-  #isGone(): boolean {
+  get gone(): boolean {
     return this.status === "gone";
   }
 }
