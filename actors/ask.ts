@@ -50,8 +50,8 @@ export function ask(
 }
 
 /** Whether its options say nothing that travels with the message. */
-function isPlain({ id, headers, signal }: AskOptions): boolean {
-  return (id ?? headers ?? signal) === undefined;
+function isPlain({ id, headers, signal, after }: AskOptions): boolean {
+  return (id ?? headers ?? signal ?? after) === undefined;
 }
 
 function askWith(

@@ -110,13 +110,13 @@ export class AcceptCommission extends Commission {
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
   async #repeat(): Promise<void> {
-    const { ledger, effects, name, id } = this.#options;
+    const { ledger, effects, name } = this.#options;
     const stored = await this.#stored();
-    const mark = stored && decodeValue<Mark>(stored.value).head;
-    if (mark === undefined && this.#options.ticket !== undefined) {
+    if (stored === undefined && this.#options.ticket !== undefined) {
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
-    if (mark === undefined || mark.untilMs <= ledger.clock.now()) {
+    const first = firstOf(stored, this.#print, this.#options);
+    if (first === undefined) {
       effects.checks.pop();
       effects.writes.pop();
       const again = new AcceptCommission(this.#options, stored);
@@ -124,16 +124,31 @@ export class AcceptCommission extends Commission {
       this.#resolve(await again.accepted);
       return;
     }
-    if (mark.fingerprint !== this.#print) {
-      const why = `the id ${JSON.stringify(id)} came before with another payload`;
-      throw new IdReusedError("id-reused", `Cannot accept ${name}: ${why}`);
-    }
     this.#options.onOver();
-    this.#resolve({ repeated: true, ticket: mark.ticket, place: mark.place });
+    this.#resolve(first);
   }
 
   async #stored(): Promise<Stored | undefined> {
     if (this.#options.mark === undefined) return undefined;
     return (await this.#options.ledger.connection.read([this.#options.mark]))[0];
   }
+}
+
+/** What names a message. */
+export type Named = Pick<AcceptOptions, "ledger" | "mark" | "payload" | "name" | "id">;
+
+/** How a message of that name was accepted before, if it was. Rejects where that was another message. */
+export async function acceptedBefore(named: Named): Promise<Acceptance | undefined> {
+  if (named.mark === undefined) return undefined;
+  const [stored] = await named.ledger.connection.read([named.mark]);
+  return firstOf(stored, fingerprint(named.payload), named);
+}
+
+/** What a mark says of the first; nothing where its time is over. */
+function firstOf(stored: Stored | undefined, print: string, named: Named): Acceptance | undefined {
+  const mark = stored && decodeValue<Mark>(stored.value).head;
+  if (mark === undefined || mark.untilMs <= named.ledger.clock.now()) return undefined;
+  if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
+  const why = `the id ${JSON.stringify(named.id)} came before with another payload`;
+  throw new IdReusedError("id-reused", `Cannot accept ${named.name}: ${why}`);
 }

@@ -5,7 +5,7 @@ import type { Ids } from "../ids.ts";
 import { Publication } from "../modes.ts";
 import { TooLargeError } from "../store_errors.ts";
 import { requireFits, weigh } from "../store_weight.ts";
-import { type Acceptance, AcceptCommission } from "./accept_commission.ts";
+import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
 import { type Dispatch, storable } from "./dispatch.ts";
 import { type Arrival, Effects } from "./effects.ts";
 import { mailPrefix, markKey } from "./keys.ts";
@@ -63,11 +63,17 @@ export class Acceptor {
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
     const { ledger, dispatch, replies, ids, idWindowMs, handOver } = this.#parts;
     const { rarities, replyTo, operation } = route;
+    const id = ids.text(rarities?.id ?? ids.next());
+    const name = nameOf(operation, to.key);
+    const sent = payload instanceof Publication ? storable(payload) : payload;
+    const mark = replyTo instanceof Asker ? undefined : this.#markOf(rarities?.scope, name, id);
+    const named = { ledger, mark, payload: sent, name, id };
     const { capacity, overflow } = to.home.actor.mailbox;
     if (to.waiting >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
-      throw new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
+      const full = new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
+      if (rarities?.scope === undefined) throw full;
+      return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(full)));
     }
-    const id = ids.text(rarities?.id ?? ids.next());
     const moment = rarities?.after === undefined ? 0 : ledger.goBehind(rarities.after);
     if (replyTo instanceof Asker) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
@@ -79,19 +85,14 @@ export class Acceptor {
     const draft = dispatch.draft(to, route, payload, id);
     dispatch.deliver(effects, to, draft);
     if (ticket !== undefined) replies.open(effects, ticket, true);
-    const name = nameOf(operation, to.key);
     let over = false;
     const commission = new AcceptCommission({
-      ledger,
+      ...named,
       effects,
       lane: mailPrefix(to),
-      mark: this.#markOf(rarities?.scope, name, id),
       windowMs: rarities?.scope === undefined ? retryWindowMs : idWindowMs,
-      payload: payload instanceof Publication ? storable(payload) : payload,
       ticket,
       place: publicPlace(draft.place),
-      name,
-      id,
       onCommitted: (version) => {
         effects.follow();
         handOver(effects.arrivals, version, moment);
@@ -105,9 +106,14 @@ export class Acceptor {
     requireFits(name, weigh(commission.part, ledger.traits.limits), ledger.traits.limits);
     to.accepting++;
     ledger.committer.submit(commission);
-    const { accepted } = commission;
+    return this.#told(route, commission.accepted);
+  }
+
+  /** Tells who asked for it where the message is. */
+  #told({ rarities }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
     const onAccepted = rarities?.onAccepted;
-    return onAccepted === undefined ? accepted : accepted.then((acceptance) => {
+    if (onAccepted === undefined) return accepted;
+    return accepted.then((acceptance) => {
       if (acceptance.place !== undefined) onAccepted(acceptance.place);
       return acceptance;
     });
