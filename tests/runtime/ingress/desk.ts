@@ -9,6 +9,7 @@ import {
   ingress,
   type IngressOptions,
   protocol,
+  type Store,
   submit,
   survey,
   System,
@@ -259,3 +260,12 @@ export class PieceReader {
 }
 
 export const superjsonType = "application/superjson+json";
+
+/** Lets all values of a store go whose keys begin so, as it may by itself when they have expired. */
+export async function letGo(store: Store, prefix: string): Promise<void> {
+  const connection = await store.open({ clock: new VirtualClock() });
+  const removals = await connection.list({ prefix, limit: 1_000 });
+  assert.ok(removals.length > 0);
+  await connection.commit([{ checks: [], writes: [], removals }]);
+  await connection.close();
+}
