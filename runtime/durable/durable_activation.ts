@@ -138,7 +138,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** What another instance wrote may be for it. */
   look(): this {
-    this.mailbox.complete = false;
+    this.mailbox.look();
     if (this.status === "idle") this.proceed();
     return this;
   }

@@ -15,8 +15,8 @@ export class DurableMailbox {
   /** What came since a list began. */
   #late: Mail[] | undefined = undefined;
   #listedMoment = 0;
-  /** Whether a list that is under way may lack what came before something that has arrived since. */
-  #again = false;
+  /** Whether something may have come that the list under way does not see. */
+  #outdated = false;
   /** About how many wait in the store that are not here. */
   #beyond = 0;
 
@@ -28,8 +28,14 @@ export class DurableMailbox {
   /** A list begins. */
   begin(moment: number): void {
     this.#late = [];
-    this.#again = false;
     this.#listedMoment = moment;
+    this.#outdated = false;
+  }
+
+  /** Something may be in the store that is not here: it must be listed again, whatever a list under way says. */
+  look(): void {
+    this.complete = false;
+    this.#outdated = true;
   }
 
   /** A list failed. */
@@ -46,14 +52,14 @@ export class DurableMailbox {
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
     const mails = stored.map((one) => Mail.of(one, prefix));
-    this.complete = beyond === 0 && !this.#again;
+    this.complete = beyond === 0 && !this.#outdated;
     this.#beyond = beyond;
     if (this.complete) {
       const known = new Set(mails.map((mail) => mail.place));
       mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
       this.#asks = [];
     } else {
-      const last = mails.at(-1)?.place ?? "";
+      const last = this.#outdated ? "" : mails.at(-1)?.place ?? "";
       const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
       mails.push(...waiting.filter((ask) => ask.place < last));
       this.#asks = waiting.filter((ask) => ask.place >= last);
@@ -66,10 +72,7 @@ export class DurableMailbox {
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
   arrive(mail: Mail, senderMoment: number): void {
-    if (this.#listedMoment <= senderMoment) {
-      this.complete = false;
-      this.#again = true;
-    }
+    if (this.#listedMoment <= senderMoment) this.look();
     if (this.#late !== undefined) this.#late.push(mail);
     else if (!this.complete) this.#beyond++;
     else if (!this.#has(mail)) this.mails.push(mail);

@@ -253,6 +253,8 @@ export class Persistence {
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
+        replies.wake(); // what a watch should have told may have been lost
+        log.wake();
         await stored.read();
         await alarm.ring();
       },
@@ -321,7 +323,13 @@ export class Persistence {
   }
 
   #deliverLocally(locals: readonly LocalDelivery[]): void {
-    for (const { to, route, payload } of locals) this.#parts.services.delivery.deliver(to, route, payload);
+    const { delivery } = this.#parts.services;
+    for (const { to, route, payload } of locals) {
+      const { protocol, key } = to;
+      // An address knows no more than a name: its receiver is told by its own operation.
+      const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
+      delivery.deliver(to, route.of(operation), payload);
+    }
   }
 
   #buried(letter: DeadLetter): void {

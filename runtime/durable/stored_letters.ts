@@ -90,7 +90,8 @@ export class StoredLetters {
   async #trim(): Promise<void> {
     const { connection, committer } = this.#services.ledger;
     let room = this.#capacity;
-    for (let after: string | undefined;;) {
+    let after: string | undefined;
+    for (;;) {
       const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
       await Promise.all(
         rows.slice(room).map(({ key, version, value }) => {

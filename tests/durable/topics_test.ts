@@ -1,7 +1,7 @@
 // Subscriptions of addresses and the log of events are in the store; each subscriber gets each event once.
 
 import assert from "node:assert/strict";
-import { type System } from "@posthorn/posthorn";
+import type { System } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
