@@ -159,7 +159,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     const wanted = this.#wanted;
     this.status = "idle";
     this.#held = undefined;
-    if (wanted === "passivate" && this.accepting === 0 && this.mailbox.complete) return this.passivate(true);
+    if (wanted === "passivate" && this.waiting === 0 && this.mailbox.complete) return this.passivate(true);
     if (this.mailbox.mails.length > 0 || wanted === "forget") {
       this.status = "ready";
       this.services.scheduler.add(this);

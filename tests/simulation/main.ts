@@ -17,6 +17,7 @@ const without = options.get("--without");
 const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
 const hints = !options.has("--twin");
 
+const rounded = (_: string, value: unknown) => typeof value === "number" ? Number(value.toPrecision(2)) : value;
 const beganMs = performance.now();
 const marks = new Map<string, number>();
 let failures = 0;
@@ -30,6 +31,7 @@ for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
   restMs = Math.max(restMs, result.restMs);
   for (const mark of result.marks) marks.set(mark, (marks.get(mark) ?? 0) + 1);
   if (one !== undefined) console.log(`seed ${seed}: ${result.hash}, ${result.happened} events, ${result.commits} commits`);
+  if (one !== undefined) console.log(JSON.stringify(result.weather, rounded));
   if (result.failure === undefined) continue;
   failures++;
   const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin");

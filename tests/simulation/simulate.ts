@@ -30,6 +30,7 @@ export interface SeedResult {
   readonly happened: number;
   readonly commits: number;
   readonly restMs: number;
+  readonly weather: Weather;
 }
 
 const eventsMax = 10;
@@ -173,6 +174,7 @@ class Run {
       happened: simulation.happened,
       commits: simulation.store.log.length,
       restMs,
+      weather: this.#weather,
     };
   }
 
