@@ -18,6 +18,7 @@ import { decodeValue, encodeValue, toText } from "../runtime/durable/stored_valu
 import { TerminalError } from "../runtime/errors.ts";
 import { type Subscription, Topic, type Unsubscription } from "../runtime/modes.ts";
 import type { StoreConnection } from "../runtime/store.ts";
+import { placesOf } from "../runtime/store_weight.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 
 /** What a topic keeps in its state; its subscribers and its events are rows of their own. */
@@ -35,8 +36,12 @@ interface Known {
   readonly pattern: readonly string[] | undefined;
 }
 
-/** How many subscribers one commit sends to. */
+/** How many subscribers one commit sends to at the most. */
 const pageMax = 200;
+/** How much of a commit's room they take; the rest is for the event itself and its topic. */
+const share = 0.5;
+/** What a message takes at the most besides its payload: its keys, and what is written of its way. */
+const mailBytes = 1_500;
 const subscribersMax = 100_000;
 /** The most rows of one actor in one topic: an operation each. */
 const operationsMax = 1_000;
@@ -69,13 +74,26 @@ function publish(
   eventsMax: number,
 ): void | Promise<void> {
   const known = activationOf(ctx).cache as readonly Known[] | undefined;
-  if (known !== undefined) return send(ctx, publication, known, undefined, eventsMax);
-  return subscribersAfter(ctx, ctx.state.cursor).then((page) => {
-    const whole = page.length < pageMax;
+  const { cursor } = ctx.state;
+  const limit = pageOf(ctx, publication);
+  if (known !== undefined && cursor === undefined && known.length <= limit) {
+    return send(ctx, publication, known, undefined, eventsMax);
+  }
+  return subscribersAfter(ctx, cursor, limit).then((page) => {
+    const whole = page.length < limit;
     if (whole && ctx.state.cursor === undefined) activationOf(ctx).cache = page;
     const cursor = whole ? undefined : keyOf(ctx, page.at(-1)!.row.to);
     send(ctx, publication, page, cursor, eventsMax);
   });
+}
+
+/** To how many subscribers one commit can send that event. */
+function pageOf(ctx: TopicContext, { payload }: StoredPublication): number {
+  const { limits } = activationOf(ctx).durable.ledger.traits;
+  const bytes = toText(payload).length * 3 + mailBytes; // as UTF-8, at the most
+  const places = placesOf(bytes, limits) + 1;
+  const most = Math.min(limits.bytes / bytes, limits.writes / places) * share;
+  return Math.min(Math.max(Math.floor(most), 1), pageMax);
 }
 
 /** Sends to some subscribers; `cursor` is where to go on, where these are not the last. */
@@ -166,8 +184,12 @@ function removeRows(ctx: TopicContext, keys: readonly string[]): void {
   ctx.state = { events, subscribers: subscribers - keys.length, cursor };
 }
 
-async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<Known[]> {
-  const rows = await connectionOf(ctx).list({ prefix: subscriberPrefix(ctx.key), after, limit: pageMax });
+async function subscribersAfter(
+  ctx: TopicContext,
+  after: string | undefined,
+  limit: number,
+): Promise<Known[]> {
+  const rows = await connectionOf(ctx).list({ prefix: subscriberPrefix(ctx.key), after, limit });
   return rows.map(({ value }) => {
     const { head: row } = decodeValue<Subscription>(value);
     return { row, pattern: row.subject === undefined ? undefined : parseSubjectPattern(row.subject) };
