@@ -130,6 +130,15 @@ export class Simulation<System extends Simulated> {
       .map((process) => ({ host: process!, system: process!.system }));
   }
 
+  /** What goes wrong with processes from now on. */
+  get faults(): ProcessFaults {
+    return this.#faults;
+  }
+
+  set faults(faults: ProcessFaults) {
+    this.#faults = faults;
+  }
+
   /** The last 50 steps, as text. */
   get lastSteps(): readonly string[] {
     return this.#trace.last;

@@ -55,6 +55,7 @@ export class Books {
   readonly replies: Map<string, { status: string; text: string; failure?: unknown }> = new Map();
   /** The latest event of each topic, and how many are kept. */
   readonly events: Map<string, { latest: number; kept: number }> = new Map();
+  readonly #schedules: Set<string> = new Set();
   /** Tags of schedules that were cancelled. */
   readonly cancelled: Set<string> = new Set();
   readonly #options: BooksOptions;
@@ -76,6 +77,11 @@ export class Books {
   /** How many entries the index has. */
   get indexed(): number {
     return [...this.actors.values()].reduce((sum, { index }) => sum + index.size, 0);
+  }
+
+  /** How many schedules are due some time. */
+  get scheduled(): number {
+    return this.#schedules.size;
   }
 
   apply(_commit: SimulatedCommit, parts: readonly Part[]): void {
@@ -102,6 +108,7 @@ export class Books {
         touched.add(actor);
         this.#actor(actor).index.add(protocol);
       } else if (space === "dead") dead.push(this.#death(key, value));
+      else if (space === "schedule") this.#schedules.add(key);
       else if (space === "reply") this.#reply(key, value);
       else if (space === "event") this.#event(protocol, Number(name));
     }
@@ -111,7 +118,8 @@ export class Books {
       else if (space === "index") {
         touched.add(`${name}/${rest[0]}`);
         this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
-      } else if (space === "dead") this.#gone(key, written);
+      } else if (space === "schedule") this.#schedules.delete(key);
+      else if (space === "dead") this.#gone(key, written);
       else if (space === "event") this.events.get(protocol)!.kept--;
     }
     if (record !== undefined) this.#turn(record.name, record.value, removed, written, dead);

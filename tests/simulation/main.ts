@@ -17,6 +17,8 @@ const without = options.get("--without");
 const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
 const hints = !options.has("--twin");
 
+const rounded = (_: string, value: unknown) =>
+  typeof value === "number" ? Number(value.toPrecision(2)) : value;
 const beganMs = performance.now();
 const marks = new Map<string, number>();
 let failures = 0;
@@ -32,6 +34,7 @@ for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
   if (one !== undefined) {
     console.log(`seed ${seed}: ${result.hash}, ${result.happened} events, ${result.commits} commits`);
   }
+  if (one !== undefined) console.log(JSON.stringify(result.weather, rounded));
   if (result.failure === undefined) continue;
   failures++;
   const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin");

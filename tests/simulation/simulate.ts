@@ -30,10 +30,15 @@ export interface SeedResult {
   readonly happened: number;
   readonly commits: number;
   readonly restMs: number;
+  readonly weather: Weather;
 }
 
 const eventsMax = 10;
-const safetyMs = 60_000;
+const safetyMs = 45_000;
+/** How often people outside do something, on average. */
+const everyMs = 350;
+/** So long after the last fault the last of the commits lands that were to land late. */
+const lateMs = 8_500;
 /** All must be at rest so long after the last fault. */
 const restMsMax = 120_000;
 
@@ -93,7 +98,7 @@ class Run {
       seed,
       ...(onStep && { onStep }),
       processes,
-      faults: process,
+      faults: { clocksApartMs: process.clocksApartMs ?? 0 },
       store: {
         faults: {},
         traits,
@@ -143,33 +148,27 @@ class Run {
     const simulation = this.#simulation;
     const failed = () => this.#failure !== undefined;
     await this.#subscribe();
-    const beganMs = simulation.clock.now();
     simulation.store.faults = this.#weather.store;
-    this.#clients.begin(350);
+    simulation.faults = this.#weather.process;
+    this.#clients.begin(everyMs);
     if (this.#weather.poison) this.#poison();
     await simulation.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
       if (count > 0) this.#marks.add(`fault ${fault}`);
     }
     simulation.calm();
-    await simulation.advance(10_000, failed);
+    await simulation.advance(lateMs, failed);
     let canceled = false;
     void this.#clients.cancelSchedules().then(() => canceled = true);
     const { books } = this;
-    const atRest = () => canceled && this.#clients.open === 0 && books.waiting === 0 && books.indexed === 0;
-    let restMs = 0;
-    for (; restMs < restMsMax && !failed() && !atRest(); restMs += 1_000) {
-      await simulation.advance(1_000, failed);
-    }
-    if (!failed() && !atRest()) this.#notAtRest(canceled);
-    if (!failed()) await simulation.advance(25_000, failed); // what is still due comes, and what landed late is seen
-    for (let ms = 0; ms < 30_000 && !failed() && !atRest(); ms += 1_000) {
-      await simulation.advance(1_000, failed);
-    }
+    const atRest = () =>
+      canceled && this.#clients.open === 0 && books.waiting + books.indexed + books.scheduled === 0;
+    const restBeganMs = simulation.clock.now();
+    await simulation.advance(restMsMax, () => failed() || atRest());
+    const restMs = simulation.clock.now() - restBeganMs;
     if (!failed() && !atRest()) this.#notAtRest(canceled);
     if (!failed()) judge({ books, clients: this.#clients, fail: (why) => this.fail(why) });
     if (!failed()) await this.#stopAll();
-    void beganMs;
     return {
       seed: this.#seed,
       failure: this.#failure,
@@ -179,6 +178,7 @@ class Run {
       happened: simulation.happened,
       commits: simulation.store.log.length,
       restMs,
+      weather: this.#weather,
     };
   }
 
