@@ -36,7 +36,11 @@ export interface Accepting extends ActorId {
   /** How many messages from outside are on their way into its mailbox. */
   accepting: number;
   ask(mail: Mail): void;
-  overflow(policy: "drop-oldest" | "drop-newest"): void;
+  readonly mailbox: {
+    /** Those that have given way take no room. */
+    readonly displaced: ReadonlySet<string>;
+    displace(policy: "drop-oldest" | "drop-newest"): void;
+  };
 }
 
 export interface AcceptorParts {
@@ -62,8 +66,9 @@ export class Acceptor {
     const { ledger, dispatch, replies, ids, idWindowMs, handOver } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const { capacity, overflow } = to.home.actor.mailbox;
-    if (to.waiting >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
-      throw new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
+    const waiting = () => to.waiting - to.mailbox.displaced.size;
+    if (waiting() >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
+      throw new MailboxFullError(`${to.protocol}/${to.key}`, waiting(), capacity);
     }
     const id = ids.text(rarities?.id ?? ids.next());
     if (replyTo instanceof Asker) {
@@ -89,7 +94,7 @@ export class Acceptor {
       onCommitted: (version) => {
         effects.follow();
         handOver(effects.arrivals, version, 0);
-        if (overflow !== "reject" && to.waiting > capacity) to.overflow(overflow);
+        if (overflow !== "reject" && waiting() > capacity) to.mailbox.displace(overflow);
       },
       onOver: () => {
         if (!over) to.accepting--;

@@ -27,8 +27,6 @@ export interface DurableActor extends TurnActor, ActorId {
   suspicious: ReadonlySet<string>;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown;
-  /** The places of messages that gave way in a full mailbox. */
-  readonly displaced: Set<string>;
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */
   readonly onTrial: boolean;
   /** Waits for a while. */
