@@ -31,8 +31,8 @@ export interface DurableActor extends TurnActor, ActorId {
   readonly onTrial: boolean;
   /** Waits for a while. */
   hold(afterMs: number, goOn: () => void): void;
-  /** What another instance wrote may be for it. */
-  look(): unknown;
+  /** Reads it from the store, and what waits for it. */
+  load(): Promise<void>;
   /** Tells whoever listens what became of a message, or of the actor. */
   inspect(event: MessageEvent, envelope: Envelope): void;
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void;

@@ -276,7 +276,7 @@ export class TurnRunner {
     }
     if (batch.taken === 0) {
       home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key });
-      this.#activation.hold(unknownRetryMs, () => this.#activation.look());
+      this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";
   }
