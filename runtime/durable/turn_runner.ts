@@ -62,7 +62,7 @@ export class TurnRunner {
     const attempts = this.#attemptsOf(mail);
     if (mail.asker?.over) return this.#skip(batch, mail);
     if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
-    const { displaced } = this.#activation;
+    const { displaced } = this.#activation.mailbox;
     if (displaced.size > 0 && displaced.delete(mail.place)) {
       return this.#bury(
         batch,
@@ -276,7 +276,7 @@ export class TurnRunner {
     }
     if (batch.taken === 0) {
       home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key });
-      this.#activation.hold(unknownRetryMs, () => this.#activation.look());
+      this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";
   }
