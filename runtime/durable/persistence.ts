@@ -89,7 +89,8 @@ export class Persistence {
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    if (this.#failure !== undefined) return { name, status: "unavailable", reason: messageOf(this.#failure) };
+    const failure = this.#failure ?? this.#open?.ledger.committer.failure;
+    if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
     return { name, ...this.#open.proof.health };
   }
