@@ -3,6 +3,8 @@ import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/a
 import type { Clock } from "../runtime/clock.ts";
 import type { Published, SubscribeOptions, SurveyOptions } from "../runtime/context.ts";
 import type { DeadLetters } from "../runtime/dead_letters.ts";
+import type { KeptEvents } from "../runtime/kept_events.ts";
+import { topicKey } from "../runtime/modes.ts";
 import { requireDelay } from "../runtime/errors.ts";
 import type { Inspector } from "../runtime/inspection.ts";
 import type { Event, NamedProtocol, Operation, Survey } from "../runtime/protocol.ts";
@@ -143,6 +145,11 @@ export class System implements AsyncDisposable {
     ...args: Arguments<NoInfer<I>, SurveyOptions>
   ): AsyncIterableIterator<S, SurveyEnd> {
     return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<S, SurveyEnd>;
+  }
+
+  /** What its store keeps of an event; nothing where it has no store. */
+  keptEvents(event: Operation<"event">): KeptEvents | undefined {
+    return this.#runtime.persistence?.keptEvents(topicKey(event));
   }
 
   /**
