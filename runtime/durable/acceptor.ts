@@ -108,9 +108,10 @@ export class Acceptor {
         over = true;
       },
     });
-    requireFits(name, weigh(commission.part, ledger.traits.limits), ledger.traits.limits);
+    const weight = weigh(commission.part, ledger.traits.limits);
+    requireFits(name, weight, ledger.traits.limits);
     to.accepting++;
-    ledger.committer.submit(commission);
+    ledger.committer.submit(commission, weight);
     return this.#told(route, commission.accepted);
   }
 

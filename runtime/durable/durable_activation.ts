@@ -214,13 +214,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       return this.#refused(error, batch);
     }
-    const { effects, record } = sealed;
-    ledger.committer.submit(
-      new TurnCommission(this, batch, effects, (version) => {
-        const { head, text, bytes } = record;
-        this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
-      }, token),
-    );
+    const { effects, record: { head, text, bytes }, weight } = sealed;
+    const then = (version: string) =>
+      this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
+    ledger.committer.submit(new TurnCommission(this, batch, effects, then, token), weight);
   }
 
   /**

@@ -11,7 +11,7 @@ import type { ActorRecord } from "./record.ts";
 export interface DurableActor extends TurnActor, ActorId {
   readonly home: Pick<
     DurableHome<unknown>,
-    "actor" | "handlers" | "awaited" | "done" | "buried" | "operation" | "leaveToOthers"
+    "actor" | "handlers" | "awaited" | "done" | "buried" | "heard" | "operation" | "leaveToOthers"
   >;
   readonly services: Services;
   readonly durable: DurableServices;
