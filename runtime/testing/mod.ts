@@ -23,3 +23,10 @@ export {
 } from "./store_conformance.ts";
 export { type SentMessage, turn, type TurnOptions, type TurnResult } from "./turn.ts";
 export { VirtualClock, type VirtualClockOptions } from "./virtual_clock.ts";
+export type { SimulatedFault, SimulatedFaults, SimulatedTimes } from "./simulated_faults.ts";
+export {
+  type SimulatedCommit,
+  type SimulatedInstance,
+  SimulatedStore,
+  type SimulatedStoreOptions,
+} from "./simulated_store.ts";
