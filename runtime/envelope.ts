@@ -75,6 +75,13 @@ export class Route {
     return this.replyTo === undefined && this.deadline === undefined && this.rarities === undefined;
   }
 
+  /** The same way of another operation. */
+  of(operation: Operation): Route {
+    if (operation === this.operation) return this;
+    const { causationId, correlationId, replyTo, deadline, rarities } = this;
+    return new Route(operation, causationId, correlationId, replyTo, deadline, rarities);
+  }
+
   /** The same, with something that few messages have. */
   with(rarities: Rarities): Route {
     const { operation, causationId, correlationId, replyTo, deadline } = this;

@@ -312,7 +312,13 @@ export class Persistence {
   }
 
   #deliverLocally(locals: readonly LocalDelivery[]): void {
-    for (const { to, route, payload } of locals) this.#parts.services.delivery.deliver(to, route, payload);
+    const { delivery } = this.#parts.services;
+    for (const { to, route, payload } of locals) {
+      const { protocol, key } = to;
+      // An address knows no more than a name: its receiver is told by its own operation.
+      const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
+      delivery.deliver(to, route.of(operation), payload);
+    }
   }
 
   #buried(letter: DeadLetter): void {
