@@ -38,6 +38,10 @@ export interface Rarities {
   readonly input?: { readonly payload: unknown } | undefined;
   /** How many attempts at its turn have begun. */
   readonly attempts?: number | undefined;
+  /** The place of a message that it comes behind. */
+  readonly after?: string | undefined;
+  /** Hears its own place. */
+  readonly onAccepted?: ((place: string) => void) | undefined;
 }
 
 /**

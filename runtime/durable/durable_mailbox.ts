@@ -15,6 +15,8 @@ export class DurableMailbox {
   /** What came since a list began. */
   #late: Mail[] | undefined = undefined;
   #listedMoment = 0;
+  /** Whether something may have come that the list under way does not see. */
+  #outdated = false;
   /** About how many wait in the store that are not here. */
   #beyond = 0;
 
@@ -27,6 +29,13 @@ export class DurableMailbox {
   begin(moment: number): void {
     this.#late = [];
     this.#listedMoment = moment;
+    this.#outdated = false;
+  }
+
+  /** Something may be in the store that is not here: it must be listed again, whatever a list under way says. */
+  look(): void {
+    this.complete = false;
+    this.#outdated = true;
   }
 
   /** A list failed. */
@@ -43,14 +52,14 @@ export class DurableMailbox {
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
     const mails = stored.map((one) => Mail.of(one, prefix));
-    this.complete = beyond === 0;
+    this.complete = beyond === 0 && !this.#outdated;
     this.#beyond = beyond;
     if (this.complete) {
       const known = new Set(mails.map((mail) => mail.place));
       mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
       this.#asks = [];
     } else {
-      const last = mails.at(-1)!.place;
+      const last = this.#outdated ? "" : mails.at(-1)?.place ?? "";
       const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
       mails.push(...waiting.filter((ask) => ask.place < last));
       this.#asks = waiting.filter((ask) => ask.place >= last);
@@ -63,10 +72,10 @@ export class DurableMailbox {
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
   arrive(mail: Mail, senderMoment: number): void {
-    if (this.#listedMoment <= senderMoment) this.complete = false;
+    if (this.#listedMoment <= senderMoment) this.look();
     if (this.#late !== undefined) this.#late.push(mail);
-    else if (this.complete) this.mails.push(mail);
-    else this.#beyond++;
+    else if (!this.complete) this.#beyond++;
+    else if (!this.#has(mail)) this.mails.push(mail);
   }
 
   /** An ask comes behind what was accepted before it. */
@@ -92,6 +101,12 @@ export class DurableMailbox {
   reset(): void {
     this.mails = this.mails.filter((mail) => mail.key === undefined);
     this.complete = false;
+  }
+
+  /** Whether a list has brought it already, before its sender heard that it is committed. */
+  #has({ place }: Mail): boolean {
+    const last = this.mails.at(-1);
+    return last !== undefined && place <= last.place && this.mails.some((mail) => mail.place === place);
   }
 
   /** All asks that wait. */

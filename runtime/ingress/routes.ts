@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { SendOptions } from "../address.ts";
 import { PosthornError, ReplyPendingError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
 import { parseSubjectPattern } from "../subject.ts";
@@ -13,12 +14,17 @@ import { refuseMethod, RequestError } from "./problem.ts";
 /** How one speaks to one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
 
+/** Of a request: behind which message it comes; of an answer: the place of its own. */
+const placeHeader = "posthorn-after";
+
 /** What the routes share. */
 export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
   readonly #ownCaller: IngressOptions["caller"];
   readonly #options: IngressBounds;
+  /** Whether there is a store: then messages have places, which other instances understand. */
+  readonly #durable: boolean;
   readonly #feeds = new Map<string, EventFeed>();
   #streams = 0;
 
@@ -32,6 +38,7 @@ export class Routes {
     this.#exposure = exposure;
     this.#ownCaller = caller;
     this.#options = options;
+    this.#durable = system.health.store !== undefined;
   }
 
   async send(context: Context): Promise<Response> {
@@ -49,9 +56,10 @@ export class Routes {
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      return valueResponse(context, await ref.ask(asking, payload, { id, caller, timeoutMs, raw: true }));
+      const options = this.#placed(context, { id, caller, timeoutMs, raw: true });
+      return valueResponse(context, await ref.ask(asking, payload, options));
     }
-    const options = this.#named(id, caller);
+    const options = this.#named(context, id, caller);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
@@ -76,7 +84,7 @@ export class Routes {
     if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
     const payload = await readPayload(context, this.#options);
     const id = idempotencyKey(context);
-    const options = this.#named(id, await this.#caller(context, id !== undefined));
+    const options = this.#named(context, id, await this.#caller(context, id !== undefined));
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     return context.json({ id: options.id }, 202);
   }
@@ -163,8 +171,19 @@ export class Routes {
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
-  #named(id: string | undefined, caller: string) {
-    return { id: id ?? this.#system.newId(), caller, deduplicate: id !== undefined };
+  #named(context: Context, id: string | undefined, caller: string) {
+    return this.#placed(context, {
+      id: id ?? this.#system.newId(),
+      caller,
+      deduplicate: id !== undefined,
+    });
+  }
+
+  /** Behind which message it comes, and that the answer says its own place: where there is a store. */
+  #placed<Options extends SendOptions>(context: Context, options: Options): Options {
+    if (!this.#durable) return options;
+    const onAccepted = (place: string) => context.header(placeHeader, place);
+    return { ...options, after: context.req.header(placeHeader) || undefined, onAccepted };
   }
 
   /** The event that a path names. */
