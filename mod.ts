@@ -130,3 +130,4 @@ export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/store_
 export { memoryStore } from "./runtime/stores/memory.ts";
 export { sqlite, type SqliteOptions } from "./runtime/stores/sqlite.ts";
 export { denoKv, type DenoKvOptions } from "./runtime/stores/deno_kv.ts";
+export type { KvAtomic, KvEntry, KvHandle, KvKey } from "./runtime/stores/deno_kv_handle.ts";

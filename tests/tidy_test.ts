@@ -57,6 +57,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "stored_value",
         "committer",
         "single_commission",
+        "probes",
         "mail",
         "record",
         "ledger",

@@ -1,8 +1,10 @@
 import { fingerprint } from "../fingerprint.ts";
 import { IdReusedError, PosthornError } from "../errors.ts";
 import type { Stored } from "../store.ts";
+import { OutcomeUnknownError } from "../store_errors.ts";
 import { Commission } from "./committer.ts";
 import type { Effects } from "./effects.ts";
+import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, encodeValue } from "./stored_value.ts";
 
@@ -62,9 +64,13 @@ export class AcceptCommission extends Commission {
   readonly #resolve: (acceptance: Acceptance) => void;
   readonly #reject: (error: unknown) => void;
 
+  /** Whether an earlier commit of the message may still land. */
+  readonly #mayLand: boolean;
+
   /** `before` is the mark that it replaces: one whose time is over. */
-  constructor(options: AcceptOptions, before?: Stored) {
+  constructor(options: AcceptOptions, before?: Stored, mayLand = false) {
     super(options.lane);
+    this.#mayLand = mayLand;
     const { ledger, effects, mark, windowMs, ticket, place } = options;
     this.#options = options;
     this.part = effects;
@@ -98,7 +104,8 @@ export class AcceptCommission extends Commission {
 
   failed(error: unknown): void {
     this.#options.onOver();
-    this.#reject(error);
+    const why = `Cannot tell whether ${this.#options.name} was accepted`;
+    this.#reject(this.#mayLand ? new OutcomeUnknownError(why, { cause: error }) : error);
   }
 
   async landed(): Promise<string | undefined> {
@@ -112,20 +119,29 @@ export class AcceptCommission extends Commission {
   async #repeat(): Promise<void> {
     const { ledger, effects, name } = this.#options;
     const stored = await this.#stored();
-    if (stored === undefined && this.#options.ticket !== undefined) {
-      throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
-    }
     const first = firstOf(stored, this.#print, this.#options);
+    if (first === undefined && this.#options.ticket !== undefined) {
+      if (stored === undefined || await this.#ticketIsTaken()) {
+        throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
+      }
+    }
     if (first === undefined) {
+      ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
-      const again = new AcceptCommission(this.#options, stored);
+      const again = new AcceptCommission(this.#options, stored, this.#mayLand || this.uncertain);
       ledger.committer.submit(again);
       this.#resolve(await again.accepted);
       return;
     }
     this.#options.onOver();
     this.#resolve(first);
+  }
+
+  /** A reply may be kept for longer than the name of its request is known. */
+  async #ticketIsTaken(): Promise<boolean> {
+    const [row] = await this.#options.ledger.connection.read([replyRowKey(this.#options.ticket!)]);
+    return row !== undefined;
   }
 
   async #stored(): Promise<Stored | undefined> {

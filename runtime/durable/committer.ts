@@ -152,6 +152,9 @@ export class Committer {
       }
     }
     const failed = versions === undefined;
+    if (failed && group[0].uncertain && !(failure instanceof OutcomeUnknownError)) {
+      failure = new OutcomeUnknownError("Cannot tell whether a commit landed", { cause: failure });
+    }
     this.failure = failed ? failure : undefined;
     for (const [index, commission] of group.entries()) {
       const settling = this.#settle(commission, failed, failure, versions?.[index]);

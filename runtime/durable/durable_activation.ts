@@ -166,16 +166,14 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.status === "gone") return;
     this.status = "idle";
     this.#held = undefined;
-    if (this.#wanted === "passivate") {
-      this.#wanted = undefined;
-      if (this.atRest) return this.passivate(); // else it is wanted again already
-    }
+    if (this.#wanted === "passivate" && this.atRest) return this.passivate();
     if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
       this.status = "ready";
       this.services.scheduler.add(this);
     } else if (!this.mailbox.complete) {
       void this.load();
     } else {
+      if (this.#runner.revive() && this.atRest) return this.passivate();
       this.home.watchIdle(this);
       this.services.rest();
     }

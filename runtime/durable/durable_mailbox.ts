@@ -59,7 +59,7 @@ export class DurableMailbox {
       mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
       this.#asks = [];
     } else {
-      const last = this.#outdated ? "" : mails.at(-1)!.place;
+      const last = this.#outdated ? "" : mails.at(-1)?.place ?? "";
       const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
       mails.push(...waiting.filter((ask) => ask.place < last));
       this.#asks = waiting.filter((ask) => ask.place >= last);
@@ -74,8 +74,8 @@ export class DurableMailbox {
   arrive(mail: Mail, senderMoment: number): void {
     if (this.#listedMoment <= senderMoment) this.look();
     if (this.#late !== undefined) this.#late.push(mail);
-    else if (this.complete) this.mails.push(mail);
-    else this.#beyond++;
+    else if (!this.complete) this.#beyond++;
+    else if (!this.#has(mail)) this.mails.push(mail);
   }
 
   /** An ask comes behind what was accepted before it. */
@@ -101,6 +101,12 @@ export class DurableMailbox {
   reset(): void {
     this.mails = this.mails.filter((mail) => mail.key === undefined);
     this.complete = false;
+  }
+
+  /** Whether a list has brought it already, before its sender heard that it is committed. */
+  #has({ place }: Mail): boolean {
+    const last = this.mails.at(-1);
+    return last !== undefined && place <= last.place && this.mails.some((mail) => mail.place === place);
   }
 
   /** All asks that wait. */

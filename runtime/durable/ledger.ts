@@ -4,6 +4,7 @@ import type { Random } from "../random.ts";
 import type { StoreConnection, StoreTraits } from "../store.ts";
 import { Committer } from "./committer.ts";
 import { placeOf, publicStamp } from "./mail.ts";
+import { type Probes, probesOf } from "./probes.ts";
 
 /** How far the clock of another instance may be ahead. */
 const aheadMaxMs = 3_600_000;
@@ -19,6 +20,8 @@ export class Ledger {
   readonly traits: StoreTraits;
   readonly committer: Committer;
   readonly clock: Clock;
+  /** Only in simulations. */
+  readonly probes: Probes | undefined;
   /** What tells its places from those of other instances. */
   readonly #tail: string;
   #stampMicros = 0;
@@ -38,6 +41,7 @@ export class Ledger {
     this.connection = connection;
     this.traits = traits;
     this.clock = clock;
+    this.probes = probesOf(connection);
     this.committer = new Committer(connection, traits, clock, random);
     this.#tail = instance.slice(-10);
   }

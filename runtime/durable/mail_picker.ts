@@ -50,7 +50,8 @@ export class MailPicker {
       if (taken > 0) return undefined;
       if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
       if (!suspected) return mail;
-      return { trial: { place: mail.place, attempts: (retry?.attempts ?? 0) + 1, notBeforeMs: 0 } };
+      const attempts = (retry?.attempts ?? mail.head.attempts ?? 0) + 1;
+      return { trial: { place: mail.place, attempts, notBeforeMs: 0 } };
     }
   }
 
@@ -80,6 +81,7 @@ export class MailPicker {
   #setAside(mail: Mail, afterMs: number): void {
     const { mailbox, services } = this.#actor;
     mailbox.remove(mail);
+    if (this.#asides.has(mail.place)) return;
     this.#asides.set(
       mail.place,
       services.timers.set(afterMs, () => {

@@ -1,7 +1,7 @@
-import { decodeTime } from "@std/ulid";
 import { errorOfReason } from "../dead_letters.ts";
 import { type PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
+import { timeOfUlid } from "../ids.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -65,7 +65,7 @@ export class Replies {
         const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
         const found = stored && decodeValue<ReplyHead>(stored.value);
         if (found === undefined || found.head.untilMs <= this.#ledger.clock.now()) {
-          throw found === undefined && !this.#hasExpired(id) ? unknown(id) : expired(id);
+          throw found !== undefined || this.#isOld(id) ? expired(id) : unknown(id);
         }
         if (found.head.status === "done") return fromText(found.text);
         if (found.head.status === "failed") throw failureError(found.head.failure!);
@@ -83,13 +83,10 @@ export class Replies {
     for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
   }
 
-  /** Whether what was submitted under that id can be no longer kept: a ULID carries its time. */
-  #hasExpired(id: string): boolean {
-    try {
-      return decodeTime(id) + this.#keepMs <= this.#ledger.clock.now();
-    } catch {
-      return false; // its caller named it
-    }
+  /** Whether a reply of that name would be kept no longer: a name that was not given by its sender carries its time. */
+  #isOld(id: string): boolean {
+    const atMs = timeOfUlid(id);
+    return atMs !== undefined && atMs + this.#keepMs <= this.#ledger.clock.now();
   }
 
   #write(

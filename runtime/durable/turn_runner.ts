@@ -42,6 +42,14 @@ export class TurnRunner {
     return ending;
   }
 
+  /** All mail of an actor that stopped is buried: what comes now begins anew. Returns whether it had stopped. */
+  revive(): boolean {
+    if (this.#stopped === undefined) return false;
+    this.#stopped = undefined;
+    this.#supervisor = undefined;
+    return true;
+  }
+
   /** Tells a turn that is awaited that nobody wants it any more. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
@@ -87,6 +95,7 @@ export class TurnRunner {
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
+    turn.place = mail.place;
     this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     try {
@@ -211,7 +220,7 @@ export class TurnRunner {
     const { home, services, durable } = this.#activation;
     const notBeforeMs = services.now() + afterMs;
     if (home.actor.retry.order === "hold") return batch.retry({ place: mail.place, attempts, notBeforeMs });
-    const head = { ...mail.head, attempts, notBeforeMs };
+    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
     const draft = new MailDraft(
       mailPrefix(this.#activation),
       durable.ledger.nextPlace(),
