@@ -223,7 +223,7 @@ export class System implements AsyncDisposable {
 
   /**
    * Takes nothing in any more (code `stopping`), lets run what can run, up to `drainMs`, and makes dead letters of
-   * the rest. Whoever still waits for an answer gets a {@linkcode StoppedError}. Calling it again changes nothing.
+   * the rest; mail in a store stays there. Whoever still waits for an answer gets a {@linkcode StoppedError}. Calling it again changes nothing.
    */
   async stop(options?: StopOptions): Promise<StopReport> {
     const { drainMs = this.#runtime.options.drainMs } = options ?? {};

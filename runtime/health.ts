@@ -29,4 +29,9 @@ export interface StopReport {
   readonly drained: boolean;
   /** How many messages were left: those became dead letters with the reason `stopping`. */
   readonly left: number;
+  /**
+   * About how many messages wait in the store for actors that were in memory: whoever comes next handles them. Absent
+   * where there is no store.
+   */
+  readonly kept?: number;
 }

@@ -208,6 +208,11 @@ export class Persistence {
     return false;
   }
 
+  /** About how many messages wait for actors that are in this process. */
+  get waiting(): number {
+    return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
+  }
+
   /** Ends it: what is on its way is committed, what waits stays in the store. */
   async end(): Promise<void> {
     if (this.#ending) return;
