@@ -23,6 +23,10 @@ export type { IngressOptions } from "./ingress_options.ts";
  * `Idempotency-Key` names the message of a POST: repeated, it is answered as the first was. Every failure is a
  * problem document (RFC 9457) with a stable `code`.
  *
+ * Over a system with a store all of it means the same to every instance on the store, and after a restart: keys, replies,
+ * and the ids of streams, which are places in the events' logs. Each 202 has a `Posthorn-After`: a POST that carries it
+ * is handled behind that message.
+ *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
