@@ -49,6 +49,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   loadedMoment = 0;
   /** Instances that ended without a word and had written to it. */
   suspicious: ReadonlySet<string> = new Set();
+  inherited = false;
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
@@ -125,8 +126,9 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.status === "idle") this.proceed();
   }
 
-  /** What another instance wrote may be for it. */
-  look(): this {
+  /** What another instance wrote may be for it. `crashed` says that it ended without a word. */
+  look(crashed = false): this {
+    this.inherited ||= crashed;
     this.mailbox.look();
     if (this.status === "idle") this.proceed();
     return this;

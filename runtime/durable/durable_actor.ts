@@ -25,6 +25,8 @@ export interface DurableActor extends TurnActor, ActorId {
   loadedMoment: number;
   /** Instances that ended without a word and had written to it. */
   suspicious: ReadonlySet<string>;
+  /** Whether such an instance was to look after it, and may have run it, whoever wrote to it. */
+  inherited: boolean;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown;
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */

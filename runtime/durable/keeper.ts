@@ -40,7 +40,7 @@ interface Known {
 export interface KeeperServices {
   readonly timers: Timers;
   /** Looks after an actor that is hosted here. Returns whether there was room for it. */
-  look(actor: ActorId): boolean;
+  look(actor: ActorId, crashed?: boolean): boolean;
   /** Whether its protocol is hosted here. */
   hosts(actor: ActorId): boolean;
   /** Whether nothing that this instance wrote for it still waits. */
@@ -207,6 +207,7 @@ export class Keeper {
   /** What a dead instance had in its index becomes this one's. */
   async #takeOver(instance: string): Promise<void> {
     const { connection, committer, instance: self } = this.#ledger;
+    const crashed = this.#known.has(instance); // who ends with a word leaves no row
     let after = indexPrefix(instance);
     for (;;) {
       const rows = await connection.list({ prefix: indexPrefix(instance), after, limit: pageMax });
@@ -219,7 +220,7 @@ export class Keeper {
         effects.write(indexKey(self, actor), new Uint8Array());
         const committed = await commitOne(committer, effects);
         if (committed === undefined) return;
-        if (this.#services.look(actor)) this.wrote(actor, committed);
+        if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
         else this.left(actor);
       }));
       if (rows.length < pageMax) return;

@@ -40,7 +40,10 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   mailbox.listed(mails, prefix, beyond);
   const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
   instances.delete(ledger.instance);
-  activation.suspicious = instances.size === 0 ? new Set() : await durable.suspicious(instances);
+  const suspicious = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
+  // Who wrote to it had it in memory, and may have run what others had written before.
+  activation.suspicious = activation.inherited || suspicious.size > 0 ? instances : suspicious;
+  activation.inherited = false;
   activation.emit("activated");
   return true;
 }

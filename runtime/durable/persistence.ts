@@ -270,7 +270,7 @@ export class Persistence {
     const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
     const keeper = new Keeper(ledger, {
       timers: services.timers,
-      look: (actor) => this.#activate(actor)?.look() !== undefined,
+      look: (actor, crashed) => this.#activate(actor)?.look(crashed) !== undefined,
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
