@@ -254,7 +254,7 @@ Deno.test("The demo on a store loses nothing when the system is stopped in the m
     const text = report(evidence);
     assert.match(
       text,
-      /^store: sqlite; .*\n  in the middle the system was stopped and opened again: \d+ messages? waited/,
+      /^store: sqlite; .*\n {2}in the middle the system was stopped and opened again: \d+ messages? waited/,
     );
     assert.match(text, /40 new deliveries = 40 recorded by repositories = 40 in the audit log/);
     assert.ok(evidence.sendings.filter(({ kind }) => kind === "repeated").length >= 20);
