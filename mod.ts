@@ -97,6 +97,7 @@ export type { Limits, SystemOptions } from "./runtime/system_options.ts";
 export type { Health, StopReport, StoreHealth } from "./runtime/health.ts";
 export type { ProtocolStats, Stats } from "./runtime/stats.ts";
 export type { Signal } from "./runtime/activation.ts";
+export type { KeptEvent, KeptEvents } from "./runtime/kept_events.ts";
 export type { SchedulerOptions } from "./runtime/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";
 export type { InspectedMessage, Inspection, Inspector } from "./runtime/inspection.ts";

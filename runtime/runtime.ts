@@ -279,6 +279,7 @@ export class Runtime implements Services {
     this.deadlines.stop();
     if (this.scheduler.pending) await new Promise<void>((resolve) => this.clock.yield(resolve));
     this.close(this.failure);
-    return { drained: drained && left === 0, left };
+    const kept = this.persistence?.waiting;
+    return { drained: drained && left === 0, left, ...(kept !== undefined && { kept }) };
   }
 }

@@ -38,7 +38,11 @@ export interface Accepting extends ActorId {
   /** What another instance wrote may be for it. */
   look(): unknown;
   ask(mail: Mail): void;
-  overflow(policy: "drop-oldest" | "drop-newest"): void;
+  readonly mailbox: {
+    /** Those that have given way take no room. */
+    readonly displaced: ReadonlySet<string>;
+    displace(policy: "drop-oldest" | "drop-newest"): void;
+  };
 }
 
 export interface AcceptorParts {
@@ -69,8 +73,9 @@ export class Acceptor {
     const mark = replyTo instanceof Asker ? undefined : this.#markOf(rarities?.scope, name, id);
     const named = { ledger, mark, payload: sent, name, id };
     const { capacity, overflow } = to.home.actor.mailbox;
-    if (to.waiting >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
-      const full = new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
+    const waiting = () => to.waiting - to.mailbox.displaced.size;
+    if (waiting() >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
+      const full = new MailboxFullError(`${to.protocol}/${to.key}`, waiting(), capacity);
       if (rarities?.scope === undefined) throw full;
       return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(full)));
     }
@@ -96,16 +101,17 @@ export class Acceptor {
       onCommitted: (version) => {
         effects.follow();
         handOver(effects.arrivals, version, moment);
-        if (overflow !== "reject" && to.waiting > capacity) to.overflow(overflow);
+        if (overflow !== "reject" && waiting() > capacity) to.mailbox.displace(overflow);
       },
       onOver: () => {
         if (!over) to.accepting--;
         over = true;
       },
     });
-    requireFits(name, weigh(commission.part, ledger.traits.limits), ledger.traits.limits);
+    const weight = weigh(commission.part, ledger.traits.limits);
+    requireFits(name, weight, ledger.traits.limits);
     to.accepting++;
-    ledger.committer.submit(commission);
+    ledger.committer.submit(commission, weight);
     return this.#told(route, commission.accepted);
   }
 

@@ -53,8 +53,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   accepting = 0;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown = undefined;
-  /** The places of messages that gave way in a full mailbox. */
-  readonly displaced = new Set<string>();
   readonly #runner: TurnRunner;
   readonly #picker: MailPicker;
   #wanted: "passivate" | "forget" | undefined = undefined;
@@ -127,15 +125,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.status === "idle") this.proceed();
   }
 
-  /** Its mailbox is fuller than it may be: the oldest or the newest that waits gives way. */
-  overflow(policy: "drop-oldest" | "drop-newest"): void {
-    const waiting = this.mailbox.mails.filter(({ key, place }) =>
-      key !== undefined && !this.displaced.has(place)
-    );
-    const mail = policy === "drop-newest" ? waiting.at(-1) : waiting[0];
-    if (mail !== undefined) this.displaced.add(mail.place);
-  }
-
   /** What another instance wrote may be for it. */
   look(): this {
     this.mailbox.look();
@@ -195,6 +184,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       if ("waitMs" in picked) this.hold(picked.waitMs, () => this.proceed());
       else if ("trial" in picked) this.#try(picked.trial);
       else {
+        this.mailbox.inHand = batch.taken + 1;
         const handled = this.#runner.handle(batch, picked);
         if (handled instanceof Promise) this.#await(batch, handled);
         else if (handled === "next" && scheduler.spend(1)) continue;
@@ -224,13 +214,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       return this.#refused(error, batch);
     }
-    const { effects, record } = sealed;
-    ledger.committer.submit(
-      new TurnCommission(this, batch, effects, (version) => {
-        const { head, text, bytes } = record;
-        this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
-      }, token),
-    );
+    const { effects, record: { head, text, bytes }, weight } = sealed;
+    const then = (version: string) =>
+      this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
+    ledger.committer.submit(new TurnCommission(this, batch, effects, then, token), weight);
   }
 
   /**

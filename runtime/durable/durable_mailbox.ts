@@ -10,6 +10,10 @@ export class DurableMailbox {
   mails: Mail[] = [];
   /** Whether nothing waits in the store that is not here. What other instances wrote since then is theirs to bring. */
   complete = false;
+  /** The places of messages that gave way where it was full: they become dead letters when it is their turn. */
+  readonly displaced = new Set<string>();
+  /** How many at the head are being handled, or on their way into the store. */
+  inHand = 0;
   /** Asks that came behind more than is here. */
   #asks: Mail[] = [];
   /** What came since a list began. */
@@ -25,11 +29,25 @@ export class DurableMailbox {
     return this.mails.length + this.#asks.length + this.#beyond;
   }
 
+  /** It is fuller than it may be: the oldest or the newest that waits gives way. */
+  displace(policy: "drop-oldest" | "drop-newest"): void {
+    const waits = ({ key, place }: Mail) => key !== undefined && !this.displaced.has(place);
+    const waiting = this.mails.slice(this.inHand);
+    const mail = policy === "drop-newest" ? waiting.findLast(waits) : waiting.find(waits);
+    if (mail !== undefined) this.displaced.add(mail.place);
+  }
+
+  /** About how many wait in the store that are not here. */
+  get beyond(): number {
+    return this.#beyond;
+  }
+
   /** A list begins. */
   begin(moment: number): void {
     this.#late = [];
     this.#listedMoment = moment;
     this.#outdated = false;
+    this.inHand = 0;
   }
 
   /** Something may be in the store that is not here: it must be listed again, whatever a list under way says. */
@@ -65,6 +83,9 @@ export class DurableMailbox {
       this.#asks = waiting.filter((ask) => ask.place >= last);
     }
     this.mails = mails.sort(byPlace);
+    if (!this.complete || this.displaced.size === 0) return;
+    const places = new Set(mails.map((mail) => mail.place));
+    for (const place of this.displaced) if (!places.has(place)) this.displaced.delete(place); // handled elsewhere
   }
 
   /**
@@ -87,6 +108,7 @@ export class DurableMailbox {
 
   /** Takes so many out at the head. */
   drop(count: number): void {
+    this.inHand = 0;
     if (count === 1) this.mails.shift();
     else this.mails.splice(0, count);
   }
@@ -99,7 +121,10 @@ export class DurableMailbox {
 
   /** Forgets what is in the store: it is to be listed again. Asks stay. */
   reset(): void {
+    this.inHand = 0;
+    const { length } = this.mails;
     this.mails = this.mails.filter((mail) => mail.key === undefined);
+    this.#beyond += length - this.mails.length;
     this.complete = false;
   }
 

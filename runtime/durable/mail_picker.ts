@@ -45,7 +45,8 @@ export class MailPicker {
         continue;
       }
       const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
-      const suspected = this.#actor.suspicious.has(mail.head.via);
+      const known = this.#actor.home.operation(mail.head.operation) !== undefined; // else it is not tried at all
+      const suspected = known && this.#actor.suspicious.has(mail.head.via);
       if (retry === undefined && !suspected) return mail;
       if (taken > 0) return undefined;
       if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };

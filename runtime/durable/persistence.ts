@@ -7,6 +7,7 @@ import type { StoreHealth } from "../health.ts";
 import type { Population } from "../host.ts";
 import type { Ids } from "../ids.ts";
 import { Reply } from "../modes.ts";
+import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import type { Services } from "../services.ts";
 import type { ResolvedOptions } from "../system_options.ts";
 import type { Store } from "../store.ts";
@@ -19,7 +20,7 @@ import type { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_home.ts";
 import { DurableHost } from "./durable_host.ts";
 import { type Arrival, Effects, type LocalDelivery } from "./effects.ts";
-import { EventLog, type LoggedEvent } from "./event_log.ts";
+import { EventLog } from "./event_log.ts";
 import { indexKey, nobody } from "./keys.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
@@ -88,7 +89,8 @@ export class Persistence {
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    if (this.#failure !== undefined) return { name, status: "unavailable", reason: messageOf(this.#failure) };
+    const failure = this.#failure ?? this.#open?.ledger.committer.failure;
+    if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
     return { name, ...this.#open.proof.health };
   }
@@ -117,18 +119,32 @@ export class Persistence {
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */
-  follow(topic: string, hear: (event: LoggedEvent) => void, after?: number): Disposable {
-    if (this.#open !== undefined) return this.#open.log.follow(topic, after, hear);
-    let disposed = false;
-    let following: Disposable | undefined;
-    const begin = () => {
-      if (!disposed) following = this.#open?.log.follow(topic, after, hear);
+  follow(topic: string, hear: (event: KeptEvent) => void, after?: number): Disposable {
+    return this.#onceOpen(({ log }) => log.follow(topic, after, hear));
+  }
+
+  /** What is kept of a topic's events. */
+  keptEvents(topic: string): KeptEvents {
+    const log = () => this.opened.then(() => this.#required.log);
+    return {
+      latest: async () => await (await log()).latest(topic),
+      read: async (after, limit) => await (await log()).read(topic, after, limit),
+      watch: (onChange) => this.#onceOpen((open) => open.log.watch(topic, onChange)),
     };
-    this.opened.then(begin, () => {}); // where the store cannot be opened nothing is published
+  }
+
+  /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
+  #onceOpen(begin: (open: Open) => Disposable): Disposable {
+    if (this.#open !== undefined) return begin(this.#open);
+    let disposed = false;
+    let begun: Disposable | undefined;
+    this.opened.then(() => {
+      if (!disposed) begun = begin(this.#required);
+    }, () => {});
     return {
       [Symbol.dispose]() {
         disposed = true;
-        following?.[Symbol.dispose]();
+        begun?.[Symbol.dispose]();
       },
     };
   }
@@ -190,6 +206,11 @@ export class Persistence {
       for (const { status } of host.activations()) if (status !== "idle" && status !== "held") return true;
     }
     return false;
+  }
+
+  /** About how many messages wait for actors that are in this process. */
+  get waiting(): number {
+    return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
   }
 
   /** Ends it: what is on its way is committed, what waits stays in the store. */

@@ -66,7 +66,8 @@ const titles: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
-const retryAfterSeconds = "1";
+/** When to come back, where nothing is known of when it will be better. */
+export const retryAfterSeconds = "1";
 
 /**
  * The answer for a failure: a problem document (RFC 9457) with a stable `code`, as the ingress gives it. For a route of

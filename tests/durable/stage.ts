@@ -206,6 +206,7 @@ export class Stage implements AsyncDisposable {
 
   /** Lets time go on, in steps, so that what one brings about is done in the next. */
   async pass(byMs: number, stepMs = 1_000): Promise<void> {
+    await this.settle();
     for (let leftMs = byMs; leftMs > 0; leftMs -= stepMs) {
       await this.clock.advance(Math.min(stepMs, leftMs));
       await this.settle();

@@ -122,6 +122,9 @@ export class Books {
       else if (space === "dead") this.#gone(key, written);
       else if (space === "event") this.events.get(protocol)!.kept--;
     }
+    for (const [topic, { kept }] of this.events) {
+      if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
+    }
     if (record !== undefined) this.#turn(record.name, record.value, removed, written, dead);
   }
 
@@ -266,7 +269,6 @@ export class Books {
     known.latest = number;
     known.kept++;
     this.events.set(topic, known);
-    if (known.kept > this.#options.eventsMax + 1) this.#fail(`${topic} keeps ${known.kept} events`);
   }
 
   #actor(name: string): KnownActor {
