@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type IngressSystem, type KeptEvent, type KeptEvents } from "@posthorn/posthorn";
+import type { IngressSystem, KeptEvent, KeptEvents } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { KeptFeed } from "../../../runtime/ingress/kept_feed.ts";
 import { windowSize } from "../../../runtime/ingress/kept_topic.ts";
