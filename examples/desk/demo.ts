@@ -52,19 +52,15 @@ async function converse(served: ServedDesk, options: DemoOptions): Promise<Evide
   const streamed: Recorded[] = [];
   const replays: Replayed[] = [];
   let restarted: Evidence["restarted"];
-  let listening = new AbortController();
-  let ended = Promise.resolve();
+  // Subscribe before anything happens, then let it happen.
+  const listening = new AbortController();
+  const stream = listen(client, listening.signal, (recorded) => streamed.push(recorded));
+  await deadline(stream.open, settleTimeoutMs);
   for (const [index, part] of parts.entries()) {
     if (index > 0) {
-      listening.abort();
-      await ended;
+      await waitUntil(() => streamed.length > 0, { timeoutMs: settleTimeoutMs }); // the stream knows where to go on
       restarted = { waiting: await served.restart() };
-      listening = new AbortController();
     }
-    // Subscribe before anything happens, then let it happen.
-    const stream = listen(client, listening.signal, (recorded) => streamed.push(recorded));
-    ended = stream.ended;
-    await deadline(stream.open, settleTimeoutMs);
     const before = replays.reduce((sum, { answers }) => sum + answers.length, 0);
     replays.push(
       await replay(served.origin, part, {
@@ -72,13 +68,12 @@ async function converse(served: ServedDesk, options: DemoOptions): Promise<Evide
         onAnswer: (answered) => options.onProgress?.(before + answered, sendings.length),
       }),
     );
-    const recorded = newIn(parts.slice(0, index + 1).flat()).length;
-    await waitUntil(() => streamed.length >= recorded, { timeoutMs: settleTimeoutMs });
   }
   const { system } = served;
   await rest(system);
-
   const expected = newIn(sendings);
+  await waitUntil(() => streamed.length >= expected.length, { timeoutMs: settleTimeoutMs });
+
   const keys = [...new Set(expected.map(({ event, body }) => readWebhook(event, body).key))];
   const repositories = new Map<string, Numbers>();
   for (const key of keys) {
@@ -102,7 +97,7 @@ async function converse(served: ServedDesk, options: DemoOptions): Promise<Evide
     labels: await client.ask<LabelTotals>("/actors/labels/desk/totals"),
   };
   listening.abort();
-  await ended;
+  await stream.ended;
   return {
     ...evidence,
     store: system.health.store?.name,
