@@ -40,6 +40,8 @@ interface Entry {
   readonly actor: ActorId;
   readonly version: string;
   readonly attended: boolean;
+  /** The beat in which it was written. */
+  readonly beat: number;
 }
 
 /** What the keeper needs of the others. */
@@ -58,6 +60,8 @@ export interface KeeperServices {
 /** Missed beats after which an instance is taken for dead. To be wrong costs work, never a message. */
 const missedMax = 3;
 const pageMax = 100;
+/** The most entries that go at one beat: messages wait behind them. */
+const tidyMax = 1_000;
 /** How long it is known that an instance ended without a word. */
 const endedKeepMs = 86_400_000;
 
@@ -99,7 +103,7 @@ export class Keeper {
 
   /** An index entry was written for an actor, which is looked after, or is to be. */
   wrote(actor: ActorId, version: string, attended: boolean): void {
-    this.#entries.set(nameOfActor(actor), { actor, version, attended });
+    this.#entries.set(nameOfActor(actor), { actor, version, attended, beat: this.#beat });
   }
 
   /** One beat: resolves when all that it found is on its way. Rejects where the store does not answer. */
@@ -252,11 +256,16 @@ export class Keeper {
     }
   }
 
-  /** Entries of actors for which nothing waits any more go; the check sees what came in between. */
+  /**
+   * Entries of actors for which nothing waits any more go; the check sees what came in between. Not those that were
+   * written since the last beat but one: who is told so often is told again soon. In the end all of them go.
+   */
   async #tidy(): Promise<void> {
-    const done = [...this.#entries.values()].filter(({ actor, attended }) =>
-      attended && this.#services.atRest(actor)
-    );
+    const done: Entry[] = [];
+    for (const entry of this.#entries.values()) {
+      if (!this.#ended && (done.length === tidyMax || this.#beat - entry.beat < 2)) continue;
+      if (entry.attended && this.#services.atRest(entry.actor)) done.push(entry);
+    }
     await Promise.all(done.map(async ({ actor, version }) => {
       const effects = new Effects();
       const key = indexKey(this.#ledger.instance, actor);
