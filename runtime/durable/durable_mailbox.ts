@@ -1,6 +1,9 @@
 import type { Stored } from "../store.ts";
 import { Mail } from "./mail.ts";
 
+/** How many messages of one actor are kept here as they come; those behind them are listed when it is their turn. */
+const hereMax = 4_096;
+
 /**
  * What this process knows of the messages that wait for one durable actor: the first of those in the store, and the
  * asks, which are nowhere else.
@@ -65,8 +68,11 @@ export class DurableMailbox {
   arrive(mail: Mail, senderMoment: number): void {
     if (this.#listedMoment <= senderMoment) this.complete = false;
     if (this.#late !== undefined) this.#late.push(mail);
-    else if (this.complete) this.mails.push(mail);
-    else this.#beyond++;
+    else if (this.complete && this.mails.length < hereMax) this.mails.push(mail);
+    else {
+      this.complete = false;
+      this.#beyond++;
+    }
   }
 
   /** An ask comes behind what was accepted before it. */
