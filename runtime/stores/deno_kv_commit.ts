@@ -88,13 +88,23 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[
   const atomic = kv.atomic();
   const nowMs = clock.now();
   let rings = false;
+  /** Keys under which nothing but an empty value was written so far: again would change nothing. */
+  const empty = new Set<string>();
   for (const part of parts) {
     for (const { key, version } of part.checks) {
       const versionstamp = version === undefined ? null : stampForm.test(version) ? version : noStamp;
       atomic.check({ key: values.headOf(key), versionstamp });
     }
-    for (const write of part.writes) values.set(atomic, write, nowMs);
-    for (const removal of part.removals) values.remove(atomic, removal);
+    for (const write of part.writes) {
+      if (write.value.length > 0) empty.delete(write.key);
+      else if (empty.has(write.key)) continue;
+      else empty.add(write.key);
+      values.set(atomic, write, nowMs);
+    }
+    for (const removal of part.removals) {
+      empty.delete(removal.key);
+      values.remove(atomic, removal);
+    }
     rings ||= part.rings === true;
   }
   if (rings) atomic.set(values.bell, 1);
