@@ -25,8 +25,11 @@ interface TopicState {
   /** How many events there have been. */
   readonly events: number;
   readonly subscribers: number;
-  /** Where to go on with the event at the head, of which only some subscribers have been sent to. */
-  readonly cursor?: string | undefined;
+  /**
+   * Where to go on with events of which only some subscribers have been sent to, by their places: where clocks differ,
+   * one may come in front of another that is in its midst.
+   */
+  readonly cursors?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A subscriber as its row says, ready to be sent to. */
@@ -35,8 +38,14 @@ interface Known {
   readonly pattern: readonly string[] | undefined;
 }
 
-/** How many subscribers one commit sends to. */
+/** How many subscribers one commit sends to at the most. */
 const pageMax = 200;
+/** How much of a commit's room the messages of one page may take. */
+const share = 0.5;
+/** What a message takes beside its payload, and its key beside the names of its receiver; rounded up. */
+const headBytes = 1_000;
+const placeBytes = 80;
+const encoder = new TextEncoder();
 const subscribersMax = 100_000;
 /** The most rows of one actor in one topic: an operation each. */
 const operationsMax = 1_000;
@@ -68,37 +77,59 @@ function publish(
   publication: StoredPublication,
   eventsMax: number,
 ): void | Promise<void> {
+  const turn = ctx as unknown as DurableTurn;
+  const from = ctx.state.cursors?.[turn.place];
   const known = activationOf(ctx).cache as readonly Known[] | undefined;
-  if (known !== undefined) return send(ctx, publication, known, undefined, eventsMax);
-  return subscribersAfter(ctx, ctx.state.cursor).then((page) => {
-    const whole = page.length < pageMax;
-    if (whole && ctx.state.cursor === undefined) activationOf(ctx).cache = page;
-    const cursor = whole ? undefined : keyOf(ctx, page.at(-1)!.row.to);
-    send(ctx, publication, page, cursor, eventsMax);
+  if (known !== undefined && from === undefined) return send(ctx, publication, known, true, eventsMax);
+  return subscribersAfter(ctx, from).then((listed) => {
+    const whole = listed.length < pageMax;
+    if (whole && from === undefined) activationOf(ctx).cache = listed;
+    send(ctx, publication, listed, whole, eventsMax);
   });
 }
 
-/** Sends to some subscribers; `cursor` is where to go on, where these are not the last. */
+/** Sends to the first of some subscribers, as many as one commit takes; `whole` says that there are no others. */
 function send(
   ctx: TopicContext,
   { mode, subject, payload }: StoredPublication,
   subscribers: readonly Known[],
-  cursor: string | undefined,
+  whole: boolean,
   eventsMax: number,
 ): void {
   const turn = ctx as unknown as DurableTurn;
-  const { events, subscribers: count, cursor: from } = ctx.state;
+  const { events, subscribers: count, cursors = {} } = ctx.state;
+  const { [turn.place]: from, ...others } = cursors;
   const begins = from === undefined;
   const number = begins && mode === "event" ? events + 1 : events;
   if (number > events) log(turn, ctx.key, number, { subject, payload }, eventsMax);
+  const fitting = fittingOf(ctx, subscribers, payload);
   const tokens = subject.split(".");
   const { replyTo, deadline } = turn.route;
-  for (const { row: { to }, pattern } of subscribers) {
+  for (const { row: { to }, pattern } of subscribers.slice(0, fitting)) {
     if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
   }
-  turn.again = cursor !== undefined;
-  if (turn.again || !begins || number > events) ctx.state = { events: number, subscribers: count, cursor };
+  turn.again = !whole || fitting < subscribers.length;
+  if (!turn.again && begins && number === events) return;
+  const left = turn.again ? { ...others, [turn.place]: keyOf(ctx, subscribers[fitting - 1].row.to) } : others;
+  const none = Object.keys(left).length === 0;
+  ctx.state = { events: number, subscribers: count, cursors: none ? undefined : left };
+}
+
+/** How many of these subscribers one commit can send to, with room to spare; one at least. */
+function fittingOf(ctx: TopicContext, subscribers: readonly Known[], payload: unknown): number {
+  const { bytes, keysBytes, valueBytes } = activationOf(ctx).durable.ledger.traits.limits;
+  if (bytes === Infinity) return subscribers.length;
+  const messageBytes = encoder.encode(toText(payload)).length + headBytes;
+  const pieces = 2 + Math.ceil(messageBytes / valueBytes);
+  let [keys, all] = [0, 0];
+  for (const [index, { row: { to } }] of subscribers.entries()) {
+    const own = pieces * (encoder.encode(to.protocol + to.key).length + placeBytes);
+    keys += own;
+    all += own + messageBytes;
+    if (index > 0 && (keys > keysBytes * share || all > bytes * share)) return index;
+  }
+  return subscribers.length;
 }
 
 /** Writes an event into the log, and lets the oldest go. */
@@ -121,7 +152,7 @@ function log(
 async function subscribe(ctx: TopicContext, subscription: Subscription): Promise<void> {
   const { to } = subscription;
   const { protocol, key, operation } = to;
-  const { events, subscribers, cursor } = ctx.state;
+  const { events, subscribers, cursors } = ctx.state;
   const rowKey = keyOf(ctx, to);
   const [found] = await connectionOf(ctx).read([rowKey]);
   if (found === undefined && subscribers >= subscribersMax) {
@@ -139,7 +170,7 @@ async function subscribe(ctx: TopicContext, subscription: Subscription): Promise
   rows.write(rowKey, encodeValue(row, ""));
   rows.write(subscribedKey({ protocol, key }, ctx.key), new Uint8Array());
   activationOf(ctx).cache = undefined;
-  if (found === undefined) ctx.state = { events, subscribers: subscribers + 1, cursor };
+  if (found === undefined) ctx.state = { events, subscribers: subscribers + 1, cursors };
 }
 
 async function unsubscribe(ctx: TopicContext, { to, token }: Unsubscription): Promise<void> {
@@ -159,11 +190,11 @@ async function leave(ctx: TopicContext, id: ActorId): Promise<void> {
 }
 
 function removeRows(ctx: TopicContext, keys: readonly string[]): void {
-  const { events, subscribers, cursor } = ctx.state;
+  const { events, subscribers, cursors } = ctx.state;
   const rows = rowsOf(ctx as unknown as DurableTurn);
   for (const key of keys) rows.remove(key);
   activationOf(ctx).cache = undefined;
-  ctx.state = { events, subscribers: subscribers - keys.length, cursor };
+  ctx.state = { events, subscribers: subscribers - keys.length, cursors };
 }
 
 async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<Known[]> {

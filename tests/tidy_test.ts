@@ -24,7 +24,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health", "store", "store_weight"]],
+  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight"]],
   [
     "machinery",
     [
@@ -57,6 +57,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "stored_value",
         "committer",
         "single_commission",
+        "probes",
         "mail",
         "record",
         "ledger",

@@ -5,12 +5,12 @@ import type { Ids } from "../ids.ts";
 import { Publication } from "../modes.ts";
 import { TooLargeError } from "../store_errors.ts";
 import { requireFits, weigh } from "../store_weight.ts";
-import { type Acceptance, AcceptCommission } from "./accept_commission.ts";
+import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
 import { type Dispatch, storable } from "./dispatch.ts";
 import { type Arrival, Effects } from "./effects.ts";
 import { mailPrefix, markKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
-import { headOf, Mail } from "./mail.ts";
+import { headOf, Mail, publicPlace } from "./mail.ts";
 import type { Replies } from "./replies.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
@@ -35,8 +35,14 @@ export interface Accepting extends ActorId {
   readonly waiting: number;
   /** How many messages from outside are on their way into its mailbox. */
   accepting: number;
+  /** What another instance wrote may be for it. */
+  look(): unknown;
   ask(mail: Mail): void;
-  overflow(policy: "drop-oldest" | "drop-newest"): void;
+  readonly mailbox: {
+    /** Those that have given way take no room. */
+    readonly displaced: ReadonlySet<string>;
+    displace(policy: "drop-oldest" | "drop-newest"): void;
+  };
 }
 
 export interface AcceptorParts {
@@ -61,35 +67,41 @@ export class Acceptor {
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
     const { ledger, dispatch, replies, ids, idWindowMs, handOver } = this.#parts;
     const { rarities, replyTo, operation } = route;
-    const { capacity, overflow } = to.home.actor.mailbox;
-    if (to.waiting >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
-      throw new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
-    }
     const id = ids.text(rarities?.id ?? ids.next());
+    const name = nameOf(operation, to.key);
+    const sent = payload instanceof Publication ? storable(payload) : payload;
+    const mark = replyTo instanceof Asker ? undefined : this.#markOf(rarities?.scope, name, id);
+    const named = { ledger, mark, payload: sent, name, id };
+    const { capacity, overflow } = to.home.actor.mailbox;
+    const waiting = () => to.waiting - to.mailbox.displaced.size;
+    if (waiting() >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
+      const full = new MailboxFullError(`${to.protocol}/${to.key}`, waiting(), capacity);
+      if (rarities?.scope === undefined) throw full;
+      return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(full)));
+    }
+    const moment = rarities?.after === undefined ? 0 : ledger.goBehind(rarities.after);
     if (replyTo instanceof Asker) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
+      if (moment > 0) to.look();
       to.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
-      return Promise.resolve({ repeated: false, ticket: undefined });
+      return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const effects = new Effects();
-    dispatch.deliver(effects, to, dispatch.draft(to, route, payload, id));
+    const draft = dispatch.draft(to, route, payload, id);
+    dispatch.deliver(effects, to, draft);
     if (ticket !== undefined) replies.open(effects, ticket, true);
-    const name = nameOf(operation, to.key);
     let over = false;
     const commission = new AcceptCommission({
-      ledger,
+      ...named,
       effects,
       lane: mailPrefix(to),
-      mark: this.#markOf(rarities?.scope, name, id),
       windowMs: rarities?.scope === undefined ? retryWindowMs : idWindowMs,
-      payload: payload instanceof Publication ? storable(payload) : payload,
       ticket,
-      name,
-      id,
+      place: publicPlace(draft.place),
       onCommitted: (version) => {
         effects.follow();
-        handOver(effects.arrivals, version, 0);
-        if (overflow !== "reject" && to.waiting > capacity) to.overflow(overflow);
+        handOver(effects.arrivals, version, moment);
+        if (overflow !== "reject" && waiting() > capacity) to.mailbox.displace(overflow);
       },
       onOver: () => {
         if (!over) to.accepting--;
@@ -100,7 +112,17 @@ export class Acceptor {
     requireFits(name, weight, ledger.traits.limits);
     to.accepting++;
     ledger.committer.submit(commission, weight);
-    return commission.accepted;
+    return this.#told(route, commission.accepted);
+  }
+
+  /** Tells who asked for it where the message is. */
+  #told({ rarities }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
+    const onAccepted = rarities?.onAccepted;
+    if (onAccepted === undefined) return accepted;
+    return accepted.then((acceptance) => {
+      if (acceptance.place !== undefined) onAccepted(acceptance.place);
+      return acceptance;
+    });
   }
 
   /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */

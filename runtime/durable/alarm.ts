@@ -73,6 +73,7 @@ export class Alarm {
     }
     const committed = await commitOne(this.#ledger.committer, effects);
     if (committed !== undefined) {
+      effects.follow();
       this.#services.handOver(effects.arrivals, committed, this.#ledger.nextMoment());
     }
   }

@@ -55,6 +55,8 @@ export class Committer {
   #scheduled = false;
   #yieldedMs = 0;
   #onIdle: (() => void)[] = [];
+  /** Why the last commit did not come through; absent where it did. */
+  failure: unknown;
 
   constructor(connection: StoreConnection, traits: StoreTraits, clock: Clock, random: Random) {
     this.#connection = connection;
@@ -150,6 +152,10 @@ export class Committer {
       }
     }
     const failed = versions === undefined;
+    if (failed && group[0].uncertain && !(failure instanceof OutcomeUnknownError)) {
+      failure = new OutcomeUnknownError("Cannot tell whether a commit landed", { cause: failure });
+    }
+    this.failure = failed ? failure : undefined;
     for (const [index, commission] of group.entries()) {
       const settling = this.#settle(commission, failed, failure, versions?.[index]);
       if (settling !== undefined) await settling;

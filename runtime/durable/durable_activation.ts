@@ -49,12 +49,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   loadedMoment = 0;
   /** Instances that ended without a word and had written to it. */
   suspicious: ReadonlySet<string> = new Set();
+  inherited = false;
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown = undefined;
-  /** The places of messages that gave way in a full mailbox. */
-  readonly displaced = new Set<string>();
   readonly #runner: TurnRunner;
   readonly #picker: MailPicker;
   #wanted: "passivate" | "forget" | undefined = undefined;
@@ -127,18 +126,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.status === "idle") this.proceed();
   }
 
-  /** Its mailbox is fuller than it may be: the oldest or the newest that waits gives way. */
-  overflow(policy: "drop-oldest" | "drop-newest"): void {
-    const waiting = this.mailbox.mails.filter(({ key, place }) =>
-      key !== undefined && !this.displaced.has(place)
-    );
-    const mail = policy === "drop-newest" ? waiting.at(-1) : waiting[0];
-    if (mail !== undefined) this.displaced.add(mail.place);
-  }
-
-  /** What another instance wrote may be for it. */
-  look(): this {
-    this.mailbox.complete = false;
+  /** What another instance wrote may be for it. `crashed` says that it ended without a word. */
+  look(crashed = false): this {
+    this.inherited ||= crashed;
+    this.mailbox.look();
     if (this.status === "idle") this.proceed();
     return this;
   }
@@ -166,16 +157,14 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.status === "gone") return;
     this.status = "idle";
     this.#held = undefined;
-    if (this.#wanted === "passivate") {
-      this.#wanted = undefined;
-      if (this.atRest) return this.passivate(); // else it is wanted again already
-    }
+    if (this.#wanted === "passivate" && this.atRest) return this.passivate();
     if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
       this.status = "ready";
       this.services.scheduler.add(this);
     } else if (!this.mailbox.complete) {
       void this.load();
     } else {
+      if (this.#runner.revive() && this.atRest) return this.passivate();
       this.home.watchIdle(this);
       this.services.rest();
     }
@@ -197,6 +186,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       if ("waitMs" in picked) this.hold(picked.waitMs, () => this.proceed());
       else if ("trial" in picked) this.#try(picked.trial);
       else {
+        this.mailbox.inHand = batch.taken + 1;
         const handled = this.#runner.handle(batch, picked);
         if (handled instanceof Promise) this.#await(batch, handled);
         else if (handled === "next" && scheduler.spend(1)) continue;

@@ -13,11 +13,17 @@ export class DurableMailbox {
   mails: Mail[] = [];
   /** Whether nothing waits in the store that is not here. What other instances wrote since then is theirs to bring. */
   complete = false;
+  /** The places of messages that gave way where it was full: they become dead letters when it is their turn. */
+  readonly displaced = new Set<string>();
+  /** How many at the head are being handled, or on their way into the store. */
+  inHand = 0;
   /** Asks that came behind more than is here. */
   #asks: Mail[] = [];
   /** What came since a list began. */
   #late: Mail[] | undefined = undefined;
   #listedMoment = 0;
+  /** Whether something may have come that the list under way does not see. */
+  #outdated = false;
   /** About how many wait in the store that are not here. */
   #beyond = 0;
 
@@ -26,10 +32,31 @@ export class DurableMailbox {
     return this.mails.length + this.#asks.length + this.#beyond;
   }
 
+  /** It is fuller than it may be: the oldest or the newest that waits gives way. */
+  displace(policy: "drop-oldest" | "drop-newest"): void {
+    const waits = ({ key, place }: Mail) => key !== undefined && !this.displaced.has(place);
+    const waiting = this.mails.slice(this.inHand);
+    const mail = policy === "drop-newest" ? waiting.findLast(waits) : waiting.find(waits);
+    if (mail !== undefined) this.displaced.add(mail.place);
+  }
+
+  /** About how many wait in the store that are not here. */
+  get beyond(): number {
+    return this.#beyond;
+  }
+
   /** A list begins. */
   begin(moment: number): void {
     this.#late = [];
     this.#listedMoment = moment;
+    this.#outdated = false;
+    this.inHand = 0;
+  }
+
+  /** Something may be in the store that is not here: it must be listed again, whatever a list under way says. */
+  look(): void {
+    this.complete = false;
+    this.#outdated = true;
   }
 
   /** A list failed. */
@@ -46,19 +73,22 @@ export class DurableMailbox {
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
     const mails = stored.map((one) => Mail.of(one, prefix));
-    this.complete = beyond === 0;
+    this.complete = beyond === 0 && !this.#outdated;
     this.#beyond = beyond;
     if (this.complete) {
       const known = new Set(mails.map((mail) => mail.place));
       mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
       this.#asks = [];
     } else {
-      const last = mails.at(-1)!.place;
+      const last = this.#outdated ? "" : mails.at(-1)?.place ?? "";
       const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
       mails.push(...waiting.filter((ask) => ask.place < last));
       this.#asks = waiting.filter((ask) => ask.place >= last);
     }
     this.mails = mails.sort(byPlace);
+    if (!this.complete || this.displaced.size === 0) return;
+    const places = new Set(mails.map((mail) => mail.place));
+    for (const place of this.displaced) if (!places.has(place)) this.displaced.delete(place); // handled elsewhere
   }
 
   /**
@@ -66,13 +96,13 @@ export class DurableMailbox {
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
   arrive(mail: Mail, senderMoment: number): void {
-    if (this.#listedMoment <= senderMoment) this.complete = false;
+    if (this.#listedMoment <= senderMoment) this.look();
     if (this.#late !== undefined) this.#late.push(mail);
-    else if (this.complete && this.mails.length < hereMax) this.mails.push(mail);
-    else {
+    else if (!this.complete) this.#beyond++;
+    else if (this.mails.length >= hereMax) {
       this.complete = false;
       this.#beyond++;
-    }
+    } else if (!this.#has(mail)) this.mails.push(mail);
   }
 
   /** An ask comes behind what was accepted before it. */
@@ -84,6 +114,7 @@ export class DurableMailbox {
 
   /** Takes so many out at the head. */
   drop(count: number): void {
+    this.inHand = 0;
     if (count === 1) this.mails.shift();
     else this.mails.splice(0, count);
   }
@@ -96,8 +127,17 @@ export class DurableMailbox {
 
   /** Forgets what is in the store: it is to be listed again. Asks stay. */
   reset(): void {
+    this.inHand = 0;
+    const { length } = this.mails;
     this.mails = this.mails.filter((mail) => mail.key === undefined);
+    this.#beyond += length - this.mails.length;
     this.complete = false;
+  }
+
+  /** Whether a list has brought it already, before its sender heard that it is committed. */
+  #has({ place }: Mail): boolean {
+    const last = this.mails.at(-1);
+    return last !== undefined && place <= last.place && this.mails.some((mail) => mail.place === place);
   }
 
   /** All asks that wait. */

@@ -5,6 +5,8 @@ import type { Effects } from "./effects.ts";
 export class DurableTurn extends Turn {
   /** What it writes besides, with the same commit. */
   rows: Effects | undefined = undefined;
+  /** The place of its message in the mailbox: no other message of the actor has it. */
+  place = "";
   /** Whether its message stays where it is, for another turn. */
   again = false;
 }

@@ -9,6 +9,7 @@ import {
   indexPrefix,
   instanceKey,
   instancePrefix,
+  mailPrefix,
   nameOfActor,
   nobody,
   wholeIndexPrefix,
@@ -35,20 +36,19 @@ interface Known {
   ended: boolean;
 }
 
-/** An index entry: its last version that is known, and whether its actor was looked after since. */
+/** An index entry of this instance. */
 interface Entry {
   readonly actor: ActorId;
   readonly version: string;
-  readonly attended: boolean;
-  /** The beat in which it was written. */
+  /** The beat before which it was written. */
   readonly beat: number;
 }
 
 /** What the keeper needs of the others. */
 export interface KeeperServices {
   readonly timers: Timers;
-  /** Looks after an actor. Returns whether it did: there may be no room for it now. */
-  look(actor: ActorId): boolean;
+  /** Looks after an actor that is hosted here. Returns whether there was room for it. */
+  look(actor: ActorId, crashed?: boolean): boolean;
   /** Whether its protocol is hosted here. */
   hosts(actor: ActorId): boolean;
   /** Whether nothing that this instance wrote for it still waits. */
@@ -60,8 +60,7 @@ export interface KeeperServices {
 /** Missed beats after which an instance is taken for dead. To be wrong costs work, never a message. */
 const missedMax = 3;
 const pageMax = 100;
-/** The most entries that go at one beat: messages wait behind them. */
-const tidyMax = 1_000;
+const ownPageMax = 1_000;
 /** How long it is known that an instance ended without a word. */
 const endedKeepMs = 86_400_000;
 
@@ -72,11 +71,11 @@ const endedKeepMs = 86_400_000;
 export class Keeper {
   readonly #ledger: Ledger;
   readonly #services: KeeperServices;
-  /** Index entries of this instance that it knows, by actor. */
+  /** Index entries that this instance has written, by actor: with the version of the last write. */
   readonly #entries = new Map<string, Entry>();
-  /** The last of its index entries in the store that was looked at. */
-  #reviewed: string;
   readonly #known = new Map<string, Known>();
+  /** The entry of its own index at which it looked last. */
+  #lookedAt: string;
   #beat = 0;
   #timer: Timer | undefined;
   #beating: Promise<void> | undefined;
@@ -85,7 +84,7 @@ export class Keeper {
   constructor(ledger: Ledger, services: KeeperServices) {
     this.#ledger = ledger;
     this.#services = services;
-    this.#reviewed = indexPrefix(ledger.instance);
+    this.#lookedAt = indexPrefix(ledger.instance);
   }
 
   /** Says that it lives, and from then on does so at each beat. */
@@ -101,9 +100,14 @@ export class Keeper {
     this.beat().catch(() => {}); // the next does what this one could not
   }
 
-  /** An index entry was written for an actor, which is looked after, or is to be. */
-  wrote(actor: ActorId, version: string, attended: boolean): void {
-    this.#entries.set(nameOfActor(actor), { actor, version, attended, beat: this.#beat });
+  /** An index entry was written for an actor. */
+  wrote(actor: ActorId, version: string): void {
+    this.#entries.set(nameOfActor(actor), { actor, version, beat: this.#beat });
+  }
+
+  /** An index entry of an actor is nobody's work for now: it stays, and is looked at again. */
+  left(actor: ActorId): void {
+    this.#entries.delete(nameOfActor(actor));
   }
 
   /** One beat: resolves when all that it found is on its way. Rejects where the store does not answer. */
@@ -152,7 +156,7 @@ export class Keeper {
     await this.#look();
     await this.#takeOverTheDead();
     await this.#takeOver(nobody);
-    await this.#review();
+    await this.#lookAtOwn();
     await this.#tidy();
     await this.#services.onBeat();
   }
@@ -211,6 +215,7 @@ export class Keeper {
   /** What a dead instance had in its index becomes this one's. */
   async #takeOver(instance: string): Promise<void> {
     const { connection, committer, instance: self } = this.#ledger;
+    const crashed = this.#known.has(instance); // who ends with a word leaves no row
     let after = indexPrefix(instance);
     for (;;) {
       const rows = await connection.list({ prefix: indexPrefix(instance), after, limit: pageMax });
@@ -223,10 +228,27 @@ export class Keeper {
         effects.write(indexKey(self, actor), new Uint8Array());
         const committed = await commitOne(committer, effects);
         if (committed === undefined) return;
-        this.wrote(actor, committed, this.#services.look(actor));
+        if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
+        else this.left(actor);
       }));
       if (rows.length < pageMax) return;
       after = rows.at(-1)!.key;
+    }
+  }
+
+  /**
+   * Some entries of its own index, and at the next beat those behind them. Of which it has not heard is looked after: a
+   * commit landed that seemed to have failed, or there was no room for its actor.
+   */
+  async #lookAtOwn(): Promise<void> {
+    const prefix = indexPrefix(this.#ledger.instance);
+    const range = { prefix, after: this.#lookedAt, limit: ownPageMax };
+    const rows = await this.#ledger.connection.list(range);
+    this.#lookedAt = rows.length < ownPageMax ? prefix : rows.at(-1)!.key;
+    for (const { key, version } of rows) {
+      const actor = indexed(key);
+      if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
+      if (this.#services.hosts(actor) && this.#services.look(actor)) this.wrote(actor, version);
     }
   }
 
@@ -241,39 +263,37 @@ export class Keeper {
     if (version !== undefined) Object.assign(known, { version, ended: true });
   }
 
-  /** Looks at some of its own entries in the store: a commit may have landed that was given up. */
-  async #review(): Promise<void> {
-    const prefix = indexPrefix(this.#ledger.instance);
-    const rows = await this.#ledger.connection.list({ prefix, after: this.#reviewed, limit: pageMax });
-    for (const { key, version } of rows) {
-      const { protocol, key: actorKey } = indexed(key);
-      const actor = { protocol, key: actorKey };
-      if (!this.#entries.has(nameOfActor(actor))) this.wrote(actor, version, false);
-    }
-    this.#reviewed = rows.length < pageMax ? prefix : rows.at(-1)!.key;
-    for (const { actor, version, attended } of this.#entries.values()) {
-      if (!attended && this.#services.look(actor)) this.wrote(actor, version, true);
+  /**
+   * Entries of actors for which nothing waits any more go; the check sees what came in between. But for the last time,
+   * not those that were written since the beat before: who was written to lately mostly is again.
+   */
+  async #tidy(): Promise<void> {
+    const before = this.#ended ? Infinity : this.#beat - 1;
+    const done = [...this.#entries.values()].filter(({ actor, beat }) =>
+      beat < before && this.#services.atRest(actor)
+    );
+    for (let first = 0; first < done.length; first += pageMax) {
+      await Promise.all(done.slice(first, first + pageMax).map((entry) => this.#remove(entry)));
     }
   }
 
-  /**
-   * Entries of actors for which nothing waits any more go; the check sees what came in between. Not those that were
-   * written since the last beat but one: who is told so often is told again soon. In the end all of them go.
-   */
-  async #tidy(): Promise<void> {
-    const done: Entry[] = [];
-    for (const entry of this.#entries.values()) {
-      if (!this.#ended && (done.length === tidyMax || this.#beat - entry.beat < 2)) continue;
-      if (entry.attended && this.#services.atRest(entry.actor)) done.push(entry);
+  async #remove({ actor, version }: Entry): Promise<void> {
+    const { committer, instance, traits } = this.#ledger;
+    const key = indexKey(instance, actor);
+    const name = nameOfActor(actor);
+    // A commit of which nothing was heard yet may have written a message, and the entry before its last version.
+    if ((traits.unknownOutcomes || traits.commitsAtOnce > 1) && await this.#waits(actor)) {
+      if (!this.#services.look(actor)) this.left(actor);
+      return;
     }
-    await Promise.all(done.map(async ({ actor, version }) => {
-      const effects = new Effects();
-      const key = indexKey(this.#ledger.instance, actor);
-      effects.checks.push({ key, version });
-      effects.remove(key);
-      await commitOne(this.#ledger.committer, effects);
-      const name = nameOfActor(actor);
-      if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
-    }));
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    effects.remove(key);
+    await commitOne(committer, effects);
+    if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
+  }
+
+  async #waits(actor: ActorId): Promise<boolean> {
+    return (await this.#ledger.connection.list({ prefix: mailPrefix(actor), limit: 1 })).length > 0;
   }
 }

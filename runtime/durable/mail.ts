@@ -43,6 +43,17 @@ export function stampOf(place: string): number {
   return parseInt(place.slice(0, stampDigits), 36);
 }
 
+/** What the world may know of a place: its time, and not who gave it. */
+export function publicPlace(place: string): string {
+  return place.slice(0, stampDigits);
+}
+
+/** The time of what {@linkcode publicPlace} gave; nothing where it never did. */
+export function publicStamp(text: string): number | undefined {
+  const stamp = /^[0-9a-z]{11}$/.test(text) ? parseInt(text, 36) : NaN;
+  return Number.isSafeInteger(stamp) ? stamp : undefined;
+}
+
 /** One message that waits for its turn: in the store, or an ask, which waits in this process only. */
 export class Mail {
   readonly head: MailHead;

@@ -45,12 +45,14 @@ export class MailPicker {
         continue;
       }
       const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
-      const suspected = this.#actor.suspicious.has(mail.head.via);
+      const known = this.#actor.home.operation(mail.head.operation) !== undefined; // else it is not tried at all
+      const suspected = known && this.#actor.suspicious.has(mail.head.via);
       if (retry === undefined && !suspected) return mail;
       if (taken > 0) return undefined;
       if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
       if (!suspected) return mail;
-      return { trial: { place: mail.place, attempts: (retry?.attempts ?? 0) + 1, notBeforeMs: 0 } };
+      const attempts = (retry?.attempts ?? mail.head.attempts ?? 0) + 1;
+      return { trial: { place: mail.place, attempts, notBeforeMs: 0 } };
     }
   }
 
@@ -80,6 +82,7 @@ export class MailPicker {
   #setAside(mail: Mail, afterMs: number): void {
     const { mailbox, services } = this.#actor;
     mailbox.remove(mail);
+    if (this.#asides.has(mail.place)) return;
     this.#asides.set(
       mail.place,
       services.timers.set(afterMs, () => {

@@ -7,6 +7,7 @@ import type { StoreHealth } from "../health.ts";
 import type { Population } from "../host.ts";
 import type { Ids } from "../ids.ts";
 import { Reply } from "../modes.ts";
+import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import type { Services } from "../services.ts";
 import type { ResolvedOptions } from "../system_options.ts";
 import type { Store } from "../store.ts";
@@ -19,7 +20,7 @@ import type { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_home.ts";
 import { DurableHost } from "./durable_host.ts";
 import { type Arrival, Effects, type LocalDelivery } from "./effects.ts";
-import { EventLog, type LoggedEvent } from "./event_log.ts";
+import { EventLog } from "./event_log.ts";
 import { indexKey, nobody } from "./keys.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
@@ -88,7 +89,8 @@ export class Persistence {
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    if (this.#failure !== undefined) return { name, status: "unavailable", reason: messageOf(this.#failure) };
+    const failure = this.#failure ?? this.#open?.ledger.committer.failure;
+    if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
     return { name, ...this.#open.proof.health };
   }
@@ -117,18 +119,32 @@ export class Persistence {
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */
-  follow(topic: string, hear: (event: LoggedEvent) => void, after?: number): Disposable {
-    if (this.#open !== undefined) return this.#open.log.follow(topic, after, hear);
-    let disposed = false;
-    let following: Disposable | undefined;
-    const begin = () => {
-      if (!disposed) following = this.#open?.log.follow(topic, after, hear);
+  follow(topic: string, hear: (event: KeptEvent) => void, after?: number): Disposable {
+    return this.#onceOpen(({ log }) => log.follow(topic, after, hear));
+  }
+
+  /** What is kept of a topic's events. */
+  keptEvents(topic: string): KeptEvents {
+    const log = () => this.opened.then(() => this.#required.log);
+    return {
+      latest: async () => await (await log()).latest(topic),
+      read: async (after, limit) => await (await log()).read(topic, after, limit),
+      watch: (onChange) => this.#onceOpen((open) => open.log.watch(topic, onChange)),
     };
-    this.opened.then(begin, () => {}); // where the store cannot be opened nothing is published
+  }
+
+  /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
+  #onceOpen(begin: (open: Open) => Disposable): Disposable {
+    if (this.#open !== undefined) return begin(this.#open);
+    let disposed = false;
+    let begun: Disposable | undefined;
+    this.opened.then(() => {
+      if (!disposed) begun = begin(this.#required);
+    }, () => {});
     return {
       [Symbol.dispose]() {
         disposed = true;
-        following?.[Symbol.dispose]();
+        begun?.[Symbol.dispose]();
       },
     };
   }
@@ -192,6 +208,11 @@ export class Persistence {
     return false;
   }
 
+  /** About how many messages wait for actors that are in this process. */
+  get waiting(): number {
+    return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
+  }
+
   /** Ends it: what is on its way is committed, what waits stays in the store. */
   async end(): Promise<void> {
     if (this.#ending) return;
@@ -236,6 +257,11 @@ export class Persistence {
     const dispatch = new Dispatch(ledger, replies, {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
+      astray: (letter) => {
+        const host = this.hosts.get(letter.protocol);
+        if (host !== undefined) host.buried++;
+        this.#buried(letter);
+      },
     }, ids);
     const handOver = (arrivals: readonly Arrival[], version: string, senderMoment: number) =>
       this.#handOver(arrivals, version, senderMoment);
@@ -244,10 +270,12 @@ export class Persistence {
     const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
     const keeper = new Keeper(ledger, {
       timers: services.timers,
-      look: (actor) => this.#activate(actor)?.look() !== undefined,
+      look: (actor, crashed) => this.#activate(actor)?.look(crashed) !== undefined,
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
+        replies.wake(); // what a watch should have told may have been lost
+        log.wake();
         await stored.read();
         await alarm.ring();
       },
@@ -293,11 +321,15 @@ export class Persistence {
   }
 
   #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
+    const { keeper } = this.#required;
     for (const { to, draft } of arrivals) {
       const found = this.find(to.protocol, to.key);
+      if (this.#ending || (found ?? this.#activate(to)) === undefined) {
+        keeper.left(to);
+        continue;
+      }
+      keeper.wrote(to, version);
       found?.arrive(Mail.committed(draft, version), senderMoment);
-      const attended = found !== undefined || (!this.#ending && this.#activate(to) !== undefined);
-      this.#required.keeper.wrote(to, version, attended);
     }
   }
 
@@ -312,7 +344,13 @@ export class Persistence {
   }
 
   #deliverLocally(locals: readonly LocalDelivery[]): void {
-    for (const { to, route, payload } of locals) this.#parts.services.delivery.deliver(to, route, payload);
+    const { delivery } = this.#parts.services;
+    for (const { to, route, payload } of locals) {
+      const { protocol, key } = to;
+      // An address knows no more than a name: its receiver is told by its own operation.
+      const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
+      delivery.deliver(to, route.of(operation), payload);
+    }
   }
 
   #buried(letter: DeadLetter): void {
@@ -323,9 +361,11 @@ export class Persistence {
   }
 
   #leaveToOthers(actor: ActorId): void {
-    const { ledger } = this.#required;
+    const { ledger, keeper } = this.#required;
+    keeper.left(actor);
     const effects = new Effects();
     effects.write(indexKey(nobody, actor), new Uint8Array());
+    effects.remove(indexKey(ledger.instance, actor));
     effects.rings = true;
     commitOne(ledger.committer, effects).catch(() => {}); // its entry in this instance's index is still there
   }

@@ -42,6 +42,14 @@ export class TurnRunner {
     return ending;
   }
 
+  /** All mail of an actor that stopped is buried: what comes now begins anew. Returns whether it had stopped. */
+  revive(): boolean {
+    if (this.#stopped === undefined) return false;
+    this.#stopped = undefined;
+    this.#supervisor = undefined;
+    return true;
+  }
+
   /** Tells a turn that is awaited that nobody wants it any more. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
@@ -54,7 +62,7 @@ export class TurnRunner {
     const attempts = this.#attemptsOf(mail);
     if (mail.asker?.over) return this.#skip(batch, mail);
     if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
-    const { displaced } = this.#activation;
+    const { displaced } = this.#activation.mailbox;
     if (displaced.size > 0 && displaced.delete(mail.place)) {
       return this.#bury(
         batch,
@@ -87,6 +95,7 @@ export class TurnRunner {
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
+    turn.place = mail.place;
     if (this.#activation.home.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     try {
@@ -211,7 +220,7 @@ export class TurnRunner {
     const { home, services, durable } = this.#activation;
     const notBeforeMs = services.now() + afterMs;
     if (home.actor.retry.order === "hold") return batch.retry({ place: mail.place, attempts, notBeforeMs });
-    const head = { ...mail.head, attempts, notBeforeMs };
+    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
     const draft = new MailDraft(
       mailPrefix(this.#activation),
       durable.ledger.nextPlace(),
@@ -267,7 +276,7 @@ export class TurnRunner {
     }
     if (batch.taken === 0) {
       home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key });
-      this.#activation.hold(unknownRetryMs, () => this.#activation.look());
+      this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";
   }

@@ -1,6 +1,6 @@
 /**
  * What tests of actors need: a clock that stands still, chance that repeats, an actor that writes down what it gets,
- * and a turn without a system.
+ * a turn without a system, and a simulation of many processes on one store.
  *
  * @example
  * ```ts
@@ -15,6 +15,15 @@
 
 export { type Probe, probe, type ProbedMessage } from "./probe.ts";
 export { seededRandom } from "./seeded_random.ts";
+export type { SimulatedFault, SimulatedFaults, SimulatedTimes } from "./simulated_faults.ts";
+export type { ProcessFaults } from "./simulated_process.ts";
+export {
+  type SimulatedCommit,
+  type SimulatedInstance,
+  SimulatedStore,
+  type SimulatedStoreOptions,
+} from "./simulated_store.ts";
+export { type Simulated, type SimulatedHost, Simulation, type SimulationOptions } from "./simulation.ts";
 export {
   type StoreCase,
   storeConformance,

@@ -19,6 +19,8 @@ export interface SimulatedStoreOptions {
   readonly traits?: Partial<Omit<StoreTraits, "limits">>;
   /** How much one commit can take, where that differs from Deno KV. */
   readonly limits?: Partial<StoreLimits>;
+  /** Called after each commit that was applied, with the parts of it that were. */
+  readonly onCommit?: (commit: SimulatedCommit, parts: readonly Part[]) => void;
 }
 
 /** A commit that was applied, as the log of a simulated store has it. */
@@ -213,7 +215,7 @@ export class SimulatedStore {
     const version = `v${number}`;
     for (const part of applied) this.#values.apply(part, version);
     const keysOf = (list: readonly { readonly key: string }[]) => list.map(({ key }) => key);
-    this.#log.push({
+    const commit: SimulatedCommit = {
       number,
       atMs: this.#options.clock.now(),
       instance,
@@ -224,7 +226,9 @@ export class SimulatedStore {
         writes: keysOf(writes),
         removals: keysOf(removals),
       })),
-    });
+    };
+    this.#log.push(commit);
+    this.#options.onCommit?.(commit, applied);
     if (applied.some(({ rings }) => rings)) {
       for (const connection of this.#connections) if (connection !== from) connection.ring();
     }

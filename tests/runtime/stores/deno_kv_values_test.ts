@@ -46,7 +46,8 @@ Deno.test("a value is never read with pieces of another: it is read again", { ig
       await using reader = await open(torn);
       const stored = await look(reader);
       assert.ok(times >= 1);
-      assert.deepEqual(stored?.value, second);
+      assert.equal(stored?.value.length, second?.length); // a diff of so many bytes would take for ever
+      if (second !== undefined) assert.ok(areEqual(stored!.value, second));
     }
   }
 

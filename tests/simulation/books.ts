@@ -1,0 +1,285 @@
+import type { SimulatedCommit } from "@posthorn/posthorn/testing";
+import type { Part } from "../../runtime/store.ts";
+import type { MailHead } from "../../runtime/durable/mail.ts";
+import type { RecordHead } from "../../runtime/durable/record.ts";
+import { decodeValue, fromText } from "../../runtime/durable/stored_value.ts";
+import { type Diary, type Entry, entryOf, type Job, kinds, tagOf } from "./messages.ts";
+
+interface KnownMail {
+  readonly actor: string;
+  readonly operation: string;
+  readonly tag: string;
+  readonly payload: unknown;
+  waits: boolean;
+}
+
+interface KnownActor {
+  /** Its diary as it was committed last. */
+  log: readonly string[];
+  /** All that it ever did, also before it was forgotten. */
+  readonly done: Entry[];
+  waiting: number;
+  readonly index: Set<string>;
+}
+
+interface DeadRow {
+  readonly actor: string;
+  readonly tag: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What commits must keep to, each watched as it lands. */
+export interface BooksOptions {
+  /** Asks leave nothing in a mailbox: the tags that may take effect without a message. */
+  readonly asks: ReadonlySet<string>;
+  readonly eventsMax: number;
+  /** The most that may wait for one actor. */
+  readonly waitingMax: number;
+  readonly fail: (why: string) => void;
+}
+
+const separator = "\u001f";
+
+/** The truth about all messages, from nothing but the commits that the store applied. */
+export class Books {
+  readonly actors: Map<string, KnownActor> = new Map();
+  readonly mails: Map<string, KnownMail> = new Map();
+  /** How often each tag took effect, by actor and tag. */
+  readonly effects: Map<string, number> = new Map();
+  readonly deadRows: Map<string, DeadRow> = new Map();
+  /** Every death by actor and tag. */
+  readonly deaths: Map<string, DeadRow> = new Map();
+  /** What was sent again from the dead letters. */
+  readonly revived: Set<string> = new Set();
+  readonly replies: Map<string, { status: string; text: string; failure?: unknown }> = new Map();
+  /** The latest event of each topic, and how many are kept. */
+  readonly events: Map<string, { latest: number; kept: number }> = new Map();
+  readonly #schedules: Set<string> = new Set();
+  /** Tags of schedules that were cancelled. */
+  readonly cancelled: Set<string> = new Set();
+  readonly #options: BooksOptions;
+
+  constructor(options: BooksOptions) {
+    this.#options = options;
+  }
+
+  /** How much an actor has written down. */
+  written(actor: string): number {
+    return this.actors.get(actor)?.log.length ?? 0;
+  }
+
+  /** How many messages wait. */
+  get waiting(): number {
+    return [...this.actors.values()].reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** How many entries the index has. */
+  get indexed(): number {
+    return [...this.actors.values()].reduce((sum, { index }) => sum + index.size, 0);
+  }
+
+  /** How many schedules are due some time. */
+  get scheduled(): number {
+    return this.#schedules.size;
+  }
+
+  apply(_commit: SimulatedCommit, parts: readonly Part[]): void {
+    const touched = new Set<string>();
+    for (const part of parts) this.#part(part, touched);
+    for (const name of touched) {
+      const { waiting, index } = this.#actor(name);
+      if (waiting > 0 && index.size === 0) this.#fail(`${waiting} wait for ${name} and no index has it`);
+      if (waiting > this.#options.waitingMax) this.#fail(`${waiting} wait for ${name}`);
+    }
+  }
+
+  #part(part: Part, touched: Set<string>): void {
+    const written = new Map<string, KnownMail>();
+    const removed: KnownMail[] = [];
+    const dead: DeadRow[] = [];
+    let record: { name: string; value: Uint8Array } | undefined;
+    for (const { key, value } of part.writes) {
+      const [space, protocol, name, ...rest] = key.split(separator);
+      if (space === "actor") record = { name: `${protocol}/${name}`, value };
+      else if (space === "mail") written.set(key, this.#mail(key, `${protocol}/${name}`, value, touched));
+      else if (space === "index") {
+        const actor = `${name}/${rest[0]}`;
+        touched.add(actor);
+        this.#actor(actor).index.add(protocol);
+      } else if (space === "dead") dead.push(this.#death(key, value));
+      else if (space === "schedule") this.#schedules.add(key);
+      else if (space === "reply") this.#reply(key, value);
+      else if (space === "event") this.#event(protocol, Number(name));
+    }
+    for (const { key } of part.removals) {
+      const [space, protocol, name, ...rest] = key.split(separator);
+      if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name));
+      else if (space === "index") {
+        touched.add(`${name}/${rest[0]}`);
+        this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
+      } else if (space === "schedule") this.#schedules.delete(key);
+      else if (space === "dead") this.#gone(key, written);
+      else if (space === "event") this.events.get(protocol)!.kept--;
+    }
+    for (const [topic, { kept }] of this.events) {
+      if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
+    }
+    if (record !== undefined) this.#turn(record.name, record.value, removed, written, dead);
+  }
+
+  #mail(key: string, actor: string, value: Uint8Array, touched: Set<string>): KnownMail {
+    const { head, text } = decodeValue<MailHead>(value);
+    const payload = fromText(text);
+    const user = actor.split("/")[0] in kinds;
+    const tag = user ? tagOf(head.operation, payload, head.id) : head.id;
+    if (this.mails.has(key)) this.#fail(`the message ${tag} for ${actor} is written twice`);
+    if (this.cancelled.has(tag)) this.#fail(`the timer of ${tag} fires, and was cancelled`);
+    const mail: KnownMail = { actor, operation: head.operation, tag, payload, waits: true };
+    this.mails.set(key, mail);
+    touched.add(actor);
+    this.#actor(actor).waiting++;
+    return mail;
+  }
+
+  #taken(key: string, actor: string, record: string | undefined): KnownMail[] {
+    const mail = this.mails.get(key);
+    if (record !== actor) this.#fail(`${mail?.tag} leaves the mailbox of ${actor} without a turn`);
+    if (mail === undefined || !mail.waits) {
+      this.#fail(`${mail?.tag ?? key} is taken from ${actor}, where it does not wait`);
+      return [];
+    }
+    mail.waits = false;
+    this.#actor(actor).waiting--;
+    return [mail];
+  }
+
+  #death(key: string, value: Uint8Array): DeadRow {
+    interface Letter {
+      readonly id: string;
+      readonly protocol: string;
+      readonly key: string;
+      readonly operation: string;
+      readonly reason: string;
+      readonly message: string;
+    }
+    const { head, text } = decodeValue<Letter>(value);
+    const actor = `${head.protocol}/${head.key}`;
+    const tag = head.protocol in kinds ? tagOf(head.operation, fromText(text) ?? {}, head.id) : head.id;
+    const row = { actor, tag, reason: head.reason, message: head.message };
+    this.deadRows.set(key, row);
+    const name = `${actor} ${tag}`;
+    if (this.deaths.has(name) && !this.revived.delete(name)) this.#fail(`${tag} of ${actor} dies twice`);
+    if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
+    this.deaths.set(name, row);
+    return row;
+  }
+
+  /** A dead letter goes: it is sent again, or makes room. */
+  #gone(key: string, written: ReadonlyMap<string, KnownMail>): void {
+    const row = this.deadRows.get(key);
+    if (row === undefined) return;
+    this.deadRows.delete(key);
+    for (const { actor, tag } of written.values()) {
+      if (actor === row.actor && tag === row.tag) this.revived.add(`${actor} ${tag}`);
+    }
+  }
+
+  #turn(
+    name: string,
+    value: Uint8Array,
+    removed: readonly KnownMail[],
+    written: ReadonlyMap<string, KnownMail>,
+    dead: readonly DeadRow[],
+  ): void {
+    if (!(name.split("/")[0] in kinds)) return;
+    const { head, text } = decodeValue<RecordHead>(value);
+    const actor = this.#actor(name);
+    const taken = new Map(removed.map((mail) => [mail.tag, mail]));
+    const sent = new Map([...written.values()].map((mail) => [`${mail.actor} ${mail.tag}`, mail]));
+    const buried = new Set(dead.map(({ actor, tag }) => `${actor} ${tag}`));
+    if (head.schema === undefined) { // never was, or was forgotten: what it did then cannot be seen any more
+      if (actor.log.length > 0 && !name.startsWith("mayfly/")) this.#fail(`the state of ${name} is lost`);
+      actor.log = [];
+      for (const { tag, payload } of removed) {
+        if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue;
+        const { from = "", seq = 0 } = payload as Partial<Job>;
+        this.#effect(name, actor, { tag, from, seq });
+      }
+      return;
+    }
+    const { log } = fromText(text) as Diary;
+    if (log.length < actor.log.length || actor.log.some((entry, index) => log[index] !== entry)) {
+      this.#fail(`the state of ${name} does not go on from what was committed before`);
+    }
+    for (const entry of log.slice(actor.log.length).map(entryOf)) {
+      const mail = taken.get(entry.tag);
+      if (mail === undefined && !this.#options.asks.has(entry.tag)) {
+        this.#fail(`${entry.tag} takes effect on ${name}, and no message of it is taken`);
+      }
+      taken.delete(entry.tag);
+      if (mail !== undefined) this.#sends(name, mail, sent, buried);
+      this.#effect(name, actor, entry);
+    }
+    actor.log = log;
+    for (const tag of taken.keys()) {
+      if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue; // dead, or stepped aside
+      this.#fail(`${tag} leaves the mailbox of ${name} without an effect`);
+    }
+  }
+
+  /** What a message makes its actor send is in the same commit. */
+  #sends(
+    name: string,
+    { tag, payload, operation }: KnownMail,
+    sent: ReadonlyMap<string, KnownMail>,
+    buried: ReadonlySet<string>,
+  ): void {
+    if (operation !== "job" && operation !== "work") return;
+    const { path, does, target } = payload as Job;
+    if (does === "cancel") this.cancelled.add(`${target}!`);
+    if (path[0] === undefined) return;
+    const next = `${path[0]} ${tag}${does === "submit" ? "?" : ">"}`;
+    if (!sent.has(next) && !buried.has(next)) this.#fail(`${tag} of ${name} does not go on to ${path[0]}`);
+  }
+
+  #effect(name: string, actor: KnownActor, entry: Entry): void {
+    const key = `${name} ${entry.tag}`;
+    const count = (this.effects.get(key) ?? 0) + 1;
+    this.effects.set(key, count);
+    if (count > 1) this.#fail(`${entry.tag} takes effect on ${name} ${count} times`);
+    if (this.deaths.has(key) && !this.revived.has(key)) {
+      this.#fail(`${entry.tag} of ${name} is dead and takes effect`);
+    }
+    actor.done.push(entry);
+  }
+
+  #reply(key: string, value: Uint8Array): void {
+    const { head, text } = decodeValue<{ status: string; failure?: unknown }>(value);
+    const before = this.replies.get(key);
+    if (before !== undefined && before.status !== "pending" && head.status !== "failed") {
+      this.#fail(`the reply ${key} is ${before.status} and becomes ${head.status}`);
+    }
+    this.replies.set(key, { status: head.status, text, failure: head.failure });
+  }
+
+  #event(topic: string, number: number): void {
+    const known = this.events.get(topic) ?? { latest: 0, kept: 0 };
+    if (number !== known.latest + 1) this.#fail(`event ${number} of ${topic} comes after ${known.latest}`);
+    known.latest = number;
+    known.kept++;
+    this.events.set(topic, known);
+  }
+
+  #actor(name: string): KnownActor {
+    const found = this.actors.get(name);
+    if (found !== undefined) return found;
+    const made: KnownActor = { log: [], done: [], waiting: 0, index: new Set() };
+    this.actors.set(name, made);
+    return made;
+  }
+
+  #fail(why: string): void {
+    this.#options.fail(why);
+  }
+}

@@ -1,0 +1,332 @@
+import {
+  IdReusedError,
+  OutcomeUnknownError,
+  PosthornError,
+  StoreError,
+  type System,
+} from "@posthorn/posthorn";
+import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import type { Books } from "./books.ts";
+import { type Answer, type Deed, type Job, partsOf } from "./messages.ts";
+
+/** What a client was told of what it sent. */
+export interface Sent {
+  readonly actor: string;
+  readonly job: Job;
+  /** `open`: nobody told it anything. */
+  outcome: "accepted" | "refused" | "open";
+  why?: string | undefined;
+  /** The name of its reply, where one is kept. */
+  ticket?: string | undefined;
+  answer?: Answer | undefined;
+}
+
+type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readonly gone: true };
+
+const actors = ["node/n0", "node/n1", "node/n2", "aside/a0", "aside/a1", "mayfly/m0", "node/n3"];
+/** Those that may be forgotten write down what cannot be read later. */
+const lasting = actors.filter((actor) => !actor.startsWith("mayfly"));
+export const subscribers: readonly string[] = [
+  "node/n0",
+  "node/n1",
+  "node/n2",
+  "node/n3",
+  "aside/a0",
+  "aside/a1",
+];
+const waitMs = 20_000;
+
+export interface ClientsOptions {
+  readonly simulation: Simulation<System>;
+  readonly books: Books;
+  readonly asks: Set<string>;
+  readonly healed: Set<string>;
+  readonly fail: (why: string) => void;
+  /** How many things are done in all. */
+  readonly count: number;
+  readonly bigBytes: number;
+}
+
+/** People outside: they send, ask, submit and publish through whatever process there is, and try again. */
+export class Clients {
+  readonly sent: Sent[] = [];
+  /** Tags whose order means nothing: their first attempt may not have been the one that counted. */
+  readonly unordered: Set<string> = new Set();
+  readonly schedules: { readonly actor: string; readonly tag: string }[] = [];
+  readonly #options: ClientsOptions;
+  readonly #seqs: Map<string, number> = new Map();
+  #count = 0;
+  /** How many things are under way. */
+  open = 0;
+
+  constructor(options: ClientsOptions) {
+    this.#options = options;
+  }
+
+  /** Does something now and then, until as much is done as was asked for. */
+  begin(everyMs: number): void {
+    if (this.#count >= this.#options.count) return;
+    this.#count++;
+    this.open++;
+    void this.#doSomething(this.#count).then(() => this.open--);
+    const { simulation } = this.#options;
+    simulation.clock.setTimer(simulation.random.next() * 2 * everyMs, () => this.begin(everyMs));
+  }
+
+  /** Takes back all schedules that come again and again. */
+  async cancelSchedules(): Promise<void> {
+    for (const { actor, tag } of this.schedules) {
+      await this.#send(actor, { tag: `${tag}x`, does: "cancel", target: tag, path: [] }, "named");
+    }
+  }
+
+  #draw(): number {
+    return this.#options.simulation.random.next();
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return from[Math.floor(this.#draw() * from.length)];
+  }
+
+  #doSomething(number: number): Promise<void> {
+    const tag = `t${number}`;
+    const kind = this.#draw();
+    if (kind < 0.1) return this.#read(this.#pick(lasting));
+    if (kind < 0.18) return this.#add(tag, this.#pick(lasting));
+    if (kind < 0.26) return this.#submit(tag, this.#pick(lasting));
+    if (kind < 0.29) return this.#sendAgain();
+    if (kind < 0.36) return this.#burst(tag);
+    const actor = this.#pick(actors);
+    return this.#send(actor, this.#job(tag, actor), this.#draw() < 0.5 ? "named" : "once");
+  }
+
+  #job(tag: string, actor: string): Omit<Job, "from" | "seq"> {
+    const kind = this.#draw();
+    const hops = this.#draw() < 0.6 ? [this.#pick(actors), this.#pick(actors)] : [];
+    const plain = (does: Deed, more?: Partial<Job>) => ({ tag, does, path: hops, ...more });
+    if (actor.startsWith("mayfly")) return plain(kind < 0.3 ? "forget" : "write");
+    if (kind < 0.1) return plain("wait", { more: Math.floor(this.#draw() * 3_000) });
+    if (kind < 0.2) return plain("fail", { more: 1 + Math.floor(this.#draw() * 4) });
+    if (kind < 0.25) return plain("refuse", { path: [] });
+    if (kind < 0.29) return plain("once");
+    if (kind < 0.4) return plain("publish", { path: [], pad: this.#pad(0.2) });
+    if (kind < 0.48) return plain("timer", { more: Math.floor(this.#draw() * 20_000) });
+    if (kind < 0.5 && actor.startsWith("node")) {
+      this.schedules.push({ actor, tag });
+      return plain("every", { path: [] });
+    }
+    if (kind < 0.6) {
+      return plain("submit", {
+        path: [this.#pick(lasting)],
+        target: this.#pick(["write", "refuse", "fail"]),
+      });
+    }
+    if (kind < 0.63) return plain("leave");
+    return plain("write", { pad: this.#pad(0.15) });
+  }
+
+  #pad(probability: number): string | undefined {
+    if (this.#draw() >= probability) return undefined;
+    return "x".repeat(Math.floor(this.#draw() * this.#options.bigBytes));
+  }
+
+  async #read(actor: string): Promise<void> {
+    const { books } = this.#options;
+    const { kind, key } = partsOf(actor);
+    let before = 0;
+    const outcome = await this.#call((system) => {
+      before = books.written(actor);
+      return system.ref(kind, key).ask(kind.read, undefined, { timeoutMs: 4_000 });
+    });
+    if (!("value" in outcome)) return;
+    const after = books.written(actor);
+    if (outcome.value >= before && outcome.value <= after) return;
+    this.#options.fail(`${actor} says ${outcome.value}, and was between ${before} and ${after}`);
+  }
+
+  async #add(tag: string, actor: string): Promise<void> {
+    const { kind, key } = partsOf(actor);
+    const named = this.#draw() < 0.3;
+    const job: Job = { tag, from: "ask", seq: 0, path: [], does: this.#draw() < 0.2 ? "refuse" : "write" };
+    this.#options.asks.add(tag);
+    const sent = this.#note(actor, job);
+    const options = { timeoutMs: 4_000, ...(named && { id: tag }) };
+    for (let attempt = 1;; attempt++) {
+      const outcome = await this.#call((system) => system.ref(kind, key).ask(kind.add, job, options));
+      if ("value" in outcome) {
+        sent.answer = outcome.value;
+        sent.outcome = "accepted";
+        return;
+      }
+      if (!named || attempt === 4) return;
+      await this.#pause(2_000);
+    }
+  }
+
+  async #submit(tag: string, actor: string): Promise<void> {
+    const { simulation } = this.#options;
+    const { kind, key } = partsOf(actor);
+    const does = this.#pick(["write", "write", "refuse", "fail"] as const);
+    const job: Job = { tag, from: "submit", seq: 0, path: [], does, more: 2 };
+    const sent = this.#note(actor, job);
+    const outcome = await this.#again(sent, async (system) => {
+      const ticket = await system.ref(kind, key).submit(kind.work, job, { id: tag });
+      return ticket.id;
+    });
+    if (outcome === undefined) return;
+    sent.ticket = outcome;
+    await this.#pause(simulation.random.next() * 5_000);
+    const reply = await this.#call((system) => system.ticket(outcome).reply({ timeoutMs: 10_000 }));
+    if ("value" in reply) sent.answer = reply.value as Answer;
+  }
+
+  /** Several at once, to one actor: in order. */
+  async #burst(tag: string): Promise<void> {
+    const actor = this.#pick(actors);
+    const count = 3 + Math.floor(this.#draw() * 8);
+    const jobs = Array.from({ length: count }, (_, index) => ({
+      tag: `${tag}.${index}`,
+      does: "write" as const,
+      path: this.#draw() < 0.3 ? [this.#pick(actors)] : [],
+    }));
+    const host = this.#host();
+    if (host === undefined) return;
+    await Promise.all(jobs.map((job) => this.#send(actor, job, "once", host)));
+  }
+
+  async #sendAgain(): Promise<void> {
+    let tag = "";
+    await this.#call(async (system) => {
+      const letters = system.deadLetters.list();
+      const letter = letters.find(({ operation, payload }) =>
+        operation === "job" && (payload as Job).does === "once"
+      );
+      if (letter === undefined) return;
+      tag = (letter.payload as Job).tag;
+      this.#options.healed.add(tag);
+      this.unordered.add(tag);
+      await system.deadLetters.sendAgain(letter.id);
+    });
+  }
+
+  async #send(
+    actor: string,
+    parts: Omit<Job, "from" | "seq">,
+    how: "named" | "once",
+    through?: { readonly host: SimulatedHost; readonly system: System },
+  ): Promise<void> {
+    const { kind, key } = partsOf(actor);
+    let job: Job | undefined;
+    let sent: Sent | undefined;
+    const send = (system: System, host: SimulatedHost) => {
+      if (job === undefined) {
+        job = { ...parts, from: host.name, seq: this.#nextSeq(`${host.name} ${actor}`) };
+        sent = this.#note(actor, job);
+      } else this.unordered.add(job.tag);
+      const options = how === "named" ? { id: job.tag } : undefined;
+      return system.ref(kind, key).tell(kind.job, job, options);
+    };
+    if (how === "named") {
+      await this.#again({ job: parts } as Sent, send, () => sent);
+      if (sent?.outcome === "accepted") await this.#repeat(actor, job!);
+      return;
+    }
+    const outcome = await this.#call(send, through);
+    if (sent !== undefined) this.#settle(sent, outcome);
+  }
+
+  /** Sends again what was accepted: nothing may come of it. */
+  async #repeat(actor: string, job: Job): Promise<void> {
+    if (this.#draw() > 0.4) return;
+    const { kind, key } = partsOf(actor);
+    const other = this.#draw() < 0.3;
+    const again = other ? { ...job, path: [], more: 77 } : job;
+    await this.#pause(this.#draw() * 6_000);
+    const outcome = await this.#call((system) =>
+      system.ref(kind, key).tell(kind.job, again, { id: job.tag })
+    );
+    if (other && "value" in outcome) this.#options.fail(`${job.tag} is accepted again with another payload`);
+    if (!other && "error" in outcome && outcome.error instanceof IdReusedError) {
+      this.#options.fail(`${job.tag} is refused as another payload, and is the same`);
+    }
+  }
+
+  /** Tries under the same name until it is known whether it was accepted, as HTTP clients do. */
+  async #again<T>(
+    given: Sent,
+    act: (system: System, host: SimulatedHost) => Promise<T>,
+    found: () => Sent | undefined = () => given,
+  ): Promise<T | undefined> {
+    let uncertain = false;
+    for (let attempt = 1; attempt <= 6; attempt++) {
+      const outcome = await this.#call(act);
+      const sent = found();
+      if ("value" in outcome) {
+        sent!.outcome = "accepted";
+        return outcome.value;
+      }
+      const error = "error" in outcome ? outcome.error : undefined;
+      uncertain ||= error === undefined || error instanceof OutcomeUnknownError;
+      if (sent !== undefined && !uncertain) this.#settle(sent, outcome);
+      if (sent !== undefined && uncertain) sent.outcome = "open";
+      if (error !== undefined && !(error instanceof OutcomeUnknownError) && !(error instanceof StoreError)) {
+        if (!(error instanceof PosthornError)) this.#options.fail(`a client gets ${error}`);
+        return undefined;
+      }
+      await this.#pause(500 + this.#draw() * 3_000);
+    }
+  }
+
+  #settle(sent: Sent, outcome: Outcome<unknown>): void {
+    if ("value" in outcome) sent.outcome = "accepted";
+    else if ("error" in outcome) {
+      const { error } = outcome;
+      if (!(error instanceof PosthornError)) this.#options.fail(`a client gets ${error}`);
+      sent.why = String((error as PosthornError).code);
+      sent.outcome = error instanceof OutcomeUnknownError ? "open" : "refused";
+      if (error instanceof OutcomeUnknownError) this.unordered.add(sent.job.tag);
+    }
+    this.#options.simulation.note(`${sent.job.tag} for ${sent.actor}: ${sent.outcome} ${sent.why ?? ""}`);
+  }
+
+  #note(actor: string, job: Job): Sent {
+    const sent: Sent = { actor, job, outcome: "open" };
+    this.sent.push(sent);
+    this.#options.simulation.note(`${job.tag} ${job.does} is sent to ${actor}`);
+    return sent;
+  }
+
+  #nextSeq(lane: string): number {
+    const seq = (this.#seqs.get(lane) ?? 0) + 1;
+    this.#seqs.set(lane, seq);
+    return seq;
+  }
+
+  #host(): { readonly host: SimulatedHost; readonly system: System } | undefined {
+    const { running } = this.#options.simulation;
+    return running.length === 0 ? undefined : this.#pick(running);
+  }
+
+  /** Does something in a process, unless it has ended or takes too long. */
+  #call<T>(
+    act: (system: System, host: SimulatedHost) => Promise<T>,
+    through = this.#host(),
+  ): Promise<Outcome<T>> {
+    if (through === undefined) return Promise.resolve({ gone: true });
+    const { host, system } = through;
+    const { clock } = this.#options.simulation;
+    return new Promise((resolve) => {
+      const cancel = clock.setTimer(waitMs, () => resolve({ gone: true }));
+      host.clock.macrotask(() => {
+        act(system, host).then((value) => ({ value }), (error) => ({ error })).then((outcome) => {
+          cancel();
+          resolve(outcome);
+        });
+      });
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.simulation.clock.setTimer(ms, resolve));
+  }
+}

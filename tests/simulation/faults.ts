@@ -1,0 +1,59 @@
+import type { Random } from "@posthorn/posthorn";
+import type { ProcessFaults, SimulatedFaults } from "@posthorn/posthorn/testing";
+import type { StoreLimits, StoreTraits } from "../../runtime/store.ts";
+
+/** What goes wrong in one run, and how large everything is there. */
+export interface Weather {
+  readonly processes: number;
+  readonly process: ProcessFaults;
+  readonly store: SimulatedFaults;
+  readonly traits: Partial<Omit<StoreTraits, "limits">>;
+  readonly limits: Partial<StoreLimits>;
+  readonly capacity: number;
+  readonly actorsMax: number;
+  readonly poison: boolean;
+}
+
+/** Draws a subset of the faults. */
+export function weatherOf(random: Random): Weather {
+  const some = (most: number): number => random.next() < 0.5 ? 0 : random.next() * most;
+  const process = {
+    crash: some(6),
+    stop: some(3),
+    pause: some(4),
+    pauseMsMax: 15_000,
+    clocksApartMs: random.next() < 0.6 ? 20_000 : 0,
+    clockJump: some(2),
+  };
+  const store = {
+    conflict: some(0.2),
+    locked: some(0.2),
+    full: some(0.01),
+    unknownLanded: some(0.15),
+    unknownLost: some(0.15),
+    unknownLandsLate: some(0.15),
+    unreadable: some(0.05),
+    slow: some(0.05),
+    readApart: some(0.5),
+    listBatch: some(0.8),
+    watchLost: random.next() < 0.2 ? 1 : some(0.5),
+    watchCoalesced: some(0.5),
+    lazyExpiry: some(1),
+    crashLands: some(1),
+  };
+  const small = random.next() < 0.5;
+  return {
+    processes: 2 + Math.floor(random.next() * 3),
+    process,
+    store,
+    traits: {
+      commitsAtOnce: random.next() < 0.7 ? 4 : 1,
+      partsAtOnce: random.next() < 0.7 ? 25 : 2,
+      processes: "many",
+    },
+    limits: small ? { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 } : {},
+    capacity: random.next() < 0.8 ? 1_000 : 8,
+    actorsMax: random.next() < 0.8 ? 1_000 : 5,
+    poison: random.next() < 0.15,
+  };
+}

@@ -1,0 +1,54 @@
+// deno task sim --seeds N --from SEED: that many runs. --seed S: one. --without RULE: with a rule taken out. --twin:
+// without hints.
+
+import { simulate } from "./simulate.ts";
+
+const options = new Map<string, string>();
+for (let index = 0; index < Deno.args.length; index++) {
+  const name = Deno.args[index];
+  if (["--twin", "--brief", "--marks", "--trace"].includes(name)) options.set(name, "");
+  else options.set(name, Deno.args[++index]);
+}
+const one = options.get("--seed");
+const from = Number(one ?? options.get("--from") ?? 1);
+const count = one === undefined ? Number(options.get("--seeds") ?? 100) : 1;
+const stopAfter = Number(options.get("--failures") ?? 5);
+const without = options.get("--without");
+const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
+const hints = !options.has("--twin");
+
+const rounded = (_: string, value: unknown) =>
+  typeof value === "number" ? Number(value.toPrecision(2)) : value;
+const beganMs = performance.now();
+const marks = new Map<string, number>();
+let failures = 0;
+let seeds = 0;
+let happened = 0;
+let restMs = 0;
+for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
+  const result = await simulate(seed, { without, hints, onStep });
+  seeds++;
+  happened += result.happened;
+  restMs = Math.max(restMs, result.restMs);
+  for (const mark of result.marks) marks.set(mark, (marks.get(mark) ?? 0) + 1);
+  if (one !== undefined) {
+    console.log(`seed ${seed}: ${result.hash}, ${result.happened} events, ${result.commits} commits`);
+  }
+  if (one !== undefined) console.log(JSON.stringify(result.weather, rounded));
+  if (result.failure === undefined) continue;
+  failures++;
+  const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin");
+  if (one !== undefined || !options.has("--brief")) console.log(result.steps.join("\n"));
+  console.log(`seed ${seed}: ${result.failure}\n  again: deno task sim --seed ${seed}${more}`);
+}
+const seconds = (performance.now() - beganMs) / 1_000;
+console.log(
+  `${seeds} seeds, ${failures} failed, ${(seeds / seconds).toFixed(1)} seeds/s, ` +
+    `${Math.round(happened / seeds)} events a seed, at rest within ${restMs / 1_000} s`,
+);
+if (options.has("--marks")) {
+  for (const [mark, count] of [...marks].sort()) {
+    console.log(`${count}\t${mark}`);
+  }
+}
+if (failures > 0) Deno.exit(1);

@@ -1,0 +1,129 @@
+import { ask, event, protocol, submit, tell, unchecked } from "@posthorn/posthorn";
+
+/** What a message makes its actor do, besides writing it down and sending it on. */
+export type Deed =
+  | "write"
+  | "wait"
+  | "fail"
+  | "refuse"
+  | "once"
+  | "poison"
+  | "publish"
+  | "timer"
+  | "every"
+  | "cancel"
+  | "submit"
+  | "forget"
+  | "leave";
+
+/** One piece of work. Its tag is unique, and so is what it becomes with each hop. */
+export interface Job {
+  readonly tag: string;
+  /** Who sent it, and as the how-manieth to its receiver: an order that must hold. 0 where there is none. */
+  readonly from: string;
+  readonly seq: number;
+  /** The actors that it goes on to. */
+  readonly path: readonly string[];
+  readonly does: Deed;
+  /** How often it fails, how long it waits. */
+  readonly more?: number;
+  readonly target?: string;
+  readonly pad?: string;
+}
+
+export interface Answer {
+  readonly tag: string;
+  /** How much its actor had written down then. */
+  readonly at: number;
+}
+
+export interface Post {
+  readonly tag: string;
+  readonly pad?: string;
+}
+
+export interface Lost {
+  readonly id: string;
+  readonly message: string;
+}
+
+/** What each kind of actor understands. */
+function operations() {
+  return {
+    job: tell(unchecked<Job>()),
+    work: submit(unchecked<Job>(), unchecked<Answer>()),
+    add: ask(unchecked<Job>(), unchecked<Answer>()),
+    read: ask(unchecked<number>()),
+    got: tell(unchecked<Answer>()),
+    lost: tell(unchecked<Lost>()),
+    heard: tell(unchecked<Post>()),
+    tick: tell(unchecked<Post>()),
+  };
+}
+
+/** Keeps its order over retries. */
+export const Node = protocol("node", operations());
+/** Lets what fails step aside. */
+export const Aside = protocol("aside", operations());
+/** Is erased from time to time. */
+export const Mayfly = protocol("mayfly", operations());
+/** Gets what ends its process. */
+export const Glass = protocol("glass", operations());
+
+export const News = protocol("news", { posted: event(unchecked<Post>()) });
+
+export type Kind = typeof Node | typeof Aside | typeof Mayfly | typeof Glass;
+export const kinds: Readonly<Record<string, typeof Node>> = {
+  node: Node,
+  aside: Aside as unknown as typeof Node,
+  mayfly: Mayfly as unknown as typeof Node,
+  glass: Glass as unknown as typeof Node,
+};
+
+/** The state of every actor: all that it ever did, in order. */
+export interface Diary {
+  readonly log: readonly string[];
+  /** How many it has sent, by receiver. */
+  readonly out: Readonly<Record<string, number>>;
+}
+
+export interface Entry {
+  readonly tag: string;
+  readonly from: string;
+  readonly seq: number;
+}
+
+export function entryText({ tag, from, seq }: Entry): string {
+  return `${tag}|${from}|${seq}`;
+}
+
+export function entryOf(text: string): Entry {
+  const [tag, from, seq] = text.split("|");
+  return { tag, from, seq: Number(seq) };
+}
+
+const inWords = /tag<([^>]*)>/;
+
+/** The tag under which its receiver writes a message down. */
+export function tagOf(operation: string, payload: unknown, id: string): string {
+  switch (operation) {
+    case "heard":
+      return `heard:${(payload as Post).tag}`;
+    case "got":
+      return `re:${(payload as Answer).tag}`;
+    case "lost":
+      return `re:${inWords.exec((payload as Lost).message)?.[1] ?? id}`;
+    case "tick":
+      return `tick:${id}`;
+    default:
+      return (payload as Job).tag;
+  }
+}
+
+/** The actor at an address of this simulation, as `kind/key`. */
+export function partsOf(
+  name: string,
+): { readonly kind: typeof Node; readonly protocol: string; key: string } {
+  const [protocol, key] = name.split("/");
+  return { kind: kinds[protocol], protocol, key };
+}

@@ -1,0 +1,224 @@
+import type { Part, Range, Store, StoreConnection, Stored } from "../../runtime/store.ts";
+import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
+import type { Probes } from "../../runtime/durable/probes.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
+import type { Clock } from "../../runtime/clock.ts";
+
+/** One rule of the protocol, and how to take it out. */
+export interface Rule {
+  readonly name: string;
+  /** What it says. */
+  readonly says: string;
+  /** How parts are committed without it; absent where the code itself is told to leave it out. */
+  readonly part?: (part: Part) => Part;
+  readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
+}
+
+const spaceOf = (key: string): string => key.slice(0, key.indexOf("\u001f"));
+
+function unchecked(space: string, when: (part: Part) => boolean = () => true): (part: Part) => Part {
+  return (part) =>
+    when(part) ? { ...part, checks: part.checks.filter(({ key }) => spaceOf(key) !== space) } : part;
+}
+
+const writes = (part: Part, space: string): boolean => part.writes.some(({ key }) => spaceOf(key) === space);
+const removes = (part: Part, space: string): boolean =>
+  part.removals.some(({ key }) => spaceOf(key) === space);
+
+export const rules: readonly Rule[] = [
+  {
+    name: "record-check",
+    says: "a turn commits only on the version of its actor that it began with",
+    part: unchecked("actor", (part) => writes(part, "actor")),
+  },
+  {
+    name: "mail-check",
+    says: "a turn commits only where each of its messages still waits as it was read",
+    part: unchecked("mail"),
+  },
+  {
+    name: "fence-of-reads",
+    says: "an ask that only reads is answered when its actor is still as it was read",
+    part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
+  },
+  {
+    name: "mark-check",
+    says: "a message is accepted only where its name was not accepted before",
+    part: unchecked("mark"),
+  },
+  {
+    name: "mark-window",
+    says: "the mark of an accepted message outlives every attempt to commit it again",
+    part: (part) => ({
+      ...part,
+      writes: part.writes.map((write) =>
+        spaceOf(write.key) === "mark" ? { ...write, expiresAtMs: 0 } : write
+      ),
+    }),
+  },
+  {
+    name: "index-with-mail",
+    says: "whoever writes a message writes an index entry of its receiver, in the same commit",
+    part: (part) =>
+      writes(part, "mail")
+        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "index") }
+        : part,
+  },
+  {
+    name: "index-check",
+    says: "an index entry goes only as it was when nothing waited any more",
+    part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
+  },
+  {
+    name: "schedule-check",
+    says: "a schedule sends its message only where it is still due",
+    part: (part) => removes(part, "schedule") ? unchecked("schedule")(unchecked("timer")(part)) : part,
+  },
+  {
+    name: "timer-check",
+    says: "a schedule sends its message only where it was neither cancelled nor set anew",
+    part: (part) => removes(part, "schedule") ? unchecked("timer")(part) : part,
+  },
+  {
+    name: "letter-check",
+    says: "a dead letter is sent again only where it still is one",
+    part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
+  },
+  {
+    name: "unknown-is-tried-again",
+    says: "a commit whose outcome is unknown is tried again until it is known",
+    connect: (connection) => ({
+      async commit(parts) {
+        try {
+          return await connection.commit(parts);
+        } catch (error) {
+          if (!(error instanceof OutcomeUnknownError)) throw error;
+          throw new StoreError("store-unavailable", "Cannot commit: it is taken for failed");
+        }
+      },
+    }),
+  },
+  {
+    name: "one-commit",
+    says: "a turn's state and what it sends are one commit",
+    connect: (connection) => ({
+      async commit(parts) {
+        const versions = await connection.commit(
+          parts.map((part) =>
+            writes(part, "actor") ? { ...part, writes: part.writes.filter(isState) } : part
+          ),
+        );
+        const rest = parts.filter((part, index) => writes(part, "actor") && versions[index] !== undefined)
+          .map((part) => ({
+            checks: [],
+            writes: part.writes.filter((write) => !isState(write)),
+            removals: [],
+          }))
+          .filter(({ writes }) => writes.length > 0);
+        if (rest.length > 0) await connection.commit(rest);
+        return versions;
+      },
+    }),
+  },
+  {
+    name: "one-list",
+    says: "what waits for an actor is read as of one moment",
+    connect: (connection) => ({
+      async list(range: Range) {
+        if (!isMail(range) || range.limit < 3) return await connection.list(range);
+        const first = await connection.list({ ...range, limit: 2 });
+        if (first.length < 2) return first;
+        const rest = await connection.list({ ...range, after: first[1].key, limit: range.limit - 2 });
+        return [...first, ...rest];
+      },
+    }),
+  },
+  {
+    name: "record-first",
+    says: "an actor is read before the list of what waits for it",
+    connect: (connection) => {
+      const early = new Map<string, Promise<Stored[]>>();
+      return {
+        async read(keys) {
+          for (const key of keys) {
+            if (spaceOf(key) !== "actor") continue;
+            const prefix = `mail${key.slice("actor".length)}\u001f`;
+            const list = connection.list({ prefix, limit: 256 });
+            early.set(prefix, list);
+            await list.catch(() => {});
+          }
+          return await connection.read(keys);
+        },
+        list(range) {
+          const found = early.get(range.prefix);
+          early.delete(range.prefix);
+          return found !== undefined && range.after === undefined ? found : connection.list(range);
+        },
+      };
+    },
+  },
+  {
+    name: "sender-clock",
+    says: "an actor's next message has a later place than its last, whatever the clock of its process says",
+    connect: (connection) => ({
+      async read(keys) {
+        return (await connection.read(keys)).map((stored) => {
+          if (stored === undefined || spaceOf(stored.key) !== "actor") return stored;
+          const { head, text } = decodeValue<{ clock: number }>(stored.value);
+          return { ...stored, value: encodeValue({ ...head, clock: 0 }, text) };
+        });
+      },
+    }),
+  },
+  { name: "lane", says: "messages from outside for one receiver are on their way one group at a time" },
+  {
+    name: "listed-after-loaded",
+    says: "a message is handed over only to a receiver that was listed after its sender was loaded",
+  },
+  {
+    name: "busy-until-committed",
+    says: "an instance that has ended is taken over",
+    connect: (connection) => ({
+      list: (range) => range.prefix === "index\u001f" ? Promise.resolve([]) : connection.list(range),
+    }),
+  },
+  {
+    name: "suspects",
+    says: "what waited when a process ended without a word is counted before it is tried",
+    connect: (connection) => ({
+      async commit(parts) {
+        return await connection.commit(parts.map((part) => ({
+          ...part,
+          writes: part.writes.filter(({ key, value }) =>
+            spaceOf(key) !== "instance" || decodeValue<{ ended?: boolean }>(value).head.ended !== true
+          ),
+        })));
+      },
+    }),
+  },
+  { name: "own-index", says: "an instance looks at its own index, where a commit may have landed unheard" },
+];
+
+const isState = ({ key }: { readonly key: string }): boolean => !["mail", "index"].includes(spaceOf(key));
+const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
+
+/** A store without a rule, whose connections let the code be watched. */
+export function probed(store: Store, probes: Probes, rule: Rule | undefined, hints: boolean): Store {
+  return {
+    traits: store.traits,
+    async open(services) {
+      const connection = await store.open(services);
+      const plain: StoreConnection = {
+        read: (keys) => connection.read(keys),
+        list: (range) => connection.list(range),
+        commit: (parts) => {
+          const changed = rule?.part === undefined ? parts : parts.map(rule.part);
+          return connection.commit(hints ? changed : changed.map((part) => ({ ...part, rings: false })));
+        },
+        watch: (onChange) => connection.watch(onChange),
+        close: () => connection.close(),
+      };
+      return Object.assign({ ...plain, ...rule?.connect?.(plain, services.clock) }, { probes });
+    },
+  };
+}

@@ -1,0 +1,235 @@
+import { System } from "@posthorn/posthorn";
+import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import { actorsOf } from "./actors.ts";
+import { Books } from "./books.ts";
+import { Clients, subscribers } from "./clients.ts";
+import { type Weather, weatherOf } from "./faults.ts";
+import { type Job, kinds, News, partsOf } from "./messages.ts";
+import { probed, rules } from "./rules.ts";
+import { judge } from "./verdict.ts";
+
+export interface SeedOptions {
+  /** A rule that is taken out. */
+  readonly without?: string | undefined;
+  /** Whether bells, watches and hand-overs work; without them everything is found by looking. */
+  readonly hints?: boolean;
+  /** Changes what goes wrong. */
+  readonly weather?: (weather: Weather) => Weather;
+  readonly onStep?: ((step: string) => void) | undefined;
+}
+
+export interface SeedResult {
+  readonly seed: number;
+  /** What was wrong first; nothing where all was right. */
+  readonly failure: string | undefined;
+  readonly hash: string;
+  /** The last steps before it failed. */
+  readonly steps: readonly string[];
+  /** Which rare branches were reached, and which faults happened. */
+  readonly marks: ReadonlySet<string>;
+  readonly happened: number;
+  readonly commits: number;
+  readonly restMs: number;
+  readonly weather: Weather;
+}
+
+const eventsMax = 10;
+const safetyMs = 45_000;
+/** How often people outside do something, on average. */
+const everyMs = 350;
+/** So long after the last fault the last of the commits lands that were to land late. */
+const lateMs = 8_500;
+/** All must be at rest so long after the last fault. */
+const restMsMax = 120_000;
+
+/** One run. */
+export async function simulate(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
+  const run = new Run(seed, options);
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    run.fail(`nobody handles ${event.reason instanceof Error ? event.reason.stack : event.reason}`);
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  try {
+    return await run.go();
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+  }
+}
+
+class Run {
+  readonly #seed: number;
+  readonly #weather: Weather;
+  readonly #books: Books;
+  readonly #clients: Clients;
+  readonly #simulation: Simulation<System>;
+  readonly #marks = new Set<string>();
+  readonly #asks = new Set<string>();
+  readonly #healed = new Set<string>();
+  #failure: string | undefined;
+  #steps: readonly string[] = [];
+
+  constructor(seed: number, { without, hints = true, weather = (same) => same, onStep }: SeedOptions) {
+    this.#seed = seed;
+    this.#weather = weather(weatherOf(seededRandom(Math.imul(seed, 0x9e3779b1))));
+    const rule = rules.find(({ name }) => name === without);
+    if (without !== undefined && rule === undefined) throw new RangeError(`There is no rule ${without}`);
+    const { processes, process, traits, limits, store, capacity, actorsMax } = this.#weather;
+    this.#books = new Books({
+      asks: this.#asks,
+      eventsMax,
+      waitingMax: capacity * 10 + 200,
+      fail: (why) => this.fail(why),
+    });
+    const probes = {
+      reach: (branch: string, about?: unknown) => {
+        this.#marks.add(branch);
+        // What seems to be a repeat and is none comes behind those that were committed beside it.
+        if (branch === "accepted in a second commit") this.#clients.unordered.add((about as Job).tag);
+      },
+      without: (name: string) => name === without || (!hints && name === "hand-over"),
+    };
+    const world = {
+      healed: this.#healed,
+      ran: (host: string, actor: string, tag: string, attempt: number) =>
+        this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`),
+    };
+    this.#simulation = new Simulation<System>({
+      seed,
+      ...(onStep && { onStep }),
+      processes,
+      faults: { clocksApartMs: process.clocksApartMs ?? 0 },
+      store: {
+        faults: {},
+        traits,
+        limits,
+        onCommit: (commit, parts) => {
+          const keys = commit.parts.map((
+            { writes, removals },
+          ) => [...writes, ...removals.map((key) => `-${key}`)]);
+          const text = keys.map((keys) => keys.join(" ")).join(" | ").replaceAll("\u001f", "/");
+          this.#simulation.note(`${commit.instance} commits ${commit.version} (${commit.outcome}): ${text}`);
+          if (commit.outcome !== "known") this.#marks.add(`a commit is ${commit.outcome}`);
+          this.#books.apply(commit, parts);
+        },
+      },
+      start: (host) => {
+        const system = new System({
+          actors: actorsOf(host, world, capacity),
+          clock: host.clock,
+          random: host.random,
+          store: probed(host.store, probes, rule, hints),
+          limits: { actors: actorsMax, events: eventsMax, deadLetters: 200 },
+        });
+        system.ready().catch(() => host.crash()); // its program ends, and is started again
+        return system;
+      },
+    });
+    if (!hints) this.#weather = { ...this.#weather, store: { ...store, watchLost: 1 } };
+    this.#clients = new Clients({
+      simulation: this.#simulation,
+      books: this.#books,
+      asks: this.#asks,
+      healed: this.#healed,
+      fail: (why) => this.fail(why),
+      count: 120,
+      bigBytes: limits.bytes === undefined ? 90_000 : 8_000,
+    });
+  }
+
+  fail(why: string): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = why;
+    this.#simulation.note(`WRONG: ${why}`);
+    this.#steps = this.#simulation.lastSteps;
+  }
+
+  async go(): Promise<SeedResult> {
+    const simulation = this.#simulation;
+    const failed = () => this.#failure !== undefined;
+    await this.#subscribe();
+    simulation.store.faults = this.#weather.store;
+    simulation.faults = this.#weather.process;
+    this.#clients.begin(everyMs);
+    if (this.#weather.poison) this.#poison();
+    await simulation.advance(safetyMs, failed);
+    for (const [fault, count] of Object.entries(simulation.store.counts)) {
+      if (count > 0) this.#marks.add(`fault ${fault}`);
+    }
+    simulation.calm();
+    await simulation.advance(lateMs, failed);
+    let canceled = false;
+    void this.#clients.cancelSchedules().then(() => canceled = true);
+    const { books } = this;
+    const atRest = () =>
+      canceled && this.#clients.open === 0 && books.waiting + books.indexed + books.scheduled === 0;
+    const restBeganMs = simulation.clock.now();
+    await simulation.advance(restMsMax, () => failed() || atRest());
+    const restMs = simulation.clock.now() - restBeganMs;
+    if (!failed() && !atRest()) this.#notAtRest(canceled);
+    if (!failed()) judge({ books, clients: this.#clients, fail: (why) => this.fail(why) });
+    if (!failed()) await this.#stopAll();
+    return {
+      seed: this.#seed,
+      failure: this.#failure,
+      hash: simulation.hash,
+      steps: this.#steps,
+      marks: this.#marks,
+      happened: simulation.happened,
+      commits: simulation.store.log.length,
+      restMs,
+      weather: this.#weather,
+    };
+  }
+
+  get books(): Books {
+    return this.#books;
+  }
+
+  /** All actors subscribe before anything goes wrong. */
+  async #subscribe(): Promise<void> {
+    await this.#simulation.advance(500);
+    const { system } = this.#simulation.running[0];
+    for (const name of subscribers) {
+      const { kind, key } = partsOf(name);
+      system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));
+    }
+    await this.#simulation.advance(2_500);
+  }
+
+  /** A message that ends whatever process handles it, until it is given up. */
+  #poison(): void {
+    const running = this.#simulation.running[0];
+    if (running === undefined) return;
+    const job: Job = { tag: "poison", from: "poison", seq: 0, path: [], does: "poison" };
+    running.host.clock.macrotask(() => {
+      running.system.ref(kinds.glass, "g0").tell(kinds.glass.job, job).catch(() => {});
+    });
+  }
+
+  #notAtRest(canceled: boolean): void {
+    const left = [...this.books.actors].filter(([, { waiting, index }]) => waiting > 0 || index.size > 0)
+      .map(([name, { waiting, index }]) =>
+        `${name} has ${waiting} waiting, indexed by ${[...index].join(" ")}`
+      );
+    const why = left.length > 0
+      ? left.join("; ")
+      : canceled
+      ? "a client waits"
+      : "schedules cannot be cancelled";
+    this.fail(`it does not come to rest: ${why}`);
+  }
+
+  /** A clean end takes bounded time too. */
+  async #stopAll(): Promise<void> {
+    let stopping = 0;
+    for (const { system } of this.#simulation.running) {
+      stopping++;
+      void system.stop({ drainMs: 1_000 }).then(() => stopping--);
+    }
+    await this.#simulation.advance(10_000, () => stopping === 0);
+    if (stopping > 0) this.fail(`${stopping} systems do not stop`);
+  }
+}
+
+export type { SimulatedHost };

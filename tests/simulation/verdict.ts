@@ -1,0 +1,113 @@
+import type { Books } from "./books.ts";
+import { type Clients, type Sent, subscribers } from "./clients.ts";
+import { type Answer, entryOf, type Job, tagOf } from "./messages.ts";
+
+export interface VerdictOptions {
+  readonly books: Books;
+  readonly clients: Clients;
+  readonly fail: (why: string) => void;
+}
+
+/** What must be true when all is at rest. */
+export function judge({ books, clients, fail }: VerdictOptions): void {
+  for (const sent of clients.sent) judgeSent(books, sent, fail);
+  judgeEvents(books, fail);
+  judgeOrder(books, clients.unordered, fail);
+  judgeAnswers(books, fail);
+}
+
+function judgeSent(books: Books, sent: Sent, fail: (why: string) => void): void {
+  const { actor, job, outcome, answer } = sent;
+  const name = `${actor} ${job.tag}`;
+  const done = books.effects.get(name) ?? 0;
+  const death = books.deaths.get(name);
+  const died = death === undefined || done > 0 ? 0 : 1;
+  if (outcome === "refused" && done + died > 0) fail(`${name} was refused (${sent.why}) and is there`);
+  if (outcome === "accepted" && done + died !== 1) {
+    fail(`${name} was accepted: ${done} effects, ${died} deaths`);
+  }
+  if (done + died > 1) fail(`${name}: ${done} effects, ${died} deaths`);
+  const mayDie = job.does === "refuse" || job.does === "once" || job.does === "poison" ||
+    actor.startsWith("glass");
+  const reasons = ["mailbox-full", "too-large", ...(job.from === "ask" ? ["deadline"] : [])];
+  const counted = death?.message.includes("its process ended") ?? false;
+  if (died === 1 && !mayDie && !counted && !reasons.includes(death!.reason)) {
+    fail(`${name} is a dead letter: ${death!.reason} ${death!.message}`);
+  }
+  if (job.does === "refuse" && done > 0) fail(`${name} was to fail and took effect`);
+  if (answer !== undefined && answer.tag !== job.tag) fail(`${name} is answered ${answer.tag}`);
+  if (answer !== undefined && done === 1) {
+    const found = books.actors.get(actor)!.log[answer.at - 1];
+    if (entryOf(found ?? "").tag !== job.tag) fail(`${name} is answered ${answer.at}, where ${found} is`);
+  }
+  if (sent.ticket !== undefined) judgeReply(books, sent, done, fail);
+}
+
+/** The reply that is kept says what became of the submit. */
+function judgeReply(
+  books: Books,
+  { job, actor, ticket = "" }: Sent,
+  done: number,
+  fail: (why: string) => void,
+): void {
+  const reply = [...books.replies].find(([key]) => key.endsWith(`\u001f${encodeURIComponent(ticket)}`))?.[1];
+  const want = done === 1 ? "done" : "failed";
+  if (reply?.status !== want) fail(`the reply of ${job.tag} is ${reply?.status ?? "not there"}, not ${want}`);
+  if (reply?.status !== "done") return;
+  const { tag, at } = JSON.parse(reply.text) as Answer;
+  const found = books.actors.get(actor)!.log[at - 1];
+  if (tag !== job.tag || entryOf(found).tag !== tag) fail(`the reply of ${job.tag} is ${reply.text}`);
+}
+
+/** Every event that was published was heard by each subscriber once. */
+function judgeEvents(books: Books, fail: (why: string) => void): void {
+  for (const { actor, operation, payload } of books.mails.values()) {
+    if (!actor.startsWith("~topic/") || operation !== "publish") continue;
+    const { tag } = (payload as { payload: { tag: string } }).payload;
+    for (const subscriber of subscribers) {
+      const name = `${subscriber} heard:${tag}`;
+      if ((books.effects.get(name) ?? 0) + (books.deaths.has(name) ? 1 : 0) !== 1) {
+        fail(`${subscriber} hears ${tag} ${books.effects.get(name) ?? 0} times`);
+      }
+    }
+  }
+}
+
+function judgeOrder(books: Books, unordered: ReadonlySet<string>, fail: (why: string) => void): void {
+  for (const [name, { done }] of books.actors) {
+    const latest = new Map<string, { seq: number; tag: string }>();
+    for (const { tag, from, seq } of done) {
+      if (!(seq > 0) || from.startsWith("mayfly/") || unordered.has(tag) || stepsAside(books, name, tag)) {
+        continue;
+      }
+      const before = latest.get(from);
+      if (before !== undefined && before.seq >= seq) {
+        fail(`${name} handles ${tag} (${seq} of ${from}) after ${before.tag} (${before.seq})`);
+      }
+      latest.set(from, { seq, tag });
+    }
+  }
+}
+
+/** What fails and steps aside gives up its order. */
+function stepsAside(books: Books, name: string, tag: string): boolean {
+  if (!name.startsWith("aside/")) return false;
+  for (const mail of books.mails.values()) {
+    if (mail.tag === tag && mail.actor === name) return (mail.payload as Job).does === "fail";
+  }
+  return false;
+}
+
+/** Every submit of a turn was answered once, or its failure was. */
+function judgeAnswers(books: Books, fail: (why: string) => void): void {
+  for (const { actor, payload, operation } of [...books.mails.values()]) {
+    if (operation !== "work") continue;
+    const { tag, from } = payload as Job;
+    if (!from.includes("/")) continue; // a client's
+    const name = `${from} ${tagOf("got", { tag, at: 0 }, "")}`;
+    const count = books.effects.get(name) ?? 0;
+    if (count !== 1 && !books.deaths.has(name)) {
+      fail(`${from} is answered ${count} times for ${tag} of ${actor}`);
+    }
+  }
+}
