@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
-import type { Part, StoreLimits } from "../store.ts";
+import type { Part, StoreLimits, Write } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { requireFits, sum, weigh } from "../store_weight.ts";
 import { messageOf } from "../errors.ts";
@@ -96,7 +96,7 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[
       atomic.check({ key: values.headOf(key), versionstamp });
     }
     for (const write of part.writes) {
-      if (write.value.length > 0) empty.delete(write.key);
+      if (!isEmpty(write)) empty.delete(write.key);
       else if (empty.has(write.key)) continue;
       else empty.add(write.key);
       values.set(atomic, write, nowMs);
@@ -109,6 +109,11 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[
   }
   if (rings) atomic.set(values.bell, 1);
   return atomic.commit();
+}
+
+/** Whether it writes no byte, for ever, in the place of no large value: an entry of an index. */
+function isEmpty({ value, oldBytes = 0, expiresAtMs }: Write): boolean {
+  return value.length === 0 && oldBytes === 0 && expiresAtMs === undefined;
 }
 
 /**
