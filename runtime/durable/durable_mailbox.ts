@@ -1,6 +1,9 @@
 import type { Stored } from "../store.ts";
 import { Mail } from "./mail.ts";
 
+/** How many messages of one actor are kept here as they come; those behind them are listed when it is their turn. */
+const hereMax = 4_096;
+
 /**
  * What this process knows of the messages that wait for one durable actor: the first of those in the store, and the
  * asks, which are nowhere else.
@@ -106,7 +109,10 @@ export class DurableMailbox {
     }
     if (this.#late !== undefined) this.#late.push(mail);
     else if (!this.complete) this.#beyond++;
-    else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
+    else if (this.mails.length >= hereMax) {
+      this.complete = false;
+      this.#beyond++;
+    } else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
     else this.mails.push(mail);
   }
 

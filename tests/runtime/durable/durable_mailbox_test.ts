@@ -82,3 +82,18 @@ Deno.test("a DurableMailbox lists again for a sender that was loaded while a lis
   mailbox.listed([], prefix, 0);
   assert.deepEqual([idsOf(mailbox), mailbox.complete], [[], false]);
 });
+
+Deno.test("a DurableMailbox keeps a bounded part of what comes, and the rest is listed in its turn", () => {
+  const mailbox = listed();
+  const many = 5_000;
+  for (let stamp = 1; stamp <= many; stamp++) mailbox.arrive(committed(stamp), 0);
+  assert.deepEqual([mailbox.mails.length, mailbox.complete, mailbox.length], [4_096, false, many]);
+  assert.equal(mailbox.mails.at(-1)?.head.id, "m4096");
+  mailbox.ask(ask(many + 1));
+  assert.equal(mailbox.mails.length, 4_096); // behind those that are not here
+  mailbox.drop(4_096);
+  mailbox.begin(2);
+  mailbox.listed(Array.from({ length: many - 4_096 }, (_, index) => stored(4_097 + index)), prefix, 0);
+  assert.deepEqual([mailbox.complete, mailbox.mails.length], [true, many - 4_096 + 1]);
+  assert.equal(mailbox.mails.at(-1)?.head.id, `m${many + 1}`);
+});
