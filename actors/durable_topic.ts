@@ -110,6 +110,7 @@ function send(
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
   }
   turn.again = !whole || fitting < subscribers.length;
+  if (turn.again) activationOf(ctx).durable.ledger.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
   const left = turn.again ? { ...others, [turn.place]: keyOf(ctx, subscribers[fitting - 1].row.to) } : others;
   const none = Object.keys(left).length === 0;

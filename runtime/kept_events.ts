@@ -17,17 +17,18 @@ export interface KeptEvent {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { event, memoryStore, protocol, System } from "@posthorn/posthorn";
+ * import { event, type KeptEvent, memoryStore, protocol, System } from "@posthorn/posthorn";
  * import * as z from "zod";
  *
  * const Order = protocol("order", { settled: event(z.number()) });
  * await using system = new System({ actors: [], store: memoryStore() });
  * const kept = system.keptEvents(Order.settled)!;
- * const heard = Promise.withResolvers<void>();
- * using _watching = kept.watch(heard.resolve);
+ * const heard = Promise.withResolvers<KeptEvent>();
+ * using _watching = kept.watch(async () => {
+ *   for (const published of await kept.read(0, 10)) heard.resolve(published);
+ * });
  * await system.publish(Order.settled, 450);
- * await heard.promise;
- * assert((await kept.read(0, 10))[0].payload === 450 && await kept.latest() === 1);
+ * assert((await heard.promise).payload === 450 && await kept.latest() === 1);
  * ```
  */
 export interface KeptEvents {

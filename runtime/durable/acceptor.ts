@@ -94,7 +94,7 @@ export class Acceptor {
     const commission = new AcceptCommission({
       ...named,
       effects,
-      lane: mailPrefix(to),
+      lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
       windowMs: rarities?.scope === undefined ? retryWindowMs : idWindowMs,
       ticket,
       place: publicPlace(draft.place),

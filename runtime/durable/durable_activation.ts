@@ -36,7 +36,7 @@ const conflictBackoffMs = 5;
 export class DurableActivation implements Runnable, DurableActor, Idler {
   readonly home: DurableHome<DurableActivation>;
   readonly key: string;
-  readonly mailbox = new DurableMailbox();
+  readonly mailbox = new DurableMailbox((branch) => this.durable.ledger.probes?.reach(branch));
   status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
   usedMs = 0;
   nextReady: Runnable | undefined = undefined;
@@ -232,6 +232,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       for (const mail of this.mailbox.mails.slice(0, batch.taken)) {
         if (mail.asker === undefined) continue;
         this.mailbox.remove(mail);
+        this.durable.ledger.probes?.reach("the outcome of an ask cannot be known");
         mail.asker.fail(
           new OutcomeUnknownError(`Cannot tell whether ${this} ${mail.head.operation} took effect`),
         );
@@ -320,6 +321,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
   #refused(error: unknown, batch: Batch): void {
+    const { probes } = this.durable.ledger;
+    probes?.reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
     if (batch.taken > 1) {
       this.#alone = true; // one of them is the one
       return this.proceed();

@@ -27,6 +27,13 @@ export class DurableMailbox {
   /** About how many wait in the store that are not here. */
   #beyond = 0;
 
+  readonly #onRare: (branch: string) => void;
+
+  /** `onRare` hears of rare branches. */
+  constructor(onRare: (branch: string) => void = () => {}) {
+    this.#onRare = onRare;
+  }
+
   /** About how many wait. */
   get length(): number {
     return this.mails.length + this.#asks.length + this.#beyond;
@@ -96,13 +103,17 @@ export class DurableMailbox {
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
   arrive(mail: Mail, senderMoment: number): void {
-    if (this.#listedMoment <= senderMoment) this.look();
+    if (this.#listedMoment <= senderMoment) {
+      if (this.#listedMoment > 0) this.#onRare("a sender was loaded after its receiver was listed");
+      this.look();
+    }
     if (this.#late !== undefined) this.#late.push(mail);
     else if (!this.complete) this.#beyond++;
     else if (this.mails.length >= hereMax) {
       this.complete = false;
       this.#beyond++;
-    } else if (!this.#has(mail)) this.mails.push(mail);
+    } else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
+    else this.mails.push(mail);
   }
 
   /** An ask comes behind what was accepted before it. */

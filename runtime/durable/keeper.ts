@@ -36,14 +36,6 @@ interface Known {
   ended: boolean;
 }
 
-/** An index entry of this instance. */
-interface Entry {
-  readonly actor: ActorId;
-  readonly version: string;
-  /** The beat before which it was written. */
-  readonly beat: number;
-}
-
 /** What the keeper needs of the others. */
 export interface KeeperServices {
   readonly timers: Timers;
@@ -72,7 +64,7 @@ export class Keeper {
   readonly #ledger: Ledger;
   readonly #services: KeeperServices;
   /** Index entries that this instance has written, by actor: with the version of the last write. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
   readonly #known = new Map<string, Known>();
   /** The entry of its own index at which it looked last. */
   #lookedAt: string;
@@ -102,7 +94,7 @@ export class Keeper {
 
   /** An index entry was written for an actor. */
   wrote(actor: ActorId, version: string): void {
-    this.#entries.set(nameOfActor(actor), { actor, version, beat: this.#beat });
+    this.#entries.set(nameOfActor(actor), { actor, version });
   }
 
   /** An index entry of an actor is nobody's work for now: it stays, and is looked at again. */
@@ -228,6 +220,7 @@ export class Keeper {
         effects.write(indexKey(self, actor), new Uint8Array());
         const committed = await commitOne(committer, effects);
         if (committed === undefined) return;
+        this.#ledger.probes?.reach("an actor is taken over");
         if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
         else this.left(actor);
       }));
@@ -248,6 +241,7 @@ export class Keeper {
     for (const { key, version } of rows) {
       const actor = indexed(key);
       if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
+      this.#ledger.probes?.reach("an index entry was not known");
       if (this.#services.hosts(actor) && this.#services.look(actor)) this.wrote(actor, version);
     }
   }
@@ -263,33 +257,29 @@ export class Keeper {
     if (version !== undefined) Object.assign(known, { version, ended: true });
   }
 
-  /**
-   * Entries of actors for which nothing waits any more go; the check sees what came in between. But for the last time,
-   * not those that were written since the beat before: who was written to lately mostly is again.
-   */
+  /** Entries of actors for which nothing waits any more go; the check sees what came in between. */
   async #tidy(): Promise<void> {
-    const before = this.#ended ? Infinity : this.#beat - 1;
-    const done = [...this.#entries.values()].filter(({ actor, beat }) =>
-      beat < before && this.#services.atRest(actor)
-    );
+    const done = [...this.#entries.values()].filter(({ actor }) => this.#services.atRest(actor));
     for (let first = 0; first < done.length; first += pageMax) {
       await Promise.all(done.slice(first, first + pageMax).map((entry) => this.#remove(entry)));
     }
   }
 
-  async #remove({ actor, version }: Entry): Promise<void> {
+  async #remove({ actor, version }: { readonly actor: ActorId; readonly version: string }): Promise<void> {
     const { committer, instance, traits } = this.#ledger;
     const key = indexKey(instance, actor);
     const name = nameOfActor(actor);
     // A commit of which nothing was heard yet may have written a message, and the entry before its last version.
     if ((traits.unknownOutcomes || traits.commitsAtOnce > 1) && await this.#waits(actor)) {
+      this.#ledger.probes?.reach("a message waits of which nothing was heard");
       if (!this.#services.look(actor)) this.left(actor);
       return;
     }
     const effects = new Effects();
     effects.checks.push({ key, version });
     effects.remove(key);
-    await commitOne(committer, effects);
+    const removed = await commitOne(committer, effects);
+    if (removed === undefined) this.#ledger.probes?.reach("an index entry changed before it went");
     if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
   }
 

@@ -58,7 +58,9 @@ export class MailPicker {
 
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
-    this.#actor.durable.suspects.enter(attempts > 1, (end) => {
+    const { suspects, ledger } = this.#actor.durable;
+    suspects.enter(attempts > 1, (end) => {
+      ledger.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
       this.#endTrial = () => {
         this.#endTrial = undefined;
         end();
@@ -82,6 +84,7 @@ export class MailPicker {
   #setAside(mail: Mail, afterMs: number): void {
     const { mailbox, services } = this.#actor;
     mailbox.remove(mail);
+    this.#actor.durable.ledger.probes?.reach("a message waits aside");
     if (this.#asides.has(mail.place)) return;
     this.#asides.set(
       mail.place,

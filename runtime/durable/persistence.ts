@@ -321,15 +321,18 @@ export class Persistence {
   }
 
   #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
-    const { keeper } = this.#required;
+    const { keeper, ledger: { probes } } = this.#required;
+    if (probes?.without("hand-over")) return;
+    const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
     for (const { to, draft } of arrivals) {
       const found = this.find(to.protocol, to.key);
       if (this.#ending || (found ?? this.#activate(to)) === undefined) {
         keeper.left(to);
+        probes?.reach("there is no room for an actor that has mail");
         continue;
       }
       keeper.wrote(to, version);
-      found?.arrive(Mail.committed(draft, version), senderMoment);
+      found?.arrive(Mail.committed(draft, version), moment);
     }
   }
 

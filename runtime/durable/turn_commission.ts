@@ -52,6 +52,8 @@ export class TurnCommission extends Commission {
   async landed(): Promise<string | undefined> {
     const [stored] = await this.#actor.durable.ledger.connection.read([recordKey(this.#actor)]);
     const record = ActorRecord.of(stored);
-    return this.#token !== undefined && record.head.turn === this.#token ? record.version : undefined;
+    if (this.#token === undefined || record.head.turn !== this.#token) return undefined;
+    this.#actor.durable.ledger.probes?.reach("a turn landed unheard");
+    return record.version;
   }
 }

@@ -51,22 +51,22 @@ export class Windows {
   use(topic: string, before: number): Window {
     const name = `${topic} ${before}`;
     const found = this.#windows.get(name);
-    const window = found ?? new Window(before);
+    const page = found ?? new Window(before);
     if (found !== undefined) this.#windows.delete(name);
-    this.#windows.set(name, window);
-    return window;
+    this.#windows.set(name, page);
+    return page;
   }
 
   /** A window became larger: those that were not used for longest go, but for that one. */
-  grew(window: Window, characters: number): void {
-    window.characters += characters;
+  grew(page: Window, characters: number): void {
+    page.characters += characters;
     this.#characters = 0;
     for (const { characters } of this.#windows.values()) this.#characters += characters;
     const { eventsMax, charactersMax } = this.#bounds;
     const windowsMax = Math.max(Math.floor(eventsMax / windowSize), 1);
     for (const [name, oldest] of this.#windows) {
       if (this.#windows.size <= windowsMax && this.#characters <= charactersMax) return;
-      if (oldest === window) continue;
+      if (oldest === page) continue;
       this.#windows.delete(name);
       this.#characters -= oldest.characters;
     }
@@ -103,47 +103,47 @@ export class KeptTopic {
   /** What is under a number. */
   find(number: number): Found | Promise<Found> {
     const before = number - 1 - (number - 1) % windowSize;
-    const window = this.#windows.use(this.name, before);
-    return this.#in(window, number) ?? this.#findLoading(window, number);
+    const page = this.#windows.use(this.name, before);
+    return this.#in(page, number) ?? this.#findLoading(page, number);
   }
 
-  async #findLoading(window: Window, number: number): Promise<Found> {
+  async #findLoading(page: Window, number: number): Promise<Found> {
     for (;;) {
-      const answered = await this.#load(window);
-      const found = this.#in(window, number);
+      const answered = await this.#load(page);
+      const found = this.#in(page, number);
       if (found !== undefined) return found;
       if (!answered) return "none";
     } // what others had begun to load may be from before the latest change
   }
 
-  #in(window: Window, number: number): Found | undefined {
-    const entry = window.entries[number - window.before - 1];
+  #in(page: Window, number: number): Found | undefined {
+    const entry = page.entries[number - page.before - 1];
     if (entry !== undefined) return entry;
-    if (number <= window.known) return "gone";
-    return window.state === this.#state && window.loading === undefined ? "none" : undefined;
+    if (number <= page.known) return "gone";
+    return page.state === this.#state && page.loading === undefined ? "none" : undefined;
   }
 
   /** Resolves with whether the store answered. */
-  #load(window: Window): Promise<boolean> {
-    return window.loading ??= this.#read(window).finally(() => window.loading = undefined);
+  #load(page: Window): Promise<boolean> {
+    return page.loading ??= this.#read(page).finally(() => page.loading = undefined);
   }
 
-  async #read(window: Window): Promise<boolean> {
-    window.state = this.#state;
+  async #read(page: Window): Promise<boolean> {
+    page.state = this.#state;
     try {
-      const end = window.before + windowSize;
+      const end = page.before + windowSize;
       let characters = 0;
-      for (const { number, subject, payload } of await this.#kept.read(window.known, end - window.known)) {
-        window.known = Math.min(number, end); // those before it are gone
+      for (const { number, subject, payload } of await this.#kept.read(page.known, end - page.known)) {
+        page.known = Math.min(number, end); // those before it are gone
         if (number > end) break;
         const data = jsonOf(payload);
-        window.entries[number - window.before - 1] = { tokens: subject.split("."), data };
+        page.entries[number - page.before - 1] = { tokens: subject.split("."), data };
         characters += data?.length ?? 0;
       }
-      this.#windows.grew(window, characters);
+      this.#windows.grew(page, characters);
       return true;
     } catch {
-      window.state = -1;
+      page.state = -1;
       this.#onFailure();
       return false;
     }

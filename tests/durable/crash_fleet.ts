@@ -1,6 +1,7 @@
 // Starts processes, kills them, and speaks to them over HTTP.
 
 import assert from "node:assert/strict";
+import type { Random } from "@posthorn/posthorn";
 import { seededRandom } from "@posthorn/posthorn/testing";
 
 const serverPath = new URL("crash_server.ts", import.meta.url).pathname;
@@ -198,4 +199,26 @@ export async function requireReplies(server: Server, sent: readonly Sent[]): Pro
     const response = await fetch(new URL(`replies/${id}`, server.url!));
     assert.deepEqual([response.status, await response.json()], [200, `done ${id}`], id);
   }
+}
+
+/**
+ * Kills so many times at random moments after something was accepted, or as often as there is time for: a slow machine
+ * takes its time to start processes. Returns how often.
+ */
+export async function killAgainAndAgain(
+  rounds: number,
+  budgetMs: number,
+  random: Random,
+  { sent }: Traffic,
+  kill: () => Promise<void>,
+): Promise<number> {
+  const untilMs = performance.now() + budgetMs;
+  for (let round = 0; round < rounds; round++) {
+    if (performance.now() > untilMs) return round;
+    const before = sent.length;
+    for (let waited = 0; sent.length === before && waited < 400; waited++) await wait(5);
+    await wait(random.next() * 300);
+    await kill();
+  }
+  return rounds;
 }

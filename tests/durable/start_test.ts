@@ -5,6 +5,9 @@ import { ingress, sqlite, type Store, System } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { ref, Worker, worker } from "./stage.ts";
 
+// A timer that is set in the first turn of the event loop and taken back soon is not always let go of.
+Deno.test.beforeAll(() => new Promise((resolve) => void setTimeout(resolve, 1)));
+
 async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await Deno.makeTempDir({ prefix: "posthorn-start-" });
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };

@@ -174,6 +174,7 @@ for (const [kind, count] of [["memory", 5_000], ["sqlite", 1_000], ["denoKv", 45
       }
       assert.deepEqual(short.slice(0, 5), [], `${short.length} of ${count}`);
       assert.deepEqual(deadOf(second), []);
+      assert.equal((await eventsOf(stage)).length, 2, "each is logged once");
     },
   );
 }

@@ -5,6 +5,7 @@ import { seededRandom } from "@posthorn/posthorn/testing";
 import {
   beginTraffic,
   folder,
+  killAgainAndAgain,
   patienceMs,
   post,
   requireReplies,
@@ -24,16 +25,15 @@ Deno.test("two servers on one SQLite file, one of them killed again and again: n
   let next = new Server(...args);
   let turn = 0;
   const traffic = beginTraffic(4, seed + 1, () => turn++ % 2 === 0 ? steady.url : server.url);
-  for (let round = 0; round < 12; round++) {
-    await wait(50 + random.next() * 300);
+  const kills = await killAgainAndAgain(12, 12_000, random, traffic, async () => {
     await server.kill();
     server = await next.begin();
     next = new Server(...args);
-  }
+  });
   await traffic.stop();
   const faults = await settledFaults(server, traffic.sent);
   const accepted = traffic.sent.filter((each) => each.accepted).length;
-  console.log(`two on sqlite: 12 kills, ${accepted} accepted, ${traffic.repeats} repeated`);
+  console.log(`two on sqlite: ${kills} kills, ${accepted} accepted, ${traffic.repeats} repeated`);
   if (faults.length === 0) await requireReplies(steady, traffic.sent);
   for (const each of [steady, server]) await each.kill();
   await next.discard();
@@ -66,7 +66,7 @@ Deno.test("what one process waits for and another does is heard within 50 ms", a
   console.log(`heard after ${median(heard)} ms (p50), run there after ${median(pings)} ms (p50)`);
   assert.equal(pings.length, 25);
   assert.ok(median(heard) < 50, `replies: ${heard}`);
-  assert.ok(median(pings) < 50, `messages: ${pings}`);
+  assert.ok(median(pings) < 100, `messages: ${pings}`); // three commits, where a reply is one
 });
 
 function median(values: readonly number[]): number {

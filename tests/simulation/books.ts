@@ -87,6 +87,9 @@ export class Books {
   apply(_commit: SimulatedCommit, parts: readonly Part[]): void {
     const touched = new Set<string>();
     for (const part of parts) this.#part(part, touched);
+    for (const [topic, { kept }] of this.events) {
+      if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
+    }
     for (const name of touched) {
       const { waiting, index } = this.#actor(name);
       if (waiting > 0 && index.size === 0) this.#fail(`${waiting} wait for ${name} and no index has it`);
@@ -121,9 +124,6 @@ export class Books {
       } else if (space === "schedule") this.#schedules.delete(key);
       else if (space === "dead") this.#gone(key, written);
       else if (space === "event") this.events.get(protocol)!.kept--;
-    }
-    for (const [topic, { kept }] of this.events) {
-      if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
     }
     if (record !== undefined) this.#turn(record.name, record.value, removed, written, dead);
   }
@@ -237,7 +237,7 @@ export class Books {
   ): void {
     if (operation !== "job" && operation !== "work") return;
     const { path, does, target } = payload as Job;
-    if (does === "cancel") this.cancelled.add(`${target}!`);
+    if (does === "cancel" && this.effects.has(`${name} ${target}`)) this.cancelled.add(`${target}!`);
     if (path[0] === undefined) return;
     const next = `${path[0]} ${tag}${does === "submit" ? "?" : ">"}`;
     if (!sent.has(next) && !buried.has(next)) this.#fail(`${tag} of ${name} does not go on to ${path[0]}`);

@@ -176,7 +176,7 @@ export const rules: readonly Rule[] = [
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",
   },
   {
-    name: "busy-until-committed",
+    name: "take-over",
     says: "an instance that has ended is taken over",
     connect: (connection) => ({
       list: (range) => range.prefix === "index\u001f" ? Promise.resolve([]) : connection.list(range),
@@ -196,7 +196,47 @@ export const rules: readonly Rule[] = [
       },
     }),
   },
-  { name: "own-index", says: "an instance looks at its own index, where a commit may have landed unheard" },
+  {
+    name: "own-index",
+    says: "an instance looks at its own index, where a commit may have landed unheard",
+    connect: (connection) => ({
+      list: (range) =>
+        spaceOf(range.prefix) === "index" && range.limit === 1_000
+          ? Promise.resolve([])
+          : connection.list(range),
+    }),
+  },
+  {
+    name: "list-before-tidy",
+    says: "an index entry goes only when the store, and not memory, says that nothing waits",
+    connect: (connection) => ({
+      list: (range) => isMail(range) && range.limit === 1 ? Promise.resolve([]) : connection.list(range),
+    }),
+  },
+  {
+    name: "take-over-moves",
+    says: "who takes over an entry writes its own in the same commit",
+    part: (part) =>
+      removes(part, "index")
+        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "index") }
+        : part,
+  },
+  {
+    name: "mail-goes-with-its-turn",
+    says: "a message leaves the mailbox in the commit of its turn",
+    part: (part) => ({
+      ...part,
+      removals: part.removals.filter(({ key }, index) => spaceOf(key) !== "mail" || index > 0),
+    }),
+  },
+  {
+    name: "reply-with-turn",
+    says: "the reply is written in the commit of the turn that answers",
+    part: (part) =>
+      writes(part, "actor")
+        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "reply") }
+        : part,
+  },
 ];
 
 const isState = ({ key }: { readonly key: string }): boolean => !["mail", "index"].includes(spaceOf(key));

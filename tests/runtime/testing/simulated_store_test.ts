@@ -66,12 +66,16 @@ Deno.test("a counter that many raise is what the log says, whatever goes wrong",
   }
 });
 
-Deno.test("conflict: a part whose check holds is left out, one without checks never", async () => {
-  const bench = new Bench({ conflict: 1 });
+Deno.test("conflict: a part whose check of a version holds is left out, one without such a check never", async () => {
+  const bench = new Bench({});
   const connection = await bench.open("one");
-  const parts = [checked("a"), puts("b"), checked("c")];
+  const [version] = await bench.after(10, connection.commit([puts("a")]));
+  bench.store.faults = { conflict: 1 };
+  const checks = [{ key: "a", version }];
+  const parts = [{ ...puts("d"), checks }, puts("b"), { ...puts("e"), checks }, checked("c")];
   const versions = await bench.after(10, connection.commit(parts));
-  assert.equal(versions[1], "v1");
+  assert.equal(versions[1], "v2");
+  assert.equal(versions[3], "v2", "what checks that nothing is there");
   assert.ok(versions[0] === undefined || versions[2] === undefined);
   assert.equal(bench.store.counts.conflict, 1);
 });
