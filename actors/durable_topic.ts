@@ -116,6 +116,7 @@ function send(
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
   }
   turn.again = cursor !== undefined;
+  if (turn.again) (turn.actor as DurableActor).durable.ledger.probes?.reach("an event has several pages");
   if (turn.again || !begins || number > events) ctx.state = { events: number, subscribers: count, cursor };
 }
 

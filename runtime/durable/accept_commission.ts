@@ -1,7 +1,7 @@
 import { fingerprint } from "../fingerprint.ts";
 import { IdReusedError, PosthornError } from "../errors.ts";
 import type { Stored } from "../store.ts";
-import { OutcomeUnknownError } from "../store_errors.ts";
+import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { Commission } from "./committer.ts";
 import type { Effects } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
@@ -33,7 +33,7 @@ export interface AcceptOptions {
   readonly ledger: Ledger;
   /** What is written with the message. */
   readonly effects: Effects;
-  readonly lane: string;
+  readonly lane: string | undefined;
   /** The key of its mark; absent where no repeat can come. */
   readonly mark?: string | undefined;
   /** How long the mark is known. */
@@ -83,22 +83,22 @@ export class AcceptCommission extends Commission {
   }
 
   committed(version: string): void {
+    if (this.uncertain) this.#options.ledger.probes?.reach("an acceptance landed unheard");
     this.#options.onOver();
     this.#options.onCommitted(version);
     this.#resolve({ repeated: false, ticket: this.#options.ticket });
   }
 
   stale(): void {
-    this.#repeat().catch((error) => {
-      this.#options.onOver();
-      this.#reject(error);
-    });
+    this.#repeat().catch((error) => this.failed(error));
   }
 
   failed(error: unknown): void {
     this.#options.onOver();
+    if (!(error instanceof StoreError) || !(this.#mayLand || this.uncertain)) return this.#reject(error);
+    this.#options.ledger.probes?.reach("a message may land that the store refused");
     const why = `Cannot tell whether ${this.#options.name} was accepted`;
-    this.#reject(this.#mayLand ? new OutcomeUnknownError(why, { cause: error }) : error);
+    this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }
 
   async landed(): Promise<string | undefined> {
@@ -114,6 +114,7 @@ export class AcceptCommission extends Commission {
     const stored = await this.#stored();
     const mark = stored && decodeValue<Mark>(stored.value).head;
     if (mark === undefined && this.#options.ticket !== undefined) {
+      ledger.probes?.reach("the name of a reply is taken");
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
     if (mark === undefined || mark.untilMs <= ledger.clock.now()) {

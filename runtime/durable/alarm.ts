@@ -72,7 +72,8 @@ export class Alarm {
       this.#send(effects, found.head, row, found.text, dueMs, nowMs);
     }
     const committed = await commitOne(this.#ledger.committer, effects);
-    if (committed !== undefined) {
+    if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
+    else {
       this.#services.handOver(effects.arrivals, committed, this.#ledger.nextMoment());
     }
   }

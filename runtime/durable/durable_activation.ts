@@ -109,7 +109,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
   arrive(mail: Mail, senderMoment: number): void {
-    this.mailbox.arrive(mail, senderMoment);
+    const rare = this.mailbox.arrive(mail, senderMoment);
+    if (rare !== undefined) this.#reach(rare);
     if (this.status === "idle") this.proceed();
   }
 
@@ -238,6 +239,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       for (const mail of this.mailbox.mails.slice(0, batch.taken)) {
         if (mail.asker === undefined) continue;
         this.mailbox.remove(mail);
+        this.#reach("the outcome of an ask cannot be known");
         mail.asker.fail(
           new OutcomeUnknownError(`Cannot tell whether ${this} ${mail.head.operation} took effect`),
         );
@@ -343,6 +345,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.status = "committing";
     this.durable.suspects.enter(attempts > 0, (endTrial) => {
       if (this.#isGone()) return endTrial();
+      this.#reach(attempts > 0 ? "a suspect is tried alone" : "a suspect is tried");
       const trial = this.#trial = this.#begin();
       trial.retry({ place: mail.place, attempts: attempts + 1, notBeforeMs: 0 });
       this.#batchMax = 1;
@@ -358,6 +361,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   #setAside(mail: Mail, afterMs: number): void {
     this.mailbox.remove(mail);
+    this.#reach("a message waits aside");
     if (this.#asides.has(mail.place)) return;
     const back = () => {
       this.#asides.delete(mail.place);
@@ -389,6 +393,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #refused(error: unknown, batch: Batch): void {
     if (this.#isGone()) return;
     this.status = "ready";
+    this.#reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
     if (batch.taken > 1) {
       this.#batchMax = 1; // one of them is the one
       const whole = this.#begin();
@@ -429,6 +434,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #failAsks(error: unknown): void {
     const failure = error instanceof PosthornError ? error : new PosthornError("failed", messageOf(error));
     for (const { asker } of this.mailbox.takeAsks()) (asker as Asker).fail(failure);
+  }
+
+  /** Only in simulations. */
+  #reach(branch: string): void {
+    this.durable.ledger.probes?.reach(branch);
   }
 
   #isGone(): boolean {
@@ -474,6 +484,9 @@ class TurnCommission extends Commission {
   async landed(): Promise<string | undefined> {
     const [stored] = await this.#activation.durable.ledger.connection.read([recordKey(this.#activation)]);
     const record = ActorRecord.of(stored);
+    if (record.head.turn === this.#token) {
+      this.#activation.durable.ledger.probes?.reach("a turn landed unheard");
+    }
     return this.#token !== undefined && record.head.turn === this.#token ? record.version : undefined;
   }
 }

@@ -63,16 +63,19 @@ export class DurableMailbox {
 
   /**
    * A message was committed here, by a sender that was loaded at that moment. Where an earlier message of that sender
-   * may be in the store and not here, it is not taken in: the mailbox must be listed again.
+   * may be in the store and not here, it is not taken in: the mailbox must be listed again. Returns what was rare.
    */
-  arrive(mail: Mail, senderMoment: number): void {
+  arrive(mail: Mail, senderMoment: number): string | undefined {
+    const late = this.#listedMoment > 0 && this.#listedMoment <= senderMoment;
     if (this.#listedMoment <= senderMoment) {
       this.complete = false;
       this.#again = true;
     }
     if (this.#late !== undefined) this.#late.push(mail);
     else if (!this.complete) this.#beyond++;
-    else if (!this.#has(mail)) this.mails.push(mail);
+    else if (this.#has(mail)) return "a list brought a message before its commit was heard of";
+    else this.mails.push(mail);
+    return late ? "a sender was loaded after its receiver was listed" : undefined;
   }
 
   /** An ask comes behind what was accepted before it. */

@@ -219,6 +219,7 @@ export class Keeper {
         effects.write(indexKey(self, actor), new Uint8Array());
         const committed = await commitOne(committer, effects);
         if (committed === undefined) return;
+        this.#ledger.probes?.reach("an actor is taken over");
         if (this.#services.look(actor)) this.wrote(actor, committed);
         else this.left(actor);
       }));
@@ -239,6 +240,7 @@ export class Keeper {
     for (const { key, version } of rows) {
       const actor = indexed(key);
       if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
+      this.#ledger.probes?.reach("an index entry was not known");
       if (this.#services.hosts(actor) && this.#services.look(actor)) this.wrote(actor, version);
     }
   }
@@ -268,13 +270,15 @@ export class Keeper {
     const name = nameOfActor(actor);
     // A commit of which nothing was heard yet may have written a message, and the entry before its last version.
     if ((traits.unknownOutcomes || traits.commitsAtOnce > 1) && await this.#waits(actor)) {
+      this.#ledger.probes?.reach("a message waits of which nothing was heard");
       if (!this.#services.look(actor)) this.left(actor);
       return;
     }
     const effects = new Effects();
     effects.checks.push({ key, version });
     effects.remove(key);
-    await commitOne(committer, effects);
+    const removed = await commitOne(committer, effects);
+    if (removed === undefined) this.#ledger.probes?.reach("an index entry changed before it went");
     if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
   }
 

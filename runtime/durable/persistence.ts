@@ -252,7 +252,7 @@ export class Persistence {
     const commission = new AcceptCommission({
       ledger,
       effects,
-      lane: mailPrefix(to),
+      lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
       mark,
       windowMs: rarities?.scope === undefined ? retryWindowMs : this.#parts.options.idWindowMs,
       payload: sent,
@@ -364,16 +364,19 @@ export class Persistence {
   }
 
   #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
-    const { keeper } = this.#required;
+    const { keeper, ledger: { probes } } = this.#required;
+    if (probes?.without("hand-over")) return;
+    const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
     for (const { to, draft } of arrivals) {
       const host = this.hosts.get(to.protocol)!;
       const found = host.find(to.key);
       if (this.#ending || (found ?? this.#activate(host, to.key)) === undefined) {
         keeper.left(to);
+        probes?.reach("there is no room for an actor that has mail");
         continue;
       }
       keeper.wrote(to, version);
-      found?.arrive(Mail.committed(draft, version), senderMoment);
+      found?.arrive(Mail.committed(draft, version), moment);
     }
   }
 

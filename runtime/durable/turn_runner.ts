@@ -68,6 +68,7 @@ export class TurnRunner {
       return this.#bury(batch, mail, "deadline", "it was not started before its deadline", attempts);
     }
     if (attempts >= home.actor.retry.attempts) {
+      this.#activation.durable.ledger.probes?.reach("a message is given up that ended processes");
       const why = `its process ended while it ran: ${attempts} of ${home.actor.retry.attempts} attempts`;
       return this.#bury(batch, mail, "failed", why, attempts);
     }

@@ -53,7 +53,11 @@ export class SimulatedTime implements Clock {
   async advance(byMs: number, done: () => boolean = () => false): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     await quiet();
-    for (let first = this.#events[0]; first !== undefined && first.dueMs <= untilMs; first = this.#events[0]) {
+    for (
+      let first = this.#events[0];
+      first !== undefined && first.dueMs <= untilMs;
+      first = this.#events[0]
+    ) {
       this.#pop();
       if (first.action === undefined) continue;
       this.#nowMs = first.dueMs;

@@ -64,7 +64,9 @@ function handle(ctx: NodeContext, job: Job, host: SimulatedHost, world: World): 
     throw new Error("its process has ended");
   }
   if (does === "fail" && ctx.attempt <= more) throw new Error(`again tag<${tag}>`);
-  if (does === "refuse" || (does === "once" && !world.healed.has(tag))) throw new TerminalError(`no tag<${tag}>`);
+  if (does === "refuse" || (does === "once" && !world.healed.has(tag))) {
+    throw new TerminalError(`no tag<${tag}>`);
+  }
   if (does === "wait") return sleep(host.clock, more).then(() => finish(ctx, job));
   return finish(ctx, job);
 }

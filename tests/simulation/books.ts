@@ -245,7 +245,9 @@ export class Books {
     const count = (this.effects.get(key) ?? 0) + 1;
     this.effects.set(key, count);
     if (count > 1) this.#fail(`${entry.tag} takes effect on ${name} ${count} times`);
-    if (this.deaths.has(key) && !this.revived.has(key)) this.#fail(`${entry.tag} of ${name} is dead and takes effect`);
+    if (this.deaths.has(key) && !this.revived.has(key)) {
+      this.#fail(`${entry.tag} of ${name} is dead and takes effect`);
+    }
     actor.done.push(entry);
   }
 

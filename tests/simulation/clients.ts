@@ -1,4 +1,10 @@
-import { IdReusedError, OutcomeUnknownError, PosthornError, StoreError, type System } from "@posthorn/posthorn";
+import {
+  IdReusedError,
+  OutcomeUnknownError,
+  PosthornError,
+  StoreError,
+  type System,
+} from "@posthorn/posthorn";
 import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import type { Books } from "./books.ts";
 import { type Answer, type Deed, type Job, partsOf } from "./messages.ts";
@@ -20,7 +26,14 @@ type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readon
 const actors = ["node/n0", "node/n1", "node/n2", "aside/a0", "aside/a1", "mayfly/m0", "node/n3"];
 /** Those that may be forgotten write down what cannot be read later. */
 const lasting = actors.filter((actor) => !actor.startsWith("mayfly"));
-export const subscribers: readonly string[] = ["node/n0", "node/n1", "node/n2", "node/n3", "aside/a0", "aside/a1"];
+export const subscribers: readonly string[] = [
+  "node/n0",
+  "node/n1",
+  "node/n2",
+  "node/n3",
+  "aside/a0",
+  "aside/a1",
+];
 const waitMs = 20_000;
 
 export interface ClientsOptions {
@@ -103,7 +116,10 @@ export class Clients {
       return plain("every", { path: [] });
     }
     if (kind < 0.6) {
-      return plain("submit", { path: [this.#pick(lasting)], target: this.#pick(["write", "refuse", "fail"]) });
+      return plain("submit", {
+        path: [this.#pick(lasting)],
+        target: this.#pick(["write", "refuse", "fail"]),
+      });
     }
     if (kind < 0.63) return plain("leave");
     return plain("write", { pad: this.#pad(0.15) });
@@ -226,7 +242,9 @@ export class Clients {
     const other = this.#draw() < 0.3;
     const again = other ? { ...job, path: [], more: 77 } : job;
     await this.#pause(this.#draw() * 6_000);
-    const outcome = await this.#call((system) => system.ref(kind, key).tell(kind.job, again, { id: job.tag }));
+    const outcome = await this.#call((system) =>
+      system.ref(kind, key).tell(kind.job, again, { id: job.tag })
+    );
     if (other && "value" in outcome) this.#options.fail(`${job.tag} is accepted again with another payload`);
     if (!other && "error" in outcome && outcome.error instanceof IdReusedError) {
       this.#options.fail(`${job.tag} is refused as another payload, and is the same`);

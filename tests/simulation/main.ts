@@ -17,7 +17,8 @@ const without = options.get("--without");
 const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
 const hints = !options.has("--twin");
 
-const rounded = (_: string, value: unknown) => typeof value === "number" ? Number(value.toPrecision(2)) : value;
+const rounded = (_: string, value: unknown) =>
+  typeof value === "number" ? Number(value.toPrecision(2)) : value;
 const beganMs = performance.now();
 const marks = new Map<string, number>();
 let failures = 0;
@@ -30,7 +31,9 @@ for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
   happened += result.happened;
   restMs = Math.max(restMs, result.restMs);
   for (const mark of result.marks) marks.set(mark, (marks.get(mark) ?? 0) + 1);
-  if (one !== undefined) console.log(`seed ${seed}: ${result.hash}, ${result.happened} events, ${result.commits} commits`);
+  if (one !== undefined) {
+    console.log(`seed ${seed}: ${result.hash}, ${result.happened} events, ${result.commits} commits`);
+  }
   if (one !== undefined) console.log(JSON.stringify(result.weather, rounded));
   if (result.failure === undefined) continue;
   failures++;
@@ -43,5 +46,9 @@ console.log(
   `${seeds} seeds, ${failures} failed, ${(seeds / seconds).toFixed(1)} seeds/s, ` +
     `${Math.round(happened / seeds)} events a seed, at rest within ${restMs / 1_000} s`,
 );
-if (options.has("--marks")) for (const [mark, count] of [...marks].sort()) console.log(`${count}\t${mark}`);
+if (options.has("--marks")) {
+  for (const [mark, count] of [...marks].sort()) {
+    console.log(`${count}\t${mark}`);
+  }
+}
 if (failures > 0) Deno.exit(1);

@@ -121,7 +121,9 @@ export function tagOf(operation: string, payload: unknown, id: string): string {
 }
 
 /** The actor at an address of this simulation, as `kind/key`. */
-export function partsOf(name: string): { readonly kind: typeof Node; readonly protocol: string; key: string } {
+export function partsOf(
+  name: string,
+): { readonly kind: typeof Node; readonly protocol: string; key: string } {
   const [protocol, key] = name.split("/");
   return { kind: kinds[protocol], protocol, key };
 }

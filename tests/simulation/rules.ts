@@ -22,7 +22,8 @@ function unchecked(space: string, when: (part: Part) => boolean = () => true): (
 }
 
 const writes = (part: Part, space: string): boolean => part.writes.some(({ key }) => spaceOf(key) === space);
-const removes = (part: Part, space: string): boolean => part.removals.some(({ key }) => spaceOf(key) === space);
+const removes = (part: Part, space: string): boolean =>
+  part.removals.some(({ key }) => spaceOf(key) === space);
 
 export const rules: readonly Rule[] = [
   {
@@ -50,14 +51,18 @@ export const rules: readonly Rule[] = [
     says: "the mark of an accepted message outlives every attempt to commit it again",
     part: (part) => ({
       ...part,
-      writes: part.writes.map((write) => spaceOf(write.key) === "mark" ? { ...write, expiresAtMs: 0 } : write),
+      writes: part.writes.map((write) =>
+        spaceOf(write.key) === "mark" ? { ...write, expiresAtMs: 0 } : write
+      ),
     }),
   },
   {
     name: "index-with-mail",
     says: "whoever writes a message writes an index entry of its receiver, in the same commit",
     part: (part) =>
-      writes(part, "mail") ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "index") } : part,
+      writes(part, "mail")
+        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "index") }
+        : part,
   },
   {
     name: "index-check",
@@ -67,8 +72,7 @@ export const rules: readonly Rule[] = [
   {
     name: "schedule-check",
     says: "a schedule sends its message only where it is still due",
-    part: (part) =>
-      removes(part, "schedule") ? unchecked("schedule")(unchecked("timer")(part)) : part,
+    part: (part) => removes(part, "schedule") ? unchecked("schedule")(unchecked("timer")(part)) : part,
   },
   {
     name: "timer-check",
@@ -99,11 +103,17 @@ export const rules: readonly Rule[] = [
     says: "a turn's state and what it sends are one commit",
     connect: (connection) => ({
       async commit(parts) {
-        const versions = await connection.commit(parts.map((part) =>
-          writes(part, "actor") ? { ...part, writes: part.writes.filter(isState) } : part
-        ));
+        const versions = await connection.commit(
+          parts.map((part) =>
+            writes(part, "actor") ? { ...part, writes: part.writes.filter(isState) } : part
+          ),
+        );
         const rest = parts.filter((part, index) => writes(part, "actor") && versions[index] !== undefined)
-          .map((part) => ({ checks: [], writes: part.writes.filter((write) => !isState(write)), removals: [] }))
+          .map((part) => ({
+            checks: [],
+            writes: part.writes.filter((write) => !isState(write)),
+            removals: [],
+          }))
           .filter(({ writes }) => writes.length > 0);
         if (rest.length > 0) await connection.commit(rest);
         return versions;
@@ -166,11 +176,10 @@ export const rules: readonly Rule[] = [
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",
   },
   {
-    name: "busy-until-committed",
+    name: "take-over",
     says: "an instance that has ended is taken over",
     connect: (connection) => ({
-      list: (range) =>
-        range.prefix === "index\u001f" ? Promise.resolve([]) : connection.list(range),
+      list: (range) => range.prefix === "index\u001f" ? Promise.resolve([]) : connection.list(range),
     }),
   },
   {
@@ -187,11 +196,50 @@ export const rules: readonly Rule[] = [
       },
     }),
   },
-  { name: "own-index", says: "an instance looks at its own index, where a commit may have landed unheard" },
+  {
+    name: "own-index",
+    says: "an instance looks at its own index, where a commit may have landed unheard",
+    connect: (connection) => ({
+      list: (range) =>
+        spaceOf(range.prefix) === "index" && range.limit === 1_000
+          ? Promise.resolve([])
+          : connection.list(range),
+    }),
+  },
+  {
+    name: "list-before-tidy",
+    says: "an index entry goes only when the store, and not memory, says that nothing waits",
+    connect: (connection) => ({
+      list: (range) => isMail(range) && range.limit === 1 ? Promise.resolve([]) : connection.list(range),
+    }),
+  },
+  {
+    name: "take-over-moves",
+    says: "who takes over an entry writes its own in the same commit",
+    part: (part) =>
+      removes(part, "index")
+        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "index") }
+        : part,
+  },
+  {
+    name: "mail-goes-with-its-turn",
+    says: "a message leaves the mailbox in the commit of its turn",
+    part: (part) => ({
+      ...part,
+      removals: part.removals.filter(({ key }, index) => spaceOf(key) !== "mail" || index > 0),
+    }),
+  },
+  {
+    name: "reply-with-turn",
+    says: "the reply is written in the commit of the turn that answers",
+    part: (part) =>
+      writes(part, "actor")
+        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "reply") }
+        : part,
+  },
 ];
 
-const isState = ({ key }: { readonly key: string }): boolean =>
-  !["mail", "index"].includes(spaceOf(key));
+const isState = ({ key }: { readonly key: string }): boolean => !["mail", "index"].includes(spaceOf(key));
 const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
 
 /** A store without a rule, whose connections let the code be watched. */

@@ -104,7 +104,9 @@ class Run {
         traits,
         limits,
         onCommit: (commit, parts) => {
-          const keys = commit.parts.map(({ writes, removals }) => [...writes, ...removals.map((key) => `-${key}`)]);
+          const keys = commit.parts.map((
+            { writes, removals },
+          ) => [...writes, ...removals.map((key) => `-${key}`)]);
           const text = keys.map((keys) => keys.join(" ")).join(" | ").replaceAll("\u001f", "/");
           this.#simulation.note(`${commit.instance} commits ${commit.version} (${commit.outcome}): ${text}`);
           if (commit.outcome !== "known") this.#marks.add(`a commit is ${commit.outcome}`);
@@ -207,8 +209,14 @@ class Run {
 
   #notAtRest(canceled: boolean): void {
     const left = [...this.books.actors].filter(([, { waiting, index }]) => waiting > 0 || index.size > 0)
-      .map(([name, { waiting, index }]) => `${name} has ${waiting} waiting, indexed by ${[...index].join(" ")}`);
-    const why = left.length > 0 ? left.join("; ") : canceled ? "a client waits" : "schedules cannot be cancelled";
+      .map(([name, { waiting, index }]) =>
+        `${name} has ${waiting} waiting, indexed by ${[...index].join(" ")}`
+      );
+    const why = left.length > 0
+      ? left.join("; ")
+      : canceled
+      ? "a client waits"
+      : "schedules cannot be cancelled";
     this.fail(`it does not come to rest: ${why}`);
   }
 

@@ -23,9 +23,12 @@ function judgeSent(books: Books, sent: Sent, fail: (why: string) => void): void 
   const death = books.deaths.get(name);
   const died = death === undefined || done > 0 ? 0 : 1;
   if (outcome === "refused" && done + died > 0) fail(`${name} was refused (${sent.why}) and is there`);
-  if (outcome === "accepted" && done + died !== 1) fail(`${name} was accepted: ${done} effects, ${died} deaths`);
+  if (outcome === "accepted" && done + died !== 1) {
+    fail(`${name} was accepted: ${done} effects, ${died} deaths`);
+  }
   if (done + died > 1) fail(`${name}: ${done} effects, ${died} deaths`);
-  const mayDie = job.does === "refuse" || job.does === "once" || job.does === "poison" || actor.startsWith("glass");
+  const mayDie = job.does === "refuse" || job.does === "once" || job.does === "poison" ||
+    actor.startsWith("glass");
   const reasons = ["mailbox-full", "too-large", ...(job.from === "ask" ? ["deadline"] : [])];
   const counted = death?.message.includes("its process ended") ?? false;
   if (died === 1 && !mayDie && !counted && !reasons.includes(death!.reason)) {
@@ -41,7 +44,12 @@ function judgeSent(books: Books, sent: Sent, fail: (why: string) => void): void 
 }
 
 /** The reply that is kept says what became of the submit. */
-function judgeReply(books: Books, { job, actor, ticket = "" }: Sent, done: number, fail: (why: string) => void): void {
+function judgeReply(
+  books: Books,
+  { job, actor, ticket = "" }: Sent,
+  done: number,
+  fail: (why: string) => void,
+): void {
   const reply = [...books.replies].find(([key]) => key.endsWith(`\u001f${encodeURIComponent(ticket)}`))?.[1];
   const want = done === 1 ? "done" : "failed";
   if (reply?.status !== want) fail(`the reply of ${job.tag} is ${reply?.status ?? "not there"}, not ${want}`);
@@ -69,7 +77,9 @@ function judgeOrder(books: Books, unordered: ReadonlySet<string>, fail: (why: st
   for (const [name, { done }] of books.actors) {
     const latest = new Map<string, { seq: number; tag: string }>();
     for (const { tag, from, seq } of done) {
-      if (!(seq > 0) || from.startsWith("mayfly/") || unordered.has(tag) || stepsAside(books, name, tag)) continue;
+      if (!(seq > 0) || from.startsWith("mayfly/") || unordered.has(tag) || stepsAside(books, name, tag)) {
+        continue;
+      }
       const before = latest.get(from);
       if (before !== undefined && before.seq >= seq) {
         fail(`${name} handles ${tag} (${seq} of ${from}) after ${before.tag} (${before.seq})`);
@@ -96,6 +106,8 @@ function judgeAnswers(books: Books, fail: (why: string) => void): void {
     if (!from.includes("/")) continue; // a client's
     const name = `${from} ${tagOf("got", { tag, at: 0 }, "")}`;
     const count = books.effects.get(name) ?? 0;
-    if (count !== 1 && !books.deaths.has(name)) fail(`${from} is answered ${count} times for ${tag} of ${actor}`);
+    if (count !== 1 && !books.deaths.has(name)) {
+      fail(`${from} is answered ${count} times for ${tag} of ${actor}`);
+    }
   }
 }
