@@ -26,8 +26,8 @@ interface TopicState {
   /** How many events there have been. */
   readonly events: number;
   readonly subscribers: number;
-  /** Where to go on with the event at the head, of which only some subscribers have been sent to. */
-  readonly cursor?: string | undefined;
+  /** Where to go on with events that only some subscribers have been sent, by their places: another may come before. */
+  readonly cursors?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A subscriber as its row says, ready to be sent to. */
@@ -74,16 +74,15 @@ function publish(
   eventsMax: number,
 ): void | Promise<void> {
   const known = activationOf(ctx).cache as readonly Known[] | undefined;
-  const { cursor } = ctx.state;
+  const cursor = ctx.state.cursors?.[placeOf(ctx)];
   const limit = pageOf(ctx, publication);
   if (known !== undefined && cursor === undefined && known.length <= limit) {
     return send(ctx, publication, known, undefined, eventsMax);
   }
   return subscribersAfter(ctx, cursor, limit).then((page) => {
     const whole = page.length < limit;
-    if (whole && ctx.state.cursor === undefined) activationOf(ctx).cache = page;
-    const cursor = whole ? undefined : keyOf(ctx, page.at(-1)!.row.to);
-    send(ctx, publication, page, cursor, eventsMax);
+    if (whole && cursor === undefined) activationOf(ctx).cache = page;
+    send(ctx, publication, page, whole ? undefined : keyOf(ctx, page.at(-1)!.row.to), eventsMax);
   });
 }
 
@@ -105,8 +104,9 @@ function send(
   eventsMax: number,
 ): void {
   const turn = ctx as unknown as DurableTurn;
-  const { events, subscribers: count, cursor: from } = ctx.state;
-  const begins = from === undefined;
+  const { events, subscribers: count, cursors: before } = ctx.state;
+  const place = placeOf(ctx);
+  const begins = before?.[place] === undefined;
   const number = begins && mode === "event" ? events + 1 : events;
   if (number > events) log(turn, ctx.key, number, { subject, payload }, eventsMax);
   const tokens = subject.split(".");
@@ -117,7 +117,11 @@ function send(
   }
   turn.again = cursor !== undefined;
   if (turn.again) (turn.actor as DurableActor).durable.ledger.probes?.reach("an event has several pages");
-  if (turn.again || !begins || number > events) ctx.state = { events: number, subscribers: count, cursor };
+  if (!turn.again && begins && number === events) return;
+  const { [place]: _, ...others } = before ?? {};
+  const all = cursor === undefined ? others : { ...others, [place]: cursor };
+  const cursors = Object.keys(all).length === 0 ? undefined : all;
+  ctx.state = { events: number, subscribers: count, cursors };
 }
 
 /** Writes an event into the log, and lets the oldest go. */
@@ -140,7 +144,7 @@ function log(
 async function subscribe(ctx: TopicContext, subscription: Subscription): Promise<void> {
   const { to } = subscription;
   const { protocol, key, operation } = to;
-  const { events, subscribers, cursor } = ctx.state;
+  const { events, subscribers, cursors } = ctx.state;
   const rowKey = keyOf(ctx, to);
   const [found] = await connectionOf(ctx).read([rowKey]);
   if (found === undefined && subscribers >= subscribersMax) {
@@ -158,7 +162,7 @@ async function subscribe(ctx: TopicContext, subscription: Subscription): Promise
   rows.write(rowKey, encodeValue(row, ""));
   rows.write(subscribedKey({ protocol, key }, ctx.key), new Uint8Array());
   activationOf(ctx).cache = undefined;
-  if (found === undefined) ctx.state = { events, subscribers: subscribers + 1, cursor };
+  if (found === undefined) ctx.state = { events, subscribers: subscribers + 1, cursors };
 }
 
 async function unsubscribe(ctx: TopicContext, { to, token }: Unsubscription): Promise<void> {
@@ -178,11 +182,11 @@ async function leave(ctx: TopicContext, id: ActorId): Promise<void> {
 }
 
 function removeRows(ctx: TopicContext, keys: readonly string[]): void {
-  const { events, subscribers, cursor } = ctx.state;
+  const { events, subscribers, cursors } = ctx.state;
   const rows = rowsOf(ctx as unknown as DurableTurn);
   for (const key of keys) rows.remove(key);
   activationOf(ctx).cache = undefined;
-  ctx.state = { events, subscribers: subscribers - keys.length, cursor };
+  ctx.state = { events, subscribers: subscribers - keys.length, cursors };
 }
 
 async function subscribersAfter(
@@ -199,6 +203,10 @@ async function subscribersAfter(
 
 function keyOf(ctx: TopicContext, address: Address): string {
   return subscriberKey(ctx.key, address);
+}
+
+function placeOf(ctx: TopicContext): string {
+  return (ctx as unknown as DurableTurn).place;
 }
 
 function activationOf(ctx: TopicContext): DurableActor {

@@ -4,6 +4,7 @@ import type { Stored } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { Commission } from "./committer.ts";
 import type { Effects } from "./effects.ts";
+import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, encodeValue } from "./stored_value.ts";
 
@@ -110,10 +111,10 @@ export class AcceptCommission extends Commission {
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
   async #repeat(): Promise<void> {
-    const { ledger, effects, name, id } = this.#options;
+    const { ledger, effects, name, id, ticket } = this.#options;
     const stored = await this.#stored();
     const mark = stored && decodeValue<Mark>(stored.value).head;
-    if (mark === undefined && this.#options.ticket !== undefined) {
+    if (mark === undefined && ticket !== undefined && await this.#isTaken(ticket)) {
       ledger.probes?.reach("the name of a reply is taken");
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
@@ -132,6 +133,10 @@ export class AcceptCommission extends Commission {
     }
     this.#options.onOver();
     this.#resolve({ repeated: true, ticket: mark.ticket });
+  }
+
+  async #isTaken(ticket: string): Promise<boolean> {
+    return (await this.#options.ledger.connection.read([replyRowKey(ticket)]))[0] !== undefined;
   }
 
   async #stored(): Promise<Stored | undefined> {

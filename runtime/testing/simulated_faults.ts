@@ -6,7 +6,7 @@ import type { Random } from "../random.ts";
  * absent never happens.
  */
 export interface SimulatedFaults {
-  /** That a commit takes one or more of its parts for stale, though their checks hold. */
+  /** That a commit takes one or more of its parts for stale that check a version, though their checks hold. */
   readonly conflict?: number;
   /** That a commit finds the store locked: `StoreError`, code `store-unavailable`, and nothing is applied. */
   readonly locked?: number;

@@ -235,9 +235,9 @@ export class SimulatedStore {
     return parts.map((part) => applied.includes(part) ? version : undefined);
   }
 
-  /** At least one, and any of the others; what checks nothing cannot be stale. */
+  /** At least one, and any of the others; what checks no version cannot seem stale. */
   #seemingStale(parts: readonly Part[]): Set<Part> {
-    const checked = parts.filter(({ checks }) => checks.length > 0);
+    const checked = parts.filter(({ checks }) => checks.some(({ version }) => version !== undefined));
     if (checked.length === 0 || !this.#fate.strikes("conflict")) return new Set();
     const first = Math.floor(this.#fate.share() * checked.length);
     return new Set(checked.filter((_, index) => index === first || this.#fate.share() < 0.25));

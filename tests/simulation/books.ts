@@ -87,6 +87,9 @@ export class Books {
   apply(_commit: SimulatedCommit, parts: readonly Part[]): void {
     const touched = new Set<string>();
     for (const part of parts) this.#part(part, touched);
+    for (const [topic, { kept }] of this.events) {
+      if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
+    }
     for (const name of touched) {
       const { waiting, index } = this.#actor(name);
       if (waiting > 0 && index.size === 0) this.#fail(`${waiting} wait for ${name} and no index has it`);
@@ -234,7 +237,7 @@ export class Books {
   ): void {
     if (operation !== "job" && operation !== "work") return;
     const { path, does, target } = payload as Job;
-    if (does === "cancel") this.cancelled.add(`${target}!`);
+    if (does === "cancel" && this.effects.has(`${name} ${target}`)) this.cancelled.add(`${target}!`);
     if (path[0] === undefined) return;
     const next = `${path[0]} ${tag}${does === "submit" ? "?" : ">"}`;
     if (!sent.has(next) && !buried.has(next)) this.#fail(`${tag} of ${name} does not go on to ${path[0]}`);
@@ -266,7 +269,6 @@ export class Books {
     known.latest = number;
     known.kept++;
     this.events.set(topic, known);
-    if (known.kept > this.#options.eventsMax + 1) this.#fail(`${topic} keeps ${known.kept} events`);
   }
 
   #actor(name: string): KnownActor {

@@ -76,7 +76,10 @@ export class Clients {
   /** Takes back all schedules that come again and again. */
   async cancelSchedules(): Promise<void> {
     for (const { actor, tag } of this.schedules) {
-      await this.#send(actor, { tag: `${tag}x`, does: "cancel", target: tag, path: [] }, "named");
+      const cancel = { tag: `${tag}x`, does: "cancel" as const, target: tag, path: [] };
+      const isDone = () =>
+        this.sent.some(({ job, outcome }) => job.tag === cancel.tag && outcome === "accepted");
+      while (!isDone()) await this.#send(actor, cancel, "named");
     }
   }
 
@@ -110,7 +113,7 @@ export class Clients {
     if (kind < 0.25) return plain("refuse", { path: [] });
     if (kind < 0.29) return plain("once");
     if (kind < 0.4) return plain("publish", { path: [], pad: this.#pad(0.2) });
-    if (kind < 0.48) return plain("timer", { more: Math.floor(this.#draw() * 20_000) });
+    if (kind < 0.48) return plain("timer", { path: [], more: Math.floor(this.#draw() * 15_000) });
     if (kind < 0.5 && actor.startsWith("node")) {
       this.schedules.push({ actor, tag });
       return plain("every", { path: [] });
@@ -233,6 +236,9 @@ export class Clients {
     }
     const outcome = await this.#call(send, through);
     if (sent !== undefined) this.#settle(sent, outcome);
+    if (parts.does !== "timer" || this.#draw() < 0.3) return;
+    await this.#pause(parts.more! + (this.#draw() - 0.5) * 300); // when it is about to fire
+    await this.#send(actor, { tag: `${parts.tag}x`, does: "cancel", target: parts.tag, path: [] }, "once");
   }
 
   /** Sends again what was accepted: nothing may come of it. */
@@ -240,7 +246,7 @@ export class Clients {
     if (this.#draw() > 0.4) return;
     const { kind, key } = partsOf(actor);
     const other = this.#draw() < 0.3;
-    const again = other ? { ...job, path: [], more: 77 } : job;
+    const again = other ? { ...job, pad: "another" } : job;
     await this.#pause(this.#draw() * 6_000);
     const outcome = await this.#call((system) =>
       system.ref(kind, key).tell(kind.job, again, { id: job.tag })
