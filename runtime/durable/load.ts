@@ -33,7 +33,7 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   mailbox.listed(mails, prefix, beyond);
   const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
   instances.delete(ledger.instance);
-  activation.suspicious = instances.size === 0 ? new Set() : await durable.suspicious(instances);
+  activation.suspicious = instances.size === 0 ? new Set() : await durable.suspicious(activation, instances);
   activation.emit("activated");
   return true;
 }

@@ -344,7 +344,7 @@ export class Persistence {
       watching,
       turnEffects: new TurnEffects(ledger, dispatch),
       suspects: new Suspects(),
-      suspicious: (instances) => keeper.suspicious(instances),
+      suspicious: (actor, instances) => keeper.suspicious(actor, instances),
       handOver,
       deliverLocally: (locals) => this.#deliverLocally(locals),
       published: (topic) => log.wake(topic),

@@ -1,12 +1,14 @@
 // deno task sim --seeds N --from SEED: that many runs. --seed S: one. --without RULE: with a rule taken out. --twin:
-// without hints.
+// without hints. --trace: each step. --marks: which rare branches were reached. --table: how many seeds find each rule
+// that is taken out. --failures N: stops after so many. --brief: without the last steps.
 
+import { rules } from "./rules.ts";
 import { simulate } from "./simulate.ts";
 
 const options = new Map<string, string>();
 for (let index = 0; index < Deno.args.length; index++) {
   const name = Deno.args[index];
-  if (["--twin", "--brief", "--marks", "--trace"].includes(name)) options.set(name, "");
+  if (["--twin", "--brief", "--marks", "--trace", "--table"].includes(name)) options.set(name, "");
   else options.set(name, Deno.args[++index]);
 }
 const one = options.get("--seed");
@@ -17,6 +19,21 @@ const without = options.get("--without");
 const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
 const hints = !options.has("--twin");
 
+if (options.has("--table")) {
+  for (const rule of rules) {
+    let seed = from;
+    let failure: string | undefined;
+    for (; failure === undefined && seed < from + count; seed++) {
+      failure = (await simulate(seed, { without: rule.name })).failure;
+    }
+    console.log(
+      `| ${rule.says} (\`${rule.name}\`) | ${
+        failure === undefined ? "not found" : seed - from
+      } | ${failure} |`,
+    );
+  }
+  Deno.exit();
+}
 const rounded = (_: string, value: unknown) =>
   typeof value === "number" ? Number(value.toPrecision(2)) : value;
 const beganMs = performance.now();
