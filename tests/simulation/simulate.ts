@@ -71,8 +71,9 @@ class Run {
 
   constructor(seed: number, { without, hints = true, weather = (same) => same, onStep }: SeedOptions) {
     this.#seed = seed;
-    this.#weather = weather(weatherOf(seededRandom(Math.imul(seed, 0x9e3779b1))));
     const rule = rules.find(({ name }) => name === without);
+    const drawn = weatherOf(seededRandom(Math.imul(seed, 0x9e3779b1)));
+    this.#weather = weather(rule?.weather?.(drawn) ?? drawn);
     if (without !== undefined && rule === undefined) throw new RangeError(`There is no rule ${without}`);
     const { processes, process, traits, limits, store, capacity, actorsMax } = this.#weather;
     this.#books = new Books({
