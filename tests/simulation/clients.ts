@@ -77,9 +77,13 @@ export class Clients {
   async cancelSchedules(): Promise<void> {
     for (const { actor, tag } of this.schedules) {
       const cancel = { tag: `${tag}x`, does: "cancel" as const, target: tag, path: [] };
-      const isDone = () =>
-        this.sent.some(({ job, outcome }) => job.tag === cancel.tag && outcome === "accepted");
-      while (!isDone()) await this.#send(actor, cancel, "named");
+      for (;;) {
+        await this.#send(actor, cancel, "named");
+        const index = this.sent.findLastIndex(({ job }) => job.tag === cancel.tag);
+        if (index >= 0 && this.sent[index].outcome === "accepted") break;
+        if (index >= 0) this.sent.splice(index, 1); // it is sent again: what became of the first means nothing
+        await this.#pause(500);
+      }
     }
   }
 

@@ -228,7 +228,7 @@ class Run {
       stopping++;
       void system.stop({ drainMs: 1_000 }).then(() => stopping--);
     }
-    await this.#simulation.advance(10_000, () => stopping === 0);
+    await this.#simulation.advance(60_000, () => stopping === 0);
     if (stopping > 0) this.fail(`${stopping} systems do not stop`);
   }
 }
