@@ -75,6 +75,7 @@ export class Clients {
 
   /** Takes back all schedules that come again and again. */
   async cancelSchedules(): Promise<void> {
+    while (this.open > 0) await this.#pause(500); // one may still be on its way
     for (const { actor, tag } of this.schedules) {
       const cancel = { tag: `${tag}x`, does: "cancel" as const, target: tag, path: [] };
       for (;;) {

@@ -11,6 +11,8 @@ export interface Rule {
   readonly name: string;
   /** What it says. */
   readonly says: string;
+  /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
+  readonly foundBy: number;
   /** How parts are committed without it; absent where the code itself is told to leave it out. */
   readonly part?: (part: Part) => Part;
   /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
@@ -41,26 +43,31 @@ function slow(weather: Weather): Weather {
 export const rules: readonly Rule[] = [
   {
     name: "record-check",
+    foundBy: 1,
     says: "a turn commits only on the version of its actor that it began with",
     part: unchecked("actor", (part) => writes(part, "actor")),
   },
   {
     name: "mail-check",
+    foundBy: 1,
     says: "a turn commits only where each of its messages still waits as it was read",
     part: unchecked("mail"),
   },
   {
     name: "fence-of-reads",
+    foundBy: 2,
     says: "an ask that only reads is answered when its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
   {
     name: "mark-check",
+    foundBy: 1,
     says: "a message is accepted only where its name was not accepted before",
     part: unchecked("mark"),
   },
   {
     name: "mark-window",
+    foundBy: 1,
     says: "the mark of an accepted message outlives every attempt to commit it again",
     part: (part) => ({
       ...part,
@@ -71,6 +78,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-with-mail",
+    foundBy: 1,
     says: "whoever writes a message writes an index entry of its receiver, in the same commit",
     part: (part) =>
       writes(part, "mail")
@@ -79,16 +87,19 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
+    foundBy: 7,
     says: "an index entry goes only as it was when nothing waited any more",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
   {
     name: "schedule-check",
+    foundBy: 1,
     says: "a schedule sends its message only where it is still due",
     part: (part) => removes(part, "schedule") ? unchecked("schedule")(unchecked("timer")(part)) : part,
   },
   {
     name: "timer-check",
+    foundBy: 7,
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -100,11 +111,13 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
+    foundBy: 4,
     says: "a dead letter is sent again only where it still is one",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
   {
     name: "unknown-is-tried-again",
+    foundBy: 1,
     says: "a commit whose outcome is unknown is tried again until it is known",
     connect: (connection) => ({
       async commit(parts) {
@@ -119,6 +132,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-commit",
+    foundBy: 1,
     says: "a turn's state and what it sends are one commit",
     connect: (connection) => ({
       async commit(parts) {
@@ -141,6 +155,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-list",
+    foundBy: 11,
     says: "what waits for an actor is read as of one moment",
     weather: slow,
     connect: (connection, clock) => ({
@@ -157,6 +172,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "record-first",
+    foundBy: 1,
     says: "an actor is read before the list of what waits for it",
     connect: (connection) => {
       const early = new Map<string, Promise<Stored[]>>();
@@ -181,6 +197,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "sender-clock",
+    foundBy: 3,
     says: "an actor's next message has a later place than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
@@ -192,13 +209,19 @@ export const rules: readonly Rule[] = [
       },
     }),
   },
-  { name: "lane", says: "messages from outside for one receiver are on their way one group at a time" },
+  {
+    name: "lane",
+    foundBy: 1,
+    says: "messages from outside for one receiver are on their way one group at a time",
+  },
   {
     name: "listed-after-loaded",
+    foundBy: 30,
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",
   },
   {
     name: "take-over",
+    foundBy: 1,
     says: "an instance that has ended is taken over",
     connect: (connection) => ({
       list: (range) => range.prefix === "index\u001f" ? Promise.resolve([]) : connection.list(range),
@@ -206,11 +229,13 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "suspects",
+    foundBy: 2,
     says: "what waited when a process ended without a word is counted before it is tried",
     weather: (weather) => ({ ...weather, poison: true }),
   },
   {
     name: "own-index",
+    foundBy: 12,
     says: "an instance looks at its own index, where a commit may have landed unheard",
     connect: (connection) => ({
       list: (range) =>
@@ -221,6 +246,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
+    foundBy: 140,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -233,6 +259,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "take-over-moves",
+    foundBy: 2,
     says: "who takes over an entry writes its own in the same commit",
     part: (part) =>
       removes(part, "index")
@@ -241,6 +268,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mail-goes-with-its-turn",
+    foundBy: 1,
     says: "a message leaves the mailbox in the commit of its turn",
     part: (part) => ({
       ...part,
@@ -249,6 +277,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "reply-with-turn",
+    foundBy: 1,
     says: "the reply is written in the commit of the turn that answers",
     part: (part) =>
       writes(part, "actor")
