@@ -213,11 +213,7 @@ class Run {
       .map(([name, { waiting, index }]) =>
         `${name} has ${waiting} waiting, indexed by ${[...index].join(" ")}`
       );
-    const why = left.length > 0
-      ? left.join("; ")
-      : canceled
-      ? "a client waits"
-      : "schedules cannot be cancelled";
+    const why = left.length > 0 ? left.join("; ") : canceled ? "something is due" : "a client waits";
     this.fail(`it does not come to rest: ${why}`);
   }
 
