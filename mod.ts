@@ -46,6 +46,7 @@ export {
   ReplyPendingError,
   RetryError,
   type RetryErrorOptions,
+  StillRunningError,
   StoppedError,
   TerminalError,
   type TerminalErrorOptions,
@@ -93,9 +94,10 @@ export * from "./runtime/actor.ts";
 export { type StopOptions, System } from "./actors/system.ts";
 export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/system_options.ts";
-export type { Health, StopReport } from "./runtime/health.ts";
+export type { Health, StopReport, StoreHealth } from "./runtime/health.ts";
 export type { ProtocolStats, Stats } from "./runtime/stats.ts";
 export type { Signal } from "./runtime/activation.ts";
+export type { KeptEvent, KeptEvents } from "./runtime/kept_events.ts";
 export type { SchedulerOptions } from "./runtime/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";
 export type { InspectedMessage, Inspection, Inspector } from "./runtime/inspection.ts";
@@ -128,3 +130,4 @@ export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/store_
 export { memoryStore } from "./runtime/stores/memory.ts";
 export { sqlite, type SqliteOptions } from "./runtime/stores/sqlite.ts";
 export { denoKv, type DenoKvOptions } from "./runtime/stores/deno_kv.ts";
+export type { KvAtomic, KvEntry, KvHandle, KvKey } from "./runtime/stores/deno_kv_handle.ts";

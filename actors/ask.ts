@@ -9,6 +9,7 @@ import {
   requireDuration,
   StillRunningError,
   StoppedError,
+  UnknownError,
 } from "../runtime/errors.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
@@ -49,8 +50,8 @@ export function ask(
 }
 
 /** Whether its options say nothing that travels with the message. */
-function isPlain({ id, headers, signal }: AskOptions): boolean {
-  return (id ?? headers ?? signal) === undefined;
+function isPlain({ id, headers, signal, after }: AskOptions): boolean {
+  return (id ?? headers ?? signal ?? after) === undefined;
 }
 
 function askWith(
@@ -123,6 +124,10 @@ async function askByName(
   try {
     return await ticket.collect(repeated ? 0 : timeoutMs, options.signal, options.raw ?? false);
   } catch (error) {
+    if (repeated && error instanceof UnknownError) {
+      const why = "it was answered, and the answer was kept for as long as replies are";
+      throw new UnknownError("expired-reply", `Cannot ask ${name} again: ${why}`);
+    }
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
     throw new DeadlineError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);

@@ -18,7 +18,6 @@ import { decodeValue, encodeValue, toText } from "../runtime/durable/stored_valu
 import { TerminalError } from "../runtime/errors.ts";
 import { type Subscription, Topic, type Unsubscription } from "../runtime/modes.ts";
 import type { StoreConnection } from "../runtime/store.ts";
-import { placesOf } from "../runtime/store_weight.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 
 /** What a topic keeps in its state; its subscribers and its events are rows of their own. */
@@ -26,7 +25,10 @@ interface TopicState {
   /** How many events there have been. */
   readonly events: number;
   readonly subscribers: number;
-  /** Where to go on with events that only some subscribers have been sent, by their places: another may come before. */
+  /**
+   * Where to go on with events of which only some subscribers have been sent to, by their places: where clocks differ,
+   * one may come in front of another that is in its midst.
+   */
   readonly cursors?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -38,10 +40,12 @@ interface Known {
 
 /** How many subscribers one commit sends to at the most. */
 const pageMax = 200;
-/** How much of a commit's room they take; the rest is for the event itself and its topic. */
+/** How much of a commit's room the messages of one page may take. */
 const share = 0.5;
-/** What a message takes at the most besides its payload: its keys, and what is written of its way. */
-const mailBytes = 1_500;
+/** What a message takes beside its payload, and its key beside the names of its receiver; rounded up. */
+const headBytes = 1_000;
+const placeBytes = 80;
+const encoder = new TextEncoder();
 const subscribersMax = 100_000;
 /** The most rows of one actor in one topic: an operation each. */
 const operationsMax = 1_000;
@@ -73,55 +77,60 @@ function publish(
   publication: StoredPublication,
   eventsMax: number,
 ): void | Promise<void> {
+  const turn = ctx as unknown as DurableTurn;
+  const from = ctx.state.cursors?.[turn.place];
   const known = activationOf(ctx).cache as readonly Known[] | undefined;
-  const cursor = ctx.state.cursors?.[placeOf(ctx)];
-  const limit = pageOf(ctx, publication);
-  if (known !== undefined && cursor === undefined && known.length <= limit) {
-    return send(ctx, publication, known, undefined, eventsMax);
-  }
-  return subscribersAfter(ctx, cursor, limit).then((page) => {
-    const whole = page.length < limit;
-    if (whole && cursor === undefined) activationOf(ctx).cache = page;
-    send(ctx, publication, page, whole ? undefined : keyOf(ctx, page.at(-1)!.row.to), eventsMax);
+  if (known !== undefined && from === undefined) return send(ctx, publication, known, true, eventsMax);
+  return subscribersAfter(ctx, from).then((listed) => {
+    const whole = listed.length < pageMax;
+    if (whole && from === undefined) activationOf(ctx).cache = listed;
+    send(ctx, publication, listed, whole, eventsMax);
   });
 }
 
-/** To how many subscribers one commit can send that event. */
-function pageOf(ctx: TopicContext, { payload }: StoredPublication): number {
-  const { limits } = activationOf(ctx).durable.ledger.traits;
-  const bytes = toText(payload).length * 3 + mailBytes; // as UTF-8, at the most
-  const places = placesOf(bytes, limits) + 1;
-  const most = Math.min(limits.bytes / bytes, limits.writes / places) * share;
-  return Math.min(Math.max(Math.floor(most), 1), pageMax);
-}
-
-/** Sends to some subscribers; `cursor` is where to go on, where these are not the last. */
+/** Sends to the first of some subscribers, as many as one commit takes; `whole` says that there are no others. */
 function send(
   ctx: TopicContext,
   { mode, subject, payload }: StoredPublication,
   subscribers: readonly Known[],
-  cursor: string | undefined,
+  whole: boolean,
   eventsMax: number,
 ): void {
   const turn = ctx as unknown as DurableTurn;
-  const { events, subscribers: count, cursors: before } = ctx.state;
-  const place = placeOf(ctx);
-  const begins = before?.[place] === undefined;
+  const { events, subscribers: count, cursors = {} } = ctx.state;
+  const { [turn.place]: from, ...others } = cursors;
+  const begins = from === undefined;
   const number = begins && mode === "event" ? events + 1 : events;
   if (number > events) log(turn, ctx.key, number, { subject, payload }, eventsMax);
+  const fitting = fittingOf(ctx, subscribers, payload);
   const tokens = subject.split(".");
   const { replyTo, deadline } = turn.route;
-  for (const { row: { to }, pattern } of subscribers) {
+  for (const { row: { to }, pattern } of subscribers.slice(0, fitting)) {
     if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
   }
-  turn.again = cursor !== undefined;
-  if (turn.again) (turn.actor as DurableActor).durable.ledger.probes?.reach("an event has several pages");
+  turn.again = !whole || fitting < subscribers.length;
+  if (turn.again) activationOf(ctx).durable.ledger.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
-  const { [place]: _, ...others } = before ?? {};
-  const all = cursor === undefined ? others : { ...others, [place]: cursor };
-  const cursors = Object.keys(all).length === 0 ? undefined : all;
-  ctx.state = { events: number, subscribers: count, cursors };
+  const left = turn.again ? { ...others, [turn.place]: keyOf(ctx, subscribers[fitting - 1].row.to) } : others;
+  const none = Object.keys(left).length === 0;
+  ctx.state = { events: number, subscribers: count, cursors: none ? undefined : left };
+}
+
+/** How many of these subscribers one commit can send to, with room to spare; one at least. */
+function fittingOf(ctx: TopicContext, subscribers: readonly Known[], payload: unknown): number {
+  const { bytes, keysBytes, valueBytes } = activationOf(ctx).durable.ledger.traits.limits;
+  if (bytes === Infinity) return subscribers.length;
+  const messageBytes = encoder.encode(toText(payload)).length + headBytes;
+  const pieces = 2 + Math.ceil(messageBytes / valueBytes);
+  let [keys, all] = [0, 0];
+  for (const [index, { row: { to } }] of subscribers.entries()) {
+    const own = pieces * (encoder.encode(to.protocol + to.key).length + placeBytes);
+    keys += own;
+    all += own + messageBytes;
+    if (index > 0 && (keys > keysBytes * share || all > bytes * share)) return index;
+  }
+  return subscribers.length;
 }
 
 /** Writes an event into the log, and lets the oldest go. */
@@ -189,12 +198,8 @@ function removeRows(ctx: TopicContext, keys: readonly string[]): void {
   ctx.state = { events, subscribers: subscribers - keys.length, cursors };
 }
 
-async function subscribersAfter(
-  ctx: TopicContext,
-  after: string | undefined,
-  limit: number,
-): Promise<Known[]> {
-  const rows = await connectionOf(ctx).list({ prefix: subscriberPrefix(ctx.key), after, limit });
+async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<Known[]> {
+  const rows = await connectionOf(ctx).list({ prefix: subscriberPrefix(ctx.key), after, limit: pageMax });
   return rows.map(({ value }) => {
     const { head: row } = decodeValue<Subscription>(value);
     return { row, pattern: row.subject === undefined ? undefined : parseSubjectPattern(row.subject) };
@@ -203,10 +208,6 @@ async function subscribersAfter(
 
 function keyOf(ctx: TopicContext, address: Address): string {
   return subscriberKey(ctx.key, address);
-}
-
-function placeOf(ctx: TopicContext): string {
-  return (ctx as unknown as DurableTurn).place;
 }
 
 function activationOf(ctx: TopicContext): DurableActor {

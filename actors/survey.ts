@@ -1,5 +1,5 @@
 import { actor } from "../runtime/actor.ts";
-import { deadlineAt, Route } from "../runtime/envelope.ts";
+import { deadlineAt, Envelope, Route } from "../runtime/envelope.ts";
 import type { SurveyOptions } from "../runtime/context.ts";
 import {
   messageOf,
@@ -14,7 +14,6 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema, unchecked } from "../runtime/schema.ts";
 import type { OpenTurn } from "../runtime/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
-import { once } from "./tell.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
 export type SurveyEnd = "max" | "deadline";
@@ -45,13 +44,13 @@ export function surveyAll(
     deadline: deadlineAt(nowMs + timeoutMs),
     replyTo: { ...collector, operation: Collector.take.name },
   });
-  const replies = once(runtime, topic, route, publication, () => {
+  const begin = () => {
     const collected = new Replies(() =>
       runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
     );
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
-      const committed = runtime.delivery.accept(topic, Topic.publish, publication, route);
+      const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
       committed?.catch((error) => collected.fail(error));
       askHere(runtime, publication, route);
     } catch (error) {
@@ -65,8 +64,18 @@ export function surveyAll(
     );
     collected.onEnd = () => timer.cancel();
     return collected;
-  });
+  };
+  // Its replies are in this process, so its name is, too, also where there is a store.
+  const replies = route.rarities?.scope === undefined
+    ? begin()
+    : runtime.delivery.seen.once(new Envelope(route, topic.key, route.rarities.id!, publication), begin);
   return replies.iterate(options?.raw ?? false);
+}
+
+/** What a store would know as the first of that name may come from another instance, which has other replies. */
+function unnamed(runtime: Runtime, route: Route): Route {
+  if (route.rarities?.scope === undefined || runtime.persistence === undefined) return route;
+  return route.with({ id: runtime.newId(), scope: undefined });
 }
 
 /** Where topics are in a store, functions of this process are asked directly: they are nobody else's. */

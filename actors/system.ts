@@ -3,6 +3,8 @@ import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/a
 import type { Clock } from "../runtime/clock.ts";
 import type { Published, SubscribeOptions, SurveyOptions } from "../runtime/context.ts";
 import type { DeadLetters } from "../runtime/dead_letters.ts";
+import type { KeptEvents } from "../runtime/kept_events.ts";
+import { topicKey } from "../runtime/modes.ts";
 import { requireDelay } from "../runtime/errors.ts";
 import type { Inspector } from "../runtime/inspection.ts";
 import type { Event, NamedProtocol, Operation, Survey } from "../runtime/protocol.ts";
@@ -145,6 +147,11 @@ export class System implements AsyncDisposable {
     return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<S, SurveyEnd>;
   }
 
+  /** What its store keeps of an event; nothing where it has no store. */
+  keptEvents(event: Operation<"event">): KeptEvents | undefined {
+    return this.#runtime.persistence?.keptEvents(topicKey(event));
+  }
+
   /**
    * The ticket of a request that was submitted before. Its reply comes as it travels: nothing here knows its schema.
    * `caller` is whose id it is, as the submit said it.
@@ -216,7 +223,7 @@ export class System implements AsyncDisposable {
 
   /**
    * Takes nothing in any more (code `stopping`), lets run what can run, up to `drainMs`, and makes dead letters of
-   * the rest. Whoever still waits for an answer gets a {@linkcode StoppedError}. Calling it again changes nothing.
+   * the rest; mail in a store stays there. Whoever still waits for an answer gets a {@linkcode StoppedError}. Calling it again changes nothing.
    */
   async stop(options?: StopOptions): Promise<StopReport> {
     const { drainMs = this.#runtime.options.drainMs } = options ?? {};

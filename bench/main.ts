@@ -2,6 +2,7 @@
 
 import { foreignCandidate, javaScriptCandidates } from "./catalog.ts";
 import { chartOf } from "./chart.ts";
+import { durableIn, withDurable } from "./durable/splice.ts";
 import { foreignContenders } from "./foreign.ts";
 import { goalSections, sections } from "./goals.ts";
 import { thisMachine } from "./machine.ts";
@@ -58,7 +59,9 @@ async function write(options: Options, results: Results): Promise<void> {
     return;
   }
   await Deno.mkdir(folder, { recursive: true });
-  await Deno.writeTextFile(`${folder}/RESULTS.md`, reportOf(results));
+  const path = `${folder}/RESULTS.md`;
+  const before = await Deno.readTextFile(path).catch(() => "");
+  await Deno.writeTextFile(path, withDurable(reportOf(results), durableIn(before))); // which is measured by itself
   await Deno.writeTextFile(`${folder}/results.svg`, chartOf(results));
   console.error(`wrote ${folder}/RESULTS.md and ${folder}/results.svg`);
 }

@@ -8,6 +8,7 @@ import type { Runnable, Scheduler } from "./scheduler.ts";
 import { Schedules } from "./schedules.ts";
 import { parse } from "./schema.ts";
 import type { Home, Services } from "./services.ts";
+import { Status } from "./status.ts";
 import { Turn } from "./turn.ts";
 import { isThenable } from "./thenable.ts";
 import type { TurnActor } from "./turn_host.ts";
@@ -28,14 +29,11 @@ interface ActivationRarities {
 /**
  * One actor in this process: its mailbox, its state, and the turn that runs. It takes one turn at a time; nothing
  * else ever changes its state. It extends its mailbox, and keeps apart what few need, because there may be a million.
- *
- * `idle`: nothing to do. `ready`: the scheduler has it, or its turn runs. `running`: a promise is awaited. `held`:
- * it waits to try a message again. `gone`: no longer in this process, and nothing may be given to it.
  */
 export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, Idler, Recoverable, Waits {
   readonly home: Home<Activation>;
   readonly key: string;
-  status: "idle" | "ready" | "running" | "held" | "gone" = "idle";
+  status: Status = Status.idle;
   /** Whether its state is in memory; a passivated one keeps it where it was committed. */
   active = false;
   /** Whether a state was committed: the initial one can be made again. */
@@ -57,6 +55,11 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     return this.home.services;
   }
 
+  /** Whether it has nothing to do. */
+  get idle(): boolean {
+    return this.status === Status.idle;
+  }
+
   /** Itself: a message for it needs no search. */
   get found(): this {
     return this;
@@ -64,7 +67,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
 
   /** Whether a message of that operation may be given to it. */
   takes(operation: Operation): boolean {
-    return this.status !== "gone" && this.home.handled[operation.slot] === operation;
+    return this.status !== Status.gone && this.home.handled[operation.slot] === operation;
   }
 
   get transient(): boolean {
@@ -78,7 +81,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   /** Whether it has nothing that would be lost with it. */
   get disposable(): boolean {
     const { schedules, recovery } = this.rarities ?? {};
-    return !this.kept && this.status === "idle" && !schedules?.size && !recovery?.size;
+    return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
   }
 
   override toString(): string {
@@ -90,7 +93,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     if (this.length >= capacity) return false;
     this.push(route, value);
     this.home.accepted++;
-    if (this.status === "idle") this.wake();
+    if (this.status === Status.idle) this.wake();
     return true;
   }
 
@@ -104,9 +107,9 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
 
   /** Gives it a signal: it goes before every waiting message. */
   override signal(signal: Signal): void {
-    if (this.status === "held") return this.obey(signal);
+    if (this.status === Status.held) return this.obey(signal);
     super.signal(signal);
-    if (this.status === "idle") this.wake();
+    if (this.status === Status.idle) this.wake();
   }
 
   run(scheduler: Scheduler): boolean {
@@ -114,14 +117,14 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     this.usedMs = scheduler.monotonicMs;
     // What this run sends to itself waits for the next: a mailbox never runs longer than what was in it.
     let left = this.length;
-    while (left > 0 && this.status === "ready") {
+    while (left > 0 && this.status === Status.ready) {
       const handled = this.take(Math.min(left, scheduler.allowance));
       left = handled === 0 ? 0 : left - handled;
       if (!scheduler.spend(handled) || this.signalled) break;
     }
-    if (this.status !== "ready") return false;
+    if (this.status !== Status.ready) return false;
     if (this.route !== undefined || this.signalled) return true;
-    this.status = "idle";
+    this.status = Status.idle;
     if (!this.active) this.leaveIfDone();
     return false;
   }
@@ -147,7 +150,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
       home.taken++;
       count++;
       this.handle(route, value);
-      if (this.status !== "ready" || this.signalled) break;
+      if (this.status !== Status.ready || this.signalled) break;
     }
     return count;
   }
@@ -191,26 +194,29 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   }
 
   private wake(): void {
-    this.status = "ready";
+    this.status = Status.ready;
     this.home.services.scheduler.add(this);
   }
 
   private handle(route: Route, value: unknown): void {
-    if (route.deadline !== undefined && this.buriesLate(route, value)) return;
     const { home } = this;
+    if (route.deadline !== undefined && this.buriesLate(route, value)) return;
     const fresh = !this.active;
     let turn: Turn | undefined;
     let result: unknown;
     try {
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
-      if (home.heard) home.services.delivery.inspect({ type: "started" }, turn.envelope(value));
-      result = home.handlers[route.operation.slot]!(turn, value);
+      if (home.heard) this.inspect("started", turn, value);
+      const handler = home.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
+      result = handler(turn, value);
       if (typeof result === "object" && isThenable(result)) return this.await(turn, value, result, fresh);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
     }
-    this.commit(turn, value, result, fresh);
+    // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
+    if (turn.plain && route.replyTo === undefined && !home.heard) this.apply(turn);
+    else this.commit(turn, value, result, fresh);
   }
 
   private buriesLate(route: Route, value: unknown): boolean {
@@ -229,7 +235,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   }
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
-    this.status = "running";
+    this.status = Status.running;
     this.rare.turn = turn;
     this.rare.value = value;
     this.home.services.running++;
@@ -245,16 +251,16 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     if (rare.turn !== turn) return;
     const { services } = this.home;
     rare.turn = rare.value = undefined;
-    this.status = "ready";
+    this.status = Status.ready;
     services.running--;
     end();
-    if (this.status === "ready") services.scheduler.add(this);
+    if (this.status === Status.ready) services.scheduler.add(this);
     else services.rest();
   }
 
   private commit(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const { route, plain } = turn;
-    const replies = route.replyTo !== undefined && wantsReply(turn, result);
+    const replies = route.replyTo !== undefined && turn.wantsReply(result);
     let reply = result;
     if (!plain || (replies && !route.operation.repliesUnchecked)) {
       try {
@@ -264,25 +270,37 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
         return this.fail(turn, route, value, fresh, error);
       }
     }
+    this.apply(turn);
+    if (replies) {
+      const replyTo = route.replyTo!;
+      if (replyTo instanceof Asker) replyTo.reply(reply, result);
+      else this.home.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
+    }
+    if (this.home.heard) this.inspect("done", turn, value);
+    if (plain) return;
+    if (turn.ending === "passivate") this.passivate();
+    else if (turn.ending === "forget") this.forget();
+  }
+
+  /** The turn takes effect: its state, its schedules, its messages. */
+  private apply(turn: Turn): void {
     if (turn.changed) {
       this.state = turn.state;
       this.kept = true;
     }
     turn.close();
-    if (!plain) turn.schedules?.forEach((change) => this.ownSchedules.change(change));
+    if (!turn.plain) this.applySchedules(turn);
     const { home } = this;
-    const { delivery } = home.services;
-    turn.deliver(delivery);
-    if (replies) {
-      const replyTo = route.replyTo!;
-      if (replyTo instanceof Asker) replyTo.reply(reply, result);
-      else delivery.deliverTo(replyTo, result, turn.envelope(value));
-    }
+    turn.deliver(home.services.delivery);
     home.done++;
-    if (home.heard) delivery.inspect({ type: "done" }, turn.envelope(value));
-    if (plain) return;
-    if (turn.ending === "passivate") this.passivate();
-    else if (turn.ending === "forget") this.forget();
+  }
+
+  private applySchedules({ schedules }: Turn): void {
+    schedules?.forEach((change) => this.ownSchedules.change(change));
+  }
+
+  private inspect(type: "started" | "done", turn: Turn, value: unknown): void {
+    this.home.services.delivery.inspect({ type }, turn.envelope(value));
   }
 
   private fail(turn: Turn | undefined, route: Route, value: unknown, fresh: boolean, error: unknown): void {
@@ -296,21 +314,21 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     if (fresh) this.active = false; // a first message that fails leaves no actor behind
     services.delivery.inspect({ type: "failed", error }, envelope);
     (this.rare.recovery ??= new Recovery(this)).recover(envelope, error);
-    if (this.status === "held") this.obeyAll(); // they would wait as long as the message
+    if (this.status === Status.held) this.obeyAll(); // they would wait as long as the message
   }
 
   hold({ route, value }: Envelope): void {
     this.unshift(route, value);
-    this.status = "held";
+    this.status = Status.held;
   }
 
   goOn(): void {
-    if (this.status === "held") this.wake();
+    if (this.status === Status.held) this.wake();
   }
 
   takeBack({ route, value }: Envelope): void {
     this.push(route, value); // it has been in the mailbox before: its place is not taken from others
-    if (this.status === "idle") this.wake();
+    if (this.status === Status.idle) this.wake();
   }
 
   stop(reason: string): void {
@@ -362,7 +380,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
 
   /** Its process has no more use for it. */
   leave(): void {
-    this.status = "gone";
+    this.status = Status.gone;
     this.rarities?.schedules?.clear();
   }
 
@@ -377,10 +395,4 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   private envelope(route: Route, value: unknown): Envelope {
     return new Envelope(route, this.key, route.rarities?.id ?? this.home.services.nextNumber(), value);
   }
-}
-
-/** Whether somebody waits for what the handler returned. */
-function wantsReply({ route, deferred }: Turn, result: unknown): boolean {
-  const { mode } = route.operation;
-  return !deferred && mode !== "tell" && !(result === undefined && mode === "survey");
 }

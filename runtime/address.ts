@@ -60,6 +60,15 @@ export interface SendOptions {
   readonly timeoutMs?: number;
   /** Travels with the message and with all that its turn sends; the runtime does not read it. */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * The place of an earlier message to the same actor, as `onAccepted` gave it, here or at another instance on the same
+   * store: this one is handled behind it, whatever their clocks say. Without a store that is the order of sending, and it
+   * is not looked at. Rejects with the code `invalid-after` where it is no place, or one that is more than an hour ahead
+   * of this instance's clock. In a turn it means nothing.
+   */
+  readonly after?: string;
+  /** Hears the place of the message when it is committed; of a repeat, that of the first. Never without a store. */
+  readonly onAccepted?: (place: string) => void;
 }
 
 /** Options of a submit from outside a turn, and of one within. */

@@ -56,11 +56,15 @@ export function systemClock(): Clock {
     now: () => Date.now(),
     monotonicMs: () => performance.now(),
     setTimer(delayMs, callback) {
-      const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), delayMsMax));
+      let timer: ReturnType<typeof setTimeout>;
+      const set = () => void (timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), delayMsMax)));
+      if (!firstTurn.over) return firstTurn.after(set, () => clearTimeout(timer));
+      set();
       return () => clearTimeout(timer);
     },
     macrotask,
     yield(callback) {
+      if (!firstTurn.over) return void firstTurn.after(callback); // it comes from a timer: all the others had theirs
       let turns = typeof setImmediate === "function" ? yieldTurns : 1;
       const untilMs = performance.now() + yieldMsMax;
       const step = () => --turns === 0 || performance.now() >= untilMs ? callback() : macrotask(step);
@@ -69,11 +73,40 @@ export function systemClock(): Clock {
   };
 }
 
-/** Not every platform has it, nor every compiler knows it. */
+/** Not every platform has them, nor every compiler knows them. */
 declare const setImmediate: ((callback: () => void) => unknown) | undefined;
+declare const Deno: unknown;
 
 /** Runs `callback` in the next turn of the event loop. */
 export function macrotask(callback: () => void): void {
-  if (typeof setImmediate === "function") setImmediate(callback);
+  if (!firstTurn.over) firstTurn.after(callback);
+  else if (typeof setImmediate === "function") setImmediate(callback);
   else setTimeout(callback, 0);
 }
+
+/**
+ * The first turn of the event loop that somebody waits for. Deno loads its timers when they are first touched, even by
+ * a `typeof`, and that takes longer than the first ask. So what is asked for before that turn waits for it, a
+ * millisecond or two, and what is taken back until then never touches them.
+ */
+class FirstTurn {
+  #signal: AbortSignal | undefined;
+  /** Whether it has been. Elsewhere timers are there from the start. */
+  over = typeof Deno === "undefined";
+
+  /** Calls `callback` in it. What is returned takes that back, or calls `undo` once it has been called. */
+  after(callback: () => void, undo?: () => void): Cancel {
+    let called = false;
+    const call = () => {
+      this.over = called = true;
+      callback();
+    };
+    // The one timer that is there without loading. It keeps the process alive while somebody listens.
+    if (this.#signal === undefined || this.#signal.aborted) this.#signal = AbortSignal.timeout(0);
+    const signal = this.#signal;
+    signal.addEventListener("abort", call, { once: true }); // or it would keep the first system for ever
+    return () => called ? undo?.() : signal.removeEventListener("abort", call);
+  }
+}
+
+const firstTurn = new FirstTurn();

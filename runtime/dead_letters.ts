@@ -47,6 +47,7 @@ const runtimeReasons = new Set([
   "too-many-actors",
   "too-many-replies",
   "late-reply",
+  "too-large",
 ]);
 
 /** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */

@@ -38,6 +38,10 @@ export interface Rarities {
   readonly input?: { readonly payload: unknown } | undefined;
   /** How many attempts at its turn have begun. */
   readonly attempts?: number | undefined;
+  /** The place of a message that it comes behind. */
+  readonly after?: string | undefined;
+  /** Hears its own place. */
+  readonly onAccepted?: ((place: string) => void) | undefined;
 }
 
 /**
@@ -73,6 +77,13 @@ export class Route {
   /** Whether it only says where its messages come from. */
   get plain(): boolean {
     return this.replyTo === undefined && this.deadline === undefined && this.rarities === undefined;
+  }
+
+  /** The same way of another operation. */
+  of(operation: Operation): Route {
+    if (operation === this.operation) return this;
+    const { causationId, correlationId, replyTo, deadline, rarities } = this;
+    return new Route(operation, causationId, correlationId, replyTo, deadline, rarities);
   }
 
   /** The same, with something that few messages have. */

@@ -9,7 +9,9 @@ export interface Issue {
 /**
  * What every error of this runtime is. `code` is stable: match on it, never on the message. It is also the `code`
  * of the problem document (RFC 9457) that an ingress answers with. What has no class of its own: `invalid-key`,
- * `invalid-id`, `turn-over` (a handler went on after its turn), `not-transient` (it asked and may not).
+ * `invalid-id`, `invalid-after` (no place that a system gave, or one too far ahead of the clock), `newer-state` (a newer
+ * program has written the actor: another instance answers for it; HTTP 503), `turn-over` (a handler went on after its
+ * turn), `not-transient` (it asked and may not).
  *
  * @example
  * ```ts

@@ -11,7 +11,8 @@ export interface Health {
 /**
  * How the store of a system is. `durable`: it has shown that it keeps what is written, for something of an earlier process
  * was in it. `unproven`: nothing was, as at the first start, or in a store that forgets without a word. `forgets`: it is
- * in memory. `opening`, `unavailable`: it does not answer yet, or cannot be used.
+ * in memory. `opening`: it does not answer yet. `unavailable`: it cannot be opened, or did not take the last commit; one is
+ * tried at each beat.
  */
 export interface StoreHealth {
   /** What the store is called. */
@@ -28,4 +29,9 @@ export interface StopReport {
   readonly drained: boolean;
   /** How many messages were left: those became dead letters with the reason `stopping`. */
   readonly left: number;
+  /**
+   * About how many messages wait in the store for actors that were in memory: whoever comes next handles them. Absent
+   * where there is no store.
+   */
+  readonly kept?: number;
 }

@@ -5,6 +5,7 @@ import { LimitError } from "./errors.ts";
 import { IdleList } from "./idle.ts";
 import type { Operation } from "./protocol.ts";
 import type { Home, Services } from "./services.ts";
+import { Status } from "./status.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
@@ -90,7 +91,7 @@ export class Host implements Home<Activation> {
     for (const key of this.population.expendable ?? []) {
       this.population.expendable!.delete(key);
       const activation = this.find(key);
-      if (activation?.status !== "idle") continue;
+      if (activation?.status !== Status.idle) continue;
       this.remove(activation);
       return this.population.onLetGo?.(key);
     }

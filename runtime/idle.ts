@@ -14,8 +14,8 @@ interface Link {
 export interface Idler extends Link {
   /** When it last had something to do, in whole milliseconds. */
   readonly usedMs: number;
-  /** `idle` when it has nothing to do now. */
-  readonly status: string;
+  /** What it is at. */
+  readonly idle: boolean;
   /** It was idle for long enough. */
   passivate(): void;
 }
@@ -86,7 +86,7 @@ export class IdleList {
     }
     this.#timer = undefined;
     for (const member of due) {
-      if (member.status === "idle" && member.usedMs + this.#idleMs <= nowMs) member.passivate();
+      if (member.idle && member.usedMs + this.#idleMs <= nowMs) member.passivate();
       else this.join(member, nowMs);
     }
     this.#watch();

@@ -1,3 +1,4 @@
+import { decodeTime } from "@std/ulid";
 import type { Clock } from "./clock.ts";
 import type { MessageId } from "./envelope.ts";
 import type { Random } from "./random.ts";
@@ -5,6 +6,11 @@ import type { Random } from "./random.ts";
 /** Whether a sender may give a message this id: 1 to 255 visible ASCII characters. */
 export function isGivenId(text: string): boolean {
   return /^[\x21-\x7e]{1,255}$/.test(text);
+}
+
+/** The time that a ULID carries, in milliseconds since 1970; nothing where it is none. */
+export function timeOfUlid(text: string): number | undefined {
+  return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text) ? decodeTime(text) : undefined;
 }
 
 /**

@@ -126,14 +126,15 @@ export class Runtime implements Services {
       : cause === undefined
       ? `out ${options.caller ?? ""}`
       : `in ${cause.actor.protocol}/${cause.actor.key}`;
-    const rare = (id ?? failTo ?? headers ?? input) !== undefined;
+    const { after, onAccepted } = options ?? {};
+    const rare = (id ?? failTo ?? headers ?? input ?? after ?? onAccepted) !== undefined;
     return new Route(
       operation,
       cause?.messageId,
       cause && (cause.route.correlationId ?? cause.messageId),
       parts.replyTo,
       deadline,
-      rare ? { id, failTo, headers, scope, input } : undefined,
+      rare ? { id, failTo, headers, scope, input, after, onAccepted } : undefined,
     );
   }
 
@@ -278,6 +279,7 @@ export class Runtime implements Services {
     this.deadlines.stop();
     if (this.scheduler.pending) await new Promise<void>((resolve) => this.clock.yield(resolve));
     this.close(this.failure);
-    return { drained: drained && left === 0, left };
+    const kept = this.persistence?.waiting;
+    return { drained: drained && left === 0, left, ...(kept !== undefined && { kept }) };
   }
 }

@@ -16,6 +16,8 @@ export interface Deliveries extends Postman {
   inspect(event: MessageEvent, envelope: Envelope): void;
   /** Sends to an address, in answer to `cause` where there is one. */
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
+  /** The operation at an address, as whoever handles it here knows it. */
+  operationAt(address: Address): Operation;
   /** Makes a dead letter, and tells whoever waits for the answer. */
   bury(envelope: Envelope, reason: string, message: string, error?: unknown): void;
 }

@@ -2,7 +2,7 @@ import { PosthornError } from "./errors.ts";
 
 /**
  * The store did not take a commit, and nothing of it is there: try again later. Code `store-unavailable`, or
- * `store-full` where it has no room. HTTP 503 with `Retry-After`.
+ * `store-full` where it has no room, `store-closed` where the system has closed it. HTTP 503 with `Retry-After`.
  *
  * @example
  * ```ts
@@ -29,7 +29,8 @@ export class StoreError extends PosthornError {
 
 /**
  * Whether it took effect cannot be known: the store did not say, and what came after hides it. Its effect is none or
- * one, never more. Code `outcome-unknown`, HTTP 503.
+ * one, never more. Code `outcome-unknown`, HTTP 503 with `Retry-After`: with the same `Idempotency-Key` it can be sent
+ * again without harm.
  *
  * @example
  * ```ts

@@ -32,8 +32,9 @@ export class Turn implements OpenTurn {
   readonly actor: TurnActor;
   readonly route: Route;
   private ownState: unknown;
-  /** Over, one way or the other; before that whether the state was assigned. */
-  private status: "open" | "changed" | "over" = "open";
+  /** Whether the state was assigned. */
+  changed = false;
+  private over = false;
   private ownId: MessageId | undefined = undefined;
   /** The first message that leaves with the commit. Most turns send no other. */
   private sentTo: ActorId | undefined = undefined;
@@ -58,9 +59,9 @@ export class Turn implements OpenTurn {
   }
 
   set state(value: unknown) {
-    if (this.status === "over") this.refuse("change the state");
+    if (this.over) this.refuse("change the state");
     this.ownState = value;
-    this.status = "changed";
+    this.changed = true;
   }
 
   get self(): TurnRef {
@@ -95,7 +96,7 @@ export class Turn implements OpenTurn {
       rare.controller = new AbortController();
       const { deadline } = this.route;
       if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
-      else if (this.status !== "over" && deadline !== undefined) {
+      else if (!this.over && deadline !== undefined) {
         const { services } = this.actor;
         const late = () => this.abort(new DeadlineError(`${this} did not end before its deadline`));
         rare.deadline = services.after(Math.max(deadline.atMs - services.now(), 0), late);
@@ -127,23 +128,23 @@ export class Turn implements OpenTurn {
   }
 
   schedule(name: string, when: When, to: Address, payload?: unknown): void {
-    if (this.status === "over") this.refuse("schedule");
+    if (this.over) this.refuse("schedule");
     requireWhen(name, when);
     (this.rare.schedules ??= []).push({ name, when, to, payload });
   }
 
   cancel(name: string): void {
-    if (this.status === "over") this.refuse("cancel");
+    if (this.over) this.refuse("cancel");
     (this.rare.schedules ??= []).push({ name });
   }
 
   stop(): void {
-    if (this.status === "over") this.refuse("stop");
+    if (this.over) this.refuse("stop");
     this.rare.ending ??= "passivate";
   }
 
   forget(): void {
-    if (this.status === "over") this.refuse("forget");
+    if (this.over) this.refuse("forget");
     this.rare.ending = "forget";
   }
 
@@ -165,7 +166,7 @@ export class Turn implements OpenTurn {
 
   /** Keeps a message whose way is known until the commit. */
   post(to: ActorId, route: Route, payload: unknown): void {
-    if (this.status === "over") this.refuse("send");
+    if (this.over) this.refuse("send");
     if (this.sentTo === undefined) {
       this.sentTo = to;
       this.sentRoute = route;
@@ -233,11 +234,6 @@ export class Turn implements OpenTurn {
     return new Envelope(this.route.with({ id, attempts: this.attempt }), this.actor.key, id, value);
   }
 
-  /** Whether the state was assigned. Ask before it is over. */
-  get changed(): boolean {
-    return this.status === "changed";
-  }
-
   /** What its schedules become, in order. */
   get schedules(): readonly ScheduleChange[] | undefined {
     return this.rarities?.schedules;
@@ -278,13 +274,19 @@ export class Turn implements OpenTurn {
 
   /** The turn is over, one way or the other. */
   close(): void {
-    this.status = "over";
+    this.over = true;
     if (this.rarities !== undefined) this.rarities.deadline?.cancel();
   }
 
   /** Whether it has nothing but state and messages to commit. */
   get plain(): boolean {
     return this.rarities === undefined;
+  }
+
+  /** Whether somebody waits for what the handler returned. */
+  wantsReply(result: unknown): boolean {
+    const { mode } = this.route.operation;
+    return mode !== "tell" && !this.deferred && !(result === undefined && mode === "survey");
   }
 
   /** Receiver and operation of its message, for messages to people. */
@@ -301,13 +303,12 @@ export class Turn implements OpenTurn {
   }
 
   private routeTo(operation: Operation): Route {
-    const first = this.sentTo === undefined ? undefined : this.sentRoute;
+    const first = this.sentRoute;
     if (first !== undefined && first.operation === operation && first.plain) return first;
-    const { correlationId, rarities } = this.route;
+    const { route } = this;
+    if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
     const id = this.messageId;
-    const headers = rarities === undefined ? undefined : rarities.headers;
-    const more = headers === undefined ? undefined : { headers };
-    return new Route(operation, id, correlationId ?? id, undefined, undefined, more);
+    return new Route(operation, id, route.correlationId ?? id);
   }
 
   private refuse(what: string): never {
@@ -319,7 +320,7 @@ export class Turn implements OpenTurn {
   }
 
   private requireTransient(what: string): void {
-    if (this.status === "over") this.refuse(what);
+    if (this.over) this.refuse(what);
     const { transient, protocol, key } = this.actor;
     if (transient) return;
     throw new PosthornError(

@@ -1,13 +1,25 @@
 import assert from "node:assert/strict";
+import { storesTable, tableIn } from "../.ci/stores_table.ts";
 
 const root = new URL("../", import.meta.url);
 
-for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]) {
-  Deno.test(`${page} links only to what is there`, async () => {
-    const text = await Deno.readTextFile(new URL(page, root));
-    for (const [, target] of text.matchAll(/\]\(([^)]+)\)/g)) {
+for (
+  const name of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/durability.md", "docs/deploy.md"]
+) {
+  Deno.test(`${name} links only to what is there`, async () => {
+    const page = new URL(name, root);
+    for (const [, target] of (await Deno.readTextFile(page)).matchAll(/\]\(([^)]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
-      await assert.doesNotReject(Deno.stat(new URL(target, root)), `${page} links to ${target}`);
+      const [path, anchor] = target.split("#");
+      const found = path === "" ? page : new URL(path, page);
+      await assert.doesNotReject(Deno.stat(found), `${name} links to ${target}`);
+      if (anchor === undefined) continue;
+      const headings = (await Deno.readTextFile(found)).matchAll(/^#+ (.+)$/gm);
+      const anchors = Array.from(
+        headings,
+        ([, text]) => text.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-"),
+      );
+      assert.ok(anchors.includes(anchor), `${name} links to ${target}: no such heading`);
     }
   });
 }
@@ -23,4 +35,13 @@ Deno.test("README begins with what a new user needs: two commands, an actor, its
   );
   assert.deepEqual(places, places.toSorted((a, b) => a - b));
   assert.ok(!places.includes(-1));
+});
+
+Deno.test("README's table of stores is what their traits say", async () => {
+  const text = await Deno.readTextFile(new URL("README.md", root));
+  assert.equal(
+    tableIn(text),
+    storesTable(),
+    "write it anew: deno run -A .ci/stores_table.ts && deno fmt README.md",
+  );
 });

@@ -24,7 +24,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health", "store", "store_weight"]],
+  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight"]],
   [
     "machinery",
     [
@@ -35,6 +35,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "timers",
       "scheduler",
       "deadlines",
+      "status",
       "idle",
       "outbox",
       "supervisor",
@@ -73,6 +74,8 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "durable_actor",
         "turn_runner",
         "load",
+        "mail_picker",
+        "turn_commission",
         "durable_activation",
         "durable_host",
         "alarm",
@@ -80,6 +83,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "event_log",
         "respondents",
         "accept_commission",
+        "acceptor",
         "stored_letters",
         "proof",
         "persistence",

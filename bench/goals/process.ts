@@ -47,14 +47,16 @@ export async function alternate(cases: readonly Case[], { runs, progress }: Goal
   return { series, failures };
 }
 
-/** Runs a module as a program of its own, which prints its outcome. `gc()` is there. */
+/** Runs a module as a program of its own, which prints its outcome. `gc()` is there, and what else the engine is told. */
 export function ownProcess(
   module: string,
   args: readonly (string | number)[],
   expected: number,
+  engineFlags: readonly string[] = [],
 ): Case["run"] {
   const command = Deno.execPath();
-  const flags = ["run", "-A", "--v8-flags=--expose-gc", fileURLToPath(module)];
+  const engine = `--v8-flags=${["--expose-gc", ...engineFlags].join(",")}`;
+  const flags = ["run", "-A", engine, fileURLToPath(module)];
   return () => measure({ command, args: [...flags, ...args.map(String)] }, expected);
 }
 

@@ -1,3 +1,6 @@
+/** A desk that is restarted is back soon. */
+const retryMsMax = 200;
+
 /** What the demo needs of HTTP: the ingress' routes, spoken with `fetch` alone. */
 export class Client {
   readonly #origin: string;
@@ -41,11 +44,14 @@ export class Client {
       const headers: HeadersInit = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
       const response = await fetch(`${this.#origin}/api${path}`, { headers, signal });
       onOpen();
+      let retryMs = 100;
       for await (const line of lines(response)) {
         if (line === "event: gap") throw new Error("The event stream has lost events");
+        if (line.startsWith("retry: ")) retryMs = Math.min(Number(line.slice("retry: ".length)), retryMsMax);
         if (line.startsWith("id: ")) lastEventId = line.slice("id: ".length);
         if (line.startsWith("data: ")) yield JSON.parse(line.slice("data: ".length));
       }
+      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   }
 }

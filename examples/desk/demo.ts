@@ -1,18 +1,18 @@
-import type { System } from "@posthorn/posthorn";
+import { sqlite, type System } from "@posthorn/posthorn";
 import { deadline } from "@std/async";
 import { tokenOf } from "./access.ts";
 import { check } from "./check.ts";
 import { Client } from "./client.ts";
 import { countedBy } from "./counts.ts";
 import { type Example, examples, exampleSecret } from "./deliveries.ts";
-import { desk } from "./desk.ts";
 import type { Evidence, SurveyEvidence } from "./evidence.ts";
 import { openSystem, reviewers } from "./open_system.ts";
-import { plan } from "./plan.ts";
+import { plan, type Sending } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import type { AuditNumbers, LabelTotals, Numbers, Offer, PullRequest, Recorded } from "./protocols.ts";
-import { replay } from "./replay.ts";
+import { replay, type Replayed } from "./replay.ts";
 import { report } from "./report.ts";
+import { ServedDesk } from "./served_desk.ts";
 import { waitUntil } from "./wait_until.ts";
 import { readWebhook } from "./webhook.ts";
 
@@ -22,10 +22,14 @@ export interface DemoOptions {
   readonly seed: number;
   /** The actors, ready to be spoken to. */
   readonly open?: () => Promise<System>;
+  /** Whether the system is stopped in the middle and opened again: what it had accepted must be in its store. */
+  readonly restarts?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 const secrets = { webhooks: exampleSecret, tokens: "a token for each repository" };
+/** How many of the last deliveries come again after a restart. */
+const repeatedAfterRestart = 20;
 /** The pull request of the examples. */
 const pullRequest: PullRequest = {
   repository: "Codertocat/Hello-World",
@@ -33,37 +37,41 @@ const pullRequest: PullRequest = {
   author: "Codertocat",
   language: "Ruby",
 };
-const settleTimeoutMs = 5_000;
+const settleTimeoutMs = 30_000;
 
 /** Serves a desk, speaks to it over HTTP in all five modes, and closes everything. */
 export async function demo(options: DemoOptions): Promise<Evidence> {
-  const system = await (options.open ?? openSystem)();
-  const app = desk(system, secrets);
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, app.fetch);
-  try {
-    const origin = `http://127.0.0.1:${server.addr.port}`;
-    return await converse(origin, system, options);
-  } finally {
-    await system.stop();
-    await server.shutdown();
-  }
+  await using served = await ServedDesk.open(options.open ?? openSystem, secrets);
+  return await converse(served, options);
 }
 
-async function converse(origin: string, system: System, options: DemoOptions): Promise<Evidence> {
-  const client = new Client(origin);
-  const sendings = plan(options.examples, options);
-  const expected = sendings.filter(({ kind }) => kind === "new");
-
-  // Subscribe before anything happens, then let it happen.
+async function converse(served: ServedDesk, options: DemoOptions): Promise<Evidence> {
+  const client = new Client(served.origin);
+  const parts = options.restarts ? inTwo(plan(options.examples, options)) : [plan(options.examples, options)];
+  const sendings = parts.flat();
   const streamed: Recorded[] = [];
+  const replays: Replayed[] = [];
+  let restarted: Evidence["restarted"];
+  // Subscribe before anything happens, then let it happen.
   const listening = new AbortController();
   const stream = listen(client, listening.signal, (recorded) => streamed.push(recorded));
   await deadline(stream.open, settleTimeoutMs);
-  const replayed = await replay(origin, sendings, {
-    secret: secrets.webhooks,
-    onAnswer: (answered) => options.onProgress?.(answered, sendings.length),
-  });
+  for (const [index, part] of parts.entries()) {
+    if (index > 0) {
+      await waitUntil(() => streamed.length > 0, { timeoutMs: settleTimeoutMs }); // the stream knows where to go on
+      restarted = { waiting: await served.restart() };
+    }
+    const before = replays.reduce((sum, { answers }) => sum + answers.length, 0);
+    replays.push(
+      await replay(served.origin, part, {
+        secret: secrets.webhooks,
+        onAnswer: (answered) => options.onProgress?.(before + answered, sendings.length),
+      }),
+    );
+  }
+  const { system } = served;
   await rest(system);
+  const expected = newIn(sendings);
   await waitUntil(() => streamed.length >= expected.length, { timeoutMs: settleTimeoutMs });
 
   const keys = [...new Set(expected.map(({ event, body }) => readWebhook(event, body).key))];
@@ -92,14 +100,34 @@ async function converse(origin: string, system: System, options: DemoOptions): P
   await stream.ended;
   return {
     ...evidence,
+    store: system.health.store?.name,
+    restarted,
     sendings,
-    replayed,
+    replayed: {
+      answers: replays.flatMap(({ answers }) => answers),
+      durationMs: replays.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    },
     repositories,
     askedWithoutToken: refused.status,
     streamed,
-    stats: system.stats(),
+    stats: served.stats,
     deadLetters: countedBy(system.deadLetters.list(), ({ reason }) => reason),
   };
+}
+
+function newIn(sendings: readonly Sending[]): Sending[] {
+  return sendings.filter(({ kind }) => kind === "new");
+}
+
+/** The first half, and the second; which begins with some of the first that come again. */
+function inTwo(sendings: readonly Sending[]): Sending[][] {
+  const half = Math.ceil(sendings.length / 2);
+  const first = sendings.slice(0, half);
+  const again = newIn(first).slice(-repeatedAfterRestart).map((sending): Sending => ({
+    ...sending,
+    kind: "repeated",
+  }));
+  return [first, [...again, ...sendings.slice(half)]];
 }
 
 interface Listening {
@@ -164,18 +192,38 @@ async function rest(system: System): Promise<void> {
   await waitUntil(resting, { timeoutMs: settleTimeoutMs });
 }
 
+/** Does something in a temporary folder, and removes it. */
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await Deno.makeTempDir({ prefix: "posthorn-desk-" });
+  try {
+    return await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 function pathOf(key: string): string {
   return `/actors/repository/${encodeURIComponent(key)}`;
 }
 
+// deno task demo: on a SQLite file in a temporary folder; deno task demo --memory: without a store
 if (import.meta.main) {
   const progress = new Progress("Delivering");
-  const evidence = await demo({
-    examples,
-    rounds: 5,
-    seed: 1,
-    onProgress: (done, total) => progress.show(done, total),
-  });
+  const run = (open: () => Promise<System>, restarts: boolean) =>
+    demo({
+      examples,
+      rounds: 5,
+      seed: 1,
+      open,
+      restarts,
+      onProgress: (done, total) => progress.show(done, total),
+    });
+  const evidence = Deno.args.includes("--memory")
+    ? await run(openSystem, false)
+    : await inFolder((folder) => {
+      const store = sqlite(`${folder}/desk.db`);
+      return run(() => openSystem({ store }), true);
+    });
   const faults = check(evidence);
   console.log(`\n${report(evidence)}\n`);
   console.log(faults.length === 0 ? "Nothing was lost, nothing came twice." : faults.join("\n"));

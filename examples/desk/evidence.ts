@@ -5,6 +5,10 @@ import type { Replayed } from "./replay.ts";
 
 /** What a run of the demo saw, all of it over HTTP but for the last two. */
 export interface Evidence {
+  /** What its store is called; absent where it was in memory. */
+  readonly store: string | undefined;
+  /** How many messages waited when the system was stopped and opened again; absent where it was not. */
+  readonly restarted: { readonly waiting: number } | undefined;
   readonly sendings: readonly Sending[];
   readonly replayed: Replayed;
   /** What each repository says about itself, by key. */

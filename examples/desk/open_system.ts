@@ -1,4 +1,4 @@
-import { type Actor, type Clock, System, systemClock } from "@posthorn/posthorn";
+import { type Actor, type Clock, type Store, System, systemClock } from "@posthorn/posthorn";
 import { audit } from "./audit.ts";
 import { labels } from "./labels.ts";
 import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
@@ -16,6 +16,8 @@ export const reviewers = {
 
 export interface SystemParts {
   readonly clock?: Clock;
+  /** Where its actors are kept; without one they are in memory. */
+  readonly store?: Store;
   /** Stands in for the audit log. For tests. */
   readonly audit?: Actor<"audit">;
 }
@@ -23,7 +25,12 @@ export interface SystemParts {
 /** Starts the actors of the desk, and tells them whom to listen to. */
 export async function openSystem(parts: SystemParts = {}): Promise<System> {
   const clock = parts.clock ?? systemClock();
-  const system = new System({ actors: [repository, parts.audit ?? audit, labels, reviewer(clock)], clock });
+  const system = new System({
+    actors: [repository, parts.audit ?? audit, labels, reviewer(clock)],
+    clock,
+    ...(parts.store !== undefined && { store: parts.store }),
+  });
+  await system.ready();
   system.subscribe(Repository.recorded, system.ref(Audit, "desk").at(Audit.write));
   const labelCounter = system.ref(Labels, "desk");
   system.subscribe(Repository.recorded, labelCounter.at(Labels.labeled), { subject: "*.labeled" });

@@ -7,6 +7,7 @@ import { table } from "./table.ts";
 /** What a run saw, for people: a table for each mode, then the totals. */
 export function report(evidence: Evidence): string {
   return [
+    stored(evidence),
     section("tell: POST /webhooks, as GitHub sends them", told(evidence)),
     section(
       "ask: POST /api/actors/repository/{key}/numbers, with the repository's own token",
@@ -24,6 +25,16 @@ export function report(evidence: Evidence): string {
     section("totals: every message is handled or a dead letter", handled(evidence), equations(evidence)),
     speed(evidence),
   ].join("\n\n");
+}
+
+function stored({ store, restarted }: Evidence): string {
+  if (store === undefined) return "store: none, all in memory";
+  const kept = `store: ${store}; a delivery is answered when it is committed`;
+  if (restarted === undefined) return kept;
+  const waited = restarted.waiting === 1
+    ? "1 message waited"
+    : `${number(restarted.waiting)} messages waited`;
+  return `${kept}\n  in the middle the system was stopped and opened again: ${waited} in the store meanwhile`;
 }
 
 function told({ replayed, repositories }: Evidence): string {

@@ -1,15 +1,24 @@
+import { parseArgs } from "node:util";
 import { sign } from "@octokit/webhooks-methods";
+import { sqlite } from "@posthorn/posthorn";
 import { tokenOf } from "./access.ts";
 import { desk } from "./desk.ts";
 import { exampleSecret } from "./deliveries.ts";
 import { openSystem } from "./open_system.ts";
 
+// deno task start: on ./posthorn-desk.db; --store path: on another file; --memory: without a store
+const { values: { store: path, memory } } = parseArgs({
+  options: {
+    store: { type: "string", default: "./posthorn-desk.db" },
+    memory: { type: "boolean", default: false },
+  },
+});
 const secrets = {
   webhooks: Deno.env.get("WEBHOOK_SECRET") ?? exampleSecret,
   tokens: Deno.env.get("TOKEN_SECRET") ?? crypto.randomUUID(),
 };
 
-const system = await openSystem();
+const system = await openSystem(memory ? {} : { store: sqlite(path) });
 const server = Deno.serve({
   hostname: Deno.env.get("HOST") ?? "127.0.0.1",
   port: Number(Deno.env.get("PORT") ?? 8000),
@@ -24,7 +33,8 @@ async function stop(): Promise<void> {
   for (const signal of signals) Deno.removeSignalListener(signal, stop); // a second Ctrl+C does not wait
   const { left } = await system.stop();
   await server.shutdown();
-  console.log(left === 0 ? "Stopped; nothing was left." : `Stopped; ${left} messages were left.`);
+  const kept = memory ? "" : ` What waits is in ${path}.`;
+  console.log(`Stopped; ${left === 0 ? "nothing was" : `${left} messages were`} left.${kept}`);
 }
 
 async function printHints(origin: string): Promise<void> {
@@ -43,6 +53,7 @@ async function printHints(origin: string): Promise<void> {
     language: "Ruby",
   };
   console.log(`The webhook desk is open: ${origin}
+${memory ? "It is in memory, and lost with the process." : `It is kept in ${path}; --memory keeps nothing.`}
 
 Deliver a signed webhook (tell), and watch it arrive on the page:
   curl --json '${body}' \\

@@ -13,10 +13,10 @@ export interface DeskStats {
 
 /** Counts what there is; the runtime's own actors, whose names begin with `~`, are left out. */
 export async function readStats(system: System): Promise<DeskStats> {
-  const { deliveries } = await system.ref(Audit, "desk").ask(Audit.numbers);
+  const { deliveries, byRepository } = await system.ref(Audit, "desk").ask(Audit.numbers);
   const { protocols, waiting, done, dead } = system.stats();
   const actors = Object.entries(protocols)
     .filter(([name]) => !name.startsWith("~"))
     .reduce((sum, [, protocol]) => sum + protocol.actors, 0);
-  return { deliveries, repositories: protocols.repository.actors, actors, waiting, done, dead };
+  return { deliveries, repositories: Object.keys(byRepository).length, actors, waiting, done, dead };
 }

@@ -17,6 +17,8 @@ interface Mark {
   readonly untilMs: number;
   /** Where the reply of the first is. */
   readonly ticket?: string | undefined;
+  /** The place of the first. */
+  readonly place: string;
 }
 
 /** How a message was accepted. */
@@ -25,6 +27,8 @@ export interface Acceptance {
   readonly repeated: boolean;
   /** Where its reply is, where one is kept. */
   readonly ticket: string | undefined;
+  /** Its place in its mailbox; of a repeat, that of the first. Absent for an ask, which has none that others could know. */
+  readonly place: string | undefined;
 }
 
 /** How long after its window the store may still have a mark. */
@@ -41,6 +45,7 @@ export interface AcceptOptions {
   readonly windowMs: number;
   readonly payload: unknown;
   readonly ticket: string | undefined;
+  readonly place: string;
   /** Names the message, in errors. */
   readonly name: string;
   readonly id: string;
@@ -66,14 +71,14 @@ export class AcceptCommission extends Commission {
   constructor(options: AcceptOptions, before?: Stored, mayLand = false) {
     super(options.lane);
     this.#mayLand = mayLand;
-    const { ledger, effects, mark, windowMs, ticket } = options;
+    const { ledger, effects, mark, windowMs, ticket, place } = options;
     this.#options = options;
     this.part = effects;
     this.#token = ledger.nextToken();
     this.#print = mark === undefined ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = ledger.clock.now() + windowMs;
-      const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket };
+      const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
       effects.checks.push({ key: mark, version: before?.version });
       effects.write(mark, encodeValue(head, ""), { expiresAtMs: untilMs + slackMs });
     }
@@ -87,7 +92,8 @@ export class AcceptCommission extends Commission {
     if (this.uncertain) this.#options.ledger.probes?.reach("an acceptance landed unheard");
     this.#options.onOver();
     this.#options.onCommitted(version);
-    this.#resolve({ repeated: false, ticket: this.#options.ticket });
+    const { ticket, place } = this.#options;
+    this.#resolve({ repeated: false, ticket, place });
   }
 
   stale(): void {
@@ -111,14 +117,14 @@ export class AcceptCommission extends Commission {
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
   async #repeat(): Promise<void> {
-    const { ledger, effects, name, id, ticket } = this.#options;
+    const { ledger, effects, name } = this.#options;
     const stored = await this.#stored();
-    const mark = stored && decodeValue<Mark>(stored.value).head;
-    if (mark === undefined && ticket !== undefined && await this.#isTaken(ticket)) {
+    const first = firstOf(stored, this.#print, this.#options);
+    if (first === undefined && this.#options.ticket !== undefined && await this.#ticketIsTaken()) {
       ledger.probes?.reach("the name of a reply is taken");
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
-    if (mark === undefined || mark.untilMs <= ledger.clock.now()) {
+    if (first === undefined) {
       ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
@@ -127,20 +133,37 @@ export class AcceptCommission extends Commission {
       this.#resolve(await again.accepted);
       return;
     }
-    if (mark.fingerprint !== this.#print) {
-      const why = `the id ${JSON.stringify(id)} came before with another payload`;
-      throw new IdReusedError("id-reused", `Cannot accept ${name}: ${why}`);
-    }
     this.#options.onOver();
-    this.#resolve({ repeated: true, ticket: mark.ticket });
+    this.#resolve(first);
   }
 
-  async #isTaken(ticket: string): Promise<boolean> {
-    return (await this.#options.ledger.connection.read([replyRowKey(ticket)]))[0] !== undefined;
+  /** A reply may be kept for longer than the name of its request is known. */
+  async #ticketIsTaken(): Promise<boolean> {
+    const [row] = await this.#options.ledger.connection.read([replyRowKey(this.#options.ticket!)]);
+    return row !== undefined;
   }
 
   async #stored(): Promise<Stored | undefined> {
     if (this.#options.mark === undefined) return undefined;
     return (await this.#options.ledger.connection.read([this.#options.mark]))[0];
   }
+}
+
+/** What names a message. */
+export type Named = Pick<AcceptOptions, "ledger" | "mark" | "payload" | "name" | "id">;
+
+/** How a message of that name was accepted before, if it was. Rejects where that was another message. */
+export async function acceptedBefore(named: Named): Promise<Acceptance | undefined> {
+  if (named.mark === undefined) return undefined;
+  const [stored] = await named.ledger.connection.read([named.mark]);
+  return firstOf(stored, fingerprint(named.payload), named);
+}
+
+/** What a mark says of the first; nothing where its time is over. */
+function firstOf(stored: Stored | undefined, print: string, named: Named): Acceptance | undefined {
+  const mark = stored && decodeValue<Mark>(stored.value).head;
+  if (mark === undefined || mark.untilMs <= named.ledger.clock.now()) return undefined;
+  if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
+  const why = `the id ${JSON.stringify(named.id)} came before with another payload`;
+  throw new IdReusedError("id-reused", `Cannot accept ${named.name}: ${why}`);
 }

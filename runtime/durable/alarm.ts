@@ -74,6 +74,7 @@ export class Alarm {
     const committed = await commitOne(this.#ledger.committer, effects);
     if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
     else {
+      effects.follow();
       this.#services.handOver(effects.arrivals, committed, this.#ledger.nextMoment());
     }
   }

@@ -16,6 +16,7 @@ export interface BatchStart {
   readonly schema: number;
 }
 
+const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 /** How much of a commit's room messages may take; the rest is for the state. */
 const share = 0.5;
 
@@ -24,7 +25,8 @@ export class Batch {
   readonly #ledger: Ledger;
   readonly #start: BatchStart;
   readonly #effects = new Effects();
-  #weight: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
+  /** Of all but the record, for which one check and one write are kept. */
+  #weight = forRecord;
   /** How many messages of the mailbox it takes, from its head. */
   taken = 0;
   state: unknown;
@@ -55,10 +57,11 @@ export class Batch {
 
   /** Whether one commit has room for that too. */
   hasRoom(effects: Effects): boolean {
+    if (this.taken === 0) return true;
     const { limits } = this.#ledger.traits;
     const { checks, writes, bytes, keysBytes } = sum(this.#weight, weigh(effects, limits));
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
-    return this.taken === 0 || fits(twice, limits);
+    return fits(twice, limits);
   }
 
   /** Takes a message out of the mailbox, with what came of it. */
@@ -74,7 +77,10 @@ export class Batch {
 
   /** Does that too. */
   add(effects: Effects): void {
-    this.#weight = sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
+    const { checks, writes, removals } = effects;
+    if (checks.length + writes.length + removals.length > 0) {
+      this.#weight = sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
+    }
     this.#effects.add(effects);
   }
 
@@ -112,7 +118,7 @@ export class Batch {
    * What to commit, and what the record is then but for its version. Throws a `TooLargeError` when one commit cannot
    * take it.
    */
-  seal(token: string): { readonly effects: Effects; readonly record: ActorRecord } {
+  seal(token: string): { readonly effects: Effects; readonly record: ActorRecord; readonly weight: Weight } {
     const { actor, record, schema } = this.#start;
     const key = recordKey(actor);
     const text = this.#forgotten ? undefined : this.#changed ? toText(this.state) : record.text;
@@ -124,15 +130,23 @@ export class Batch {
       schedules: this.#schedules,
     };
     const value = encodeRecord(head, text);
-    const effects = this.#effects;
-    effects.checks.push({ key, version: record.version });
-    effects.write(key, value, { oldBytes: record.bytes });
+    const own = new Effects();
+    own.checks.push({ key, version: record.version });
+    own.write(key, value, { oldBytes: record.bytes });
     const { limits } = this.#ledger.traits;
-    const weight = weigh(effects, limits);
+    const { checks, writes, bytes, keysBytes } = sum(this.#weight, weigh(own, limits));
+    const weight = {
+      checks: checks - forRecord.checks,
+      writes: writes - forRecord.writes,
+      bytes,
+      keysBytes,
+    };
+    const effects = this.#effects;
+    effects.add(own);
     if (!fits(weight, limits)) {
       throw new TooLargeError(`${actor.protocol}/${actor.key}`, "bytes", weight.bytes, limits.bytes);
     }
-    return { effects, record: new ActorRecord(head, text, record.version, value.length) };
+    return { effects, weight, record: new ActorRecord(head, text, record.version, value.length) };
   }
 
   /** What to commit where nothing is written: that the state is still this one. */

@@ -55,6 +55,8 @@ export class Committer {
   #scheduled = false;
   #yieldedMs = 0;
   #onIdle: (() => void)[] = [];
+  /** Why the last commit did not come through; absent where it did. */
+  failure: unknown;
 
   constructor(connection: StoreConnection, traits: StoreTraits, clock: Clock, random: Random) {
     this.#connection = connection;
@@ -63,9 +65,9 @@ export class Committer {
     this.#random = random;
   }
 
-  /** Commits a part, which one commit can take. */
-  submit(commission: Commission): void {
-    this.#waiting.push({ commission, weight: weigh(commission.part, this.#traits.limits) });
+  /** Commits a part, which one commit can take. `weight` is what it takes, where that is known. */
+  submit(commission: Commission, weight: Weight = weigh(commission.part, this.#traits.limits)): void {
+    this.#waiting.push({ commission, weight });
     this.#schedule();
   }
 
@@ -153,6 +155,7 @@ export class Committer {
     if (failed && group[0].uncertain && !(failure instanceof OutcomeUnknownError)) {
       failure = new OutcomeUnknownError("Cannot tell whether a commit landed", { cause: failure });
     }
+    this.failure = failed ? failure : undefined;
     for (const [index, commission] of group.entries()) {
       const settling = this.#settle(commission, failed, failure, versions?.[index]);
       if (settling !== undefined) await settling;
@@ -200,6 +203,9 @@ export class Committer {
 
 /** Whether a part checks what another of its group changes, or the other way round. */
 function meets({ checks, writes, removals }: Part, checked: Set<string>, written: Set<string>): boolean {
-  return checks.some(({ key }) => written.has(key)) || writes.some(({ key }) => checked.has(key)) ||
-    removals.some(({ key }) => checked.has(key));
+  for (const { key } of checks) if (written.has(key)) return true;
+  if (checked.size === 0) return false;
+  for (const { key } of writes) if (checked.has(key)) return true;
+  for (const { key } of removals) if (checked.has(key)) return true;
+  return false;
 }

@@ -32,6 +32,8 @@ export interface Whereabouts {
   hosting(protocol: string): "durable" | "transient" | "no";
   /** How many messages wait for an actor, and how many may, where that is known here. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
+  /** A message was given up that did not come into its mailbox. */
+  astray(letter: DeadLetter): void;
 }
 
 /** Why a message will not be delivered. */
@@ -167,7 +169,8 @@ export class Dispatch {
   ): void {
     const head = headOf(route, id, this.#ledger.instance, this.#idText);
     const message = `${nameOf(route.operation, to.key)}: ${why}`;
-    this.bury(effects, to, { head, text, payload }, { reason, message, attempts: 0 });
+    const letter = this.bury(effects, to, { head, text, payload }, { reason, message, attempts: 0 });
+    effects.after(() => this.#whereabouts.astray(letter));
   }
 
   #draft({ to, route, payload, id }: Parcel): MailDraft {

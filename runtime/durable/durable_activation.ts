@@ -6,16 +6,16 @@ import type { Runnable, Scheduler } from "../scheduler.ts";
 import type { Services } from "../services.ts";
 import type { Timer } from "../timers.ts";
 import { Batch } from "./batch.ts";
-import { Commission } from "./committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
 import type { Effects } from "./effects.ts";
 import { loadActor } from "./load.ts";
 import type { Mail } from "./mail.ts";
-import { recordKey } from "./keys.ts";
-import { ActorRecord } from "./record.ts";
+import { MailPicker } from "./mail_picker.ts";
+import { ActorRecord, type RetryHead } from "./record.ts";
 import { OutcomeUnknownError } from "../store_errors.ts";
+import { TurnCommission } from "./turn_commission.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
 /** The most messages of one batch. */
@@ -36,7 +36,7 @@ const conflictBackoffMs = 5;
 export class DurableActivation implements Runnable, DurableActor, Idler {
   readonly home: DurableHome<DurableActivation>;
   readonly key: string;
-  readonly mailbox = new DurableMailbox();
+  readonly mailbox = new DurableMailbox((branch) => this.durable.ledger.probes?.reach(branch));
   status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
   usedMs = 0;
   nextReady: Runnable | undefined = undefined;
@@ -49,26 +49,28 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   loadedMoment = 0;
   /** Instances that ended without a word and had written to it. */
   suspicious: ReadonlySet<string> = new Set();
+  inherited = false;
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown = undefined;
-  /** The places of messages that gave way in a full mailbox. */
-  readonly displaced = new Set<string>();
   readonly #runner: TurnRunner;
-  readonly #asides = new Map<string, Timer>();
+  readonly #picker: MailPicker;
   #wanted: "passivate" | "forget" | undefined = undefined;
   #held: Timer | undefined = undefined;
   #conflicts = 0;
-  #batchMax = batchMax;
-  #endTrial: (() => void) | undefined = undefined;
-  /** What says in the store that a trial begins. */
-  #trial: Batch | undefined = undefined;
+  /** Whether the next batch takes one message only: the last was too large. */
+  #alone = false;
+  /** Whether the commit that is on its way only counts a trial. */
+  #counting = false;
 
   constructor(home: DurableHome<DurableActivation>, key: string) {
     this.home = home;
     this.key = key;
     this.#runner = new TurnRunner(this);
+    this.#picker = new MailPicker(this, () => {
+      if (this.status === "idle") this.proceed();
+    });
     void this.load();
   }
 
@@ -92,14 +94,19 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return `${this.protocol}/${this.key}`;
   }
 
+  /** Whether it has nothing to do. */
+  get idle(): boolean {
+    return this.status === "idle";
+  }
+
   /** About how many messages wait, those on their way included. */
   get waiting(): number {
-    return this.mailbox.length + this.#asides.size + this.accepting;
+    return this.mailbox.length + this.#picker.aside + this.accepting;
   }
 
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */
   get onTrial(): boolean {
-    return this.#endTrial !== undefined;
+    return this.#picker.onTrial;
   }
 
   /** Whether nothing that this instance wrote still waits. */
@@ -109,8 +116,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
   arrive(mail: Mail, senderMoment: number): void {
-    const rare = this.mailbox.arrive(mail, senderMoment);
-    if (rare !== undefined) this.#reach(rare);
+    this.mailbox.arrive(mail, senderMoment);
     if (this.status === "idle") this.proceed();
   }
 
@@ -120,34 +126,26 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.status === "idle") this.proceed();
   }
 
-  /** Its mailbox is fuller than it may be: the oldest or the newest that waits gives way. */
-  overflow(policy: "drop-oldest" | "drop-newest"): void {
-    const waiting = this.mailbox.mails.filter(({ key, place }) =>
-      key !== undefined && !this.displaced.has(place)
-    );
-    const mail = policy === "drop-newest" ? waiting.at(-1) : waiting[0];
-    if (mail !== undefined) this.displaced.add(mail.place);
-  }
-
-  /** What another instance wrote may be for it. */
-  look(): void {
-    this.mailbox.complete = false;
+  /** What another instance wrote may be for it. `crashed` says that it ended without a word. */
+  look(crashed = false): this {
+    this.inherited ||= crashed;
+    this.mailbox.look();
     if (this.status === "idle") this.proceed();
+    return this;
   }
 
   /** Reads it from the store, and what waits for it. */
   async load(): Promise<void> {
     this.status = "loading";
     this.cache = undefined;
-    for (const timer of this.#asides.values()) timer.cancel();
-    this.#asides.clear();
+    this.#picker.reset();
     try {
       const loaded = await loadActor(this);
-      if (this.#isGone()) return;
+      if (this.gone) return;
       if (!loaded) return this.#leaveAlone();
     } catch (error) {
       this.mailbox.abandon();
-      if (this.#isGone()) return;
+      if (this.gone) return;
       this.#failAsks(error);
       return this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
     }
@@ -157,16 +155,16 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** Goes on with whatever is next. */
   proceed(): void {
     if (this.status === "gone") return;
-    const wanted = this.#wanted;
     this.status = "idle";
     this.#held = undefined;
-    if (wanted === "passivate" && this.waiting === 0 && this.mailbox.complete) return this.passivate(true);
-    if (this.mailbox.mails.length > 0 || wanted === "forget") {
+    if (this.#wanted === "passivate" && this.atRest) return this.passivate();
+    if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
       this.status = "ready";
       this.services.scheduler.add(this);
     } else if (!this.mailbox.complete) {
       void this.load();
     } else {
+      if (this.#runner.revive() && this.atRest) return this.passivate();
       this.home.watchIdle(this);
       this.services.rest();
     }
@@ -178,24 +176,22 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     const batch = this.#begin();
     if (this.#wanted === "forget") {
       this.#wanted = undefined;
-      void this.#runner.forget(batch).then(() => this.finish(batch), (error) => this.#refused(error, batch));
-      this.status = "running";
+      this.#await(batch, this.#runner.forget(batch));
       return false;
     }
-    while (batch.taken < this.#batchMax) {
-      const mail = this.#next(batch);
-      if (mail === undefined) break;
-      const handled = this.#runner.handle(batch, mail);
-      if (handled instanceof Promise) {
-        this.status = "running";
-        this.services.running++;
-        void handled.then(() => this.finish(batch), (error) => this.failed(error)).finally(() => {
-          this.services.running--;
-          this.services.rest();
-        });
-        return false;
+    const most = this.#alone || this.onTrial ? 1 : batchMax;
+    while (batch.taken < most) {
+      const picked = this.#picker.next(batch.taken);
+      if (picked === undefined) break;
+      if ("waitMs" in picked) this.hold(picked.waitMs, () => this.proceed());
+      else if ("trial" in picked) this.#try(picked.trial);
+      else {
+        this.mailbox.inHand = batch.taken + 1;
+        const handled = this.#runner.handle(batch, picked);
+        if (handled instanceof Promise) this.#await(batch, handled);
+        else if (handled === "next" && scheduler.spend(1)) continue;
       }
-      if (handled === "last" || !scheduler.spend(1)) break;
+      break;
     }
     if (this.status === "ready") this.finish(batch);
     return false;
@@ -203,8 +199,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** Commits a batch. */
   finish(batch: Batch): void {
-    if (this.#isGone()) return;
-    if (batch.taken === 0 && batch.readsOnly) return this.#rested();
+    if (this.gone) return;
+    if (batch.taken === 0 && batch.readsOnly) return this.proceed();
     this.status = "committing";
     const { ledger } = this.durable;
     if (batch.readsOnly) {
@@ -220,13 +216,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       return this.#refused(error, batch);
     }
-    const { effects, record } = sealed;
-    ledger.committer.submit(
-      new TurnCommission(this, batch, effects, (version) => {
-        const { head, text, bytes } = record;
-        this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
-      }, token),
-    );
+    const { effects, record: { head, text, bytes }, weight } = sealed;
+    const then = (version: string) =>
+      this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
+    ledger.committer.submit(new TurnCommission(this, batch, effects, then, token), weight);
   }
 
   /**
@@ -234,18 +227,18 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
    * may have had its effect; the mail has its own checks, and is tried again.
    */
   stale(batch: Batch, uncertain: boolean): void {
-    if (this.#isGone()) return;
+    if (this.gone) return;
     if (uncertain) {
       for (const mail of this.mailbox.mails.slice(0, batch.taken)) {
         if (mail.asker === undefined) continue;
         this.mailbox.remove(mail);
-        this.#reach("the outcome of an ask cannot be known");
+        this.durable.ledger.probes?.reach("the outcome of an ask cannot be known");
         mail.asker.fail(
           new OutcomeUnknownError(`Cannot tell whether ${this} ${mail.head.operation} took effect`),
         );
       }
     }
-    this.#endTrial?.();
+    this.#counting = false;
     const conflicts = ++this.#conflicts;
     this.mailbox.reset();
     if (conflicts === 1) return void this.load();
@@ -255,25 +248,25 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** The store did not take a batch. */
   failed(error: unknown): void {
-    if (this.#isGone()) return;
-    this.#endTrial?.();
+    if (this.gone) return;
+    this.#counting = false;
     this.#failAsks(error);
     this.mailbox.reset();
     this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
   }
 
   /** Leaves memory when nothing is left to do. Its state stays in the store. */
-  passivate(wanted = false): void {
-    if (!wanted && (!this.atRest || this.mailbox.length > 0)) return;
-    if (this.status !== "idle" || this.waiting > 0) return;
+  passivate(): void {
+    if (!this.atRest) return;
     this.status = "gone";
     this.home.remove(this);
     this.emit("passivated");
+    this.services.rest();
   }
 
   /** From outside: it leaves memory, begins again from its last commit, or is erased. */
   signal(signal: "passivate" | "restart" | "forget"): void {
-    if (signal === "restart") return this.look();
+    if (signal === "restart") return void this.look();
     this.#wanted = signal;
     if (this.status === "idle") this.proceed();
   }
@@ -283,11 +276,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.status = "gone";
     this.#held?.cancel();
     this.#runner.abort(new StoppedError(`${this}: the system stopped`));
-    for (const timer of this.#asides.values()) timer.cancel();
+    this.#picker.reset();
     this.#failAsks(new StoppedError(`Cannot ask ${this}: the system has stopped`));
   }
 
-  /** Tells whoever listens what became of a message. */
   inspect(event: MessageEvent, envelope: Envelope): void {
     if (this.home.heard) this.services.delivery.inspect(event, envelope);
   }
@@ -308,81 +300,19 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     });
   }
 
-  /** The next message of a batch; nothing where it ends here. */
-  #next(batch: Batch): Mail | undefined {
-    const nowMs = this.services.scheduler.nowMs;
-    for (;;) {
-      const mail: Mail | undefined = this.mailbox.mails[batch.taken];
-      if (mail === undefined || mail.key === undefined) return mail;
-      const { notBeforeMs = 0 } = mail.head;
-      if (notBeforeMs > nowMs) {
-        this.#setAside(mail, notBeforeMs - nowMs);
-        continue;
-      }
-      const { retry } = this.record.head;
-      if (retry?.place !== mail.place || this.#endTrial !== undefined) {
-        return this.#isSuspect(mail) ? this.#suspect(batch, mail, mail.head.attempts ?? 0) : mail;
-      }
-      if (batch.taken > 0) return undefined;
-      if (retry.notBeforeMs > nowMs) {
-        this.hold(retry.notBeforeMs - nowMs, () => this.proceed());
-        return undefined;
-      }
-      return this.#isSuspect(mail) ? this.#suspect(batch, mail, retry.attempts) : mail;
-    }
-  }
-
-  #isSuspect(mail: Mail): boolean {
-    return this.#endTrial === undefined && this.suspicious.has(mail.head.via);
-  }
-
-  /**
-   * The message may be what ended a process: that it is tried is committed first, so that it is counted should it end
-   * this one as well.
-   */
-  #suspect(batch: Batch, mail: Mail, attempts: number): undefined {
-    if (batch.taken > 0) return undefined;
-    this.status = "committing";
-    this.durable.suspects.enter(attempts > 0, (endTrial) => {
-      if (this.#isGone()) return endTrial();
-      this.#reach(attempts > 0 ? "a suspect is tried alone" : "a suspect is tried");
-      const trial = this.#trial = this.#begin();
-      trial.retry({ place: mail.place, attempts: attempts + 1, notBeforeMs: 0 });
-      this.#batchMax = 1;
-      this.#endTrial = () => {
-        this.#endTrial = undefined;
-        this.#batchMax = batchMax;
-        endTrial();
-      };
-      this.finish(trial);
-    });
-    return undefined;
-  }
-
-  #setAside(mail: Mail, afterMs: number): void {
-    this.mailbox.remove(mail);
-    this.#reach("a message waits aside");
-    if (this.#asides.has(mail.place)) return;
-    const back = () => {
-      this.#asides.delete(mail.place);
-      this.mailbox.mails.push(mail);
-      if (this.status === "idle") this.proceed();
-    };
-    this.#asides.set(mail.place, this.services.timers.set(afterMs, back));
-  }
-
   #committed(batch: Batch, effects: Effects, record: ActorRecord): void {
     const { durable } = this;
     this.#conflicts = 0;
-    if (batch !== this.#trial) this.#endTrial?.();
-    this.#trial = undefined;
+    this.#alone = false;
+    if (!this.#counting) this.#picker.endTrial();
+    this.#counting = false;
     this.record = record;
     this.state = batch.state;
     this.mailbox.drop(batch.taken);
     effects.follow();
     if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, record.version!, this.loadedMoment);
     if (effects.locals.length > 0) durable.deliverLocally(effects.locals);
-    if (this.#isGone()) return;
+    if (this.gone) return;
     const ending = this.#runner.takeEnding();
     if (ending === "stop") this.emit("stopped");
     if (ending === "passivate") this.#wanted ??= "passivate";
@@ -391,31 +321,49 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
   #refused(error: unknown, batch: Batch): void {
-    if (this.#isGone()) return;
-    this.status = "ready";
-    this.#reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
+    const { probes } = this.durable.ledger;
+    probes?.reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
     if (batch.taken > 1) {
-      this.#batchMax = 1; // one of them is the one
-      const whole = this.#begin();
-      const mail = this.#next(whole);
-      if (mail !== undefined) void this.#runner.handle(whole, mail);
-      this.#batchMax = batchMax;
-      return this.finish(whole);
+      this.#alone = true; // one of them is the one
+      return this.proceed();
     }
+    const [mail] = this.mailbox.mails;
+    if (batch.taken === 0 || mail === undefined) return this.failed(error);
     const alone = this.#begin();
-    const mail = this.mailbox.mails[0];
-    if (mail === undefined) return this.failed(error);
     this.#runner.refuse(alone, mail, error);
     this.finish(alone);
   }
 
-  #rested(): void {
-    if (this.status === "ready" || this.status === "running") this.proceed();
+  /** A handler is awaited, and with it the batch. */
+  #await(batch: Batch, promise: Promise<void>): void {
+    this.status = "running";
+    const { services } = this;
+    services.running++;
+    promise.then(() => this.finish(batch), (error) => this.failed(error)).finally(() => {
+      services.running--;
+      services.rest();
+    });
+  }
+
+  /**
+   * The message at the head may be what ended a process: that it is tried is committed first, so that it is counted
+   * should it end this one as well.
+   */
+  #try(trial: RetryHead): void {
+    this.status = "committing";
+    this.#picker.enter(trial, () => {
+      if (this.gone) return this.#picker.endTrial();
+      this.#counting = true;
+      const batch = this.#begin();
+      batch.retry(trial);
+      this.finish(batch);
+    });
   }
 
   /** Waits for a while. */
   hold(afterMs: number, goOn: () => void): void {
     this.status = "held";
+    this.services.rest();
     this.#held = this.services.timers.set(afterMs, () => {
       if (this.status === "held") goOn();
     });
@@ -436,57 +384,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     for (const { asker } of this.mailbox.takeAsks()) (asker as Asker).fail(failure);
   }
 
-  /** Only in simulations. */
-  #reach(branch: string): void {
-    this.durable.ledger.probes?.reach(branch);
-  }
-
-  #isGone(): boolean {
+  get gone(): boolean {
     return this.status === "gone";
-  }
-}
-
-/** A batch on its way into the store. */
-class TurnCommission extends Commission {
-  readonly part: Effects;
-  readonly #activation: DurableActivation;
-  readonly #batch: Batch;
-  readonly #then: (version: string) => void;
-  readonly #token: string | undefined;
-
-  constructor(
-    activation: DurableActivation,
-    batch: Batch,
-    part: Effects,
-    then: (version: string) => void,
-    token?: string,
-  ) {
-    super();
-    this.#activation = activation;
-    this.#batch = batch;
-    this.part = part;
-    this.#then = then;
-    this.#token = token;
-  }
-
-  committed(version: string): void {
-    this.#then(version);
-  }
-
-  stale(): void {
-    this.#activation.stale(this.#batch, this.uncertain);
-  }
-
-  failed(error: unknown): void {
-    this.#activation.failed(error);
-  }
-
-  async landed(): Promise<string | undefined> {
-    const [stored] = await this.#activation.durable.ledger.connection.read([recordKey(this.#activation)]);
-    const record = ActorRecord.of(stored);
-    if (record.head.turn === this.#token) {
-      this.#activation.durable.ledger.probes?.reach("a turn landed unheard");
-    }
-    return this.#token !== undefined && record.head.turn === this.#token ? record.version : undefined;
   }
 }

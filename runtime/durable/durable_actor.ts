@@ -11,7 +11,7 @@ import type { ActorRecord } from "./record.ts";
 export interface DurableActor extends TurnActor, ActorId {
   readonly home: Pick<
     DurableHome<unknown>,
-    "actor" | "handlers" | "awaited" | "done" | "buried" | "operation" | "leaveToOthers"
+    "actor" | "handlers" | "awaited" | "done" | "buried" | "heard" | "operation" | "leaveToOthers"
   >;
   readonly services: Services;
   readonly durable: DurableServices;
@@ -25,16 +25,16 @@ export interface DurableActor extends TurnActor, ActorId {
   loadedMoment: number;
   /** Instances that ended without a word and had written to it. */
   suspicious: ReadonlySet<string>;
+  /** Whether such an instance was to look after it, and may have run it, whoever wrote to it. */
+  inherited: boolean;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown;
-  /** The places of messages that gave way in a full mailbox. */
-  readonly displaced: Set<string>;
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */
   readonly onTrial: boolean;
   /** Waits for a while. */
   hold(afterMs: number, goOn: () => void): void;
-  /** What another instance wrote may be for it. */
-  look(): void;
+  /** Reads it from the store, and what waits for it. */
+  load(): Promise<void>;
   /** Tells whoever listens what became of a message, or of the actor. */
   inspect(event: MessageEvent, envelope: Envelope): void;
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void;

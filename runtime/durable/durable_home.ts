@@ -15,8 +15,8 @@ export interface DurableServices {
   readonly dispatch: Dispatch;
   readonly turnEffects: TurnEffects;
   readonly suspects: Suspects;
-  /** Which of those who wrote to an actor may have ended without a word. Rejects where the store cannot be asked. */
-  suspicious(actor: ActorId, instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
+  /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
+  suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
   /** Messages were committed by an actor that was loaded at that moment: whom they are for may be here. */
   handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
   /** Messages to those who keep nothing. */

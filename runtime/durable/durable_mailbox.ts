@@ -1,6 +1,9 @@
 import type { Stored } from "../store.ts";
 import { Mail } from "./mail.ts";
 
+/** How many messages of one actor are kept here as they come; those behind them are listed when it is their turn. */
+const hereMax = 4_096;
+
 /**
  * What this process knows of the messages that wait for one durable actor: the first of those in the store, and the
  * asks, which are nowhere else.
@@ -10,26 +13,57 @@ export class DurableMailbox {
   mails: Mail[] = [];
   /** Whether nothing waits in the store that is not here. What other instances wrote since then is theirs to bring. */
   complete = false;
+  /** The places of messages that gave way where it was full: they become dead letters when it is their turn. */
+  readonly displaced = new Set<string>();
+  /** How many at the head are being handled, or on their way into the store. */
+  inHand = 0;
   /** Asks that came behind more than is here. */
   #asks: Mail[] = [];
   /** What came since a list began. */
   #late: Mail[] | undefined = undefined;
   #listedMoment = 0;
-  /** Whether a list that is under way may lack what came before something that has arrived since. */
-  #again = false;
+  /** Whether something may have come that the list under way does not see. */
+  #outdated = false;
   /** About how many wait in the store that are not here. */
   #beyond = 0;
+
+  readonly #onRare: (branch: string) => void;
+
+  /** `onRare` hears of rare branches. */
+  constructor(onRare: (branch: string) => void = () => {}) {
+    this.#onRare = onRare;
+  }
 
   /** About how many wait. */
   get length(): number {
     return this.mails.length + this.#asks.length + this.#beyond;
   }
 
+  /** It is fuller than it may be: the oldest or the newest that waits gives way. */
+  displace(policy: "drop-oldest" | "drop-newest"): void {
+    const waits = ({ key, place }: Mail) => key !== undefined && !this.displaced.has(place);
+    const waiting = this.mails.slice(this.inHand);
+    const mail = policy === "drop-newest" ? waiting.findLast(waits) : waiting.find(waits);
+    if (mail !== undefined) this.displaced.add(mail.place);
+  }
+
+  /** About how many wait in the store that are not here. */
+  get beyond(): number {
+    return this.#beyond;
+  }
+
   /** A list begins. */
   begin(moment: number): void {
     this.#late = [];
-    this.#again = false;
     this.#listedMoment = moment;
+    this.#outdated = false;
+    this.inHand = 0;
+  }
+
+  /** Something may be in the store that is not here: it must be listed again, whatever a list under way says. */
+  look(): void {
+    this.complete = false;
+    this.#outdated = true;
   }
 
   /** A list failed. */
@@ -46,36 +80,40 @@ export class DurableMailbox {
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
     const mails = stored.map((one) => Mail.of(one, prefix));
-    this.complete = beyond === 0 && !this.#again;
+    this.complete = beyond === 0 && !this.#outdated;
     this.#beyond = beyond;
     if (this.complete) {
       const known = new Set(mails.map((mail) => mail.place));
       mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
       this.#asks = [];
     } else {
-      const last = mails.at(-1)?.place ?? "";
+      const last = this.#outdated ? "" : mails.at(-1)?.place ?? "";
       const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
       mails.push(...waiting.filter((ask) => ask.place < last));
       this.#asks = waiting.filter((ask) => ask.place >= last);
     }
     this.mails = mails.sort(byPlace);
+    if (!this.complete || this.displaced.size === 0) return;
+    const places = new Set(mails.map((mail) => mail.place));
+    for (const place of this.displaced) if (!places.has(place)) this.displaced.delete(place); // handled elsewhere
   }
 
   /**
    * A message was committed here, by a sender that was loaded at that moment. Where an earlier message of that sender
-   * may be in the store and not here, it is not taken in: the mailbox must be listed again. Returns what was rare.
+   * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
-  arrive(mail: Mail, senderMoment: number): string | undefined {
-    const late = this.#listedMoment > 0 && this.#listedMoment <= senderMoment;
+  arrive(mail: Mail, senderMoment: number): void {
     if (this.#listedMoment <= senderMoment) {
-      this.complete = false;
-      this.#again = true;
+      if (this.#listedMoment > 0) this.#onRare("a sender was loaded after its receiver was listed");
+      this.look();
     }
     if (this.#late !== undefined) this.#late.push(mail);
     else if (!this.complete) this.#beyond++;
-    else if (this.#has(mail)) return "a list brought a message before its commit was heard of";
+    else if (this.mails.length >= hereMax) {
+      this.complete = false;
+      this.#beyond++;
+    } else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
     else this.mails.push(mail);
-    return late ? "a sender was loaded after its receiver was listed" : undefined;
   }
 
   /** An ask comes behind what was accepted before it. */
@@ -87,6 +125,7 @@ export class DurableMailbox {
 
   /** Takes so many out at the head. */
   drop(count: number): void {
+    this.inHand = 0;
     if (count === 1) this.mails.shift();
     else this.mails.splice(0, count);
   }
@@ -99,7 +138,10 @@ export class DurableMailbox {
 
   /** Forgets what is in the store: it is to be listed again. Asks stay. */
   reset(): void {
+    this.inHand = 0;
+    const { length } = this.mails;
     this.mails = this.mails.filter((mail) => mail.key === undefined);
+    this.#beyond += length - this.mails.length;
     this.complete = false;
   }
 

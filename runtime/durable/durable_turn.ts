@@ -3,10 +3,10 @@ import type { Effects } from "./effects.ts";
 
 /** A turn of a durable actor. The runtime's own may write more than their state. */
 export class DurableTurn extends Turn {
-  /** Its message's place in the mailbox: nothing else has it. */
-  place = "";
   /** What it writes besides, with the same commit. */
   rows: Effects | undefined = undefined;
+  /** The place of its message in the mailbox: no other message of the actor has it. */
+  place = "";
   /** Whether its message stays where it is, for another turn. */
   again = false;
 }

@@ -27,7 +27,7 @@ export class Effects implements Part {
   readonly #followers: (() => void)[] = [];
 
   write(key: string, value: Uint8Array, more?: { oldBytes?: number; expiresAtMs?: number }): void {
-    this.writes.push({ key, value, ...more });
+    this.writes.push({ key, value, oldBytes: more?.oldBytes, expiresAtMs: more?.expiresAtMs });
   }
 
   remove(key: string, oldBytes?: number): void {
@@ -46,12 +46,17 @@ export class Effects implements Part {
 
   /** Takes in what others do, behind what is here. */
   add(other: Effects): void {
-    this.checks.push(...other.checks);
-    this.writes.push(...other.writes);
-    this.removals.push(...other.removals);
+    append(this.checks, other.checks);
+    append(this.writes, other.writes);
+    append(this.removals, other.removals);
     this.rings ||= other.rings;
-    this.arrivals.push(...other.arrivals);
-    this.locals.push(...other.locals);
-    this.#followers.push(...other.#followers);
+    append(this.arrivals, other.arrivals);
+    append(this.locals, other.locals);
+    append(this.#followers, other.#followers);
   }
+}
+
+/** Mostly there is nothing, or one. */
+function append<Item>(to: Item[], items: readonly Item[]): void {
+  for (let index = 0; index < items.length; index++) to.push(items[index]);
 }

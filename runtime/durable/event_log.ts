@@ -1,3 +1,4 @@
+import type { KeptEvent } from "../kept_events.ts";
 import { eventKey, eventNumber, eventPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, fromText } from "./stored_value.ts";
@@ -9,13 +10,6 @@ export interface EventHead {
   readonly subject: string;
 }
 
-/** One event of a topic's log. */
-export interface LoggedEvent extends EventHead {
-  /** Its number within its topic, from 1, without gaps. */
-  readonly number: number;
-  readonly payload: unknown;
-}
-
 const pageMax = 100;
 /** How long a reader waits that the store did not answer. */
 const retryMs = 1_000;
@@ -24,6 +18,7 @@ const retryMs = 1_000;
 export class EventLog {
   readonly #ledger: Ledger;
   readonly #followers = new Set<Follower>();
+  readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -46,8 +41,12 @@ export class EventLog {
   }
 
   /** The events behind one, at most 100. */
-  async read(topic: string, after: number): Promise<LoggedEvent[]> {
-    const range = { prefix: eventPrefix(topic), after: eventKey(topic, after), limit: pageMax };
+  async read(topic: string, after: number, limit = pageMax): Promise<KeptEvent[]> {
+    const range = {
+      prefix: eventPrefix(topic),
+      after: eventKey(topic, after),
+      limit: Math.min(limit, pageMax),
+    };
     return (await this.#ledger.connection.list(range)).map(({ key, value }) => {
       const { head, text } = decodeValue<EventHead>(value);
       return { number: eventNumber(key), id: head.id, subject: head.subject, payload: fromText(text) };
@@ -55,7 +54,7 @@ export class EventLog {
   }
 
   /** Hears all that is published to a topic from now on, or behind an event, until it is disposed of. */
-  follow(topic: string, after: number | undefined, hear: (event: LoggedEvent) => void): Disposable {
+  follow(topic: string, after: number | undefined, hear: (event: KeptEvent) => void): Disposable {
     const follower = new Follower(this, topic, after, hear, (callback) => {
       this.#ledger.clock.setTimer(retryMs, callback);
     });
@@ -68,10 +67,20 @@ export class EventLog {
     };
   }
 
+  /** Hears that there may be something new in a topic, until it is disposed of. */
+  watch(topic: string, onChange: () => void): Disposable {
+    const watcher = { topic, onChange };
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
   /** There may be something new: in one topic, or in any. */
   wake(topic?: string): void {
     for (const follower of this.#followers) {
       if (topic === undefined || follower.topic === topic) void follower.pump();
+    }
+    for (const watcher of this.#watchers) {
+      if (topic === undefined || watcher.topic === topic) watcher.onChange();
     }
   }
 
@@ -79,6 +88,7 @@ export class EventLog {
   end(): void {
     for (const follower of this.#followers) follower.stop();
     this.#followers.clear();
+    this.#watchers.clear();
   }
 }
 
@@ -87,7 +97,7 @@ class Follower {
   readonly topic: string;
   begun: Promise<void> | undefined;
   readonly #log: EventLog;
-  readonly #hear: (event: LoggedEvent) => void;
+  readonly #hear: (event: KeptEvent) => void;
   readonly #later: (callback: () => void) => void;
   #number: number | undefined;
   #pumping = false;
@@ -98,7 +108,7 @@ class Follower {
     log: EventLog,
     topic: string,
     after: number | undefined,
-    hear: (event: LoggedEvent) => void,
+    hear: (event: KeptEvent) => void,
     later: (callback: () => void) => void,
   ) {
     this.topic = topic;

@@ -34,15 +34,13 @@ interface Known {
   /** Whether the row has changed since this process first saw it. */
   alive: boolean;
   ended: boolean;
-  /** Whether nothing was left in its index when it was taken over. */
-  empty?: boolean;
 }
 
 /** What the keeper needs of the others. */
 export interface KeeperServices {
   readonly timers: Timers;
   /** Looks after an actor that is hosted here. Returns whether there was room for it. */
-  look(actor: ActorId): boolean;
+  look(actor: ActorId, crashed?: boolean): boolean;
   /** Whether its protocol is hosted here. */
   hosts(actor: ActorId): boolean;
   /** Whether nothing that this instance wrote for it still waits. */
@@ -68,9 +66,6 @@ export class Keeper {
   /** Index entries that this instance has written, by actor: with the version of the last write. */
   readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
   readonly #known = new Map<string, Known>();
-  /** Actors that were taken over from instances that ended without a word. */
-  readonly #takenOver = new Set<string>();
-  #hasLooked = false;
   /** The entry of its own index at which it looked last. */
   #lookedAt: string;
   #beat = 0;
@@ -120,21 +115,14 @@ export class Keeper {
     });
   }
 
-  /**
-   * Which of the instances that wrote to an actor ended without a word, or may have: whoever has not been seen to live.
-   * All of them, where the last to look after the actor did.
-   */
-  async suspicious(actor: ActorId, instances: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    if (this.#ledger.probes?.without("suspects")) return new Set();
-    if (this.#takenOver.has(nameOfActor(actor))) return instances;
+  /** Which of these instances ended without a word, or may have: whoever has not been seen to live. */
+  async suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const unknown = [...instances].filter((instance) => !this.#known.has(instance));
-    if (unknown.length > 0 || !this.#hasLooked) await this.#look();
-    const may = [...this.#known].filter(([, { ended, alive }]) => ended || !alive);
-    const left = may.filter(([, { empty }]) => !empty).map(([instance]) => indexKey(instance, actor));
-    const entries = left.length === 0 ? [] : await this.#ledger.connection.read(left);
-    if (entries.some((entry) => entry !== undefined)) return instances;
-    const names = new Set(may.map(([instance]) => instance));
-    return new Set([...instances].filter((instance) => names.has(instance)));
+    if (unknown.length > 0) await this.#look();
+    return new Set([...instances].filter((instance) => {
+      const known = this.#known.get(instance);
+      return known !== undefined && (known.ended || !known.alive);
+    }));
   }
 
   /** What nobody's index has is looked after, where it is hosted here. */
@@ -191,7 +179,6 @@ export class Keeper {
         Object.assign(known, { version, sinceMs: nowMs, alive: !ended, ended });
       }
     }
-    this.#hasLooked = true;
     for (const instance of this.#known.keys()) if (!seen.has(instance)) this.#known.delete(instance);
   }
 
@@ -220,11 +207,10 @@ export class Keeper {
   /** What a dead instance had in its index becomes this one's. */
   async #takeOver(instance: string): Promise<void> {
     const { connection, committer, instance: self } = this.#ledger;
-    const known = this.#known.get(instance); // whoever has ended in peace has no row
+    const crashed = this.#known.has(instance); // who ends with a word leaves no row
     let after = indexPrefix(instance);
     for (;;) {
       const rows = await connection.list({ prefix: indexPrefix(instance), after, limit: pageMax });
-      if (rows.length === 0 && known?.ended) known.empty = after === indexPrefix(instance);
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
         if (!this.#services.hosts(actor)) return; // for an instance that hosts it
@@ -234,9 +220,8 @@ export class Keeper {
         effects.write(indexKey(self, actor), new Uint8Array());
         const committed = await commitOne(committer, effects);
         if (committed === undefined) return;
-        if (known !== undefined) this.#takenOver.add(nameOfActor(actor));
         this.#ledger.probes?.reach("an actor is taken over");
-        if (this.#services.look(actor)) this.wrote(actor, committed);
+        if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
         else this.left(actor);
       }));
       if (rows.length < pageMax) return;
@@ -296,7 +281,6 @@ export class Keeper {
     const removed = await commitOne(committer, effects);
     if (removed === undefined) this.#ledger.probes?.reach("an index entry changed before it went");
     if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
-    if (removed !== undefined) this.#takenOver.delete(name);
   }
 
   async #waits(actor: ActorId): Promise<boolean> {

@@ -3,8 +3,10 @@ import type { ActorId, Address } from "../address.ts";
 /** Between the parts of a key: no name of a protocol and no key of an actor has it. */
 const separator = "\u001f";
 
-function keyOf(...parts: readonly string[]): string {
-  return parts.join(separator);
+function keyOf(first: string, ...others: readonly string[]): string {
+  let key = first;
+  for (const part of others) key += separator + part;
+  return key;
 }
 
 /** Behind every key that begins with a prefix. */
@@ -15,22 +17,25 @@ export const nobody = "~";
 
 /** An actor, in one piece. */
 export function nameOfActor({ protocol, key }: ActorId): string {
-  return keyOf(protocol, key);
+  return protocol + separator + key;
 }
+
+const recordsPrefix = keyOf("actor", "");
+const mailsPrefix = keyOf("mail", "");
 
 /** The record of an actor: the fence of its turns. */
 export function recordKey(actor: ActorId): string {
-  return keyOf("actor", actor.protocol, actor.key);
+  return recordsPrefix + nameOfActor(actor);
 }
 
 /** What the keys of an actor's waiting messages begin with; a message's place follows. */
 export function mailPrefix(actor: ActorId): string {
-  return keyOf("mail", actor.protocol, actor.key, "");
+  return mailsPrefix + nameOfActor(actor) + separator;
 }
 
 /** What the keys of an instance's index begin with. */
 export function indexPrefix(instance: string): string {
-  return keyOf("index", instance, "");
+  return wholeIndexPrefix + instance + separator;
 }
 
 /** What all keys of the index begin with. */

@@ -1,9 +1,13 @@
 import type { Clock } from "../clock.ts";
+import { PosthornError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { StoreConnection, StoreTraits } from "../store.ts";
 import { Committer } from "./committer.ts";
-import { placeOf } from "./mail.ts";
+import { placeOf, publicStamp } from "./mail.ts";
 import { type Probes, probesOf } from "./probes.ts";
+
+/** How far the clock of another instance may be ahead. */
+const aheadMaxMs = 3_600_000;
 
 /**
  * One run of this system on its store: who it is there, its way to commit, and the places that it gives. Another run
@@ -59,6 +63,26 @@ export class Ledger {
   nextPlace(): string {
     this.#stampMicros = Math.max(Math.floor(this.clock.now() * 1_000), this.#stampMicros + 1);
     return placeOf(this.#stampMicros, this.#tail);
+  }
+
+  /**
+   * The next place that it gives is behind that one, which it or another instance gave. Returns a moment: what was
+   * written before it is in every list that begins later. A place far ahead is refused: nobody may push the time of this
+   * instance, and with it all that it accepts, behind the others'.
+   */
+  goBehind(place: string): number {
+    const stampMicros = publicStamp(place);
+    const known = stampMicros !== undefined && stampMicros <= this.#stampMicros;
+    const latestMicros = (this.clock.now() + aheadMaxMs) * 1_000;
+    if (stampMicros === undefined || (!known && stampMicros > latestMicros)) {
+      const text = JSON.stringify(String(place).slice(0, 80));
+      const why = stampMicros === undefined
+        ? `it must be a place that a system gave: current value is ${text}`
+        : `it is ${Math.ceil(stampMicros / 1_000 - this.clock.now())} of ${aheadMaxMs} ms ahead of the clock`;
+      throw new PosthornError("invalid-after", `Cannot go behind that message: ${why}`);
+    }
+    this.heard(stampMicros);
+    return this.nextMoment();
   }
 
   /** The next moment in the order of this process's reads. */

@@ -7,6 +7,8 @@ import { ActorRecord } from "./record.ts";
 const windowMax = 256;
 /** The most that one list gives. */
 const listMax = 1_000;
+/** The most that are counted together. */
+const countMax = 10_000;
 const schedulesMax = 1_000;
 
 /**
@@ -29,11 +31,20 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   mailbox.begin(ledger.nextMoment());
   const prefix = mailPrefix(activation);
   const mails = await ledger.connection.list({ prefix, limit: windowMax });
-  const beyond = mails.length < windowMax ? 0 : await countBeyond(activation, prefix, mails.at(-1)!.key);
+  const known = mailbox.beyond - mails.length;
+  const beyond = mails.length < windowMax
+    ? 0
+    : known > 0
+    ? known
+    : await countBeyond(activation, prefix, mails.at(-1)!.key);
   mailbox.listed(mails, prefix, beyond);
   const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
   instances.delete(ledger.instance);
-  activation.suspicious = instances.size === 0 ? new Set() : await durable.suspicious(activation, instances);
+  const suspicious = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
+  // Who wrote to it had it in memory, and may have run what others had written before.
+  const all = activation.inherited || suspicious.size > 0;
+  activation.suspicious = all && !ledger.probes?.without("suspects") ? instances : new Set();
+  activation.inherited = false;
   activation.emit("activated");
   return true;
 }
@@ -44,11 +55,17 @@ function stateOf({ home: { actor } }: DurableActor, { head: { schema }, text }: 
   return schema === actor.stateVersion ? state : actor.migrate(state, schema);
 }
 
-/** At least how many wait behind what was listed: enough to know whether the mailbox is full. */
-async function countBeyond(activation: DurableActor, prefix: string, after: string): Promise<number> {
-  const { connection } = activation.durable.ledger;
-  const limit = Math.min(activation.home.actor.mailbox.capacity + 1, listMax);
-  return Math.max((await connection.list({ prefix, after, limit })).length, 1);
+/** At least how many wait behind what was listed: whether the mailbox is full, unless that takes too many lists. */
+async function countBeyond({ durable, home }: DurableActor, prefix: string, after: string): Promise<number> {
+  const most = Math.min(home.actor.mailbox.capacity, countMax);
+  let count = 0;
+  for (let last = after; count <= most;) {
+    const rows = await durable.ledger.connection.list({ prefix, after: last, limit: listMax });
+    count += rows.length;
+    if (rows.length < listMax) break;
+    last = rows.at(-1)!.key;
+  }
+  return Math.max(count, 1);
 }
 
 /** Schedules that were due have gone by themselves. */

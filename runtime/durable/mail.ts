@@ -23,15 +23,35 @@ export interface MailHead {
 
 /** The length of a place's first half, which is a time: places are in the order of their times. */
 const stampDigits = 11;
+/** So many of them are as small as numbers are fastest. */
+const lowDigits = 5;
+const lowSpan = 36 ** lowDigits;
 
 /** A place in a mailbox: behind all that have an earlier time, or the same and a lower name. */
 export function placeOf(stampMicros: number, name: string): string {
-  return stampMicros.toString(36).padStart(stampDigits, "0") + name;
+  const high = Math.floor(stampMicros / lowSpan); // in two halves, of which small numbers are made: the whole is slow
+  const low = (stampMicros - high * lowSpan).toString(36);
+  return digits(high.toString(36), stampDigits - lowDigits) + digits(low, lowDigits) + name;
+}
+
+function digits(text: string, length: number): string {
+  return text.length === length ? text : text.padStart(length, "0");
 }
 
 /** The time of a place, in microseconds since 1970. */
 export function stampOf(place: string): number {
   return parseInt(place.slice(0, stampDigits), 36);
+}
+
+/** What the world may know of a place: its time, and not who gave it. */
+export function publicPlace(place: string): string {
+  return place.slice(0, stampDigits);
+}
+
+/** The time of what {@linkcode publicPlace} gave; nothing where it never did. */
+export function publicStamp(text: string): number | undefined {
+  const stamp = /^[0-9a-z]{11}$/.test(text) ? parseInt(text, 36) : NaN;
+  return Number.isSafeInteger(stamp) ? stamp : undefined;
 }
 
 /** One message that waits for its turn: in the store, or an ask, which waits in this process only. */

@@ -1,29 +1,30 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId } from "../address.ts";
 import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
-import { Asker, type MessageId, nameOf, type Route } from "../envelope.ts";
-import { MailboxFullError, messageOf, PosthornError, StoppedError } from "../errors.ts";
+import { nameOf, type Route } from "../envelope.ts";
+import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { StoreHealth } from "../health.ts";
 import type { Population } from "../host.ts";
 import type { Ids } from "../ids.ts";
-import { Publication, Reply } from "../modes.ts";
+import { Reply } from "../modes.ts";
+import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import type { Services } from "../services.ts";
 import type { ResolvedOptions } from "../system_options.ts";
 import type { Store } from "../store.ts";
-import { StoreError, TooLargeError } from "../store_errors.ts";
-import { requireFits, weigh } from "../store_weight.ts";
-import { type Acceptance, AcceptCommission } from "./accept_commission.ts";
+import { StoreError } from "../store_errors.ts";
+import type { Acceptance } from "./accept_commission.ts";
+import { Acceptor, type AcceptParts } from "./acceptor.ts";
 import { Alarm } from "./alarm.ts";
-import { Dispatch, storable } from "./dispatch.ts";
+import { Dispatch } from "./dispatch.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_home.ts";
 import { DurableHost } from "./durable_host.ts";
 import { type Arrival, Effects, type LocalDelivery } from "./effects.ts";
-import { EventLog, type LoggedEvent } from "./event_log.ts";
-import { indexKey, mailPrefix, markKey, nobody } from "./keys.ts";
+import { EventLog } from "./event_log.ts";
+import { indexKey, nobody } from "./keys.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
-import { headOf, Mail } from "./mail.ts";
+import { Mail } from "./mail.ts";
 import { Proof } from "./proof.ts";
 import { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
@@ -34,8 +35,6 @@ import { TurnEffects } from "./turn_effects.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
-/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
-const retryWindowMs = 600_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts {
@@ -52,6 +51,7 @@ export interface PersistenceParts {
 
 /** What is there once the store is open. */
 interface Open extends DurableServices {
+  readonly acceptor: Acceptor;
   readonly replies: Replies;
   readonly log: EventLog;
   readonly keeper: Keeper;
@@ -59,12 +59,6 @@ interface Open extends DurableServices {
   readonly proof: Proof;
   readonly letters: StoredLetters;
   readonly watching: Disposable;
-}
-
-/** More of a message from outside than its way. */
-export interface AcceptParts {
-  /** Where its reply will be, where one is kept: it is opened with the message. */
-  readonly ticket?: string | undefined;
 }
 
 /** The durable actors of one system: what is sent to them is committed to a store, and so is what their turns do. */
@@ -78,6 +72,8 @@ export class Persistence {
   #open: Open | undefined;
   #failure: unknown;
   #ending = false;
+  /** How many messages wait for it to be open. */
+  #early = 0;
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
@@ -93,7 +89,8 @@ export class Persistence {
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    if (this.#failure !== undefined) return { name, status: "unavailable", reason: messageOf(this.#failure) };
+    const failure = this.#failure ?? this.#open?.ledger.committer.failure;
+    if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
     return { name, ...this.#open.proof.health };
   }
@@ -122,18 +119,32 @@ export class Persistence {
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */
-  follow(topic: string, hear: (event: LoggedEvent) => void, after?: number): Disposable {
-    if (this.#open !== undefined) return this.#open.log.follow(topic, after, hear);
-    let disposed = false;
-    let following: Disposable | undefined;
-    const begin = () => {
-      if (!disposed) following = this.#open?.log.follow(topic, after, hear);
+  follow(topic: string, hear: (event: KeptEvent) => void, after?: number): Disposable {
+    return this.#onceOpen(({ log }) => log.follow(topic, after, hear));
+  }
+
+  /** What is kept of a topic's events. */
+  keptEvents(topic: string): KeptEvents {
+    const log = () => this.opened.then(() => this.#required.log);
+    return {
+      latest: async () => await (await log()).latest(topic),
+      read: async (after, limit) => await (await log()).read(topic, after, limit),
+      watch: (onChange) => this.#onceOpen((open) => open.log.watch(topic, onChange)),
     };
-    this.opened.then(begin, () => {}); // where the store cannot be opened nothing is published
+  }
+
+  /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
+  #onceOpen(begin: (open: Open) => Disposable): Disposable {
+    if (this.#open !== undefined) return begin(this.#open);
+    let disposed = false;
+    let begun: Disposable | undefined;
+    this.opened.then(() => {
+      if (!disposed) begun = begin(this.#required);
+    }, () => {});
     return {
       [Symbol.dispose]() {
         disposed = true;
-        following?.[Symbol.dispose]();
+        begun?.[Symbol.dispose]();
       },
     };
   }
@@ -158,9 +169,15 @@ export class Persistence {
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
-    if (this.#open === undefined) return this.opened.then(() => this.accept(to, route, payload, parts));
+    if (this.#open === undefined || this.#early > 0) { // behind all that came before it was open
+      this.#early++;
+      return this.opened.finally(() => this.#early--).then(() => this.accept(to, route, payload, parts));
+    }
     try {
-      return this.#accept(this.#open, to, route, payload, parts);
+      if (this.#ending) {
+        throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
+      }
+      return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, parts);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -191,6 +208,11 @@ export class Persistence {
     return false;
   }
 
+  /** About how many messages wait for actors that are in this process. */
+  get waiting(): number {
+    return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
+  }
+
   /** Ends it: what is on its way is committed, what waits stays in the store. */
   async end(): Promise<void> {
     if (this.#ending) return;
@@ -216,75 +238,6 @@ export class Persistence {
     return this.#open;
   }
 
-  #accept(
-    open: Open,
-    to: ActorId,
-    route: Route,
-    payload: unknown,
-    { ticket }: AcceptParts,
-  ): Promise<Acceptance> {
-    const { ids } = this.#parts;
-    if (this.#ending) {
-      throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
-    }
-    const { ledger, dispatch, replies } = open;
-    const activation = this.hosts.get(to.protocol)!.get(to.key);
-    const { rarities, replyTo, operation } = route;
-    const id = ids.text(rarities?.id ?? ids.next());
-    const text = (id: MessageId) => ids.text(id);
-    if (replyTo instanceof Asker) {
-      const head = headOf(route, id, ledger.instance, text);
-      activation.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
-      return Promise.resolve({ repeated: false, ticket: undefined });
-    }
-    const { capacity, overflow } = activation.home.actor.mailbox;
-    if (activation.waiting >= capacity && overflow === "reject") {
-      throw new MailboxFullError(String(activation), activation.waiting, capacity);
-    }
-    const effects = new Effects();
-    const sent = payload instanceof Publication ? storable(payload) : payload;
-    const draft = dispatch.draft(to, route, payload, id);
-    dispatch.deliver(effects, to, draft);
-    if (ticket !== undefined) replies.open(effects, ticket, true);
-    const name = nameOf(operation, to.key);
-    const mark = this.#markOf(ledger, rarities?.scope, name, id);
-    let over = false;
-    const commission = new AcceptCommission({
-      ledger,
-      effects,
-      lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
-      mark,
-      windowMs: rarities?.scope === undefined ? retryWindowMs : this.#parts.options.idWindowMs,
-      payload: sent,
-      ticket,
-      name,
-      id,
-      onCommitted: (version) => {
-        effects.follow();
-        open.handOver(effects.arrivals, version, 0);
-        if (overflow !== "reject" && activation.waiting > capacity) activation.overflow(overflow);
-      },
-      onOver: () => {
-        if (!over) activation.accepting--;
-        over = true;
-      },
-    });
-    requireFits(name, weigh(commission.part, ledger.traits.limits), ledger.traits.limits);
-    activation.accepting++;
-    ledger.committer.submit(commission);
-    return commission.accepted;
-  }
-
-  /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
-  #markOf(ledger: Ledger, scope: string | undefined, name: string, id: string): string | undefined {
-    if (scope === undefined) return ledger.traits.unknownOutcomes ? markKey(`\n${id}`) : undefined;
-    const key = markKey(`${encodeURIComponent(scope)}\n${name}\n${id}`);
-    const { keyBytes } = ledger.traits.limits;
-    const bytes = new TextEncoder().encode(key).length;
-    if (bytes > keyBytes) throw new TooLargeError(name, "bytes of a key", bytes, keyBytes);
-    return key;
-  }
-
   async #answer(to: ActorId, route: Route, payload: unknown): Promise<void> {
     await this.opened;
     const { dispatch, ledger } = this.#required;
@@ -304,6 +257,11 @@ export class Persistence {
     const dispatch = new Dispatch(ledger, replies, {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
+      astray: (letter) => {
+        const host = this.hosts.get(letter.protocol);
+        if (host !== undefined) host.buried++;
+        this.#buried(letter);
+      },
     }, ids);
     const handOver = (arrivals: readonly Arrival[], version: string, senderMoment: number) =>
       this.#handOver(arrivals, version, senderMoment);
@@ -312,14 +270,12 @@ export class Persistence {
     const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
     const keeper = new Keeper(ledger, {
       timers: services.timers,
-      look: (actor) => {
-        const activation = this.#activate(this.hosts.get(actor.protocol)!, actor.key);
-        activation?.look();
-        return activation !== undefined;
-      },
+      look: (actor, crashed) => this.#activate(actor)?.look(crashed) !== undefined,
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
+        replies.wake(); // what a watch should have told may have been lost
+        log.wake();
         await stored.read();
         await alarm.ring();
       },
@@ -333,6 +289,7 @@ export class Persistence {
       keeper.adopt().catch(() => {}); // the next beat does
     });
     this.#open = {
+      acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs: options.idWindowMs, handOver }),
       ledger,
       dispatch,
       replies,
@@ -344,7 +301,7 @@ export class Persistence {
       watching,
       turnEffects: new TurnEffects(ledger, dispatch),
       suspects: new Suspects(),
-      suspicious: (actor, instances) => keeper.suspicious(actor, instances),
+      suspicious: (instances) => keeper.suspicious(instances),
       handOver,
       deliverLocally: (locals) => this.#deliverLocally(locals),
       published: (topic) => log.wake(topic),
@@ -368,9 +325,8 @@ export class Persistence {
     if (probes?.without("hand-over")) return;
     const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
     for (const { to, draft } of arrivals) {
-      const host = this.hosts.get(to.protocol)!;
-      const found = host.find(to.key);
-      if (this.#ending || (found ?? this.#activate(host, to.key)) === undefined) {
+      const found = this.find(to.protocol, to.key);
+      if (this.#ending || (found ?? this.#activate(to)) === undefined) {
         keeper.left(to);
         probes?.reach("there is no room for an actor that has mail");
         continue;
@@ -381,16 +337,23 @@ export class Persistence {
   }
 
   /** Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later beat looks again. */
-  #activate(host: DurableHost, key: string): DurableActivation | undefined {
+  #activate({ protocol, key }: ActorId): DurableActivation | undefined {
     try {
-      return host.get(key);
+      return this.hosts.get(protocol)?.get(key);
     } catch (error) {
-      if (!(error instanceof PosthornError)) throw error;
+      if (error instanceof PosthornError) return undefined;
+      throw error;
     }
   }
 
   #deliverLocally(locals: readonly LocalDelivery[]): void {
-    for (const { to, route, payload } of locals) this.#parts.services.delivery.deliver(to, route, payload);
+    const { delivery } = this.#parts.services;
+    for (const { to, route, payload } of locals) {
+      const { protocol, key } = to;
+      // An address knows no more than a name: its receiver is told by its own operation.
+      const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
+      delivery.deliver(to, route.of(operation), payload);
+    }
   }
 
   #buried(letter: DeadLetter): void {

@@ -1,6 +1,7 @@
 import { errorOfReason } from "../dead_letters.ts";
 import { type PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
+import { timeOfUlid } from "../ids.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -64,7 +65,7 @@ export class Replies {
         const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
         const found = stored && decodeValue<ReplyHead>(stored.value);
         if (found === undefined || found.head.untilMs <= this.#ledger.clock.now()) {
-          throw found === undefined ? unknown(id) : expired(id);
+          throw found !== undefined || this.#isOld(id) ? expired(id) : unknown(id);
         }
         if (found.head.status === "done") return fromText(found.text);
         if (found.head.status === "failed") throw failureError(found.head.failure!);
@@ -80,6 +81,12 @@ export class Replies {
   /** Another process has committed something: perhaps what is waited for. */
   wake(): void {
     for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
+  }
+
+  /** Whether a reply of that name would be kept no longer: a name that was not given by its sender carries its time. */
+  #isOld(id: string): boolean {
+    const atMs = timeOfUlid(id);
+    return atMs !== undefined && atMs + this.#keepMs <= this.#ledger.clock.now();
   }
 
   #write(

@@ -25,6 +25,8 @@ export class StoredLetters {
   readonly #capacity: number;
   /** The key of the latest that was read. */
   #latest: string | undefined;
+  #reading: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
   constructor(services: StoredLettersServices, letters: KeptDeadLetters, capacity: number) {
     this.#services = services;
@@ -32,8 +34,15 @@ export class StoredLetters {
     this.#capacity = capacity;
   }
 
-  /** Reads what is new. Past the bound the oldest is let go. */
-  async read(): Promise<void> {
+  /** Reads what is new; who comes meanwhile shares the next time. Past the bound the oldest is let go. */
+  read(): Promise<void> {
+    return this.#next ??= this.#reading.catch(() => {}).then(() => {
+      this.#next = undefined;
+      return this.#reading = this.#read();
+    });
+  }
+
+  async #read(): Promise<void> {
     const { connection } = this.#services.ledger;
     for (let more = true; more;) {
       const rows = await connection.list({ prefix: deadPrefix, after: this.#latest, limit: pageMax });
@@ -41,7 +50,7 @@ export class StoredLetters {
       this.#latest = rows.at(-1)?.key ?? this.#latest;
       more = rows.length === pageMax;
     }
-    await this.#trim();
+    if (this.#letters.size >= this.#capacity) await this.#trim(); // else there are not that many
   }
 
   #add(row: Stored): void {
@@ -80,20 +89,21 @@ export class StoredLetters {
 
   async #trim(): Promise<void> {
     const { connection, committer } = this.#services.ledger;
-    const rows = await connection.list({ prefix: deadPrefix, limit: pageMax, reverse: true });
-    if (rows.length < this.#capacity) return;
-    const oldest = rows[Math.min(this.#capacity, rows.length) - 1];
-    const gone = await connection.list({
-      prefix: deadPrefix,
-      after: oldest.key,
-      limit: pageMax,
-      reverse: true,
-    });
-    await Promise.all(gone.map(({ key, version, value }) => {
-      const effects = new Effects();
-      effects.checks.push({ key, version });
-      effects.remove(key, value.length);
-      return commitOne(committer, effects);
-    }));
+    let room = this.#capacity;
+    let after: string | undefined;
+    for (;;) {
+      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
+      await Promise.all(
+        rows.slice(room).map(({ key, version, value }) => {
+          const effects = new Effects();
+          effects.checks.push({ key, version });
+          effects.remove(key, value.length);
+          return commitOne(committer, effects);
+        }),
+      );
+      if (rows.length < pageMax) return;
+      room = Math.max(room - rows.length, 0);
+      after = rows.at(-1)!.key;
+    }
   }
 }

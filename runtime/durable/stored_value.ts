@@ -18,6 +18,11 @@ export function toText(value: unknown): string {
   return isJson(value, 0) ? JSON.stringify(value) : rich + superjson.stringify(value);
 }
 
+/** Throws what {@linkcode toText} would. */
+export function requireText(value: unknown): void {
+  if (value !== undefined && !isJson(value, 0)) superjson.stringify(value);
+}
+
 /** What {@linkcode toText} was given. */
 export function fromText(text: string): unknown {
   if (text === "") return undefined;

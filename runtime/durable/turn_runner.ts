@@ -11,7 +11,7 @@ import { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "./effects.ts";
 import { mailPrefix, subscribedPrefix, subscribedTopic } from "./keys.ts";
 import { type Mail, MailDraft, stampOf } from "./mail.ts";
-import { toText } from "./stored_value.ts";
+import { requireText } from "./stored_value.ts";
 
 /** Whether a batch may go on behind a message, or ends: before it, or with it. */
 export type Handled = "next" | "last";
@@ -42,6 +42,14 @@ export class TurnRunner {
     return ending;
   }
 
+  /** All mail of an actor that stopped is buried: what comes now begins anew. Returns whether it had stopped. */
+  revive(): boolean {
+    if (this.#stopped === undefined) return false;
+    this.#stopped = undefined;
+    this.#supervisor = undefined;
+    return true;
+  }
+
   /** Tells a turn that is awaited that nobody wants it any more. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
@@ -54,7 +62,7 @@ export class TurnRunner {
     const attempts = this.#attemptsOf(mail);
     if (mail.asker?.over) return this.#skip(batch, mail);
     if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
-    const { displaced } = this.#activation;
+    const { displaced } = this.#activation.mailbox;
     if (displaced.size > 0 && displaced.delete(mail.place)) {
       return this.#bury(
         batch,
@@ -89,7 +97,7 @@ export class TurnRunner {
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
     turn.place = mail.place;
-    this.#activation.inspect({ type: "started" }, turn.envelope(value));
+    if (this.#activation.home.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     try {
       result = home.handlers[operation.slot]!(turn, value);
@@ -158,7 +166,7 @@ export class TurnRunner {
       if (turn.schedules !== undefined) {
         schedules = durable.turnEffects.schedule(effects, this.#activation, batch.schedules, turn.schedules);
       }
-      if (turn.changed) toText(turn.state);
+      if (turn.changed) requireText(turn.state);
     } catch (error) {
       return this.#failed(batch, mail, turn, value, error);
     }
@@ -172,7 +180,7 @@ export class TurnRunner {
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) home.done++;
-      this.#activation.inspect({ type: "done" }, turn.envelope(value));
+      if (home.heard) this.#activation.inspect({ type: "done" }, turn.envelope(value));
     });
     if (ending === "forget") return this.forget(batch);
     if (ending === "passivate") this.#ending = "passivate";
@@ -269,7 +277,7 @@ export class TurnRunner {
     }
     if (batch.taken === 0) {
       home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key });
-      this.#activation.hold(unknownRetryMs, () => this.#activation.look());
+      this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";
   }

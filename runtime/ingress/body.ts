@@ -1,14 +1,13 @@
 import type { Context } from "hono";
 import type { SuperJSONResult } from "superjson";
 import { RequestError } from "./problem.ts";
-import { revive } from "./revive.ts";
 import { loadSuperjson } from "./superjson.ts";
 
 /** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
 export const superjsonType = "application/superjson+json";
 
 const jsonType = "application/json";
-const keysRefused = new Set(["__proto__", "constructor", "prototype"]);
+const jsonHeaders = { "content-type": jsonType };
 
 /** What a body may be. */
 export interface BodyBounds {
@@ -53,7 +52,7 @@ export function valueResponse(
   headers?: Readonly<Record<string, string>>,
 ): Response | Promise<Response> {
   if (wantsSuperjson(context)) return superjsonResponse(context, value, headers);
-  return context.body(writeJson(value), 200, { "content-type": jsonType, ...headers });
+  return context.body(writeJson(value), 200, headers ? { ...jsonHeaders, ...headers } : jsonHeaders);
 }
 
 /** A value as JSON. */
@@ -131,31 +130,41 @@ function parseJson(text: string): unknown {
 
 /** Walks a value level by level, without recursion: it may be as deep as the body is long. */
 function requireHarmless(value: unknown, depthMax: number): void {
-  let level: object[] = isContainer(value) ? [value] : [];
+  let level = isContainer(value) ? [value] : [];
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > depthMax) {
       throw new RequestError(400, "too-deep", `The body is nested deeper than ${depthMax} levels`);
     }
-    const inside: object[] = [];
+    const inside: Container[] = [];
     for (const container of level) {
-      if (!Array.isArray(container)) Object.keys(container).forEach(requireHarmlessKey);
-      for (const inner of Object.values(container)) if (isContainer(inner)) inside.push(inner);
+      if (Array.isArray(container)) {
+        for (const inner of container) if (isContainer(inner)) inside.push(inner);
+        continue;
+      }
+      for (const key in container) { // what JSON makes inherits no key that could come by here
+        requireHarmlessKey(key);
+        const inner = container[key];
+        if (isContainer(inner)) inside.push(inner);
+      }
     }
     level = inside;
   }
 }
 
 function requireHarmlessKey(key: string): void {
-  if (!keysRefused.has(key)) return;
+  if (key !== "__proto__" && key !== "constructor" && key !== "prototype") return;
   throw new RequestError(400, "refused-key", `The body has the key ${key}, which is refused`);
 }
 
-function isContainer(value: unknown): value is object {
+type Container = Record<string, unknown> | unknown[];
+
+function isContainer(value: unknown): value is Container {
   return typeof value === "object" && value !== null;
 }
 
 /** Of what it says about itself only the types count: nothing points at itself, since a schema would follow it for ever. */
-function fromSuperjson(value: unknown): unknown {
+async function fromSuperjson(value: unknown): Promise<unknown> {
+  const { revive } = await import("./revive.ts");
   try {
     const { json, meta } = value as SuperJSONResult;
     if (json === undefined) throw new TypeError("There is no json");

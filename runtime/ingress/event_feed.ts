@@ -1,15 +1,6 @@
 import type { Operation } from "../protocol.ts";
+import type { Feed, FeedEntry, FeedReader, FeedStart } from "./feed.ts";
 import type { IngressSystem } from "./port.ts";
-
-/** One published event, as a stream carries it. */
-export interface FeedEntry {
-  readonly id: string;
-  readonly event: string;
-  /** The tokens of its subject. */
-  readonly tokens: readonly string[];
-  /** The payload as JSON. */
-  readonly data: string;
-}
 
 /** Where a reader stands in a feed. */
 export interface FeedCursor {
@@ -21,7 +12,7 @@ export interface FeedCursor {
  * The latest events of one protocol, for any number of readers. A reader is no more than a count, so one that is slow
  * holds no memory: it falls behind, and is cut off when the buffer has moved past it.
  */
-export class EventFeed {
+export class EventFeed implements Feed {
   readonly #capacity: number;
   readonly #bytesMax: number;
   readonly #epoch: string;
@@ -54,6 +45,12 @@ export class EventFeed {
       this.#ended = true;
       this.#wake();
     });
+  }
+
+  /** A reader of it. It sees all events: who wants some of them leaves out the others. */
+  open({ lastEventId }: FeedStart): FeedReader {
+    const found = lastEventId === undefined ? this.latest() : this.after(lastEventId);
+    return new RingReader(this, found ?? this.latest(), found === undefined);
   }
 
   /** Whether nothing will come any more. */
@@ -114,5 +111,39 @@ export class EventFeed {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const wake of waiting) wake();
+  }
+}
+
+/** A place in the buffer. */
+class RingReader implements FeedReader {
+  readonly #feed: EventFeed;
+  readonly #cursor: FeedCursor;
+  readonly gap: boolean;
+  readonly keeps = false;
+
+  constructor(feed: EventFeed, cursor: FeedCursor, gap: boolean) {
+    this.#feed = feed;
+    this.#cursor = cursor;
+    this.gap = gap;
+  }
+
+  get id(): string | undefined {
+    return this.#feed.idBefore(this.#cursor);
+  }
+
+  get lost(): boolean {
+    return this.#feed.lost(this.#cursor);
+  }
+
+  get ended(): boolean {
+    return this.#feed.ended;
+  }
+
+  read(): FeedEntry | undefined {
+    return this.#feed.read(this.#cursor);
+  }
+
+  wait(wake: () => void): () => void {
+    return this.#feed.wait(wake);
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { matchesSubject } from "../subject.ts";
-import type { EventFeed, FeedCursor, FeedEntry } from "./event_feed.ts";
+import type { FeedEntry, FeedReader } from "./feed.ts";
 
 /** What one reader of a feed wants. */
 export interface EventStreamOptions {
@@ -20,18 +20,16 @@ export interface EventStreamOptions {
 
 /**
  * A feed as server-sent events. Frames are made when the reader takes them, so what is not read is not kept; a reader
- * that has fallen out of the buffer is cut off, and comes back with the id of its last event.
+ * that has fallen out of what the feed keeps is cut off, and comes back with the id of its last event.
  */
 export function eventStream(
-  feed: EventFeed,
+  reader: FeedReader,
   clock: Clock,
   options: EventStreamOptions,
   onEnd: () => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  const { lastEventId } = options;
-  const found = lastEventId === undefined ? feed.latest() : feed.after(lastEventId);
-  const cursor: FeedCursor = found ?? feed.latest();
+  let told: string | undefined;
   let stopWaiting: (() => void) | undefined;
   let spokeMs = clock.monotonicMs();
   let ended = false;
@@ -40,10 +38,16 @@ export function eventStream(
     if (!ended) onEnd();
     ended = true;
   };
+  // Who comes back before the next event of its own goes on from here: later its place may be no longer kept.
+  const place = () => {
+    if (!reader.keeps || reader.id === told) return "";
+    told = reader.id;
+    return `id: ${told}\n`;
+  };
   return new ReadableStream({
     start(controller) {
-      const gap = found === undefined ? gapFrame(feed.idBefore(cursor), lastEventId) : "";
-      controller.enqueue(encoder.encode(`retry: ${options.retryMs}\n\n${gap}`));
+      const gap = reader.gap ? gapFrame(reader.id, options.lastEventId) : "";
+      controller.enqueue(encoder.encode(`retry: ${options.retryMs}\n${gap === "" ? place() : ""}\n${gap}`));
     },
     async pull(controller) {
       const send = (text: string) => {
@@ -51,17 +55,20 @@ export function eventStream(
         controller.enqueue(encoder.encode(text));
       };
       while (!ended) {
-        if (feed.lost(cursor)) break;
-        const entry = feed.read(cursor);
+        if (reader.lost) break;
+        const found = reader.read();
+        const entry = found instanceof Promise ? await found : found;
+        if (ended) return;
         if (entry !== undefined) {
           if (!wants(options, entry)) continue;
+          told = entry.id;
           return send(frame(entry, options.named));
         }
-        if (feed.ended) break;
+        if (reader.lost || reader.ended) break;
         const untilMs = spokeMs + options.keepAliveMs; // events for others do not break the silence
         const silent = await new Promise<boolean>((resolve) => {
           const cancelTimer = clock.setTimer(untilMs - clock.monotonicMs(), () => resolve(true));
-          const cancelWait = feed.wait(() => resolve(false));
+          const cancelWait = reader.wait(() => resolve(false));
           stopWaiting = () => {
             cancelTimer();
             cancelWait();
@@ -69,7 +76,7 @@ export function eventStream(
           };
         });
         stopWaiting?.();
-        if (silent && !ended) return send(": keep-alive\n\n");
+        if (silent && !ended) return send(`: keep-alive\n${place()}\n`);
       }
       if (ended) return;
       end();

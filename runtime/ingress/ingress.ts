@@ -3,9 +3,8 @@ import { HTTPException } from "hono/http-exception";
 import { DeadLetterError } from "../errors.ts";
 import { Exposure } from "./exposure.ts";
 import { type IngressOptions, resolveBounds } from "./ingress_options.ts";
-import { metricsText } from "./metrics.ts";
 import type { IngressSystem } from "./port.ts";
-import { problemResponse, refuseMethod, RequestError } from "./problem.ts";
+import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "./problem.ts";
 import { actorModes, Routes } from "./routes.ts";
 
 export type { IngressOptions } from "./ingress_options.ts";
@@ -23,6 +22,10 @@ export type { IngressOptions } from "./ingress_options.ts";
  *
  * `Idempotency-Key` names the message of a POST: repeated, it is answered as the first was. Every failure is a
  * problem document (RFC 9457) with a stable `code`.
+ *
+ * Over a system with a store all of it means the same to every instance on the store, and after a restart: keys, replies,
+ * and the ids of streams, which are places in the events' logs. Each 202 has a `Posthorn-After`: a POST that carries it
+ * is handled behind that message.
  *
  * @example
  * ```ts
@@ -67,13 +70,15 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   app.all("/healthz", (context) => {
     if (!reads(context)) return refuseMethod(context, "GET, HEAD");
     const { health } = system;
-    return context.json(health, health.status === "running" ? 200 : 503);
+    const well = health.status === "running" && health.store?.status !== "unavailable";
+    return context.json(health, well ? 200 : 503, well ? {} : { "retry-after": retryAfterSeconds });
   });
   if (options.metrics) {
-    app.all("/metrics", (context) => {
+    app.all("/metrics", async (context) => {
       if (!reads(context)) return refuseMethod(context, "GET, HEAD");
+      const { metricsText } = await import("./metrics.ts");
       const type = "text/plain; version=0.0.4; charset=utf-8";
-      return context.body(metricsText(system.stats()), 200, { "content-type": type });
+      return context.body(metricsText(system.stats(), system.health.store), 200, { "content-type": type });
     });
   }
   return app;

@@ -55,13 +55,14 @@ export interface IngressOptions {
    */
   readonly surveyRepliesMax?: number;
   /**
-   * How many events of each protocol are kept for `Last-Event-ID`, at least 1.
+   * How many events of each protocol are kept in memory for `Last-Event-ID`, at least 1. Over a store, whose log keeps them
+   * (`limits.events`), how many that were read are kept for other readers.
    *
    * @default {1_000}
    */
   readonly replayEventsMax?: number;
   /**
-   * How many characters of events of each protocol are kept, at least 1.
+   * How many characters of events of each protocol are kept in memory, at least 1.
    *
    * @default {4_194_304}
    */

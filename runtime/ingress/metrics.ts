@@ -1,7 +1,8 @@
+import type { StoreHealth } from "../health.ts";
 import type { Stats } from "../stats.ts";
 
 /** What a system is doing, in the text format of Prometheus. */
-export function metricsText(stats: Stats): string {
+export function metricsText(stats: Stats, store?: StoreHealth): string {
   const protocols = Object.entries(stats.protocols);
   const each = (pick: (protocol: Stats["protocols"][string]) => number) =>
     protocols.map(([name, protocol]): Sample => [`{protocol="${name}"}`, pick(protocol)]);
@@ -17,6 +18,11 @@ export function metricsText(stats: Stats): string {
       "Actors that are active or have state kept",
       each((protocol) => protocol.actors),
     ),
+    ...store === undefined ? [] : [
+      metric("store_available", "gauge", "Whether the store takes commits", [
+        [`{store="${store.name}"}`, store.status === "unavailable" || store.status === "opening" ? 0 : 1],
+      ]),
+    ],
   ].join("");
 }
 

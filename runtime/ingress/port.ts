@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Published, SubscribeOptions, SurveyOptions } from "../context.ts";
 import type { Event, NamedProtocol, Operation, Survey } from "../protocol.ts";
 import type { Health } from "../health.ts";
+import type { KeptEvents } from "../kept_events.ts";
 import type { Stats } from "../stats.ts";
 import type { Ticket } from "../ticket.ts";
 
@@ -31,6 +32,8 @@ export interface IngressSystem {
     operation: Survey<I, R, O, S, Name>,
     ...args: Arguments<NoInfer<I>, SurveyOptions>
   ): AsyncIterableIterator<S, "max" | "deadline">;
+  /** What its store keeps of an event; nothing where it has no store. */
+  keptEvents(event: Operation<"event">): KeptEvents | undefined;
   /** The ticket of a request that was submitted before. */
   ticket(id: string, caller?: string): Ticket<unknown>;
   /** What it is doing, in numbers. */

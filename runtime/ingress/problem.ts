@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { InvalidPayloadError, PosthornError, TerminalError } from "../errors.ts";
+import { TooLargeError } from "../store_errors.ts";
 
 /** A request that cannot be served, and how the answer says so. */
 export class RequestError extends PosthornError {
@@ -29,16 +30,23 @@ const statuses: Readonly<Record<string, number>> = {
   "invalid-payload": 400,
   "invalid-key": 400,
   "invalid-id": 400,
+  "invalid-after": 400,
   "invalid-subject": 400,
   "unknown-protocol": 404,
   "unknown-operation": 404,
   "unknown-reply": 404,
+  "still-running": 409,
   "expired-reply": 410,
   "id-reused": 422,
   "mailbox-full": 429,
   "too-many-actors": 429,
   "too-many-replies": 429,
   "stopping": 503,
+  "store-unavailable": 503,
+  "store-full": 503,
+  "store-closed": 503,
+  "outcome-unknown": 503,
+  "newer-state": 503,
   "deadline": 504,
 };
 
@@ -47,6 +55,7 @@ const titles: Readonly<Record<number, string>> = {
   404: "Not Found",
   405: "Method Not Allowed",
   406: "Not Acceptable",
+  409: "Conflict",
   410: "Gone",
   413: "Content Too Large",
   415: "Unsupported Media Type",
@@ -57,7 +66,8 @@ const titles: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
-const retryAfterSeconds = "1";
+/** When to come back, where nothing is known of when it will be better. */
+export const retryAfterSeconds = "1";
 
 /**
  * The answer for a failure: a problem document (RFC 9457) with a stable `code`, as the ingress gives it. For a route of
@@ -97,5 +107,6 @@ export function problemResponse(error: unknown): Response {
 function statusOf(error: unknown): number {
   if (error instanceof RequestError) return error.status;
   if (error instanceof TerminalError) return 422;
+  if (error instanceof TooLargeError) return 413; // a dead letter of that code is what a turn did, not what was sent
   return error instanceof PosthornError ? statuses[error.code] ?? 500 : 500;
 }

@@ -1,20 +1,21 @@
 import type { Context } from "hono";
+import type { SendOptions } from "../address.ts";
 import { PosthornError, ReplyPendingError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
 import { parseSubjectPattern } from "../subject.ts";
 import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
-import { callerOf } from "./caller.ts";
-import { EventFeed } from "./event_feed.ts";
-import { comeBackStream, eventStream } from "./event_stream.ts";
 import type { Exposure } from "./exposure.ts";
+import type { Feed, FeedReader, FeedStart } from "./feed.ts";
 import type { IngressBounds, IngressOptions } from "./ingress_options.ts";
 import { idempotencyKey, integerParameter, preferredWaitSeconds } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
-import { surveyStream } from "./survey_stream.ts";
 
 /** How one speaks to one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
+
+/** Of a request: behind which message it comes; of an answer: the place of its own. */
+const placeHeader = "posthorn-after";
 
 /** What the routes share. */
 export class Routes {
@@ -22,7 +23,9 @@ export class Routes {
   readonly #exposure: Exposure;
   readonly #ownCaller: IngressOptions["caller"];
   readonly #options: IngressBounds;
-  readonly #feeds = new Map<string, EventFeed>();
+  /** Whether there is a store: then messages have places, which other instances understand. */
+  readonly #durable: boolean;
+  readonly #feeds = new Map<string, Feed>();
   #streams = 0;
 
   constructor(
@@ -35,21 +38,28 @@ export class Routes {
     this.#exposure = exposure;
     this.#ownCaller = caller;
     this.#options = options;
+    this.#durable = system.health.store !== undefined;
   }
 
   async send(context: Context): Promise<Response> {
-    const { protocol, key, operation: name } = context.req.param() as Record<string, string>;
-    const operation = this.#exposure.operation(protocol, name, actorModes);
-    const ref = this.#system.ref({ "~protocol": { name: protocol, operations: {} } }, key);
+    const { req } = context;
+    const protocol = req.param("protocol") as string;
+    const operation = this.#exposure.operation(protocol, req.param("operation") as string, actorModes);
+    const ref = this.#system.ref(
+      { "~protocol": { name: protocol, operations: {} } },
+      req.param("key") as string,
+    );
     const payload = await readPayload(context, this.#options);
     const id = idempotencyKey(context);
-    const caller = await this.#caller(context, id !== undefined || operation.mode === "submit");
+    const found = this.#caller(context, id !== undefined || operation.mode === "submit");
+    const caller = typeof found === "string" ? found : await found;
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      return valueResponse(context, await ref.ask(asking, payload, { id, caller, timeoutMs, raw: true }));
+      const options = this.#placed(context, { id, caller, timeoutMs, raw: true });
+      return valueResponse(context, await ref.ask(asking, payload, options));
     }
-    const options = this.#named(id, caller);
+    const options = this.#named(context, id, caller);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
@@ -74,37 +84,35 @@ export class Routes {
     if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
     const payload = await readPayload(context, this.#options);
     const id = idempotencyKey(context);
-    const options = this.#named(id, await this.#caller(context, id !== undefined));
+    const options = this.#named(context, id, await this.#caller(context, id !== undefined));
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     return context.json({ id: options.id }, 202);
   }
 
-  subscribe(context: Context, events: readonly Operation[], named: boolean): Response {
+  async subscribe(context: Context, events: readonly Operation[], named: boolean): Promise<Response> {
     const refused = events.find((event) => !this.#exposure.maySubscribe(event));
     if (refused !== undefined) return refuseMethod(context, this.#exposure.methods(refused));
     const pattern = subjectPattern(context);
-    const { streamsMax, retryMs, keepAliveMs } = this.#options;
+    const { retryMs, keepAliveMs } = this.#options;
     const headers = {
       "content-type": "text/event-stream",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
     };
     if (context.req.method === "HEAD") return context.body(null, 200, headers);
-    const full = this.#streams >= streamsMax || this.#system.health.status !== "running";
-    const feed = full ? undefined : this.#feed(events[0].protocol);
-    if (feed === undefined) {
+    const { comeBackStream, eventStream } = await import("./event_stream.ts");
+    const lastEventId = context.req.header("last-event-id") || context.req.query("lastEventId") || undefined;
+    const names = new Set(events.map((event) => event.name));
+    const reader = await this.#reader(events[0].protocol, { events: names, lastEventId });
+    if (reader === undefined) {
       return context.body(comeBackStream(retryMs), 200, headers); // an error would make an EventSource give up
     }
-    this.#streams++;
-    const stream = eventStream(feed, this.#system.clock, {
-      events: new Set(events.map((event) => event.name)),
-      pattern,
-      named,
-      lastEventId: context.req.header("last-event-id") || context.req.query("lastEventId") || undefined,
-      retryMs,
-      keepAliveMs,
-    }, () => this.#streams--);
-    return context.body(stream, 200, headers);
+    const options = { events: names, pattern, named, lastEventId, retryMs, keepAliveMs };
+    return context.body(
+      eventStream(reader, this.#system.clock, options, () => this.#streams--),
+      200,
+      headers,
+    );
   }
 
   async survey(context: Context): Promise<Response> {
@@ -113,6 +121,7 @@ export class Routes {
     const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
     const id = idempotencyKey(context);
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
+    const { surveyStream } = await import("./survey_stream.ts");
     const replies = this.#system.survey(surveying, payload, {
       id,
       caller: await this.#caller(context, id !== undefined),
@@ -152,12 +161,23 @@ export class Routes {
   /** Who speaks. A digest takes longer than an ask, so it is made where an id or a reply must be told apart by it. */
   #caller(context: Context, toldApart: boolean): string | Promise<string> {
     if (this.#ownCaller !== undefined) return this.#ownCaller(context);
-    return toldApart ? callerOf(context) : "";
+    return toldApart ? import("./caller.ts").then(({ callerOf }) => callerOf(context)) : "";
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
-  #named(id: string | undefined, caller: string) {
-    return { id: id ?? this.#system.newId(), caller, deduplicate: id !== undefined };
+  #named(context: Context, id: string | undefined, caller: string) {
+    return this.#placed(context, {
+      id: id ?? this.#system.newId(),
+      caller,
+      deduplicate: id !== undefined,
+    });
+  }
+
+  /** Behind which message it comes, and that the answer says its own place: where there is a store. */
+  #placed<Options extends SendOptions>(context: Context, options: Options): Options {
+    if (!this.#durable) return options;
+    const onAccepted = (place: string) => context.header(placeHeader, place);
+    return { ...options, after: context.req.header(placeHeader) || undefined, onAccepted };
   }
 
   /** The event that a path names. */
@@ -187,20 +207,32 @@ export class Routes {
     return this.#exposure.operation(protocol, operation, modes);
   }
 
-  /** Made with the first reader: who never subscribed has nothing to replay. Nothing while the system has no room. */
-  #feed(protocol: string): EventFeed | undefined {
-    const found = this.#feeds.get(protocol);
-    if (found !== undefined) return found;
-    const { replayEventsMax, replayCharactersMax } = this.#options;
+  /** A reader of events, which is counted; nothing where it can only be told to come back. */
+  async #reader(protocol: string, start: FeedStart): Promise<FeedReader | undefined> {
+    if (this.#streams >= this.#options.streamsMax || this.#system.health.status !== "running") {
+      return undefined;
+    }
+    this.#streams++;
     try {
-      const events = this.#exposure.events(protocol);
-      const feed = new EventFeed(this.#system, events, replayEventsMax, replayCharactersMax);
-      this.#feeds.set(protocol, feed);
-      return feed;
+      const reader = (await this.#feed(protocol)).open(start);
+      return reader instanceof Promise ? await reader : reader;
     } catch (error) {
-      if (error instanceof PosthornError) return undefined;
+      this.#streams--;
+      if (error instanceof PosthornError) return undefined; // there is no room, or the store does not answer
       throw error;
     }
+  }
+
+  /** Made with the first reader: who never subscribed has nothing to replay. Rejects where the system has no room. */
+  async #feed(protocol: string): Promise<Feed> {
+    const found = this.#feeds.get(protocol);
+    if (found !== undefined) return found;
+    const { replayEventsMax: eventsMax, replayCharactersMax: charactersMax } = this.#options;
+    const make = this.#durable ? keptFeed : eventFeed;
+    const made = await make(this.#system, this.#exposure.events(protocol), { eventsMax, charactersMax });
+    const feed = this.#feeds.get(protocol) ?? made(); // another may have come in between
+    this.#feeds.set(protocol, feed);
+    return feed;
   }
 }
 
@@ -213,4 +245,20 @@ function subjectPattern(context: Context): readonly string[] | undefined {
     if (!(error instanceof RangeError)) throw error;
     throw new RequestError(400, "invalid-subject", error.message);
   }
+}
+
+type FeedParts = readonly [
+  system: IngressSystem,
+  events: readonly Operation[],
+  bounds: { readonly eventsMax: number; readonly charactersMax: number },
+];
+
+async function eventFeed(...[system, events, bounds]: FeedParts): Promise<() => Feed> {
+  const { EventFeed } = await import("./event_feed.ts");
+  return () => new EventFeed(system, events, bounds.eventsMax, bounds.charactersMax);
+}
+
+async function keptFeed(...[system, events, bounds]: FeedParts): Promise<() => Feed> {
+  const { KeptFeed } = await import("./kept_feed.ts");
+  return () => new KeptFeed(system, events, bounds);
 }

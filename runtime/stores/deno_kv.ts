@@ -79,7 +79,7 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     unknownOutcomes: remote,
     // a file writes one commit after the other, each with a sync of its own: only larger commits help there
     commitsAtOnce: remote ? 16 : 1,
-    partsAtOnce: 25,
+    partsAtOnce: remote ? 25 : 50,
     beatMs: remote ? 5_000 : 2_000,
     limits: limitsOf(prefix),
   };

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
-import type { Part, StoreLimits } from "../store.ts";
+import type { Part, StoreLimits, Write } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { requireFits, sum, weigh } from "../store_weight.ts";
 import { messageOf } from "../errors.ts";
@@ -88,17 +88,32 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[
   const atomic = kv.atomic();
   const nowMs = clock.now();
   let rings = false;
+  /** Keys under which nothing but an empty value was written so far: again would change nothing. */
+  const empty = new Set<string>();
   for (const part of parts) {
     for (const { key, version } of part.checks) {
       const versionstamp = version === undefined ? null : stampForm.test(version) ? version : noStamp;
       atomic.check({ key: values.headOf(key), versionstamp });
     }
-    for (const write of part.writes) values.set(atomic, write, nowMs);
-    for (const removal of part.removals) values.remove(atomic, removal);
+    for (const write of part.writes) {
+      if (!isEmpty(write)) empty.delete(write.key);
+      else if (empty.has(write.key)) continue;
+      else empty.add(write.key);
+      values.set(atomic, write, nowMs);
+    }
+    for (const removal of part.removals) {
+      empty.delete(removal.key);
+      values.remove(atomic, removal);
+    }
     rings ||= part.rings === true;
   }
   if (rings) atomic.set(values.bell, 1);
   return atomic.commit();
+}
+
+/** Whether it writes no byte, for ever, in the place of no large value: an entry of an index. */
+function isEmpty({ value, oldBytes = 0, expiresAtMs }: Write): boolean {
+  return value.length === 0 && oldBytes === 0 && expiresAtMs === undefined;
 }
 
 /**

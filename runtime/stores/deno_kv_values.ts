@@ -119,7 +119,7 @@ export class KvValues {
     const options = { limit: pieces, batchSize: pieces, consistency: "strong" } as const;
     let n = 0;
     for await (const piece of this.#kv.list(range, options)) {
-      if (piece.versionstamp !== version || piece.key[2] !== n) return undefined;
+      if (piece.versionstamp !== version) return undefined;
       whole.set(piece.value as Uint8Array, n++ * valueBytesMax);
     }
     return n === pieces ? { key, value: whole, version } : undefined;

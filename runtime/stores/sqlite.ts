@@ -21,6 +21,7 @@ import {
   setUp,
   type Statements,
   toStored,
+  versionsAtOnce,
 } from "./sqlite_database.ts";
 
 /** Options of {@linkcode sqlite}. */
@@ -97,7 +98,7 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
     name: "sqlite",
     outlives: inMemory ? "nothing" : synchronous === "full" ? "power" : "process",
     processes: inMemory ? "one" : "many",
-    unknownOutcomes: !inMemory,
+    unknownOutcomes: false, // what the disk failed to flush is written over by the next commit, or rejects with that
     commitsAtOnce: 1,
     partsAtOnce: 100,
     beatMs: 2_000,
@@ -146,6 +147,9 @@ class SqliteConnection implements StoreConnection {
   /** Calls that wait for the lock. */
   readonly #waiting = new Set<Promise<unknown>>();
   readonly #watchers = new Set<{ readonly onChange: () => void }>();
+  /** The versions that only this connection gives: from the next one to the last. */
+  #nextVersion = 1;
+  #lastVersion = 0;
   #seen: unknown;
   #cancelPoll: Cancel | undefined;
   #cancelExpire: Cancel;
@@ -235,14 +239,21 @@ class SqliteConnection implements StoreConnection {
   }
 
   #write(parts: readonly Part[]): (string | undefined)[] {
-    const { begin, count, commit, rollback } = this.#statements;
+    const { begin, reserve, commit, rollback } = this.#statements;
+    const reservedBefore = this.#lastVersion;
     let committing = false;
     begin.run();
     try {
       let version: number | undefined;
       const versions = parts.map((part) => {
         if (!this.#holds(part)) return undefined;
-        version ??= count.get()!.count as number;
+        if (version === undefined) {
+          if (this.#nextVersion > this.#lastVersion) {
+            this.#lastVersion = reserve.get()!.reserved as number;
+            this.#nextVersion = this.#lastVersion - versionsAtOnce + 1;
+          }
+          version = this.#nextVersion++;
+        }
         this.#apply(part, version);
         return String(version);
       });
@@ -251,6 +262,8 @@ class SqliteConnection implements StoreConnection {
       else commit.run();
       return versions;
     } catch (error) {
+      // What was reserved in it is not, and others may; what was reserved before is not given again: it may have landed.
+      if (this.#lastVersion !== reservedBefore) this.#lastVersion = 0;
       try {
         rollback.run();
       } catch {

@@ -126,8 +126,8 @@ export class Simulation<System extends Simulated> {
 
   /** The processes that run, paused ones included. */
   get running(): readonly { readonly host: SimulatedHost; readonly system: System }[] {
-    return this.#places.filter((process) => process !== undefined && process.alive && !process.stopping)
-      .map((process) => ({ host: process!, system: process!.system }));
+    return this.#places.filter((one) => one !== undefined && one.alive && !one.stopping)
+      .map((one) => ({ host: one!, system: one!.system }));
   }
 
   /** What goes wrong with processes from now on. */
@@ -170,9 +170,9 @@ export class Simulation<System extends Simulated> {
     this.#faults = {};
     this.store.faults = {};
     this.note("calm");
-    for (const [place, process] of this.#places.entries()) {
-      if (process === undefined) this.#start(place);
-      else process.resume();
+    for (const [place, one] of this.#places.entries()) {
+      if (one === undefined) this.#start(place);
+      else one.resume();
     }
   }
 
@@ -181,7 +181,7 @@ export class Simulation<System extends Simulated> {
     const name = String.fromCharCode(97 + place) + ++this.#generations[place];
     const serial = ++this.#started;
     const apartMs = this.#faults.clocksApartMs ?? 0;
-    const process = new SimulatedProcess<System>({
+    const one = new SimulatedProcess<System>({
       name,
       time: this.#time,
       store: this.store.instance(name),
@@ -189,40 +189,40 @@ export class Simulation<System extends Simulated> {
       aheadMs: Math.round((this.#chance.next() - 0.5) * apartMs),
       ended: (how) => {
         this.note(`${name} ${how}`);
-        if (this.#places[place] === process) this.#places[place] = undefined;
+        if (this.#places[place] === one) this.#places[place] = undefined;
         const afterMs = this.#calm ? 1_000 : 100 + this.#chance.next() * 8_000;
         this.#time.setTimer(afterMs, () => this.#start(place));
       },
     });
-    this.#places[place] = process;
-    this.note(`${name} starts, ${process.clock.aheadMs} ms ahead`);
-    process.begin(this.#options.start(process));
+    this.#places[place] = one;
+    this.note(`${name} starts, ${one.clock.aheadMs} ms ahead`);
+    one.begin(this.#options.start(one));
   }
 
   /** Draws what happens to processes, about each second. */
   #beat(): void {
     if (this.#calm) return;
-    for (const process of this.#places) if (process !== undefined && !process.stopping) this.#strike(process);
+    for (const one of this.#places) if (one !== undefined && !one.stopping) this.#strike(one);
     this.#time.setTimer(500 + this.#chance.next() * 1_000, () => this.#beat());
   }
 
-  #strike(process: SimulatedProcess<System>): void {
+  #strike(one: SimulatedProcess<System>): void {
     const { crash = 0, stop = 0, pause = 0, pauseMsMax = 15_000, clockJump = 0, clocksApartMs = 0 } =
       this.#faults;
-    if (this.#draw(crash)) return process.crash();
-    if (this.#draw(stop)) return process.stop(() => this.note(`${process.name} stops`));
+    if (this.#draw(crash)) return one.crash();
+    if (this.#draw(stop)) return one.stop(() => this.note(`${one.name} stops`));
     if (this.#draw(clockJump)) {
-      process.clock.aheadMs = Math.round((this.#chance.next() - 0.5) * clocksApartMs);
-      this.note(`${process.name} is ${process.clock.aheadMs} ms ahead from now on`);
+      one.clock.aheadMs = Math.round((this.#chance.next() - 0.5) * clocksApartMs);
+      this.note(`${one.name} is ${one.clock.aheadMs} ms ahead from now on`);
     }
     if (!this.#draw(pause)) return;
     const forMs = this.#chance.next() * pauseMsMax;
-    this.note(`${process.name} stands still for ${Math.round(forMs)} ms`);
-    process.pause();
+    this.note(`${one.name} stands still for ${Math.round(forMs)} ms`);
+    one.pause();
     this.#time.setTimer(forMs, () => {
-      if (!process.alive) return;
-      this.note(`${process.name} goes on`);
-      process.resume();
+      if (!one.alive) return;
+      this.note(`${one.name} goes on`);
+      one.resume();
     });
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sign } from "@octokit/webhooks-methods";
-import { actor, type System } from "@posthorn/posthorn";
+import { actor, sqlite, type System } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import type { Hono } from "hono";
 import { tokenOf } from "../../examples/desk/access.ts";
@@ -243,6 +243,24 @@ Deno.test("The demo loses nothing and says so", async () => {
   const evidence = await demo(small);
   assert.deepEqual(check(evidence), []);
   assert.match(report(evidence), /40 new deliveries = 40 recorded by repositories = 40 in the audit log/);
+});
+
+Deno.test("The demo on a store loses nothing when the system is stopped in the middle, and says so", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "posthorn-desk-" });
+  try {
+    const store = sqlite(`${folder}/desk.db`);
+    const evidence = await demo({ ...small, restarts: true, open: () => openSystem({ store }) });
+    assert.deepEqual(check(evidence), []);
+    const text = report(evidence);
+    assert.match(
+      text,
+      /^store: sqlite; .*\n {2}in the middle the system was stopped and opened again: \d+ messages? waited/,
+    );
+    assert.match(text, /40 new deliveries = 40 recorded by repositories = 40 in the audit log/);
+    assert.ok(evidence.sendings.filter(({ kind }) => kind === "repeated").length >= 20);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("The demo notices what is lost and what comes twice", async () => {

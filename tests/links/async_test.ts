@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { abortable, deadline, pooledMap, retry, RetryError, type RetryOptions } from "@std/async";
+import { abortable as abortableAlone } from "@std/async/abortable";
 
 /** Replaces the global timers: callbacks run when the test fires them, or at once if told so. */
 class FakeTimers implements Disposable {
@@ -625,4 +626,8 @@ Deno.test("pooledMap() leaves no unhandled rejection when the source or a call f
   await work.fail(2);
   gate.reject(new Error("broken source"));
   await settle();
+});
+
+Deno.test("abortable can be imported without the rest", () => {
+  assert.equal(abortableAlone, abortable);
 });

@@ -9,7 +9,7 @@ class Member implements Idler {
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;
   usedMs = 0;
-  status = "idle";
+  idle = true;
   joined = false;
   passivatedMs: number | undefined;
   private readonly it: World;
@@ -31,7 +31,7 @@ class Member implements Idler {
   }
 
   passivate(): void {
-    assert(this.joined && this.status === "idle", "it was not there to be passivated");
+    assert(this.joined && this.idle, "it was not there to be passivated");
     this.joined = false;
     this.passivatedMs = this.it.clock.monotonicMs();
     this.it.passivated++;
@@ -89,22 +89,22 @@ Deno.test("IdleList passivates whoever was idle for its time, never earlier, and
           const member = members[which];
           if (kind === "use") member.use();
           else if (kind === "leave") member.leave();
-          else if (kind === "work") member.status = "ready";
-          else if (kind === "rest" && member.status !== "idle") {
-            member.status = "idle";
+          else if (kind === "work") member.idle = false;
+          else if (kind === "rest" && !member.idle) {
+            member.idle = true;
             member.usedMs = it.clock.monotonicMs(); // its turn has ended
           }
           if (byMs > 0) await it.clock.advance(byMs);
           const nowMs = it.clock.monotonicMs();
-          for (const { joined, status, usedMs } of members) {
+          for (const { joined, idle, usedMs } of members) {
             assert(
-              !joined || status !== "idle" || nowMs - usedMs <= 2 * idleMs + 1,
+              !joined || !idle || nowMs - usedMs <= 2 * idleMs + 1,
               `it is there after ${nowMs - usedMs} ms`,
             );
           }
           assert(it.timers.size <= 1, "one timer is enough");
         }
-        for (const member of members) member.status = "idle";
+        for (const member of members) member.idle = true;
         await it.clock.advance(3 * idleMs);
         assert.deepEqual(members.filter(({ joined }) => joined), []);
         await it.clock.advance(3 * idleMs);

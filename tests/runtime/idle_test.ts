@@ -18,7 +18,7 @@ function listOf(idleMs: number) {
     idleBefore: undefined,
     idleAfter: undefined,
     usedMs,
-    status: "idle",
+    idle: true,
     passivate: () => void passivated.push(name),
   });
   return { clock, timers, list, passivated, member, looks: () => looks };
@@ -99,7 +99,7 @@ Deno.test("IdleList looks at a million members with one timer, reads no clock fo
   const before = looks();
   const passivate = () => void passivated++;
   for (let made = 1; made < count; made++) {
-    list.join({ idleBefore: undefined, idleAfter: undefined, usedMs: 0, status: "idle", passivate });
+    list.join({ idleBefore: undefined, idleAfter: undefined, usedMs: 0, idle: true, passivate });
   }
   assert.deepEqual([timers.size, looks() - before], [1, 0]);
   await clock.advance(100);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { systemRandom } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { decodeTime } from "@std/ulid";
-import { Ids } from "../../runtime/ids.ts";
+import { Ids, timeOfUlid } from "../../runtime/ids.ts";
 
 Deno.test("Ids number messages and name them by the instance and the number", () => {
   const ids = new Ids(new VirtualClock(), seededRandom(1));
@@ -35,4 +36,14 @@ Deno.test("Ids make ULIDs that carry the time of the clock", async () => {
   const ids = new Ids(clock, seededRandom(1));
   await clock.advance(1_234);
   assert.equal(decodeTime(ids.ulid()), clock.now());
+});
+
+Deno.test("a ULID carries its time, and other names carry none", () => {
+  const nowMs = Date.UTC(2030, 0, 1);
+  assert.equal(timeOfUlid(systemRandom().ulid(nowMs)), nowMs);
+  for (
+    const name of ["", "order-7", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "01Q3DCBD00000000000000000", "0".repeat(27)]
+  ) {
+    assert.equal(timeOfUlid(name), undefined, name);
+  }
 });

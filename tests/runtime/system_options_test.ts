@@ -10,7 +10,7 @@ Deno.test("resolveOptions fills in every default", () => {
     idWindowMs: 86_400_000,
     replyKeepMs: 3_600_000,
     drainMs: 1_000,
-    limits: { actors: 1_000_000, deadLetters: 1_000, ids: 10_000, replies: 100_000 },
+    limits: { actors: 1_000_000, deadLetters: 1_000, events: 1_000, ids: 10_000, replies: 100_000 },
     scheduler: { throughput: 4_096, mailboxMs: 1, sliceMs: 1.5 },
   });
   assert.equal(typeof clock.now(), "number");

@@ -9,6 +9,7 @@ import {
   ingress,
   type IngressOptions,
   protocol,
+  type Store,
   submit,
   survey,
   System,
@@ -47,6 +48,9 @@ export const Vault = protocol("vault", { open: ask(z.string()), opened: event() 
 
 export interface DeskOptions extends Partial<IngressOptions> {
   readonly system?: Partial<SystemOptions>;
+  readonly clock?: VirtualClock;
+  /** Instances on one store have seeds of their own. */
+  readonly seed?: number;
 }
 
 /** What goes with a request. */
@@ -67,7 +71,7 @@ export interface Problem {
 
 /** A system, its ingress, and a clock that stands still. `settle` and `hang` wait for `open`. */
 export class Desk implements AsyncDisposable {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly system: System;
   readonly app: Hono;
   /** What handlers ran, in order. */
@@ -75,11 +79,12 @@ export class Desk implements AsyncDisposable {
   #open = Promise.withResolvers<void>();
 
   constructor(options: DeskOptions = {}) {
-    const { system, ...rest } = options;
+    const { system, clock = new VirtualClock(), seed = 1, ...rest } = options;
+    this.clock = clock;
     this.system = new System({
       actors: [this.#order(), this.#carrier(), this.#vault()],
       clock: this.clock,
-      random: seededRandom(1),
+      random: seededRandom(seed),
       ...system,
     });
     this.app = ingress(this.system, {
@@ -255,3 +260,12 @@ export class PieceReader {
 }
 
 export const superjsonType = "application/superjson+json";
+
+/** Lets all values of a store go whose keys begin so, as it may by itself when they have expired. */
+export async function letGo(store: Store, prefix: string): Promise<void> {
+  const connection = await store.open({ clock: new VirtualClock() });
+  const removals = await connection.list({ prefix, limit: 1_000 });
+  assert.ok(removals.length > 0);
+  await connection.commit([{ checks: [], writes: [], removals }]);
+  await connection.close();
+}

@@ -30,7 +30,7 @@ class Streaming implements AsyncDisposable {
       keepAliveMs: 15_000,
       ...options,
     };
-    return eventStream(this.feed, this.clock, all, () => this.ended++);
+    return eventStream(this.feed.open(all), this.clock, all, () => this.ended++);
   }
 
   /** A reader that has read the first frame. */

@@ -42,6 +42,39 @@ Deno.test("stale parts are left out, the others are committed together, in two c
   await connection.close();
 });
 
+Deno.test("an empty value that several parts write is written once, and again behind what changed it", {
+  ignore,
+}, async () => {
+  using kv = await Deno.openKv(":memory:");
+  let sets = 0;
+  const counting: KvHandle = new Proxy(kv as unknown as KvHandle, {
+    get(target, name) {
+      if (name !== "atomic") return (target[name as keyof KvHandle] as () => unknown).bind(target);
+      return () => {
+        const atomic = target.atomic();
+        const set = atomic.set.bind(atomic);
+        atomic.set = (...args) => {
+          sets++;
+          return set(...args);
+        };
+        return atomic;
+      };
+    },
+  });
+  const connection = await denoKv(counting, { remote: false }).open({ clock: systemClock() });
+  const empty = { key: "entry", value: new Uint8Array() };
+  await commit(connection, ...Array.from({ length: 10 }, () => ({ writes: [empty] })));
+  assert.equal(sets, 1);
+  const again = { writes: [empty] };
+  await commit(connection, again, { removals: [{ key: "entry" }] }, again, again);
+  assert.equal((await connection.read(["entry"]))[0]?.value.length, 0);
+  await commit(connection, again, { writes: [{ key: "entry", value: text("full") }] }, again);
+  assert.equal((await connection.read(["entry"]))[0]?.value.length, 0);
+  await commit(connection, again, { writes: [{ key: "entry", value: text("full") }] });
+  assert.equal((await connection.read(["entry"]))[0]?.value.length, 4);
+  await connection.close();
+});
+
 Deno.test("a lone stale part costs one commit and no read; no parts cost nothing", { ignore }, async () => {
   using kv = await Deno.openKv(":memory:");
   const seen = { commits: 0, reads: 0 };

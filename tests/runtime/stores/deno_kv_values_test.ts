@@ -17,8 +17,10 @@ Deno.test(
     for (const size of [0, 1, 65_535, 65_536, 65_537, 131_072, 131_073, 700_000, 65_536, 200_000, 3]) {
       const value = random(size);
       const [version] = await commit(connection, { writes: [{ key: "a", value, oldBytes }] });
-      assert.deepEqual(await connection.read(["a"]), [{ key: "a", value, version }]);
-      assert.deepEqual(await connection.list({ prefix: "", limit: 10 }), [{ key: "a", value, version }]);
+      for (const found of [await connection.read(["a"]), await connection.list({ prefix: "", limit: 10 })]) {
+        assert.deepEqual(found.map((stored) => [stored?.key, stored?.version]), [["a", version]]);
+        assert.ok(areEqual(found[0]!.value, value), `${size} bytes`);
+      }
       assert.equal(await count(kv), size <= 65_536 ? 1 : 1 + Math.ceil(size / 65_536), `${size} bytes`);
       oldBytes = size;
     }
@@ -44,7 +46,8 @@ Deno.test("a value is never read with pieces of another: it is read again", { ig
       await using reader = await open(torn);
       const stored = await look(reader);
       assert.ok(times >= 1);
-      assert.deepEqual(stored?.value, second);
+      assert.equal(stored?.value.length, second?.length); // a diff of so many bytes would take for ever
+      if (second !== undefined) assert.ok(areEqual(stored!.value, second));
     }
   }
 
@@ -125,7 +128,8 @@ Deno.test("lists and reads are what a sorted map would say", { ignore }, async (
         assert.equal(await count(kv), 0);
       },
     ),
-    { numRuns: 60, seed: 7 },
+    // runs share a database: what one leaves behind would fail all others while it is made smaller
+    { numRuns: 60, seed: 7, endOnFailure: true },
   );
 });
 
@@ -236,7 +240,14 @@ async function count(kv: Deno.Kv): Promise<number> {
 }
 
 function random(size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, index) => (size + index * 31 + (index >> 8)) & 255);
+  const made = new Uint8Array(size);
+  for (let index = 0; index < size; index++) made[index] = size + index * 31 + (index >> 8);
+  return made;
+}
+
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return a.length === b.length;
 }
 
 /** As UTF-8. */

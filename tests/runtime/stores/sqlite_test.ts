@@ -86,6 +86,24 @@ Deno.test("sqlite: what was committed is there when it is opened again, and its 
   await second.close();
 });
 
+Deno.test("sqlite: no version is given twice, by whomever and in however many commits", async () => {
+  await using file = await temporary();
+  const store = sqlite(file.path, { synchronous: "normal", bytesMax: 1_000_000 });
+  const versions: (string | undefined)[] = [];
+  const connections = [await store.open({ clock }), await store.open({ clock })];
+  await assert.rejects(put(connections[0], "k", new Uint8Array(2_000_000)), { code: "store-full" });
+  for (let round = 0; round < 1_050; round++) {
+    for (const connection of connections.toReversed()) {
+      versions.push(...await put(connection, "k", new Uint8Array(1)));
+    }
+  }
+  for (const connection of connections) await connection.close();
+  const again = await store.open({ clock });
+  versions.push(...await put(again, "k", new Uint8Array(1)));
+  await again.close();
+  assert.equal(new Set(versions).size, 2_101);
+});
+
 Deno.test("sqlite: what cannot be opened says which file, and why", async () => {
   await using file = await temporary();
   const path = `${file.path}-folder/posthorn.db`;

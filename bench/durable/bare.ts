@@ -1,0 +1,107 @@
+import { DatabaseSync } from "node:sqlite";
+import type { Part } from "@posthorn/posthorn";
+import type { Outcome } from "../contender.ts";
+import { inFolder, type StoreKind } from "./stores.ts";
+import { turns } from "./turns.ts";
+import { mailPrefix, Recording } from "./watched_store.ts";
+
+/** How many turns lie in one atomic operation of bare Deno KV. */
+export const turnsAtOnce = 25;
+
+interface Size {
+  readonly actors: number;
+  readonly count: number;
+}
+
+/** What Posthorn commits on that store for so many turns, commit by commit. */
+async function record(kind: StoreKind, size: Size): Promise<Recording> {
+  const recording = new Recording();
+  await inFolder((folder) => turns(kind.make(folder), recording, size));
+  return recording;
+}
+
+/** How many messages are done with these parts. */
+function doneIn(parts: readonly Part[]): number {
+  const removals = parts.flatMap(({ removals }) => removals);
+  return removals.filter(({ key }) => key.startsWith(mailPrefix)).length;
+}
+
+/**
+ * The same rows without a runtime: what Posthorn committed is written into a table of `node:sqlite`, the same keys and
+ * values in the same groups, by prepared statements, with the same settings of the file. Nothing is checked.
+ */
+export async function bareSqlite(kind: StoreKind, size: Size): Promise<Outcome> {
+  const { before, recorded } = await record(kind, size);
+  return await inFolder((folder) => {
+    using database = new DatabaseSync(`${folder}/bare.db`);
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000;
+      PRAGMA synchronous = ${kind.id === "sqliteFull" ? "FULL" : "NORMAL"};
+      CREATE TABLE bare (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL);`);
+    const put = database.prepare(
+      "INSERT INTO bare VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    );
+    const remove = database.prepare("DELETE FROM bare WHERE key = ?");
+    const begin = database.prepare("BEGIN IMMEDIATE");
+    const commit = database.prepare("COMMIT");
+    const ended = recorded.reduce((sum, parts) => sum + parts.flatMap(({ removals }) => removals).length, 0);
+    let removed = 0;
+    const write = (parts: readonly Part[]) => {
+      begin.run();
+      for (const { writes, removals } of parts) {
+        for (const { key, value } of writes) put.run(key, value);
+        for (const { key } of removals) removed += Number(remove.run(key).changes); // each is there
+      }
+      commit.run();
+    };
+    for (const parts of before) write(parts);
+    removed = 0;
+    const startMs = performance.now();
+    for (const parts of recorded) write(parts);
+    const elapsedMs = performance.now() - startMs;
+    return Promise.resolve({
+      elapsedMs,
+      check: removed === ended ? recorded.reduce((sum, parts) => sum + doneIn(parts), 0) : NaN,
+      also: shapeOf(recorded),
+    });
+  });
+}
+
+/**
+ * The same for Deno KV: the mutations of what Posthorn committed, in atomic operations of 25 turns each, one after
+ * another. Nothing is checked.
+ */
+export async function bareKv(kind: StoreKind, size: Size): Promise<Outcome> {
+  const { before, recorded } = await record(kind, size);
+  return await inFolder(async (folder) => {
+    using kv = await Deno.openKv(kind.id === "kvFile" ? `${folder}/bare.kv` : ":memory:");
+    const write = async (parts: readonly Part[]) => {
+      const atomic = kv.atomic();
+      for (const { writes, removals } of parts) {
+        for (const { key, value } of writes) atomic.set(["bare", key], value);
+        for (const { key } of removals) atomic.delete(["bare", key]);
+      }
+      await atomic.commit();
+    };
+    for (const parts of before) await write(parts);
+    const groups = regrouped(recorded.flat(), Math.ceil(size.count / turnsAtOnce));
+    const startMs = performance.now();
+    for (const parts of groups) await write(parts);
+    const elapsedMs = performance.now() - startMs;
+    return { elapsedMs, check: doneIn(groups.flat()), also: shapeOf(groups) };
+  });
+}
+
+/** The same parts in so many groups. */
+function regrouped(parts: readonly Part[], groups: number): (readonly Part[])[] {
+  const each = parts.length / groups;
+  return Array.from(
+    { length: groups },
+    (_, index) => parts.slice(Math.round(index * each), Math.round((index + 1) * each)),
+  );
+}
+
+function shapeOf(groups: readonly (readonly Part[])[]) {
+  const parts = groups.flat();
+  const rows = parts.reduce((sum, { writes, removals }) => sum + writes.length + removals.length, 0);
+  return { partsPerCommit: parts.length / groups.length, rowsPerCommit: rows / groups.length };
+}

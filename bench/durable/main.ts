@@ -1,0 +1,80 @@
+/** Measures durable turns, and puts the section into bench/RESULTS.md: `main.ts [--runs N] [--steady N] …`. */
+import { parseArgs } from "node:util";
+import { tableOf } from "../format.ts";
+import { thisMachine } from "../machine.ts";
+import { parseCount } from "../options.ts";
+import type { Section } from "../section.ts";
+import { durableSection } from "./section.ts";
+import { withDurable } from "./splice.ts";
+
+const usage = `deno task bench:durable [options]
+
+  --runs N              how many times each case is measured (5)
+  --turns N             turns of one measurement (10,000)
+  --steady N            turns of the measurement of memory (10,000,000)
+  --backlog N           messages that wait in the longer backlog (1,000,000)
+  --size full|smoke     smoke: so small that the figures say nothing
+  --date YYYY-MM-DD     the date that the section gives (today)
+  --print               prints the section, and keeps nothing`;
+
+const results = new URL("../RESULTS.md", import.meta.url);
+
+function markdownOf(
+  { title, markdown, goals }: Section,
+  { command, date, machine }: Record<string, string>,
+): string {
+  const met = goals.filter((goal) => goal.met).length;
+  const rows = goals.map((goal) => [goal.name, goal.met ? "met" : "**missed**", goal.figure]);
+  return `## ${title}
+
+Written by \`${command}\` on ${date}: change nothing here by hand. ${machine}
+
+${met} of ${goals.length} goals met.
+
+${tableOf(["goal", "", "measured"], rows, 3)}
+
+${markdown}
+`;
+}
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "5" },
+    turns: { type: "string" },
+    steady: { type: "string" },
+    backlog: { type: "string" },
+    size: { type: "string", default: "full" },
+    date: { type: "string", default: new Date().toISOString().slice(0, 10) },
+    print: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(usage);
+  Deno.exit(0);
+}
+const { runs, turns, steady, backlog, size, date } = values;
+const count = (text: string) => Number(text.replaceAll(/[,_]/g, ""));
+const section = await durableSection({
+  runs: parseCount("--runs", runs),
+  size: size === "smoke" ? "smoke" : "full",
+  sizes: {
+    ...turns === undefined ? {} : { turns: count(turns) },
+    ...steady === undefined ? {} : { steady: count(steady) },
+    ...backlog === undefined ? {} : { longBacklog: count(backlog) },
+  },
+  progress: (line) => console.error(line.slice(0, 300)),
+});
+const { processor, cores, deno } = await thisMachine();
+const options = [["runs", runs], ["turns", turns], ["steady", steady], ["backlog", backlog]]
+  .flatMap(([name, value]) =>
+    value === undefined || (name === "runs" && value === "5") ? [] : [` --${name} ${value}`]
+  );
+const markdown = markdownOf(section, {
+  command: `deno task bench:durable${options.join("")}`,
+  date,
+  machine:
+    `${cores} cores of ${processor}, Deno ${deno}; ${runs} runs, each in a fresh process, every other round backwards.`,
+});
+if (values.print || size === "smoke") console.log(markdown);
+else await Deno.writeTextFile(results, withDurable(await Deno.readTextFile(results), markdown));

@@ -1,0 +1,149 @@
+import { cpuUsage } from "node:process";
+import { actor, ask, protocol, type Store, System, tell } from "@posthorn/posthorn";
+import * as z from "zod";
+import type { Outcome } from "../contender.ts";
+import { percentilesOf } from "./percentiles.ts";
+import { type Following, watched } from "./watched_store.ts";
+
+/** What each actor counts. */
+const Cart = protocol("cart", {
+  add: tell(z.object({ sku: z.string(), cents: z.number().int() })),
+  total: ask(z.number()),
+});
+
+/** How many messages are on their way at once, from their sending until their turn is committed. */
+export const inFlight = 1_000;
+
+const cart = actor(Cart, {
+  state: () => ({ cents: 0, lines: 0 }),
+  on: {
+    add: (ctx, line) =>
+      void (ctx.state = { cents: ctx.state.cents + line.cents, lines: ctx.state.lines + 1 }),
+    total: (ctx) => ctx.state.lines,
+  },
+  mailbox: { capacity: 2 * inFlight },
+  idleMs: 3_600_000,
+});
+
+const Stepper = protocol("stepper", { next: ask(z.number().int(), z.number().int()) });
+
+/** Answers with the number after the one that it is asked for, and keeps it. */
+export const stepper = {
+  protocol: Stepper,
+  actor: actor(Stepper, { state: () => 0, on: { next: (ctx, x) => ctx.state = x + 1 }, idleMs: 3_600_000 }),
+};
+
+/** A system of carts on a store, with what follows its commits. */
+export class Carts implements AsyncDisposable {
+  readonly #system: System;
+  readonly #following: Following;
+  readonly #actors: number;
+
+  constructor(store: Store, following: Following, actors: number) {
+    this.#system = new System({ actors: [cart], store: watched(store, following) });
+    this.#following = following;
+    this.#actors = actors;
+  }
+
+  /** Sends one message to each in turn; resolves when it is accepted. */
+  add(index: number): Promise<void> {
+    return this.#system.ref(Cart, String(index % this.#actors)).tell(Cart.add, { sku: "tea", cents: 450 });
+  }
+
+  /** What one of them has counted. */
+  total(index: number): Promise<number> {
+    return this.#system.ref(Cart, String(index)).ask(Cart.total, undefined, { timeoutMs: 60_000 });
+  }
+
+  /** What all of them have counted. */
+  async totals(): Promise<number> {
+    let sum = 0;
+    for (let from = 0; from < this.#actors; from += inFlight) {
+      const length = Math.min(inFlight, this.#actors - from);
+      const totals = await Promise.all(Array.from({ length }, (_, index) => this.total(from + index)));
+      sum += totals.reduce((all, total) => all + total, 0);
+    }
+    return sum;
+  }
+
+  /** Sends so many, so many of which are on their way at once; resolves when the turn of the last is committed. */
+  flood(count: number, together = inFlight): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const following = this.#following;
+    const before = following.done;
+    let sent = 0;
+    const send = () => {
+      const until = Math.min(following.done - before + together, count);
+      for (; sent < until; sent++) this.add(sent).catch(reject);
+      if (following.done - before === count) resolve();
+    };
+    following.onDone(send);
+    send();
+    return promise;
+  }
+
+  /** One message, by itself: resolves when it is done, with when it was sent, accepted and done. */
+  async alone(index: number): Promise<{ sentMs: number; acceptedMs: number; doneMs: number }> {
+    const done = new Promise<number>((resolve) => this.#following.onDone(() => resolve(performance.now())));
+    const sentMs = performance.now();
+    await this.add(index);
+    const acceptedMs = performance.now();
+    return { sentMs, acceptedMs, doneMs: await done };
+  }
+
+  /** Resolves when so many messages have been done in all. */
+  drained(until: number): Promise<void> {
+    const following = this.#following;
+    return new Promise((resolve) => {
+      const look = () => {
+        if (following.done >= until) resolve();
+      };
+      following.onDone(look);
+      look();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#system.stop({ drainMs: 0 });
+  }
+}
+
+/** The processor's time that this process has taken, in microseconds. */
+function processorMicros(): number {
+  const { user, system } = cpuUsage();
+  return user + system;
+}
+
+/**
+ * So many durable turns: messages to so many actors in turn, a bounded number on their way. A fifth of it warms up, and
+ * loads the actors. The check is what the actors have counted in all.
+ */
+export async function turns(
+  store: Store,
+  following: Following,
+  { actors, count }: { readonly actors: number; readonly count: number },
+): Promise<Outcome> {
+  await using carts = new Carts(store, following, actors);
+  const warming = warmingOf(actors, count);
+  await carts.flood(warming);
+  following.begin();
+  const startMicros = processorMicros();
+  const startMs = performance.now();
+  await carts.flood(count);
+  const elapsedMs = performance.now() - startMs;
+  following.end();
+  const processor = (processorMicros() - startMicros) / count;
+  const { commits, parts, writes, removals, latenciesMs } = following;
+  const also = {
+    ...percentilesOf(latenciesMs),
+    partsPerCommit: parts / commits,
+    rowsPerTurn: (writes + removals) / count,
+    processorMicrosPerTurn: processor,
+  };
+  return { elapsedMs, check: await carts.totals() - warming, also };
+}
+
+/** How many messages warm up: every actor gets one. */
+export function warmingOf(actors: number, count: number): number {
+  return Math.max(actors, Math.ceil(count / 5));
+}

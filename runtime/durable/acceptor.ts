@@ -1,0 +1,137 @@
+import type { ActorId } from "../address.ts";
+import { Asker, type MessageId, nameOf, type Route } from "../envelope.ts";
+import { MailboxFullError } from "../errors.ts";
+import type { Ids } from "../ids.ts";
+import { Publication } from "../modes.ts";
+import { TooLargeError } from "../store_errors.ts";
+import { requireFits, weigh } from "../store_weight.ts";
+import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
+import { type Dispatch, storable } from "./dispatch.ts";
+import { type Arrival, Effects } from "./effects.ts";
+import { mailPrefix, markKey } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { headOf, Mail, publicPlace } from "./mail.ts";
+import type { Replies } from "./replies.ts";
+
+/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
+const retryWindowMs = 600_000;
+
+/** More of a message from outside than its way. */
+export interface AcceptParts {
+  /** Where its reply will be, where one is kept: it is opened with the message. */
+  readonly ticket?: string | undefined;
+}
+
+/** Who takes a message in. */
+export interface Accepting extends ActorId {
+  readonly home: {
+    readonly actor: {
+      readonly mailbox: {
+        readonly capacity: number;
+        readonly overflow: "reject" | "drop-oldest" | "drop-newest";
+      };
+    };
+  };
+  readonly waiting: number;
+  /** How many messages from outside are on their way into its mailbox. */
+  accepting: number;
+  /** What another instance wrote may be for it. */
+  look(): unknown;
+  ask(mail: Mail): void;
+  readonly mailbox: {
+    /** Those that have given way take no room. */
+    readonly displaced: ReadonlySet<string>;
+    displace(policy: "drop-oldest" | "drop-newest"): void;
+  };
+}
+
+export interface AcceptorParts {
+  readonly ledger: Ledger;
+  readonly dispatch: Dispatch;
+  readonly replies: Replies;
+  readonly ids: Ids;
+  readonly idWindowMs: number;
+  /** Messages were committed: whom they are for may be here. */
+  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+}
+
+/** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
+export class Acceptor {
+  readonly #parts: AcceptorParts;
+
+  constructor(parts: AcceptorParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws, or rejects with, what stands in the way. */
+  accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
+    const { ledger, dispatch, replies, ids, idWindowMs, handOver } = this.#parts;
+    const { rarities, replyTo, operation } = route;
+    const id = ids.text(rarities?.id ?? ids.next());
+    const name = nameOf(operation, to.key);
+    const sent = payload instanceof Publication ? storable(payload) : payload;
+    const mark = replyTo instanceof Asker ? undefined : this.#markOf(rarities?.scope, name, id);
+    const named = { ledger, mark, payload: sent, name, id };
+    const { capacity, overflow } = to.home.actor.mailbox;
+    const waiting = () => to.waiting - to.mailbox.displaced.size;
+    if (waiting() >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
+      const full = new MailboxFullError(`${to.protocol}/${to.key}`, waiting(), capacity);
+      if (rarities?.scope === undefined) throw full;
+      return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(full)));
+    }
+    const moment = rarities?.after === undefined ? 0 : ledger.goBehind(rarities.after);
+    if (replyTo instanceof Asker) {
+      const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
+      if (moment > 0) to.look();
+      to.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
+      return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
+    }
+    const effects = new Effects();
+    const draft = dispatch.draft(to, route, payload, id);
+    dispatch.deliver(effects, to, draft);
+    if (ticket !== undefined) replies.open(effects, ticket, true);
+    let over = false;
+    const commission = new AcceptCommission({
+      ...named,
+      effects,
+      lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
+      windowMs: rarities?.scope === undefined ? retryWindowMs : idWindowMs,
+      ticket,
+      place: publicPlace(draft.place),
+      onCommitted: (version) => {
+        effects.follow();
+        handOver(effects.arrivals, version, moment);
+        if (overflow !== "reject" && waiting() > capacity) to.mailbox.displace(overflow);
+      },
+      onOver: () => {
+        if (!over) to.accepting--;
+        over = true;
+      },
+    });
+    const weight = weigh(commission.part, ledger.traits.limits);
+    requireFits(name, weight, ledger.traits.limits);
+    to.accepting++;
+    ledger.committer.submit(commission, weight);
+    return this.#told(route, commission.accepted);
+  }
+
+  /** Tells who asked for it where the message is. */
+  #told({ rarities }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
+    const onAccepted = rarities?.onAccepted;
+    if (onAccepted === undefined) return accepted;
+    return accepted.then((acceptance) => {
+      if (acceptance.place !== undefined) onAccepted(acceptance.place);
+      return acceptance;
+    });
+  }
+
+  /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
+  #markOf(scope: string | undefined, name: string, id: string): string | undefined {
+    const { limits, unknownOutcomes } = this.#parts.ledger.traits;
+    if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
+    const key = markKey(`${encodeURIComponent(scope)}\n${name}\n${id}`);
+    const bytes = new TextEncoder().encode(key).length;
+    if (bytes > limits.keyBytes) throw new TooLargeError(name, "bytes of a key", bytes, limits.keyBytes);
+    return key;
+  }
+}

@@ -1,0 +1,98 @@
+import type { Timer } from "../timers.ts";
+import type { DurableActor } from "./durable_actor.ts";
+import type { Mail } from "./mail.ts";
+import type { RetryHead } from "./record.ts";
+
+/**
+ * What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or a message that may be
+ * what ended a process: what is to be committed before it is tried.
+ */
+export type Picked = Mail | undefined | { readonly waitMs: number } | { readonly trial: RetryHead };
+
+/** Finds the next message of one actor: some stepped aside for a while, some hold their place, some are suspected. */
+export class MailPicker {
+  readonly #actor: DurableActor;
+  readonly #onBack: () => void;
+  readonly #asides = new Map<string, Timer>();
+  #endTrial: (() => void) | undefined = undefined;
+
+  /** `onBack` is called when a message is back that had stepped aside. */
+  constructor(actor: DurableActor, onBack: () => void) {
+    this.#actor = actor;
+    this.#onBack = onBack;
+  }
+
+  /** How many have stepped aside. */
+  get aside(): number {
+    return this.#asides.size;
+  }
+
+  /** Whether the message at the head is tried, and that is counted. */
+  get onTrial(): boolean {
+    return this.#endTrial !== undefined;
+  }
+
+  /** The next message of a batch that has taken so many. */
+  next(taken: number): Picked {
+    const { mailbox, record, services } = this.#actor;
+    const { nowMs } = services.scheduler;
+    for (;;) {
+      const mail: Mail | undefined = mailbox.mails[taken];
+      if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
+      const { notBeforeMs = 0 } = mail.head;
+      if (notBeforeMs > nowMs) {
+        this.#setAside(mail, notBeforeMs - nowMs);
+        continue;
+      }
+      const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
+      const known = this.#actor.home.operation(mail.head.operation) !== undefined; // else it is not tried at all
+      const suspected = known && this.#actor.suspicious.has(mail.head.via);
+      if (retry === undefined && !suspected) return mail;
+      if (taken > 0) return undefined;
+      if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
+      if (!suspected) return mail;
+      const attempts = (retry?.attempts ?? mail.head.attempts ?? 0) + 1;
+      return { trial: { place: mail.place, attempts, notBeforeMs: 0 } };
+    }
+  }
+
+  /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
+  enter({ attempts }: RetryHead, begin: () => void): void {
+    const { suspects, ledger } = this.#actor.durable;
+    suspects.enter(attempts > 1, (end) => {
+      ledger.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
+      this.#endTrial = () => {
+        this.#endTrial = undefined;
+        end();
+      };
+      begin();
+    });
+  }
+
+  /** A trial is over, one way or the other. */
+  endTrial(): void {
+    this.#endTrial?.();
+  }
+
+  /** The mailbox is listed again: what stepped aside is in it. */
+  reset(): void {
+    for (const timer of this.#asides.values()) timer.cancel();
+    this.#asides.clear();
+    this.endTrial();
+  }
+
+  #setAside(mail: Mail, afterMs: number): void {
+    const { mailbox, services } = this.#actor;
+    mailbox.remove(mail);
+    this.#actor.durable.ledger.probes?.reach("a message waits aside");
+    if (this.#asides.has(mail.place)) return;
+    this.#asides.set(
+      mail.place,
+      services.timers.set(afterMs, () => {
+        this.#asides.delete(mail.place);
+        mailbox.mails.push(mail);
+        this.#onBack();
+      }),
+    );
+  }
+}

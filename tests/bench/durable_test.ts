@@ -1,0 +1,33 @@
+// No measurement of durable turns rots: every one of them runs here, small, and its result is checked.
+
+import assert from "node:assert/strict";
+import { durableSection } from "../../bench/durable/section.ts";
+import { durableIn, withDurable } from "../../bench/durable/splice.ts";
+
+Deno.test("every measurement of durable turns gives a result at smoke size; BullMQ where it is installed", async () => {
+  const lines: string[] = [];
+  const { markdown, goals } = await durableSection({
+    runs: 1,
+    size: "smoke",
+    progress: (line) => void lines.push(line),
+  });
+  assert.doesNotMatch(markdown, /no result|Without a result|\bNaN\b|undefined/, lines.join("\n"));
+  assert.ok(goals.length > 8);
+  for (const { name, figure } of goals) {
+    assert.doesNotMatch(`${name} ${figure}`, /no result|\bNaN\b|undefined|Infinity/, lines.join("\n"));
+  }
+});
+
+Deno.test("the section on durable turns takes the place of the one before, and leaves the rest", () => {
+  const report = "# Results\n\nfirst\n\n## How it was measured\n\nlast\n";
+  const once = withDurable(report, "## Durable turns\n\nold\n");
+  assert.equal(once, "# Results\n\nfirst\n\n## Durable turns\n\nold\n\n## How it was measured\n\nlast\n");
+  const twice = withDurable(once, "## Durable turns\n\nnew\n");
+  assert.equal(twice, once.replace("old", "new"));
+  assert.equal(withDurable(twice, ""), report);
+  assert.equal(durableIn(twice).trim(), "## Durable turns\n\nnew");
+  assert.equal(
+    withDurable("# Results\n", "## Durable turns\n\nnew"),
+    "# Results\n\n## Durable turns\n\nnew\n",
+  );
+});

@@ -1,0 +1,143 @@
+// Dead letters are in the store: listed by every process, bounded, and sent again by any.
+
+import assert from "node:assert/strict";
+import { TerminalError } from "@posthorn/posthorn";
+import {
+  deadOf,
+  inMemory,
+  kinds,
+  missedMs,
+  note,
+  notesOf,
+  onEach,
+  ref,
+  sharedKinds,
+  watch,
+  Worker,
+  worker,
+  type WorkerContext,
+} from "./stage.ts";
+
+const broken = {
+  mend: () => {
+    throw new TerminalError("Broken", { code: "broken" });
+  },
+};
+const mended = { mend: (ctx: WorkerContext, text: string) => note(ctx, `mended ${text} ${ctx.id}`) };
+
+onEach(kinds, "they are listed after a restart, with all that they had", async (stage) => {
+  const first = await stage.start([worker(broken)]);
+  await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });
+  await stage.settle();
+  const [letter] = first.deadLetters.list();
+  assert.deepEqual({ ...letter }, {
+    id: "7",
+    protocol: "worker",
+    key: "ada",
+    operation: "run",
+    payload: "mend it",
+    reason: "broken",
+    message: letter.message,
+    attempts: 1,
+    atMs: stage.clock.now(),
+  });
+  await stage.kill(first);
+  const second = await stage.start([worker(mended)]);
+  assert.deepEqual(second.deadLetters.list().map((each) => ({ ...each })), [{ ...letter }]);
+});
+
+onEach(kinds, "one is sent again by the next process: same id, same payload, once", async (stage) => {
+  const first = await stage.start([worker(broken)]);
+  await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });
+  await stage.settle();
+  await stage.kill(first);
+  const second = await stage.start([worker(mended)]);
+  await second.deadLetters.sendAgain("7");
+  assert.deepEqual(await notesOf(second, "ada"), ["mended it 7"]);
+  assert.deepEqual(deadOf(second), []);
+  await assert.rejects(async () => await second.deadLetters.sendAgain("7"), { code: "unknown-dead-letter" });
+  await stage.kill(second);
+  const third = await stage.start([worker(mended)]);
+  await stage.pass(missedMs);
+  assert.deepEqual(deadOf(third), []);
+  assert.deepEqual(await notesOf(third, "ada"), ["mended it 7"]);
+});
+
+onEach(sharedKinds, "of two instances that send one again one wins, and the other is told", async (stage) => {
+  const first = await stage.start([worker(broken)]);
+  await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });
+  await stage.settle();
+  await stage.kill(first);
+  const systems = [await stage.start([worker(mended)]), await stage.start([worker(mended)])];
+  const sent = await Promise.allSettled(systems.map((system) => system.deadLetters.sendAgain("7")));
+  assert.deepEqual(sent.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  await stage.pass(missedMs);
+  for (const system of systems) {
+    assert.deepEqual(await notesOf(system, "ada"), ["mended it 7"]);
+    assert.deepEqual(deadOf(system), []);
+  }
+});
+
+onEach(kinds, "a request that is sent again is answered after all", async (stage) => {
+  const first = await stage.start([worker(broken)]);
+  const { id } = await ref(first, "ada").submit(Worker.job, "mend it");
+  await stage.settle();
+  await assert.rejects(first.ticket(id).reply({ timeoutMs: 0 }), { code: "broken" });
+  await stage.kill(first);
+  const second = await stage.start([worker({ mend: () => "mended" })]);
+  await second.deadLetters.sendAgain(id);
+  await stage.settle();
+  assert.equal(await second.ticket(id).reply({ timeoutMs: 0 }), "mended");
+});
+
+inMemory("past their bound the oldest go, from the store as well", async (stage) => {
+  const options = { limits: { deadLetters: 5 } };
+  const first = await stage.start([worker(broken)], options);
+  for (let index = 0; index < 12; index++) {
+    await ref(first, "ada").tell(Worker.run, "mend it", { id: `${index}` });
+  }
+  await stage.pass(3_000);
+  const latest = ["7", "8", "9", "10", "11"];
+  assert.deepEqual(first.deadLetters.list().map(({ id }) => id), latest);
+  await stage.kill(first);
+  const second = await stage.start([worker(broken)], { limits: { deadLetters: 100 } });
+  assert.deepEqual(second.deadLetters.list().map(({ id }) => id), latest);
+});
+
+inMemory("a bound of more than a page of the store holds too", async (stage) => {
+  const options = { limits: { deadLetters: 1_200 } };
+  const system = await stage.start([worker(broken)], options);
+  for (let round = 0; round < 15; round++) {
+    const sent = Array.from({ length: 100 }, () => ref(system, "ada").tell(Worker.run, "mend it"));
+    await Promise.all(sent);
+    await stage.settle();
+  }
+  await stage.pass(10_000);
+  assert.equal(system.deadLetters.size, 1_200);
+  const other = await stage.start([worker(broken)], { limits: { deadLetters: 10_000 } });
+  assert.equal(other.deadLetters.size, 1_200);
+});
+
+inMemory("who listens hears of each, and it counts", async (stage) => {
+  const system = await stage.start([worker({
+    ...broken,
+    flood(ctx) {
+      for (let index = 0; index < 25; index++) ctx.ref(Worker, "bob").tell(Worker.run, "wait");
+    },
+    wait: () => new Promise(() => {}),
+  }, { mailbox: { capacity: 1 } })]);
+  const lines = watch(system, "dead");
+  await ref(system, "ada").tell(Worker.run, "mend it");
+  await stage.settle();
+  assert.deepEqual(lines, ["dead ada run: broken"]);
+  assert.equal(system.deadLetters.total, 1);
+  await ref(system, "bob").tell(Worker.run, "wait");
+  await ref(system, "ada").tell(Worker.run, "flood");
+  await stage.settle();
+  await ref(system, "ada").tell(Worker.run, "flood");
+  await stage.settle();
+  const full = lines.filter((line) => line === "dead bob run: mailbox-full").length;
+  assert.ok(full > 0, "turns have a bound too");
+  assert.equal(system.deadLetters.total, 1 + full);
+  assert.equal(system.deadLetters.size, 1 + full);
+});

@@ -1,0 +1,167 @@
+// How a durable actor comes into memory, leaves it, is erased, and what a stop leaves.
+
+import assert from "node:assert/strict";
+import {
+  deadOf,
+  inMemory,
+  kinds,
+  missedMs,
+  note,
+  notesOf,
+  onEach,
+  ref,
+  sharedKinds,
+  watch,
+  Worker,
+  worker,
+} from "./stage.ts";
+
+const scripts = { forget: "forget" };
+
+onEach(kinds, "an actor without messages leaves memory, and comes back with its state", async (stage) => {
+  const system = await stage.start([worker({}, { idleMs: 5_000 })]);
+  const lines = watch(system, "activated", "passivated");
+  await ref(system, "ada").tell(Worker.note, "one");
+  await stage.pass(12_000);
+  assert.equal(system.stats().protocols.worker.actors, 0);
+  assert.deepEqual(await notesOf(system, "ada"), ["one"]);
+  assert.deepEqual(lines, ["activated ada", "passivated ada", "activated ada"]);
+});
+
+onEach(
+  kinds,
+  "an actor that stops itself leaves memory after its turn, and its mail is handled",
+  async (stage) => {
+    const system = await stage.start([worker({
+      leave(ctx) {
+        note(ctx, "left");
+        ctx.stop();
+      },
+    })]);
+    await ref(system, "ada").tell(Worker.run, "leave");
+    await ref(system, "ada").tell(Worker.note, "behind");
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "ada"), ["left", "behind"]);
+    await ref(system, "ada").tell(Worker.run, "leave");
+    await stage.settle();
+    assert.equal(system.stats().protocols.worker.actors, 0);
+  },
+);
+
+onEach(kinds, "signals: passivate, restart and forget", async (stage) => {
+  const system = await stage.start([worker()]);
+  const id = { protocol: "worker", key: "ada" };
+  await ref(system, "ada").tell(Worker.note, "one");
+  await stage.settle();
+  system.signal(id, "passivate");
+  await stage.settle();
+  assert.equal(system.stats().protocols.worker.actors, 0);
+  system.signal(id, "restart");
+  assert.deepEqual(await notesOf(system, "ada"), ["one"]);
+  system.signal(id, "forget");
+  await stage.settle();
+  assert.deepEqual(await notesOf(system, "ada"), []);
+  await ref(system, "bob").tell(Worker.note, "one");
+  await stage.settle();
+  system.signal({ protocol: "worker", key: "bob" }, "passivate");
+  await stage.settle();
+  system.signal({ protocol: "worker", key: "bob" }, "forget"); // also while it is not in memory
+  await stage.settle();
+  assert.deepEqual(await notesOf(system, "bob"), []);
+});
+
+onEach(kinds, "what forgets itself begins anew, also in the next process", async (stage) => {
+  const actors = [worker({
+    [scripts.forget](ctx) {
+      note(ctx, "never");
+      ctx.forget();
+    },
+  })];
+  const first = await stage.start(actors);
+  await ref(first, "ada").tell(Worker.note, "one");
+  await ref(first, "ada").tell(Worker.run, "forget");
+  await ref(first, "ada").tell(Worker.note, "two");
+  assert.deepEqual(await notesOf(first, "ada"), ["two"]);
+  await ref(first, "ada").tell(Worker.run, "forget");
+  await stage.settle();
+  await stage.kill(first);
+  const second = await stage.start(actors);
+  await stage.pass(missedMs);
+  assert.deepEqual(await notesOf(second, "ada"), []);
+});
+
+inMemory("more actors than may be in memory: all of them do their work", async (stage) => {
+  const system = await stage.start([worker({
+    spread(ctx) {
+      for (let index = 0; index < 50; index++) ctx.ref(Worker, `k${index}`).tell(Worker.note, "one");
+    },
+  })], { limits: { actors: 5 } });
+  await ref(system, "ada").tell(Worker.run, "spread");
+  await stage.pass(30_000);
+  for (let index = 0; index < 50; index++) {
+    assert.deepEqual(await notesOf(system, `k${index}`), ["one"], `k${index}`);
+  }
+  assert.deepEqual(deadOf(system), []);
+});
+
+onEach(
+  kinds,
+  "a stop leaves mail in the store, says how much, and makes no dead letter of it",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const first = await stage.start([worker({ wait: () => gate.promise })]);
+    await ref(first, "ada").tell(Worker.run, "wait");
+    await stage.settle();
+    for (const text of ["one", "two"]) await ref(first, "ada").tell(Worker.note, text);
+    const asked = assert.rejects(notesOf(first, "ada"), { code: "stopping" });
+    await stage.settle();
+    const report = await first.stop({ drainMs: 0 });
+    await asked;
+    assert.deepEqual(report, { drained: false, left: 0, kept: 3 });
+    await assert.rejects(ref(first, "ada").tell(Worker.note, "late"), { code: "stopping" });
+    const second = await stage.start([worker({ wait: (ctx) => note(ctx, "waited") })]);
+    await stage.pass(missedMs);
+    assert.deepEqual(deadOf(second), []);
+    assert.deepEqual(await notesOf(second, "ada"), ["waited", "one", "two"]);
+  },
+);
+
+onEach(kinds, "a stop lets run what can run, and commits it", async (stage) => {
+  const first = await stage.start([worker()]);
+  const sent = Array.from(
+    { length: 50 },
+    (_, index) => ref(first, `k${index % 5}`).tell(Worker.note, `${index}`),
+  );
+  await Promise.all(sent);
+  const stopped = first.stop({ drainMs: 1_000 });
+  await stage.settle();
+  assert.deepEqual(await stopped, { drained: true, left: 0, kept: 0 });
+  const second = await stage.start([worker()]);
+  assert.deepEqual((await notesOf(second, "k0") as string[]).length, 10);
+});
+
+onEach(sharedKinds, "what an instance leaves at its stop another does soon", async (stage) => {
+  const gate = Promise.withResolvers<void>();
+  const first = await stage.start([worker({ wait: () => gate.promise })]);
+  const second = await stage.start([worker({ wait: (ctx) => note(ctx, "waited") })]);
+  await ref(first, "ada").tell(Worker.run, "wait");
+  const { id } = await ref(first, "ada").submit(Worker.job, "notes");
+  await stage.settle();
+  await first.stop({ drainMs: 0 });
+  await stage.pass(2_100, 20); // a beat
+  assert.deepEqual(await second.ticket(id).reply({ timeoutMs: 0 }), ["waited"]);
+});
+
+inMemory("a sweep does what is to be done, and resolves when it is done", async (stage) => {
+  const first = await stage.start([worker({
+    later: (ctx) => ctx.schedule("tea", { afterMs: 5_000 }, ctx.self.at(Worker.note), "due"),
+  })]);
+  await ref(first, "ada").tell(Worker.run, "later");
+  await stage.settle();
+  await first.stop();
+  await stage.pass(60_000);
+  const second = await stage.start([worker()]);
+  await second.sweep();
+  await stage.settle();
+  assert.deepEqual(await notesOf(second, "ada"), ["due"]);
+});

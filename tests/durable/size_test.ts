@@ -1,0 +1,109 @@
+// Large states and payloads: in pieces where one value has not room for them, and refused before anything is written.
+
+import assert from "node:assert/strict";
+import { deadOf, kinds, missedMs, note, notesOf, onEach, ref, Worker, worker } from "./stage.ts";
+
+const grow = worker({
+  grow: (ctx, size) => void (ctx.state = ["x".repeat(Number(size))]),
+  size: (ctx) => ctx.state.map((text) => text.length),
+  big: (_ctx, size) => "y".repeat(Number(size)),
+  send: (ctx, size) => ctx.ref(Worker, "bob").tell(Worker.note, "z".repeat(Number(size))),
+}, { retry: { attempts: 2 } });
+
+onEach(
+  kinds,
+  "a state larger than one value is kept whole, grows and shrinks, over restarts",
+  async (stage) => {
+    let system = await stage.start([grow]);
+    for (const size of [10, 70_000, 300_000, 130_000, 600_000, 5, 200_000]) {
+      await ref(system, "ada").tell(Worker.run, `grow ${size}`);
+      assert.deepEqual(await ref(system, "ada").ask(Worker.call, "size"), [size]);
+      await stage.kill(system);
+      system = await stage.start([grow]);
+      assert.deepEqual(await ref(system, "ada").ask(Worker.call, "size"), [size]);
+    }
+  },
+);
+
+onEach(kinds, "payloads and replies larger than one value arrive whole", async (stage) => {
+  const first = await stage.start([grow]);
+  const text = "é".repeat(150_000);
+  await ref(first, "ada").tell(Worker.note, text);
+  const { id } = await ref(first, "ada").submit(Worker.job, "big 300000");
+  await ref(first, "ada").tell(Worker.run, "send 300000");
+  await stage.settle();
+  await stage.kill(first);
+  const second = await stage.start([grow]);
+  await stage.pass(missedMs);
+  assert.equal((await second.ticket(id).reply({ timeoutMs: 0 }) as string).length, 300_000);
+  const [kept] = await notesOf(second, "ada") as string[];
+  assert.ok(kept === text);
+  assert.deepEqual((await notesOf(second, "bob") as string[]).map((each) => each.length), [300_000]);
+});
+
+onEach(kinds, "many large messages wait, and are handled in order", async (stage) => {
+  const gate = Promise.withResolvers<void>();
+  const system = await stage.start([worker({ wait: () => gate.promise })]);
+  await ref(system, "ada").tell(Worker.run, "wait");
+  const texts = Array.from({ length: 12 }, (_, index) => `${index}${"x".repeat(50_000)}`);
+  await Promise.all(texts.map((text) => ref(system, "bob").tell(Worker.note, text)));
+  gate.resolve();
+  await stage.settle();
+  const notes = await notesOf(system, "bob") as string[];
+  assert.deepEqual(notes.map((text) => text.slice(0, 3)), texts.map((text) => text.slice(0, 3)));
+  assert.ok(notes.every((text, index) => text === texts[index]));
+});
+
+onEach(
+  ["denoKv"],
+  "what no commit can take is refused at once, with its size and the limit",
+  async (stage) => {
+    const system = await stage.start([grow]);
+    const tooLarge = (error: Error & { code?: string }) => {
+      assert.equal(error.code, "too-large");
+      assert.match(error.message, /^Cannot commit worker\/ada \w+: it takes \d+ of \d+ bytes$/);
+      return true;
+    };
+    const text = "x".repeat(2_000_000);
+    await assert.rejects(ref(system, "ada").tell(Worker.note, text), tooLarge);
+    await assert.rejects(ref(system, "ada").submit(Worker.job, text), tooLarge);
+    await assert.rejects(ref(system, "ada").tell(Worker.note, text, { id: "1" }), tooLarge);
+    await assert.rejects(system.publish(Worker.happened, `de ${text}`), { code: "too-large" });
+    await ref(system, "ada").tell(Worker.note, "kept", { id: "1" }); // nothing was written under the id
+    assert.deepEqual(await notesOf(system, "ada"), ["kept"]);
+    assert.deepEqual(deadOf(system), []);
+  },
+);
+
+onEach(
+  ["denoKv"],
+  "a turn whose effects no commit can take is a dead letter, and leaves nothing",
+  async (stage) => {
+    const system = await stage.start([grow]);
+    await ref(system, "ada").tell(Worker.note, "before");
+    await ref(system, "ada").tell(Worker.run, "grow 2000000");
+    await ref(system, "ada").tell(Worker.run, "send 2000000");
+    await ref(system, "ada").tell(Worker.note, "after");
+    const { id } = await ref(system, "ada").submit(Worker.job, "big 2000000");
+    await stage.pass(5_000);
+    assert.deepEqual(await notesOf(system, "ada"), ["before", "after"]);
+    assert.deepEqual(await notesOf(system, "bob"), []);
+    assert.deepEqual(deadOf(system).filter((line) => line.startsWith("ada")), [
+      "ada run: too-large",
+      "ada run: too-large",
+      "ada job: too-large",
+    ]);
+    await assert.rejects(system.ticket(id).reply({ timeoutMs: 0 }), { code: "too-large" });
+    await assert.rejects(ref(system, "ada").ask(Worker.call, "grow 2000000"), { code: "too-large" });
+    assert.deepEqual(await notesOf(system, "ada"), ["before", "after"]);
+  },
+);
+
+onEach(["denoKv"], "a key that is too long for the store is refused like a payload", async (stage) => {
+  const system = await stage.start([worker({ noted: (ctx, text) => note(ctx, text) })]);
+  const key = "k".repeat(512);
+  await ref(system, key).tell(Worker.note, "one", { id: "i".repeat(255), caller: "c".repeat(300) });
+  assert.deepEqual(await notesOf(system, key), ["one"]);
+  const long = { id: "i".repeat(255), caller: "c".repeat(3_000) };
+  await assert.rejects(ref(system, key).tell(Worker.note, "one", long), { code: "too-large" });
+});

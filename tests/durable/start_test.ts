@@ -1,0 +1,127 @@
+// A store that cannot be opened: `ready()`, every send and the health say so.
+
+import assert from "node:assert/strict";
+import { ingress, sqlite, type Store, System } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import { ref, Worker, worker } from "./stage.ts";
+
+// A timer that is set in the first turn of the event loop and taken back soon is not always let go of.
+Deno.test.beforeAll(() => new Promise((resolve) => void setTimeout(resolve, 1)));
+
+async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "posthorn-start-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** All ways to a system whose store cannot be used say the same. */
+async function requireUnavailable(store: Store, message: RegExp, clock?: VirtualClock): Promise<void> {
+  await using system = new System({ actors: [worker()], store, clock });
+  assert.equal(system.health.store?.status, "opening");
+  const unavailable = { name: "StoreError", code: "store-unavailable", message };
+  const ada = ref(system, "ada");
+  await Promise.all([
+    assert.rejects(ada.tell(Worker.note, "one"), unavailable), // before it is known
+    assert.rejects(system.ready(), unavailable),
+    clock?.advance(15_000),
+  ]);
+  await assert.rejects(ada.tell(Worker.note, "one"), unavailable);
+  await assert.rejects(ada.tell(Worker.note, "one", { id: "1" }), unavailable);
+  await assert.rejects(ada.ask(Worker.call, "notes"), unavailable);
+  await assert.rejects(ada.ask(Worker.call, "notes", { id: "1" }), unavailable);
+  await assert.rejects(ada.submit(Worker.job, "notes"), unavailable);
+  await assert.rejects(system.publish(Worker.happened, "de one"), unavailable);
+  await assert.rejects(system.ticket("1").reply(), unavailable);
+  await assert.rejects(system.sweep(), unavailable);
+  await assert.rejects(async () => {
+    for await (const _ of system.survey(Worker.quote, "notes", { timeoutMs: 5_000 }));
+  }, unavailable);
+  system.subscribe(Worker.happened, ada.at(Worker.note))[Symbol.dispose]();
+  system.subscribe(Worker.happened, () => {})[Symbol.dispose]();
+  const { status, store: health } = system.health;
+  assert.deepEqual([status, health?.status], ["running", "unavailable"]);
+  assert.match(health?.reason ?? "", message);
+  const response = await ingress(system, { expose: [] }).request("/healthz");
+  assert.deepEqual([response.status, (await response.json()).store.status], [503, "unavailable"]);
+}
+
+Deno.test("a folder that is not there: the error names the path, and what is missing", async () => {
+  const message =
+    /^Cannot open \/nowhere\/posthorn\.db: unable to open database file.*: its folder must exist$/;
+  await requireUnavailable(sqlite("/nowhere/posthorn.db"), message);
+});
+
+Deno.test("a file that is no database: the error says so, and the file is left as it is", async () => {
+  await using home = await folder();
+  const path = `${home.path}/letter.txt`;
+  const letter = "Dear store, ".repeat(1_000);
+  await Deno.writeTextFile(path, letter);
+  await requireUnavailable(sqlite(path), /^Cannot open .*letter\.txt: file is not a database$/);
+  assert.equal(await Deno.readTextFile(path), letter);
+});
+
+Deno.test("a folder in place of a file", async () => {
+  await using home = await folder();
+  await requireUnavailable(sqlite(home.path), /^Cannot open .*: unable to open database file/);
+});
+
+Deno.test("a file that another keeps locked: after 10 s the error says so", async () => {
+  await using home = await folder();
+  const path = `${home.path}/posthorn.db`;
+  const { DatabaseSync } = await import("node:sqlite");
+  const other = new DatabaseSync(path);
+  other.exec("PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE mine (a); BEGIN EXCLUSIVE");
+  await requireUnavailable(
+    sqlite(path),
+    /^Cannot open .*posthorn\.db: database is locked$/,
+    new VirtualClock(),
+  );
+  other.close();
+});
+
+Deno.test("a file that is locked for a while: sends wait for it, and are taken", async () => {
+  await using home = await folder();
+  const path = `${home.path}/posthorn.db`;
+  const { DatabaseSync } = await import("node:sqlite");
+  const other = new DatabaseSync(path);
+  other.exec("BEGIN EXCLUSIVE");
+  await using system = new System({ actors: [worker()], store: sqlite(path) });
+  const told = ref(system, "ada").tell(Worker.note, "one");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(system.health.store?.status, "opening");
+  other.exec("COMMIT");
+  other.close();
+  await told;
+  assert.deepEqual(await ref(system, "ada").ask(Worker.call, "notes"), ["one"]);
+});
+
+Deno.test("a file that breaks while it is used: reads and sends say so, and nothing is taken for accepted", async () => {
+  await using home = await folder();
+  const path = `${home.path}/posthorn.db`;
+  {
+    await using system = new System({ actors: [worker()], store: sqlite(path) });
+    for (let index = 0; index < 50; index++) {
+      await ref(system, `k${index}`).tell(Worker.note, "x".repeat(5_000));
+      await ref(system, `k${index}`).ask(Worker.call, "notes");
+    }
+  }
+  const file = await Deno.open(path, { write: true });
+  const { size } = await file.stat();
+  await file.seek(8_192, Deno.SeekMode.Start);
+  await file.write(new Uint8Array(size - 8_192).fill(0x5a));
+  file.close();
+  await using system = new System({ actors: [worker()], store: sqlite(path), askTimeoutMs: 3_000 });
+  const outcome = await system.ready().then(() => "opened", (error) => error.code);
+  assert.ok(["opened", "store-unavailable"].includes(outcome), outcome);
+  const told = await ref(system, "k7").tell(Worker.note, "one").then(() => "accepted", (error) => error.code);
+  assert.equal(told, "store-unavailable");
+});
+
+Deno.test("a store that is opened the first time is unproven, and the second time it has kept data", async () => {
+  await using home = await folder();
+  const path = `${home.path}/posthorn.db`;
+  for (const status of ["unproven", "durable"]) {
+    await using system = new System({ actors: [worker()], store: sqlite(path) });
+    await system.ready();
+    assert.equal(system.health.store?.status, status);
+  }
+});

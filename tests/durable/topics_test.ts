@@ -1,0 +1,224 @@
+// Subscriptions of addresses and the log of events are in the store; each subscriber gets each event once.
+
+import assert from "node:assert/strict";
+import type { System } from "@posthorn/posthorn";
+import {
+  deadOf,
+  inMemory,
+  kinds,
+  missedMs,
+  note,
+  notesOf,
+  onEach,
+  ref,
+  sharedKinds,
+  type Stage,
+  Worker,
+  worker,
+  type WorkerContext,
+} from "./stage.ts";
+
+onEach(kinds, "the subscription of an address outlives its process, and its subject too", async (stage) => {
+  const first = await stage.start([worker()]);
+  first.subscribe(Worker.happened, ref(first, "ada").at(Worker.note), { subject: "de" });
+  first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note));
+  await stage.settle();
+  await stage.kill(first);
+  const second = await stage.start([worker()]);
+  await stage.pass(missedMs);
+  await second.publish(Worker.happened, "de one");
+  await second.publish(Worker.happened, "fr two");
+  await stage.settle();
+  assert.deepEqual(await notesOf(second, "ada"), ["de one"]);
+  assert.deepEqual(await notesOf(second, "bob"), ["de one", "fr two"]);
+});
+
+onEach(kinds, "it is taken back for every process, and subscribing again replaces it", async (stage) => {
+  const first = await stage.start([worker()]);
+  const subscription = first.subscribe(Worker.happened, ref(first, "ada").at(Worker.note));
+  const old = first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "fr" });
+  first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "de" });
+  subscription[Symbol.dispose]();
+  old[Symbol.dispose](); // over already: it takes nothing back
+  await stage.settle();
+  await stage.kill(first);
+  const second = await stage.start([worker()]);
+  await stage.pass(missedMs);
+  for (const text of ["de one", "fr two"]) await second.publish(Worker.happened, text);
+  await stage.settle();
+  assert.deepEqual([await notesOf(second, "ada"), await notesOf(second, "bob")], [[], ["de one"]]);
+});
+
+onEach(kinds, "a turn subscribes and unsubscribes with its commit", async (stage) => {
+  const scripts = {
+    join: (ctx: WorkerContext) => ctx.subscribe(Worker.happened, ctx.self.at(Worker.note)),
+    leave: (ctx: WorkerContext) => ctx.unsubscribe(Worker.happened, ctx.self.at(Worker.note)),
+    say: (ctx: WorkerContext, text: string) => ctx.publish(Worker.happened, text),
+  };
+  const system = await stage.start([worker(scripts)]);
+  const ada = ref(system, "ada");
+  for (const script of ["say de zero", "join", "say de one", "leave", "say de two"]) {
+    await ada.tell(Worker.run, script);
+    await stage.settle();
+  }
+  assert.deepEqual(await notesOf(system, "ada"), ["de one"]);
+});
+
+onEach(
+  kinds,
+  "a function hears what is published while its process lives, each event once, in order",
+  async (stage) => {
+    const heard: string[] = [];
+    const first = await stage.start([worker()]);
+    first.subscribe(Worker.happened, (text) => void heard.push(text), { subject: "de" });
+    for (let index = 0; index < 250; index++) await first.publish(Worker.happened, `de ${index}`);
+    await first.publish(Worker.happened, "fr no");
+    await stage.settle();
+    assert.deepEqual(heard, Array.from({ length: 250 }, (_, index) => `de ${index}`));
+    await stage.kill(first);
+    const second = await stage.start([worker()]);
+    await stage.pass(missedMs);
+    await second.publish(Worker.happened, "de later");
+    await stage.settle();
+    assert.equal(heard.length, 250);
+    assert.deepEqual(deadOf(second), []);
+  },
+);
+
+onEach(
+  kinds,
+  "a function that subscribes before the store is open hears what is published next",
+  async (stage) => {
+    const heard: string[] = [];
+    const system = stage.begin([worker()]);
+    system.subscribe(Worker.happened, (text) => void heard.push(text));
+    await system.publish(Worker.happened, "de one");
+    await stage.settle();
+    assert.deepEqual(heard, ["de one"]);
+  },
+);
+
+onEach(sharedKinds, "a function hears what another instance publishes", async (stage) => {
+  const heard: string[] = [];
+  const [hears, publishes] = [await stage.start([worker()]), await stage.start([worker()])];
+  hears.subscribe(Worker.happened, (text) => void heard.push(text));
+  await stage.settle();
+  for (let index = 0; index < 5; index++) await publishes.publish(Worker.happened, `de ${index}`);
+  await stage.pass(100, 20);
+  assert.deepEqual(heard, Array.from({ length: 5 }, (_, index) => `de ${index}`));
+});
+
+onEach(kinds, "the log keeps the latest events, numbered without gaps over restarts", async (stage) => {
+  const options = { limits: { events: 5 } };
+  const first = await stage.start([worker()], options);
+  for (let index = 1; index <= 6; index++) await first.publish(Worker.happened, `de ${index}`);
+  await stage.settle();
+  await stage.kill(first);
+  const second = await stage.start([worker()], options);
+  await second.publish(Worker.happened, "de 7");
+  await stage.pass(missedMs);
+  assert.deepEqual(await eventsOf(stage), [[3, "de 3"], [4, "de 4"], [5, "de 5"], [6, "de 6"], [7, "de 7"]]);
+});
+
+async function eventsOf(stage: Stage): Promise<unknown[]> {
+  const connection = await stage.store.open({ clock: stage.clock });
+  const rows = await connection.list({ prefix: "event\u001f", limit: 1_000 });
+  await connection.close();
+  return rows.map(({ key, value }) => {
+    const payload = new TextDecoder().decode(value).split("\n")[1];
+    return [Number(key.split("\u001f").at(-1)), JSON.parse(payload)];
+  });
+}
+
+/** Subscribes so many actors, a few to each turn of one that knows them. */
+async function subscribeMany(stage: Stage, system: System, count: number): Promise<void> {
+  for (let from = 0; from < count; from += 500) await ref(system, "host").tell(Worker.run, `seat ${from}`);
+  await stage.settle();
+}
+
+function seat(count: number) {
+  return (ctx: WorkerContext, from: string) => {
+    for (let index = Number(from); index < Math.min(Number(from) + 500, count); index++) {
+      ctx.subscribe(Worker.happened, ctx.ref(Worker, `guest-${index}`).at(Worker.note));
+    }
+  };
+}
+
+for (const [kind, count] of [["memory", 5_000], ["sqlite", 1_000], ["denoKv", 450]] as const) {
+  onEach(
+    [kind],
+    `an event reaches ${count} subscribers, once each, over a crash in its midst`,
+    async (stage) => {
+      const actors = [worker({ seat: seat(count) })];
+      const options = { limits: { actors: 20_000 } };
+      const first = await stage.start(actors, options);
+      if (kind === "denoKv") {
+        for (let index = 0; index < count; index++) {
+          first.subscribe(Worker.happened, ref(first, `guest-${index}`).at(Worker.note));
+        }
+        await stage.settle();
+      } else await subscribeMany(stage, first, count);
+      await first.publish(Worker.happened, "de one");
+      let commits = 0;
+      stage.storeOf(first).refuse = () => ++commits > 3 ? new Error("about to die") : undefined;
+      for (let turn = 0; turn < 10; turn++) await stage.clock.settle();
+      await stage.kill(first);
+
+      const second = await stage.start(actors, options);
+      await second.publish(Worker.happened, "de two");
+      await stage.pass(missedMs);
+      const short: string[] = [];
+      for (let index = 0; index < count; index++) {
+        const notes = await notesOf(second, `guest-${index}`) as string[];
+        if ([...notes].sort().join() !== "de one,de two") short.push(`${index}: ${notes}`);
+      }
+      assert.deepEqual(short.slice(0, 5), [], `${short.length} of ${count}`);
+      assert.deepEqual(deadOf(second), []);
+      assert.equal((await eventsOf(stage)).length, 2, "each is logged once");
+    },
+  );
+}
+
+onEach(
+  ["denoKv"],
+  "an event that is large, or whose subscribers have long keys, goes out in smaller pages",
+  async (stage) => {
+    const system = await stage.start([worker()]);
+    const keys = Array.from({ length: 230 }, (_, index) => `${"k".repeat(480)}-${index}`);
+    for (const key of keys) system.subscribe(Worker.happened, ref(system, key).at(Worker.note));
+    await stage.settle();
+    const text = `de ${"x".repeat(20_000)}`;
+    await system.publish(Worker.happened, text);
+    await stage.settle();
+    assert.deepEqual(deadOf(system), []);
+    const reached = await Promise.all(keys.map((key) => notesOf(system, key) as Promise<string[]>));
+    assert.deepEqual(reached.filter((notes) => notes.length !== 1 || notes[0] !== text).length, 0);
+  },
+);
+
+inMemory(
+  "an event that is published is handled by its subscribers in the order of publishing",
+  async (stage) => {
+    const system = await stage.start([worker()]);
+    system.subscribe(Worker.happened, ref(system, "ada").at(Worker.note));
+    const texts = Array.from({ length: 50 }, (_, index) => `de ${index}`);
+    await Promise.all(texts.map((text) => system.publish(Worker.happened, text)));
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "ada"), texts);
+  },
+);
+
+onEach(kinds, "what forgets itself is subscribed no longer", async (stage) => {
+  const system = await stage.start([worker({
+    forget: (ctx) => ctx.forget(),
+    noted: (ctx, text) => note(ctx, text),
+  })]);
+  system.subscribe(Worker.happened, ref(system, "ada").at(Worker.note));
+  system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
+  await stage.settle();
+  await ref(system, "ada").tell(Worker.run, "forget");
+  await stage.settle();
+  await system.publish(Worker.happened, "de one");
+  await stage.settle();
+  assert.deepEqual([await notesOf(system, "ada"), await notesOf(system, "bob")], [[], ["de one"]]);
+});
