@@ -55,7 +55,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 2,
+    foundBy: 3,
     says: "an ask that only reads is answered when its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -99,7 +99,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "timer-check",
-    foundBy: 7,
+    foundBy: 8,
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -111,7 +111,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 4,
+    foundBy: 2,
     says: "a dead letter is sent again only where it still is one",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -155,7 +155,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-list",
-    foundBy: 11,
+    foundBy: 20,
     says: "what waits for an actor is read as of one moment",
     weather: slow,
     connect: (connection, clock) => ({
@@ -197,7 +197,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "sender-clock",
-    foundBy: 3,
+    foundBy: 2,
     says: "an actor's next message has a later place than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
@@ -216,7 +216,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "listed-after-loaded",
-    foundBy: 30,
+    foundBy: 11,
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",
   },
   {
@@ -229,13 +229,13 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "suspects",
-    foundBy: 2,
+    foundBy: 1,
     says: "what waited when a process ended without a word is counted before it is tried",
     weather: (weather) => ({ ...weather, poison: true }),
   },
   {
     name: "own-index",
-    foundBy: 12,
+    foundBy: 5,
     says: "an instance looks at its own index, where a commit may have landed unheard",
     connect: (connection) => ({
       list: (range) =>
@@ -246,7 +246,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 140,
+    foundBy: 72,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -259,7 +259,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "take-over-moves",
-    foundBy: 2,
+    foundBy: 5,
     says: "who takes over an entry writes its own in the same commit",
     part: (part) =>
       removes(part, "index")
