@@ -91,13 +91,33 @@ export async function bareKv(kind: StoreKind, size: Size): Promise<Outcome> {
   });
 }
 
-/** The same parts in so many groups. */
+/** The most mutations of one atomic operation. */
+const mutationsMax = 1_000;
+
+/**
+ * The same parts in about so many groups, none of which is too large. Of what a group writes, an index entry that it has
+ * already written is left out, as Posthorn's store does.
+ */
 function regrouped(parts: readonly Part[], groups: number): (readonly Part[])[] {
   const each = parts.length / groups;
-  return Array.from(
-    { length: groups },
-    (_, index) => parts.slice(Math.round(index * each), Math.round((index + 1) * each)),
-  );
+  const made: Part[][] = [[]];
+  let entries = new Set<string>();
+  let mutations = 0;
+  let until = each;
+  for (const [index, part] of parts.entries()) {
+    const size = part.writes.length + part.removals.length;
+    if (index >= until || mutations + size > mutationsMax) {
+      made.push([]);
+      entries = new Set();
+      mutations = 0;
+      until = index + each;
+    }
+    const writes = part.writes.filter(({ key, value }) => value.length > 0 || !entries.has(key));
+    for (const { key, value } of writes) if (value.length === 0) entries.add(key);
+    made.at(-1)!.push({ ...part, writes });
+    mutations += writes.length + part.removals.length;
+  }
+  return made;
 }
 
 function shapeOf(groups: readonly (readonly Part[])[]) {

@@ -25,7 +25,7 @@ export interface Sizes {
 
 export const fullSizes: Sizes = {
   actors: [1, 100, 10_000],
-  turns: 10_000,
+  turns: 20_000,
   together: 1_000,
   queued: 1_000,
   queuedAlone: 50,

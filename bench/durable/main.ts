@@ -10,7 +10,7 @@ import { withDurable } from "./splice.ts";
 const usage = `deno task bench:durable [options]
 
   --runs N              how many times each case is measured (5)
-  --turns N             turns of one measurement (10,000)
+  --turns N             turns of one measurement (20,000)
   --steady N            turns of the measurement of memory (10,000,000)
   --backlog N           messages that wait in the longer backlog (1,000,000)
   --size full|smoke     smoke: so small that the figures say nothing

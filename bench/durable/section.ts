@@ -74,8 +74,8 @@ function introduction({ turns, together }: Sizes): string {
   } messages on their way at once, ${
     formatCount(turns)
   } in all; each turn changes the actor's state. A message is accepted when the commit that wrote it has returned, and done
-when the one that removed it with the new state has: both are seen from outside the runtime. A fifth more, at least
-one for each actor, warms up. In the end all actors are asked what they have counted.
+when the one that removed it with the new state has: both are seen from outside the runtime. As many before, at
+least one for each actor, warm up. In the end all actors are asked what they have counted.
 
 Bare is what Posthorn committed in a run of its own, written again without a runtime: the same keys and values in the
 same groups by prepared statements of \`node:sqlite\`, with the same settings of the file; in Deno KV the same

@@ -115,8 +115,8 @@ function processorMicros(): number {
 }
 
 /**
- * So many durable turns: messages to so many actors in turn, a bounded number on their way. A fifth of it warms up, and
- * loads the actors. The check is what the actors have counted in all.
+ * So many durable turns: messages to so many actors in turn, a bounded number on their way. As many before warm up, and
+ * load the actors. The check is what the actors have counted in all.
  */
 export async function turns(
   store: Store,
@@ -145,5 +145,5 @@ export async function turns(
 
 /** How many messages warm up: every actor gets one. */
 export function warmingOf(actors: number, count: number): number {
-  return Math.max(actors, Math.ceil(count / 5));
+  return Math.max(actors, count);
 }
