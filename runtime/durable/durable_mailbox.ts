@@ -22,6 +22,8 @@ export class DurableMailbox {
   /** What came since a list began. */
   #late: Mail[] | undefined = undefined;
   #listedMoment = 0;
+  /** The last place that the list brought; what comes by itself may be out of order. */
+  #listedLast = "";
   /** Whether something may have come that the list under way does not see. */
   #outdated = false;
   /** About how many wait in the store that are not here. */
@@ -80,6 +82,7 @@ export class DurableMailbox {
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
     const mails = stored.map((one) => Mail.of(one, prefix));
+    this.#listedLast = mails.at(-1)?.place ?? "";
     this.complete = beyond === 0 && !this.#outdated;
     this.#beyond = beyond;
     if (this.complete) {
@@ -147,8 +150,7 @@ export class DurableMailbox {
 
   /** Whether a list has brought it already, before its sender heard that it is committed. */
   #has({ place }: Mail): boolean {
-    const last = this.mails.at(-1);
-    return last !== undefined && place <= last.place && this.mails.some((mail) => mail.place === place);
+    return place <= this.#listedLast && this.mails.some((mail) => mail.place === place);
   }
 
   /** All asks that wait. */

@@ -42,7 +42,8 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   instances.delete(ledger.instance);
   const suspicious = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
   // Who wrote to it had it in memory, and may have run what others had written before.
-  activation.suspicious = activation.inherited || suspicious.size > 0 ? instances : suspicious;
+  const all = activation.inherited || suspicious.size > 0;
+  activation.suspicious = all && !ledger.probes?.without("suspects") ? instances : new Set();
   activation.inherited = false;
   activation.emit("activated");
   return true;

@@ -75,14 +75,15 @@ export class Clients {
 
   /** Takes back all schedules that come again and again. */
   async cancelSchedules(): Promise<void> {
+    while (this.open > 0) await this.#pause(500); // one may still be on its way
     for (const { actor, tag } of this.schedules) {
-      const isDone = () =>
-        this.sent.some(({ job, outcome }) =>
-          job.does === "cancel" && job.target === tag && outcome === "accepted"
-        );
-      for (let count = 0; !isDone(); count++) { // what was refused is another message the next time
-        const name = `${tag}x${count === 0 ? "" : count}`;
-        await this.#send(actor, { tag: name, does: "cancel", target: tag, path: [] }, "named");
+      const cancel = { tag: `${tag}x`, does: "cancel" as const, target: tag, path: [] };
+      for (;;) {
+        await this.#send(actor, cancel, "named");
+        const index = this.sent.findLastIndex(({ job }) => job.tag === cancel.tag);
+        if (index >= 0 && this.sent[index].outcome === "accepted") break;
+        if (index >= 0) this.sent.splice(index, 1); // it is sent again: what became of the first means nothing
+        await this.#pause(500);
       }
     }
   }

@@ -20,7 +20,7 @@ const onStep = options.has("--trace") ? (step: string) => console.log(step) : un
 const hints = !options.has("--twin");
 
 if (options.has("--table")) {
-  for (const rule of rules) {
+  for (const rule of rules.filter(({ name }) => without === undefined || name === without)) {
     let seed = from;
     let failure: string | undefined;
     for (; failure === undefined && seed < from + count; seed++) {

@@ -14,4 +14,5 @@ export const regressions: readonly (readonly [seed: number, fault: string])[] = 
   [79, "a message whose commit may land was said to be refused when the store could not be read"],
   [1200, "a submit whose commit may land was said to be refused, because it was tried under another name"],
   [1323, "an event that came before another, of which some pages were sent, took over where that one was"],
+  [40294, "a message was taken in twice: one that came by itself, with an earlier place, stood behind it"],
 ];

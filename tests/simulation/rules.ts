@@ -1,7 +1,9 @@
 import type { Part, Range, Store, StoreConnection, Stored } from "../../runtime/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
+import { placeOf } from "../../runtime/durable/mail.ts";
 import type { Probes } from "../../runtime/durable/probes.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
+import type { Weather } from "./faults.ts";
 import type { Clock } from "../../runtime/clock.ts";
 
 /** One rule of the protocol, and how to take it out. */
@@ -9,8 +11,12 @@ export interface Rule {
   readonly name: string;
   /** What it says. */
   readonly says: string;
+  /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
+  readonly foundBy: number;
   /** How parts are committed without it; absent where the code itself is told to leave it out. */
   readonly part?: (part: Part) => Part;
+  /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
+  readonly weather?: (weather: Weather) => Weather;
   readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
 }
 
@@ -25,29 +31,43 @@ const writes = (part: Part, space: string): boolean => part.writes.some(({ key }
 const removes = (part: Part, space: string): boolean =>
   part.removals.some(({ key }) => spaceOf(key) === space);
 
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(ms, resolve));
+}
+
+/** Many calls take long. */
+function slow(weather: Weather): Weather {
+  return { ...weather, store: { ...weather.store, slow: 0.2 } };
+}
+
 export const rules: readonly Rule[] = [
   {
     name: "record-check",
+    foundBy: 1,
     says: "a turn commits only on the version of its actor that it began with",
     part: unchecked("actor", (part) => writes(part, "actor")),
   },
   {
     name: "mail-check",
+    foundBy: 1,
     says: "a turn commits only where each of its messages still waits as it was read",
     part: unchecked("mail"),
   },
   {
     name: "fence-of-reads",
+    foundBy: 3,
     says: "an ask that only reads is answered when its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
   {
     name: "mark-check",
+    foundBy: 1,
     says: "a message is accepted only where its name was not accepted before",
     part: unchecked("mark"),
   },
   {
     name: "mark-window",
+    foundBy: 1,
     says: "the mark of an accepted message outlives every attempt to commit it again",
     part: (part) => ({
       ...part,
@@ -58,6 +78,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-with-mail",
+    foundBy: 1,
     says: "whoever writes a message writes an index entry of its receiver, in the same commit",
     part: (part) =>
       writes(part, "mail")
@@ -66,26 +87,37 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
+    foundBy: 7,
     says: "an index entry goes only as it was when nothing waited any more",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
   {
     name: "schedule-check",
+    foundBy: 1,
     says: "a schedule sends its message only where it is still due",
     part: (part) => removes(part, "schedule") ? unchecked("schedule")(unchecked("timer")(part)) : part,
   },
   {
     name: "timer-check",
+    foundBy: 8,
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
+    connect: (connection, clock) => ({
+      async commit(parts) {
+        if (parts.some((part) => removes(part, "schedule"))) await pause(clock, 400); // others are quicker
+        return await connection.commit(parts);
+      },
+    }),
     part: (part) => removes(part, "schedule") ? unchecked("timer")(part) : part,
   },
   {
     name: "letter-check",
+    foundBy: 2,
     says: "a dead letter is sent again only where it still is one",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
   {
     name: "unknown-is-tried-again",
+    foundBy: 1,
     says: "a commit whose outcome is unknown is tried again until it is known",
     connect: (connection) => ({
       async commit(parts) {
@@ -100,6 +132,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-commit",
+    foundBy: 1,
     says: "a turn's state and what it sends are one commit",
     connect: (connection) => ({
       async commit(parts) {
@@ -122,19 +155,24 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-list",
+    foundBy: 20,
     says: "what waits for an actor is read as of one moment",
-    connect: (connection) => ({
+    weather: slow,
+    connect: (connection, clock) => ({
       async list(range: Range) {
         if (!isMail(range) || range.limit < 3) return await connection.list(range);
-        const first = await connection.list({ ...range, limit: 2 });
-        if (first.length < 2) return first;
-        const rest = await connection.list({ ...range, after: first[1].key, limit: range.limit - 2 });
-        return [...first, ...rest];
+        const middle = range.prefix + placeOf(Math.floor(clock.now() * 1_000), "");
+        const first = (await connection.list(range)).filter(({ key }) => key <= middle);
+        if (first.length === range.limit) return first;
+        await pause(clock, 2_000);
+        const after = range.after === undefined || range.after < middle ? middle : range.after;
+        return [...first, ...await connection.list({ ...range, after, limit: range.limit - first.length })];
       },
     }),
   },
   {
     name: "record-first",
+    foundBy: 1,
     says: "an actor is read before the list of what waits for it",
     connect: (connection) => {
       const early = new Map<string, Promise<Stored[]>>();
@@ -159,6 +197,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "sender-clock",
+    foundBy: 2,
     says: "an actor's next message has a later place than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
@@ -170,13 +209,19 @@ export const rules: readonly Rule[] = [
       },
     }),
   },
-  { name: "lane", says: "messages from outside for one receiver are on their way one group at a time" },
+  {
+    name: "lane",
+    foundBy: 1,
+    says: "messages from outside for one receiver are on their way one group at a time",
+  },
   {
     name: "listed-after-loaded",
+    foundBy: 11,
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",
   },
   {
     name: "take-over",
+    foundBy: 1,
     says: "an instance that has ended is taken over",
     connect: (connection) => ({
       list: (range) => range.prefix === "index\u001f" ? Promise.resolve([]) : connection.list(range),
@@ -184,20 +229,13 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "suspects",
+    foundBy: 1,
     says: "what waited when a process ended without a word is counted before it is tried",
-    connect: (connection) => ({
-      async commit(parts) {
-        return await connection.commit(parts.map((part) => ({
-          ...part,
-          writes: part.writes.filter(({ key, value }) =>
-            spaceOf(key) !== "instance" || decodeValue<{ ended?: boolean }>(value).head.ended !== true
-          ),
-        })));
-      },
-    }),
+    weather: (weather) => ({ ...weather, poison: true }),
   },
   {
     name: "own-index",
+    foundBy: 5,
     says: "an instance looks at its own index, where a commit may have landed unheard",
     connect: (connection) => ({
       list: (range) =>
@@ -208,13 +246,20 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
+    foundBy: 72,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
-    connect: (connection) => ({
+    connect: (connection, clock) => ({
+      async commit(parts) {
+        const versions = await connection.commit(parts);
+        if (clock.monotonicMs() > 8_000 && parts[0]?.checks.length % 3 === 0) await pause(clock, 5_000); // some hear of it late
+        return versions;
+      },
       list: (range) => isMail(range) && range.limit === 1 ? Promise.resolve([]) : connection.list(range),
     }),
   },
   {
     name: "take-over-moves",
+    foundBy: 5,
     says: "who takes over an entry writes its own in the same commit",
     part: (part) =>
       removes(part, "index")
@@ -223,6 +268,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mail-goes-with-its-turn",
+    foundBy: 1,
     says: "a message leaves the mailbox in the commit of its turn",
     part: (part) => ({
       ...part,
@@ -231,6 +277,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "reply-with-turn",
+    foundBy: 1,
     says: "the reply is written in the commit of the turn that answers",
     part: (part) =>
       writes(part, "actor")

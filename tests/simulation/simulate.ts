@@ -71,8 +71,9 @@ class Run {
 
   constructor(seed: number, { without, hints = true, weather = (same) => same, onStep }: SeedOptions) {
     this.#seed = seed;
-    this.#weather = weather(weatherOf(seededRandom(Math.imul(seed, 0x9e3779b1))));
     const rule = rules.find(({ name }) => name === without);
+    const drawn = weatherOf(seededRandom(Math.imul(seed, 0x9e3779b1)));
+    this.#weather = weather(rule?.weather?.(drawn) ?? drawn);
     if (without !== undefined && rule === undefined) throw new RangeError(`There is no rule ${without}`);
     const { processes, process, traits, limits, store, capacity, actorsMax } = this.#weather;
     this.#books = new Books({
@@ -212,11 +213,7 @@ class Run {
       .map(([name, { waiting, index }]) =>
         `${name} has ${waiting} waiting, indexed by ${[...index].join(" ")}`
       );
-    const why = left.length > 0
-      ? left.join("; ")
-      : canceled
-      ? "a client waits"
-      : "schedules cannot be cancelled";
+    const why = left.length > 0 ? left.join("; ") : canceled ? "something is due" : "a client waits";
     this.fail(`it does not come to rest: ${why}`);
   }
 
@@ -227,7 +224,7 @@ class Run {
       stopping++;
       void system.stop({ drainMs: 1_000 }).then(() => stopping--);
     }
-    await this.#simulation.advance(10_000, () => stopping === 0);
+    await this.#simulation.advance(60_000, () => stopping === 0);
     if (stopping > 0) this.fail(`${stopping} systems do not stop`);
   }
 }
