@@ -323,7 +323,7 @@ export class Delivery implements Deliveries {
     for (const host of this.hosts.values()) host.heard = heard;
   }
 
-  private resend({ route, key, payload, id }: Envelope): void {
+  private resend({ route, key, payload, id }: Envelope): void | Promise<void> {
     const { operation, causationId, correlationId, replyTo, rarities } = route;
     const again = new Route(
       operation,
@@ -333,6 +333,7 @@ export class Delivery implements Deliveries {
       undefined,
       { id, failTo: rarities?.failTo, headers: rarities?.headers },
     );
-    this.accept({ protocol: operation.protocol, key }, operation, payload, again);
+    const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
+    return committed?.then(() => {});
   }
 }

@@ -152,10 +152,10 @@ export class Runtime implements Services {
   }
 
   /** Gives an actor a signal, if there is such an actor. */
-  signal(actor: ActorId, signal: Signal): void {
+  signal(actor: ActorId, signal: Signal): void | Promise<void> {
     const { persistence } = this;
-    if (persistence?.has(actor.protocol)) void persistence.signal(actor, signal).catch(() => {});
-    else this.find(actor.protocol, actor.key)?.signal(signal);
+    if (persistence?.has(actor.protocol)) return persistence.signal(actor, signal);
+    this.find(actor.protocol, actor.key)?.signal(signal);
   }
 
   leaveTopics(actor: ActorId): void {

@@ -35,7 +35,8 @@ export interface Limits {
   readonly ids?: number;
   /**
    * The most replies that are waited for or kept, at least 1. For one more, the one that was collected first goes; where
-   * none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`).
+   * none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`). A store keeps as many as it
+   * has room for, each for `replyKeepMs`.
    *
    * @default {100_000}
    */
@@ -59,7 +60,8 @@ export interface SystemOptions {
    */
   readonly idWindowMs?: number;
   /**
-   * How long the reply of a submit is kept for collection, in milliseconds above 0, counted from the submit.
+   * How long the reply of a submit is kept for collection, in milliseconds above 0, counted from the submit; with a
+   * store from when it came.
    *
    * @default {3_600_000}
    */

@@ -59,6 +59,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #wanted: "passivate" | "forget" | undefined = undefined;
   #held: Timer | undefined = undefined;
   #conflicts = 0;
+  /** Why it had stopped before the batch that is under way, if it had. */
+  #stoppedBefore: string | undefined = undefined;
   /** Whether the next batch takes one message only: the last was too large. */
   #alone = false;
   /** Whether the commit that is on its way only counts a trial. */
@@ -173,6 +175,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   run(scheduler: Scheduler): boolean {
     if (this.status !== "ready") return false;
     this.usedMs = scheduler.monotonicMs;
+    this.#stoppedBefore = this.#runner.stopped;
     const batch = this.#begin();
     if (this.#wanted === "forget") {
       this.#wanted = undefined;
@@ -238,9 +241,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
         );
       }
     }
-    this.#counting = false;
+    this.#dropped();
     const conflicts = ++this.#conflicts;
-    this.mailbox.reset();
     if (conflicts === 1) return void this.load();
     const afterMs = conflictBackoffMs * Math.min(conflicts, 20) * this.services.random.next();
     this.hold(afterMs, () => void this.load());
@@ -249,9 +251,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** The store did not take a batch. */
   failed(error: unknown): void {
     if (this.gone) return;
-    this.#counting = false;
+    this.#dropped();
     this.#failAsks(error);
-    this.mailbox.reset();
     this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
   }
 
@@ -317,6 +318,13 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (ending === "stop") this.emit("stopped");
     if (ending === "passivate") this.#wanted ??= "passivate";
     this.proceed();
+  }
+
+  /** Nothing of a batch is there. */
+  #dropped(): void {
+    this.#counting = false;
+    this.#runner.drop(this.#stoppedBefore);
+    this.mailbox.reset();
   }
 
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */

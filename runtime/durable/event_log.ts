@@ -1,3 +1,4 @@
+import type { Cancel } from "../clock.ts";
 import type { KeptEvent } from "../kept_events.ts";
 import { eventKey, eventNumber, eventPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -55,9 +56,8 @@ export class EventLog {
 
   /** Hears all that is published to a topic from now on, or behind an event, until it is disposed of. */
   follow(topic: string, after: number | undefined, hear: (event: KeptEvent) => void): Disposable {
-    const follower = new Follower(this, topic, after, hear, (callback) => {
-      this.#ledger.clock.setTimer(retryMs, callback);
-    });
+    const later = (callback: () => void) => this.#ledger.clock.setTimer(retryMs, callback);
+    const follower = new Follower(this, topic, after, hear, later);
     this.#followers.add(follower);
     return {
       [Symbol.dispose]: () => {
@@ -98,7 +98,8 @@ class Follower {
   begun: Promise<void> | undefined;
   readonly #log: EventLog;
   readonly #hear: (event: KeptEvent) => void;
-  readonly #later: (callback: () => void) => void;
+  readonly #later: (callback: () => void) => Cancel;
+  #cancel: Cancel | undefined;
   #number: number | undefined;
   #pumping = false;
   #again = false;
@@ -109,7 +110,7 @@ class Follower {
     topic: string,
     after: number | undefined,
     hear: (event: KeptEvent) => void,
-    later: (callback: () => void) => void,
+    later: (callback: () => void) => Cancel,
   ) {
     this.topic = topic;
     this.#log = log;
@@ -121,6 +122,7 @@ class Follower {
 
   stop(): void {
     this.#stopped = true;
+    this.#cancel?.();
   }
 
   async pump(): Promise<void> {
@@ -139,10 +141,15 @@ class Follower {
         if (events.length === pageMax) this.#again = true;
       }
     } catch {
-      if (!this.#stopped) this.#later(() => void this.pump()); // the store is away: what was logged is still there then
+      if (!this.#stopped) this.#retry(() => void this.pump()); // the store is away: what was logged is still there then
     } finally {
       this.#pumping = false;
     }
+  }
+
+  #retry(callback: () => void): void {
+    this.#cancel?.();
+    this.#cancel = this.#later(callback);
   }
 
   async #begin(): Promise<void> {
@@ -150,7 +157,7 @@ class Follower {
       this.#number ??= await this.#log.latest(this.topic);
     } catch {
       this.#number = undefined;
-      if (!this.#stopped) this.#later(() => void this.#begin());
+      if (!this.#stopped) this.#retry(() => void this.#begin());
       return;
     } finally {
       this.begun = undefined;

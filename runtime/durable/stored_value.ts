@@ -1,4 +1,5 @@
 import superjson from "superjson";
+import { messageOf, PosthornError } from "../errors.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -11,16 +12,41 @@ const depthMax = 200;
 
 /**
  * Plain data as one line of text, and back. JSON where that says it all; superjson for dates, maps, `undefined` and
- * whatever else JSON would lose. Nothing at all is an empty text.
+ * whatever else JSON would lose. Nothing at all is an empty text. Throws a `PosthornError` (`not-storable`) where neither
+ * gives it back: functions and symbols would be gone without a word.
  */
 export function toText(value: unknown): string {
   if (value === undefined) return "";
-  return isJson(value, 0) ? JSON.stringify(value) : rich + superjson.stringify(value);
+  return isJson(value, 0) ? JSON.stringify(value) : rich + richText(value);
 }
 
 /** Throws what {@linkcode toText} would. */
 export function requireText(value: unknown): void {
-  if (value !== undefined && !isJson(value, 0)) superjson.stringify(value);
+  if (value !== undefined && !isJson(value, 0)) richText(value);
+}
+
+function richText(value: unknown): string {
+  try {
+    requireData(value, new Set());
+    return superjson.stringify(value);
+  } catch (cause) {
+    throw new PosthornError("not-storable", `Cannot store a value: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Throws where something in a value is no data. */
+function requireData(value: unknown, seen: Set<object>): void {
+  if (typeof value === "function" || typeof value === "symbol") {
+    throw new TypeError(`it has a ${typeof value}`);
+  }
+  if (typeof value !== "object" || value === null || seen.has(value)) return;
+  seen.add(value);
+  const parts = value instanceof Map
+    ? [...value].flat()
+    : value instanceof Set
+    ? value
+    : Object.values(value);
+  for (const part of parts) requireData(part, seen);
 }
 
 /** What {@linkcode toText} was given. */

@@ -42,6 +42,17 @@ export class TurnRunner {
     return ending;
   }
 
+  /** A batch was dropped, and what it decided about the actor with it; `stoppedBefore` is how it was then. */
+  drop(stoppedBefore: string | undefined): void {
+    this.#stopped = stoppedBefore;
+    this.#ending = undefined;
+  }
+
+  /** Why its mail is buried; absent where it is handled. */
+  get stopped(): string | undefined {
+    return this.#stopped;
+  }
+
   /** All mail of an actor that stopped is buried: what comes now begins anew. Returns whether it had stopped. */
   revive(): boolean {
     if (this.#stopped === undefined) return false;

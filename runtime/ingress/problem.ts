@@ -47,6 +47,7 @@ const statuses: Readonly<Record<string, number>> = {
   "store-closed": 503,
   "outcome-unknown": 503,
   "newer-state": 503,
+  "not-storable": 422,
   "deadline": 504,
 };
 

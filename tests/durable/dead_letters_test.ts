@@ -141,3 +141,30 @@ inMemory("who listens hears of each, and it counts", async (stage) => {
   assert.equal(system.deadLetters.total, 1 + full);
   assert.equal(system.deadLetters.size, 1 + full);
 });
+
+onEach(kinds, "an ask that failed is sent again with a commit, which can be awaited", async (stage) => {
+  let fails = true;
+  const system = await stage.start([worker({
+    once(ctx) {
+      if (fails) throw new Error("boom");
+      note(ctx, "again");
+    },
+  })]);
+  await assert.rejects(ref(system, "ada").ask(Worker.call, "once"), { code: "failed" });
+  fails = false;
+  const [letter] = system.deadLetters.list();
+  const sent = system.deadLetters.sendAgain(letter.id);
+  assert.ok(sent instanceof Promise);
+  await sent;
+  assert.deepEqual(system.deadLetters.list(), []);
+  assert.deepEqual(await notesOf(system, "ada"), ["again"]);
+});
+
+onEach(kinds, "one that cannot be sent again is kept, and whoever sends it is told", async (stage) => {
+  const system = await stage.start([worker()]);
+  await assert.rejects(ref(system, "ada").ask(Worker.call, "boom"), { code: "failed" });
+  const [letter] = system.deadLetters.list();
+  await system.stop();
+  await assert.rejects(async () => await system.deadLetters.sendAgain(letter.id), { name: "StoppedError" });
+  assert.deepEqual(system.deadLetters.list().map(({ id }) => id), [letter.id]);
+});

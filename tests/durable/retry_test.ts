@@ -137,6 +137,28 @@ inMemory(
   },
 );
 
+inMemory(
+  "that an actor stops counts only with its commit: where another process was first, its mail is handled",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const first = await stage.start([worker({
+      async fail() {
+        await gate.promise;
+        throw new Error("boom");
+      },
+    }, { onFailure: "stop", retry: { attempts: 1 } })]);
+    const second = await stage.start([worker({ fail: (ctx) => note(ctx, "handled elsewhere") })]);
+    await ref(first, "ada").tell(Worker.run, "fail");
+    await stage.settle();
+    assert.deepEqual(await notesOf(second, "ada"), ["handled elsewhere"]);
+    await ref(first, "ada").tell(Worker.note, "behind");
+    gate.resolve();
+    await stage.pass(3_000);
+    assert.deepEqual(await notesOf(first, "ada"), ["handled elsewhere", "behind"]);
+    assert.deepEqual(deadOf(first), []);
+  },
+);
+
 onEach(kinds, "a message that is not started before its deadline is a dead letter", async (stage) => {
   const gate = Promise.withResolvers<void>();
   const first = await stage.start([worker({ wait: () => gate.promise })]);
