@@ -15,7 +15,6 @@ import {
   endOf,
   endOfKeys,
   expiredAtOnce,
-  isLocked,
   messageOf,
   prepare,
   setUp,
@@ -23,6 +22,7 @@ import {
   toStored,
   versionsAtOnce,
 } from "./sqlite_database.ts";
+import { isLocked, whileLocked } from "./sqlite_lock.ts";
 
 /** Options of {@linkcode sqlite}. */
 export interface SqliteOptions {
@@ -53,9 +53,6 @@ const limits: StoreLimits = {
   keysBytes: Infinity,
 };
 
-/** How long it goes on trying beside other work. Between tries are at first 1 to 2 ms, then twice that, and so on. */
-const retryForMs = 10_000;
-const retryDoublings = 6;
 /** How often others are looked for while somebody watches: 4 µs each time. */
 const pollMs = 20;
 /** How often expired values are deleted; where there are more than go at once, the next go soon. */
@@ -239,51 +236,86 @@ class SqliteConnection implements StoreConnection {
   }
 
   #write(parts: readonly Part[]): (string | undefined)[] {
-    const { begin, reserve, commit, rollback } = this.#statements;
+    // Mostly all checks hold: then most of them cost nothing beside the statement that writes. Else it begins again.
+    return this.#transact(parts, false) ?? this.#transact(parts, true)!;
+  }
+
+  /** Applies parts in one transaction; where a check fails that was not looked at before, nothing, and returns nothing. */
+  #transact(parts: readonly Part[], looks: boolean): (string | undefined)[] | undefined {
+    const { begin, commit, rollback } = this.#statements;
     const reservedBefore = this.#lastVersion;
-    let committing = false;
+    let landing = false;
+    let done = false;
     begin.run();
     try {
       let version: number | undefined;
-      const versions = parts.map((part) => {
-        if (!this.#holds(part)) return undefined;
-        if (version === undefined) {
-          if (this.#nextVersion > this.#lastVersion) {
-            this.#lastVersion = reserve.get()!.reserved as number;
-            this.#nextVersion = this.#lastVersion - versionsAtOnce + 1;
-          }
-          version = this.#nextVersion++;
+      const versions: (string | undefined)[] = [];
+      for (const part of parts) {
+        if (looks && !this.#holds(part)) {
+          versions.push(undefined);
+          continue;
         }
-        this.#apply(part, version);
-        return String(version);
-      });
-      committing = true;
-      if (version === undefined) rollback.run(); // nothing to wait for the disk for
-      else commit.run();
+        version ??= this.#takeVersion();
+        if (!this.#apply(part, version)) return undefined;
+        versions.push(String(version));
+      }
+      if (version === undefined) return versions; // nothing to wait for the disk for
+      landing = true;
+      commit.run();
+      done = true;
       return versions;
     } catch (error) {
-      // What was reserved in it is not, and others may; what was reserved before is not given again: it may have landed.
-      if (this.#lastVersion !== reservedBefore) this.#lastVersion = 0;
-      try {
-        rollback.run();
-      } catch {
-        // SQLite has done that itself where the disk is full
-      }
       // The whole of it may be in the log, which is read again after a crash, though nobody sees it until then.
-      if (committing && /I\/O error/.test(messageOf(error))) {
+      if (landing && /I\/O error/.test(messageOf(error))) {
         const message = `Cannot tell whether ${this.#path} has the commit: ${messageOf(error)}`;
         throw new OutcomeUnknownError(message, { cause: error });
       }
       throw error;
+    } finally {
+      if (!done) {
+        // What was reserved in it is not, and others may; what was reserved before is not given again: it may have landed.
+        if (this.#lastVersion !== reservedBefore) this.#lastVersion = 0;
+        try {
+          rollback.run();
+        } catch {
+          // SQLite has done that itself where the disk is full
+        }
+      }
     }
   }
 
-  #apply({ writes, removals }: Part, version: number): void {
-    const { put, remove } = this.#statements;
-    for (const { key, value, expiresAtMs } of writes) {
-      put.run(key, value, version, expiresAtMs === undefined ? null : Math.ceil(expiresAtMs));
+  #takeVersion(): number {
+    if (this.#nextVersion > this.#lastVersion) {
+      this.#lastVersion = this.#statements.reserve.get()!.reserved as number;
+      this.#nextVersion = this.#lastVersion - versionsAtOnce + 1;
     }
-    for (const { key } of removals) remove.run(key);
+    return this.#nextVersion++;
+  }
+
+  /** Applies a part; where a check fails it may have done so in part. What is checked and written is one statement. */
+  #apply({ checks, writes, removals }: Part, version: number): boolean {
+    const { put, add, replace, remove, removeVersion } = this.#statements;
+    const expected = new Map<string, string | undefined>();
+    for (const check of checks) expected.set(check.key, check.version);
+    for (const { key, value, expiresAtMs } of writes) {
+      const expires = expiresAtMs === undefined ? null : Math.ceil(expiresAtMs);
+      const was = expected.get(key);
+      if (was !== undefined) {
+        if (replace.run(value, version, expires, key, Number(was)).changes === 0) return false;
+        expected.delete(key);
+      } else if (expected.delete(key)) {
+        if (add.run(key, value, version, expires).changes === 0) return false;
+      } else put.run(key, value, version, expires);
+    }
+    for (const { key } of removals) {
+      const was = expected.get(key);
+      if (was !== undefined) {
+        if (removeVersion.run(key, Number(was)).changes === 0) return false;
+        expected.delete(key);
+      } else if (!expected.has(key)) remove.run(key);
+    }
+    for (const [key, was] of expected) if (this.#versionOf(key) !== was) return false;
+    return true;
   }
 
   /** Commits that only check: all of one moment, without the lock and without waiting for the disk. */
@@ -298,11 +330,13 @@ class SqliteConnection implements StoreConnection {
   }
 
   #holds({ checks }: Part): boolean {
-    for (const { key, version } of checks) {
-      const row = this.#statements.version.get(key);
-      if ((row === undefined ? undefined : String(row.version)) !== version) return false;
-    }
+    for (const { key, version } of checks) if (this.#versionOf(key) !== version) return false;
     return true;
+  }
+
+  #versionOf(key: string): string | undefined {
+    const row = this.#statements.version.get(key);
+    return row === undefined ? undefined : String(row.version);
   }
 
   #explain(what: string, error: unknown): Error {
@@ -348,23 +382,5 @@ class SqliteConnection implements StoreConnection {
       // the next time will do: nothing but room is lost until then
     }
     this.#cancelExpire = this.#clock.setTimer(more ? expireSoonMs : expireEachMs, () => this.#expire());
-  }
-}
-
-/** Calls that again and again while others hold the lock, and for so long at the most; other work goes on between. */
-async function whileLocked<Result>(clock: Clock, action: () => Result, tries = 0): Promise<Result> {
-  const untilMs = clock.monotonicMs() + retryForMs;
-  for (;; tries++) {
-    if (tries > 0) {
-      // What is behind the point differs between processes, by chance: so they do not come in step.
-      const chance = clock.monotonicMs() * 1_000 % 1;
-      const waitMs = (1 + chance) * 2 ** Math.min(tries - 1, retryDoublings);
-      await new Promise<void>((resolve) => void clock.setTimer(waitMs, resolve));
-    }
-    try {
-      return action();
-    } catch (error) {
-      if (!isLocked(error) || clock.monotonicMs() >= untilMs) throw error;
-    }
   }
 }

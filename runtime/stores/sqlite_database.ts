@@ -83,7 +83,10 @@ export function prepare(database: Database) {
     backward: `${select} >= ? AND key < min(?, ?) ORDER BY key DESC LIMIT ?`,
     put: `INSERT INTO posthorn VALUES (?, ?, ?, ?) ON CONFLICT (key)
       DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires`,
+    add: "INSERT INTO posthorn VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+    replace: "UPDATE posthorn SET value = ?, version = ?, expires = ? WHERE key = ? AND version = ?",
     remove: "DELETE FROM posthorn WHERE key = ?",
+    removeVersion: "DELETE FROM posthorn WHERE key = ? AND version = ?",
     changes: "PRAGMA data_version",
     expired: "SELECT 1 FROM posthorn WHERE expires <= ? LIMIT 1",
     expire: `DELETE FROM posthorn WHERE rowid IN
@@ -106,11 +109,6 @@ export function endOf(prefix: string): string | Uint8Array {
   const last = points.pop();
   if (last === undefined) return endOfKeys;
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1); // surrogates stand for nothing
-}
-
-/** Whether others hold the lock: nothing was done, and it may be tried again. */
-export function isLocked(error: unknown): boolean {
-  return /is locked/.test(messageOf(error));
 }
 
 /** What went wrong, in SQLite's words: its number does not reach JavaScript everywhere. */

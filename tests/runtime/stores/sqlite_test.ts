@@ -86,6 +86,23 @@ Deno.test("sqlite: what was committed is there when it is opened again, and its 
   await second.close();
 });
 
+Deno.test("sqlite: versions of a transaction that was undone are another's", async () => {
+  await using file = await temporary();
+  const [first, second] = [await sqlite(file.path).open({ clock }), await sqlite(file.path).open({ clock })];
+  const [held] = await put(first, "k", new Uint8Array(1));
+  // The first commit of the second connection fails where it writes: what it has reserved by then is undone.
+  const write = { key: "k", value: new Uint8Array(2) };
+  const stale = { checks: [{ key: "k", version: undefined }], writes: [write], removals: [] };
+  assert.deepEqual(await second.commit([stale]), [undefined]);
+  const third = await sqlite(file.path).open({ clock });
+  const versions = [held];
+  for (const connection of [third, second, third, second]) {
+    versions.push(...await put(connection, "k", new Uint8Array(1)));
+  }
+  assert.equal(new Set(versions).size, 5);
+  await Promise.all([first, second, third].map((connection) => connection.close()));
+});
+
 Deno.test("sqlite: no version is given twice, by whomever and in however many commits", async () => {
   await using file = await temporary();
   const store = sqlite(file.path, { synchronous: "normal", bytesMax: 1_000_000 });
