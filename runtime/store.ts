@@ -22,7 +22,7 @@ export interface Check {
 export interface Write {
   /** The key. */
   readonly key: string;
-  /** The value. */
+  /** The value: to be read until the commit ends, and no longer; its buffer may hold others beside it. */
   readonly value: Uint8Array;
   /** How many bytes the value has that it replaces; absent where there is none, or a small one. */
   readonly oldBytes?: number | undefined;

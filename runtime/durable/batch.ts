@@ -1,10 +1,11 @@
+import type { Check, Write } from "../store.ts";
 import { fits, sum, weigh, type Weight } from "../store_weight.ts";
 import { TooLargeError } from "../store_errors.ts";
 import { Effects } from "./effects.ts";
 import { recordKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
-import { ActorRecord, encodeRecord, type RecordHead, type RetryHead } from "./record.ts";
+import { ActorRecord, type RecordHead, type RetryHead } from "./record.ts";
 import { toText } from "./stored_value.ts";
 
 /** What a batch begins with: the actor as it was committed, and what its state is in memory. */
@@ -24,7 +25,8 @@ const share = 0.5;
 export class Batch {
   readonly #ledger: Ledger;
   readonly #start: BatchStart;
-  readonly #effects = new Effects();
+  /** Those of the first message are taken as they are: most batches have no other. */
+  #effects: Effects | undefined = undefined;
   /** Of all but the record, for which one check and one write are kept. */
   #weight = forRecord;
   /** How many messages of the mailbox it takes, from its head. */
@@ -50,38 +52,30 @@ export class Batch {
 
   /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
   get readsOnly(): boolean {
-    const { checks, writes, removals } = this.#effects;
-    return !this.#changed && !this.#forgotten && checks.length + writes.length + removals.length === 0 &&
+    return !this.#changed && !this.#forgotten && (this.#effects === undefined || isEmpty(this.#effects)) &&
       this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
   }
 
-  /** Whether one commit has room for that too. */
-  hasRoom(effects: Effects): boolean {
-    if (this.taken === 0) return true;
-    const { limits } = this.#ledger.traits;
-    const { checks, writes, bytes, keysBytes } = sum(this.#weight, weigh(effects, limits));
+  /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
+  takeWhereRoom(mail: Mail, effects: Effects, again: boolean): boolean {
+    this.#remove(mail, effects, again);
+    const weight = this.#with(effects);
+    const { checks, writes, bytes, keysBytes } = weight;
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
-    return fits(twice, limits);
+    if (this.taken > 0 && !fits(twice, this.#ledger.traits.limits)) return false;
+    this.#take(mail, effects, weight, again);
+    return true;
   }
 
   /** Takes a message out of the mailbox, with what came of it. */
-  take(mail: Mail, effects: Effects, again = false): void {
-    if (mail.key !== undefined) {
-      effects.checks.push({ key: mail.key, version: mail.version });
-      if (!again) effects.remove(mail.key, mail.bytes);
-    }
-    this.add(effects);
-    if (!again) this.taken++;
-    if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
+  take(mail: Mail, effects: Effects): void {
+    this.#remove(mail, effects, false);
+    this.#take(mail, effects, this.#with(effects), false);
   }
 
-  /** Does that too. */
+  /** Does that too. Whoever gives it has no more to say to it. */
   add(effects: Effects): void {
-    const { checks, writes, removals } = effects;
-    if (checks.length + writes.length + removals.length > 0) {
-      this.#weight = sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
-    }
-    this.#effects.add(effects);
+    this.#add(effects, this.#with(effects));
   }
 
   /** Its state becomes another. */
@@ -111,7 +105,7 @@ export class Batch {
 
   /** Does something once it is committed. */
   after(follow: () => void): void {
-    this.#effects.after(follow);
+    (this.#effects ??= new Effects()).after(follow);
   }
 
   /**
@@ -129,20 +123,21 @@ export class Batch {
       retry: this.#retry,
       schedules: this.#schedules,
     };
-    const value = encodeRecord(head, text);
-    const own = new Effects();
-    own.checks.push({ key, version: record.version });
-    own.write(key, value, { oldBytes: record.bytes });
+    const value = this.#ledger.encoder.encode(head, text ?? "");
+    const check: Check = { key, version: record.version };
+    const write: Write = { key, value, oldBytes: record.bytes, expiresAtMs: undefined };
     const { limits } = this.#ledger.traits;
-    const { checks, writes, bytes, keysBytes } = sum(this.#weight, weigh(own, limits));
+    const own = weigh({ checks: [check], writes: [write], removals: [] }, limits);
+    const { checks, writes, bytes, keysBytes } = sum(this.#weight, own);
     const weight = {
       checks: checks - forRecord.checks,
       writes: writes - forRecord.writes,
       bytes,
       keysBytes,
     };
-    const effects = this.#effects;
-    effects.add(own);
+    const effects = this.#effects ??= new Effects();
+    effects.checks.push(check);
+    effects.writes.push(write);
     if (!fits(weight, limits)) {
       throw new TooLargeError(`${actor.protocol}/${actor.key}`, "bytes", weight.bytes, limits.bytes);
     }
@@ -152,7 +147,35 @@ export class Batch {
   /** What to commit where nothing is written: that the state is still this one. */
   fence(): Effects {
     const { actor, record } = this.#start;
-    this.#effects.checks.push({ key: recordKey(actor), version: record.version });
-    return this.#effects;
+    const effects = this.#effects ??= new Effects();
+    effects.checks.push({ key: recordKey(actor), version: record.version });
+    return effects;
   }
+
+  #remove(mail: Mail, effects: Effects, again: boolean): void {
+    if (mail.key === undefined) return;
+    effects.checks.push({ key: mail.key, version: mail.version });
+    if (!again) effects.remove(mail.key, mail.bytes);
+  }
+
+  #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {
+    this.#add(effects, weight);
+    if (!again) this.taken++;
+    if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
+  }
+
+  #add(effects: Effects, weight: Weight): void {
+    this.#weight = weight;
+    if (this.#effects === undefined) this.#effects = effects;
+    else this.#effects.add(effects);
+  }
+
+  /** What it weighs with that. */
+  #with(effects: Effects): Weight {
+    return isEmpty(effects) ? this.#weight : sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
+  }
+}
+
+function isEmpty({ checks, writes, removals }: Effects): boolean {
+  return checks.length + writes.length + removals.length === 0;
 }

@@ -178,7 +178,7 @@ export class Dispatch {
     const sent = input === undefined ? payload : input.payload;
     const text = toText(sent instanceof Publication ? storable(sent) : sent);
     const head = headOf(route, id, this.#ledger.instance, this.#idText);
-    return new MailDraft(mailPrefix(to), this.#ledger.nextPlace(), head, text);
+    return new MailDraft(this.#ledger.encoder, mailPrefix(to), this.#ledger.nextPlace(), head, text);
   }
 
   #toReply(effects: Effects, name: string, operation: string, payload: unknown): void {

@@ -5,6 +5,7 @@ import type { StoreConnection, StoreTraits } from "../store.ts";
 import { Committer } from "./committer.ts";
 import { placeOf, publicStamp } from "./mail.ts";
 import { type Probes, probesOf } from "./probes.ts";
+import { ValueEncoder } from "./stored_value.ts";
 
 /** How far the clock of another instance may be ahead. */
 const aheadMaxMs = 3_600_000;
@@ -20,6 +21,7 @@ export class Ledger {
   readonly traits: StoreTraits;
   readonly committer: Committer;
   readonly clock: Clock;
+  readonly encoder = new ValueEncoder();
   /** Only in simulations. */
   readonly probes: Probes | undefined;
   /** What tells its places from those of other instances. */

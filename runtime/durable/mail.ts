@@ -2,7 +2,7 @@ import type { Address } from "../address.ts";
 import { Asker, deadlineAt, type Rarities, Route } from "../envelope.ts";
 import type { Operation } from "../protocol.ts";
 import type { Stored } from "../store.ts";
-import { decodeValue, encodeValue, fromText } from "./stored_value.ts";
+import { decodeValue, fromText, type ValueEncoder } from "./stored_value.ts";
 
 /** What is written of a message besides its payload. What is absent is not written. */
 export interface MailHead {
@@ -129,12 +129,12 @@ export class MailDraft {
   readonly text: string;
   readonly value: Uint8Array;
 
-  constructor(prefix: string, place: string, head: MailHead, text: string) {
+  constructor(encoder: ValueEncoder, prefix: string, place: string, head: MailHead, text: string) {
     this.key = prefix + place;
     this.place = place;
     this.head = head;
     this.text = text;
-    this.value = encodeValue(head, text);
+    this.value = encoder.encode(head, text);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Stored } from "../store.ts";
-import { decodeValue, encodeValue } from "./stored_value.ts";
+import { decodeValue } from "./stored_value.ts";
 
 /** A message that is to be tried again, or that was running when its process ended. */
 export interface RetryHead {
@@ -51,9 +51,4 @@ export class ActorRecord {
       stored.value.length,
     );
   }
-}
-
-/** An actor as it is to be written. */
-export function encodeRecord(head: RecordHead, text: string | undefined): Uint8Array {
-  return encodeValue(head, text ?? "");
 }

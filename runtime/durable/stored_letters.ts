@@ -78,7 +78,11 @@ export class StoredLetters {
       notBeforeMs: undefined,
       deadlineMs: undefined,
     };
-    dispatch.deliver(effects, to, new MailDraft(mailPrefix(to), ledger.nextPlace(), head, text));
+    dispatch.deliver(
+      effects,
+      to,
+      new MailDraft(ledger.encoder, mailPrefix(to), ledger.nextPlace(), head, text),
+    );
     const committed = await commitOne(ledger.committer, effects);
     if (committed === undefined) {
       const why = "another instance has sent it again";

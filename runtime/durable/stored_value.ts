@@ -57,7 +57,40 @@ export function fromText(text: string): unknown {
 
 /** Something small about a value as JSON, and the value itself, in one. */
 export function encodeValue(head: unknown, text: string): Uint8Array {
-  return encoder.encode(`${JSON.stringify(head)}\n${text}`);
+  return encoder.encode(join(head, text));
+}
+
+function join(head: unknown, text: string): string {
+  return `${JSON.stringify(head)}\n${text}`;
+}
+
+const slabBytes = 32_768;
+/** What may be larger than this gets bytes of its own. */
+const sharedBytesMax = 4_096;
+/** The most bytes of one unit of a string as UTF-8. */
+const bytesOfUnitMax = 3;
+
+/**
+ * Encodes like {@linkcode encodeValue}, for what is written with every message: small values lie side by side in one
+ * piece of memory, because to allocate each by itself costs more than to encode it. What holds one of them holds the
+ * piece, so it is for values that go when they are committed.
+ */
+export class ValueEncoder {
+  #slab = new Uint8Array(0);
+  #used = 0;
+
+  encode(head: unknown, text: string): Uint8Array {
+    const whole = join(head, text);
+    const most = whole.length * bytesOfUnitMax;
+    if (most > sharedBytesMax) return encoder.encode(whole);
+    if (this.#used + most > this.#slab.length) {
+      this.#slab = new Uint8Array(slabBytes);
+      this.#used = 0;
+    }
+    const begin = this.#used;
+    this.#used += encoder.encodeInto(whole, this.#slab.subarray(begin)).written;
+    return this.#slab.subarray(begin, this.#used);
+  }
 }
 
 /** The two halves of an encoded value; the second still as text. */

@@ -185,8 +185,7 @@ export class TurnRunner {
     const { state } = turn;
     turn.close();
     turn.discard();
-    if (!batch.hasRoom(effects)) return "last";
-    batch.take(mail, effects, again);
+    if (!batch.takeWhereRoom(mail, effects, again)) return "last";
     if (changed) batch.change(state);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
@@ -234,6 +233,7 @@ export class TurnRunner {
     if (home.actor.retry.order === "hold") return batch.retry({ place: mail.place, attempts, notBeforeMs });
     const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
     const draft = new MailDraft(
+      durable.ledger.encoder,
       mailPrefix(this.#activation),
       durable.ledger.nextPlace(),
       head,

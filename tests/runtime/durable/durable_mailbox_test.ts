@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Asker } from "../../../runtime/envelope.ts";
 import { DurableMailbox } from "../../../runtime/durable/durable_mailbox.ts";
 import { Mail, MailDraft, type MailHead, placeOf } from "../../../runtime/durable/mail.ts";
+import { ValueEncoder } from "../../../runtime/durable/stored_value.ts";
 
 const prefix = "mail/";
 
@@ -16,7 +17,7 @@ function headOf(id: string): MailHead {
 }
 
 function draft(stamp: number): MailDraft {
-  return new MailDraft(prefix, placeOf(stamp, "a"), headOf(`m${stamp}`), "");
+  return new MailDraft(new ValueEncoder(), prefix, placeOf(stamp, "a"), headOf(`m${stamp}`), "");
 }
 
 function committed(stamp: number): Mail {

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { fromText, requireText, toText } from "../../../runtime/durable/stored_value.ts";
+import {
+  decodeValue,
+  encodeValue,
+  fromText,
+  requireText,
+  toText,
+  ValueEncoder,
+} from "../../../runtime/durable/stored_value.ts";
 
 Deno.test("plain data comes back as it was, whatever it is", () => {
   const data = fc.anything({
@@ -54,4 +61,22 @@ Deno.test("a value once and again is no cycle, and a cycle comes back", () => {
   cycle.self = cycle;
   const back = fromText(toText(cycle)) as typeof cycle;
   assert.equal(back.self, back);
+});
+
+Deno.test("values that lie side by side in memory are as if each were alone, and stay so", () => {
+  const text = fc.string({ unit: "binary", maxLength: 1_300, size: "max" });
+  const texts = fc.array(text, { minLength: 1, maxLength: 60, size: "max" });
+  fc.assert(
+    fc.property(texts, (texts) => {
+      const encoder = new ValueEncoder();
+      const values = texts.map((text, index) => encoder.encode({ index }, text));
+      const same = values.every((value, index) => {
+        const { head, text } = decodeValue<{ index: number }>(value);
+        const alone = encodeValue({ index }, texts[index]);
+        return head.index === index && text === texts[index].toWellFormed() && value.length === alone.length;
+      });
+      assert.ok(same);
+    }),
+    { seed: 7, numRuns: 30, endOnFailure: true },
+  );
 });
