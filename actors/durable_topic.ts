@@ -27,7 +27,7 @@ interface TopicState {
   readonly subscribers: number;
   /**
    * Where to go on with events of which only some subscribers have been sent to, by their places: where clocks differ,
-   * one may come in front of another that is in its midst.
+   * one may come in front of another that is in its midst, and one that was given up may be sent again.
    */
   readonly cursors?: Readonly<Record<string, string>> | undefined;
 }
@@ -47,6 +47,8 @@ const headBytes = 1_000;
 const placeBytes = 80;
 const encoder = new TextEncoder();
 const subscribersMax = 100_000;
+/** Of so many events that were given up it is known who has them; of older ones that is forgotten. */
+const cursorsMax = 100;
 /** The most rows of one actor in one topic: an operation each. */
 const operationsMax = 1_000;
 
@@ -112,9 +114,10 @@ function send(
   turn.again = !whole || fitting < subscribers.length;
   if (turn.again) activationOf(ctx).durable.ledger.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
-  const left = turn.again ? { ...others, [turn.place]: keyOf(ctx, subscribers[fitting - 1].row.to) } : others;
-  const none = Object.keys(left).length === 0;
-  ctx.state = { events: number, subscribers: count, cursors: none ? undefined : left };
+  const left = Object.entries(others).slice(-cursorsMax);
+  if (turn.again) left.push([turn.place, keyOf(ctx, subscribers[fitting - 1].row.to)]);
+  const none = left.length === 0;
+  ctx.state = { events: number, subscribers: count, cursors: none ? undefined : Object.fromEntries(left) };
 }
 
 /** How many of these subscribers one commit can send to, with room to spare; one at least. */

@@ -112,10 +112,16 @@ export class Dispatch {
   bury(
     effects: Effects,
     to: ActorId,
-    message: { readonly head: MailHead; readonly text: string; readonly payload: unknown },
+    message: {
+      readonly head: MailHead;
+      readonly text: string;
+      readonly payload: unknown;
+      /** Where it waited; absent where it never came into its mailbox. */
+      readonly place?: string;
+    },
     death: Death,
   ): DeadLetter {
-    const { head, text, payload } = message;
+    const { head, text, payload, place } = message;
     const { protocol, key } = to;
     const { reason, attempts } = death;
     const stored: StoredLetter = {
@@ -127,7 +133,7 @@ export class Dispatch {
       message: death.message,
       attempts,
       atMs: this.#ledger.clock.now(),
-      head,
+      head: { ...head, firstPlace: head.firstPlace ?? place },
     };
     effects.write(deadPrefix + this.#ledger.nextPlace(), encodeValue(stored, text));
     const { failTo, replyTo } = head;

@@ -5,7 +5,7 @@ import type { Effects } from "./effects.ts";
 export class DurableTurn extends Turn {
   /** What it writes besides, with the same commit. */
   rows: Effects | undefined = undefined;
-  /** The place of its message in the mailbox: no other message of the actor has it. */
+  /** The first place of its message in the mailbox: no other message of the actor ever had it. */
   place = "";
   /** Whether its message stays where it is, for another turn. */
   again = false;

@@ -19,6 +19,8 @@ export interface MailHead {
   /** How many attempts it had when it stepped aside, and until when it stays there. */
   readonly attempts?: number | undefined;
   readonly notBeforeMs?: number | undefined;
+  /** Its first place, where it was given up and sent again. */
+  readonly firstPlace?: string | undefined;
 }
 
 /** The length of a place's first half, which is a time: places are in the order of their times. */

@@ -107,7 +107,7 @@ export class TurnRunner {
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
-    turn.place = mail.place;
+    turn.place = mail.head.firstPlace ?? mail.place;
     if (this.#activation.home.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     try {

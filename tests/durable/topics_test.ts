@@ -1,7 +1,7 @@
 // Subscriptions of addresses and the log of events are in the store; each subscriber gets each event once.
 
 import assert from "node:assert/strict";
-import type { System } from "@posthorn/posthorn";
+import type { Store, System } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -178,6 +178,49 @@ for (const [kind, count] of [["memory", 5_000], ["sqlite", 1_000], ["denoKv", 45
     },
   );
 }
+
+inMemory(
+  "an event that was given up half-way and is sent again goes on where it ended: each subscriber has it once",
+  async (stage) => {
+    let given = Infinity;
+    const store: Store = {
+      traits: stage.store.traits,
+      async open(services) {
+        const connection = await stage.store.open(services);
+        return {
+          read: (keys) => connection.read(keys),
+          commit: (parts) => connection.commit(parts),
+          watch: (onChange) => connection.watch(onChange),
+          close: () => connection.close(),
+          list: (range) => {
+            const refused = range.prefix.startsWith("subscriber\u001f") && given-- <= 0;
+            return refused ? Promise.reject(new Error("no list")) : connection.list(range);
+          },
+        };
+      },
+    };
+    const count = 450;
+    const system = await stage.start([worker({ seat: seat(count) })], { store });
+    await subscribeMany(stage, system, count);
+    given = 1;
+    await system.publish(Worker.happened, "de one", { id: "one" });
+    await stage.pass(600_000, 10_000);
+    assert.deepEqual(system.deadLetters.list().map(({ id, operation }) => [id, operation]), [[
+      "one",
+      "publish",
+    ]]);
+    await system.publish(Worker.happened, "de two"); // what was given up does not hold up what follows
+    given = Infinity;
+    await stage.pass(100_000, 10_000);
+    await system.deadLetters.sendAgain("one");
+    await stage.settle();
+    for (let index = 0; index < count; index++) {
+      const notes = await notesOf(system, `guest-${index}`) as string[];
+      assert.deepEqual([...notes].sort(), ["de one", "de two"], `guest-${index}`);
+    }
+    assert.equal((await eventsOf(stage)).length, 2, "each is logged once");
+  },
+);
 
 onEach(
   ["denoKv"],
