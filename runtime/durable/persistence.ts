@@ -276,7 +276,7 @@ export class Persistence {
       onBeat: async () => {
         replies.wake(); // what a watch should have told may have been lost
         log.wake();
-        await stored.read();
+        await stored.readAll();
         await alarm.ring();
       },
     });

@@ -11,6 +11,8 @@ import { decodeValue, fromText } from "./stored_value.ts";
 
 /** The most that one list gives. */
 const pageMax = 1_000;
+/** How many of the latest are looked at together for those that are not known. */
+const lookMax = 100;
 
 export interface StoredLettersServices {
   readonly ledger: Ledger;
@@ -25,6 +27,8 @@ export class StoredLetters {
   readonly #capacity: number;
   /** The key of the latest that was read. */
   #latest: string | undefined;
+  /** The keys of those that were read last. */
+  readonly #known = new Set<string>();
   #reading: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
@@ -42,18 +46,48 @@ export class StoredLetters {
     });
   }
 
+  /** Reads all that is not known, wherever it is: an instance whose clock is behind writes in front of others. */
+  async readAll(): Promise<void> {
+    const { connection } = this.#services.ledger;
+    const found: Stored[] = [];
+    for (let before: string | undefined, more = true; more;) {
+      const rows = await connection.list({
+        prefix: deadPrefix,
+        after: before,
+        limit: lookMax,
+        reverse: true,
+      });
+      const fresh = rows.filter(({ key }) => !this.#known.has(key));
+      found.push(...fresh);
+      before = rows.at(-1)?.key;
+      more = rows.length === lookMax && fresh.length > 0 && found.length < this.#capacity;
+    }
+    for (const row of found.reverse()) this.#add(row);
+    await this.#keepBound();
+  }
+
   async #read(): Promise<void> {
     const { connection } = this.#services.ledger;
     for (let more = true; more;) {
       const rows = await connection.list({ prefix: deadPrefix, after: this.#latest, limit: pageMax });
       for (const row of rows) this.#add(row);
-      this.#latest = rows.at(-1)?.key ?? this.#latest;
       more = rows.length === pageMax;
     }
+    await this.#keepBound();
+  }
+
+  async #keepBound(): Promise<void> {
     if (this.#letters.size >= this.#capacity) await this.#trim(); // else there are not that many
   }
 
   #add(row: Stored): void {
+    if (this.#known.has(row.key)) return;
+    this.#known.add(row.key);
+    if (row.key > (this.#latest ?? "")) this.#latest = row.key;
+    for (const oldest of this.#known) {
+      if (this.#known.size <= this.#capacity + lookMax) break;
+      this.#known.delete(oldest);
+    }
     const { head, text } = decodeValue<StoredLetter>(row.value);
     const { head: mail, ...letter } = head;
     const whole: DeadLetter = { ...letter, payload: fromText(text) };

@@ -46,6 +46,24 @@ onEach(kinds, "they are listed after a restart, with all that they had", async (
   assert.deepEqual(second.deadLetters.list().map((each) => ({ ...each })), [{ ...letter }]);
 });
 
+onEach(
+  sharedKinds,
+  "those of an instance whose clock is behind are listed by the others too",
+  async (stage) => {
+    const [first, behind] = [
+      await stage.start([worker(broken)]),
+      await stage.start([worker(broken)], { aheadMs: -30_000 }),
+    ];
+    await ref(first, "ada").tell(Worker.run, "mend it");
+    await stage.settle();
+    await ref(behind, "bob").tell(Worker.run, "mend it");
+    await stage.pass(missedMs);
+    for (const system of [first, behind]) {
+      assert.deepEqual(deadOf(system).sort(), ["ada run: broken", "bob run: broken"]);
+    }
+  },
+);
+
 onEach(kinds, "one is sent again by the next process: same id, same payload, once", async (stage) => {
   const first = await stage.start([worker(broken)]);
   await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });

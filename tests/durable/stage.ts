@@ -68,17 +68,19 @@ export function note(ctx: { state: Notes }, text: string): void {
   ctx.state = [...ctx.state, text];
 }
 
-/** The time of one process: it stands still when the process is killed. */
+/** The time of one process, which may be apart from that of others: it stands still when the process is killed. */
 class ProcessClock implements Clock {
   readonly #clock: Clock;
+  readonly #aheadMs: number;
   stopped = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, aheadMs: number) {
     this.#clock = clock;
+    this.#aheadMs = aheadMs;
   }
 
   now(): number {
-    return this.#clock.now();
+    return this.#clock.now() + this.#aheadMs;
   }
 
   monotonicMs(): number {
@@ -150,7 +152,11 @@ export class Cuttable implements Store {
   }
 }
 
-export type StageOptions = Partial<SystemOptions> & { readonly store?: Store };
+export type StageOptions = Partial<SystemOptions> & {
+  readonly store?: Store;
+  /** By how much the clock of the process is ahead of the others'. */
+  readonly aheadMs?: number;
+};
 
 /** One process after another, or several, on one store, and one time that stands still. */
 export class Stage implements AsyncDisposable {
@@ -175,9 +181,9 @@ export class Stage implements AsyncDisposable {
   }
 
   /** The same without waiting. */
-  begin(actors: readonly Actor[], options: StageOptions = {}): System {
+  begin(actors: readonly Actor[], { aheadMs = 0, ...options }: StageOptions = {}): System {
     const store = new Cuttable(options.store ?? this.store);
-    const clock = new ProcessClock(this.clock);
+    const clock = new ProcessClock(this.clock, aheadMs);
     const system = new System({ random: this.#random, drainMs: 0, ...options, actors, store, clock });
     this.#running.set(system, { store, clock });
     return system;
