@@ -33,7 +33,7 @@ function doneIn(parts: readonly Part[]): number {
 export async function bareSqlite(kind: StoreKind, size: Size): Promise<Outcome> {
   const { before, recorded } = await record(kind, size);
   return await inFolder((folder) => {
-    using database = new DatabaseSync(`${folder}/bare.db`);
+    const database = new DatabaseSync(`${folder}/bare.db`);
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000;
       PRAGMA synchronous = ${kind.id === "sqliteFull" ? "FULL" : "NORMAL"};
       CREATE TABLE bare (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL);`);
@@ -58,6 +58,7 @@ export async function bareSqlite(kind: StoreKind, size: Size): Promise<Outcome> 
     const startMs = performance.now();
     for (const parts of recorded) write(parts);
     const elapsedMs = performance.now() - startMs;
+    database.close();
     return Promise.resolve({
       elapsedMs,
       check: removed === ended ? recorded.reduce((sum, parts) => sum + doneIn(parts), 0) : NaN,

@@ -4,14 +4,10 @@ import assert from "node:assert/strict";
 import { durableSection } from "../../bench/durable/section.ts";
 import { durableIn, withDurable } from "../../bench/durable/splice.ts";
 
-const old = Deno.version.deno.startsWith("2.5."); // figures are of one Deno
-Deno.test({
-  name: `every measurement of durable turns gives a result at smoke size; BullMQ where it is installed${
-    old ? " (not on Deno 2.5)" : ""
-  }`,
-  ignore: old,
-  fn: measured,
-});
+Deno.test(
+  "every measurement of durable turns gives a result at smoke size; BullMQ where it is installed",
+  measured,
+);
 
 async function measured(): Promise<void> {
   const lines: string[] = [];
