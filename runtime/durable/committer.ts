@@ -37,7 +37,7 @@ const attemptsMax = 8;
 const backoffMs = 50;
 /** How many that wait are looked at for one group: those whose lane is taken are passed by. */
 const lookMax = 1_000;
-/** After so long without one, the event loop gets a long turn: sockets need several. */
+/** After so long without a pause, the event loop gets a long turn: sockets need several. */
 const yieldAfterMs = 4;
 
 /**
@@ -53,7 +53,9 @@ export class Committer {
   readonly #lanes = new Map<string, number>();
   #underWay = 0;
   #scheduled = false;
+  /** When the event loop had its last long turn, and when the last commit ended. */
   #yieldedMs = 0;
+  #endedMs = 0;
   #onIdle: (() => void)[] = [];
   /** Why the last commit did not come through; absent where it did. */
   failure: unknown;
@@ -86,6 +88,7 @@ export class Committer {
       this.#flush();
     };
     const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#endedMs >= yieldAfterMs) this.#yieldedMs = nowMs; // others had their turns
     if (nowMs - this.#yieldedMs < yieldAfterMs) return this.#clock.macrotask(flush);
     this.#yieldedMs = nowMs;
     this.#clock.yield(flush);
@@ -161,6 +164,7 @@ export class Committer {
       if (settling !== undefined) await settling;
     }
     this.#underWay--;
+    this.#endedMs = this.#clock.monotonicMs();
     for (const { lane } of group) if (lane !== undefined) this.#release(lane);
     if (this.#waiting.length > 0) return this.#schedule();
     if (this.#underWay > 0) return;
