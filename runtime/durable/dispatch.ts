@@ -151,8 +151,10 @@ export class Dispatch {
     try {
       const draft = this.#draft(parcel);
       const room = this.#whereabouts.roomFor(to);
-      if (room === undefined || room.waiting < room.capacity) return this.deliver(effects, to, draft);
-      const why = `the mailbox holds ${room.waiting} of ${room.capacity} messages`;
+      if (room === undefined) return this.deliver(effects, to, draft);
+      const waiting = room.waiting + sentWith(effects, to, room.capacity - room.waiting);
+      if (waiting < room.capacity) return this.deliver(effects, to, draft);
+      const why = `the mailbox holds ${waiting} of ${room.capacity} messages`;
       this.#buryUndelivered(effects, parcel, draft.text, "mailbox-full", why);
     } catch (error) {
       if (!(error instanceof PosthornError)) throw error;
@@ -195,6 +197,12 @@ export class Dispatch {
 }
 
 const nothing = new Uint8Array();
+
+/** How many messages one commit sends to an actor; counted only where that may be as many as asked for. */
+function sentWith({ arrivals }: Effects, { protocol, key }: ActorId, atLeast: number): number {
+  if (arrivals.length < atLeast) return 0;
+  return arrivals.filter(({ to }) => to.key === key && to.protocol === protocol).length;
+}
 
 /** A publication as it is written. Throws where it does not fit its schema. */
 export function storable(publication: Publication): StoredPublication {

@@ -126,6 +126,33 @@ onEach(
   },
 );
 
+onEach(kinds, "what one turn sends is counted together", async (stage) => {
+  const { gate } = busy(2, "reject");
+  const send = (ctx: WorkerContext) => {
+    for (let index = 0; index < 25; index++) {
+      ctx.ref(Worker, "bob").tell(Worker.note, `${index}`);
+      ctx.ref(Worker, "eve").tell(Worker.note, `${index}`);
+    }
+  };
+  const system = await stage.start([
+    worker({ send, wait: () => gate.promise }, { mailbox: { capacity: 2 } }),
+  ]);
+  for (const key of ["bob", "eve"]) await ref(system, key).tell(Worker.run, "wait");
+  await stage.settle();
+  await ref(system, "ada").tell(Worker.run, "send");
+  await stage.settle();
+  const dead = deadOf(system);
+  gate.resolve();
+  await stage.settle();
+  for (const key of ["bob", "eve"]) {
+    const kept = await notesOf(system, key) as string[];
+    assert.deepEqual(kept, Array.from({ length: kept.length }, (_, index) => `${index}`));
+    assert.ok(kept.length === 19 || kept.length === 20, `${kept.length}`);
+    const given = dead.filter((line) => line === `${key} note: mailbox-full`).length;
+    assert.equal(kept.length + given, 25);
+  }
+});
+
 onEach(kinds, "a bound of more than a page holds over a restart as well", async (stage) => {
   const capacity = 2_000;
   const { actors } = busy(capacity, "reject");
