@@ -1,6 +1,7 @@
 import { Route } from "../envelope.ts";
 import type { Ids } from "../ids.ts";
 import { Collector, surveyOf } from "../modes.ts";
+import { Recent } from "../recent.ts";
 import type { Stored } from "../store.ts";
 import { Effects, type LocalDelivery } from "./effects.ts";
 import { answered, answerKey, answerPrefix } from "./keys.ts";
@@ -22,6 +23,8 @@ const keepMs = 60_000;
 /** The same at the most, counted from the answer, and from when the survey ended: it may have had no deadline. */
 const longestMs = 3_600_000;
 const pageMax = 100;
+/** How many of those that were delivered last are known. */
+const knownMax = 10_000;
 
 /**
  * Answers to surveys that another instance asked: a row each, written in the commit of the turn that answers. The
@@ -38,8 +41,11 @@ export class Answers {
   #open = 0;
   /** Until when an answer may come to any survey that is over. */
   #untilMs = -Infinity;
-  /** What was delivered and may still be in the store: a page at the most. With its bytes. */
-  readonly #delivered = new Map<string, number>();
+  /**
+   * What was delivered lately. It may still be there, where it could not be removed; and come back, where its commit is
+   * tried again because nobody knows its outcome.
+   */
+  readonly #known = new Recent(knownMax);
   #looking: Promise<void> | undefined;
   #again = false;
 
@@ -100,17 +106,15 @@ export class Answers {
     return this.#looking ??= this.#bring();
   }
 
-  /** No list begins before all that was delivered is out of the store: so nothing is delivered twice. */
   async #bring(): Promise<void> {
     const prefix = answerPrefix(this.#ids.name);
     try {
       while (this.#again) {
         this.#again = false;
-        await this.#removeDelivered();
         const rows = await this.#ledger.connection.list({ prefix, limit: pageMax });
-        for (const row of rows) this.#bringOne(row);
+        for (const row of rows) if (!this.#known.has(row.key)) this.#bringOne(row);
+        await Promise.all(rows.map((row) => this.#remove(row)));
         if (rows.length === pageMax) this.#again = true;
-        await this.#removeDelivered();
       }
     } finally {
       this.#looking = undefined; // in one step with the last look at what rang
@@ -118,7 +122,7 @@ export class Answers {
   }
 
   #bringOne({ key, value }: Stored): void {
-    this.#delivered.set(key, value.length);
+    this.#known.add(key);
     const { head, text } = decodeValue<AnswerHead>(value);
     const { causationId, correlationId, headers } = head;
     const rarities = headers && { headers };
@@ -127,12 +131,9 @@ export class Answers {
     this.#deliver([{ to, route, payload: fromText(text) }]);
   }
 
-  async #removeDelivered(): Promise<void> {
-    await Promise.all([...this.#delivered].map(async ([key, bytes]) => {
-      const removal = new Effects();
-      removal.remove(key, bytes);
-      await commitOne(this.#ledger.committer, removal);
-      this.#delivered.delete(key);
-    }));
+  async #remove({ key, value }: Stored): Promise<void> {
+    const effects = new Effects();
+    effects.remove(key, value.length);
+    await commitOne(this.#ledger.committer, effects);
   }
 }

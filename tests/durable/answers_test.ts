@@ -2,16 +2,20 @@
 
 import assert from "node:assert/strict";
 import {
+  type Actor,
   actor,
+  OutcomeUnknownError,
   type Part,
   protocol,
   type Store,
+  type StoreConnection,
   StoreError,
   survey,
-  type System,
+  System,
   tell,
   unchecked,
 } from "@posthorn/posthorn";
+import { seededRandom, SimulatedStore, VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import {
   collect,
@@ -57,8 +61,8 @@ async function employ(stage: Stage, system: System, ...keys: string[]): Promise<
 
 const away = new StoreError("store-unavailable", "away");
 
-/** A store that is told of nothing. */
-function unheard(store: Store): Store {
+/** A store some of whose calls are others. */
+function wrapped(store: Store, change: (connection: StoreConnection) => Partial<StoreConnection>): Store {
   return {
     traits: store.traits,
     async open(services) {
@@ -67,11 +71,17 @@ function unheard(store: Store): Store {
         read: (keys) => connection.read(keys),
         list: (range) => connection.list(range),
         commit: (parts) => connection.commit(parts),
-        watch: () => ({ [Symbol.dispose]() {} }),
+        watch: (onChange) => connection.watch(onChange),
         close: () => connection.close(),
+        ...change(connection),
       };
     },
   };
+}
+
+/** A store that is told of nothing. */
+function unheard(store: Store): Store {
+  return wrapped(store, () => ({ watch: () => ({ [Symbol.dispose]() {} }) }));
 }
 
 for (const busy of ["worker", "~topic"]) {
@@ -272,24 +282,44 @@ inMemory(
   },
 );
 
-inMemory("a respondent that keeps nothing answers from another instance", async (stage) => {
-  const Clerk = protocol("clerk", { quote: survey(unchecked<string>(), unchecked<string>()) });
-  const clerk = (name: string) =>
-    actor(Clerk, { transient: true, state: () => null, on: { quote: (ctx) => `${ctx.key} on ${name}` } });
-  const asks = await stage.start([clerk("the one that asks")]);
-  const answers = await stage.start([clerk("the other")]);
-  asks.subscribe(Worker.quote, asks.ref(Clerk, "cleo").at(Clerk.quote));
-  await stage.settle();
-  hinder(stage, asks, "actor\u001f~topic");
-  const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 10_000 }));
-  await stage.settle();
-  answers.subscribe(Worker.quote, answers.ref(Clerk, "cleo").at(Clerk.quote)); // loads the topic, with what waits there
-  await stage.pass(1_000, 100);
-  stage.storeOf(asks).refuse = undefined;
-  await stage.pass(10_000);
-  assert.deepEqual(await asked, ["cleo on the other"]);
-  assert.deepEqual([deadOf(asks), deadOf(answers)], [[], []]);
-});
+const Clerk = protocol("clerk", { quote: survey(unchecked<string>(), unchecked<string>()) });
+const clerk = (name: string) =>
+  actor(Clerk, { transient: true, state: () => null, on: { quote: (ctx) => `${ctx.key} on ${name}` } });
+
+/** A store whose first commit of an answer lands, and says that it does not know. */
+function unsure(store: Store): Store {
+  let sure = false;
+  return wrapped(store, (connection) => ({
+    async commit(parts) {
+      const versions = await connection.commit(parts);
+      if (sure || !parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("answer")))) {
+        return versions;
+      }
+      sure = true;
+      throw new OutcomeUnknownError("Cannot tell");
+    },
+  }));
+}
+
+for (
+  const [how, storeOf] of [["", (store: Store) => store], [", once where it is not sure", unsure]] as const
+) {
+  inMemory(`a respondent that keeps nothing answers from another instance${how}`, async (stage) => {
+    const asks = await stage.start([clerk("the one that asks")]);
+    const answers = await stage.start([clerk("the other")], { store: storeOf(stage.store) });
+    asks.subscribe(Worker.quote, asks.ref(Clerk, "cleo").at(Clerk.quote));
+    await stage.settle();
+    hinder(stage, asks, "actor\u001f~topic");
+    const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 10_000 }));
+    await stage.settle();
+    answers.subscribe(Worker.quote, answers.ref(Clerk, "cleo").at(Clerk.quote)); // loads the topic, and what waits there
+    await stage.pass(1_000, 100);
+    stage.storeOf(asks).refuse = undefined;
+    await stage.pass(10_000);
+    assert.deepEqual(await asked, ["cleo on the other"]);
+    assert.deepEqual([deadOf(asks), deadOf(answers), await answersIn(stage)], [[], [], 0]);
+  });
+}
 
 inMemory(
   "answers are checked where they were asked for, and what cannot travel is a dead letter",
@@ -328,6 +358,64 @@ inMemory(
     assert.equal(said(asks).length, 2);
   },
 );
+
+Deno.test("whatever a store does, no answer comes twice, and all are there when it is well again", async () => {
+  const faults = {
+    conflict: 0.1,
+    locked: 0.1,
+    unknownLanded: 0.1,
+    unknownLost: 0.05,
+    unknownLandsLate: 0.05,
+    unreadable: 0.1,
+    slow: 0.05,
+    listBatch: 0.3,
+    watchLost: 0.3,
+    watchCoalesced: 0.2,
+    lazyExpiry: 0.5,
+  };
+  for (let seed = 1; seed <= 20; seed++) {
+    const clock = new VirtualClock();
+    const store = new SimulatedStore({ clock, random: seededRandom(seed) });
+    const random = seededRandom(1_000 + seed); // one for all: their names differ
+    const begin = (actors: readonly Actor[], number: number) =>
+      new System({
+        actors,
+        store: store.instance(`${number}`),
+        clock,
+        random,
+        drainMs: 0,
+      });
+    const respond = worker({ quote: (ctx, text) => `${ctx.key} to ${text}` });
+    const systems = [begin([respond], 1), begin([respond], 2), begin([other], 3), begin([other], 4)];
+    const pass = async (byMs: number, stepMs = 50) => {
+      for (let leftMs = byMs; leftMs > 0; leftMs -= stepMs) await clock.advance(stepMs);
+    };
+    await pass(1_000);
+    const keys = ["ada", "bob", "cleo"];
+    for (const key of keys) systems[0].subscribe(Worker.quote, ref(systems[0], key).at(Worker.quote));
+    await pass(1_000);
+    store.faults = faults;
+    const heard: string[][] = [];
+    /** Whose question the store did not take, or may not have. */
+    const refused = new Set<number>();
+    for (let number = 0; number < 12; number++) {
+      const own: string[] = heard[number] = [];
+      const asked = systems[2 + number % 2].survey(Worker.quote, `quote ${number}`, { timeoutMs: 120_000 });
+      collect(asked, own).catch(() => refused.add(number));
+      await pass(500);
+    }
+    await pass(20_000, 200);
+    store.faults = {};
+    await pass(60_000, 500);
+    for (const [number, own] of heard.entries()) {
+      const wanted = keys.map((key) => `${key} to ${number}`);
+      if (!refused.has(number)) assert.deepEqual(own.toSorted(), wanted, `seed ${seed}`);
+    }
+    assert.ok(refused.size < heard.length / 2);
+    assert.deepEqual(store.snapshot().filter(({ key }) => key.startsWith("answer")), []);
+    await Promise.all([...systems.map((system) => system.stop({ drainMs: 0 })), pass(1_000)]);
+  }
+});
 
 /** What is answered to a short survey. */
 async function stageCollect(stage: Stage, system: System): Promise<string[]> {
