@@ -1,4 +1,4 @@
-import { abortable } from "@std/async";
+import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/address.ts";
 import type { SharedDeadline, Waiting } from "../runtime/deadlines.ts";
 import { Asker, deadlineAt, nameOf, Route } from "../runtime/envelope.ts";

@@ -1,4 +1,4 @@
-import { abortable } from "@std/async";
+import { abortable } from "@std/async/abortable";
 import { type Actor, actor } from "../runtime/actor.ts";
 import type { Address, SubmitOptions } from "../runtime/address.ts";
 import type { Context } from "../runtime/context.ts";

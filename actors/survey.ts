@@ -8,10 +8,10 @@ import {
   StoppedError,
   TerminalError,
 } from "../runtime/errors.ts";
-import { Publication, Topic, topicKey } from "../runtime/modes.ts";
-import { nameOperations, type Operation, type Protocol, type Tell, tell } from "../runtime/protocol.ts";
+import { type Collection, Collector, collectorKey, Publication, Topic, topicKey } from "../runtime/modes.ts";
+import type { Operation } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, type Schema, unchecked } from "../runtime/schema.ts";
+import { parse, type Schema } from "../runtime/schema.ts";
 import type { OpenTurn } from "../runtime/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
 
@@ -21,6 +21,9 @@ export type SurveyEnd = "max" | "deadline";
 /**
  * Publish / asynchronous response: one envelope to the topic, whose `replyTo` is a collector: an actor that takes
  * replies until there are enough or the time is up. What comes later finds nobody and is a dead letter.
+ *
+ * It lives in this process. Where topics are in a store, respondents may run on another instance: their replies come by
+ * way of the store (`Answers`), each at most once, and do not survive this process.
  */
 export function surveyAll(
   runtime: Runtime,
@@ -35,13 +38,14 @@ export function surveyAll(
   requireInteger("max", max, 1);
   const publication = new Publication(operation, payload);
   publication.check();
-  const key = runtime.ids.text(runtime.ids.next());
+  const deadlineMs = nowMs + timeoutMs;
+  const key = collectorKey(runtime.ids.name, runtime.ids.next(), deadlineMs);
   const collector = { protocol: Collector.open.protocol, key };
   const topic = { protocol: Topic.publish.protocol, key: topicKey(operation) };
   const route = runtime.route(Topic.publish, {
     options,
     cause: turn,
-    deadline: deadlineAt(nowMs + timeoutMs),
+    deadline: deadlineAt(deadlineMs),
     replyTo: { ...collector, operation: Collector.take.name },
   });
   const begin = () => {
@@ -62,7 +66,11 @@ export function surveyAll(
       () => runtime.delivery.deliverTo({ ...collector, operation: Collector.expire.name }, undefined),
       () => collected.fail(new StoppedError(`Cannot survey ${topicKey(operation)}: the system has stopped`)),
     );
-    collected.onEnd = () => timer.cancel();
+    const expecting = runtime.persistence?.expectAnswers(deadlineMs);
+    collected.onEnd = () => {
+      timer.cancel();
+      expecting?.[Symbol.dispose]();
+    };
     return collected;
   };
   // Its replies are in this process, so its name is, too, also where there is a store.
@@ -160,25 +168,6 @@ class Replies {
     for (const wake of waiting) wake();
   }
 }
-
-interface Collection {
-  readonly replies: Replies;
-  /** What checks each reply. */
-  readonly reply: Schema<unknown> | undefined;
-  readonly max: number;
-}
-
-const Collector: Protocol<"~collector", {
-  open: Tell<Collection>;
-  take: Tell<unknown>;
-  expire: Tell<void>;
-  close: Tell<void>;
-}> = nameOperations("~collector", {
-  open: tell(unchecked<Collection>()),
-  take: tell(unchecked<unknown>()),
-  expire: tell(),
-  close: tell(),
-});
 
 /** The actor that collects the replies of one survey. */
 export const collectorActor = actor(Collector, {

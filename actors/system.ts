@@ -138,6 +138,9 @@ export class System implements AsyncDisposable {
    * Asks all respondents at once and yields their replies as they come, until `max` have come or the time is up. The
    * question goes out at the call. Leaving the loop early closes it; what comes later is a dead letter.
    *
+   * With a store respondents are asked wherever they run; functions only in this process. Each reply comes at most once:
+   * replies do not survive the process that asks, and what comes for one that is gone nobody hears.
+   *
    * Throws as {@linkcode Ref.tell} rejects.
    */
   survey<I, R, O, S, Name extends string>(

@@ -149,7 +149,7 @@ export interface TransientContext<Name extends string, State> extends Context<Na
   readonly self: TransientTurnRef<Name>;
   /** A handle to another actor, which can also ask. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TransientTurnRef<N>;
-  /** Asks all respondents and yields their replies as they come, up to `max` or the deadline. */
+  /** Asks all respondents and yields their replies as they come, up to `max` or the deadline. As `System.survey`. */
   survey<I, R, O, S, N extends string>(
     operation: Survey<I, R, O, S, N>,
     ...args: Arguments<NoInfer<I>, SurveyOptions>

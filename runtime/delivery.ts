@@ -138,7 +138,7 @@ export class Delivery implements Deliveries {
 
   private deliverAny(to: Receiver, route: Route, payload: unknown): void {
     const { rarities } = route;
-    if (this.persistence?.takes(to.protocol)) {
+    if (this.persistence?.takes(to)) {
       return this.deliverDurably(this.persistence, to, route, payload);
     }
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);

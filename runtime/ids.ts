@@ -33,6 +33,11 @@ export class Ids {
     return ++this.last;
   }
 
+  /** The name of this run of the system: all that it names begins with it. */
+  get name(): string {
+    return this.instance ??= this.ulid();
+  }
+
   /** A name that carries its time: for what is looked up later. */
   ulid(): string {
     return this.random.ulid(this.clock.now());
@@ -41,7 +46,6 @@ export class Ids {
   /** The name of a message; the same however often it is read. */
   text(id: MessageId): string {
     if (typeof id === "string") return id;
-    this.instance ??= this.ulid();
-    return `${this.instance}-${id.toString(36)}`;
+    return `${this.name}-${id.toString(36)}`;
   }
 }

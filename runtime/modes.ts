@@ -2,7 +2,7 @@ import type { ActorId, Address } from "./address.ts";
 import type { Envelope } from "./envelope.ts";
 import { Failure } from "./failure.ts";
 import { type Ask, ask, nameOperations, type Operation, type Protocol, type Tell, tell } from "./protocol.ts";
-import { parse, unchecked } from "./schema.ts";
+import { parse, type Schema, unchecked } from "./schema.ts";
 import { requireSubject } from "./subject.ts";
 
 /** What is published: an event or a survey, and its payload. */
@@ -88,3 +88,42 @@ export const Reply: Protocol<"~reply", {
   expire: tell(),
   cancel: tell(),
 });
+
+/** Where the replies of one survey come together. */
+export interface Collection {
+  readonly replies: {
+    /** A reply: as its schema let it through, and as it travelled. */
+    push(output: unknown, input: unknown): void;
+    end(why: "max" | "deadline"): void;
+  };
+  /** What checks each reply. */
+  readonly reply: Schema<unknown> | undefined;
+  readonly max: number;
+}
+
+/** What may be said to a collector: the actor that takes the replies of one survey, in the process that asked. */
+export const Collector: Protocol<"~collector", {
+  open: Tell<Collection>;
+  take: Tell<unknown>;
+  expire: Tell<void>;
+  close: Tell<void>;
+}> = nameOperations("~collector", {
+  open: tell(unchecked<Collection>()),
+  take: tell(unchecked<unknown>()),
+  expire: tell(),
+  close: tell(),
+});
+
+/** The key of a collector. It says who asks, and until when: whoever replies knows no more than that address. */
+export function collectorKey(surveyor: string, number: number, deadlineMs: number): string {
+  const atMs = Math.min(Math.ceil(deadlineMs), Number.MAX_SAFE_INTEGER); // a survey may have no end
+  return `${surveyor}-${number.toString(36)}-${atMs.toString(36)}`;
+}
+
+/** What the key of a collector says; nothing where it is none. */
+export function surveyOf(
+  key: string,
+): { readonly surveyor: string; readonly deadlineMs: number } | undefined {
+  const [, surveyor, deadline] = /^(.+)-[0-9a-z]+-([0-9a-z]+)$/.exec(key) ?? [];
+  return surveyor === undefined ? undefined : { surveyor, deadlineMs: parseInt(deadline, 36) };
+}

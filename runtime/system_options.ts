@@ -34,9 +34,12 @@ export interface Limits {
    */
   readonly ids?: number;
   /**
-   * The most replies that are waited for or kept, at least 1. For one more, the one that was collected first goes; where
-   * none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`). A store keeps as many as it
-   * has room for, each for `replyKeepMs`.
+   * The most replies that are waited for or kept in memory, at least 1. For one more, the one that was collected first
+   * goes; where none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`).
+   *
+   * It does not apply where there is a store. There a reply is a row that any instance gives, as often as it is asked, until
+   * `replyKeepMs` is over: to count them each submit would have to read, and none goes by being collected. They are
+   * bounded by what is submitted within `replyKeepMs`, and by the store's own room (`store-full`).
    *
    * @default {100_000}
    */

@@ -63,6 +63,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "ledger",
         "effects",
         "replies",
+        "answers",
         "dispatch",
         "schedule_row",
         "turn_effects",

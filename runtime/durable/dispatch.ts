@@ -3,8 +3,9 @@ import type { DeadLetter } from "../dead_letters.ts";
 import { type MessageId, nameOf, Route } from "../envelope.ts";
 import { messageOf, PosthornError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
-import { Publication, Reply } from "../modes.ts";
+import { Collector, Publication, Reply } from "../modes.ts";
 import type { Operation } from "../protocol.ts";
+import type { Answers } from "./answers.ts";
 import { deadPrefix, indexKey, mailPrefix, nobody } from "./keys.ts";
 import type { Effects } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
@@ -53,10 +54,14 @@ interface Parcel {
   readonly id: string;
 }
 
-/** Writes what turns and callers send: into mailboxes, into replies, or to those in this process who keep nothing. */
+/**
+ * Writes what turns and callers send: into mailboxes, into replies and answers, or to those in this process who keep
+ * nothing.
+ */
 export class Dispatch {
   readonly #ledger: Ledger;
   readonly #replies: Replies;
+  readonly #answers: Answers;
   readonly #whereabouts: Whereabouts;
   readonly #idText: (id: MessageId) => string;
   readonly #nextId: () => string;
@@ -64,11 +69,13 @@ export class Dispatch {
   constructor(
     ledger: Ledger,
     replies: Replies,
+    answers: Answers,
     whereabouts: Whereabouts,
     ids: { text(id: MessageId): string; next(): number },
   ) {
     this.#ledger = ledger;
     this.#replies = replies;
+    this.#answers = answers;
     this.#whereabouts = whereabouts;
     this.#idText = (id) => ids.text(id);
     this.#nextId = () => ids.text(ids.next());
@@ -78,6 +85,9 @@ export class Dispatch {
   post(effects: Effects, to: ActorId, route: Route, payload: unknown): void {
     if (to.protocol === Reply.open.protocol) {
       return this.#toReply(effects, to.key, route.operation.name, payload);
+    }
+    if (to.protocol === Collector.take.protocol && this.#answers.brings(to.key)) {
+      return this.#answers.write(effects, to.key, route, payload);
     }
     if (this.#whereabouts.hosting(to.protocol) === "transient") {
       return void effects.locals.push({ to, route, payload });

@@ -70,6 +70,21 @@ export function replyRowKey(name: string): string {
   return keyOf("reply", encodeURIComponent(name));
 }
 
+/** What the keys of answers begin with that are for the surveys of one process. */
+export function answerPrefix(surveyor: string): string {
+  return keyOf("answer", surveyor, "");
+}
+
+/** An answer to a survey of another process: a place tells it from the others of that survey. */
+export function answerKey(surveyor: string, collector: string, place: string): string {
+  return answerPrefix(surveyor) + keyOf(collector, place);
+}
+
+/** Which collector an answer is for. */
+export function answered(key: string): string {
+  return key.split(separator)[2];
+}
+
 /** What the keys of an actor's schedules begin with. */
 export function timerPrefix(actor: ActorId): string {
   return keyOf("timer", actor.protocol, actor.key, "");

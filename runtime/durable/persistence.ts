@@ -6,7 +6,7 @@ import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { StoreHealth } from "../health.ts";
 import type { Population } from "../host.ts";
 import type { Ids } from "../ids.ts";
-import { Reply } from "../modes.ts";
+import { Collector, Reply } from "../modes.ts";
 import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import type { Services } from "../services.ts";
 import type { ResolvedOptions } from "../system_options.ts";
@@ -15,6 +15,7 @@ import { StoreError } from "../store_errors.ts";
 import type { Acceptance } from "./accept_commission.ts";
 import { Acceptor, type AcceptParts } from "./acceptor.ts";
 import { Alarm } from "./alarm.ts";
+import { Answers } from "./answers.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_home.ts";
@@ -53,6 +54,7 @@ export interface PersistenceParts {
 interface Open extends DurableServices {
   readonly acceptor: Acceptor;
   readonly replies: Replies;
+  readonly answers: Answers;
   readonly log: EventLog;
   readonly keeper: Keeper;
   readonly alarm: Alarm;
@@ -100,9 +102,10 @@ export class Persistence {
     return this.hosts.has(protocol);
   }
 
-  /** Whether what is sent to that protocol is committed: to durable actors, and to replies. */
-  takes(protocol: string): boolean {
-    return this.hosts.has(protocol) || protocol === Reply.open.protocol;
+  /** Whether what is sent there is committed: to durable actors, to replies, and to surveys of other instances. */
+  takes({ protocol, key }: ActorId): boolean {
+    if (this.hosts.has(protocol) || protocol === Reply.open.protocol) return true;
+    return protocol === Collector.take.protocol && this.#open?.answers.brings(key) === true;
   }
 
   /** Gives an actor a signal: it takes effect before any waiting message. */
@@ -116,6 +119,11 @@ export class Persistence {
   async replies(): Promise<Replies> {
     await this.opened;
     return this.#required.replies;
+  }
+
+  /** A survey is open here until the result is disposed of: its answers may come from other instances. */
+  expectAnswers(deadlineMs: number): Disposable {
+    return this.#onceOpen(({ answers }) => answers.expect(deadlineMs));
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */
@@ -185,7 +193,7 @@ export class Persistence {
 
   /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
   deliver(to: ActorId, route: Route, payload: unknown, bury: (error: unknown) => void): void {
-    if (to.protocol === Reply.open.protocol) {
+    if (!this.hosts.has(to.protocol)) { // a reply, or an answer: a row, and no message
       void this.#answer(to, route, payload).catch(bury);
       return;
     }
@@ -240,9 +248,10 @@ export class Persistence {
 
   async #answer(to: ActorId, route: Route, payload: unknown): Promise<void> {
     await this.opened;
-    const { dispatch, ledger } = this.#required;
+    const { dispatch, answers, ledger } = this.#required;
     const effects = new Effects();
-    dispatch.post(effects, to, route, payload);
+    if (to.protocol === Reply.open.protocol) dispatch.post(effects, to, route, payload);
+    else answers.write(effects, to.key, route, payload);
     if (effects.writes.length === 0) return;
     await commitOne(ledger.committer, effects);
     effects.follow();
@@ -254,7 +263,8 @@ export class Persistence {
     const connection = await store.open({ clock });
     const ledger = new Ledger(services.newId(), connection, store.traits, clock, random);
     const replies = new Replies(ledger, options.replyKeepMs);
-    const dispatch = new Dispatch(ledger, replies, {
+    const answers = new Answers(ledger, ids, (locals) => this.#deliverLocally(locals));
+    const dispatch = new Dispatch(ledger, replies, answers, {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
       astray: (letter) => {
@@ -276,6 +286,7 @@ export class Persistence {
       onBeat: async () => {
         replies.wake(); // what a watch should have told may have been lost
         log.wake();
+        await answers.beat();
         await stored.readAll();
         await alarm.ring();
       },
@@ -285,6 +296,7 @@ export class Persistence {
     await keeper.begin();
     const watching = connection.watch(() => {
       replies.wake();
+      answers.wake();
       log.wake();
       keeper.adopt().catch(() => {}); // the next beat does
     });
@@ -293,6 +305,7 @@ export class Persistence {
       ledger,
       dispatch,
       replies,
+      answers,
       log,
       keeper,
       alarm,

@@ -10,6 +10,7 @@ import {
   event,
   type Inspection,
   memoryStore,
+  type Part,
   protocol,
   type Ref,
   sqlite,
@@ -108,7 +109,9 @@ export class Cuttable implements Store {
   /** How many calls it has not answered. */
   calls = 0;
   /** Refuses commits, in place of the store. */
-  refuse: (() => Error | undefined) | undefined;
+  refuse: ((parts: readonly Part[]) => Error | undefined) | undefined;
+  /** How many lists of each kind of key there were: by the first word of their prefix. */
+  readonly lists = new Map<string, number>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -134,10 +137,14 @@ export class Cuttable implements Store {
     };
     return {
       read: (keys) => alive(() => connection.read(keys)),
-      list: (range) => alive(() => connection.list(range)),
+      list: (range) => {
+        const kind = range.prefix.split("\u001f")[0];
+        this.lists.set(kind, (this.lists.get(kind) ?? 0) + 1);
+        return alive(() => connection.list(range));
+      },
       commit: (parts) =>
         alive(() => {
-          const refusal = this.refuse?.();
+          const refusal = this.refuse?.(parts);
           return refusal === undefined ? connection.commit(parts) : Promise.reject(refusal);
         }),
       watch: (onChange) => connection.watch(() => this.#cut || onChange()),
@@ -244,6 +251,12 @@ export function ref(system: System, key: string): Ref<"worker"> {
 /** What the actor has written down. */
 export function notesOf(system: System, key: string): Promise<unknown> {
   return ref(system, key).ask(Worker.call, "notes");
+}
+
+/** All that a survey brings, in the order of the alphabet; `heard` has it as it comes. */
+export async function collect(replies: AsyncIterable<string>, heard: string[] = []): Promise<string[]> {
+  for await (const reply of replies) heard.push(reply);
+  return heard.toSorted();
 }
 
 /** The reason of each dead letter, after its receiver. */

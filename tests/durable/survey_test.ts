@@ -2,15 +2,21 @@
 
 import assert from "node:assert/strict";
 import { actor, ask, protocol, tell, unchecked } from "@posthorn/posthorn";
-import { deadOf, inMemory, kinds, missedMs, note, notesOf, onEach, ref, Worker, worker } from "./stage.ts";
+import {
+  collect,
+  deadOf,
+  inMemory,
+  kinds,
+  missedMs,
+  note,
+  notesOf,
+  onEach,
+  ref,
+  Worker,
+  worker,
+} from "./stage.ts";
 
 const respond = worker({ quote: (ctx) => ctx.key === "shy" ? undefined : `from ${ctx.key}` });
-
-async function collect(replies: AsyncIterable<string>): Promise<string[]> {
-  const all: string[] = [];
-  for await (const reply of replies) all.push(reply);
-  return all.sort();
-}
 
 onEach(kinds, "durable actors and functions answer a survey, and some abstain", async (stage) => {
   const system = await stage.start([respond]);
@@ -118,8 +124,7 @@ onEach(
   },
 );
 
-// Not yet: its replies look for the collector in the process that runs the respondent, and become dead letters there.
-onEach([], "a survey is answered by actors that only another instance hosts", async (stage) => {
+onEach(kinds, "a survey is answered by actors that only another instance hosts", async (stage) => {
   const Other = protocol("other", { idle: tell(unchecked<void>()) });
   const other = actor(Other, { state: () => null, on: { idle() {} } });
   const hosts = await stage.start([respond]);
