@@ -359,7 +359,6 @@ inMemory(
   },
 );
 
-
 Deno.test("whatever a store does, no answer comes twice, and all are there when it is well again", async () => {
   const faults = {
     conflict: 0.1,
