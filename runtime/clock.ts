@@ -75,10 +75,12 @@ export function systemClock(): Clock {
 
 /** Not every platform has them, nor every compiler knows them. */
 declare const setImmediate: ((callback: () => void) => unknown) | undefined;
-declare const Deno: { readonly version?: { readonly deno: string } } | undefined;
+declare const Deno: unknown;
+declare const navigator: { readonly userAgent?: string } | undefined;
 
 /** Before 2.6 Deno's `setImmediate` took a millisecond, as a timer does; a message to oneself takes a tenth of that. */
-const immediateIsSlow = typeof Deno !== "undefined" && /^2\.[0-5]\./.test(Deno.version?.deno ?? "");
+const immediateIsSlow = typeof navigator !== "undefined" &&
+  /^Deno\/2\.[0-5]\./.test(navigator.userAgent ?? "");
 
 /** Runs `callback` in the next turn of the event loop. */
 export function macrotask(callback: () => void): void {
