@@ -70,6 +70,16 @@ export const Mayfly = protocol("mayfly", operations());
 /** Gets what ends its process. */
 export const Glass = protocol("glass", operations());
 
+/** Those that hear the news in every run. */
+export const subscribers: readonly string[] = [
+  "node/n0",
+  "node/n1",
+  "node/n2",
+  "node/n3",
+  "aside/a0",
+  "aside/a1",
+];
+
 export const News = protocol("news", { posted: event(unchecked<Post>()) });
 
 export type Kind = typeof Node | typeof Aside | typeof Mayfly | typeof Glass;

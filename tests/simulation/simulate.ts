@@ -2,9 +2,10 @@ import { System } from "@posthorn/posthorn";
 import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import { actorsOf } from "./actors.ts";
 import { Books } from "./books.ts";
-import { Clients, subscribers } from "./clients.ts";
+import { Clients } from "./clients.ts";
+import { errands } from "./errands.ts";
 import { type Weather, weatherOf } from "./faults.ts";
-import { type Job, kinds, News, partsOf } from "./messages.ts";
+import { type Job, kinds, News, partsOf, subscribers } from "./messages.ts";
 import { probed, rules } from "./rules.ts";
 import { judge } from "./verdict.ts";
 
@@ -35,8 +36,6 @@ export interface SeedResult {
 
 const eventsMax = 10;
 const safetyMs = 45_000;
-/** How often people outside do something, on average. */
-const everyMs = 350;
 /** So long after the last fault the last of the commits lands that were to land late. */
 const lateMs = 8_500;
 /** All must be at rest so long after the last fault. */
@@ -133,8 +132,6 @@ class Run {
       asks: this.#asks,
       healed: this.#healed,
       fail: (why) => this.fail(why),
-      count: 120,
-      bigBytes: limits.bytes === undefined ? 90_000 : 8_000,
     });
   }
 
@@ -151,7 +148,7 @@ class Run {
     await this.#subscribe();
     simulation.store.faults = this.#weather.store;
     simulation.faults = this.#weather.process;
-    this.#clients.begin(everyMs);
+    this.#clients.begin(errands(this.#weather.limits.bytes === undefined ? 90_000 : 8_000));
     if (this.#weather.poison) this.#poison();
     await simulation.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(simulation.store.counts)) {

@@ -1,6 +1,6 @@
 import type { Books } from "./books.ts";
-import { type Clients, type Sent, subscribers } from "./clients.ts";
-import { type Answer, entryOf, type Job, tagOf } from "./messages.ts";
+import type { Clients, Sent } from "./clients.ts";
+import { type Answer, entryOf, type Job, subscribers, tagOf } from "./messages.ts";
 
 export interface VerdictOptions {
   readonly books: Books;
