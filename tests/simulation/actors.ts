@@ -1,5 +1,6 @@
 import { type Actor, actor, type Clock, type Context, TerminalError } from "@posthorn/posthorn";
 import type { SimulatedHost } from "@posthorn/posthorn/testing";
+import type { Weather } from "./faults.ts";
 import {
   type Answer,
   type Diary,
@@ -9,6 +10,7 @@ import {
   kinds,
   type Lost,
   News,
+  overflowOf,
   partsOf,
   type Post,
   tagOf,
@@ -25,10 +27,12 @@ export interface World {
 type NodeContext = Context<"node", Diary>;
 
 /** The actors of one process. */
-export function actorsOf(host: SimulatedHost, world: World, capacity: number): Actor[] {
+export function actorsOf(host: SimulatedHost, world: World, { capacity, brim }: Weather): Actor[] {
   const attempts: Record<string, number> = { glass: 3 };
-  return Object.entries(kinds).map(([name, kind]) =>
-    actor(kind, {
+  const present = Object.entries(kinds).filter(([name]) => brim > 0 || overflowOf(name) === undefined);
+  return present.map(([name, kind]) => {
+    const overflow = overflowOf(name);
+    return actor(kind, {
       state: (): Diary => ({ log: [], out: {} }),
       on: {
         job: (ctx, job) => discard(handle(ctx, job, host, world)),
@@ -40,7 +44,7 @@ export function actorsOf(host: SimulatedHost, world: World, capacity: number): A
         heard: (ctx, post) => note(ctx, "heard", post),
         tick: (ctx, post) => note(ctx, "tick", post),
       },
-      mailbox: { capacity },
+      mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },
       retry: {
         attempts: attempts[name] ?? 8,
         baseMs: 100,
@@ -48,8 +52,8 @@ export function actorsOf(host: SimulatedHost, world: World, capacity: number): A
         order: name === "aside" ? "aside" : "hold",
       },
       idleMs: 3_000,
-    })
-  );
+    });
+  });
 }
 
 function discard(done: Answer | Promise<Answer>): void | Promise<void> {

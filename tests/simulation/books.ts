@@ -3,7 +3,7 @@ import type { Part } from "../../runtime/store.ts";
 import type { MailHead } from "../../runtime/durable/mail.ts";
 import type { RecordHead } from "../../runtime/durable/record.ts";
 import { decodeValue, fromText } from "../../runtime/durable/stored_value.ts";
-import { type Diary, type Entry, entryOf, type Job, kinds, tagOf } from "./messages.ts";
+import { type Diary, type Entry, entryOf, type Job, kinds, overflowOf, tagOf } from "./messages.ts";
 
 interface KnownMail {
   readonly actor: string;
@@ -37,6 +37,7 @@ export interface BooksOptions {
   /** The most that may wait for one actor. */
   readonly waitingMax: number;
   readonly fail: (why: string) => void;
+  readonly onRare: (branch: string) => void;
 }
 
 const separator = "\u001f";
@@ -168,11 +169,19 @@ export class Books {
     const tag = head.protocol in kinds ? tagOf(head.operation, fromText(text) ?? {}, head.id) : head.id;
     const row = { actor, tag, reason: head.reason, message: head.message };
     this.deadRows.set(key, row);
+    if (head.reason === "dropped") this.#dropped(head.protocol, tag);
     const name = `${actor} ${tag}`;
     if (this.deaths.has(name) && !this.revived.delete(name)) this.#fail(`${tag} of ${actor} dies twice`);
     if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
     this.deaths.set(name, row);
     return row;
+  }
+
+  /** Only where the mailbox is so: it is counted, and never happens elsewhere. */
+  #dropped(protocol: string, tag: string): void {
+    const overflow = overflowOf(protocol);
+    if (overflow === undefined) this.#fail(`${tag} gives way in a mailbox that refuses`);
+    else this.#options.onRare(`${overflow} in a full mailbox`);
   }
 
   /** A dead letter goes: it is sent again, or makes room. */

@@ -12,6 +12,13 @@ export interface Weather {
   readonly capacity: number;
   readonly actorsMax: number;
   readonly poison: boolean;
+  /** How much the mailboxes hold where the oldest or the newest gives way; 0 where there are none. */
+  readonly brim: number;
+}
+
+/** Without what takes part in some runs only. */
+export function plain(weather: Weather): Weather {
+  return { ...weather, brim: 0 };
 }
 
 /** Draws a subset of the faults. */
@@ -55,5 +62,6 @@ export function weatherOf(random: Random): Weather {
     capacity: random.next() < 0.8 ? 1_000 : 8,
     actorsMax: random.next() < 0.8 ? 1_000 : 5,
     poison: random.next() < 0.15,
+    brim: random.next() < 0.35 ? 1 + Math.floor(random.next() * 5) : 0,
   };
 }

@@ -69,6 +69,15 @@ export const Aside = protocol("aside", operations());
 export const Mayfly = protocol("mayfly", operations());
 /** Gets what ends its process. */
 export const Glass = protocol("glass", operations());
+/** Has a small mailbox, where the oldest gives way. */
+export const Oldest = protocol("oldest", operations());
+/** Has a small mailbox, where the newest gives way. */
+export const Newest = protocol("newest", operations());
+
+/** What gives way where the mailbox of an actor is full; absent where it refuses. */
+export function overflowOf(protocol: string): "drop-oldest" | "drop-newest" | undefined {
+  return protocol === "oldest" ? "drop-oldest" : protocol === "newest" ? "drop-newest" : undefined;
+}
 
 /** Those that hear the news in every run. */
 export const subscribers: readonly string[] = [
@@ -82,12 +91,13 @@ export const subscribers: readonly string[] = [
 
 export const News = protocol("news", { posted: event(unchecked<Post>()) });
 
-export type Kind = typeof Node | typeof Aside | typeof Mayfly | typeof Glass;
 export const kinds: Readonly<Record<string, typeof Node>> = {
   node: Node,
   aside: Aside as unknown as typeof Node,
   mayfly: Mayfly as unknown as typeof Node,
   glass: Glass as unknown as typeof Node,
+  oldest: Oldest as unknown as typeof Node,
+  newest: Newest as unknown as typeof Node,
 };
 
 /** The state of every actor: all that it ever did, in order. */

@@ -284,8 +284,16 @@ export const rules: readonly Rule[] = [
         ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "reply") }
         : part,
   },
+  {
+    name: "letter-of-the-dropped",
+    foundBy: 2,
+    says: "what gives way where a mailbox is full is a dead letter, in the commit that takes it out",
+    part: (part) => ({ ...part, writes: part.writes.filter((write) => !isDropped(write)) }),
+  },
 ];
 
+const isDropped = ({ key, value }: Part["writes"][number]): boolean =>
+  spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
 const isState = ({ key }: { readonly key: string }): boolean => !["mail", "index"].includes(spaceOf(key));
 const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
 

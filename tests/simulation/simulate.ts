@@ -2,6 +2,7 @@ import { System } from "@posthorn/posthorn";
 import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import { actorsOf } from "./actors.ts";
 import { Books } from "./books.ts";
+import { brimming } from "./brimming.ts";
 import { Clients } from "./clients.ts";
 import { errands } from "./errands.ts";
 import { type Weather, weatherOf } from "./faults.ts";
@@ -80,6 +81,7 @@ class Run {
       eventsMax,
       waitingMax: capacity * 10 + 200,
       fail: (why) => this.fail(why),
+      onRare: (branch) => this.#marks.add(branch),
     });
     const probes = {
       reach: (branch: string, about?: unknown) => {
@@ -115,7 +117,7 @@ class Run {
       },
       start: (host) => {
         const system = new System({
-          actors: actorsOf(host, world, capacity),
+          actors: actorsOf(host, world, this.#weather),
           clock: host.clock,
           random: host.random,
           store: probed(host.store, probes, rule, hints),
@@ -149,6 +151,7 @@ class Run {
     simulation.store.faults = this.#weather.store;
     simulation.faults = this.#weather.process;
     this.#clients.begin(errands(this.#weather.limits.bytes === undefined ? 90_000 : 8_000));
+    if (this.#weather.brim > 0) this.#clients.begin(brimming);
     if (this.#weather.poison) this.#poison();
     await simulation.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
