@@ -365,7 +365,7 @@ export class Persistence {
 
   #leaveToOthers(actor: ActorId): void {
     const { ledger, keeper } = this.#required;
-    keeper.left(actor);
+    keeper.leftToOthers(actor);
     const effects = new Effects();
     effects.write(indexKey(nobody, actor), new Uint8Array());
     effects.remove(indexKey(ledger.instance, actor));
