@@ -3,19 +3,24 @@ import type { Part } from "../../runtime/store.ts";
 import type { MailHead } from "../../runtime/durable/mail.ts";
 import type { RecordHead } from "../../runtime/durable/record.ts";
 import { decodeValue, fromText } from "../../runtime/durable/stored_value.ts";
-import { type Diary, type Entry, entryOf, type Job, kinds, overflowOf, tagOf } from "./messages.ts";
+import { storedDiary } from "./forms.ts";
+import { type Entry, entryOf, type Job, kinds, overflowOf, tagOf } from "./messages.ts";
 
 interface KnownMail {
   readonly actor: string;
   readonly operation: string;
   readonly tag: string;
   readonly payload: unknown;
+  /** When it came. */
+  readonly atMs: number;
   waits: boolean;
 }
 
 interface KnownActor {
   /** Its diary as it was committed last. */
   log: readonly string[];
+  /** The form of it. */
+  form: number;
   /** All that it ever did, also before it was forgotten. */
   readonly done: Entry[];
   waiting: number;
@@ -36,10 +41,14 @@ export interface BooksOptions {
   readonly eventsMax: number;
   /** The most that may wait for one actor. */
   readonly waitingMax: number;
+  /** Which revision of the program an instance runs. */
+  readonly revisionOf: (instance: string) => number;
   readonly fail: (why: string) => void;
   readonly onRare: (branch: string) => void;
 }
 
+/** Five minutes, as clocks see them that are 20 s apart. */
+const unknownKeepMs = 279_000;
 const separator = "\u001f";
 
 /** The truth about all messages, from nothing but the commits that the store applied. */
@@ -85,9 +94,9 @@ export class Books {
     return this.#schedules.size;
   }
 
-  apply(_commit: SimulatedCommit, parts: readonly Part[]): void {
+  apply(commit: SimulatedCommit, parts: readonly Part[]): void {
     const touched = new Set<string>();
-    for (const part of parts) this.#part(part, touched);
+    for (const part of parts) this.#part(commit, part, touched);
     for (const [topic, { kept }] of this.events) {
       if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
     }
@@ -98,7 +107,7 @@ export class Books {
     }
   }
 
-  #part(part: Part, touched: Set<string>): void {
+  #part(commit: SimulatedCommit, part: Part, touched: Set<string>): void {
     const written = new Map<string, KnownMail>();
     const removed: KnownMail[] = [];
     const dead: DeadRow[] = [];
@@ -106,8 +115,10 @@ export class Books {
     for (const { key, value } of part.writes) {
       const [space, protocol, name, ...rest] = key.split(separator);
       if (space === "actor") record = { name: `${protocol}/${name}`, value };
-      else if (space === "mail") written.set(key, this.#mail(key, `${protocol}/${name}`, value, touched));
-      else if (space === "index") {
+      else if (space === "mail") {
+        written.set(key, this.#mail(commit, key, `${protocol}/${name}`, value));
+        touched.add(`${protocol}/${name}`);
+      } else if (space === "index") {
         const actor = `${name}/${rest[0]}`;
         touched.add(actor);
         this.#actor(actor).index.add(protocol);
@@ -126,19 +137,21 @@ export class Books {
       else if (space === "dead") this.#gone(key, written);
       else if (space === "event") this.events.get(protocol)!.kept--;
     }
-    if (record !== undefined) this.#turn(record.name, record.value, removed, written, dead);
+    if (record === undefined || !(record.name.split("/")[0] in kinds)) return;
+    this.#forms(commit, record.name, record.value);
+    this.#unknown(commit, removed, dead);
+    this.#turn(record.name, record.value, removed, written, dead);
   }
 
-  #mail(key: string, actor: string, value: Uint8Array, touched: Set<string>): KnownMail {
+  #mail({ atMs }: SimulatedCommit, key: string, actor: string, value: Uint8Array): KnownMail {
     const { head, text } = decodeValue<MailHead>(value);
     const payload = fromText(text);
     const user = actor.split("/")[0] in kinds;
     const tag = user ? tagOf(head.operation, payload, head.id) : head.id;
     if (this.mails.has(key)) this.#fail(`the message ${tag} for ${actor} is written twice`);
     if (this.cancelled.has(tag)) this.#fail(`the timer of ${tag} fires, and was cancelled`);
-    const mail: KnownMail = { actor, operation: head.operation, tag, payload, waits: true };
+    const mail: KnownMail = { actor, operation: head.operation, tag, payload, atMs, waits: true };
     this.mails.set(key, mail);
-    touched.add(actor);
     this.#actor(actor).waiting++;
     return mail;
   }
@@ -201,7 +214,6 @@ export class Books {
     written: ReadonlyMap<string, KnownMail>,
     dead: readonly DeadRow[],
   ): void {
-    if (!(name.split("/")[0] in kinds)) return;
     const { head, text } = decodeValue<RecordHead>(value);
     const actor = this.#actor(name);
     const taken = new Map(removed.map((mail) => [mail.tag, mail]));
@@ -217,7 +229,7 @@ export class Books {
       }
       return;
     }
-    const { log } = fromText(text) as Diary;
+    const log = this.#logOf(name, head.schema, text);
     if (log.length < actor.log.length || actor.log.some((entry, index) => log[index] !== entry)) {
       this.#fail(`the state of ${name} does not go on from what was committed before`);
     }
@@ -237,6 +249,37 @@ export class Books {
     }
   }
 
+  /** State goes from form to form in one direction, and who does not know its form leaves it as it is. */
+  #forms({ instance }: SimulatedCommit, name: string, value: Uint8Array): void {
+    const { form = 0 } = this.actors.get(name) ?? {};
+    const { schema = 0 } = decodeValue<RecordHead>(value).head;
+    if (schema < form) this.#fail(`the state of ${name} was of form ${form} and is of ${schema}`);
+    const revision = this.#options.revisionOf(instance);
+    if (form > revision) this.#fail(`${instance}, revision ${revision}, writes ${name} of form ${form}`);
+    if (form === 1 && schema === 2) this.#options.onRare("state is migrated");
+    this.#actor(name).form = schema;
+  }
+
+  #logOf(name: string, form: number, text: string): readonly string[] {
+    try {
+      return storedDiary(form, fromText(text)).log;
+    } catch (error) {
+      this.#fail(`the state of ${name}: ${error instanceof Error ? error.message : error}`);
+      return [];
+    }
+  }
+
+  /** An operation that is not known waits its while, by clocks that may differ. */
+  #unknown({ atMs }: SimulatedCommit, removed: readonly KnownMail[], dead: readonly DeadRow[]): void {
+    for (const { actor, tag, reason } of dead) {
+      if (reason !== "unknown-operation") continue;
+      const mail = removed.find((mail) => mail.actor === actor && mail.tag === tag);
+      const waitedMs = atMs - (mail?.atMs ?? 0);
+      if (waitedMs < unknownKeepMs) this.#fail(`${tag} of ${actor} is given up after ${waitedMs} ms`);
+      this.#options.onRare("an unknown operation is given up");
+    }
+  }
+
   /** What a message makes its actor send is in the same commit. */
   #sends(
     name: string,
@@ -244,7 +287,7 @@ export class Books {
     sent: ReadonlyMap<string, KnownMail>,
     buried: ReadonlySet<string>,
   ): void {
-    if (operation !== "job" && operation !== "work") return;
+    if (operation !== "job" && operation !== "work" && operation !== "stamp") return;
     const { path, does, target } = payload as Job;
     if (does === "cancel" && this.effects.has(`${name} ${target}`)) this.cancelled.add(`${target}!`);
     if (path[0] === undefined) return;
@@ -283,7 +326,7 @@ export class Books {
   #actor(name: string): KnownActor {
     const found = this.actors.get(name);
     if (found !== undefined) return found;
-    const made: KnownActor = { log: [], done: [], waiting: 0, index: new Set() };
+    const made: KnownActor = { log: [], form: 0, done: [], waiting: 0, index: new Set() };
     this.actors.set(name, made);
     return made;
   }

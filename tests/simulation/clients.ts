@@ -8,7 +8,7 @@ import {
 } from "@posthorn/posthorn";
 import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import type { Books } from "./books.ts";
-import { type Answer, type Job, partsOf } from "./messages.ts";
+import { type Answer, type Job, partsOf, StampedScroll } from "./messages.ts";
 
 /** What a client was told of what it sent. */
 export interface Sent {
@@ -145,10 +145,9 @@ export class Clients {
   }
 
   /** Several at once, to one actor: in order. */
-  async burst(actor: string, jobs: readonly Work[]): Promise<void> {
-    const host = this.#host();
-    if (host === undefined) return;
-    await Promise.all(jobs.map((job) => this.send(actor, job, "once", host)));
+  async burst(actor: string, jobs: readonly Work[], through = this.#host()): Promise<void> {
+    if (through === undefined) return;
+    await Promise.all(jobs.map((job) => this.send(actor, job, "once", through)));
   }
 
   /** One of the dead letters that are wanted is sent again. */
@@ -180,6 +179,7 @@ export class Clients {
         sent = this.#note(actor, job);
       } else this.unordered.add(job.tag);
       const options = how === "named" ? { id: job.tag } : undefined;
+      if (job.does === "stamp") return system.ref(StampedScroll, key).tell(StampedScroll.stamp, job, options);
       return system.ref(kind, key).tell(kind.job, job, options);
     };
     if (how === "named") {
@@ -196,7 +196,7 @@ export class Clients {
 
   /** Sends again what was accepted: nothing may come of it. */
   async #repeat(actor: string, job: Job): Promise<void> {
-    if (this.draw() > 0.4) return;
+    if (this.draw() > 0.4 || job.does === "stamp") return;
     const { kind, key } = partsOf(actor);
     const other = this.draw() < 0.3;
     const again = other ? { ...job, pad: "another" } : job;

@@ -1,6 +1,7 @@
 import type { Random } from "@posthorn/posthorn";
 import type { ProcessFaults, SimulatedFaults } from "@posthorn/posthorn/testing";
 import type { StoreLimits, StoreTraits } from "../../runtime/store.ts";
+import { type Deploy, deployOf } from "./rollout.ts";
 
 /** What goes wrong in one run, and how large everything is there. */
 export interface Weather {
@@ -14,11 +15,13 @@ export interface Weather {
   readonly poison: boolean;
   /** How much the mailboxes hold where the oldest or the newest gives way; 0 where there are none. */
   readonly brim: number;
+  /** How another revision of the program takes over, where one does. */
+  readonly deploy: Deploy | undefined;
 }
 
 /** Without what takes part in some runs only. */
 export function plain(weather: Weather): Weather {
-  return { ...weather, brim: 0 };
+  return { ...weather, brim: 0, deploy: undefined };
 }
 
 /** Draws a subset of the faults. */
@@ -49,8 +52,9 @@ export function weatherOf(random: Random): Weather {
     crashLands: some(1),
   };
   const small = random.next() < 0.5;
+  const processes = 2 + Math.floor(random.next() * 3);
   return {
-    processes: 2 + Math.floor(random.next() * 3),
+    processes,
     process,
     store,
     traits: {
@@ -63,5 +67,6 @@ export function weatherOf(random: Random): Weather {
     actorsMax: random.next() < 0.8 ? 1_000 : 5,
     poison: random.next() < 0.15,
     brim: random.next() < 0.35 ? 1 + Math.floor(random.next() * 5) : 0,
+    deploy: random.next() < 0.35 ? deployOf(random, processes) : undefined,
   };
 }

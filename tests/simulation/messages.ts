@@ -14,7 +14,8 @@ export type Deed =
   | "cancel"
   | "submit"
   | "forget"
-  | "leave";
+  | "leave"
+  | "stamp";
 
 /** One piece of work. Its tag is unique, and so is what it becomes with each hop. */
 export interface Job {
@@ -69,6 +70,12 @@ export const Aside = protocol("aside", operations());
 export const Mayfly = protocol("mayfly", operations());
 /** Gets what ends its process. */
 export const Glass = protocol("glass", operations());
+/** Changes with a deploy. */
+export const Scroll = protocol("scroll", operations());
+/** The same in the new revision. */
+export const StampedScroll = protocol("scroll", { ...operations(), stamp: tell(unchecked<Job>()) });
+/** Is hosted by some processes only. */
+export const Guest = protocol("guest", operations());
 /** Has a small mailbox, where the oldest gives way. */
 export const Oldest = protocol("oldest", operations());
 /** Has a small mailbox, where the newest gives way. */
@@ -80,7 +87,7 @@ export function overflowOf(protocol: string): "drop-oldest" | "drop-newest" | un
 }
 
 /** Those that hear the news in every run. */
-export const subscribers: readonly string[] = [
+const subscribers: readonly string[] = [
   "node/n0",
   "node/n1",
   "node/n2",
@@ -88,6 +95,11 @@ export const subscribers: readonly string[] = [
   "aside/a0",
   "aside/a1",
 ];
+
+/** Those that hear the news. */
+export function subscribersOf(deploys: boolean): readonly string[] {
+  return deploys ? [...subscribers, "scroll/s0", "guest/u0"] : subscribers;
+}
 
 export const News = protocol("news", { posted: event(unchecked<Post>()) });
 
@@ -98,6 +110,8 @@ export const kinds: Readonly<Record<string, typeof Node>> = {
   glass: Glass as unknown as typeof Node,
   oldest: Oldest as unknown as typeof Node,
   newest: Newest as unknown as typeof Node,
+  scroll: Scroll as unknown as typeof Node,
+  guest: Guest as unknown as typeof Node,
 };
 
 /** The state of every actor: all that it ever did, in order. */

@@ -1,9 +1,11 @@
 import type { Part, Range, Store, StoreConnection, Stored } from "../../runtime/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
+import { indexPrefix, nobody } from "../../runtime/durable/keys.ts";
 import { placeOf } from "../../runtime/durable/mail.ts";
 import type { Probes } from "../../runtime/durable/probes.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
 import type { Weather } from "./faults.ts";
+import type { Deploy } from "./rollout.ts";
 import type { Clock } from "../../runtime/clock.ts";
 
 /** One rule of the protocol, and how to take it out. */
@@ -38,6 +40,24 @@ function pause(clock: Clock, ms: number): Promise<void> {
 /** Many calls take long. */
 function slow(weather: Weather): Weather {
   return { ...weather, store: { ...weather.store, slow: 0.2 } };
+}
+
+/** Another revision takes over, in the end of all. */
+function deployed(weather: Weather): Weather {
+  const gets = (place: number) => 10_000 + 10_000 * place;
+  const places = Array.from({ length: weather.processes }, (_, place) => place);
+  const deploy: Deploy = {
+    getsMs: places.map(gets),
+    backMs: undefined,
+    abandoned: false,
+    hosting: places.map((place) => place % 2 === 0),
+  };
+  return { ...weather, deploy: weather.deploy ?? deploy };
+}
+
+/** The revision that takes over is taken back for a while, in more than one process. */
+function abandoned(weather: Weather): Weather {
+  return { ...weather, processes: 3, deploy: { ...weather.deploy!, abandoned: true } };
 }
 
 export const rules: readonly Rule[] = [
@@ -285,6 +305,31 @@ export const rules: readonly Rule[] = [
         : part,
   },
   {
+    name: "newer-state",
+    foundBy: 3,
+    says: "state of a newer form than the program's is left as it is",
+    weather: deployed,
+  },
+  {
+    name: "unknown-waits",
+    foundBy: 6,
+    says: "a message of an operation that is not known waits for who knows it",
+    weather: deployed,
+  },
+  {
+    name: "left-to-nobody",
+    foundBy: 17,
+    says: "what an instance leaves to others it puts where they look",
+    weather: deployed,
+    part: (part) => isLeft(part) ? { checks: [], writes: [], removals: [] } : part,
+  },
+  {
+    name: "left-for-a-while",
+    foundBy: 1,
+    says: "what an instance left to others it does not take back at once",
+    weather: (weather) => abandoned(deployed(weather)),
+  },
+  {
     name: "letter-of-the-dropped",
     foundBy: 2,
     says: "what gives way where a mailbox is full is a dead letter, in the commit that takes it out",
@@ -292,6 +337,9 @@ export const rules: readonly Rule[] = [
   },
 ];
 
+/** It goes from an instance's index into nobody's. */
+const isLeft = (part: Part): boolean =>
+  removes(part, "index") && part.writes.some(({ key }) => key.startsWith(indexPrefix(nobody)));
 const isDropped = ({ key, value }: Part["writes"][number]): boolean =>
   spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
 const isState = ({ key }: { readonly key: string }): boolean => !["mail", "index"].includes(spaceOf(key));

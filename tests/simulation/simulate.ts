@@ -3,10 +3,12 @@ import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn
 import { actorsOf } from "./actors.ts";
 import { Books } from "./books.ts";
 import { brimming } from "./brimming.ts";
-import { Clients } from "./clients.ts";
+import { Clients, type Work } from "./clients.ts";
+import { deploying, scrolls } from "./deploying.ts";
 import { errands } from "./errands.ts";
 import { type Weather, weatherOf } from "./faults.ts";
-import { type Job, kinds, News, partsOf, subscribers } from "./messages.ts";
+import { type Job, kinds, News, partsOf, subscribersOf } from "./messages.ts";
+import { Rollout } from "./rollout.ts";
 import { probed, rules } from "./rules.ts";
 import { judge } from "./verdict.ts";
 
@@ -39,6 +41,12 @@ const eventsMax = 10;
 const safetyMs = 45_000;
 /** So long after the last fault the last of the commits lands that were to land late. */
 const lateMs = 8_500;
+/** So long nobody has the new revision: longer than an unknown operation waits. */
+const abandonedMs = 360_000;
+const lastWishes: readonly Work[] = [
+  { tag: "last1", does: "wait", more: 5_000, path: [] },
+  { tag: "last2", does: "stamp", path: [] },
+];
 /** All must be at rest so long after the last fault. */
 const restMsMax = 120_000;
 
@@ -63,6 +71,7 @@ class Run {
   readonly #books: Books;
   readonly #clients: Clients;
   readonly #simulation: Simulation<System>;
+  readonly #rollout: Rollout;
   readonly #marks = new Set<string>();
   readonly #asks = new Set<string>();
   readonly #healed = new Set<string>();
@@ -76,10 +85,12 @@ class Run {
     this.#weather = weather(rule?.weather?.(drawn) ?? drawn);
     if (without !== undefined && rule === undefined) throw new RangeError(`There is no rule ${without}`);
     const { processes, process, traits, limits, store, capacity, actorsMax } = this.#weather;
+    this.#rollout = new Rollout(this.#weather.deploy);
     this.#books = new Books({
       asks: this.#asks,
       eventsMax,
       waitingMax: capacity * 10 + 200,
+      revisionOf: (instance) => this.#rollout.revisionOf(instance),
       fail: (why) => this.fail(why),
       onRare: (branch) => this.#marks.add(branch),
     });
@@ -117,7 +128,7 @@ class Run {
       },
       start: (host) => {
         const system = new System({
-          actors: actorsOf(host, world, this.#weather),
+          actors: actorsOf(host, world, this.#weather, this.#rollout.start(host.name)),
           clock: host.clock,
           random: host.random,
           store: probed(host.store, probes, rule, hints),
@@ -152,6 +163,8 @@ class Run {
     simulation.faults = this.#weather.process;
     this.#clients.begin(errands(this.#weather.limits.bytes === undefined ? 90_000 : 8_000));
     if (this.#weather.brim > 0) this.#clients.begin(brimming);
+    if (this.#weather.deploy !== undefined) this.#clients.begin(deploying);
+    this.#rollout.begin(simulation);
     if (this.#weather.poison) this.#poison();
     await simulation.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
@@ -159,6 +172,8 @@ class Run {
     }
     simulation.calm();
     await simulation.advance(lateMs, failed);
+    if (this.#weather.deploy?.abandoned) await this.#abandon(failed);
+    this.#rollout.finish();
     let canceled = false;
     void this.#clients.cancelSchedules().then(() => canceled = true);
     const { books } = this;
@@ -168,7 +183,14 @@ class Run {
     await simulation.advance(restMsMax, () => failed() || atRest());
     const restMs = simulation.clock.now() - restBeganMs;
     if (!failed() && !atRest()) this.#notAtRest(canceled);
-    if (!failed()) judge({ books, clients: this.#clients, fail: (why) => this.fail(why) });
+    if (!failed()) {
+      judge({
+        books,
+        clients: this.#clients,
+        subscribers: this.#subscribers,
+        fail: (why) => this.fail(why),
+      });
+    }
     if (!failed()) await this.#stopAll();
     return {
       seed: this.#seed,
@@ -183,6 +205,10 @@ class Run {
     };
   }
 
+  get #subscribers(): readonly string[] {
+    return subscribersOf(this.#weather.deploy !== undefined);
+  }
+
   get books(): Books {
     return this.#books;
   }
@@ -191,11 +217,37 @@ class Run {
   async #subscribe(): Promise<void> {
     await this.#simulation.advance(500);
     const { system } = this.#simulation.running[0];
-    for (const name of subscribers) {
+    for (const name of this.#subscribers) {
       const { kind, key } = partsOf(name);
       system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));
     }
     await this.#simulation.advance(2_500);
+  }
+
+  /** Nobody has the new revision for a while: what only it can do waits, or is given up. */
+  async #abandon(failed: () => boolean): Promise<void> {
+    const simulation = this.#simulation;
+    const newer = simulation.running.find(({ host }) => this.#rollout.revisionOf(host.name) === 2);
+    if (newer !== undefined) { // it takes in what only it can do, and crashes before that has its turn
+      void this.#clients.burst("scroll/s3", lastWishes, newer).then(() => newer.host.crash());
+    }
+    await simulation.advance(1_000, failed);
+    this.#rollout.abandon();
+    await simulation.advance(5_000, failed);
+    const commits = simulation.store.log.length;
+    for (const scroll of scrolls) {
+      void this.#clients.send(scroll, { tag: `late-${scroll.slice(-1)}`, does: "write", path: [] }, "named");
+    }
+    await simulation.advance(abandonedMs, failed);
+    if (simulation.store.log.length - commits > abandonedMs / 20) {
+      this.fail("what is left alone is not left alone");
+    }
+    for (const { actor, operation, tag, waits } of this.books.mails.values()) {
+      if (!waits) continue;
+      if (this.books.actors.get(actor)!.form === 2) {
+        this.#marks.add("mail waits for the revision that wrote the state");
+      } else if (operation === "stamp") this.fail(`${tag} of ${actor} is not given up`);
+    }
   }
 
   /** A message that ends whatever process handles it, until it is given up. */

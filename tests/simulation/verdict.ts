@@ -1,18 +1,19 @@
 import type { Books } from "./books.ts";
 import type { Clients, Sent } from "./clients.ts";
-import { type Answer, entryOf, type Job, overflowOf, partsOf, subscribers, tagOf } from "./messages.ts";
+import { type Answer, entryOf, type Job, overflowOf, partsOf, tagOf } from "./messages.ts";
 
 export interface VerdictOptions {
   readonly books: Books;
   readonly clients: Clients;
+  readonly subscribers: readonly string[];
   readonly fail: (why: string) => void;
 }
 
 /** What must be true when all is at rest. */
-export function judge({ books, clients, fail }: VerdictOptions): void {
+export function judge({ books, clients, subscribers, fail }: VerdictOptions): void {
   for (const sent of clients.sent) judgeSent(books, sent, fail);
   judgeMails(books, fail);
-  judgeEvents(books, fail);
+  judgeEvents(books, subscribers, fail);
   judgeOrder(books, clients.unordered, fail);
   judgeAnswers(books, fail);
 }
@@ -32,6 +33,7 @@ function judgeSent(books: Books, sent: Sent, fail: (why: string) => void): void 
     actor.startsWith("glass");
   const overflow = overflowOf(partsOf(actor).protocol);
   const reasons = ["mailbox-full", "too-large", ...(overflow === undefined ? [] : ["dropped"])];
+  if (job.does === "stamp") reasons.push("unknown-operation"); // its time is in the books
   if (job.from === "ask") reasons.push("deadline");
   else if (overflow !== undefined && sent.why === "mailbox-full") fail(`${name} was refused: ${overflow}`);
   const counted = death?.message.includes("its process ended") ?? false;
@@ -76,7 +78,7 @@ function judgeReply(
 }
 
 /** Every event that was published was heard by each subscriber once. */
-function judgeEvents(books: Books, fail: (why: string) => void): void {
+function judgeEvents(books: Books, subscribers: readonly string[], fail: (why: string) => void): void {
   for (const { actor, operation, payload } of books.mails.values()) {
     if (!actor.startsWith("~topic/") || operation !== "publish") continue;
     const { tag } = (payload as { payload: { tag: string } }).payload;
