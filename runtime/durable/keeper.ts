@@ -86,7 +86,8 @@ export class Keeper {
   /** Says that it lives, and from then on does so at each beat. */
   async begin(): Promise<void> {
     await this.#write({ beat: this.#beat });
-    if (this.#ledger.traits.processes === "one") {
+    const { traits, probes } = this.#ledger;
+    if (traits.processes === "one" && !probes?.without("taken-over-at-once")) {
       // Whoever was here before is not here any more: two processes never share such a store.
       for (const { key, version } of await this.#instances()) {
         const instance = key.slice(instancePrefix.length);

@@ -17,15 +17,45 @@ export interface Weather {
   readonly brim: number;
   /** How another revision of the program takes over, where one does. */
   readonly deploy: Deploy | undefined;
+  /** Where one process has the store to itself: how it would be if several shared it. */
+  readonly shared: Pick<Weather, "processes" | "traits" | "store"> | undefined;
 }
 
-/** Without what takes part in some runs only. */
-export function plain(weather: Weather): Weather {
-  return { ...weather, brim: 0, deploy: undefined };
+/** What a weather is without what takes part in some runs only. */
+export function plain({ shared, ...weather }: Weather): Weather {
+  return { ...weather, ...shared, brim: 0, deploy: undefined, shared: undefined };
+}
+
+/** The store is for one process, and nobody else is there when that is not. */
+export function alone(weather: Weather): Weather {
+  const { processes, traits, store, shared } = weather;
+  if (shared !== undefined) return weather;
+  return {
+    ...weather,
+    processes: 1,
+    traits: { ...traits, processes: "one", unknownOutcomes: false },
+    // A file that a process wrote is not written to any more when it has ended.
+    store: {
+      ...store,
+      unknownLanded: 0,
+      unknownLost: 0,
+      unknownLandsLate: 0,
+      crashLands: store.slow === 0 ? store.crashLands ?? 0 : 0,
+    },
+    shared: { processes, traits, store },
+  };
 }
 
 /** Draws a subset of the faults. */
 export function weatherOf(random: Random): Weather {
+  const drawn = usual(random);
+  const brim = random.next() < 0.35 ? 1 + Math.floor(random.next() * 5) : 0;
+  const deploy = random.next() < 0.35 ? deployOf(random, drawn.processes) : undefined;
+  const weather = { ...drawn, brim, deploy };
+  return random.next() < 0.15 ? alone(weather) : weather;
+}
+
+function usual(random: Random): Weather {
   const some = (most: number): number => random.next() < 0.5 ? 0 : random.next() * most;
   const process = {
     crash: some(6),
@@ -52,9 +82,8 @@ export function weatherOf(random: Random): Weather {
     crashLands: some(1),
   };
   const small = random.next() < 0.5;
-  const processes = 2 + Math.floor(random.next() * 3);
   return {
-    processes,
+    processes: 2 + Math.floor(random.next() * 3),
     process,
     store,
     traits: {
@@ -66,7 +95,8 @@ export function weatherOf(random: Random): Weather {
     capacity: random.next() < 0.8 ? 1_000 : 8,
     actorsMax: random.next() < 0.8 ? 1_000 : 5,
     poison: random.next() < 0.15,
-    brim: random.next() < 0.35 ? 1 + Math.floor(random.next() * 5) : 0,
-    deploy: random.next() < 0.35 ? deployOf(random, processes) : undefined,
+    brim: 0,
+    deploy: undefined,
+    shared: undefined,
   };
 }

@@ -4,7 +4,7 @@ import { indexPrefix, nobody } from "../../runtime/durable/keys.ts";
 import { placeOf } from "../../runtime/durable/mail.ts";
 import type { Probes } from "../../runtime/durable/probes.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
-import type { Weather } from "./faults.ts";
+import { alone, type Weather } from "./faults.ts";
 import type { Deploy } from "./rollout.ts";
 import type { Clock } from "../../runtime/clock.ts";
 
@@ -57,7 +57,14 @@ function deployed(weather: Weather): Weather {
 
 /** The revision that takes over is taken back for a while, in more than one process. */
 function abandoned(weather: Weather): Weather {
-  return { ...weather, processes: 3, deploy: { ...weather.deploy!, abandoned: true } };
+  const { shared, ...rest } = weather;
+  return {
+    ...rest,
+    ...shared,
+    processes: 3,
+    deploy: { ...weather.deploy!, abandoned: true },
+    shared: undefined,
+  };
 }
 
 export const rules: readonly Rule[] = [
@@ -328,6 +335,18 @@ export const rules: readonly Rule[] = [
     foundBy: 1,
     says: "what an instance left to others it does not take back at once",
     weather: (weather) => abandoned(deployed(weather)),
+  },
+  {
+    name: "one-process",
+    foundBy: 1,
+    says: "a store that says that one process uses it is used by one at a time",
+    weather: (weather) => ({ ...alone(weather), processes: 3 }),
+  },
+  {
+    name: "taken-over-at-once",
+    foundBy: 1,
+    says: "where one process uses a store, the next goes on at once with what waits",
+    weather: alone,
   },
   {
     name: "letter-of-the-dropped",

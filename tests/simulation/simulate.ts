@@ -43,9 +43,12 @@ const safetyMs = 45_000;
 const lateMs = 8_500;
 /** So long nobody has the new revision: longer than an unknown operation waits. */
 const abandonedMs = 360_000;
+/** So soon after a crash all goes on where no other is to be waited for: a start, a second of work, and some more. */
+const onceMore = 4_000;
 const lastWishes: readonly Work[] = [
-  { tag: "last1", does: "wait", more: 5_000, path: [] },
-  { tag: "last2", does: "stamp", path: [] },
+  { tag: "last1", does: "wait", more: 1_500, path: [] },
+  { tag: "last2", does: "write", path: [] },
+  { tag: "last3", does: "stamp", path: [] },
 ];
 /** All must be at rest so long after the last fault. */
 const restMsMax = 120_000;
@@ -183,6 +186,11 @@ class Run {
     await simulation.advance(restMsMax, () => failed() || atRest());
     const restMs = simulation.clock.now() - restBeganMs;
     if (!failed() && !atRest()) this.#notAtRest(canceled);
+    if (!failed() && this.#weather.shared !== undefined) {
+      await this.#restart(failed);
+      await simulation.advance(restMsMax, () => failed() || atRest());
+      if (!failed() && !atRest()) this.#notAtRest(canceled);
+    }
     if (!failed()) {
       judge({
         books,
@@ -248,6 +256,21 @@ class Run {
         this.#marks.add("mail waits for the revision that wrote the state");
       } else if (operation === "stamp") this.fail(`${tag} of ${actor} is not given up`);
     }
+  }
+
+  /** Nobody else is there: who comes after a crash goes on at once with what waits. */
+  async #restart(failed: () => boolean): Promise<void> {
+    const simulation = this.#simulation;
+    const [only] = simulation.running;
+    const actor = "node/n9";
+    await simulation.advance(1_000, failed);
+    void this.#clients.burst(actor, lastWishes.filter(({ does }) => does !== "stamp"), only);
+    await simulation.advance(500, failed);
+    only.host.crash();
+    await simulation.advance(onceMore, failed);
+    const waiting = this.books.actors.get(actor)?.waiting ?? 0;
+    if (waiting > 0) this.fail(`${waiting} wait for ${actor} after its process was started again`);
+    else if (this.books.written(actor) > 0) this.#marks.add("what waited goes on in the next process");
   }
 
   /** A message that ends whatever process handles it, until it is given up. */

@@ -34,6 +34,7 @@ const marks = [
   "another sent what is due",
   "the outcome of an ask cannot be known",
   "there is no room for an actor that has mail",
+  "what waited goes on in the next process",
   ...[
     "conflict",
     "crashLands",
