@@ -1,9 +1,11 @@
 import { type Actor, actor, type Clock, type Context, TerminalError } from "@posthorn/posthorn";
 import type { SimulatedHost } from "@posthorn/posthorn/testing";
+import { type Echoes, echoOf } from "./beside.ts";
 import type { Weather } from "./faults.ts";
 import { type Form, formOf } from "./forms.ts";
 import {
   type Answer,
+  Echo,
   type Entry,
   entryText,
   type Job,
@@ -22,6 +24,7 @@ import type { Program } from "./rollout.ts";
 export interface World {
   /** What was refused once and is not any more. */
   readonly healed: Set<string>;
+  readonly echoes: Echoes;
   /** A handler began. */
   ran(host: string, actor: string, tag: string, attempt: number): void;
 }
@@ -39,35 +42,39 @@ interface Stage {
 export function actorsOf(host: SimulatedHost, world: World, weather: Weather, program: Program): Actor[] {
   const { capacity, brim } = weather;
   const attempts: Record<string, number> = { glass: 3 };
-  return Object.entries(kinds).filter(([name]) => isPresent(name, weather, program)).map(([name, kind]) => {
-    const overflow = overflowOf(name);
-    const stage = { host, world, form: formOf(name, program.revision) };
-    const stamps = name === "scroll" && program.revision === 2;
-    return actor(stamps ? StampedScroll as unknown as typeof kind : kind, {
-      state: () => stage.form.begin(),
-      stateVersion: stage.form.version,
-      migrate: (state, from) => stage.form.migrate(state, from),
-      on: {
-        job: (ctx, job) => discard(handle(ctx, job, stage)),
-        work: (ctx, job) => handle(ctx, job, stage),
-        add: (ctx, job) => handle(ctx, job, stage),
-        read: (ctx) => stage.form.diary(ctx.state).log.length,
-        got: (ctx, answer) => note(ctx, stage, "got", answer),
-        lost: (ctx, failure) => note(ctx, stage, "lost", failure),
-        heard: (ctx, post) => note(ctx, stage, "heard", post),
-        tick: (ctx, post) => note(ctx, stage, "tick", post),
-        ...(stamps && { stamp: (ctx: NodeContext, job: Job) => discard(handle(ctx, job, stage)) }),
-      },
-      mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },
-      retry: {
-        attempts: attempts[name] ?? 8,
-        baseMs: 100,
-        maxMs: 1_500,
-        order: name === "aside" ? "aside" : "hold",
-      },
-      idleMs: 3_000,
-    });
-  });
+  const echoing = weather.beside ? [echoOf(host, world.echoes)] : [];
+  const lasting = Object.entries(kinds).filter(([name]) => isPresent(name, weather, program)).map(
+    ([name, kind]) => {
+      const overflow = overflowOf(name);
+      const stage = { host, world, form: formOf(name, program.revision) };
+      const stamps = name === "scroll" && program.revision === 2;
+      return actor(stamps ? StampedScroll as unknown as typeof kind : kind, {
+        state: () => stage.form.begin(),
+        stateVersion: stage.form.version,
+        migrate: (state, from) => stage.form.migrate(state, from),
+        on: {
+          job: (ctx, job) => discard(handle(ctx, job, stage)),
+          work: (ctx, job) => handle(ctx, job, stage),
+          add: (ctx, job) => handle(ctx, job, stage),
+          read: (ctx) => stage.form.diary(ctx.state).log.length,
+          got: (ctx, answer) => note(ctx, stage, "got", answer),
+          lost: (ctx, failure) => note(ctx, stage, "lost", failure),
+          heard: (ctx, post) => note(ctx, stage, "heard", post),
+          tick: (ctx, post) => note(ctx, stage, "tick", post),
+          ...(stamps && { stamp: (ctx: NodeContext, job: Job) => discard(handle(ctx, job, stage)) }),
+        },
+        mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },
+        retry: {
+          attempts: attempts[name] ?? 8,
+          baseMs: 100,
+          maxMs: 1_500,
+          order: name === "aside" ? "aside" : "hold",
+        },
+        idleMs: 3_000,
+      });
+    },
+  );
+  return [...lasting, ...echoing];
 }
 
 function isPresent(protocol: string, { brim, deploy }: Weather, { hosts }: Program): boolean {
@@ -124,6 +131,7 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
     });
   }
   if (does === "every") ctx.schedule(tag, { everyMs: 2_000 }, self.at(kind.tick), { tag });
+  if (does === "whisper") ctx.ref(Echo, "e0").tell(Echo.hear, `${nameOf(ctx)} ${tag}`);
   if (does === "cancel") ctx.cancel(target);
   if (does === "forget") ctx.forget();
   if (does === "leave") ctx.stop();

@@ -57,6 +57,8 @@ export class Books {
   readonly mails: Map<string, KnownMail> = new Map();
   /** How often each tag took effect, by actor and tag. */
   readonly effects: Map<string, number> = new Map();
+  /** In which commit each tag took effect, by actor and tag. */
+  readonly committedBy: Map<string, SimulatedCommit> = new Map();
   readonly deadRows: Map<string, DeadRow> = new Map();
   /** Every death by actor and tag. */
   readonly deaths: Map<string, DeadRow> = new Map();
@@ -140,7 +142,7 @@ export class Books {
     if (record === undefined || !(record.name.split("/")[0] in kinds)) return;
     this.#forms(commit, record.name, record.value);
     this.#unknown(commit, removed, dead);
-    this.#turn(record.name, record.value, removed, written, dead);
+    this.#turn(commit, record.name, record.value, removed, written, dead);
   }
 
   #mail({ atMs }: SimulatedCommit, key: string, actor: string, value: Uint8Array): KnownMail {
@@ -208,6 +210,7 @@ export class Books {
   }
 
   #turn(
+    commit: SimulatedCommit,
     name: string,
     value: Uint8Array,
     removed: readonly KnownMail[],
@@ -225,7 +228,7 @@ export class Books {
       for (const { tag, payload } of removed) {
         if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue;
         const { from = "", seq = 0 } = payload as Partial<Job>;
-        this.#effect(name, actor, { tag, from, seq });
+        this.#effect(commit, name, actor, { tag, from, seq });
       }
       return;
     }
@@ -240,7 +243,7 @@ export class Books {
       }
       taken.delete(entry.tag);
       if (mail !== undefined) this.#sends(name, mail, sent, buried);
-      this.#effect(name, actor, entry);
+      this.#effect(commit, name, actor, entry);
     }
     actor.log = log;
     for (const tag of taken.keys()) {
@@ -295,10 +298,11 @@ export class Books {
     if (!sent.has(next) && !buried.has(next)) this.#fail(`${tag} of ${name} does not go on to ${path[0]}`);
   }
 
-  #effect(name: string, actor: KnownActor, entry: Entry): void {
+  #effect(commit: SimulatedCommit, name: string, actor: KnownActor, entry: Entry): void {
     const key = `${name} ${entry.tag}`;
     const count = (this.effects.get(key) ?? 0) + 1;
     this.effects.set(key, count);
+    this.committedBy.set(key, commit);
     if (count > 1) this.#fail(`${entry.tag} takes effect on ${name} ${count} times`);
     if (this.deaths.has(key) && !this.revived.has(key)) {
       this.#fail(`${entry.tag} of ${name} is dead and takes effect`);

@@ -8,7 +8,7 @@ import {
 } from "@posthorn/posthorn";
 import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import type { Books } from "./books.ts";
-import { type Answer, type Job, partsOf, StampedScroll } from "./messages.ts";
+import { type Answer, Echo, type Job, partsOf, StampedScroll } from "./messages.ts";
 
 /** What a client was told of what it sent. */
 export interface Sent {
@@ -108,15 +108,21 @@ export class Clients {
     this.#options.fail(`${actor} says ${outcome.value}, and was between ${before} and ${after}`);
   }
 
-  async add(tag: string, actor: string): Promise<void> {
+  async add(tag: string, actor: string, how: "direct" | "relayed" = "direct"): Promise<void> {
     const { kind, key } = partsOf(actor);
-    const named = this.draw() < 0.3;
+    const named = how === "direct" && this.draw() < 0.3;
     const job: Job = { tag, from: "ask", seq: 0, path: [], does: this.draw() < 0.2 ? "refuse" : "write" };
     this.#options.asks.add(tag);
     const sent = this.#note(actor, job);
     const options = { timeoutMs: 4_000, ...(named && { id: tag }) };
     for (let attempt = 1;; attempt++) {
-      const outcome = await this.#call((system) => system.ref(kind, key).ask(kind.add, job, options));
+      const outcome = await this.#call(async (system) => {
+        const answer = await (how === "direct"
+          ? system.ref(kind, key).ask(kind.add, job, options)
+          : system.ref(Echo, "e1").ask(Echo.relay, { to: actor, job }, { timeoutMs: 5_000 }));
+        this.#requireCommitted(actor, job);
+        return answer;
+      });
       if ("value" in outcome) {
         sent.answer = outcome.value;
         sent.outcome = "accepted";
@@ -125,6 +131,13 @@ export class Clients {
       if (!named || attempt === 4) return;
       await this.pause(2_000);
     }
+  }
+
+  /** Somebody who keeps nothing sends it on: nobody is told what becomes of it. */
+  async pass(tag: string, actor: string): Promise<void> {
+    const job: Job = { tag, from: "echo", seq: 0, path: [], does: "write" };
+    this.#note(actor, job);
+    await this.#call((system) => system.ref(Echo, "e1").tell(Echo.pass, { to: actor, job }));
   }
 
   async submit(tag: string, actor: string): Promise<void> {
@@ -234,6 +247,12 @@ export class Clients {
       }
       await this.pause(500 + this.draw() * 3_000);
     }
+  }
+
+  /** Who has an answer has one to something that is so, whatever happens now. */
+  #requireCommitted(actor: string, { tag }: Job): void {
+    if ((this.#options.books.effects.get(`${actor} ${tag}`) ?? 0) > 0) return;
+    this.#options.fail(`${tag} of ${actor} is answered, and not committed`);
   }
 
   #settle(sent: Sent, outcome: Outcome<unknown>): void {

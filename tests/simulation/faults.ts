@@ -17,13 +17,15 @@ export interface Weather {
   readonly brim: number;
   /** How another revision of the program takes over, where one does. */
   readonly deploy: Deploy | undefined;
+  /** Whether there are actors that keep nothing beside those that do. */
+  readonly beside: boolean;
   /** Where one process has the store to itself: how it would be if several shared it. */
   readonly shared: Pick<Weather, "processes" | "traits" | "store"> | undefined;
 }
 
 /** What a weather is without what takes part in some runs only. */
 export function plain({ shared, ...weather }: Weather): Weather {
-  return { ...weather, ...shared, brim: 0, deploy: undefined, shared: undefined };
+  return { ...weather, ...shared, brim: 0, deploy: undefined, beside: false, shared: undefined };
 }
 
 /** The store is for one process, and nobody else is there when that is not. */
@@ -51,8 +53,10 @@ export function weatherOf(random: Random): Weather {
   const drawn = usual(random);
   const brim = random.next() < 0.35 ? 1 + Math.floor(random.next() * 5) : 0;
   const deploy = random.next() < 0.35 ? deployOf(random, drawn.processes) : undefined;
-  const weather = { ...drawn, brim, deploy };
-  return random.next() < 0.15 ? alone(weather) : weather;
+  const isAlone = random.next() < 0.15;
+  const beside = random.next() < 0.35;
+  const weather = { ...drawn, brim, deploy, beside };
+  return isAlone ? alone(weather) : weather;
 }
 
 function usual(random: Random): Weather {
@@ -97,6 +101,7 @@ function usual(random: Random): Weather {
     poison: random.next() < 0.15,
     brim: 0,
     deploy: undefined,
+    beside: false,
     shared: undefined,
   };
 }

@@ -15,7 +15,8 @@ export type Deed =
   | "submit"
   | "forget"
   | "leave"
-  | "stamp";
+  | "stamp"
+  | "whisper";
 
 /** One piece of work. Its tag is unique, and so is what it becomes with each hop. */
 export interface Job {
@@ -80,6 +81,19 @@ export const Guest = protocol("guest", operations());
 export const Oldest = protocol("oldest", operations());
 /** Has a small mailbox, where the newest gives way. */
 export const Newest = protocol("newest", operations());
+
+/** A job for somebody else. */
+export interface Errand {
+  readonly to: string;
+  readonly job: Job;
+}
+
+/** Keeps nothing, and is in every process. */
+export const Echo = protocol("echo", {
+  hear: tell(unchecked<string>()),
+  relay: ask(unchecked<Errand>(), unchecked<Answer>()),
+  pass: tell(unchecked<Errand>()),
+});
 
 /** What gives way where the mailbox of an actor is full; absent where it refuses. */
 export function overflowOf(protocol: string): "drop-oldest" | "drop-newest" | undefined {

@@ -349,6 +349,19 @@ export const rules: readonly Rule[] = [
     weather: alone,
   },
   {
+    name: "seen-after-commit",
+    foundBy: 1,
+    says: "nothing of a turn is seen before its commit is known",
+    weather: (weather) => ({ ...weather, beside: true }),
+    connect: (connection) => ({
+      commit(parts) {
+        if (!parts.every((part) => writes(part, "actor"))) return connection.commit(parts);
+        connection.commit(parts).catch(() => {});
+        return Promise.resolve(parts.map(() => "soon"));
+      },
+    }),
+  },
+  {
     name: "letter-of-the-dropped",
     foundBy: 2,
     says: "what gives way where a mailbox is full is a dead letter, in the commit that takes it out",

@@ -2,6 +2,7 @@ import { System } from "@posthorn/posthorn";
 import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import { actorsOf } from "./actors.ts";
 import { Books } from "./books.ts";
+import { besides, Echoes } from "./beside.ts";
 import { brimming } from "./brimming.ts";
 import { Clients, type Work } from "./clients.ts";
 import { deploying, scrolls } from "./deploying.ts";
@@ -73,6 +74,7 @@ class Run {
   readonly #weather: Weather;
   readonly #books: Books;
   readonly #clients: Clients;
+  readonly #echoes: Echoes;
   readonly #simulation: Simulation<System>;
   readonly #rollout: Rollout;
   readonly #marks = new Set<string>();
@@ -105,8 +107,14 @@ class Run {
       },
       without: (name: string) => name === without || (!hints && name === "hand-over"),
     };
+    this.#echoes = new Echoes(
+      this.#books,
+      (why) => this.fail(why),
+      (branch) => this.#marks.add(branch),
+    );
     const world = {
       healed: this.#healed,
+      echoes: this.#echoes,
       ran: (host: string, actor: string, tag: string, attempt: number) =>
         this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`),
     };
@@ -167,6 +175,7 @@ class Run {
     this.#clients.begin(errands(this.#weather.limits.bytes === undefined ? 90_000 : 8_000));
     if (this.#weather.brim > 0) this.#clients.begin(brimming);
     if (this.#weather.deploy !== undefined) this.#clients.begin(deploying);
+    if (this.#weather.beside) this.#clients.begin(besides);
     this.#rollout.begin(simulation);
     if (this.#weather.poison) this.#poison();
     await simulation.advance(safetyMs, failed);
@@ -199,6 +208,8 @@ class Run {
         fail: (why) => this.fail(why),
       });
     }
+    const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
+    this.#echoes.judge(simulation, whispers.map(({ actor, job }) => `${actor} ${job.tag}`));
     if (!failed()) await this.#stopAll();
     return {
       seed: this.#seed,

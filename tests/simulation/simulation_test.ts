@@ -34,6 +34,8 @@ const marks = [
   "another sent what is due",
   "the outcome of an ask cannot be known",
   "there is no room for an actor that has mail",
+  "there is no room for who keeps nothing",
+  "what a turn told is lost with its process",
   "what waited goes on in the next process",
   ...[
     "conflict",
