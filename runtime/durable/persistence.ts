@@ -72,8 +72,8 @@ export class Persistence {
   #open: Open | undefined;
   #failure: unknown;
   #ending = false;
-  /** How many messages wait for it to be open. */
-  #early = 0;
+  /** What waits for it to be open, in the order of asking. */
+  #early: (() => void)[] = [];
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
@@ -83,7 +83,10 @@ export class Persistence {
       this.hosts.set(actor.name, host);
     }
     this.opened = this.#begin();
-    this.opened.catch((error) => this.#failure = error); // whoever sends hears of it
+    this.opened.catch((error) => { // whoever sends hears of it
+      this.#failure = error;
+      this.#early = [];
+    });
   }
 
   /** What the store has shown of itself. */
@@ -133,25 +136,37 @@ export class Persistence {
     };
   }
 
+  /** Does something that all hear of who listen here by now. */
+  whenFollowed<Result>(act: () => Promise<Result>): Promise<Result> {
+    if (this.#open === undefined) return this.#onceOpened(() => this.whenFollowed(act));
+    return this.#open.log.whenFollowed(act);
+  }
+
+  /** Does something as soon as the store is open: nothing that is asked for later comes before it. */
+  #onceOpened<Result>(act: () => Promise<Result>): Promise<Result> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#early.push(() => act().then(resolve, reject));
+      this.opened.catch(reject);
+    });
+  }
+
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
   #onceOpen(begin: (open: Open) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
     let disposed = false;
     let begun: Disposable | undefined;
-    this.opened.then(() => {
-      if (!disposed) begun = begin(this.#required);
-    }, () => {});
+    if (this.#failure === undefined) {
+      this.#early.push(() => {
+        if (!disposed) begun = begin(this.#required);
+      });
+    }
     return {
       [Symbol.dispose]() {
         disposed = true;
         begun?.[Symbol.dispose]();
       },
     };
-  }
-
-  /** The logs of events, where the store is open. */
-  get logNow(): EventLog | undefined {
-    return this.#open?.log;
   }
 
   find(protocol: string, key: string): DurableActivation | undefined {
@@ -169,10 +184,7 @@ export class Persistence {
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
-    if (this.#open === undefined || this.#early > 0) { // behind all that came before it was open
-      this.#early++;
-      return this.opened.finally(() => this.#early--).then(() => this.accept(to, route, payload, parts));
-    }
+    if (this.#open === undefined) return this.#onceOpened(() => this.accept(to, route, payload, parts));
     try {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
@@ -275,7 +287,7 @@ export class Persistence {
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
         replies.wake(); // what a watch should have told may have been lost
-        log.wake();
+        if (!ledger.probes?.without("log-at-beat")) log.wake();
         await stored.read();
         await alarm.ring();
       },
@@ -307,6 +319,7 @@ export class Persistence {
       published: (topic) => log.wake(topic),
       buried: (letter) => this.#buried(letter),
     };
+    for (const begin of this.#early.splice(0)) begin();
   }
 
   #hosting(protocol: string): "durable" | "transient" | "no" {
