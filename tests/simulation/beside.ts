@@ -7,7 +7,7 @@ import { Echo, partsOf } from "./messages.ts";
 const actors = ["node/n0", "node/n1", "aside/a0", "aside/a1"];
 
 /** People who have to do with actors that keep nothing. */
-export const besides: Crowd = { name: "e", count: 30, everyMs: 1_300, errand };
+export const besides: Crowd = { name: "e", count: 16, everyMs: 2_300, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const kind = clients.draw();

@@ -4,7 +4,7 @@ import type { MailHead } from "../../runtime/durable/mail.ts";
 import type { RecordHead } from "../../runtime/durable/record.ts";
 import { decodeValue, fromText } from "../../runtime/durable/stored_value.ts";
 import { storedDiary } from "./forms.ts";
-import { type Entry, entryOf, type Job, kinds, overflowOf, tagOf } from "./messages.ts";
+import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } from "./messages.ts";
 
 interface KnownMail {
   readonly actor: string;
@@ -67,6 +67,9 @@ export class Books {
   readonly replies: Map<string, { status: string; text: string; failure?: unknown }> = new Map();
   /** The latest event of each topic, and how many are kept. */
   readonly events: Map<string, { latest: number; kept: number }> = new Map();
+  /** The numbers of events, by tag, and whether each is still in the log. */
+  readonly eventNumbers: Map<string, number> = new Map();
+  readonly eventsKept: Map<number, boolean> = new Map();
   readonly #schedules: Set<string> = new Set();
   /** Tags of schedules that were cancelled. */
   readonly cancelled: Set<string> = new Set();
@@ -127,7 +130,7 @@ export class Books {
       } else if (space === "dead") dead.push(this.#death(key, value));
       else if (space === "schedule") this.#schedules.add(key);
       else if (space === "reply") this.#reply(key, value);
-      else if (space === "event") this.#event(protocol, Number(name));
+      else if (space === "event") this.#event(protocol, Number(name), value);
     }
     for (const { key } of part.removals) {
       const [space, protocol, name, ...rest] = key.split(separator);
@@ -137,7 +140,10 @@ export class Books {
         this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
       } else if (space === "schedule") this.#schedules.delete(key);
       else if (space === "dead") this.#gone(key, written);
-      else if (space === "event") this.events.get(protocol)!.kept--;
+      else if (space === "event") {
+        this.events.get(protocol)!.kept--;
+        this.eventsKept.set(Number(name), false);
+      }
     }
     if (record === undefined || !(record.name.split("/")[0] in kinds)) return;
     this.#forms(commit, record.name, record.value);
@@ -319,7 +325,10 @@ export class Books {
     this.replies.set(key, { status: head.status, text, failure: head.failure });
   }
 
-  #event(topic: string, number: number): void {
+  #event(topic: string, number: number, value: Uint8Array): void {
+    const { tag } = fromText(decodeValue(value).text) as Post;
+    this.eventNumbers.set(tag, number);
+    this.eventsKept.set(number, true);
     const known = this.events.get(topic) ?? { latest: 0, kept: 0 };
     if (number !== known.latest + 1) this.#fail(`event ${number} of ${topic} comes after ${known.latest}`);
     known.latest = number;

@@ -3,7 +3,7 @@ import type { Clients, Crowd, Work } from "./clients.ts";
 const actors = ["oldest/o0", "oldest/o1", "newest/y0", "newest/y1"];
 
 /** People who send more than small mailboxes hold, where the oldest or the newest gives way. */
-export const brimming: Crowd = { name: "b", count: 30, everyMs: 1_200, errand };
+export const brimming: Crowd = { name: "b", count: 16, everyMs: 2_200, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const actor = clients.pick(actors);

@@ -8,7 +8,8 @@ import {
 } from "@posthorn/posthorn";
 import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import type { Books } from "./books.ts";
-import { type Answer, Echo, type Job, partsOf, StampedScroll } from "./messages.ts";
+import type { Listeners } from "./listening.ts";
+import { type Answer, Echo, type Job, News, partsOf, StampedScroll } from "./messages.ts";
 
 /** What a client was told of what it sent. */
 export interface Sent {
@@ -138,6 +139,20 @@ export class Clients {
     const job: Job = { tag, from: "echo", seq: 0, path: [], does: "write" };
     this.#note(actor, job);
     await this.#call((system) => system.ref(Echo, "e1").tell(Echo.pass, { to: actor, job }));
+  }
+
+  async publish(tags: readonly string[], listeners: Listeners): Promise<void> {
+    await this.through(async (system, host) => {
+      await Promise.all(tags.map((tag) => {
+        const accepted = listeners.publishes(host, tag);
+        return system.publish(News.posted, { tag }).then(accepted);
+      }));
+    });
+  }
+
+  /** Does something in some process, come of it what may. */
+  async through(act: (system: System, host: SimulatedHost) => void | Promise<void>): Promise<void> {
+    await this.#call(async (system, host) => await act(system, host));
   }
 
   async submit(tag: string, actor: string): Promise<void> {

@@ -5,7 +5,7 @@ const guests = ["guest/u0", "guest/u1"];
 const others = ["node/n0", "node/n1", ...scrolls, ...guests];
 
 /** People who go on while one revision of the program takes over from another. */
-export const deploying: Crowd = { name: "d", count: 40, everyMs: 1_000, errand };
+export const deploying: Crowd = { name: "d", count: 22, everyMs: 1_700, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const kind = clients.draw();

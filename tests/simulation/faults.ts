@@ -19,13 +19,23 @@ export interface Weather {
   readonly deploy: Deploy | undefined;
   /** Whether there are actors that keep nothing beside those that do. */
   readonly beside: boolean;
+  /** Whether functions hear the news, besides actors. */
+  readonly listening: boolean;
   /** Where one process has the store to itself: how it would be if several shared it. */
   readonly shared: Pick<Weather, "processes" | "traits" | "store"> | undefined;
 }
 
 /** What a weather is without what takes part in some runs only. */
 export function plain({ shared, ...weather }: Weather): Weather {
-  return { ...weather, ...shared, brim: 0, deploy: undefined, beside: false, shared: undefined };
+  return {
+    ...weather,
+    ...shared,
+    brim: 0,
+    deploy: undefined,
+    beside: false,
+    listening: false,
+    shared: undefined,
+  };
 }
 
 /** The store is for one process, and nobody else is there when that is not. */
@@ -55,7 +65,8 @@ export function weatherOf(random: Random): Weather {
   const deploy = random.next() < 0.35 ? deployOf(random, drawn.processes) : undefined;
   const isAlone = random.next() < 0.15;
   const beside = random.next() < 0.35;
-  const weather = { ...drawn, brim, deploy, beside };
+  const listening = random.next() < 0.35;
+  const weather = { ...drawn, brim, deploy, beside, listening };
   return isAlone ? alone(weather) : weather;
 }
 
@@ -102,6 +113,7 @@ function usual(random: Random): Weather {
     brim: 0,
     deploy: undefined,
     beside: false,
+    listening: false,
     shared: undefined,
   };
 }

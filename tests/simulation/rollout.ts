@@ -28,7 +28,7 @@ export function deployOf(random: Random, processes: number): Deploy {
       place > 0 && random.next() < 0.25 ? undefined : 2_000 + random.next() * 40_000
     ),
     backMs: random.next() < 0.4 ? [fromMs, fromMs + random.next() * 15_000] : undefined,
-    abandoned: random.next() < 0.15,
+    abandoned: random.next() < 0.06,
     hosting: places.map((place) => place === 0 || random.next() < 0.5),
   };
 }

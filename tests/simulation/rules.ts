@@ -1,6 +1,6 @@
 import type { Part, Range, Store, StoreConnection, Stored } from "../../runtime/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
-import { indexPrefix, nobody } from "../../runtime/durable/keys.ts";
+import { eventNumber, indexPrefix, nobody } from "../../runtime/durable/keys.ts";
 import { placeOf } from "../../runtime/durable/mail.ts";
 import type { Probes } from "../../runtime/durable/probes.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
@@ -40,6 +40,10 @@ function pause(clock: Clock, ms: number): Promise<void> {
 /** Many calls take long. */
 function slow(weather: Weather): Weather {
   return { ...weather, store: { ...weather.store, slow: 0.2 } };
+}
+
+function listened(weather: Weather): Weather {
+  return { ...weather, listening: true };
 }
 
 /** Another revision takes over, in the end of all. */
@@ -358,6 +362,25 @@ export const rules: readonly Rule[] = [
         if (!parts.every((part) => writes(part, "actor"))) return connection.commit(parts);
         connection.commit(parts).catch(() => {});
         return Promise.resolve(parts.map(() => "soon"));
+      },
+    }),
+  },
+  {
+    name: "log-at-beat",
+    foundBy: 1,
+    says: "a log is looked at now and then, whatever watches do not tell",
+    weather: (weather) => ({ ...listened(weather), store: { ...weather.store, watchLost: 1 } }),
+  },
+  {
+    name: "read-on",
+    foundBy: 1,
+    says: "a function that listens reads on behind what it heard last",
+    weather: listened,
+    connect: (connection) => ({
+      list(range) {
+        if (spaceOf(range.prefix) !== "event" || range.after === undefined) return connection.list(range);
+        const number = Math.max(eventNumber(range.after) - 1, 0);
+        return connection.list({ ...range, after: range.prefix + number.toString().padStart(16, "0") });
       },
     }),
   },

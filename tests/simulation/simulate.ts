@@ -9,6 +9,7 @@ import { deploying, scrolls } from "./deploying.ts";
 import { errands } from "./errands.ts";
 import { type Weather, weatherOf } from "./faults.ts";
 import { type Job, kinds, News, partsOf, subscribersOf } from "./messages.ts";
+import { Listeners, listening } from "./listening.ts";
 import { Rollout } from "./rollout.ts";
 import { probed, rules } from "./rules.ts";
 import { judge } from "./verdict.ts";
@@ -44,6 +45,8 @@ const safetyMs = 45_000;
 const lateMs = 8_500;
 /** So long nobody has the new revision: longer than an unknown operation waits. */
 const abandonedMs = 360_000;
+/** So soon all that listen have heard, whatever watches did not tell. */
+const hearMs = 5_000;
 /** So soon after a crash all goes on where no other is to be waited for: a start, a second of work, and some more. */
 const onceMore = 4_000;
 const lastWishes: readonly Work[] = [
@@ -75,11 +78,13 @@ class Run {
   readonly #books: Books;
   readonly #clients: Clients;
   readonly #echoes: Echoes;
+  readonly #listeners: Listeners;
   readonly #simulation: Simulation<System>;
   readonly #rollout: Rollout;
   readonly #marks = new Set<string>();
   readonly #asks = new Set<string>();
   readonly #healed = new Set<string>();
+  #subscribedMs = 0;
   #failure: string | undefined;
   #steps: readonly string[] = [];
 
@@ -107,11 +112,9 @@ class Run {
       },
       without: (name: string) => name === without || (!hints && name === "hand-over"),
     };
-    this.#echoes = new Echoes(
-      this.#books,
-      (why) => this.fail(why),
-      (branch) => this.#marks.add(branch),
-    );
+    const onRare = (branch: string) => void this.#marks.add(branch);
+    this.#echoes = new Echoes(this.#books, (why) => this.fail(why), onRare);
+    this.#listeners = new Listeners(this.#books, (why) => this.fail(why), onRare);
     const world = {
       healed: this.#healed,
       echoes: this.#echoes,
@@ -145,6 +148,7 @@ class Run {
           store: probed(host.store, probes, rule, hints),
           limits: { actors: actorsMax, events: eventsMax, deadLetters: 200 },
         });
+        if (this.#weather.listening) this.#listen(host, system);
         system.ready().catch(() => host.crash()); // its program ends, and is started again
         return system;
       },
@@ -176,6 +180,7 @@ class Run {
     if (this.#weather.brim > 0) this.#clients.begin(brimming);
     if (this.#weather.deploy !== undefined) this.#clients.begin(deploying);
     if (this.#weather.beside) this.#clients.begin(besides);
+    if (this.#weather.listening) this.#clients.begin(listening(this.#listeners));
     this.#rollout.begin(simulation);
     if (this.#weather.poison) this.#poison();
     await simulation.advance(safetyMs, failed);
@@ -195,7 +200,7 @@ class Run {
     await simulation.advance(restMsMax, () => failed() || atRest());
     const restMs = simulation.clock.now() - restBeganMs;
     if (!failed() && !atRest()) this.#notAtRest(canceled);
-    if (!failed() && this.#weather.shared !== undefined) {
+    if (!failed() && this.#weather.shared !== undefined && this.#weather.actorsMax > 5) {
       await this.#restart(failed);
       await simulation.advance(restMsMax, () => failed() || atRest());
       if (!failed() && !atRest()) this.#notAtRest(canceled);
@@ -205,8 +210,13 @@ class Run {
         books,
         clients: this.#clients,
         subscribers: this.#subscribers,
+        sinceMs: this.#subscribedMs,
         fail: (why) => this.fail(why),
       });
+    }
+    if (!failed() && this.#weather.listening) {
+      await simulation.advance(hearMs, failed);
+      this.#listeners.judge(simulation);
     }
     const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
     this.#echoes.judge(simulation, whispers.map(({ actor, job }) => `${actor} ${job.tag}`));
@@ -224,6 +234,14 @@ class Run {
     };
   }
 
+  /** A function listens in a process, and hears what is published there at once. */
+  #listen(host: SimulatedHost, system: System): void {
+    this.#listeners.listen(host, system);
+    const tag = `hello-${host.name}`;
+    const accepted = this.#listeners.publishes(host, tag);
+    system.publish(News.posted, { tag }).then(accepted, () => {});
+  }
+
   get #subscribers(): readonly string[] {
     return subscribersOf(this.#weather.deploy !== undefined);
   }
@@ -236,6 +254,7 @@ class Run {
   async #subscribe(): Promise<void> {
     await this.#simulation.advance(500);
     const { system } = this.#simulation.running[0];
+    this.#subscribedMs = this.#simulation.clock.now();
     for (const name of this.#subscribers) {
       const { kind, key } = partsOf(name);
       system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));

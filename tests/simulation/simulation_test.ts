@@ -24,6 +24,7 @@ const marks = [
   "an acceptance landed unheard",
   "an actor is taken over",
   "an event has several pages",
+  "an event was let go before a function heard it",
   "an index entry changed before it went",
   "an index entry was not known",
   "an unknown operation is given up",

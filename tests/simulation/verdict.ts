@@ -6,14 +6,16 @@ export interface VerdictOptions {
   readonly books: Books;
   readonly clients: Clients;
   readonly subscribers: readonly string[];
+  /** When they subscribed. */
+  readonly sinceMs: number;
   readonly fail: (why: string) => void;
 }
 
 /** What must be true when all is at rest. */
-export function judge({ books, clients, subscribers, fail }: VerdictOptions): void {
+export function judge({ books, clients, subscribers, sinceMs, fail }: VerdictOptions): void {
   for (const sent of clients.sent) judgeSent(books, sent, fail);
   judgeMails(books, fail);
-  judgeEvents(books, subscribers, fail);
+  judgeEvents(books, subscribers, sinceMs, fail);
   judgeOrder(books, clients.unordered, fail);
   judgeAnswers(books, fail);
 }
@@ -78,9 +80,14 @@ function judgeReply(
 }
 
 /** Every event that was published was heard by each subscriber once. */
-function judgeEvents(books: Books, subscribers: readonly string[], fail: (why: string) => void): void {
-  for (const { actor, operation, payload } of books.mails.values()) {
-    if (!actor.startsWith("~topic/") || operation !== "publish") continue;
+function judgeEvents(
+  books: Books,
+  subscribers: readonly string[],
+  sinceMs: number,
+  fail: (why: string) => void,
+): void {
+  for (const { actor, operation, payload, atMs } of books.mails.values()) {
+    if (atMs < sinceMs || !actor.startsWith("~topic/") || operation !== "publish") continue;
     const { tag } = (payload as { payload: { tag: string } }).payload;
     for (const subscriber of subscribers) {
       const name = `${subscriber} heard:${tag}`;
