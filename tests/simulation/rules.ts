@@ -86,7 +86,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 3,
+    foundBy: 1,
     says: "an ask that only reads is answered when its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -118,7 +118,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
-    foundBy: 7,
+    foundBy: 1,
     says: "an index entry goes only as it was when nothing waited any more",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
@@ -130,7 +130,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "timer-check",
-    foundBy: 8,
+    foundBy: 7,
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -142,7 +142,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 2,
+    foundBy: 5,
     says: "a dead letter is sent again only where it still is one",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -186,7 +186,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-list",
-    foundBy: 20,
+    foundBy: 4,
     says: "what waits for an actor is read as of one moment",
     weather: slow,
     connect: (connection, clock) => ({
@@ -203,7 +203,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "record-first",
-    foundBy: 1,
+    foundBy: 2,
     says: "an actor is read before the list of what waits for it",
     connect: (connection) => {
       const early = new Map<string, Promise<Stored[]>>();
@@ -228,7 +228,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "sender-clock",
-    foundBy: 2,
+    foundBy: 28,
     says: "an actor's next message has a later place than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
@@ -247,7 +247,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "listed-after-loaded",
-    foundBy: 11,
+    foundBy: 1,
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",
   },
   {
@@ -266,7 +266,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 5,
+    foundBy: 1,
     says: "an instance looks at its own index, where a commit may have landed unheard",
     connect: (connection) => ({
       list: (range) =>
@@ -277,7 +277,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 72,
+    foundBy: 61,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -290,7 +290,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "take-over-moves",
-    foundBy: 5,
+    foundBy: 2,
     says: "who takes over an entry writes its own in the same commit",
     part: (part) =>
       removes(part, "index")
@@ -323,7 +323,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "unknown-waits",
-    foundBy: 6,
+    foundBy: 3,
     says: "a message of an operation that is not known waits for who knows it",
     weather: deployed,
   },
