@@ -276,10 +276,9 @@ class Run {
     for (const scroll of scrolls) {
       void this.#clients.send(scroll, { tag: `late-${scroll.slice(-1)}`, does: "write", path: [] }, "named");
     }
-    await simulation.advance(abandonedMs, failed);
-    if (simulation.store.log.length - commits > abandonedMs / 20) {
-      this.fail("what is left alone is not left alone");
-    }
+    const isBusy = () => simulation.store.log.length - commits > abandonedMs / 60;
+    await simulation.advance(abandonedMs, () => failed() || isBusy());
+    if (isBusy()) return this.fail("what is left alone is not left alone");
     for (const { actor, operation, tag, waits } of this.books.mails.values()) {
       if (!waits) continue;
       if (this.books.actors.get(actor)!.form === 2) {
