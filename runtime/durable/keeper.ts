@@ -229,7 +229,8 @@ export class Keeper {
       const rows = await connection.list({ prefix: indexPrefix(instance), after, limit: pageMax });
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
-        if (!this.#services.hosts(actor)) return; // for an instance that hosts it
+        const hosted = this.#services.hosts(actor) || this.#ledger.probes?.without("taken-by-hosts");
+        if (!hosted) return; // for an instance that hosts it
         if (instance === nobody && this.#isLeft(actor)) return;
         const effects = new Effects();
         effects.checks.push({ key, version });

@@ -366,6 +366,18 @@ export const rules: readonly Rule[] = [
     }),
   },
   {
+    name: "taken-by-hosts",
+    foundBy: 1,
+    says: "an instance takes over only what it hosts",
+    weather: deployed,
+  },
+  {
+    name: "listen-first",
+    foundBy: 5,
+    says: "what is published waits until the functions that listen by then have begun",
+    weather: (weather) => slow(listened(weather)),
+  },
+  {
     name: "log-at-beat",
     foundBy: 1,
     says: "a log is looked at now and then, whatever watches do not tell",
