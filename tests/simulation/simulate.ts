@@ -11,7 +11,8 @@ import { type Weather, weatherOf } from "./faults.ts";
 import { type Job, kinds, News, partsOf, subscribersOf } from "./messages.ts";
 import { Listeners, listening } from "./listening.ts";
 import { Rollout } from "./rollout.ts";
-import { probed, rules } from "./rules.ts";
+import { probed } from "./rule.ts";
+import { rules } from "./rules.ts";
 import { judge } from "./verdict.ts";
 
 export interface SeedOptions {
