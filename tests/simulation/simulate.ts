@@ -177,13 +177,7 @@ class Run {
     await this.#subscribe();
     simulation.store.faults = this.#weather.store;
     simulation.faults = this.#weather.process;
-    this.#clients.begin(errands(this.#weather.limits.bytes === undefined ? 90_000 : 8_000));
-    if (this.#weather.brim > 0) this.#clients.begin(brimming);
-    if (this.#weather.deploy !== undefined) this.#clients.begin(deploying);
-    if (this.#weather.beside) this.#clients.begin(besides);
-    if (this.#weather.listening) this.#clients.begin(listening(this.#listeners));
-    this.#rollout.begin(simulation);
-    if (this.#weather.poison) this.#poison();
+    this.#begin();
     await simulation.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
       if (count > 0) this.#marks.add(`fault ${fault}`);
@@ -197,30 +191,18 @@ class Run {
     const { books } = this;
     const atRest = () =>
       canceled && this.#clients.open === 0 && books.waiting + books.indexed + books.scheduled === 0;
-    const restBeganMs = simulation.clock.now();
-    await simulation.advance(restMsMax, () => failed() || atRest());
-    const restMs = simulation.clock.now() - restBeganMs;
-    if (!failed() && !atRest()) this.#notAtRest(canceled);
-    if (!failed() && this.#weather.shared !== undefined && this.#weather.actorsMax > 5) {
-      await this.#restart(failed);
+    const rest = async () => {
       await simulation.advance(restMsMax, () => failed() || atRest());
       if (!failed() && !atRest()) this.#notAtRest(canceled);
+    };
+    const restBeganMs = simulation.clock.now();
+    await rest();
+    const restMs = simulation.clock.now() - restBeganMs;
+    if (!failed() && this.#weather.shared !== undefined && this.#weather.actorsMax > 5) {
+      await this.#restart(failed);
+      await rest();
     }
-    if (!failed()) {
-      judge({
-        books,
-        clients: this.#clients,
-        subscribers: this.#subscribers,
-        sinceMs: this.#subscribedMs,
-        fail: (why) => this.fail(why),
-      });
-    }
-    if (!failed() && this.#weather.listening) {
-      await simulation.advance(hearMs, failed);
-      this.#listeners.judge(simulation);
-    }
-    const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
-    this.#echoes.judge(simulation, whispers.map(({ actor, job }) => `${actor} ${job.tag}`));
+    if (!failed()) await this.#judge(failed);
     if (!failed()) await this.#stopAll();
     return {
       seed: this.#seed,
@@ -233,6 +215,34 @@ class Run {
       restMs,
       weather: this.#weather,
     };
+  }
+
+  /** All that takes part. */
+  #begin(): void {
+    const { limits, brim, deploy, beside, poison } = this.#weather;
+    const crowds = [errands(limits.bytes === undefined ? 90_000 : 8_000)];
+    if (brim > 0) crowds.push(brimming);
+    if (deploy !== undefined) crowds.push(deploying);
+    if (beside) crowds.push(besides);
+    if (this.#weather.listening) crowds.push(listening(this.#listeners));
+    for (const crowd of crowds) this.#clients.begin(crowd);
+    this.#rollout.begin(this.#simulation);
+    if (poison) this.#poison();
+  }
+
+  async #judge(failed: () => boolean): Promise<void> {
+    judge({
+      books: this.books,
+      clients: this.#clients,
+      subscribers: this.#subscribers,
+      sinceMs: this.#subscribedMs,
+      fail: (why) => this.fail(why),
+    });
+    const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
+    this.#echoes.judge(this.#simulation, whispers.map(({ actor, job }) => `${actor} ${job.tag}`));
+    if (failed() || !this.#weather.listening) return;
+    await this.#simulation.advance(hearMs, failed);
+    this.#listeners.judge(this.#simulation);
   }
 
   /** A function listens in a process, and hears what is published there at once. */
