@@ -36,9 +36,9 @@ export function publish(
     publication.check();
     const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
     const route = runtime.route(Topic.publish, { options });
-    const begun = runtime.persistence?.logNow?.begun; // who subscribed before this hears it
-    if (begun !== undefined) return begun.then(() => acceptOnce(runtime, topic, route, publication));
-    return acceptOnce(runtime, topic, route, publication);
+    const { persistence } = runtime;
+    if (persistence === undefined) return acceptOnce(runtime, topic, route, publication);
+    return persistence.whenFollowed(async () => await acceptOnce(runtime, topic, route, publication));
   } catch (error) {
     return Promise.reject(error);
   }

@@ -85,6 +85,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "respondents",
         "accept_commission",
         "acceptor",
+        "early_calls",
         "stored_letters",
         "proof",
         "persistence",

@@ -19,16 +19,32 @@ const retryMs = 1_000;
 export class EventLog {
   readonly #ledger: Ledger;
   readonly #followers = new Set<Follower>();
+  /** The last that waits until those who follow have begun. */
+  #waiting: Promise<void> | undefined;
   readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
   }
 
-  /** Resolves when all who began to follow do so: what is published then, they hear. */
-  get begun(): Promise<void> | undefined {
-    const pending = [...this.#followers].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
-    return pending.length === 0 ? undefined : Promise.all(pending).then(() => {});
+  /**
+   * Does something when all who follow by now have begun, behind what waits for that already: they hear of it. Rejects
+   * where they cannot, since the store does not answer.
+   */
+  whenFollowed<Result>(act: () => Promise<Result>): Promise<Result> {
+    const begun = [...this.#followers].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
+    const all = begun.length === 0 && this.#waiting === undefined;
+    if (all || this.#ledger.probes?.without("listen-first")) return act();
+    let acting: Promise<Result>;
+    const waiting = Promise.all([this.#waiting?.catch(() => {}), ...begun]).then(() => {
+      acting = act();
+    });
+    this.#waiting = waiting;
+    const over = () => {
+      if (this.#waiting === waiting) this.#waiting = undefined;
+    };
+    waiting.then(over, over);
+    return waiting.then(() => acting);
   }
 
   /** The number of the latest event of a topic; 0 where there is none. */
@@ -100,6 +116,8 @@ class Follower {
   readonly #hear: (event: KeptEvent) => void;
   readonly #later: (callback: () => void) => Cancel;
   #cancel: Cancel | undefined;
+  /** Ends the pause before it tries again to begin. */
+  #goOn: (() => void) | undefined;
   #number: number | undefined;
   #pumping = false;
   #again = false;
@@ -117,17 +135,21 @@ class Follower {
     this.#hear = hear;
     this.#later = later;
     this.#number = after;
-    this.begun = this.#begin();
+    if (after === undefined) {
+      this.begun = this.#begin();
+      this.begun.catch(() => {}); // it tries again
+    } else void this.pump();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#cancel?.();
+    this.#goOn?.();
   }
 
   async pump(): Promise<void> {
     this.#again = true;
-    if (this.#pumping || this.#number === undefined) return;
+    if (this.#pumping || this.#stopped || this.#number === undefined) return;
     this.#pumping = true;
     try {
       while (this.#again && !this.#stopped) {
@@ -152,16 +174,23 @@ class Follower {
     this.#cancel = this.#later(callback);
   }
 
+  /** Rejects where the store does not answer; then it tries again, and that is what whoever comes waits for. */
   async #begin(): Promise<void> {
     try {
-      this.#number ??= await this.#log.latest(this.topic);
-    } catch {
-      this.#number = undefined;
-      if (!this.#stopped) this.#retry(() => void this.#begin());
-      return;
-    } finally {
-      this.begun = undefined;
+      if (!this.#stopped) this.#number = await this.#log.latest(this.topic);
+    } catch (error) {
+      if (!this.#stopped) this.#beginAgain();
+      throw error;
     }
-    await this.pump();
+    this.begun = undefined;
+    void this.pump();
+  }
+
+  #beginAgain(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#goOn = resolve;
+    this.#retry(resolve);
+    this.begun = promise.then(() => this.#begin());
+    this.begun.catch(() => {}); // it tries again
   }
 }

@@ -53,6 +53,8 @@ export interface KeeperServices {
 const missedMax = 3;
 const pageMax = 100;
 const ownPageMax = 1_000;
+/** How long an actor that was left to others is not taken back. */
+const leftMs = 30_000;
 /** How long it is known that an instance ended without a word. */
 const endedKeepMs = 86_400_000;
 
@@ -66,6 +68,8 @@ export class Keeper {
   /** Index entries that this instance has written, by actor: with the version of the last write. */
   readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
   readonly #known = new Map<string, Known>();
+  /** Until when actors are not taken back, by this process's own clock. */
+  readonly #leftUntilMs = new Map<string, number>();
   /** The entry of its own index at which it looked last. */
   #lookedAt: string;
   #beat = 0;
@@ -82,7 +86,8 @@ export class Keeper {
   /** Says that it lives, and from then on does so at each beat. */
   async begin(): Promise<void> {
     await this.#write({ beat: this.#beat });
-    if (this.#ledger.traits.processes === "one") {
+    const { traits, probes } = this.#ledger;
+    if (traits.processes === "one" && !probes?.without("taken-over-at-once")) {
       // Whoever was here before is not here any more: two processes never share such a store.
       for (const { key, version } of await this.#instances()) {
         const instance = key.slice(instancePrefix.length);
@@ -100,6 +105,15 @@ export class Keeper {
   /** An index entry of an actor is nobody's work for now: it stays, and is looked at again. */
   left(actor: ActorId): void {
     this.#entries.delete(nameOfActor(actor));
+  }
+
+  /**
+   * Another revision of the program has an actor. It is not taken back for a while: two instances of an older one would
+   * hand it to each other without end, each at once when it hears that it is nobody's.
+   */
+  leftToOthers(actor: ActorId): void {
+    this.left(actor);
+    this.#leftUntilMs.set(nameOfActor(actor), this.#ledger.clock.monotonicMs() + leftMs);
   }
 
   /** One beat: resolves when all that it found is on its way. Rejects where the store does not answer. */
@@ -150,6 +164,8 @@ export class Keeper {
     await this.#takeOver(nobody);
     await this.#lookAtOwn();
     await this.#tidy();
+    const nowMs = this.#ledger.clock.monotonicMs();
+    for (const [name, untilMs] of this.#leftUntilMs) if (untilMs <= nowMs) this.#leftUntilMs.delete(name);
     await this.#services.onBeat();
   }
 
@@ -213,7 +229,9 @@ export class Keeper {
       const rows = await connection.list({ prefix: indexPrefix(instance), after, limit: pageMax });
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
-        if (!this.#services.hosts(actor)) return; // for an instance that hosts it
+        const hosted = this.#services.hosts(actor) || this.#ledger.probes?.without("taken-by-hosts");
+        if (!hosted) return; // for an instance that hosts it
+        if (instance === nobody && this.#isLeft(actor)) return;
         const effects = new Effects();
         effects.checks.push({ key, version });
         effects.remove(key);
@@ -227,6 +245,11 @@ export class Keeper {
       if (rows.length < pageMax) return;
       after = rows.at(-1)!.key;
     }
+  }
+
+  #isLeft(actor: ActorId): boolean {
+    const untilMs = this.#leftUntilMs.get(nameOfActor(actor)) ?? -Infinity;
+    return untilMs > this.#ledger.clock.monotonicMs() && !this.#ledger.probes?.without("left-for-a-while");
   }
 
   /**

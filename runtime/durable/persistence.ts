@@ -20,6 +20,7 @@ import { Dispatch } from "./dispatch.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_home.ts";
 import { DurableHost } from "./durable_host.ts";
+import { EarlyCalls } from "./early_calls.ts";
 import { type Arrival, Effects, type LocalDelivery } from "./effects.ts";
 import { EventLog } from "./event_log.ts";
 import { indexKey, nobody } from "./keys.ts";
@@ -74,8 +75,7 @@ export class Persistence {
   #open: Open | undefined;
   #failure: unknown;
   #ending = false;
-  /** How many messages wait for it to be open. */
-  #early = 0;
+  readonly #early = new EarlyCalls();
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
@@ -85,7 +85,10 @@ export class Persistence {
       this.hosts.set(actor.name, host);
     }
     this.opened = this.#begin();
-    this.opened.catch((error) => this.#failure = error); // whoever sends hears of it
+    this.opened.catch((error) => { // whoever sends hears of it
+      this.#failure = error;
+      this.#early.fail(error);
+    });
   }
 
   /** What the store has shown of itself. */
@@ -141,25 +144,16 @@ export class Persistence {
     };
   }
 
+  /** Does something that all hear of who listen here by now. */
+  whenFollowed<Result>(act: () => Promise<Result>): Promise<Result> {
+    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act));
+    return this.#open.log.whenFollowed(act);
+  }
+
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
   #onceOpen(begin: (open: Open) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
-    let disposed = false;
-    let begun: Disposable | undefined;
-    this.opened.then(() => {
-      if (!disposed) begun = begin(this.#required);
-    }, () => {});
-    return {
-      [Symbol.dispose]() {
-        disposed = true;
-        begun?.[Symbol.dispose]();
-      },
-    };
-  }
-
-  /** The logs of events, where the store is open. */
-  get logNow(): EventLog | undefined {
-    return this.#open?.log;
+    return this.#early.begin(() => begin(this.#required));
   }
 
   find(protocol: string, key: string): DurableActivation | undefined {
@@ -177,10 +171,7 @@ export class Persistence {
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
-    if (this.#open === undefined || this.#early > 0) { // behind all that came before it was open
-      this.#early++;
-      return this.opened.finally(() => this.#early--).then(() => this.accept(to, route, payload, parts));
-    }
+    if (this.#open === undefined) return this.#early.ask(() => this.accept(to, route, payload, parts));
     try {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
@@ -285,7 +276,7 @@ export class Persistence {
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
         replies.wake(); // what a watch should have told may have been lost
-        log.wake();
+        if (!ledger.probes?.without("log-at-beat")) log.wake();
         await answers.beat();
         await stored.readAll();
         await alarm.ring();
@@ -320,6 +311,7 @@ export class Persistence {
       published: (topic) => log.wake(topic),
       buried: (letter) => this.#buried(letter),
     };
+    this.#early.run();
   }
 
   #hosting(protocol: string): "durable" | "transient" | "no" {
@@ -378,7 +370,7 @@ export class Persistence {
 
   #leaveToOthers(actor: ActorId): void {
     const { ledger, keeper } = this.#required;
-    keeper.left(actor);
+    keeper.leftToOthers(actor);
     const effects = new Effects();
     effects.write(indexKey(nobody, actor), new Uint8Array());
     effects.remove(indexKey(ledger.instance, actor));

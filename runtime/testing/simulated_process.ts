@@ -29,6 +29,8 @@ interface ProcessParts {
   readonly store: SimulatedInstance;
   readonly random: Random;
   readonly aheadMs: number;
+  /** It begins to stop. */
+  readonly stops: () => void;
   /** It has ended. */
   readonly ended: (how: "crashed" | "stopped") => void;
 }
@@ -41,14 +43,16 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
   readonly store: SimulatedInstance;
   alive = true;
   stopping = false;
+  readonly #stops: ProcessParts["stops"];
   readonly #ended: ProcessParts["ended"];
   #system: System | undefined;
 
-  constructor({ name, time, store, random, aheadMs, ended }: ProcessParts) {
+  constructor({ name, time, store, random, aheadMs, stops, ended }: ProcessParts) {
     this.name = name;
     this.clock = new ProcessClock(time, aheadMs);
     this.random = random;
     this.store = store;
+    this.#stops = stops;
     this.#ended = ended;
   }
 
@@ -67,10 +71,10 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
     this.#ended("crashed");
   }
 
-  stop(begins: () => void): void {
+  stop(): void {
     if (this.stopping) return;
     this.stopping = true;
-    begins();
+    this.#stops();
     void this.system.stop().then(() => {
       if (!this.alive) return;
       this.#end();

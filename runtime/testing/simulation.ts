@@ -28,6 +28,8 @@ export interface SimulatedHost {
   readonly alive: boolean;
   /** Ends it without a word, at once: nothing of it ever runs again. */
   crash(): void;
+  /** Stops it as an operator does: it ends when its system has stopped, and another starts in its place. */
+  stop(): void;
 }
 
 /** Options of a {@linkcode Simulation}. */
@@ -187,6 +189,7 @@ export class Simulation<System extends Simulated> {
       store: this.store.instance(name),
       random: uniqueRandom(seededRandom(mixed(this.#options.seed, 100 + serial)), serial),
       aheadMs: Math.round((this.#chance.next() - 0.5) * apartMs),
+      stops: () => this.note(`${name} stops`),
       ended: (how) => {
         this.note(`${name} ${how}`);
         if (this.#places[place] === one) this.#places[place] = undefined;
@@ -210,7 +213,7 @@ export class Simulation<System extends Simulated> {
     const { crash = 0, stop = 0, pause = 0, pauseMsMax = 15_000, clockJump = 0, clocksApartMs = 0 } =
       this.#faults;
     if (this.#draw(crash)) return one.crash();
-    if (this.#draw(stop)) return one.stop(() => this.note(`${one.name} stops`));
+    if (this.#draw(stop)) return one.stop();
     if (this.#draw(clockJump)) {
       one.clock.aheadMs = Math.round((this.#chance.next() - 0.5) * clocksApartMs);
       this.note(`${one.name} is ${one.clock.aheadMs} ms ahead from now on`);

@@ -1,7 +1,17 @@
 // Several revisions of a program share a store: each runs what it knows, and leaves the rest to the others.
 
 import assert from "node:assert/strict";
-import { actor, ask, type Operation, protocol, tell, unchecked } from "@posthorn/posthorn";
+import {
+  type Actor,
+  actor,
+  ask,
+  type Operation,
+  protocol,
+  System,
+  tell,
+  unchecked,
+} from "@posthorn/posthorn";
+import { Simulation } from "@posthorn/posthorn/testing";
 import { deadOf, kinds, missedMs, onEach, sharedKinds, type Stage } from "./stage.ts";
 
 type Cents = { readonly cents: number };
@@ -76,6 +86,37 @@ onEach(
     assert.deepEqual(await newer.ref(Purse, "ada").ask(Purse.show), { cents: 6 });
   },
 );
+
+Deno.test("two instances of an older revision do not hand newer state to each other without end", async () => {
+  let program: Actor = second;
+  const simulation = new Simulation({
+    seed: 1,
+    processes: 2,
+    start: (host) => new System({ ...host, actors: [program] }),
+  });
+  const put = async (cents: number) => {
+    await simulation.advance(5_000);
+    const [{ host, system }] = simulation.running;
+    host.clock.setTimer(0, () => void system.ref(Purse, "ada").tell(Purse.put, cents));
+    await simulation.advance(5_000);
+  };
+  await put(5);
+  program = first;
+  for (const { host } of simulation.running) host.stop();
+  await simulation.advance(20_000);
+  await put(1);
+  const before = simulation.store.log.length;
+  await simulation.advance(60_000);
+  const commits = simulation.store.log.length - before; // each beats thirty times
+  assert.ok(commits < 100, `${commits} commits`);
+  program = second;
+  for (const { host } of simulation.running) host.stop();
+  await simulation.advance(20_000);
+  let state: unknown;
+  void simulation.running[0].system.ref(Purse, "ada").ask(Purse.show).then((shown) => state = shown);
+  await simulation.advance(1_000);
+  assert.deepEqual(state, { cents: 6 });
+});
 
 const Old = protocol("desk", { note: tell(unchecked<string>()) });
 const New = protocol("desk", {

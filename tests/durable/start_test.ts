@@ -1,9 +1,9 @@
 // A store that cannot be opened: `ready()`, every send and the health say so.
 
 import assert from "node:assert/strict";
-import { ingress, sqlite, type Store, System } from "@posthorn/posthorn";
-import { VirtualClock } from "@posthorn/posthorn/testing";
-import { ref, Worker, worker } from "./stage.ts";
+import { ingress, memoryStore, sqlite, type Store, System } from "@posthorn/posthorn";
+import { Simulation, VirtualClock } from "@posthorn/posthorn/testing";
+import { notesOf, ref, Worker, worker } from "./stage.ts";
 
 // A timer that is set in the first turn of the event loop and taken back soon is not always let go of.
 Deno.test.beforeAll(() => new Promise((resolve) => void setTimeout(resolve, 1)));
@@ -45,6 +45,56 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   const response = await ingress(system, { expose: [] }).request("/healthz");
   assert.deepEqual([response.status, (await response.json()).store.status], [503, "unavailable"]);
 }
+
+Deno.test("what is sent before the store is open comes before what is sent as soon as it is", async () => {
+  await using system = new System({ actors: [worker()], store: memoryStore() });
+  const ada = ref(system, "ada");
+  const early = ["one", "two"].map((text) => ada.tell(Worker.note, text));
+  await system.ready();
+  await Promise.all([...early, ada.tell(Worker.note, "three")]);
+  assert.deepEqual(await notesOf(system, "ada"), ["one", "two", "three"]);
+});
+
+Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {
+  const heard: string[] = [];
+  const simulation = new Simulation({
+    seed: 2, // here it takes long to read which event is the latest
+    processes: 1,
+    store: { faults: { slow: 0.3 } },
+    start: (host) => {
+      const system = new System({ ...host, actors: [worker()] });
+      system.subscribe(Worker.happened, (text) => void heard.push(text));
+      for (const text of ["de one", "de two"]) void system.publish(Worker.happened, text);
+      void system.ready().then(() => system.publish(Worker.happened, "de three"));
+      return system;
+    },
+  });
+  await simulation.advance(120_000);
+  assert.deepEqual(heard, ["de one", "de two", "de three"]);
+});
+
+Deno.test("a function that cannot begin to listen at once hears what is published meanwhile", async () => {
+  const simulation = new Simulation({
+    seed: 1,
+    processes: 1,
+    start: (host) => new System({ ...host, actors: [worker()] }),
+  });
+  await simulation.advance(5_000);
+  const [{ host, system }] = simulation.running;
+  const heard: string[] = [];
+  const accepted: string[] = [];
+  simulation.store.faults = { unreadable: 1 };
+  host.clock.macrotask(() => void system.subscribe(Worker.happened, (text) => void heard.push(text)));
+  await simulation.advance(200);
+  simulation.store.faults = {};
+  host.clock.macrotask(() => {
+    for (const text of ["de one", "de two"]) {
+      void system.publish(Worker.happened, text).then(() => accepted.push(text));
+    }
+  });
+  await simulation.advance(5_000);
+  assert.deepEqual([accepted, heard], [["de one", "de two"], ["de one", "de two"]]);
+});
 
 Deno.test("a folder that is not there: the error names the path, and what is missing", async () => {
   const message =

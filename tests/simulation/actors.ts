@@ -1,63 +1,94 @@
 import { type Actor, actor, type Clock, type Context, TerminalError } from "@posthorn/posthorn";
 import type { SimulatedHost } from "@posthorn/posthorn/testing";
+import { type Echoes, echoOf } from "./beside.ts";
+import type { Weather } from "./faults.ts";
+import { type Form, formOf } from "./forms.ts";
 import {
   type Answer,
-  type Diary,
+  Echo,
   type Entry,
   entryText,
   type Job,
   kinds,
   type Lost,
   News,
+  overflowOf,
   partsOf,
   type Post,
+  StampedScroll,
   tagOf,
 } from "./messages.ts";
+import type { Program } from "./rollout.ts";
 
 /** What actors share that is outside of the store. */
 export interface World {
   /** What was refused once and is not any more. */
   readonly healed: Set<string>;
+  readonly echoes: Echoes;
   /** A handler began. */
   ran(host: string, actor: string, tag: string, attempt: number): void;
 }
 
-type NodeContext = Context<"node", Diary>;
+type NodeContext = Context<"node", unknown>;
+
+/** Where actors of one protocol run, and what they keep. */
+interface Stage {
+  readonly host: SimulatedHost;
+  readonly world: World;
+  readonly form: Form;
+}
 
 /** The actors of one process. */
-export function actorsOf(host: SimulatedHost, world: World, capacity: number): Actor[] {
+export function actorsOf(host: SimulatedHost, world: World, weather: Weather, program: Program): Actor[] {
+  const { capacity, brim } = weather;
   const attempts: Record<string, number> = { glass: 3 };
-  return Object.entries(kinds).map(([name, kind]) =>
-    actor(kind, {
-      state: (): Diary => ({ log: [], out: {} }),
-      on: {
-        job: (ctx, job) => discard(handle(ctx, job, host, world)),
-        work: (ctx, job) => handle(ctx, job, host, world),
-        add: (ctx, job) => handle(ctx, job, host, world),
-        read: (ctx) => ctx.state.log.length,
-        got: (ctx, answer) => note(ctx, "got", answer),
-        lost: (ctx, failure) => note(ctx, "lost", failure),
-        heard: (ctx, post) => note(ctx, "heard", post),
-        tick: (ctx, post) => note(ctx, "tick", post),
-      },
-      mailbox: { capacity },
-      retry: {
-        attempts: attempts[name] ?? 8,
-        baseMs: 100,
-        maxMs: 1_500,
-        order: name === "aside" ? "aside" : "hold",
-      },
-      idleMs: 3_000,
-    })
+  const echoing = weather.beside ? [echoOf(host, world.echoes)] : [];
+  const lasting = Object.entries(kinds).filter(([name]) => isPresent(name, weather, program)).map(
+    ([name, kind]) => {
+      const overflow = overflowOf(name);
+      const stage = { host, world, form: formOf(name, program.revision) };
+      const stamps = name === "scroll" && program.revision === 2;
+      return actor(stamps ? StampedScroll as unknown as typeof kind : kind, {
+        state: () => stage.form.begin(),
+        stateVersion: stage.form.version,
+        migrate: (state, from) => stage.form.migrate(state, from),
+        on: {
+          job: (ctx, job) => discard(handle(ctx, job, stage)),
+          work: (ctx, job) => handle(ctx, job, stage),
+          add: (ctx, job) => handle(ctx, job, stage),
+          read: (ctx) => stage.form.diary(ctx.state).log.length,
+          got: (ctx, answer) => note(ctx, stage, "got", answer),
+          lost: (ctx, failure) => note(ctx, stage, "lost", failure),
+          heard: (ctx, post) => note(ctx, stage, "heard", post),
+          tick: (ctx, post) => note(ctx, stage, "tick", post),
+          ...(stamps && { stamp: (ctx: NodeContext, job: Job) => discard(handle(ctx, job, stage)) }),
+        },
+        mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },
+        retry: {
+          attempts: attempts[name] ?? 8,
+          baseMs: 100,
+          maxMs: 1_500,
+          order: name === "aside" ? "aside" : "hold",
+        },
+        idleMs: 3_000,
+      });
+    },
   );
+  return [...lasting, ...echoing];
+}
+
+function isPresent(protocol: string, { brim, deploy }: Weather, { hosts }: Program): boolean {
+  if (protocol === "scroll") return deploy !== undefined;
+  return protocol === "guest" ? hosts : brim > 0 || overflowOf(protocol) === undefined;
 }
 
 function discard(done: Answer | Promise<Answer>): void | Promise<void> {
   return done instanceof Promise ? done.then(() => {}) : undefined;
 }
 
-function handle(ctx: NodeContext, job: Job, host: SimulatedHost, world: World): Answer | Promise<Answer> {
+function handle(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answer> {
   const { tag, does, more = 0 } = job;
+  const { host, world } = stage;
   world.ran(host.name, nameOf(ctx), tag, ctx.attempt);
   if (does === "poison") {
     host.crash();
@@ -67,23 +98,25 @@ function handle(ctx: NodeContext, job: Job, host: SimulatedHost, world: World): 
   if (does === "refuse" || (does === "once" && !world.healed.has(tag))) {
     throw new TerminalError(`no tag<${tag}>`);
   }
-  if (does === "wait") return sleep(host.clock, more).then(() => finish(ctx, job));
-  return finish(ctx, job);
+  if (does === "wait") return sleep(host.clock, more).then(() => finish(ctx, job, stage));
+  return finish(ctx, job, stage);
 }
 
-function finish(ctx: NodeContext, job: Job): Answer {
+function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   const { tag, does, path, more = 0, target = "" } = job;
-  const log = write(ctx, job);
+  const log = write(ctx, stage, job);
   const [next, ...rest] = path;
   if (does === "submit") {
-    const sent = sendOn(ctx, job, next, [], "?");
+    const sent = sendOn(ctx, stage, job, next, [], "?");
     const { kind, key } = partsOf(next);
     const self = ctx.ref(partsOf(nameOf(ctx)).kind, ctx.key);
     const { got, lost } = partsOf(nameOf(ctx)).kind;
     ctx.ref(kind, key).submit(kind.work, sent, { replyTo: self.at(got), failTo: self.at(lost) });
   } else if (next !== undefined) {
     const { kind, key } = partsOf(next);
-    ctx.ref(kind, key).tell(kind.job, sendOn(ctx, job, next, rest, ">"));
+    const sent = sendOn(ctx, stage, job, next, rest, ">");
+    if (does === "stamp") ctx.ref(StampedScroll, key).tell(StampedScroll.stamp, sent);
+    else ctx.ref(kind, key).tell(kind.job, sent);
   }
   const { kind } = partsOf(nameOf(ctx));
   const self = ctx.ref(kind, ctx.key);
@@ -98,6 +131,7 @@ function finish(ctx: NodeContext, job: Job): Answer {
     });
   }
   if (does === "every") ctx.schedule(tag, { everyMs: 2_000 }, self.at(kind.tick), { tag });
+  if (does === "whisper") ctx.ref(Echo, "e0").tell(Echo.hear, `${nameOf(ctx)} ${tag}`);
   if (does === "cancel") ctx.cancel(target);
   if (does === "forget") ctx.forget();
   if (does === "leave") ctx.stop();
@@ -105,21 +139,32 @@ function finish(ctx: NodeContext, job: Job): Answer {
 }
 
 /** What goes on to the next actor. */
-function sendOn(ctx: NodeContext, job: Job, next: string, path: readonly string[], mark: string): Job {
-  const { log, out } = ctx.state;
+function sendOn(
+  ctx: NodeContext,
+  { form }: Stage,
+  job: Job,
+  next: string,
+  path: readonly string[],
+  mark: string,
+): Job {
+  const { log, out } = form.diary(ctx.state);
   const seq = (out[next] ?? 0) + 1;
-  ctx.state = { log, out: { ...out, [next]: seq } };
-  const does = job.does === "submit" && job.target !== undefined ? job.target as Job["does"] : "write";
+  ctx.state = form.keep({ log, out: { ...out, [next]: seq } }, ctx.state);
+  const does = job.does === "submit" && job.target !== undefined
+    ? job.target as Job["does"]
+    : job.does === "stamp"
+    ? "stamp"
+    : "write";
   return { tag: job.tag + mark, from: nameOf(ctx), seq, path, does, more: 1 };
 }
 
-function note(ctx: NodeContext, operation: string, payload: Answer | Lost | Post): void {
-  write(ctx, { tag: tagOf(operation, payload, ctx.id), from: operation, seq: 0 });
+function note(ctx: NodeContext, stage: Stage, operation: string, payload: Answer | Lost | Post): void {
+  write(ctx, stage, { tag: tagOf(operation, payload, ctx.id), from: operation, seq: 0 });
 }
 
-function write(ctx: NodeContext, entry: Entry): number {
-  const { log, out } = ctx.state;
-  ctx.state = { log: [...log, entryText(entry)], out };
+function write(ctx: NodeContext, { form }: Stage, entry: Entry): number {
+  const { log, out } = form.diary(ctx.state);
+  ctx.state = form.keep({ log: [...log, entryText(entry)], out }, ctx.state);
   return log.length + 1;
 }
 

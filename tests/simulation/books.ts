@@ -3,19 +3,24 @@ import type { Part } from "../../runtime/store.ts";
 import type { MailHead } from "../../runtime/durable/mail.ts";
 import type { RecordHead } from "../../runtime/durable/record.ts";
 import { decodeValue, fromText } from "../../runtime/durable/stored_value.ts";
-import { type Diary, type Entry, entryOf, type Job, kinds, tagOf } from "./messages.ts";
+import { storedDiary } from "./forms.ts";
+import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } from "./messages.ts";
 
 interface KnownMail {
   readonly actor: string;
   readonly operation: string;
   readonly tag: string;
   readonly payload: unknown;
+  /** When it came. */
+  readonly atMs: number;
   waits: boolean;
 }
 
 interface KnownActor {
   /** Its diary as it was committed last. */
   log: readonly string[];
+  /** The form of it. */
+  form: number;
   /** All that it ever did, also before it was forgotten. */
   readonly done: Entry[];
   waiting: number;
@@ -36,9 +41,14 @@ export interface BooksOptions {
   readonly eventsMax: number;
   /** The most that may wait for one actor. */
   readonly waitingMax: number;
+  /** Which revision of the program an instance runs. */
+  readonly revisionOf: (instance: string) => number;
   readonly fail: (why: string) => void;
+  readonly onRare: (branch: string) => void;
 }
 
+/** Five minutes, as clocks see them that are 20 s apart. */
+const unknownKeepMs = 279_000;
 const separator = "\u001f";
 
 /** The truth about all messages, from nothing but the commits that the store applied. */
@@ -47,6 +57,8 @@ export class Books {
   readonly mails: Map<string, KnownMail> = new Map();
   /** How often each tag took effect, by actor and tag. */
   readonly effects: Map<string, number> = new Map();
+  /** In which commit each tag took effect, by actor and tag. */
+  readonly committedBy: Map<string, SimulatedCommit> = new Map();
   readonly deadRows: Map<string, DeadRow> = new Map();
   /** Every death by actor and tag. */
   readonly deaths: Map<string, DeadRow> = new Map();
@@ -55,6 +67,9 @@ export class Books {
   readonly replies: Map<string, { status: string; text: string; failure?: unknown }> = new Map();
   /** The latest event of each topic, and how many are kept. */
   readonly events: Map<string, { latest: number; kept: number }> = new Map();
+  /** The numbers of events, by tag, and whether each is still in the log. */
+  readonly eventNumbers: Map<string, number> = new Map();
+  readonly eventsKept: Map<number, boolean> = new Map();
   readonly #schedules: Set<string> = new Set();
   /** Tags of schedules that were cancelled. */
   readonly cancelled: Set<string> = new Set();
@@ -84,9 +99,9 @@ export class Books {
     return this.#schedules.size;
   }
 
-  apply(_commit: SimulatedCommit, parts: readonly Part[]): void {
+  apply(commit: SimulatedCommit, parts: readonly Part[]): void {
     const touched = new Set<string>();
-    for (const part of parts) this.#part(part, touched);
+    for (const part of parts) this.#part(commit, part, touched);
     for (const [topic, { kept }] of this.events) {
       if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
     }
@@ -97,7 +112,7 @@ export class Books {
     }
   }
 
-  #part(part: Part, touched: Set<string>): void {
+  #part(commit: SimulatedCommit, part: Part, touched: Set<string>): void {
     const written = new Map<string, KnownMail>();
     const removed: KnownMail[] = [];
     const dead: DeadRow[] = [];
@@ -105,15 +120,17 @@ export class Books {
     for (const { key, value } of part.writes) {
       const [space, protocol, name, ...rest] = key.split(separator);
       if (space === "actor") record = { name: `${protocol}/${name}`, value };
-      else if (space === "mail") written.set(key, this.#mail(key, `${protocol}/${name}`, value, touched));
-      else if (space === "index") {
+      else if (space === "mail") {
+        written.set(key, this.#mail(commit, key, `${protocol}/${name}`, value));
+        touched.add(`${protocol}/${name}`);
+      } else if (space === "index") {
         const actor = `${name}/${rest[0]}`;
         touched.add(actor);
         this.#actor(actor).index.add(protocol);
       } else if (space === "dead") dead.push(this.#death(key, value));
       else if (space === "schedule") this.#schedules.add(key);
       else if (space === "reply") this.#reply(key, value);
-      else if (space === "event") this.#event(protocol, Number(name));
+      else if (space === "event") this.#event(protocol, Number(name), value);
     }
     for (const { key } of part.removals) {
       const [space, protocol, name, ...rest] = key.split(separator);
@@ -123,21 +140,26 @@ export class Books {
         this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
       } else if (space === "schedule") this.#schedules.delete(key);
       else if (space === "dead") this.#gone(key, written);
-      else if (space === "event") this.events.get(protocol)!.kept--;
+      else if (space === "event") {
+        this.events.get(protocol)!.kept--;
+        this.eventsKept.set(Number(name), false);
+      }
     }
-    if (record !== undefined) this.#turn(record.name, record.value, removed, written, dead);
+    if (record === undefined || !(record.name.split("/")[0] in kinds)) return;
+    this.#forms(commit, record.name, record.value);
+    this.#unknown(commit, removed, dead);
+    this.#turn(commit, record.name, record.value, removed, written, dead);
   }
 
-  #mail(key: string, actor: string, value: Uint8Array, touched: Set<string>): KnownMail {
+  #mail({ atMs }: SimulatedCommit, key: string, actor: string, value: Uint8Array): KnownMail {
     const { head, text } = decodeValue<MailHead>(value);
     const payload = fromText(text);
     const user = actor.split("/")[0] in kinds;
     const tag = user ? tagOf(head.operation, payload, head.id) : head.id;
     if (this.mails.has(key)) this.#fail(`the message ${tag} for ${actor} is written twice`);
     if (this.cancelled.has(tag)) this.#fail(`the timer of ${tag} fires, and was cancelled`);
-    const mail: KnownMail = { actor, operation: head.operation, tag, payload, waits: true };
+    const mail: KnownMail = { actor, operation: head.operation, tag, payload, atMs, waits: true };
     this.mails.set(key, mail);
-    touched.add(actor);
     this.#actor(actor).waiting++;
     return mail;
   }
@@ -168,11 +190,19 @@ export class Books {
     const tag = head.protocol in kinds ? tagOf(head.operation, fromText(text) ?? {}, head.id) : head.id;
     const row = { actor, tag, reason: head.reason, message: head.message };
     this.deadRows.set(key, row);
+    if (head.reason === "dropped") this.#dropped(head.protocol, tag);
     const name = `${actor} ${tag}`;
     if (this.deaths.has(name) && !this.revived.delete(name)) this.#fail(`${tag} of ${actor} dies twice`);
     if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
     this.deaths.set(name, row);
     return row;
+  }
+
+  /** Only where the mailbox is so: it is counted, and never happens elsewhere. */
+  #dropped(protocol: string, tag: string): void {
+    const overflow = overflowOf(protocol);
+    if (overflow === undefined) this.#fail(`${tag} gives way in a mailbox that refuses`);
+    else this.#options.onRare(`${overflow} in a full mailbox`);
   }
 
   /** A dead letter goes: it is sent again, or makes room. */
@@ -186,13 +216,13 @@ export class Books {
   }
 
   #turn(
+    commit: SimulatedCommit,
     name: string,
     value: Uint8Array,
     removed: readonly KnownMail[],
     written: ReadonlyMap<string, KnownMail>,
     dead: readonly DeadRow[],
   ): void {
-    if (!(name.split("/")[0] in kinds)) return;
     const { head, text } = decodeValue<RecordHead>(value);
     const actor = this.#actor(name);
     const taken = new Map(removed.map((mail) => [mail.tag, mail]));
@@ -204,11 +234,11 @@ export class Books {
       for (const { tag, payload } of removed) {
         if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue;
         const { from = "", seq = 0 } = payload as Partial<Job>;
-        this.#effect(name, actor, { tag, from, seq });
+        this.#effect(commit, name, actor, { tag, from, seq });
       }
       return;
     }
-    const { log } = fromText(text) as Diary;
+    const log = this.#logOf(name, head.schema, text);
     if (log.length < actor.log.length || actor.log.some((entry, index) => log[index] !== entry)) {
       this.#fail(`the state of ${name} does not go on from what was committed before`);
     }
@@ -219,12 +249,43 @@ export class Books {
       }
       taken.delete(entry.tag);
       if (mail !== undefined) this.#sends(name, mail, sent, buried);
-      this.#effect(name, actor, entry);
+      this.#effect(commit, name, actor, entry);
     }
     actor.log = log;
     for (const tag of taken.keys()) {
       if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue; // dead, or stepped aside
       this.#fail(`${tag} leaves the mailbox of ${name} without an effect`);
+    }
+  }
+
+  /** State goes from form to form in one direction, and who does not know its form leaves it as it is. */
+  #forms({ instance }: SimulatedCommit, name: string, value: Uint8Array): void {
+    const { form = 0 } = this.actors.get(name) ?? {};
+    const { schema = 0 } = decodeValue<RecordHead>(value).head;
+    if (schema < form) this.#fail(`the state of ${name} was of form ${form} and is of ${schema}`);
+    const revision = this.#options.revisionOf(instance);
+    if (form > revision) this.#fail(`${instance}, revision ${revision}, writes ${name} of form ${form}`);
+    if (form === 1 && schema === 2) this.#options.onRare("state is migrated");
+    this.#actor(name).form = schema;
+  }
+
+  #logOf(name: string, form: number, text: string): readonly string[] {
+    try {
+      return storedDiary(form, fromText(text)).log;
+    } catch (error) {
+      this.#fail(`the state of ${name}: ${error instanceof Error ? error.message : error}`);
+      return [];
+    }
+  }
+
+  /** An operation that is not known waits its while, by clocks that may differ. */
+  #unknown({ atMs }: SimulatedCommit, removed: readonly KnownMail[], dead: readonly DeadRow[]): void {
+    for (const { actor, tag, reason } of dead) {
+      if (reason !== "unknown-operation") continue;
+      const mail = removed.find((mail) => mail.actor === actor && mail.tag === tag);
+      const waitedMs = atMs - (mail?.atMs ?? 0);
+      if (waitedMs < unknownKeepMs) this.#fail(`${tag} of ${actor} is given up after ${waitedMs} ms`);
+      this.#options.onRare("an unknown operation is given up");
     }
   }
 
@@ -235,7 +296,7 @@ export class Books {
     sent: ReadonlyMap<string, KnownMail>,
     buried: ReadonlySet<string>,
   ): void {
-    if (operation !== "job" && operation !== "work") return;
+    if (operation !== "job" && operation !== "work" && operation !== "stamp") return;
     const { path, does, target } = payload as Job;
     if (does === "cancel" && this.effects.has(`${name} ${target}`)) this.cancelled.add(`${target}!`);
     if (path[0] === undefined) return;
@@ -243,10 +304,11 @@ export class Books {
     if (!sent.has(next) && !buried.has(next)) this.#fail(`${tag} of ${name} does not go on to ${path[0]}`);
   }
 
-  #effect(name: string, actor: KnownActor, entry: Entry): void {
+  #effect(commit: SimulatedCommit, name: string, actor: KnownActor, entry: Entry): void {
     const key = `${name} ${entry.tag}`;
     const count = (this.effects.get(key) ?? 0) + 1;
     this.effects.set(key, count);
+    this.committedBy.set(key, commit);
     if (count > 1) this.#fail(`${entry.tag} takes effect on ${name} ${count} times`);
     if (this.deaths.has(key) && !this.revived.has(key)) {
       this.#fail(`${entry.tag} of ${name} is dead and takes effect`);
@@ -263,7 +325,10 @@ export class Books {
     this.replies.set(key, { status: head.status, text, failure: head.failure });
   }
 
-  #event(topic: string, number: number): void {
+  #event(topic: string, number: number, value: Uint8Array): void {
+    const { tag } = fromText(decodeValue(value).text) as Post;
+    this.eventNumbers.set(tag, number);
+    this.eventsKept.set(number, true);
     const known = this.events.get(topic) ?? { latest: 0, kept: 0 };
     if (number !== known.latest + 1) this.#fail(`event ${number} of ${topic} comes after ${known.latest}`);
     known.latest = number;
@@ -274,7 +339,7 @@ export class Books {
   #actor(name: string): KnownActor {
     const found = this.actors.get(name);
     if (found !== undefined) return found;
-    const made: KnownActor = { log: [], done: [], waiting: 0, index: new Set() };
+    const made: KnownActor = { log: [], form: 0, done: [], waiting: 0, index: new Set() };
     this.actors.set(name, made);
     return made;
   }

@@ -1,4 +1,5 @@
 import {
+  type DeadLetter,
   IdReusedError,
   OutcomeUnknownError,
   PosthornError,
@@ -7,7 +8,8 @@ import {
 } from "@posthorn/posthorn";
 import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import type { Books } from "./books.ts";
-import { type Answer, type Deed, type Job, partsOf } from "./messages.ts";
+import type { Listeners } from "./listening.ts";
+import { type Answer, Echo, type Job, News, partsOf, StampedScroll } from "./messages.ts";
 
 /** What a client was told of what it sent. */
 export interface Sent {
@@ -21,19 +23,11 @@ export interface Sent {
   answer?: Answer | undefined;
 }
 
+/** A job before it is sent. */
+export type Work = Omit<Job, "from" | "seq">;
+
 type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readonly gone: true };
 
-const actors = ["node/n0", "node/n1", "node/n2", "aside/a0", "aside/a1", "mayfly/m0", "node/n3"];
-/** Those that may be forgotten write down what cannot be read later. */
-const lasting = actors.filter((actor) => !actor.startsWith("mayfly"));
-export const subscribers: readonly string[] = [
-  "node/n0",
-  "node/n1",
-  "node/n2",
-  "node/n3",
-  "aside/a0",
-  "aside/a1",
-];
 const waitMs = 20_000;
 
 export interface ClientsOptions {
@@ -42,9 +36,16 @@ export interface ClientsOptions {
   readonly asks: Set<string>;
   readonly healed: Set<string>;
   readonly fail: (why: string) => void;
-  /** How many things are done in all. */
+}
+
+/** Some of the people outside, and what they do. */
+export interface Crowd {
+  /** What their tags begin with. */
+  readonly name: string;
+  /** How many things they do in all, and how often on average. */
   readonly count: number;
-  readonly bigBytes: number;
+  readonly everyMs: number;
+  errand(clients: Clients, tag: string): Promise<void>;
 }
 
 /** People outside: they send, ask, submit and publish through whatever process there is, and try again. */
@@ -55,7 +56,6 @@ export class Clients {
   readonly schedules: { readonly actor: string; readonly tag: string }[] = [];
   readonly #options: ClientsOptions;
   readonly #seqs: Map<string, number> = new Map();
-  #count = 0;
   /** How many things are under way. */
   open = 0;
 
@@ -63,82 +63,39 @@ export class Clients {
     this.#options = options;
   }
 
-  /** Does something now and then, until as much is done as was asked for. */
-  begin(everyMs: number): void {
-    if (this.#count >= this.#options.count) return;
-    this.#count++;
+  /** A crowd does something now and then, until as much is done as it wants. */
+  begin(crowd: Crowd, done = 0): void {
+    if (done >= crowd.count) return;
     this.open++;
-    void this.#doSomething(this.#count).then(() => this.open--);
+    void crowd.errand(this, `${crowd.name}${done + 1}`).then(() => this.open--);
     const { simulation } = this.#options;
-    simulation.clock.setTimer(simulation.random.next() * 2 * everyMs, () => this.begin(everyMs));
+    simulation.clock.setTimer(this.draw() * 2 * crowd.everyMs, () => this.begin(crowd, done + 1));
   }
 
   /** Takes back all schedules that come again and again. */
   async cancelSchedules(): Promise<void> {
-    while (this.open > 0) await this.#pause(500); // one may still be on its way
+    while (this.open > 0) await this.pause(500); // one may still be on its way
     for (const { actor, tag } of this.schedules) {
       const cancel = { tag: `${tag}x`, does: "cancel" as const, target: tag, path: [] };
       for (;;) {
-        await this.#send(actor, cancel, "named");
+        await this.send(actor, cancel, "named");
         const index = this.sent.findLastIndex(({ job }) => job.tag === cancel.tag);
         if (index >= 0 && this.sent[index].outcome === "accepted") break;
         if (index >= 0) this.sent.splice(index, 1); // it is sent again: what became of the first means nothing
-        await this.#pause(500);
+        await this.pause(500);
       }
     }
   }
 
-  #draw(): number {
+  draw(): number {
     return this.#options.simulation.random.next();
   }
 
-  #pick<T>(from: readonly T[]): T {
-    return from[Math.floor(this.#draw() * from.length)];
+  pick<T>(from: readonly T[]): T {
+    return from[Math.floor(this.draw() * from.length)];
   }
 
-  #doSomething(number: number): Promise<void> {
-    const tag = `t${number}`;
-    const kind = this.#draw();
-    if (kind < 0.1) return this.#read(this.#pick(lasting));
-    if (kind < 0.18) return this.#add(tag, this.#pick(lasting));
-    if (kind < 0.26) return this.#submit(tag, this.#pick(lasting));
-    if (kind < 0.29) return this.#sendAgain();
-    if (kind < 0.36) return this.#burst(tag);
-    const actor = this.#pick(actors);
-    return this.#send(actor, this.#job(tag, actor), this.#draw() < 0.5 ? "named" : "once");
-  }
-
-  #job(tag: string, actor: string): Omit<Job, "from" | "seq"> {
-    const kind = this.#draw();
-    const hops = this.#draw() < 0.6 ? [this.#pick(actors), this.#pick(actors)] : [];
-    const plain = (does: Deed, more?: Partial<Job>) => ({ tag, does, path: hops, ...more });
-    if (actor.startsWith("mayfly")) return plain(kind < 0.3 ? "forget" : "write");
-    if (kind < 0.1) return plain("wait", { more: Math.floor(this.#draw() * 3_000) });
-    if (kind < 0.2) return plain("fail", { more: 1 + Math.floor(this.#draw() * 4) });
-    if (kind < 0.25) return plain("refuse", { path: [] });
-    if (kind < 0.29) return plain("once");
-    if (kind < 0.4) return plain("publish", { path: [], pad: this.#pad(0.2) });
-    if (kind < 0.48) return plain("timer", { path: [], more: Math.floor(this.#draw() * 15_000) });
-    if (kind < 0.5 && actor.startsWith("node")) {
-      this.schedules.push({ actor, tag });
-      return plain("every", { path: [] });
-    }
-    if (kind < 0.6) {
-      return plain("submit", {
-        path: [this.#pick(lasting)],
-        target: this.#pick(["write", "refuse", "fail"]),
-      });
-    }
-    if (kind < 0.63) return plain("leave");
-    return plain("write", { pad: this.#pad(0.15) });
-  }
-
-  #pad(probability: number): string | undefined {
-    if (this.#draw() >= probability) return undefined;
-    return "x".repeat(Math.floor(this.#draw() * this.#options.bigBytes));
-  }
-
-  async #read(actor: string): Promise<void> {
+  async read(actor: string): Promise<void> {
     const { books } = this.#options;
     const { kind, key } = partsOf(actor);
     let before = 0;
@@ -152,29 +109,56 @@ export class Clients {
     this.#options.fail(`${actor} says ${outcome.value}, and was between ${before} and ${after}`);
   }
 
-  async #add(tag: string, actor: string): Promise<void> {
+  async add(tag: string, actor: string, how: "direct" | "relayed" = "direct"): Promise<void> {
     const { kind, key } = partsOf(actor);
-    const named = this.#draw() < 0.3;
-    const job: Job = { tag, from: "ask", seq: 0, path: [], does: this.#draw() < 0.2 ? "refuse" : "write" };
+    const named = how === "direct" && this.draw() < 0.3;
+    const job: Job = { tag, from: "ask", seq: 0, path: [], does: this.draw() < 0.2 ? "refuse" : "write" };
     this.#options.asks.add(tag);
     const sent = this.#note(actor, job);
     const options = { timeoutMs: 4_000, ...(named && { id: tag }) };
     for (let attempt = 1;; attempt++) {
-      const outcome = await this.#call((system) => system.ref(kind, key).ask(kind.add, job, options));
+      const outcome = await this.#call(async (system) => {
+        const answer = await (how === "direct"
+          ? system.ref(kind, key).ask(kind.add, job, options)
+          : system.ref(Echo, "e1").ask(Echo.relay, { to: actor, job }, { timeoutMs: 5_000 }));
+        this.#requireCommitted(actor, job);
+        return answer;
+      });
       if ("value" in outcome) {
         sent.answer = outcome.value;
         sent.outcome = "accepted";
         return;
       }
       if (!named || attempt === 4) return;
-      await this.#pause(2_000);
+      await this.pause(2_000);
     }
   }
 
-  async #submit(tag: string, actor: string): Promise<void> {
+  /** Somebody who keeps nothing sends it on: nobody is told what becomes of it. */
+  async pass(tag: string, actor: string): Promise<void> {
+    const job: Job = { tag, from: "echo", seq: 0, path: [], does: "write" };
+    this.#note(actor, job);
+    await this.#call((system) => system.ref(Echo, "e1").tell(Echo.pass, { to: actor, job }));
+  }
+
+  async publish(tags: readonly string[], listeners: Listeners): Promise<void> {
+    await this.through(async (system, host) => {
+      await Promise.all(tags.map((tag) => {
+        const accepted = listeners.publishes(host, tag);
+        return system.publish(News.posted, { tag }).then(accepted);
+      }));
+    });
+  }
+
+  /** Does something in some process, come of it what may. */
+  async through(act: (system: System, host: SimulatedHost) => void | Promise<void>): Promise<void> {
+    await this.#call(async (system, host) => await act(system, host));
+  }
+
+  async submit(tag: string, actor: string): Promise<void> {
     const { simulation } = this.#options;
     const { kind, key } = partsOf(actor);
-    const does = this.#pick(["write", "write", "refuse", "fail"] as const);
+    const does = this.pick(["write", "write", "refuse", "fail"] as const);
     const job: Job = { tag, from: "submit", seq: 0, path: [], does, more: 2 };
     const sent = this.#note(actor, job);
     const outcome = await this.#again(sent, async (system) => {
@@ -183,43 +167,34 @@ export class Clients {
     });
     if (outcome === undefined) return;
     sent.ticket = outcome;
-    await this.#pause(simulation.random.next() * 5_000);
+    await this.pause(simulation.random.next() * 5_000);
     const reply = await this.#call((system) => system.ticket(outcome).reply({ timeoutMs: 10_000 }));
     if ("value" in reply) sent.answer = reply.value as Answer;
   }
 
   /** Several at once, to one actor: in order. */
-  async #burst(tag: string): Promise<void> {
-    const actor = this.#pick(actors);
-    const count = 3 + Math.floor(this.#draw() * 8);
-    const jobs = Array.from({ length: count }, (_, index) => ({
-      tag: `${tag}.${index}`,
-      does: "write" as const,
-      path: this.#draw() < 0.3 ? [this.#pick(actors)] : [],
-    }));
-    const host = this.#host();
-    if (host === undefined) return;
-    await Promise.all(jobs.map((job) => this.#send(actor, job, "once", host)));
+  async burst(actor: string, jobs: readonly Work[], through = this.#host()): Promise<void> {
+    if (through === undefined) return;
+    await Promise.all(jobs.map((job) => this.send(actor, job, "once", through)));
   }
 
-  async #sendAgain(): Promise<void> {
-    let tag = "";
+  /** One of the dead letters that are wanted is sent again. */
+  async sendAgain(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
     await this.#call(async (system) => {
-      const letters = system.deadLetters.list();
-      const letter = letters.find(({ operation, payload }) =>
-        operation === "job" && (payload as Job).does === "once"
+      const letter = system.deadLetters.list().find((letter) =>
+        letter.operation === "job" && wanted(letter.payload as Job, letter)
       );
       if (letter === undefined) return;
-      tag = (letter.payload as Job).tag;
+      const { tag } = letter.payload as Job;
       this.#options.healed.add(tag);
       this.unordered.add(tag);
       await system.deadLetters.sendAgain(letter.id);
     });
   }
 
-  async #send(
+  async send(
     actor: string,
-    parts: Omit<Job, "from" | "seq">,
+    parts: Work,
     how: "named" | "once",
     through?: { readonly host: SimulatedHost; readonly system: System },
   ): Promise<void> {
@@ -232,6 +207,7 @@ export class Clients {
         sent = this.#note(actor, job);
       } else this.unordered.add(job.tag);
       const options = how === "named" ? { id: job.tag } : undefined;
+      if (job.does === "stamp") return system.ref(StampedScroll, key).tell(StampedScroll.stamp, job, options);
       return system.ref(kind, key).tell(kind.job, job, options);
     };
     if (how === "named") {
@@ -241,18 +217,18 @@ export class Clients {
     }
     const outcome = await this.#call(send, through);
     if (sent !== undefined) this.#settle(sent, outcome);
-    if (parts.does !== "timer" || this.#draw() < 0.3) return;
-    await this.#pause(parts.more! + (this.#draw() - 0.5) * 300); // when it is about to fire
-    await this.#send(actor, { tag: `${parts.tag}x`, does: "cancel", target: parts.tag, path: [] }, "once");
+    if (parts.does !== "timer" || this.draw() < 0.3) return;
+    await this.pause(parts.more! + (this.draw() - 0.5) * 300); // when it is about to fire
+    await this.send(actor, { tag: `${parts.tag}x`, does: "cancel", target: parts.tag, path: [] }, "once");
   }
 
   /** Sends again what was accepted: nothing may come of it. */
   async #repeat(actor: string, job: Job): Promise<void> {
-    if (this.#draw() > 0.4) return;
+    if (this.draw() > 0.4 || job.does === "stamp") return;
     const { kind, key } = partsOf(actor);
-    const other = this.#draw() < 0.3;
+    const other = this.draw() < 0.3;
     const again = other ? { ...job, pad: "another" } : job;
-    await this.#pause(this.#draw() * 6_000);
+    await this.pause(this.draw() * 6_000);
     const outcome = await this.#call((system) =>
       system.ref(kind, key).tell(kind.job, again, { id: job.tag })
     );
@@ -284,8 +260,14 @@ export class Clients {
         if (!(error instanceof PosthornError)) this.#options.fail(`a client gets ${error}`);
         return undefined;
       }
-      await this.#pause(500 + this.#draw() * 3_000);
+      await this.pause(500 + this.draw() * 3_000);
     }
+  }
+
+  /** Who has an answer has one to something that is so, whatever happens now. */
+  #requireCommitted(actor: string, { tag }: Job): void {
+    if ((this.#options.books.effects.get(`${actor} ${tag}`) ?? 0) > 0) return;
+    this.#options.fail(`${tag} of ${actor} is answered, and not committed`);
   }
 
   #settle(sent: Sent, outcome: Outcome<unknown>): void {
@@ -315,7 +297,7 @@ export class Clients {
 
   #host(): { readonly host: SimulatedHost; readonly system: System } | undefined {
     const { running } = this.#options.simulation;
-    return running.length === 0 ? undefined : this.#pick(running);
+    return running.length === 0 ? undefined : this.pick(running);
   }
 
   /** Does something in a process, unless it has ended or takes too long. */
@@ -337,7 +319,7 @@ export class Clients {
     });
   }
 
-  #pause(ms: number): Promise<void> {
+  pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.simulation.clock.setTimer(ms, resolve));
   }
 }

@@ -1,6 +1,7 @@
 import type { Random } from "@posthorn/posthorn";
 import type { ProcessFaults, SimulatedFaults } from "@posthorn/posthorn/testing";
 import type { StoreLimits, StoreTraits } from "../../runtime/store.ts";
+import { type Deploy, deployOf } from "./rollout.ts";
 
 /** What goes wrong in one run, and how large everything is there. */
 export interface Weather {
@@ -12,10 +13,64 @@ export interface Weather {
   readonly capacity: number;
   readonly actorsMax: number;
   readonly poison: boolean;
+  /** How much the mailboxes hold where the oldest or the newest gives way; 0 where there are none. */
+  readonly brim: number;
+  /** How another revision of the program takes over, where one does. */
+  readonly deploy: Deploy | undefined;
+  /** Whether there are actors that keep nothing beside those that do. */
+  readonly beside: boolean;
+  /** Whether functions hear the news, besides actors. */
+  readonly listening: boolean;
+  /** Where one process has the store to itself: how it would be if several shared it. */
+  readonly shared: Pick<Weather, "processes" | "traits" | "store"> | undefined;
+}
+
+/** What a weather is without what takes part in some runs only. */
+export function plain({ shared, ...weather }: Weather): Weather {
+  return {
+    ...weather,
+    ...shared,
+    brim: 0,
+    deploy: undefined,
+    beside: false,
+    listening: false,
+    shared: undefined,
+  };
+}
+
+/** The store is for one process, and nobody else is there when that is not. */
+export function alone(weather: Weather): Weather {
+  const { processes, traits, store, shared } = weather;
+  if (shared !== undefined) return weather;
+  return {
+    ...weather,
+    processes: 1,
+    traits: { ...traits, processes: "one", unknownOutcomes: false },
+    // A file that a process wrote is not written to any more when it has ended.
+    store: {
+      ...store,
+      unknownLanded: 0,
+      unknownLost: 0,
+      unknownLandsLate: 0,
+      crashLands: store.slow === 0 ? store.crashLands ?? 0 : 0,
+    },
+    shared: { processes, traits, store },
+  };
 }
 
 /** Draws a subset of the faults. */
 export function weatherOf(random: Random): Weather {
+  const drawn = usual(random);
+  const brim = random.next() < 0.35 ? 1 + Math.floor(random.next() * 5) : 0;
+  const deploy = random.next() < 0.35 ? deployOf(random, drawn.processes) : undefined;
+  const isAlone = random.next() < 0.15;
+  const beside = random.next() < 0.35;
+  const listening = random.next() < 0.35;
+  const weather = { ...drawn, brim, deploy, beside, listening };
+  return isAlone ? alone(weather) : weather;
+}
+
+function usual(random: Random): Weather {
   const some = (most: number): number => random.next() < 0.5 ? 0 : random.next() * most;
   const process = {
     crash: some(6),
@@ -55,5 +110,10 @@ export function weatherOf(random: Random): Weather {
     capacity: random.next() < 0.8 ? 1_000 : 8,
     actorsMax: random.next() < 0.8 ? 1_000 : 5,
     poison: random.next() < 0.15,
+    brim: 0,
+    deploy: undefined,
+    beside: false,
+    listening: false,
+    shared: undefined,
   };
 }

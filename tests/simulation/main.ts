@@ -1,14 +1,15 @@
 // deno task sim --seeds N --from SEED: that many runs. --seed S: one. --without RULE: with a rule taken out. --twin:
-// without hints. --trace: each step. --marks: which rare branches were reached. --table: how many seeds find each rule
+// without hints. --plain: without what takes part in some runs only. --trace: each step. --marks: which rare branches were reached. --table: how many seeds find each rule
 // that is taken out. --failures N: stops after so many. --brief: without the last steps.
 
+import { plain } from "./faults.ts";
 import { rules } from "./rules.ts";
 import { simulate } from "./simulate.ts";
 
 const options = new Map<string, string>();
 for (let index = 0; index < Deno.args.length; index++) {
   const name = Deno.args[index];
-  if (["--twin", "--brief", "--marks", "--trace", "--table"].includes(name)) options.set(name, "");
+  if (["--twin", "--brief", "--marks", "--trace", "--table", "--plain"].includes(name)) options.set(name, "");
   else options.set(name, Deno.args[++index]);
 }
 const one = options.get("--seed");
@@ -17,6 +18,7 @@ const count = one === undefined ? Number(options.get("--seeds") ?? 100) : 1;
 const stopAfter = Number(options.get("--failures") ?? 5);
 const without = options.get("--without");
 const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
+const weather = options.has("--plain") ? plain : undefined;
 const hints = !options.has("--twin");
 
 if (options.has("--table")) {
@@ -43,7 +45,7 @@ let seeds = 0;
 let happened = 0;
 let restMs = 0;
 for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
-  const result = await simulate(seed, { without, hints, onStep });
+  const result = await simulate(seed, { without, hints, onStep, ...(weather && { weather }) });
   seeds++;
   happened += result.happened;
   restMs = Math.max(restMs, result.restMs);
@@ -54,7 +56,8 @@ for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
   if (one !== undefined) console.log(JSON.stringify(result.weather, rounded));
   if (result.failure === undefined) continue;
   failures++;
-  const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin");
+  const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin") +
+    (weather === undefined ? "" : " --plain");
   if (one !== undefined || !options.has("--brief")) console.log(result.steps.join("\n"));
   console.log(`seed ${seed}: ${result.failure}\n  again: deno task sim --seed ${seed}${more}`);
 }

@@ -14,7 +14,9 @@ export type Deed =
   | "cancel"
   | "submit"
   | "forget"
-  | "leave";
+  | "leave"
+  | "stamp"
+  | "whisper";
 
 /** One piece of work. Its tag is unique, and so is what it becomes with each hop. */
 export interface Job {
@@ -69,15 +71,61 @@ export const Aside = protocol("aside", operations());
 export const Mayfly = protocol("mayfly", operations());
 /** Gets what ends its process. */
 export const Glass = protocol("glass", operations());
+/** Changes with a deploy. */
+export const Scroll = protocol("scroll", operations());
+/** The same in the new revision. */
+export const StampedScroll = protocol("scroll", { ...operations(), stamp: tell(unchecked<Job>()) });
+/** Is hosted by some processes only. */
+export const Guest = protocol("guest", operations());
+/** Has a small mailbox, where the oldest gives way. */
+export const Oldest = protocol("oldest", operations());
+/** Has a small mailbox, where the newest gives way. */
+export const Newest = protocol("newest", operations());
+
+/** A job for somebody else. */
+export interface Errand {
+  readonly to: string;
+  readonly job: Job;
+}
+
+/** Keeps nothing, and is in every process. */
+export const Echo = protocol("echo", {
+  hear: tell(unchecked<string>()),
+  relay: ask(unchecked<Errand>(), unchecked<Answer>()),
+  pass: tell(unchecked<Errand>()),
+});
+
+/** What gives way where the mailbox of an actor is full; absent where it refuses. */
+export function overflowOf(protocol: string): "drop-oldest" | "drop-newest" | undefined {
+  return protocol === "oldest" ? "drop-oldest" : protocol === "newest" ? "drop-newest" : undefined;
+}
+
+/** Those that hear the news in every run. */
+const subscribers: readonly string[] = [
+  "node/n0",
+  "node/n1",
+  "node/n2",
+  "node/n3",
+  "aside/a0",
+  "aside/a1",
+];
+
+/** Those that hear the news. */
+export function subscribersOf(deploys: boolean): readonly string[] {
+  return deploys ? [...subscribers, "scroll/s0", "guest/u0"] : subscribers;
+}
 
 export const News = protocol("news", { posted: event(unchecked<Post>()) });
 
-export type Kind = typeof Node | typeof Aside | typeof Mayfly | typeof Glass;
 export const kinds: Readonly<Record<string, typeof Node>> = {
   node: Node,
   aside: Aside as unknown as typeof Node,
   mayfly: Mayfly as unknown as typeof Node,
   glass: Glass as unknown as typeof Node,
+  oldest: Oldest as unknown as typeof Node,
+  newest: Newest as unknown as typeof Node,
+  scroll: Scroll as unknown as typeof Node,
+  guest: Guest as unknown as typeof Node,
 };
 
 /** The state of every actor: all that it ever did, in order. */

@@ -1,44 +1,25 @@
-import type { Part, Range, Store, StoreConnection, Stored } from "../../runtime/store.ts";
-import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
+import { eventNumber } from "../../runtime/durable/keys.ts";
 import { placeOf } from "../../runtime/durable/mail.ts";
-import type { Probes } from "../../runtime/durable/probes.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
-import type { Weather } from "./faults.ts";
-import type { Clock } from "../../runtime/clock.ts";
-
-/** One rule of the protocol, and how to take it out. */
-export interface Rule {
-  readonly name: string;
-  /** What it says. */
-  readonly says: string;
-  /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
-  readonly foundBy: number;
-  /** How parts are committed without it; absent where the code itself is told to leave it out. */
-  readonly part?: (part: Part) => Part;
-  /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
-  readonly weather?: (weather: Weather) => Weather;
-  readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
-}
-
-const spaceOf = (key: string): string => key.slice(0, key.indexOf("\u001f"));
-
-function unchecked(space: string, when: (part: Part) => boolean = () => true): (part: Part) => Part {
-  return (part) =>
-    when(part) ? { ...part, checks: part.checks.filter(({ key }) => spaceOf(key) !== space) } : part;
-}
-
-const writes = (part: Part, space: string): boolean => part.writes.some(({ key }) => spaceOf(key) === space);
-const removes = (part: Part, space: string): boolean =>
-  part.removals.some(({ key }) => spaceOf(key) === space);
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.setTimer(ms, resolve));
-}
-
-/** Many calls take long. */
-function slow(weather: Weather): Weather {
-  return { ...weather, store: { ...weather.store, slow: 0.2 } };
-}
+import type { Range, Stored } from "../../runtime/store.ts";
+import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
+import { alone } from "./faults.ts";
+import {
+  abandoned,
+  deployed,
+  isDropped,
+  isLeft,
+  isMail,
+  isState,
+  listened,
+  pause,
+  removes,
+  type Rule,
+  slow,
+  spaceOf,
+  unchecked,
+  writes,
+} from "./rule.ts";
 
 export const rules: readonly Rule[] = [
   {
@@ -55,7 +36,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 3,
+    foundBy: 1,
     says: "an ask that only reads is answered when its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -87,7 +68,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
-    foundBy: 7,
+    foundBy: 1,
     says: "an index entry goes only as it was when nothing waited any more",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
@@ -99,7 +80,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "timer-check",
-    foundBy: 8,
+    foundBy: 7,
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -111,7 +92,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 2,
+    foundBy: 5,
     says: "a dead letter is sent again only where it still is one",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -155,7 +136,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-list",
-    foundBy: 20,
+    foundBy: 4,
     says: "what waits for an actor is read as of one moment",
     weather: slow,
     connect: (connection, clock) => ({
@@ -172,7 +153,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "record-first",
-    foundBy: 1,
+    foundBy: 2,
     says: "an actor is read before the list of what waits for it",
     connect: (connection) => {
       const early = new Map<string, Promise<Stored[]>>();
@@ -197,7 +178,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "sender-clock",
-    foundBy: 2,
+    foundBy: 28,
     says: "an actor's next message has a later place than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
@@ -216,7 +197,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "listed-after-loaded",
-    foundBy: 11,
+    foundBy: 1,
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",
   },
   {
@@ -235,7 +216,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 5,
+    foundBy: 1,
     says: "an instance looks at its own index, where a commit may have landed unheard",
     connect: (connection) => ({
       list: (range) =>
@@ -246,7 +227,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 72,
+    foundBy: 61,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -259,7 +240,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "take-over-moves",
-    foundBy: 5,
+    foundBy: 2,
     says: "who takes over an entry writes its own in the same commit",
     part: (part) =>
       removes(part, "index")
@@ -284,28 +265,91 @@ export const rules: readonly Rule[] = [
         ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "reply") }
         : part,
   },
+  {
+    name: "newer-state",
+    foundBy: 3,
+    says: "state of a newer form than the program's is left as it is",
+    weather: deployed,
+  },
+  {
+    name: "unknown-waits",
+    foundBy: 3,
+    says: "a message of an operation that is not known waits for who knows it",
+    weather: deployed,
+  },
+  {
+    name: "left-to-nobody",
+    foundBy: 17,
+    says: "what an instance leaves to others it puts where they look",
+    weather: deployed,
+    part: (part) => isLeft(part) ? { checks: [], writes: [], removals: [] } : part,
+  },
+  {
+    name: "left-for-a-while",
+    foundBy: 1,
+    says: "what an instance left to others it does not take back at once",
+    weather: (weather) => abandoned(deployed(weather)),
+  },
+  {
+    name: "one-process",
+    foundBy: 1,
+    says: "a store that says that one process uses it is used by one at a time",
+    weather: (weather) => ({ ...alone(weather), processes: 3 }),
+  },
+  {
+    name: "taken-over-at-once",
+    foundBy: 1,
+    says: "where one process uses a store, the next goes on at once with what waits",
+    weather: alone,
+  },
+  {
+    name: "seen-after-commit",
+    foundBy: 1,
+    says: "nothing of a turn is seen before its commit is known",
+    weather: (weather) => ({ ...weather, beside: true }),
+    connect: (connection) => ({
+      commit(parts) {
+        if (!parts.every((part) => writes(part, "actor"))) return connection.commit(parts);
+        connection.commit(parts).catch(() => {});
+        return Promise.resolve(parts.map(() => "soon"));
+      },
+    }),
+  },
+  {
+    name: "taken-by-hosts",
+    foundBy: 1,
+    says: "an instance takes over only what it hosts",
+    weather: deployed,
+  },
+  {
+    name: "listen-first",
+    foundBy: 5,
+    says: "what is published waits until the functions that listen by then have begun",
+    weather: (weather) => slow(listened(weather)),
+  },
+  {
+    name: "log-at-beat",
+    foundBy: 1,
+    says: "a log is looked at now and then, whatever watches do not tell",
+    weather: (weather) => ({ ...listened(weather), store: { ...weather.store, watchLost: 1 } }),
+  },
+  {
+    name: "read-on",
+    foundBy: 1,
+    says: "a function that listens reads on behind what it heard last",
+    weather: listened,
+    connect: (connection) => ({
+      list(range) {
+        if (spaceOf(range.prefix) !== "event" || range.after === undefined) return connection.list(range);
+        const number = Math.max(eventNumber(range.after) - 1, 0);
+        return connection.list({ ...range, after: range.prefix + number.toString().padStart(16, "0") });
+      },
+    }),
+  },
+  {
+    name: "letter-of-the-dropped",
+    foundBy: 2,
+    says: "what gives way where a mailbox is full is a dead letter, in the commit that takes it out",
+    part: (part) => ({ ...part, writes: part.writes.filter((write) => !isDropped(write)) }),
+  },
 ];
-
-const isState = ({ key }: { readonly key: string }): boolean => !["mail", "index"].includes(spaceOf(key));
-const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
-
-/** A store without a rule, whose connections let the code be watched. */
-export function probed(store: Store, probes: Probes, rule: Rule | undefined, hints: boolean): Store {
-  return {
-    traits: store.traits,
-    async open(services) {
-      const connection = await store.open(services);
-      const plain: StoreConnection = {
-        read: (keys) => connection.read(keys),
-        list: (range) => connection.list(range),
-        commit: (parts) => {
-          const changed = rule?.part === undefined ? parts : parts.map(rule.part);
-          return connection.commit(hints ? changed : changed.map((part) => ({ ...part, rings: false })));
-        },
-        watch: (onChange) => connection.watch(onChange),
-        close: () => connection.close(),
-      };
-      return Object.assign({ ...plain, ...rule?.connect?.(plain, services.clock) }, { probes });
-    },
-  };
-}

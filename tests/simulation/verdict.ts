@@ -1,17 +1,21 @@
 import type { Books } from "./books.ts";
-import { type Clients, type Sent, subscribers } from "./clients.ts";
-import { type Answer, entryOf, type Job, tagOf } from "./messages.ts";
+import type { Clients, Sent } from "./clients.ts";
+import { type Answer, entryOf, type Job, overflowOf, partsOf, tagOf } from "./messages.ts";
 
 export interface VerdictOptions {
   readonly books: Books;
   readonly clients: Clients;
+  readonly subscribers: readonly string[];
+  /** When they subscribed. */
+  readonly sinceMs: number;
   readonly fail: (why: string) => void;
 }
 
 /** What must be true when all is at rest. */
-export function judge({ books, clients, fail }: VerdictOptions): void {
+export function judge({ books, clients, subscribers, sinceMs, fail }: VerdictOptions): void {
   for (const sent of clients.sent) judgeSent(books, sent, fail);
-  judgeEvents(books, fail);
+  judgeMails(books, fail);
+  judgeEvents(books, subscribers, sinceMs, fail);
   judgeOrder(books, clients.unordered, fail);
   judgeAnswers(books, fail);
 }
@@ -29,7 +33,11 @@ function judgeSent(books: Books, sent: Sent, fail: (why: string) => void): void 
   if (done + died > 1) fail(`${name}: ${done} effects, ${died} deaths`);
   const mayDie = job.does === "refuse" || job.does === "once" || job.does === "poison" ||
     actor.startsWith("glass");
-  const reasons = ["mailbox-full", "too-large", ...(job.from === "ask" ? ["deadline"] : [])];
+  const overflow = overflowOf(partsOf(actor).protocol);
+  const reasons = ["mailbox-full", "too-large", ...(overflow === undefined ? [] : ["dropped"])];
+  if (job.does === "stamp") reasons.push("unknown-operation"); // its time is in the books
+  if (job.from === "ask") reasons.push("deadline");
+  else if (overflow !== undefined && sent.why === "mailbox-full") fail(`${name} was refused: ${overflow}`);
   const counted = death?.message.includes("its process ended") ?? false;
   if (died === 1 && !mayDie && !counted && !reasons.includes(death!.reason)) {
     fail(`${name} is a dead letter: ${death!.reason} ${death!.message}`);
@@ -41,6 +49,18 @@ function judgeSent(books: Books, sent: Sent, fail: (why: string) => void): void 
     if (entryOf(found ?? "").tag !== job.tag) fail(`${name} is answered ${answer.at}, where ${found} is`);
   }
   if (sent.ticket !== undefined) judgeReply(books, sent, done, fail);
+}
+
+/** Whatever came into a mailbox, from outside or from a turn, is done or dead, and once. */
+function judgeMails({ mails, effects, deaths }: Books, fail: (why: string) => void): void {
+  const names = new Set<string>();
+  for (const { actor, tag } of mails.values()) {
+    if (partsOf(actor).kind !== undefined) names.add(`${actor} ${tag}`);
+  }
+  for (const name of names) {
+    const done = effects.get(name) ?? 0;
+    if (done !== 1 && !(done === 0 && deaths.has(name))) fail(`${name} came, and has ${done} effects`);
+  }
 }
 
 /** The reply that is kept says what became of the submit. */
@@ -60,9 +80,14 @@ function judgeReply(
 }
 
 /** Every event that was published was heard by each subscriber once. */
-function judgeEvents(books: Books, fail: (why: string) => void): void {
-  for (const { actor, operation, payload } of books.mails.values()) {
-    if (!actor.startsWith("~topic/") || operation !== "publish") continue;
+function judgeEvents(
+  books: Books,
+  subscribers: readonly string[],
+  sinceMs: number,
+  fail: (why: string) => void,
+): void {
+  for (const { actor, operation, payload, atMs } of books.mails.values()) {
+    if (atMs < sinceMs || !actor.startsWith("~topic/") || operation !== "publish") continue;
     const { tag } = (payload as { payload: { tag: string } }).payload;
     for (const subscriber of subscribers) {
       const name = `${subscriber} heard:${tag}`;

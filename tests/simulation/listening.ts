@@ -1,0 +1,100 @@
+import type { System } from "@posthorn/posthorn";
+import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import type { Books } from "./books.ts";
+import type { Clients, Crowd } from "./clients.ts";
+import { News } from "./messages.ts";
+
+/** People who publish, where functions listen. */
+export function listening(listeners: Listeners): Crowd {
+  return {
+    name: "l",
+    count: 10,
+    everyMs: 3_500,
+    errand,
+  };
+
+  function errand(clients: Clients, tag: string): Promise<void> {
+    const kind = clients.draw();
+    if (kind < 0.25) return again(clients);
+    const count = kind < 0.3 ? 12 : 1; // as many as a log does not hold
+    return clients.publish(Array.from({ length: count }, (_, index) => `${tag}.${index}`), listeners);
+  }
+
+  function again(clients: Clients): Promise<void> {
+    return clients.through((system, host) => listeners.listen(host, system));
+  }
+}
+
+/** A function that hears the news. */
+interface Listener {
+  readonly host: SimulatedHost;
+  readonly subscription: Disposable;
+  /** The events that it has heard, by number, in its order. */
+  readonly heard: number[];
+  /** What was published in its process since it is there. */
+  readonly published: string[];
+}
+
+/** The functions that hear the news, one in each process, against the books. */
+export class Listeners {
+  readonly #books: Books;
+  readonly #fail: (why: string) => void;
+  readonly #onRare: (branch: string) => void;
+  readonly #listeners = new Map<string, Listener>();
+
+  constructor(books: Books, fail: (why: string) => void, onRare: (branch: string) => void) {
+    this.#books = books;
+    this.#fail = fail;
+    this.#onRare = onRare;
+  }
+
+  /** Whoever listened in a process does no longer, and another begins. */
+  listen(host: SimulatedHost, system: System): void {
+    this.#listeners.get(host.name)?.subscription[Symbol.dispose]();
+    this.#listeners.delete(host.name);
+    const hear = ({ tag }: { readonly tag: string }) => this.#hears(listener, tag);
+    const subscription = system.subscribe(News.posted, hear);
+    const listener: Listener = { host, subscription, heard: [], published: [] };
+    this.#listeners.set(host.name, listener);
+  }
+
+  /** It is about to be published in a process. Returns what to call when that was accepted. */
+  publishes(host: SimulatedHost, tag: string): () => void {
+    const listener = this.#listeners.get(host.name);
+    return () => void listener?.published.push(tag);
+  }
+
+  /** What is still in the log has been heard by whoever lives and was there before. */
+  judge({ running }: Simulation<System>): void {
+    for (const { host } of running) {
+      const listener = this.#listeners.get(host.name);
+      if (listener !== undefined) this.#requireHeard(listener, Infinity);
+    }
+  }
+
+  #hears(listener: Listener, tag: string): void {
+    const { host, heard } = listener;
+    const number = this.#books.eventNumbers.get(tag);
+    const last = heard.at(-1) ?? 0;
+    if (!host.alive) this.#fail(`a function hears ${tag} in ${host.name}, which has ended`);
+    if (this.#listeners.get(host.name) !== listener) {
+      this.#fail(`a function hears ${tag}, and listens no longer`);
+    }
+    if (number === undefined) return this.#fail(`a function hears ${tag}, which is not in the log`);
+    if (number <= last) this.#fail(`a function in ${host.name} hears event ${number} after ${last}`);
+    this.#requireHeard(listener, number);
+    heard.push(number);
+  }
+
+  /** What it did not hear of the events before one was let go before it was read: it is in the log no longer. */
+  #requireHeard({ host, heard, published }: Listener, before: number): void {
+    const own = published.map((tag) => this.#books.eventNumbers.get(tag) ?? Infinity);
+    const first = Math.min(heard[0] ?? Infinity, ...own);
+    const last = heard.at(-1) ?? 0;
+    for (const [number, isKept] of this.#books.eventsKept) {
+      if (number < first || number <= last || number >= before) continue;
+      if (isKept) this.#fail(`a function in ${host.name} does not hear event ${number}`);
+      else this.#onRare("an event was let go before a function heard it");
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import type { Clock } from "../../runtime/clock.ts";
+import { indexPrefix, nobody } from "../../runtime/durable/keys.ts";
+import type { Probes } from "../../runtime/durable/probes.ts";
+import { decodeValue } from "../../runtime/durable/stored_value.ts";
+import type { Part, Range, Store, StoreConnection } from "../../runtime/store.ts";
+import type { Weather } from "./faults.ts";
+import type { Deploy } from "./rollout.ts";
+
+/** One rule of the protocol, and how to take it out. */
+export interface Rule {
+  readonly name: string;
+  /** What it says. */
+  readonly says: string;
+  /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
+  readonly foundBy: number;
+  /** How parts are committed without it; absent where the code itself is told to leave it out. */
+  readonly part?: (part: Part) => Part;
+  /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
+  readonly weather?: (weather: Weather) => Weather;
+  readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
+}
+
+export const spaceOf = (key: string): string => key.slice(0, key.indexOf("\u001f"));
+
+export function unchecked(space: string, when: (part: Part) => boolean = () => true): (part: Part) => Part {
+  return (part) =>
+    when(part) ? { ...part, checks: part.checks.filter(({ key }) => spaceOf(key) !== space) } : part;
+}
+
+export const writes = (part: Part, space: string): boolean =>
+  part.writes.some(({ key }) => spaceOf(key) === space);
+export const removes = (part: Part, space: string): boolean =>
+  part.removals.some(({ key }) => spaceOf(key) === space);
+
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(ms, resolve));
+}
+
+/** Many calls take long. */
+export function slow(weather: Weather): Weather {
+  return { ...weather, store: { ...weather.store, slow: 0.2 } };
+}
+
+export function listened(weather: Weather): Weather {
+  return { ...weather, listening: true };
+}
+
+/** Another revision takes over, in the end of all. */
+export function deployed(weather: Weather): Weather {
+  const gets = (place: number) => 10_000 + 10_000 * place;
+  const places = Array.from({ length: weather.processes }, (_, place) => place);
+  const deploy: Deploy = {
+    getsMs: places.map(gets),
+    backMs: undefined,
+    abandoned: false,
+    hosting: places.map((place) => place % 2 === 0),
+  };
+  return { ...weather, deploy: weather.deploy ?? deploy };
+}
+
+/** The revision that takes over is taken back for a while, in more than one process. */
+export function abandoned(weather: Weather): Weather {
+  const { shared, ...rest } = weather;
+  return {
+    ...rest,
+    ...shared,
+    processes: 3,
+    deploy: { ...weather.deploy!, abandoned: true },
+    shared: undefined,
+  };
+}
+
+/** It goes from an instance's index into nobody's. */
+export const isLeft = (part: Part): boolean =>
+  removes(part, "index") && part.writes.some(({ key }) => key.startsWith(indexPrefix(nobody)));
+export const isDropped = ({ key, value }: Part["writes"][number]): boolean =>
+  spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
+export const isState = ({ key }: { readonly key: string }): boolean =>
+  !["mail", "index"].includes(spaceOf(key));
+export const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
+
+/** A store without a rule, whose connections let the code be watched. */
+export function probed(store: Store, probes: Probes, rule: Rule | undefined, hints: boolean): Store {
+  return {
+    traits: store.traits,
+    async open(services) {
+      const connection = await store.open(services);
+      const plain: StoreConnection = {
+        read: (keys) => connection.read(keys),
+        list: (range) => connection.list(range),
+        commit: (parts) => {
+          const changed = rule?.part === undefined ? parts : parts.map(rule.part);
+          return connection.commit(hints ? changed : changed.map((part) => ({ ...part, rings: false })));
+        },
+        watch: (onChange) => connection.watch(onChange),
+        close: () => connection.close(),
+      };
+      return Object.assign({ ...plain, ...rule?.connect?.(plain, services.clock) }, { probes });
+    },
+  };
+}
