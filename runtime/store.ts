@@ -90,6 +90,11 @@ export interface StoreTraits {
   readonly unknownOutcomes: boolean;
   /** How many commits it gains from having under way at once. */
   readonly commitsAtOnce: number;
+  /**
+   * The same for commits that are full, at least as many: more where one can be made ready while another is written, but
+   * what is not full had better wait and fill up.
+   */
+  readonly fullCommitsAtOnce: number;
   /** How many parts one commit gains from. */
   readonly partsAtOnce: number;
   /** How often an instance says that it lives, in milliseconds; it is taken for dead after three times that. */

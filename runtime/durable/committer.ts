@@ -81,7 +81,7 @@ export class Committer {
 
   #schedule(): void {
     if (this.#scheduled || this.#waiting.length === 0) return;
-    if (this.#underWay >= this.#traits.commitsAtOnce) return;
+    if (!this.#mayBegin()) return;
     this.#scheduled = true;
     const flush = () => {
       this.#scheduled = false;
@@ -94,8 +94,14 @@ export class Committer {
     this.#clock.yield(flush);
   }
 
+  #mayBegin(): boolean {
+    const { commitsAtOnce, fullCommitsAtOnce, partsAtOnce } = this.#traits;
+    const most = this.#waiting.length >= partsAtOnce ? fullCommitsAtOnce : commitsAtOnce;
+    return this.#underWay < most;
+  }
+
   #flush(): void {
-    while (this.#underWay < this.#traits.commitsAtOnce) {
+    while (this.#mayBegin()) {
       const group = this.#compose();
       if (group.length === 0) return;
       this.#underWay++;

@@ -77,8 +77,10 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     outlives: inMemory ? "nothing" : "power",
     processes: remote ? "many" : "one",
     unknownOutcomes: remote,
-    // a file writes one commit after the other, each with a sync of its own: only larger commits help there
+    // A file writes one commit after the other, each with a sync of its own, on a thread of its own: larger ones help,
+    // and that the next is ready by then.
     commitsAtOnce: remote ? 16 : 1,
+    fullCommitsAtOnce: remote ? 16 : 2,
     partsAtOnce: remote ? 25 : 50,
     beatMs: remote ? 5_000 : 2_000,
     limits: limitsOf(prefix),

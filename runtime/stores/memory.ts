@@ -9,6 +9,7 @@ const traits: StoreTraits = {
   processes: "many",
   unknownOutcomes: false,
   commitsAtOnce: 1,
+  fullCommitsAtOnce: 1,
   partsAtOnce: 100,
   beatMs: 2_000,
   limits: {

@@ -97,6 +97,7 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
     processes: inMemory ? "one" : "many",
     unknownOutcomes: false, // what the disk failed to flush is written over by the next commit, or rejects with that
     commitsAtOnce: 1,
+    fullCommitsAtOnce: 1,
     partsAtOnce: 100,
     beatMs: 2_000,
     limits,

@@ -62,6 +62,7 @@ const usualTraits: Omit<StoreTraits, "limits"> = {
   processes: "many",
   unknownOutcomes: true,
   commitsAtOnce: 4,
+  fullCommitsAtOnce: 4,
   partsAtOnce: 25,
   beatMs: 2_000,
 };

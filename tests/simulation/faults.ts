@@ -27,9 +27,11 @@ export interface Weather {
 
 /** What a weather is without what takes part in some runs only. */
 export function plain({ shared, ...weather }: Weather): Weather {
+  const { traits } = shared ?? weather;
   return {
     ...weather,
     ...shared,
+    traits: { ...traits, fullCommitsAtOnce: traits.commitsAtOnce },
     brim: 0,
     deploy: undefined,
     beside: false,
@@ -66,7 +68,8 @@ export function weatherOf(random: Random): Weather {
   const isAlone = random.next() < 0.15;
   const beside = random.next() < 0.35;
   const listening = random.next() < 0.35;
-  const weather = { ...drawn, brim, deploy, beside, listening };
+  const traits = random.next() < 0.5 ? { ...drawn.traits, fullCommitsAtOnce: 4 } : drawn.traits;
+  const weather = { ...drawn, traits, brim, deploy, beside, listening };
   return isAlone ? alone(weather) : weather;
 }
 
@@ -97,12 +100,15 @@ function usual(random: Random): Weather {
     crashLands: some(1),
   };
   const small = random.next() < 0.5;
+  const processes = 2 + Math.floor(random.next() * 3);
+  const commitsAtOnce = random.next() < 0.7 ? 4 : 1;
   return {
-    processes: 2 + Math.floor(random.next() * 3),
+    processes,
     process,
     store,
     traits: {
-      commitsAtOnce: random.next() < 0.7 ? 4 : 1,
+      commitsAtOnce,
+      fullCommitsAtOnce: commitsAtOnce,
       partsAtOnce: random.next() < 0.7 ? 25 : 2,
       processes: "many",
     },

@@ -48,14 +48,29 @@ Deno.test("what cannot be opened says why, and can be tried again", { ignore }, 
 });
 
 Deno.test("the traits say what a target can do", async () => {
-  const traitsOf = ({ traits: { outlives, processes, unknownOutcomes, commitsAtOnce } }: Store) => ({
+  const traitsOf = (
+    { traits: { outlives, processes, unknownOutcomes, commitsAtOnce, fullCommitsAtOnce } }: Store,
+  ) => ({
     outlives,
     processes,
     unknownOutcomes,
     commitsAtOnce,
+    fullCommitsAtOnce,
   });
-  const file = { outlives: "power", processes: "one", unknownOutcomes: false, commitsAtOnce: 1 };
-  const remote = { outlives: "power", processes: "many", unknownOutcomes: true, commitsAtOnce: 16 };
+  const file = {
+    outlives: "power",
+    processes: "one",
+    unknownOutcomes: false,
+    commitsAtOnce: 1,
+    fullCommitsAtOnce: 2,
+  };
+  const remote = {
+    outlives: "power",
+    processes: "many",
+    unknownOutcomes: true,
+    commitsAtOnce: 16,
+    fullCommitsAtOnce: 16,
+  };
   assert.deepEqual(traitsOf(denoKv("./posthorn.kv")), file);
   assert.deepEqual(traitsOf(denoKv(":memory:")), { ...file, outlives: "nothing" });
   assert.deepEqual(traitsOf(denoKv()), file);
