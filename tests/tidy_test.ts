@@ -75,6 +75,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "durable_actor",
         "turn_runner",
         "load",
+        "give_way",
         "mail_picker",
         "turn_commission",
         "durable_activation",

@@ -38,11 +38,8 @@ export interface Accepting extends ActorId {
   /** What another instance wrote may be for it. */
   look(): unknown;
   ask(mail: Mail): void;
-  readonly mailbox: {
-    /** Those that have given way take no room. */
-    readonly displaced: ReadonlySet<string>;
-    displace(policy: "drop-oldest" | "drop-newest"): void;
-  };
+  /** The oldest that waits gives way. Returns whether there was one. */
+  displace(): boolean;
 }
 
 export interface AcceptorParts {
@@ -73,9 +70,9 @@ export class Acceptor {
     const mark = replyTo instanceof Asker ? undefined : this.#markOf(rarities?.scope, name, id);
     const named = { ledger, mark, payload: sent, name, id };
     const { capacity, overflow } = to.home.actor.mailbox;
-    const waiting = () => to.waiting - to.mailbox.displaced.size;
-    if (waiting() >= capacity && (overflow === "reject" || replyTo instanceof Asker)) {
-      const full = new MailboxFullError(`${to.protocol}/${to.key}`, waiting(), capacity);
+    const isFull = to.waiting >= capacity;
+    if (isFull && (overflow === "reject" || replyTo instanceof Asker)) {
+      const full = new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
       if (rarities?.scope === undefined) throw full;
       return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(full)));
     }
@@ -88,8 +85,9 @@ export class Acceptor {
     }
     const effects = new Effects();
     const draft = dispatch.draft(to, route, payload, id);
-    dispatch.deliver(effects, to, draft);
     if (ticket !== undefined) replies.open(effects, ticket, true);
+    if (isFull && overflow === "drop-newest") dispatch.drop(effects, to, route, draft, to.waiting, capacity);
+    else dispatch.deliver(effects, to, draft);
     let over = false;
     const commission = new AcceptCommission({
       ...named,
@@ -101,7 +99,7 @@ export class Acceptor {
       onCommitted: (version) => {
         effects.follow();
         handOver(effects.arrivals, version, moment);
-        if (overflow !== "reject" && waiting() > capacity) to.mailbox.displace(overflow);
+        if (overflow === "drop-oldest") { while (to.waiting > capacity && to.displace()); }
       },
       onOver: () => {
         if (!over) to.accepting--;

@@ -11,7 +11,7 @@ import type { Effects } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import { headOf, MailDraft, type MailHead } from "./mail.ts";
 import type { Replies } from "./replies.ts";
-import { encodeValue, toText } from "./stored_value.ts";
+import { encodeValue, fromText, toText } from "./stored_value.ts";
 
 /** What a published event is in the store: a topic need not know its protocol. */
 export interface StoredPublication {
@@ -116,6 +116,20 @@ export class Dispatch {
     effects.write(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
     if (here) effects.arrivals.push({ to, draft });
     else effects.rings = true;
+  }
+
+  /** Writes a message from outside for which there is no room as a dead letter. */
+  drop(
+    effects: Effects,
+    to: ActorId,
+    route: Route,
+    draft: MailDraft,
+    waiting: number,
+    capacity: number,
+  ): void {
+    const { text, head: { id } } = draft;
+    const why = `it gave way: the mailbox held ${waiting} of ${capacity} messages`;
+    this.#buryUndelivered(effects, { to, route, payload: fromText(text), id }, text, "dropped", why);
   }
 
   /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */

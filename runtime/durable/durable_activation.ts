@@ -113,7 +113,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** Whether nothing that this instance wrote still waits. */
   get atRest(): boolean {
-    return this.status === "idle" && this.mailbox.complete && this.waiting === 0;
+    return this.status === "idle" && this.mailbox.complete && this.waiting + this.mailbox.leaving.size === 0;
   }
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
@@ -126,6 +126,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   ask(mail: Mail): void {
     this.mailbox.ask(mail);
     if (this.status === "idle") this.proceed();
+  }
+
+  /** Its mailbox is fuller than it may be: the oldest that waits gives way. Returns whether there was one. */
+  displace(): boolean {
+    return this.#picker.displace();
   }
 
   /** What another instance wrote may be for it. `crashed` says that it ended without a word. */
@@ -236,9 +241,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
         if (mail.asker === undefined) continue;
         this.mailbox.remove(mail);
         this.durable.ledger.probes?.reach("the outcome of an ask cannot be known");
-        mail.asker.fail(
-          new OutcomeUnknownError(`Cannot tell whether ${this} ${mail.head.operation} took effect`),
-        );
+        const why = `Cannot tell whether ${this} ${mail.head.operation} took effect`;
+        mail.asker.fail(new OutcomeUnknownError(why));
       }
     }
     this.#dropped();
@@ -287,8 +291,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
     const { inspectors } = this.services.delivery;
-    if (inspectors.silent) return;
-    inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
+    if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 
   #begin(): Batch {
@@ -379,9 +382,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** Its state is newer than this program. */
   #leaveAlone(): void {
-    this.#failAsks(
-      new PosthornError("newer-state", `Cannot ask ${this}: a newer program has written its state`),
-    );
+    const why = `Cannot ask ${this}: a newer program has written its state`;
+    this.#failAsks(new PosthornError("newer-state", why));
     this.home.leaveToOthers({ protocol: this.protocol, key: this.key });
     this.status = "gone";
     this.home.remove(this);

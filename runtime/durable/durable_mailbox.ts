@@ -13,8 +13,8 @@ export class DurableMailbox {
   mails: Mail[] = [];
   /** Whether nothing waits in the store that is not here. What other instances wrote since then is theirs to bring. */
   complete = false;
-  /** The places of messages that gave way where it was full: they become dead letters when it is their turn. */
-  readonly displaced = new Set<string>();
+  /** The places of those that give way and may still be in the store. */
+  readonly leaving = new Set<string>();
   /** How many at the head are being handled, or on their way into the store. */
   inHand = 0;
   /** Asks that came behind more than is here. */
@@ -38,15 +38,23 @@ export class DurableMailbox {
 
   /** About how many wait. */
   get length(): number {
-    return this.mails.length + this.#asks.length + this.#beyond;
+    return this.mails.length + this.#asks.length + this.#beyond - this.leaving.size;
   }
 
-  /** It is fuller than it may be: the oldest or the newest that waits gives way. */
-  displace(policy: "drop-oldest" | "drop-newest"): void {
-    const waits = ({ key, place }: Mail) => key !== undefined && !this.displaced.has(place);
-    const waiting = this.mails.slice(this.inHand);
-    const mail = policy === "drop-newest" ? waiting.findLast(waits) : waiting.find(waits);
-    if (mail !== undefined) this.displaced.add(mail.place);
+  /** The oldest that waits gives way, but for so many at the head: it keeps its place until it is gone. */
+  displace(besides: number): Mail | undefined {
+    const first = Math.max(this.inHand, besides);
+    const mail = this.mails.find(({ key, place }, index) =>
+      index >= first && key !== undefined && !this.leaving.has(place)
+    );
+    if (mail !== undefined) this.leaving.add(mail.place);
+    return mail;
+  }
+
+  /** What gave way is gone, or stays where it is. */
+  left({ place }: Mail, gone: boolean): void {
+    this.leaving.delete(place);
+    if (gone) this.mails = this.mails.filter((mail) => mail.place !== place);
   }
 
   /** About how many wait in the store that are not here. */
@@ -96,9 +104,6 @@ export class DurableMailbox {
       this.#asks = waiting.filter((ask) => ask.place >= last);
     }
     this.mails = mails.sort(byPlace);
-    if (!this.complete || this.displaced.size === 0) return;
-    const places = new Set(mails.map((mail) => mail.place));
-    for (const place of this.displaced) if (!places.has(place)) this.displaced.delete(place); // handled elsewhere
   }
 
   /**

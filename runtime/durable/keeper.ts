@@ -294,6 +294,7 @@ export class Keeper {
     const name = nameOfActor(actor);
     // A commit of which nothing was heard yet may have written a message, and the entry before its last version.
     if ((traits.unknownOutcomes || traits.fullCommitsAtOnce > 1) && await this.#waits(actor)) {
+      if (!this.#services.atRest(actor)) return; // it has come by now
       this.#ledger.probes?.reach("a message waits of which nothing was heard");
       if (!this.#services.look(actor)) this.left(actor);
       return;

@@ -1,5 +1,6 @@
 import type { Timer } from "../timers.ts";
 import type { DurableActor } from "./durable_actor.ts";
+import { giveWay } from "./give_way.ts";
 import type { Mail } from "./mail.ts";
 import type { RetryHead } from "./record.ts";
 
@@ -9,17 +10,23 @@ import type { RetryHead } from "./record.ts";
  */
 export type Picked = Mail | undefined | { readonly waitMs: number } | { readonly trial: RetryHead };
 
-/** Finds the next message of one actor: some stepped aside for a while, some hold their place, some are suspected. */
+/** How long is waited for one at the head that gives way: about as long as a commit takes. */
+const leavingMs = 10;
+
+/**
+ * Finds the next message of one actor: some stepped aside for a while, some hold their place, some are suspected, some
+ * give way to others.
+ */
 export class MailPicker {
   readonly #actor: DurableActor;
-  readonly #onBack: () => void;
+  readonly #onIdle: () => void;
   readonly #asides = new Map<string, Timer>();
   #endTrial: (() => void) | undefined = undefined;
 
-  /** `onBack` is called when a message is back that had stepped aside. */
-  constructor(actor: DurableActor, onBack: () => void) {
+  /** `onIdle` is called when one is back that had stepped aside, or has given way. */
+  constructor(actor: DurableActor, onIdle: () => void) {
     this.#actor = actor;
-    this.#onBack = onBack;
+    this.#onIdle = onIdle;
   }
 
   /** How many have stepped aside. */
@@ -39,6 +46,7 @@ export class MailPicker {
     for (;;) {
       const mail: Mail | undefined = mailbox.mails[taken];
       if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
+      if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
       const { notBeforeMs = 0 } = mail.head;
       if (notBeforeMs > nowMs) {
         this.#setAside(mail, notBeforeMs - nowMs);
@@ -74,6 +82,18 @@ export class MailPicker {
     this.#endTrial?.();
   }
 
+  /** The oldest that waits gives way, but not one that is tried. Returns whether there was one. */
+  displace(): boolean {
+    const { mailbox } = this.#actor;
+    const mail = mailbox.displace(this.onTrial ? 1 : 0);
+    if (mail === undefined) return false;
+    void giveWay(this.#actor, mail).then((gone) => {
+      mailbox.left(mail, gone);
+      this.#onIdle();
+    });
+    return true;
+  }
+
   /** The mailbox is listed again: what stepped aside is in it. */
   reset(): void {
     for (const timer of this.#asides.values()) timer.cancel();
@@ -91,7 +111,7 @@ export class MailPicker {
       services.timers.set(afterMs, () => {
         this.#asides.delete(mail.place);
         mailbox.mails.push(mail);
-        this.#onBack();
+        this.#onIdle();
       }),
     );
   }

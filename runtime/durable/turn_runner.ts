@@ -73,16 +73,6 @@ export class TurnRunner {
     const attempts = this.#attemptsOf(mail);
     if (mail.asker?.over) return this.#skip(batch, mail);
     if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
-    const { displaced } = this.#activation.mailbox;
-    if (displaced.size > 0 && displaced.delete(mail.place)) {
-      return this.#bury(
-        batch,
-        mail,
-        "dropped",
-        `gave way: the mailbox held ${home.actor.mailbox.capacity}`,
-        attempts,
-      );
-    }
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
       return this.#bury(batch, mail, "deadline", "it was not started before its deadline", attempts);
     }

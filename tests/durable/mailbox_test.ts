@@ -10,6 +10,7 @@ import {
   notesOf,
   onEach,
   ref,
+  type Stage,
   Worker,
   worker,
   type WorkerContext,
@@ -99,6 +100,51 @@ for (const overflow of ["drop-oldest", "drop-newest"] as const) {
     assert.equal(kept.length + deadOf(system).filter((line) => line.includes("note")).length, 21);
     assert.ok(kept.length >= 3, `${kept}`);
   });
+}
+
+for (const overflow of ["drop-oldest", "drop-newest"] as const) {
+  onEach(kinds, `${overflow}: what gives way is gone from the store at once, and stays so`, async (stage) => {
+    const { actors } = busy(4, overflow);
+    const first = await stage.start(actors);
+    await ref(first, "ada").tell(Worker.run, "wait");
+    await stage.settle();
+    const texts = Array.from({ length: 300 }, (_, index) => `${index}`);
+    await Promise.all(texts.map((text) => ref(first, "ada").tell(Worker.note, text)));
+    await stage.settle();
+    assert.ok(await waitingIn(stage) <= 5, "with the one that runs");
+    await stage.kill(first);
+    const second = await stage.start([worker({ wait: () => {} }, { mailbox: { capacity: 4, overflow } })]);
+    await stage.pass(missedMs);
+    const kept = await notesOf(second, "ada") as string[];
+    const expected = overflow === "drop-oldest" ? texts.slice(-kept.length) : texts.slice(0, kept.length);
+    assert.deepEqual(kept, expected);
+    assert.ok(kept.length >= 3, `${kept}`);
+    assert.deepEqual(deadOf(second), Array(300 - kept.length).fill("ada note: dropped"));
+  });
+}
+
+onEach(
+  kinds,
+  "drop-newest: a submit that gives way is told so, also by its ticket",
+  async (stage) => {
+    const { actors } = busy(1, "drop-newest");
+    const system = await stage.start(actors);
+    await ref(system, "ada").tell(Worker.run, "wait");
+    await stage.settle();
+    const ticket = await ref(system, "ada").submit(Worker.job, "notes", { id: "7" });
+    await assert.rejects(ticket.reply(), { code: "dropped" });
+    const again = await ref(system, "ada").submit(Worker.job, "notes", { id: "7" });
+    await assert.rejects(again.reply(), { code: "dropped" });
+    assert.deepEqual(deadOf(system), ["ada job: dropped"]);
+  },
+);
+
+/** How many messages are in the store. */
+async function waitingIn(stage: Stage): Promise<number> {
+  const connection = await stage.store.open({ clock: stage.clock });
+  const rows = await connection.list({ prefix: "mail\u001f", limit: 1_000 });
+  await connection.close();
+  return rows.length;
 }
 
 onEach(

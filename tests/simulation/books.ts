@@ -134,7 +134,7 @@ export class Books {
     }
     for (const { key } of part.removals) {
       const [space, protocol, name, ...rest] = key.split(separator);
-      if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name));
+      if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name, dead));
       else if (space === "index") {
         touched.add(`${name}/${rest[0]}`);
         this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
@@ -164,9 +164,15 @@ export class Books {
     return mail;
   }
 
-  #taken(key: string, actor: string, record: string | undefined): KnownMail[] {
+  /** A message leaves with a turn, or gives way to others and is a dead letter. */
+  #taken(key: string, actor: string, record: string | undefined, dead: readonly DeadRow[]): KnownMail[] {
     const mail = this.mails.get(key);
-    if (record !== actor) this.#fail(`${mail?.tag} leaves the mailbox of ${actor} without a turn`);
+    const gaveWay = dead.some(({ actor: of, tag, reason }) =>
+      of === actor && tag === mail?.tag && reason === "dropped"
+    );
+    if (record !== actor && !gaveWay) {
+      this.#fail(`${mail?.tag} leaves the mailbox of ${actor} without a turn`);
+    }
     if (mail === undefined || !mail.waits) {
       this.#fail(`${mail?.tag ?? key} is taken from ${actor}, where it does not wait`);
       return [];
