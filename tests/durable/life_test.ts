@@ -1,6 +1,7 @@
 // How a durable actor comes into memory, leaves it, is erased, and what a stop leaves.
 
 import assert from "node:assert/strict";
+import type { Store } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -164,4 +165,40 @@ inMemory("a sweep does what is to be done, and resolves when it is done", async 
   await second.sweep();
   await stage.settle();
   assert.deepEqual(await notesOf(second, "ada"), ["due"]);
+});
+
+inMemory("a sweep reads the same however many actors are at rest", async (stage) => {
+  let reads = 0;
+  const store: Store = {
+    traits: stage.store.traits,
+    async open(services) {
+      const connection = await stage.store.open(services);
+      const counted = <Rows extends readonly unknown[]>(rows: Rows): Rows => {
+        reads += 1 + rows.length;
+        return rows;
+      };
+      return {
+        read: async (keys) => counted(await connection.read(keys)),
+        list: async (range) => counted(await connection.list(range)),
+        commit: (parts) => {
+          reads += parts.length;
+          return connection.commit(parts);
+        },
+        watch: (onChange) => connection.watch(onChange),
+        close: () => connection.close(),
+      };
+    },
+  };
+  const system = await stage.start([worker({}, { idleMs: 1_000 })], { store });
+  const costs: number[] = [];
+  for (const count of [1, 2_000]) {
+    await Promise.all(
+      Array.from({ length: count }, (_, index) => ref(system, `${index}`).tell(Worker.note, "x")),
+    );
+    await stage.pass(missedMs);
+    reads = 0;
+    await system.sweep();
+    costs.push(reads);
+  }
+  assert.equal(costs[1], costs[0]);
 });

@@ -68,6 +68,8 @@ export async function simulate(seed: number, options: SeedOptions = {}): Promise
   globalThis.addEventListener("unhandledrejection", onRejection);
   try {
     return await run.go();
+  } catch (cause) {
+    throw new Error(`seed ${seed} could not be simulated`, { cause });
   } finally {
     globalThis.removeEventListener("unhandledrejection", onRejection);
   }
@@ -301,6 +303,9 @@ class Run {
   /** Nobody else is there: who comes after a crash goes on at once with what waits. */
   async #restart(failed: () => boolean): Promise<void> {
     const simulation = this.#simulation;
+    if (simulation.running.length === 0) { // it has just stopped for another revision
+      await simulation.advance(30_000, () => failed() || simulation.running.length > 0);
+    }
     const [only] = simulation.running;
     const actor = "node/n9";
     await simulation.advance(1_000, failed);
