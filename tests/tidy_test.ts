@@ -75,7 +75,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "durable_actor",
         "turn_runner",
         "load",
-        "give_way",
+        "bury_alone",
         "mail_picker",
         "turn_commission",
         "durable_activation",

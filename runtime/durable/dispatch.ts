@@ -154,7 +154,7 @@ export class Dispatch {
       key,
       operation: head.operation,
       reason,
-      message: death.message,
+      message: shortened(death.message),
       attempts,
       atMs: this.#ledger.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
@@ -163,7 +163,11 @@ export class Dispatch {
     const { failTo, replyTo } = head;
     const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
     if (told !== undefined) {
-      const failure: Failure = { id: head.id, code: reason, message: death.words ?? death.message };
+      const failure: Failure = {
+        id: head.id,
+        code: reason,
+        message: shortened(death.words ?? death.message),
+      };
       this.answer(effects, told, failure, head);
     }
     const { head: _, ...letter } = stored;
@@ -221,6 +225,13 @@ export class Dispatch {
 }
 
 const nothing = new Uint8Array();
+
+/** What is kept of why a message died: errors may say as much as they like, and a letter must find room. */
+const wordsMax = 4_000;
+
+function shortened(text: string): string {
+  return text.length <= wordsMax ? text : `${text.slice(0, wordsMax)}…`.toWellFormed();
+}
 
 /** How many messages one commit sends to an actor; counted only where that may be as many as asked for. */
 function sentWith({ arrivals }: Effects, { protocol, key }: ActorId, atLeast: number): number {

@@ -35,6 +35,7 @@ const conflictBackoffMs = 5;
  */
 export class DurableActivation implements Runnable, DurableActor, Idler {
   readonly home: DurableHome<DurableActivation>;
+  readonly services: Services;
   readonly key: string;
   readonly mailbox = new DurableMailbox((branch) => this.durable.ledger.probes?.reach(branch));
   status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
@@ -68,16 +69,13 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   constructor(home: DurableHome<DurableActivation>, key: string) {
     this.home = home;
+    this.services = home.services;
     this.key = key;
     this.#runner = new TurnRunner(this);
     this.#picker = new MailPicker(this, () => {
       if (this.status === "idle") this.proceed();
     });
     void this.load();
-  }
-
-  get services(): Services {
-    return this.home.services;
   }
 
   get durable(): DurableServices {
@@ -205,8 +203,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return false;
   }
 
-  /** Commits a batch. */
-  finish(batch: Batch): void {
+  /** Commits a batch; `refuses` where it buries a message that could not be committed. */
+  finish(batch: Batch, refuses = false): void {
     if (this.gone) return;
     if (batch.taken === 0 && batch.readsOnly) return this.proceed();
     this.status = "committing";
@@ -222,7 +220,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     try {
       sealed = batch.seal(token);
     } catch (error) {
-      return this.#refused(error, batch);
+      return this.#refused(error, batch, refuses);
     }
     const { effects, record: { head, text, bytes }, weight } = sealed;
     const then = (version: string) =>
@@ -331,7 +329,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
-  #refused(error: unknown, batch: Batch): void {
+  #refused(error: unknown, batch: Batch, refuses: boolean): void {
     const { probes } = this.durable.ledger;
     probes?.reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
     if (batch.taken > 1) {
@@ -340,9 +338,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     }
     const [mail] = this.mailbox.mails;
     if (batch.taken === 0 || mail === undefined) return this.failed(error);
+    // Its letter has no room beside the state.
+    if (refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();
     this.#runner.refuse(alone, mail, error);
-    this.finish(alone);
+    this.finish(alone, true);
   }
 
   /** A handler is awaited, and with it the batch. */

@@ -1,6 +1,6 @@
 import type { Timer } from "../timers.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { giveWay } from "./give_way.ts";
+import { buryAlone } from "./bury_alone.ts";
 import type { Mail } from "./mail.ts";
 import type { RetryHead } from "./record.ts";
 
@@ -87,7 +87,10 @@ export class MailPicker {
     const { mailbox } = this.#actor;
     const mail = mailbox.displace(this.onTrial ? 1 : 0);
     if (mail === undefined) return false;
-    void giveWay(this.#actor, mail).then((gone) => {
+    const { capacity } = this.#actor.home.actor.mailbox;
+    const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;
+    const death = { reason: "dropped", message, attempts: mail.head.attempts ?? 0 };
+    void buryAlone(this.#actor, mail, death).then((gone) => {
       mailbox.left(mail, gone);
       this.#onIdle();
     });

@@ -7,6 +7,7 @@ import { Supervisor } from "../supervisor.ts";
 import { isThenable } from "../thenable.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
+import { buryAlone } from "./bury_alone.ts";
 import { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "./effects.ts";
 import { mailPrefix, subscribedPrefix, subscribedTopic } from "./keys.ts";
@@ -134,6 +135,24 @@ export class TurnRunner {
   refuse(batch: Batch, mail: Mail, error: unknown): void {
     const code = error instanceof PosthornError ? error.code : "failed";
     this.#bury(batch, mail, code, messageOf(error), this.#attemptsOf(mail) + 1, error);
+  }
+
+  /** The same in a commit of its own, without its payload where that is too large. */
+  async refuseAlone(mail: Mail, error: unknown): Promise<void> {
+    const code = error instanceof PosthornError ? error.code : "failed";
+    const attempts = this.#attemptsOf(mail) + 1;
+    const death = {
+      reason: code,
+      message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
+      attempts,
+    };
+    if (await buryAlone(this.#activation, mail, death)) return;
+    const { head, place, key, version, bytes } = mail;
+    await buryAlone(
+      this.#activation,
+      { head, place, key, version, bytes, text: "", payload: undefined },
+      death,
+    );
   }
 
   async #await(batch: Batch, mail: Mail, turn: DurableTurn, value: unknown, promise: unknown): Promise<void> {

@@ -64,6 +64,20 @@ onEach(
   },
 );
 
+onEach(kinds, "one whose error says more than a commit takes is shortened", async (stage) => {
+  const system = await stage.start([worker({
+    shout: () => {
+      throw new TerminalError("!".repeat(2_000_000), { code: "loud" });
+    },
+  })]);
+  const ticket = await ref(system, "ada").submit(Worker.job, "shout");
+  await stage.settle();
+  assert.deepEqual(deadOf(system), ["ada job: loud"]);
+  const [{ message }] = system.deadLetters.list();
+  assert.ok(message.length < 5_000 && message.endsWith("!…"));
+  await assert.rejects(ticket.reply(), { code: "loud" });
+});
+
 onEach(kinds, "one is sent again by the next process: same id, same payload, once", async (stage) => {
   const first = await stage.start([worker(broken)]);
   await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });

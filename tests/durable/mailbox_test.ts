@@ -139,6 +139,23 @@ onEach(
   },
 );
 
+onEach(["denoKv"], "one that is too large for a dead letter beside it does not give way", async (stage) => {
+  const { gate, actors } = busy(2, "drop-oldest");
+  const system = await stage.start(actors);
+  await ref(system, "ada").tell(Worker.run, "wait");
+  await stage.settle();
+  let large = "x".repeat(800_000);
+  for (let accepted = false; !accepted; large = large.slice(accepted ? 0 : 50)) {
+    accepted = await ref(system, "ada").tell(Worker.note, large).then(() => true, () => false);
+  }
+  await ref(system, "ada").tell(Worker.note, "small");
+  await stage.pass(100, 10);
+  gate.resolve();
+  await stage.pass(100, 10);
+  assert.deepEqual(await notesOf(system, "ada"), ["small"]);
+  assert.deepEqual(deadOf(system), ["ada note: too-large"]);
+});
+
 /** How many messages are in the store. */
 async function waitingIn(stage: Stage): Promise<number> {
   const connection = await stage.store.open({ clock: stage.clock });
