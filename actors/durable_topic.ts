@@ -47,7 +47,7 @@ const headBytes = 1_000;
 const placeBytes = 80;
 const encoder = new TextEncoder();
 const subscribersMax = 100_000;
-/** Of so many events that were given up it is known who has them; of older ones that is forgotten. */
+/** Of so many events, in their midst or given up, it is known who has them; of older ones that is forgotten. */
 const cursorsMax = 100;
 /** The most rows of one actor in one topic: an operation each. */
 const operationsMax = 1_000;
@@ -114,7 +114,7 @@ function send(
   turn.again = !whole || fitting < subscribers.length;
   if (turn.again) activationOf(ctx).durable.ledger.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
-  const left = Object.entries(others).slice(-cursorsMax);
+  const left = Object.entries(others).slice(turn.again ? 1 - cursorsMax : -cursorsMax);
   if (turn.again) left.push([turn.place, keyOf(ctx, subscribers[fitting - 1].row.to)]);
   const none = left.length === 0;
   ctx.state = { events: number, subscribers: count, cursors: none ? undefined : Object.fromEntries(left) };

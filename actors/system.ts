@@ -139,7 +139,7 @@ export class System implements AsyncDisposable {
    * question goes out at the call. Leaving the loop early closes it; what comes later is a dead letter.
    *
    * With a store respondents are asked wherever they run; functions only in this process. Each reply comes at most once:
-   * replies do not survive the process that asks, and what comes for one that is gone nobody hears.
+   * replies do not survive the process that asks, and what comes for one that is gone, or an hour too late, nobody hears.
    *
    * Throws as {@linkcode Ref.tell} rejects.
    */

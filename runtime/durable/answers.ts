@@ -31,7 +31,8 @@ const knownMax = 10_000;
  * instance that asked finds it, gives it to its collector and removes it.
  *
  * A collector gets an answer at most once: it is in the memory of its process, and what that leaves behind expires.
- * Where the survey is over it is a dead letter there; where the whole instance is gone nobody hears of it.
+ * Where the survey is over it is a dead letter there, for an hour at the most; later, or where the whole instance is
+ * gone, nobody hears of it.
  */
 export class Answers {
   readonly #ledger: Ledger;
