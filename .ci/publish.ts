@@ -14,7 +14,7 @@ const root = new URL("../", import.meta.url);
 
 /** The files of the package, relative to its folder. */
 export async function packageFiles(folder: URL = root): Promise<string[]> {
-  const listed = await new Deno.Command("git", { args: ["ls-files", "-z", "--", ...contents], cwd: root })
+  const listed = await new Deno.Command("git", { args: ["ls-files", "-z", "--", ...contents], cwd: folder })
     .output();
   if (!listed.success) throw new Error(`Cannot list the package: ${new TextDecoder().decode(listed.stderr)}`);
   return new TextDecoder().decode(listed.stdout).split("\0").filter((file) => file !== "");
