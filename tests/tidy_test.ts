@@ -10,7 +10,11 @@ const root = new URL("../", import.meta.url);
  */
 const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
   ["words", [
+    "shorten",
+    "escape",
+    "issues",
     "errors",
+    "error_text",
     "store_errors",
     "schema",
     "frozen",
