@@ -1,3 +1,4 @@
+import { withoutCredentials } from "./credentials.ts";
 import { messageOf } from "./errors.ts";
 import { escapeControls } from "./escape.ts";
 import { shorten } from "./shorten.ts";
@@ -8,13 +9,18 @@ const framesMax = 12;
 
 /**
  * What was thrown, for a log: name and message on one line, then where it was thrown, then its causes. Its words may
- * come from outside, so nothing in them begins a line or reaches a terminal as anything but text.
+ * come from outside, so nothing in them begins a line or reaches a terminal as anything but text, and no credentials of a
+ * URL are in them.
  */
 export function errorText(error: unknown): string {
   const lines: string[] = [];
   for (let cause = error, depth = 0; cause !== undefined && depth <= causesMax; depth++) {
     const { words, frames, next } = look(cause);
-    lines.push(`${depth === 0 ? "" : "Caused by: "}${escapeControls(shorten(words, messageUnitsMax))}`);
+    lines.push(
+      `${depth === 0 ? "" : "Caused by: "}${
+        escapeControls(withoutCredentials(shorten(words, messageUnitsMax)))
+      }`,
+    );
     lines.push(...frames.map((frame) => `    ${escapeControls(shorten(frame, messageUnitsMax))}`));
     cause = next;
   }

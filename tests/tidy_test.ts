@@ -12,6 +12,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
   ["words", [
     "shorten",
     "escape",
+    "credentials",
     "issues",
     "errors",
     "error_text",

@@ -141,19 +141,9 @@ async function openKv(path: string | undefined): Promise<KvHandle> {
   try {
     return await Deno.openKv(path);
   } catch (error) {
-    const message = withoutCredentials(
-      `Cannot open Deno KV${path === undefined ? "" : ` ${path}`}: ${messageOf(error)}`,
-    );
+    const message = `Cannot open Deno KV${path === undefined ? "" : ` ${path}`}: ${messageOf(error)}`;
     throw new StoreError("store-unavailable", message, { cause: error });
   }
-}
-
-/** What stands before the host of a URL, and in its query, is nobody's to read. */
-function withoutCredentials(text: string): string {
-  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, "$1…@").replace(
-    /(:\/\/[^\s?#]*\?)[^\s#]*/g,
-    "$1…",
-  );
 }
 
 interface OpenKv {

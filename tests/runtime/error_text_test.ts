@@ -15,6 +15,12 @@ Deno.test("errorText() lets no message begin a line or reach the terminal", () =
   for (const line of lines.slice(1)) assert.match(line, /^ {4}at (?!forged)/);
 });
 
+Deno.test("errorText() leaves out the credentials of a URL, in a cause, too", () => {
+  const text = errorText(new Error("No", { cause: new Error("at https://user:word@host/") }));
+  assert.match(text, /https:\/\/…@host/);
+  assert.doesNotMatch(text, /word/);
+});
+
 Deno.test("errorText() is bounded, also where a cause is its own", () => {
   const error = new Error("x".repeat(1_000_000));
   error.cause = error;
