@@ -107,13 +107,13 @@ class KeptTicket implements Ticket<unknown> {
     const runtime = this.#runtime;
     const kept = isGivenId(this.id) && runtime.find(Reply.collect.protocol, this.#key);
     if (!kept) throw runtime.expiredReplies.has(this.#key) ? expired(this.id) : unknown(this.id);
-    const { timeoutMs = 5_000, signal } = options ?? {};
+    const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     const waiter = new Collector(Reply.collect, this.#key, false);
     const answer = waiter.wait(runtime, timeoutMs > 0 ? timeoutMs : runtime.options.askTimeoutMs);
     const route = new Route(Reply.collect, undefined, undefined, waiter);
-    acceptAsk(runtime, kept, { wait: timeoutMs > 0 }, route, waiter);
+    acceptAsk(runtime, kept, { wait: timeoutMs > 0 && !peek, peek }, route, waiter);
     let reply: unknown;
     try {
       reply = await (signal === undefined ? answer : abortable(answer, signal));
@@ -200,7 +200,7 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
       },
       arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, book),
       refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, book),
-      collect(ctx, { wait }) {
+      collect(ctx, { wait, peek }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
         if (asker === undefined || !(asker instanceof Asker) || asker.over) return;
@@ -220,7 +220,7 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
           return asker.fail(new ReplyPendingError(`Cannot collect the reply ${idOf(ctx.key)}: ${why}`));
         }
         answer(asker, state);
-        collected(ctx, state.untilMs, book);
+        if (!peek) collected(ctx, state.untilMs, book);
       },
       expire(ctx) {
         const state = ctx.state as ReplyState;

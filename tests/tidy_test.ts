@@ -10,7 +10,12 @@ const root = new URL("../", import.meta.url);
  */
 const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
   ["words", [
+    "shorten",
+    "escape",
+    "credentials",
+    "issues",
     "errors",
+    "error_text",
     "store_errors",
     "schema",
     "frozen",

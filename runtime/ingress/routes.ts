@@ -1,13 +1,15 @@
 import type { Context } from "hono";
 import type { SendOptions } from "../address.ts";
-import { PosthornError, ReplyPendingError } from "../errors.ts";
+import { PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
+import { StoreError } from "../store_errors.ts";
 import { parseSubjectPattern } from "../subject.ts";
 import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
 import type { Exposure } from "./exposure.ts";
+import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./feed.ts";
 import type { IngressBounds, IngressOptions } from "./ingress_options.ts";
-import { idempotencyKey, integerParameter, preferredWaitSeconds } from "./parameters.ts";
+import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
 
@@ -17,12 +19,16 @@ export const actorModes = ["tell", "ask", "submit"] as const;
 /** Of a request: behind which message it comes; of an answer: the place of its own. */
 const placeHeader = "posthorn-after";
 
+/** A reply is its caller's, and another one a moment later. */
+const notStored = { "cache-control": "no-store" };
+
 /** What the routes share. */
 export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
   readonly #ownCaller: IngressOptions["caller"];
   readonly #options: IngressBounds;
+  readonly #failures: Failures;
   /** Whether there is a store: then messages have places, which other instances understand. */
   readonly #durable: boolean;
   readonly #feeds = new Map<string, Feed>();
@@ -33,11 +39,13 @@ export class Routes {
     exposure: Exposure,
     caller: IngressOptions["caller"],
     options: IngressBounds,
+    failures: Failures,
   ) {
     this.#system = system;
     this.#exposure = exposure;
     this.#ownCaller = caller;
     this.#options = options;
+    this.#failures = failures;
     this.#durable = system.health.store !== undefined;
   }
 
@@ -64,19 +72,36 @@ export class Routes {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
     }
+    // All that the answer needs is understood before it is accepted. The prefix of a mount may have parameters of its own.
+    const replies = `${pathBefore(context, 4)}/replies/`;
+    const seconds = preferredWaitSeconds(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
     const ticket = await ref.submit(submitting, payload, options);
-    // From the raw URL: the prefix of a mount may have parameters of its own.
-    const prefix = new URL(context.req.url).pathname.split("/").slice(0, -4).join("/");
-    const location = `${prefix}/replies/${encodeURIComponent(ticket.id)}`;
-    const seconds = preferredWaitSeconds(context);
+    const location = `${replies}${encodeURIComponent(ticket.id)}`;
     if (seconds === undefined) return this.#pending(context, ticket.id, { location });
-    return await this.#collect(context, ticket.id, seconds, { location });
+    try {
+      return await this.#collect(context, ticket.id, caller, seconds, { location });
+    } catch (error) {
+      // It is accepted, so that its reply cannot be had now is no failure of the request.
+      if (error instanceof StoreError || error instanceof StoppedError) {
+        this.#failures.tell(error);
+        return this.#pending(context, ticket.id, { location });
+      }
+      const response = this.#failures.answer(error);
+      response.headers.set("location", location);
+      return response;
+    }
   }
 
   async reply(context: Context): Promise<Response> {
     const id = context.req.param("id") as string;
-    return await this.#collect(context, id, preferredWaitSeconds(context), {});
+    return await this.#collect(
+      context,
+      id,
+      await this.#caller(context, true),
+      preferredWaitSeconds(context),
+      {},
+    );
   }
 
   async publish(context: Context): Promise<Response> {
@@ -129,33 +154,45 @@ export class Routes {
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
     });
-    return context.body(surveyStream(replies, wantsSuperjson(context)), 200, {
+    const onFailure = (error: unknown) => this.#failures.tell(error);
+    return context.body(surveyStream(replies, wantsSuperjson(context), onFailure), 200, {
       "content-type": "application/x-ndjson",
     });
   }
 
-  /** What a kept reply answers: what an ask would have, or that it is pending. */
+  /**
+   * What a kept reply answers: what an ask would have, or that it is pending. HEAD only looks; who left while it waited
+   * has not collected it.
+   */
   async #collect(
     context: Context,
     id: string,
+    caller: string,
     waitSeconds: number | undefined,
     pending: Readonly<Record<string, string>>,
   ): Promise<Response> {
-    const timeoutMs = Math.min((waitSeconds ?? 0) * 1_000, this.#options.timeoutMsMax);
+    const looks = context.req.method === "HEAD";
+    const timeoutMs = looks ? 0 : Math.min((waitSeconds ?? 0) * 1_000, this.#options.timeoutMsMax);
     const applied: Record<string, string> = waitSeconds === undefined
       ? {}
-      : { "preference-applied": `wait=${waitSeconds}` };
+      : { "preference-applied": `wait=${Math.floor(timeoutMs / 1_000)}` };
+    const signal = timeoutMs > 0 ? context.req.raw.signal : undefined;
     try {
-      const reply = await this.#system.ticket(id, await this.#caller(context, true)).reply({ timeoutMs });
-      return await valueResponse(context, reply, { ...applied, "vary": "accept, prefer" });
+      const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
+      return await valueResponse(context, reply, {
+        ...notStored,
+        ...applied,
+        vary: "accept, prefer",
+      });
     } catch (error) {
-      if (!(error instanceof ReplyPendingError)) throw error;
+      const left = signal?.aborted ?? false; // then nobody reads the answer
+      if (!left && !(error instanceof ReplyPendingError)) throw error;
       return this.#pending(context, id, pending);
     }
   }
 
   #pending(context: Context, id: string, headers: Readonly<Record<string, string>>): Response {
-    return context.json({ id }, 202, { ...headers, "retry-after": "1", "vary": "prefer" });
+    return context.json({ id }, 202, { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" });
   }
 
   /** Who speaks. A digest takes longer than an ask, so it is made where an id or a reply must be told apart by it. */

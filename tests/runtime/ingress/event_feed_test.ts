@@ -23,7 +23,7 @@ class Feeding implements AsyncDisposable {
   rest(cursor: { next: number }): string[] {
     const data: string[] = [];
     for (let entry = this.feed.read(cursor); entry !== undefined; entry = this.feed.read(cursor)) {
-      data.push(entry.data);
+      data.push(entry.data.json);
     }
     return data;
   }
@@ -48,7 +48,7 @@ Deno.test("EventFeed keeps event, subject and input of what was published", asyn
   await feeding.system.publish(Order.settled, { country: "de", cents: 1 });
   await feeding.clock.settle();
   const { event, tokens, data } = feeding.feed.read(cursor)!;
-  assert.deepEqual([event, tokens, JSON.parse(data)], ["settled", ["de", "shop"], {
+  assert.deepEqual([event, tokens, JSON.parse(data.json)], ["settled", ["de", "shop"], {
     country: "de",
     cents: 1,
   }]);
