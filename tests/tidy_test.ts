@@ -34,6 +34,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "kept_events",
     "store",
     "store_weight",
+    "one_word",
   ]],
   [
     "machinery",

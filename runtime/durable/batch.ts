@@ -155,7 +155,7 @@ export class Batch {
   #remove(mail: Mail, effects: Effects, again: boolean): void {
     if (mail.key === undefined) return;
     effects.checks.push({ key: mail.key, version: mail.version });
-    if (!again) effects.remove(mail.key, mail.bytes);
+    if (!again) effects.removeOnce(mail.key, mail.bytes);
   }
 
   #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {

@@ -111,9 +111,9 @@ export class Dispatch {
 
   /** Writes a message into its mailbox, and that it should be looked at. */
   deliver(effects: Effects, to: ActorId, draft: MailDraft): void {
-    effects.write(draft.key, draft.value);
+    effects.writeOnce(draft.key, draft.value);
     const here = this.#whereabouts.hosting(to.protocol) === "durable";
-    effects.write(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
+    effects.writeOnce(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
     if (here) effects.arrivals.push({ to, draft });
     else effects.rings = true;
   }
@@ -159,7 +159,7 @@ export class Dispatch {
       atMs: this.#ledger.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
-    effects.write(deadPrefix + this.#ledger.nextPlace(), encodeValue(stored, text));
+    effects.writeOnce(deadPrefix + this.#ledger.nextPlace(), encodeValue(stored, text));
     const { failTo, replyTo } = head;
     const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
     if (told !== undefined) {
