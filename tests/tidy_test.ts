@@ -23,6 +23,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "escape",
     "latest",
     "ordered_keys",
+    "storable",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
   ["ports", [
