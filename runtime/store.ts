@@ -26,7 +26,7 @@ export interface Write {
   readonly value: Uint8Array;
   /** How many bytes the value has that it replaces; absent where there is none, or a small one. */
   readonly oldBytes?: number | undefined;
-  /** From when on the store may let it go, in milliseconds since 1970. It may still be there much later. */
+  /** From when on the store may let it go, in milliseconds since 1970; absent for never. It may still be there much later. */
   readonly expiresAtMs?: number | undefined;
 }
 

@@ -24,6 +24,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "latest",
     "ordered_keys",
     "storable",
+    "times",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
   ["ports", [
@@ -77,7 +78,9 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "replies",
         "answers",
         "dispatch",
+        "clock_steps",
         "schedule_row",
+        "plans",
         "turn_effects",
         "durable_turn",
         "suspects",

@@ -132,6 +132,22 @@ export class Dispatch {
     this.#buryUndelivered(effects, { to, route, payload: fromText(text), id }, text, "dropped", why);
   }
 
+  /** Makes a dead letter of a message that will not be sent, as much of its payload as there is text of. */
+  giveUp(
+    effects: Effects,
+    to: ActorId,
+    route: Route,
+    { id, text, reason, why }: {
+      readonly id: string;
+      readonly text: string;
+      readonly reason: string;
+      readonly why: string;
+    },
+  ): void {
+    const payload = fromText(text);
+    this.#buryUndelivered(effects, { to, route: withoutPayload(route), payload, id }, text, reason, why);
+  }
+
   /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
   bury(
     effects: Effects,

@@ -113,6 +113,17 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     }
   },
 
+  async "what may go in a time that never comes is kept"({ connection }) {
+    for (const expiresAtMs of [8.64e15, 1e300, Infinity]) {
+      await applied(connection, part({ writes: [{ key: "k", value: bytes(3, 1), expiresAtMs }] }));
+      expectEqual(
+        await readShown(connection, ["k"]),
+        [shown({ key: "k", value: bytes(3, 1) })],
+        "what is there",
+      );
+    }
+  },
+
   async "of several parts only the stale ones are left out"({ connection }) {
     const stale = await applied(connection, puts({ a: "0" }));
     const version = await applied(connection, puts({ a: "1", b: "1", c: "1" }));

@@ -75,12 +75,13 @@ Deno.test("a payload's error says the first thing that is wrong, and keeps all",
   assert.equal(new InvalidPayloadError("Cannot", issues.slice(1)).message, "Cannot: Too long");
 });
 
-Deno.test("a retry needs a time of at least 0", () => {
+Deno.test("a retry needs a time of at least 0, and one that comes", () => {
   assert.equal(new RetryError("Busy", { afterMs: 0 }).afterMs, 0);
-  for (const afterMs of [-1, NaN]) {
+  for (const afterMs of [-1, NaN, Infinity, "5" as never]) {
     assert.throws(() => new RetryError("Busy", { afterMs }), {
       name: "RangeError",
-      message: `Cannot retry after afterMs: it must be at least 0: current value is ${afterMs}`,
+      message:
+        `Cannot retry after afterMs: it must be a finite number of at least 0: current value is ${afterMs}`,
     });
   }
 });
