@@ -196,7 +196,7 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
       open(ctx) {
         if (ctx.state.status !== "absent") return; // a turn may submit again under the same id
         ctx.state = { status: "pending", untilMs: ctx.now + keepMs, waiting: [] };
-        ctx.schedule("expire", { afterMs: keepMs }, ctx.self.at(Reply.expire));
+        if (keepMs < Infinity) ctx.schedule("expire", { afterMs: keepMs }, ctx.self.at(Reply.expire));
       },
       arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, book),
       refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, book),

@@ -163,19 +163,22 @@ const keyBytesMax = 512;
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Throws unless `key` may name an actor: 1 to 512 bytes of UTF-8, no control characters, not `.` or `..`. */
-export function requireKey(protocol: string, key: string): void {
-  const why = typeof key !== "string" || key === ""
+/** Why a text may not stand in a key of a store: it must be 1 to 512 bytes of UTF-8 without control characters. */
+export function faultOfName(text: string): string | undefined {
+  return typeof text !== "string" || text === ""
     ? "it is empty"
-    : key === "." || key === ".."
-    ? "it is a relative path"
-    : controlCharacter.test(key)
+    : controlCharacter.test(text)
     ? "it has a control character"
-    : key.length * 3 > keyBytesMax && new TextEncoder().encode(key).length > keyBytesMax
-    ? `it takes ${new TextEncoder().encode(key).length} of ${keyBytesMax} bytes`
-    : !key.isWellFormed()
+    : text.length * 3 > keyBytesMax && new TextEncoder().encode(text).length > keyBytesMax
+    ? `it takes ${new TextEncoder().encode(text).length} of ${keyBytesMax} bytes`
+    : !text.isWellFormed()
     ? "it is no well-formed text"
     : undefined;
+}
+
+/** Throws unless `key` may name an actor: 1 to 512 bytes of UTF-8, no control characters, not `.` or `..`. */
+export function requireKey(protocol: string, key: string): void {
+  const why = key === "." || key === ".." ? "it is a relative path" : faultOfName(key);
   if (why !== undefined) {
     throw new PosthornError("invalid-key", `Cannot name an actor of ${protocol} by this key: ${why}`);
   }

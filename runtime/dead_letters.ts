@@ -1,4 +1,5 @@
 import type { ActorId } from "./address.ts";
+import { TooLargeError } from "./store_errors.ts";
 import {
   CycleError,
   DeadLetterError,
@@ -52,7 +53,9 @@ const runtimeReasons = new Set([
 
 /** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */
 export function reasonOf(error: unknown): string {
-  return error instanceof TerminalError || error instanceof CycleError ? error.code : "failed";
+  return error instanceof TerminalError || error instanceof CycleError || error instanceof TooLargeError
+    ? error.code
+    : "failed";
 }
 
 /** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */

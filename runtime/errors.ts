@@ -310,7 +310,7 @@ export class TerminalError extends PosthornError {
 
 /** Options of {@linkcode RetryError}. */
 export interface RetryErrorOptions extends ErrorOptions {
-  /** How long to wait before the next attempt, in milliseconds, at least 0. */
+  /** How long to wait before the next attempt, in milliseconds: a finite number of at least 0. */
   readonly afterMs: number;
 }
 
@@ -333,12 +333,12 @@ export class RetryError extends PosthornError {
   /** How long to wait before the next attempt, in milliseconds. */
   readonly afterMs: number;
 
-  /** Makes the error with the time to wait; throws a `RangeError` when that is no number of at least 0. */
+  /** Makes the error with the time to wait; throws a `RangeError` unless that is a finite number of at least 0. */
   constructor(message: string, options: RetryErrorOptions) {
     super("retry", message, options);
-    if (!(options.afterMs >= 0)) {
+    if (!Number.isFinite(options.afterMs) || options.afterMs < 0) {
       throw new RangeError(
-        `Cannot retry after afterMs: it must be at least 0: current value is ${options.afterMs}`,
+        `Cannot retry after afterMs: it must be a finite number of at least 0: current value is ${options.afterMs}`,
       );
     }
     this.afterMs = options.afterMs;
@@ -363,7 +363,7 @@ export function requireDuration(option: string, value: number): void {
   }
 }
 
-/** Throws a `RangeError` unless `value` is a number of milliseconds of at least 0. */
+/** Throws a `RangeError` unless `value` is a number of milliseconds of at least 0. `Infinity` is for ever. */
 export function requireDelay(option: string, value: number): void {
   if (typeof value === "number" && value >= 0) return;
   throw new RangeError(`Cannot use ${option}: it must be at least 0: current value is ${value}`);

@@ -1,4 +1,4 @@
-import type { Address } from "./address.ts";
+import { type Address, faultOfName } from "./address.ts";
 import type { When } from "./context.ts";
 import { LimitError } from "./errors.ts";
 import type { Timer, Timers } from "./timers.ts";
@@ -98,15 +98,26 @@ export class Schedules {
   }
 }
 
-/** Throws a `RangeError` unless something can be due then. */
-export function requireWhen(name: string, when: When): void {
-  const value = "afterMs" in when ? when.afterMs : "everyMs" in when ? when.everyMs : when.at.getTime();
-  const least = "everyMs" in when ? 1 : 0;
-  if (!(value >= least && value < Infinity)) {
+/** Throws a `RangeError` unless something can be due then, under that name. */
+export function requireSchedule(name: string, when: When): void {
+  const fault = faultOfName(name);
+  if (fault !== undefined) {
+    const shown = JSON.stringify(String(name).slice(0, 80));
+    throw new RangeError(`Cannot schedule ${shown}: a name is 1 to 512 bytes of text: ${fault}`);
+  }
+  if ("at" in when) {
+    const atMs = when.at instanceof Date ? when.at.getTime() : NaN;
+    if (!Number.isNaN(atMs)) return;
     throw new RangeError(
-      `Cannot schedule ${name}: ${
-        Object.keys(when)[0]
-      } must be a time of at least ${least} ms: current value is ${value}`,
+      `Cannot schedule ${name}: at must be a valid date: current value is ${String(when.at)}`,
     );
   }
+  const [option, value, least] = "afterMs" in when
+    ? ["afterMs", when.afterMs, 0]
+    : ["everyMs", when.everyMs, 1];
+  if (Number.isFinite(value) && value >= least) return;
+  const what = `a finite number of milliseconds of at least ${least}`;
+  throw new RangeError(
+    `Cannot schedule ${name}: ${option} must be ${what}: current value is ${String(value)}`,
+  );
 }

@@ -26,7 +26,7 @@ export interface Write {
   readonly value: Uint8Array;
   /** How many bytes the value has that it replaces; absent where there is none, or a small one. */
   readonly oldBytes?: number | undefined;
-  /** From when on the store may let it go, in milliseconds since 1970. It may still be there much later. */
+  /** From when on the store may let it go, in milliseconds since 1970; absent for never. It may still be there much later. */
   readonly expiresAtMs?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface Removal {
   readonly oldBytes?: number | undefined;
 }
 
-/** What is applied as a whole or not at all. */
+/** What is applied as a whole or not at all. No key is in `writes` and in `removals`: that would not say which comes last. */
 export interface Part {
   /** What must be true. */
   readonly checks: readonly Check[];
@@ -141,7 +141,8 @@ export interface StoreConnection {
   /**
    * Applies parts, each as a whole or not at all, and all that are applied together in one step: nobody ever sees some
    * of them. For each its version, which all its writes then have, or `undefined` where a check failed. The caller sees
-   * to it that together they keep the limits, and that no part checks what another one writes or removes.
+   * to it that together they keep the limits, and that no part checks what another one writes or removes. Where a part
+   * writes a key and removes it, nothing is applied, and it rejects with a `TypeError`.
    *
    * Rejects with a {@linkcode StoreError} when nothing was applied, and never will be; with an
    * {@linkcode OutcomeUnknownError} when all of it may have been, or may be later.

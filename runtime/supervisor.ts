@@ -1,5 +1,6 @@
 import type { Actor, OnFailure, RetryOptions } from "./actor.ts";
 import { RetryError, TerminalError } from "./errors.ts";
+import { TooLargeError } from "./store_errors.ts";
 import type { Mode } from "./protocol.ts";
 import type { Random } from "./random.ts";
 
@@ -34,8 +35,10 @@ export class Supervisor {
   }
 
   decide(turn: FailedTurn): Decision {
-    // What a handler means to refuse says nothing about its actor.
-    if (turn.error instanceof TerminalError) return { directive: "resume", retryAfterMs: undefined };
+    // What a handler means to refuse says nothing about its actor; what no commit can take, none will take later.
+    if (turn.error instanceof TerminalError || turn.error instanceof TooLargeError) {
+      return { directive: "resume", retryAfterMs: undefined };
+    }
     if (turn.error instanceof RetryError) {
       return { directive: "resume", retryAfterMs: this.#retryAfterMs(turn) };
     }

@@ -5,7 +5,7 @@ import { DeadlineError, PosthornError } from "./errors.ts";
 import { Publication, Topic, topicKey } from "./modes.ts";
 import type { Outbox, Outgoing, Postman } from "./outbox.ts";
 import type { NamedProtocol, Operation } from "./protocol.ts";
-import { requireWhen, type ScheduleChange } from "./schedules.ts";
+import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "./subject.ts";
 import type { OpenTurn, Parts, TurnActor } from "./turn_host.ts";
 import { TurnRef } from "./turn_ref.ts";
@@ -129,7 +129,7 @@ export class Turn implements OpenTurn {
 
   schedule(name: string, when: When, to: Address, payload?: unknown): void {
     if (this.over) this.refuse("schedule");
-    requireWhen(name, when);
+    requireSchedule(name, when);
     (this.rare.schedules ??= []).push({ name, when, to, payload });
   }
 

@@ -2,6 +2,7 @@ import { fingerprint } from "../fingerprint.ts";
 import { IdReusedError, PosthornError } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import { endAt } from "../times.ts";
 import { Commission } from "./committer.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
@@ -13,8 +14,8 @@ interface Mark {
   /** Names the attempt that was accepted. */
   readonly token: string;
   readonly fingerprint: string;
-  /** Until when the name is known, in milliseconds since 1970. */
-  readonly untilMs: number;
+  /** Until when the name is known, in milliseconds since 1970; absent where that is for ever. */
+  readonly untilMs?: number | undefined;
   /** Where the reply of the first is. */
   readonly ticket?: string | undefined;
   /** The place of the first. */
@@ -77,10 +78,10 @@ export class AcceptCommission extends Commission {
     this.#token = ledger.nextToken();
     this.#print = mark === undefined ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
-      const untilMs = ledger.clock.now() + windowMs;
+      const untilMs = endAt(ledger.clock.now() + windowMs);
       const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
       effects.checks.push({ key: mark, version: before?.version });
-      effects.write(mark, encodeValue(head, ""), { expiresAtMs: untilMs + slackMs });
+      effects.write(mark, encodeValue(head, ""), { expiresAtMs: untilMs && untilMs + slackMs });
     }
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     this.accepted = promise;
@@ -162,7 +163,7 @@ export async function acceptedBefore(named: Named): Promise<Acceptance | undefin
 /** What a mark says of the first; nothing where its time is over. */
 function firstOf(stored: Stored | undefined, print: string, named: Named): Acceptance | undefined {
   const mark = stored && decodeValue<Mark>(stored.value).head;
-  if (mark === undefined || mark.untilMs <= named.ledger.clock.now()) return undefined;
+  if (mark === undefined || named.ledger.isOver(mark.untilMs)) return undefined;
   if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
   const why = `the id ${JSON.stringify(named.id)} came before with another payload`;
   throw new IdReusedError("id-reused", `Cannot accept ${named.name}: ${why}`);

@@ -8,7 +8,7 @@ import { requireFits, weigh } from "../store_weight.ts";
 import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
 import { type Dispatch, storable } from "./dispatch.ts";
 import { type Arrival, Effects } from "./effects.ts";
-import { mailPrefix, markKey } from "./keys.ts";
+import { encodeName, mailPrefix, markKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { headOf, Mail, publicPlace } from "./mail.ts";
 import type { Replies } from "./replies.ts";
@@ -127,7 +127,7 @@ export class Acceptor {
   #markOf(scope: string | undefined, name: string, id: string): string | undefined {
     const { limits, unknownOutcomes } = this.#parts.ledger.traits;
     if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
-    const key = markKey(`${encodeURIComponent(scope)}\n${name}\n${id}`);
+    const key = markKey(`${encodeName(scope)}\n${name}\n${id}`);
     const bytes = new TextEncoder().encode(key).length;
     if (bytes > limits.keyBytes) throw new TooLargeError(name, "bytes of a key", bytes, limits.keyBytes);
     return key;

@@ -1,5 +1,7 @@
-import type { ActorId } from "../address.ts";
 import { Route } from "../envelope.ts";
+import { messageOf, PosthornError } from "../errors.ts";
+import type { Stored, StoreLimits } from "../store.ts";
+import { fits, requireFits, weigh } from "../store_weight.ts";
 import type { Timer, Timers } from "../timers.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
 import { Effects } from "./effects.ts";
@@ -8,10 +10,11 @@ import type { Ledger } from "./ledger.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "./schedule_row.ts";
 import { commitOne } from "./single_commission.ts";
 import { decodeValue, encodeValue, fromText } from "./stored_value.ts";
-import type { Stored } from "../store.ts";
 
 /** How many due schedules are looked at together. */
 const pageMax = 100;
+/** How many are looked at together where the clock was set back. */
+const shiftedAtOnce = 1_000;
 
 /** What the alarm needs of the others. */
 export interface AlarmServices {
@@ -31,6 +34,8 @@ export class Alarm {
   #timer: Timer | undefined;
   #dueMs = Infinity;
   #ringing: Promise<void> | undefined;
+  /** How far the clock had been set back when all that this instance had set was moved. */
+  #shiftedMs = 0;
 
   constructor(ledger: Ledger, services: AlarmServices) {
     this.#ledger = ledger;
@@ -46,30 +51,38 @@ export class Alarm {
   async #ring(): Promise<void> {
     this.#timer?.cancel();
     this.#dueMs = Infinity;
+    await this.#shift();
+    let after: string | undefined;
     for (;;) {
       const nowMs = this.#ledger.clock.now();
-      const rows = await this.#ledger.connection.list({ prefix: schedulePrefix, limit: pageMax });
+      const rows = await this.#ledger.connection.list({ prefix: schedulePrefix, after, limit: pageMax });
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
-      await Promise.all(due.map((row) => this.#fire(row, nowMs)));
+      // One that cannot be sent now stays, and stands in the way of none behind it.
+      const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
+      if (sent.some(({ status }) => status === "rejected")) this.#wakeAt(nowMs + this.#ledger.traits.beatMs);
       if (due.length < pageMax) {
         const next = rows[due.length];
         if (next !== undefined) this.#wakeAt(scheduled(next.key).dueMs);
         return;
       }
+      after = rows.at(-1)!.key;
     }
   }
 
-  async #fire({ key, version, value }: Stored, nowMs: number): Promise<void> {
-    const { actor, name, dueMs } = scheduled(key);
+  async #fire(due: Stored, nowMs: number): Promise<void> {
+    const { actor, name } = scheduled(due.key);
     const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    effects.remove(key);
-    const { token } = decodeValue<StoredDue>(value).head;
+    const { token } = decodeValue<StoredDue>(due.value).head;
     const found = row && decodeValue<StoredSchedule>(row.value);
+    let effects = voided(due);
     if (row !== undefined && found?.head.token === token) { // else it was cancelled, or set anew
-      effects.checks.push({ key: row.key, version: row.version });
-      this.#send(effects, found.head, row, found.text, dueMs, nowMs);
+      try {
+        this.#send(effects, found.head, row, found.text, due.key, nowMs);
+        requireFits(nameOfMessage(found.head, due.key), weigh(effects, this.#limits), this.#limits);
+      } catch (error) {
+        this.#ledger.probes?.reach("a schedule cannot be sent");
+        effects = this.#giveUp(due, found.head, row, found.text, error);
+      }
     }
     const committed = await commitOne(this.#ledger.committer, effects);
     if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
@@ -84,21 +97,92 @@ export class Alarm {
     schedule: StoredSchedule,
     row: Stored,
     text: string,
-    dueMs: number,
+    dueKey: string,
     nowMs: number,
   ): void {
-    const { actor, name, everyMs, to } = schedule;
-    if (everyMs === undefined) {
-      effects.remove(row.key, row.value.length);
-    } else {
+    const { everyMs, to, dueMs } = schedule;
+    effects.checks.push({ key: row.key, version: row.version });
+    if (everyMs === undefined) effects.remove(row.key, row.value.length);
+    else {
       const next = nextDueMs(dueMs, everyMs, nowMs);
-      effects.write(row.key, encodeValue({ ...schedule, dueMs: next }, text), { oldBytes: row.value.length });
-      effects.write(scheduleKey(next, actor, name), encodeValue({ token: schedule.token }, ""));
+      this.#plan(effects, schedule, row, text, next);
       effects.after(() => this.#wakeAt(next));
     }
-    const id = `${nameOf(actor)}/${encodeURIComponent(name)}/${dueMs}`;
+    const id = nameOfMessage(schedule, dueKey);
     const route = new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
     this.#services.dispatch.post(effects, to, route, fromText(text));
+  }
+
+  /** Writes both rows of a schedule with another time. */
+  #plan(effects: Effects, schedule: StoredSchedule, row: Stored, text: string, dueMs: number): void {
+    const { instance, clockSteps: { backMs } } = this.#ledger;
+    const due: StoredDue = { token: schedule.token, by: { instance, backMs } };
+    effects.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
+    effects.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
+  }
+
+  /** A schedule whose message cannot be made, or which no commit can take, is a dead letter, and is over. */
+  #giveUp(due: Stored, schedule: StoredSchedule, row: Stored, text: string, error: unknown): Effects {
+    const route = new Route(namedOperation(schedule.to));
+    const id = nameOfMessage(schedule, due.key);
+    const reason = error instanceof PosthornError ? error.code : "failed";
+    const why = `its schedule ${schedule.name} cannot be sent: ${messageOf(error)}`;
+    const letter = (kept: string) => {
+      const effects = voided(due);
+      effects.checks.push({ key: row.key, version: row.version });
+      effects.remove(row.key, row.value.length);
+      this.#services.dispatch.giveUp(effects, schedule.to, route, { id, text: kept, reason, why });
+      return effects;
+    };
+    try {
+      const effects = letter(text);
+      if (fits(weigh(effects, this.#limits), this.#limits)) return effects;
+    } catch {
+      // its payload cannot be read
+    }
+    return letter("");
+  }
+
+  /**
+   * The clock was set back: what this instance has set before is due so much earlier by it. What is due at a time of day
+   * stays; so does what was set by others, who have clocks of their own.
+   */
+  async #shift(): Promise<void> {
+    const { backMs } = this.#ledger.clockSteps;
+    if (backMs === this.#shiftedMs) return;
+    this.#ledger.probes?.reach("the clock was set back under schedules");
+    let after: string | undefined;
+    let all = true;
+    for (;;) {
+      const rows = await this.#ledger.connection.list({
+        prefix: schedulePrefix,
+        after,
+        limit: shiftedAtOnce,
+      });
+      const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row, backMs)));
+      all &&= shifted.every(({ status }) => status === "fulfilled");
+      if (rows.length < shiftedAtOnce) break;
+      after = rows.at(-1)!.key;
+    }
+    if (all) this.#shiftedMs = backMs;
+  }
+
+  async #shiftOne(due: Stored, backMs: number): Promise<void> {
+    const { token, by } = decodeValue<StoredDue>(due.value).head;
+    if (by?.instance !== this.#ledger.instance || by.backMs >= backMs) return;
+    const { actor, name } = scheduled(due.key);
+    const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
+    if (row === undefined) return;
+    const { head, text } = decodeValue<StoredSchedule>(row.value);
+    if (head.token !== token) return;
+    const effects = voided(due);
+    effects.checks.push({ key: row.key, version: row.version });
+    this.#plan(effects, head, row, text, head.dueMs - (backMs - by.backMs));
+    await commitOne(this.#ledger.committer, effects);
+  }
+
+  get #limits(): StoreLimits {
+    return this.#ledger.traits.limits;
   }
 
   #wakeAt(dueMs: number): void {
@@ -112,6 +196,15 @@ export class Alarm {
   }
 }
 
-function nameOf({ protocol, key }: ActorId): string {
-  return `${protocol}/${key}`;
+/** That a row in the order of time is as it was read, and goes. */
+function voided({ key, version }: Stored): Effects {
+  const effects = new Effects();
+  effects.checks.push({ key, version });
+  effects.remove(key);
+  return effects;
+}
+
+/** The id of the message that a schedule sends when it is due: always the same, and of no other. */
+function nameOfMessage({ actor: { protocol, key }, name }: StoredSchedule, dueKey: string): string {
+  return `${protocol}/${key}/${encodeURIComponent(name)}/${scheduled(dueKey).dueMs}`;
 }

@@ -1,10 +1,10 @@
 import type { Check, Write } from "../store.ts";
-import { fits, sum, weigh, type Weight } from "../store_weight.ts";
-import { TooLargeError } from "../store_errors.ts";
+import { fits, requireFits, sum, weigh, type Weight } from "../store_weight.ts";
 import { Effects } from "./effects.ts";
 import { recordKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
+import type { Plans } from "./plans.ts";
 import { ActorRecord, type RecordHead, type RetryHead } from "./record.ts";
 import { toText } from "./stored_value.ts";
 
@@ -35,7 +35,7 @@ export class Batch {
   #changed = false;
   #forgotten = false;
   #retry: RetryHead | undefined;
-  #schedules: readonly string[] | undefined;
+  #schedules: Plans | undefined;
 
   constructor(ledger: Ledger, start: BatchStart) {
     this.#ledger = ledger;
@@ -45,9 +45,14 @@ export class Batch {
     this.#schedules = start.record.head.schedules;
   }
 
-  /** The names of the actor's schedules. */
-  get schedules(): readonly string[] {
-    return this.#schedules ?? [];
+  /** The actor's schedules. */
+  get schedules(): Plans {
+    return this.#schedules ?? {};
+  }
+
+  /** Its schedules before the batch. */
+  get committedSchedules(): Plans {
+    return this.#start.record.head.schedules ?? {};
   }
 
   /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
@@ -98,9 +103,9 @@ export class Batch {
     this.#retry = retry;
   }
 
-  /** The names of its schedules become others. */
-  schedule(names: readonly string[]): void {
-    this.#schedules = names.length === 0 ? undefined : names;
+  /** Its schedules become others. */
+  schedule(plans: Plans): void {
+    this.#schedules = Object.keys(plans).length === 0 ? undefined : plans;
   }
 
   /** Does something once it is committed. */
@@ -138,9 +143,7 @@ export class Batch {
     const effects = this.#effects ??= new Effects();
     effects.checks.push(check);
     effects.writes.push(write);
-    if (!fits(weight, limits)) {
-      throw new TooLargeError(`${actor.protocol}/${actor.key}`, "bytes", weight.bytes, limits.bytes);
-    }
+    requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
     return { effects, weight, record: new ActorRecord(head, text, record.version, value.length) };
   }
 
@@ -155,7 +158,7 @@ export class Batch {
   #remove(mail: Mail, effects: Effects, again: boolean): void {
     if (mail.key === undefined) return;
     effects.checks.push({ key: mail.key, version: mail.version });
-    if (!again) effects.remove(mail.key, mail.bytes);
+    if (!again) effects.removeOnce(mail.key, mail.bytes);
   }
 
   #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {

@@ -111,9 +111,9 @@ export class Dispatch {
 
   /** Writes a message into its mailbox, and that it should be looked at. */
   deliver(effects: Effects, to: ActorId, draft: MailDraft): void {
-    effects.write(draft.key, draft.value);
+    effects.writeOnce(draft.key, draft.value);
     const here = this.#whereabouts.hosting(to.protocol) === "durable";
-    effects.write(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
+    effects.writeOnce(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
     if (here) effects.arrivals.push({ to, draft });
     else effects.rings = true;
   }
@@ -130,6 +130,22 @@ export class Dispatch {
     const { text, head: { id } } = draft;
     const why = `it gave way: the mailbox held ${waiting} of ${capacity} messages`;
     this.#buryUndelivered(effects, { to, route, payload: fromText(text), id }, text, "dropped", why);
+  }
+
+  /** Makes a dead letter of a message that will not be sent, as much of its payload as there is text of. */
+  giveUp(
+    effects: Effects,
+    to: ActorId,
+    route: Route,
+    { id, text, reason, why }: {
+      readonly id: string;
+      readonly text: string;
+      readonly reason: string;
+      readonly why: string;
+    },
+  ): void {
+    const payload = fromText(text);
+    this.#buryUndelivered(effects, { to, route: withoutPayload(route), payload, id }, text, reason, why);
   }
 
   /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
@@ -159,7 +175,7 @@ export class Dispatch {
       atMs: this.#ledger.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
-    effects.write(deadPrefix + this.#ledger.nextPlace(), encodeValue(stored, text));
+    effects.writeOnce(deadPrefix + this.#ledger.nextPlace(), encodeValue(stored, text));
     const { failTo, replyTo } = head;
     const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
     if (told !== undefined) {

@@ -25,13 +25,28 @@ export class Effects implements Part {
   readonly arrivals: Arrival[] = [];
   readonly locals: LocalDelivery[] = [];
   readonly #followers: (() => void)[] = [];
+  /** The keys that may be written and removed again. Most commits have none. */
+  #words: Set<string> | undefined = undefined;
 
-  write(key: string, value: Uint8Array, more?: { oldBytes?: number; expiresAtMs?: number }): void {
-    this.writes.push({ key, value, oldBytes: more?.oldBytes, expiresAtMs: more?.expiresAtMs });
+  /** Writes a key that this commit has no other word on: it is new, or always has this value. */
+  writeOnce(key: string, value: Uint8Array): void {
+    this.writes.push({ key, value, oldBytes: undefined, expiresAtMs: undefined });
   }
 
-  remove(key: string, oldBytes?: number): void {
+  /** Removes a key that this commit has no other word on. */
+  removeOnce(key: string, oldBytes?: number): void {
     this.removals.push({ key, oldBytes });
+  }
+
+  /** Writes a key: that is the last word on it, and what was said before is void. */
+  write(key: string, value: Uint8Array, more?: { oldBytes?: number; expiresAtMs?: number }): void {
+    const oldBytes = largest(more?.oldBytes, this.#unsay(key));
+    this.writes.push({ key, value, oldBytes, expiresAtMs: more?.expiresAtMs });
+  }
+
+  /** Removes a key: that is the last word on it, and what was said before is void. */
+  remove(key: string, oldBytes?: number): void {
+    this.removals.push({ key, oldBytes: largest(oldBytes, this.#unsay(key)) });
   }
 
   /** Does something once it is committed. */
@@ -47,16 +62,47 @@ export class Effects implements Part {
   /** Takes in what others do, behind what is here. */
   add(other: Effects): void {
     append(this.checks, other.checks);
-    append(this.writes, other.writes);
-    append(this.removals, other.removals);
+    if (this.#words === undefined || other.#words === undefined) {
+      this.#words ??= other.#words;
+      append(this.writes, other.writes);
+      append(this.removals, other.removals);
+    } else {
+      for (const write of other.writes) this.#append(this.writes, write, other.#words);
+      for (const removal of other.removals) this.#append(this.removals, removal, other.#words);
+    }
     this.rings ||= other.rings;
     append(this.arrivals, other.arrivals);
     append(this.locals, other.locals);
     append(this.#followers, other.#followers);
+  }
+
+  #append<Item extends Removal>(to: Item[], item: Item, words: ReadonlySet<string>): void {
+    if (!words.has(item.key)) return void to.push(item);
+    to.push({ ...item, oldBytes: largest(item.oldBytes, this.#unsay(item.key)) });
+  }
+
+  /**
+   * Takes back what was said of a key, since a part has no order of its own between its writes and its removals. Returns
+   * how many bytes the value has that is in the store, where that was said.
+   */
+  #unsay(key: string): number | undefined {
+    const words = this.#words ??= new Set();
+    if (words.has(key)) return largest(takeOut(this.writes, key), takeOut(this.removals, key));
+    words.add(key);
+    return undefined;
   }
 }
 
 /** Mostly there is nothing, or one. */
 function append<Item>(to: Item[], items: readonly Item[]): void {
   for (let index = 0; index < items.length; index++) to.push(items[index]);
+}
+
+function takeOut(from: Removal[], key: string): number | undefined {
+  const index = from.findIndex((item) => item.key === key);
+  return index < 0 ? undefined : from.splice(index, 1)[0].oldBytes;
+}
+
+function largest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.max(a, b);
 }

@@ -1,4 +1,5 @@
 import type { ActorId, Address } from "../address.ts";
+import { lastTimeMs } from "../times.ts";
 
 /** Between the parts of a key: no name of a protocol and no key of an actor has it. */
 const separator = "\u001f";
@@ -7,6 +8,15 @@ function keyOf(first: string, ...others: readonly string[]): string {
   let key = first;
   for (const part of others) key += separator + part;
   return key;
+}
+
+/** Any text as part of a key: two are never the same, halves of surrogates included, of which UTF-8 knows only one. */
+export function encodeName(text: string): string {
+  if (text.isWellFormed()) return encodeURIComponent(text);
+  const units = [...text].map((unit) =>
+    unit.isWellFormed() ? encodeURIComponent(unit) : `%u${unit.charCodeAt(0).toString(16)}`
+  );
+  return units.join("");
 }
 
 /** Behind every key that begins with a prefix. */
@@ -67,7 +77,7 @@ export function markKey(digest: string): string {
 
 /** The reply of a submit. */
 export function replyRowKey(name: string): string {
-  return keyOf("reply", encodeURIComponent(name));
+  return keyOf("reply", encodeName(name));
 }
 
 /** What the keys of answers begin with that are for the surveys of one process. */
@@ -92,12 +102,12 @@ export function timerPrefix(actor: ActorId): string {
 
 /** A schedule of an actor, by its name. */
 export function timerKey(actor: ActorId, name: string): string {
-  return timerPrefix(actor) + encodeURIComponent(name);
+  return timerPrefix(actor) + name;
 }
 
 /** The name of a schedule. */
 export function timerName(key: string): string {
-  return decodeURIComponent(key.slice(key.lastIndexOf(separator) + 1));
+  return key.slice(key.lastIndexOf(separator) + 1);
 }
 
 /** What the keys of schedules begin with, in the order of time. */
@@ -105,7 +115,7 @@ export const schedulePrefix: string = keyOf("schedule", "");
 
 /** That a schedule is due then. */
 export function scheduleKey(dueMs: number, actor: ActorId, name: string): string {
-  return schedulePrefix + keyOf(dueText(dueMs), actor.protocol, actor.key, encodeURIComponent(name));
+  return schedulePrefix + keyOf(dueText(dueMs), actor.protocol, actor.key, name);
 }
 
 /** When a schedule is due, and whose it is. */
@@ -113,11 +123,12 @@ export function scheduled(
   key: string,
 ): { readonly dueMs: number; readonly actor: ActorId; readonly name: string } {
   const [, due, protocol, actorKey, name] = key.split(separator);
-  return { dueMs: Number(due), actor: { protocol, key: actorKey }, name: decodeURIComponent(name) };
+  return { dueMs: Number(due), actor: { protocol, key: actorKey }, name };
 }
 
+/** As long as the last time there is, so that the order of texts is that of times. */
 function dueText(dueMs: number): string {
-  return Math.max(Math.ceil(dueMs), 0).toString().padStart(16, "0");
+  return Math.min(Math.max(Math.ceil(dueMs), 0), lastTimeMs).toString().padStart(16, "0");
 }
 
 /** What the keys of dead letters begin with; a place follows. */

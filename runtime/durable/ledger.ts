@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { PosthornError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { StoreConnection, StoreTraits } from "../store.ts";
+import { ClockSteps } from "./clock_steps.ts";
 import { Committer } from "./committer.ts";
 import { placeOf, publicStamp } from "./mail.ts";
 import { type Probes, probesOf } from "./probes.ts";
@@ -21,6 +22,7 @@ export class Ledger {
   readonly traits: StoreTraits;
   readonly committer: Committer;
   readonly clock: Clock;
+  readonly clockSteps: ClockSteps;
   readonly encoder = new ValueEncoder();
   /** Only in simulations. */
   readonly probes: Probes | undefined;
@@ -43,6 +45,7 @@ export class Ledger {
     this.connection = connection;
     this.traits = traits;
     this.clock = clock;
+    this.clockSteps = new ClockSteps(clock);
     this.probes = probesOf(connection);
     this.committer = new Committer(connection, traits, clock, random);
     this.#tail = instance.slice(-10);
@@ -90,6 +93,11 @@ export class Ledger {
   /** The next moment in the order of this process's reads. */
   nextMoment(): number {
     return ++this.#moment;
+  }
+
+  /** Whether what was kept until then is over; never, where no time is given. */
+  isOver(untilMs: number | undefined): boolean {
+    return untilMs !== undefined && untilMs <= this.clock.now();
   }
 
   /** A schedule was committed that is due then. */

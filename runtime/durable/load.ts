@@ -1,6 +1,7 @@
 import { fromText } from "./stored_value.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { mailPrefix, recordKey, timerName, timerPrefix } from "./keys.ts";
+import { mailPrefix, recordKey, timerPrefix } from "./keys.ts";
+import { plansOf, schedulesMax } from "./plans.ts";
 import { ActorRecord } from "./record.ts";
 
 /** How many messages are taken into memory at once. */
@@ -9,7 +10,6 @@ const windowMax = 256;
 const listMax = 1_000;
 /** The most that are counted together. */
 const countMax = 10_000;
-const schedulesMax = 1_000;
 
 /**
  * Loads a durable actor: its record, then, of a later moment, the first of its mail in one list. In that order a message
@@ -76,6 +76,6 @@ async function withSchedules(activation: DurableActor, record: ActorRecord): Pro
     prefix: timerPrefix(activation),
     limit: schedulesMax,
   });
-  const schedules = rows.map(({ key }) => timerName(key));
+  const schedules = rows.length === 0 ? undefined : plansOf(rows);
   return new ActorRecord({ ...record.head, schedules }, record.text, record.version, record.bytes);
 }

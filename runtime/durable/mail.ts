@@ -2,6 +2,7 @@ import type { Address } from "../address.ts";
 import { Asker, deadlineAt, type Rarities, Route } from "../envelope.ts";
 import type { Operation } from "../protocol.ts";
 import type { Stored } from "../store.ts";
+import { endAt } from "../times.ts";
 import { decodeValue, fromText, type ValueEncoder } from "./stored_value.ts";
 
 /** What is written of a message besides its payload. What is absent is not written. */
@@ -156,7 +157,7 @@ export function headOf(
     correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
     replyTo: replyTo === undefined || replyTo instanceof Asker ? undefined : plain(replyTo),
     failTo: rarities?.failTo && plain(rarities.failTo),
-    deadlineMs: deadline?.atMs,
+    deadlineMs: deadline && endAt(deadline.atMs),
     headers: rarities?.headers,
   };
 }

@@ -1,4 +1,5 @@
 import type { Stored } from "../store.ts";
+import type { Plans } from "./plans.ts";
 import { decodeValue } from "./stored_value.ts";
 
 /** A message that is to be tried again, or that was running when its process ended. */
@@ -20,8 +21,7 @@ export interface RecordHead {
   /** The version of the state's form; absent where it has no state. */
   readonly schema?: number | undefined;
   readonly retry?: RetryHead | undefined;
-  /** The names of its schedules. */
-  readonly schedules?: readonly string[] | undefined;
+  readonly schedules?: Plans | undefined;
 }
 
 /** An actor as it is in the store: the fence of its turns, and its state. */

@@ -2,6 +2,7 @@ import { errorOfReason } from "../dead_letters.ts";
 import { type PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import { timeOfUlid } from "../ids.ts";
+import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -9,8 +10,8 @@ import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
 
 interface ReplyHead {
   readonly status: "pending" | "done" | "failed";
-  /** Until when it is kept, in milliseconds since 1970. */
-  readonly untilMs: number;
+  /** Until when it is kept, in milliseconds since 1970; absent where that is for ever. */
+  readonly untilMs?: number | undefined;
   readonly failure?: Failure;
 }
 
@@ -64,7 +65,7 @@ export class Replies {
       try {
         const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
         const found = stored && decodeValue<ReplyHead>(stored.value);
-        if (found === undefined || found.head.untilMs <= this.#ledger.clock.now()) {
+        if (found === undefined || this.#ledger.isOver(found.head.untilMs)) {
           throw found !== undefined || this.#isOld(id) ? expired(id) : unknown(id);
         }
         if (found.head.status === "done") return fromText(found.text);
@@ -86,7 +87,7 @@ export class Replies {
   /** Whether a reply of that name would be kept no longer: a name that was not given by its sender carries its time. */
   #isOld(id: string): boolean {
     const atMs = timeOfUlid(id);
-    return atMs !== undefined && atMs + this.#keepMs <= this.#ledger.clock.now();
+    return atMs !== undefined && this.#ledger.isOver(endAt(atMs + this.#keepMs));
   }
 
   #write(
@@ -96,9 +97,9 @@ export class Replies {
     text: string,
     failure?: Failure,
   ): void {
-    const untilMs = this.#ledger.clock.now() + this.#keepMs;
+    const untilMs = endAt(this.#ledger.clock.now() + this.#keepMs);
     const head: ReplyHead = { status, untilMs, failure };
-    effects.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs + slackMs });
+    effects.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
     if (status === "pending") return;
     effects.rings = true;
     effects.after(() => {

@@ -1,5 +1,6 @@
-import superjson from "superjson";
+import { SuperJSON, type SuperJSONResult } from "superjson";
 import { messageOf, PosthornError } from "../errors.ts";
+import { isJson } from "../storable.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -7,52 +8,38 @@ const decoder = new TextDecoder();
 /** What marks text that superjson wrote: no JSON begins with it. */
 const rich = "~";
 
-/** How deep plain data may be nested; what is deeper is left to superjson, which finds cycles. */
-const depthMax = 200;
+/** Of its own: what a program registers with the library for itself is not known to the others on its store. */
+const superjson = new SuperJSON();
 
 /**
- * Plain data as one line of text, and back. JSON where that says it all; superjson for dates, maps, `undefined` and
- * whatever else JSON would lose. Nothing at all is an empty text. Throws a `PosthornError` (`not-storable`) where neither
- * gives it back: functions and symbols would be gone without a word.
+ * Data as one line of text, and back: JSON where that says it all, superjson where JSON would lose something. Nothing at
+ * all is an empty text. What is no data is refused with a `PosthornError` (`not-storable`), so what comes out is what went
+ * in, but for identity, which data have none: superjson would restore it, and move the entries of maps and sets by that.
  */
 export function toText(value: unknown): string {
   if (value === undefined) return "";
-  return isJson(value, 0) ? JSON.stringify(value) : rich + richText(value);
+  return isJson(value) ? JSON.stringify(value) : rich + richText(value);
 }
 
 /** Throws what {@linkcode toText} would. */
 export function requireText(value: unknown): void {
-  if (value !== undefined && !isJson(value, 0)) richText(value);
+  if (value !== undefined && !isJson(value)) richText(value);
 }
 
 function richText(value: unknown): string {
   try {
-    requireData(value, new Set());
-    return superjson.stringify(value);
+    const { json, meta } = superjson.serialize(value);
+    return JSON.stringify({ json, meta: { values: meta?.values, v: meta?.v } });
   } catch (cause) {
     throw new PosthornError("not-storable", `Cannot store a value: ${messageOf(cause)}`, { cause });
   }
 }
 
-/** Throws where something in a value is no data. */
-function requireData(value: unknown, seen: Set<object>): void {
-  if (typeof value === "function" || typeof value === "symbol") {
-    throw new TypeError(`it has a ${typeof value}`);
-  }
-  if (typeof value !== "object" || value === null || seen.has(value)) return;
-  seen.add(value);
-  const parts = value instanceof Map
-    ? [...value].flat()
-    : value instanceof Set
-    ? value
-    : Object.values(value);
-  for (const part of parts) requireData(part, seen);
-}
-
 /** What {@linkcode toText} was given. */
 export function fromText(text: string): unknown {
   if (text === "") return undefined;
-  return text[0] === rich ? superjson.parse(text.slice(1)) : JSON.parse(text);
+  if (text[0] !== rich) return JSON.parse(text);
+  return superjson.deserialize(JSON.parse(text.slice(1)) as SuperJSONResult, { inPlace: true });
 }
 
 /** Something small about a value as JSON, and the value itself, in one. */
@@ -98,32 +85,4 @@ export function decodeValue<Head>(bytes: Uint8Array): { readonly head: Head; rea
   const whole = decoder.decode(bytes);
   const end = whole.indexOf("\n");
   return { head: JSON.parse(whole.slice(0, end)), text: whole.slice(end + 1) };
-}
-
-/** Whether JSON gives back just this. */
-function isJson(value: unknown, depth: number): boolean {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return true;
-    case "number":
-      return Number.isFinite(value) && !Object.is(value, -0);
-    case "object":
-      return value === null || (depth < depthMax && isJsonObject(value, depth + 1));
-    default:
-      return false;
-  }
-}
-
-function isJsonObject(value: object, depth: number): boolean {
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) if (!isJson(value[index], depth)) return false;
-    return true;
-  }
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  for (const key in value) {
-    if (key === "__proto__" || !isJson((value as Record<string, unknown>)[key], depth)) return false;
-  }
-  return true;
 }

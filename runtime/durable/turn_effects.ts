@@ -1,19 +1,30 @@
 import type { ActorId } from "../address.ts";
-import { LimitError } from "../errors.ts";
 import { Asker } from "../envelope.ts";
 import { Topic } from "../modes.ts";
 import { parse } from "../schema.ts";
 import type { ScheduleChange } from "../schedules.ts";
+import { timeAfter } from "../times.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "./effects.ts";
-import { scheduleKey, timerKey } from "./keys.ts";
+import { scheduleKey, subscribedPrefix, subscribedTopic, timerKey, timerPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
+import {
+  namesToRead,
+  type Planned,
+  type Plans,
+  plansOf,
+  readTimers,
+  requireRoom,
+  schedulesMax,
+  type TimerRows,
+} from "./plans.ts";
+import { requireFiring, type StoredDue, type StoredSchedule } from "./schedule_row.ts";
 import { encodeValue, toText } from "./stored_value.ts";
-import type { StoredSchedule } from "./schedule_row.ts";
 
-const schedulesMax = 1_000;
+/** The most topics that are looked up for one actor. */
+const topicsMax = 1_000;
 
 /** What a turn does, as effects of a commit. */
 export class TurnEffects {
@@ -42,58 +53,99 @@ export class TurnEffects {
     return effects;
   }
 
-  /** What becomes of schedules: writes them, and returns the names that there are then. */
+  /** The names of schedules whose rows must be read before a turn's changes can be written. */
+  unsure(plans: Plans, committed: Plans, changes: readonly ScheduleChange[]): readonly string[] {
+    return namesToRead(plans, committed, changes, this.#ledger.clock.now());
+  }
+
+  /** What is in those rows. */
+  read(actor: ActorId, names: readonly string[]): Promise<TimerRows> {
+    return readTimers((keys) => this.#ledger.connection.read(keys), actor, names);
+  }
+
+  /**
+   * What becomes of schedules: writes them, and returns the plans that there are then. `rows` are those of names that
+   * were unsure. Throws where there would be too many, or where one could never fire.
+   */
   schedule(
     effects: Effects,
     actor: ActorId,
-    names: readonly string[],
+    plans: Plans,
     changes: readonly ScheduleChange[],
-  ): readonly string[] {
-    const all = new Set(names);
+    rows: TimerRows,
+  ): Plans {
+    const all = new Map(Object.entries(plans));
+    for (const [name, row] of rows) row === undefined ? all.delete(name) : all.set(name, row);
     for (const { name, when, to, payload } of changes) {
-      if (when === undefined || to === undefined) {
-        all.delete(name);
-        effects.remove(timerKey(actor, name));
-        continue;
-      }
-      all.add(name);
-      const nowMs = this.#ledger.clock.now();
-      const dueMs = "at" in when
-        ? Math.max(when.at.getTime(), nowMs)
-        : nowMs + ("afterMs" in when ? when.afterMs : when.everyMs);
-      const { protocol, key, operation } = to;
-      const row: StoredSchedule = {
-        actor: { protocol: actor.protocol, key: actor.key },
-        name,
-        dueMs,
-        everyMs: "everyMs" in when ? when.everyMs : undefined,
-        to: { protocol, key, operation },
-        token: this.#ledger.nextToken(),
-      };
-      effects.write(timerKey(actor, name), encodeValue(row, toText(payload)));
-      effects.write(scheduleKey(dueMs, actor, name), encodeValue({ token: row.token }, ""));
-      effects.after(() => this.#ledger.dueAt(dueMs));
+      const before = all.get(name);
+      if (before !== undefined) this.#remove(effects, actor, name, before);
+      all.delete(name);
+      if (when === undefined || to === undefined) continue;
+      all.set(name, this.#write(effects, actor, { name, when, to, payload }, before?.bytes));
     }
-    if (all.size > schedulesMax) {
-      throw new LimitError(
-        "too-many-schedules",
-        `Cannot schedule for ${actor.protocol}/${actor.key}: it would have ${all.size} of ${schedulesMax} schedules`,
-      );
-    }
-    return [...all];
+    requireRoom(all.size, actor);
+    return Object.fromEntries(all);
   }
 
-  /** Erases an actor's schedules and subscriptions: `topics` are those where it is a subscriber. */
-  forget(effects: Effects, actor: ActorId, names: readonly string[], topics: readonly string[]): void {
-    for (const name of names) effects.remove(timerKey(actor, name));
+  /** Erases an actor's schedules and subscriptions. */
+  async forget(effects: Effects, actor: ActorId, plans: Plans): Promise<void> {
+    const { connection } = this.#ledger;
+    const topics = await connection.list({ prefix: subscribedPrefix(actor), limit: topicsMax });
+    if (Object.keys(plans).length > 0) {
+      const rows = await connection.list({ prefix: timerPrefix(actor), limit: schedulesMax });
+      for (const some of [plans, plansOf(rows)]) {
+        for (const [name, planned] of Object.entries(some)) this.#remove(effects, actor, name, planned);
+      }
+    }
     const { protocol, key } = actor;
     for (const topic of topics) {
-      const address = { protocol: Topic.leave.protocol, key: topic, operation: Topic.leave.name };
+      const address = {
+        protocol: Topic.leave.protocol,
+        key: subscribedTopic(topic.key),
+        operation: Topic.leave.name,
+      };
       this.#dispatch.answer(effects, address, { protocol, key }, {
         id: this.#ledger.nextToken(),
         operation: "",
         via: "",
       });
     }
+  }
+
+  #write(
+    effects: Effects,
+    actor: ActorId,
+    { name, when, to: { protocol, key, operation }, payload }: Required<ScheduleChange>,
+    oldBytes: number | undefined,
+  ): Planned {
+    const { clock, clockSteps, instance, traits: { limits } } = this.#ledger;
+    const nowMs = clock.now();
+    const everyMs = "everyMs" in when ? when.everyMs : undefined;
+    const dueMs = "at" in when
+      ? Math.max(when.at.getTime(), nowMs)
+      : timeAfter(nowMs, "afterMs" in when ? when.afterMs : when.everyMs);
+    const row: StoredSchedule = {
+      actor: { protocol: actor.protocol, key: actor.key },
+      name,
+      dueMs,
+      everyMs,
+      to: { protocol, key, operation },
+      token: this.#ledger.nextToken(),
+    };
+    const value = encodeValue(row, toText(payload));
+    const timer = timerKey(actor, name);
+    requireFiring(row, { key: timer, value }, limits);
+    const by = "at" in when ? undefined : { instance, backMs: clockSteps.backMs };
+    const due: StoredDue = { token: row.token, by };
+    effects.write(timer, value, { oldBytes });
+    effects.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
+    effects.after(() => this.#ledger.dueAt(dueMs));
+    return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
+  }
+
+  /** Removes both rows of a schedule. That it is due, where it is by now, the alarm finds to be void. */
+  #remove(effects: Effects, actor: ActorId, name: string, { dueMs, bytes }: Planned): void {
+    effects.remove(timerKey(actor, name), bytes);
+    if (dueMs > this.#ledger.clock.now()) effects.remove(scheduleKey(dueMs, actor, name));
   }
 }

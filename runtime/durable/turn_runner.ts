@@ -5,13 +5,15 @@ import type { Operation } from "../protocol.ts";
 import { parse } from "../schema.ts";
 import { Supervisor } from "../supervisor.ts";
 import { isThenable } from "../thenable.ts";
+import { timeAfter } from "../times.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { buryAlone } from "./bury_alone.ts";
 import { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "./effects.ts";
-import { mailPrefix, subscribedPrefix, subscribedTopic } from "./keys.ts";
+import { mailPrefix } from "./keys.ts";
 import { type Mail, MailDraft, stampOf } from "./mail.ts";
+import type { Plans, TimerRows } from "./plans.ts";
 import { requireText } from "./stored_value.ts";
 
 /** Whether a batch may go on behind a message, or ends: before it, or with it. */
@@ -21,8 +23,8 @@ export type Handled = "next" | "last";
 const unknownKeepMs = 300_000;
 /** How long an actor waits before it looks whether it is still unknown. */
 const unknownRetryMs = 5_000;
-/** The most topics that are looked up for one actor. */
-const topicsMax = 1_000;
+
+const noTimers: TimerRows = new Map();
 
 /** Brings messages of one durable actor through their turns, into its batch. */
 export class TurnRunner {
@@ -116,16 +118,9 @@ export class TurnRunner {
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
   async forget(batch: Batch): Promise<void> {
-    const { durable: { ledger, turnEffects }, home } = this.#activation;
-    const prefix = subscribedPrefix(this.#activation);
-    const rows = await ledger.connection.list({ prefix, limit: topicsMax });
+    const { durable: { turnEffects }, home } = this.#activation;
     const effects = new Effects();
-    turnEffects.forget(
-      effects,
-      this.#activation,
-      batch.schedules,
-      rows.map(({ key }) => subscribedTopic(key)),
-    );
+    await turnEffects.forget(effects, this.#activation, batch.schedules);
     batch.add(effects);
     batch.forget(home.actor.state());
     batch.after(() => this.#activation.emit("forgotten"));
@@ -177,14 +172,22 @@ export class TurnRunner {
     turn: DurableTurn,
     value: unknown,
     result: unknown,
+    timers?: TimerRows,
   ): Handled | Promise<void> {
-    const { durable, home } = this.#activation;
+    const { durable: { turnEffects }, home } = this.#activation;
+    if (turn.schedules !== undefined && timers === undefined) {
+      const unsure = turnEffects.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
+      const withTimers = (timers: TimerRows) => this.#done(batch, mail, turn, value, result, timers);
+      if (unsure.length === 0) return withTimers(noTimers);
+      return this.#read(unsure, withTimers);
+    }
     let effects: Effects;
-    let schedules: readonly string[] | undefined;
+    let schedules: Plans | undefined;
     try {
-      effects = durable.turnEffects.of(turn, mail, result);
+      effects = turnEffects.of(turn, mail, result);
       if (turn.schedules !== undefined) {
-        schedules = durable.turnEffects.schedule(effects, this.#activation, batch.schedules, turn.schedules);
+        const before = batch.schedules;
+        schedules = turnEffects.schedule(effects, this.#activation, before, turn.schedules, timers!);
       }
       if (turn.changed) requireText(turn.state);
     } catch (error) {
@@ -204,6 +207,12 @@ export class TurnRunner {
     if (ending === "forget") return this.forget(batch);
     if (ending === "passivate") this.#ending = "passivate";
     return again || ending !== undefined ? "last" : "next";
+  }
+
+  /** A turn's effects wait for what is in some rows. */
+  async #read(names: readonly string[], goOn: (timers: TimerRows) => unknown): Promise<void> {
+    const timers = await this.#activation.durable.turnEffects.read(this.#activation, names);
+    if (this.#activation.status !== "gone") await goOn(timers);
   }
 
   #failed(batch: Batch, mail: Mail, turn: DurableTurn, value: unknown, error: unknown): Handled {
@@ -238,7 +247,7 @@ export class TurnRunner {
 
   #retry(batch: Batch, mail: Mail, attempts: number, afterMs: number): void {
     const { home, services, durable } = this.#activation;
-    const notBeforeMs = services.now() + afterMs;
+    const notBeforeMs = timeAfter(services.now(), afterMs);
     if (home.actor.retry.order === "hold") return batch.retry({ place: mail.place, attempts, notBeforeMs });
     const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
     const draft = new MailDraft(

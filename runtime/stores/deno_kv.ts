@@ -12,6 +12,7 @@ import type {
 } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
 import { Bell } from "./deno_kv_bell.ts";
+import { requireOneWord } from "../one_word.ts";
 import { commitParts, type CommitServices, reading } from "./deno_kv_commit.ts";
 import type { KvHandle } from "./deno_kv_handle.ts";
 import { KvValues, valueBytesMax } from "./deno_kv_values.ts";
@@ -220,6 +221,7 @@ class DenoKvConnection implements StoreConnection {
 
   commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
     return this.#run("commit", async () => {
+      requireOneWord(parts);
       try {
         return await commitParts(this.#services, parts);
       } finally {

@@ -13,6 +13,8 @@ const triesMax = 10;
  * the time may have a clock that is ahead.
  */
 const expirySlackMs = 60_000;
+/** What is to go later than that stays: Deno ends the process where a time to live leads behind its last date. */
+const expiryMsMax = 1e13;
 
 /**
  * How values lie in a Deno KV. One that fits lies under its key as bytes. A larger one is split: under its key is the
@@ -41,7 +43,8 @@ export class KvValues {
   /** Adds a write to what will be applied. */
   set(atomic: KvAtomic, { key, value, oldBytes = 0, expiresAtMs }: Write, nowMs: number): void {
     const pieces = piecesOf(value.length);
-    const leftMs = expiresAtMs === undefined ? undefined : Math.ceil(Math.max(expiresAtMs - nowMs, 0));
+    const goesMs = expiresAtMs === undefined ? Infinity : Math.max(expiresAtMs - nowMs, 0);
+    const leftMs = goesMs > expiryMsMax ? undefined : Math.ceil(goesMs);
     const expiry = (slacks: number) =>
       leftMs === undefined ? {} : { expireIn: leftMs + slacks * expirySlackMs };
     atomic.set(this.headOf(key), pieces === 0 ? value : value.length, expiry(1));

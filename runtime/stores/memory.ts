@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { requireOneWord } from "../one_word.ts";
 import { OrderedKeys } from "../ordered_keys.ts";
 import type { Part, Range, Store, StoreConnection, Stored, StoreTraits } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
@@ -126,6 +127,7 @@ class MemoryConnection implements StoreConnection {
   // deno-lint-ignore require-await -- what is thrown rejects
   async commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
     this.#requireOpen("commit to");
+    requireOneWord(parts);
     this.#memory.expire(this.#clock.now());
     const version = String(++this.#memory.commits);
     let rings = false;

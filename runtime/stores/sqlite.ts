@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "../clock.ts";
+import { requireOneWord } from "../one_word.ts";
 import type {
   Part,
   Range,
@@ -183,6 +184,11 @@ class SqliteConnection implements StoreConnection {
   }
 
   commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+    try {
+      requireOneWord(parts);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const changes = parts.some(({ writes, removals }) => writes.length > 0 || removals.length > 0);
     return this.#run("commit to", () => changes ? this.#write(parts) : this.#test(parts));
   }

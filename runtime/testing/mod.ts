@@ -14,6 +14,7 @@
  */
 
 export { type Probe, probe, type ProbedMessage } from "./probe.ts";
+export { requireStorable } from "../storable.ts";
 export { seededRandom } from "./seeded_random.ts";
 export type { SimulatedFault, SimulatedFaults, SimulatedTimes } from "./simulated_faults.ts";
 export type { ProcessFaults } from "./simulated_process.ts";

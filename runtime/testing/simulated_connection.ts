@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from "../clock.ts";
 import { requireInteger } from "../errors.ts";
+import { requireOneWord } from "../one_word.ts";
 import type { Part, Range, StoreConnection, Stored, StoreLimits } from "../store.ts";
 import { OutcomeUnknownError, StoreError, TooLargeError } from "../store_errors.ts";
 import { requireFits, sum, weigh } from "../store_weight.ts";
@@ -235,6 +236,7 @@ function copyOf(part: Part): Part {
 /** Throws what a caller does wrong: real stores would refuse it, or do something else than was meant. */
 function requireCommittable(parts: readonly Part[], limits: StoreLimits): void {
   if (parts.length === 0) return;
+  requireOneWord(parts);
   requireFits(`${parts.length} parts together`, parts.map((part) => weigh(part, limits)).reduce(sum), limits);
   const changedBy = new Map<string, number>();
   const several = -1;

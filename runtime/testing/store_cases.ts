@@ -101,6 +101,29 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     expectEqual(await connection.commit([check(first)]), [undefined], "a check after it was written again");
   },
 
+  async "a part that writes a key and removes it is refused, and nothing is applied"({ connection }) {
+    await applied(connection, puts({ k: "old" }));
+    const before = await readShown(connection, ["k", "beside", "another"]);
+    const many = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`w${index}`, "new"]));
+    for (const others of [{}, many]) {
+      const both = part({ ...puts({ ...others, beside: "new", k: "new" }), removals: [{ key: "k" }] });
+      const refusal = await connection.commit([puts({ another: "new" }), both]).catch((error) => error);
+      expect(refusal instanceof TypeError, `It rejects with a TypeError, and it gave ${String(refusal)}`);
+      expectEqual(await readShown(connection, ["k", "beside", "another"]), before, "what is there after it");
+    }
+  },
+
+  async "what may go in a time that never comes is kept"({ connection }) {
+    for (const expiresAtMs of [8.64e15, 1e300, Infinity]) {
+      await applied(connection, part({ writes: [{ key: "k", value: bytes(3, 1), expiresAtMs }] }));
+      expectEqual(
+        await readShown(connection, ["k"]),
+        [shown({ key: "k", value: bytes(3, 1) })],
+        "what is there",
+      );
+    }
+  },
+
   async "of several parts only the stale ones are left out"({ connection }) {
     const stale = await applied(connection, puts({ a: "0" }));
     const version = await applied(connection, puts({ a: "1", b: "1", c: "1" }));

@@ -6,6 +6,7 @@ import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
 import { Outboxes } from "../outbox.ts";
 import type { Operation } from "../protocol.ts";
 import { parse } from "../schema.ts";
+import { requireStorable } from "../storable.ts";
 import { Turn } from "../turn.ts";
 import type { OpenTurn, Parts, TurnHost } from "../turn_host.ts";
 import { seededRandom } from "./seeded_random.ts";
@@ -36,6 +37,13 @@ export interface TurnOptions<State> {
   readonly id?: string;
   /** The id of the message whose turn sent it. */
   readonly causationId?: string;
+  /**
+   * Whether the turn fails (`not-storable`) as it would with a store, where its payload, its state, a reply that is kept or
+   * what it sends is no plain data: see {@linkcode requireStorable}. A system without a store does not look.
+   *
+   * @default {true}, but for transient actors, which are never stored
+   */
+  readonly storable?: boolean;
   /** Answers what a transient actor asks. Without it such an ask rejects. */
   readonly ask?: (to: Address, payload: unknown) => unknown;
 }
@@ -130,6 +138,10 @@ export async function turn<Name extends string, State, I, O, R, S>(
     const silent = operation.mode === "tell" || abstained;
     const reply = silent ? undefined : parse(operation.reply, result, "Cannot reply to", running);
     running.close();
+    if (options.storable ?? !actor.transient) {
+      if (operation.mode !== "ask") requireStorable([payload, reply]); // neither is kept of an ask
+      requireKept(running);
+    }
     return {
       ...outcomeOf(running, host),
       state: running.state as State,
@@ -140,6 +152,15 @@ export async function turn<Name extends string, State, I, O, R, S>(
     running.close();
     return { ...nothing, state: before, reply: undefined, error };
   }
+}
+
+/** Throws where a store would not keep what a turn leaves. */
+function requireKept({ changed, state, outgoing, schedules = [] }: Turn): void {
+  if (changed) requireStorable(state);
+  for (const { payload } of outgoing) {
+    requireStorable(payload instanceof Publication ? payload.payload : payload);
+  }
+  for (const { payload } of schedules) requireStorable(payload);
 }
 
 const nothing = { sent: [], published: [], subscribed: [], scheduled: [], ending: undefined };

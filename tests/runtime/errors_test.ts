@@ -91,12 +91,13 @@ Deno.test("a payload's error keeps 20 of its issues, cut to what people read, an
   assert.equal(new InvalidPayloadError("Cannot", [issue(0)], 7).issuesTotal, 7);
 });
 
-Deno.test("a retry needs a time of at least 0", () => {
+Deno.test("a retry needs a time of at least 0, and one that comes", () => {
   assert.equal(new RetryError("Busy", { afterMs: 0 }).afterMs, 0);
-  for (const afterMs of [-1, NaN]) {
+  for (const afterMs of [-1, NaN, Infinity, "5" as never]) {
     assert.throws(() => new RetryError("Busy", { afterMs }), {
       name: "RangeError",
-      message: `Cannot retry after afterMs: it must be at least 0: current value is ${afterMs}`,
+      message:
+        `Cannot retry after afterMs: it must be a finite number of at least 0: current value is ${afterMs}`,
     });
   }
 });

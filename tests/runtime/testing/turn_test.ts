@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   actor,
   ask,
+  type Context,
   type DeadLetterError,
   event,
   Failure,
@@ -11,6 +12,7 @@ import {
   survey,
   tell,
   TerminalError,
+  unchecked,
 } from "@posthorn/posthorn";
 import { turn } from "@posthorn/posthorn/testing";
 import * as z from "zod";
@@ -194,4 +196,40 @@ Deno.test("a turn is run for an operation of its actor alone", async () => {
     turn(order, Other.all, undefined),
     /^TypeError: Cannot run order all: it is no operation of order$/,
   );
+});
+
+Deno.test("a turn fails where a store would not keep what it takes or leaves, unless that is not meant", async () => {
+  const Box = protocol("box", {
+    put: tell(unchecked<unknown>()),
+    work: submit(unchecked<unknown>(), unchecked<unknown>()),
+    look: ask(unchecked<unknown>(), unchecked<unknown>()),
+    happened: event(unchecked<unknown>()),
+  });
+  const no = () => {};
+  const scripts: Readonly<Record<string, (ctx: Context<"box", unknown>) => unknown>> = {
+    state: (ctx) => void (ctx.state = no),
+    sent: (ctx) => ctx.self.tell(Box.put, no),
+    published: (ctx) => ctx.publish(Box.happened, no),
+    scheduled: (ctx) => ctx.schedule("tea", { afterMs: 1 }, ctx.self.at(Box.put), no),
+    reply: () => no,
+  };
+  const run = (ctx: Context<"box", unknown>, name: unknown) => scripts[String(name)]?.(ctx);
+  const state = (): unknown => 0;
+  const on = {
+    put: (ctx: Context<"box", unknown>, name: unknown) => void run(ctx, name),
+    work: run,
+    look: run,
+  };
+  const box = actor(Box, { state, on });
+  const codeOf = ({ error }: { readonly error: unknown }) => (error as { code?: unknown } | undefined)?.code;
+  for (const name of ["state", "sent", "published", "scheduled"]) {
+    const result = await turn(box, Box.put, name);
+    assert.deepEqual([codeOf(result), result.state], ["not-storable", 0], name);
+    assert.equal((await turn(box, Box.put, name, { storable: false })).error, undefined, name);
+  }
+  assert.equal(codeOf(await turn(box, Box.put, no)), "not-storable");
+  assert.equal(codeOf(await turn(box, Box.work, "reply")), "not-storable");
+  assert.equal(codeOf(await turn(box, Box.look, "reply")), undefined, "an ask is not kept");
+  const passing = actor(Box, { state, on, transient: true });
+  assert.equal(codeOf(await turn(passing, Box.put, "state")), undefined, "it is never stored");
 });

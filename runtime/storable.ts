@@ -1,0 +1,166 @@
+import { messageOf, PosthornError } from "./errors.ts";
+
+/** How deep data may be nested: what contains itself has no end. */
+const depthMax = 1_000;
+/** How many values there may be in one: data that is shared again and again is written as often. */
+const valuesMax = 10_000_000;
+
+/**
+ * Throws unless a store would keep a value and give back the same. Data are: strings, booleans, numbers, `null`,
+ * `undefined` and big integers; plain objects and arrays of data; maps and sets of data; valid dates, regular expressions
+ * that begin at 0, URLs; the typed arrays of 8 to 32 bits and of floats, where all floats are finite and none is -0.
+ *
+ * Nothing else is: no function, symbol, promise, error or instance of a class, no object without a prototype, no array with
+ * holes or names, no accessor, nothing that contains itself, or is nested deeper than 1,000. An object that is there twice
+ * comes back as two: data have no identity.
+ *
+ * A system with a store refuses the rest by itself. One without does not look, which would cost each message: tests of
+ * actors that are to be durable one day can.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { requireStorable } from "@posthorn/posthorn/testing";
+ *
+ * requireStorable({ at: new Date(0), tags: new Set(["tea"]) });
+ * assert.throws(() => requireStorable({ total: Promise.resolve(1) }), { code: "not-storable" });
+ * ```
+ *
+ * @param value what a payload, a reply or a state would be
+ * @throws {PosthornError} `not-storable`, with what it is and where
+ */
+export function requireStorable(value: unknown): void {
+  isJson(value);
+}
+
+/** Whether JSON gives back just this value. Throws as {@linkcode requireStorable} does where nothing would. */
+export function isJson(value: unknown): boolean {
+  const walk = new Walk();
+  try {
+    return walk.value(value);
+  } catch (cause) {
+    const what = cause instanceof NoData ? `${walk.path.length > 0 ? "it has" : "it is"} ` : "";
+    const where = walk.path.length > 0 ? ` at ${shown(walk.path)}` : "";
+    throw new PosthornError("not-storable", `Cannot store a value: ${what}${messageOf(cause)}${where}`);
+  }
+}
+
+/** Something in a value that is no data. */
+class NoData extends Error {}
+
+function shown(path: readonly unknown[]): string {
+  const text = path.join(".");
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`.toWellFormed();
+}
+
+const floats: readonly unknown[] = [Float32Array, Float64Array].map(({ prototype }) => prototype);
+const integers: readonly unknown[] = [
+  Uint8Array,
+  Int8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+].map(({ prototype }) => prototype);
+
+/** One look through a value. Each method says whether JSON gives it back, and throws where it is no data. */
+class Walk {
+  /** Where it is. */
+  readonly path: unknown[] = [];
+  #left = valuesMax;
+
+  value(value: unknown): boolean {
+    if (--this.#left < 0) throw new NoData(`more than ${valuesMax} values`);
+    switch (typeof value) {
+      case "string":
+      case "boolean":
+        return true;
+      case "number":
+        return Number.isFinite(value) && !Object.is(value, -0);
+      case "undefined":
+      case "bigint":
+        return false;
+      case "object":
+        return value === null || this.#object(value);
+      default:
+        throw new NoData(`a ${typeof value}`);
+    }
+  }
+
+  #object(value: object): boolean {
+    if (this.path.length >= depthMax) {
+      this.path.length = 3;
+      throw new NoData(`something that contains itself, or is nested deeper than ${depthMax},`);
+    }
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype) return this.#plain(value as Record<string, unknown>);
+    if (prototype === Array.prototype) return this.#array(value as readonly unknown[]);
+    this.#rich(value, prototype);
+    return false;
+  }
+
+  #plain(value: Record<string, unknown>): boolean {
+    if (Object.getOwnPropertySymbols(value).length > 0) throw new NoData("a symbol as a key");
+    let json = true;
+    for (const name of Object.getOwnPropertyNames(value)) { // with the symbols it is much slower
+      const property = Object.getOwnPropertyDescriptor(value, name)!;
+      this.path.push(name);
+      if (name === "__proto__") throw new NoData("a property of that name");
+      if (!("value" in property)) throw new NoData("an accessor");
+      if (!property.enumerable) throw new NoData("a property that is not enumerable");
+      if (!this.value(property.value)) json = false;
+      this.path.pop();
+    }
+    return json;
+  }
+
+  #array(value: readonly unknown[]): boolean {
+    const keys = Object.keys(value).length + Object.getOwnPropertySymbols(value).length;
+    if (keys !== value.length) throw new NoData("an array with holes or names");
+    let json = true;
+    for (let index = 0; index < value.length; index++) {
+      this.path.push(index);
+      if (!this.value(value[index])) json = false;
+      this.path.pop();
+    }
+    return json;
+  }
+
+  /** What superjson gives back. */
+  #rich(value: object, prototype: unknown): void {
+    if (floats.includes(prototype)) {
+      for (const number of value as Float64Array) {
+        const same = Number.isFinite(number) && !Object.is(number, -0);
+        if (!same) throw new NoData(`a typed array with ${Object.is(number, -0) ? "-0" : number}`);
+      }
+      return;
+    }
+    if (integers.includes(prototype) || prototype === URL.prototype) return;
+    if (Reflect.ownKeys(value).length > (prototype === RegExp.prototype ? 1 : 0)) throw noData(value);
+    if (prototype === Map.prototype) this.#parts([...value as Map<unknown, unknown>].flat());
+    else if (prototype === Set.prototype) this.#parts(value as Set<unknown>);
+    else if (prototype === Date.prototype) {
+      if (Number.isNaN((value as Date).getTime())) throw new NoData("an invalid date");
+    } else if (prototype === RegExp.prototype) {
+      if ((value as RegExp).lastIndex !== 0) throw new NoData("a regular expression in the midst of a text");
+    } else throw noData(value);
+  }
+
+  #parts(parts: Iterable<unknown>): void {
+    let index = 0;
+    for (const part of parts) {
+      this.path.push(index++);
+      this.value(part);
+      this.path.pop();
+    }
+  }
+}
+
+function noData(value: object): NoData {
+  if (Object.getPrototypeOf(value) === null) return new NoData("an object without a prototype");
+  const { name } = value.constructor ?? {};
+  return new NoData(
+    typeof name === "string" && name !== "" ? `an instance of ${name}` : "an instance of a class",
+  );
+}

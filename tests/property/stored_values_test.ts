@@ -1,0 +1,151 @@
+// What comes out of a store is what went in, in the same order, whatever is in it twice; or it was refused going in.
+
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { denoKv, memoryStore, sqlite, type Store, systemClock } from "@posthorn/posthorn";
+import { requireStorable } from "@posthorn/posthorn/testing";
+import { decodeValue, encodeValue, fromText, toText } from "../../runtime/durable/stored_value.ts";
+
+const text = fc.oneof(
+  fc.string(),
+  fc.string({ unit: "binary" }),
+  fc.constantFrom("\ud800", "a\udc00b", "~", ""),
+);
+/** Not those that superjson refuses to go through. */
+const name = text.filter((key) => !["__proto__", "constructor", "prototype"].includes(key));
+/** Numbers that a float of 32 bits has as well. */
+const float = fc.float({ noNaN: true, noDefaultInfinity: true }).map((n) => Object.is(n, -0) ? 0 : n);
+
+const leaf = fc.oneof(
+  text,
+  fc.integer(),
+  fc.double(),
+  fc.bigInt(),
+  fc.boolean(),
+  fc.constantFrom(undefined, null, NaN, Infinity, -Infinity, -0),
+  fc.date({ noInvalidDate: true }),
+  fc.constantFrom(/a\/b.(?<c>\n)/giu, new RegExp(""), /[/]\\/y).map(({ source, flags }) =>
+    new RegExp(source, flags)
+  ),
+  fc.webUrl().map((url) => new URL(url)),
+  fc.uint8Array(),
+  fc.int8Array(),
+  fc.uint8ClampedArray(),
+  fc.int16Array(),
+  fc.uint16Array(),
+  fc.int32Array(),
+  fc.uint32Array(),
+  fc.array(float).map((numbers) => new Float32Array(numbers)),
+  fc.array(float).map((numbers) => new Float64Array(numbers)),
+);
+
+/** Data that is made of a few pieces, each of which may be there any number of times. */
+const data = fc.array(
+  fc.oneof(
+    leaf,
+    fc.dictionary(name, leaf, { maxKeys: 3, noNullPrototype: true }),
+    fc.array(leaf, { maxLength: 3 }),
+  ),
+  { minLength: 1, maxLength: 4 },
+).chain((pieces) =>
+  fc.letrec<{ node: unknown }>((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 4, withCrossShrink: true },
+      fc.constantFrom(...pieces),
+      fc.array(tie("node"), { maxLength: 4 }),
+      fc.dictionary(name, tie("node"), { maxKeys: 4, noNullPrototype: true }),
+      fc.array(tie("node"), { maxLength: 4 }).map((parts) => new Set(parts)),
+      fc.array(fc.tuple(tie("node"), tie("node")), { maxLength: 4 }).map((entries) => new Map(entries)),
+    ),
+  })).node
+);
+
+/** Everything about a value that is not its identity. */
+function told(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) {
+    return [
+      typeof value,
+      Object.is(value, -0) ? "-0" : String(value),
+      typeof value === "string" && [...value],
+    ];
+  }
+  const kind = Object.getPrototypeOf(value)?.constructor.name;
+  if (value instanceof Map) return [kind, [...value].map(([key, item]) => [told(key), told(item)])];
+  if (value instanceof Set) return [kind, [...value].map(told)];
+  if (value instanceof Date) return [kind, value.getTime()];
+  if (value instanceof RegExp || value instanceof URL) return [kind, String(value)];
+  return [kind, Object.entries(value).map(([key, item]) => [key, told(item)])];
+}
+
+Deno.test("what is written as text is read as it was, and nothing of it is one thing any more", () => {
+  fc.assert(
+    fc.property(data, (value) => {
+      requireStorable(value);
+      assert.deepEqual(told(fromText(toText(value))), told(value));
+    }),
+    { seed: 7, numRuns: 2_000 },
+  );
+});
+
+const kinds: Readonly<Record<string, (folder: string) => Store>> = {
+  memory: () => memoryStore(),
+  sqlite: (folder) => sqlite(`${folder}/values.db`, { synchronous: "normal" }),
+  denoKv: (folder) => denoKv(`${folder}/values.kv`),
+};
+
+for (const [kind, open] of Object.entries(kinds)) {
+  Deno.test({
+    name: `${kind}: what was committed is read as it was`,
+    ignore: kind === "denoKv" && typeof Deno.openKv !== "function",
+    async fn() {
+      const folder = await Deno.makeTempDir({ prefix: "posthorn-values-" });
+      const connection = await open(folder).open({ clock: systemClock() });
+      try {
+        await fc.assert(
+          fc.asyncProperty(data, async (value) => {
+            const stored = { key: "k", value: encodeValue({ n: 1 }, toText(value)), oldBytes: 1_000_000 };
+            await connection.commit([{ checks: [], writes: [stored], removals: [] }]);
+            const [read] = await connection.read(["k"]);
+            const { head, text } = decodeValue<unknown>(read!.value);
+            assert.deepEqual([head, told(fromText(text))], [{ n: 1 }, told(value)]);
+          }),
+          { seed: 7, numRuns: 100 },
+        );
+      } finally {
+        await connection.close();
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+Deno.test("of anything there is, what is not refused comes back as it was", () => {
+  const anything = fc.anything({
+    withBigInt: true,
+    withBoxedValues: true,
+    withDate: true,
+    withMap: true,
+    withNullPrototype: true,
+    withObjectString: true,
+    withSet: true,
+    withSparseArray: true,
+    withTypedArray: true,
+  });
+  let [kept, refused] = [0, 0];
+  fc.assert(
+    fc.property(anything, (value) => {
+      let text: string;
+      try {
+        text = toText(value);
+      } catch (error) {
+        refused++;
+        assert.equal((error as { code?: unknown }).code, "not-storable");
+        return;
+      }
+      kept++;
+      assert.deepEqual(told(fromText(text)), told(value));
+    }),
+    { seed: 7, numRuns: 2_000 },
+  );
+  assert(kept > 500 && refused > 100, `${kept} kept, ${refused} refused`);
+});
