@@ -94,6 +94,7 @@ export * from "./runtime/actor.ts";
 export { type StopOptions, System } from "./actors/system.ts";
 export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/system_options.ts";
+export type { BrokenActor } from "./runtime/broken_actors.ts";
 export type { Health, StopReport, StoreHealth } from "./runtime/health.ts";
 export type { ProtocolStats, Stats } from "./runtime/stats.ts";
 export type { Signal } from "./runtime/activation.ts";

@@ -20,6 +20,7 @@ import { payloadOf } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
+import { codeOf, isThrown } from "./thrown.ts";
 import type { Deliveries } from "./services.ts";
 import type { Acceptance } from "./durable/accept_commission.ts";
 import type { Persistence } from "./durable/persistence.ts";
@@ -183,7 +184,7 @@ export class Delivery implements Deliveries {
     if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = rarities?.failTo;
     if (failTo === undefined) return;
-    const words = error instanceof TerminalError ? error.message : message; // what its handler meant for the caller
+    const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
     this.deliverTo(failTo, { id: letter.id, code: reason, message: words }, envelope);
   }
 
@@ -299,7 +300,7 @@ export class Delivery implements Deliveries {
   }
 
   private buryError(envelope: Envelope, error: unknown): void {
-    this.bury(envelope, error instanceof PosthornError ? error.code : "failed", messageOf(error), error);
+    this.bury(envelope, codeOf(error, "failed"), messageOf(error), error);
   }
 
   private buryFull(activation: Activation, route: Route, value: unknown): void {

@@ -1,5 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidPayloadError, type Issue } from "./errors.ts";
+import { InvalidPayloadError, type Issue, messageOf, PosthornError } from "./errors.ts";
+import { isThenable } from "./thenable.ts";
+import { isThrown } from "./thrown.ts";
 
 /**
  * Any schema of a library that speaks Standard Schema (zod, valibot, arktype, …). `I` is what goes in, `O` what
@@ -44,7 +46,8 @@ export function isUnchecked(schema: Schema<unknown>): boolean {
 
 /**
  * What the schema makes of `value`, or an {@linkcode InvalidPayloadError} that begins with `what` and whom it is about.
- * Without a schema only `undefined` is accepted: there is nothing to be said.
+ * Without a schema only `undefined` is accepted: there is nothing to be said. A schema that throws, or that answers with a
+ * promise, is a `TypeError`: zod answers so where a check of it throws.
  */
 export function parse(
   schema: Schema<unknown> | undefined,
@@ -58,15 +61,21 @@ export function parse(
   }
   const standard = schema["~standard"];
   if (standard.vendor === uncheckedVendor) return value;
-  const result = standard.validate(value);
-  if (result instanceof Promise) {
-    result.catch(() => {}); // the TypeError below is the answer, whatever the check would have said
-    throw new TypeError(
-      `${what} ${about}: its schema answers with a promise, and a schema must answer at once`,
-    );
+  const issues: Issue[] = [];
+  try {
+    const result = standard.validate(value);
+    if (isThenable(result)) {
+      Promise.resolve(result).catch(() => {}); // the error below is the answer, whatever the check would have said
+      throw new TypeError("it answers with a promise, and a schema must answer at once");
+    }
+    if (result.issues === undefined) return result.value;
+    for (const issue of result.issues) issues.push(toIssue(issue));
+  } catch (error) {
+    // What a schema throws may be anything. An error of this runtime is its word about the value.
+    if (isThrown(error, PosthornError)) throw error;
+    throw new TypeError(`${what} ${about}: its schema failed: ${messageOf(error)}`, { cause: error });
   }
-  if (result.issues === undefined) return result.value;
-  throw new InvalidPayloadError(`${what} ${about}`, result.issues.map(toIssue));
+  throw new InvalidPayloadError(`${what} ${about}`, issues);
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {

@@ -1,5 +1,6 @@
 import type { Actor, Handler } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
+import type { BrokenActors } from "./broken_actors.ts";
 import type { Envelope, Route } from "./envelope.ts";
 import type { Inspectors, MessageEvent } from "./inspection.ts";
 import type { Postman } from "./outbox.ts";
@@ -28,6 +29,8 @@ export interface Services extends TurnHost {
   readonly timers: Timers;
   readonly random: Random;
   readonly delivery: Deliveries;
+  /** Actors whose state cannot be made. */
+  readonly broken: BrokenActors;
   /** How many turns a promise is awaited for. */
   running: number;
   /** There may be nothing left to run. */

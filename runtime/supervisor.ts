@@ -2,6 +2,7 @@ import type { Actor, OnFailure, RetryOptions } from "./actor.ts";
 import { RetryError, TerminalError } from "./errors.ts";
 import type { Mode } from "./protocol.ts";
 import type { Random } from "./random.ts";
+import { isThrown, retryAfterMsOf } from "./thrown.ts";
 
 /** One failed turn, as its supervisor sees it. */
 export interface FailedTurn {
@@ -35,8 +36,8 @@ export class Supervisor {
 
   decide(turn: FailedTurn): Decision {
     // What a handler means to refuse says nothing about its actor.
-    if (turn.error instanceof TerminalError) return { directive: "resume", retryAfterMs: undefined };
-    if (turn.error instanceof RetryError) {
+    if (isThrown(turn.error, TerminalError)) return { directive: "resume", retryAfterMs: undefined };
+    if (isThrown(turn.error, RetryError)) {
       return { directive: "resume", retryAfterMs: this.#retryAfterMs(turn) };
     }
     const directive = this.#directive(turn.monotonicMs);
@@ -57,9 +58,7 @@ export class Supervisor {
     const { retry } = this.#actor;
     // Who waits for the answer is told at once, and decides.
     if (turn.mode === "ask" || turn.mode === "survey" || turn.attempt >= retry.attempts) return undefined;
-    return turn.error instanceof RetryError
-      ? turn.error.afterMs
-      : backoffMs(turn.attempt, retry, this.#random);
+    return retryAfterMsOf(turn.error) ?? backoffMs(turn.attempt, retry, this.#random);
   }
 }
 

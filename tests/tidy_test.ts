@@ -12,6 +12,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
   ["words", [
     "errors",
     "store_errors",
+    "thrown",
     "schema",
     "frozen",
     "clock",
@@ -24,7 +25,16 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight"]],
+  ["ports", [
+    "dead_letters",
+    "inspection",
+    "stats",
+    "broken_actors",
+    "health",
+    "kept_events",
+    "store",
+    "store_weight",
+  ]],
   [
     "machinery",
     [

@@ -10,11 +10,12 @@ import type { DurableActor } from "./durable_actor.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
 import type { Effects } from "./effects.ts";
-import { loadActor } from "./load.ts";
+import { loadActor, makeState } from "./load.ts";
 import type { Mail } from "./mail.ts";
 import { MailPicker } from "./mail_picker.ts";
 import { ActorRecord, type RetryHead } from "./record.ts";
 import { OutcomeUnknownError } from "../store_errors.ts";
+import { isThrown } from "../thrown.ts";
 import { TurnCommission } from "./turn_commission.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
@@ -37,7 +38,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   readonly home: DurableHome<DurableActivation>;
   readonly services: Services;
   readonly key: string;
-  readonly mailbox = new DurableMailbox((branch) => this.durable.ledger.probes?.reach(branch));
+  readonly mailbox = new DurableMailbox(
+    (branch) => this.durable.ledger.probes?.reach(branch),
+    (mail) => this.#picker.setAside(mail),
+  );
   status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
   usedMs = 0;
   nextReady: Runnable | undefined = undefined;
@@ -46,6 +50,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** The actor as it was committed last. */
   record = new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
   state: unknown = undefined;
+  made = false;
+  fault: { readonly error: unknown } | undefined = undefined;
   /** The moment after its record was read. */
   loadedMoment = 0;
   /** Instances that ended without a word and had written to it. */
@@ -99,9 +105,14 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return this.status === "idle";
   }
 
-  /** About how many messages wait, those on their way included. */
+  /** About how many messages wait, those on their way included, but for those that have stepped aside. */
   get waiting(): number {
-    return this.mailbox.length + this.#picker.aside + this.accepting;
+    return this.mailbox.length + this.accepting;
+  }
+
+  /** About how many have stepped aside: they take no room from the others. */
+  get aside(): number {
+    return this.#picker.aside + this.mailbox.asideBeyond;
   }
 
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */
@@ -111,7 +122,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** Whether nothing that this instance wrote still waits. */
   get atRest(): boolean {
-    return this.status === "idle" && this.mailbox.complete && this.waiting + this.mailbox.leaving.size === 0;
+    const { complete, leaving } = this.mailbox;
+    return this.status === "idle" && complete && this.waiting + this.aside + leaving.size === 0;
   }
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
@@ -166,7 +178,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
       this.status = "ready";
       this.services.scheduler.add(this);
-    } else if (!this.mailbox.complete) {
+    } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.#picker.aside === 0)) {
       void this.load();
     } else {
       if (this.#runner.revive() && this.atRest) return this.passivate();
@@ -193,6 +205,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       else if ("trial" in picked) this.#try(picked.trial);
       else {
         this.mailbox.inHand = batch.taken + 1;
+        if (!this.made) {
+          makeState(this);
+          batch.state = this.state;
+        }
         const handled = this.#runner.handle(batch, picked);
         if (handled instanceof Promise) this.#await(batch, handled);
         else if (handled === "next" && scheduler.spend(1)) continue;
@@ -211,8 +227,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     const { ledger } = this.durable;
     if (batch.readsOnly) {
       const fence = batch.fence();
-      if (ledger.traits.processes === "one") return this.#committed(batch, fence, this.record);
-      const then = () => this.#committed(batch, fence, this.record);
+      if (ledger.traits.processes === "one") return this.#committed(batch, fence, this.record, "");
+      const then = (version: string) => this.#committed(batch, fence, this.record, version);
       return ledger.committer.submit(new TurnCommission(this, batch, fence, then));
     }
     const token = ledger.nextToken();
@@ -222,9 +238,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       return this.#refused(error, batch, refuses);
     }
-    const { effects, record: { head, text, bytes }, weight } = sealed;
-    const then = (version: string) =>
-      this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
+    const { effects, record, weight } = sealed;
+    const then = (version: string) => this.#committed(batch, effects, record.committed(version), version);
     ledger.committer.submit(new TurnCommission(this, batch, effects, then, token), weight);
   }
 
@@ -302,7 +317,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     });
   }
 
-  #committed(batch: Batch, effects: Effects, record: ActorRecord): void {
+  #committed(batch: Batch, effects: Effects, record: ActorRecord, version: string): void {
     const { durable } = this;
     this.#conflicts = 0;
     this.#alone = false;
@@ -310,9 +325,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#counting = false;
     this.record = record;
     this.state = batch.state;
+    if (batch.forgotten) this.made = false;
     this.mailbox.drop(batch.taken);
     effects.follow();
-    if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, record.version!, this.loadedMoment);
+    if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, version, this.loadedMoment);
     if (effects.locals.length > 0) durable.deliverLocally(effects.locals);
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
@@ -350,7 +366,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.status = "running";
     const { services } = this;
     services.running++;
-    promise.then(() => this.finish(batch), (error) => this.failed(error)).finally(() => {
+    promise.then(() => this.finish(batch)).catch((error) => this.failed(error)).finally(() => {
       services.running--;
       services.rest();
     });
@@ -390,7 +406,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   #failAsks(error: unknown): void {
-    const failure = error instanceof PosthornError ? error : new PosthornError("failed", messageOf(error));
+    const failure = isThrown(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
     for (const { asker } of this.mailbox.takeAsks()) (asker as Asker).fail(failure);
   }
 

@@ -3,7 +3,7 @@ import { PosthornError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { StoreConnection, StoreTraits } from "../store.ts";
 import { Committer } from "./committer.ts";
-import { placeOf, publicStamp } from "./mail.ts";
+import { placeOf, publicStamp, stampMax } from "./mail.ts";
 import { type Probes, probesOf } from "./probes.ts";
 import { ValueEncoder } from "./stored_value.ts";
 
@@ -65,6 +65,15 @@ export class Ledger {
   nextPlace(): string {
     this.#stampMicros = Math.max(Math.floor(this.clock.now() * 1_000), this.#stampMicros + 1);
     return placeOf(this.#stampMicros, this.#tail);
+  }
+
+  /**
+   * A place for a message that waits until then: behind all that come before that time, so that it is not in their way.
+   * It is its own, whatever else has that time.
+   */
+  placeAt(atMs: number): string {
+    const stampMicros = Math.max(Math.floor(atMs * 1_000), this.#stampMicros + 1);
+    return placeOf(Math.min(stampMicros, stampMax), `${this.#tail}${(++this.#turns).toString(36)}`);
   }
 
   /**

@@ -69,7 +69,7 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   addRoutes(app, routes);
   app.all("/healthz", (context) => {
     if (!reads(context)) return refuseMethod(context, "GET, HEAD");
-    const { health } = system;
+    const { broken: _, ...health } = system.health; // keys of actors are nobody's business outside
     const well = health.status === "running" && health.store?.status !== "unavailable";
     return context.json(health, well ? 200 : 503, well ? {} : { "retry-after": retryAfterSeconds });
   });

@@ -62,7 +62,7 @@ for (const [library, { line, length, currency, slow }] of Object.entries(librari
     assert.throws(() => parse(slow, "fits", ...what), {
       name: "TypeError",
       message:
-        "Cannot accept order/ada add: its schema answers with a promise, and a schema must answer at once",
+        "Cannot accept order/ada add: its schema failed: it answers with a promise, and a schema must answer at once",
     });
     await new Promise((resolve) => queueMicrotask(() => resolve(undefined))); // no rejection is left unhandled
   });
