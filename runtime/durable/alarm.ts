@@ -59,17 +59,15 @@ export class Alarm {
     }
   }
 
-  async #fire({ key, version, value }: Stored, nowMs: number): Promise<void> {
-    const { actor, name, dueMs } = scheduled(key);
+  async #fire(due: Stored, nowMs: number): Promise<void> {
+    const { actor, name } = scheduled(due.key);
     const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    effects.remove(key);
-    const { token } = decodeValue<StoredDue>(value).head;
-    const found = row && decodeValue<StoredSchedule>(row.value);
-    if (row !== undefined && found?.head.token === token) { // else it was cancelled, or set anew
-      effects.checks.push({ key: row.key, version: row.version });
-      this.#send(effects, found.head, row, found.text, dueMs, nowMs);
+    let effects: Effects;
+    try {
+      effects = this.#effectsOf(due, row, nowMs);
+    } catch (error) { // it never fires, and the others do; its timer stays until it is cancelled or set anew
+      this.#ledger.onUnreadable(row?.key ?? due.key, error);
+      effects = removalOf(due);
     }
     const committed = await commitOne(this.#ledger.committer, effects);
     if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
@@ -77,6 +75,18 @@ export class Alarm {
       effects.follow();
       this.#services.handOver(effects.arrivals, committed, this.#ledger.nextMoment());
     }
+  }
+
+  /** Throws where a row cannot be read. */
+  #effectsOf(due: Stored, row: Stored | undefined, nowMs: number): Effects {
+    const effects = removalOf(due);
+    const { token } = decodeValue<StoredDue>(due.value).head;
+    const found = row && decodeValue<StoredSchedule>(row.value);
+    if (row !== undefined && found?.head.token === token) { // else it was cancelled, or set anew
+      effects.checks.push({ key: row.key, version: row.version });
+      this.#send(effects, found.head, row, found.text, scheduled(due.key).dueMs, nowMs);
+    }
+    return effects;
   }
 
   #send(
@@ -110,6 +120,13 @@ export class Alarm {
       this.ring().catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.beatMs));
     });
   }
+}
+
+function removalOf({ key, version }: Stored): Effects {
+  const effects = new Effects();
+  effects.checks.push({ key, version });
+  effects.remove(key);
+  return effects;
 }
 
 function nameOf({ protocol, key }: ActorId): string {

@@ -1,10 +1,11 @@
-import type { Asker, Envelope } from "../envelope.ts";
-import { messageOf, PosthornError, StoppedError } from "../errors.ts";
+import type { Envelope } from "../envelope.ts";
+import { PosthornError, StoppedError } from "../errors.ts";
 import type { Idler } from "../idle.ts";
 import type { MessageEvent } from "../inspection.ts";
 import type { Runnable, Scheduler } from "../scheduler.ts";
 import type { Services } from "../services.ts";
 import type { Timer } from "../timers.ts";
+import { failAsks, failUncertainAsks } from "./asks.ts";
 import { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
@@ -14,8 +15,6 @@ import { loadActor, makeState } from "./load.ts";
 import type { Mail } from "./mail.ts";
 import { MailPicker } from "./mail_picker.ts";
 import { ActorRecord, type RetryHead } from "./record.ts";
-import { OutcomeUnknownError } from "../store_errors.ts";
-import { isThrown } from "../thrown.ts";
 import { TurnCommission } from "./turn_commission.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
@@ -163,7 +162,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       this.mailbox.abandon();
       if (this.gone) return;
-      this.#failAsks(error);
+      failAsks(this.mailbox, error);
       return this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
     }
     this.proceed();
@@ -205,10 +204,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       else if ("trial" in picked) this.#try(picked.trial);
       else {
         this.mailbox.inHand = batch.taken + 1;
-        if (!this.made) {
-          makeState(this);
-          batch.state = this.state;
-        }
+        makeState(this, batch);
         const handled = this.#runner.handle(batch, picked);
         if (handled instanceof Promise) this.#await(batch, handled);
         else if (handled === "next" && scheduler.spend(1)) continue;
@@ -249,15 +245,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
    */
   stale(batch: Batch, uncertain: boolean): void {
     if (this.gone) return;
-    if (uncertain) {
-      for (const mail of this.mailbox.mails.slice(0, batch.taken)) {
-        if (mail.asker === undefined) continue;
-        this.mailbox.remove(mail);
-        this.durable.ledger.probes?.reach("the outcome of an ask cannot be known");
-        const why = `Cannot tell whether ${this} ${mail.head.operation} took effect`;
-        mail.asker.fail(new OutcomeUnknownError(why));
-      }
-    }
+    if (uncertain) failUncertainAsks(this, batch.taken);
     this.#dropped();
     const conflicts = ++this.#conflicts;
     if (conflicts === 1) return void this.load();
@@ -269,7 +257,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   failed(error: unknown): void {
     if (this.gone) return;
     this.#dropped();
-    this.#failAsks(error);
+    failAsks(this.mailbox, error);
     this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
   }
 
@@ -295,7 +283,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#held?.cancel();
     this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.#picker.reset();
-    this.#failAsks(new StoppedError(`Cannot ask ${this}: the system has stopped`));
+    failAsks(this.mailbox, new StoppedError(`Cannot ask ${this}: the system has stopped`));
   }
 
   inspect(event: MessageEvent, envelope: Envelope): void {
@@ -308,13 +296,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   #begin(): Batch {
-    const { actor } = this.home;
-    return new Batch(this.durable.ledger, {
-      actor: { protocol: this.protocol, key: this.key },
-      record: this.record,
-      state: this.state,
-      schema: actor.stateVersion,
-    });
+    const { home: { actor: { stateVersion: schema } }, protocol, key, record, state } = this;
+    return new Batch(this.durable.ledger, { actor: { protocol, key }, record, state, schema });
   }
 
   #committed(batch: Batch, effects: Effects, record: ActorRecord, version: string): void {
@@ -399,15 +382,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** Its state is newer than this program. */
   #leaveAlone(): void {
     const why = `Cannot ask ${this}: a newer program has written its state`;
-    this.#failAsks(new PosthornError("newer-state", why));
+    failAsks(this.mailbox, new PosthornError("newer-state", why));
     this.home.leaveToOthers({ protocol: this.protocol, key: this.key });
     this.status = "gone";
     this.home.remove(this);
-  }
-
-  #failAsks(error: unknown): void {
-    const failure = isThrown(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
-    for (const { asker } of this.mailbox.takeAsks()) (asker as Asker).fail(failure);
   }
 
   get gone(): boolean {

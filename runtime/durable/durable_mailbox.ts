@@ -200,8 +200,13 @@ export class DurableMailbox {
     return place <= this.#listedLast && this.mails.some((mail) => mail.place === place);
   }
 
-  /** All asks that wait. */
-  takeAsks(): Mail[] {
+  /** All asks that wait; or only those among so many at the head. */
+  takeAsks(among?: number): Mail[] {
+    if (among !== undefined) {
+      const asks = this.mails.slice(0, among).filter((mail) => mail.key === undefined);
+      for (const ask of asks) this.remove(ask);
+      return asks;
+    }
     const late = this.#late ?? [];
     const asks = [...this.mails, ...this.#asks, ...late].filter((mail) => mail.key === undefined);
     this.mails = this.mails.filter((mail) => mail.key !== undefined);

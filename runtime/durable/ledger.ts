@@ -31,6 +31,8 @@ export class Ledger {
   #turns = 0;
   /** Hears when a schedule is due that was just committed. */
   onDue: (dueMs: number) => void = () => {};
+  /** Hears of a row that cannot be read, and is passed by: it must not stop what is beside and behind it. */
+  onUnreadable: (row: string, error: unknown) => void = () => {};
 
   constructor(
     instance: string,

@@ -54,13 +54,14 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
 }
 
 /**
- * Makes the state of an actor from its record. Where that fails (`state` or `migrate` throws, the text cannot be read) it
+ * Makes the state of an actor from its record, for the batch that begins with it. Where that fails (`state` or `migrate` throws, the text cannot be read) it
  * is the failure of the message that is to be handled, and the next one tries again.
  */
-export function makeState(activation: DurableActor): void {
+export function makeState(activation: DurableActor, batch: { state: unknown }): void {
+  if (activation.made) return;
   const { services: { broken } } = activation;
   try {
-    activation.state = stateOf(activation);
+    batch.state = activation.state = stateOf(activation);
   } catch (error) {
     activation.state = undefined;
     activation.fault = { error };

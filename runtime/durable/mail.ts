@@ -154,11 +154,7 @@ export class Mail {
 
   /** What was sent, for its dead letter; nothing where its text cannot be read. */
   get payload(): unknown {
-    try {
-      return this.read();
-    } catch {
-      return undefined; // whoever reads it for its turn says why
-    }
+    return this.#text === undefined ? this.#payload : payloadOf(this.#text);
   }
 
   /** The payload as it is in the store. */
@@ -172,6 +168,15 @@ export class Mail {
     const rarities: Rarities = { id, failTo, headers, input, attempts };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
     return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, rarities);
+  }
+}
+
+/** What a text says, for a dead letter; nothing where it cannot be read: whoever needs it finds out why. */
+export function payloadOf(text: string): unknown {
+  try {
+    return fromText(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -133,10 +133,10 @@ export class KeptTopic {
     try {
       const end = page.before + windowSize;
       let characters = 0;
-      for (const { number, subject, payload } of await this.#kept.read(page.known, end - page.known)) {
+      for (const { number, subject, payload, fault } of await this.#kept.read(page.known, end - page.known)) {
         page.known = Math.min(number, end); // those before it are gone
         if (number > end) break;
-        const data = jsonOf(payload);
+        const data = fault === undefined ? jsonOf(payload) : undefined;
         page.entries[number - page.before - 1] = { tokens: subject.split("."), data };
         characters += data?.length ?? 0;
       }

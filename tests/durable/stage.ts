@@ -284,7 +284,10 @@ export function watch(system: System, ...types: Inspection["type"][]): string[] 
 function lineOf(event: Inspection): string {
   if ("message" in event) return `${event.type} ${event.message.key} ${event.message.operation}`;
   if ("letter" in event) return `dead ${event.letter.key} ${event.letter.operation}: ${event.letter.reason}`;
-  return `${event.type} ${event.actor.key}`;
+  if ("actor" in event) return `${event.type} ${event.actor.key}`;
+  return event.type === "unreadable"
+    ? `unreadable ${event.row.split("\u001f")[0]}`
+    : `${event.type} ${event.callback}`;
 }
 
 export type Kind = "memory" | "sqlite" | "denoKv";
