@@ -16,6 +16,7 @@ import {
   sqlite,
   type Store,
   type StoreConnection,
+  StoreError,
   type StoreServices,
   submit,
   survey,
@@ -110,6 +111,8 @@ export class Cuttable implements Store {
   calls = 0;
   /** Refuses commits, in place of the store. */
   refuse: ((parts: readonly Part[]) => Error | undefined) | undefined;
+  /** Refuses lists of that kind of key. */
+  refuseLists: string | undefined;
   /** How many lists of each kind of key there were: by the first word of their prefix. */
   readonly lists = new Map<string, number>();
 
@@ -140,6 +143,9 @@ export class Cuttable implements Store {
       list: (range) => {
         const kind = range.prefix.split("\u001f")[0];
         this.lists.set(kind, (this.lists.get(kind) ?? 0) + 1);
+        if (kind === this.refuseLists) {
+          return Promise.reject(new StoreError("store-unavailable", "Cannot list"));
+        }
         return alive(() => connection.list(range));
       },
       commit: (parts) =>
