@@ -99,6 +99,7 @@ export * from "./runtime/actor.ts";
 export { type StopOptions, System } from "./actors/system.ts";
 export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/system_options.ts";
+export type { BrokenActor } from "./runtime/broken_actors.ts";
 export type { Log } from "./runtime/failure_log.ts";
 export type { Health, StopReport, StoreHealth } from "./runtime/health.ts";
 export type { ProtocolStats, Stats } from "./runtime/stats.ts";

@@ -32,9 +32,10 @@ interface TopicState {
   readonly cursors?: Readonly<Record<string, string>> | undefined;
 }
 
-/** A subscriber as its row says, ready to be sent to. */
+/** A subscriber as its row says, ready to be sent to; without an address where the row cannot be read. */
 interface Known {
-  readonly row: Subscription;
+  readonly key: string;
+  readonly to: Address | undefined;
   readonly pattern: readonly string[] | undefined;
 }
 
@@ -107,15 +108,15 @@ function send(
   const fitting = fittingOf(ctx, subscribers, payload);
   const tokens = subject.split(".");
   const { replyTo, deadline } = turn.route;
-  for (const { row: { to }, pattern } of subscribers.slice(0, fitting)) {
-    if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
+  for (const { to, pattern } of subscribers.slice(0, fitting)) {
+    if (to === undefined || (pattern !== undefined && !matchesSubject(pattern, tokens))) continue;
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
   }
   turn.again = !whole || fitting < subscribers.length;
   if (turn.again) activationOf(ctx).durable.ledger.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
   const left = Object.entries(others).slice(turn.again ? 1 - cursorsMax : -cursorsMax);
-  if (turn.again) left.push([turn.place, keyOf(ctx, subscribers[fitting - 1].row.to)]);
+  if (turn.again) left.push([turn.place, subscribers[fitting - 1].key]);
   const none = left.length === 0;
   ctx.state = { events: number, subscribers: count, cursors: none ? undefined : Object.fromEntries(left) };
 }
@@ -127,7 +128,8 @@ function fittingOf(ctx: TopicContext, subscribers: readonly Known[], payload: un
   const messageBytes = encoder.encode(toText(payload)).length + headBytes;
   const pieces = 2 + Math.ceil(messageBytes / valueBytes);
   let [keys, all] = [0, 0];
-  for (const [index, { row: { to } }] of subscribers.entries()) {
+  for (const [index, { to }] of subscribers.entries()) {
+    if (to === undefined) continue;
     const own = pieces * (encoder.encode(to.protocol + to.key).length + placeBytes);
     keys += own;
     all += own + messageBytes;
@@ -182,7 +184,7 @@ async function unsubscribe(ctx: TopicContext, { to, token }: Unsubscription): Pr
   const [found] = await connectionOf(ctx).read([rowKey]);
   if (found === undefined) return;
   // The address may have subscribed again: then this subscription is over already.
-  if (token !== undefined && decodeValue<Subscription>(found.value).head.token !== token) return;
+  if (token !== undefined && isAnother(found.value, token)) return;
   removeRows(ctx, [rowKey]);
 }
 
@@ -203,10 +205,28 @@ function removeRows(ctx: TopicContext, keys: readonly string[]): void {
 
 async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<Known[]> {
   const rows = await connectionOf(ctx).list({ prefix: subscriberPrefix(ctx.key), after, limit: pageMax });
-  return rows.map(({ value }) => {
-    const { head: row } = decodeValue<Subscription>(value);
-    return { row, pattern: row.subject === undefined ? undefined : parseSubjectPattern(row.subject) };
+  return rows.map(({ key, value }) => {
+    try {
+      const { to: { protocol, key: name, operation }, subject } = decodeValue<Subscription>(value).head;
+      for (const part of [protocol, name, operation]) {
+        if (typeof part !== "string") throw new TypeError("it has no address");
+      }
+      const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
+      return { key, to: { protocol, key: name, operation }, pattern };
+    } catch (error) { // the other subscribers hear all the same
+      activationOf(ctx).durable.ledger.onUnreadable(key, error);
+      return { key, to: undefined, pattern: undefined };
+    }
   });
+}
+
+/** Whether a row is of another subscription than that; not where it cannot be read, so that it may go. */
+function isAnother(value: Uint8Array, token: Subscription["token"]): boolean {
+  try {
+    return decodeValue<Subscription>(value).head.token !== token;
+  } catch {
+    return false;
+  }
 }
 
 function keyOf(ctx: TopicContext, address: Address): string {

@@ -3,7 +3,7 @@ import type { Address, SendOptions } from "../runtime/address.ts";
 import type { Context, Published, SubscribeOptions } from "../runtime/context.ts";
 import { Route } from "../runtime/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { PosthornError, TerminalError } from "../runtime/errors.ts";
+import { messageOf, TerminalError } from "../runtime/errors.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import {
   nameOperations,
@@ -17,6 +17,7 @@ import {
 import type { Runtime } from "../runtime/runtime.ts";
 import { unchecked } from "../runtime/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
+import { codeOf } from "../runtime/thrown.ts";
 import type { Turn } from "../runtime/turn.ts";
 import { Subscriber, Subscribers } from "./subscribers.ts";
 import { acceptOnce } from "./tell.ts";
@@ -237,7 +238,6 @@ function checked(publication: Publication): { readonly value: unknown; readonly 
   try {
     return publication.check();
   } catch (error) {
-    if (!(error instanceof PosthornError)) throw error; // its `subject` function's own
-    throw new TerminalError(error.message, { code: error.code, cause: error });
+    throw new TerminalError(messageOf(error), { code: codeOf(error, "failed"), cause: error });
   }
 }

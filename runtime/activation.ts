@@ -228,18 +228,30 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   }
 
   private activate(): void {
-    if (!this.kept) this.state = this.home.actor.state();
+    if (!this.kept) this.makeState();
     this.active = true;
     this.home.watchIdle(this);
     this.emit("activated");
   }
 
+  private makeState(): void {
+    const { services: { broken }, actor } = this.home;
+    try {
+      this.state = actor.state();
+    } catch (error) {
+      broken.add(this, error);
+      throw error;
+    }
+    broken.remove(this);
+  }
+
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
+    const promise = Promise.resolve(result); // not every thenable settles later, as a promise does; and it may throw here
     this.status = Status.running;
     this.rare.turn = turn;
     this.rare.value = value;
     this.home.services.running++;
-    Promise.resolve(result).then( // not every thenable settles later, as a promise does
+    promise.then(
       (result) => this.settle(turn, () => this.commit(turn, value, result, fresh)),
       (error) => this.settle(turn, () => this.fail(turn, turn.route, value, fresh, error)),
     );
@@ -357,6 +369,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     this.rarities?.schedules?.clear();
     this.dropState();
     this.active = false;
+    this.home.services.broken.remove(this);
     this.home.services.leaveTopics(this);
     this.emit("forgotten");
     this.leaveIfDone();

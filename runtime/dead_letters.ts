@@ -11,6 +11,7 @@ import {
   UnknownError,
 } from "./errors.ts";
 import { Latest } from "./latest.ts";
+import { codeOf, isThrown } from "./thrown.ts";
 
 /** A message that will not be delivered, and why. */
 export interface DeadLetter extends ActorId {
@@ -53,15 +54,14 @@ const runtimeReasons = new Set([
 
 /** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */
 export function reasonOf(error: unknown): string {
-  return error instanceof TerminalError || error instanceof CycleError || error instanceof TooLargeError
-    ? error.code
-    : "failed";
+  if (isThrown(error, TerminalError)) return codeOf(error, "terminal");
+  return isThrown(error, CycleError) || isThrown(error, TooLargeError) ? codeOf(error, "failed") : "failed";
 }
 
 /** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
-  if (cause instanceof TerminalError || cause instanceof CycleError) return cause;
-  if (cause instanceof InvalidPayloadError && reason === cause.code) return cause;
+  if (isThrown(cause, TerminalError) || isThrown(cause, CycleError)) return cause;
+  if (isThrown(cause, InvalidPayloadError) && reason === "invalid-payload") return cause;
   if (reason === "deadline") return new DeadlineError(message);
   if (reason === "stopping") return new StoppedError(message);
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });

@@ -21,6 +21,7 @@ import { payloadOf } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
+import { codeOf, isThrown } from "./thrown.ts";
 import type { Deliveries } from "./services.ts";
 import type { Acceptance } from "./durable/accept_commission.ts";
 import type { Persistence } from "./durable/persistence.ts";
@@ -45,7 +46,10 @@ export interface DeliveryOptions {
  * have committed, so that what stands in the way makes a dead letter.
  */
 export class Delivery implements Deliveries {
-  readonly inspectors: Inspectors = new Inspectors((silent) => this.listened(!silent));
+  readonly inspectors: Inspectors = new Inspectors(
+    (silent) => this.listened(!silent),
+    (error) => this.callbackFailed("inspect", error),
+  );
   readonly seen: Seen;
   readonly deadLetters: KeptDeadLetters;
   readonly log: FailureLog;
@@ -186,7 +190,7 @@ export class Delivery implements Deliveries {
     if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = rarities?.failTo;
     if (failTo === undefined) return;
-    const words = error instanceof TerminalError ? error.message : message; // what its handler meant for the caller
+    const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
     this.deliverTo(failTo, { id: letter.id, code: reason, message: words }, envelope);
   }
 
@@ -195,6 +199,18 @@ export class Delivery implements Deliveries {
     this.deadLetters.total++;
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     this.log.dead(letter, error);
+  }
+
+  callbackFailed(callback: "inspect" | "watch", error: unknown): void {
+    const event = { type: "callback-failed", callback, error } as const;
+    this.inspectors.emit(event);
+    this.log.fault(event);
+  }
+
+  unreadable(row: string, error: unknown): void {
+    const event = { type: "unreadable", row, error } as const;
+    this.inspectors.emit(event);
+    this.log.fault(event);
   }
 
   retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void {
@@ -318,7 +334,7 @@ export class Delivery implements Deliveries {
   }
 
   private buryError(envelope: Envelope, error: unknown): void {
-    this.bury(envelope, error instanceof PosthornError ? error.code : "failed", messageOf(error), error);
+    this.bury(envelope, codeOf(error, "failed"), messageOf(error), error);
   }
 
   private buryFull(activation: Activation, route: Route, value: unknown): void {

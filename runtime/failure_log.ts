@@ -1,11 +1,12 @@
 import type { Clock } from "./clock.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import { escapeControls } from "./escape.ts";
+import { callGuarded } from "./guarded.ts";
 import type { InspectedMessage, Inspection } from "./inspection.ts";
 
 /**
  * Hears each line of a system's log, and what happened: `failed`, the first time that a message fails and will be tried
- * again; or `dead`, a message that will not be delivered.
+ * again; `dead`, a message that will not be delivered; `callback-failed` or `unreadable`.
  */
 export type Log = (line: string, event: Inspection) => void;
 
@@ -54,6 +55,15 @@ export class FailureLog {
     });
   }
 
+  /** What belongs to no message went wrong. */
+  fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" }>): void {
+    if (this.#log === false || !this.#mayTell()) return;
+    const what = event.type === "unreadable"
+      ? `a row of the store cannot be read: ${cut(event.row)}`
+      : `a function that was given to ${event.callback} failed`;
+    this.#tell(`${what}: ${textOf(event.error)}`, event);
+  }
+
   /** Says what was left out, if anything was. */
   #mayTell(): boolean {
     const nowMs = this.#clock.monotonicMs();
@@ -73,13 +83,11 @@ export class FailureLog {
     const leftOut = this.#leftOut === 0 ? "" : ` (${this.#leftOut} failures before it were left out)`;
     this.#leftOut = 0;
     const line = escapeControls(`posthorn: ${text}${leftOut}`);
-    try {
-      (this.#log as Log)(line, event);
-    } catch (error) {
+    callGuarded(() => (this.#log as Log)(line, event), (error) => {
       // A log that fails must not undo what it hears of, and neither may be lost.
       writeLine(line);
       writeLine(escapeControls(`posthorn: the log failed: ${textOf(error)}`));
-    }
+    });
   }
 }
 

@@ -1,3 +1,5 @@
+import type { BrokenActor } from "./broken_actors.ts";
+
 /** Whether a system takes messages, and why not. */
 export interface Health {
   /** `running` takes messages, `stopping` lets run what can, `stopped` does nothing. */
@@ -6,6 +8,11 @@ export interface Health {
   readonly reason?: string;
   /** How its store is; absent where it has none. */
   readonly store?: StoreHealth;
+  /**
+   * Actors whose state could not be made, migrated or read when a message was tried last: the latest 20 that this process
+   * met. Absent where there is none. An ingress does not tell it.
+   */
+  readonly broken?: readonly BrokenActor[];
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ActorId } from "./address.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import type { Envelope, MessageId } from "./envelope.ts";
+import { callGuarded } from "./guarded.ts";
 
 /** One message, as an inspection sees it. */
 export interface InspectedMessage extends ActorId {
@@ -26,6 +27,10 @@ export interface InspectedMessage extends ActorId {
  * - `dead`: it will not be delivered.
  * - `activated`, `passivated`, `restarted`, `stopped`, `forgotten`: what became of an actor.
  * - `escalated`: a failure that stops the system.
+ * - `callback-failed`: a function that was given to the system threw, or its promise rejected: `inspect`, which hears no more
+ *   then, or the `watch` of kept events.
+ * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read, and was passed by: an event, a
+ *   subscription, a schedule, an answer to a survey, a dead letter.
  */
 export type Inspection =
   | { readonly type: "accepted" | "started" | "done"; readonly message: InspectedMessage }
@@ -36,7 +41,9 @@ export type Inspection =
     readonly type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten";
     readonly actor: ActorId;
   }
-  | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown };
+  | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown }
+  | { readonly type: "callback-failed"; readonly callback: "inspect" | "watch"; readonly error: unknown }
+  | { readonly type: "unreadable"; readonly row: string; readonly error: unknown };
 
 /** What became of a message, without the message. */
 export type MessageEvent =
@@ -59,7 +66,10 @@ export function inspectedMessage(envelope: Envelope, idText: (id: MessageId) => 
   };
 }
 
-/** Hears what happens in a system. It is called at once, within the runtime's own work: be quick, and never throw. */
+/**
+ * Hears what happens in a system. It is called at once, within the runtime's own work: be quick, and never throw. One that
+ * throws hears no more, which the others and the log are told.
+ */
 export type Inspector = (event: Inspection) => void;
 
 /** The inspection port: who listens, and whether anybody does. */
@@ -68,10 +78,12 @@ export class Inspectors {
   /** Whether nobody listens: then nothing is put together for them. */
   silent = true;
   readonly #onChange: (silent: boolean) => void;
+  readonly #onFailure: (error: unknown) => void;
 
-  /** `onChange` hears whether nobody listens. */
-  constructor(onChange: (silent: boolean) => void) {
+  /** `onChange` hears whether nobody listens, `onFailure` that a listener threw: it hears no more. */
+  constructor(onChange: (silent: boolean) => void, onFailure: (error: unknown) => void) {
     this.#onChange = onChange;
+    this.#onFailure = onFailure;
   }
 
   add(listener: Inspector): Disposable {
@@ -83,15 +95,11 @@ export class Inspectors {
 
   emit(event: Inspection): void {
     for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        // A listener must not undo what it hears of. It hears no more, and its error surfaces as uncaught.
+      callGuarded(() => listener(event), (error) => {
+        if (!this.#listeners.has(listener)) return; // it failed before
         this.#remove(listener);
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+        this.#onFailure(error);
+      });
     }
   }
 

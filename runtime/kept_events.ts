@@ -8,6 +8,8 @@ export interface KeptEvent {
   readonly subject: string;
   /** What was published: the schema's input. */
   readonly payload: unknown;
+  /** Why it cannot be read: it has no more than its number then. Absent where it can. */
+  readonly fault?: string;
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { ActorId, Address } from "./address.ts";
 import type { Envelope } from "./envelope.ts";
+import { messageOf, PosthornError } from "./errors.ts";
 import { Failure } from "./failure.ts";
 import { type Ask, ask, nameOperations, type Operation, type Protocol, type Tell, tell } from "./protocol.ts";
 import { parse, type Schema, unchecked } from "./schema.ts";
 import { requireSubject } from "./subject.ts";
+import { isThrown } from "./thrown.ts";
 
 /** What is published: an event or a survey, and its payload. */
 export class Publication {
@@ -17,15 +19,26 @@ export class Publication {
     this.payload = payload;
   }
 
-  /** The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError` or `invalid-subject`. */
+  /**
+   * The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError`, `invalid-subject`, or a
+   * `TypeError` where its schema or its `subject` fails.
+   */
   check(): { readonly value: unknown; readonly subject: string } {
     if (this.#checked !== undefined) return this.#checked;
-    const { payload, subject } = this.operation;
-    const value = parse(payload, this.payload, "Cannot publish", topicKey(this.operation));
-    return this.#checked = {
-      value,
-      subject: subject === undefined ? "" : requireSubject(subject(value as never)),
-    };
+    const value = parse(this.operation.payload, this.payload, "Cannot publish", topicKey(this.operation));
+    return this.#checked = { value, subject: this.#subjectOf(value) };
+  }
+
+  #subjectOf(value: unknown): string {
+    const { subject } = this.operation;
+    if (subject === undefined) return "";
+    try {
+      return requireSubject(subject(value as never));
+    } catch (error) {
+      if (isThrown(error, PosthornError)) throw error;
+      const why = `its subject failed: ${messageOf(error)}`;
+      throw new TypeError(`Cannot publish ${topicKey(this.operation)}: ${why}`, { cause: error });
+    }
   }
 }
 

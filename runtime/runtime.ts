@@ -1,6 +1,7 @@
 import type { Activation, Signal } from "./activation.ts";
 import type { Actor } from "./actor.ts";
 import type { ActorId, Address, AskOptions } from "./address.ts";
+import { BrokenActors } from "./broken_actors.ts";
 import type { Clock } from "./clock.ts";
 import type { Conversations, Modes } from "./conversations.ts";
 import type { SurveyOptions } from "./context.ts";
@@ -44,6 +45,7 @@ export class Runtime implements Services {
   readonly closed: Promise<unknown>;
   running = 0;
   readonly outboxes = new Outboxes();
+  readonly broken = new BrokenActors();
   private readonly conversations: Conversations<Runtime>;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
@@ -238,7 +240,13 @@ export class Runtime implements Services {
     const { status } = this.delivery;
     const reason = this.failure === undefined ? undefined : messageOf(this.failure);
     const store = this.persistence?.health;
-    return { status, ...(reason !== undefined && { reason }), ...(store !== undefined && { store }) };
+    const broken = this.broken.list();
+    return {
+      status,
+      ...(reason !== undefined && { reason }),
+      ...(store !== undefined && { store }),
+      ...(broken.length > 0 && { broken }),
+    };
   }
 
   escalate({ protocol, key }: ActorId, error: unknown): void {

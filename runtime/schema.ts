@@ -1,6 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidPayloadError } from "./errors.ts";
+import { InvalidPayloadError, messageOf, PosthornError } from "./errors.ts";
 import { type Issue, issuesMax } from "./issues.ts";
+import { isThenable } from "./thenable.ts";
+import { isThrown } from "./thrown.ts";
 
 /**
  * Any schema of a library that speaks Standard Schema (zod, valibot, arktype, …). `I` is what goes in, `O` what
@@ -45,7 +47,8 @@ export function isUnchecked(schema: Schema<unknown>): boolean {
 
 /**
  * What the schema makes of `value`, or an {@linkcode InvalidPayloadError} that begins with `what` and whom it is about.
- * Without a schema only `undefined` is accepted: there is nothing to be said.
+ * Without a schema only `undefined` is accepted: there is nothing to be said. A schema that throws, or that answers with a
+ * promise, is a `TypeError`: zod answers so where a check of it throws.
  */
 export function parse(
   schema: Schema<unknown> | undefined,
@@ -59,16 +62,23 @@ export function parse(
   }
   const standard = schema["~standard"];
   if (standard.vendor === uncheckedVendor) return value;
-  const result = standard.validate(value);
-  if (result instanceof Promise) {
-    result.catch(() => {}); // the TypeError below is the answer, whatever the check would have said
-    throw new TypeError(
-      `${what} ${about}: its schema answers with a promise, and a schema must answer at once`,
-    );
+  let issues: Issue[];
+  let total: number;
+  try {
+    const result = standard.validate(value);
+    if (isThenable(result)) {
+      Promise.resolve(result).catch(() => {}); // the error below is the answer, whatever the check would have said
+      throw new TypeError("it answers with a promise, and a schema must answer at once");
+    }
+    if (result.issues === undefined) return result.value;
+    total = result.issues.length; // as many as the value has items; no more than the error keeps are worth the work
+    issues = result.issues.slice(0, issuesMax).map(toIssue);
+  } catch (error) {
+    // What a schema throws may be anything. An error of this runtime is its word about the value.
+    if (isThrown(error, PosthornError)) throw error;
+    throw new TypeError(`${what} ${about}: its schema failed: ${messageOf(error)}`, { cause: error });
   }
-  if (result.issues === undefined) return result.value;
-  const { issues } = result; // as many as the value has items; no more than the error keeps are worth the work
-  throw new InvalidPayloadError(`${what} ${about}`, issues.slice(0, issuesMax).map(toIssue), issues.length);
+  throw new InvalidPayloadError(`${what} ${about}`, issues, total);
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {

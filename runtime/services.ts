@@ -1,5 +1,6 @@
 import type { Actor, Handler } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
+import type { BrokenActors } from "./broken_actors.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import type { Envelope, Route } from "./envelope.ts";
 import type { Inspectors, MessageEvent } from "./inspection.ts";
@@ -23,6 +24,10 @@ export interface Deliveries extends Postman {
   operationAt(address: Address): Operation;
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
   buried(letter: DeadLetter, error?: unknown): void;
+  /** A function that was given to the system threw. */
+  callbackFailed(callback: "inspect" | "watch", error: unknown): void;
+  /** A row of the store cannot be read, and is passed by. */
+  unreadable(row: string, error: unknown): void;
   /** Makes a dead letter, and tells whoever waits for the answer. */
   bury(envelope: Envelope, reason: string, message: string, error?: unknown): void;
 }
@@ -33,6 +38,8 @@ export interface Services extends TurnHost {
   readonly timers: Timers;
   readonly random: Random;
   readonly delivery: Deliveries;
+  /** Actors whose state cannot be made. */
+  readonly broken: BrokenActors;
   /** How many turns a promise is awaited for. */
   running: number;
   /** There may be nothing left to run. */

@@ -3,6 +3,7 @@ import { RetryError, TerminalError } from "./errors.ts";
 import { TooLargeError } from "./store_errors.ts";
 import type { Mode } from "./protocol.ts";
 import type { Random } from "./random.ts";
+import { isThrown, retryAfterMsOf } from "./thrown.ts";
 
 /** One failed turn, as its supervisor sees it. */
 export interface FailedTurn {
@@ -36,10 +37,10 @@ export class Supervisor {
 
   decide(turn: FailedTurn): Decision {
     // What a handler means to refuse says nothing about its actor; what no commit can take, none will take later.
-    if (turn.error instanceof TerminalError || turn.error instanceof TooLargeError) {
+    if (isThrown(turn.error, TerminalError) || isThrown(turn.error, TooLargeError)) {
       return { directive: "resume", retryAfterMs: undefined };
     }
-    if (turn.error instanceof RetryError) {
+    if (isThrown(turn.error, RetryError)) {
       return { directive: "resume", retryAfterMs: this.#retryAfterMs(turn) };
     }
     const directive = this.#directive(turn.monotonicMs);
@@ -60,9 +61,7 @@ export class Supervisor {
     const { retry } = this.#actor;
     // Who waits for the answer is told at once, and decides.
     if (turn.mode === "ask" || turn.mode === "survey" || turn.attempt >= retry.attempts) return undefined;
-    return turn.error instanceof RetryError
-      ? turn.error.afterMs
-      : backoffMs(turn.attempt, retry, this.#random);
+    return retryAfterMsOf(turn.error) ?? backoffMs(turn.attempt, retry, this.#random);
   }
 }
 

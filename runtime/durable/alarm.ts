@@ -72,10 +72,9 @@ export class Alarm {
   async #fire(due: Stored, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
     const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
-    const { token } = decodeValue<StoredDue>(due.value).head;
-    const found = row && decodeValue<StoredSchedule>(row.value);
     let effects = voided(due);
-    if (row !== undefined && found?.head.token === token) { // else it was cancelled, or set anew
+    const found = this.#readable(due, row);
+    if (row !== undefined && found !== undefined) { // else it was cancelled, or set anew
       try {
         this.#send(effects, found.head, row, found.text, due.key, nowMs);
         requireFits(nameOfMessage(found.head, due.key), weigh(effects, this.#limits), this.#limits);
@@ -89,6 +88,21 @@ export class Alarm {
     else {
       effects.follow();
       this.#services.handOver(effects.arrivals, committed, this.#ledger.nextMoment());
+    }
+  }
+
+  /**
+   * The schedule that is due, as it is in its row; nothing where that is not the one which was set for this time. One that
+   * cannot be read never fires, and the others do; its timer stays until it is cancelled or set anew.
+   */
+  #readable(due: Stored, row: Stored | undefined): { head: StoredSchedule; text: string } | undefined {
+    try {
+      const { token } = decodeValue<StoredDue>(due.value).head;
+      const found = row && decodeValue<StoredSchedule>(row.value);
+      return found?.head.token === token ? found : undefined;
+    } catch (error) {
+      this.#ledger.onUnreadable(row?.key ?? due.key, error);
+      return undefined;
     }
   }
 

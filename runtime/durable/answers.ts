@@ -124,12 +124,18 @@ export class Answers {
 
   #bringOne({ key, value }: Stored): void {
     this.#known.add(key);
-    const { head, text } = decodeValue<AnswerHead>(value);
-    const { causationId, correlationId, headers } = head;
-    const rarities = headers && { headers };
-    const route = new Route(Collector.take, causationId, correlationId, undefined, undefined, rarities);
-    const to = { protocol: Collector.take.protocol, key: answered(key) };
-    this.#deliver([{ to, route, payload: fromText(text) }]);
+    let local: LocalDelivery;
+    try {
+      const { head, text } = decodeValue<AnswerHead>(value);
+      const { causationId, correlationId, headers } = head;
+      const rarities = headers && { headers };
+      const route = new Route(Collector.take, causationId, correlationId, undefined, undefined, rarities);
+      const to = { protocol: Collector.take.protocol, key: answered(key) };
+      local = { to, route, payload: fromText(text) };
+    } catch (error) { // it goes, and the others come
+      return this.#ledger.onUnreadable(key, error);
+    }
+    this.#deliver([local]);
   }
 
   async #remove({ key, value }: Stored): Promise<void> {

@@ -90,12 +90,17 @@ export class Batch {
     this.#forgotten = false;
   }
 
-  /** Its state goes. */
-  forget(initial: unknown): void {
-    this.state = initial;
+  /** Its state goes: nobody handles anything behind that in this batch. */
+  forget(): void {
+    this.state = undefined;
     this.#changed = false;
     this.#forgotten = true;
     this.#schedules = undefined;
+  }
+
+  /** Whether its state goes. */
+  get forgotten(): boolean {
+    return this.#forgotten;
   }
 
   /** The message at the head is tried again later. */
@@ -132,19 +137,21 @@ export class Batch {
     const check: Check = { key, version: record.version };
     const write: Write = { key, value, oldBytes: record.bytes, expiresAtMs: undefined };
     const { limits } = this.#ledger.traits;
-    const own = weigh({ checks: [check], writes: [write], removals: [] }, limits);
-    const { checks, writes, bytes, keysBytes } = sum(this.#weight, own);
+    const fault = this.#forgotten ? undefined : record.fault;
+    const written = fault === undefined ? [write] : []; // what cannot be read may be what another program can
+    const own = weigh({ checks: [check], writes: written, removals: [] }, limits);
+    const whole = sum(this.#weight, own);
     const weight = {
-      checks: checks - forRecord.checks,
-      writes: writes - forRecord.writes,
-      bytes,
-      keysBytes,
+      ...whole,
+      checks: whole.checks - forRecord.checks,
+      writes: whole.writes - forRecord.writes,
     };
     const effects = this.#effects ??= new Effects();
     effects.checks.push(check);
-    effects.writes.push(write);
+    effects.writes.push(...written);
     requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
-    return { effects, weight, record: new ActorRecord(head, text, record.version, value.length) };
+    const bytes = fault === undefined ? value.length : record.bytes;
+    return { effects, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
   }
 
   /** What to commit where nothing is written: that the state is still this one. */

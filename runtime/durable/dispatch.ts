@@ -1,10 +1,11 @@
 import type { ActorId, Address } from "../address.ts";
 import type { DeadLetter } from "../dead_letters.ts";
 import { type MessageId, nameOf, Route } from "../envelope.ts";
-import { messageOf, PosthornError } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import { Collector, Publication, Reply } from "../modes.ts";
 import type { Operation } from "../protocol.ts";
+import { codeOf } from "../thrown.ts";
 import type { Answers } from "./answers.ts";
 import { deadPrefix, indexKey, mailPrefix, nobody } from "./keys.ts";
 import type { Effects } from "./effects.ts";
@@ -43,7 +44,7 @@ export interface Death {
   readonly message: string;
   readonly attempts: number;
   /** What its sender is told, where that is another message. */
-  readonly words?: string;
+  readonly words?: string | undefined;
 }
 
 /** What is written with a message. */
@@ -201,14 +202,9 @@ export class Dispatch {
       const why = `the mailbox holds ${waiting} of ${room.capacity} messages`;
       this.#buryUndelivered(effects, parcel, draft.text, "mailbox-full", why);
     } catch (error) {
-      if (!(error instanceof PosthornError)) throw error;
-      this.#buryUndelivered(
-        effects,
-        { ...parcel, route: withoutPayload(route) },
-        "",
-        error.code,
-        messageOf(error),
-      );
+      // What its schema or its `subject` throws is this message's failure, and not its sender's.
+      const code = codeOf(error, "failed");
+      this.#buryUndelivered(effects, { ...parcel, route: withoutPayload(route) }, "", code, messageOf(error));
     }
   }
 

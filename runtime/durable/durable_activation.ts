@@ -1,20 +1,20 @@
-import type { Asker, Envelope } from "../envelope.ts";
-import { messageOf, PosthornError, StoppedError } from "../errors.ts";
+import type { Envelope } from "../envelope.ts";
+import { PosthornError, StoppedError } from "../errors.ts";
 import type { Idler } from "../idle.ts";
 import type { MessageEvent } from "../inspection.ts";
 import type { Runnable, Scheduler } from "../scheduler.ts";
 import type { Services } from "../services.ts";
 import type { Timer } from "../timers.ts";
+import { failAsks, failUncertainAsks } from "./asks.ts";
 import { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
 import type { Effects } from "./effects.ts";
-import { loadActor } from "./load.ts";
+import { loadActor, makeState } from "./load.ts";
 import type { Mail } from "./mail.ts";
 import { MailPicker } from "./mail_picker.ts";
 import { ActorRecord, type RetryHead } from "./record.ts";
-import { OutcomeUnknownError } from "../store_errors.ts";
 import { TurnCommission } from "./turn_commission.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
@@ -37,7 +37,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   readonly home: DurableHome<DurableActivation>;
   readonly services: Services;
   readonly key: string;
-  readonly mailbox = new DurableMailbox((branch) => this.durable.ledger.probes?.reach(branch));
+  readonly mailbox = new DurableMailbox(
+    (branch) => this.durable.ledger.probes?.reach(branch),
+    (mail) => this.#picker.setAside(mail),
+  );
   status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
   usedMs = 0;
   nextReady: Runnable | undefined = undefined;
@@ -46,6 +49,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** The actor as it was committed last. */
   record = new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
   state: unknown = undefined;
+  made = false;
+  fault: { readonly error: unknown } | undefined = undefined;
   /** The moment after its record was read. */
   loadedMoment = 0;
   /** Instances that ended without a word and had written to it. */
@@ -99,9 +104,14 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return this.status === "idle";
   }
 
-  /** About how many messages wait, those on their way included. */
+  /** About how many messages wait, those on their way included, but for those that have stepped aside. */
   get waiting(): number {
-    return this.mailbox.length + this.#picker.aside + this.accepting;
+    return this.mailbox.length + this.accepting;
+  }
+
+  /** About how many have stepped aside: they take no room from the others. */
+  get aside(): number {
+    return this.#picker.aside + this.mailbox.asideBeyond;
   }
 
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */
@@ -111,7 +121,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   /** Whether nothing that this instance wrote still waits. */
   get atRest(): boolean {
-    return this.status === "idle" && this.mailbox.complete && this.waiting + this.mailbox.leaving.size === 0;
+    const { complete, leaving } = this.mailbox;
+    return this.status === "idle" && complete && this.waiting + this.aside + leaving.size === 0;
   }
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
@@ -151,7 +162,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       this.mailbox.abandon();
       if (this.gone) return;
-      this.#failAsks(error);
+      failAsks(this.mailbox, error);
       return this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
     }
     this.proceed();
@@ -166,7 +177,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
       this.status = "ready";
       this.services.scheduler.add(this);
-    } else if (!this.mailbox.complete) {
+    } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.#picker.aside === 0)) {
       void this.load();
     } else {
       if (this.#runner.revive() && this.atRest) return this.passivate();
@@ -193,6 +204,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       else if ("trial" in picked) this.#try(picked.trial);
       else {
         this.mailbox.inHand = batch.taken + 1;
+        makeState(this, batch);
         const handled = this.#runner.handle(batch, picked);
         if (handled instanceof Promise) this.#await(batch, handled);
         else if (handled === "next" && scheduler.spend(1)) continue;
@@ -211,8 +223,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     const { ledger } = this.durable;
     if (batch.readsOnly) {
       const fence = batch.fence();
-      if (ledger.traits.processes === "one") return this.#committed(batch, fence, this.record);
-      const then = () => this.#committed(batch, fence, this.record);
+      if (ledger.traits.processes === "one") return this.#committed(batch, fence, this.record, "");
+      const then = (version: string) => this.#committed(batch, fence, this.record, version);
       return ledger.committer.submit(new TurnCommission(this, batch, fence, then));
     }
     const token = ledger.nextToken();
@@ -222,9 +234,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       return this.#refused(error, batch, refuses);
     }
-    const { effects, record: { head, text, bytes }, weight } = sealed;
-    const then = (version: string) =>
-      this.#committed(batch, effects, new ActorRecord(head, text, version, bytes));
+    const { effects, record, weight } = sealed;
+    const then = (version: string) => this.#committed(batch, effects, record.committed(version), version);
     ledger.committer.submit(new TurnCommission(this, batch, effects, then, token), weight);
   }
 
@@ -234,15 +245,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
    */
   stale(batch: Batch, uncertain: boolean): void {
     if (this.gone) return;
-    if (uncertain) {
-      for (const mail of this.mailbox.mails.slice(0, batch.taken)) {
-        if (mail.asker === undefined) continue;
-        this.mailbox.remove(mail);
-        this.durable.ledger.probes?.reach("the outcome of an ask cannot be known");
-        const why = `Cannot tell whether ${this} ${mail.head.operation} took effect`;
-        mail.asker.fail(new OutcomeUnknownError(why));
-      }
-    }
+    if (uncertain) failUncertainAsks(this, batch.taken);
     this.#dropped();
     const conflicts = ++this.#conflicts;
     if (conflicts === 1) return void this.load();
@@ -254,7 +257,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   failed(error: unknown): void {
     if (this.gone) return;
     this.#dropped();
-    this.#failAsks(error);
+    failAsks(this.mailbox, error);
     this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
   }
 
@@ -280,7 +283,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#held?.cancel();
     this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.#picker.reset();
-    this.#failAsks(new StoppedError(`Cannot ask ${this}: the system has stopped`));
+    failAsks(this.mailbox, new StoppedError(`Cannot ask ${this}: the system has stopped`));
   }
 
   inspect(event: MessageEvent, envelope: Envelope): void {
@@ -293,16 +296,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   #begin(): Batch {
-    const { actor } = this.home;
-    return new Batch(this.durable.ledger, {
-      actor: { protocol: this.protocol, key: this.key },
-      record: this.record,
-      state: this.state,
-      schema: actor.stateVersion,
-    });
+    const { home: { actor: { stateVersion: schema } }, protocol, key, record, state } = this;
+    return new Batch(this.durable.ledger, { actor: { protocol, key }, record, state, schema });
   }
 
-  #committed(batch: Batch, effects: Effects, record: ActorRecord): void {
+  #committed(batch: Batch, effects: Effects, record: ActorRecord, version: string): void {
     const { durable } = this;
     this.#conflicts = 0;
     this.#alone = false;
@@ -310,9 +308,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#counting = false;
     this.record = record;
     this.state = batch.state;
+    if (batch.forgotten) this.made = false;
     this.mailbox.drop(batch.taken);
     effects.follow();
-    if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, record.version!, this.loadedMoment);
+    if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, version, this.loadedMoment);
     if (effects.locals.length > 0) durable.deliverLocally(effects.locals);
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
@@ -350,7 +349,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.status = "running";
     const { services } = this;
     services.running++;
-    promise.then(() => this.finish(batch), (error) => this.failed(error)).finally(() => {
+    promise.then(() => this.finish(batch)).catch((error) => this.failed(error)).finally(() => {
       services.running--;
       services.rest();
     });
@@ -383,15 +382,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** Its state is newer than this program. */
   #leaveAlone(): void {
     const why = `Cannot ask ${this}: a newer program has written its state`;
-    this.#failAsks(new PosthornError("newer-state", why));
+    failAsks(this.mailbox, new PosthornError("newer-state", why));
     this.home.leaveToOthers({ protocol: this.protocol, key: this.key });
     this.status = "gone";
     this.home.remove(this);
-  }
-
-  #failAsks(error: unknown): void {
-    const failure = error instanceof PosthornError ? error : new PosthornError("failed", messageOf(error));
-    for (const { asker } of this.mailbox.takeAsks()) (asker as Asker).fail(failure);
   }
 
   get gone(): boolean {

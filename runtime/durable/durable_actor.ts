@@ -21,6 +21,10 @@ export interface DurableActor extends TurnActor, ActorId {
   /** The actor as it was committed last, and its state. */
   record: ActorRecord;
   state: unknown;
+  /** Whether its state was made from the record. */
+  made: boolean;
+  /** Why it could not be made: the failure of each message until it can. */
+  fault: { readonly error: unknown } | undefined;
   /** The moment after its record was read. */
   loadedMoment: number;
   /** Instances that ended without a word and had written to it. */
@@ -31,6 +35,8 @@ export interface DurableActor extends TurnActor, ActorId {
   cache: unknown;
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */
   readonly onTrial: boolean;
+  /** About how many of its messages have stepped aside. */
+  readonly aside: number;
   /** Waits for a while. */
   hold(afterMs: number, goOn: () => void): void;
   /** Reads it from the store, and what waits for it. */

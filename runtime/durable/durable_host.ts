@@ -65,7 +65,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
 
   /** How many messages wait for those that are in this process. */
   get waiting(): number {
-    return this.#activations.values().reduce((sum, activation) => sum + activation.waiting, 0);
+    return this.#activations.values().reduce((sum, { waiting, aside }) => sum + waiting + aside, 0);
   }
 
   operation(name: string): Operation | undefined {

@@ -26,19 +26,32 @@ export class DurableMailbox {
   #listedLast = "";
   /** Whether something may have come that the list under way does not see. */
   #outdated = false;
-  /** About how many wait in the store that are not here. */
+  /** About how many wait in the store that are not here, and how many of those have stepped aside. */
   #beyond = 0;
+  #asideBeyond = 0;
+  /** Where what is here ends, though it is complete: all behind that place has stepped aside for longer. */
+  #end: string | undefined = undefined;
 
   readonly #onRare: (branch: string) => void;
+  readonly #setAside: (mail: Mail) => boolean;
 
-  /** `onRare` hears of rare branches. */
-  constructor(onRare: (branch: string) => void = () => {}) {
+  /** `onRare` hears of rare branches. `setAside` takes a message whose time has not come, and says whether it did. */
+  constructor(
+    onRare: (branch: string) => void = () => {},
+    setAside: (mail: Mail) => boolean = () => false,
+  ) {
     this.#onRare = onRare;
+    this.#setAside = setAside;
   }
 
-  /** About how many wait. */
+  /** About how many wait, but for those that have stepped aside. */
   get length(): number {
-    return this.mails.length + this.#asks.length + this.#beyond - this.leaving.size;
+    return this.mails.length + this.#asks.length + this.#beyond - this.#asideBeyond - this.leaving.size;
+  }
+
+  /** About how many have stepped aside and are not here. */
+  get asideBeyond(): number {
+    return this.#asideBeyond;
   }
 
   /** The oldest that waits gives way, but for so many at the head: it keeps its place until it is gone. */
@@ -82,21 +95,29 @@ export class DurableMailbox {
   }
 
   /**
-   * The first messages in the store, at one moment after the list began; `beyond` is about how many are behind them.
-   * Places tell the order: those of one sender are in the order of sending.
+   * The first messages in the store, at one moment after the list began; `beyond` is about how many are behind them, of
+   * which so many have stepped aside. Places tell the order: those of one sender are in the order of sending, and those
+   * that stepped aside in that of their times, behind what need not wait. So where the last that is listed has stepped
+   * aside, nothing behind it can be handled before it.
    */
-  listed(stored: readonly Stored[], prefix: string, beyond: number): void {
+  listed(stored: readonly Stored[], prefix: string, beyond: number, asideBeyond = 0): void {
     const late = this.#late ?? [];
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
-    const mails = stored.map((one) => Mail.of(one, prefix));
+    const all = stored.map((one) => Mail.of(one, prefix));
+    const mails = all.filter((mail) => !this.#setAside(mail));
     this.#listedLast = mails.at(-1)?.place ?? "";
-    this.complete = beyond === 0 && !this.#outdated;
+    this.#end = beyond > 0 && mails.at(-1) !== all.at(-1) ? all.at(-1)!.place : undefined;
+    const whole = beyond === 0 || (this.#end !== undefined && late.every((mail) => this.#isHere(mail)));
+    this.complete = whole && !this.#outdated;
     this.#beyond = beyond;
+    this.#asideBeyond = this.#end === undefined ? Math.min(asideBeyond, beyond) : beyond;
     if (this.complete) {
-      const known = new Set(mails.map((mail) => mail.place));
-      mails.push(...late.filter((mail) => mail.key === undefined || !known.has(mail.place)), ...asks);
-      this.#asks = [];
+      const known = new Set(all.map((mail) => mail.place));
+      const came = late.filter((mail) => mail.key === undefined || !known.has(mail.place));
+      mails.push(...came.filter((mail) => !this.#setAside(mail)));
+      mails.push(...asks.filter((ask) => this.#isHere(ask)));
+      this.#asks = asks.filter((ask) => !this.#isHere(ask));
     } else {
       const last = this.#outdated ? "" : mails.at(-1)?.place ?? "";
       const waiting = [...asks, ...late.filter((mail) => mail.key === undefined)];
@@ -116,19 +137,22 @@ export class DurableMailbox {
       this.look();
     }
     if (this.#late !== undefined) this.#late.push(mail);
-    else if (!this.complete) this.#beyond++;
+    else if (!this.complete || !this.#isHere(mail)) this.#leaveBeyond(mail);
     else if (this.mails.length >= hereMax) {
       this.complete = false;
       this.#beyond++;
     } else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
-    else this.mails.push(mail);
+    else if (!this.#setAside(mail)) this.mails.push(mail);
   }
 
   /** An ask comes behind what was accepted before it. */
   ask(mail: Mail): void {
     if (this.#late !== undefined) this.#late.push(mail);
-    else if (this.complete) this.mails.push(mail);
-    else this.#asks.push(mail);
+    else if (this.complete && this.#isHere(mail)) this.mails.push(mail);
+    else {
+      this.#asks.push(mail);
+      this.complete = false;
+    }
   }
 
   /** Takes so many out at the head. */
@@ -144,6 +168,12 @@ export class DurableMailbox {
     if (index >= 0) this.mails.splice(index, 1);
   }
 
+  /** So many that had been set aside are to be listed again. */
+  forgetAside(count: number): void {
+    this.#beyond += count;
+    this.#asideBeyond += count;
+  }
+
   /** Forgets what is in the store: it is to be listed again. Asks stay. */
   reset(): void {
     this.inHand = 0;
@@ -153,13 +183,30 @@ export class DurableMailbox {
     this.complete = false;
   }
 
+  /** Whether a message is not behind the end of what is here. */
+  #isHere({ place }: Mail): boolean {
+    return this.#end === undefined || place < this.#end;
+  }
+
+  /** A message is in the store and not here: it is to be listed, at once where it need not wait. */
+  #leaveBeyond({ head }: Mail): void {
+    this.#beyond++;
+    if (head.notBeforeMs === undefined) this.complete = false;
+    else this.#asideBeyond++;
+  }
+
   /** Whether a list has brought it already, before its sender heard that it is committed. */
   #has({ place }: Mail): boolean {
     return place <= this.#listedLast && this.mails.some((mail) => mail.place === place);
   }
 
-  /** All asks that wait. */
-  takeAsks(): Mail[] {
+  /** All asks that wait; or only those among so many at the head. */
+  takeAsks(among?: number): Mail[] {
+    if (among !== undefined) {
+      const asks = this.mails.slice(0, among).filter((mail) => mail.key === undefined);
+      for (const ask of asks) this.remove(ask);
+      return asks;
+    }
     const late = this.#late ?? [];
     const asks = [...this.mails, ...this.#asks, ...late].filter((mail) => mail.key === undefined);
     this.mails = this.mails.filter((mail) => mail.key !== undefined);

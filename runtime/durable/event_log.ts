@@ -1,5 +1,8 @@
 import type { Cancel } from "../clock.ts";
+import { messageOf } from "../errors.ts";
+import { callGuarded } from "../guarded.ts";
 import type { KeptEvent } from "../kept_events.ts";
+import type { Stored } from "../store.ts";
 import { eventKey, eventNumber, eventPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, fromText } from "./stored_value.ts";
@@ -18,13 +21,16 @@ const retryMs = 1_000;
 /** The events of each topic, in the order of publishing, for readers in this process. */
 export class EventLog {
   readonly #ledger: Ledger;
+  readonly #onFailure: (error: unknown) => void;
   readonly #followers = new Set<Follower>();
   /** The last that waits until those who follow have begun. */
   #waiting: Promise<void> | undefined;
   readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
 
-  constructor(ledger: Ledger) {
+  /** `onFailure` hears what those throw who watch. */
+  constructor(ledger: Ledger, onFailure: (error: unknown) => void) {
     this.#ledger = ledger;
+    this.#onFailure = onFailure;
   }
 
   /**
@@ -64,10 +70,19 @@ export class EventLog {
       after: eventKey(topic, after),
       limit: Math.min(limit, pageMax),
     };
-    return (await this.#ledger.connection.list(range)).map(({ key, value }) => {
-      const { head, text } = decodeValue<EventHead>(value);
-      return { number: eventNumber(key), id: head.id, subject: head.subject, payload: fromText(text) };
-    });
+    return (await this.#ledger.connection.list(range)).map((row) => this.#eventOf(row));
+  }
+
+  #eventOf({ key, value }: Stored): KeptEvent {
+    const number = eventNumber(key);
+    try {
+      const { head: { id, subject }, text } = decodeValue<EventHead>(value);
+      if (typeof subject !== "string") throw new TypeError("it has no subject");
+      return { number, id, subject, payload: fromText(text) };
+    } catch (error) { // nobody hears it, and what is behind it is heard
+      this.#ledger.onUnreadable(key, error);
+      return { number, id: "", subject: "", payload: undefined, fault: messageOf(error) };
+    }
   }
 
   /** Hears all that is published to a topic from now on, or behind an event, until it is disposed of. */
@@ -96,7 +111,8 @@ export class EventLog {
       if (topic === undefined || follower.topic === topic) void follower.pump();
     }
     for (const watcher of this.#watchers) {
-      if (topic === undefined || watcher.topic === topic) watcher.onChange();
+      if (topic !== undefined && watcher.topic !== topic) continue;
+      callGuarded(watcher.onChange, this.#onFailure);
     }
   }
 
@@ -158,7 +174,7 @@ class Follower {
         for (const event of events) {
           if (this.#stopped) return;
           this.#number = event.number;
-          this.#hear(event);
+          if (event.fault === undefined) this.#hear(event);
         }
         if (events.length === pageMax) this.#again = true;
       }

@@ -188,7 +188,7 @@ export class Keeper {
     for (const { key, value, version } of await this.#instances()) {
       const instance = key.slice(instancePrefix.length);
       seen.add(instance);
-      const { ended = false } = decodeValue<InstanceRow>(value).head;
+      const ended = this.#hasEnded(key, value);
       const known = this.#known.get(instance);
       if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, ended });
       else if (known.version !== version) {
@@ -196,6 +196,16 @@ export class Keeper {
       }
     }
     for (const instance of this.#known.keys()) if (!seen.has(instance)) this.#known.delete(instance);
+  }
+
+  /** Whether its row says so. One that cannot be read says nothing, and is judged by whether it changes. */
+  #hasEnded(key: string, value: Uint8Array): boolean {
+    try {
+      return decodeValue<InstanceRow>(value).head.ended ?? false;
+    } catch (error) {
+      if (!this.#known.has(key.slice(instancePrefix.length))) this.#ledger.onUnreadable(key, error);
+      return false;
+    }
   }
 
   #isDead(instance: string): boolean {

@@ -4,7 +4,7 @@ import type { Random } from "../random.ts";
 import type { StoreConnection, StoreTraits } from "../store.ts";
 import { ClockSteps } from "./clock_steps.ts";
 import { Committer } from "./committer.ts";
-import { placeOf, publicStamp } from "./mail.ts";
+import { placeOf, publicStamp, stampMax } from "./mail.ts";
 import { type Probes, probesOf } from "./probes.ts";
 import { ValueEncoder } from "./stored_value.ts";
 
@@ -33,6 +33,8 @@ export class Ledger {
   #turns = 0;
   /** Hears when a schedule is due that was just committed. */
   onDue: (dueMs: number) => void = () => {};
+  /** Hears of a row that cannot be read, and is passed by: it must not stop what is beside and behind it. */
+  onUnreadable: (row: string, error: unknown) => void = () => {};
 
   constructor(
     instance: string,
@@ -68,6 +70,15 @@ export class Ledger {
   nextPlace(): string {
     this.#stampMicros = Math.max(Math.floor(this.clock.now() * 1_000), this.#stampMicros + 1);
     return placeOf(this.#stampMicros, this.#tail);
+  }
+
+  /**
+   * A place for a message that waits until then: behind all that come before that time, so that it is not in their way.
+   * It is its own, whatever else has that time.
+   */
+  placeAt(atMs: number): string {
+    const stampMicros = Math.max(Math.floor(atMs * 1_000), this.#stampMicros + 1);
+    return placeOf(Math.min(stampMicros, stampMax), `${this.#tail}${(++this.#turns).toString(36)}`);
   }
 
   /**

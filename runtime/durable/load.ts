@@ -1,6 +1,7 @@
 import { fromText } from "./stored_value.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { mailPrefix, recordKey, timerPrefix } from "./keys.ts";
+import { placeOf } from "./mail.ts";
 import { plansOf, schedulesMax } from "./plans.ts";
 import { ActorRecord } from "./record.ts";
 
@@ -28,7 +29,7 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   const newer = schema !== undefined && schema > actor.stateVersion;
   if (newer && !ledger.probes?.without("newer-state")) return false;
   activation.record = await withSchedules(activation, record);
-  activation.state = stateOf(activation, record);
+  activation.made = false;
   mailbox.begin(ledger.nextMoment());
   const prefix = mailPrefix(activation);
   const mails = await ledger.connection.list({ prefix, limit: windowMax });
@@ -37,8 +38,11 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
     ? 0
     : known > 0
     ? known
-    : await countBeyond(activation, prefix, mails.at(-1)!.key);
-  mailbox.listed(mails, prefix, beyond);
+    : Math.max(await countBeyond(activation, prefix, mails.at(-1)!.key), 1);
+  const asideBeyond = beyond > 0 && actor.retry.order === "aside"
+    ? await countAside(activation, prefix, mails.at(-1)!.key)
+    : 0;
+  mailbox.listed(mails, prefix, beyond, asideBeyond);
   const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
   instances.delete(ledger.instance);
   const suspicious = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
@@ -46,14 +50,41 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   const all = activation.inherited || suspicious.size > 0;
   activation.suspicious = all && !ledger.probes?.without("suspects") ? instances : new Set();
   activation.inherited = false;
-  activation.emit("activated");
   return true;
 }
 
-function stateOf({ home: { actor } }: DurableActor, { head: { schema }, text }: ActorRecord): unknown {
+/**
+ * Makes the state of an actor from its record, for the batch that begins with it. Where that fails (`state` or `migrate` throws, the text cannot be read) it
+ * is the failure of the message that is to be handled, and the next one tries again.
+ */
+export function makeState(activation: DurableActor, batch: { state: unknown }): void {
+  if (activation.made) return;
+  const { services: { broken } } = activation;
+  try {
+    batch.state = activation.state = stateOf(activation);
+  } catch (error) {
+    activation.state = undefined;
+    activation.fault = { error };
+    return broken.add(activation, error);
+  }
+  activation.made = true;
+  activation.fault = undefined;
+  broken.remove(activation);
+  activation.emit("activated");
+}
+
+function stateOf({ home: { actor }, record }: DurableActor): unknown {
+  const { head: { schema }, text, fault } = record;
+  if (fault !== undefined) throw new Error(fault);
   if (text === undefined || schema === undefined) return actor.state();
   const state = fromText(text);
   return schema === actor.stateVersion ? state : actor.migrate(state, schema);
+}
+
+/** How many have stepped aside behind what was listed: their places are later than now. */
+function countAside(activation: DurableActor, prefix: string, after: string): Promise<number> {
+  const now = prefix + placeOf(Math.floor(activation.services.now() * 1_000), "");
+  return countBeyond(activation, prefix, after < now ? now : after);
 }
 
 /** At least how many wait behind what was listed: whether the mailbox is full, unless that takes too many lists. */
@@ -66,7 +97,7 @@ async function countBeyond({ durable, home }: DurableActor, prefix: string, afte
     if (rows.length < listMax) break;
     last = rows.at(-1)!.key;
   }
-  return Math.max(count, 1);
+  return count;
 }
 
 /** Schedules that were due have gone by themselves. */

@@ -1,4 +1,5 @@
 import type { Address } from "../address.ts";
+import { messageOf } from "../errors.ts";
 import { Asker, deadlineAt, type Rarities, Route } from "../envelope.ts";
 import type { Operation } from "../protocol.ts";
 import type { Stored } from "../store.ts";
@@ -29,6 +30,8 @@ const stampDigits = 11;
 /** So many of them are as small as numbers are fastest. */
 const lowDigits = 5;
 const lowSpan = 36 ** lowDigits;
+/** The last time that a place can have: in the year 6140. */
+export const stampMax: number = 36 ** stampDigits - 1;
 
 /** A place in a mailbox: behind all that have an earlier time, or the same and a lower name. */
 export function placeOf(stampMicros: number, name: string): string {
@@ -57,6 +60,26 @@ export function publicStamp(text: string): number | undefined {
   return Number.isSafeInteger(stamp) ? stamp : undefined;
 }
 
+/** What stands for the operation of a message whose row cannot be read: no operation has that name. */
+const unreadableName = "~unreadable";
+const decoder = new TextDecoder();
+
+/** Throws where a head is not what {@linkcode headOf} makes: what is told by it later may not fail then. */
+function requireHead(head: MailHead): void {
+  const { id, operation, via, causationId, correlationId, firstPlace, replyTo, failTo } = head;
+  for (const part of [id, operation, via]) requireType("string", part);
+  for (const part of [causationId, correlationId, firstPlace]) requireType("string", part ?? "");
+  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs]) requireType("number", part ?? 0);
+  for (const address of [replyTo, failTo]) {
+    if (address === undefined) continue;
+    for (const part of ["protocol", "key", "operation"] as const) requireType("string", address[part]);
+  }
+}
+
+function requireType(type: "string" | "number", part: unknown): void {
+  if (typeof part !== type) throw new TypeError(`a part of it is no ${type}`);
+}
+
 /** One message that waits for its turn: in the store, or an ask, which waits in this process only. */
 export class Mail {
   readonly head: MailHead;
@@ -68,6 +91,8 @@ export class Mail {
   readonly bytes: number;
   /** Who waits for its reply in this process. */
   readonly asker: Asker | undefined;
+  /** Why its row cannot be read; absent where it can. */
+  readonly fault: string | undefined;
   readonly #text: string | undefined;
   readonly #payload: unknown;
 
@@ -77,7 +102,9 @@ export class Mail {
     payload: { readonly text: string } | { readonly payload: unknown },
     stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
     asker?: Asker,
+    fault?: string,
   ) {
+    this.fault = fault;
     this.head = head;
     this.place = place;
     this.#text = "text" in payload ? payload.text : undefined;
@@ -88,10 +115,26 @@ export class Mail {
     this.asker = asker;
   }
 
-  /** A message that was read. */
+  /** A message that was read. One whose row cannot be read has nothing but its place, and the whole row for a payload. */
   static of({ key, value, version }: Stored, prefix: string): Mail {
-    const { head, text } = decodeValue<MailHead>(value);
-    return new Mail(head, key.slice(prefix.length), { text }, { key, version, bytes: value.length });
+    const stored = { key, version, bytes: value.length };
+    const place = key.slice(prefix.length);
+    try {
+      const { head, text } = decodeValue<MailHead>(value);
+      requireHead(head);
+      return new Mail(head, place, { text }, stored);
+    } catch (error) {
+      const head: MailHead = { id: place, operation: unreadableName, via: "" };
+      const text = JSON.stringify(decoder.decode(value));
+      return new Mail(
+        head,
+        place,
+        { text },
+        stored,
+        undefined,
+        `its row cannot be read: ${messageOf(error)}`,
+      );
+    }
   }
 
   /** A message that was just committed, which need not be read again. */
@@ -105,9 +148,14 @@ export class Mail {
     return new Mail(head, place, { payload }, undefined, asker);
   }
 
-  /** What was sent. */
-  get payload(): unknown {
+  /** What was sent. Throws where its text cannot be read. */
+  read(): unknown {
     return this.#text === undefined ? this.#payload : fromText(this.#text);
+  }
+
+  /** What was sent, for its dead letter; nothing where its text cannot be read. */
+  get payload(): unknown {
+    return this.#text === undefined ? this.#payload : payloadOf(this.#text);
   }
 
   /** The payload as it is in the store. */
@@ -121,6 +169,15 @@ export class Mail {
     const rarities: Rarities = { id, failTo, headers, input, attempts };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
     return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, rarities);
+  }
+}
+
+/** What a text says, for a dead letter; nothing where it cannot be read: whoever needs it finds out why. */
+export function payloadOf(text: string): unknown {
+  try {
+    return fromText(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -43,25 +43,18 @@ export class MailPicker {
   next(taken: number): Picked {
     const { mailbox, record, services } = this.#actor;
     const { nowMs } = services.scheduler;
-    for (;;) {
-      const mail: Mail | undefined = mailbox.mails[taken];
-      if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
-      if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
-      const { notBeforeMs = 0 } = mail.head;
-      if (notBeforeMs > nowMs) {
-        this.#setAside(mail, notBeforeMs - nowMs);
-        continue;
-      }
-      const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
-      const known = this.#actor.home.operation(mail.head.operation) !== undefined; // else it is not tried at all
-      const suspected = known && this.#actor.suspicious.has(mail.head.via);
-      if (retry === undefined && !suspected) return mail;
-      if (taken > 0) return undefined;
-      if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
-      if (!suspected) return mail;
-      const attempts = (retry?.attempts ?? mail.head.attempts ?? 0) + 1;
-      return { trial: { place: mail.place, attempts, notBeforeMs: 0 } };
-    }
+    const mail: Mail | undefined = mailbox.mails[taken];
+    if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
+    if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
+    const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
+    const known = this.#actor.home.operation(mail.head.operation) !== undefined; // else it is not tried at all
+    const suspected = known && this.#actor.suspicious.has(mail.head.via);
+    if (retry === undefined && !suspected) return mail;
+    if (taken > 0) return undefined;
+    if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
+    if (!suspected) return mail;
+    const attempts = (retry?.attempts ?? mail.head.attempts ?? 0) + 1;
+    return { trial: { place: mail.place, attempts, notBeforeMs: 0 } };
   }
 
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
@@ -100,15 +93,20 @@ export class MailPicker {
   /** The mailbox is listed again: what stepped aside is in it. */
   reset(): void {
     for (const timer of this.#asides.values()) timer.cancel();
+    this.#actor.mailbox.forgetAside(this.#asides.size);
     this.#asides.clear();
     this.endTrial();
   }
 
-  #setAside(mail: Mail, afterMs: number): void {
+  /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */
+  setAside(mail: Mail): boolean {
+    const { notBeforeMs } = mail.head;
+    if (notBeforeMs === undefined) return false;
     const { mailbox, services } = this.#actor;
-    mailbox.remove(mail);
+    const afterMs = notBeforeMs - services.now();
+    if (afterMs <= 0) return false;
     this.#actor.durable.ledger.probes?.reach("a message waits aside");
-    if (this.#asides.has(mail.place)) return;
+    if (this.#asides.has(mail.place)) return true;
     this.#asides.set(
       mail.place,
       services.timers.set(afterMs, () => {
@@ -117,5 +115,6 @@ export class MailPicker {
         this.#onIdle();
       }),
     );
+    return true;
   }
 }

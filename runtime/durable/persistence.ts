@@ -266,7 +266,9 @@ export class Persistence {
     }, ids);
     const handOver = (arrivals: readonly Arrival[], version: string, senderMoment: number) =>
       this.#handOver(arrivals, version, senderMoment);
-    const log = new EventLog(ledger);
+    const { delivery } = services;
+    ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
+    const log = new EventLog(ledger, (error) => delivery.callbackFailed("watch", error));
     const stored = new StoredLetters({ ledger, dispatch, handOver }, letters, options.limits.deadLetters);
     const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
     const keeper = new Keeper(ledger, {

@@ -1,4 +1,4 @@
-import type { StoreTraits } from "../store.ts";
+import type { Stored, StoreTraits } from "../store.ts";
 import { Effects } from "./effects.ts";
 import { proofKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -18,7 +18,7 @@ interface ProofRow {
 export class Proof {
   readonly #ledger: Ledger;
   readonly #traits: StoreTraits;
-  #sinceMs: number | undefined;
+  #since: string | undefined;
 
   constructor(ledger: Ledger, traits: StoreTraits) {
     this.#ledger = ledger;
@@ -28,10 +28,7 @@ export class Proof {
   /** Looks for what an earlier process wrote, and writes something for a later one. */
   async look(): Promise<void> {
     const [row] = await this.#ledger.connection.read([proofKey]);
-    if (row !== undefined) {
-      this.#sinceMs = decodeValue<ProofRow>(row.value).head.atMs;
-      return;
-    }
+    if (row !== undefined) return this.#read(row);
     const effects = new Effects();
     effects.checks.push({ key: proofKey, version: undefined });
     const proof: ProofRow = { instance: this.#ledger.instance, atMs: this.#ledger.clock.now() };
@@ -39,12 +36,20 @@ export class Proof {
     await commitOne(this.#ledger.committer, effects);
   }
 
+  #read({ key, value }: Stored): void {
+    try {
+      this.#since = new Date(decodeValue<ProofRow>(value).head.atMs).toISOString();
+    } catch (error) { // it proves nothing, and the store is used all the same
+      this.#ledger.onUnreadable(key, error);
+    }
+  }
+
   /** What is known. */
   get health(): { readonly status: "durable" | "unproven" | "forgets"; readonly reason?: string } {
     if (this.#traits.outlives === "nothing") return { status: "forgets", reason: "it is in memory" };
-    if (this.#sinceMs === undefined) {
+    if (this.#since === undefined) {
       return { status: "unproven", reason: "nothing of an earlier process was found in it" };
     }
-    return { status: "durable", reason: `it has kept data since ${new Date(this.#sinceMs).toISOString()}` };
+    return { status: "durable", reason: `it has kept data since ${this.#since}` };
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import type { Plans } from "./plans.ts";
 import { decodeValue } from "./stored_value.ts";
@@ -32,8 +33,17 @@ export class ActorRecord {
   /** How it is in the store; absent where it is not. */
   readonly version: string | undefined;
   readonly bytes: number;
+  /** Why its row cannot be read; absent where it can. Such a row is never written over, unless its actor is erased. */
+  readonly fault: string | undefined;
 
-  constructor(head: RecordHead, text: string | undefined, version: string | undefined, bytes: number) {
+  constructor(
+    head: RecordHead,
+    text: string | undefined,
+    version: string | undefined,
+    bytes: number,
+    fault?: string,
+  ) {
+    this.fault = fault;
     this.head = head;
     this.text = text;
     this.version = version;
@@ -43,12 +53,22 @@ export class ActorRecord {
   /** What was read under its key. */
   static of(stored: Stored | undefined): ActorRecord {
     if (stored === undefined) return new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
-    const { head, text } = decodeValue<RecordHead>(stored.value);
-    return new ActorRecord(
-      head,
-      head.schema === undefined ? undefined : text,
-      stored.version,
-      stored.value.length,
-    );
+    const { value, version } = stored;
+    try {
+      const { head, text } = decodeValue<RecordHead>(value);
+      if (typeof head.turn !== "string" || typeof head.clock !== "number") {
+        throw new TypeError("it is no record");
+      }
+      return new ActorRecord(head, head.schema === undefined ? undefined : text, version, value.length);
+    } catch (error) {
+      const fault = `its record cannot be read: ${messageOf(error)}`;
+      return new ActorRecord({ turn: "", clock: 0 }, undefined, version, value.length, fault);
+    }
+  }
+
+  /** The same once a commit of that version has landed. */
+  committed(version: string): ActorRecord {
+    if (this.fault !== undefined) return this; // it was not written
+    return new ActorRecord(this.head, this.text, version, this.bytes);
   }
 }

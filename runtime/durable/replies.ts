@@ -1,7 +1,8 @@
 import { errorOfReason } from "../dead_letters.ts";
-import { type PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
+import { messageOf, PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import { timeOfUlid } from "../ids.ts";
+import type { Stored } from "../store.ts";
 import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
@@ -64,11 +65,11 @@ export class Replies {
       this.#waiting.set(name, waiters.add(woken.resolve)); // before it is read: it may come in between
       try {
         const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
-        const found = stored && decodeValue<ReplyHead>(stored.value);
+        const found = stored && readRow(stored, id);
         if (found === undefined || this.#ledger.isOver(found.head.untilMs)) {
           throw found !== undefined || this.#isOld(id) ? expired(id) : unknown(id);
         }
-        if (found.head.status === "done") return fromText(found.text);
+        if (found.head.status === "done") return found.reply;
         if (found.head.status === "failed") throw failureError(found.head.failure!);
         if (wait.over) throw new ReplyPendingError(`Cannot collect the reply ${id}: it is pending`);
         await Promise.race([woken.promise, wait.ended]);
@@ -105,6 +106,17 @@ export class Replies {
     effects.after(() => {
       for (const wake of this.#waiting.get(name) ?? []) wake();
     });
+  }
+}
+
+/** Throws a `PosthornError` (`failed`) where the row cannot be read. */
+function readRow({ value }: Stored, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
+  try {
+    const { head, text } = decodeValue<ReplyHead>(value);
+    return { head, reply: head.status === "done" ? fromText(text) : undefined };
+  } catch (cause) {
+    const why = `it cannot be read: ${messageOf(cause)}`;
+    throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });
   }
 }
 

@@ -5,9 +5,9 @@ import type { Dispatch, StoredLetter } from "./dispatch.ts";
 import { Effects } from "./effects.ts";
 import { deadPrefix, mailPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
-import { MailDraft } from "./mail.ts";
+import { MailDraft, payloadOf } from "./mail.ts";
 import { commitOne } from "./single_commission.ts";
-import { decodeValue, fromText } from "./stored_value.ts";
+import { decodeValue } from "./stored_value.ts";
 
 /** The most that one list gives. */
 const pageMax = 1_000;
@@ -88,10 +88,14 @@ export class StoredLetters {
       if (this.#known.size <= this.#capacity + lookMax) break;
       this.#known.delete(oldest);
     }
-    const { head, text } = decodeValue<StoredLetter>(row.value);
-    const { head: mail, ...letter } = head;
-    const whole: DeadLetter = { ...letter, payload: fromText(text) };
-    this.#letters.add(whole, () => this.#sendAgain(row, head, mail, text));
+    try {
+      const { head, text } = decodeValue<StoredLetter>(row.value);
+      const { head: mail, ...letter } = head;
+      const whole: DeadLetter = { ...letter, payload: payloadOf(text) };
+      this.#letters.add(whole, () => this.#sendAgain(row, head, mail, text));
+    } catch (error) { // the others are read all the same
+      this.#services.ledger.onUnreadable(row.key, error);
+    }
   }
 
   async #sendAgain(

@@ -1,11 +1,13 @@
 import { reasonOf } from "../dead_letters.ts";
 import { Envelope, nameOf } from "../envelope.ts";
-import { InvalidPayloadError, messageOf, PosthornError, TerminalError } from "../errors.ts";
+import { messageOf, TerminalError } from "../errors.ts";
 import type { Operation } from "../protocol.ts";
 import { parse } from "../schema.ts";
+import { StoreError } from "../store_errors.ts";
 import { Supervisor } from "../supervisor.ts";
 import { isThenable } from "../thenable.ts";
 import { timeAfter } from "../times.ts";
+import { codeOf, isThrown } from "../thrown.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { buryAlone } from "./bury_alone.ts";
@@ -70,11 +72,31 @@ export class TurnRunner {
     this.#turn?.close();
   }
 
-  /** Handles a message. Whatever comes of it is in the batch then; a promise where its handler is awaited. */
+  /**
+   * Handles a message. Whatever comes of it is in the batch then; a promise where its handler is awaited. It rejects where
+   * the store did not answer.
+   */
   handle(batch: Batch, mail: Mail): Handled | Promise<void> {
+    let handled: Handled | Promise<void>;
+    try {
+      handled = this.#handle(batch, mail);
+    } catch (error) {
+      return this.#giveUp(batch, mail, error);
+    }
+    if (!(handled instanceof Promise)) return handled;
+    return handled.catch(async (error) => {
+      if (isThrown(error, StoreError)) throw error; // no fault of the message: it waits
+      if (this.#activation.status !== "gone") await this.#giveUp(batch, mail, error);
+    });
+  }
+
+  #handle(batch: Batch, mail: Mail): Handled | Promise<void> {
     const { home, services } = this.#activation;
     const attempts = this.#attemptsOf(mail);
     if (mail.asker?.over) return this.#skip(batch, mail);
+    if (mail.fault !== undefined) {
+      return this.#bury(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
+    }
     if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
       return this.#bury(batch, mail, "deadline", "it was not started before its deadline", attempts);
@@ -90,25 +112,33 @@ export class TurnRunner {
     let value: unknown;
     let payload: unknown;
     try {
-      payload = mail.payload;
+      payload = mail.read();
+    } catch (error) {
+      const why = `cannot be handled: its payload cannot be read: ${messageOf(error)}`;
+      return this.#bury(batch, mail, "failed", why, attempts, error);
+    }
+    try {
       value = operation.unchecked
         ? payload
         : parse(operation.payload, payload, "Cannot accept", nameOf(operation, this.#activation.key));
     } catch (error) {
-      if (!(error instanceof InvalidPayloadError)) throw error;
-      return this.#bury(batch, mail, error.code, error.message, attempts, error);
+      // A schema that throws on what is stored would throw again.
+      return this.#bury(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
     turn.place = mail.head.firstPlace ?? mail.place;
+    const { fault } = this.#activation;
+    if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
     if (this.#activation.home.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
+    let awaited: boolean;
     try {
       result = home.handlers[operation.slot]!(turn, value);
+      awaited = typeof result === "object" && isThenable(result);
     } catch (error) {
       return this.#failed(batch, mail, turn, value, error);
     }
-    const awaited = typeof result === "object" && isThenable(result);
     if (home.awaited[operation.slot] !== awaited) home.awaited[operation.slot] = awaited;
     if (awaited) {
       return this.#await(batch, mail, turn, value, result);
@@ -118,26 +148,27 @@ export class TurnRunner {
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
   async forget(batch: Batch): Promise<void> {
-    const { durable: { turnEffects }, home } = this.#activation;
+    const { durable: { turnEffects } } = this.#activation;
     const effects = new Effects();
     await turnEffects.forget(effects, this.#activation, batch.schedules);
     batch.add(effects);
-    batch.forget(home.actor.state());
-    batch.after(() => this.#activation.emit("forgotten"));
+    batch.forget();
+    batch.after(() => {
+      this.#activation.services.broken.remove(this.#activation);
+      this.#activation.emit("forgotten");
+    });
   }
 
   /** What came of a message cannot be committed. */
   refuse(batch: Batch, mail: Mail, error: unknown): void {
-    const code = error instanceof PosthornError ? error.code : "failed";
-    this.#bury(batch, mail, code, messageOf(error), this.#attemptsOf(mail) + 1, error);
+    this.#bury(batch, mail, codeOf(error, "failed"), messageOf(error), this.#attemptsOf(mail) + 1, error);
   }
 
   /** The same in a commit of its own, without its payload where that is too large. */
   async refuseAlone(mail: Mail, error: unknown): Promise<void> {
-    const code = error instanceof PosthornError ? error.code : "failed";
     const attempts = this.#attemptsOf(mail) + 1;
     const death = {
-      reason: code,
+      reason: codeOf(error, "failed"),
       message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
       attempts,
     };
@@ -209,6 +240,17 @@ export class TurnRunner {
     return again || ending !== undefined ? "last" : "next";
   }
 
+  /** What is in the way of a message is not its handler's: it is given up. Where even that fails, it waits. */
+  #giveUp(batch: Batch, mail: Mail, error: unknown): Handled | Promise<void> {
+    if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // it is in the batch, with all that it does
+    const attempts = this.#attemptsOf(mail) + 1;
+    try {
+      return this.#bury(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
+    } catch (worse) {
+      return Promise.reject(worse);
+    }
+  }
+
   /** A turn's effects wait for what is in some rows. */
   async #read(names: readonly string[], goOn: (timers: TimerRows) => unknown): Promise<void> {
     const timers = await this.#activation.durable.turnEffects.read(this.#activation, names);
@@ -248,12 +290,15 @@ export class TurnRunner {
   #retry(batch: Batch, mail: Mail, attempts: number, afterMs: number): void {
     const { home, services, durable } = this.#activation;
     const notBeforeMs = timeAfter(services.now(), afterMs);
-    if (home.actor.retry.order === "hold") return batch.retry({ place: mail.place, attempts, notBeforeMs });
+    const { mailbox, retry } = home.actor;
+    if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
+      return batch.retry({ place: mail.place, attempts, notBeforeMs });
+    }
     const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
     const draft = new MailDraft(
       durable.ledger.encoder,
       mailPrefix(this.#activation),
-      durable.ledger.nextPlace(),
+      durable.ledger.placeAt(notBeforeMs),
       head,
       mail.text,
     );
@@ -274,7 +319,7 @@ export class TurnRunner {
     const effects = new Effects();
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
     if (mail.asker === undefined) {
-      const words = error instanceof TerminalError ? error.message : message; // what its handler meant for the caller
+      const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
       const death = { reason, message, attempts, words };
       const letter = durable.dispatch.bury(effects, this.#activation, mail, death);
       effects.after(() => {

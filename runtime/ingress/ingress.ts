@@ -63,7 +63,7 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   addRoutes(app, routes, failures);
   app.all("/healthz", (context) => {
     if (!reads(context)) return refuseMethod(context, "GET, HEAD");
-    const { health } = system;
+    const { broken: _, ...health } = system.health; // keys of actors are nobody's business outside
     const well = health.status === "running" && health.store?.status !== "unavailable";
     const headers = well ? notStored : { ...notStored, "retry-after": retryAfterSeconds };
     return context.json(options.healthReasons ? health : withoutReasons(health), well ? 200 : 503, headers);

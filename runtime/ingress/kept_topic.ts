@@ -135,10 +135,10 @@ export class KeptTopic {
     try {
       const end = page.before + windowSize;
       let characters = 0;
-      for (const { number, subject, payload } of await this.#kept.read(page.known, end - page.known)) {
+      for (const { number, subject, payload, fault } of await this.#kept.read(page.known, end - page.known)) {
         page.known = Math.min(number, end); // those before it are gone
         if (number > end) break;
-        const json = jsonText(payload);
+        const json = fault === undefined ? jsonText(payload) : undefined;
         const data = json === undefined ? undefined : new FrameData(json);
         page.entries[number - page.before - 1] = { tokens: subject.split("."), data };
         characters += json?.length ?? 0;

@@ -16,6 +16,7 @@ import {
   sqlite,
   type Store,
   type StoreConnection,
+  StoreError,
   type StoreServices,
   submit,
   survey,
@@ -110,6 +111,8 @@ export class Cuttable implements Store {
   calls = 0;
   /** Refuses commits, in place of the store. */
   refuse: ((parts: readonly Part[]) => Error | undefined) | undefined;
+  /** Refuses lists of that kind of key. */
+  refuseLists: string | undefined;
   /** How many lists of each kind of key there were: by the first word of their prefix. */
   readonly lists = new Map<string, number>();
 
@@ -140,6 +143,9 @@ export class Cuttable implements Store {
       list: (range) => {
         const kind = range.prefix.split("\u001f")[0];
         this.lists.set(kind, (this.lists.get(kind) ?? 0) + 1);
+        if (kind === this.refuseLists) {
+          return Promise.reject(new StoreError("store-unavailable", "Cannot list"));
+        }
         return alive(() => connection.list(range));
       },
       commit: (parts) =>
@@ -284,7 +290,10 @@ export function watch(system: System, ...types: Inspection["type"][]): string[] 
 function lineOf(event: Inspection): string {
   if ("message" in event) return `${event.type} ${event.message.key} ${event.message.operation}`;
   if ("letter" in event) return `dead ${event.letter.key} ${event.letter.operation}: ${event.letter.reason}`;
-  return `${event.type} ${event.actor.key}`;
+  if ("actor" in event) return `${event.type} ${event.actor.key}`;
+  return event.type === "unreadable"
+    ? `unreadable ${event.row.split("\u001f")[0]}`
+    : `${event.type} ${event.callback}`;
 }
 
 export type Kind = "memory" | "sqlite" | "denoKv";

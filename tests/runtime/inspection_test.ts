@@ -88,7 +88,7 @@ Deno.test("Inspection puts nothing together while nobody listens", async () => {
 
 Deno.test("Inspectors tell the same function twice that listens twice, until each is disposed of", () => {
   const changes: boolean[] = [];
-  const inspectors = new Inspectors((silent) => changes.push(silent));
+  const inspectors = new Inspectors((silent) => changes.push(silent), () => assert.fail());
   let heard = 0;
   const listener = () => void heard++;
   const [one, other] = [inspectors.add(listener), inspectors.add(listener)];
@@ -104,24 +104,36 @@ Deno.test("Inspectors tell the same function twice that listens twice, until eac
   assert.deepEqual([changes[0], changes.at(-1)], [false, true]);
 });
 
-Deno.test("Inspectors let go of a listener that throws, whose error is uncaught; the runtime goes on", async () => {
-  await using it = stage(worker());
-  const uncaught: unknown[] = [];
-  const hear = (event: ErrorEvent) => {
-    event.preventDefault();
-    uncaught.push(event.error.message);
-  };
-  addEventListener("error", hear);
+/** What the others and the log are told of an inspector that fails. */
+async function failing(inspector: () => unknown): Promise<void> {
+  const lines: string[] = [];
+  await using it = new Stage({ actors: [worker()], log: (line) => lines.push(line.replace(/ at .*/, "")) });
   let calls = 0;
   it.system.inspect(() => {
     calls++;
-    fail();
+    return inspector() as void;
   });
-  it.watch("done");
+  it.watch("done", "callback-failed");
   await it.ref("ada").tell(Worker.note, "1");
+  await it.clock.settle();
   assert.deepEqual(await notesOf(it.ref("ada")), ["1"]);
   await it.clock.settle();
-  removeEventListener("error", hear);
-  assert.deepEqual([calls, uncaught], [1, ["boom"]]);
-  assert.deepEqual(it.events, ["done ada note", "done ada call"]);
+  assert.deepEqual(lines, ["posthorn: a function that was given to inspect failed: Error: boom"]);
+  assert.deepEqual(it.events.toSorted(), ["callback-failed inspect", "done ada call", "done ada note"]);
+  assert.ok(calls >= 1 && calls <= 4, `${calls} calls`); // a promise rejects a little later
+}
+
+Deno.test("Inspectors let go of a listener that throws: the others and the log hear of it, and all goes on", async () => {
+  await failing(fail);
+});
+
+Deno.test("Inspectors let go of a listener whose promise rejects, and nothing is uncaught", async () => {
+  await failing(() => Promise.reject(new Error("boom")));
+});
+
+Deno.test("Inspectors go on when all of them fail, also at hearing that one has failed", async () => {
+  await using it = stage(worker());
+  for (let n = 0; n < 3; n++) it.system.inspect(fail);
+  await it.ref("ada").tell(Worker.note, "1");
+  assert.deepEqual(await notesOf(it.ref("ada")), ["1"]);
 });

@@ -4,6 +4,7 @@ import { type } from "arktype";
 import * as v from "valibot";
 import * as z from "zod";
 import { isUnchecked, parse } from "../../runtime/schema.ts";
+import { oddThings } from "./odd_things.ts";
 
 const what = ["Cannot accept", "order/ada add"] as const;
 
@@ -62,7 +63,7 @@ for (const [library, { line, length, currency, slow }] of Object.entries(librari
     assert.throws(() => parse(slow, "fits", ...what), {
       name: "TypeError",
       message:
-        "Cannot accept order/ada add: its schema answers with a promise, and a schema must answer at once",
+        "Cannot accept order/ada add: its schema failed: it answers with a promise, and a schema must answer at once",
     });
     await new Promise((resolve) => queueMicrotask(() => resolve(undefined))); // no rejection is left unhandled
   });
@@ -76,6 +77,42 @@ function schemaOf(validate: Schema<unknown>["~standard"]["validate"]): Schema<un
 Deno.test("a promise that a schema answers with may reject, and nobody is told twice", async () => {
   const slow = schemaOf(() => Promise.reject(new Error("broken")));
   assert.throws(() => parse(slow, 5, ...what), TypeError);
+  await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
+});
+
+for (const [name, make] of oddThings) {
+  Deno.test(`a schema that throws ${name} is a TypeError, unless that is an error of the runtime`, () => {
+    const thrown = make();
+    const failing = schemaOf(() => {
+      throw thrown;
+    });
+    try {
+      parse(failing, 5, ...what);
+    } catch (error) {
+      if (error === thrown) return;
+      assert.ok(error instanceof TypeError);
+      return assert.match(error.message, /^Cannot accept order\/ada add: its schema failed: /);
+    }
+    assert.fail("it was let through");
+  });
+}
+
+Deno.test("a schema that answers with nothing, or with a thenable, lets nothing through", async () => {
+  const answers: unknown[] = [undefined, null, { then() {} }, { issues: 5 }, { issues: [null] }];
+  answers.push({ then: (_: unknown, reject: (error: Error) => void) => reject(new Error("late")) });
+  answers.push({
+    get issues() {
+      throw new Error("boom");
+    },
+  }, {
+    get then() {
+      throw new Error("boom");
+    },
+  });
+  for (const answer of answers) {
+    const odd = schemaOf(() => answer as never);
+    assert.throws(() => parse(odd, 5, ...what), TypeError);
+  }
   await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
 });
 

@@ -137,5 +137,6 @@ export function stage(...actors: Actor[]): Stage {
 function lineOf(event: Inspection): string {
   if ("message" in event) return `${event.type} ${event.message.key} ${event.message.operation}`;
   if ("letter" in event) return `dead ${event.letter.key} ${event.letter.operation}: ${event.letter.reason}`;
-  return `${event.type} ${event.actor.key}`;
+  if ("actor" in event) return `${event.type} ${event.actor.key}`;
+  return `${event.type} ${event.type === "unreadable" ? event.row : event.callback}`;
 }

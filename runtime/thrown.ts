@@ -1,0 +1,38 @@
+import { PosthornError, RetryError } from "./errors.ts";
+
+// What a user's code throws may be anything: `null`, a revoked Proxy, an error whose getters throw. Whoever decides about
+// it asks here, because each of these answers whatever it is asked about.
+
+/** Whether something that was thrown is of that class. False where it does not even let itself be looked at. */
+export function isThrown<Type>(
+  error: unknown,
+  type: abstract new (...args: never[]) => Type,
+): error is Type {
+  try {
+    return error instanceof type;
+  } catch {
+    return false; // a Proxy that was revoked, or whose trap throws
+  }
+}
+
+/** The code of an error of this runtime; `otherwise` where it is none, or has no text for a code. */
+export function codeOf(error: unknown, otherwise: string): string {
+  if (!isThrown(error, PosthornError)) return otherwise;
+  try {
+    const code: unknown = error.code;
+    return typeof code === "string" ? code : otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+/** How long a `RetryError` wants to wait; nothing where it is none, or says no number of at least 0. */
+export function retryAfterMsOf(error: unknown): number | undefined {
+  if (!isThrown(error, RetryError)) return undefined;
+  try {
+    const afterMs: unknown = error.afterMs;
+    return typeof afterMs === "number" && afterMs >= 0 ? afterMs : undefined;
+  } catch {
+    return undefined;
+  }
+}
