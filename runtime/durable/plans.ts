@@ -29,10 +29,15 @@ export function planOf(plans: Plans, name: string): Planned | undefined {
   return Object.hasOwn(plans, name) ? plans[name] : undefined;
 }
 
-/** What a row says of its schedule. */
+/** What a row says of its schedule. One that cannot be read is like one that has fired: it can be set anew. */
 export function plannedIn({ value }: Stored): Planned {
-  const { dueMs, everyMs } = decodeValue<StoredSchedule>(value).head;
-  return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
+  const bytes = value.length;
+  try {
+    const { dueMs, everyMs } = decodeValue<StoredSchedule>(value).head;
+    return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes };
+  } catch {
+    return { dueMs: 0, bytes };
+  }
 }
 
 /** The plans that these rows make. */

@@ -173,7 +173,8 @@ onEach(kinds, "a schedule whose row cannot be read never fires, and the others d
   const events = watch(second, "unreadable");
   await stage.pass(70_000, 5_000);
   assert.equal((await notesOf(second, "ada") as string[]).length, 1);
-  assert.deepEqual(events, ["unreadable timer", "unreadable timer"]);
+  assert.deepEqual(events, ["unreadable timer"]);
+  assert.deepEqual(deadOf(second), ["ada note: failed"], "what only its text is wrong of is a dead letter");
   await ref(second, "ada").tell(Worker.run, "set one");
   await ref(second, "ada").tell(Worker.run, "set two");
   await ref(second, "ada").tell(Worker.run, "set three");

@@ -4,7 +4,8 @@ import { VirtualClock } from "@posthorn/posthorn/testing";
 import { resolveOptions } from "../../runtime/system_options.ts";
 
 Deno.test("resolveOptions fills in every default", () => {
-  const { clock, random, ...rest } = resolveOptions({ actors: [] });
+  const { clock, random, log, ...rest } = resolveOptions({ actors: [] });
+  assert.equal(typeof log, "function");
   assert.deepEqual(rest, {
     askTimeoutMs: 5_000,
     idWindowMs: 86_400_000,

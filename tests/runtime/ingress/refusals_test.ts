@@ -259,7 +259,11 @@ for (
       });
       await assertProblem(response, 500, "internal");
     }
-    assert.deepEqual(told.map((error) => error === thrown), [true, true, true]);
+    assert.deepEqual(told.map((error) => error === thrown || (error as Error).cause === thrown), [
+      true,
+      true,
+      true,
+    ]);
   });
 }
 
