@@ -176,7 +176,7 @@ export class Delivery implements Deliveries {
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
-    this.deadLetters.total++;
+    this.deadLetters.count();
     this.deadLetters.add(letter, () => this.resend(envelope));
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     const { replyTo, rarities } = envelope.route;

@@ -278,7 +278,7 @@ export class Persistence {
         replies.wake(); // what a watch should have told may have been lost
         if (!ledger.probes?.without("log-at-beat")) log.wake();
         await answers.beat();
-        await stored.readAll();
+        await stored.beat();
         await alarm.ring();
       },
     });
@@ -363,7 +363,7 @@ export class Persistence {
 
   #buried(letter: DeadLetter): void {
     const { inspectors } = this.#parts.services.delivery;
-    this.#parts.letters.total++;
+    this.#parts.letters.count();
     if (!inspectors.silent) inspectors.emit({ type: "dead", letter });
     void this.#required.letters.read().catch(() => {}); // the next beat does
   }
