@@ -28,7 +28,8 @@ function write(connection: StoreConnection, name: string, count: number, expires
 
 async function count(connection: StoreConnection, prefix = ""): Promise<number> {
   let found = 0;
-  for (let after: string | undefined;;) {
+  let after: string | undefined;
+  for (;;) {
     const rows = await connection.list({ prefix, after, limit: 1_000 });
     found += rows.length;
     if (rows.length < 1_000) return found;
