@@ -1,4 +1,5 @@
 import { Asker, Envelope, type Route } from "./envelope.ts";
+import { lateness } from "./dead_letters.ts";
 import { StoppedError } from "./errors.ts";
 import type { Idler } from "./idle.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -223,7 +224,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     const { services } = this.home;
     if (route.deadline!.dueMs > services.scheduler.nowMs) return false;
     const envelope = this.envelope(route, value);
-    services.delivery.bury(envelope, "deadline", `${envelope} was not started before its deadline`);
+    services.delivery.bury(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
     return true;
   }
 

@@ -58,6 +58,12 @@ export function reasonOf(error: unknown): string {
   return isThrown(error, CycleError) || isThrown(error, TooLargeError) ? codeOf(error, "failed") : "failed";
 }
 
+/** What is said of a message whose deadline passed before it was done: it may have been tried. */
+export function lateness(attempts: number): string {
+  if (attempts === 0) return "was not started before its deadline";
+  return `was not done before its deadline, after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
+}
+
 /** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
   if (isThrown(cause, TerminalError) || isThrown(cause, CycleError)) return cause;
@@ -73,7 +79,10 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
  * it.
  */
 export interface DeadLetters {
-  /** How many there have been since the system began, also those that were let go or sent again. */
+  /**
+   * How many there have been since the system began, also those that were let go or sent again. With a store that counts
+   * those of other instances as well, once this one has read them: within a beat.
+   */
   readonly total: number;
   /** How many are kept. */
   readonly size: number;
@@ -86,12 +95,14 @@ export interface DeadLetters {
    *
    * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
    * an {@linkcode UnknownError} (`unknown-dead-letter`) when there is none of that id. One that is in a store is sent
-   * with a commit: then it returns a promise, which rejects with the same.
+   * with a commit: then it returns a promise, which rejects with the same. What another instance has sent again leaves
+   * this one's list at its next beat, or when this one tries.
    */
   sendAgain(id: string): void | Promise<void>;
 }
 
-interface Entry {
+/** A dead letter that is kept. */
+export interface Entry {
   readonly letter: DeadLetter;
   readonly sendAgain: () => void | Promise<void>;
 }
@@ -100,7 +111,11 @@ interface Entry {
 export class KeptDeadLetters implements DeadLetters {
   /** Oldest first. Not by id: two senders may give the same one. */
   readonly #entries: Latest<Entry>;
+  /** Those that are being sent again. */
+  readonly #sending = new Set<Entry>();
   total = 0;
+  /** How many there have been of this system alone. */
+  buried = 0;
 
   /** How many it keeps. */
   constructor(capacity: number) {
@@ -116,17 +131,33 @@ export class KeptDeadLetters implements DeadLetters {
   }
 
   sendAgain(id: string): void | Promise<void> {
-    const entry = this.#entries.values().find(({ letter }) => letter.id === id);
+    const first = (sending: boolean) =>
+      this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
+    const entry = first(false) ?? first(true);
     if (entry === undefined) {
       throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
     }
     const sent = entry.sendAgain();
     if (sent === undefined) return this.#entries.remove(entry);
-    return sent.finally(() => this.#entries.remove(entry)); // what another instance has sent is gone as well
+    this.#sending.add(entry);
+    return sent.then(() => this.#entries.remove(entry)).finally(() => this.#sending.delete(entry));
   }
 
-  /** Keeps one, with what sends it again. */
-  add(letter: DeadLetter, sendAgain: () => void | Promise<void>): void {
-    this.#entries.add({ letter, sendAgain });
+  /** Counts one of this system. */
+  count(): void {
+    this.total++;
+    this.buried++;
+  }
+
+  /** Keeps one, with what sends it again: that rejects where it is not sent, and then it stays. */
+  add(letter: DeadLetter, sendAgain: () => void | Promise<void>): Entry {
+    const entry = { letter, sendAgain };
+    this.#entries.add(entry);
+    return entry;
+  }
+
+  /** Lets go of one, if it is still kept. */
+  remove(entry: Entry): void {
+    this.#entries.remove(entry);
   }
 }

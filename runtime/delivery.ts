@@ -196,7 +196,7 @@ export class Delivery implements Deliveries {
 
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
   buried(letter: DeadLetter, error?: unknown): void {
-    this.deadLetters.total++;
+    this.deadLetters.count();
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     this.log.dead(letter, error);
   }

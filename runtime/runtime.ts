@@ -174,7 +174,7 @@ export class Runtime implements Services {
     return {
       accepted: sum((host) => host.accepted) + this.delivery.astray,
       done: sum((host) => host.done),
-      dead: this.delivery.deadLetters.total,
+      dead: this.delivery.deadLetters.buried,
       waiting: sum((host) => host.waiting),
       running: this.running,
       protocols: Object.fromEntries(

@@ -24,7 +24,10 @@ export interface Write {
   readonly key: string;
   /** The value: to be read until the commit ends, and no longer; its buffer may hold others beside it. */
   readonly value: Uint8Array;
-  /** How many bytes the value has that it replaces; absent where there is none, or a small one. */
+  /**
+   * How many bytes the value has that it replaces, where that is known: what was split is then let go of with less work. A
+   * hint, which may be absent or wrong.
+   */
   readonly oldBytes?: number | undefined;
   /** From when on the store may let it go, in milliseconds since 1970; absent for never. It may still be there much later. */
   readonly expiresAtMs?: number | undefined;
@@ -34,7 +37,7 @@ export interface Write {
 export interface Removal {
   /** The key. */
   readonly key: string;
-  /** How many bytes the value has; absent where it is a small one. */
+  /** How many bytes the value has, where that is known: a hint, as for a write. */
   readonly oldBytes?: number | undefined;
 }
 

@@ -82,6 +82,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "record",
         "ledger",
         "effects",
+        "look",
         "replies",
         "answers",
         "dispatch",

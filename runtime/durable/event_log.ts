@@ -2,9 +2,11 @@ import type { Cancel } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import { callGuarded } from "../guarded.ts";
 import type { KeptEvent } from "../kept_events.ts";
+import { Topic } from "../modes.ts";
 import type { Stored } from "../store.ts";
-import { eventKey, eventNumber, eventPrefix } from "./keys.ts";
+import { eventKey, eventNumber, eventPrefix, recordKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import { Look } from "./look.ts";
 import { decodeValue, fromText } from "./stored_value.ts";
 
 /** What is written of an event besides its payload. */
@@ -26,11 +28,17 @@ export class EventLog {
   /** The last that waits until those who follow have begun. */
   #waiting: Promise<void> | undefined;
   readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
+  /** What is being read, by topic and number: those who stand at one place share it. */
+  readonly #reading = new Map<string, Promise<KeptEvent[]>>();
+  /** The version of the record of each topic that somebody listens to, when it was looked at last: each event changes it. */
+  #versions = new Map<string, string | undefined>();
+  readonly #look: Look;
 
   /** `onFailure` hears what those throw who watch. */
   constructor(ledger: Ledger, onFailure: (error: unknown) => void) {
     this.#ledger = ledger;
     this.#onFailure = onFailure;
+    this.#look = new Look(() => this.#lookAtTopics());
   }
 
   /**
@@ -105,14 +113,43 @@ export class EventLog {
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
-  /** There may be something new: in one topic, or in any. */
-  wake(topic?: string): void {
-    for (const follower of this.#followers) {
-      if (topic === undefined || follower.topic === topic) void follower.pump();
-    }
+  /** There is something new in a topic. */
+  wake(topic: string): void {
+    for (const follower of this.#followers) if (follower.topic === topic) void follower.pump();
     for (const watcher of this.#watchers) {
-      if (topic !== undefined && watcher.topic !== topic) continue;
-      callGuarded(watcher.onChange, this.#onFailure);
+      if (watcher.topic === topic) callGuarded(watcher.onChange, this.#onFailure);
+    }
+  }
+
+  /** Others have committed something: looks at all topics together in which there may be something new, and wakes those. */
+  look(): Promise<void> {
+    return this.#look.now();
+  }
+
+  /** What many want to read at the same time is read once. */
+  share(topic: string, after: number): Promise<KeptEvent[]> {
+    const name = `${topic} ${after}`;
+    const found = this.#reading.get(name);
+    if (found !== undefined) return found;
+    const reading = this.read(topic, after).finally(() => this.#reading.delete(name));
+    this.#reading.set(name, reading);
+    return reading;
+  }
+
+  async #lookAtTopics(): Promise<void> {
+    const topics = [...new Set([...this.#followers, ...this.#watchers].map(({ topic }) => topic))];
+    const before = this.#versions;
+    const versions = new Map<string, string | undefined>();
+    this.#versions = versions;
+    for (let first = 0; first < topics.length; first += pageMax) {
+      const page = topics.slice(first, first + pageMax);
+      const { protocol } = Topic.publish;
+      const rows = await this.#ledger.connection.read(page.map((key) => recordKey({ protocol, key })));
+      for (const [index, topic] of page.entries()) {
+        const version = rows[index]?.version;
+        versions.set(topic, version);
+        if (!before.has(topic) || before.get(topic) !== version) this.wake(topic);
+      }
     }
   }
 
@@ -170,7 +207,7 @@ class Follower {
     try {
       while (this.#again && !this.#stopped) {
         this.#again = false;
-        const events = await this.#log.read(this.topic, this.#number);
+        const events = await this.#log.share(this.topic, this.#number);
         for (const event of events) {
           if (this.#stopped) return;
           this.#number = event.number;

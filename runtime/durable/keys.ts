@@ -134,6 +134,9 @@ function dueText(dueMs: number): string {
 /** What the keys of dead letters begin with; a place follows. */
 export const deadPrefix: string = keyOf("dead", "");
 
+/** Written with each dead letter that is sent again: its version says that one was. */
+export const sentAgainKey: string = keyOf("sent");
+
 /** What the keys of a topic's subscribers begin with. */
 export function subscriberPrefix(topic: string): string {
   return keyOf("subscriber", topic, "");

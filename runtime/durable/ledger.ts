@@ -66,6 +66,11 @@ export class Ledger {
     if (stampMicros > this.#stampMicros) this.#stampMicros = stampMicros;
   }
 
+  /** Whether it gave that place. */
+  gave(place: string): boolean {
+    return place.endsWith(this.#tail);
+  }
+
   /** A place behind all that it gave or heard of (a hybrid logical clock, in the words of Kulkarni and others). */
   nextPlace(): string {
     this.#stampMicros = Math.max(Math.floor(this.clock.now() * 1_000), this.#stampMicros + 1);

@@ -277,10 +277,11 @@ export class Persistence {
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
       onBeat: async () => {
-        replies.wake(); // what a watch should have told may have been lost
-        if (!ledger.probes?.without("log-at-beat")) log.wake();
+        const looks = [replies.look()]; // what a watch should have told may have been lost
+        if (!ledger.probes?.without("log-at-beat")) looks.push(log.look());
+        await Promise.allSettled(looks); // the next beat does what they could not
         await answers.beat();
-        await stored.readAll();
+        await stored.beat();
         await alarm.ring();
       },
     });
@@ -288,9 +289,9 @@ export class Persistence {
     await proof.look();
     await keeper.begin();
     const watching = connection.watch(() => {
-      replies.wake();
+      replies.look().catch(() => {}); // the next beat does
       answers.wake();
-      log.wake();
+      log.look().catch(() => {}); // the next beat does
       keeper.adopt().catch(() => {}); // the next beat does
     });
     this.#open = {

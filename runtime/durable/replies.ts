@@ -7,6 +7,7 @@ import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import { Look } from "./look.ts";
 import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
 
 interface ReplyHead {
@@ -20,6 +21,8 @@ interface ReplyHead {
 const slackMs = 60_000;
 /** How many may wait for one reply in this process. */
 const waitersMax = 100;
+/** How many replies are looked at together. */
+const pageMax = 100;
 
 /** The replies of submits: one row each, written by the turn that answers, in its commit. Any instance can collect it. */
 export class Replies {
@@ -27,10 +30,12 @@ export class Replies {
   readonly #keepMs: number;
   /** Who waits here, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #look: Look;
 
   constructor(ledger: Ledger, keepMs: number) {
     this.#ledger = ledger;
     this.#keepMs = keepMs;
+    this.#look = new Look(() => this.#lookAtWaiting());
   }
 
   /** There will be a reply. With a message from outside no other reply may have that name. */
@@ -80,9 +85,32 @@ export class Replies {
     }
   }
 
-  /** Another process has committed something: perhaps what is waited for. */
-  wake(): void {
-    for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
+  /** Others have committed something: looks at all that is waited for together, and wakes those whose reply has come. */
+  look(): Promise<void> {
+    return this.#look.now();
+  }
+
+  async #lookAtWaiting(): Promise<void> {
+    const names = [...this.#waiting.keys()];
+    for (let first = 0; first < names.length; first += pageMax) {
+      const page = names.slice(first, first + pageMax);
+      const rows = await this.#ledger.connection.read(page.map(replyRowKey));
+      for (const [index, name] of page.entries()) if (!this.#isPending(rows[index])) this.#wake(name);
+    }
+  }
+
+  #isPending(stored: Stored | undefined): boolean {
+    if (stored === undefined) return false;
+    try {
+      const { status, untilMs } = decodeValue<ReplyHead>(stored.value).head;
+      return status === "pending" && !this.#ledger.isOver(untilMs);
+    } catch {
+      return false; // whoever waits for it hears of it
+    }
+  }
+
+  #wake(name: string): void {
+    for (const wake of this.#waiting.get(name) ?? []) wake();
   }
 
   /** Whether a reply of that name would be kept no longer: a name that was not given by its sender carries its time. */
@@ -103,9 +131,7 @@ export class Replies {
     effects.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
     if (status === "pending") return;
     effects.rings = true;
-    effects.after(() => {
-      for (const wake of this.#waiting.get(name) ?? []) wake();
-    });
+    effects.after(() => this.#wake(name));
   }
 }
 

@@ -1,18 +1,19 @@
-import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
-import { UnknownError } from "../errors.ts";
+import type { DeadLetter, Entry, KeptDeadLetters } from "../dead_letters.ts";
+import { messageOf, UnknownError } from "../errors.ts";
+import { OrderedKeys } from "../ordered_keys.ts";
 import type { Stored } from "../store.ts";
 import type { Dispatch, StoredLetter } from "./dispatch.ts";
 import { Effects } from "./effects.ts";
-import { deadPrefix, mailPrefix } from "./keys.ts";
+import { deadPrefix, mailPrefix, sentAgainKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
-import { MailDraft, payloadOf } from "./mail.ts";
+import { MailDraft, stampOf } from "./mail.ts";
 import { commitOne } from "./single_commission.ts";
-import { decodeValue } from "./stored_value.ts";
+import { decodeValue, fromText } from "./stored_value.ts";
 
-/** The most that one list gives. */
-const pageMax = 1_000;
-/** How many of the latest are looked at together for those that are not known. */
-const lookMax = 100;
+/** How many are read together, and how many are looked for that may be gone. */
+const pageMax = 100;
+/** For so many beats what comes late is looked for in front of what is known: by then all know the latest place. */
+const lateBeats = 3;
 
 export interface StoredLettersServices {
   readonly ledger: Ledger;
@@ -20,15 +21,35 @@ export interface StoredLettersServices {
   handOver(arrivals: Effects["arrivals"], version: string, senderMoment: number): void;
 }
 
-/** The dead letters in the store, of whichever instance: this process knows the latest of them. */
+/** A dead letter that is in the store, as far as is known here. */
+interface Kept {
+  readonly version: string;
+  readonly bytes: number;
+  /** What is listed; absent where it cannot be read. */
+  readonly entry: Entry | undefined;
+}
+
+/**
+ * The dead letters in the store, of whichever instance: this process knows the latest of them. It reads each once, and at
+ * rest a beat reads one small row: that changes when a letter was sent again, and only then is looked for which are gone.
+ */
 export class StoredLetters {
   readonly #services: StoredLettersServices;
   readonly #letters: KeptDeadLetters;
   readonly #capacity: number;
-  /** The key of the latest that was read. */
+  readonly #kept = new Map<string, Kept>();
+  /** Their keys, the oldest first. */
+  readonly #keys = new OrderedKeys();
+  /** The latest key, and what it was at each of the last beats. */
   #latest: string | undefined;
-  /** The keys of those that were read last. */
-  readonly #known = new Set<string>();
+  #latestAtBeats: (string | undefined)[] = [];
+  #loaded = false;
+  /** Which letter was sent again last, as far as is known. */
+  #sentVersion: string | undefined;
+  /** Whether the store may have more than the bound. */
+  #mayBeOver = false;
+  /** The removals of those that are over the bound. */
+  #trims: Promise<void>[] = [];
   #reading: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
@@ -38,64 +59,100 @@ export class StoredLetters {
     this.#capacity = capacity;
   }
 
-  /** Reads what is new; who comes meanwhile shares the next time. Past the bound the oldest is let go. */
+  /** Reads what is new; who comes meanwhile shares the next time. Past the bound the oldest are let go. */
   read(): Promise<void> {
-    return this.#next ??= this.#reading.catch(() => {}).then(() => {
+    return this.#next ??= this.#behind(() => {
       this.#next = undefined;
-      return this.#reading = this.#read();
+      return this.#readAfter(this.#latest);
     });
   }
 
-  /** Reads all that is not known, wherever it is: an instance whose clock is behind writes in front of others. */
-  async readAll(): Promise<void> {
+  /** What others did: reads what they wrote, wherever it is, and lets go of what they sent again. */
+  beat(): Promise<void> {
+    return this.#behind(async () => {
+      if (this.#loaded) {
+        await this.#readAfter(this.#latestAtBeats[0]);
+        await this.#dropGone();
+      } else await this.#load();
+      this.#latestAtBeats = [...this.#latestAtBeats, this.#latest].slice(-lateBeats);
+      if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
+    });
+  }
+
+  /** One after the other. */
+  #behind(act: () => Promise<void>): Promise<void> {
+    return this.#reading = this.#reading.catch(() => {}).then(act);
+  }
+
+  /** Reads the latest, as many as are kept. */
+  async #load(): Promise<void> {
     const { connection } = this.#services.ledger;
+    const [sent] = await connection.read([sentAgainKey]);
     const found: Stored[] = [];
-    for (let before: string | undefined, more = true; more;) {
-      const rows = await connection.list({
-        prefix: deadPrefix,
-        after: before,
-        limit: lookMax,
-        reverse: true,
-      });
-      const fresh = rows.filter(({ key }) => !this.#known.has(key));
-      found.push(...fresh);
-      before = rows.at(-1)?.key;
-      more = rows.length === lookMax && fresh.length > 0 && found.length < this.#capacity;
+    for (let more = true; more;) {
+      const after = found.at(-1)?.key;
+      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
+      found.push(...rows);
+      more = rows.length === pageMax && found.length < this.#capacity;
     }
     for (const row of found.reverse()) this.#add(row);
-    await this.#keepBound();
+    this.#sentVersion = sent?.version;
+    this.#loaded = true;
+    this.#mayBeOver = true;
   }
 
-  async #read(): Promise<void> {
+  async #readAfter(after: string | undefined): Promise<void> {
+    if (!this.#loaded) return await this.#load();
     const { connection } = this.#services.ledger;
     for (let more = true; more;) {
-      const rows = await connection.list({ prefix: deadPrefix, after: this.#latest, limit: pageMax });
+      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax });
       for (const row of rows) this.#add(row);
+      after = rows.at(-1)?.key;
       more = rows.length === pageMax;
     }
-    await this.#keepBound();
-  }
-
-  async #keepBound(): Promise<void> {
-    if (this.#letters.size >= this.#capacity) await this.#trim(); // else there are not that many
+    await Promise.all(this.#trims.splice(0));
   }
 
   #add(row: Stored): void {
-    if (this.#known.has(row.key)) return;
-    this.#known.add(row.key);
-    if (row.key > (this.#latest ?? "")) this.#latest = row.key;
-    for (const oldest of this.#known) {
-      if (this.#known.size <= this.#capacity + lookMax) break;
-      this.#known.delete(oldest);
-    }
+    const { key, version, value } = row;
+    if (this.#kept.has(key)) return;
+    const { ledger } = this.#services;
+    const place = key.slice(deadPrefix.length);
+    ledger.heard(stampOf(place)); // what dies here from now on is behind it
+    const own = ledger.gave(place);
+    if (!own) this.#letters.total++;
+    this.#kept.set(key, { version, bytes: value.length, entry: this.#entryOf(row) });
+    this.#keys.add(key);
+    if (key > (this.#latest ?? "")) this.#latest = key;
+    if (this.#kept.size <= this.#capacity) return;
+    const oldest = this.#keys.list(deadPrefix, undefined, false).next().value!;
+    const over = this.#kept.get(oldest)!;
+    this.#drop(oldest);
+    // Whoever adds one lets one go: so they do not all do the same.
+    if (own) this.#trims.push(this.#remove(oldest, over).catch(() => void (this.#mayBeOver = true)));
+    else this.#mayBeOver = true;
+  }
+
+  /** Lists it; nothing where it cannot be read. */
+  #entryOf(row: Stored): Entry | undefined {
+    let letter: StoredLetter;
+    let text: string;
     try {
-      const { head, text } = decodeValue<StoredLetter>(row.value);
-      const { head: mail, ...letter } = head;
-      const whole: DeadLetter = { ...letter, payload: payloadOf(text) };
-      this.#letters.add(whole, () => this.#sendAgain(row, head, mail, text));
-    } catch (error) { // the others are read all the same
+      ({ head: letter, text } = decodeValue<StoredLetter>(row.value));
+    } catch (error) { // another program has written it: it stays, and none of the others waits for it
       this.#services.ledger.onUnreadable(row.key, error);
+      return undefined;
     }
+    const { head: mail, ...whole } = letter;
+    return this.#letters.add(withPayload(whole, text), () => this.#sendAgain(row, letter, mail, text));
+  }
+
+  #drop(key: string): void {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return;
+    this.#kept.delete(key);
+    this.#keys.delete(key);
+    if (kept.entry !== undefined) this.#letters.remove(kept.entry);
   }
 
   async #sendAgain(
@@ -109,12 +166,13 @@ export class StoredLetters {
     const effects = new Effects();
     effects.checks.push({ key, version });
     effects.remove(key, value.length);
+    effects.write(sentAgainKey, new Uint8Array());
     const head = {
       ...mail,
       via: ledger.instance,
       attempts: undefined,
       notBeforeMs: undefined,
-      deadlineMs: undefined,
+      deadlineMs: undefined, // it has passed, or would while it waits
     };
     dispatch.deliver(
       effects,
@@ -122,6 +180,7 @@ export class StoredLetters {
       new MailDraft(ledger.encoder, mailPrefix(to), ledger.nextPlace(), head, text),
     );
     const committed = await commitOne(ledger.committer, effects);
+    this.#drop(key);
     if (committed === undefined) {
       const why = "another instance has sent it again";
       throw new UnknownError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
@@ -129,23 +188,52 @@ export class StoredLetters {
     this.#services.handOver(effects.arrivals, committed, ledger.nextMoment());
   }
 
-  async #trim(): Promise<void> {
-    const { connection, committer } = this.#services.ledger;
-    let room = this.#capacity;
-    let after: string | undefined;
-    for (;;) {
-      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
-      await Promise.all(
-        rows.slice(room).map(({ key, version, value }) => {
-          const effects = new Effects();
-          effects.checks.push({ key, version });
-          effects.remove(key, value.length);
-          return commitOne(committer, effects);
-        }),
+  /** Where one was sent again: of all that are kept it is asked whether they are there. No payload is read. */
+  async #dropGone(): Promise<void> {
+    const { connection, traits } = this.#services.ledger;
+    const [sent] = await connection.read([sentAgainKey]);
+    if (sent?.version === this.#sentVersion) return;
+    const kept = Array.from(this.#kept, ([key, { version }]) => ({ key, version }));
+    const atOnce = Math.min(traits.limits.checks, pageMax);
+    for (let first = 0; first < kept.length; first += atOnce) {
+      const checks = kept.slice(first, first + atOnce);
+      const there = await connection.commit(
+        checks.map((check) => ({ checks: [check], writes: [], removals: [] })),
       );
-      if (rows.length < pageMax) return;
-      room = Math.max(room - rows.length, 0);
-      after = rows.at(-1)!.key;
+      for (const [index, { key }] of checks.entries()) if (there[index] === undefined) this.#drop(key);
     }
+    this.#sentVersion = sent?.version;
+  }
+
+  /** Lets go of those that are older than all that are kept: of others, or from when the bound was a larger one. */
+  async #trimOlder(): Promise<void> {
+    const { connection } = this.#services.ledger;
+    for (let limit = 1;; limit = pageMax) { // mostly there is none
+      const oldest = this.#keys.list(deadPrefix, undefined, false).next().value ?? deadPrefix;
+      const rows = await connection.list({ prefix: deadPrefix, limit });
+      const over = rows.filter(({ key }) => key < oldest);
+      await Promise.all(
+        over.map(({ key, version, value }) => this.#remove(key, { version, bytes: value.length })),
+      );
+      if (rows.length === 0 || over.length < rows.length) break;
+    }
+    this.#mayBeOver = false;
+  }
+
+  async #remove(key: string, { version, bytes }: Pick<Kept, "version" | "bytes">): Promise<void> {
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    effects.remove(key, bytes);
+    await commitOne(this.#services.ledger.committer, effects);
+  }
+}
+
+/** Where the payload cannot be read the letter says so; it is sent again as it was written. */
+function withPayload(letter: Omit<DeadLetter, "payload">, text: string): DeadLetter {
+  try {
+    return { ...letter, payload: fromText(text) };
+  } catch (error) {
+    const message = `${letter.message}; its payload cannot be read: ${messageOf(error)}`;
+    return { ...letter, message, payload: undefined };
   }
 }

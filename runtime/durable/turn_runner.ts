@@ -1,4 +1,4 @@
-import { reasonOf } from "../dead_letters.ts";
+import { lateness, reasonOf } from "../dead_letters.ts";
 import { Envelope, nameOf } from "../envelope.ts";
 import { messageOf, TerminalError } from "../errors.ts";
 import type { Operation } from "../protocol.ts";
@@ -99,7 +99,7 @@ export class TurnRunner {
     }
     if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
-      return this.#bury(batch, mail, "deadline", "it was not started before its deadline", attempts);
+      return this.#bury(batch, mail, "deadline", `it ${lateness(attempts)}`, attempts);
     }
     if (attempts >= home.actor.retry.attempts) {
       this.#activation.durable.ledger.probes?.reach("a message is given up that ended processes");

@@ -15,7 +15,12 @@ import { Bell } from "./deno_kv_bell.ts";
 import { requireOneWord } from "../one_word.ts";
 import { commitParts, type CommitServices, reading } from "./deno_kv_commit.ts";
 import type { KvHandle } from "./deno_kv_handle.ts";
-import { KvValues, valueBytesMax } from "./deno_kv_values.ts";
+import { valueBytesMax } from "./deno_kv_pieces.ts";
+import { KvValues } from "./deno_kv_values.ts";
+
+/** How often some values are looked at for pieces that are left of others; where there were some, the next time is soon. */
+const lookEachMs = 60_000;
+const lookSoonMs = 1_000;
 
 /** Options of {@linkcode denoKv}. */
 export interface DenoKvOptions {
@@ -197,6 +202,8 @@ class DenoKvConnection implements StoreConnection {
   readonly #shared: SharedKv;
   readonly #services: CommitServices;
   readonly #underWay = new Set<Promise<unknown>>();
+  /** When it looks at some values again: with a commit, for an instance that lives commits its beats. */
+  #looksMs: number;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -209,6 +216,7 @@ class DenoKvConnection implements StoreConnection {
     this.#open = open;
     this.#shared = shared;
     this.#services = { kv: open.kv, values: open.values, limits, clock, random };
+    this.#looksMs = clock.monotonicMs() + lookEachMs;
   }
 
   read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
@@ -223,7 +231,10 @@ class DenoKvConnection implements StoreConnection {
     return this.#run("commit", async () => {
       requireOneWord(parts);
       try {
-        return await commitParts(this.#services, parts);
+        const versions = await commitParts(this.#services, parts);
+        await this.#letPiecesGo(parts.filter((_, index) => versions[index] !== undefined));
+        void this.#lookNowAndThen();
+        return versions;
       } finally {
         // where the outcome is unknown, too: it may be called in vain
         if (parts.some(({ rings }) => rings)) this.#open.bell.ring(this);
@@ -244,6 +255,26 @@ class DenoKvConnection implements StoreConnection {
     this.#open.bell.leave(this);
     await Promise.allSettled(this.#underWay);
     this.#shared.release(this.#open);
+  }
+
+  async #letPiecesGo(applied: readonly Part[]): Promise<void> {
+    try {
+      await this.#open.values.pieces.applied(applied);
+    } catch {
+      // they are left for now: a look finds them
+    }
+  }
+
+  async #lookNowAndThen(): Promise<void> {
+    const { clock } = this.#services;
+    if (clock.monotonicMs() < this.#looksMs) return;
+    this.#looksMs = clock.monotonicMs() + lookEachMs;
+    try {
+      const found = await this.#run("look", () => this.#open.values.pieces.look());
+      if (found) this.#looksMs = clock.monotonicMs() + lookSoonMs;
+    } catch {
+      // nothing but room is lost until the next time
+    }
   }
 
   async #run<T>(name: string, work: () => Promise<T>): Promise<T> {

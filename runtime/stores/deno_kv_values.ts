@@ -1,9 +1,8 @@
 import type { Range, Removal, Stored, Write } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
 import type { KvAtomic, KvEntry, KvHandle, KvKey } from "./deno_kv_handle.ts";
+import { KvPieces, piecesOf, valueBytesMax } from "./deno_kv_pieces.ts";
 
-/** The most bytes of one value: bytes are kept as they are, so nothing is added to them. */
-export const valueBytesMax = 65_536;
 /** The most keys that one read takes. */
 const keysAtOnce = 10;
 /** How often a value is read that changes while its pieces are read. Each time somebody has just written it. */
@@ -22,12 +21,15 @@ const expiryMsMax = 1e13;
  * and so have one version: a piece with another one belongs to another value.
  */
 export class KvValues {
+  /** The pieces of the large ones. */
+  readonly pieces: KvPieces;
   readonly #kv: KvHandle;
   readonly #prefix: string;
 
   constructor(kv: KvHandle, prefix: string) {
     this.#kv = kv;
     this.#prefix = prefix;
+    this.pieces = new KvPieces(kv, prefix);
   }
 
   /** The key that whoever waits for changes watches. */
@@ -50,15 +52,15 @@ export class KvValues {
     atomic.set(this.headOf(key), pieces === 0 ? value : value.length, expiry(1));
     for (let n = 0; n < pieces; n++) {
       const piece = value.subarray(n * valueBytesMax, (n + 1) * valueBytesMax);
-      atomic.set(this.#pieceOf(key, n), piece, expiry(2));
+      atomic.set(this.pieces.keyOf(key, n), piece, expiry(2));
     }
-    this.#removePieces(atomic, key, pieces, oldBytes);
+    this.pieces.remove(atomic, key, pieces, piecesOf(oldBytes));
   }
 
   /** Adds a removal to what will be applied. */
   remove(atomic: KvAtomic, { key, oldBytes = 0 }: Removal): void {
     atomic.delete(this.headOf(key));
-    this.#removePieces(atomic, key, 0, oldBytes);
+    this.pieces.remove(atomic, key, 0, piecesOf(oldBytes));
   }
 
   /** The versions of keys, each as it is now. */
@@ -118,33 +120,22 @@ export class KvValues {
     }
     const pieces = piecesOf(value);
     const whole = new Uint8Array(value);
-    const range = { start: this.#pieceOf(key, 0), end: this.#pieceOf(key, pieces) };
+    const range = { start: this.pieces.keyOf(key, 0), end: this.pieces.keyOf(key, pieces) };
     const options = { limit: pieces, batchSize: pieces, consistency: "strong" } as const;
     let n = 0;
     for await (const piece of this.#kv.list(range, options)) {
       if (piece.versionstamp !== version) return undefined;
       whole.set(piece.value as Uint8Array, n++ * valueBytesMax);
     }
-    return n === pieces ? { key, value: whole, version } : undefined;
+    if (n !== pieces) return undefined;
+    this.pieces.saw(key, pieces);
+    return { key, value: whole, version };
   }
 
   /** Behind all keys: booleans come after strings. */
   get #end(): KvKey {
     return [this.#prefix, true];
   }
-
-  #pieceOf(key: string, n: number): KvKey {
-    return [`${this.#prefix}.part`, key, n];
-  }
-
-  #removePieces(atomic: KvAtomic, key: string, from: number, oldBytes: number): void {
-    for (let n = from; n < piecesOf(oldBytes); n++) atomic.delete(this.#pieceOf(key, n));
-  }
-}
-
-/** In how many pieces a value of that size lies, beside its head. */
-function piecesOf(bytes: number): number {
-  return bytes <= valueBytesMax ? 0 : Math.ceil(bytes / valueBytesMax);
 }
 
 /** The first string behind all that begin with `prefix`, in the order of UTF-8; `undefined` where there is none. */

@@ -3,6 +3,7 @@ import { requireOneWord } from "../one_word.ts";
 import { OrderedKeys } from "../ordered_keys.ts";
 import type { Part, Range, Store, StoreConnection, Stored, StoreTraits } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
+import { MemoryEnds } from "./memory_ends.ts";
 
 const traits: StoreTraits = {
   name: "memory",
@@ -23,8 +24,9 @@ const traits: StoreTraits = {
   },
 };
 
-/** How many expired values go at each commit: one of 100 parts may add 100. */
-const expiredAtOnce = 200;
+/** How many expired values go at each commit, and how many more for each that it writes: so they never pile up. */
+const expiredAtOnce = 16;
+const expiredForEach = 2;
 
 /**
  * Makes a store that keeps everything in this process, for as long as the store object lives: for tests, and to try
@@ -61,8 +63,7 @@ class Memory {
   readonly values = new Map<string, Stored>();
   readonly keys = new OrderedKeys();
   readonly connections = new Set<MemoryConnection>();
-  /** When values may go, in the order of their writing: nearly that of their end, for most have the same time to live. */
-  readonly #ends = new Map<string, number>();
+  readonly #ends = new MemoryEnds();
   commits = 0;
 
   /** Applies a part, unless a check of it fails. */
@@ -73,18 +74,17 @@ class Memory {
     for (const { key, value, expiresAtMs } of writes) {
       if (!this.values.has(key)) this.keys.add(key);
       this.values.set(key, { key, value: value.slice(), version }); // the caller's bytes are his own again
-      this.#ends.delete(key);
-      if (expiresAtMs !== undefined) this.#ends.set(key, expiresAtMs);
+      this.#ends.set(key, expiresAtMs);
     }
     for (const { key } of removals) this.#remove(key);
     return true;
   }
 
-  /** Lets go of what has expired, a bounded number at a time. */
-  expire(nowMs: number): void {
-    let left = expiredAtOnce;
-    for (const [key, endMs] of this.#ends) {
-      if (endMs > nowMs || left-- === 0) return;
+  /** Lets go of what has expired, in proportion to what is written. */
+  expire(nowMs: number, written: number): void {
+    for (let left = expiredAtOnce + expiredForEach * written; left > 0; left--) {
+      const key = this.#ends.ended(nowMs);
+      if (key === undefined) return;
       this.#remove(key);
     }
   }
@@ -128,7 +128,7 @@ class MemoryConnection implements StoreConnection {
   async commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
     this.#requireOpen("commit to");
     requireOneWord(parts);
-    this.#memory.expire(this.#clock.now());
+    this.#memory.expire(this.#clock.now(), parts.reduce((sum, { writes }) => sum + writes.length, 0));
     const version = String(++this.#memory.commits);
     let rings = false;
     const versions = parts.map((part) => {

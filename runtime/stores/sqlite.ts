@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { requireOneWord } from "../one_word.ts";
 import type {
   Part,
@@ -11,11 +11,11 @@ import type {
   StoreTraits,
 } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import { SqliteBell } from "./sqlite_bell.ts";
 import {
   type Database,
   endOf,
   endOfKeys,
-  expiredAtOnce,
   messageOf,
   prepare,
   setUp,
@@ -23,7 +23,10 @@ import {
   toStored,
   versionsAtOnce,
 } from "./sqlite_database.ts";
+import { SqliteExpiry } from "./sqlite_expiry.ts";
+import { SqliteFile } from "./sqlite_file.ts";
 import { isLocked, whileLocked } from "./sqlite_lock.ts";
+import { fileOf } from "./sqlite_path.ts";
 
 /** Options of {@linkcode sqlite}. */
 export interface SqliteOptions {
@@ -54,12 +57,6 @@ const limits: StoreLimits = {
   keysBytes: Infinity,
 };
 
-/** How often others are looked for while somebody watches: 4 µs each time. */
-const pollMs = 20;
-/** How often expired values are deleted; where there are more than go at once, the next go soon. */
-const expireEachMs = 60_000;
-const expireSoonMs = 100;
-
 /**
  * Makes a store of one SQLite file, by `node:sqlite`: Deno and Node have it. Several processes may share the file, on
  * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open.
@@ -67,6 +64,11 @@ const expireSoonMs = 100;
  *
  * A commit is refused with `store-unavailable` when others have kept the file locked for 10 s, and with `store-full`
  * when there is no room. Its outcome is unknown only when the disk failed to flush: then it may be there after a crash.
+ *
+ * Where the file or its log has been moved, replaced or removed while it is open, all calls reject with
+ * `store-unavailable` from a tenth of a second later on, and health says so: until it is back where it was, or the system is
+ * started again and opens what is there then. It is told by its inode: what is written over in place (`cp backup.db
+ * orders.db`) is not noticed, so stop first; nor is a replacement where the platform has no inodes.
  *
  * @example
  * ```ts
@@ -82,7 +84,8 @@ const expireSoonMs = 100;
  * await connection.close();
  * ```
  *
- * @param path where the file is, or is to be; `:memory:` for none
+ * @param path where the file is, or is to be; `:memory:` for none. A path and no URI: `file:a.db` is a file of that name.
+ * A `RangeError` where it names no file: nothing, a folder (`data/`), a URL, or a name with NUL in it
  * @param options how durable, how large
  * @returns the store; nothing is opened yet
  */
@@ -91,7 +94,8 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
   if (!(bytesMax > 0)) {
     throw new RangeError(`Cannot use bytesMax of ${path}: it must be above 0: current value is ${bytesMax}`);
   }
-  const inMemory = path === ":memory:";
+  const file = fileOf(path);
+  const inMemory = file === ":memory:";
   const traits: StoreTraits = {
     name: "sqlite",
     outlives: inMemory ? "nothing" : synchronous === "full" ? "power" : "process",
@@ -103,7 +107,7 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
     beatMs: 2_000,
     limits,
   };
-  return { traits, open: (services) => open(path, synchronous, bytesMax, services) };
+  return { traits, open: (services) => open(file, synchronous, bytesMax, services) };
 }
 
 async function open(
@@ -122,7 +126,7 @@ async function open(
   }
   try {
     // Those who open a new file together are in each other's way.
-    return await whileLocked(clock, () => {
+    const connection = await whileLocked(clock, () => {
       const database = new library.DatabaseSync(path);
       try {
         setUp(database, synchronous, bytesMax);
@@ -132,8 +136,12 @@ async function open(
         throw error;
       }
     });
+    if (path !== ":memory:") connection.file = await SqliteFile.of(path, clock);
+    return connection;
   } catch (cause) {
-    const hint = /unable to open|NotFound/.test(messageOf(cause)) ? ": its folder must exist" : "";
+    const hint = /unable to open|NotFound/.test(messageOf(cause))
+      ? ": its folder must exist, and it must not be one"
+      : "";
     throw new StoreError("store-unavailable", `Cannot open ${path}: ${messageOf(cause)}${hint}`, { cause });
   }
 }
@@ -145,13 +153,15 @@ class SqliteConnection implements StoreConnection {
   readonly #statements: Statements;
   /** Calls that wait for the lock. */
   readonly #waiting = new Set<Promise<unknown>>();
-  readonly #watchers = new Set<{ readonly onChange: () => void }>();
+  readonly #bell: SqliteBell;
+  readonly #expiry: SqliteExpiry;
+  /** Its file, where that can be looked at. */
+  file: SqliteFile | undefined;
   /** The versions that only this connection gives: from the next one to the last. */
   #nextVersion = 1;
   #lastVersion = 0;
-  #seen: unknown;
-  #cancelPoll: Cancel | undefined;
-  #cancelExpire: Cancel;
+  /** How many values that expire were written in the transaction. */
+  #expiring = 0;
   #closed: Promise<void> | undefined;
 
   constructor(path: string, database: Database, clock: Clock) {
@@ -159,7 +169,8 @@ class SqliteConnection implements StoreConnection {
     this.#database = database;
     this.#clock = clock;
     this.#statements = prepare(database);
-    this.#cancelExpire = clock.setTimer(expireEachMs, () => this.#expire());
+    this.#bell = new SqliteBell(this.#statements, clock);
+    this.#expiry = new SqliteExpiry(this.#statements, clock);
   }
 
   read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
@@ -194,20 +205,8 @@ class SqliteConnection implements StoreConnection {
   }
 
   watch(onChange: () => void): Disposable {
-    const watcher = { onChange };
-    if (this.#closed === undefined) {
-      this.#watchers.add(watcher);
-      if (this.#cancelPoll === undefined) {
-        this.#seen = this.#changes();
-        this.#poll();
-      }
-    }
-    return {
-      [Symbol.dispose]: () => {
-        this.#watchers.delete(watcher);
-        if (this.#watchers.size === 0) this.#endPoll();
-      },
-    };
+    if (this.#closed !== undefined) return { [Symbol.dispose]: () => {} };
+    return this.#bell.watch(onChange);
   }
 
   close(): Promise<void> {
@@ -215,9 +214,8 @@ class SqliteConnection implements StoreConnection {
   }
 
   async #close(): Promise<void> {
-    this.#cancelExpire();
-    this.#watchers.clear();
-    this.#endPoll();
+    this.#expiry.end();
+    this.#bell.end();
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
     this.#database.close(); // the last one writes the log into the file
   }
@@ -228,12 +226,16 @@ class SqliteConnection implements StoreConnection {
       const message = `Cannot ${what} ${this.#path}: its connection is closed`;
       return Promise.reject(new StoreError("store-closed", message));
     }
+    const act = () => {
+      this.file?.require();
+      return action();
+    };
     try {
-      return Promise.resolve(action());
+      return Promise.resolve(act());
     } catch (error) {
       if (!isLocked(error)) return Promise.reject(this.#explain(what, error));
     }
-    const waiting = whileLocked(this.#clock, action, 1).catch((error) => {
+    const waiting = whileLocked(this.#clock, act, 1).catch((error) => {
       throw this.#explain(what, error);
     });
     this.#waiting.add(waiting);
@@ -253,6 +255,8 @@ class SqliteConnection implements StoreConnection {
     const reservedBefore = this.#lastVersion;
     let landing = false;
     let done = false;
+    let rung: (() => void) | undefined;
+    this.#expiring = 0;
     begin.run();
     try {
       let version: number | undefined;
@@ -264,12 +268,15 @@ class SqliteConnection implements StoreConnection {
         }
         version ??= this.#takeVersion();
         if (!this.#apply(part, version)) return undefined;
+        if (part.rings) rung ??= this.#bell.ring();
         versions.push(String(version));
       }
       if (version === undefined) return versions; // nothing to wait for the disk for
+      if (this.#expiring > 0) this.#expiry.share(this.#expiring);
       landing = true;
       commit.run();
       done = true;
+      rung?.();
       return versions;
     } catch (error) {
       // The whole of it may be in the log, which is read again after a crash, though nobody sees it until then.
@@ -306,6 +313,7 @@ class SqliteConnection implements StoreConnection {
     for (const check of checks) expected.set(check.key, check.version);
     for (const { key, value, expiresAtMs } of writes) {
       const expires = expiresAtMs === undefined ? null : Math.ceil(expiresAtMs);
+      if (expires !== null) this.#expiring++;
       const was = expected.get(key);
       if (was !== undefined) {
         if (replace.run(value, version, expires, key, Number(was)).changes === 0) return false;
@@ -347,47 +355,9 @@ class SqliteConnection implements StoreConnection {
   }
 
   #explain(what: string, error: unknown): Error {
-    if (error instanceof OutcomeUnknownError) return error;
+    if (error instanceof OutcomeUnknownError || error instanceof StoreError) return error;
     const full = /disk is full|I\/O error/.test(messageOf(error)); // a quota is the latter
     const message = `Cannot ${what} ${this.#path}: ${messageOf(error)}`;
     return new StoreError(full ? "store-full" : "store-unavailable", message, { cause: error });
-  }
-
-  /** Names what others have committed so far; what this connection commits does not change it. */
-  #changes(): unknown {
-    return this.#statements.changes.get()?.data_version;
-  }
-
-  #poll(): void {
-    this.#cancelPoll = this.#clock.setTimer(pollMs, () => {
-      this.#poll();
-      let changes: unknown;
-      try {
-        changes = this.#changes();
-      } catch {
-        return; // it is looked at again soon
-      }
-      if (changes === this.#seen) return;
-      this.#seen = changes;
-      for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) watcher.onChange();
-    });
-  }
-
-  #endPoll(): void {
-    this.#cancelPoll?.();
-    this.#cancelPoll = undefined;
-  }
-
-  #expire(): void {
-    const { expired, expire } = this.#statements;
-    let more = false;
-    try {
-      const nowMs = this.#clock.now();
-      // Those who have nothing to delete do not take the lock.
-      if (expired.get(nowMs) !== undefined) more = Number(expire.run(nowMs).changes) === expiredAtOnce;
-    } catch {
-      // the next time will do: nothing but room is lost until then
-    }
-    this.#cancelExpire = this.#clock.setTimer(more ? expireSoonMs : expireEachMs, () => this.#expire());
   }
 }

@@ -26,6 +26,8 @@ const schema = `
   CREATE INDEX IF NOT EXISTS posthorn_expires ON posthorn (expires) WHERE expires IS NOT NULL;
   CREATE TABLE IF NOT EXISTS posthorn_versions (id INTEGER PRIMARY KEY CHECK (id = 1), reserved INTEGER NOT NULL);
   INSERT OR IGNORE INTO posthorn_versions VALUES (1, 0);
+  CREATE TABLE IF NOT EXISTS posthorn_bell (id INTEGER PRIMARY KEY CHECK (id = 1), rung INTEGER NOT NULL);
+  INSERT OR IGNORE INTO posthorn_bell VALUES (1, 0);
 `;
 
 /** Makes what a connection needs, where it is not there. */
@@ -88,9 +90,11 @@ export function prepare(database: Database) {
     remove: "DELETE FROM posthorn WHERE key = ?",
     removeVersion: "DELETE FROM posthorn WHERE key = ? AND version = ?",
     changes: "PRAGMA data_version",
+    rung: "SELECT rung FROM posthorn_bell",
+    ring: "UPDATE posthorn_bell SET rung = rung + 1 RETURNING rung",
     expired: "SELECT 1 FROM posthorn WHERE expires <= ? LIMIT 1",
     expire: `DELETE FROM posthorn WHERE rowid IN
-      (SELECT rowid FROM posthorn WHERE expires <= ? ORDER BY expires LIMIT ${expiredAtOnce})`,
+      (SELECT rowid FROM posthorn WHERE expires <= ? ORDER BY expires LIMIT ?)`,
   };
   const prepared = Object.entries(statements).map(([name, sql]) => [name, database.prepare(sql)]);
   return Object.fromEntries(prepared) as Record<keyof typeof statements, Statement>;

@@ -64,6 +64,27 @@ export const limitCases: Readonly<Record<string, (bench: Bench) => Promise<void>
     expectEqual(await readShown(connection, ["big"]), [shown(small)], "a small one that comes after it");
   },
 
+  async "a value that nobody says the size of is replaced and removed as a whole"(
+    { connection, store: { traits: { limits } } },
+  ) {
+    const large = Math.floor(Math.min(limits.valueBytes * 3.5, limits.bytes / 4, 1_000_000));
+    for (const [index, size] of [large, 10, large, large - 1, 0, large].entries()) {
+      const write = { key: "big", value: bytes(size, index) };
+      for (const oldBytes of [undefined, 1, large * 2]) {
+        await applied(connection, part({ writes: [{ ...write, oldBytes }] }));
+        expectEqual(await readShown(connection, ["big"]), [shown(write)], `${size} bytes, ${oldBytes} said`);
+      }
+    }
+    for (const oldBytes of [undefined, 1, large * 2]) {
+      await applied(connection, part({ removals: [{ key: "big", oldBytes }] }));
+      expectEqual(await keysOf(connection), [], `after its removal, ${oldBytes} said`);
+      const small = { key: "big", value: bytes(3, 3) };
+      await applied(connection, part({ writes: [small] }));
+      expectEqual(await readShown(connection, ["big"]), [shown(small)], "a small one that comes after it");
+      await applied(connection, part({ writes: [{ key: "big", value: bytes(large, 4) }] }));
+    }
+  },
+
   async "a part at the limits is applied"({ connection, store: { traits: { limits } } }) {
     for (const [what, one] of Object.entries(partsAtLimits(limits))) {
       const version = await applied(connection, one).catch((error) => {

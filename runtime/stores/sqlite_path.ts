@@ -1,0 +1,25 @@
+/**
+ * What SQLite is given to open that file and no other: it takes what begins with `file:` for a URI, and nothing at all for
+ * a database that is gone when it is closed. Throws where a path names no file.
+ */
+export function fileOf(path: string): string {
+  if (typeof path !== "string") {
+    throw new TypeError(`Cannot use path of sqlite: it must be a text: it is ${typeof path}`);
+  }
+  const why = whyNot(path);
+  if (why !== undefined) {
+    throw new RangeError(`Cannot use path of sqlite: ${why}: current value is ${JSON.stringify(path)}`);
+  }
+  return path.startsWith("file:") ? `./${path}` : path;
+}
+
+function whyNot(path: string): string | undefined {
+  if (path === "") return 'it must name a file, or be ":memory:"';
+  if (path.includes("\0")) return "it must not have the character NUL";
+  if (path.startsWith("file:/")) return "it must be a path and not a URL: give what new URL(…).pathname says";
+  if (path.startsWith("file::memory:")) {
+    return 'it must be a path and not a URI: ":memory:" is a store without a file';
+  }
+  if (/[/\\]$/.test(path)) return "it must name a file and not a folder";
+  return undefined;
+}

@@ -1,0 +1,82 @@
+// What is in a store: how many rows of each kind and how many bytes, and what of it should not be there any more.
+
+import type { StoreConnection } from "@posthorn/posthorn";
+import { decodeValue } from "../../runtime/durable/stored_value.ts";
+import { forgotten } from "./actors.ts";
+
+/** So long after its time a row may still be there: stores take their time. */
+const slackMs = 180_000;
+const pageMax = 1_000;
+
+export interface Census {
+  /** By the first word of their keys. */
+  readonly rows: ReadonlyMap<string, number>;
+  readonly bytes: number;
+  /** The kinds of rows that should not be there, with how many there are of each. */
+  readonly over: ReadonlyMap<string, number>;
+}
+
+/** Counts all rows, and those that are over where nothing is done any more. */
+export async function censusOf(connection: StoreConnection, nowMs: number): Promise<Census> {
+  const rows = new Map<string, number>();
+  const over = new Map<string, number>();
+  let bytes = 0;
+  for (let after: string | undefined, more = true; more;) {
+    const page = await connection.list({ prefix: "", after, limit: pageMax });
+    for (const { key, value } of page) {
+      const kind = key.split("\u001f")[0];
+      add(rows, kind);
+      bytes += key.length + value.length;
+      if (isOver(kind, key, value, nowMs)) add(over, kind);
+    }
+    after = page.at(-1)?.key;
+    more = page.length === pageMax;
+  }
+  return { rows, bytes, over };
+}
+
+function add(counts: Map<string, number>, kind: string): void {
+  counts.set(kind, (counts.get(kind) ?? 0) + 1);
+}
+
+/** Whether a row has no reason to be there once nothing waits, nothing is scheduled and nobody is subscribed. */
+function isOver(kind: string, key: string, value: Uint8Array, nowMs: number): boolean {
+  switch (kind) {
+    case "actor":
+      return key.includes(`\u001f${forgotten}`);
+    case "mark":
+    case "reply":
+      return decodeValue<{ readonly untilMs: number }>(value).head.untilMs + slackMs < nowMs;
+    case "event":
+    case "dead":
+    case "instance": // of who lives, or ended without a word within a day
+    case "proof":
+    case "sent":
+      return false;
+    default:
+      return true; // mail, index, answer, timer, schedule, subscriber, subscribed, and what nobody has heard of
+  }
+}
+
+/** One line: how many rows of each kind. */
+export function shown({ rows, bytes }: Census): string {
+  const kinds = [...rows].toSorted(([a], [b]) => a < b ? -1 : 1).map(([kind, count]) => `${kind} ${count}`);
+  return `${kinds.join(", ")}; ${Math.round(bytes / 1_000)} kB`;
+}
+
+/** The kinds whose rows grow from one time to a later one, and the bytes, where they do: by more than a tenth and a few. */
+export function growing(before: readonly Census[], after: readonly Census[]): string[] {
+  const grown: string[] = [];
+  const kinds = new Set([...before, ...after].flatMap(({ rows }) => [...rows.keys()]));
+  for (const kind of kinds) {
+    const [first, last] = [before, after].map((all) => meanOf(all.map(({ rows }) => rows.get(kind) ?? 0)));
+    if (last > first * 1.1 + 20) grown.push(`${kind}: ${Math.round(first)} rows, then ${Math.round(last)}`);
+  }
+  const [first, last] = [before, after].map((all) => meanOf(all.map(({ bytes }) => bytes)));
+  if (last > first * 1.1 + 50_000) grown.push(`${Math.round(first)} bytes, then ${Math.round(last)}`);
+  return grown;
+}
+
+function meanOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0) / Math.max(numbers.length, 1);
+}

@@ -1,0 +1,60 @@
+// Hours of every mode, in the time of a test: the store is as large at the end as it was when it had begun, and when all
+// is over it holds nothing but what is kept for a while, and in the end nothing but states, logs and letters.
+
+import assert from "node:assert/strict";
+import { onEach, type Stage } from "../durable/stage.ts";
+import { begin, end, loadActor, step } from "./actors.ts";
+import { type Census, censusOf, growing, shown } from "./census.ts";
+
+const minuteMs = 60_000;
+const stepMs = 5_000;
+const options = {
+  idWindowMs: 2 * minuteMs,
+  replyKeepMs: 2 * minuteMs,
+  limits: { events: 50, deadLetters: 50 },
+  drainMs: 1_000,
+};
+/** What is left today of schedules that were taken back, of forgotten actors, and of subscriptions that ended. */
+const stillLeft: readonly string[] = ["actor", "schedule", "subscribed"];
+const stillGrows: readonly RegExp[] = [/^actor: /, /^schedule: /, /bytes, then/];
+
+onEach(["memory", "sqlite"], "hours of every mode leave nothing behind", async (stage: Stage) => {
+  const systems = [await stage.start([loadActor()], options), await stage.start([loadActor()], options)];
+  systems.forEach(begin);
+  const connection = await stage.store.open({ clock: stage.clock });
+  const censuses: Census[] = [];
+  const errors: unknown[] = [];
+  const minutes = stage.store.traits.name === "memory" ? 120 : 24;
+  for (let minute = 0; minute < minutes; minute++) {
+    if (minute === minutes / 3) { // it ends without a word, in the midst of what it does
+      await stage.kill(systems[1]);
+      systems[1] = await stage.start([loadActor()], options);
+      begin(systems[1]);
+    }
+    for (let n = 0; n < minuteMs / stepMs; n++) {
+      for (const [index, system] of systems.entries()) {
+        step(system, `${index}`, minute * (minuteMs / stepMs) + n).catch((error) => errors.push(error));
+      }
+      await stage.pass(stepMs, 500);
+    }
+    censuses.push(await censusOf(connection, stage.clock.now()));
+  }
+  assert.deepEqual(errors, []);
+  const quarter = censuses.length / 4;
+  const grown = growing(censuses.slice(quarter, 2 * quarter), censuses.slice(-quarter));
+  assert.deepEqual(grown.filter((text) => !stillGrows.some((one) => one.test(text))), []);
+
+  await end(systems[0]);
+  await stage.pass(2 * minuteMs);
+  const over = await censusOf(connection, stage.clock.now());
+  assert.deepEqual([...over.over.keys()].toSorted(), stillLeft, shown(over));
+
+  await stage.pass(10 * minuteMs, 10_000);
+  for (const system of systems) await system.stop();
+  const { rows } = await censusOf(connection, stage.clock.now());
+  const kinds = [...rows.keys()].filter((kind) => !stillLeft.includes(kind)).toSorted();
+  assert.deepEqual(kinds, ["dead", "event", "instance", "proof"], shown(over));
+  assert.equal(rows.get("instance"), 1); // it is known for a day that one ended without a word
+  assert.deepEqual([rows.get("dead"), rows.get("event")], [50, 50]);
+  await connection.close();
+});
