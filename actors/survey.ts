@@ -11,6 +11,7 @@ import {
 import { type Collection, Collector, collectorKey, Publication, Topic, topicKey } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Remembered } from "../runtime/seen.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
 import type { OpenTurn } from "../runtime/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
@@ -48,14 +49,17 @@ export function surveyAll(
     deadline: deadlineAt(deadlineMs),
     replyTo: { ...collector, operation: Collector.take.name },
   });
-  const begin = () => {
-    const collected = new Replies(() =>
-      runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
-    );
+  const begin = (remembered?: Remembered) => {
+    const close = () =>
+      runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined);
+    const collected = new Replies(close, remembered);
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
       const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
-      committed?.catch((error) => collected.fail(error));
+      committed?.catch((error) => {
+        remembered?.refused();
+        collected.fail(error);
+      });
       askHere(runtime, publication, route);
     } catch (error) {
       collected.leave();
@@ -95,9 +99,14 @@ function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline
   }
 }
 
-/** The replies of one survey as they come. When the last who iterates leaves, the collector closes, as at the end. */
+/**
+ * The replies of one survey as they come. When the last who iterates leaves, the collector closes, as at the end. One that
+ * is remembered by its id goes on to its own end: who repeats it, perhaps because the first was cut off, is answered as the
+ * first would have been.
+ */
 class Replies {
   readonly #close: () => void;
+  readonly #remembered: Remembered | undefined;
   readonly #replies: { readonly output: unknown; readonly input: unknown }[] = [];
   readonly #waiting = new Set<() => void>();
   #end: SurveyEnd | undefined;
@@ -106,12 +115,14 @@ class Replies {
   /** Called when it is over, whatever ended it. */
   onEnd: (() => void) | undefined;
 
-  constructor(close: () => void) {
+  constructor(close: () => void, remembered: Remembered | undefined) {
     this.#close = close;
+    this.#remembered = remembered;
   }
 
   push(output: unknown, input: unknown): void {
     this.#replies.push({ output, input });
+    this.#remembered?.answered(input);
     this.#wake();
   }
 
@@ -152,7 +163,7 @@ class Replies {
         throw this.#error;
       },
       return: () => {
-        if (!left && --this.#readers === 0) this.leave();
+        if (!left && --this.#readers === 0 && this.#remembered === undefined) this.leave();
         left = true;
         this.#wake(); // whoever waits for a next reply in vain
         return Promise.resolve({ done: true, value: this.#end ?? "max" });

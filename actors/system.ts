@@ -156,8 +156,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The ticket of a request that was submitted before. Its reply comes as it travels: nothing here knows its schema.
-   * `caller` is whose id it is, as the submit said it.
+   * The ticket of a request that was submitted before: `id` is the one of its ticket. Its reply comes as it travels: nothing
+   * here knows its schema. `caller` is whose request it was, as the submit said it: what is another caller's is unknown here.
    */
   ticket(id: string, caller?: string): Ticket<unknown> {
     return ticketOf(this.#runtime, id, caller);

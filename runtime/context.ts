@@ -59,7 +59,10 @@ export interface TurnRef<in out Name extends string> extends ActorId {
   readonly protocol: Name;
   /** Sends a notification when the turn commits. */
   tell<I, O>(operation: Tell<I, O, Name>, ...args: Arguments<NoInfer<I>, SendOptions>): void;
-  /** Sends a request when the turn commits, and returns its id: the reply's turn sees it as `causationId`. */
+  /**
+   * Sends a request when the turn commits. Returns the name of its reply, to collect it with `system.ticket`; where the
+   * reply goes to an address, the id of the request, which the reply's turn sees as `causationId`.
+   */
   submit<I, R, O, S>(
     operation: Submit<I, R, O, S, Name>,
     ...args: Arguments<NoInfer<I>, SubmitOptions<NoInfer<R>>>

@@ -35,7 +35,8 @@ export interface Receiver extends ActorId {
 export interface DeliveryOptions {
   readonly clock: Clock;
   readonly idWindowMs: number;
-  readonly limits: { readonly ids: number; readonly deadLetters: number };
+  readonly replyKeepMs: number;
+  readonly limits: { readonly ids: number; readonly answerBytes: number; readonly deadLetters: number };
 }
 
 /**
@@ -59,10 +60,10 @@ export class Delivery implements Deliveries {
   /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
   private usual = true;
 
-  constructor(ids: Ids, { clock, idWindowMs, limits }: DeliveryOptions) {
+  constructor(ids: Ids, { clock, idWindowMs: windowMs, replyKeepMs: answerMs, limits }: DeliveryOptions) {
     this.ids = ids;
     this.clock = clock;
-    this.seen = new Seen(limits.ids, idWindowMs, clock);
+    this.seen = new Seen({ ids: limits.ids, windowMs, answerBytes: limits.answerBytes, answerMs }, clock);
     this.deadLetters = new KeptDeadLetters(limits.deadLetters);
   }
 
@@ -144,7 +145,10 @@ export class Delivery implements Deliveries {
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
     const envelope = new Envelope(route, to.key, rarities.id!, payload);
     try {
-      this.seen.once(envelope, () => this.deliverNew(to, route, payload));
+      this.seen.once(envelope, () => {
+        this.deliverNew(to, route, payload);
+        return route.replyTo; // whoever submits it again is told where its reply is
+      });
     } catch (error) {
       this.astray++; // a turn has committed: nothing may stop what is left of it
       this.buryError(envelope, error);

@@ -6,7 +6,7 @@ import type { Conversations, Modes } from "./conversations.ts";
 import type { SurveyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Delivery } from "./delivery.ts";
-import { deadlineAt, type MessageId, Route } from "./envelope.ts";
+import { deadlineAt, Envelope, type MessageId, Route } from "./envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./errors.ts";
 import type { DurableHost } from "./durable/durable_host.ts";
 import type { Health, StopReport } from "./health.ts";
@@ -19,6 +19,7 @@ import type { Random } from "./random.ts";
 import type { Services } from "./services.ts";
 import type { Stats } from "./stats.ts";
 import { Recent } from "./recent.ts";
+import { newReplyName, requireCaller } from "./reply_name.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
 import { Persistence } from "./durable/persistence.ts";
@@ -115,6 +116,7 @@ export class Runtime implements Services {
       const why = `an id is 1 to 255 visible ASCII characters: current value is ${value}`;
       throw new PosthornError("invalid-id", `Cannot name a message so: ${why}`);
     }
+    if (options?.caller !== undefined) requireCaller(options.caller);
     const timeoutMs = options?.timeoutMs;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     const deadline = parts.deadline ??
@@ -191,6 +193,21 @@ export class Runtime implements Services {
 
   newId(): string {
     return this.ids.ulid();
+  }
+
+  newReplyName(): string {
+    return newReplyName(this.random, this.clock.now());
+  }
+
+  replyToOf(
+    turn: OpenTurn,
+    to: ActorId,
+    operation: Operation,
+    id: string,
+    payload: unknown,
+  ): Address | undefined {
+    const route = this.route(operation, { options: { id }, cause: turn });
+    return this.delivery.seen.answerOf(new Envelope(route, to.key, id, payload)) as Address | undefined;
   }
 
   now(): number {

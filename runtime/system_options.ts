@@ -27,12 +27,21 @@ export interface Limits {
    */
   readonly events?: number;
   /**
-   * The most ids that are remembered, each with its answer, at least 1. Past it the oldest is let go. Also how many
-   * expired replies are told from those that never were.
+   * The most ids that are remembered in memory, at least 1. Past it the oldest of whoever has the most is let go: of each
+   * caller, and of each actor that gives ids. Also how many expired replies are told from those that never were. In a store
+   * ids are known until their window is over.
    *
    * @default {10_000}
    */
   readonly ids?: number;
+  /**
+   * The most bytes of answers that are remembered with their ids in memory, at least 1: of asks and surveys, estimated. Past
+   * it the oldest answer of whoever has the most is let go. Its id is still known: a repeat is not handled again, and
+   * rejects with an {@linkcode UnknownError} (`expired-reply`), as it does when `replyKeepMs` is over.
+   *
+   * @default {16_777_216}
+   */
+  readonly answerBytes?: number;
   /**
    * The most replies that are waited for or kept in memory, at least 1. For one more, the one that was collected first
    * goes; where none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`).
@@ -107,15 +116,21 @@ export interface ResolvedOptions
 
 /** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
-  const { actors = 1_000_000, deadLetters = 1_000, events = 1_000, ids = 10_000, replies = 100_000 } =
-    options.limits ?? {};
+  const {
+    actors = 1_000_000,
+    answerBytes = 16_777_216,
+    deadLetters = 1_000,
+    events = 1_000,
+    ids = 10_000,
+    replies = 100_000,
+  } = options.limits ?? {};
   const { throughput = 4_096, mailboxMs = 1, sliceMs = 1.5 } = options.scheduler ?? {};
   const durations = {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,
     idWindowMs: options.idWindowMs ?? 86_400_000,
     replyKeepMs: options.replyKeepMs ?? 3_600_000,
   };
-  const limits = { actors, deadLetters, events, ids, replies };
+  const limits = { actors, answerBytes, deadLetters, events, ids, replies };
   for (const [name, value] of Object.entries(limits)) requireInteger(`limits.${name}`, value, 1);
   for (
     const [name, value] of Object.entries({

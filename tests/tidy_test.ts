@@ -19,6 +19,8 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "fingerprint",
     "subject",
     "recent",
+    "shares",
+    "rough_bytes",
     "thenable",
     "latest",
     "ordered_keys",
@@ -29,6 +31,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "machinery",
     [
       "ids",
+      "reply_name",
       "seen",
       "ring",
       "mailbox",

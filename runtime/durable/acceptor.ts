@@ -76,16 +76,18 @@ export class Acceptor {
       if (rarities?.scope === undefined) throw full;
       return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(full)));
     }
-    const moment = rarities?.after === undefined ? 0 : ledger.goBehind(rarities.after);
+    const place = rarities?.after === undefined ? undefined : ledger.placeBehind(rarities.after);
+    // What was written before this moment is in every list that begins later.
+    const moment = place === undefined ? 0 : ledger.nextMoment();
     if (replyTo instanceof Asker) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
       if (moment > 0) to.look();
-      to.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
+      to.ask(Mail.ask(head, place ?? ledger.nextPlace(), payload, replyTo));
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const effects = new Effects();
-    const draft = dispatch.draft(to, route, payload, id);
-    if (ticket !== undefined) replies.open(effects, ticket, true);
+    const draft = dispatch.draft(to, route, payload, id, place);
+    if (ticket !== undefined) replies.open(effects, ticket);
     if (isFull && overflow === "drop-newest") dispatch.drop(effects, to, route, draft, to.waiting, capacity);
     else dispatch.deliver(effects, to, draft);
     let over = false;

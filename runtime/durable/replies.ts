@@ -1,9 +1,9 @@
 import { errorOfReason } from "../dead_letters.ts";
 import { type PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
-import { timeOfUlid } from "../ids.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
+import { timeOfReplyName } from "../reply_name.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
 
@@ -31,9 +31,8 @@ export class Replies {
     this.#keepMs = keepMs;
   }
 
-  /** There will be a reply. With a message from outside no other reply may have that name. */
-  open(effects: Effects, name: string, mustBeNew = false): void {
-    if (mustBeNew) effects.checks.push({ key: replyRowKey(name), version: undefined });
+  /** There will be a reply. */
+  open(effects: Effects, name: string): void {
     this.#write(effects, name, "pending", "");
   }
 
@@ -83,9 +82,9 @@ export class Replies {
     for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
   }
 
-  /** Whether a reply of that name would be kept no longer: a name that was not given by its sender carries its time. */
+  /** Whether a reply of that name would be kept no longer: it carries its time. */
   #isOld(id: string): boolean {
-    const atMs = timeOfUlid(id);
+    const atMs = timeOfReplyName(id);
     return atMs !== undefined && atMs + this.#keepMs <= this.#ledger.clock.now();
   }
 

@@ -17,6 +17,13 @@ export const actorModes = ["tell", "ask", "submit"] as const;
 /** Of a request: behind which message it comes; of an answer: the place of its own. */
 const placeHeader = "posthorn-after";
 
+/** What is said of a request whose reply is still to come. */
+interface Pending {
+  /** Of the message to who sent it, of the reply to who asks for that. */
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** What the routes share. */
 export class Routes {
   readonly #system: IngressSystem;
@@ -70,13 +77,14 @@ export class Routes {
     const prefix = new URL(context.req.url).pathname.split("/").slice(0, -4).join("/");
     const location = `${prefix}/replies/${encodeURIComponent(ticket.id)}`;
     const seconds = preferredWaitSeconds(context);
-    if (seconds === undefined) return this.#pending(context, ticket.id, { location });
-    return await this.#collect(context, ticket.id, seconds, { location });
+    const pending = { id: options.id, headers: { location } };
+    if (seconds === undefined) return this.#pending(context, pending);
+    return await this.#collect(context, ticket.id, seconds, pending);
   }
 
   async reply(context: Context): Promise<Response> {
     const id = context.req.param("id") as string;
-    return await this.#collect(context, id, preferredWaitSeconds(context), {});
+    return await this.#collect(context, id, preferredWaitSeconds(context), { id, headers: {} });
   }
 
   async publish(context: Context): Promise<Response> {
@@ -139,7 +147,7 @@ export class Routes {
     context: Context,
     id: string,
     waitSeconds: number | undefined,
-    pending: Readonly<Record<string, string>>,
+    pending: Pending,
   ): Promise<Response> {
     const timeoutMs = Math.min((waitSeconds ?? 0) * 1_000, this.#options.timeoutMsMax);
     const applied: Record<string, string> = waitSeconds === undefined
@@ -150,11 +158,11 @@ export class Routes {
       return await valueResponse(context, reply, { ...applied, "vary": "accept, prefer" });
     } catch (error) {
       if (!(error instanceof ReplyPendingError)) throw error;
-      return this.#pending(context, id, pending);
+      return this.#pending(context, pending);
     }
   }
 
-  #pending(context: Context, id: string, headers: Readonly<Record<string, string>>): Response {
+  #pending(context: Context, { id, headers }: Pending): Response {
     return context.json({ id }, 202, { ...headers, "retry-after": "1", "vary": "prefer" });
   }
 

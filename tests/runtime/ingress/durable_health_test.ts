@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { memoryStore, type Store, StoreError } from "@posthorn/posthorn";
+import { memoryStore, type Store, StoreError, systemRandom } from "@posthorn/posthorn";
 import { metricsText } from "../../../runtime/ingress/metrics.ts";
+import { newReplyName } from "../../../runtime/reply_name.ts";
 import { assertProblem, Desk } from "./desk.ts";
 
 async function health(desk: Desk): Promise<readonly [status: number, body: unknown]> {
@@ -83,7 +84,11 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
     assert.equal(response.headers.get("retry-after"), "1");
     await assertProblem(response, 503, "store-unavailable");
   }
-  await assertProblem(await desk.get(`/replies/${desk.system.newId()}`), 503, "store-unavailable");
+  await assertProblem(
+    await desk.get(`/replies/${newReplyName(systemRandom(), desk.clock.now())}`),
+    503,
+    "store-unavailable",
+  );
   assert.equal(await (await desk.get("/events/order/paused")).text(), "retry: 2000\n\n");
 });
 
