@@ -16,6 +16,7 @@ import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import { isCaller, replyKey, replyNameOf, timeOfReplyName } from "../runtime/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
+import type { KeptReplies } from "../runtime/kept_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
@@ -58,7 +59,9 @@ export function submit(
     });
     return once(runtime, to, route, payload, () => {
       runtime.delivery.check(operation, to.key, payload);
+      runtime.replies.requireRoom(options?.caller);
       runtime.delivery.accept(reply, Reply.open, undefined); // before it is sent: the reply may come at once
+      runtime.replies.opened(reply.key, options?.caller);
       try {
         runtime.delivery.accept(to, operation, payload, route);
       } catch (error) {
@@ -124,8 +127,8 @@ class KeptTicket implements Ticket<unknown> {
 
   /** Whether it was kept, or no reply of that age would be. */
   #isGone(): boolean {
-    const { clock, expiredReplies, options } = this.#runtime;
-    return expiredReplies.has(this.#key) || timeOfReplyName(this.id)! + options.replyKeepMs <= clock.now();
+    const { clock, replies, options } = this.#runtime;
+    return replies.expired.has(this.#key) || timeOfReplyName(this.id)! + options.replyKeepMs <= clock.now();
   }
 }
 
@@ -196,18 +199,10 @@ type Outcome = { readonly status: "done"; readonly reply: unknown } | {
   readonly failure: Failure;
 };
 
-/** What a system remembers of its replies, by their keys. */
-export interface ReplyBook {
-  /** Those that were collected: they may go first when there is no room. */
-  readonly collected: Set<string>;
-  /** Hears of a reply that has expired. */
-  onExpire(key: string): void;
-}
-
 type ReplyContext = Context<"~reply", ReplyState>;
 
 /** The actor that keeps the reply of one submit, for so long from the submit on. */
-export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
+export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"> {
   return actor(Reply, {
     state: (): ReplyState => ({ status: "absent" }),
     on: {
@@ -216,8 +211,8 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
         ctx.state = { status: "pending", untilMs: ctx.now + keepMs, waiting: [] };
         ctx.schedule("expire", { afterMs: keepMs }, ctx.self.at(Reply.expire));
       },
-      arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, book),
-      refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, book),
+      arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, replies),
+      refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, replies),
       collect(ctx, { wait }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
@@ -240,19 +235,19 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
           );
         }
         answer(asker, state);
-        collected(ctx, state.untilMs, book);
+        collected(ctx, state.untilMs, replies);
       },
       expire(ctx) {
         const state = ctx.state as ReplyState;
         if (state.status === "pending") {
           for (const asker of state.waiting) asker.fail(expired(replyNameOf(ctx.key)));
         }
-        book.collected.delete(ctx.key);
-        book.onExpire(ctx.key);
+        replies.ended(ctx.key, true);
+        ctx.cancel("expire"); // it may have to go before its time
         ctx.stop();
       },
       cancel(ctx) {
-        book.collected.delete(ctx.key);
+        replies.ended(ctx.key, false);
         ctx.cancel("expire");
         ctx.stop();
       },
@@ -263,7 +258,7 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
   });
 }
 
-function settle(ctx: ReplyContext, outcome: Outcome, book: ReplyBook): void {
+function settle(ctx: ReplyContext, outcome: Outcome, replies: KeptReplies): void {
   const state = ctx.state as ReplyState;
   const late = state.status === "absent" || state.status === "done" ||
     (state.status === "failed" && outcome.status === "failed"); // what failed may be sent again, and succeed
@@ -275,7 +270,8 @@ function settle(ctx: ReplyContext, outcome: Outcome, book: ReplyBook): void {
   const waiting = state.status === "pending" ? state.waiting.filter((asker) => !asker.over) : [];
   for (const asker of waiting) answer(asker, outcome);
   ctx.state = { ...outcome, untilMs: state.untilMs };
-  if (waiting.length > 0) collected(ctx, state.untilMs, book);
+  replies.settled(ctx.key, outcome);
+  if (waiting.length > 0) collected(ctx, state.untilMs, replies);
 }
 
 function answer(asker: Asker, outcome: Outcome): void {
@@ -286,9 +282,8 @@ function answer(asker: Asker, outcome: Outcome): void {
   }
 }
 
-function collected(ctx: ReplyContext, untilMs: number, book: ReplyBook): void {
-  if (book.collected.has(ctx.key)) return;
-  book.collected.add(ctx.key);
+function collected(ctx: ReplyContext, untilMs: number, replies: KeptReplies): void {
+  if (!replies.collected(ctx.key)) return;
   const afterMs = Math.max(Math.min(collectedKeepMs, untilMs - ctx.now), 0);
   ctx.schedule("expire", { afterMs }, ctx.self.at(Reply.expire) as Address<void>);
 }

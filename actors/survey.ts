@@ -1,4 +1,4 @@
-import { actor } from "../runtime/actor.ts";
+import { type Actor, actor } from "../runtime/actor.ts";
 import { deadlineAt, Envelope, Route } from "../runtime/envelope.ts";
 import type { SurveyOptions } from "../runtime/context.ts";
 import {
@@ -21,7 +21,8 @@ export type SurveyEnd = "max" | "deadline";
 
 /**
  * Publish / asynchronous response: one envelope to the topic, whose `replyTo` is a collector: an actor that takes
- * replies until there are enough or the time is up. What comes later finds nobody and is a dead letter.
+ * replies until there are enough or the time is up. What comes later finds nobody, and is counted: nobody could do more
+ * with it.
  *
  * It lives in this process. Where topics are in a store, respondents may run on another instance: their replies come by
  * way of the store (`Answers`), each at most once, and do not survive this process.
@@ -180,36 +181,41 @@ class Replies {
   }
 }
 
-/** The actor that collects the replies of one survey. */
-export const collectorActor = actor(Collector, {
-  transient: true,
-  state: (): { readonly collection: Collection; readonly taken: number } | undefined => undefined,
-  on: {
-    open(ctx, collection) {
-      ctx.state = { collection, taken: 0 };
+/** The actor that collects the replies of one survey. `onLate` hears of each that came when its survey was over. */
+export function collectorActor(onLate: () => void): Actor<"~collector"> {
+  return actor(Collector, {
+    transient: true,
+    state: (): { readonly collection: Collection; readonly taken: number } | undefined => undefined,
+    on: {
+      open(ctx, collection) {
+        ctx.state = { collection, taken: 0 };
+      },
+      take(ctx, reply) {
+        if (ctx.state === undefined) {
+          onLate();
+          return ctx.stop();
+        }
+        const { collection, taken } = ctx.state;
+        collection.replies.push(checked(collection.reply, reply), reply);
+        ctx.state = { collection, taken: taken + 1 };
+        if (taken + 1 < collection.max) return;
+        collection.replies.end("max");
+        ctx.stop();
+      },
+      expire(ctx) {
+        ctx.state?.collection.replies.end("deadline");
+        ctx.stop();
+      },
+      close(ctx) {
+        ctx.stop();
+      },
     },
-    take(ctx, reply) {
-      if (ctx.state === undefined) throw new TerminalError("The survey is over", { code: "late-reply" });
-      const { collection, taken } = ctx.state;
-      collection.replies.push(checked(collection.reply, reply), reply);
-      ctx.state = { collection, taken: taken + 1 };
-      if (taken + 1 < collection.max) return;
-      collection.replies.end("max");
-      ctx.stop();
-    },
-    expire(ctx) {
-      ctx.state?.collection.replies.end("deadline");
-      ctx.stop();
-    },
-    close(ctx) {
-      ctx.stop();
-    },
-  },
-  mailbox: { capacity: 10_000 },
-  onFailure: "resume",
-  idleMs: Infinity, // it ends itself
-  onIdle: "drop",
-});
+    mailbox: { capacity: 10_000 },
+    onFailure: "resume",
+    idleMs: Infinity, // it ends itself
+    onIdle: "drop",
+  });
+}
 
 function checked(schema: Schema<unknown> | undefined, reply: unknown): unknown {
   try {

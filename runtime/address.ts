@@ -69,6 +69,11 @@ export interface SendOptions {
    * of this instance's clock. In a turn it means nothing.
    */
   readonly after?: string;
+  /**
+   * How many bytes it came in, where its sender knows: it counts against `mailbox.bytes`, and against
+   * `limits.deadLetterBytes` should it become a dead letter. For ingresses; what is not known counts by number alone.
+   */
+  readonly bytes?: number;
   /** Hears the place of the message when it is committed; of a repeat, that of the first. Never without a store. */
   readonly onAccepted?: (place: string) => void;
 }

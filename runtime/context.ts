@@ -30,7 +30,7 @@ export interface Published {
 /** Options of a survey. */
 export interface SurveyOptions extends SendOptions {
   /**
-   * How long to wait for replies, in milliseconds above 0. What comes later is a dead letter.
+   * How long to wait for replies, in milliseconds above 0. What comes later is counted and dropped.
    *
    * @default {1_000}
    */

@@ -36,7 +36,12 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   readonly idWindowMs: number;
   readonly replyKeepMs: number;
-  readonly limits: { readonly ids: number; readonly answerBytes: number; readonly deadLetters: number };
+  readonly limits: {
+    readonly ids: number;
+    readonly answerBytes: number;
+    readonly deadLetters: number;
+    readonly deadLetterBytes: number;
+  };
 }
 
 /**
@@ -64,7 +69,7 @@ export class Delivery implements Deliveries {
     this.ids = ids;
     this.clock = clock;
     this.seen = new Seen({ ids: limits.ids, windowMs, answerBytes: limits.answerBytes, answerMs }, clock);
-    this.deadLetters = new KeptDeadLetters(limits.deadLetters);
+    this.deadLetters = new KeptDeadLetters(limits.deadLetters, limits.deadLetterBytes);
   }
 
   /** Whether the system takes messages in. */
@@ -181,7 +186,8 @@ export class Delivery implements Deliveries {
       atMs: this.clock.now(),
     };
     this.deadLetters.total++;
-    this.deadLetters.add(letter, () => this.resend(envelope));
+    const { caller, bytes } = envelope.route.rarities ?? {};
+    this.deadLetters.add(letter, { sendAgain: () => this.resend(envelope), caller, bytes });
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     const { replyTo, rarities } = envelope.route;
     if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
@@ -335,7 +341,13 @@ export class Delivery implements Deliveries {
       correlationId,
       replyTo instanceof Asker ? undefined : replyTo,
       undefined,
-      { id, failTo: rarities?.failTo, headers: rarities?.headers },
+      {
+        id,
+        failTo: rarities?.failTo,
+        headers: rarities?.headers,
+        caller: rarities?.caller,
+        bytes: rarities?.bytes,
+      },
     );
     const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
     return committed?.then(() => {});

@@ -17,8 +17,8 @@ interface Mark {
   /** How much its answer takes. */
   bytes: number;
   /** Its place among the ids, and among the answers that take room. */
-  id: Held<Mark> | undefined;
-  kept: Held<Mark> | undefined;
+  id: Held | undefined;
+  kept: Held | undefined;
 }
 
 /** Stands for an answer that was let go. */
@@ -124,18 +124,18 @@ export class Seen {
     if (mark.answer === letGo) return;
     mark.bytes += roughBytes(value, this.#bounds.answerBytes + 1);
     mark.answerUntilMs = this.#clock.monotonicMs() + this.#bounds.answerMs;
-    if (mark.kept !== undefined) this.#answers.remove(mark.kept);
+    mark.kept?.release();
     mark.kept = this.#answers.add([mark.scope], mark, mark.bytes, (gone) => this.#letGo(gone));
   }
 
   #letGo(mark: Mark): void {
     mark.answer = letGo;
-    if (mark.kept !== undefined) this.#answers.remove(mark.kept);
+    mark.kept?.release();
   }
 
   #forget(mark: Mark): void {
     this.#letGo(mark);
-    if (mark.id !== undefined) this.#ids.remove(mark.id);
+    mark.id?.release();
     if (this.#marks.get(mark.name) === mark) this.#marks.delete(mark.name);
   }
 }

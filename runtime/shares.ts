@@ -1,6 +1,7 @@
-/** Something that is held, by whom, and how much of the bound it takes. */
-export interface Held<Item> {
-  readonly item: Item;
+/** The place of something that is held. */
+export interface Held {
+  /** Holds it no longer, if it is still held. */
+  release(): void;
 }
 
 /**
@@ -23,42 +24,41 @@ export class Shares<Item> {
   }
 
   /** Holds one more. What gives way for it, perhaps itself, is told to `onLetGo`. */
-  add(owner: readonly string[], item: Item, size: number, onLetGo: (item: Item) => void): Held<Item> {
+  add(owner: readonly string[], item: Item, size: number, onLetGo: (item: Item) => void): Held {
     let share = this.#all;
     for (const name of owner) share = share.of(name);
     const entry = new Entry(share, item, size, ++this.#count);
     share.append(entry);
     while (this.#all.size > this.#bound) {
       const oldest = this.#all.oldestOfMost;
-      oldest.share.remove(oldest);
+      oldest.release();
       onLetGo(oldest.item);
     }
     return entry;
   }
-
-  /** Holds it no longer. */
-  remove(held: Held<Item>): void {
-    const entry = held as Entry<Item>;
-    if (entry.there) entry.share.remove(entry);
-  }
 }
 
 /** One that is held: a link of its owner's list. */
-class Entry<Item> implements Held<Item> {
-  readonly share: Share<Item>;
+class Entry<Item> implements Held {
+  readonly #share: Share<Item>;
   readonly item: Item;
   readonly size: number;
   /** Tells older from younger. */
   readonly number: number;
-  there = true;
+  #there = true;
   before: Entry<Item> | undefined = undefined;
   after: Entry<Item> | undefined = undefined;
 
   constructor(share: Share<Item>, item: Item, size: number, number: number) {
-    this.share = share;
+    this.#share = share;
     this.item = item;
     this.size = size;
     this.number = number;
+  }
+
+  release(): void {
+    if (this.#there) this.#share.remove(this);
+    this.#there = false;
   }
 }
 
@@ -110,7 +110,6 @@ class Share<Item> {
     else before.after = after;
     if (after === undefined) this.#last = before;
     else after.before = before;
-    entry.there = false;
     if (before === undefined && after !== undefined) this.#sinceNumber = after.number;
     this.#grow(-entry.size, this.#sinceNumber);
     this.#leaveWhenEmpty();

@@ -96,7 +96,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       ].map((file) => `durable/${file}`),
     ],
   ],
-  ["runtime", ["conversations", "delivery", "runtime"]],
+  ["runtime", ["conversations", "kept_replies", "delivery", "runtime"]],
 ];
 
 /** Folders of adapters: above the runtime, beside the actors, and none knows another. */

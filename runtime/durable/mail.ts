@@ -16,6 +16,8 @@ export interface MailHead {
   readonly failTo?: Address | undefined;
   readonly deadlineMs?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Whose it is, where it came from outside of the program. */
+  readonly caller?: string | undefined;
   /** How many attempts it had when it stepped aside, and until when it stays there. */
   readonly attempts?: number | undefined;
   readonly notBeforeMs?: number | undefined;
@@ -116,8 +118,8 @@ export class Mail {
 
   /** The way it came, as its turn sees it. */
   route(operation: Operation, attempts: number, input: { readonly payload: unknown } | undefined): Route {
-    const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers } = this.head;
-    const rarities: Rarities = { id, failTo, headers, input, attempts };
+    const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers, caller } = this.head;
+    const rarities: Rarities = { id, failTo, headers, input, attempts, caller };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
     return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, rarities);
   }
@@ -158,6 +160,7 @@ export function headOf(
     failTo: rarities?.failTo && plain(rarities.failTo),
     deadlineMs: deadline?.atMs,
     headers: rarities?.headers,
+    caller: rarities?.caller,
   };
 }
 

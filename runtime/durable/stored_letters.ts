@@ -27,6 +27,8 @@ export class StoredLetters {
   readonly #capacity: number;
   /** The key of the latest that was read. */
   #latest: string | undefined;
+  /** Those that were let go and may still be in the store. */
+  #excess: Stored[] = [];
   /** The keys of those that were read last. */
   readonly #known = new Set<string>();
   #reading: Promise<void> = Promise.resolve();
@@ -76,8 +78,20 @@ export class StoredLetters {
     await this.#keepBound();
   }
 
+  /** What was let go here goes from the store as well; what could not be removed is tried again with the next. */
   async #keepBound(): Promise<void> {
-    if (this.#letters.size >= this.#capacity) await this.#trim(); // else there are not that many
+    const { committer } = this.#services.ledger;
+    const excess = this.#excess;
+    this.#excess = [];
+    await Promise.all(excess.map(async (row) => {
+      const effects = new Effects();
+      effects.checks.push({ key: row.key, version: row.version });
+      effects.remove(row.key, row.value.length);
+      await commitOne(committer, effects).catch((error) => {
+        this.#excess.push(row);
+        throw error;
+      });
+    }));
   }
 
   #add(row: Stored): void {
@@ -91,7 +105,12 @@ export class StoredLetters {
     const { head, text } = decodeValue<StoredLetter>(row.value);
     const { head: mail, ...letter } = head;
     const whole: DeadLetter = { ...letter, payload: fromText(text) };
-    this.#letters.add(whole, () => this.#sendAgain(row, head, mail, text));
+    this.#letters.add(whole, {
+      sendAgain: () => this.#sendAgain(row, head, mail, text),
+      caller: mail.caller,
+      bytes: row.value.length,
+      onLetGo: () => this.#excess.push(row),
+    });
   }
 
   async #sendAgain(
@@ -123,25 +142,5 @@ export class StoredLetters {
       throw new UnknownError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
     }
     this.#services.handOver(effects.arrivals, committed, ledger.nextMoment());
-  }
-
-  async #trim(): Promise<void> {
-    const { connection, committer } = this.#services.ledger;
-    let room = this.#capacity;
-    let after: string | undefined;
-    for (;;) {
-      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
-      await Promise.all(
-        rows.slice(room).map(({ key, version, value }) => {
-          const effects = new Effects();
-          effects.checks.push({ key, version });
-          effects.remove(key, value.length);
-          return commitOne(committer, effects);
-        }),
-      );
-      if (rows.length < pageMax) return;
-      room = Math.max(room - rows.length, 0);
-      after = rows.at(-1)!.key;
-    }
   }
 }

@@ -13,10 +13,12 @@ Deno.test("resolveOptions fills in every default", () => {
     limits: {
       actors: 1_000_000,
       answerBytes: 16_777_216,
+      deadLetterBytes: 67_108_864,
       deadLetters: 1_000,
       events: 1_000,
       ids: 10_000,
       replies: 100_000,
+      replyBytes: 67_108_864,
     },
     scheduler: { throughput: 4_096, mailboxMs: 1, sliceMs: 1.5 },
   });
