@@ -85,7 +85,7 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
  * reply, or of no possible caller, is not looked for.
  */
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
-  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(id);
+  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
   return runtime.persistence === undefined
     ? new KeptTicket(runtime, id, caller, undefined)
     : new DurableTicket(runtime, id, replyKey(id, caller), undefined);
@@ -155,13 +155,16 @@ function expired(id: string): UnknownError {
 /** The ticket of what cannot name a reply. */
 class NoTicket implements Ticket<unknown> {
   readonly id: string;
+  readonly #runtime: Runtime;
 
-  constructor(id: string) {
+  constructor(runtime: Runtime, id: string) {
     this.id = id;
+    this.#runtime = runtime;
   }
 
-  reply(): Promise<unknown> {
-    return Promise.reject(unknown(JSON.stringify(this.id.slice(0, 80))));
+  async reply(): Promise<unknown> {
+    await this.#runtime.persistence?.opened; // a store that cannot be used says so of whatever is asked
+    throw unknown(JSON.stringify(this.id.slice(0, 80)));
   }
 }
 

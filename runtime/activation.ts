@@ -1,5 +1,6 @@
 import { Asker, Envelope, type Route } from "./envelope.ts";
 import { StoppedError } from "./errors.ts";
+import type { HeldBytes } from "./held_bytes.ts";
 import type { Idler } from "./idle.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Operation } from "./protocol.ts";
@@ -23,6 +24,7 @@ interface ActivationRarities {
   turn?: Turn | undefined;
   value?: unknown;
   recovery?: Recovery;
+  held?: HeldBytes;
   schedules?: Schedules;
 }
 
@@ -384,7 +386,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     this.rarities?.schedules?.clear();
   }
 
-  private get rare(): ActivationRarities {
+  get rare(): ActivationRarities {
     return this.rarities ??= {};
   }
 

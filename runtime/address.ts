@@ -43,7 +43,7 @@ export interface SendOptions {
   readonly id?: string;
   /**
    * Whose message it is: ids and replies of two callers never meet, and each has a share of what is bounded for all. At
-   * most 256 bytes of well-formed text, or the send rejects with the code `invalid-caller`. For ingresses, which speak for
+   * most 512 bytes of well-formed text, or the send rejects with the code `too-large` or `invalid-caller`. For ingresses, which speak for
    * many; a program that speaks for itself names none.
    *
    * @default {""}

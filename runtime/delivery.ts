@@ -13,6 +13,7 @@ import {
   UnknownError,
 } from "./errors.ts";
 import type { Health } from "./health.ts";
+import { HeldBytes } from "./held_bytes.ts";
 import type { Host } from "./host.ts";
 import type { Ids } from "./ids.ts";
 import { inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
@@ -114,13 +115,16 @@ export class Delivery implements Deliveries {
     let way = route ?? home.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
     if (!this.inspectors.silent) way = this.numbered(way);
-    const displaced = activation.offer(way, value, home.capacity)
-      ? undefined
-      : this.displace(activation, way, value);
+    const bytes = way.rarities?.bytes;
+    const held = bytes === undefined ? undefined : takeBytes(activation, bytes);
+    const displaced = held === undefined && activation.offer(way, value, home.capacity)
+      ? []
+      : this.displace(activation, way, value, held);
     if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
-    if (displaced === undefined) return;
-    const why = `the mailbox held ${activation.length} of ${home.capacity} messages`;
-    this.bury(displaced, "dropped", `${displaced} gave way: ${why}`);
+    const why = held === undefined
+      ? `${activation.length} of ${home.capacity} messages`
+      : `${held} of ${home.actor.mailbox.bytes} bytes`;
+    for (const one of displaced) this.bury(one, "dropped", `${one} gave way: the mailbox held ${why}`);
   }
 
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
@@ -295,17 +299,36 @@ export class Delivery implements Deliveries {
     throw new StoppedError(`Cannot accept ${nameOf(operation, key)}: the system ${why}`);
   }
 
-  /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
-  private displace(activation: Activation, route: Route, value: unknown): Envelope {
-    const { capacity, overflow } = activation.home.actor.mailbox;
-    if (overflow === "reject") throw new MailboxFullError(String(activation), activation.length, capacity);
+  /**
+   * What gives way where a mailbox is full, of messages or of `held` bytes: the message itself, or the oldest. Throws where
+   * it refuses.
+   */
+  private displace(
+    activation: Activation,
+    route: Route,
+    value: unknown,
+    held: number | undefined,
+  ): Envelope[] {
+    const { capacity, bytes, overflow } = activation.home.actor.mailbox;
+    if (overflow === "reject") {
+      const name = String(activation);
+      throw held === undefined
+        ? new MailboxFullError(name, activation.length, capacity)
+        : new MailboxFullError(name, held, bytes, "bytes");
+    }
     if (overflow === "drop-newest") {
       this.astray++;
-      return this.envelope(route, activation.key, value);
+      return [this.envelope(route, activation.key, value)];
     }
-    const oldest = activation.displace();
+    const displaced: Envelope[] = [];
+    if (held === undefined) displaced.push(activation.displace());
+    else {
+      while (activation.length > 0 && takeBytes(activation, route.rarities!.bytes!) !== undefined) {
+        displaced.push(activation.displace());
+      }
+    }
     activation.offer(route, value, Infinity); // turns may have filled it past its capacity
-    return oldest;
+    return displaced;
   }
 
   private buryError(envelope: Envelope, error: unknown): void {
@@ -352,4 +375,10 @@ export class Delivery implements Deliveries {
     const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
     return committed?.then(() => {});
   }
+}
+
+/** Takes in the bytes of a message from outside where that may be; else it returns how many wait. */
+function takeBytes(activation: Activation, bytes: number): number | undefined {
+  const held = activation.rare.held ??= new HeldBytes();
+  return held.take(bytes, activation.home.actor.mailbox.bytes, () => activation.countBytes());
 }

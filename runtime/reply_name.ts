@@ -1,6 +1,7 @@
 import { PosthornError } from "./errors.ts";
 import { timeOfUlid } from "./ids.ts";
 import type { Random } from "./random.ts";
+import { TooLargeError } from "./store_errors.ts";
 
 /** The length of a ULID, and where the part of it begins that is chance. */
 const ulidLength = 26;
@@ -22,8 +23,8 @@ export function timeOfReplyName(name: string): number | undefined {
 
 /**
  * Where a reply is kept: under its own name and that of its caller. No two callers have one in common, whatever they are
- * called: the name of a reply has no line break, and neither has an encoded caller. Throws a `PosthornError`
- * (`invalid-caller`) where a caller may not be called that.
+ * called: the name of a reply has no line break, and neither has an encoded caller. Throws where a caller may not be called
+ * that.
  */
 export function replyKey(name: string, caller = ""): string {
   requireCaller(caller);
@@ -35,19 +36,20 @@ export function replyNameOf(key: string): string {
   return key.slice(key.lastIndexOf("\n") + 1);
 }
 
-const callerBytesMax = 256;
+const callerBytesMax = 512;
 
-/** Whether a caller may be called that: at most 256 bytes of well-formed text. */
+/** Whether a caller may be called that: at most 512 bytes of well-formed text. */
 export function isCaller(caller: string): boolean {
   if (!caller.isWellFormed()) return false;
   return caller.length * 3 <= callerBytesMax || new TextEncoder().encode(caller).length <= callerBytesMax;
 }
 
-/** Throws unless a caller may be called that. */
+/** Throws unless a caller may be called that: a `TooLargeError`, or a `PosthornError` (`invalid-caller`). */
 export function requireCaller(caller: string): void {
   if (isCaller(caller)) return;
-  const why = caller.isWellFormed()
-    ? `it takes ${new TextEncoder().encode(caller).length} of ${callerBytesMax} bytes`
-    : "it is no well-formed text";
-  throw new PosthornError("invalid-caller", `Cannot send for a caller of this name: ${why}`);
+  if (!caller.isWellFormed()) {
+    throw new PosthornError("invalid-caller", "Cannot send for this caller: its name is no well-formed text");
+  }
+  const bytes = new TextEncoder().encode(caller).length;
+  throw new TooLargeError("for this caller", "bytes of its name", bytes, callerBytesMax);
 }

@@ -21,6 +21,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "recent",
     "shares",
     "rough_bytes",
+    "held_bytes",
     "thenable",
     "latest",
     "ordered_keys",

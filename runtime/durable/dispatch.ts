@@ -37,6 +37,13 @@ export interface Whereabouts {
   astray(letter: DeadLetter): void;
 }
 
+/** How a mailbox is full. */
+export interface Fullness {
+  readonly held: number;
+  readonly bound: number;
+  readonly what: "messages" | "bytes";
+}
+
 /** Why a message will not be delivered. */
 export interface Death {
   readonly reason: string;
@@ -124,11 +131,10 @@ export class Dispatch {
     to: ActorId,
     route: Route,
     draft: MailDraft,
-    waiting: number,
-    capacity: number,
+    { held, bound, what }: Fullness,
   ): void {
     const { text, head: { id } } = draft;
-    const why = `it gave way: the mailbox held ${waiting} of ${capacity} messages`;
+    const why = `it gave way: the mailbox held ${held} of ${bound} ${what}`;
     this.#buryUndelivered(effects, { to, route, payload: fromText(text), id }, text, "dropped", why);
   }
 

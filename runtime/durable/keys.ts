@@ -65,9 +65,9 @@ export function markKey(digest: string): string {
   return keyOf("mark", digest);
 }
 
-/** The reply of a submit. */
+/** The reply of a submit. What may stand in its name is left as it is, so that a long name of a caller fits. */
 export function replyRowKey(name: string): string {
-  return keyOf("reply", encodeURIComponent(name));
+  return keyOf("reply", name.replace(/[^\n\x20-\x7e]/gu, encodeURIComponent));
 }
 
 /** What the keys of answers begin with that are for the surveys of one process. */

@@ -78,6 +78,7 @@ export class Mail {
     payload: { readonly text: string } | { readonly payload: unknown },
     stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
     asker?: Asker,
+    bytes = 0,
   ) {
     this.head = head;
     this.place = place;
@@ -85,7 +86,7 @@ export class Mail {
     this.#payload = "text" in payload ? undefined : payload.payload;
     this.key = stored?.key;
     this.version = stored?.version;
-    this.bytes = stored?.bytes ?? 0;
+    this.bytes = stored?.bytes ?? bytes;
     this.asker = asker;
   }
 
@@ -102,8 +103,8 @@ export class Mail {
   }
 
   /** An ask: nothing of it is in the store. */
-  static ask(head: MailHead, place: string, payload: unknown, asker: Asker): Mail {
-    return new Mail(head, place, { payload }, undefined, asker);
+  static ask(head: MailHead, place: string, payload: unknown, asker: Asker, bytes = 0): Mail {
+    return new Mail(head, place, { payload }, undefined, asker, bytes);
   }
 
   /** What was sent. */

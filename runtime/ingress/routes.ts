@@ -56,17 +56,18 @@ export class Routes {
       { "~protocol": { name: protocol, operations: {} } },
       req.param("key") as string,
     );
-    const payload = await readPayload(context, this.#options);
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
     const found = this.#caller(context, id !== undefined || operation.mode === "submit");
     const caller = typeof found === "string" ? found : await found;
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      const options = this.#placed(context, { id, caller, timeoutMs, raw: true });
+      const options = this.#placed(context, { id, caller, timeoutMs, bytes, raw: true });
       return valueResponse(context, await ref.ask(asking, payload, options));
     }
-    const options = this.#named(context, id, caller);
+    const options = this.#named(context, id, caller, bytes);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
@@ -90,9 +91,10 @@ export class Routes {
   async publish(context: Context): Promise<Response> {
     const event = this.event(context);
     if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
-    const payload = await readPayload(context, this.#options);
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
-    const options = this.#named(context, id, await this.#caller(context, id !== undefined));
+    const options = this.#named(context, id, await this.#caller(context, id !== undefined), bytes);
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     return context.json({ id: options.id }, 202);
   }
@@ -125,7 +127,8 @@ export class Routes {
 
   async survey(context: Context): Promise<Response> {
     const operation = this.#operation(context, ["survey"]);
-    const payload = await readPayload(context, this.#options);
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
     const id = idempotencyKey(context);
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
@@ -133,6 +136,7 @@ export class Routes {
     const replies = this.#system.survey(surveying, payload, {
       id,
       caller: await this.#caller(context, id !== undefined),
+      bytes,
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
@@ -173,11 +177,12 @@ export class Routes {
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
-  #named(context: Context, id: string | undefined, caller: string) {
+  #named(context: Context, id: string | undefined, caller: string, bytes: number | undefined) {
     return this.#placed(context, {
       id: id ?? this.#system.newId(),
       caller,
       deduplicate: id !== undefined,
+      bytes,
     });
   }
 

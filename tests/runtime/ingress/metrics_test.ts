@@ -7,6 +7,7 @@ const text = metricsText({
   dead: 2,
   waiting: 3,
   running: 1,
+  lateReplies: 0,
   protocols: { order: { actors: 4, waiting: 3, done: 5 }, carrier: { actors: 0, waiting: 0, done: 0 } },
 });
 

@@ -638,13 +638,19 @@ for (const [where, store] of [["in memory", undefined], ["with a store", memoryS
   Deno.test(`a caller of a name that is too long or no text is refused, and nothing is accepted, ${where}`, async () => {
     let name = "";
     await using desk = new Desk({ caller: () => name, system: { ...(store && { store: store() }) } });
-    for (name of ["x".repeat(257), "é".repeat(129), "\ud800"]) {
-      await assertProblem(await desk.post(`${ada}/add`, line, key("1")), 400, "invalid-caller");
-      await assertProblem(await desk.post(`${ada}/settle`, { cents: 5 }), 400, "invalid-caller");
+    const wrong = [["x".repeat(513), 413, "too-large"], ["é".repeat(257), 413, "too-large"], [
+      "\ud800",
+      400,
+      "invalid-caller",
+    ]] as const;
+    for (const [caller, status, code] of wrong) {
+      name = caller;
+      await assertProblem(await desk.post(`${ada}/add`, line, key("1")), status, code);
+      await assertProblem(await desk.post(`${ada}/settle`, { cents: 5 }), status, code);
       await assertProblem(await desk.get(`/replies/${"0".repeat(36)}`), 404, "unknown-reply");
     }
     assert.equal(desk.system.stats().accepted, 0);
-    for (name of ["x".repeat(256), "é".repeat(128)]) {
+    for (name of ["x".repeat(512), "é".repeat(256)]) {
       assert.equal((await desk.post(`${ada}/settle`, { cents: 5 }, key("k".repeat(255)))).status, 202);
     }
   });
