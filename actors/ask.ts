@@ -14,6 +14,7 @@ import {
 import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { expiredAnswer } from "../runtime/seen.ts";
 import type { OpenTurn } from "../runtime/turn_host.ts";
 import { requireNoCycle } from "../runtime/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
@@ -50,8 +51,8 @@ export function ask(
 }
 
 /** Whether its options say nothing that travels with the message. */
-function isPlain({ id, headers, signal, after }: AskOptions): boolean {
-  return (id ?? headers ?? signal ?? after) === undefined;
+function isPlain({ id, headers, signal, after, bytes }: AskOptions): boolean {
+  return (id ?? headers ?? signal ?? after ?? bytes) === undefined;
 }
 
 function askWith(
@@ -69,10 +70,14 @@ function askWith(
   const waiter = new Waiter(operation, to.key, options.raw ?? false);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
-  const answer = once(runtime, to, route, payload, () => {
+  const answer = once(runtime, to, route, payload, (remembered) => {
     if (turn !== undefined) return askInTurn(runtime, to, payload, route, waiter, timeoutMs, turn);
     const answer = waiter.wait(runtime, timeoutMs);
     acceptAsk(runtime, to, payload, route, waiter);
+    if (remembered !== undefined) {
+      const keep = (value: unknown) => remembered.answered(value);
+      answer.then(keep, keep);
+    }
     return answer;
   });
   if (signal === undefined) return answer;
@@ -125,8 +130,7 @@ async function askByName(
     return await ticket.collect(repeated ? 0 : timeoutMs, options.signal, options.raw ?? false);
   } catch (error) {
     if (repeated && error instanceof UnknownError) {
-      const why = "it was answered, and the answer was kept for as long as replies are";
-      throw new UnknownError("expired-reply", `Cannot ask ${name} again: ${why}`);
+      throw expiredAnswer(name);
     }
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);

@@ -1,7 +1,8 @@
 import type { SubmitOptions } from "../runtime/address.ts";
-import { PosthornError, requireDuration } from "../runtime/errors.ts";
+import { requireDuration } from "../runtime/errors.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
+import { replyKey, replyNameOf } from "../runtime/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
@@ -14,13 +15,7 @@ export interface SubmittedDurably {
   readonly repeated: boolean;
 }
 
-/** How often another name is looked for where a reply has the one that was given. */
-const namesMax = 3;
-
-/**
- * Request / asynchronous response with a store: the message and its pending reply are committed together. Another
- * request of the same caller may have that id: then its reply has the name, and this one's gets another.
- */
+/** Request / asynchronous response with a store: the message and its pending reply are committed together. */
 export async function submitDurably(
   runtime: Runtime,
   to: Receiver,
@@ -29,50 +24,33 @@ export async function submitDurably(
   options: SubmitOptions<unknown> | undefined,
 ): Promise<SubmittedDurably> {
   const id = options?.id ?? runtime.newId();
-  for (let attempt = 1;; attempt++) {
-    const ticketId = attempt === 1 ? id : runtime.newId();
-    const name = replyName(ticketId, options?.caller);
-    const reply = { protocol: Reply.open.protocol, key: name };
-    const route = runtime.route(operation, {
-      options,
-      id,
-      replyTo: { ...reply, operation: Reply.arrive.name },
-      failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
-    });
-    try {
-      const acceptance = await runtime.delivery.acceptDurably(to, payload, route, name);
-      const ticket = acceptance.ticket ?? name;
-      return {
-        ticket: new DurableTicket(runtime, idOf(ticket), ticket, operation.reply),
-        repeated: acceptance.repeated,
-      };
-    } catch (error) {
-      const taken = error instanceof PosthornError && error.code === "ticket-taken";
-      if (!taken || attempt === namesMax) throw error;
-    }
-  }
-}
-
-/** The name of a reply: its caller's own. */
-export function replyName(id: string, caller = ""): string {
-  return caller === "" ? id : `${caller}\n${id}`;
-}
-
-function idOf(name: string): string {
-  return name.slice(name.lastIndexOf("\n") + 1);
+  const key = replyKey(runtime.newReplyName(), options?.caller);
+  const reply = { protocol: Reply.open.protocol, key };
+  const route = runtime.route(operation, {
+    options,
+    id,
+    replyTo: { ...reply, operation: Reply.arrive.name },
+    failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
+  });
+  const acceptance = await runtime.delivery.acceptDurably(to, payload, route, key);
+  const ticket = acceptance.ticket ?? key; // a repeat has the first one's
+  return {
+    ticket: new DurableTicket(runtime, replyNameOf(ticket), ticket, operation.reply),
+    repeated: acceptance.repeated,
+  };
 }
 
 /** The ticket of a reply in the store: any instance can collect it, as often as it likes, until it expires. */
 export class DurableTicket implements Ticket<unknown> {
   readonly id: string;
   readonly #runtime: Runtime;
-  readonly #name: string;
+  readonly #key: string;
   readonly #schema: Schema<unknown> | undefined;
 
-  constructor(runtime: Runtime, id: string, name: string, schema: Schema<unknown> | undefined) {
+  constructor(runtime: Runtime, id: string, key: string, schema: Schema<unknown> | undefined) {
     this.id = id;
     this.#runtime = runtime;
-    this.#name = name;
+    this.#key = key;
     this.#schema = schema;
   }
 
@@ -96,7 +74,7 @@ export class DurableTicket implements Ticket<unknown> {
     const timer = timeoutMs > 0 ? runtime.timers.set(timeoutMs, end, end) : undefined;
     signal?.addEventListener("abort", end);
     try {
-      const reply = await replies.collect(this.#name, this.id, wait);
+      const reply = await replies.collect(this.#key, this.id, wait);
       signal?.throwIfAborted();
       if (raw || this.#schema === undefined) return reply;
       return parse(this.#schema, reply, "Cannot collect the reply", this.id);

@@ -12,16 +12,17 @@ import {
   UnknownError,
 } from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
-import { isGivenId } from "../runtime/ids.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
+import { isCaller, replyKey, replyNameOf, timeOfReplyName } from "../runtime/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
+import type { KeptReplies } from "../runtime/kept_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
 import type { Turn } from "../runtime/turn.ts";
 import { acceptAsk, Waiter } from "./ask.ts";
-import { DurableTicket, replyName, submitDurably } from "./durable_submit.ts";
+import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
 
 /**
@@ -48,10 +49,8 @@ export function submit(
         return await ticketAfter(runtime, new AddressedTicket(id));
       });
     }
-    // Another request may have that id: then its reply has the name, and this one's gets another.
-    const taken = runtime.find(Reply.open.protocol, replyName(id, options?.caller)) !== undefined;
-    const ticketId = taken ? runtime.newId() : id;
-    const reply = { protocol: Reply.open.protocol, key: replyName(ticketId, options?.caller) };
+    const name = runtime.newReplyName();
+    const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
     const route = runtime.route(operation, {
       options,
       id,
@@ -60,14 +59,16 @@ export function submit(
     });
     return once(runtime, to, route, payload, () => {
       runtime.delivery.check(operation, to.key, payload);
+      runtime.replies.requireRoom(options?.caller);
       runtime.delivery.accept(reply, Reply.open, undefined); // before it is sent: the reply may come at once
+      runtime.replies.opened(reply.key, options?.caller);
       try {
         runtime.delivery.accept(to, operation, payload, route);
       } catch (error) {
         runtime.delivery.deliverTo({ ...reply, operation: Reply.cancel.name }, undefined);
         throw error;
       }
-      return ticketAfter(runtime, new KeptTicket(runtime, ticketId, options?.caller, operation.reply));
+      return ticketAfter(runtime, new KeptTicket(runtime, name, options?.caller, operation.reply));
     });
   } catch (error) {
     return Promise.reject(error);
@@ -79,15 +80,15 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
   return ticket;
 }
 
-/** The ticket of a request that was submitted before, here or elsewhere. Its reply comes as it travels. */
+/**
+ * The ticket of a request that was submitted before, here or elsewhere. Its reply comes as it travels. What is no name of a
+ * reply, or of no possible caller, is not looked for.
+ */
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
+  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
   return runtime.persistence === undefined
     ? new KeptTicket(runtime, id, caller, undefined)
-    : new DurableTicket(runtime, id, replyName(id, caller), undefined);
-}
-
-function idOf(replyName: string): string {
-  return replyName.slice(replyName.lastIndexOf("\n") + 1);
+    : new DurableTicket(runtime, id, replyKey(id, caller), undefined);
 }
 
 class KeptTicket implements Ticket<unknown> {
@@ -99,14 +100,14 @@ class KeptTicket implements Ticket<unknown> {
   constructor(runtime: Runtime, id: string, caller: string | undefined, schema: Schema<unknown> | undefined) {
     this.id = id;
     this.#runtime = runtime;
-    this.#key = replyName(id, caller);
+    this.#key = replyKey(id, caller);
     this.#schema = schema;
   }
 
   async reply(options?: TicketOptions): Promise<unknown> {
     const runtime = this.#runtime;
-    const kept = isGivenId(this.id) && runtime.find(Reply.collect.protocol, this.#key);
-    if (!kept) throw runtime.expiredReplies.has(this.#key) ? expired(this.id) : unknown(this.id);
+    const kept = runtime.find(Reply.collect.protocol, this.#key);
+    if (kept === undefined) throw this.#isGone() ? expired(this.id) : unknown(this.id);
     const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
@@ -123,19 +124,25 @@ class KeptTicket implements Ticket<unknown> {
     if (this.#schema === undefined) return reply;
     return parse(this.#schema, reply, "Cannot collect the reply", this.id);
   }
+
+  /** Whether it was kept, or no reply of that age would be. */
+  #isGone(): boolean {
+    const { clock, replies, options } = this.#runtime;
+    return replies.expired.has(this.#key) || timeOfReplyName(this.id)! + options.replyKeepMs <= clock.now();
+  }
 }
 
 /** Waits for a reply that is kept. */
 class Collector extends Waiter {
   protected override late(timeoutMs: number): PosthornError {
     return new ReplyPendingError(
-      `Cannot collect the reply ${idOf(this.key)}: it did not come in ${timeoutMs} ms`,
+      `Cannot collect the reply ${replyNameOf(this.key)}: it did not come in ${timeoutMs} ms`,
     );
   }
 }
 
-function unknown(id: string): UnknownError {
-  return new UnknownError("unknown-reply", `Cannot collect the reply ${id}: no such reply is kept`);
+function unknown(name: string): UnknownError {
+  return new UnknownError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
 }
 
 function expired(id: string): UnknownError {
@@ -145,6 +152,23 @@ function expired(id: string): UnknownError {
   );
 }
 
+/** The ticket of what cannot name a reply. */
+class NoTicket implements Ticket<unknown> {
+  readonly id: string;
+  readonly #runtime: Runtime;
+
+  constructor(runtime: Runtime, id: string) {
+    this.id = id;
+    this.#runtime = runtime;
+  }
+
+  async reply(): Promise<unknown> {
+    await this.#runtime.persistence?.opened; // a store that cannot be used says so of whatever is asked
+    throw unknown(JSON.stringify(this.id.slice(0, 80)));
+  }
+}
+
+/** Its reply goes elsewhere, so it has no name: the id of the message stands for it. */
 class AddressedTicket implements Ticket<unknown> {
   readonly id: string;
 
@@ -178,18 +202,10 @@ type Outcome = { readonly status: "done"; readonly reply: unknown } | {
   readonly failure: Failure;
 };
 
-/** What a system remembers of its replies, by their keys. */
-export interface ReplyBook {
-  /** Those that were collected: they may go first when there is no room. */
-  readonly collected: Set<string>;
-  /** Hears of a reply that has expired. */
-  onExpire(key: string): void;
-}
-
 type ReplyContext = Context<"~reply", ReplyState>;
 
 /** The actor that keeps the reply of one submit, for so long from the submit on. */
-export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
+export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"> {
   return actor(Reply, {
     state: (): ReplyState => ({ status: "absent" }),
     on: {
@@ -198,8 +214,8 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
         ctx.state = { status: "pending", untilMs: ctx.now + keepMs, waiting: [] };
         if (keepMs < Infinity) ctx.schedule("expire", { afterMs: keepMs }, ctx.self.at(Reply.expire));
       },
-      arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, book),
-      refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, book),
+      arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, replies),
+      refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, replies),
       collect(ctx, { wait, peek }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
@@ -207,7 +223,7 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
         const state = ctx.state as ReplyState;
         if (state.status === "absent") { // it expired when this was on its way
           ctx.stop();
-          return asker.fail(unknown(idOf(ctx.key)));
+          return asker.fail(unknown(replyNameOf(ctx.key)));
         }
         if (state.status === "pending") {
           const waiting = state.waiting.filter((other) => !other.over);
@@ -217,22 +233,24 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
           }
           const full = wait ? `, and ${waiting.length} of ${collectorsMax} wait for it` : "";
           const why = `it is pending${full}`;
-          return asker.fail(new ReplyPendingError(`Cannot collect the reply ${idOf(ctx.key)}: ${why}`));
+          return asker.fail(
+            new ReplyPendingError(`Cannot collect the reply ${replyNameOf(ctx.key)}: ${why}`),
+          );
         }
         answer(asker, state);
-        if (!peek) collected(ctx, state.untilMs, book);
+        if (!peek) collected(ctx, state.untilMs, replies);
       },
       expire(ctx) {
         const state = ctx.state as ReplyState;
         if (state.status === "pending") {
-          for (const asker of state.waiting) asker.fail(expired(idOf(ctx.key)));
+          for (const asker of state.waiting) asker.fail(expired(replyNameOf(ctx.key)));
         }
-        book.collected.delete(ctx.key);
-        book.onExpire(ctx.key);
+        replies.ended(ctx.key, true);
+        ctx.cancel("expire"); // it may have to go before its time
         ctx.stop();
       },
       cancel(ctx) {
-        book.collected.delete(ctx.key);
+        replies.ended(ctx.key, false);
         ctx.cancel("expire");
         ctx.stop();
       },
@@ -243,19 +261,20 @@ export function replyActor(keepMs: number, book: ReplyBook): Actor<"~reply"> {
   });
 }
 
-function settle(ctx: ReplyContext, outcome: Outcome, book: ReplyBook): void {
+function settle(ctx: ReplyContext, outcome: Outcome, replies: KeptReplies): void {
   const state = ctx.state as ReplyState;
   const late = state.status === "absent" || state.status === "done" ||
     (state.status === "failed" && outcome.status === "failed"); // what failed may be sent again, and succeed
   if (late) {
-    throw new TerminalError(`The reply to ${idOf(ctx.key)} came when nobody waited for it`, {
+    throw new TerminalError(`The reply to ${replyNameOf(ctx.key)} came when nobody waited for it`, {
       code: "late-reply",
     });
   }
   const waiting = state.status === "pending" ? state.waiting.filter((asker) => !asker.over) : [];
   for (const asker of waiting) answer(asker, outcome);
   ctx.state = { ...outcome, untilMs: state.untilMs };
-  if (waiting.length > 0) collected(ctx, state.untilMs, book);
+  replies.settled(ctx.key, outcome);
+  if (waiting.length > 0) collected(ctx, state.untilMs, replies);
 }
 
 function answer(asker: Asker, outcome: Outcome): void {
@@ -266,9 +285,8 @@ function answer(asker: Asker, outcome: Outcome): void {
   }
 }
 
-function collected(ctx: ReplyContext, untilMs: number, book: ReplyBook): void {
-  if (book.collected.has(ctx.key)) return;
-  book.collected.add(ctx.key);
+function collected(ctx: ReplyContext, untilMs: number, replies: KeptReplies): void {
+  if (!replies.collected(ctx.key)) return;
   const afterMs = Math.max(Math.min(collectedKeepMs, untilMs - ctx.now), 0);
   ctx.schedule("expire", { afterMs }, ctx.self.at(Reply.expire) as Address<void>);
 }

@@ -1,4 +1,4 @@
-import { actor } from "../runtime/actor.ts";
+import { type Actor, actor } from "../runtime/actor.ts";
 import { deadlineAt, Envelope, Route } from "../runtime/envelope.ts";
 import type { SurveyOptions } from "../runtime/context.ts";
 import {
@@ -11,6 +11,7 @@ import {
 import { type Collection, Collector, collectorKey, Publication, Topic, topicKey } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Remembered } from "../runtime/seen.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
 import type { OpenTurn } from "../runtime/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
@@ -20,7 +21,8 @@ export type SurveyEnd = "max" | "deadline";
 
 /**
  * Publish / asynchronous response: one envelope to the topic, whose `replyTo` is a collector: an actor that takes
- * replies until there are enough or the time is up. What comes later finds nobody and is a dead letter.
+ * replies until there are enough or the time is up. What comes later finds nobody, and is counted: nobody could do more
+ * with it.
  *
  * It lives in this process. Where topics are in a store, respondents may run on another instance: their replies come by
  * way of the store (`Answers`), each at most once, and do not survive this process.
@@ -48,14 +50,17 @@ export function surveyAll(
     deadline: deadlineAt(deadlineMs),
     replyTo: { ...collector, operation: Collector.take.name },
   });
-  const begin = () => {
-    const collected = new Replies(() =>
-      runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined)
-    );
+  const begin = (remembered?: Remembered) => {
+    const close = () =>
+      runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined);
+    const collected = new Replies(close, remembered);
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
       const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
-      committed?.catch((error) => collected.fail(error));
+      committed?.catch((error) => {
+        remembered?.refused();
+        collected.fail(error);
+      });
       askHere(runtime, publication, route);
     } catch (error) {
       collected.leave();
@@ -95,9 +100,14 @@ function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline
   }
 }
 
-/** The replies of one survey as they come. When the last who iterates leaves, the collector closes, as at the end. */
+/**
+ * The replies of one survey as they come. When the last who iterates leaves, the collector closes, as at the end. One that
+ * is remembered by its id goes on to its own end: who repeats it, perhaps because the first was cut off, is answered as the
+ * first would have been.
+ */
 class Replies {
   readonly #close: () => void;
+  readonly #remembered: Remembered | undefined;
   readonly #replies: { readonly output: unknown; readonly input: unknown }[] = [];
   readonly #waiting = new Set<() => void>();
   #end: SurveyEnd | undefined;
@@ -106,12 +116,14 @@ class Replies {
   /** Called when it is over, whatever ended it. */
   onEnd: (() => void) | undefined;
 
-  constructor(close: () => void) {
+  constructor(close: () => void, remembered: Remembered | undefined) {
     this.#close = close;
+    this.#remembered = remembered;
   }
 
   push(output: unknown, input: unknown): void {
     this.#replies.push({ output, input });
+    this.#remembered?.answered(input);
     this.#wake();
   }
 
@@ -152,7 +164,7 @@ class Replies {
         throw this.#error;
       },
       return: () => {
-        if (!left && --this.#readers === 0) this.leave();
+        if (!left && --this.#readers === 0 && this.#remembered === undefined) this.leave();
         left = true;
         this.#wake(); // whoever waits for a next reply in vain
         return Promise.resolve({ done: true, value: this.#end ?? "max" });
@@ -169,36 +181,41 @@ class Replies {
   }
 }
 
-/** The actor that collects the replies of one survey. */
-export const collectorActor = actor(Collector, {
-  transient: true,
-  state: (): { readonly collection: Collection; readonly taken: number } | undefined => undefined,
-  on: {
-    open(ctx, collection) {
-      ctx.state = { collection, taken: 0 };
+/** The actor that collects the replies of one survey. `onLate` hears of each that came when its survey was over. */
+export function collectorActor(onLate: () => void): Actor<"~collector"> {
+  return actor(Collector, {
+    transient: true,
+    state: (): { readonly collection: Collection; readonly taken: number } | undefined => undefined,
+    on: {
+      open(ctx, collection) {
+        ctx.state = { collection, taken: 0 };
+      },
+      take(ctx, reply) {
+        if (ctx.state === undefined) {
+          onLate();
+          return ctx.stop();
+        }
+        const { collection, taken } = ctx.state;
+        collection.replies.push(checked(collection.reply, reply), reply);
+        ctx.state = { collection, taken: taken + 1 };
+        if (taken + 1 < collection.max) return;
+        collection.replies.end("max");
+        ctx.stop();
+      },
+      expire(ctx) {
+        ctx.state?.collection.replies.end("deadline");
+        ctx.stop();
+      },
+      close(ctx) {
+        ctx.stop();
+      },
     },
-    take(ctx, reply) {
-      if (ctx.state === undefined) throw new TerminalError("The survey is over", { code: "late-reply" });
-      const { collection, taken } = ctx.state;
-      collection.replies.push(checked(collection.reply, reply), reply);
-      ctx.state = { collection, taken: taken + 1 };
-      if (taken + 1 < collection.max) return;
-      collection.replies.end("max");
-      ctx.stop();
-    },
-    expire(ctx) {
-      ctx.state?.collection.replies.end("deadline");
-      ctx.stop();
-    },
-    close(ctx) {
-      ctx.stop();
-    },
-  },
-  mailbox: { capacity: 10_000 },
-  onFailure: "resume",
-  idleMs: Infinity, // it ends itself
-  onIdle: "drop",
-});
+    mailbox: { capacity: 10_000 },
+    onFailure: "resume",
+    idleMs: Infinity, // it ends itself
+    onIdle: "drop",
+  });
+}
 
 function checked(schema: Schema<unknown> | undefined, reply: unknown): unknown {
   try {

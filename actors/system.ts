@@ -16,6 +16,7 @@ import type {
   ReplyOutputOf,
 } from "../runtime/protocol.ts";
 import type { Health, StopReport } from "../runtime/health.ts";
+import type { Population } from "../runtime/host.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/stats.ts";
 import type { SystemOptions } from "../runtime/system_options.ts";
@@ -38,9 +39,16 @@ export interface StopOptions {
   readonly drainMs?: number;
 }
 
-/** What the modes need where there is a store: topics are in it, and so are replies, which need no actor there. */
-function durableActors(eventsMax: number): { readonly actor: Actor }[] {
-  return [{ actor: durableTopicActor(eventsMax) }, { actor: listenerActor }, { actor: collectorActor }];
+/** What the modes need. Where there is a store topics are in it, and so are replies, which need no actor there. */
+function actorsOf(
+  runtime: Runtime,
+  durable: boolean,
+): { readonly actor: Actor; readonly population?: Population }[] {
+  const { options: { limits, replyKeepMs }, replies } = runtime;
+  const transient = [{ actor: listenerActor }, { actor: collectorActor(() => runtime.lateReplies++) }];
+  if (durable) return [{ actor: durableTopicActor(limits.events) }, ...transient];
+  const reply = { actor: replyActor(replyKeepMs, replies), population: replies.population };
+  return [{ actor: topicActor }, ...transient, reply];
 }
 
 /**
@@ -75,28 +83,7 @@ export class System implements AsyncDisposable {
    * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
    */
   constructor(options: SystemOptions) {
-    const collected = new Set<string>();
-    const onExpire = (key: string) => runtime.expiredReplies.add(key);
-    const runtime: Runtime = this.#runtime = new Runtime(options, {
-      conversations: { ask, survey: surveyAll },
-      actors: ({ limits, replyKeepMs }, durable) =>
-        durable ? durableActors(limits.events) : [
-          { actor: topicActor },
-          { actor: listenerActor },
-          { actor: collectorActor },
-          {
-            actor: replyActor(replyKeepMs, { collected, onExpire }),
-            population: {
-              capacity: limits.replies,
-              code: "too-many-replies",
-              what: "replies",
-              size: 0,
-              expendable: collected,
-              onLetGo: onExpire,
-            },
-          },
-        ],
-    });
+    this.#runtime = new Runtime(options, { conversations: { ask, survey: surveyAll }, actors: actorsOf });
   }
 
   /**
@@ -143,7 +130,8 @@ export class System implements AsyncDisposable {
 
   /**
    * Asks all respondents at once and yields their replies as they come, until `max` have come or the time is up. The
-   * question goes out at the call. Leaving the loop early closes it; what comes later is a dead letter.
+   * question goes out at the call. Leaving the loop early closes it, unless it has an id: then it is collected to its end,
+   * for whoever repeats it. What comes later is counted (`stats().lateReplies`) and dropped.
    *
    * With a store respondents are asked wherever they run; functions only in this process. Each reply comes at most once:
    * replies do not survive the process that asks, and what comes for one that is gone, or an hour too late, nobody hears.
@@ -166,8 +154,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The ticket of a request that was submitted before. Its reply comes as it travels: nothing here knows its schema.
-   * `caller` is whose id it is, as the submit said it.
+   * The ticket of a request that was submitted before: `id` is the one of its ticket. Its reply comes as it travels: nothing
+   * here knows its schema. `caller` is whose request it was, as the submit said it: what is another caller's is unknown here.
    */
   ticket(id: string, caller?: string): Ticket<unknown> {
     return ticketOf(this.#runtime, id, caller);

@@ -3,6 +3,7 @@ import { Envelope, type Route } from "../runtime/envelope.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Remembered } from "../runtime/seen.ts";
 
 /** What every accepted notification resolves with: one promise for all, so that awaiting it costs nothing. */
 const accepted: Promise<void> = Promise.resolve();
@@ -42,7 +43,7 @@ export function once<Answer>(
   to: Receiver,
   route: Route,
   payload: unknown,
-  accept: () => Answer,
+  accept: (remembered?: Remembered) => Answer,
 ): Answer {
   if (route.rarities?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
   return runtime.delivery.seen.once(new Envelope(route, to.key, route.rarities.id!, payload), accept);

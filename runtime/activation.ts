@@ -1,6 +1,7 @@
 import { Asker, Envelope, type Route } from "./envelope.ts";
 import { lateness } from "./dead_letters.ts";
 import { StoppedError } from "./errors.ts";
+import type { HeldBytes } from "./held_bytes.ts";
 import type { Idler } from "./idle.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Operation } from "./protocol.ts";
@@ -24,6 +25,7 @@ interface ActivationRarities {
   turn?: Turn | undefined;
   value?: unknown;
   recovery?: Recovery;
+  held?: HeldBytes;
   schedules?: Schedules;
 }
 
@@ -398,7 +400,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     this.rarities?.schedules?.clear();
   }
 
-  private get rare(): ActivationRarities {
+  get rare(): ActivationRarities {
     return this.rarities ??= {};
   }
 

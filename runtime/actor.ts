@@ -25,6 +25,14 @@ export interface MailboxOptions {
    */
   readonly capacity?: number;
   /**
+   * The most bytes of messages from outside that may wait, at least 1, of those whose size is known: what came over HTTP
+   * (where it is more than a kilobyte), and all that waits in a store. What a program sends within its process counts by
+   * number. Where nothing waits, one message is taken in however large it is.
+   *
+   * @default {16_777_216}
+   */
+  readonly bytes?: number;
+  /**
    * What gives way when it is full: `reject` refuses the message with a {@linkcode MailboxFullError}; `drop-oldest`
    * and `drop-newest` make a dead letter of the oldest waiting message or of the new one.
    *
@@ -236,7 +244,7 @@ export function actor<
   const { name } = protocol["~protocol"];
   const operations = operationsOf(protocol);
   const transient: boolean = options.transient ?? false;
-  const { capacity = 1_000, overflow = "reject" } = options.mailbox ?? {};
+  const { capacity = 1_000, bytes = 16_777_216, overflow = "reject" } = options.mailbox ?? {};
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
   const { restarts = 1_000, windowMs = 60_000 } = options.limit ?? {};
   const { onFailure = "restart", idleMs = 60_000, onIdle = transient ? "drop" : "keep" } = options;
@@ -247,6 +255,7 @@ export function actor<
   requireOneOf(`onFailure of ${name}`, onFailure, ["resume", "restart", "stop", "escalate"]);
   requireOneOf(`onIdle of ${name}`, onIdle, ["keep", "drop"]);
   requireInteger(`mailbox.capacity of ${name}`, capacity, 1);
+  requireInteger(`mailbox.bytes of ${name}`, bytes, 1);
   requireInteger(`retry.attempts of ${name}`, attempts, 1);
   requireInteger(`limit.restarts of ${name}`, restarts, 0);
   requireDuration(`retry.baseMs of ${name}`, baseMs);
@@ -259,7 +268,7 @@ export function actor<
     state: options.state,
     handlers: Object.values(operations).map((operation) => handlerOf(operation, options.on)),
     transient,
-    mailbox: { capacity, overflow },
+    mailbox: { capacity, bytes, overflow },
     retry: { attempts, baseMs, maxMs, order },
     onFailure,
     limit: { restarts, windowMs },

@@ -20,6 +20,13 @@ export class Asides {
     return this.#asides.size;
   }
 
+  /** How many bytes they take, of those whose size is known. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { envelope } of this.#asides) bytes += envelope.route.rarities?.bytes ?? 0;
+    return bytes;
+  }
+
   /** Puts one aside; `back` is called when it comes back. */
   add(envelope: Envelope, afterMs: number, back: () => void): void {
     const timer = this.#timers.set(afterMs, () => {

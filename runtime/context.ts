@@ -38,7 +38,7 @@ export interface Published {
 /** Options of a survey. */
 export interface SurveyOptions extends SendOptions {
   /**
-   * How long to wait for replies, in milliseconds above 0. What comes later is a dead letter.
+   * How long to wait for replies, in milliseconds above 0. What comes later is counted and dropped.
    *
    * @default {1_000}
    */
@@ -67,7 +67,10 @@ export interface TurnRef<in out Name extends string> extends ActorId {
   readonly protocol: Name;
   /** Sends a notification when the turn commits. */
   tell<Op extends Operation<"tell", Name>>(operation: Op, ...args: Arguments<InputOf<Op>, SendOptions>): void;
-  /** Sends a request when the turn commits, and returns its id: the reply's turn sees it as `causationId`. */
+  /**
+   * Sends a request when the turn commits. Returns the name of its reply, to collect it with `system.ticket`; where the
+   * reply goes to an address, the id of the request, which the reply's turn sees as `causationId`.
+   */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>>>

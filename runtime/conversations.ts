@@ -3,7 +3,6 @@ import type { ActorId, AskOptions } from "./address.ts";
 import type { SurveyOptions } from "./context.ts";
 import type { Population } from "./host.ts";
 import type { Operation } from "./protocol.ts";
-import type { ResolvedOptions } from "./system_options.ts";
 import type { OpenTurn } from "./turn_host.ts";
 
 /** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
@@ -28,9 +27,9 @@ export interface Conversations<System> {
 /** What the modes bring to a system. */
 export interface Modes<System> {
   readonly conversations: Conversations<System>;
-  /** The actors that the modes need; a population where they do not count among the users' own. */
+  /** The actors that the modes need of a system that begins; a population where they do not count among the users' own. */
   actors(
-    options: ResolvedOptions,
+    system: System,
     durable: boolean,
   ): readonly { readonly actor: Actor; readonly population?: Population }[];
 }

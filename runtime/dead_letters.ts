@@ -10,7 +10,7 @@ import {
   TerminalError,
   UnknownError,
 } from "./errors.ts";
-import { Latest } from "./latest.ts";
+import { type Held, Shares } from "./shares.ts";
 import { codeOf, isThrown } from "./thrown.ts";
 
 /** A message that will not be delivered, and why. */
@@ -75,8 +75,9 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
 }
 
 /**
- * The dead letters of a system, oldest first. Past `limits.deadLetters` the oldest is let go, and `total` still counts
- * it.
+ * The dead letters of a system, oldest first. Past `limits.deadLetters` (or `limits.deadLetterBytes`) the oldest of whatever
+ * operation has the most is let go, and within it of whatever caller, so that what fails again and again does not push out
+ * what failed once. `total` still counts it.
  */
 export interface DeadLetters {
   /**
@@ -101,25 +102,41 @@ export interface DeadLetters {
   sendAgain(id: string): void | Promise<void>;
 }
 
-/** A dead letter that is kept. */
-export interface Entry {
-  readonly letter: DeadLetter;
+/** More of a dead letter than is told. */
+export interface LetterParts {
+  /** Sends it again: rejects where it is not sent, and then it stays. */
   readonly sendAgain: () => void | Promise<void>;
+  /** Whose message it was; absent where the program sent it. */
+  readonly caller?: string | undefined;
+  /** How large it is, where that is known. */
+  readonly bytes?: number | undefined;
+  /** Hears that it was let go for another. */
+  readonly onLetGo?: () => void;
+}
+
+/** A dead letter that is kept. */
+export interface Entry extends LetterParts {
+  readonly letter: DeadLetter;
+  /** Its places among all of them, and among those of which it is known how large they are. */
+  readonly places: Held[];
 }
 
 /** The dead letters that are kept in memory. */
 export class KeptDeadLetters implements DeadLetters {
   /** Oldest first. Not by id: two senders may give the same one. */
-  readonly #entries: Latest<Entry>;
+  readonly #entries = new Set<Entry>();
+  readonly #shares: Shares<Entry>;
+  readonly #weights: Shares<Entry>;
   /** Those that are being sent again. */
   readonly #sending = new Set<Entry>();
   total = 0;
   /** How many there have been of this system alone. */
   buried = 0;
 
-  /** How many it keeps. */
-  constructor(capacity: number) {
-    this.#entries = new Latest(capacity);
+  /** How many it keeps, and how many bytes. */
+  constructor(capacity: number, bytesMax: number) {
+    this.#shares = new Shares(capacity);
+    this.#weights = new Shares(bytesMax);
   }
 
   get size(): number {
@@ -127,7 +144,7 @@ export class KeptDeadLetters implements DeadLetters {
   }
 
   list(): DeadLetter[] {
-    return Array.from(this.#entries.values(), ({ letter }) => letter);
+    return Array.from(this.#entries, ({ letter }) => letter);
   }
 
   sendAgain(id: string): void | Promise<void> {
@@ -138,9 +155,9 @@ export class KeptDeadLetters implements DeadLetters {
       throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
     }
     const sent = entry.sendAgain();
-    if (sent === undefined) return this.#entries.remove(entry);
+    if (sent === undefined) return this.remove(entry);
     this.#sending.add(entry);
-    return sent.then(() => this.#entries.remove(entry)).finally(() => this.#sending.delete(entry));
+    return sent.then(() => this.remove(entry)).finally(() => this.#sending.delete(entry));
   }
 
   /** Counts one of this system. */
@@ -149,15 +166,26 @@ export class KeptDeadLetters implements DeadLetters {
     this.buried++;
   }
 
-  /** Keeps one, with what sends it again: that rejects where it is not sent, and then it stays. */
-  add(letter: DeadLetter, sendAgain: () => void | Promise<void>): Entry {
-    const entry = { letter, sendAgain };
+  /** Keeps one. What it pushes out, perhaps itself, hears of it. */
+  add(letter: DeadLetter, parts: LetterParts): Entry {
+    const { caller, bytes = 0 } = parts;
+    const entry: Entry = { ...parts, letter, places: [] };
     this.#entries.add(entry);
+    const owner = [`${letter.protocol} ${letter.operation}`, caller === undefined ? "" : `by ${caller}`];
+    const letGo = (gone: Entry) => {
+      this.remove(gone);
+      gone.onLetGo?.();
+    };
+    entry.places.push(this.#shares.add(owner, entry, 1, letGo));
+    if (bytes > 0 && this.#entries.has(entry)) {
+      entry.places.push(this.#weights.add(owner, entry, bytes, letGo));
+    }
     return entry;
   }
 
   /** Lets go of one, if it is still kept. */
   remove(entry: Entry): void {
-    this.#entries.remove(entry);
+    this.#entries.delete(entry);
+    for (const place of entry.places) place.release();
   }
 }

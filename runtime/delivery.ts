@@ -13,6 +13,7 @@ import {
   UnknownError,
 } from "./errors.ts";
 import type { Health } from "./health.ts";
+import { HeldBytes } from "./held_bytes.ts";
 import type { Host } from "./host.ts";
 import type { Ids } from "./ids.ts";
 import { FailureLog, type Log } from "./failure_log.ts";
@@ -38,7 +39,13 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   readonly idWindowMs: number;
   readonly log: Log | false;
-  readonly limits: { readonly ids: number; readonly deadLetters: number };
+  readonly replyKeepMs: number;
+  readonly limits: {
+    readonly ids: number;
+    readonly answerBytes: number;
+    readonly deadLetters: number;
+    readonly deadLetterBytes: number;
+  };
 }
 
 /**
@@ -66,11 +73,14 @@ export class Delivery implements Deliveries {
   /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
   private usual = true;
 
-  constructor(ids: Ids, { clock, idWindowMs, limits, log }: DeliveryOptions) {
+  constructor(
+    ids: Ids,
+    { clock, idWindowMs: windowMs, replyKeepMs: answerMs, limits, log }: DeliveryOptions,
+  ) {
     this.ids = ids;
     this.clock = clock;
-    this.seen = new Seen(limits.ids, idWindowMs, clock);
-    this.deadLetters = new KeptDeadLetters(limits.deadLetters);
+    this.seen = new Seen({ ids: limits.ids, windowMs, answerBytes: limits.answerBytes, answerMs }, clock);
+    this.deadLetters = new KeptDeadLetters(limits.deadLetters, limits.deadLetterBytes);
     this.log = new FailureLog(log, clock);
   }
 
@@ -116,13 +126,16 @@ export class Delivery implements Deliveries {
     let way = route ?? home.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
     if (!this.inspectors.silent) way = this.numbered(way);
-    const displaced = activation.offer(way, value, home.capacity)
-      ? undefined
-      : this.displace(activation, way, value);
+    const bytes = way.rarities?.bytes;
+    const held = bytes === undefined ? undefined : takeBytes(activation, bytes);
+    const displaced = held === undefined && activation.offer(way, value, home.capacity)
+      ? []
+      : this.displace(activation, way, value, held);
     if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
-    if (displaced === undefined) return;
-    const why = `the mailbox held ${activation.length} of ${home.capacity} messages`;
-    this.bury(displaced, "dropped", `${displaced} gave way: ${why}`);
+    const why = held === undefined
+      ? `${activation.length} of ${home.capacity} messages`
+      : `${held} of ${home.actor.mailbox.bytes} bytes`;
+    for (const one of displaced) this.bury(one, "dropped", `${one} gave way: the mailbox held ${why}`);
   }
 
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
@@ -152,7 +165,10 @@ export class Delivery implements Deliveries {
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
     const envelope = new Envelope(route, to.key, rarities.id!, payload);
     try {
-      this.seen.once(envelope, () => this.deliverNew(to, route, payload));
+      this.seen.once(envelope, () => {
+        this.deliverNew(to, route, payload);
+        return route.replyTo; // whoever submits it again is told where its reply is
+      });
     } catch (error) {
       this.astray++; // a turn has committed: nothing may stop what is left of it
       this.buryError(envelope, error);
@@ -184,7 +200,8 @@ export class Delivery implements Deliveries {
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
-    this.deadLetters.add(letter, () => this.resend(envelope));
+    const { caller, bytes } = envelope.route.rarities ?? {};
+    this.deadLetters.add(letter, { sendAgain: () => this.resend(envelope), caller, bytes });
     this.buried(letter, error);
     const { replyTo, rarities } = envelope.route;
     if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
@@ -320,17 +337,36 @@ export class Delivery implements Deliveries {
     throw new StoppedError(`Cannot accept ${nameOf(operation, key)}: the system ${why}`);
   }
 
-  /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
-  private displace(activation: Activation, route: Route, value: unknown): Envelope {
-    const { capacity, overflow } = activation.home.actor.mailbox;
-    if (overflow === "reject") throw new MailboxFullError(String(activation), activation.length, capacity);
+  /**
+   * What gives way where a mailbox is full, of messages or of `held` bytes: the message itself, or the oldest. Throws where
+   * it refuses.
+   */
+  private displace(
+    activation: Activation,
+    route: Route,
+    value: unknown,
+    held: number | undefined,
+  ): Envelope[] {
+    const { capacity, bytes, overflow } = activation.home.actor.mailbox;
+    if (overflow === "reject") {
+      const name = String(activation);
+      throw held === undefined
+        ? new MailboxFullError(name, activation.length, capacity)
+        : new MailboxFullError(name, held, bytes, "bytes");
+    }
     if (overflow === "drop-newest") {
       this.astray++;
-      return this.envelope(route, activation.key, value);
+      return [this.envelope(route, activation.key, value)];
     }
-    const oldest = activation.displace();
+    const displaced: Envelope[] = [];
+    if (held === undefined) displaced.push(activation.displace());
+    else {
+      while (activation.length > 0 && takeBytes(activation, route.rarities!.bytes!) !== undefined) {
+        displaced.push(activation.displace());
+      }
+    }
     activation.offer(route, value, Infinity); // turns may have filled it past its capacity
-    return oldest;
+    return displaced;
   }
 
   private buryError(envelope: Envelope, error: unknown): void {
@@ -366,9 +402,21 @@ export class Delivery implements Deliveries {
       correlationId,
       replyTo instanceof Asker ? undefined : replyTo,
       undefined,
-      { id, failTo: rarities?.failTo, headers: rarities?.headers },
+      {
+        id,
+        failTo: rarities?.failTo,
+        headers: rarities?.headers,
+        caller: rarities?.caller,
+        bytes: rarities?.bytes,
+      },
     );
     const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
     return committed?.then(() => {});
   }
+}
+
+/** Takes in the bytes of a message from outside where that may be; else it returns how many wait. */
+function takeBytes(activation: Activation, bytes: number): number | undefined {
+  const held = activation.rare.held ??= new HeldBytes();
+  return held.take(bytes, activation.home.actor.mailbox.bytes, () => activation.countBytes());
 }

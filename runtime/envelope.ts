@@ -40,6 +40,10 @@ export interface Rarities {
   readonly attempts?: number | undefined;
   /** The place of a message that it comes behind. */
   readonly after?: string | undefined;
+  /** Whose message it is, where it came from outside of the program. */
+  readonly caller?: string | undefined;
+  /** How many bytes it came in, where that is known. */
+  readonly bytes?: number | undefined;
   /** Hears its own place. */
   readonly onAccepted?: ((place: string) => void) | undefined;
 }

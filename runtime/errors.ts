@@ -106,14 +106,14 @@ export class StillRunningError extends PosthornError {
 export class MailboxFullError extends PosthornError {
   /** The name of this class. */
   override readonly name = "MailboxFullError";
-  /** The most messages that the mailbox holds. */
+  /** The most messages, or bytes, that the mailbox holds. */
   readonly capacity: number;
 
-  /** Says whose mailbox is full, how many messages wait in it, and how many may. */
-  constructor(receiver: string, waiting: number, capacity: number) {
+  /** Says whose mailbox is full, how many messages or bytes wait in it, and how many may. */
+  constructor(receiver: string, waiting: number, capacity: number, what: "messages" | "bytes" = "messages") {
     super(
       "mailbox-full",
-      `Cannot deliver to ${receiver}: its mailbox holds ${waiting} of ${capacity} messages`,
+      `Cannot deliver to ${receiver}: its mailbox holds ${waiting} of ${capacity} ${what}`,
     );
     this.capacity = capacity;
   }

@@ -31,6 +31,13 @@ export class Mailbox<Signal extends string = never> {
     return this.lone === undefined ? this.ring!.value : this.loneValue;
   }
 
+  /** How many bytes wait, of the messages whose size is known. It looks at each. */
+  countBytes(): number {
+    let bytes = this.lone?.rarities?.bytes ?? 0;
+    for (const route of this.ring?.routes() ?? []) bytes += route.rarities?.bytes ?? 0;
+    return bytes;
+  }
+
   /** Takes the oldest message out. Call it only where there is one. */
   drop(): void {
     if (this.lone === undefined) return this.ring!.drop();

@@ -3,6 +3,7 @@ import type { ActorId } from "./address.ts";
 import { Asides } from "./asides.ts";
 import { reasonOf } from "./dead_letters.ts";
 import type { Envelope } from "./envelope.ts";
+import { HeldBytes } from "./held_bytes.ts";
 import { messageOf } from "./errors.ts";
 import type { Services } from "./services.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -10,6 +11,8 @@ import { Supervisor } from "./supervisor.ts";
 /** What may become of an actor after a failed turn. */
 export interface Recoverable extends ActorId {
   readonly home: { readonly actor: Actor; readonly services: Services; taken: number };
+  /** What few need: of how many bytes wait, where that is known of some. */
+  readonly rare: { held?: HeldBytes };
   /** Puts a message back in its place, and handles nothing else before it. */
   hold(envelope: Envelope): void;
   /** Goes on after that. */
@@ -32,6 +35,7 @@ export class Recovery {
     this.#actor = actor;
     this.#supervisor = new Supervisor(actor.home.actor, actor.home.services.random);
     this.#asides = new Asides(actor.home.services.timers);
+    (actor.rare.held ??= new HeldBytes()).aside = this.#asides;
   }
 
   /** How many messages stepped aside. */

@@ -48,6 +48,16 @@ export class Ring {
     return this.slots[(this.head & this.mask) + 1];
   }
 
+  /** The routes of all messages, the oldest first. */
+  *routes(): Generator<Route, void> {
+    for (let place = this.head; place !== this.tail; place = (place + 2) | 0) {
+      yield this.slots[place & this.mask] as Route;
+    }
+    for (let chunk = this.chunk; chunk !== undefined; chunk = chunk.next) {
+      for (let index = 0; index < chunk.taken; index += 2) yield chunk.slots[index] as Route;
+    }
+  }
+
   /** Takes the oldest message out. */
   drop(): void {
     const { slots } = this;

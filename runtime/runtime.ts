@@ -7,19 +7,20 @@ import type { Conversations, Modes } from "./conversations.ts";
 import type { SurveyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Delivery } from "./delivery.ts";
-import { deadlineAt, type MessageId, Route } from "./envelope.ts";
+import { deadlineAt, Envelope, type MessageId, Route } from "./envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./errors.ts";
 import type { DurableHost } from "./durable/durable_host.ts";
 import type { Health, StopReport } from "./health.ts";
 import { Host, type Population } from "./host.ts";
 import { Ids, isGivenId } from "./ids.ts";
-import { Topic } from "./modes.ts";
+import { KeptReplies } from "./kept_replies.ts";
+import { Reply, Topic } from "./modes.ts";
 import { Outboxes } from "./outbox.ts";
 import type { Operation } from "./protocol.ts";
 import type { Random } from "./random.ts";
 import type { Services } from "./services.ts";
 import type { Stats } from "./stats.ts";
-import { Recent } from "./recent.ts";
+import { newReplyName, requireCaller } from "./reply_name.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
 import { Persistence } from "./durable/persistence.ts";
@@ -39,11 +40,13 @@ export class Runtime implements Services {
   readonly deadlines: Deadlines;
   readonly ids: Ids;
   readonly delivery: Delivery;
-  /** The keys of replies that have expired: to tell them from those that never were. */
-  readonly expiredReplies: Recent;
+  /** The replies that wait to be collected, where there is no store. */
+  readonly replies: KeptReplies;
   /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
+  /** Replies to surveys that were over. */
+  lateReplies = 0;
   readonly outboxes = new Outboxes();
   readonly broken = new BrokenActors();
   private readonly conversations: Conversations<Runtime>;
@@ -68,7 +71,10 @@ export class Runtime implements Services {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.expiredReplies = new Recent(resolved.limits.ids);
+    this.replies = new KeptReplies(resolved.limits, (key) => {
+      const { protocol, name: operation } = Reply.expire;
+      this.delivery.deliverTo({ protocol, key, operation }, undefined);
+    });
     this.conversations = modes.conversations;
     const population: Population = {
       capacity: resolved.limits.actors,
@@ -81,7 +87,7 @@ export class Runtime implements Services {
     const { store } = options;
     for (
       const { actor, population: own = population } of [
-        ...modes.actors(resolved, store !== undefined),
+        ...modes.actors(this, store !== undefined),
         ...options.actors.map((actor) => ({ actor, population: undefined })),
       ]
     ) {
@@ -117,6 +123,7 @@ export class Runtime implements Services {
       const why = `an id is 1 to 255 visible ASCII characters: current value is ${value}`;
       throw new PosthornError("invalid-id", `Cannot name a message so: ${why}`);
     }
+    if (options?.caller !== undefined) requireCaller(options.caller);
     const timeoutMs = options?.timeoutMs;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     const deadline = parts.deadline ??
@@ -128,15 +135,15 @@ export class Runtime implements Services {
       : cause === undefined
       ? `out ${options.caller ?? ""}`
       : `in ${cause.actor.protocol}/${cause.actor.key}`;
-    const { after, onAccepted } = options ?? {};
-    const rare = (id ?? failTo ?? headers ?? input ?? after ?? onAccepted) !== undefined;
+    const { after, onAccepted, caller, bytes } = options ?? {};
+    const rare = (id ?? failTo ?? headers ?? input ?? after ?? onAccepted ?? caller ?? bytes) !== undefined;
     return new Route(
       operation,
       cause?.messageId,
       cause && (cause.route.correlationId ?? cause.messageId),
       parts.replyTo,
       deadline,
-      rare ? { id, failTo, headers, scope, input, after, onAccepted } : undefined,
+      rare ? { id, failTo, headers, scope, input, after, onAccepted, caller, bytes } : undefined,
     );
   }
 
@@ -177,6 +184,7 @@ export class Runtime implements Services {
       dead: this.delivery.deadLetters.buried,
       waiting: sum((host) => host.waiting),
       running: this.running,
+      lateReplies: this.lateReplies,
       protocols: Object.fromEntries(
         hosts.map((host) => [host.actor.name, { actors: host.size, waiting: host.waiting, done: host.done }]),
       ),
@@ -193,6 +201,21 @@ export class Runtime implements Services {
 
   newId(): string {
     return this.ids.ulid();
+  }
+
+  newReplyName(): string {
+    return newReplyName(this.random, this.clock.now());
+  }
+
+  replyToOf(
+    turn: OpenTurn,
+    to: ActorId,
+    operation: Operation,
+    id: string,
+    payload: unknown,
+  ): Address | undefined {
+    const route = this.route(operation, { options: { id }, cause: turn });
+    return this.delivery.seen.answerOf(new Envelope(route, to.key, id, payload)) as Address | undefined;
   }
 
   now(): number {

@@ -12,6 +12,8 @@ export interface Stats {
   readonly waiting: number;
   /** Turns that a promise is awaited for. */
   readonly running: number;
+  /** Replies to surveys that came when these were over: they are dropped, and counted as done. */
+  readonly lateReplies: number;
   /** The same for each protocol that the system hosts, with the number of its actors. The runtime's own begin with `~`. */
   readonly protocols: Readonly<Record<string, ProtocolStats>>;
 }

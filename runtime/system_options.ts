@@ -16,11 +16,19 @@ export interface Limits {
    */
   readonly actors?: number;
   /**
-   * The most dead letters that are kept, at least 1. Past it the oldest is let go.
+   * The most dead letters that are kept, at least 1. Past it the oldest of whatever operation has the most is let go, and
+   * within it of whatever caller: what fails again and again does not push out what failed once.
    *
    * @default {1_000}
    */
   readonly deadLetters?: number;
+  /**
+   * The most bytes of dead letters that are kept, at least 1, of those whose size is known: what came with `bytes`, as over
+   * HTTP, or is in a store. Past it they are let go in the same order.
+   *
+   * @default {67_108_864}
+   */
+  readonly deadLetterBytes?: number;
   /**
    * The most events that the log of each topic keeps in a store, at least 1. Past it the oldest is let go.
    *
@@ -28,15 +36,25 @@ export interface Limits {
    */
   readonly events?: number;
   /**
-   * The most ids that are remembered, each with its answer, at least 1. Past it the oldest is let go. Also how many
-   * expired replies are told from those that never were.
+   * The most ids that are remembered in memory, at least 1. Past it the oldest of whoever has the most is let go: of each
+   * caller, and of each actor that gives ids. Also how many expired replies are told from those that never were. In a store
+   * ids are known until their window is over.
    *
    * @default {10_000}
    */
   readonly ids?: number;
   /**
+   * The most bytes of answers that are remembered with their ids in memory, at least 1: of asks and surveys, estimated. Past
+   * it the oldest answer of whoever has the most is let go. Its id is still known: a repeat is not handled again, and
+   * rejects with an {@linkcode UnknownError} (`expired-reply`), as it does when `replyKeepMs` is over.
+   *
+   * @default {16_777_216}
+   */
+  readonly answerBytes?: number;
+  /**
    * The most replies that are waited for or kept in memory, at least 1. For one more, the one that was collected first
-   * goes; where none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`).
+   * goes; where none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`). So is that of
+   * a caller that has as many waiting to be collected as are left for all: one alone has half, and another finds room.
    *
    * It does not apply where there is a store. There a reply is a row that any instance gives, as often as it is asked, until
    * `replyKeepMs` is over: to count them each submit would have to read, and none goes by being collected. They are
@@ -45,6 +63,14 @@ export interface Limits {
    * @default {100_000}
    */
   readonly replies?: number;
+  /**
+   * The most bytes of replies that are kept in memory for callers, at least 1, estimated when they come. A caller that has as
+   * many as are left for all is refused (`too-many-replies`); where replies that were still to come are more than that, the
+   * oldest of whoever has the most has expired. Replies to the program's own submits count by number.
+   *
+   * @default {67_108_864}
+   */
+  readonly replyBytes?: number;
 }
 
 /** What a {@linkcode System} is made of. */
@@ -116,15 +142,23 @@ export interface ResolvedOptions
 
 /** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
-  const { actors = 1_000_000, deadLetters = 1_000, events = 1_000, ids = 10_000, replies = 100_000 } =
-    options.limits ?? {};
+  const {
+    actors = 1_000_000,
+    answerBytes = 16_777_216,
+    deadLetterBytes = 67_108_864,
+    deadLetters = 1_000,
+    events = 1_000,
+    ids = 10_000,
+    replies = 100_000,
+    replyBytes = 67_108_864,
+  } = options.limits ?? {};
   const { throughput = 4_096, mailboxMs = 1, sliceMs = 1.5 } = options.scheduler ?? {};
   const durations = {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,
     idWindowMs: options.idWindowMs ?? 86_400_000,
     replyKeepMs: options.replyKeepMs ?? 3_600_000,
   };
-  const limits = { actors, deadLetters, events, ids, replies };
+  const limits = { actors, answerBytes, deadLetterBytes, deadLetters, events, ids, replies, replyBytes };
   for (const [name, value] of Object.entries(limits)) requireInteger(`limits.${name}`, value, 1);
   for (
     const [name, value] of Object.entries({

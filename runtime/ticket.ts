@@ -34,7 +34,10 @@ export interface TicketOptions {
  * ```
  */
 export interface Ticket<Reply> {
-  /** The id of the message, and of its reply. */
+  /**
+   * The name of the reply: its own, which nobody can guess, and neither the id of the message nor its idempotency key. The
+   * same id again has the same. Where the reply goes to an address it has no name: then it is the id of the message.
+   */
   readonly id: string;
   /**
    * Waits for the reply and collects it. It can be collected again for a while: an answer may get lost on its way.

@@ -2,9 +2,10 @@ import { type ActorId, type Address, type AskOptions, requireKey, type SendOptio
 import type { SubscribeOptions, SurveyOptions, When } from "./context.ts";
 import { type Asker, Envelope, type MessageId, nameOf, Route } from "./envelope.ts";
 import { DeadlineError, PosthornError } from "./errors.ts";
-import { Publication, Topic, topicKey } from "./modes.ts";
+import { Publication, Reply, Topic, topicKey } from "./modes.ts";
 import type { Outbox, Outgoing, Postman } from "./outbox.ts";
 import type { NamedProtocol, Operation } from "./protocol.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "./subject.ts";
 import type { OpenTurn, Parts, TurnActor } from "./turn_host.ts";
@@ -221,6 +222,21 @@ export class Turn implements OpenTurn {
   /** A new id, which carries its time. */
   newId(): string {
     return this.actor.services.newId();
+  }
+
+  newReplyName(): string {
+    return this.actor.services.newReplyName();
+  }
+
+  replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
+    const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
+      route.operation === operation && key === to.key && protocol === to.protocol &&
+      route.rarities?.id === id && fingerprint(sent) === fingerprint(payload)
+    );
+    const replyTo = before === undefined
+      ? this.actor.services.replyToOf(this, to, operation, id, payload)
+      : before.route.replyTo as Address;
+    return replyTo?.protocol === Reply.open.protocol ? replyTo : undefined;
   }
 
   /** The name of its message; a number is given to it when somebody asks. */

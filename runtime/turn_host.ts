@@ -34,6 +34,16 @@ export interface TurnHost {
   idText(id: MessageId): string;
   /** A new id, which carries its time. */
   newId(): string;
+  /** A new name for a reply, which nobody can guess. */
+  newReplyName(): string;
+  /** Where the reply of a message goes that this actor has sent before under the same id, where that is known. */
+  replyToOf(
+    turn: OpenTurn,
+    to: ActorId,
+    operation: Operation,
+    id: string,
+    payload: unknown,
+  ): Address | undefined;
   /** The time of day, in milliseconds since 1970. */
   now(): number;
   /** The time that schedules are measured with. */

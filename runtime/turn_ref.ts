@@ -11,6 +11,10 @@ export interface Sender {
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown>;
   /** A new id, which carries its time. */
   newId(): string;
+  /** A new name for a reply, which nobody can guess. */
+  newReplyName(): string;
+  /** Where the reply goes of a message that was sent before under the same id, here or earlier, where that is known. */
+  replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined;
 }
 
 /** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
@@ -33,16 +37,24 @@ export class TurnRef {
   }
 
   submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
-    const id = options?.id ?? this.turn.newId();
-    let { replyTo, failTo } = options ?? {};
-    if (replyTo === undefined) {
-      const reply = { protocol: Reply.open.protocol, key: id };
-      this.turn.send(reply, Reply.open, undefined);
-      replyTo = { ...reply, operation: Reply.arrive.name };
-      failTo ??= { ...reply, operation: Reply.refuse.name };
+    const { id: given, replyTo, failTo } = options ?? {};
+    const id = given ?? this.turn.newId();
+    const to = this.receiver;
+    if (replyTo !== undefined) {
+      this.turn.send(to, operation, payload, { options, id, replyTo, failTo });
+      return id;
     }
-    this.turn.send(this.receiver, operation, payload, { options, id, replyTo, failTo });
-    return id;
+    // The same again changes nothing: its reply is that of the first.
+    const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
+    const reply = { protocol: Reply.open.protocol, key: first?.key ?? this.turn.newReplyName() };
+    if (first === undefined) this.turn.send(reply, Reply.open, undefined);
+    this.turn.send(to, operation, payload, {
+      options,
+      id,
+      replyTo: { ...reply, operation: Reply.arrive.name },
+      failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
+    });
+    return reply.key;
   }
 
   ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {

@@ -25,6 +25,9 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "fingerprint",
     "subject",
     "recent",
+    "shares",
+    "rough_bytes",
+    "held_bytes",
     "thenable",
     "guarded",
     "latest",
@@ -49,6 +52,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "machinery",
     [
       "ids",
+      "reply_name",
       "seen",
       "ring",
       "mailbox",
@@ -117,7 +121,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       ].map((file) => `durable/${file}`),
     ],
   ],
-  ["runtime", ["conversations", "delivery", "runtime"]],
+  ["runtime", ["conversations", "kept_replies", "delivery", "runtime"]],
 ];
 
 /** Folders of adapters: above the runtime, beside the actors, and none knows another. */

@@ -73,7 +73,7 @@ Ask a repository for its numbers (ask):
   curl --json '' -H '${authorization}' ${repository}/numbers
 Order a report (submit), and collect it where its Location says, with the same token:
   curl -i --json '' -H '${authorization}' ${repository}/report
-  curl -H '${authorization}' ${origin}/api/replies/{id}
+  curl -H '${authorization}' ${origin}/api/replies/{reply}
 Follow what happens to labels (publish / subscribe):
   curl -N '${origin}/api/events/repository/recorded?subject=label.>'
 Ask around who can review a pull request (survey):

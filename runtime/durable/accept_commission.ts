@@ -1,11 +1,10 @@
 import { fingerprint } from "../fingerprint.ts";
-import { IdReusedError, PosthornError } from "../errors.ts";
+import { IdReusedError } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { endAt } from "../times.ts";
 import { Commission } from "./committer.ts";
 import type { Effects } from "./effects.ts";
-import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, encodeValue } from "./stored_value.ts";
 
@@ -118,13 +117,9 @@ export class AcceptCommission extends Commission {
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
   async #repeat(): Promise<void> {
-    const { ledger, effects, name } = this.#options;
+    const { ledger, effects } = this.#options;
     const stored = await this.#stored();
     const first = firstOf(stored, this.#print, this.#options);
-    if (first === undefined && this.#options.ticket !== undefined && await this.#ticketIsTaken()) {
-      ledger.probes?.reach("the name of a reply is taken");
-      throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
-    }
     if (first === undefined) {
       ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
@@ -136,12 +131,6 @@ export class AcceptCommission extends Commission {
     }
     this.#options.onOver();
     this.#resolve(first);
-  }
-
-  /** A reply may be kept for longer than the name of its request is known. */
-  async #ticketIsTaken(): Promise<boolean> {
-    const [row] = await this.#options.ledger.connection.read([replyRowKey(this.#options.ticket!)]);
-    return row !== undefined;
   }
 
   async #stored(): Promise<Stored | undefined> {

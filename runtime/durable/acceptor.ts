@@ -6,7 +6,8 @@ import { Publication } from "../modes.ts";
 import { TooLargeError } from "../store_errors.ts";
 import { requireFits, weigh } from "../store_weight.ts";
 import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
-import { type Dispatch, storable } from "./dispatch.ts";
+import { type Dispatch, type Fullness, storable } from "./dispatch.ts";
+import type { DurableMailbox } from "./durable_mailbox.ts";
 import { type Arrival, Effects } from "./effects.ts";
 import { encodeName, mailPrefix, markKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -28,11 +29,13 @@ export interface Accepting extends ActorId {
     readonly actor: {
       readonly mailbox: {
         readonly capacity: number;
+        readonly bytes: number;
         readonly overflow: "reject" | "drop-oldest" | "drop-newest";
       };
     };
   };
   readonly waiting: number;
+  readonly mailbox: Pick<DurableMailbox, "bytes" | "takeBytes" | "arrivingBytes">;
   /** How many messages from outside are on their way into its mailbox. */
   accepting: number;
   /** What another instance wrote may be for it. */
@@ -40,6 +43,14 @@ export interface Accepting extends ActorId {
   ask(mail: Mail): void;
   /** The oldest that waits gives way. Returns whether there was one. */
   displace(): boolean;
+}
+
+/** How a mailbox is full; nothing where a message of so many bytes may come into it. */
+function fullness(to: Accepting, bytes: number): Fullness | undefined {
+  const { capacity, bytes: bytesMax } = to.home.actor.mailbox;
+  if (to.waiting >= capacity) return { held: to.waiting, bound: capacity, what: "messages" };
+  const held = to.mailbox.takeBytes(bytes, bytesMax);
+  return held === undefined ? undefined : { held, bound: bytesMax, what: "bytes" };
 }
 
 export interface AcceptorParts {
@@ -69,24 +80,27 @@ export class Acceptor {
     const sent = payload instanceof Publication ? storable(payload) : payload;
     const mark = replyTo instanceof Asker ? undefined : this.#markOf(rarities?.scope, name, id);
     const named = { ledger, mark, payload: sent, name, id };
-    const { capacity, overflow } = to.home.actor.mailbox;
-    const isFull = to.waiting >= capacity;
-    if (isFull && (overflow === "reject" || replyTo instanceof Asker)) {
-      const full = new MailboxFullError(`${to.protocol}/${to.key}`, to.waiting, capacity);
-      if (rarities?.scope === undefined) throw full;
-      return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(full)));
+    const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
+    const place = rarities?.after === undefined ? undefined : ledger.placeBehind(rarities.after);
+    // What was written before this moment is in every list that begins later.
+    const moment = place === undefined ? 0 : ledger.nextMoment();
+    const draft = replyTo instanceof Asker ? undefined : dispatch.draft(to, route, payload, id, place);
+    const bytes = draft === undefined ? rarities?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
+    const full = fullness(to, bytes);
+    if (full !== undefined && (overflow === "reject" || draft === undefined)) {
+      const refusal = new MailboxFullError(`${to.protocol}/${to.key}`, full.held, full.bound, full.what);
+      if (rarities?.scope === undefined) throw refusal;
+      return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
     }
-    const moment = rarities?.after === undefined ? 0 : ledger.goBehind(rarities.after);
-    if (replyTo instanceof Asker) {
+    if (draft === undefined) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
       if (moment > 0) to.look();
-      to.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
+      to.ask(Mail.ask(head, place ?? ledger.nextPlace(), payload, replyTo as Asker, bytes));
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const effects = new Effects();
-    const draft = dispatch.draft(to, route, payload, id);
-    if (ticket !== undefined) replies.open(effects, ticket, true);
-    if (isFull && overflow === "drop-newest") dispatch.drop(effects, to, route, draft, to.waiting, capacity);
+    if (ticket !== undefined) replies.open(effects, ticket);
+    if (full !== undefined && overflow === "drop-newest") dispatch.drop(effects, to, route, draft, full);
     else dispatch.deliver(effects, to, draft);
     let over = false;
     const commission = new AcceptCommission({
@@ -99,16 +113,21 @@ export class Acceptor {
       onCommitted: (version) => {
         effects.follow();
         handOver(effects.arrivals, version, moment);
-        if (overflow === "drop-oldest") { while (to.waiting > capacity && to.displace()); }
+        if (overflow !== "drop-oldest") return;
+        while (to.waiting > capacity && to.displace());
+        while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.displace());
       },
       onOver: () => {
-        if (!over) to.accepting--;
+        if (over) return;
         over = true;
+        to.accepting--;
+        to.mailbox.arrivingBytes -= bytes;
       },
     });
     const weight = weigh(commission.part, ledger.traits.limits);
     requireFits(name, weight, ledger.traits.limits);
     to.accepting++;
+    to.mailbox.arrivingBytes += bytes;
     ledger.committer.submit(commission, weight);
     return this.#told(route, commission.accepted);
   }

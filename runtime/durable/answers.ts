@@ -16,7 +16,7 @@ interface AnswerHead {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** How long after its survey's deadline an answer is still brought to whoever asked: later it is a dead letter here. */
+/** How long after its survey's deadline an answer is still brought to whoever asked: later it is counted here. */
 const lateMs = 30_000;
 /** How long after it the store has it, and whoever asked looks for it. What this is more is for clocks that differ. */
 const keepMs = 60_000;
@@ -31,7 +31,7 @@ const knownMax = 10_000;
  * instance that asked finds it, gives it to its collector and removes it.
  *
  * A collector gets an answer at most once: it is in the memory of its process, and what that leaves behind expires.
- * Where the survey is over it is a dead letter there, for an hour at the most; later, or where the whole instance is
+ * Where the survey is over it is counted there, for an hour at the most; later, or where the whole instance is
  * gone, nobody hears of it.
  */
 export class Answers {

@@ -38,6 +38,13 @@ export interface Whereabouts {
   astray(letter: DeadLetter): void;
 }
 
+/** How a mailbox is full. */
+export interface Fullness {
+  readonly held: number;
+  readonly bound: number;
+  readonly what: "messages" | "bytes";
+}
+
 /** Why a message will not be delivered. */
 export interface Death {
   readonly reason: string;
@@ -105,9 +112,9 @@ export class Dispatch {
     this.post(effects, to, route, payload);
   }
 
-  /** A message from outside, ready to be written. Throws what its payload throws. */
-  draft(to: ActorId, route: Route, payload: unknown, id: string): MailDraft {
-    return this.#draft({ to, route, payload, id });
+  /** A message from outside, ready to be written: at that place, or at the next. Throws what its payload throws. */
+  draft(to: ActorId, route: Route, payload: unknown, id: string, place?: string): MailDraft {
+    return this.#draft({ to, route, payload, id }, place);
   }
 
   /** Writes a message into its mailbox, and that it should be looked at. */
@@ -125,11 +132,10 @@ export class Dispatch {
     to: ActorId,
     route: Route,
     draft: MailDraft,
-    waiting: number,
-    capacity: number,
+    { held, bound, what }: Fullness,
   ): void {
     const { text, head: { id } } = draft;
-    const why = `it gave way: the mailbox held ${waiting} of ${capacity} messages`;
+    const why = `it gave way: the mailbox held ${held} of ${bound} ${what}`;
     this.#buryUndelivered(effects, { to, route, payload: fromText(text), id }, text, "dropped", why);
   }
 
@@ -221,12 +227,13 @@ export class Dispatch {
     effects.after(() => this.#whereabouts.astray(letter));
   }
 
-  #draft({ to, route, payload, id }: Parcel): MailDraft {
+  #draft({ to, route, payload, id }: Parcel, place?: string): MailDraft {
     const input = route.rarities?.input;
     const sent = input === undefined ? payload : input.payload;
     const text = toText(sent instanceof Publication ? storable(sent) : sent);
     const head = headOf(route, id, this.#ledger.instance, this.#idText);
-    return new MailDraft(this.#ledger.encoder, mailPrefix(to), this.#ledger.nextPlace(), head, text);
+    const { encoder } = this.#ledger;
+    return new MailDraft(encoder, mailPrefix(to), place ?? this.#ledger.nextPlace(), head, text);
   }
 
   #toReply(effects: Effects, name: string, operation: string, payload: unknown): void {

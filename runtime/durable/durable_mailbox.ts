@@ -1,3 +1,4 @@
+import { HeldBytes } from "../held_bytes.ts";
 import type { Stored } from "../store.ts";
 import { Mail } from "./mail.ts";
 
@@ -15,6 +16,9 @@ export class DurableMailbox {
   complete = false;
   /** The places of those that give way and may still be in the store. */
   readonly leaving = new Set<string>();
+  /** How many bytes are on their way into the store, for this mailbox. */
+  arrivingBytes = 0;
+  readonly #held = new HeldBytes();
   /** How many at the head are being handled, or on their way into the store. */
   inHand = 0;
   /** Asks that came behind more than is here. */
@@ -52,6 +56,19 @@ export class DurableMailbox {
   /** About how many have stepped aside and are not here. */
   get asideBeyond(): number {
     return this.#asideBeyond;
+  }
+
+  /** Takes in the bytes of a message where no more than `bound` are to wait; else it returns about how many do. */
+  takeBytes(bytes: number, bound: number): number | undefined {
+    return this.#held.take(bytes, bound, () => this.bytes + this.arrivingBytes);
+  }
+
+  /** About how many bytes wait: of those that are not here, as many as of those that are. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const mail of this.mails) if (!this.leaving.has(mail.place)) bytes += mail.bytes;
+    const here = Math.max(this.mails.length, 1);
+    return Math.ceil(bytes * (here + this.#beyond) / here);
   }
 
   /** The oldest that waits gives way, but for so many at the head: it keeps its place until it is gone. */

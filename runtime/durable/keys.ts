@@ -75,9 +75,9 @@ export function markKey(digest: string): string {
   return keyOf("mark", digest);
 }
 
-/** The reply of a submit. */
+/** The reply of a submit. What may stand in its name is left as it is, so that a long name of a caller fits. */
 export function replyRowKey(name: string): string {
-  return keyOf("reply", encodeName(name));
+  return keyOf("reply", name.replace(/[^\n\x20-\x7e]/gu, (character) => encodeName(character)));
 }
 
 /** What the keys of answers begin with that are for the surveys of one process. */

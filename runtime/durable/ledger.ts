@@ -8,7 +8,7 @@ import { placeOf, publicStamp, stampMax } from "./mail.ts";
 import { type Probes, probesOf } from "./probes.ts";
 import { ValueEncoder } from "./stored_value.ts";
 
-/** How far the clock of another instance may be ahead. */
+/** How far the clock of another instance may be ahead: what its clock has given is never refused for that. */
 const aheadMaxMs = 3_600_000;
 
 /**
@@ -29,6 +29,8 @@ export class Ledger {
   /** What tells its places from those of other instances. */
   readonly #tail: string;
   #stampMicros = 0;
+  /** The latest time of a place that it gave to a single message. */
+  #furthestMicros = 0;
   #moment = 0;
   #turns = 0;
   /** Hears when a schedule is due that was just committed. */
@@ -87,23 +89,26 @@ export class Ledger {
   }
 
   /**
-   * The next place that it gives is behind that one, which it or another instance gave. Returns a moment: what was
-   * written before it is in every list that begins later. A place far ahead is refused: nobody may push the time of this
-   * instance, and with it all that it accepts, behind the others'.
+   * A place behind that one, which it or another instance gave: for one message. Whoever names a place moves that message
+   * and nothing else: the time from which this instance goes on is its own, or a stranger could put all that it accepts
+   * behind the others'. A place far ahead is refused all the same: it was never given.
    */
-  goBehind(place: string): number {
+  placeBehind(place: string): string {
     const stampMicros = publicStamp(place);
-    const known = stampMicros !== undefined && stampMicros <= this.#stampMicros;
     const latestMicros = (this.clock.now() + aheadMaxMs) * 1_000;
-    if (stampMicros === undefined || (!known && stampMicros > latestMicros)) {
+    const given = stampMicros !== undefined && stampMicros <= this.#furthestMicros;
+    if (stampMicros === undefined || (!given && stampMicros > latestMicros)) {
       const text = JSON.stringify(String(place).slice(0, 80));
       const why = stampMicros === undefined
         ? `it must be a place that a system gave: current value is ${text}`
         : `it is ${Math.ceil(stampMicros / 1_000 - this.clock.now())} of ${aheadMaxMs} ms ahead of the clock`;
       throw new PosthornError("invalid-after", `Cannot go behind that message: ${why}`);
     }
-    this.heard(stampMicros);
-    return this.nextMoment();
+    const own = this.nextPlace();
+    // Its own place tells it from others that are behind the same one, in the order in which they came.
+    if (this.#stampMicros > stampMicros) return own;
+    this.#furthestMicros = Math.max(this.#furthestMicros, stampMicros + 1);
+    return placeOf(stampMicros + 1, this.#tail + own);
   }
 
   /** The next moment in the order of this process's reads. */

@@ -18,6 +18,8 @@ export interface MailHead {
   readonly failTo?: Address | undefined;
   readonly deadlineMs?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Whose it is, where it came from outside of the program. */
+  readonly caller?: string | undefined;
   /** How many attempts it had when it stepped aside, and until when it stays there. */
   readonly attempts?: number | undefined;
   readonly notBeforeMs?: number | undefined;
@@ -103,6 +105,7 @@ export class Mail {
     stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
     asker?: Asker,
     fault?: string,
+    bytes = 0,
   ) {
     this.fault = fault;
     this.head = head;
@@ -111,7 +114,7 @@ export class Mail {
     this.#payload = "text" in payload ? undefined : payload.payload;
     this.key = stored?.key;
     this.version = stored?.version;
-    this.bytes = stored?.bytes ?? 0;
+    this.bytes = stored?.bytes ?? bytes;
     this.asker = asker;
   }
 
@@ -144,8 +147,8 @@ export class Mail {
   }
 
   /** An ask: nothing of it is in the store. */
-  static ask(head: MailHead, place: string, payload: unknown, asker: Asker): Mail {
-    return new Mail(head, place, { payload }, undefined, asker);
+  static ask(head: MailHead, place: string, payload: unknown, asker: Asker, bytes = 0): Mail {
+    return new Mail(head, place, { payload }, undefined, asker, undefined, bytes);
   }
 
   /** What was sent. Throws where its text cannot be read. */
@@ -165,8 +168,8 @@ export class Mail {
 
   /** The way it came, as its turn sees it. */
   route(operation: Operation, attempts: number, input: { readonly payload: unknown } | undefined): Route {
-    const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers } = this.head;
-    const rarities: Rarities = { id, failTo, headers, input, attempts };
+    const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers, caller } = this.head;
+    const rarities: Rarities = { id, failTo, headers, input, attempts, caller };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
     return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, rarities);
   }
@@ -216,6 +219,7 @@ export function headOf(
     failTo: rarities?.failTo && plain(rarities.failTo),
     deadlineMs: deadline && endAt(deadline.atMs),
     headers: rarities?.headers,
+    caller: rarities?.caller,
   };
 }
 

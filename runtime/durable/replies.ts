@@ -1,11 +1,11 @@
 import { errorOfReason } from "../dead_letters.ts";
 import { messageOf, PosthornError, ReplyPendingError, UnknownError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
-import { timeOfUlid } from "../ids.ts";
 import type { Stored } from "../store.ts";
 import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
+import { timeOfReplyName } from "../reply_name.ts";
 import type { Ledger } from "./ledger.ts";
 import { Look } from "./look.ts";
 import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
@@ -38,9 +38,8 @@ export class Replies {
     this.#look = new Look(() => this.#lookAtWaiting());
   }
 
-  /** There will be a reply. With a message from outside no other reply may have that name. */
-  open(effects: Effects, name: string, mustBeNew = false): void {
-    if (mustBeNew) effects.checks.push({ key: replyRowKey(name), version: undefined });
+  /** There will be a reply. */
+  open(effects: Effects, name: string): void {
     this.#write(effects, name, "pending", "");
   }
 
@@ -113,9 +112,9 @@ export class Replies {
     for (const wake of this.#waiting.get(name) ?? []) wake();
   }
 
-  /** Whether a reply of that name would be kept no longer: a name that was not given by its sender carries its time. */
+  /** Whether a reply of that name would be kept no longer: it carries its time. */
   #isOld(id: string): boolean {
-    const atMs = timeOfUlid(id);
+    const atMs = timeOfReplyName(id);
     return atMs !== undefined && this.#ledger.isOver(endAt(atMs + this.#keepMs));
   }
 

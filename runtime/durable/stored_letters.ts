@@ -26,7 +26,7 @@ interface Kept {
   readonly version: string;
   readonly bytes: number;
   /** What is listed; absent where it cannot be read. */
-  readonly entry: Entry | undefined;
+  entry: Entry | undefined;
 }
 
 /**
@@ -48,6 +48,8 @@ export class StoredLetters {
   #sentVersion: string | undefined;
   /** Whether the store may have more than the bound. */
   #mayBeOver = false;
+  /** Whether what is pushed out now is this instance's to remove. */
+  #removes = true;
   /** The removals of those that are over the bound. */
   #trims: Promise<void>[] = [];
   #reading: Promise<void> = Promise.resolve();
@@ -84,7 +86,7 @@ export class StoredLetters {
     return this.#reading = this.#reading.catch(() => {}).then(act);
   }
 
-  /** Reads the latest, as many as are kept. */
+  /** Reads the latest: more than are kept, where there are more, so that the shares of all decide which stay. */
   async #load(): Promise<void> {
     const { connection } = this.#services.ledger;
     const [sent] = await connection.read([sentAgainKey]);
@@ -93,7 +95,7 @@ export class StoredLetters {
       const after = found.at(-1)?.key;
       const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
       found.push(...rows);
-      more = rows.length === pageMax && found.length < this.#capacity;
+      more = rows.length === pageMax && found.length < 2 * this.#capacity;
     }
     for (const row of found.reverse()) this.#add(row);
     this.#sentVersion = sent?.version;
@@ -121,16 +123,13 @@ export class StoredLetters {
     ledger.heard(stampOf(place)); // what dies here from now on is behind it
     const own = ledger.gave(place);
     if (!own) this.#letters.total++;
-    this.#kept.set(key, { version, bytes: value.length, entry: this.#entryOf(row) });
+    const kept: Kept = { version, bytes: value.length, entry: undefined };
+    this.#kept.set(key, kept);
     this.#keys.add(key);
     if (key > (this.#latest ?? "")) this.#latest = key;
-    if (this.#kept.size <= this.#capacity) return;
-    const oldest = this.#keys.list(deadPrefix, undefined, false).next().value!;
-    const over = this.#kept.get(oldest)!;
-    this.#drop(oldest);
-    // Whoever adds one lets one go: so they do not all do the same.
-    if (own) this.#trims.push(this.#remove(oldest, over).catch(() => void (this.#mayBeOver = true)));
-    else this.#mayBeOver = true;
+    this.#removes = own || !this.#loaded;
+    kept.entry = this.#entryOf(row);
+    this.#removes = true;
   }
 
   /** Lists it; nothing where it cannot be read. */
@@ -144,7 +143,22 @@ export class StoredLetters {
       return undefined;
     }
     const { head: mail, ...whole } = letter;
-    return this.#letters.add(withPayload(whole, text), () => this.#sendAgain(row, letter, mail, text));
+    return this.#letters.add(withPayload(whole, text), {
+      sendAgain: () => this.#sendAgain(row, letter, mail, text),
+      caller: mail.caller,
+      bytes: row.value.length,
+      onLetGo: () => this.#letGo(row),
+    });
+  }
+
+  /** It was pushed out. Whoever adds one removes what that pushes out: so they do not all do the same. */
+  #letGo({ key, version, value }: Stored): void {
+    this.#drop(key);
+    if (!this.#removes) this.#mayBeOver = true;
+    else {
+      const removed = this.#remove(key, { version, bytes: value.length });
+      this.#trims.push(removed.catch(() => void (this.#mayBeOver = true)));
+    }
   }
 
   #drop(key: string): void {

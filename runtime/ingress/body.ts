@@ -17,11 +17,19 @@ export interface BodyBounds {
   readonly depthMax: number;
 }
 
+/** A body of fewer bytes counts by number alone: a mailbox full of them is small. */
+const smallBytes = 1_024;
+
 /**
  * The payload of a request. No body is no payload; a body must be JSON, or superjson by its content type, in UTF-8 and
- * not compressed, within the bounds, and without keys that reach into prototypes.
+ * not compressed, within the bounds, and without keys that reach into prototypes. `onBytes` hears how many bytes it is,
+ * where that is worth counting.
  */
-export async function readPayload(context: Context, bounds: BodyBounds): Promise<unknown> {
+export async function readPayload(
+  context: Context,
+  bounds: BodyBounds,
+  onBytes?: (bytes: number) => void,
+): Promise<unknown> {
   const { bodyBytesMax, depthMax } = bounds;
   const type = mediaType(context);
   requireReadable(context);
@@ -40,6 +48,7 @@ export async function readPayload(context: Context, bounds: BodyBounds): Promise
   }
   const value = parseJson(text);
   requireHarmless(value, depthMax);
+  if (text.length >= smallBytes) onBytes?.(text.length);
   return type === jsonType ? value : fromSuperjson(value);
 }
 

@@ -32,6 +32,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "invalid-key": 400,
   "invalid-id": 400,
   "invalid-after": 400,
+  "invalid-caller": 400,
   "invalid-subject": 400,
   "unknown-protocol": 404,
   "unknown-operation": 404,

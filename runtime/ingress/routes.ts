@@ -22,6 +22,13 @@ const placeHeader = "posthorn-after";
 /** A reply is its caller's, and another one a moment later. */
 const notStored = { "cache-control": "no-store" };
 
+/** What is said of a request whose reply is still to come. */
+interface Pending {
+  /** Of the message to who sent it, of the reply to who asks for that. */
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** What the routes share. */
 export class Routes {
   readonly #system: IngressSystem;
@@ -57,17 +64,18 @@ export class Routes {
       { "~protocol": { name: protocol, operations: {} } },
       req.param("key") as string,
     );
-    const payload = await readPayload(context, this.#options);
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
     const found = this.#caller(context, id !== undefined || operation.mode === "submit");
     const caller = typeof found === "string" ? found : await found;
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      const options = this.#placed(context, { id, caller, timeoutMs, raw: true });
+      const options = this.#placed(context, { id, caller, timeoutMs, bytes, raw: true });
       return valueResponse(context, await ref.ask(asking, payload, options));
     }
-    const options = this.#named(context, id, caller);
+    const options = this.#named(context, id, caller, bytes);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
@@ -78,14 +86,15 @@ export class Routes {
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
     const ticket = await ref.submit(submitting, payload, options);
     const location = `${replies}${encodeURIComponent(ticket.id)}`;
-    if (seconds === undefined) return this.#pending(context, ticket.id, { location });
+    const pending = { id: options.id, headers: { location } };
+    if (seconds === undefined) return this.#pending(context, pending);
     try {
-      return await this.#collect(context, ticket.id, caller, seconds, { location });
+      return await this.#collect(context, ticket.id, caller, seconds, pending);
     } catch (error) {
       // It is accepted, so that its reply cannot be had now is no failure of the request.
       if (error instanceof StoreError || error instanceof StoppedError) {
         this.#failures.tell(error);
-        return this.#pending(context, ticket.id, { location });
+        return this.#pending(context, pending);
       }
       const response = this.#failures.answer(error);
       response.headers.set("location", location);
@@ -95,21 +104,18 @@ export class Routes {
 
   async reply(context: Context): Promise<Response> {
     const id = context.req.param("id") as string;
-    return await this.#collect(
-      context,
-      id,
-      await this.#caller(context, true),
-      preferredWaitSeconds(context),
-      {},
-    );
+    const caller = await this.#caller(context, true);
+    const seconds = preferredWaitSeconds(context);
+    return await this.#collect(context, id, caller, seconds, { id, headers: {} });
   }
 
   async publish(context: Context): Promise<Response> {
     const event = this.event(context);
     if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
-    const payload = await readPayload(context, this.#options);
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
-    const options = this.#named(context, id, await this.#caller(context, id !== undefined));
+    const options = this.#named(context, id, await this.#caller(context, id !== undefined), bytes);
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     return context.json({ id: options.id }, 202);
   }
@@ -142,7 +148,8 @@ export class Routes {
 
   async survey(context: Context): Promise<Response> {
     const operation = this.#operation(context, ["survey"]);
-    const payload = await readPayload(context, this.#options);
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
     const id = idempotencyKey(context);
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
@@ -150,6 +157,7 @@ export class Routes {
     const replies = this.#system.survey(surveying, payload, {
       id,
       caller: await this.#caller(context, id !== undefined),
+      bytes,
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
@@ -169,7 +177,7 @@ export class Routes {
     id: string,
     caller: string,
     waitSeconds: number | undefined,
-    pending: Readonly<Record<string, string>>,
+    pending: Pending,
   ): Promise<Response> {
     const looks = context.req.method === "HEAD";
     const timeoutMs = looks ? 0 : Math.min((waitSeconds ?? 0) * 1_000, this.#options.timeoutMsMax);
@@ -187,11 +195,11 @@ export class Routes {
     } catch (error) {
       const left = signal?.aborted ?? false; // then nobody reads the answer
       if (!left && !(error instanceof ReplyPendingError)) throw error;
-      return this.#pending(context, id, pending);
+      return this.#pending(context, pending);
     }
   }
 
-  #pending(context: Context, id: string, headers: Readonly<Record<string, string>>): Response {
+  #pending(context: Context, { id, headers }: Pending): Response {
     return context.json({ id }, 202, { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" });
   }
 
@@ -202,11 +210,12 @@ export class Routes {
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
-  #named(context: Context, id: string | undefined, caller: string) {
+  #named(context: Context, id: string | undefined, caller: string, bytes: number | undefined) {
     return this.#placed(context, {
       id: id ?? this.#system.newId(),
       caller,
       deduplicate: id !== undefined,
+      bytes,
     });
   }
 

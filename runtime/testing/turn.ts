@@ -5,6 +5,7 @@ import { Asker, type MessageId, Route } from "../envelope.ts";
 import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
 import { Outboxes } from "../outbox.ts";
 import type { Operation } from "../protocol.ts";
+import { newReplyName } from "../reply_name.ts";
 import { parse } from "../schema.ts";
 import { requireStorable } from "../storable.ts";
 import { Turn } from "../turn.ts";
@@ -52,7 +53,7 @@ export interface TurnOptions<State> {
 export interface SentMessage extends ActorId {
   /** The name of the operation. */
   readonly operation: string;
-  /** Its id: what `submit` returned, and what the reply's turn will see as `causationId`. */
+  /** Its id: what `submit` returned where the reply goes to an address, whose turn will see it as `causationId`. */
   readonly id: string;
   /** What was sent: the schema's input. */
   readonly payload: unknown;
@@ -240,6 +241,12 @@ class LoneHost implements TurnHost {
   newId(): string {
     return this.#random.ulid(this.#nowMs);
   }
+
+  newReplyName(): string {
+    return newReplyName(this.#random, this.#nowMs);
+  }
+
+  replyToOf(): undefined {}
 
   now(): number {
     return this.#nowMs;

@@ -66,6 +66,8 @@ export interface Sent {
   readonly id: string;
   readonly mode: Mode;
   readonly accepted: boolean;
+  /** Where its reply is, if one is kept. */
+  readonly location: string | null;
 }
 
 export interface Traffic {
@@ -104,6 +106,7 @@ export function beginTraffic(clients: number, seed: number, urlOf: () => string 
       const patient = random.next() < 0.8;
       const lane = Math.floor(random.next() * 3);
       let accepted = false;
+      let location: string | null = null;
       for (let attempt = 0; !accepted && (patient || attempt === 0); attempt++) {
         const url = urlOf();
         if (url === undefined) {
@@ -117,13 +120,14 @@ export function beginTraffic(clients: number, seed: number, urlOf: () => string 
           const response = await post(url, paths[mode](lane), { id }, id);
           await response.body?.cancel();
           accepted = response.status === 202;
+          location = response.headers.get("location");
           if (!accepted && response.status < 500) throw new Error(`${mode} ${id}: ${response.status}`);
         } catch (error) {
           if (error instanceof Error && error.message.startsWith(mode)) throw error;
         }
         if (!accepted) await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      traffic.sent.push({ id, mode, accepted });
+      traffic.sent.push({ id, mode, accepted, location });
     }
   });
   return Object.assign(traffic, {
@@ -195,8 +199,8 @@ export async function settledFaults(server: Server, sent: readonly Sent[]): Prom
 
 export async function requireReplies(server: Server, sent: readonly Sent[]): Promise<void> {
   const jobs = sent.filter(({ mode, accepted }) => mode === "job" && accepted);
-  for (const { id } of jobs.slice(-50)) {
-    const response = await fetch(new URL(`replies/${id}`, server.url!));
+  for (const { id, location } of jobs.slice(-50)) {
+    const response = await fetch(new URL(location!, server.url!));
     assert.deepEqual([response.status, await response.json()], [200, `done ${id}`], id);
   }
 }

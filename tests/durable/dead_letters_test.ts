@@ -112,12 +112,12 @@ onEach(sharedKinds, "of two instances that send one again one wins, and the othe
 
 onEach(kinds, "a request that is sent again is answered after all", async (stage) => {
   const first = await stage.start([worker(broken)]);
-  const { id } = await ref(first, "ada").submit(Worker.job, "mend it");
+  const { id } = await ref(first, "ada").submit(Worker.job, "mend it", { id: "7" });
   await stage.settle();
   await assert.rejects(first.ticket(id).reply({ timeoutMs: 0 }), { code: "broken" });
   await stage.kill(first);
   const second = await stage.start([worker({ mend: () => "mended" })]);
-  await second.deadLetters.sendAgain(id);
+  await second.deadLetters.sendAgain("7");
   await stage.settle();
   assert.equal(await second.ticket(id).reply({ timeoutMs: 0 }), "mended");
 });

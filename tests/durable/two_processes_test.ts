@@ -51,8 +51,10 @@ Deno.test("what one process waits for and another does is heard within 50 ms", a
   for (let sample = 0; sample < 25; sample++) {
     const id = `slow-${sample}`;
     const delayMs = 60 + sample;
-    await (await post(remote.url!, `actors/tally/s${sample}/slow`, { delayMs }, id)).body?.cancel();
-    const reply = await fetch(new URL(`replies/${id}`, relay.url!), { headers: { prefer: "wait=10" } });
+    const submitted = await post(remote.url!, `actors/tally/s${sample}/slow`, { delayMs }, id);
+    await submitted.body?.cancel();
+    const location = new URL(submitted.headers.get("location")!, relay.url!);
+    const reply = await fetch(location, { headers: { prefer: "wait=10" } });
     assert.equal(reply.status, 200);
     heard.push(Date.now() - (await reply.json()).atMs);
     await (await post(relay.url!, "actors/relay/r/ping", {})).body?.cancel();

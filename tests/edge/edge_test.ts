@@ -52,9 +52,9 @@ test("submit, then collect the reply at its location", async () => {
   await send("actors/order/bob/add", { sku: "tea", cents: 450 });
   const submitted = await post("actors/order/bob/settle");
   assert.equal(submitted.status, 202);
-  const { id } = await submitted.json();
-  assert.equal(submitted.headers.get("location"), `/replies/${id}`);
-  const reply = await get(`replies/${id}`, { prefer: "wait=10" });
+  const location = submitted.headers.get("location")!;
+  assert.match(location, /^\/replies\/[0-9A-Z]{36}$/);
+  const reply = await get(location.slice(1), { prefer: "wait=10" });
   assert.deepEqual([reply.status, await reply.json()], [200, { order: "bob", cents: 450 }]);
 });
 
@@ -90,11 +90,11 @@ test("survey: a line for each reply, and one for the end", async () => {
 
 test("what takes longer than the caller waits: an ask is late, a submit is pending", async () => {
   for (let before = 0; before < 4; before++) await send("actors/order/busy/settle");
-  const { id } = await (await post("actors/order/busy/settle")).json();
+  const location = (await post("actors/order/busy/settle")).headers.get("location")!;
   await requireProblem(post("actors/order/busy/total?timeoutMs=20"), 504, "deadline");
-  const pending = await get(`replies/${id}`);
+  const pending = await get(location.slice(1));
   assert.equal(pending.status, 202);
-  assert.deepEqual(await pending.json(), { id });
+  assert.deepEqual(await pending.json(), { id: location.slice("/replies/".length) });
 });
 
 test("what goes wrong is a problem document", async () => {

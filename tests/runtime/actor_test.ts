@@ -25,7 +25,7 @@ Deno.test("an actor is its protocol's name and operations, its state, and a hand
 Deno.test("every option has a default", () => {
   const { mailbox, retry, onFailure, limit, idleMs, onIdle, transient } = actor(Shop, { state, on });
   assert.deepEqual({ mailbox, retry, onFailure, limit, idleMs, onIdle, transient }, {
-    mailbox: { capacity: 1_000, overflow: "reject" },
+    mailbox: { capacity: 1_000, bytes: 16_777_216, overflow: "reject" },
     retry: { attempts: 8, baseMs: 500, maxMs: 60_000, order: "hold" },
     onFailure: "restart",
     limit: { restarts: 1_000, windowMs: 60_000 },
@@ -46,7 +46,7 @@ Deno.test("every option can be said, and the rest stays", () => {
   };
   const { mailbox, retry, onFailure, limit, idleMs, onIdle } = actor(Shop, { state, on, ...mine });
   assert.deepEqual({ mailbox, retry, onFailure, limit, idleMs, onIdle }, {
-    mailbox: { capacity: 1_000, overflow: "drop-oldest" },
+    mailbox: { capacity: 1_000, bytes: 16_777_216, overflow: "drop-oldest" },
     retry: { attempts: 1, baseMs: 500, maxMs: 60_000, order: "aside" },
     onFailure: "stop",
     limit: { restarts: 0, windowMs: 60_000 },

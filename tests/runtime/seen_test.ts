@@ -31,7 +31,7 @@ Deno.test("Seen gives a repeated submit the ticket of the first", async () => {
     await it.ref("ada").submit(Worker.job, script, again),
     await it.ref("ada").submit(Worker.job, script, again),
   ];
-  assert.deepEqual(tickets.map(({ id }) => id), ["again", "again"]);
+  assert.equal(tickets[1].id, tickets[0].id);
   assert.deepEqual(await Promise.all(tickets.map((ticket) => ticket.reply())), [1, 1]);
 });
 

@@ -11,7 +11,16 @@ Deno.test("resolveOptions fills in every default", () => {
     idWindowMs: 86_400_000,
     replyKeepMs: 3_600_000,
     drainMs: 1_000,
-    limits: { actors: 1_000_000, deadLetters: 1_000, events: 1_000, ids: 10_000, replies: 100_000 },
+    limits: {
+      actors: 1_000_000,
+      answerBytes: 16_777_216,
+      deadLetterBytes: 67_108_864,
+      deadLetters: 1_000,
+      events: 1_000,
+      ids: 10_000,
+      replies: 100_000,
+      replyBytes: 67_108_864,
+    },
     scheduler: { throughput: 4_096, mailboxMs: 1, sliceMs: 1.5 },
   });
   assert.equal(typeof clock.now(), "number");
@@ -35,6 +44,7 @@ Deno.test("resolveOptions names the option that is out of its bounds", () => {
     [{ limits: { actors: 0 } }, "limits.actors"],
     [{ limits: { deadLetters: 1.5 } }, "limits.deadLetters"],
     [{ limits: { ids: Infinity } }, "limits.ids"],
+    [{ limits: { answerBytes: 0 } }, "limits.answerBytes"],
     [{ limits: { replies: -1 } }, "limits.replies"],
     [{ scheduler: { throughput: 0 } }, "scheduler.throughput"],
     [{ scheduler: { mailboxMs: 0 } }, "scheduler.mailboxMs"],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { memoryStore, type Store, StoreError } from "@posthorn/posthorn";
+import { memoryStore, type Store, StoreError, systemRandom } from "@posthorn/posthorn";
 import { metricsText } from "../../../runtime/ingress/metrics.ts";
+import { newReplyName } from "../../../runtime/reply_name.ts";
 import { assertProblem, Desk } from "./desk.ts";
 
 async function health(desk: Desk): Promise<readonly [status: number, body: unknown]> {
@@ -87,7 +88,8 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
   }
   assert.match(String(told[0]), /Cannot open the store: no such disk/);
   assert.equal(told.length, 4);
-  await assertProblem(await desk.get(`/replies/${desk.system.newId()}`), 503, "store-unavailable");
+  const reply = newReplyName(systemRandom(), desk.clock.now());
+  await assertProblem(await desk.get(`/replies/${reply}`), 503, "store-unavailable");
   assert.equal(await (await desk.get("/events/order/paused")).text(), "retry: 2000\n\n");
 });
 
@@ -118,6 +120,6 @@ Deno.test("/metrics counts durable actors as it does those in memory, and says n
   const text = await (await desk.get("/metrics")).text();
   assert.match(text, /^posthorn_done_total\{protocol="order"\} 2$/m);
   assert.match(text, /^posthorn_actors\{protocol="order"\} 1$/m);
-  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, protocols: {} };
+  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
   assert.doesNotMatch(metricsText(stats), /store/);
 });

@@ -132,6 +132,38 @@ Deno.test("a place within the hour is taken, and its own places then are as well
   await assertProblem(await desk.post(add, line("c"), { "posthorn-after": further }), 400, "invalid-after");
 });
 
+Deno.test("a forged place moves its own message and nobody else's, at its instance or at another that is behind", async () => {
+  const store = memoryStore();
+  await using desk = start(store, 1, 1_000);
+  await using behind = start(store, 2);
+  const forged = placeAt(nowMs + 1_000 + hourMs);
+  for (const path of ["/actors/order/ada/count", add, "/actors/order/eve/add"]) {
+    await desk.post(path, path === "/actors/order/ada/count" ? undefined : line("forged"), {
+      "posthorn-after": forged,
+    });
+    const place = placeOf(await desk.post(add, line("honest")));
+    assert.ok(place < placeAt(nowMs + 1_000 + 1), place); // as its clock says
+    assert.equal((await behind.post(add, line("then"), { "posthorn-after": place })).status, 202);
+    assert.ok(
+      placeOf(await desk.post("/actors/order/ada/settle", { cents: 1 })) < placeAt(nowMs + 1_000 + 1),
+    );
+  }
+});
+
+Deno.test("many messages behind one place are all there, in the order in which they came", async () => {
+  await using desk = start(memoryStore(), 1);
+  const ahead = placeAt(nowMs + 60_000);
+  const hanging = desk.post("/actors/order/ada/hang");
+  await desk.clock.settle();
+  const skus = Array.from({ length: 3 }, (_, index) => `line ${index}`);
+  const sent = skus.map((sku) => desk.post(add, line(sku), { "posthorn-after": ahead }));
+  for (const response of await Promise.all(sent)) assert.equal(response.status, 202);
+  await desk.open();
+  await hanging;
+  await desk.clock.settle();
+  assert.deepEqual(desk.handled.filter((text) => text.startsWith("add")), skus.map((sku) => `add ${sku}`));
+});
+
 Deno.test("without a store there are no places, and what a request says of one is not looked at", async () => {
   await using desk = new Desk();
   const response = await desk.post(add, line("a"), { "posthorn-after": "x" });

@@ -7,6 +7,7 @@ const text = metricsText({
   dead: 2,
   waiting: 3,
   running: 1,
+  lateReplies: 0,
   protocols: { order: { actors: 4, waiting: 3, done: 5 }, carrier: { actors: 0, waiting: 0, done: 0 } },
 });
 
@@ -38,7 +39,7 @@ Deno.test("metricsText() is in the text format: help, type, samples, each on a l
 });
 
 Deno.test("metricsText() escapes what a label must not have", () => {
-  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, protocols: {} };
+  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
   const text = metricsText(stats, { name: 'a"b\\c\nposthorn_dead_total 9', status: "durable" });
   assert.ok(text.includes('\nposthorn_store_available{store="a\\"b\\\\c\\nposthorn_dead_total 9"} 1\n'));
   assert.doesNotMatch(text, /^posthorn_dead_total 9/m);

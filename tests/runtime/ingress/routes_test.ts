@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { SuperJSON } from "superjson";
-import { actor, ask, event, ingress, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
+import {
+  actor,
+  ask,
+  event,
+  ingress,
+  memoryStore,
+  protocol,
+  submit,
+  survey,
+  System,
+  tell,
+} from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { assertProblem, Carrier, Desk, Order, PieceReader, superjsonType } from "./desk.ts";
@@ -19,6 +30,10 @@ async function idOf(response: Response): Promise<string> {
   const body = await response.json();
   assert.deepEqual(Object.keys(body), ["id"]);
   return body.id;
+}
+
+function locationOf(response: Response): string {
+  return response.headers.get("location")!;
 }
 
 // --- Tell
@@ -215,8 +230,8 @@ Deno.test("a submit is 202 with its id and where its reply will be", async () =>
   await using desk = new Desk();
   const response = await desk.post(`${ada}/settle`, { cents: 5 });
   assert.equal(response.status, 202);
-  const id = await idOf(response);
-  assert.equal(response.headers.get("location"), `/replies/${id}`);
+  assert.match(await idOf(response), /^[0-9A-Z]{26}$/);
+  assert.match(locationOf(response), /^\/replies\/[0-9A-Z]{36}$/);
   assert.equal(response.headers.get("retry-after"), "1");
   assert.match(response.headers.get("vary")!, /prefer/);
 });
@@ -235,20 +250,30 @@ for (
     const init = { method: "POST", headers, body: '{"cents":5}' };
     const response = await app.request(`${prefix}/actors/order/eu%2Fada/settle`, init);
     const location = response.headers.get("location")!;
-    assert.equal(location, `${prefix}/replies/${await idOf(response)}`);
+    assert.match(location, /\/replies\/[0-9A-Z]{36}$/);
+    assert.equal(location.slice(0, -45), prefix);
     assert.equal((await app.request(location)).status, 202);
     await desk.open();
     assert.deepEqual(await (await app.request(location)).json(), { country: "de", cents: 5 });
   });
 }
 
-Deno.test("Location carries an id of any characters", async () => {
-  await using desk = new Desk();
-  const response = await desk.post(`${ada}/settle`, { cents: 5 }, key("a/b?c#d%"));
-  assert.equal(response.headers.get("location"), "/replies/a%2Fb%3Fc%23d%25");
-  await desk.open();
-  assert.equal((await desk.get(response.headers.get("location")!)).status, 200);
-});
+for (const [where, system] of [["in memory", {}], ["with a store", { store: memoryStore() }]] as const) {
+  Deno.test(`the key of a submit is the id that it has, and nothing finds its reply but Location, ${where}`, async () => {
+    await using desk = new Desk({ system });
+    const sent = [];
+    for (const _ of [1, 2]) sent.push(await desk.post(`${ada}/settle`, { cents: 5 }, key("a/b?c#d%")));
+    assert.deepEqual(await Promise.all(sent.map(idOf)), ["a/b?c#d%", "a/b?c#d%"]);
+    const [location, again] = sent.map(locationOf);
+    assert.equal(again, location);
+    await desk.open();
+    assert.equal((await desk.get(location)).status, 200);
+    const bare = await desk.post(`${ada}/settle`, { cents: 5 });
+    for (const id of ["a/b?c#d%", await idOf(bare)]) {
+      await assertProblem(await desk.get(`/replies/${encodeURIComponent(id)}`), 404, "unknown-reply");
+    }
+  });
+}
 
 Deno.test("a submit that is done in the time that it prefers to wait is 200 with the reply", async () => {
   await using desk = new Desk();
@@ -268,7 +293,7 @@ Deno.test("a submit that is not done in the time that it prefers to wait is 202"
   await desk.clock.advance(10_000);
   const response = await waiting;
   assert.deepEqual([response.status, response.headers.get("preference-applied")], [202, null]);
-  assert.equal(response.headers.get("location"), `/replies/${await idOf(response)}`);
+  assert.equal((await desk.get(locationOf(response))).status, 202);
 });
 
 Deno.test("a submit that fails in the time that it prefers to wait is answered as an ask", async () => {
@@ -290,19 +315,19 @@ Deno.test("one reply more than the system keeps is 429", async () => {
 
 Deno.test("GET /replies is 202 with Retry-After while the reply is pending", async () => {
   await using desk = new Desk();
-  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
-  const response = await desk.get(`/replies/${id}`);
+  const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const response = await desk.get(location);
   assert.deepEqual([response.status, response.headers.get("retry-after")], [202, "1"]);
   assert.match(response.headers.get("vary")!, /prefer/);
-  assert.equal(await idOf(response), id);
+  assert.equal(location, `/replies/${await idOf(response)}`);
 });
 
 Deno.test("GET /replies is 200 with the reply, again and again", async () => {
   await using desk = new Desk();
-  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
   await desk.open();
   for (const _ of [1, 2]) {
-    const response = await desk.get(`/replies/${id}`);
+    const response = await desk.get(location);
     assert.deepEqual([response.status, await response.json()], [200, { country: "de", cents: 5 }]);
     assert.deepEqual([response.headers.get("vary"), response.headers.get("preference-applied")], [
       "accept, prefer",
@@ -313,8 +338,8 @@ Deno.test("GET /replies is 200 with the reply, again and again", async () => {
 
 Deno.test("GET /replies waits as long as it is preferred to", async () => {
   await using desk = new Desk();
-  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
-  const waiting = desk.get(`/replies/${id}`, { prefer: "wait=10" });
+  const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const waiting = desk.get(location, { prefer: "wait=10" });
   await desk.clock.advance(9_999);
   await desk.open();
   const response = await waiting;
@@ -323,25 +348,25 @@ Deno.test("GET /replies waits as long as it is preferred to", async () => {
 
 Deno.test("GET /replies waits no longer than the ingress allows", async () => {
   await using desk = new Desk({ timeoutMsMax: 2_000 });
-  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
-  const waiting = desk.get(`/replies/${id}`, { prefer: "wait=999999" });
+  const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const waiting = desk.get(location, { prefer: "wait=999999" });
   await desk.clock.advance(2_000);
   assert.equal((await waiting).status, 202);
 });
 
 Deno.test("GET /replies is answered in superjson where that is accepted", async () => {
   await using desk = new Desk();
-  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
   await desk.open();
-  const response = await desk.get(`/replies/${id}`, { accept: superjsonType });
+  const response = await desk.get(location, { accept: superjsonType });
   assert.equal(response.headers.get("content-type"), superjsonType);
 });
 
 Deno.test("GET /replies of a request that failed is what an ask would have got", async () => {
   await using desk = new Desk();
-  const id = await idOf(await desk.post(`${ada}/reject`, "No money"));
+  const location = locationOf(await desk.post(`${ada}/reject`, "No money"));
   await desk.clock.settle();
-  const { detail } = await assertProblem(await desk.get(`/replies/${id}`), 422, "card-refused");
+  const { detail } = await assertProblem(await desk.get(location), 422, "card-refused");
   assert.match(detail!, /No money/);
 });
 
@@ -354,18 +379,18 @@ Deno.test("GET /replies of an id that was never given is 404", async () => {
 
 Deno.test("GET /replies of a reply that is no longer kept is 410", async () => {
   await using desk = new Desk({ system: { replyKeepMs: 5_000 } });
-  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
   await desk.open();
   await desk.clock.advance(4_999);
-  assert.equal((await desk.get(`/replies/${id}`)).status, 200);
+  assert.equal((await desk.get(location)).status, 200);
   await desk.clock.advance(60_001);
-  await assertProblem(await desk.get(`/replies/${id}`), 410, "expired-reply");
+  await assertProblem(await desk.get(location), 410, "expired-reply");
 });
 
 Deno.test("GET /replies of a reply that expires while it is waited for is 410", async () => {
   await using desk = new Desk({ system: { replyKeepMs: 5_000 } });
-  const id = await idOf(await desk.post(`${ada}/settle`, { cents: 5 }));
-  const waiting = desk.get(`/replies/${id}`, { prefer: "wait=20" });
+  const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
+  const waiting = desk.get(location, { prefer: "wait=20" });
   await desk.clock.advance(5_000);
   await assertProblem(await waiting, 410, "expired-reply");
 });
@@ -537,12 +562,13 @@ Deno.test("two callers with the same key never share an effect or an answer", as
 
 Deno.test("two callers with the same key never share a reply", async () => {
   await using desk = new Desk();
-  await desk.post(`${ada}/settle`, { cents: 1 }, key("1", "Bearer a"));
-  await desk.post("/actors/order/bob/settle", { cents: 2 }, key("1", "Bearer b"));
+  const a = locationOf(await desk.post(`${ada}/settle`, { cents: 1 }, key("1", "Bearer a")));
+  const b = locationOf(await desk.post("/actors/order/bob/settle", { cents: 2 }, key("1", "Bearer b")));
   await desk.open();
-  const centsOf = async (authorization: string) =>
-    (await (await desk.get("/replies/1", { authorization })).json()).cents;
-  assert.deepEqual([await centsOf("Bearer a"), await centsOf("Bearer b")], [1, 2]);
+  const centsOf = async (location: string, authorization: string) =>
+    (await (await desk.get(location, { authorization })).json()).cents;
+  assert.deepEqual([await centsOf(a, "Bearer a"), await centsOf(b, "Bearer b")], [1, 2]);
+  await assertProblem(await desk.get(a, { authorization: "Bearer b" }), 404, "unknown-reply");
 });
 
 Deno.test("a reply whose request had no key is there for its caller alone", async () => {
@@ -556,15 +582,79 @@ Deno.test("a reply whose request had no key is there for its caller alone", asyn
   }
 });
 
-Deno.test("a reply is not there for another caller, whatever id is tried", async () => {
-  await using desk = new Desk({ caller: (context) => context.req.header("x-user") ?? "" });
-  await desk.post(`${ada}/settle`, { cents: 1 }, { "x-user": "a", ...key("1") });
-  await desk.open();
-  assert.equal((await desk.get("/replies/1", { "x-user": "a" })).status, 200);
-  for (const [id, user] of [["1", ""], ["1", "b"], ["a%0A1", ""], ["%0A1", "a"]]) {
-    await assertProblem(await desk.get(`/replies/${id}`, { "x-user": user }), 404, "unknown-reply");
-  }
-});
+for (const [where, store] of [["in memory", undefined], ["with a store", memoryStore]] as const) {
+  Deno.test(`a reply is not there for another caller, whatever name is tried, ${where}`, async () => {
+    const caller = (context: Context) => decodeURIComponent(context.req.header("x-user") ?? "");
+    await using desk = new Desk({ caller, system: { ...(store && { store: store() }) } });
+    await desk.open();
+    const callers = ["a", "a\nb", "a%0Ab", "b", "é"];
+    const names: [caller: string, name: string][] = [];
+    for (const user of callers) {
+      const headers = { "x-user": encodeURIComponent(user), ...key("1") };
+      const location = locationOf(await desk.post(`${ada}/settle`, { cents: 1 }, headers));
+      await desk.clock.settle();
+      assert.equal((await desk.get(location, headers)).status, 200);
+      names.push([user, location.slice("/replies/".length)]);
+    }
+    for (const [owner, name] of names) {
+      for (const user of ["", ...callers].filter((user) => user !== owner)) {
+        const forged = [
+          name,
+          `${owner}\n${name}`,
+          `${encodeURIComponent(owner)}\n${name}`,
+          `\n${name}`,
+          "1",
+          `${owner}\n1`,
+        ];
+        for (const id of forged) {
+          const response = await desk.get(`/replies/${encodeURIComponent(id)}`, {
+            "x-user": encodeURIComponent(user),
+          });
+          await assertProblem(response, 404, "unknown-reply");
+        }
+      }
+    }
+  });
+
+  Deno.test(`what cannot name a reply is 404, however long it is, ${where}`, async () => {
+    await using desk = new Desk({ system: { ...(store && { store: store() }) } });
+    for (
+      const id of [
+        "nothing",
+        "%20",
+        "%00",
+        "a%0Ab",
+        "%C3%A9".repeat(9),
+        "x".repeat(256),
+        "x".repeat(5_000),
+        "0".repeat(37),
+      ]
+    ) {
+      const { detail } = await assertProblem(await desk.get(`/replies/${id}`), 404, "unknown-reply");
+      assert.ok(detail!.length < 200);
+    }
+  });
+
+  Deno.test(`a caller of a name that is too long or no text is refused, and nothing is accepted, ${where}`, async () => {
+    let name = "";
+    await using desk = new Desk({ caller: () => name, system: { ...(store && { store: store() }) } });
+    const wrong = [["x".repeat(513), 413, "too-large"], ["é".repeat(257), 413, "too-large"], [
+      "\ud800",
+      400,
+      "invalid-caller",
+    ]] as const;
+    for (const [caller, status, code] of wrong) {
+      name = caller;
+      await assertProblem(await desk.post(`${ada}/add`, line, key("1")), status, code);
+      await assertProblem(await desk.post(`${ada}/settle`, { cents: 5 }), status, code);
+      await assertProblem(await desk.get(`/replies/${"0".repeat(36)}`), 404, "unknown-reply");
+    }
+    assert.equal(desk.system.stats().accepted, 0);
+    for (name of ["x".repeat(512), "é".repeat(256)]) {
+      assert.equal((await desk.post(`${ada}/settle`, { cents: 5 }, key("k".repeat(255)))).status, 202);
+    }
+  });
+}
 
 Deno.test("whoever says who speaks is asked at every request, and may refuse it", async () => {
   await using desk = new Desk({

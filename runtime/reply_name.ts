@@ -1,0 +1,55 @@
+import { PosthornError } from "./errors.ts";
+import { timeOfUlid } from "./ids.ts";
+import type { Random } from "./random.ts";
+import { TooLargeError } from "./store_errors.ts";
+
+/** The length of a ULID, and where the part of it begins that is chance. */
+const ulidLength = 26;
+const chanceAt = 10;
+
+/**
+ * A new name for one reply: a ULID, so that it carries its time, and more chance behind it, 130 bits in all. Whoever
+ * knows the message, its id or its key learns nothing of it.
+ */
+export function newReplyName(random: Random, nowMs: number): string {
+  return random.ulid(nowMs) + random.ulid(nowMs).slice(chanceAt + 6);
+}
+
+/** The time that the name of a reply carries, in milliseconds since 1970; nothing where it names none. */
+export function timeOfReplyName(name: string): number | undefined {
+  if (!/^[0-9A-HJKMNP-TV-Z]{36}$/.test(name)) return undefined;
+  return timeOfUlid(name.slice(0, ulidLength));
+}
+
+/**
+ * Where a reply is kept: under its own name and that of its caller. No two callers have one in common, whatever they are
+ * called: the name of a reply has no line break, and neither has an encoded caller. Throws where a caller may not be called
+ * that.
+ */
+export function replyKey(name: string, caller = ""): string {
+  requireCaller(caller);
+  return caller === "" ? name : `${encodeURIComponent(caller)}\n${name}`;
+}
+
+/** The own name of the reply that is kept there. */
+export function replyNameOf(key: string): string {
+  return key.slice(key.lastIndexOf("\n") + 1);
+}
+
+const callerBytesMax = 512;
+
+/** Whether a caller may be called that: at most 512 bytes of well-formed text. */
+export function isCaller(caller: string): boolean {
+  if (!caller.isWellFormed()) return false;
+  return caller.length * 3 <= callerBytesMax || new TextEncoder().encode(caller).length <= callerBytesMax;
+}
+
+/** Throws unless a caller may be called that: a `TooLargeError`, or a `PosthornError` (`invalid-caller`). */
+export function requireCaller(caller: string): void {
+  if (isCaller(caller)) return;
+  if (!caller.isWellFormed()) {
+    throw new PosthornError("invalid-caller", "Cannot send for this caller: its name is no well-formed text");
+  }
+  const bytes = new TextEncoder().encode(caller).length;
+  throw new TooLargeError("for this caller", "bytes of its name", bytes, callerBytesMax);
+}

@@ -1,0 +1,47 @@
+/** What an object, an entry or a number takes besides what it says. */
+const slotBytes = 8;
+const objectBytes = 16;
+
+/**
+ * About how many bytes a value takes: what its text and its numbers do, and a little for each object. It looks at no more
+ * than takes `most`, and what cannot be looked at (a getter that throws) counts as that much.
+ */
+export function roughBytes(value: unknown, most: number): number {
+  const seen = new Set<object>();
+  const left: unknown[] = [value];
+  let bytes = 0;
+  try {
+    while (left.length > 0 && bytes < most) {
+      const next = left.pop();
+      if (typeof next === "string") bytes += objectBytes + next.length;
+      else if (typeof next === "bigint") bytes += objectBytes + next.toString(16).length / 2;
+      else if (typeof next !== "object" || next === null) bytes += slotBytes;
+      else if (!seen.has(next)) {
+        seen.add(next);
+        bytes += objectBytes + inside(next, left);
+      }
+    }
+  } catch {
+    return most; // whoever made it answers for that elsewhere; here it is only not small
+  }
+  return Math.min(Math.ceil(bytes), most);
+}
+
+/** Puts what is in an object on the pile. Returns what the object takes by itself. */
+function inside(object: object, pile: unknown[]): number {
+  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) return object.byteLength;
+  if (object instanceof Map) {
+    for (const [key, value] of object) pile.push(key, value);
+    return object.size * 2 * slotBytes;
+  }
+  if (Array.isArray(object) || object instanceof Set) {
+    for (const item of object) pile.push(item);
+    return 0;
+  }
+  let bytes = 0;
+  for (const [key, value] of Object.entries(object)) {
+    bytes += slotBytes + key.length;
+    pile.push(value);
+  }
+  return bytes;
+}
