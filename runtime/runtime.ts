@@ -178,6 +178,7 @@ export class Runtime implements Services {
       protocols: Object.fromEntries(
         hosts.map((host) => [host.actor.name, { actors: host.size, waiting: host.waiting, done: host.done }]),
       ),
+      ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
     };
   }
 

@@ -7,7 +7,7 @@ import { TooLargeError } from "../store_errors.ts";
 import { requireFits, weigh } from "../store_weight.ts";
 import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
 import { type Dispatch, storable } from "./dispatch.ts";
-import { type Arrival, Effects } from "./effects.ts";
+import { Effects, type Landing } from "./effects.ts";
 import { mailPrefix, markKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { headOf, Mail, publicPlace } from "./mail.ts";
@@ -48,8 +48,8 @@ export interface AcceptorParts {
   readonly replies: Replies;
   readonly ids: Ids;
   readonly idWindowMs: number;
-  /** Messages were committed: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  /** Takes in what commits bring to this process. */
+  readonly landing: Landing;
 }
 
 /** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
@@ -62,7 +62,7 @@ export class Acceptor {
 
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { ledger, dispatch, replies, ids, idWindowMs, handOver } = this.#parts;
+    const { ledger, dispatch, replies, ids, idWindowMs, landing } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
     const name = nameOf(operation, to.key);
@@ -97,8 +97,7 @@ export class Acceptor {
       ticket,
       place: publicPlace(draft.place),
       onCommitted: (version) => {
-        effects.follow();
-        handOver(effects.arrivals, version, moment);
+        effects.land(landing, version, moment);
         if (overflow === "drop-oldest") { while (to.waiting > capacity && to.displace()); }
       },
       onOver: () => {

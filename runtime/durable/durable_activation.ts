@@ -311,9 +311,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.record = record;
     this.state = batch.state;
     this.mailbox.drop(batch.taken);
-    effects.follow();
-    if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, record.version!, this.loadedMoment);
-    if (effects.locals.length > 0) durable.deliverLocally(effects.locals);
+    effects.land(durable.landing, record.version!, this.loadedMoment);
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
     if (ending === "stop") this.emit("stopped");

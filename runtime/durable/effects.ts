@@ -16,6 +16,14 @@ export interface LocalDelivery {
   readonly payload: unknown;
 }
 
+/** Who takes in what a commit brings to this process. */
+export interface Landing {
+  /** Messages were committed by a sender that was loaded at that moment: whom they are for may be here. */
+  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  /** Messages to those who keep nothing. */
+  deliverLocally(locals: readonly LocalDelivery[]): void;
+}
+
 /** What one commit does: to the store, and in this process once it is there. */
 export class Effects implements Part {
   readonly checks: Check[] = [];
@@ -39,9 +47,14 @@ export class Effects implements Part {
     this.#followers.push(follow);
   }
 
-  /** Does what follows in this process. */
-  follow(): void {
+  /**
+   * It is committed, under that version: does all that follows in this process. `senderMoment` is when its sender was
+   * loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
+   */
+  land(landing: Landing, version: string, senderMoment: number): void {
     for (const follow of this.#followers) follow();
+    if (this.arrivals.length > 0) landing.handOver(this.arrivals, version, senderMoment);
+    if (this.locals.length > 0) landing.deliverLocally(this.locals);
   }
 
   /** Takes in what others do, behind what is here. */

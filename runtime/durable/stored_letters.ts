@@ -2,7 +2,7 @@ import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
 import { UnknownError } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import type { Dispatch, StoredLetter } from "./dispatch.ts";
-import { Effects } from "./effects.ts";
+import { Effects, type Landing } from "./effects.ts";
 import { deadPrefix, mailPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { MailDraft } from "./mail.ts";
@@ -17,7 +17,8 @@ const lookMax = 100;
 export interface StoredLettersServices {
   readonly ledger: Ledger;
   readonly dispatch: Dispatch;
-  handOver(arrivals: Effects["arrivals"], version: string, senderMoment: number): void;
+  /** Takes in what commits bring to this process. */
+  readonly landing: Landing;
 }
 
 /** The dead letters in the store, of whichever instance: this process knows the latest of them. */
@@ -122,7 +123,7 @@ export class StoredLetters {
       const why = "another instance has sent it again";
       throw new UnknownError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
     }
-    this.#services.handOver(effects.arrivals, committed, ledger.nextMoment());
+    effects.land(this.#services.landing, committed, ledger.nextMoment());
   }
 
   async #trim(): Promise<void> {
