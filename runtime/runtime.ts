@@ -163,6 +163,12 @@ export class Runtime implements Services {
     for (const topic of this.delivery.hosts.get(Topic.leave.protocol)?.activations() ?? []) {
       this.delivery.deliverTo({ protocol: topic.protocol, key: topic.key, operation: Topic.leave.name }, id);
     }
+    void this.persistence?.leaveTopics(id, (topic) => {
+      this.delivery.deliverTo(
+        { protocol: Topic.leave.protocol, key: topic, operation: Topic.leave.name },
+        id,
+      );
+    });
   }
 
   stats(): Stats {

@@ -80,13 +80,16 @@ export class Acceptor {
     if (replyTo instanceof Asker) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
       if (moment > 0) to.look();
-      to.ask(Mail.ask(head, ledger.nextPlace(), payload, replyTo));
+      const mail = Mail.ask(head, ledger.nextPlace(), payload, replyTo);
+      landing.accepted(to, mail);
+      to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const effects = new Effects();
     const draft = dispatch.draft(to, route, payload, id);
     if (ticket !== undefined) replies.open(effects, ticket, true);
-    if (isFull && overflow === "drop-newest") dispatch.drop(effects, to, route, draft, to.waiting, capacity);
+    const drops = isFull && overflow === "drop-newest";
+    if (drops) dispatch.drop(effects, to, route, draft, to.waiting, capacity);
     else dispatch.deliver(effects, to, draft);
     let over = false;
     const commission = new AcceptCommission({
@@ -97,6 +100,7 @@ export class Acceptor {
       ticket,
       place: publicPlace(draft.place),
       onCommitted: (version) => {
+        if (drops) landing.accepted(to, Mail.committed(draft, version));
         effects.land(landing, version, moment);
         if (overflow === "drop-oldest") { while (to.waiting > capacity && to.displace()); }
       },

@@ -1,4 +1,5 @@
 import type { ActorId } from "../address.ts";
+import { Envelope } from "../envelope.ts";
 import type { Deliveries } from "../services.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { Arrival, Landing, LocalDelivery } from "./effects.ts";
@@ -40,8 +41,20 @@ export class Arrivals implements Landing {
         continue;
       }
       keeper.wrote(to, version);
-      found?.arrive(Mail.committed(draft, version), moment);
+      const mail = Mail.committed(draft, version);
+      if (draft.head.attempts === undefined) this.accepted(to, mail); // else it was before
+      found?.arrive(mail, moment);
     }
+  }
+
+  accepted(to: ActorId, mail: Mail): void {
+    const { delivery } = this.#parts;
+    const { id, operation: name } = mail.head;
+    if (delivery.inspectors.silent) return;
+    const { protocol, key } = to;
+    const operation = delivery.operationAt({ protocol, key, operation: name });
+    const envelope = new Envelope(mail.route(operation, 0, undefined), key, id, undefined);
+    delivery.inspect({ type: "accepted" }, envelope);
   }
 
   deliverLocally(locals: readonly LocalDelivery[]): void {

@@ -51,6 +51,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** Instances that ended without a word and had written to it. */
   suspicious: ReadonlySet<string> = new Set();
   inherited = false;
+  active = false;
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
@@ -161,6 +162,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   proceed(): void {
     if (this.status === "gone") return;
     this.status = "idle";
+    this.mailbox.inHand = 0;
     this.#held = undefined;
     if (this.#wanted === "passivate" && this.atRest) return this.passivate();
     if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
@@ -263,13 +265,13 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (!this.atRest) return;
     this.status = "gone";
     this.home.remove(this);
-    this.emit("passivated");
+    if (this.active) this.emit("passivated");
     this.services.rest();
   }
 
   /** From outside: it leaves memory, begins again from its last commit, or is erased. */
   signal(signal: "passivate" | "restart" | "forget"): void {
-    if (signal === "restart") return void this.look();
+    if (signal === "restart") return void this.look().emit("restarted");
     this.#wanted = signal;
     if (this.status === "idle") this.proceed();
   }
@@ -289,6 +291,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
     const { inspectors } = this.services.delivery;
+    if (type !== "stopped") this.active = type === "activated";
     if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 
@@ -303,7 +306,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   #committed(batch: Batch, effects: Effects, record: ActorRecord): void {
-    const { durable } = this;
     this.#conflicts = 0;
     this.#alone = false;
     if (!this.#counting) this.#picker.endTrial();
@@ -311,11 +313,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.record = record;
     this.state = batch.state;
     this.mailbox.drop(batch.taken);
-    effects.land(durable.landing, record.version!, this.loadedMoment);
+    effects.land(this.durable.landing, record.version!, this.loadedMoment);
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
-    if (ending === "stop") this.emit("stopped");
-    if (ending === "passivate") this.#wanted ??= "passivate";
+    if (ending === "passivate" && this.waiting === 0) this.#wanted ??= "passivate";
     this.proceed();
   }
 

@@ -36,9 +36,9 @@ export class DurableMailbox {
     this.#onRare = onRare;
   }
 
-  /** About how many wait. */
+  /** About how many wait. What is being handled does not. */
   get length(): number {
-    return this.mails.length + this.#asks.length + this.#beyond - this.leaving.size;
+    return this.mails.length - this.inHand + this.#asks.length + this.#beyond - this.leaving.size;
   }
 
   /** The oldest that waits gives way, but for so many at the head: it keeps its place until it is gone. */

@@ -1,7 +1,7 @@
 import type { ActorId } from "../address.ts";
 import type { Route } from "../envelope.ts";
 import type { Check, Part, Removal, Write } from "../store.ts";
-import type { MailDraft } from "./mail.ts";
+import type { Mail, MailDraft } from "./mail.ts";
 
 /** A message that is written with its sender's commit. */
 export interface Arrival {
@@ -20,6 +20,8 @@ export interface LocalDelivery {
 export interface Landing {
   /** Messages were committed by a sender that was loaded at that moment: whom they are for may be here. */
   handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  /** A message is in the mailbox of an actor here. */
+  accepted(to: ActorId, mail: Mail): void;
   /** Messages to those who keep nothing. */
   deliverLocally(locals: readonly LocalDelivery[]): void;
 }

@@ -46,7 +46,6 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   const all = activation.inherited || suspicious.size > 0;
   activation.suspicious = all && !ledger.probes?.without("suspects") ? instances : new Set();
   activation.inherited = false;
-  activation.emit("activated");
   return true;
 }
 

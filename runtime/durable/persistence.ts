@@ -25,7 +25,7 @@ import { DurableHost } from "./durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
 import { Effects } from "./effects.ts";
 import { EventLog } from "./event_log.ts";
-import { indexKey, nobody } from "./keys.ts";
+import { indexKey, nobody, subscribedPrefix, subscribedTopic } from "./keys.ts";
 import { Joining } from "./joining.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
@@ -38,9 +38,13 @@ import { StoredLetters } from "./stored_letters.ts";
 import { Suspects } from "./suspects.ts";
 import { TurnEffects } from "./turn_effects.ts";
 import { Unhosted } from "./unhosted.ts";
+import { whileAway } from "./while_away.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
+
+/** The most topics that one erased actor leaves. */
+const topicsMax = 1_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts {
@@ -162,6 +166,19 @@ export class Persistence {
   #onceOpen(begin: (open: Open) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
     return this.#early.begin(() => begin(this.#required));
+  }
+
+  /** An actor that keeps nothing was erased: `leave` is called for each topic of the store to which it subscribed. */
+  async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
+    const list = async () => {
+      await this.opened;
+      return await this.#required.ledger.connection.list({
+        prefix: subscribedPrefix(actor),
+        limit: topicsMax,
+      });
+    };
+    const rows = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
+    for (const { key } of rows) leave(subscribedTopic(key));
   }
 
   find(protocol: string, key: string): DurableActivation | undefined {
