@@ -282,6 +282,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#held?.cancel();
     this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.#picker.reset();
+    this.mailbox.inHand = 0; // it waits in the store, for whoever comes next
     this.#failAsks(new StoppedError(`Cannot ask ${this}: the system has stopped`));
   }
 

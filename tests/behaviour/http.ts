@@ -13,7 +13,7 @@ function client(world: World) {
     payload?: unknown,
     headers = {},
   ): Promise<string> => {
-    const type = payload === undefined ? {} : { "content-type": "application/json" };
+    const type: Record<string, string> = payload === undefined ? {} : { "content-type": "application/json" };
     const body = payload === undefined ? {} : { body: JSON.stringify(payload) };
     const answer = Promise.resolve(
       fetch(new Request(`http://host${path}`, { method, headers: { ...type, ...headers }, ...body })),
