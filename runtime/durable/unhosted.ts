@@ -58,7 +58,8 @@ export class Unhosted {
 
   /** A message was committed for an actor. */
   wrote(actor: ActorId): void {
-    const receiver = this.#receivers.get(nameOfActor(actor)) ?? this.#meet(actor);
+    const receiver = this.#receivers.get(nameOfActor(actor));
+    if (receiver === undefined) return this.#meet(actor, 1);
     receiver.waiting++;
     receiver.since++;
     this.#countNearBound(receiver);
@@ -73,7 +74,7 @@ export class Unhosted {
     for (const { key } of rows) {
       const { protocol, key: actorKey } = indexed(key);
       const actor = { protocol, key: actorKey };
-      if (!this.#hosts(protocol) && !this.#receivers.has(nameOfActor(actor))) this.#meet(actor);
+      if (!this.#hosts(protocol) && !this.#receivers.has(nameOfActor(actor))) this.#meet(actor, 0);
     }
     const some = [...this.#receivers].slice(0, receiversAtBeat);
     await Promise.all(some.map(async ([name, receiver]) => {
@@ -94,16 +95,16 @@ export class Unhosted {
     return stats;
   }
 
-  #meet({ protocol, key }: ActorId): Receiver {
+  /** One is met for which at least so many wait: how many, is counted. */
+  #meet({ protocol, key }: ActorId, waiting: number): void {
     const actor = { protocol, key };
-    const receiver: Receiver = { actor, waiting: 0, since: 0, countedMs: -Infinity };
+    const receiver: Receiver = { actor, waiting, since: 0, countedMs: -Infinity };
     this.#receivers.set(nameOfActor(actor), receiver);
     if (this.#receivers.size > receiversMax) {
       const [oldest] = this.#receivers.keys();
       this.#receivers.delete(oldest);
     }
     this.#count(receiver);
-    return receiver;
   }
 
   #countNearBound(receiver: Receiver): void {

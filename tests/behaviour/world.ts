@@ -108,6 +108,7 @@ export class World implements AsyncDisposable {
     this.system = new System({
       random: seededRandom(1),
       drainMs: 0,
+      log: false,
       ...options,
       ...this.#store && { store: this.#store },
       actors: [this.#actor(scripts, traits)],
