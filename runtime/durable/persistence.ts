@@ -281,7 +281,7 @@ export class Persistence {
     const replies = new Replies(ledger, replyKeepMs);
     const landing = this.#arrivals(ledger);
     const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
-    const unhosted = new Unhosted(ledger, (protocol) => this.#hosting(protocol) !== "no");
+    const unhosted = new Unhosted(ledger, (protocol) => this.hosts.has(protocol));
     const dispatch = new Dispatch(ledger, replies, answers, this.#whereabouts(unhosted), ids);
     const log = new EventLog(ledger);
     const stored = new StoredLetters({ ledger, dispatch, landing }, letters, options.limits.deadLetters);

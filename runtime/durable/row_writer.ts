@@ -8,7 +8,7 @@ import { Effects, type Landing } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Replies } from "./replies.ts";
 import { commitOne } from "./single_commission.ts";
-import { type Waiting, whileAway } from "./while_away.ts";
+import { isAway, type Waiting, whileAway } from "./while_away.ts";
 
 /** How many rows may wait for a store that is away: what comes beyond is given up at once. */
 const waitingMax = 1_000;
@@ -52,9 +52,8 @@ export class RowWriter {
     try {
       await this.#write(to, route, payload);
     } catch (error) {
-      if (to.protocol === Reply.arrive.protocol && route.operation.name === Reply.arrive.name) {
-        await this.#refuse(to, route, error);
-      }
+      const replies = to.protocol === Reply.arrive.protocol && route.operation.name === Reply.arrive.name;
+      if (replies && !isAway(error)) await this.#refuse(to, route, error);
       throw error;
     }
   }

@@ -13,7 +13,7 @@ const receiversMax = 10_000;
 /** The most that one list gives. */
 const listMax = 1_000;
 /** How many index entries, and how many known receivers, are looked at with each beat. */
-const entriesAtBeat = 100;
+const entriesAtBeat = 20;
 const receiversAtBeat = 20;
 
 interface Receiver {
@@ -22,7 +22,7 @@ interface Receiver {
   waiting: number;
   /** How many were written since it is being counted. */
   since: number;
-  /** When it was counted last, by this process's own clock. */
+  /** When it was counted last, by this process's own clock; never where only its first messages were. */
   countedMs: number;
 }
 
@@ -59,7 +59,7 @@ export class Unhosted {
   /** A message was committed for an actor. */
   wrote(actor: ActorId): void {
     const receiver = this.#receivers.get(nameOfActor(actor));
-    if (receiver === undefined) return this.#meet(actor, 1);
+    if (receiver === undefined) return this.#count(this.#meet(actor, 1));
     receiver.waiting++;
     receiver.since++;
     this.#countNearBound(receiver);
@@ -71,16 +71,21 @@ export class Unhosted {
     const prefix = indexPrefix(nobody);
     const rows = await connection.list({ prefix, after: this.#lookedAt, limit: entriesAtBeat });
     this.#lookedAt = rows.length < entriesAtBeat ? prefix : rows[rows.length - 1].key;
+    const met: Receiver[] = [];
     for (const { key } of rows) {
       const { protocol, key: actorKey } = indexed(key);
       const actor = { protocol, key: actorKey };
-      if (!this.#hosts(protocol) && !this.#receivers.has(nameOfActor(actor))) this.#meet(actor, 0);
+      if (!this.#hosts(protocol) && !this.#receivers.has(nameOfActor(actor))) met.push(this.#meet(actor, 0));
     }
+    await Promise.all(met.map(async (receiver) => {
+      const found = await this.#countOne(receiver.actor, listMax);
+      receiver.waiting += found; // what was written meanwhile may be counted twice
+    }));
     const some = [...this.#receivers].slice(0, receiversAtBeat);
     await Promise.all(some.map(async ([name, receiver]) => {
-      this.#receivers.delete(name);
       const [first] = await connection.list({ prefix: mailPrefix(receiver.actor), limit: 1 });
-      if (first !== undefined) this.#receivers.set(name, receiver); // behind those that are looked at next
+      if (!this.#receivers.delete(name) || first === undefined) return;
+      this.#receivers.set(name, receiver); // behind those that are looked at next
     }));
   }
 
@@ -95,8 +100,7 @@ export class Unhosted {
     return stats;
   }
 
-  /** One is met for which at least so many wait: how many, is counted. */
-  #meet({ protocol, key }: ActorId, waiting: number): void {
+  #meet({ protocol, key }: ActorId, waiting: number): Receiver {
     const actor = { protocol, key };
     const receiver: Receiver = { actor, waiting, since: 0, countedMs: -Infinity };
     this.#receivers.set(nameOfActor(actor), receiver);
@@ -104,11 +108,11 @@ export class Unhosted {
       const [oldest] = this.#receivers.keys();
       this.#receivers.delete(oldest);
     }
-    this.#count(receiver);
+    return receiver;
   }
 
   #countNearBound(receiver: Receiver): void {
-    if (receiver.waiting < capacity - margin) return;
+    if (receiver.waiting < (receiver.countedMs === -Infinity ? listMax : capacity - margin)) return;
     const agoMs = this.#ledger.clock.monotonicMs() - receiver.countedMs;
     if (agoMs >= countAgainMs) this.#count(receiver);
   }
@@ -124,15 +128,16 @@ export class Unhosted {
     for (const receiver of this.#toCount) {
       this.#toCount.delete(receiver);
       receiver.since = 0;
-      receiver.waiting = await this.#countOne(receiver.actor) + receiver.since;
+      receiver.waiting = await this.#countOne(receiver.actor, capacity) + receiver.since;
     }
   }
 
-  async #countOne(actor: ActorId): Promise<number> {
+  /** How many wait for an actor, and so many at the most. */
+  async #countOne(actor: ActorId, most: number): Promise<number> {
     const prefix = mailPrefix(actor);
     let count = 0;
     let after: string | undefined;
-    while (count < capacity) {
+    while (count < most) {
       const rows = await this.#ledger.connection.list({ prefix, after, limit: listMax });
       count += rows.length;
       if (rows.length < listMax) break;

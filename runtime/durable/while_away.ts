@@ -5,6 +5,12 @@ import type { Timers } from "../timers.ts";
 /** How long is waited before it is tried again; a random part more. */
 const pauseMs = 1_000;
 
+/** Whether that says that the store does not take anything for now. */
+export function isAway(error: unknown): boolean {
+  return error instanceof OutcomeUnknownError ||
+    (error instanceof StoreError && error.code !== "store-closed");
+}
+
 /** What is needed to wait. */
 export interface Waiting {
   readonly timers: Timers;
@@ -25,9 +31,7 @@ export async function whileAway<Result>(
     try {
       return await act();
     } catch (error) {
-      const away = error instanceof OutcomeUnknownError ||
-        (error instanceof StoreError && error.code !== "store-closed");
-      if (!away || givenUp()) throw error;
+      if (!isAway(error) || givenUp()) throw error;
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const timer = timers.set(pauseMs * (1 + random.next()), () => resolve(true), () => resolve(false));
       if (!timer.waiting) resolve(false); // the system has stopped

@@ -223,9 +223,14 @@ inMemory(
     await stage.kill(system); // another finds out by counting
     const other = await stage.start([worker({ one: (ctx) => ctx.ref(Legacy, "x").tell(Legacy.hear, "1") })]);
     await stage.pass(10_000);
-    for (let count = 0; count < 5; count++) await ref(other, "ada").tell(Worker.run, "one");
-    await stage.settle();
-    assert.equal(await waitingFor(stage, "legacy"), waiting);
+    const send = async () => {
+      for (let count = 0; count < 5; count++) await ref(other, "ada").tell(Worker.run, "one");
+      await stage.settle();
+      return await waitingFor(stage, "legacy");
+    };
+    const known = await send(); // some may go before it is counted
+    assert.ok(known <= waiting + 5);
+    assert.equal(await send(), known);
   },
 );
 

@@ -1,7 +1,7 @@
 // Actors that keep nothing, beside a store: what they answer is kept, and what is for them is brought to them.
 
 import assert from "node:assert/strict";
-import { type Actor, actor, protocol, StoreError, submit, System, tell } from "@posthorn/posthorn";
+import { type Actor, actor, protocol, StoreError, submit, type System, tell } from "@posthorn/posthorn";
 import * as z from "zod";
 import { inMemory, kinds, note, onEach, type Stage, Worker, worker, type WorkerContext } from "./stage.ts";
 
