@@ -136,8 +136,8 @@ export class System implements AsyncDisposable {
    * that made it: what ends it is disposing of the result, or {@linkcode System.unsubscribe}. `ready` resolves when the
    * store has taken it.
    *
-   * Throws a `RangeError` when the subject is no pattern, a {@linkcode MailboxFullError} when the topic cannot keep
-   * up, a {@linkcode StoppedError}.
+   * Throws a `RangeError` when the subject is no pattern, a {@linkcode StoppedError}, and a
+   * {@linkcode MailboxFullError} when the topic cannot keep up: with a store `ready` rejects with that.
    */
   subscribe<Op extends Operation<"event" | "survey">>(
     event: Op,
