@@ -16,7 +16,7 @@ import {
 } from "../runtime/durable/keys.ts";
 import { decodeValue, encodeValue, toText } from "../runtime/durable/stored_value.ts";
 import { TerminalError } from "../runtime/errors.ts";
-import { type Subscription, Topic, type Unsubscription } from "../runtime/modes.ts";
+import { type Subscription, type SubscriptionsPage, Topic, type Unsubscription } from "../runtime/modes.ts";
 import type { StoreConnection } from "../runtime/store.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 
@@ -36,6 +36,7 @@ interface TopicState {
 interface Known {
   readonly key: string;
   readonly to: Address | undefined;
+  readonly subject: string | undefined;
   readonly pattern: readonly string[] | undefined;
 }
 
@@ -67,8 +68,10 @@ export function durableTopicActor(eventsMax: number): Actor {
         return publish(ctx, publication as unknown as StoredPublication, eventsMax);
       },
       subscribe: (ctx, subscription) => subscribe(ctx, subscription),
-      unsubscribe: (ctx, unsubscription) => unsubscribe(ctx, unsubscription),
+      unsubscribe: async (ctx, unsubscription) => void await unsubscribe(ctx, unsubscription),
       leave: (ctx, id) => leave(ctx, id),
+      list: (ctx, { after }) => list(ctx, after),
+      remove: (ctx, unsubscription) => unsubscribe(ctx, unsubscription),
     },
     mailbox: { capacity: 10_000 },
     onFailure: "resume",
@@ -179,13 +182,26 @@ async function subscribe(ctx: TopicContext, subscription: Subscription): Promise
   if (found === undefined) ctx.state = { events, subscribers: subscribers + 1, cursors };
 }
 
-async function unsubscribe(ctx: TopicContext, { to, token }: Unsubscription): Promise<void> {
+/** Returns whether there was such a subscription. */
+async function unsubscribe(ctx: TopicContext, { to, token }: Unsubscription): Promise<boolean> {
   const rowKey = keyOf(ctx, to);
   const [found] = await connectionOf(ctx).read([rowKey]);
-  if (found === undefined) return;
+  if (found === undefined) return false;
   // The address may have subscribed again: then this subscription is over already.
-  if (token !== undefined && isAnother(found.value, token)) return;
+  if (token !== undefined && isAnother(found.value, token)) return false;
   removeRows(ctx, [rowKey]);
+  return true;
+}
+
+async function list(ctx: TopicContext, after: string | undefined): Promise<SubscriptionsPage> {
+  const found = await subscribersAfter(ctx, after);
+  const subscriptions = found.flatMap(({ to, subject }) =>
+    to === undefined ? [] : [subject === undefined ? { to } : { to, subject }]
+  );
+  return {
+    subscriptions,
+    next: found.length < pageMax ? undefined : found[found.length - 1].key,
+  };
 }
 
 async function leave(ctx: TopicContext, id: ActorId): Promise<void> {
@@ -212,10 +228,10 @@ async function subscribersAfter(ctx: TopicContext, after: string | undefined): P
         if (typeof part !== "string") throw new TypeError("it has no address");
       }
       const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
-      return { key, to: { protocol, key: name, operation }, pattern };
+      return { key, to: { protocol, key: name, operation }, subject, pattern };
     } catch (error) { // the other subscribers hear all the same
       activationOf(ctx).durable.ledger.onUnreadable(key, error);
-      return { key, to: undefined, pattern: undefined };
+      return { key, to: undefined, subject: undefined, pattern: undefined };
     }
   });
 }

@@ -1,8 +1,9 @@
 import { actor } from "../runtime/actor.ts";
 import type { Address, SendOptions } from "../runtime/address.ts";
-import type { Context, Published, SubscribeOptions } from "../runtime/context.ts";
+import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/context.ts";
 import { Route } from "../runtime/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
+import { whileAway } from "../runtime/durable/while_away.ts";
 import { messageOf, TerminalError } from "../runtime/errors.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import {
@@ -19,6 +20,7 @@ import { unchecked } from "../runtime/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 import { codeOf } from "../runtime/thrown.ts";
 import type { Turn } from "../runtime/turn.ts";
+import { subscribeDurably } from "./durable_subscription.ts";
 import { Subscriber, Subscribers } from "./subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
@@ -39,7 +41,11 @@ export function publish(
     const route = runtime.route(Topic.publish, { options });
     const { persistence } = runtime;
     if (persistence === undefined) return acceptOnce(runtime, topic, route, publication);
-    return persistence.whenFollowed(async () => await acceptOnce(runtime, topic, route, publication));
+    const joining = persistence.joining.settle(topic.key);
+    return persistence.whenFollowed(
+      async () => await acceptOnce(runtime, topic, route, publication),
+      joining,
+    );
   } catch (error) {
     return Promise.reject(error);
   }
@@ -51,13 +57,13 @@ export function subscribe(
   event: Operation,
   to: Address | LocalListener,
   options: SubscribeOptions | undefined,
-): Disposable {
+): Subscription {
   const subject = options?.subject;
   if (subject !== undefined) parseSubjectPattern(subject);
   if (runtime.persistence !== undefined) {
     return typeof to === "function"
       ? listenDurably(runtime, runtime.persistence, event, to, subject)
-      : subscribeDurably(runtime, event, to, subject);
+      : subscribeDurably(runtime, runtime.persistence, event, to, subject);
   }
   const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
   const address = listening === undefined ? to as Address : openListener(runtime, listening);
@@ -73,33 +79,12 @@ export function subscribe(
   }
   let subscribed = true;
   return {
+    ready: Promise.resolve(),
     [Symbol.dispose]() {
       if (listening !== undefined) listening.listener = undefined; // what is on its way is not heard any more
       if (!subscribed || runtime.health.status !== "running") return;
       subscribed = false;
       runtime.delivery.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token });
-    },
-  };
-}
-
-/** The subscription of an address is committed, and outlives this process. */
-function subscribeDurably(
-  runtime: Runtime,
-  event: Operation,
-  to: Address,
-  subject: string | undefined,
-): Disposable {
-  const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
-  const token = runtime.newId();
-  const { protocol, key, operation } = to;
-  const address = { protocol, key, operation };
-  runtime.delivery.deliver(topic, new Route(Topic.subscribe), { to: address, subject, token });
-  let subscribed = true;
-  return {
-    [Symbol.dispose]() {
-      if (!subscribed || runtime.health.status !== "running") return;
-      subscribed = false;
-      runtime.delivery.deliver(topic, new Route(Topic.unsubscribe), { to: address, token });
     },
   };
 }
@@ -111,7 +96,7 @@ function listenDurably(
   event: Operation,
   listener: LocalListener,
   subject: string | undefined,
-): Disposable {
+): Subscription {
   const listening: Listening = { listener };
   const address = openListener(runtime, listening);
   const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
@@ -122,7 +107,13 @@ function listenDurably(
       const publication = new Publication(event, logged.payload);
       runtime.delivery.deliver(address, new Route(Listener.hear, logged.id, logged.id), publication);
     });
+  const over = () => listening.listener === undefined;
+  const ready = event.mode === "survey"
+    ? Promise.resolve()
+    : whileAway(runtime, () => persistence.whenFollowed(async () => {}), over);
+  ready.catch(() => {}); // whoever does not await it need not know
   return {
+    ready,
     [Symbol.dispose]() {
       listening.listener = undefined; // what is on its way is not heard any more
       following[Symbol.dispose]();
@@ -222,6 +213,13 @@ export const topicActor = actor(Topic, {
       turn.send(to, Listener.close, undefined); // behind all that this topic has sent to it
     },
     leave: (ctx, actor) => subscribersOf(ctx).leave(actor),
+    list(ctx) {
+      const addresses = subscribersOf(ctx).list().filter(({ protocol }) =>
+        protocol !== Listener.hear.protocol
+      );
+      return { subscriptions: addresses.map(({ subscribed }) => subscribed) };
+    },
+    remove: (ctx, { to }) => subscribersOf(ctx).delete(to, undefined),
   },
   mailbox: { capacity: 10_000 },
   onFailure: "resume",

@@ -24,6 +24,7 @@ import type { Turn } from "../runtime/turn.ts";
 import { acceptAsk, Waiter } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
+import { submitBeside } from "./transient_submit.ts";
 
 /**
  * Request / asynchronous response: one envelope to one actor, whose `replyTo` is an address. Where the caller names
@@ -37,7 +38,10 @@ export function submit(
   options: SubmitOptions<unknown> | undefined,
 ): Promise<Ticket<unknown>> {
   try {
-    if (options?.replyTo === undefined && runtime.persistence?.has(to.protocol)) {
+    if (options?.replyTo === undefined && runtime.persistence !== undefined) {
+      if (!runtime.persistence.has(to.protocol)) {
+        return submitBeside(runtime, to, operation, payload, options);
+      }
       return submitDurably(runtime, to, operation, payload, options).then(({ ticket }) => ticket);
     }
     const id = options?.id ?? runtime.newId();

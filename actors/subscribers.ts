@@ -1,5 +1,6 @@
 import type { Activation } from "../runtime/activation.ts";
 import type { ActorId, Address } from "../runtime/address.ts";
+import type { Subscribed } from "../runtime/context.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import { parseSubjectPattern } from "../runtime/subject.ts";
@@ -29,6 +30,13 @@ export class Subscriber implements Receiver {
 
   get protocol(): string {
     return this.to.protocol;
+  }
+
+  /** The subscription, for people. */
+  get subscribed(): Subscribed {
+    const { protocol, key, operation } = this.to;
+    const to = { protocol, key, operation };
+    return this.pattern === undefined ? { to } : { to, subject: this.pattern.join(".") };
   }
 
   get key(): string {
@@ -64,15 +72,18 @@ export class Subscribers {
     this.#all = undefined;
   }
 
-  /** Ends the subscription of an address; with a token, only that very one. */
-  delete(to: Address, token: number | string | undefined): void {
+  /** Ends the subscription of an address; with a token, only that very one. Returns whether there was one. */
+  delete(to: Address, token: number | string | undefined): boolean {
     const own = this.#byActor.get(nameOf(to));
     const found = own?.get(to.operation);
-    if (own === undefined || found === undefined || (token !== undefined && found.token !== token)) return;
+    if (own === undefined || found === undefined || (token !== undefined && found.token !== token)) {
+      return false;
+    }
     own.delete(to.operation);
     this.size--;
     if (own.size === 0) this.#byActor.delete(nameOf(to));
     this.#all = undefined;
+    return true;
   }
 
   /** Ends all subscriptions of an actor. */

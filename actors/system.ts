@@ -1,7 +1,13 @@
 import type { Signal } from "../runtime/activation.ts";
 import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/address.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { Published, SubscribeOptions, SurveyOptions } from "../runtime/context.ts";
+import type {
+  Published,
+  Subscribed,
+  SubscribeOptions,
+  Subscription,
+  SurveyOptions,
+} from "../runtime/context.ts";
 import type { DeadLetters } from "../runtime/dead_letters.ts";
 import type { KeptEvents } from "../runtime/kept_events.ts";
 import { topicKey } from "../runtime/modes.ts";
@@ -27,6 +33,7 @@ import { durableTopicActor } from "./durable_topic.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { replyActor, ticketOf } from "./submit.ts";
+import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
 import { collectorActor, surveyAll, type SurveyEnd } from "./survey.ts";
 
 /** Options of {@linkcode System.stop}. */
@@ -112,8 +119,12 @@ export class System implements AsyncDisposable {
    * what is published here afterwards, until the result is disposed of. A function is called with one message at a
    * time; what it throws becomes a dead letter. Subscribing the same address again replaces its subject.
    *
-   * Throws a `RangeError` when the subject is no pattern, a {@linkcode MailboxFullError} when the topic cannot keep
-   * up, a {@linkcode StoppedError}.
+   * With a store the subscription of an address is kept there, beyond the end of this process and of the program's line
+   * that made it: what ends it is disposing of the result, or {@linkcode System.unsubscribe}. `ready` resolves when the
+   * store has taken it.
+   *
+   * Throws a `RangeError` when the subject is no pattern, a {@linkcode StoppedError}, and a
+   * {@linkcode MailboxFullError} when the topic cannot keep up: with a store `ready` rejects with that.
    */
   subscribe<Op extends Operation<"event" | "survey">>(
     event: Op,
@@ -124,8 +135,25 @@ export class System implements AsyncDisposable {
         published: Published,
       ) => ReplyOf<Op> | undefined | Promise<ReplyOf<Op> | undefined>),
     options?: SubscribeOptions,
-  ): Disposable {
+  ): Subscription {
     return subscribe(this.#runtime, event, to as Address | LocalListener, options);
+  }
+
+  /**
+   * The addresses that are subscribed to an event, or to a survey as respondents, those that subscribed in their turns and
+   * under earlier programs included; in no order. Functions are not among them. It waits up to `askTimeoutMs` for each
+   * page, and rejects as {@linkcode Ref.ask} does.
+   */
+  subscriptions(event: Operation<"event" | "survey">): AsyncIterable<Subscribed> {
+    return subscriptionsOf(this.#runtime, event);
+  }
+
+  /**
+   * Ends the subscription of an address to an event or a survey, whoever made it. Resolves with whether there was one.
+   * What was sent to it before stays in its mailbox. Rejects as {@linkcode Ref.ask} does.
+   */
+  unsubscribe(event: Operation<"event" | "survey">, to: Address): Promise<boolean> {
+    return unsubscribe(this.#runtime, event, to);
   }
 
   /**

@@ -25,6 +25,24 @@ export interface SubscribeOptions {
   readonly subject?: string;
 }
 
+/** A subscription that this process made. Disposing of it ends it. */
+export interface Subscription extends Disposable {
+  /**
+   * Resolves when it holds for all that is published from then on, here or elsewhere: with a store, when that has taken
+   * it. While a store is away it is tried again. Rejects with what stands in the way where it is given up: it was disposed
+   * of before, the system stopped, or its topic could not keep up. Who does not await it need not handle it.
+   */
+  readonly ready: Promise<void>;
+}
+
+/** A subscription of an address, as its event or survey has it. */
+export interface Subscribed {
+  /** Where it goes. */
+  readonly to: Address;
+  /** Which subjects; absent where all. */
+  readonly subject?: string;
+}
+
 /** What a local subscriber learns besides the payload. */
 export interface Published {
   /** The id of the message that published it. */

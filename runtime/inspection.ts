@@ -22,7 +22,8 @@ export interface InspectedMessage extends ActorId {
 /**
  * Something that happened in a system. Every accepted message is `done` or `dead` in the end.
  *
- * - `accepted`: in a mailbox. `started`: its turn begins. `done`: its turn has committed.
+ * - `accepted`: in a mailbox, as the instance tells that put it there; with a store it may come just after `started`, for
+ *   what is committed is seen before its sender hears of it. `started`: its turn begins. `done`: its turn has committed.
  * - `failed`: its turn left nothing. `retrying`: it is tried again after that long.
  * - `dead`: it will not be delivered.
  * - `activated`, `passivated`, `restarted`, `stopped`, `forgotten`: what became of an actor.

@@ -1,4 +1,5 @@
 import type { ActorId, Address } from "./address.ts";
+import type { Subscribed } from "./context.ts";
 import type { Envelope } from "./envelope.ts";
 import { messageOf, PosthornError } from "./errors.ts";
 import { Failure } from "./failure.ts";
@@ -61,17 +62,27 @@ export interface Unsubscription {
   readonly token?: number | string | undefined;
 }
 
+/** Some of the subscriptions of a topic, those of functions left out; `next` is what to ask for the ones behind them. */
+export interface SubscriptionsPage {
+  readonly subscriptions: readonly Subscribed[];
+  readonly next?: string | undefined;
+}
+
 /** What may be said to a topic: the actor that knows who subscribed to one event or survey. */
 export const Topic: Protocol<"~topic", {
   publish: Tell<Publication>;
   subscribe: Tell<Subscription>;
   unsubscribe: Tell<Unsubscription>;
   leave: Tell<ActorId>;
+  list: Ask<{ readonly after?: string | undefined }, SubscriptionsPage>;
+  remove: Ask<Unsubscription, boolean>;
 }> = nameOperations("~topic", {
   publish: tell(unchecked<Publication>()),
   subscribe: tell(unchecked<Subscription>()),
   unsubscribe: tell(unchecked<Unsubscription>()),
   leave: tell(unchecked<ActorId>()),
+  list: ask(unchecked<{ readonly after?: string | undefined }>(), unchecked<SubscriptionsPage>()),
+  remove: ask(unchecked<Unsubscription>(), unchecked<boolean>()),
 });
 
 /** The key of the topic of an event or a survey. */

@@ -172,6 +172,12 @@ export class Runtime implements Services {
     for (const topic of this.delivery.hosts.get(Topic.leave.protocol)?.activations() ?? []) {
       this.delivery.deliverTo({ protocol: topic.protocol, key: topic.key, operation: Topic.leave.name }, id);
     }
+    void this.persistence?.leaveTopics(id, (topic) => {
+      this.delivery.deliverTo(
+        { protocol: Topic.leave.protocol, key: topic, operation: Topic.leave.name },
+        id,
+      );
+    });
   }
 
   stats(): Stats {
@@ -188,6 +194,7 @@ export class Runtime implements Services {
       protocols: Object.fromEntries(
         hosts.map((host) => [host.actor.name, { actors: host.size, waiting: host.waiting, done: host.done }]),
       ),
+      ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
     };
   }
 

@@ -16,6 +16,20 @@ export interface Stats {
   readonly lateReplies: number;
   /** The same for each protocol that the system hosts, with the number of its actors. The runtime's own begin with `~`. */
   readonly protocols: Readonly<Record<string, ProtocolStats>>;
+  /**
+   * What waits in the store for protocols that this system does not host, as far as this process knows: about so much.
+   * Another instance may host them; where none does, see {@linkcode System.unsubscribe}. Not in `waiting`. Absent without
+   * a store.
+   */
+  readonly unhosted?: Readonly<Record<string, UnhostedStats>>;
+}
+
+/** What waits for the actors of a protocol that is not hosted here. */
+export interface UnhostedStats {
+  /** Actors for which something waits. */
+  readonly actors: number;
+  /** Messages that wait for them. */
+  readonly waiting: number;
 }
 
 /** What the actors of one protocol are doing, in numbers. */

@@ -8,7 +8,7 @@ import { requireFits, weigh } from "../store_weight.ts";
 import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
 import { type Dispatch, type Fullness, storable } from "./dispatch.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
-import { type Arrival, Effects } from "./effects.ts";
+import { Effects, type Landing } from "./effects.ts";
 import { encodeName, mailPrefix, markKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { headOf, Mail, publicPlace } from "./mail.ts";
@@ -59,8 +59,8 @@ export interface AcceptorParts {
   readonly replies: Replies;
   readonly ids: Ids;
   readonly idWindowMs: number;
-  /** Messages were committed: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  /** Takes in what commits bring to this process. */
+  readonly landing: Landing;
 }
 
 /** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
@@ -73,7 +73,7 @@ export class Acceptor {
 
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { ledger, dispatch, replies, ids, idWindowMs, handOver } = this.#parts;
+    const { ledger, dispatch, replies, ids, idWindowMs, landing } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
     const name = nameOf(operation, to.key);
@@ -95,12 +95,15 @@ export class Acceptor {
     if (draft === undefined) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
       if (moment > 0) to.look();
-      to.ask(Mail.ask(head, place ?? ledger.nextPlace(), payload, replyTo as Asker, bytes));
+      const mail = Mail.ask(head, place ?? ledger.nextPlace(), payload, replyTo as Asker, bytes);
+      landing.accepted(to, mail);
+      to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const effects = new Effects();
     if (ticket !== undefined) replies.open(effects, ticket);
-    if (full !== undefined && overflow === "drop-newest") dispatch.drop(effects, to, route, draft, full);
+    const drops = full !== undefined && overflow === "drop-newest";
+    if (drops) dispatch.drop(effects, to, route, draft, full);
     else dispatch.deliver(effects, to, draft);
     let over = false;
     const commission = new AcceptCommission({
@@ -111,8 +114,8 @@ export class Acceptor {
       ticket,
       place: publicPlace(draft.place),
       onCommitted: (version) => {
-        effects.follow();
-        handOver(effects.arrivals, version, moment);
+        if (drops) landing.accepted(to, Mail.committed(draft, version));
+        effects.land(landing, version, moment);
         if (overflow !== "drop-oldest") return;
         while (to.waiting > capacity && to.displace());
         while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.displace());

@@ -4,7 +4,7 @@ import type { Stored, StoreLimits } from "../store.ts";
 import { fits, requireFits, weigh } from "../store_weight.ts";
 import type { Timer, Timers } from "../timers.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
-import { Effects } from "./effects.ts";
+import { Effects, type Landing } from "./effects.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "./schedule_row.ts";
@@ -20,8 +20,8 @@ const shiftedAtOnce = 1_000;
 export interface AlarmServices {
   readonly timers: Timers;
   readonly dispatch: Dispatch;
-  /** A commit wrote messages. */
-  handOver(arrivals: Effects["arrivals"], version: string, senderMoment: number): void;
+  /** Takes in what commits bring to this process. */
+  readonly landing: Landing;
 }
 
 /**
@@ -85,10 +85,7 @@ export class Alarm {
     }
     const committed = await commitOne(this.#ledger.committer, effects);
     if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
-    else {
-      effects.follow();
-      this.#services.handOver(effects.arrivals, committed, this.#ledger.nextMoment());
-    }
+    else effects.land(this.#services.landing, committed, this.#ledger.nextMoment());
   }
 
   /**

@@ -25,9 +25,8 @@ export async function buryAlone(
   const moment = actor.loadedMoment;
   const version = await commitOne(ledger.committer, effects).catch(() => undefined); // it waits for its turn again
   if (version === undefined) return false;
-  effects.follow();
   home.buried++;
   durable.buried(letter);
-  durable.handOver(effects.arrivals, version, moment);
+  effects.land(durable.landing, version, moment);
   return true;
 }

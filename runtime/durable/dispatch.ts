@@ -34,6 +34,8 @@ export interface Whereabouts {
   hosting(protocol: string): "durable" | "transient" | "no";
   /** How many messages wait for an actor, and how many may, where that is known here. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
+  /** A message was committed for an actor whose protocol is not hosted here. */
+  unhosted(actor: ActorId): void;
   /** A message was given up that did not come into its mailbox. */
   astray(letter: DeadLetter): void;
 }
@@ -122,8 +124,9 @@ export class Dispatch {
     effects.writeOnce(draft.key, draft.value);
     const here = this.#whereabouts.hosting(to.protocol) === "durable";
     effects.writeOnce(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
-    if (here) effects.arrivals.push({ to, draft });
-    else effects.rings = true;
+    if (here) return void effects.arrivals.push({ to, draft });
+    effects.rings = true;
+    effects.after(() => this.#whereabouts.unhosted(to));
   }
 
   /** Writes a message from outside for which there is no room as a dead letter. */
@@ -205,7 +208,9 @@ export class Dispatch {
       if (room === undefined) return this.deliver(effects, to, draft);
       const waiting = room.waiting + sentWith(effects, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(effects, to, draft);
-      const why = `the mailbox holds ${waiting} of ${room.capacity} messages`;
+      const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
+      const hosted = this.#whereabouts.hosting(to.protocol) !== "no";
+      const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
       this.#buryUndelivered(effects, parcel, draft.text, "mailbox-full", why);
     } catch (error) {
       // What its schema or its `subject` throws is this message's failure, and not its sender's.

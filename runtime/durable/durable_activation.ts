@@ -56,6 +56,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** Instances that ended without a word and had written to it. */
   suspicious: ReadonlySet<string> = new Set();
   inherited = false;
+  active = false;
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
@@ -172,6 +173,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   proceed(): void {
     if (this.status === "gone") return;
     this.status = "idle";
+    this.mailbox.inHand = 0;
     this.#held = undefined;
     if (this.#wanted === "passivate" && this.atRest) return this.passivate();
     if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
@@ -266,13 +268,13 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (!this.atRest) return;
     this.status = "gone";
     this.home.remove(this);
-    this.emit("passivated");
+    if (this.active) this.emit("passivated");
     this.services.rest();
   }
 
   /** From outside: it leaves memory, begins again from its last commit, or is erased. */
   signal(signal: "passivate" | "restart" | "forget"): void {
-    if (signal === "restart") return void this.look();
+    if (signal === "restart") return void this.look().emit("restarted");
     this.#wanted = signal;
     if (this.status === "idle") this.proceed();
   }
@@ -283,6 +285,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.#held?.cancel();
     this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.#picker.reset();
+    this.mailbox.inHand = 0; // it waits in the store, for whoever comes next
     failAsks(this.mailbox, new StoppedError(`Cannot ask ${this}: the system has stopped`));
   }
 
@@ -292,6 +295,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
     const { inspectors } = this.services.delivery;
+    if (type !== "stopped") this.active = type === "activated";
     if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 
@@ -301,7 +305,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   #committed(batch: Batch, effects: Effects, record: ActorRecord, version: string): void {
-    const { durable } = this;
     this.#conflicts = 0;
     this.#alone = false;
     if (!this.#counting) this.#picker.endTrial();
@@ -310,13 +313,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.state = batch.state;
     if (batch.forgotten) this.made = false;
     this.mailbox.drop(batch.taken);
-    effects.follow();
-    if (effects.arrivals.length > 0) durable.handOver(effects.arrivals, version, this.loadedMoment);
-    if (effects.locals.length > 0) durable.deliverLocally(effects.locals);
+    effects.land(this.durable.landing, version, this.loadedMoment);
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
-    if (ending === "stop") this.emit("stopped");
-    if (ending === "passivate") this.#wanted ??= "passivate";
+    if (ending === "passivate" && this.waiting === 0) this.#wanted ??= "passivate";
     this.proceed();
   }
 

@@ -31,6 +31,8 @@ export interface DurableActor extends TurnActor, ActorId {
   suspicious: ReadonlySet<string>;
   /** Whether such an instance was to look after it, and may have run it, whoever wrote to it. */
   inherited: boolean;
+  /** Whether a turn of it has begun since it is here, or was restarted. */
+  active: boolean;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown;
   /** Whether the message at the head is tried that may have ended a process, and that is counted. */

@@ -4,7 +4,7 @@ import type { DeadLetter } from "../dead_letters.ts";
 import type { Operation } from "../protocol.ts";
 import type { Services } from "../services.ts";
 import type { Dispatch } from "./dispatch.ts";
-import type { Arrival, LocalDelivery } from "./effects.ts";
+import type { Landing } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Suspects } from "./suspects.ts";
 import type { TurnEffects } from "./turn_effects.ts";
@@ -17,10 +17,8 @@ export interface DurableServices {
   readonly suspects: Suspects;
   /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
   suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
-  /** Messages were committed by an actor that was loaded at that moment: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
-  /** Messages to those who keep nothing. */
-  deliverLocally(locals: readonly LocalDelivery[]): void;
+  /** Takes in what commits bring to this process. */
+  readonly landing: Landing;
   /** An event was committed to the log of a topic. */
   published(topic: string): void;
   /** A dead letter was committed. */

@@ -55,7 +55,8 @@ export class DurableHost implements DurableHome<DurableActivation> {
 
   /** How many messages this process has seen in its mailboxes. */
   get accepted(): number {
-    return this.done + this.buried + this.waiting;
+    const inHand = this.#activations.values().reduce((sum, { mailbox }) => sum + mailbox.inHand, 0);
+    return this.done + this.buried + this.waiting + inHand;
   }
 
   /** How many are in this process. */

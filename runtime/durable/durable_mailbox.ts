@@ -48,9 +48,10 @@ export class DurableMailbox {
     this.#setAside = setAside;
   }
 
-  /** About how many wait, but for those that have stepped aside. */
+  /** About how many wait, but for those that have stepped aside. What is being handled does not. */
   get length(): number {
-    return this.mails.length + this.#asks.length + this.#beyond - this.#asideBeyond - this.leaving.size;
+    const here = this.mails.length - this.inHand + this.#asks.length;
+    return here + this.#beyond - this.#asideBeyond - this.leaving.size;
   }
 
   /** About how many have stepped aside and are not here. */

@@ -1,7 +1,7 @@
 import type { ActorId } from "../address.ts";
 import type { Route } from "../envelope.ts";
 import type { Check, Part, Removal, Write } from "../store.ts";
-import type { MailDraft } from "./mail.ts";
+import type { Mail, MailDraft } from "./mail.ts";
 
 /** A message that is written with its sender's commit. */
 export interface Arrival {
@@ -14,6 +14,16 @@ export interface LocalDelivery {
   readonly to: ActorId;
   readonly route: Route;
   readonly payload: unknown;
+}
+
+/** Who takes in what a commit brings to this process. */
+export interface Landing {
+  /** Messages were committed by a sender that was loaded at that moment: whom they are for may be here. */
+  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  /** A message is in the mailbox of an actor here. */
+  accepted(to: ActorId, mail: Mail): void;
+  /** Messages to those who keep nothing. */
+  deliverLocally(locals: readonly LocalDelivery[]): void;
 }
 
 /** What one commit does: to the store, and in this process once it is there. */
@@ -54,9 +64,14 @@ export class Effects implements Part {
     this.#followers.push(follow);
   }
 
-  /** Does what follows in this process. */
-  follow(): void {
+  /**
+   * It is committed, under that version: does all that follows in this process. `senderMoment` is when its sender was
+   * loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
+   */
+  land(landing: Landing, version: string, senderMoment: number): void {
     for (const follow of this.#followers) follow();
+    if (this.arrivals.length > 0) landing.handOver(this.arrivals, version, senderMoment);
+    if (this.locals.length > 0) landing.deliverLocally(this.locals);
   }
 
   /** Takes in what others do, behind what is here. */

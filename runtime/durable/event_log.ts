@@ -42,11 +42,12 @@ export class EventLog {
   }
 
   /**
-   * Does something when all who follow by now have begun, behind what waits for that already: they hear of it. Rejects
-   * where they cannot, since the store does not answer.
+   * Does something when all who follow by now have begun, and `joining` has come through, behind what waits for that
+   * already: they hear of it. Rejects where they cannot, since the store does not answer.
    */
-  whenFollowed<Result>(act: () => Promise<Result>): Promise<Result> {
+  whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
     const begun = [...this.#followers].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
+    if (joining !== undefined) begun.push(joining);
     const all = begun.length === 0 && this.#waiting === undefined;
     if (all || this.#ledger.probes?.without("listen-first")) return act();
     let acting: Promise<Result>;

@@ -70,7 +70,6 @@ export function makeState(activation: DurableActor, batch: { state: unknown }): 
   activation.made = true;
   activation.fault = undefined;
   broken.remove(activation);
-  activation.emit("activated");
 }
 
 function stateOf({ home: { actor }, record }: DurableActor): unknown {

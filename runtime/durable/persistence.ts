@@ -9,6 +9,7 @@ import type { Ids } from "../ids.ts";
 import { Collector, Reply } from "../modes.ts";
 import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import type { Services } from "../services.ts";
+import type { UnhostedStats } from "../stats.ts";
 import type { ResolvedOptions } from "../system_options.ts";
 import type { Store } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
@@ -16,27 +17,34 @@ import type { Acceptance } from "./accept_commission.ts";
 import { Acceptor, type AcceptParts } from "./acceptor.ts";
 import { Alarm } from "./alarm.ts";
 import { Answers } from "./answers.ts";
-import { Dispatch } from "./dispatch.ts";
+import { Arrivals } from "./arrivals.ts";
+import { Dispatch, type Whereabouts } from "./dispatch.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_home.ts";
 import { DurableHost } from "./durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
-import { type Arrival, Effects, type LocalDelivery } from "./effects.ts";
+import { Effects } from "./effects.ts";
 import { EventLog } from "./event_log.ts";
-import { indexKey, nobody } from "./keys.ts";
+import { indexKey, nobody, subscribedPrefix, subscribedTopic } from "./keys.ts";
+import { Joining } from "./joining.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
-import { Mail } from "./mail.ts";
 import { Proof } from "./proof.ts";
 import { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
+import { RowWriter } from "./row_writer.ts";
 import { commitOne } from "./single_commission.ts";
 import { StoredLetters } from "./stored_letters.ts";
 import { Suspects } from "./suspects.ts";
 import { TurnEffects } from "./turn_effects.ts";
+import { Unhosted } from "./unhosted.ts";
+import { whileAway } from "./while_away.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
+
+/** The most topics that one erased actor leaves. */
+const topicsMax = 1_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts {
@@ -55,8 +63,10 @@ export interface PersistenceParts {
 interface Open extends DurableServices {
   readonly acceptor: Acceptor;
   readonly replies: Replies;
+  readonly rows: RowWriter;
   readonly answers: Answers;
   readonly log: EventLog;
+  readonly unhosted: Unhosted;
   readonly keeper: Keeper;
   readonly alarm: Alarm;
   readonly proof: Proof;
@@ -69,6 +79,8 @@ export class Persistence {
   readonly hosts = new Map<string, DurableHost>();
   /** Functions in this process that answer surveys. */
   readonly respondents = new Respondents();
+  /** Subscriptions of addresses that the store has not taken yet. */
+  readonly joining = new Joining();
   /** Resolves when the store is open. Rejects with a `StoreError` where it cannot be. */
   readonly opened: Promise<void>;
   readonly #parts: PersistenceParts;
@@ -144,16 +156,29 @@ export class Persistence {
     };
   }
 
-  /** Does something that all hear of who listen here by now. */
-  whenFollowed<Result>(act: () => Promise<Result>): Promise<Result> {
-    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act));
-    return this.#open.log.whenFollowed(act);
+  /** Does something that all hear of who listen here by now, and what `joining` brings. */
+  whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
+    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act, joining));
+    return this.#open.log.whenFollowed(act, joining);
   }
 
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
   #onceOpen(begin: (open: Open) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
     return this.#early.begin(() => begin(this.#required));
+  }
+
+  /** An actor that keeps nothing was erased: `leave` is called for each topic of the store to which it subscribed. */
+  async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
+    const list = async () => {
+      await this.opened;
+      return await this.#required.ledger.connection.list({
+        prefix: subscribedPrefix(actor),
+        limit: topicsMax,
+      });
+    };
+    const rows = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
+    for (const { key } of rows) leave(subscribedTopic(key));
   }
 
   find(protocol: string, key: string): DurableActivation | undefined {
@@ -184,11 +209,16 @@ export class Persistence {
 
   /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
   deliver(to: ActorId, route: Route, payload: unknown, bury: (error: unknown) => void): void {
-    if (!this.hosts.has(to.protocol)) { // a reply, or an answer: a row, and no message
-      void this.#answer(to, route, payload).catch(bury);
-      return;
-    }
-    this.accept(to, route, payload).then(() => {}, bury);
+    const sent = this.hosts.has(to.protocol)
+      ? this.accept(to, route, payload)
+      : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
+    sent.then(() => {}, bury);
+  }
+
+  /** There will be a reply of that name. Rejects where the store does not take it. */
+  async openReply(name: string): Promise<void> {
+    await this.opened;
+    await this.#required.rows.open(name);
   }
 
   /** Looks after all that this instance should: what the dead left, what is due. Resolves when nothing is left to run. */
@@ -210,6 +240,11 @@ export class Persistence {
   /** About how many messages wait for actors that are in this process. */
   get waiting(): number {
     return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
+  }
+
+  /** What waits in the store for protocols that are not hosted here, by protocol. */
+  unhosted(): Readonly<Record<string, UnhostedStats>> {
+    return this.#open?.unhosted.stats() ?? {};
   }
 
   /** Ends it: what is on its way is committed, what waits stays in the store. */
@@ -237,42 +272,24 @@ export class Persistence {
     return this.#open;
   }
 
-  async #answer(to: ActorId, route: Route, payload: unknown): Promise<void> {
-    await this.opened;
-    const { dispatch, answers, ledger } = this.#required;
-    const effects = new Effects();
-    if (to.protocol === Reply.open.protocol) dispatch.post(effects, to, route, payload);
-    else answers.write(effects, to.key, route, payload);
-    if (effects.writes.length === 0) return;
-    await commitOne(ledger.committer, effects);
-    effects.follow();
-  }
-
   async #begin(): Promise<void> {
     const { store, options, services, ids, letters } = this.#parts;
-    const { clock, random } = options;
+    const { clock, random, replyKeepMs } = options;
+    const { timers } = services;
     const connection = await store.open({ clock });
     const ledger = new Ledger(services.newId(), connection, store.traits, clock, random);
-    const replies = new Replies(ledger, options.replyKeepMs);
-    const answers = new Answers(ledger, ids, (locals) => this.#deliverLocally(locals));
-    const dispatch = new Dispatch(ledger, replies, answers, {
-      hosting: (protocol) => this.#hosting(protocol),
-      roomFor: (actor) => this.#roomFor(actor),
-      astray: (letter) => {
-        const host = this.hosts.get(letter.protocol);
-        if (host !== undefined) host.buried++;
-        this.#buried(letter);
-      },
-    }, ids);
-    const handOver = (arrivals: readonly Arrival[], version: string, senderMoment: number) =>
-      this.#handOver(arrivals, version, senderMoment);
     const { delivery } = services;
     ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
+    const replies = new Replies(ledger, replyKeepMs);
+    const landing = this.#arrivals(ledger);
+    const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
+    const unhosted = new Unhosted(ledger, (protocol) => this.hosts.has(protocol));
+    const dispatch = new Dispatch(ledger, replies, answers, this.#whereabouts(unhosted), ids);
     const log = new EventLog(ledger, (error) => delivery.callbackFailed("watch", error));
-    const stored = new StoredLetters({ ledger, dispatch, handOver }, letters, options.limits.deadLetters);
-    const alarm = new Alarm(ledger, { timers: services.timers, dispatch, handOver });
+    const stored = new StoredLetters({ ledger, dispatch, landing }, letters, options.limits.deadLetters);
+    const alarm = new Alarm(ledger, { timers, dispatch, landing });
     const keeper = new Keeper(ledger, {
-      timers: services.timers,
+      timers,
       look: (actor, crashed) => this.#activate(actor)?.look(crashed) !== undefined,
       hosts: ({ protocol }) => this.hosts.has(protocol),
       atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
@@ -281,6 +298,7 @@ export class Persistence {
         if (!ledger.probes?.without("log-at-beat")) looks.push(log.look());
         await Promise.allSettled(looks); // the next beat does what they could not
         await answers.beat();
+        await unhosted.beat();
         await stored.beat();
         await alarm.ring();
       },
@@ -295,12 +313,14 @@ export class Persistence {
       keeper.adopt().catch(() => {}); // the next beat does
     });
     this.#open = {
-      acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs: options.idWindowMs, handOver }),
+      acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs: options.idWindowMs, landing }),
       ledger,
       dispatch,
       replies,
+      rows: new RowWriter({ ledger, dispatch, replies, landing, replyKeepMs, timers, random }),
       answers,
       log,
+      unhosted,
       keeper,
       alarm,
       proof,
@@ -309,12 +329,35 @@ export class Persistence {
       turnEffects: new TurnEffects(ledger, dispatch),
       suspects: new Suspects(),
       suspicious: (instances) => keeper.suspicious(instances),
-      handOver,
-      deliverLocally: (locals) => this.#deliverLocally(locals),
+      landing,
       published: (topic) => log.wake(topic),
       buried: (letter, error) => this.#buried(letter, error),
     };
     this.#early.run();
+  }
+
+  #arrivals(ledger: Ledger): Arrivals {
+    return new Arrivals({
+      ledger,
+      delivery: this.#parts.services.delivery,
+      keeper: () => this.#required.keeper,
+      ending: () => this.#ending,
+      find: ({ protocol, key }) => this.find(protocol, key),
+      activate: (actor) => this.#activate(actor),
+    });
+  }
+
+  #whereabouts(unhosted: Unhosted): Whereabouts {
+    return {
+      hosting: (protocol) => this.#hosting(protocol),
+      roomFor: (actor) => this.hosts.has(actor.protocol) ? this.#roomFor(actor) : unhosted.roomFor(actor),
+      unhosted: (actor) => unhosted.wrote(actor),
+      astray: (letter) => {
+        const host = this.hosts.get(letter.protocol);
+        if (host !== undefined) host.buried++;
+        this.#buried(letter);
+      },
+    };
   }
 
   #hosting(protocol: string): "durable" | "transient" | "no" {
@@ -328,22 +371,6 @@ export class Persistence {
     return { waiting: activation.waiting, capacity: activation.home.actor.mailbox.capacity * turnRoom };
   }
 
-  #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
-    const { keeper, ledger: { probes } } = this.#required;
-    if (probes?.without("hand-over")) return;
-    const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
-    for (const { to, draft } of arrivals) {
-      const found = this.find(to.protocol, to.key);
-      if (this.#ending || (found ?? this.#activate(to)) === undefined) {
-        keeper.left(to);
-        probes?.reach("there is no room for an actor that has mail");
-        continue;
-      }
-      keeper.wrote(to, version);
-      found?.arrive(Mail.committed(draft, version), moment);
-    }
-  }
-
   /** Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later beat looks again. */
   #activate({ protocol, key }: ActorId): DurableActivation | undefined {
     try {
@@ -351,16 +378,6 @@ export class Persistence {
     } catch (error) {
       if (error instanceof PosthornError) return undefined;
       throw error;
-    }
-  }
-
-  #deliverLocally(locals: readonly LocalDelivery[]): void {
-    const { delivery } = this.#parts.services;
-    for (const { to, route, payload } of locals) {
-      const { protocol, key } = to;
-      // An address knows no more than a name: its receiver is told by its own operation.
-      const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
-      delivery.deliver(to, route.of(operation), payload);
     }
   }
 

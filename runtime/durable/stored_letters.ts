@@ -3,7 +3,7 @@ import { messageOf, UnknownError } from "../errors.ts";
 import { OrderedKeys } from "../ordered_keys.ts";
 import type { Stored } from "../store.ts";
 import type { Dispatch, StoredLetter } from "./dispatch.ts";
-import { Effects } from "./effects.ts";
+import { Effects, type Landing } from "./effects.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { MailDraft, stampOf } from "./mail.ts";
@@ -18,7 +18,8 @@ const lateBeats = 3;
 export interface StoredLettersServices {
   readonly ledger: Ledger;
   readonly dispatch: Dispatch;
-  handOver(arrivals: Effects["arrivals"], version: string, senderMoment: number): void;
+  /** Takes in what commits bring to this process. */
+  readonly landing: Landing;
 }
 
 /** A dead letter that is in the store, as far as is known here. */
@@ -199,7 +200,7 @@ export class StoredLetters {
       const why = "another instance has sent it again";
       throw new UnknownError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
     }
-    this.#services.handOver(effects.arrivals, committed, ledger.nextMoment());
+    effects.land(this.#services.landing, committed, ledger.nextMoment());
   }
 
   /** Where one was sent again: of all that are kept it is asked whether they are there. No payload is read. */

@@ -34,14 +34,16 @@ export class TurnRunner {
   #supervisor: Supervisor | undefined = undefined;
   #turn: DurableTurn | undefined = undefined;
   #stopped: string | undefined = undefined;
-  #ending: "passivate" | "stop" | undefined = undefined;
+  #ending: "passivate" | undefined = undefined;
+  /** Whether the turn that runs is its actor's first since that is here. */
+  #fresh = false;
 
   constructor(activation: DurableActor) {
     this.#activation = activation;
   }
 
   /** What becomes of the actor after the commit. */
-  takeEnding(): "passivate" | "stop" | undefined {
+  takeEnding(): "passivate" | undefined {
     const ending = this.#ending;
     this.#ending = undefined;
     return ending;
@@ -93,7 +95,6 @@ export class TurnRunner {
   #handle(batch: Batch, mail: Mail): Handled | Promise<void> {
     const { home, services } = this.#activation;
     const attempts = this.#attemptsOf(mail);
-    if (mail.asker?.over) return this.#skip(batch, mail);
     if (mail.fault !== undefined) {
       return this.#bury(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
     }
@@ -128,8 +129,10 @@ export class TurnRunner {
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
     turn.place = mail.head.firstPlace ?? mail.place;
+    this.#fresh = !this.#activation.active;
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
+    if (this.#fresh) this.#activation.emit("activated");
     if (this.#activation.home.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     let awaited: boolean;
@@ -236,7 +239,10 @@ export class TurnRunner {
       if (home.heard) this.#activation.inspect({ type: "done" }, turn.envelope(value));
     });
     if (ending === "forget") return this.forget(batch);
-    if (ending === "passivate") this.#ending = "passivate";
+    if (ending === "passivate") {
+      this.#ending = "passivate";
+      batch.after(() => this.#activation.emit("passivated")); // what waits behind activates it again
+    }
     return again || ending !== undefined ? "last" : "next";
   }
 
@@ -262,6 +268,7 @@ export class TurnRunner {
     const envelope = turn.envelope(value);
     turn.close();
     turn.discard();
+    if (this.#fresh) this.#activation.active = false; // a first message that fails leaves no actor behind
     this.#activation.inspect({ type: "failed", error }, envelope);
     this.#supervisor ??= new Supervisor(home.actor, services.random);
     const { mode } = turn.route.operation;
@@ -272,6 +279,8 @@ export class TurnRunner {
       mode: mail.asker === undefined ? mode : "ask",
       monotonicMs: services.monotonicMs(),
     });
+    const { mailbox, record } = this.#activation;
+    if (this.#fresh && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
     if (retryAfterMs === undefined) {
       this.#bury(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
@@ -281,8 +290,11 @@ export class TurnRunner {
     if (directive === "restart") this.#activation.emit("restarted");
     if (directive === "stop" || directive === "escalate") {
       this.#stopped = `its actor stopped: ${messageOf(error)}`;
-      this.#ending = "stop";
-      if (directive === "escalate") batch.after(() => services.escalate(this.#activation, error));
+      batch.after(() => {
+        this.#activation.emit("stopped");
+        if (this.#activation.active) this.#activation.emit("passivated");
+        if (directive === "escalate") services.escalate(this.#activation, error);
+      });
     }
     return "last";
   }
@@ -334,11 +346,6 @@ export class TurnRunner {
       });
     }
     batch.take(mail, effects);
-    return "next";
-  }
-
-  #skip(batch: Batch, mail: Mail): Handled {
-    batch.take(mail, new Effects());
     return "next";
   }
 

@@ -4,6 +4,7 @@ import type { Stats } from "../stats.ts";
 /** What a system is doing, in the text format of Prometheus. */
 export function metricsText(stats: Stats, store?: StoreHealth): string {
   const protocols = Object.entries(stats.protocols);
+  const unhosted = Object.entries(stats.unhosted ?? {});
   const each = (pick: (protocol: Stats["protocols"][string]) => number) =>
     protocols.map(([name, protocol]): Sample => [labels("protocol", name), pick(protocol)]);
   return [
@@ -18,6 +19,14 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
       "Actors that are active or have state kept",
       each((protocol) => protocol.actors),
     ),
+    ...unhosted.length === 0 ? [] : [
+      metric(
+        "waiting_unhosted",
+        "gauge",
+        "Messages in the store for protocols that are not hosted here",
+        unhosted.map(([name, { waiting }]): Sample => [`{protocol="${name}"}`, waiting]),
+      ),
+    ],
     ...store === undefined ? [] : [
       metric("store_available", "gauge", "Whether the store takes commits", [
         [labels("store", store.name), store.status === "unavailable" || store.status === "opening" ? 0 : 1],

@@ -98,7 +98,7 @@ Deno.test("a function that cannot begin to listen at once hears what is publishe
 
 Deno.test("a folder that is not there: the error names the path, and what is missing", async () => {
   const message =
-    /^Cannot open \/nowhere\/posthorn\.db: unable to open database file.*: its folder must exist$/;
+    /^Cannot open \/nowhere\/posthorn\.db: unable to open database file.*: its folder must exist, and it must not be one$/;
   await requireUnavailable(sqlite("/nowhere/posthorn.db"), message);
 });
 

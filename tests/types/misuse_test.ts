@@ -298,6 +298,14 @@ const many: Cases = {
     // @ts-expect-error: a tell is not published
     return system.subscribe(Order.add, books.at(Ledger.note));
   },
+  "the subscriptions of a tell": (system: System) => {
+    // @ts-expect-error: a tell is not published
+    return system.subscriptions(Order.add);
+  },
+  "unsubscribe a function": (system: System) => {
+    // @ts-expect-error: it ends with what subscribing it returned
+    return system.unsubscribe(Order.settled, () => {});
+  },
   "a subscriber that takes something else": (system: System, books: Ledger) => {
     // @ts-expect-error: a receipt is no text
     return system.subscribe(Order.settled, books.at(Ledger.note));

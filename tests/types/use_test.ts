@@ -223,6 +223,19 @@ const unions: Cases = {
         offer: (_ctx, choice) => choice.kind === "a" ? undefined : choice,
       },
     }),
+  "subscriptions that are awaited, listed and ended": async (system: System, ref: Ref<"choices">) => {
+    using subscription = system.subscribe(Choices.chosen, ref.at(Choices.put));
+    await subscription.ready;
+    using listening = system.subscribe(Choices.chosen, () => {});
+    await listening.ready;
+    for await (const { to, subject } of system.subscriptions(Choices.chosen)) {
+      same<typeof to, Address>();
+      same<typeof subject, string | undefined>();
+      await system.unsubscribe(Choices.chosen, to);
+    }
+    const ended: boolean = await system.unsubscribe(Choices.offer, ref.at(Choices.offer));
+    return ended;
+  },
   "a function that speaks any tell of a protocol": <I, O>(
     ref: Ref<"choices">,
     operation: Tell<I, O, "choices">,

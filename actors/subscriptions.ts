@@ -1,0 +1,43 @@
+import type { Address } from "../runtime/address.ts";
+import type { Subscribed } from "../runtime/context.ts";
+import { DeadlineError } from "../runtime/errors.ts";
+import { type SubscriptionsPage, Topic, topicKey } from "../runtime/modes.ts";
+import type { Operation } from "../runtime/protocol.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { ask } from "./ask.ts";
+
+/** Who is subscribed by an address, page by page: each is as its topic knows it when it is asked. */
+export function subscriptionsOf(runtime: Runtime, event: Operation): AsyncIterable<Subscribed> {
+  return { [Symbol.asyncIterator]: () => pages(runtime, event) };
+}
+
+/** Ends the subscription of an address, whoever made it. Resolves with whether there was one. */
+export async function unsubscribe(runtime: Runtime, event: Operation, to: Address): Promise<boolean> {
+  const { protocol, key, operation } = to;
+  return await askTopic(runtime, event, Topic.remove, { to: { protocol, key, operation } }) as boolean;
+}
+
+async function* pages(runtime: Runtime, event: Operation): AsyncGenerator<Subscribed> {
+  let after: string | undefined;
+  do {
+    const page = await askTopic(runtime, event, Topic.list, { after }) as SubscriptionsPage;
+    yield* page.subscriptions;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+async function askTopic(
+  runtime: Runtime,
+  event: Operation,
+  operation: Operation,
+  payload: unknown,
+): Promise<unknown> {
+  const topic = { protocol: operation.protocol, key: topicKey(event) };
+  try {
+    return await ask(runtime, topic, operation, payload, undefined);
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+    const timeoutMs = runtime.options.askTimeoutMs;
+    throw new DeadlineError(`Cannot ask for the subscriptions of ${topic.key}: no answer in ${timeoutMs} ms`);
+  }
+}

@@ -1,0 +1,69 @@
+import type { ActorId } from "../address.ts";
+import { Envelope } from "../envelope.ts";
+import type { Deliveries } from "../services.ts";
+import type { DurableActivation } from "./durable_activation.ts";
+import type { Arrival, Landing, LocalDelivery } from "./effects.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Ledger } from "./ledger.ts";
+import { Mail } from "./mail.ts";
+
+/** What taking in commits needs of the others. */
+export interface ArrivalsParts {
+  readonly ledger: Ledger;
+  readonly delivery: Deliveries;
+  keeper(): Keeper;
+  /** Whether the system ends: then nothing is loaded any more. */
+  ending(): boolean;
+  /** An actor that is in memory. */
+  find(actor: ActorId): DurableActivation | undefined;
+  /** Loads an actor, where there is room. */
+  activate(actor: ActorId): DurableActivation | undefined;
+}
+
+/** Takes in what commits bring to this process: mail goes to whom it is for, the rest to those who keep nothing. */
+export class Arrivals implements Landing {
+  readonly #parts: ArrivalsParts;
+
+  constructor(parts: ArrivalsParts) {
+    this.#parts = parts;
+  }
+
+  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
+    const { ledger: { probes }, ...parts } = this.#parts;
+    if (probes?.without("hand-over")) return;
+    const keeper = this.#parts.keeper();
+    const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
+    for (const { to, draft } of arrivals) {
+      const found = parts.find(to);
+      if (parts.ending() || (found ?? parts.activate(to)) === undefined) {
+        keeper.left(to);
+        probes?.reach("there is no room for an actor that has mail");
+        continue;
+      }
+      keeper.wrote(to, version);
+      const mail = Mail.committed(draft, version);
+      if (draft.head.attempts === undefined) this.accepted(to, mail); // else it was before
+      found?.arrive(mail, moment);
+    }
+  }
+
+  accepted(to: ActorId, mail: Mail): void {
+    const { delivery } = this.#parts;
+    const { id, operation: name } = mail.head;
+    if (delivery.inspectors.silent) return;
+    const { protocol, key } = to;
+    const operation = delivery.operationAt({ protocol, key, operation: name });
+    const envelope = new Envelope(mail.route(operation, 0, undefined), key, id, undefined);
+    delivery.inspect({ type: "accepted" }, envelope);
+  }
+
+  deliverLocally(locals: readonly LocalDelivery[]): void {
+    const { delivery } = this.#parts;
+    for (const { to, route, payload } of locals) {
+      const { protocol, key } = to;
+      // An address knows no more than a name: its receiver is told by its own operation.
+      const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
+      delivery.deliver(to, route.of(operation), payload);
+    }
+  }
+}

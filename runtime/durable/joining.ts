@@ -1,0 +1,44 @@
+/**
+ * Subscriptions that were made here and that the store has not taken yet, by topic. What is published here afterwards
+ * comes behind them.
+ */
+export class Joining {
+  readonly #byTopic = new Map<string, Set<Attempts>>();
+
+  /** A subscription: `attempt` asks the store for it once. It is tried again until `over` says that it is. */
+  add(topic: string, attempt: () => Promise<void>): { attempt(): Promise<void>; over(): void } {
+    const attempts = new Attempts(attempt);
+    const all = this.#byTopic.get(topic) ?? new Set();
+    this.#byTopic.set(topic, all.add(attempts));
+    return {
+      attempt: () => attempts.attempt(),
+      over: () => {
+        all.delete(attempts);
+        if (all.size === 0 && this.#byTopic.get(topic) === all) this.#byTopic.delete(topic);
+      },
+    };
+  }
+
+  /** Tries those of a topic at once. Rejects where the store does not take one; nothing where there is none. */
+  settle(topic: string): Promise<void> | undefined {
+    const all = this.#byTopic.get(topic);
+    if (all === undefined) return undefined;
+    const settled = Promise.all([...all].map((attempts) => attempts.attempt())).then(() => {});
+    settled.catch(() => {}); // the store may turn out not to open before anybody waits for it
+    return settled;
+  }
+}
+
+/** One subscription, for which one attempt is under way at a time. */
+class Attempts {
+  readonly #attempt: () => Promise<void>;
+  #underWay: Promise<void> | undefined;
+
+  constructor(attempt: () => Promise<void>) {
+    this.#attempt = attempt;
+  }
+
+  attempt(): Promise<void> {
+    return this.#underWay ??= this.#attempt().finally(() => this.#underWay = undefined);
+  }
+}

@@ -1,0 +1,81 @@
+import type { Place } from "./world.ts";
+
+/** What a place does otherwise, and the sentence of the documentation that says so. */
+export interface Difference {
+  readonly scenario: string;
+  readonly where: (place: Place) => boolean;
+  /** A file, and what it says. */
+  readonly documented: readonly [path: string, sentence: string];
+  /** Lines of the transcript, each with those that stand in its place. */
+  readonly instead: Readonly<Record<string, readonly string[]>>;
+}
+
+const durable = ({ transient, store }: Place) => !transient && store !== undefined;
+const transient = ({ transient }: Place) => transient;
+
+const parsedByWhoHandles = [
+  "docs/durability.md",
+  "A payload is parsed by the schema of whoever handles it, so defaults of a newer schema complete an old message; " +
+  "what no longer parses is a dead letter `invalid-payload`.",
+] as const;
+
+const dropsItsState = [
+  "runtime/actor.ts",
+  "activates it again from its last committed state (a transient actor, which commits nothing, from its initial state)",
+] as const;
+
+/** All differences that there are between places. */
+export const differences: readonly Difference[] = [
+  {
+    scenario: "what a turn sends and does not fit is a dead letter",
+    where: durable,
+    documented: parsedByWhoHandles,
+    instead: {
+      "b halfJob: dead(invalid-payload)": ["b halfJob: accepted dead(invalid-payload)"],
+      "b note: dead(invalid-payload)": ["b note: accepted dead(invalid-payload)"],
+    },
+  },
+  {
+    scenario: "a schedule of another's: what it says goes to whom it names",
+    where: durable,
+    documented: parsedByWhoHandles,
+    instead: { "b note: dead(invalid-payload)": ["b note: accepted dead(invalid-payload)"] },
+  },
+  {
+    scenario: "what becomes of an actor that fails: restart",
+    where: transient,
+    documented: dropsItsState,
+    instead: { 'notes: ["before","behind","afterwards"]': ['notes: ["behind","afterwards"]'] },
+  },
+  {
+    scenario: "an actor passivates and is restarted, and goes on from what it committed",
+    where: transient,
+    documented: dropsItsState,
+    instead: {
+      'notes: ["passivate","restart"]': ["notes: []"],
+      'notes after idling: ["passivate","restart"]': ["notes after idling: []"],
+    },
+  },
+  {
+    scenario: "a signal goes before what waits: restart",
+    where: transient,
+    documented: dropsItsState,
+    instead: { 'notes: ["1","2"]': ['notes: ["2"]'] },
+  },
+  {
+    scenario: "a turn names what it sends, and a repeat of it is one message",
+    where: durable,
+    documented: [
+      "docs/durability.md",
+      "An id that a turn gives to what it sends is that message's name and is looked for nowhere: it leaves once, with " +
+      "its turn's commit.",
+    ],
+    instead: {
+      "b notes 1": ["b notes 1", "b notes 1"],
+      "in another turn: nothing": ["b notes 1", "b notes 1", "in another turn: nothing"],
+      "b note: accepted started done": [
+        "b note: accepted accepted started started done done accepted accepted started started done done",
+      ],
+    },
+  },
+];

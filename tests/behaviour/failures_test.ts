@@ -1,0 +1,4 @@
+import { failures } from "./failures.ts";
+import { behaves } from "./scenario.ts";
+
+behaves("failures", failures);

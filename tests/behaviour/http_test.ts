@@ -1,0 +1,4 @@
+import { http } from "./http.ts";
+import { behaves } from "./scenario.ts";
+
+behaves("http", http);

@@ -1,0 +1,4 @@
+import { modes } from "./modes.ts";
+import { behaves } from "./scenario.ts";
+
+behaves("modes", modes);

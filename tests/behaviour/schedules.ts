@@ -1,0 +1,128 @@
+import type { Scenario } from "./scenario.ts";
+import { One, type OneContext, type Scripts, type World } from "./world.ts";
+
+/** Writes when something comes. */
+function ticking(world: () => World): Scripts {
+  return {
+    tick: (ctx, rest) => world().write(`${ctx.key} ticks ${rest} after ${world().passedMs} ms`),
+    cancel: (ctx, name) => ctx.cancel(name),
+  };
+}
+
+const tick = (ctx: OneContext) => ctx.self.at(One.run);
+
+export const schedules: readonly Scenario[] = [
+  {
+    name: "a schedule comes after its time, at its time, and again and again",
+    scripts: (world) => ({
+      ...ticking(world),
+      after: (ctx) => ctx.schedule("after", { afterMs: 1_000 }, tick(ctx), "tick after"),
+      at: (ctx) => ctx.schedule("at", { at: new Date(ctx.now + 1_500) }, tick(ctx), "tick at"),
+      past: (ctx) => ctx.schedule("past", { at: new Date(ctx.now - 1_500) }, tick(ctx), "tick past"),
+      every: (ctx) => ctx.schedule("every", { everyMs: 800 }, tick(ctx), "tick every"),
+    }),
+    async run(world) {
+      for (const script of ["after", "at", "past", "every"]) {
+        await world.hear(script, world.ref("a").tell(One.run, script));
+      }
+      await world.pass(2_500);
+      await world.hear("cancel", world.ref("a").tell(One.run, "cancel every"));
+      await world.pass(2_000);
+    },
+  },
+
+  {
+    name: "the last word on a schedule counts",
+    scripts: (world) => ({
+      ...ticking(world),
+      set: (ctx, rest) => ctx.schedule("x", { afterMs: 500 }, tick(ctx), `tick ${rest}`),
+      cancelAndSet(ctx) {
+        ctx.cancel("x");
+        ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick set behind a cancel");
+      },
+      setAndCancel(ctx) {
+        ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick never");
+        ctx.cancel("x");
+      },
+      setCancelSet(ctx) {
+        ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick never");
+        ctx.cancel("x");
+        ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick set in the end");
+      },
+    }),
+    async run(world) {
+      const a = world.ref("a");
+      const say = async (...scripts: string[]) => {
+        const sent = scripts.map((script) => a.tell(One.run, script)); // in one batch
+        for (const [index, one] of sent.entries()) await world.hear(scripts[index], one);
+        await world.pass(1_000);
+      };
+      await say("set once", "set twice");
+      await say("set never", "cancel x");
+      await say("cancel x", "set behind a cancel");
+      await say("cancelAndSet");
+      await say("setAndCancel");
+      await say("setCancelSet");
+    },
+  },
+
+  {
+    name: "a schedule of another's: what it says goes to whom it names",
+    scripts: (world) => ({
+      ...ticking(world),
+      other: (ctx) => ctx.schedule("x", { afterMs: 500 }, ctx.ref(One, "b").at(One.run), "tick other"),
+      wrong: (ctx) =>
+        ctx.schedule("y", { afterMs: 500 }, ctx.ref(One, "b").at(One.note), 5 as unknown as string),
+    }),
+    async run(world) {
+      await world.hear("other", world.ref("a").tell(One.run, "other"));
+      await world.hear("wrong", world.ref("a").tell(One.run, "wrong"));
+      await world.pass(1_000);
+    },
+  },
+
+  {
+    name: "schedules outlive that their actor passivates, and not that it is forgotten",
+    scripts: (world) => ({
+      ...ticking(world),
+      after: (ctx) => ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick after"),
+      forget(ctx) {
+        ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick never");
+        ctx.forget();
+      },
+    }),
+    async run(world) {
+      const a = world.ref("a");
+      await world.hear("after", a.tell(One.run, "after"));
+      await world.settle();
+      world.system.signal(a, "passivate");
+      await world.pass(1_000);
+      await world.hear("after", a.tell(One.run, "after"));
+      await world.settle();
+      world.system.signal(a, "forget");
+      await world.pass(1_000);
+      await world.hear("forget", a.tell(One.run, "forget"));
+      await world.pass(1_000);
+    },
+  },
+
+  {
+    name: "a schedule that cannot be is refused in its turn",
+    scripts: (world) => ({
+      ...ticking(world),
+      wrong: (ctx) => ctx.schedule("x", { afterMs: NaN }, tick(ctx), "tick"),
+      never: (ctx) => ctx.schedule("x", { everyMs: 0 }, tick(ctx), "tick"),
+      many(ctx) {
+        for (let index = 0; index <= 1_000; index++) {
+          ctx.schedule(`x${index}`, { afterMs: 500 }, tick(ctx), "tick");
+        }
+      },
+    }),
+    async run(world) {
+      for (const script of ["wrong", "never", "many"]) {
+        await world.hear(script, world.ref("a").ask(One.call, script));
+      }
+      await world.pass(1_000);
+    },
+  },
+];

@@ -1,0 +1,4 @@
+import { schedules } from "./schedules.ts";
+import { behaves } from "./scenario.ts";
+
+behaves("schedules", schedules);

@@ -1,0 +1,76 @@
+import type { Scenario } from "./scenario.ts";
+import { One } from "./world.ts";
+
+export const signals: readonly Scenario[] = [
+  {
+    name: "an actor passivates and is restarted, and goes on from what it committed",
+    scripts: () => ({ stop: (ctx) => ctx.stop() }),
+    async run(world) {
+      const a = world.ref("a");
+      for (const signal of ["passivate", "restart"] as const) {
+        await world.hear("told", a.tell(One.note, signal));
+        await world.settle();
+        await world.system.signal(a, signal);
+        await world.settle();
+        await world.hear("notes", a.ask(One.call, "notes"));
+      }
+      await world.hear("stop", a.tell(One.run, "stop"));
+      await world.settle();
+      await world.hear("notes", a.ask(One.call, "notes"));
+      await world.pass(120_000, 10_000);
+      await world.hear("notes after idling", a.ask(One.call, "notes"));
+    },
+  },
+
+  {
+    name: "an actor that is forgotten begins anew, without its subscriptions",
+    scripts: () => ({
+      follow: (ctx) => ctx.subscribe(One.happened, ctx.self.at(One.note)),
+      forget: (ctx) => ctx.forget(),
+    }),
+    async run(world) {
+      const a = world.ref("a");
+      for (const how of ["a signal", "its turn"]) {
+        await world.hear("follow", a.tell(One.run, "follow"));
+        await world.settle();
+        await world.hear("published", world.system.publish(One.happened, "de 1"));
+        await world.settle();
+        if (how === "a signal") await world.system.signal(a, "forget");
+        else await world.hear("forget", a.tell(One.run, "forget"));
+        await world.settle();
+        await world.hear("published", world.system.publish(One.happened, "de 2"));
+        await world.settle();
+        await world.hear(`notes after ${how}`, a.ask(One.call, "notes"));
+      }
+    },
+  },
+
+  ...(["passivate", "restart", "forget"] as const).map((signal): Scenario => ({
+    name: `a signal goes before what waits: ${signal}`,
+    scripts: (world) => ({
+      slow: () => new Promise<void>((resolve) => void world().clock.setTimer(1_000, resolve)),
+    }),
+    async run(world) {
+      const a = world.ref("a");
+      await world.hear("told", a.tell(One.note, "1"));
+      await world.hear("told", a.tell(One.run, "slow"));
+      await world.settle();
+      await world.hear("told", a.tell(One.note, "2"));
+      await world.hear("signalled", Promise.resolve(world.system.signal(a, signal)));
+      await world.pass(2_000);
+      await world.hear("notes", a.ask(One.call, "notes"));
+    },
+  })),
+
+  {
+    name: "what waits behind a turn that stops or forgets is handled",
+    scripts: () => ({ stop: (ctx) => ctx.stop(), forget: (ctx) => ctx.forget() }),
+    async run(world) {
+      const a = world.ref("a");
+      const sent = ["note 1", "stop", "note 2", "forget", "note 3"].map((script) => a.tell(One.run, script));
+      for (const one of sent) await world.hear("sent", one);
+      await world.settle();
+      await world.hear("notes", a.ask(One.call, "notes"));
+    },
+  },
+];

@@ -1,0 +1,4 @@
+import { signals } from "./signals.ts";
+import { behaves } from "./scenario.ts";
+
+behaves("signals", signals);
