@@ -56,6 +56,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "keys",
         "stored_value",
         "committer",
+        "fail_asks",
         "single_commission",
         "probes",
         "mail",

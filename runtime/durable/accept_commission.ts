@@ -2,7 +2,7 @@ import { fingerprint } from "../fingerprint.ts";
 import { IdReusedError, PosthornError } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
-import { Commission } from "./committer.ts";
+import { Commission, type Finding } from "./committer.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -10,7 +10,7 @@ import { decodeValue, encodeValue } from "./stored_value.ts";
 
 /** That a message was accepted under a name. */
 interface Mark {
-  /** Names the attempt that was accepted. */
+  /** Names the send that was accepted. */
   readonly token: string;
   readonly fingerprint: string;
   /** Until when the name is known, in milliseconds since 1970. */
@@ -49,7 +49,8 @@ export interface AcceptOptions {
   /** Names the message, in errors. */
   readonly name: string;
   readonly id: string;
-  readonly onCommitted: (version: string) => void;
+  /** Called with the version of what was written; without one where it was written over since. */
+  readonly onCommitted: (version: string | undefined) => void;
   /** Called when it is over, whatever became of it. */
   readonly onOver: () => void;
 }
@@ -64,17 +65,19 @@ export class AcceptCommission extends Commission {
   readonly #resolve: (acceptance: Acceptance) => void;
   readonly #reject: (error: unknown) => void;
 
+  readonly #before: Stored | undefined;
   /** Whether an earlier commit of the message may still land. */
   readonly #mayLand: boolean;
 
-  /** `before` is the mark that it replaces: one whose time is over. */
-  constructor(options: AcceptOptions, before?: Stored, mayLand = false) {
+  /** `before` is the mark that it replaces: one whose time is over; `first` the commit that found it. */
+  constructor(options: AcceptOptions, before?: Stored, first?: AcceptCommission) {
     super(options.lane);
-    this.#mayLand = mayLand;
+    this.#before = before;
+    this.#mayLand = first !== undefined && (first.#mayLand || first.uncertain);
     const { ledger, effects, mark, windowMs, ticket, place } = options;
     this.#options = options;
     this.part = effects;
-    this.#token = ledger.nextToken();
+    this.#token = first === undefined ? ledger.nextToken() : first.#token; // whichever of them lands
     this.#print = mark === undefined ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = ledger.clock.now() + windowMs;
@@ -88,8 +91,11 @@ export class AcceptCommission extends Commission {
     this.#reject = reject;
   }
 
-  committed(version: string): void {
-    if (this.uncertain) this.#options.ledger.probes?.reach("an acceptance landed unheard");
+  get name(): string {
+    return this.#options.name;
+  }
+
+  committed(version: string | undefined): void {
     this.#options.onOver();
     this.#options.onCommitted(version);
     const { ticket, place } = this.#options;
@@ -108,19 +114,26 @@ export class AcceptCommission extends Commission {
     this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }
 
-  async landed(): Promise<string | undefined> {
+  /** Looks for its mark; where it has none, for the reply that it opens: no other has that name. */
+  async find(): Promise<Finding> {
+    const { ledger, mark, ticket } = this.#options;
+    const opened = ticket !== undefined && await this.#ticketIsTaken(); // before the mark: it may land in between
+    if (mark === undefined) return opened ? { landed: undefined } : "open";
     const stored = await this.#stored();
-    return stored !== undefined && decodeValue<Mark>(stored.value).head.token === this.#token
-      ? stored.version
-      : undefined;
+    if (stored !== undefined && decodeValue<Mark>(stored.value).head.token === this.#token) {
+      ledger.probes?.reach("an acceptance landed unheard");
+      return { landed: stored.version };
+    }
+    return opened || stored?.version !== this.#before?.version ? "stale" : "open";
   }
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
   async #repeat(): Promise<void> {
     const { ledger, effects, name } = this.#options;
     const stored = await this.#stored();
+    const { mark, ticket } = this.#options;
     const first = firstOf(stored, this.#print, this.#options);
-    if (first === undefined && this.#options.ticket !== undefined && await this.#ticketIsTaken()) {
+    if (first === undefined && ticket !== undefined && (mark === undefined || await this.#ticketIsTaken())) {
       ledger.probes?.reach("the name of a reply is taken");
       throw new PosthornError("ticket-taken", `Cannot accept ${name}: another reply has its name`);
     }
@@ -128,7 +141,7 @@ export class AcceptCommission extends Commission {
       ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
-      const again = new AcceptCommission(this.#options, stored, this.#mayLand || this.uncertain);
+      const again = new AcceptCommission(this.#options, stored, this);
       ledger.committer.submit(again);
       this.#resolve(await again.accepted);
       return;

@@ -49,7 +49,7 @@ export interface AcceptorParts {
   readonly ids: Ids;
   readonly idWindowMs: number;
   /** Messages were committed: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void;
 }
 
 /** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */

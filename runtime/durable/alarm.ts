@@ -6,7 +6,7 @@ import { Effects } from "./effects.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "./schedule_row.ts";
-import { commitOne } from "./single_commission.ts";
+import { commitKnown } from "./single_commission.ts";
 import { decodeValue, encodeValue, fromText } from "./stored_value.ts";
 import type { Stored } from "../store.ts";
 
@@ -71,7 +71,7 @@ export class Alarm {
       effects.checks.push({ key: row.key, version: row.version });
       this.#send(effects, found.head, row, found.text, dueMs, nowMs);
     }
-    const committed = await commitOne(this.#ledger.committer, effects);
+    const committed = await commitKnown(this.#ledger, effects, `the schedule ${name} of ${nameOf(actor)}`);
     if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
     else {
       effects.follow();

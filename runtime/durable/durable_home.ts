@@ -17,8 +17,11 @@ export interface DurableServices {
   readonly suspects: Suspects;
   /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
   suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
-  /** Messages were committed by an actor that was loaded at that moment: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  /**
+   * Messages were committed by an actor that was loaded at that moment: whom they are for may be here. Without a version
+   * they are looked for in the store.
+   */
+  handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void;
   /** Messages to those who keep nothing. */
   deliverLocally(locals: readonly LocalDelivery[]): void;
   /** An event was committed to the log of a topic. */

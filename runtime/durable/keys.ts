@@ -65,6 +65,11 @@ export function markKey(digest: string): string {
   return keyOf("mark", digest);
 }
 
+/** That a commit landed which has no other mark. No name of a message has a line break. */
+export function receiptKey(token: string): string {
+  return markKey(`\n\n${token}`);
+}
+
 /** The reply of a submit. */
 export function replyRowKey(name: string): string {
   return keyOf("reply", encodeURIComponent(name));

@@ -264,7 +264,7 @@ export class Persistence {
         this.#buried(letter);
       },
     }, ids);
-    const handOver = (arrivals: readonly Arrival[], version: string, senderMoment: number) =>
+    const handOver = (arrivals: readonly Arrival[], version: string | undefined, senderMoment: number) =>
       this.#handOver(arrivals, version, senderMoment);
     const log = new EventLog(ledger);
     const stored = new StoredLetters({ ledger, dispatch, handOver }, letters, options.limits.deadLetters);
@@ -325,7 +325,7 @@ export class Persistence {
     return { waiting: activation.waiting, capacity: activation.home.actor.mailbox.capacity * turnRoom };
   }
 
-  #handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
+  #handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void {
     const { keeper, ledger: { probes } } = this.#required;
     if (probes?.without("hand-over")) return;
     const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
@@ -334,6 +334,11 @@ export class Persistence {
       if (this.#ending || (found ?? this.#activate(to)) === undefined) {
         keeper.left(to);
         probes?.reach("there is no room for an actor that has mail");
+        continue;
+      }
+      if (version === undefined) { // it may have been handled meanwhile: the store says
+        keeper.left(to);
+        found?.look();
         continue;
       }
       keeper.wrote(to, version);

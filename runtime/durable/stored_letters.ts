@@ -6,7 +6,7 @@ import { Effects } from "./effects.ts";
 import { deadPrefix, mailPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { MailDraft } from "./mail.ts";
-import { commitOne } from "./single_commission.ts";
+import { commitKnown, commitOne } from "./single_commission.ts";
 import { decodeValue, fromText } from "./stored_value.ts";
 
 /** The most that one list gives. */
@@ -117,7 +117,7 @@ export class StoredLetters {
       to,
       new MailDraft(ledger.encoder, mailPrefix(to), ledger.nextPlace(), head, text),
     );
-    const committed = await commitOne(ledger.committer, effects);
+    const committed = await commitKnown(ledger, effects, `the dead letter ${letter.id}`);
     if (committed === undefined) {
       const why = "another instance has sent it again";
       throw new UnknownError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);

@@ -5,6 +5,7 @@ import { Commission, Committer } from "../../../runtime/durable/committer.ts";
 import type { Part } from "../../../runtime/store.ts";
 
 class Named extends Commission {
+  readonly name = "a part";
   readonly part: Part;
 
   constructor(key: string) {
@@ -15,8 +16,8 @@ class Named extends Commission {
   committed(): void {}
   stale(): void {}
   failed(): void {}
-  landed(): Promise<undefined> {
-    return Promise.resolve(undefined);
+  find(): Promise<"stale"> {
+    return Promise.resolve("stale");
   }
 }
 
