@@ -10,8 +10,9 @@ import { Collector, Reply } from "../modes.ts";
 import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import type { Services } from "../services.ts";
 import type { ResolvedOptions } from "../system_options.ts";
-import type { Store } from "../store.ts";
+import type { Store, StoreConnection } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
+import { within } from "../within.ts";
 import type { Acceptance } from "./accept_commission.ts";
 import { Acceptor, type AcceptParts } from "./acceptor.ts";
 import { Alarm } from "./alarm.ts";
@@ -27,16 +28,21 @@ import { indexKey, nobody } from "./keys.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
 import { Mail } from "./mail.ts";
+import { Opening } from "./opening.ts";
 import { Proof } from "./proof.ts";
 import { Replies } from "./replies.ts";
+import { sendReply } from "./send_reply.ts";
 import { Respondents } from "./respondents.ts";
 import { commitOne } from "./single_commission.ts";
 import { StoredLetters } from "./stored_letters.ts";
 import { Suspects } from "./suspects.ts";
+import { TimelyConnection } from "./timely_connection.ts";
 import { TurnEffects } from "./turn_effects.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
+/** How long the end waits for the store, at each of its two steps. */
+const endMs = 5_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts {
@@ -69,11 +75,10 @@ export class Persistence {
   readonly hosts = new Map<string, DurableHost>();
   /** Functions in this process that answer surveys. */
   readonly respondents = new Respondents();
-  /** Resolves when the store is open. Rejects with a `StoreError` where it cannot be. */
-  readonly opened: Promise<void>;
   readonly #parts: PersistenceParts;
+  readonly #instance: string;
+  readonly #opening: Opening<Open>;
   #open: Open | undefined;
-  #failure: unknown;
   #ending = false;
   readonly #early = new EarlyCalls();
 
@@ -84,17 +89,27 @@ export class Persistence {
       const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
-    this.opened = this.#begin();
-    this.opened.catch((error) => { // whoever sends hears of it
-      this.#failure = error;
-      this.#early.fail(error);
+    this.#instance = parts.services.newId();
+    this.#opening = new Opening(parts.store.traits.name, parts.options, {
+      open: () => this.#begin(),
+      opened: (open) => {
+        this.#open = open;
+        this.#early.run();
+      },
+      failed: (error) => this.#early.fail(error),
+      discard: (open) => this.#close(open),
     });
+  }
+
+  /** Resolves when the store is open. Rejects with a `StoreError` where it cannot be for now: it is tried again. */
+  get opened(): Promise<void> {
+    return this.#opening.ready;
   }
 
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    const failure = this.#failure ?? this.#open?.ledger.committer.failure;
+    const failure = this.#opening.failure ?? this.#open?.ledger.committer.failure;
     if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
     return { name, ...this.#open.proof.health };
@@ -185,8 +200,8 @@ export class Persistence {
   /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
   deliver(to: ActorId, route: Route, payload: unknown, bury: (error: unknown) => void): void {
     if (!this.hosts.has(to.protocol)) { // a reply, or an answer: a row, and no message
-      void this.#answer(to, route, payload).catch(bury);
-      return;
+      const send = () => sendReply(this.#required, this.#parts.ids, to, route, payload);
+      return void this.opened.then(send).catch(bury);
     }
     this.accept(to, route, payload).then(() => {}, bury);
   }
@@ -217,17 +232,19 @@ export class Persistence {
     if (this.#ending) return;
     this.#ending = true;
     for (const host of this.hosts.values()) for (const activation of host.activations()) activation.end();
-    try {
-      await this.opened;
-    } catch {
-      return; // it never began
-    }
-    const { ledger, keeper, log, watching } = this.#required;
+    const open = await this.#opening.end(endMs);
+    this.#early.fail(new StoppedError("Cannot use the store: the system has stopped"));
+    if (open !== undefined) await this.#close(open);
+  }
+
+  /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
+  async #close({ ledger, keeper, log, watching }: Open): Promise<void> {
+    const { connection, committer, clock } = ledger;
     watching[Symbol.dispose]();
     log.end();
-    await ledger.committer.idle();
-    await keeper.end().catch(() => {}); // others find out that it is gone
-    await ledger.connection.close();
+    if (await within(clock, endMs, committer.idle())) await within(clock, endMs, keeper.end()); // others find out, too
+    committer.end();
+    await connection.close();
   }
 
   get #required(): Open {
@@ -237,22 +254,21 @@ export class Persistence {
     return this.#open;
   }
 
-  async #answer(to: ActorId, route: Route, payload: unknown): Promise<void> {
-    await this.opened;
-    const { dispatch, answers, ledger } = this.#required;
-    const effects = new Effects();
-    if (to.protocol === Reply.open.protocol) dispatch.post(effects, to, route, payload);
-    else answers.write(effects, to.key, route, payload);
-    if (effects.writes.length === 0) return;
-    await commitOne(ledger.committer, effects);
-    effects.follow();
+  async #begin(): Promise<Open> {
+    const { store, options: { clock } } = this.#parts;
+    const connection = new TimelyConnection(await store.open({ clock }), store.traits, clock);
+    try {
+      return await this.#begun(connection);
+    } catch (error) {
+      await connection.close().catch(() => {}); // why it could not be used says more
+      throw error;
+    }
   }
 
-  async #begin(): Promise<void> {
+  async #begun(connection: StoreConnection): Promise<Open> {
     const { store, options, services, ids, letters } = this.#parts;
     const { clock, random } = options;
-    const connection = await store.open({ clock });
-    const ledger = new Ledger(services.newId(), connection, store.traits, clock, random);
+    const ledger = new Ledger(this.#instance, connection, store.traits, clock, random);
     const replies = new Replies(ledger, options.replyKeepMs);
     const answers = new Answers(ledger, ids, (locals) => this.#deliverLocally(locals));
     const dispatch = new Dispatch(ledger, replies, answers, {
@@ -291,7 +307,7 @@ export class Persistence {
       log.wake();
       keeper.adopt().catch(() => {}); // the next beat does
     });
-    this.#open = {
+    return {
       acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs: options.idWindowMs, handOver }),
       ledger,
       dispatch,
@@ -311,7 +327,6 @@ export class Persistence {
       published: (topic) => log.wake(topic),
       buried: (letter) => this.#buried(letter),
     };
-    this.#early.run();
   }
 
   #hosting(protocol: string): "durable" | "transient" | "no" {
