@@ -40,12 +40,15 @@ export abstract class Commission {
 interface Waiting {
   readonly commission: Commission;
   readonly weight: Weight;
+  readonly sinceMs: number;
 }
 
 /** How often a commit is tried whose outcome is unknown, for how long, and how long after the first time; it doubles. */
 const attemptsMax = 8;
 const triedMsMax = 10_000;
 const backoffMs = 50;
+/** What has waited for so long behind a commit that took as long, and failed, is told so: its turn would be no better. */
+const waitedMsMax = 5_000;
 /** How many that wait are looked at for one group: those whose lane is taken are passed by. */
 const lookMax = 1_000;
 /** After so long without a pause, the event loop gets a long turn: sockets need several. */
@@ -96,7 +99,7 @@ export class Committer {
     } catch (error) {
       return queueMicrotask(() => commission.failed(error));
     }
-    this.#waiting.push({ commission, weight });
+    this.#waiting.push({ commission, weight, sinceMs: this.#clock.monotonicMs() });
     this.#schedule();
   }
 
@@ -215,7 +218,7 @@ export class Committer {
       }
     }
     if (this.#ended) return; // who waited for it was told
-    if (versions === undefined) return await this.#refused(group, failure);
+    if (versions === undefined) return await this.#refused(group, failure, beganMs);
     this.failure = undefined;
     for (const [index, commission] of group.entries()) {
       const settling = this.#settle(commission, versions[index]);
@@ -224,7 +227,7 @@ export class Committer {
   }
 
   /** A commit was not taken. What the store refuses together is divided: one that it will never take stops no other. */
-  async #refused(group: readonly Commission[], error: unknown): Promise<void> {
+  async #refused(group: readonly Commission[], error: unknown, beganMs: number): Promise<void> {
     if (!isOfStore(error) && group.length > 1) {
       const half = group.length >> 1;
       await this.#commit(group.slice(0, half)); // in order: they may share a lane
@@ -236,6 +239,19 @@ export class Committer {
       if (!this.#open.delete(commission)) continue;
       const unknown = commission.uncertain && error instanceof StoreError;
       commission.failed(unknown ? cannotTell(error) : error);
+    }
+    const longAgoMs = this.#clock.monotonicMs() - waitedMsMax;
+    if (isOfStore(error) && beganMs <= longAgoMs) this.#giveUp(longAgoMs);
+  }
+
+  /** The store does not answer: what waits since then was never given to it. */
+  #giveUp(sinceMs: number): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((each) => each.sinceMs > sinceMs);
+    for (const each of waiting) {
+      if (each.sinceMs > sinceMs) continue;
+      const why = `Cannot commit ${each.commission.name}: the store did not take what came before it`;
+      each.commission.failed(new StoreError("store-unavailable", why));
     }
   }
 
@@ -289,6 +305,7 @@ export class Committer {
 
   /** Waits after that attempt, or until it ends. */
   #pause(attempt: number): Promise<void> {
+    if (this.#ended) return Promise.resolve();
     return new Promise((resolve) => {
       const goOn = () => {
         cancel();

@@ -200,8 +200,8 @@ export class Persistence {
   /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
   deliver(to: ActorId, route: Route, payload: unknown, bury: (error: unknown) => void): void {
     if (!this.hosts.has(to.protocol)) { // a reply, or an answer: a row, and no message
-      const send = () => sendReply(this.#required, this.#parts.ids, to, route, payload);
-      return void this.opened.then(send).catch(bury);
+      return void this.opened.then(() => sendReply(this.#required, this.#parts.ids, to, route, payload))
+        .catch(bury);
     }
     this.accept(to, route, payload).then(() => {}, bury);
   }
@@ -239,12 +239,13 @@ export class Persistence {
 
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
   async #close({ ledger, keeper, log, watching }: Open): Promise<void> {
-    const { connection, committer, clock } = ledger;
     watching[Symbol.dispose]();
     log.end();
-    if (await within(clock, endMs, committer.idle())) await within(clock, endMs, keeper.end()); // others find out, too
-    committer.end();
-    await connection.close();
+    const idle = await within(ledger.clock, endMs, ledger.committer.idle());
+    const ended = keeper.end().catch(() => {}); // others find out that it is gone
+    if (idle) await within(ledger.clock, endMs, ended);
+    ledger.committer.end();
+    await ledger.connection.close();
   }
 
   get #required(): Open {
@@ -267,8 +268,7 @@ export class Persistence {
 
   async #begun(connection: StoreConnection): Promise<Open> {
     const { store, options, services, ids, letters } = this.#parts;
-    const { clock, random } = options;
-    const ledger = new Ledger(this.#instance, connection, store.traits, clock, random);
+    const ledger = new Ledger(this.#instance, connection, store.traits, options.clock, options.random);
     const replies = new Replies(ledger, options.replyKeepMs);
     const answers = new Answers(ledger, ids, (locals) => this.#deliverLocally(locals));
     const dispatch = new Dispatch(ledger, replies, answers, {

@@ -32,6 +32,7 @@ export class TimelyConnection implements StoreConnection {
   /** In the order of their beginning, which is that of their ends: one timer does for all. */
   readonly #open = new Set<Call>();
   #cancel: Cancel | undefined;
+  #closed = false;
 
   constructor(connection: StoreConnection, { unknownOutcomes }: StoreTraits, clock: Clock) {
     this.probes = probesOf(connection);
@@ -63,6 +64,7 @@ export class TimelyConnection implements StoreConnection {
   async close(): Promise<void> {
     const closing = this.#connection.close();
     if (await within(this.#clock, closeMs, closing)) await closing;
+    this.#closed = true;
     for (const { late } of this.#open) late();
     this.#open.clear();
     this.#cancel?.();
@@ -75,6 +77,7 @@ export class TimelyConnection implements StoreConnection {
   }
 
   async #call<Result>(begin: () => Promise<Result>, lateError: () => Error): Promise<Result> {
+    if (this.#closed) throw new StoreError("store-closed", "Cannot use the store: its connection is closed");
     const answer = begin();
     return await new Promise((resolve, reject) => {
       const dueMs = this.#clock.monotonicMs() + this.#callMs;

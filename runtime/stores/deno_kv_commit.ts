@@ -137,9 +137,7 @@ function failureOf(
   parts: readonly Part[],
 ): unknown {
   const message = messageOf(error);
-  if (isClosed(error) && !unknownOutcomes) {
-    return new StoreError("store-closed", `Cannot commit: ${message}`, { cause: error });
-  }
+  if (isClosed(error)) return new StoreError("store-closed", `Cannot commit: ${message}`, { cause: error });
   if (/database or disk is full/.test(message)) {
     return new StoreError("store-full", `Cannot commit: ${message}`, { cause: error });
   }
