@@ -40,7 +40,9 @@ export class Opening<Opened> {
   #opened: Opened | undefined;
   #attempts = 0;
   #attempt: Promise<void>;
-  #cancel: Cancel | undefined;
+  /** Takes back the next attempt; and the end of the wait for this one. */
+  #cancel: Cancel = () => {};
+  #cancelWait: Cancel = () => {};
   #ended = false;
 
   /** `name` is that of the store, in errors. */
@@ -59,7 +61,8 @@ export class Opening<Opened> {
       await within(this.#services.clock, forMs, this.#attempt);
     }
     this.#ended = true;
-    this.#cancel?.();
+    this.#cancel();
+    this.#cancelWait();
     return this.#opened;
   }
 
@@ -67,7 +70,7 @@ export class Opening<Opened> {
     const { clock, random } = this.#services;
     this.#attempts++;
     const late = `it did not answer within ${waitMs} ms`;
-    const cancelWait = clock.setTimer(waitMs, () => this.#failed(new Error(late)));
+    this.#cancelWait = clock.setTimer(waitMs, () => this.#failed(new Error(late)));
     try {
       const opened = await this.#parts.open();
       if (this.#ended) return await this.#parts.discard(opened);
@@ -82,7 +85,7 @@ export class Opening<Opened> {
       const backoffMs = Math.min(backoffMsMin * 2 ** (this.#attempts - 1), backoffMsMax);
       this.#cancel = clock.setTimer(backoffMs * (0.5 + random.next() / 2), () => this.#attempt = this.#try());
     } finally {
-      cancelWait();
+      this.#cancelWait();
     }
   }
 

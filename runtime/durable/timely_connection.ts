@@ -13,6 +13,13 @@ const localMs = 15_000;
 /** How long what is under way may take to end when it is closed. */
 const closeMs = 2_000;
 
+/**
+ * How many calls that were given up may still be under way: some clients repeat each without end. Where there are so many,
+ * one more is tried in so long, and the others are refused.
+ */
+const lostMax = 100;
+const tryMs = 1_000;
+
 interface Call {
   readonly dueMs: number;
   readonly late: () => void;
@@ -33,6 +40,9 @@ export class TimelyConnection implements StoreConnection {
   readonly #open = new Set<Call>();
   #cancel: Cancel | undefined;
   #closed = false;
+  /** How many calls were given up and are still under way. */
+  #lost = 0;
+  #triedMs = -Infinity;
 
   constructor(connection: StoreConnection, { unknownOutcomes }: StoreTraits, clock: Clock) {
     this.probes = probesOf(connection);
@@ -65,8 +75,10 @@ export class TimelyConnection implements StoreConnection {
     const closing = this.#connection.close();
     if (await within(this.#clock, closeMs, closing)) await closing;
     this.#closed = true;
-    for (const { late } of this.#open) late();
-    this.#open.clear();
+    for (const call of this.#open) {
+      this.#open.delete(call);
+      call.late();
+    }
     this.#cancel?.();
     this.#cancel = undefined;
   }
@@ -77,15 +89,31 @@ export class TimelyConnection implements StoreConnection {
   }
 
   async #call<Result>(begin: () => Promise<Result>, lateError: () => Error): Promise<Result> {
-    if (this.#closed) throw new StoreError("store-closed", "Cannot use the store: its connection is closed");
+    const nowMs = this.#clock.monotonicMs();
+    this.#requireUsable(nowMs);
     const answer = begin();
     return await new Promise((resolve, reject) => {
-      const dueMs = this.#clock.monotonicMs() + this.#callMs;
-      const call: Call = { dueMs, late: () => reject(lateError()) };
+      const late = () => {
+        this.#lost++;
+        reject(lateError());
+      };
+      const call: Call = { dueMs: nowMs + this.#callMs, late };
       this.#open.add(call);
       if (this.#cancel === undefined) this.#wait(this.#callMs);
-      answer.then(resolve, reject).finally(() => this.#open.delete(call));
+      answer.then(resolve, reject).finally(() => {
+        if (!this.#open.delete(call)) this.#lost--;
+      });
     });
+  }
+
+  #requireUsable(nowMs: number): void {
+    if (this.#closed) throw new StoreError("store-closed", "Cannot use the store: its connection is closed");
+    if (this.#lost < lostMax) return;
+    if (nowMs - this.#triedMs < tryMs) {
+      const why = `it has not answered ${this.#lost} calls, and ${lostMax} are the most`;
+      throw new StoreError("store-unavailable", `Cannot use the store: ${why}`);
+    }
+    this.#triedMs = nowMs;
   }
 
   #wait(forMs: number): void {

@@ -63,6 +63,7 @@ Deno.test("Opening that ends waits for the first attempt for a while, and for no
   const ending = opening.end(1_000);
   await clock.advance(1_000);
   assert.equal(await ending, undefined);
+  assert.equal(clock.waiting, 0);
   tries[0].resolve("it");
   await clock.settle();
   assert.deepEqual(seen, ["discarded it"]);

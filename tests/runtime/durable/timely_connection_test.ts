@@ -14,7 +14,7 @@ function silent(): StoreConnection & { answer(): void } {
     commit: () => call(["v1"]),
     watch: () => ({ [Symbol.dispose]() {} }),
     close: () => call(undefined),
-    answer: () => calls.forEach((end) => end()),
+    answer: () => calls.splice(0).forEach((end) => end()),
   };
 }
 
@@ -60,6 +60,35 @@ Deno.test("TimelyConnection: each call has its own time, and what is answered is
   assert.deepEqual(await second, ["v1"]);
   await clock.advance(10_000);
   assert.equal(clock.waiting, 0);
+});
+
+Deno.test("TimelyConnection: while nobody answers, calls do not pile up; one a second finds out when it does", async () => {
+  const { clock, connection, inner } = timely(true);
+  let given = 0;
+  const read = inner.read;
+  inner.read = (keys) => {
+    given++;
+    return read(keys);
+  };
+  const lost = Array.from({ length: 100 }, () => connection.read(["a"]).catch(({ code }) => code));
+  await clock.advance(5_000);
+  assert.ok((await Promise.all(lost)).every((code) => code === "store-unavailable"));
+  const refused = { message: "Cannot use the store: it has not answered 100 calls, and 100 are the most" };
+  void connection.read(["a"]).catch(() => {});
+  for (let index = 0; index < 50; index++) await assert.rejects(connection.read(["a"]), refused);
+  await assert.rejects(connection.commit([]), { ...refused, code: "store-unavailable" }); // which is known
+  assert.equal(given, 101);
+  await clock.advance(1_000);
+  void connection.read(["a"]).catch(() => {});
+  assert.equal(given, 102);
+  inner.answer();
+  await clock.settle();
+  const answered = connection.read(["a"]);
+  inner.answer();
+  assert.deepEqual(await answered, []);
+  const closing = connection.close();
+  await clock.advance(2_000);
+  await closing;
 });
 
 Deno.test("TimelyConnection: closing is bounded, tells who waits, and leaves no timer", async () => {
