@@ -226,7 +226,8 @@ export class System implements AsyncDisposable {
 
   /**
    * Resolves when its store is open; at once where it has none. Rejects with a {@linkcode StoreError} where it cannot be
-   * used: then every send rejects with the same.
+   * used, or does not answer within 15 s: then every send rejects with the same, until it can. It is tried again after
+   * 1 s, then later each time, up to 30 s.
    */
   async ready(): Promise<void> {
     await this.#runtime.persistence?.opened;
@@ -253,7 +254,9 @@ export class System implements AsyncDisposable {
 
   /**
    * Takes nothing in any more (code `stopping`), lets run what can run, up to `drainMs`, and makes dead letters of
-   * the rest; mail in a store stays there. Whoever still waits for an answer gets a {@linkcode StoppedError}. Calling it again changes nothing.
+   * the rest; mail in a store stays there. Whoever still waits for an answer gets a {@linkcode StoppedError}.
+   * What its store has in its hands is waited for, and answered; for 5 s, then it is an {@linkcode OutcomeUnknownError}.
+   * So it ends within `drainMs` and 12 s, whatever its store does. Calling it again changes nothing.
    */
   async stop(options?: StopOptions): Promise<StopReport> {
     const { drainMs = this.#runtime.options.drainMs } = options ?? {};

@@ -89,7 +89,11 @@ export interface StoreTraits {
   readonly outlives: "nothing" | "process" | "power";
   /** Whether several processes may share it. */
   readonly processes: "one" | "many";
-  /** Whether a commit may fail without telling whether it landed, and land later. */
+  /**
+   * Whether a commit may fail without telling whether it landed, and land later; or land, be repeated by whatever is in
+   * between, and answer as stale. Where it may, no stale answer is believed without a look. Where it may not, calls may
+   * take longer before they are given up.
+   */
   readonly unknownOutcomes: boolean;
   /** How many commits it gains from having under way at once. */
   readonly commitsAtOnce: number;
@@ -148,7 +152,8 @@ export interface StoreConnection {
    * writes a key and removes it, nothing is applied, and it rejects with a `TypeError`.
    *
    * Rejects with a {@linkcode StoreError} when nothing was applied, and never will be; with an
-   * {@linkcode OutcomeUnknownError} when all of it may have been, or may be later.
+   * {@linkcode OutcomeUnknownError} when all of it may have been, or may be later; with any other error where it refuses
+   * these parts as such, and has applied nothing: then they are divided, and what is refused alone has failed.
    */
   commit(parts: readonly Part[]): Promise<(string | undefined)[]>;
   /** Calls `onChange` soon after another connection has committed something that rings. It may be called in vain, or once for many. */

@@ -73,3 +73,8 @@ export class TooLargeError extends PosthornError {
     super("too-large", `Cannot commit ${what}: it takes ${size} of ${limit} ${unit}`);
   }
 }
+
+/** Whether an error is the store's, which did not take a commit or did not answer; any other is the commit's own. */
+export function isOfStore(error: unknown): boolean {
+  return error instanceof StoreError || error instanceof OutcomeUnknownError;
+}

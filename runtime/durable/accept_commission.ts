@@ -3,14 +3,14 @@ import { IdReusedError } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { endAt } from "../times.ts";
-import { Commission } from "./committer.ts";
+import { Commission, type Finding } from "./committer.ts";
 import type { Effects } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import { decodeValue, encodeValue } from "./stored_value.ts";
 
 /** That a message was accepted under a name. */
 interface Mark {
-  /** Names the attempt that was accepted. */
+  /** Names the send that was accepted. */
   readonly token: string;
   readonly fingerprint: string;
   /** Until when the name is known, in milliseconds since 1970; absent where that is for ever. */
@@ -49,7 +49,8 @@ export interface AcceptOptions {
   /** Names the message, in errors. */
   readonly name: string;
   readonly id: string;
-  readonly onCommitted: (version: string) => void;
+  /** Called with the version of what was written; without one where it was written over since. */
+  readonly onCommitted: (version: string | undefined) => void;
   /** Called when it is over, whatever became of it. */
   readonly onOver: () => void;
 }
@@ -64,17 +65,19 @@ export class AcceptCommission extends Commission {
   readonly #resolve: (acceptance: Acceptance) => void;
   readonly #reject: (error: unknown) => void;
 
+  readonly #before: Stored | undefined;
   /** Whether an earlier commit of the message may still land. */
   readonly #mayLand: boolean;
 
-  /** `before` is the mark that it replaces: one whose time is over. */
-  constructor(options: AcceptOptions, before?: Stored, mayLand = false) {
+  /** `before` is the mark that it replaces: one whose time is over; `first` the commit that found it. */
+  constructor(options: AcceptOptions, before?: Stored, first?: AcceptCommission) {
     super(options.lane);
-    this.#mayLand = mayLand;
+    this.#before = before;
+    this.#mayLand = first !== undefined && (first.#mayLand || first.uncertain);
     const { ledger, effects, mark, windowMs, ticket, place } = options;
     this.#options = options;
     this.part = effects;
-    this.#token = ledger.nextToken();
+    this.#token = first === undefined ? ledger.nextToken() : first.#token; // whichever of them lands
     this.#print = mark === undefined ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = endAt(ledger.clock.now() + windowMs);
@@ -88,8 +91,11 @@ export class AcceptCommission extends Commission {
     this.#reject = reject;
   }
 
-  committed(version: string): void {
-    if (this.uncertain) this.#options.ledger.probes?.reach("an acceptance landed unheard");
+  get name(): string {
+    return this.#options.name;
+  }
+
+  committed(version: string | undefined): void {
     this.#options.onOver();
     this.#options.onCommitted(version);
     const { ticket, place } = this.#options;
@@ -108,11 +114,16 @@ export class AcceptCommission extends Commission {
     this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }
 
-  async landed(): Promise<string | undefined> {
+  /** Looks for its mark. It has one wherever the outcome of a commit may be unknown. */
+  async find(): Promise<Finding> {
+    const { ledger, mark } = this.#options;
+    if (mark === undefined) return "open";
     const stored = await this.#stored();
-    return stored !== undefined && decodeValue<Mark>(stored.value).head.token === this.#token
-      ? stored.version
-      : undefined;
+    if (stored !== undefined && decodeValue<Mark>(stored.value).head.token === this.#token) {
+      ledger.probes?.reach("an acceptance landed unheard");
+      return { landed: stored.version };
+    }
+    return stored?.version === this.#before?.version ? "open" : "stale";
   }
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
@@ -124,7 +135,7 @@ export class AcceptCommission extends Commission {
       ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
-      const again = new AcceptCommission(this.#options, stored, this.#mayLand || this.uncertain);
+      const again = new AcceptCommission(this.#options, stored, this);
       ledger.committer.submit(again);
       this.#resolve(await again.accepted);
       return;

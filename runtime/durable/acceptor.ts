@@ -114,7 +114,7 @@ export class Acceptor {
       ticket,
       place: publicPlace(draft.place),
       onCommitted: (version) => {
-        if (drops) landing.accepted(to, Mail.committed(draft, version));
+        if (drops) landing.accepted(to, Mail.committed(draft, version ?? ""));
         effects.land(landing, version, moment);
         if (overflow !== "drop-oldest") return;
         while (to.waiting > capacity && to.displace());

@@ -8,7 +8,7 @@ import { Effects, type Landing } from "./effects.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "./schedule_row.ts";
-import { commitOne } from "./single_commission.ts";
+import { commitKnown, commitOne } from "./single_commission.ts";
 import { decodeValue, encodeValue, fromText } from "./stored_value.ts";
 
 /** How many due schedules are looked at together. */
@@ -83,7 +83,11 @@ export class Alarm {
         effects = this.#giveUp(due, found.head, row, found.text, error);
       }
     }
-    const committed = await commitOne(this.#ledger.committer, effects);
+    const committed = await commitKnown(
+      this.#ledger,
+      effects,
+      `the schedule ${name} of ${actor.protocol}/${actor.key}`,
+    );
     if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
     else effects.land(this.#services.landing, committed, this.#ledger.nextMoment());
   }

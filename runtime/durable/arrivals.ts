@@ -28,7 +28,7 @@ export class Arrivals implements Landing {
     this.#parts = parts;
   }
 
-  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void {
+  handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void {
     const { ledger: { probes }, ...parts } = this.#parts;
     if (probes?.without("hand-over")) return;
     const keeper = this.#parts.keeper();
@@ -38,6 +38,11 @@ export class Arrivals implements Landing {
       if (parts.ending() || (found ?? parts.activate(to)) === undefined) {
         keeper.left(to);
         probes?.reach("there is no room for an actor that has mail");
+        continue;
+      }
+      if (version === undefined) { // it may have been handled meanwhile: the store says
+        keeper.left(to);
+        found?.look();
         continue;
       }
       keeper.wrote(to, version);

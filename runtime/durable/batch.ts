@@ -5,7 +5,7 @@ import { recordKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
 import type { Plans } from "./plans.ts";
-import { ActorRecord, type RecordHead, type RetryHead } from "./record.ts";
+import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "./record.ts";
 import { toText } from "./stored_value.ts";
 
 /** What a batch begins with: the actor as it was committed, and what its state is in memory. */
@@ -31,6 +31,10 @@ export class Batch {
   #weight = forRecord;
   /** How many messages of the mailbox it takes, from its head. */
   taken = 0;
+  /** Those among them that are asks: they are nowhere else. */
+  readonly asks: Mail[] = [];
+  /** Whether it buries a message that could not be committed. */
+  refuses = false;
   state: unknown;
   #changed = false;
   #forgotten = false;
@@ -128,6 +132,7 @@ export class Batch {
     const text = this.#forgotten ? undefined : this.#changed ? toText(this.state) : record.text;
     const head: RecordHead = {
       turn: token,
+      before: turnsBefore(record.head, this.#ledger.instance),
       clock: Math.max(record.head.clock, this.#ledger.stampMicros),
       schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
       retry: this.#retry,
@@ -171,6 +176,7 @@ export class Batch {
   #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {
     this.#add(effects, weight);
     if (!again) this.taken++;
+    if (mail.asker !== undefined) this.asks.push(mail);
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }
 

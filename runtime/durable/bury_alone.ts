@@ -3,7 +3,7 @@ import type { Death } from "./dispatch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { Effects } from "./effects.ts";
 import type { Mail } from "./mail.ts";
-import { commitOne } from "./single_commission.ts";
+import { commitKnown } from "./single_commission.ts";
 
 /**
  * A message that waits becomes a dead letter in a commit of its own, beside its actor's turns. Where that does not come
@@ -23,7 +23,7 @@ export async function buryAlone(
   const { limits } = ledger.traits;
   if (!fits(weigh(effects, limits), limits)) return false; // the letter says more than the message did
   const moment = actor.loadedMoment;
-  const version = await commitOne(ledger.committer, effects).catch(() => undefined); // it waits for its turn again
+  const version = await commitKnown(ledger, effects).catch(() => undefined); // it waits for its turn again
   if (version === undefined) return false;
   home.buried++;
   durable.buried(letter);

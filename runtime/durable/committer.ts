@@ -1,8 +1,16 @@
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
+import { type Probes, probesOf } from "./probes.ts";
 import type { Part, StoreConnection, StoreTraits } from "../store.ts";
-import { OutcomeUnknownError } from "../store_errors.ts";
-import { fits, sum, weigh, type Weight } from "../store_weight.ts";
+import { isOfStore, OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import { fits, requireFits, sum, weigh, type Weight } from "../store_weight.ts";
+
+/**
+ * What is so of a part that was answered stale, or not at all. `landed`: it is there, under that version; without one
+ * where others have written over it since. `open`: it is not there, and all that it checks still holds, so that it may
+ * land yet. `stale`: it is not there, and never will be.
+ */
+export type Finding = { readonly landed: string | undefined } | "open" | "stale";
 
 /** A part on its way into the store, and who waits for it. */
 export abstract class Commission {
@@ -15,26 +23,32 @@ export abstract class Commission {
     this.lane = lane;
   }
 
+  /** What it is, in errors. */
+  abstract readonly name: string;
   /** What to commit; always the same. */
   abstract readonly part: Part;
-  /** It is committed: its writes have this version. */
-  abstract committed(version: string): void;
+  /** It is committed: its writes have this version; none is known where others have written over them since. */
+  abstract committed(version: string | undefined): void;
   /** A check failed: nothing of it is there. */
   abstract stale(): void;
   /** The store did not take it. */
   abstract failed(error: unknown): void;
-  /** The version under which an uncertain attempt landed, if it did. */
-  abstract landed(): Promise<string | undefined>;
+  /** Asks the store what became of it, where its answer does not say so. */
+  abstract find(): Promise<Finding>;
 }
 
 interface Waiting {
   readonly commission: Commission;
   readonly weight: Weight;
+  readonly sinceMs: number;
 }
 
-/** How often a commit is tried whose outcome is unknown, and how long after the first time; it doubles. */
+/** How often a commit is tried whose outcome is unknown, for how long, and how long after the first time; it doubles. */
 const attemptsMax = 8;
+const triedMsMax = 10_000;
 const backoffMs = 50;
+/** What has waited for so long behind a commit that took as long, and failed, is told so: its turn would be no better. */
+const waitedMsMax = 5_000;
 /** How many that wait are looked at for one group: those whose lane is taken are passed by. */
 const lookMax = 1_000;
 /** After so long without a pause, the event loop gets a long turn: sockets need several. */
@@ -57,6 +71,12 @@ export class Committer {
   #yieldedMs = 0;
   #endedMs = 0;
   #onIdle: (() => void)[] = [];
+  /** What is in the store's hands. */
+  readonly #open = new Set<Commission>();
+  readonly #pauses = new Set<() => void>();
+  #ended = false;
+  /** Only in simulations. */
+  readonly #probes: Probes | undefined;
   /** Why the last commit did not come through; absent where it did. */
   failure: unknown;
 
@@ -65,11 +85,21 @@ export class Committer {
     this.#traits = traits;
     this.#clock = clock;
     this.#random = random;
+    this.#probes = probesOf(connection);
   }
 
-  /** Commits a part, which one commit can take. `weight` is what it takes, where that is known. */
+  /**
+   * Commits a part; what no commit can take is refused, and nothing waits behind it. `weight` is what it takes, where
+   * that is known.
+   */
   submit(commission: Commission, weight: Weight = weigh(commission.part, this.#traits.limits)): void {
-    this.#waiting.push({ commission, weight });
+    try {
+      if (this.#ended) throw closed();
+      requireFits(commission.name, weight, this.#traits.limits);
+    } catch (error) {
+      return queueMicrotask(() => commission.failed(error));
+    }
+    this.#waiting.push({ commission, weight, sinceMs: this.#clock.monotonicMs() });
     this.#schedule();
   }
 
@@ -77,6 +107,20 @@ export class Committer {
   idle(): Promise<void> {
     if (this.#underWay === 0 && this.#waiting.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Takes nothing any more. Who still waits is told: of what is in the store's hands nobody can know. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const goOn of this.#pauses) goOn();
+    for (const { commission } of this.#waiting.splice(0)) commission.failed(closed());
+    for (const commission of this.#open) {
+      const why =
+        `Cannot tell whether ${commission.name} was committed: the system stopped before the store answered`;
+      commission.failed(new OutcomeUnknownError(why));
+    }
+    this.#open.clear();
   }
 
   #schedule(): void {
@@ -108,7 +152,7 @@ export class Committer {
       for (const { lane } of group) {
         if (lane !== undefined) this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
       }
-      void this.#commit(group);
+      void this.#carry(group);
     }
   }
 
@@ -143,32 +187,10 @@ export class Committer {
     return group;
   }
 
-  async #commit(group: readonly Commission[]): Promise<void> {
-    const parts = group.map(({ part }) => part);
-    let versions: (string | undefined)[] | undefined;
-    let failure: unknown;
-    for (let attempt = 0; versions === undefined; attempt++) {
-      try {
-        versions = await this.#connection.commit(parts);
-      } catch (error) {
-        failure = error;
-        if (error instanceof OutcomeUnknownError) {
-          for (const commission of group) commission.uncertain = true;
-        }
-        // Until it is known, nobody may go on in its place.
-        if (!group[0].uncertain || attempt + 1 >= attemptsMax) break;
-        await this.#pause(backoffMs * 2 ** attempt * (0.5 + this.#random.next()));
-      }
-    }
-    const failed = versions === undefined;
-    if (failed && group[0].uncertain && !(failure instanceof OutcomeUnknownError)) {
-      failure = new OutcomeUnknownError("Cannot tell whether a commit landed", { cause: failure });
-    }
-    this.failure = failed ? failure : undefined;
-    for (const [index, commission] of group.entries()) {
-      const settling = this.#settle(commission, failed, failure, versions?.[index]);
-      if (settling !== undefined) await settling;
-    }
+  /** Brings a group into the store, and goes on with what waits. */
+  async #carry(group: readonly Commission[]): Promise<void> {
+    for (const commission of group) this.#open.add(commission);
+    await this.#commit(group);
     this.#underWay--;
     this.#endedMs = this.#clock.monotonicMs();
     for (const { lane } of group) if (lane !== undefined) this.#release(lane);
@@ -177,27 +199,102 @@ export class Committer {
     for (const idle of this.#onIdle.splice(0)) idle();
   }
 
-  #settle(
-    commission: Commission,
-    failed: boolean,
-    failure: unknown,
-    version: string | undefined,
-  ): Promise<void> | undefined {
-    if (failed) commission.failed(failure);
-    else if (version !== undefined) commission.committed(version);
-    else if (!commission.uncertain) commission.stale();
-    else return this.#find(commission);
+  async #commit(group: readonly Commission[]): Promise<void> {
+    const parts = group.map(({ part }) => part);
+    const beganMs = this.#clock.monotonicMs();
+    let versions: (string | undefined)[] | undefined;
+    let failure: unknown;
+    for (let attempt = 1; versions === undefined && !this.#ended; attempt++) {
+      try {
+        versions = await this.#connection.commit(parts);
+      } catch (error) {
+        failure = error;
+        const unknown = error instanceof OutcomeUnknownError;
+        if (unknown) { for (const commission of group) commission.uncertain = true; }
+        if (!isOfStore(error)) break; // the same commit is refused again
+        // Until it is known, nobody may go on in its place.
+        if (!group[0].uncertain || this.#isOver(attempt, beganMs)) break;
+        await this.#pause(attempt);
+      }
+    }
+    if (this.#ended) return; // who waited for it was told
+    if (versions === undefined) return await this.#refused(group, failure, beganMs);
+    this.failure = undefined;
+    for (const [index, commission] of group.entries()) {
+      const settling = this.#settle(commission, versions[index]);
+      if (settling !== undefined) await settling;
+    }
   }
 
-  /** An earlier attempt may have landed: then a check fails now. */
-  async #find(commission: Commission): Promise<void> {
-    try {
-      const landed = await commission.landed();
-      if (landed === undefined) commission.stale();
-      else commission.committed(landed);
-    } catch (error) {
-      commission.failed(new OutcomeUnknownError("Cannot tell whether a commit landed", { cause: error }));
+  /** A commit was not taken. What the store refuses together is divided: one that it will never take stops no other. */
+  async #refused(group: readonly Commission[], error: unknown, beganMs: number): Promise<void> {
+    if (!isOfStore(error) && group.length > 1) {
+      const half = group.length >> 1;
+      await this.#commit(group.slice(0, half)); // in order: they may share a lane
+      if (!this.#ended) await this.#commit(group.slice(half));
+      return;
     }
+    if (isOfStore(error)) this.failure = error;
+    for (const commission of group) {
+      if (!this.#open.delete(commission)) continue;
+      const unknown = commission.uncertain && error instanceof StoreError;
+      commission.failed(unknown ? cannotTell(error) : error);
+    }
+    const longAgoMs = this.#clock.monotonicMs() - waitedMsMax;
+    if (isOfStore(error) && beganMs <= longAgoMs) this.#giveUp(longAgoMs);
+  }
+
+  /** The store does not answer: what waits since then was never given to it. */
+  #giveUp(sinceMs: number): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((each) => each.sinceMs > sinceMs);
+    for (const each of waiting) {
+      if (each.sinceMs > sinceMs) continue;
+      const why = `Cannot commit ${each.commission.name}: the store did not take what came before it`;
+      each.commission.failed(new StoreError("store-unavailable", why));
+    }
+  }
+
+  #settle(commission: Commission, version: string | undefined): Promise<void> | undefined {
+    const believed = !this.#traits.unknownOutcomes || this.#probes?.without("landed-answers-stale");
+    if (version === undefined && (commission.uncertain || !believed)) return this.#find(commission);
+    if (!this.#open.delete(commission)) return;
+    if (version === undefined) commission.stale();
+    else commission.committed(version);
+  }
+
+  /**
+   * An attempt may have landed before the one that was answered stale: the client of a store over a network repeats a
+   * commit whose answer was lost, and tells what it hears the second time. What is not there and may yet land is
+   * committed as it was: so it is known in the end.
+   */
+  async #find(commission: Commission): Promise<void> {
+    const beganMs = this.#clock.monotonicMs();
+    let failure: unknown;
+    for (let attempt = 1;; attempt++) {
+      let found: Finding = "open";
+      try {
+        found = await commission.find();
+        if (found === "open") {
+          const [version] = await this.#connection.commit([commission.part]);
+          if (version !== undefined) found = { landed: version };
+        }
+      } catch (error) {
+        failure = error;
+        commission.uncertain ||= error instanceof OutcomeUnknownError;
+      }
+      const over = found !== "open" || this.#isOver(attempt, beganMs);
+      if (over && !this.#open.delete(commission)) return; // the system has ended, and it was told so
+      if (found === "stale") return commission.stale();
+      if (found !== "open") return commission.committed(found.landed);
+      if (over) return commission.failed(cannotTell(failure));
+      await this.#pause(attempt);
+      if (this.#ended) return;
+    }
+  }
+
+  #isOver(attempt: number, beganMs: number): boolean {
+    return attempt >= attemptsMax || this.#clock.monotonicMs() - beganMs >= triedMsMax;
   }
 
   #release(lane: string): void {
@@ -206,9 +303,28 @@ export class Committer {
     else this.#lanes.set(lane, count);
   }
 
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#clock.setTimer(delayMs, resolve));
+  /** Waits after that attempt, or until it ends. */
+  #pause(attempt: number): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      const goOn = () => {
+        cancel();
+        this.#pauses.delete(goOn);
+        resolve();
+      };
+      const delayMs = backoffMs * 2 ** (attempt - 1) * (0.5 + this.#random.next());
+      const cancel = this.#clock.setTimer(delayMs, goOn);
+      this.#pauses.add(goOn);
+    });
   }
+}
+
+function cannotTell(cause: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError("Cannot tell whether a commit landed", { cause });
+}
+
+function closed(): StoreError {
+  return new StoreError("store-closed", "Cannot commit: the system has stopped");
 }
 
 /** Whether a part checks what another of its group changes, or the other way round. */

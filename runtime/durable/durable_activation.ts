@@ -5,8 +5,8 @@ import type { MessageEvent } from "../inspection.ts";
 import type { Runnable, Scheduler } from "../scheduler.ts";
 import type { Services } from "../services.ts";
 import type { Timer } from "../timers.ts";
-import { failAsks, failUncertainAsks } from "./asks.ts";
 import { Batch } from "./batch.ts";
+import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
@@ -15,6 +15,7 @@ import { loadActor, makeState } from "./load.ts";
 import type { Mail } from "./mail.ts";
 import { MailPicker } from "./mail_picker.ts";
 import { ActorRecord, type RetryHead } from "./record.ts";
+import { isOfStore, OutcomeUnknownError } from "../store_errors.ts";
 import { TurnCommission } from "./turn_commission.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
@@ -72,6 +73,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #alone = false;
   /** Whether the commit that is on its way only counts a trial. */
   #counting = false;
+  /** What is in the store's hands. */
+  #committing: Batch | undefined = undefined;
 
   constructor(home: DurableHome<DurableActivation>, key: string) {
     this.home = home;
@@ -163,7 +166,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     } catch (error) {
       this.mailbox.abandon();
       if (this.gone) return;
-      failAsks(this.mailbox, error);
+      failAsks(this.mailbox.takeAsks(), error);
       return this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
     }
     this.proceed();
@@ -217,37 +220,30 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return false;
   }
 
-  /** Commits a batch; `refuses` where it buries a message that could not be committed. */
-  finish(batch: Batch, refuses = false): void {
+  /** Commits a batch. */
+  finish(batch: Batch): void {
     if (this.gone) return;
     if (batch.taken === 0 && batch.readsOnly) return this.proceed();
     this.status = "committing";
+    this.#committing = batch;
     const { ledger } = this.durable;
-    if (batch.readsOnly) {
-      const fence = batch.fence();
-      if (ledger.traits.processes === "one") return this.#committed(batch, fence, this.record, "");
-      const then = (version: string) => this.#committed(batch, fence, this.record, version);
-      return ledger.committer.submit(new TurnCommission(this, batch, fence, then));
+    if (batch.readsOnly && ledger.traits.processes === "one") {
+      return this.#committed(batch, batch.fence(), this.record, "");
     }
-    const token = ledger.nextToken();
-    let sealed: ReturnType<Batch["seal"]>;
+    let commission: TurnCommission;
     try {
-      sealed = batch.seal(token);
+      commission = new TurnCommission(this, batch, (...seen) => this.#committed(batch, ...seen));
     } catch (error) {
-      return this.#refused(error, batch, refuses);
+      return this.#refused(error, batch);
     }
-    const { effects, record, weight } = sealed;
-    const then = (version: string) => this.#committed(batch, effects, record.committed(version), version);
-    ledger.committer.submit(new TurnCommission(this, batch, effects, then, token), weight);
+    ledger.committer.submit(commission, commission.weight);
   }
 
-  /**
-   * Another instance went on: what was done here is gone. Where an attempt may have landed before that, an ask among it
-   * may have had its effect; the mail has its own checks, and is tried again.
-   */
-  stale(batch: Batch, uncertain: boolean): void {
+  /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */
+  stale(batch: Batch, hidden: boolean): void {
+    if (hidden) this.#answer(batch, new OutcomeUnknownError(`Cannot tell whether ${this} took effect`));
+    else if (this.gone) this.#answer(batch, stopped(this));
     if (this.gone) return;
-    if (uncertain) failUncertainAsks(this, batch.taken);
     this.#dropped();
     const conflicts = ++this.#conflicts;
     if (conflicts === 1) return void this.load();
@@ -255,11 +251,13 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     this.hold(afterMs, () => void this.load());
   }
 
-  /** The store did not take a batch. */
-  failed(error: unknown): void {
+  /** The store did not take a batch: it does not answer, or no commit can hold it. */
+  failed(error: unknown, batch?: Batch): void {
+    if (batch !== undefined && !isOfStore(error) && !this.gone) return this.#refused(error, batch);
+    if (batch !== undefined) this.#answer(batch, error);
     if (this.gone) return;
     this.#dropped();
-    failAsks(this.mailbox, error);
+    failAsks(this.mailbox.takeAsks(), withoutEffect(this, error)); // they had no turn
     this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
   }
 
@@ -279,14 +277,15 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     if (this.status === "idle") this.proceed();
   }
 
-  /** The system ends: asks that wait are told; what is in the store stays there. */
+  /** The system ends: asks that wait are told, but for those in the store's hands; what is in the store stays there. */
   end(): void {
     this.status = "gone";
     this.#held?.cancel();
     this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.#picker.reset();
     this.mailbox.inHand = 0; // it waits in the store, for whoever comes next
-    failAsks(this.mailbox, new StoppedError(`Cannot ask ${this}: the system has stopped`));
+    const committing = this.#committing?.asks ?? [];
+    failAsks(this.mailbox.takeAsks().filter((ask) => !committing.includes(ask)), stopped(this));
   }
 
   inspect(event: MessageEvent, envelope: Envelope): void {
@@ -300,35 +299,47 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   }
 
   #begin(): Batch {
-    const { home: { actor: { stateVersion: schema } }, protocol, key, record, state } = this;
-    return new Batch(this.durable.ledger, { actor: { protocol, key }, record, state, schema });
+    const { record, state, home } = this;
+    return new Batch(this.durable.ledger, { actor: this, record, state, schema: home.actor.stateVersion });
   }
 
-  #committed(batch: Batch, effects: Effects, record: ActorRecord, version: string): void {
+  /** It is there; without a record another has gone on from it. */
+  #committed(batch: Batch, effects: Effects, record?: ActorRecord, version?: string): void {
+    this.#committing = undefined;
     this.#conflicts = 0;
     this.#alone = false;
     if (!this.#counting) this.#picker.endTrial();
     this.#counting = false;
-    this.record = record;
-    this.state = batch.state;
+    if (record !== undefined) {
+      this.record = record;
+      this.state = batch.state;
+    }
     if (batch.forgotten) this.made = false;
     this.mailbox.drop(batch.taken);
     effects.land(this.durable.landing, version, this.loadedMoment);
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
     if (ending === "passivate" && this.waiting === 0) this.#wanted ??= "passivate";
-    this.proceed();
+    if (record !== undefined) return this.proceed();
+    this.mailbox.reset();
+    void this.load();
   }
 
   /** Nothing of a batch is there. */
   #dropped(): void {
-    this.#counting = false;
-    this.#runner.drop(this.#stoppedBefore);
+    this.#undo();
     this.mailbox.reset();
   }
 
+  #undo(): void {
+    this.#counting = false;
+    this.#committing = undefined;
+    this.#runner.drop(this.#stoppedBefore);
+  }
+
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
-  #refused(error: unknown, batch: Batch, refuses: boolean): void {
+  #refused(error: unknown, batch: Batch): void {
+    this.#undo();
     const { probes } = this.durable.ledger;
     probes?.reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
     if (batch.taken > 1) {
@@ -338,10 +349,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     const [mail] = this.mailbox.mails;
     if (batch.taken === 0 || mail === undefined) return this.failed(error);
     // Its letter has no room beside the state.
-    if (refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
+    if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();
     this.#runner.refuse(alone, mail, error);
-    this.finish(alone, true);
+    alone.refuses = true;
+    this.finish(alone);
   }
 
   /** A handler is awaited, and with it the batch. */
@@ -382,10 +394,16 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** Its state is newer than this program. */
   #leaveAlone(): void {
     const why = `Cannot ask ${this}: a newer program has written its state`;
-    failAsks(this.mailbox, new PosthornError("newer-state", why));
+    failAsks(this.mailbox.takeAsks(), new PosthornError("newer-state", why));
     this.home.leaveToOthers({ protocol: this.protocol, key: this.key });
     this.status = "gone";
     this.home.remove(this);
+  }
+
+  /** Tells the asks of a batch, which are not run again. */
+  #answer({ asks }: Batch, error: unknown): void {
+    for (const ask of asks) this.mailbox.remove(ask);
+    failAsks(asks, error);
   }
 
   get gone(): boolean {

@@ -1,6 +1,9 @@
-/** What is asked for before the store is open: it is done when it is, in the order of asking. */
+/**
+ * What is asked for before the store is open: it is done when it is, in the order of asking. Where it cannot be opened
+ * who asks is told, and who begins something goes on waiting: it may be opened later.
+ */
 export class EarlyCalls {
-  #waiting: { readonly run: () => void; readonly fail: (error: unknown) => void }[] = [];
+  #waiting: { readonly run: () => void; readonly fail?: (error: unknown) => void }[] = [];
   #failure: unknown = undefined;
 
   /** Does something as soon as the store is open: nothing that is asked for later comes before it. */
@@ -18,10 +21,12 @@ export class EarlyCalls {
     const run = () => {
       if (!disposed) begun = begin();
     };
-    if (this.#failure === undefined) this.#waiting.push({ run, fail: () => {} });
+    const waiting = { run };
+    this.#waiting.push(waiting);
     return {
-      [Symbol.dispose]() {
+      [Symbol.dispose]: () => {
         disposed = true;
+        this.#waiting = this.#waiting.filter((other) => other !== waiting);
         begun?.[Symbol.dispose]();
       },
     };
@@ -29,12 +34,15 @@ export class EarlyCalls {
 
   /** The store is open. */
   run(): void {
+    this.#failure = undefined;
     for (const { run } of this.#waiting.splice(0)) run();
   }
 
-  /** It never will be. */
+  /** It cannot be opened for now. */
   fail(error: unknown): void {
     this.#failure = error;
-    for (const { fail } of this.#waiting.splice(0)) fail(error);
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ fail }) => fail === undefined);
+    for (const { fail } of waiting) fail?.(error);
   }
 }

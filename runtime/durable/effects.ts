@@ -19,7 +19,7 @@ export interface LocalDelivery {
 /** Who takes in what a commit brings to this process. */
 export interface Landing {
   /** Messages were committed by a sender that was loaded at that moment: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string, senderMoment: number): void;
+  handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void;
   /** A message is in the mailbox of an actor here. */
   accepted(to: ActorId, mail: Mail): void;
   /** Messages to those who keep nothing. */
@@ -65,10 +65,10 @@ export class Effects implements Part {
   }
 
   /**
-   * It is committed, under that version: does all that follows in this process. `senderMoment` is when its sender was
+   * It is committed, under that version where that is known: does all that follows in this process. `senderMoment` is when its sender was
    * loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
    */
-  land(landing: Landing, version: string, senderMoment: number): void {
+  land(landing: Landing, version: string | undefined, senderMoment: number): void {
     for (const follow of this.#followers) follow();
     if (this.arrivals.length > 0) landing.handOver(this.arrivals, version, senderMoment);
     if (this.locals.length > 0) landing.deliverLocally(this.locals);

@@ -15,7 +15,7 @@ import {
   wholeIndexPrefix,
 } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
-import { commitOne } from "./single_commission.ts";
+import { commitKnown, commitOne } from "./single_commission.ts";
 import { decodeValue, encodeValue } from "./stored_value.ts";
 
 /** An instance in the store. */
@@ -232,7 +232,7 @@ export class Keeper {
 
   /** What a dead instance had in its index becomes this one's. */
   async #takeOver(instance: string): Promise<void> {
-    const { connection, committer, instance: self } = this.#ledger;
+    const { connection, instance: self } = this.#ledger;
     const crashed = this.#known.has(instance); // who ends with a word leaves no row
     let after = indexPrefix(instance);
     for (;;) {
@@ -246,7 +246,7 @@ export class Keeper {
         effects.checks.push({ key, version });
         effects.remove(key);
         effects.write(indexKey(self, actor), new Uint8Array());
-        const committed = await commitOne(committer, effects);
+        const committed = await commitKnown(this.#ledger, effects);
         if (committed === undefined) return;
         this.#ledger.probes?.reach("an actor is taken over");
         if (this.#services.look(actor, crashed)) this.wrote(actor, committed);

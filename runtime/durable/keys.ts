@@ -75,6 +75,11 @@ export function markKey(digest: string): string {
   return keyOf("mark", digest);
 }
 
+/** That a commit landed which has no other mark. No name of a message has a line break. */
+export function receiptKey(token: string): string {
+  return markKey(`\n\n${token}`);
+}
+
 /** The reply of a submit. What may stand in its name is left as it is, so that a long name of a caller fits. */
 export function replyRowKey(name: string): string {
   return keyOf("reply", name.replace(/[^\n\x20-\x7e]/gu, (character) => encodeName(character)));

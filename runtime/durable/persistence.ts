@@ -11,8 +11,9 @@ import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import type { Services } from "../services.ts";
 import type { UnhostedStats } from "../stats.ts";
 import type { ResolvedOptions } from "../system_options.ts";
-import type { Store } from "../store.ts";
+import type { Store, StoreConnection } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
+import { within } from "../within.ts";
 import type { Acceptance } from "./accept_commission.ts";
 import { Acceptor, type AcceptParts } from "./acceptor.ts";
 import { Alarm } from "./alarm.ts";
@@ -29,6 +30,7 @@ import { indexKey, nobody, subscribedPrefix, subscribedTopic } from "./keys.ts";
 import { Joining } from "./joining.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
+import { Opening } from "./opening.ts";
 import { Proof } from "./proof.ts";
 import { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
@@ -36,12 +38,15 @@ import { RowWriter } from "./row_writer.ts";
 import { commitOne } from "./single_commission.ts";
 import { StoredLetters } from "./stored_letters.ts";
 import { Suspects } from "./suspects.ts";
+import { TimelyConnection } from "./timely_connection.ts";
 import { TurnEffects } from "./turn_effects.ts";
 import { Unhosted } from "./unhosted.ts";
 import { whileAway } from "./while_away.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 const turnRoom = 10;
+/** How long the end waits for the store, at each of its two steps. */
+const endMs = 5_000;
 
 /** The most topics that one erased actor leaves. */
 const topicsMax = 1_000;
@@ -81,11 +86,10 @@ export class Persistence {
   readonly respondents = new Respondents();
   /** Subscriptions of addresses that the store has not taken yet. */
   readonly joining = new Joining();
-  /** Resolves when the store is open. Rejects with a `StoreError` where it cannot be. */
-  readonly opened: Promise<void>;
   readonly #parts: PersistenceParts;
+  readonly #instance: string;
+  readonly #opening: Opening<Open>;
   #open: Open | undefined;
-  #failure: unknown;
   #ending = false;
   readonly #early = new EarlyCalls();
 
@@ -96,17 +100,27 @@ export class Persistence {
       const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
-    this.opened = this.#begin();
-    this.opened.catch((error) => { // whoever sends hears of it
-      this.#failure = error;
-      this.#early.fail(error);
+    this.#instance = parts.services.newId();
+    this.#opening = new Opening(parts.store.traits.name, parts.options, {
+      open: () => this.#begin(),
+      opened: (open) => {
+        this.#open = open;
+        this.#early.run();
+      },
+      failed: (error) => this.#early.fail(error),
+      discard: (open) => this.#close(open),
     });
+  }
+
+  /** Resolves when the store is open. Rejects with a `StoreError` where it cannot be for now: it is tried again. */
+  get opened(): Promise<void> {
+    return this.#opening.ready;
   }
 
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    const failure = this.#failure ?? this.#open?.ledger.committer.failure;
+    const failure = this.#opening.failure ?? this.#open?.ledger.committer.failure;
     if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
     return { name, ...this.#open.proof.health };
@@ -252,16 +266,19 @@ export class Persistence {
     if (this.#ending) return;
     this.#ending = true;
     for (const host of this.hosts.values()) for (const activation of host.activations()) activation.end();
-    try {
-      await this.opened;
-    } catch {
-      return; // it never began
-    }
-    const { ledger, keeper, log, watching } = this.#required;
+    const open = await this.#opening.end(endMs);
+    this.#early.fail(new StoppedError("Cannot use the store: the system has stopped"));
+    if (open !== undefined) await this.#close(open);
+  }
+
+  /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
+  async #close({ ledger, keeper, log, watching }: Open): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
-    await ledger.committer.idle();
-    await keeper.end().catch(() => {}); // others find out that it is gone
+    const idle = await within(ledger.clock, endMs, ledger.committer.idle());
+    const ended = keeper.end().catch(() => {}); // others find out that it is gone
+    if (idle) await within(ledger.clock, endMs, ended);
+    ledger.committer.end();
     await ledger.connection.close();
   }
 
@@ -272,13 +289,22 @@ export class Persistence {
     return this.#open;
   }
 
-  async #begin(): Promise<void> {
+  async #begin(): Promise<Open> {
+    const { store, options: { clock } } = this.#parts;
+    const connection = new TimelyConnection(await store.open({ clock }), store.traits, clock);
+    try {
+      return await this.#begun(connection);
+    } catch (error) {
+      await connection.close().catch(() => {}); // why it could not be used says more
+      throw error;
+    }
+  }
+
+  async #begun(connection: StoreConnection): Promise<Open> {
     const { store, options, services, ids, letters } = this.#parts;
     const { clock, random, replyKeepMs } = options;
-    const { timers } = services;
-    const connection = await store.open({ clock });
-    const ledger = new Ledger(services.newId(), connection, store.traits, clock, random);
-    const { delivery } = services;
+    const { timers, delivery } = services;
+    const ledger = new Ledger(this.#instance, connection, store.traits, clock, random);
     ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
     const replies = new Replies(ledger, replyKeepMs);
     const landing = this.#arrivals(ledger);
@@ -312,7 +338,7 @@ export class Persistence {
       log.look().catch(() => {}); // the next beat does
       keeper.adopt().catch(() => {}); // the next beat does
     });
-    this.#open = {
+    return {
       acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs: options.idWindowMs, landing }),
       ledger,
       dispatch,
@@ -333,7 +359,6 @@ export class Persistence {
       published: (topic) => log.wake(topic),
       buried: (letter, error) => this.#buried(letter, error),
     };
-    this.#early.run();
   }
 
   #arrivals(ledger: Ledger): Arrivals {

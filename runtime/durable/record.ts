@@ -17,12 +17,38 @@ export interface RetryHead {
 export interface RecordHead {
   /** Names the turn that wrote it: tells whether an uncertain commit landed. */
   readonly turn: string;
+  /** The latest turn of each other instance before it, the latest first; at most 3. */
+  readonly before?: readonly string[] | undefined;
   /** The time of the latest place that it gave to a message it sent, in microseconds. */
   readonly clock: number;
   /** The version of the state's form; absent where it has no state. */
   readonly schema?: number | undefined;
   readonly retry?: RetryHead | undefined;
   readonly schedules?: Plans | undefined;
+}
+
+/** How many instances are known whose turns were the latest. */
+const turnsMax = 4;
+
+/** The latest turns before a new one: an instance never begins another before it knows what became of its last. */
+export function turnsBefore({ turn, before }: RecordHead, instance: string): readonly string[] | undefined {
+  if (turn === "" || (before === undefined && isOf(turn, instance))) return undefined;
+  const others = [turn, ...before ?? []].filter((token) => !isOf(token, instance));
+  return others.length === 0 ? undefined : others.slice(0, turnsMax - 1);
+}
+
+/**
+ * Whether a record may hide a turn of an instance that is not in it, and that began from another record: others may
+ * have been so many since that its name is gone.
+ */
+export function mayHide({ turn, before = [] }: RecordHead, instance: string, began: RecordHead): boolean {
+  const turns = [turn, ...before];
+  return turns.length === turnsMax && !turns.includes(began.turn) &&
+    !turns.some((token) => isOf(token, instance));
+}
+
+function isOf(token: string, instance: string): boolean {
+  return token.length > instance.length && token.startsWith(instance) && token[instance.length] === "-";
 }
 
 /** An actor as it is in the store: the fence of its turns, and its state. */

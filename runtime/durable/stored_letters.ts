@@ -7,7 +7,7 @@ import { Effects, type Landing } from "./effects.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { MailDraft, stampOf } from "./mail.ts";
-import { commitOne } from "./single_commission.ts";
+import { commitKnown, commitOne } from "./single_commission.ts";
 import { decodeValue, fromText } from "./stored_value.ts";
 
 /** How many are read together, and how many are looked for that may be gone. */
@@ -194,7 +194,7 @@ export class StoredLetters {
       to,
       new MailDraft(ledger.encoder, mailPrefix(to), ledger.nextPlace(), head, text),
     );
-    const committed = await commitOne(ledger.committer, effects);
+    const committed = await commitKnown(ledger, effects, `the dead letter ${letter.id}`);
     this.#drop(key);
     if (committed === undefined) {
       const why = "another instance has sent it again";

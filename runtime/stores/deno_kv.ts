@@ -11,6 +11,7 @@ import type {
   StoreTraits,
 } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
+import { within } from "../within.ts";
 import { Bell } from "./deno_kv_bell.ts";
 import { requireOneWord } from "../one_word.ts";
 import { commitParts, type CommitServices, reading } from "./deno_kv_commit.ts";
@@ -21,6 +22,12 @@ import { KvValues } from "./deno_kv_values.ts";
 /** How often some values are looked at for pieces that are left of others; where there were some, the next time is soon. */
 const lookEachMs = 60_000;
 const lookSoonMs = 1_000;
+
+/** The most checks of one commit: what Deno allows, and what the server does that anybody can run. */
+const denoChecksMax = 100;
+const serverChecksMax = 10;
+/** How long what is under way may take when a connection is closed: while nobody answers it has no end. */
+const closeMs = 1_000;
 
 /** Options of {@linkcode denoKv}. */
 export interface DenoKvOptions {
@@ -36,6 +43,13 @@ export interface DenoKvOptions {
    * the default database, whether this runs on Deno Deploy.
    */
   readonly remote?: boolean;
+  /**
+   * The most checks that one commit has, from 1 to 100. Deno itself allows 100, and so do a file and Deno Deploy; a
+   * `denokv` server refuses more than 10. What a server refuses nevertheless is divided, which takes a call more each time.
+   *
+   * @default {10} for another server than Deno Deploy's, and for a handle; 100 for a file, in memory and on Deno Deploy
+   */
+  readonly checksMax?: number;
   /** What to draw the waits from before a locked file is tried again; without it the machine's. */
   readonly random?: Random;
 }
@@ -46,8 +60,12 @@ export interface DenoKvOptions {
  *
  * A file is for one process: several may use it, but stand in each other's way. Use `sqlite` to share a file.
  *
- * Values over 64 KiB are split. A commit holds at most about 720 KiB, 999 writes and 100 checks; `traits.limits` has
- * the exact numbers, which leave room for what Deno KV adds.
+ * Values over 64 KiB are split. A commit holds at most about 720 KiB, 999 writes and 100 checks, or 10 where a server of
+ * one's own is asked; `traits.limits` has the exact numbers, which leave room for what Deno KV adds.
+ *
+ * Over a network Deno's client repeats a commit whose answer was lost, without end and without a word, and then says that
+ * a check failed for what has landed. So there an answer is never taken at its word: what is said to be stale is looked
+ * for, and no call is waited for longer than 5 seconds.
  *
  * @example
  * ```ts ignore
@@ -77,6 +95,12 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     );
   }
   const remote = options.remote ?? isRemote(target);
+  const checks = options.checksMax ?? (remote && !isDeploys(target) ? serverChecksMax : denoChecksMax);
+  if (!Number.isInteger(checks) || checks < 1 || checks > denoChecksMax) {
+    throw new RangeError(
+      `Cannot use checksMax: it must be a whole number from 1 to ${denoChecksMax}: current value is ${checks}`,
+    );
+  }
   const inMemory = target === ":memory:";
   const traits: StoreTraits = {
     name: `Deno KV, ${remote ? "remote" : inMemory ? "in memory" : "file"}`,
@@ -89,13 +113,12 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     fullCommitsAtOnce: remote ? 16 : 2,
     partsAtOnce: remote ? 25 : 50,
     beatMs: remote ? 5_000 : 2_000,
-    limits: limitsOf(prefix),
+    limits: limitsOf(prefix, checks),
   };
   const shared = new SharedKv(target, prefix, !inMemory);
   return {
     traits,
-    open: async (services) =>
-      new DenoKvConnection(await shared.acquire(), shared, services, random, traits.limits),
+    open: async (services) => new DenoKvConnection(await shared.acquire(), shared, services, random, traits),
   };
 }
 
@@ -103,14 +126,14 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
  * What Deno KV takes, less what is added on the way: every key has our prefix, every piece a number as well, every zero
  * character in a key becomes two bytes, and the keys of writes count twice in the bytes of a commit.
  */
-function limitsOf(prefix: string): StoreLimits {
+function limitsOf(prefix: string, checks: number): StoreLimits {
   const [writes, keysBytes, bytes] = [999, 81_920, 819_200]; // of 1,000 writes one is for the bell
   const keyAddedMax = prefix.length + ".part".length + 2 + 2 + 9; // two bytes round a text, nine for a number
   const zerosInKey = 22;
   return {
     keyBytes: 2_048 - keyAddedMax - zerosInKey,
     valueBytes: valueBytesMax,
-    checks: 100,
+    checks,
     writes,
     bytes: bytes - keysBytes,
     keysBytes: keysBytes - writes * (prefix.length + 14),
@@ -120,6 +143,11 @@ function limitsOf(prefix: string): StoreLimits {
 function isRemote(target: string | KvHandle | undefined): boolean {
   if (typeof target === "string") return /^https?:/.test(target);
   return target !== undefined || isOnDeploy();
+}
+
+/** Whether it is a database of Deno Deploy. */
+function isDeploys(target: string | KvHandle | undefined): boolean {
+  return typeof target === "string" ? /^https:\/\/api\.deno\.com\//.test(target) : isOnDeploy();
 }
 
 /** Asks for no permission: on Deploy it is granted. */
@@ -211,11 +239,11 @@ class DenoKvConnection implements StoreConnection {
     shared: SharedKv,
     { clock }: StoreServices,
     random: Random,
-    limits: StoreLimits,
+    { limits, unknownOutcomes }: StoreTraits,
   ) {
     this.#open = open;
     this.#shared = shared;
-    this.#services = { kv: open.kv, values: open.values, limits, clock, random };
+    this.#services = { kv: open.kv, values: open.values, limits, unknownOutcomes, clock, random };
     this.#looksMs = clock.monotonicMs() + lookEachMs;
   }
 
@@ -253,7 +281,7 @@ class DenoKvConnection implements StoreConnection {
 
   async #end(): Promise<void> {
     this.#open.bell.leave(this);
-    await Promise.allSettled(this.#underWay);
+    await within(this.#services.clock, closeMs, Promise.allSettled(this.#underWay));
     this.#shared.release(this.#open);
   }
 

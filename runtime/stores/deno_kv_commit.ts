@@ -3,7 +3,7 @@ import type { Random } from "../random.ts";
 import type { Part, StoreLimits, Write } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { requireFits, sum, weigh } from "../store_weight.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, PosthornError } from "../errors.ts";
 import type { KvHandle } from "./deno_kv_handle.ts";
 import type { KvValues } from "./deno_kv_values.ts";
 
@@ -14,6 +14,8 @@ const lockedWaitMs = 40;
 /** How often the parts that are not stale are committed again. Each time somebody else has made more of them stale. */
 const roundsMax = 8;
 
+/** How Deno tells that a server refused a commit as such: it would refuse it each time, and has applied nothing of it. */
+const refusalForm = /\(status=4(?:00|13|22)\b[^)]*\): (.*)/s;
 /** What versions look like here. */
 const stampForm = /^[0-9a-f]{20}$/;
 /** The version of nothing: what stands for one that this store has never given, which it would refuse to look at. */
@@ -24,6 +26,8 @@ export interface CommitServices {
   readonly kv: KvHandle;
   readonly values: KvValues;
   readonly limits: StoreLimits;
+  /** Whether it is reached over a network. Its client repeats a commit by itself: then it may land, and seem stale. */
+  readonly unknownOutcomes: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -47,8 +51,15 @@ export async function commitParts(
       return versions;
     }
     if (open.length === 1) return versions;
-    if (round === roundsMax) throw new StoreError("store-unavailable", contended);
-    open = await fresh(services, open);
+    try {
+      if (round === roundsMax) throw new StoreError("store-unavailable", contended);
+      open = await fresh(services, open);
+    } catch (error) {
+      if (!services.unknownOutcomes) throw error;
+      throw new OutcomeUnknownError(`Cannot tell whether a commit took effect: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
   return versions;
 }
@@ -120,7 +131,11 @@ function isEmpty({ value, oldBytes = 0, expiresAtMs }: Write): boolean {
  * What the failure of a commit means. Only what is known to come before anything is written says that nothing was:
  * of an error that nobody knows, that would be a guess.
  */
-function failureOf(error: unknown, { limits }: CommitServices, parts: readonly Part[]): unknown {
+function failureOf(
+  error: unknown,
+  { limits }: CommitServices,
+  parts: readonly Part[],
+): unknown {
   const message = messageOf(error);
   if (isClosed(error)) return new StoreError("store-closed", `Cannot commit: ${message}`, { cause: error });
   if (/database or disk is full/.test(message)) {
@@ -133,6 +148,13 @@ function failureOf(error: unknown, { limits }: CommitServices, parts: readonly P
     const weight = parts.map((part) => weigh(part, limits)).reduce(sum);
     requireFits(`${parts.length} parts together`, weight, limits);
     return error; // the limits say that it fits: then they are wrong, and that should be seen
+  }
+  const refusal = refusalForm.exec(message);
+  if (refusal !== null) {
+    const why = `the server refuses it: ${refusal[1]}`;
+    return new PosthornError("too-large", `Cannot commit ${parts.length} parts together: ${why}`, {
+      cause: error,
+    });
   }
   return new OutcomeUnknownError(`Cannot tell whether a commit took effect: ${message}`, { cause: error });
 }

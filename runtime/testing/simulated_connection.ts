@@ -151,8 +151,10 @@ export class SimulatedConnection implements StoreConnection {
       };
     }
     const unknown = fate.strikes("unknownLanded");
+    const repeats = !unknown && fate.strikes("landedStale");
     return () => {
       if (!hasRoom()) return fail("store-full", "commit to", "it is full");
+      if (repeats) apply(parts, "unknown");
       const versions = apply(parts, unknown ? "unknown" : "known");
       return unknown ? failUnknown() : versions;
     };

@@ -18,6 +18,12 @@ export interface SimulatedFaults {
   readonly unknownLost?: number;
   /** That a commit says that it does not know, and is applied later if its checks hold then. */
   readonly unknownLandsLate?: number;
+  /**
+   * That a commit is applied, and applied once more, and answers what it hears the second time: so the client of a store
+   * over a network repeats by itself what the answer to was lost. Parts that check what they change are said to be stale.
+   * Only for a store with `unknownOutcomes`.
+   */
+  readonly landedStale?: number;
   /** That a read or a list fails: `StoreError`, code `store-unavailable`. */
   readonly unreadable?: number;
   /** That a call takes long. */
@@ -92,6 +98,7 @@ const none: Readonly<Record<SimulatedFault, 0>> = {
   unknownLanded: 0,
   unknownLost: 0,
   unknownLandsLate: 0,
+  landedStale: 0,
   unreadable: 0,
   slow: 0,
   readApart: 0,

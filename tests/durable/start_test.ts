@@ -96,6 +96,73 @@ Deno.test("a function that cannot begin to listen at once hears what is publishe
   assert.deepEqual([accepted, heard], [["de one", "de two"], ["de one", "de two"]]);
 });
 
+Deno.test("a store that cannot be opened at first is opened later, and all goes on", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  let opens = 0;
+  const store: Store = {
+    traits: memory.traits,
+    open(services) {
+      if (++opens < 3) return Promise.reject(new Error("connection refused"));
+      return memory.open(services);
+    },
+  };
+  const system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const heard: string[] = [];
+  system.subscribe(Worker.happened, (text) => void heard.push(text));
+  const refused = { code: "store-unavailable", message: /^Cannot open memory: connection refused$/ };
+  const early = assert.rejects(ref(system, "ada").tell(Worker.note, "early"), refused);
+  await assert.rejects(system.ready(), refused);
+  await early;
+  await clock.advance(1_000); // the second attempt has failed as well
+  assert.equal(opens, 2);
+  await assert.rejects(ref(system, "ada").tell(Worker.note, "soon"), refused);
+  const { status, reason } = system.health.store!;
+  assert.deepEqual([status, reason], ["unavailable", "Cannot open memory: connection refused"]);
+  await clock.advance(2_000);
+  await system.ready();
+  assert.equal(system.health.store?.status, "forgets");
+  await ref(system, "ada").tell(Worker.note, "late");
+  await system.publish(Worker.happened, "de late");
+  await clock.settle();
+  assert.deepEqual([await notesOf(system, "ada"), heard], [["late"], ["de late"]]);
+  await system.stop();
+  assert.equal(opens, 3);
+});
+
+Deno.test("a store that can be opened and not used is closed, and opened anew", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  let open = 0;
+  let opens = 0;
+  const store: Store = {
+    traits: memory.traits,
+    async open(services) {
+      const connection = await memory.open(services);
+      const broken = ++opens === 1;
+      open++;
+      return {
+        read: (keys) => broken ? Promise.reject(new Error("reset")) : connection.read(keys),
+        list: (range) => connection.list(range),
+        commit: (parts) => connection.commit(parts),
+        watch: (onChange) => connection.watch(onChange),
+        close() {
+          open--;
+          return connection.close();
+        },
+      };
+    },
+  };
+  const system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  await assert.rejects(system.ready(), { code: "store-unavailable", message: "Cannot open memory: reset" });
+  assert.equal(open, 0);
+  await clock.advance(1_000);
+  await ref(system, "ada").tell(Worker.note, "one");
+  assert.equal(open, 1);
+  await system.stop();
+  assert.equal(open, 0);
+});
+
 Deno.test("a folder that is not there: the error names the path, and what is missing", async () => {
   const message =
     /^Cannot open \/nowhere\/posthorn\.db: unable to open database file.*: its folder must exist, and it must not be one$/;

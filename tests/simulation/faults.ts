@@ -54,6 +54,7 @@ export function alone(weather: Weather): Weather {
       unknownLanded: 0,
       unknownLost: 0,
       unknownLandsLate: 0,
+      landedStale: 0,
       crashLands: store.slow === 0 ? store.crashLands ?? 0 : 0,
     },
     shared: { processes, traits, store },
@@ -69,7 +70,9 @@ export function weatherOf(random: Random): Weather {
   const beside = random.next() < 0.35;
   const listening = random.next() < 0.35;
   const traits = random.next() < 0.5 ? { ...drawn.traits, fullCommitsAtOnce: 4 } : drawn.traits;
-  const weather = { ...drawn, traits, brim, deploy, beside, listening };
+  const landedStale = random.next() < 0.5 ? 0 : random.next() * 0.15;
+  const store = { ...drawn.store, landedStale };
+  const weather = { ...drawn, store, traits, brim, deploy, beside, listening };
   return isAlone ? alone(weather) : weather;
 }
 

@@ -1,7 +1,8 @@
 import type { Clock } from "../../runtime/clock.ts";
 import { indexPrefix, nobody } from "../../runtime/durable/keys.ts";
 import type { Probes } from "../../runtime/durable/probes.ts";
-import { decodeValue } from "../../runtime/durable/stored_value.ts";
+import type { RecordHead } from "../../runtime/durable/record.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
 import type { Part, Range, Store, StoreConnection } from "../../runtime/store.ts";
 import type { Weather } from "./faults.ts";
 import type { Deploy } from "./rollout.ts";
@@ -41,6 +42,12 @@ export function slow(weather: Weather): Weather {
   return { ...weather, store: { ...weather.store, slow: 0.2 } };
 }
 
+/** A store over a network whose client often repeats a commit by itself. */
+export function repeated(weather: Weather): Weather {
+  if (weather.shared !== undefined) return weather;
+  return { ...weather, store: { ...weather.store, landedStale: 0.2 } };
+}
+
 export function listened(weather: Weather): Weather {
   return { ...weather, listening: true };
 }
@@ -77,6 +84,16 @@ export const isDropped = ({ key, value }: Part["writes"][number]): boolean =>
   spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
 export const isState = ({ key }: { readonly key: string }): boolean =>
   !["mail", "index"].includes(spaceOf(key));
+/** The part with other turns in its records than those that came before. */
+export function turnsHidden(part: Part, before: readonly string[] | undefined): Part {
+  const writes = part.writes.map((write) => {
+    if (spaceOf(write.key) !== "actor") return write;
+    const { head, text } = decodeValue<RecordHead>(write.value);
+    return { ...write, value: encodeValue({ ...head, before }, text) };
+  });
+  return { ...part, writes };
+}
+
 export const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
 
 /** A store without a rule, whose connections let the code be watched. */

@@ -14,9 +14,11 @@ import {
   listened,
   pause,
   removes,
+  repeated,
   type Rule,
   slow,
   spaceOf,
+  turnsHidden,
   unchecked,
   writes,
 } from "./rule.ts";
@@ -345,6 +347,26 @@ export const rules: readonly Rule[] = [
         return connection.list({ ...range, after: range.prefix + number.toString().padStart(16, "0") });
       },
     }),
+  },
+  {
+    name: "landed-answers-stale",
+    foundBy: 1,
+    says: "where a store has unknown outcomes, what it calls stale may have landed before",
+    weather: repeated,
+  },
+  {
+    name: "hidden-asks",
+    foundBy: 34,
+    says: "an ask that may have had its effect is not run again",
+    weather: repeated,
+    part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),
+  },
+  {
+    name: "latest-turns",
+    foundBy: 34,
+    says: "a record names the latest turns of the instances that had it before",
+    weather: repeated,
+    part: (part) => turnsHidden(part, undefined),
   },
   {
     name: "letter-of-the-dropped",

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
-import { memoryStore, type StoreTraits } from "@posthorn/posthorn";
+import {
+  memoryStore,
+  OutcomeUnknownError,
+  PosthornError,
+  type StoreConnection,
+  type StoreTraits,
+} from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import { Commission, Committer } from "../../../runtime/durable/committer.ts";
+import { Commission, Committer, type Finding } from "../../../runtime/durable/committer.ts";
 import type { Part } from "../../../runtime/store.ts";
 
 class Named extends Commission {
+  readonly name = "a part";
   readonly part: Part;
 
   constructor(key: string) {
@@ -12,11 +19,11 @@ class Named extends Commission {
     this.part = { checks: [], writes: [{ key, value: new Uint8Array(1) }], removals: [] };
   }
 
-  committed(): void {}
+  committed(_version?: string): void {}
   stale(): void {}
-  failed(): void {}
-  landed(): Promise<undefined> {
-    return Promise.resolve(undefined);
+  failed(_error: unknown): void {}
+  find(): Promise<Finding> {
+    return Promise.resolve("stale");
   }
 }
 
@@ -65,4 +72,147 @@ Deno.test("Committer sends another ahead where that one is full", async () => {
 Deno.test("Committer sends what there is where several commits are no slower than one", async () => {
   assert.deepEqual(await underWay(5, { commitsAtOnce: 2, fullCommitsAtOnce: 2 }), [1, 4]);
   assert.deepEqual(await underWay(31, { commitsAtOnce: 2, fullCommitsAtOnce: 3 }), [1, 10, 10]);
+});
+
+/** What became of a commission, in words. */
+class Told extends Named {
+  readonly told: string[] = [];
+  found: Finding = "stale";
+
+  override committed(version: string | undefined): void {
+    this.told.push(`committed ${version}`);
+  }
+  override stale(): void {
+    this.told.push("stale");
+  }
+  override failed(error: unknown): void {
+    this.told.push((error as { code?: string }).code ?? String(error));
+  }
+  override find(): Promise<Finding> {
+    return Promise.resolve(this.found);
+  }
+}
+
+function committing(commit: StoreConnection["commit"], traits: Partial<StoreTraits> = {}) {
+  const clock = new VirtualClock();
+  const connection = {
+    read: () => Promise.resolve([]),
+    list: () => Promise.resolve([]),
+    commit,
+    watch: () => ({ [Symbol.dispose]() {} }),
+    close: () => Promise.resolve(),
+  };
+  const committer = new Committer(
+    connection,
+    { ...memoryStore().traits, ...traits },
+    clock,
+    seededRandom(1),
+  );
+  return { clock, committer };
+}
+
+Deno.test("Committer refuses what no commit can take, and nothing waits for it", async () => {
+  const limits = { ...memoryStore().traits.limits, writes: 0 };
+  const { clock, committer } = committing(() => Promise.resolve(["v1"]), { limits });
+  const large = new Told("a");
+  committer.submit(large);
+  await clock.settle();
+  assert.deepEqual(large.told, ["too-large"]);
+  await committer.idle();
+});
+
+Deno.test("Committer divides what is refused together: one that is never taken stops no other", async () => {
+  const groups: string[][] = [];
+  const { clock, committer } = committing((parts) => {
+    const keys = parts.map(({ writes }) => writes[0].key);
+    groups.push(keys);
+    if (keys.includes("bad")) return Promise.reject(new PosthornError("too-large", "Too many checks"));
+    return Promise.resolve(parts.map(() => "v1"));
+  }, { partsAtOnce: 10 });
+  const all = ["first", "a", "b", "bad", "c", "d"].map((key) => new Told(key));
+  for (const [index, each] of all.entries()) {
+    committer.submit(each);
+    if (index === 0) await clock.settle();
+  }
+  await clock.settle();
+  assert.deepEqual(all.map(({ told }) => told), [
+    ["committed v1"],
+    ["committed v1"],
+    ["committed v1"],
+    ["too-large"],
+    ["committed v1"],
+    ["committed v1"],
+  ]);
+  assert.deepEqual(groups, [
+    ["first"],
+    ["a", "b", "bad", "c", "d"],
+    ["a", "b"],
+    ["bad", "c", "d"],
+    ["bad"],
+    ["c", "d"],
+  ]);
+  assert.equal(committer.failure, undefined); // the store is well
+});
+
+Deno.test("Committer looks for what is said to be stale, where the store may be wrong", async () => {
+  for (
+    const [found, told] of [
+      ["stale", "stale"],
+      [{ landed: "v7" }, "committed v7"],
+      [{ landed: undefined }, "committed undefined"],
+    ] as const
+  ) {
+    const { clock, committer } = committing(() => Promise.resolve([undefined]), { unknownOutcomes: true });
+    const part = Object.assign(new Told("a"), { found });
+    committer.submit(part);
+    await clock.settle();
+    assert.deepEqual(part.told, [told]);
+  }
+});
+
+Deno.test("Committer commits again what is not there and may yet land, for ten seconds at the most", async () => {
+  let commits = 0;
+  const { clock, committer } = committing(() => {
+    commits++;
+    return Promise.resolve([commits === 3 ? "v3" : undefined]);
+  }, { unknownOutcomes: true });
+  const part = Object.assign(new Told("a"), { found: "open" as const });
+  committer.submit(part);
+  await clock.advance(1_000);
+  assert.deepEqual([commits, part.told], [3, ["committed v3"]]);
+
+  const never = committing(() => Promise.resolve([undefined]), { unknownOutcomes: true });
+  const open = Object.assign(new Told("a"), { found: "open" as const });
+  never.committer.submit(open);
+  await never.clock.advance(20_000);
+  assert.deepEqual(open.told, ["outcome-unknown"]);
+});
+
+Deno.test("Committer gives up ten seconds after a commit whose outcome it does not learn", async () => {
+  const unknown = () => Promise.reject(new OutcomeUnknownError("Cannot tell"));
+  const { clock, committer } = committing(
+    () => new Promise((_, reject) => clock.setTimer(5_000, () => unknown().catch(reject))),
+  );
+  const part = new Told("a");
+  committer.submit(part);
+  await clock.advance(11_000);
+  assert.deepEqual(part.told, ["outcome-unknown"]);
+});
+
+Deno.test("Committer that ends tells who waits, and what is in the store's hands once", async () => {
+  const answer = Promise.withResolvers<string[]>();
+  const { clock, committer } = committing(() => answer.promise, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
+  const [underWay, waiting, late] = ["a", "b", "c"].map((key) => new Told(key));
+  committer.submit(underWay);
+  await clock.settle();
+  committer.submit(waiting);
+  committer.end();
+  committer.submit(late);
+  answer.resolve(["v1"]);
+  await clock.settle();
+  assert.deepEqual([underWay.told, waiting.told, late.told], [
+    ["outcome-unknown"],
+    ["store-closed"],
+    ["store-closed"],
+  ]);
 });

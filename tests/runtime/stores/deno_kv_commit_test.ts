@@ -112,10 +112,42 @@ Deno.test("a commit that fails without a reason again and again gives up, with n
     commits++;
     return Promise.resolve({ ok: false });
   });
-  const connection = await denoKv(handle).open({ clock: systemClock() });
+  const connection = await denoKv(handle, { remote: false }).open({ clock: systemClock() });
   const parts = ["a", "b"].map((key) => ({ checks: [{ key, version: undefined }] }));
   await assert.rejects(commit(connection, ...parts), { code: "store-unavailable" });
   assert.equal(commits, 8);
+});
+
+Deno.test("over a network it gives up as well, and then some of it may have landed", async () => {
+  const connection = await denoKv(fake(() => Promise.resolve({ ok: false }))).open({ clock: systemClock() });
+  const parts = ["a", "b"].map((key) => ({ checks: [{ key, version: undefined }] }));
+  await assert.rejects(commit(connection, ...parts), { code: "outcome-unknown" });
+});
+
+Deno.test("what a server refuses as such is refused once, in its own words", async () => {
+  const said = "KV Connect failed to call 'http://127.0.0.1:4512/v2/atomic_write' (status=400 Bad Request): ";
+  let commits = 0;
+  const handle = fake(() => {
+    commits++;
+    return Promise.reject(new Error(`${said}Too many checks included in atomic write.`));
+  });
+  const connection = await denoKv(handle).open({ clock: systemClock() });
+  const parts = ["a", "b"].map((key) => ({ checks: [{ key, version: undefined }] }));
+  await assert.rejects(commit(connection, ...parts), {
+    code: "too-large",
+    message:
+      "Cannot commit 2 parts together: the server refuses it: Too many checks included in atomic write.",
+  });
+  assert.equal(commits, 1);
+});
+
+Deno.test("a connection is closed though what is under way never ends", async () => {
+  const clock = new VirtualClock();
+  const connection = await denoKv(fake(() => new Promise(() => {}))).open({ clock });
+  void commit(connection, { writes: [{ key: "a", value: text("1") }] });
+  const closing = connection.close();
+  await clock.advance(1_000);
+  await closing;
 });
 
 Deno.test("a locked file is tried again, after waits that chance draws and the clock measures", async () => {
@@ -184,9 +216,11 @@ Deno.test("a read that fails changed nothing, and says so", async () => {
     message: "Cannot read: error sending request",
   };
   await assert.rejects(connection.read(["a"]), failure);
-  // also where it comes between two tries of a commit
+  // also where it comes between two tries of a commit; but over a network the first may have landed
   const parts = ["a", "b"].map((key) => ({ checks: [{ key, version: undefined }] }));
-  await assert.rejects(commit(connection, ...parts), failure);
+  await assert.rejects(commit(connection, ...parts), { code: "outcome-unknown" });
+  const local = await denoKv(broken, { remote: false }).open({ clock: systemClock() });
+  await assert.rejects(commit(local, ...parts), failure);
 });
 
 Deno.test("two stores on one file get all their checked commits through", { ignore }, async () => {

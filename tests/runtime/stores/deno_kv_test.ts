@@ -88,6 +88,25 @@ Deno.test("the traits say what a target can do", async () => {
   await Promise.resolve();
 });
 
+Deno.test("a commit has as many checks as whoever takes it allows", () => {
+  const checksOf = (...args: Parameters<typeof denoKv>) => denoKv(...args).traits.limits.checks;
+  assert.equal(checksOf("http://localhost:4512"), 10);
+  assert.equal(checksOf("https://kv.example/"), 10);
+  assert.equal(checksOf(undefined, { remote: true }), 10);
+  assert.equal(checksOf("https://api.deno.com/databases/1/connect"), 100);
+  assert.equal(checksOf("./posthorn.kv"), 100);
+  assert.equal(checksOf(":memory:"), 100);
+  assert.equal(checksOf("http://localhost:4512", { checksMax: 25 }), 25);
+  Deno.env.set("DENO_DEPLOY", "1");
+  try {
+    assert.equal(checksOf(), 100);
+    assert.equal(checksOf("https://kv.example/"), 10);
+  } finally {
+    Deno.env.delete("DENO_DEPLOY");
+  }
+  for (const checksMax of [0, 101, 1.5]) assert.throws(() => checksOf("x", { checksMax }), RangeError);
+});
+
 Deno.test("a handle that was given is used and left open", { ignore }, async () => {
   using kv = await Deno.openKv(":memory:");
   const store = denoKv(kv);

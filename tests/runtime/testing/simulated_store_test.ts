@@ -132,6 +132,18 @@ Deno.test("unknown: it landed, was lost, or lands later if its checks hold then"
   ]]);
 });
 
+Deno.test("landedStale: it is there, and what checks what it changes is said to be stale", async () => {
+  const bench = new Bench({ landedStale: 1 });
+  const connection = await bench.open("one");
+  const parts = [checked("a"), puts("b"), { ...nothing, checks: [{ key: "c", version: undefined }] }];
+  assert.deepEqual(await bench.after(10, connection.commit(parts)), [undefined, "v2", "v2"]);
+  assert.deepEqual(bench.store.snapshot().map(({ key, version }) => [key, version]), [["a", "v1"], [
+    "b",
+    "v2",
+  ]]);
+  assert.equal(bench.store.counts.landedStale, 1);
+});
+
 Deno.test("slow: a call takes seconds", async () => {
   const bench = new Bench({ slow: 1 }, { slowMsMax: 5_000 });
   const connection = await bench.open("one");
@@ -361,6 +373,7 @@ const everything: SimulatedFaults = {
   unknownLanded: 0.1,
   unknownLost: 0.1,
   unknownLandsLate: 0.1,
+  landedStale: 0.1,
   unreadable: 0.05,
   slow: 0.1,
   readApart: 0.3,

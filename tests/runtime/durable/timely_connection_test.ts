@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { memoryStore, type StoreConnection } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import { TimelyConnection } from "../../../runtime/durable/timely_connection.ts";
+
+/** A connection that does not answer until it is told to. */
+function silent(): StoreConnection & { answer(): void } {
+  const calls: (() => void)[] = [];
+  const call = <Result>(result: Result) =>
+    new Promise<Result>((resolve) => calls.push(() => resolve(result)));
+  return {
+    read: () => call([]),
+    list: () => call([]),
+    commit: () => call(["v1"]),
+    watch: () => ({ [Symbol.dispose]() {} }),
+    close: () => call(undefined),
+    answer: () => calls.splice(0).forEach((end) => end()),
+  };
+}
+
+function timely(unknownOutcomes: boolean) {
+  const clock = new VirtualClock();
+  const inner = silent();
+  const traits = { ...memoryStore().traits, unknownOutcomes };
+  return { clock, inner, connection: new TimelyConnection(inner, traits, clock) };
+}
+
+const unread = (what: string, ms: number) => ({
+  name: "StoreError",
+  code: "store-unavailable",
+  message: `Cannot ${what}: the store did not answer within ${ms} ms`,
+});
+
+Deno.test("TimelyConnection: what is not read in time rejects, and a commit has an unknown outcome", async () => {
+  for (const [unknownOutcomes, ms] of [[true, 5_000], [false, 15_000]] as const) {
+    const { clock, connection } = timely(unknownOutcomes);
+    const outcomes = [
+      assert.rejects(connection.read(["a"]), unread("read", ms)),
+      assert.rejects(connection.list({ prefix: "", limit: 1 }), unread("list", ms)),
+      assert.rejects(connection.commit([]), { name: "OutcomeUnknownError", code: "outcome-unknown" }),
+    ];
+    await clock.advance(ms - 1);
+    let settled = false;
+    void Promise.race(outcomes).then(() => settled = true);
+    await clock.settle();
+    assert.equal(settled, false);
+    await clock.advance(1);
+    await Promise.all(outcomes);
+  }
+});
+
+Deno.test("TimelyConnection: each call has its own time, and what is answered is answered", async () => {
+  const { clock, connection, inner } = timely(true);
+  const first = assert.rejects(connection.read(["a"]), unread("read", 5_000));
+  await clock.advance(3_000);
+  const second = connection.commit([]);
+  await clock.advance(2_000);
+  await first;
+  inner.answer();
+  assert.deepEqual(await second, ["v1"]);
+  await clock.advance(10_000);
+  assert.equal(clock.waiting, 0);
+});
+
+Deno.test("TimelyConnection: while nobody answers, calls do not pile up; one a second finds out when it does", async () => {
+  const { clock, connection, inner } = timely(true);
+  let given = 0;
+  const read = inner.read;
+  inner.read = (keys) => {
+    given++;
+    return read(keys);
+  };
+  const lost = Array.from({ length: 100 }, () => connection.read(["a"]).catch(({ code }) => code));
+  await clock.advance(5_000);
+  assert.ok((await Promise.all(lost)).every((code) => code === "store-unavailable"));
+  const refused = { message: "Cannot use the store: it has not answered 100 calls, and 100 are the most" };
+  void connection.read(["a"]).catch(() => {});
+  for (let index = 0; index < 50; index++) await assert.rejects(connection.read(["a"]), refused);
+  await assert.rejects(connection.commit([]), { ...refused, code: "store-unavailable" }); // which is known
+  assert.equal(given, 101);
+  await clock.advance(1_000);
+  void connection.read(["a"]).catch(() => {});
+  assert.equal(given, 102);
+  inner.answer();
+  await clock.settle();
+  const answered = connection.read(["a"]);
+  inner.answer();
+  assert.deepEqual(await answered, []);
+  const closing = connection.close();
+  await clock.advance(2_000);
+  await closing;
+});
+
+Deno.test("TimelyConnection: closing is bounded, tells who waits, and leaves no timer", async () => {
+  const { clock, connection } = timely(true);
+  const told = assert.rejects(connection.commit([]), { code: "outcome-unknown" });
+  const closing = connection.close();
+  await clock.advance(2_000);
+  await Promise.all([closing, told]);
+  assert.equal(clock.waiting, 0);
+});
