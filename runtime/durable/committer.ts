@@ -212,6 +212,8 @@ export class Committer {
         const unknown = error instanceof OutcomeUnknownError;
         if (unknown) { for (const commission of group) commission.uncertain = true; }
         if (!isOfStore(error)) break; // the same commit is refused again
+        // A store that always tells, and did not in time, may still do it: it must not be done once more.
+        if (!this.#traits.unknownOutcomes) break;
         // Until it is known, nobody may go on in its place.
         if (!group[0].uncertain || this.#isOver(attempt, beganMs)) break;
         await this.#pause(attempt);
