@@ -120,6 +120,7 @@ export type {
   StoreConnection,
   Stored,
   StoreLimits,
+  StorePresence,
   StoreServices,
   StoreTraits,
   Write,

@@ -6,7 +6,7 @@ import type { Failure } from "../failure.ts";
 import { Collector, Publication, Reply } from "../modes.ts";
 import type { Operation } from "../protocol.ts";
 import type { Answers } from "./answers.ts";
-import { deadPrefix, indexKey, mailPrefix, nobody } from "./keys.ts";
+import { deadPrefix, indexKey, mailPrefix } from "./keys.ts";
 import type { Effects } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import { headOf, MailDraft, type MailHead } from "./mail.ts";
@@ -113,9 +113,9 @@ export class Dispatch {
   deliver(effects: Effects, to: ActorId, draft: MailDraft): void {
     effects.write(draft.key, draft.value);
     const here = this.#whereabouts.hosting(to.protocol) === "durable";
-    effects.write(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
-    if (here) effects.arrivals.push({ to, draft });
-    else effects.rings = true;
+    if (!here) return effects.leave(to, this.#ledger.clock.now());
+    effects.write(indexKey(this.#ledger.instance, to), nothing);
+    effects.arrivals.push({ to, draft });
   }
 
   /** Writes a message from outside for which there is no room as a dead letter. */

@@ -1,6 +1,7 @@
 import type { ActorId } from "../address.ts";
 import type { Route } from "../envelope.ts";
 import type { Check, Part, Removal, Write } from "../store.ts";
+import { indexKey, leftKey, nobody } from "./keys.ts";
 import type { MailDraft } from "./mail.ts";
 
 /** A message that is written with its sender's commit. */
@@ -16,6 +17,10 @@ export interface LocalDelivery {
   readonly payload: unknown;
 }
 
+/** How long it can be heard that an actor was left: where nobody is there who hears it, beats find it. */
+const leftKeepMs = 60_000;
+const nothing = new Uint8Array();
+
 /** What one commit does: to the store, and in this process once it is there. */
 export class Effects implements Part {
   readonly checks: Check[] = [];
@@ -25,6 +30,8 @@ export class Effects implements Part {
   readonly arrivals: Arrival[] = [];
   readonly locals: LocalDelivery[] = [];
   readonly #followers: (() => void)[] = [];
+  /** The protocols of actors that it leaves to whoever hosts them. */
+  #left: Set<string> | undefined;
 
   write(key: string, value: Uint8Array, more?: { oldBytes?: number; expiresAtMs?: number }): void {
     this.writes.push({ key, value, oldBytes: more?.oldBytes, expiresAtMs: more?.expiresAtMs });
@@ -32,6 +39,16 @@ export class Effects implements Part {
 
   remove(key: string, oldBytes?: number): void {
     this.removals.push({ key, oldBytes });
+  }
+
+  /** Puts an actor into the index of nobody, and rings for those who host it. */
+  leave(actor: ActorId, nowMs: number): void {
+    this.write(indexKey(nobody, actor), nothing);
+    this.rings = true;
+    this.#left ??= new Set();
+    if (this.#left.has(actor.protocol)) return;
+    this.#left.add(actor.protocol);
+    this.write(leftKey(actor.protocol), nothing, { expiresAtMs: nowMs + leftKeepMs });
   }
 
   /** Does something once it is committed. */

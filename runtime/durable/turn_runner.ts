@@ -8,6 +8,7 @@ import { isThenable } from "../thenable.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { buryAlone } from "./bury_alone.ts";
+import { leftMs } from "./durable_home.ts";
 import { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "./effects.ts";
 import { mailPrefix, subscribedPrefix, subscribedTopic } from "./keys.ts";
@@ -297,7 +298,7 @@ export class TurnRunner {
       return this.#bury(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
-      home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key });
+      home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
       this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";

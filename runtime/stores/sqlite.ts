@@ -23,6 +23,7 @@ import {
   versionsAtOnce,
 } from "./sqlite_database.ts";
 import { isLocked, whileLocked } from "./sqlite_lock.ts";
+import { SqlitePresence } from "./sqlite_presence.ts";
 
 /** Options of {@linkcode sqlite}. */
 export interface SqliteOptions {
@@ -61,7 +62,10 @@ const expireSoonMs = 100;
 
 /**
  * Makes a store of one SQLite file, by `node:sqlite`: Deno and Node have it. Several processes may share the file, on
- * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open.
+ * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open, and for
+ * each system that uses it a small file `-alive-…`: its lock tells the others at once when that process has ended. The
+ * next process removes what a killed one leaves of these. Locks are used on Linux, where the file is on a local file
+ * system and Deno permits to read and write its folder and `--allow-sys=statfs`; else three missed beats tell.
  * `:memory:` is a store for one system, without a file. `node:sqlite` is first looked for when the store is opened.
  *
  * A commit is refused with `store-unavailable` when others have kept the file locked for 10 s, and with `store-full`
@@ -113,19 +117,23 @@ async function open(
 ): Promise<StoreConnection> {
   // Not where a bundler for a platform without it would look for it.
   const name = "node:sqlite";
-  let library: { DatabaseSync: new (path: string) => Database };
+  let library: { DatabaseSync: new (path: string, options?: { readonly readOnly: boolean }) => Database };
   try {
     library = await import(name);
   } catch (cause) {
     throw new StoreError("store-unavailable", `Cannot open ${path}: this platform has no ${name}`, { cause });
   }
+  const presence = path === ":memory:" ? undefined : await SqlitePresence.of(
+    path,
+    (path, options = { readOnly: false }) => new library.DatabaseSync(path, options),
+  );
   try {
     // Those who open a new file together are in each other's way.
     return await whileLocked(clock, () => {
       const database = new library.DatabaseSync(path);
       try {
         setUp(database, synchronous, bytesMax);
-        return new SqliteConnection(path, database, clock);
+        return new SqliteConnection(path, database, clock, presence);
       } catch (error) {
         database.close();
         throw error;
@@ -138,6 +146,7 @@ async function open(
 }
 
 class SqliteConnection implements StoreConnection {
+  readonly presence: SqlitePresence | undefined;
   readonly #path: string;
   readonly #database: Database;
   readonly #clock: Clock;
@@ -153,7 +162,8 @@ class SqliteConnection implements StoreConnection {
   #cancelExpire: Cancel;
   #closed: Promise<void> | undefined;
 
-  constructor(path: string, database: Database, clock: Clock) {
+  constructor(path: string, database: Database, clock: Clock, presence: SqlitePresence | undefined) {
+    this.presence = presence;
     this.#path = path;
     this.#database = database;
     this.#clock = clock;
@@ -213,6 +223,7 @@ class SqliteConnection implements StoreConnection {
     this.#watchers.clear();
     this.#endPoll();
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+    this.presence?.close();
     this.#database.close(); // the last one writes the log into the file
   }
 
