@@ -133,6 +133,17 @@ export class Instances {
     }
   }
 
+  /**
+   * Whether the next of those by name that can be known to be gone is gone. Each instance looks at one, so that a death
+   * is seen soon, at the cost of one look each, however many there are.
+   */
+  async nextIsGone(): Promise<boolean> {
+    const { connection: { presence }, instance: self } = this.#ledger;
+    const names = [...this.#known].filter(([, { held }]) => held).map(([name]) => name).sort();
+    const next = names.find((name) => name > self) ?? names[0];
+    return next !== undefined && await presence?.isGone(next) === true;
+  }
+
   /** Writes down which instances ended without a word. */
   async judge(): Promise<void> {
     const deadlineMs = this.#ledger.clock.monotonicMs() - this.#ledger.traits.beatMs * missedMax;

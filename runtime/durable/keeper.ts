@@ -32,6 +32,8 @@ export interface KeeperServices {
 }
 
 const pageMax = 100;
+/** How many times in a beat it looks whether a process is gone, where that can be seen at once. */
+const glancesPerBeat = 4;
 const ownPageMax = 1_000;
 /** How many instances that are no more are looked at in one beat; the next goes on behind them. */
 const instancesMax = 100;
@@ -61,6 +63,7 @@ export class Keeper {
   /** The instance that is no more and was looked at last. */
   #scannedTo = wholeIndexPrefix;
   #timer: Timer | undefined;
+  #glanceTimer: Timer | undefined;
   #ended = false;
 
   constructor(ledger: Ledger, instances: Instances, services: KeeperServices) {
@@ -77,6 +80,7 @@ export class Keeper {
   async begin(): Promise<void> {
     await this.#instances.begin();
     this.beat().catch(() => {}); // the next does what this one could not
+    if (this.#ledger.connection.presence !== undefined) this.#glance();
   }
 
   /** An index entry was written for an actor. */
@@ -119,6 +123,7 @@ export class Keeper {
   /** Its last word: what it leaves, others need not suspect. */
   async end(): Promise<void> {
     this.#ended = true;
+    this.#glanceTimer?.cancel();
     await Promise.all([this.#saying, this.#round].map((chore) => chore.idle()));
     this.#timer?.cancel();
     await this.#tidy().catch(() => {}); // others find it without
@@ -131,6 +136,21 @@ export class Keeper {
     this.#timer?.cancel();
     const { beatMs } = this.#ledger.traits;
     this.#timer = this.#services.timers.set(beatMs, () => void this.beat().catch(() => {}));
+  }
+
+  #glance(): void {
+    if (this.#ended) return;
+    const afterMs = this.#ledger.traits.beatMs / glancesPerBeat;
+    this.#glanceTimer = this.#services.timers.set(afterMs, () => void this.#lookAtNext());
+  }
+
+  async #lookAtNext(): Promise<void> {
+    try {
+      if (await this.#instances.nextIsGone()) await this.#round.run();
+    } catch {
+      // the next beat does what this could not
+    }
+    this.#glance();
   }
 
   async #goRound(): Promise<void> {

@@ -123,22 +123,21 @@ async function open(
   } catch (cause) {
     throw new StoreError("store-unavailable", `Cannot open ${path}: this platform has no ${name}`, { cause });
   }
-  const presence = path === ":memory:" ? undefined : await SqlitePresence.of(
-    path,
-    (path, options = { readOnly: false }) => new library.DatabaseSync(path, options),
-  );
   try {
     // Those who open a new file together are in each other's way.
-    return await whileLocked(clock, () => {
+    const database = await whileLocked(clock, () => {
       const database = new library.DatabaseSync(path);
       try {
         setUp(database, synchronous, bytesMax);
-        return new SqliteConnection(path, database, clock, presence);
+        return database;
       } catch (error) {
         database.close();
         throw error;
       }
     });
+    const open = (path: string, readOnly: boolean) => new library.DatabaseSync(path, { readOnly });
+    const presence = path === ":memory:" ? undefined : await SqlitePresence.of(path, open);
+    return new SqliteConnection(path, database, clock, presence);
   } catch (cause) {
     const hint = /unable to open|NotFound/.test(messageOf(cause)) ? ": its folder must exist" : "";
     throw new StoreError("store-unavailable", `Cannot open ${path}: ${messageOf(cause)}${hint}`, { cause });

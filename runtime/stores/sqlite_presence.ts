@@ -4,12 +4,13 @@ import type { Database } from "./sqlite_database.ts";
 /** What is used of `node:fs`, whose types not everybody has. */
 interface Files {
   statfsSync(path: string): { readonly type: number };
+  realpathSync(path: string): string;
   readdirSync(path: string): string[];
   unlinkSync(path: string): void;
 }
 
 /** Opens a file as a database of its own. */
-type Open = (path: string, options?: { readonly readOnly: boolean }) => Database;
+type Open = (path: string, readOnly: boolean) => Database;
 
 /** What of Deno is asked here: what it permits, so that nobody is asked at the terminal. Other platforms have none. */
 declare const Deno: {
@@ -56,14 +57,16 @@ export class SqlitePresence implements StorePresence {
     this.#open = open;
   }
 
-  /** The presence of those who use the file; nothing where locks do not count, or may not be taken. */
+  /** The presence of those who use the file, which is there; nothing where locks do not count, or may not be taken. */
   static async of(path: string, open: Open): Promise<SqlitePresence | undefined> {
     const name = "node:fs"; // not where a bundler for a platform without it would look for it
     try {
       const files: Files = await import(name);
-      const folder = folderOf(path);
-      if (!isPermitted(folder) || !localTypes.has(files.statfsSync(folder).type >>> 0)) return undefined;
-      return new SqlitePresence(path, files, open);
+      if (!isPermitted(folderOf(path))) return undefined;
+      const whole = files.realpathSync(path); // by whatever way they came to the file, and wherever the process goes
+      if (!isPermitted(folderOf(whole))) return undefined;
+      if (!localTypes.has(files.statfsSync(folderOf(whole)).type >>> 0)) return undefined;
+      return new SqlitePresence(whole, files, open);
     } catch {
       return undefined; // a platform without file systems, or one that does not tell
     }
@@ -71,7 +74,7 @@ export class SqlitePresence implements StorePresence {
 
   hold(instance: string): Promise<boolean> {
     try {
-      const database = this.#open(this.#fileOf(instance));
+      const database = this.#open(this.#fileOf(instance), false);
       try {
         // The journal of what is never written stays in memory: else it would be one more file.
         database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
@@ -88,7 +91,7 @@ export class SqlitePresence implements StorePresence {
 
   isGone(instance: string): Promise<boolean> {
     try {
-      const database = this.#open(this.#fileOf(instance), { readOnly: true }); // fails where there is none
+      const database = this.#open(this.#fileOf(instance), true); // fails where there is none
       try {
         database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_master");
         return Promise.resolve(true);

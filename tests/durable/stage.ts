@@ -149,6 +149,7 @@ export class Cuttable implements Store {
         }),
       watch: (onChange) => connection.watch(() => this.#cut || onChange()),
       close: () => this.#cut ? Promise.resolve() : connection.close(),
+      presence: connection.presence,
     };
   }
 
