@@ -110,6 +110,8 @@ export class Cuttable implements Store {
   calls = 0;
   /** Refuses commits, in place of the store. */
   refuse: ((parts: readonly Part[]) => Error | undefined) | undefined;
+  /** Whether a call is never answered: of the prefix that is listed, or of a key that is written. */
+  hangs: ((key: string) => boolean) | undefined;
   /** How many lists of each kind of key there were: by the first word of their prefix. */
   readonly lists = new Map<string, number>();
 
@@ -140,13 +142,16 @@ export class Cuttable implements Store {
       list: (range) => {
         const kind = range.prefix.split("\u001f")[0];
         this.lists.set(kind, (this.lists.get(kind) ?? 0) + 1);
+        if (this.hangs?.(range.prefix)) return never;
         return alive(() => connection.list(range));
       },
-      commit: (parts) =>
-        alive(() => {
+      commit: (parts) => {
+        if (parts.some(({ writes }) => writes.some(({ key }) => this.hangs?.(key)))) return never;
+        return alive(() => {
           const refusal = this.refuse?.(parts);
           return refusal === undefined ? connection.commit(parts) : Promise.reject(refusal);
-        }),
+        });
+      },
       watch: (onChange) => connection.watch(() => this.#cut || onChange()),
       close: () => this.#cut ? Promise.resolve() : connection.close(),
       presence: connection.presence,
