@@ -10,9 +10,7 @@ export class Chore {
 
   /** Does it, unless it is under way; resolves when it is done. Rejects as it does. */
   run(): Promise<void> {
-    return this.#running ??= this.#all().finally(() => {
-      this.#running = undefined;
-    });
+    return this.#running ??= this.#all();
   }
 
   /** Does it, and once more where it is under way: that may have looked before what is to be seen was there. */
@@ -27,9 +25,13 @@ export class Chore {
   }
 
   async #all(): Promise<void> {
-    do {
-      this.#again = false;
-      await this.#work();
-    } while (this.#again);
+    try {
+      do {
+        this.#again = false;
+        await this.#work();
+      } while (this.#again);
+    } finally {
+      this.#running = undefined; // in one step with the last look at what woke it
+    }
   }
 }
