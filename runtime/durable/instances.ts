@@ -70,7 +70,7 @@ export class Instances {
   /** Says for the first time that it lives, and looks who is there. */
   async begin(): Promise<void> {
     const { connection, committer, instance, traits, probes } = this.#ledger;
-    await this.#hold();
+    this.#held = await connection.presence?.hold(instance) ?? false;
     const effects = new Effects();
     effects.write(instanceKey(instance), this.#row());
     this.#version = await commitOne(committer, effects);
@@ -85,24 +85,16 @@ export class Instances {
 
   /** Says that it lives: beside what the users of this instance commit, however much that is. */
   async say(): Promise<void> {
-    const { connection } = this.#ledger;
+    const { connection, instance } = this.#ledger;
     this.#beat++;
-    for (;;) {
-      const key = instanceKey(this.#ledger.instance);
-      const write = { key, value: this.#row() };
-      const part = { checks: [{ key, version: this.#version }], writes: [write], removals: [] };
-      const [version] = await connection.commit([part]);
-      if (version !== undefined) {
-        this.#version = version;
-        return;
-      }
-      const [row] = await connection.read([key]);
-      if (row !== undefined) { // it has landed unheard
-        this.#version = row.version;
-        return;
-      }
-      await this.#beReborn();
+    const version = await this.#write(instance, this.#version);
+    if (version !== undefined) {
+      this.#version = version;
+      return;
     }
+    const [row] = await connection.read([instanceKey(instance)]);
+    if (row === undefined) await this.#beReborn();
+    else this.#version = row.version; // it has landed unheard
   }
 
   /** Its last word: what it leaves, others need not suspect. */
@@ -212,21 +204,29 @@ export class Instances {
     await connection.presence?.release(instance);
   }
 
-  /** It was taken for dead: under that name it is, for all that others may have made of what it left. */
+  /**
+   * It was taken for dead: under that name it is, for all that others may have made of what it left. Nothing is written
+   * under its new name before that is in the store: who finds it there and not among the instances would take it for gone.
+   */
   async #beReborn(): Promise<void> {
     const before = this.#ledger.instance;
+    const name = this.#services.newName();
+    this.#held = await this.#ledger.connection.presence?.hold(name) ?? false;
+    const version = await this.#write(name, undefined).catch(() => undefined);
+    if (version === undefined) return await this.#ledger.connection.presence?.release(name); // the next beat takes another
     this.#ledger.probes?.reach("an instance hears that it was taken for dead");
     this.#former.add(before);
-    this.#ledger.rename(this.#services.newName());
-    this.#version = undefined;
+    this.#ledger.rename(name);
+    this.#version = version;
     this.#services.reborn();
     await this.#ledger.connection.presence?.release(before);
-    await this.#hold();
   }
 
-  async #hold(): Promise<void> {
-    const { connection, instance } = this.#ledger;
-    this.#held = await connection.presence?.hold(instance) ?? false;
+  /** Not behind what waits to be committed. Returns the version, or nothing where the row has another by now. */
+  async #write(instance: string, version: string | undefined): Promise<string | undefined> {
+    const key = instanceKey(instance);
+    const part = { checks: [{ key, version }], writes: [{ key, value: this.#row() }], removals: [] };
+    return (await this.#ledger.connection.commit([part]))[0];
   }
 
   #row(): Uint8Array {
