@@ -127,6 +127,7 @@ export type {
   StoreConnection,
   Stored,
   StoreLimits,
+  StorePresence,
   StoreServices,
   StoreTraits,
   Write,

@@ -160,4 +160,28 @@ export interface StoreConnection {
   watch(onChange: () => void): Disposable;
   /** Closes it. What is under way ends first. */
   close(): Promise<void>;
+  /** How it is seen at once that a process has ended; absent where only missed beats tell. */
+  readonly presence?: StorePresence | undefined;
+}
+
+/**
+ * Tells at once that the process of an instance has ended, however it ended: by something that only its operating system
+ * takes from it, such as a lock. A connection has it where it can be certain; everywhere else an instance is taken for
+ * dead when it has missed three beats.
+ *
+ * To say "gone" of one that lives would cost work and count attempts against innocent messages. So whatever is not
+ * certain (another machine, a file system over a network, no permission) must be answered as not gone.
+ */
+export interface StorePresence {
+  /**
+   * Says that this instance is in this process, until it is released, the connection is closed, or the process ends.
+   * Resolves with whether {@linkcode isGone} of others can tell; never rejects.
+   */
+  hold(instance: string): Promise<boolean>;
+  /** Whether the process of an instance that was held has ended, or has closed its connection. `false` where that is not certain; never rejects. */
+  isGone(instance: string): Promise<boolean>;
+  /** Clears away what is left of an instance: its own, or one that is gone. Nobody can tell of it any more. */
+  release(instance: string): Promise<void>;
+  /** Clears away what is left of all instances that are gone, but for these. */
+  retain(instances: ReadonlySet<string>): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { Collector, Publication, Reply } from "../modes.ts";
 import type { Operation } from "../protocol.ts";
 import { codeOf } from "../thrown.ts";
 import type { Answers } from "./answers.ts";
-import { deadPrefix, indexKey, mailPrefix, nobody } from "./keys.ts";
+import { deadPrefix, indexKey, mailPrefix } from "./keys.ts";
 import type { Effects } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import { headOf, MailDraft, type MailHead } from "./mail.ts";
@@ -123,9 +123,11 @@ export class Dispatch {
   deliver(effects: Effects, to: ActorId, draft: MailDraft): void {
     effects.writeOnce(draft.key, draft.value);
     const here = this.#whereabouts.hosting(to.protocol) === "durable";
-    effects.writeOnce(indexKey(here ? this.#ledger.instance : nobody, to), nothing);
-    if (here) return void effects.arrivals.push({ to, draft });
-    effects.rings = true;
+    if (here) {
+      effects.writeOnce(indexKey(this.#ledger.instance, to), nothing);
+      return void effects.arrivals.push({ to, draft });
+    }
+    effects.leave(to, this.#ledger.clock.now());
     effects.after(() => this.#whereabouts.unhosted(to));
   }
 

@@ -8,23 +8,22 @@ import type { Timer } from "../timers.ts";
 import { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import type { DurableHome, DurableServices } from "./durable_home.ts";
+import { type DurableHome, type DurableServices, leftMs } from "./durable_home.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
 import type { Effects } from "./effects.ts";
+import { isOfStore, OutcomeUnknownError } from "../store_errors.ts";
+import { Contention, yieldedMs } from "./contention.ts";
+import type { Fate } from "./instances.ts";
 import { loadActor, makeState } from "./load.ts";
 import type { Mail } from "./mail.ts";
-import { MailPicker } from "./mail_picker.ts";
-import { ActorRecord, type RetryHead } from "./record.ts";
-import { isOfStore, OutcomeUnknownError } from "../store_errors.ts";
+import { MailPicker, type Suspected } from "./mail_picker.ts";
+import { ActorRecord } from "./record.ts";
+import type { Suspicion } from "./suspicion.ts";
 import { TurnCommission } from "./turn_commission.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
-/** The most messages of one batch. */
-const batchMax = 64;
 /** How long an actor waits that the store did not let load or commit; a random part more. */
 const storeBackoffMs = 1_000;
-/** How long two instances wait that both run one actor, times how often they met. */
-const conflictBackoffMs = 5;
 
 /**
  * One durable actor in this process. It is loaded from the store, handles messages in batches, and commits each batch
@@ -54,8 +53,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   fault: { readonly error: unknown } | undefined = undefined;
   /** The moment after its record was read. */
   loadedMoment = 0;
-  /** Instances that ended without a word and had written to it. */
-  suspicious: ReadonlySet<string> = new Set();
+  suspicion: Suspicion | undefined = undefined;
+  tried: Fate | undefined = undefined;
   inherited = false;
   active = false;
   /** How many messages from outside are on their way into its mailbox. */
@@ -66,7 +65,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   readonly #picker: MailPicker;
   #wanted: "passivate" | "forget" | undefined = undefined;
   #held: Timer | undefined = undefined;
-  #conflicts = 0;
+  readonly #contention = new Contention();
   /** Why it had stopped before the batch that is under way, if it had. */
   #stoppedBefore: string | undefined = undefined;
   /** Whether the next batch takes one message only: the last was too large. */
@@ -103,7 +102,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return `${this.protocol}/${this.key}`;
   }
 
-  /** Whether it has nothing to do. */
   get idle(): boolean {
     return this.status === "idle";
   }
@@ -146,7 +144,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     return this.#picker.displace();
   }
 
-  /** What another instance wrote may be for it. `crashed` says that it ended without a word. */
+  /** Another instance wrote something for it, perhaps. `crashed` says that it ended without a word. */
   look(crashed = false): this {
     this.inherited ||= crashed;
     this.mailbox.look();
@@ -162,7 +160,17 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     try {
       const loaded = await loadActor(this);
       if (this.gone) return;
-      if (!loaded) return this.#leaveAlone();
+      if (loaded === "newer") {
+        const why = `Cannot ask ${this}: a newer program has written its state`;
+        failAsks(this.mailbox.takeAsks(), new PosthornError("newer-state", why));
+        return this.#vanish(leftMs);
+      }
+      // Never is a message taken from one that lives: slow handlers would make each other's turns stale without end.
+      if (loaded === "tried") {
+        return this.hold(this.#contention.left(this.services.random), () => void this.load());
+      }
+      const yields = this.#contention.yieldsTo(this.record.head, this.durable);
+      if (yields && !this.#isNeeded) return this.#vanish(yieldedMs);
     } catch (error) {
       this.mailbox.abandon();
       if (this.gone) return;
@@ -201,12 +209,12 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       this.#await(batch, this.#runner.forget(batch));
       return false;
     }
-    const most = this.#alone || this.onTrial ? 1 : batchMax;
+    const most = this.#alone || this.onTrial ? 1 : this.#contention.batchMax;
     while (batch.taken < most) {
       const picked = this.#picker.next(batch.taken);
       if (picked === undefined) break;
       if ("waitMs" in picked) this.hold(picked.waitMs, () => this.proceed());
-      else if ("trial" in picked) this.#try(picked.trial);
+      else if ("trial" in picked) this.#try(picked);
       else {
         this.mailbox.inHand = batch.taken + 1;
         makeState(this, batch);
@@ -245,9 +253,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     else if (this.gone) this.#answer(batch, stopped(this));
     if (this.gone) return;
     this.#dropped();
-    const conflicts = ++this.#conflicts;
-    if (conflicts === 1) return void this.load();
-    const afterMs = conflictBackoffMs * Math.min(conflicts, 20) * this.services.random.next();
+    const afterMs = this.#contention.lost(this.services.random);
+    if (afterMs === 0) return void this.load();
     this.hold(afterMs, () => void this.load());
   }
 
@@ -264,10 +271,14 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** Leaves memory when nothing is left to do. Its state stays in the store. */
   passivate(): void {
     if (!this.atRest) return;
-    this.status = "gone";
-    this.home.remove(this);
+    this.#vanish();
     if (this.active) this.emit("passivated");
-    this.services.rest();
+  }
+
+  /** Others took this instance for dead, and look after it by now: it goes, unless somebody here waits for it. */
+  letGo(): void {
+    if (["idle", "ready", "held"].includes(this.status) && !this.#isNeeded) this.#vanish();
+    else this.look();
   }
 
   /** From outside: it leaves memory, begins again from its last commit, or is erased. */
@@ -306,7 +317,7 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** It is there; without a record another has gone on from it. */
   #committed(batch: Batch, effects: Effects, record?: ActorRecord, version?: string): void {
     this.#committing = undefined;
-    this.#conflicts = 0;
+    this.#contention.won();
     this.#alone = false;
     if (!this.#counting) this.#picker.endTrial();
     this.#counting = false;
@@ -359,11 +370,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   /** A handler is awaited, and with it the batch. */
   #await(batch: Batch, promise: Promise<void>): void {
     this.status = "running";
-    const { services } = this;
-    services.running++;
+    this.#picker.awaits();
+    this.services.running++;
     promise.then(() => this.finish(batch)).catch((error) => this.failed(error)).finally(() => {
-      services.running--;
-      services.rest();
+      this.services.running--;
+      this.services.rest();
     });
   }
 
@@ -371,15 +382,20 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
    * The message at the head may be what ended a process: that it is tried is committed first, so that it is counted
    * should it end this one as well.
    */
-  #try(trial: RetryHead): void {
+  #try({ trial, counted }: Suspected): void {
     this.status = "committing";
     this.#picker.enter(trial, () => {
       if (this.gone) return this.#picker.endTrial();
+      if (counted) return this.proceed();
       this.#counting = true;
       const batch = this.#begin();
       batch.retry(trial);
       this.finish(batch);
     });
+  }
+
+  get gone(): boolean {
+    return this.status === "gone";
   }
 
   /** Waits for a while. */
@@ -391,22 +407,24 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     });
   }
 
-  /** Its state is newer than this program. */
-  #leaveAlone(): void {
-    const why = `Cannot ask ${this}: a newer program has written its state`;
-    failAsks(this.mailbox.takeAsks(), new PosthornError("newer-state", why));
-    this.home.leaveToOthers({ protocol: this.protocol, key: this.key });
+  /** Whether somebody here waits for what only this process knows. */
+  get #isNeeded(): boolean {
+    return this.mailbox.hasAsks || this.#wanted === "forget";
+  }
+
+  /** It leaves memory: to others, where a time is given for which it is not taken back. */
+  #vanish(leftForMs?: number): void {
+    if (leftForMs !== undefined) this.home.leaveToOthers(this, leftForMs);
     this.status = "gone";
+    this.#held?.cancel();
+    this.#picker.reset();
     this.home.remove(this);
+    this.services.rest();
   }
 
   /** Tells the asks of a batch, which are not run again. */
   #answer({ asks }: Batch, error: unknown): void {
     for (const ask of asks) this.mailbox.remove(ask);
     failAsks(asks, error);
-  }
-
-  get gone(): boolean {
-    return this.status === "gone";
   }
 }

@@ -5,7 +5,9 @@ import type { Services } from "../services.ts";
 import type { TurnActor } from "../turn_host.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
+import type { Fate } from "./instances.ts";
 import type { ActorRecord } from "./record.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /** One durable actor in this process, as those see it who load it and bring messages through its turns. */
 export interface DurableActor extends TurnActor, ActorId {
@@ -27,8 +29,10 @@ export interface DurableActor extends TurnActor, ActorId {
   fault: { readonly error: unknown } | undefined;
   /** The moment after its record was read. */
   loadedMoment: number;
-  /** Instances that ended without a word and had written to it. */
-  suspicious: ReadonlySet<string>;
+  /** What of its mail may have ended a process; absent where nothing may. */
+  suspicion: Suspicion | undefined;
+  /** What became of the instance that tried the message at the head; absent where none did, or this one. */
+  tried: Fate | undefined;
   /** Whether such an instance was to look after it, and may have run it, whoever wrote to it. */
   inherited: boolean;
   /** Whether a turn of it has begun since it is here, or was restarted. */

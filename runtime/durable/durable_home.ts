@@ -5,9 +5,13 @@ import type { Operation } from "../protocol.ts";
 import type { Services } from "../services.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { Landing } from "./effects.ts";
+import type { Fate } from "./instances.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Suspects } from "./suspects.ts";
 import type { TurnEffects } from "./turn_effects.ts";
+
+/** How long an actor is left to those who know more than this program, without being taken back. */
+export const leftMs = 30_000;
 
 /** What durable actors of one system share. */
 export interface DurableServices {
@@ -17,6 +21,10 @@ export interface DurableServices {
   readonly suspects: Suspects;
   /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
   suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
+  /** What became of an instance. Rejects where the store cannot be asked. */
+  fateOf(instance: string): Promise<Fate>;
+  /** Whether another instance was seen to live. */
+  lives(instance: string): boolean;
   /** Takes in what commits bring to this process. */
   readonly landing: Landing;
   /** An event was committed to the log of a topic. */
@@ -43,6 +51,6 @@ export interface DurableHome<Member> {
   remove(activation: Member): void;
   watchIdle(activation: Member): void;
   leaveIdle(activation: Member): void;
-  /** Another revision of this program has it: this one leaves it alone. */
-  leaveToOthers(actor: ActorId): void;
+  /** Another instance of this program is to have it: this one leaves it alone, for so long without taking it back. */
+  leaveToOthers(actor: ActorId, forMs: number): void;
 }

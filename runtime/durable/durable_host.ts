@@ -19,7 +19,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #activations = new Map<string, DurableActivation>();
   readonly #idle: IdleList;
-  readonly #leave: (actor: ActorId) => void;
+  readonly #leave: (actor: ActorId, forMs: number) => void;
   done = 0;
   buried = 0;
 
@@ -29,7 +29,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
     services: Services,
     population: Population,
     durable: () => DurableServices,
-    leave: (actor: ActorId) => void,
+    leave: (actor: ActorId, forMs: number) => void,
   ) {
     this.actor = actor;
     this.services = services;
@@ -114,8 +114,8 @@ export class DurableHost implements DurableHome<DurableActivation> {
     this.#idle.leave(activation);
   }
 
-  leaveToOthers(actor: ActorId): void {
-    this.#leave(actor);
+  leaveToOthers(actor: ActorId, forMs: number): void {
+    this.#leave(actor, forMs);
   }
 
   /** The first that has nothing to do leaves memory: it is in the store. */

@@ -72,6 +72,11 @@ export class DurableMailbox {
     return Math.ceil(bytes * (here + this.#beyond) / here);
   }
 
+  /** Whether an ask waits: it is nowhere but here. */
+  get hasAsks(): boolean {
+    return this.#asks.length > 0 || this.mails.some(({ key }) => key === undefined);
+  }
+
   /** The oldest that waits gives way, but for so many at the head: it keeps its place until it is gone. */
   displace(besides: number): Mail | undefined {
     const first = Math.max(this.inHand, besides);

@@ -1,6 +1,7 @@
 import type { ActorId } from "../address.ts";
 import type { Route } from "../envelope.ts";
 import type { Check, Part, Removal, Write } from "../store.ts";
+import { indexKey, leftKey, nobody } from "./keys.ts";
 import type { Mail, MailDraft } from "./mail.ts";
 
 /** A message that is written with its sender's commit. */
@@ -25,6 +26,9 @@ export interface Landing {
   /** Messages to those who keep nothing. */
   deliverLocally(locals: readonly LocalDelivery[]): void;
 }
+/** How long it can be heard that an actor was left: where nobody is there who hears it, beats find it. */
+const leftKeepMs = 60_000;
+const nothing = new Uint8Array();
 
 /** What one commit does: to the store, and in this process once it is there. */
 export class Effects implements Part {
@@ -37,6 +41,8 @@ export class Effects implements Part {
   readonly #followers: (() => void)[] = [];
   /** The keys that may be written and removed again. Most commits have none. */
   #words: Set<string> | undefined = undefined;
+  /** The protocols of actors that it leaves to whoever hosts them. */
+  #left: Set<string> | undefined;
 
   /** Writes a key that this commit has no other word on: it is new, or always has this value. */
   writeOnce(key: string, value: Uint8Array): void {
@@ -52,6 +58,16 @@ export class Effects implements Part {
   write(key: string, value: Uint8Array, more?: { oldBytes?: number; expiresAtMs?: number }): void {
     const oldBytes = largest(more?.oldBytes, this.#unsay(key));
     this.writes.push({ key, value, oldBytes, expiresAtMs: more?.expiresAtMs });
+  }
+
+  /** Puts an actor into the index of nobody, and rings for those who host it. */
+  leave(actor: ActorId, nowMs: number): void {
+    this.write(indexKey(nobody, actor), nothing);
+    this.rings = true;
+    this.#left ??= new Set();
+    if (this.#left.has(actor.protocol)) return;
+    this.#left.add(actor.protocol);
+    this.write(leftKey(actor.protocol), nothing, { expiresAtMs: nowMs + leftKeepMs });
   }
 
   /** Removes a key: that is the last word on it, and what was said before is void. */

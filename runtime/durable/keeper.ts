@@ -1,100 +1,86 @@
 import type { ActorId } from "../address.ts";
-import type { Stored } from "../store.ts";
 import type { Timer, Timers } from "../timers.ts";
+import { Chore } from "./chore.ts";
 import { Effects } from "./effects.ts";
+import type { Instances } from "./instances.ts";
 import {
   behindAll,
   indexed,
   indexKey,
   indexPrefix,
-  instanceKey,
-  instancePrefix,
+  leftKey,
   mailPrefix,
   nameOfActor,
   nobody,
+  protocolPrefix,
   wholeIndexPrefix,
 } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { commitKnown, commitOne } from "./single_commission.ts";
-import { decodeValue, encodeValue } from "./stored_value.ts";
-
-/** An instance in the store. */
-interface InstanceRow {
-  /** How often it has said that it lives. */
-  readonly beat: number;
-  /** Set by others: it ended without a word. */
-  readonly ended?: boolean;
-}
-
-/** What is known here of another instance. */
-interface Known {
-  version: string;
-  /** When the row was seen to change last, by this process's own clock. */
-  sinceMs: number;
-  /** Whether the row has changed since this process first saw it. */
-  alive: boolean;
-  ended: boolean;
-}
 
 /** What the keeper needs of the others. */
 export interface KeeperServices {
   readonly timers: Timers;
+  /** The protocols that are hosted here. */
+  readonly protocols: readonly string[];
   /** Looks after an actor that is hosted here. Returns whether there was room for it. */
   look(actor: ActorId, crashed?: boolean): boolean;
-  /** Whether its protocol is hosted here. */
-  hosts(actor: ActorId): boolean;
   /** Whether nothing that this instance wrote for it still waits. */
   atRest(actor: ActorId): boolean;
-  /** Called at each beat. */
-  onBeat(): Promise<void>;
+  /** Done at each beat, each by itself: one that takes long keeps neither the others waiting nor the beat. */
+  readonly onBeat: readonly (() => Promise<unknown>)[];
 }
 
-/** Missed beats after which an instance is taken for dead. To be wrong costs work, never a message. */
-const missedMax = 3;
 const pageMax = 100;
+/** How many times in a beat it looks whether a process is gone, where that can be seen at once. */
+const glancesPerBeat = 4;
 const ownPageMax = 1_000;
-/** How long an actor that was left to others is not taken back. */
-const leftMs = 30_000;
-/** How long it is known that an instance ended without a word. */
-const endedKeepMs = 86_400_000;
+/** How many instances that are no more are looked at in one beat; the next goes on behind them. */
+const instancesMax = 100;
 
 /**
- * Keeps this instance's place among those that share the store: says that it lives, takes over what the dead left, and
- * lets go of what is done. All of it is a hint: safety lies in the checks of each commit.
+ * Keeps this instance's place among those that share the store: says at each beat that it lives, takes over what the
+ * dead left, and lets go of what is done. All of it is a hint: safety lies in the checks of each commit.
  */
 export class Keeper {
   readonly #ledger: Ledger;
+  readonly #instances: Instances;
   readonly #services: KeeperServices;
+  /** The protocols that are hosted here, in the order of keys. */
+  readonly #protocols: readonly string[];
   /** Index entries that this instance has written, by actor: with the version of the last write. */
   readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
-  readonly #known = new Map<string, Known>();
   /** Until when actors are not taken back, by this process's own clock. */
   readonly #leftUntilMs = new Map<string, number>();
+  /** What was last heard of actors that are left to nobody, by protocol. */
+  readonly #heard = new Map<string, string>();
+  readonly #round = new Chore(() => this.#goRound());
+  readonly #adoption = new Chore(() => this.#hear());
+  readonly #others: readonly Chore[];
+  readonly #saying: Chore;
   /** The entry of its own index at which it looked last. */
   #lookedAt: string;
-  #beat = 0;
+  /** The instance that is no more and was looked at last. */
+  #scannedTo = wholeIndexPrefix;
   #timer: Timer | undefined;
-  #beating: Promise<void> | undefined;
+  #glanceTimer: Timer | undefined;
   #ended = false;
 
-  constructor(ledger: Ledger, services: KeeperServices) {
+  constructor(ledger: Ledger, instances: Instances, services: KeeperServices) {
     this.#ledger = ledger;
+    this.#instances = instances;
     this.#services = services;
+    this.#protocols = services.protocols.toSorted();
+    this.#others = services.onBeat.map((work) => new Chore(work));
+    this.#saying = new Chore(() => instances.say().finally(() => this.#wait()));
     this.#lookedAt = indexPrefix(ledger.instance);
   }
 
   /** Says that it lives, and from then on does so at each beat. */
   async begin(): Promise<void> {
-    await this.#write({ beat: this.#beat });
-    const { traits, probes } = this.#ledger;
-    if (traits.processes === "one" && !probes?.without("taken-over-at-once")) {
-      // Whoever was here before is not here any more: two processes never share such a store.
-      for (const { key, version } of await this.#instances()) {
-        const instance = key.slice(instancePrefix.length);
-        this.#known.set(instance, { version, sinceMs: -Infinity, alive: false, ended: false });
-      }
-    }
+    await this.#instances.begin();
     this.beat().catch(() => {}); // the next does what this one could not
+    if (this.#ledger.connection.presence !== undefined) this.#glance();
   }
 
   /** An index entry was written for an actor. */
@@ -108,145 +94,124 @@ export class Keeper {
   }
 
   /**
-   * Another revision of the program has an actor. It is not taken back for a while: two instances of an older one would
-   * hand it to each other without end, each at once when it hears that it is nobody's.
+   * Others are to have an actor. It is not taken back for a while: two instances of an older revision of the program
+   * would hand it to each other without end, each at once when it hears that it is nobody's.
    */
-  leftToOthers(actor: ActorId): void {
+  leftToOthers(actor: ActorId, forMs: number): void {
     this.left(actor);
-    this.#leftUntilMs.set(nameOfActor(actor), this.#ledger.clock.monotonicMs() + leftMs);
+    this.#leftUntilMs.set(nameOfActor(actor), this.#ledger.clock.monotonicMs() + forMs);
+  }
+
+  /** Others look after what this instance did: it took too long to say that it lives. */
+  forget(): void {
+    this.#entries.clear();
+    this.#lookedAt = indexPrefix(this.#ledger.instance);
   }
 
   /** One beat: resolves when all that it found is on its way. Rejects where the store does not answer. */
-  beat(): Promise<void> {
-    return this.#beating ??= this.#run().finally(() => {
-      this.#beating = undefined;
-      if (this.#ended) return;
-      this.#timer?.cancel();
-      this.#timer = this.#services.timers.set(
-        this.#ledger.traits.beatMs,
-        () => void this.beat().catch(() => {}),
-      );
-    });
+  async beat(): Promise<void> {
+    if (this.#ended) return;
+    await this.#saying.run();
+    await Promise.all([this.#round, ...this.#others].map((chore) => chore.run()));
   }
 
-  /** Which of these instances ended without a word, or may have: whoever has not been seen to live. */
-  async suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const unknown = [...instances].filter((instance) => !this.#known.has(instance));
-    if (unknown.length > 0) await this.#look();
-    return new Set([...instances].filter((instance) => {
-      const known = this.#known.get(instance);
-      return known !== undefined && (known.ended || !known.alive);
-    }));
-  }
-
-  /** What nobody's index has is looked after, where it is hosted here. */
+  /** Others have committed something: what nobody's index has of late is looked after, where it is hosted here. */
   async adopt(): Promise<void> {
-    await this.#takeOver(nobody);
+    await this.#adoption.wake();
   }
 
   /** Its last word: what it leaves, others need not suspect. */
   async end(): Promise<void> {
     this.#ended = true;
+    this.#glanceTimer?.cancel();
+    await Promise.all([this.#saying, this.#round].map((chore) => chore.idle()));
     this.#timer?.cancel();
-    await this.#beating?.catch(() => {});
     await this.#tidy().catch(() => {}); // others find it without
-    const effects = new Effects();
-    effects.remove(instanceKey(this.#ledger.instance));
-    await commitOne(this.#ledger.committer, effects);
+    await this.#instances.end();
   }
 
-  async #run(): Promise<void> {
+  /** The next beat is timed by the last one alone, whatever that has found to do. */
+  #wait(): void {
     if (this.#ended) return;
-    this.#beat++;
-    await this.#write({ beat: this.#beat });
-    await this.#look();
-    await this.#takeOverTheDead();
+    this.#timer?.cancel();
+    const { beatMs } = this.#ledger.traits;
+    this.#timer = this.#services.timers.set(beatMs, () => void this.beat().catch(() => {}));
+  }
+
+  #glance(): void {
+    if (this.#ended) return;
+    const afterMs = this.#ledger.traits.beatMs / glancesPerBeat;
+    this.#glanceTimer = this.#services.timers.set(afterMs, () => void this.#lookAtNext());
+  }
+
+  async #lookAtNext(): Promise<void> {
+    try {
+      if (await this.#instances.nextIsGone()) await this.#round.run();
+    } catch {
+      // the next beat does what this could not
+    }
+    this.#glance();
+  }
+
+  async #goRound(): Promise<void> {
+    await this.#instances.look();
+    await this.#instances.judge();
+    await this.#takeOverFromTheDead();
     await this.#takeOver(nobody);
     await this.#lookAtOwn();
     await this.#tidy();
     const nowMs = this.#ledger.clock.monotonicMs();
     for (const [name, untilMs] of this.#leftUntilMs) if (untilMs <= nowMs) this.#leftUntilMs.delete(name);
-    await this.#services.onBeat();
   }
 
-  async #write(row: InstanceRow): Promise<void> {
-    const effects = new Effects();
-    effects.write(instanceKey(this.#ledger.instance), encodeValue(row, ""));
-    await commitOne(this.#ledger.committer, effects);
-  }
-
-  async #instances(): Promise<Stored[]> {
-    const rows = await this.#ledger.connection.list({ prefix: instancePrefix, limit: pageMax * 10 });
-    const own = instanceKey(this.#ledger.instance);
-    return rows.filter(({ key }) => key !== own);
-  }
-
-  /** Looks who lives. No two clocks are compared: a row lives while this process sees it change. */
-  async #look(): Promise<void> {
-    const nowMs = this.#ledger.clock.monotonicMs();
-    const seen = new Set<string>();
-    for (const { key, value, version } of await this.#instances()) {
-      const instance = key.slice(instancePrefix.length);
-      seen.add(instance);
-      const ended = this.#hasEnded(key, value);
-      const known = this.#known.get(instance);
-      if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, ended });
-      else if (known.version !== version) {
-        Object.assign(known, { version, sinceMs: nowMs, alive: !ended, ended });
+  /** Whoever has entries in the index and is no more. One read for each instance, however many entries it has. */
+  async #takeOverFromTheDead(): Promise<void> {
+    const { connection, instance: self } = this.#ledger;
+    for (let count = 0; count < instancesMax; count++) {
+      const range = { prefix: wholeIndexPrefix, after: this.#scannedTo, limit: 1 };
+      const [first] = await connection.list(range);
+      if (first === undefined) {
+        this.#scannedTo = wholeIndexPrefix;
+        return;
       }
-    }
-    for (const instance of this.#known.keys()) if (!seen.has(instance)) this.#known.delete(instance);
-  }
-
-  /** Whether its row says so. One that cannot be read says nothing, and is judged by whether it changes. */
-  #hasEnded(key: string, value: Uint8Array): boolean {
-    try {
-      return decodeValue<InstanceRow>(value).head.ended ?? false;
-    } catch (error) {
-      if (!this.#known.has(key.slice(instancePrefix.length))) this.#ledger.onUnreadable(key, error);
-      return false;
-    }
-  }
-
-  #isDead(instance: string): boolean {
-    const known = this.#known.get(instance);
-    if (known === undefined || known.ended) return true;
-    return this.#ledger.clock.monotonicMs() - known.sinceMs >= this.#ledger.traits.beatMs * missedMax;
-  }
-
-  /** Whoever has entries in the index and no longer lives. One read for each instance, however many entries it has. */
-  async #takeOverTheDead(): Promise<void> {
-    const { connection, instance: self } = this.#ledger;
-    let after = wholeIndexPrefix;
-    for (;;) {
-      const [first] = await connection.list({ prefix: wholeIndexPrefix, after, limit: 1 });
-      if (first === undefined) break;
       const { instance } = indexed(first.key);
-      after = indexPrefix(instance) + behindAll;
-      if (instance !== self && instance !== nobody && this.#isDead(instance)) await this.#takeOver(instance);
-    }
-    for (const [instance, known] of this.#known) {
-      if (!known.ended && this.#isDead(instance)) await this.#remember(instance, known);
+      this.#scannedTo = indexPrefix(instance) + behindAll;
+      if (instance === self || instance === nobody || this.#instances.lives(instance)) continue;
+      const fate = await this.#instances.fateOf(instance);
+      if (fate !== "lives") await this.#takeOver(instance, fate === "ended");
     }
   }
 
-  /** What a dead instance had in its index becomes this one's. */
-  async #takeOver(instance: string): Promise<void> {
-    const { connection, instance: self } = this.#ledger;
-    const crashed = this.#known.has(instance); // who ends with a word leaves no row
-    let after = indexPrefix(instance);
-    for (;;) {
-      const rows = await connection.list({ prefix: indexPrefix(instance), after, limit: pageMax });
+  /**
+   * What an instance that is no more had in its index becomes this one's, as far as it is hosted here. What is not is
+   * passed by without being listed: one read for each protocol, however many actors wait.
+   */
+  async #takeOver(instance: string, crashed = false): Promise<void> {
+    const prefix = indexPrefix(instance);
+    const all = this.#ledger.probes?.without("taken-by-hosts") === true;
+    for (let after = prefix;;) {
+      const [first] = await this.#ledger.connection.list({ prefix, after, limit: 1 });
+      if (first === undefined) return;
+      const { protocol } = indexed(first.key);
+      if (all || this.#protocols.includes(protocol)) {
+        await this.#takeOverProtocol(instance, protocol, crashed);
+        after = protocolPrefix(instance, protocol) + behindAll;
+        continue;
+      }
+      const next = this.#protocols.find((hosted) => hosted > protocol);
+      if (next === undefined) return;
+      after = protocolPrefix(instance, next);
+    }
+  }
+
+  async #takeOverProtocol(instance: string, protocol: string, crashed: boolean): Promise<void> {
+    const prefix = protocolPrefix(instance, protocol);
+    for (let after = prefix;;) {
+      const rows = await this.#ledger.connection.list({ prefix, after, limit: pageMax });
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
-        const hosted = this.#services.hosts(actor) || this.#ledger.probes?.without("taken-by-hosts");
-        if (!hosted) return; // for an instance that hosts it
         if (instance === nobody && this.#isLeft(actor)) return;
-        const effects = new Effects();
-        effects.checks.push({ key, version });
-        effects.remove(key);
-        effects.write(indexKey(self, actor), new Uint8Array());
-        const committed = await commitKnown(this.#ledger, effects);
+        const committed = await this.#move(actor, { key, version }, this.#ledger.instance);
         if (committed === undefined) return;
         this.#ledger.probes?.reach("an actor is taken over");
         if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
@@ -254,6 +219,30 @@ export class Keeper {
       }));
       if (rows.length < pageMax) return;
       after = rows.at(-1)!.key;
+    }
+  }
+
+  /** An index entry becomes another instance's. Returns its version there; nothing where it has changed. */
+  #move(
+    actor: ActorId,
+    { key, version }: { readonly key: string; readonly version: string },
+    to: string,
+  ): Promise<string | undefined> {
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    effects.remove(key);
+    effects.write(indexKey(to, actor), new Uint8Array());
+    return commitKnown(this.#ledger, effects);
+  }
+
+  /** What a bell told: only of protocols that are hosted here, and only where it told of them. */
+  async #hear(): Promise<void> {
+    const rows = await this.#ledger.connection.read(this.#protocols.map(leftKey));
+    for (const [index, row] of rows.entries()) {
+      const protocol = this.#protocols[index];
+      if (row === undefined || this.#heard.get(protocol) === row.version) continue;
+      this.#heard.set(protocol, row.version);
+      await this.#takeOverProtocol(nobody, protocol, false);
     }
   }
 
@@ -275,19 +264,8 @@ export class Keeper {
       const actor = indexed(key);
       if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
       this.#ledger.probes?.reach("an index entry was not known");
-      if (this.#services.hosts(actor) && this.#services.look(actor)) this.wrote(actor, version);
+      if (this.#protocols.includes(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
     }
-  }
-
-  /** It stays known for a while that an instance ended without a word: what it wrote may have ended it. */
-  async #remember(instance: string, known: Known): Promise<void> {
-    const effects = new Effects();
-    const key = instanceKey(instance);
-    effects.checks.push({ key, version: known.version });
-    const expiresAtMs = this.#ledger.clock.now() + endedKeepMs;
-    effects.write(key, encodeValue({ beat: 0, ended: true }, ""), { expiresAtMs });
-    const version = await commitOne(this.#ledger.committer, effects);
-    if (version !== undefined) Object.assign(known, { version, ended: true });
   }
 
   /** Entries of actors for which nothing waits any more go; the check sees what came in between. */

@@ -70,6 +70,21 @@ export function instanceKey(instance: string): string {
   return instancePrefix + instance;
 }
 
+/** That an instance ended without a word. Those that live are not among these, so that no beat lists them. */
+export function endedKey(instance: string): string {
+  return keyOf("ended", instance);
+}
+
+/** What the keys of an instance's index begin with that are for actors of one protocol. */
+export function protocolPrefix(instance: string, protocol: string): string {
+  return indexPrefix(instance) + protocol + separator;
+}
+
+/** Changes whenever an actor of that protocol is put into the index of nobody: who hosts it looks there. */
+export function leftKey(protocol: string): string {
+  return keyOf("left", protocol);
+}
+
 /** That a message was accepted under a name: for its caller, receiver and operation. */
 export function markKey(digest: string): string {
   return keyOf("mark", digest);

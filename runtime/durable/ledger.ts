@@ -16,8 +16,7 @@ const aheadMaxMs = 3_600_000;
  * of the same program is another instance.
  */
 export class Ledger {
-  /** Its name in the store: a new one at each start. */
-  readonly instance: string;
+  #instance: string;
   readonly connection: StoreConnection;
   readonly traits: StoreTraits;
   readonly committer: Committer;
@@ -45,7 +44,7 @@ export class Ledger {
     clock: Clock,
     random: Random,
   ) {
-    this.instance = instance;
+    this.#instance = instance;
     this.connection = connection;
     this.traits = traits;
     this.clock = clock;
@@ -53,6 +52,16 @@ export class Ledger {
     this.probes = probesOf(connection);
     this.committer = new Committer(connection, traits, clock, random);
     this.#tail = instance.slice(-10);
+  }
+
+  /** Its name in the store: a new one at each start, and where others took it for dead. */
+  get instance(): string {
+    return this.#instance;
+  }
+
+  /** It goes on under another name. Its places keep what tells them from those of others. */
+  rename(instance: string): void {
+    this.#instance = instance;
   }
 
   /** The time of the latest place that it gave or heard of, in microseconds since 1970. */

@@ -1,9 +1,11 @@
 import { fromText } from "./stored_value.ts";
 import type { DurableActor } from "./durable_actor.ts";
+import type { Fate } from "./instances.ts";
 import { mailPrefix, recordKey, timerPrefix } from "./keys.ts";
 import { placeOf } from "./mail.ts";
 import { plansOf, schedulesMax } from "./plans.ts";
 import { ActorRecord } from "./record.ts";
+import { Suspicion } from "./suspicion.ts";
 
 /** How many messages are taken into memory at once. */
 const windowMax = 256;
@@ -12,12 +14,15 @@ const listMax = 1_000;
 /** The most that are counted together. */
 const countMax = 10_000;
 
+/** For whom an actor is: this program; a newer one; another instance, which lives and tries a message of it. */
+export type Loaded = "ours" | "newer" | "tried";
+
 /**
  * Loads a durable actor: its record, then, of a later moment, the first of its mail in one list. In that order a message
- * that is handled meanwhile is in neither or in the list, where its own check finds it gone. Returns whether its state is
- * for this program: a newer form is not.
+ * that is handled meanwhile is in neither or in the list, where its own check finds it gone. Where it is not for this
+ * instance, no mail is read.
  */
-export async function loadActor(activation: DurableActor): Promise<boolean> {
+export async function loadActor(activation: DurableActor): Promise<Loaded> {
   const { durable, home, mailbox } = activation;
   const { ledger } = durable;
   const [stored] = await ledger.connection.read([recordKey(activation)]);
@@ -27,7 +32,9 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   const { actor } = home;
   const { schema } = record.head;
   const newer = schema !== undefined && schema > actor.stateVersion;
-  if (newer && !ledger.probes?.without("newer-state")) return false;
+  if (newer && !ledger.probes?.without("newer-state")) return "newer";
+  activation.tried = await triedBy(activation, record);
+  if (activation.tried === "lives") return "tried";
   activation.record = await withSchedules(activation, record);
   activation.made = false;
   mailbox.begin(ledger.nextMoment());
@@ -45,12 +52,28 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   mailbox.listed(mails, prefix, beyond, asideBeyond);
   const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
   instances.delete(ledger.instance);
-  const suspicious = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
-  // Who wrote to it had it in memory, and may have run what others had written before.
-  const all = activation.inherited || suspicious.size > 0;
-  activation.suspicious = all && !ledger.probes?.without("suspects") ? instances : new Set();
+  const ended = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
+  const suspects = (activation.inherited || ended.size > 0) && !ledger.probes?.without("suspects");
+  const before = activation.inherited ? undefined : activation.suspicion;
+  activation.suspicion = suspects ? Suspicion.of(mailbox.mails, instances, ended, before) : undefined;
   activation.inherited = false;
-  return true;
+  return "ours";
+}
+
+/** What became of the instance that tries a message of it, where another does and that message still waits. */
+async function triedBy(
+  activation: DurableActor,
+  { head: { retry } }: ActorRecord,
+): Promise<Fate | undefined> {
+  const { ledger } = activation.durable;
+  if (retry?.by === undefined || retry.by === ledger.instance) return undefined;
+  const fate = ledger.probes?.without("left-to-its-trial")
+    ? "ended"
+    : await activation.durable.fateOf(retry.by);
+  if (fate !== "lives") return fate;
+  const [mail] = await ledger.connection.read([mailPrefix(activation) + retry.place]);
+  ledger.probes?.reach("another instance tries a message");
+  return mail === undefined ? undefined : fate;
 }
 
 /**

@@ -3,12 +3,16 @@ import type { DurableActor } from "./durable_actor.ts";
 import { buryAlone } from "./bury_alone.ts";
 import type { Mail } from "./mail.ts";
 import type { RetryHead } from "./record.ts";
+import type { Trial } from "./suspects.ts";
 
-/**
- * What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or a message that may be
- * what ended a process: what is to be committed before it is tried.
- */
-export type Picked = Mail | undefined | { readonly waitMs: number } | { readonly trial: RetryHead };
+/** That a message may be what ended a process: what must be in the record before it is tried, and whether it is there. */
+export interface Suspected {
+  readonly trial: RetryHead;
+  readonly counted: boolean;
+}
+
+/** What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or one that is suspected. */
+export type Picked = Mail | undefined | { readonly waitMs: number } | Suspected;
 
 /** How long is waited for one at the head that gives way: about as long as a commit takes. */
 const leavingMs = 10;
@@ -21,7 +25,7 @@ export class MailPicker {
   readonly #actor: DurableActor;
   readonly #onIdle: () => void;
   readonly #asides = new Map<string, Timer>();
-  #endTrial: (() => void) | undefined = undefined;
+  #trial: Trial | undefined = undefined;
 
   /** `onIdle` is called when one is back that had stepped aside, or has given way. */
   constructor(actor: DurableActor, onIdle: () => void) {
@@ -36,7 +40,7 @@ export class MailPicker {
 
   /** Whether the message at the head is tried, and that is counted. */
   get onTrial(): boolean {
-    return this.#endTrial !== undefined;
+    return this.#trial !== undefined;
   }
 
   /** The next message of a batch that has taken so many. */
@@ -48,31 +52,34 @@ export class MailPicker {
     if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
     const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
     const known = this.#actor.home.operation(mail.head.operation) !== undefined; // else it is not tried at all
-    const suspected = known && this.#actor.suspicious.has(mail.head.via);
+    const suspected = known && (retry?.by !== undefined || this.#actor.suspicion?.has(mail) === true);
     if (retry === undefined && !suspected) return mail;
     if (taken > 0) return undefined;
     if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
     if (!suspected) return mail;
-    const attempts = (retry?.attempts ?? mail.head.attempts ?? 0) + 1;
-    return { trial: { place: mail.place, attempts, notBeforeMs: 0 } };
+    return this.#suspected(mail, retry);
   }
 
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
     const { suspects, ledger } = this.#actor.durable;
-    suspects.enter(attempts > 1, (end) => {
+    suspects.enter(attempts, (trial) => {
       ledger.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
-      this.#endTrial = () => {
-        this.#endTrial = undefined;
-        end();
-      };
+      this.#trial = trial;
       begin();
     });
   }
 
+  /** The handler of the message that is tried has given the thread back. */
+  awaits(): void {
+    this.#trial?.awaits();
+  }
+
   /** A trial is over, one way or the other. */
   endTrial(): void {
-    this.#endTrial?.();
+    const trial = this.#trial;
+    this.#trial = undefined;
+    trial?.end();
   }
 
   /** The oldest that waits gives way, but not one that is tried. Returns whether there was one. */
@@ -96,6 +103,18 @@ export class MailPicker {
     this.#actor.mailbox.forgetAside(this.#asides.size);
     this.#asides.clear();
     this.endTrial();
+  }
+
+  /**
+   * What was tried before counts where it has failed, or where the instance that tried it ended without a word. What
+   * this one tries is counted as long as it does; what another left with a word, that one did not end with.
+   */
+  #suspected(mail: Mail, retry: RetryHead | undefined): Suspected {
+    const { durable: { ledger: { instance } }, tried } = this.#actor;
+    if (retry?.by === instance) return { trial: retry, counted: true };
+    const before = retry?.attempts ?? mail.head.attempts ?? 0;
+    const attempts = retry?.by === undefined || tried === "ended" ? before + 1 : before;
+    return { trial: { place: mail.place, attempts, notBeforeMs: 0, by: instance }, counted: false };
   }
 
   /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */

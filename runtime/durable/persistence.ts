@@ -26,7 +26,8 @@ import { DurableHost } from "./durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
 import { Effects } from "./effects.ts";
 import { EventLog } from "./event_log.ts";
-import { indexKey, nobody, subscribedPrefix, subscribedTopic } from "./keys.ts";
+import { Instances } from "./instances.ts";
+import { indexKey, subscribedPrefix, subscribedTopic } from "./keys.ts";
 import { Joining } from "./joining.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
@@ -96,7 +97,7 @@ export class Persistence {
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
     for (const actor of parts.actors) {
-      const leave = (id: ActorId) => this.#leaveToOthers(id);
+      const leave = (id: ActorId, forMs: number) => this.#leaveToOthers(id, forMs);
       const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
@@ -314,21 +315,14 @@ export class Persistence {
     const log = new EventLog(ledger, (error) => delivery.callbackFailed("watch", error));
     const stored = new StoredLetters({ ledger, dispatch, landing }, letters, options.limits.deadLetters);
     const alarm = new Alarm(ledger, { timers, dispatch, landing });
-    const keeper = new Keeper(ledger, {
-      timers,
-      look: (actor, crashed) => this.#activate(actor)?.look(crashed) !== undefined,
-      hosts: ({ protocol }) => this.hosts.has(protocol),
-      atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
-      onBeat: async () => {
-        const looks = [replies.look()]; // what a watch should have told may have been lost
-        if (!ledger.probes?.without("log-at-beat")) looks.push(log.look());
-        await Promise.allSettled(looks); // the next beat does what they could not
-        await answers.beat();
-        await unhosted.beat();
-        await stored.beat();
-        await alarm.ring();
-      },
-    });
+    const { instances, keeper } = this.#keeping(ledger, [
+      () => replies.look(), // what a watch should have told may have been lost
+      () => ledger.probes?.without("log-at-beat") ? Promise.resolve() : log.look(),
+      () => answers.beat(),
+      () => unhosted.beat(),
+      () => stored.beat(),
+      () => alarm.ring(),
+    ]);
     const proof = new Proof(ledger, store.traits);
     await proof.look();
     await keeper.begin();
@@ -353,8 +347,10 @@ export class Persistence {
       letters: stored,
       watching,
       turnEffects: new TurnEffects(ledger, dispatch),
-      suspects: new Suspects(),
-      suspicious: (instances) => keeper.suspicious(instances),
+      suspects: new Suspects(services.timers),
+      suspicious: (names) => instances.suspicious(names),
+      fateOf: (name) => instances.fateOf(name),
+      lives: (name) => instances.lives(name),
       landing,
       published: (topic) => log.wake(topic),
       buried: (letter, error) => this.#buried(letter, error),
@@ -385,6 +381,26 @@ export class Persistence {
     };
   }
 
+  /** What keeps this instance's place among those that share the store. */
+  #keeping(ledger: Ledger, onBeat: readonly (() => Promise<unknown>)[]) {
+    const { services } = this.#parts;
+    const instances: Instances = new Instances(ledger, {
+      newName: () => services.newId(),
+      reborn: () => {
+        keeper.forget();
+        for (const host of this.hosts.values()) for (const one of host.activations()) one.letGo();
+      },
+    });
+    const keeper: Keeper = new Keeper(ledger, instances, {
+      timers: services.timers,
+      protocols: [...this.hosts.keys()],
+      look: (actor, crashed) => this.#activate(actor)?.look(crashed) !== undefined,
+      atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
+      onBeat,
+    });
+    return { instances, keeper };
+  }
+
   #hosting(protocol: string): "durable" | "transient" | "no" {
     if (this.hosts.has(protocol)) return "durable";
     return this.#parts.isTransient(protocol) ? "transient" : "no";
@@ -411,13 +427,12 @@ export class Persistence {
     void this.#required.letters.read().catch(() => {}); // the next beat does
   }
 
-  #leaveToOthers(actor: ActorId): void {
+  #leaveToOthers(actor: ActorId, forMs: number): void {
     const { ledger, keeper } = this.#required;
-    keeper.leftToOthers(actor);
+    keeper.leftToOthers(actor, forMs);
     const effects = new Effects();
-    effects.write(indexKey(nobody, actor), new Uint8Array());
+    effects.leave(actor, ledger.clock.now());
     effects.remove(indexKey(ledger.instance, actor));
-    effects.rings = true;
     commitOne(ledger.committer, effects).catch(() => {}); // its entry in this instance's index is still there
   }
 }

@@ -7,8 +7,13 @@ import { decodeValue } from "./stored_value.ts";
 export interface RetryHead {
   /** The place of the message at the head of the mailbox. */
   readonly place: string;
-  /** How many attempts have begun. */
+  /** How many attempts have begun that count: those that failed, and those whose process ended without a word. */
   readonly attempts: number;
+  /**
+   * The instance whose attempt the last of them is, where it is under way; absent where that has failed. It counts only
+   * if that instance ended without a word. While that lives, others leave the actor alone.
+   */
+  readonly by?: string | undefined;
   /** When to try again, in milliseconds since 1970. */
   readonly notBeforeMs: number;
 }

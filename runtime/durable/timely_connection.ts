@@ -1,5 +1,5 @@
 import type { Cancel, Clock } from "../clock.ts";
-import type { Part, Range, StoreConnection, Stored, StoreTraits } from "../store.ts";
+import type { Part, Range, StoreConnection, Stored, StorePresence, StoreTraits } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { within } from "../within.ts";
 import { type Probes, probesOf } from "./probes.ts";
@@ -33,6 +33,7 @@ interface Call {
 export class TimelyConnection implements StoreConnection {
   /** Only in simulations. */
   readonly probes: Probes | undefined;
+  readonly presence: StorePresence | undefined;
   readonly #connection: StoreConnection;
   readonly #clock: Clock;
   readonly #callMs: number;
@@ -46,6 +47,7 @@ export class TimelyConnection implements StoreConnection {
 
   constructor(connection: StoreConnection, { unknownOutcomes }: StoreTraits, clock: Clock) {
     this.probes = probesOf(connection);
+    this.presence = connection.presence;
     this.#connection = connection;
     this.#clock = clock;
     this.#callMs = unknownOutcomes ? remoteMs : localMs;

@@ -11,6 +11,7 @@ import { codeOf, isThrown } from "../thrown.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { buryAlone } from "./bury_alone.ts";
+import { leftMs } from "./durable_home.ts";
 import { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "./effects.ts";
 import { mailPrefix } from "./keys.ts";
@@ -358,7 +359,7 @@ export class TurnRunner {
       return this.#bury(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
-      home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key });
+      home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
       this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";

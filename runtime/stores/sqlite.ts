@@ -27,6 +27,7 @@ import { SqliteExpiry } from "./sqlite_expiry.ts";
 import { SqliteFile } from "./sqlite_file.ts";
 import { isLocked, whileLocked } from "./sqlite_lock.ts";
 import { fileOf } from "./sqlite_path.ts";
+import { SqlitePresence } from "./sqlite_presence.ts";
 
 /** Options of {@linkcode sqlite}. */
 export interface SqliteOptions {
@@ -59,7 +60,10 @@ const limits: StoreLimits = {
 
 /**
  * Makes a store of one SQLite file, by `node:sqlite`: Deno and Node have it. Several processes may share the file, on
- * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open.
+ * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open, and for
+ * each system that uses it a small file `-alive-…`: its lock tells the others at once when that process has ended. The
+ * next process removes what a killed one leaves of these. Locks are used on Linux, where the file is on a local file
+ * system and Deno permits to read and write its folder and `--allow-sys=statfs`; else three missed beats tell.
  * `:memory:` is a store for one system, without a file. `node:sqlite` is first looked for when the store is opened.
  *
  * A commit is refused with `store-unavailable` when others have kept the file locked for 10 s, and with `store-full`
@@ -118,7 +122,7 @@ async function open(
 ): Promise<StoreConnection> {
   // Not where a bundler for a platform without it would look for it.
   const name = "node:sqlite";
-  let library: { DatabaseSync: new (path: string) => Database };
+  let library: { DatabaseSync: new (path: string, options?: { readonly readOnly: boolean }) => Database };
   try {
     library = await import(name);
   } catch (cause) {
@@ -126,17 +130,21 @@ async function open(
   }
   try {
     // Those who open a new file together are in each other's way.
-    const connection = await whileLocked(clock, () => {
+    const database = await whileLocked(clock, () => {
       const database = new library.DatabaseSync(path);
       try {
         setUp(database, synchronous, bytesMax);
-        return new SqliteConnection(path, database, clock);
+        return database;
       } catch (error) {
         database.close();
         throw error;
       }
     });
-    if (path !== ":memory:") connection.file = await SqliteFile.of(path, clock);
+    const inMemory = path === ":memory:";
+    const open = (path: string, readOnly: boolean) => new library.DatabaseSync(path, { readOnly });
+    const presence = inMemory ? undefined : await SqlitePresence.of(path, open);
+    const connection = new SqliteConnection(path, database, clock, presence);
+    if (!inMemory) connection.file = await SqliteFile.of(path, clock);
     return connection;
   } catch (cause) {
     const hint = /unable to open|NotFound/.test(messageOf(cause))
@@ -147,6 +155,7 @@ async function open(
 }
 
 class SqliteConnection implements StoreConnection {
+  readonly presence: SqlitePresence | undefined;
   readonly #path: string;
   readonly #database: Database;
   readonly #clock: Clock;
@@ -164,7 +173,8 @@ class SqliteConnection implements StoreConnection {
   #expiring = 0;
   #closed: Promise<void> | undefined;
 
-  constructor(path: string, database: Database, clock: Clock) {
+  constructor(path: string, database: Database, clock: Clock, presence: SqlitePresence | undefined) {
+    this.presence = presence;
     this.#path = path;
     this.#database = database;
     this.#clock = clock;
@@ -217,6 +227,7 @@ class SqliteConnection implements StoreConnection {
     this.#expiry.end();
     this.#bell.end();
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+    this.presence?.close();
     this.#database.close(); // the last one writes the log into the file
   }
 

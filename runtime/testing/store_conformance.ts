@@ -4,6 +4,7 @@ import { cases } from "./store_cases.ts";
 import { limitCases } from "./store_limit_cases.ts";
 import { listCases } from "./store_list_cases.ts";
 import { modelCases } from "./store_model.ts";
+import { presenceCases } from "./store_presence_cases.ts";
 
 /** What {@linkcode storeConformance} needs to know of an adapter. */
 export interface StoreConformanceOptions {
@@ -60,7 +61,7 @@ export function storeConformance(options: StoreConformanceOptions): StoreCase[] 
   const { open, skip = {}, clock = systemClock() } = options;
   const advance = options.advance ??
     ((byMs) => new Promise<void>((resolve) => void clock.setTimer(byMs, resolve)));
-  const all = { ...cases, ...listCases, ...limitCases, ...modelCases };
+  const all = { ...cases, ...listCases, ...limitCases, ...modelCases, ...presenceCases };
   for (const name of Object.keys(skip)) {
     if (!(name in all)) throw new TypeError(`Cannot skip ${JSON.stringify(name)}: there is no such case`);
   }

@@ -113,6 +113,8 @@ export class Cuttable implements Store {
   refuse: ((parts: readonly Part[]) => Error | undefined) | undefined;
   /** Refuses lists of that kind of key. */
   refuseLists: string | undefined;
+  /** Whether a call is never answered: of the prefix that is listed, or of a key that is written. */
+  hangs: ((key: string) => boolean) | undefined;
   /** How many lists of each kind of key there were: by the first word of their prefix. */
   readonly lists = new Map<string, number>();
 
@@ -146,15 +148,19 @@ export class Cuttable implements Store {
         if (kind === this.refuseLists) {
           return Promise.reject(new StoreError("store-unavailable", "Cannot list"));
         }
+        if (this.hangs?.(range.prefix)) return never;
         return alive(() => connection.list(range));
       },
-      commit: (parts) =>
-        alive(() => {
+      commit: (parts) => {
+        if (parts.some(({ writes }) => writes.some(({ key }) => this.hangs?.(key)))) return never;
+        return alive(() => {
           const refusal = this.refuse?.(parts);
           return refusal === undefined ? connection.commit(parts) : Promise.reject(refusal);
-        }),
+        });
+      },
       watch: (onChange) => connection.watch(() => this.#cut || onChange()),
       close: () => this.#cut ? Promise.resolve() : connection.close(),
+      presence: connection.presence,
     };
   }
 

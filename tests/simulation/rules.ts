@@ -217,6 +217,12 @@ export const rules: readonly Rule[] = [
     weather: (weather) => ({ ...weather, poison: true }),
   },
   {
+    name: "left-to-its-trial",
+    foundBy: 1,
+    says:
+      "what an instance tries is left to it as long as it lives, and counts only if it ended without a word",
+  },
+  {
     name: "own-index",
     foundBy: 1,
     says: "an instance looks at its own index, where a commit may have landed unheard",

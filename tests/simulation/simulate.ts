@@ -13,6 +13,7 @@ import { Listeners, listening } from "./listening.ts";
 import { Rollout } from "./rollout.ts";
 import { probed } from "./rule.ts";
 import { rules } from "./rules.ts";
+import { Trials } from "./trials.ts";
 import { judge } from "./verdict.ts";
 
 export interface SeedOptions {
@@ -116,6 +117,7 @@ class Run {
       without: (name: string) => name === without || (!hints && name === "hand-over"),
     };
     const onRare = (branch: string) => void this.#marks.add(branch);
+    const trials = new Trials((why) => this.fail(why), onRare);
     this.#echoes = new Echoes(this.#books, (why) => this.fail(why), onRare);
     this.#listeners = new Listeners(this.#books, (why) => this.fail(why), onRare);
     const world = {
@@ -141,6 +143,7 @@ class Run {
           this.#simulation.note(`${commit.instance} commits ${commit.version} (${commit.outcome}): ${text}`);
           if (commit.outcome !== "known") this.#marks.add(`a commit is ${commit.outcome}`);
           this.#books.apply(commit, parts);
+          trials.apply(parts);
         },
       },
       start: (host) => {

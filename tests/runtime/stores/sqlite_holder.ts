@@ -1,0 +1,8 @@
+// A process that holds an instance on a SQLite file, says whether that can be known, and waits to be killed.
+
+import { sqlite, systemClock } from "@posthorn/posthorn";
+
+const [path, instance] = Deno.args;
+const connection = await sqlite(path).open({ clock: systemClock() });
+console.log(connection.presence === undefined ? "absent" : await connection.presence.hold(instance));
+setInterval(() => {}, 60_000);

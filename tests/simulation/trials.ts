@@ -1,0 +1,63 @@
+import type { Part } from "../../runtime/store.ts";
+import type { RecordHead } from "../../runtime/durable/record.ts";
+import { decodeValue } from "../../runtime/durable/stored_value.ts";
+import { spaceOf } from "./rule.ts";
+
+/** What was committed of an actor's trial last. */
+type Tried = Pick<RecordHead, "retry">;
+
+/**
+ * Watches, from nothing but the commits, that a message which an instance tries is that instance's for as long as it
+ * lives, and that an attempt counts only where its instance ended without a word.
+ */
+export class Trials {
+  readonly #fail: (why: string) => void;
+  readonly #onRare: (branch: string) => void;
+  readonly #living = new Set<string>();
+  readonly #ended = new Set<string>();
+  readonly #waiting = new Set<string>();
+  readonly #tried = new Map<string, Tried>();
+
+  constructor(fail: (why: string) => void, onRare: (branch: string) => void) {
+    this.#fail = fail;
+    this.#onRare = onRare;
+  }
+
+  apply(parts: readonly Part[]): void {
+    for (const { writes, removals } of parts) {
+      for (const { key, value } of writes) {
+        if (spaceOf(key) === "actor") this.#record(key, decodeValue<RecordHead>(value).head);
+      }
+      for (const { key } of writes) this.#put(key, true);
+      for (const { key } of removals) this.#put(key, false);
+    }
+  }
+
+  #put(key: string, there: boolean): void {
+    const [space, ...rest] = key.split("\u001f");
+    const name = rest.join("\u001f");
+    const set = { instance: this.#living, ended: this.#ended, mail: this.#waiting }[space];
+    if (there) set?.add(name);
+    else if (space !== "ended") set?.delete(name);
+  }
+
+  #record(key: string, { turn, retry }: RecordHead): void {
+    const name = key.slice("actor\u001f".length);
+    const before = this.#tried.get(name)?.retry;
+    this.#tried.set(name, { retry });
+    if (before?.by === undefined || !this.#waiting.has(`${name}\u001f${before.place}`)) return;
+    const writer = turn.slice(0, turn.lastIndexOf("-"));
+    if (writer === before.by) return;
+    const what = `${name.replace("\u001f", "/")} ${before.place}`;
+    if (this.#living.has(before.by)) {
+      return this.#fail(`${writer} takes ${what} from ${before.by}, which lives`);
+    }
+    if (retry?.place !== before.place || retry.by === undefined) return;
+    const counted = retry.attempts - before.attempts;
+    const most = this.#ended.has(before.by) ? 1 : 0;
+    if (counted !== 0) this.#onRare("an attempt counts whose instance ended");
+    if (counted > most) {
+      this.#fail(`${what}: ${counted} attempts of ${before.by} count, and it has not ended`);
+    }
+  }
+}
