@@ -73,6 +73,7 @@ export const differences: readonly Difference[] = [
     instead: {
       "b notes 1": ["b notes 1", "b notes 1"],
       "in another turn: nothing": ["b notes 1", "b notes 1", "in another turn: nothing"],
+      "one: 3 done, 0 waiting, 0 running": ["one: 6 done, 0 waiting, 0 running"],
       "b note: accepted started done": [
         "b note: accepted accepted started started done done accepted accepted started started done done",
       ],

@@ -136,4 +136,32 @@ export const events: readonly Scenario[] = [
       await world.hear("heard", asked);
     },
   },
+  {
+    name: "a subject that is none is refused outside, and a dead letter in a turn",
+    scripts: () => ({ publish: (ctx) => ctx.publish(One.happened, "no subject") }),
+    async run(world) {
+      await world.hear("published", world.system.publish(One.happened, "no subject"));
+      await world.hear("in a turn", world.ref("a").tell(One.run, "publish"));
+      await world.hear(
+        "no pattern",
+        (async () =>
+          void await world.system.subscribe(One.happened, world.ref("a").at(One.note), { subject: "a..b" })
+            .ready)(),
+      );
+    },
+  },
+  {
+    name: "an actor that hears two events, and one twice, hears each once, in their order",
+    async run(world) {
+      const { system } = world;
+      await system.subscribe(One.happened, world.ref("a").at(One.note)).ready;
+      await system.subscribe(One.happened, world.ref("a").at(One.note)).ready;
+      await system.subscribe(One.happened, world.ref("a").at(One.run)).ready;
+      for (const text of ["note 1", "note 2"]) {
+        await world.hear("published", system.publish(One.happened, text));
+      }
+      await world.settle();
+      await world.hear("notes", world.ref("a").ask(One.call, "notes"));
+    },
+  },
 ];

@@ -1,3 +1,5 @@
+import { protocol, tell } from "@posthorn/posthorn";
+import * as z from "zod";
 import type { Scenario } from "./scenario.ts";
 import { Nobody, One } from "./world.ts";
 
@@ -180,6 +182,41 @@ export const modes: readonly Scenario[] = [
       await world.hear("asked", asked);
       await world.pass(2_000);
       await world.hear("its ticket", ticket.reply({ timeoutMs: 0 }));
+    },
+  },
+  {
+    name: "what a protocol does not know, and keys that are none, are refused",
+    async run(world) {
+      const Other = protocol("one", { note: tell(z.string()), unknown: tell(z.string()) });
+      const other = world.system.ref(Other, "a");
+      await world.hear("a second copy of a protocol", other.tell(Other.note, "1"));
+      await world.hear("an operation that it does not have", other.tell(Other.unknown, "1"));
+      for (const key of ["", ".", "a\n", "\ud800"]) {
+        await world.hear(
+          `the key ${JSON.stringify(key)}`,
+          (async () => void await world.ref(key).tell(One.note, "1"))(),
+        );
+      }
+      await world.hear("an id", world.ref("a").tell(One.note, "1", { id: "\n" }));
+    },
+  },
+  {
+    name: "a turn that is awaited is told of its deadline, and ends as it likes",
+    scripts: (world) => ({
+      slow: (ctx) =>
+        new Promise((resolve) => {
+          ctx.signal.addEventListener("abort", () => world().write(`${ctx.key} hears that it is late`));
+          world().clock.setTimer(1_000, () => resolve("done all the same"));
+        }),
+    }),
+    async run(world) {
+      const a = world.ref("a");
+      const asked = world.begin(a.ask(One.call, "slow", { timeoutMs: 500 }));
+      await world.pass(600);
+      await world.hear("asked", asked);
+      const ticket = await a.submit(One.job, "slow", { timeoutMs: 1_000 });
+      await world.pass(3_000);
+      await world.hear("submitted", ticket.reply({ timeoutMs: 0 }));
     },
   },
 ];

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import {
   type Actor,
   actor,
@@ -36,7 +37,9 @@ export const One = protocol("one", {
   quote: survey(unchecked<string>(), unchecked<string>()),
   answered: tell(unchecked<unknown>()),
   failed: tell(Failure),
-  happened: event(z.string().max(20), { subject: (text) => text.split(" ")[0] }),
+  happened: event(z.string().max(20), {
+    subject: (text) => text === "no subject" ? 5 as unknown as string : text.split(" ")[0],
+  }),
 });
 
 /** A protocol that no world hosts. */
@@ -191,7 +194,14 @@ export class World implements AsyncDisposable {
       );
     const messages = [...this.#messages.values()].map(({ of, types }) => `${of}: ${types.join(" ")}`);
     const actors = [...this.#actors].map(([key, types]) => `${key}: ${types.join(" ")}`);
-    return { lines: this.lines, summary: [...letters, ...messages, ...actors].sort() };
+    const { accepted, done, dead, waiting, running, protocols } = this.system.stats();
+    assert.equal(
+      accepted,
+      done + dead + waiting + running,
+      "what was accepted is done, dead, waiting or running",
+    );
+    const counts = `one: ${protocols.one.done} done, ${protocols.one.waiting} waiting, ${running} running`;
+    return { lines: byActor(this.lines), summary: [...letters, ...messages, ...actors, counts].sort() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -255,6 +265,24 @@ export class World implements AsyncDisposable {
       : types.length;
     types.splice(before, 0, type);
   }
+}
+
+/** Between two actors there is no order: what they did one after the other is put into that of their names. */
+function byActor(lines: readonly string[]): string[] {
+  const actorOf = (line: string) => /^([a-c]) (?!.*: )/.exec(line)?.[1];
+  const sorted: string[] = [];
+  for (let first = 0, next = 0; first < lines.length; first = next) {
+    next = first + 1;
+    if (actorOf(lines[first]) !== undefined) {
+      while (next < lines.length && actorOf(lines[next]) !== undefined) next++;
+    }
+    sorted.push(
+      ...lines.slice(first, next).sort((one, other) =>
+        actorOf(one) === actorOf(other) ? 0 : one < other ? -1 : 1
+      ),
+    );
+  }
+  return sorted;
 }
 
 function show(value: unknown): string {
