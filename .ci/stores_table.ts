@@ -5,7 +5,8 @@ import { denoKv, memoryStore, sqlite, type Store, type StoreTraits } from "../mo
 const stores: Readonly<Record<string, Store>> = {
   'sqlite("./posthorn.db")': sqlite("./posthorn.db"),
   'sqlite("./posthorn.db", { synchronous: "normal" })': sqlite("./posthorn.db", { synchronous: "normal" }),
-  "denoKv() on Deno Deploy, denoKv(url)": denoKv(undefined, { remote: true }),
+  "denoKv() on Deno Deploy": denoKv("https://api.deno.com/v2/databases/1/connect"),
+  "denoKv(url) of a server of your own": denoKv("https://kv.example"),
   'denoKv("./posthorn.kv")': denoKv("./posthorn.kv", { remote: false }),
   "memoryStore()": memoryStore(),
 };

@@ -90,11 +90,11 @@ export class TimelyConnection implements StoreConnection {
     return new StoreError("store-unavailable", `Cannot ${what}: ${why}`);
   }
 
-  async #call<Result>(begin: () => Promise<Result>, lateError: () => Error): Promise<Result> {
-    const nowMs = this.#clock.monotonicMs();
-    this.#requireUsable(nowMs);
-    const answer = begin();
-    return await new Promise((resolve, reject) => {
+  #call<Result>(begin: () => Promise<Result>, lateError: () => Error): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const nowMs = this.#clock.monotonicMs();
+      this.#requireUsable(nowMs);
+      const answer = begin();
       const late = () => {
         this.#lost++;
         reject(lateError());
@@ -102,10 +102,18 @@ export class TimelyConnection implements StoreConnection {
       const call: Call = { dueMs: nowMs + this.#callMs, late };
       this.#open.add(call);
       if (this.#cancel === undefined) this.#wait(this.#callMs);
-      answer.then(resolve, reject).finally(() => {
-        if (!this.#open.delete(call)) this.#lost--;
+      answer.then((result) => {
+        if (this.#isInTime(call)) resolve(result);
+      }, (error) => {
+        if (this.#isInTime(call)) reject(error);
       });
     });
+  }
+
+  #isInTime(call: Call): boolean {
+    if (this.#open.delete(call)) return true;
+    this.#lost--;
+    return false;
   }
 
   #requireUsable(nowMs: number): void {
