@@ -90,7 +90,10 @@ export class Delivery implements Deliveries {
    */
   accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { found } = to;
-    if (found !== undefined && this.usual && operation.unchecked && found.takes(operation)) {
+    if (
+      found !== undefined && this.usual && operation.unchecked &&
+      (route === undefined || route.rarities === undefined) && found.takes(operation)
+    ) {
       const { home } = found;
       if (found.offer(route ?? home.plainRoutes[operation.slot], payload, home.capacity)) return;
     }
