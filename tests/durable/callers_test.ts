@@ -36,7 +36,10 @@ onEach(
     const system = await stage.start([worker(echo)]);
     const callers = [undefined, "alice", "alice\nb", "é", "%C3%A9"];
     for (const caller of callers) {
-      const { id } = await ref(system, `${callers.indexOf(caller)}`).submit(Worker.job, "echo secret", { id: "1", caller });
+      const { id } = await ref(system, `${callers.indexOf(caller)}`).submit(Worker.job, "echo secret", {
+        id: "1",
+        caller,
+      });
       await stage.settle();
       assert.equal(await system.ticket(id, caller).reply({ timeoutMs: 0 }), "secret");
       for (const other of [...callers, "b"].filter((other) => other !== caller)) {

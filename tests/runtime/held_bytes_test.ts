@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { MailboxOptions } from "@posthorn/posthorn";
-import { fail, notesOf, Stage, stage, Worker, worker } from "./stage.ts";
+import { fail, notesOf, type Stage, stage, Worker, worker } from "./stage.ts";
 
 const kilobyte = { bytes: 1_000 };
 
