@@ -13,11 +13,12 @@ import {
   UnknownError,
 } from "./errors.ts";
 import type { Health } from "./health.ts";
-import { HeldBytes } from "./held_bytes.ts";
 import type { Host } from "./host.ts";
 import type { Ids } from "./ids.ts";
-import { inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
+import { FailureLog, type Log } from "./failure_log.ts";
+import { type InspectedMessage, inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
 import { payloadOf } from "./modes.ts";
+import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
 import type { Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
@@ -37,6 +38,7 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   readonly idWindowMs: number;
   readonly replyKeepMs: number;
+  readonly log: Log | false;
   readonly limits: {
     readonly ids: number;
     readonly answerBytes: number;
@@ -53,6 +55,7 @@ export class Delivery implements Deliveries {
   readonly inspectors: Inspectors = new Inspectors((silent) => this.listened(!silent));
   readonly seen: Seen;
   readonly deadLetters: KeptDeadLetters;
+  readonly log: FailureLog;
   readonly hosts: Map<string, Host> = new Map();
   /** The durable actors; absent where there is no store. */
   persistence: Persistence | undefined = undefined;
@@ -66,11 +69,15 @@ export class Delivery implements Deliveries {
   /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
   private usual = true;
 
-  constructor(ids: Ids, { clock, idWindowMs: windowMs, replyKeepMs: answerMs, limits }: DeliveryOptions) {
+  constructor(
+    ids: Ids,
+    { clock, idWindowMs: windowMs, replyKeepMs: answerMs, limits, log }: DeliveryOptions,
+  ) {
     this.ids = ids;
     this.clock = clock;
     this.seen = new Seen({ ids: limits.ids, windowMs, answerBytes: limits.answerBytes, answerMs }, clock);
     this.deadLetters = new KeptDeadLetters(limits.deadLetters, limits.deadLetterBytes);
+    this.log = new FailureLog(log, clock);
   }
 
   /** Whether the system takes messages in. */
@@ -118,16 +125,13 @@ export class Delivery implements Deliveries {
     let way = route ?? home.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
     if (!this.inspectors.silent) way = this.numbered(way);
-    const bytes = way.rarities?.bytes;
-    const held = bytes === undefined ? undefined : takeBytes(activation, bytes);
-    const displaced = held === undefined && activation.offer(way, value, home.capacity)
-      ? []
-      : this.displace(activation, way, value, held);
+    const full = offerWithin(activation, way, value);
+    const displaced = full === undefined ? [] : this.displace(activation, way, value, full);
     if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
-    const why = held === undefined
-      ? `${activation.length} of ${home.capacity} messages`
-      : `${held} of ${home.actor.mailbox.bytes} bytes`;
-    for (const one of displaced) this.bury(one, "dropped", `${one} gave way: the mailbox held ${why}`);
+    for (const one of displaced) {
+      const { held, bound, what } = full!;
+      this.bury(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
+    }
   }
 
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
@@ -192,16 +196,27 @@ export class Delivery implements Deliveries {
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
-    this.deadLetters.total++;
     const { caller, bytes } = envelope.route.rarities ?? {};
     this.deadLetters.add(letter, { sendAgain: () => this.resend(envelope), caller, bytes });
-    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    this.buried(letter, error);
     const { replyTo, rarities } = envelope.route;
     if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = rarities?.failTo;
     if (failTo === undefined) return;
     const words = error instanceof TerminalError ? error.message : message; // what its handler meant for the caller
     this.deliverTo(failTo, { id: letter.id, code: reason, message: words }, envelope);
+  }
+
+  /** There is a dead letter: counts it, and tells whoever listens, and the log. */
+  buried(letter: DeadLetter, error?: unknown): void {
+    this.deadLetters.total++;
+    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    this.log.dead(letter, error);
+  }
+
+  retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void {
+    this.inspect({ type: "retrying", afterMs }, envelope);
+    this.log.failed(() => this.inspected(envelope), error, attempt, afterMs);
   }
 
   /** The actor of that key, if there is one. */
@@ -227,7 +242,11 @@ export class Delivery implements Deliveries {
 
   inspect(event: MessageEvent, envelope: Envelope): void {
     if (this.inspectors.silent) return;
-    this.inspectors.emit({ ...event, message: inspectedMessage(envelope, (id) => this.ids.text(id)) });
+    this.inspectors.emit({ ...event, message: this.inspected(envelope) });
+  }
+
+  private inspected(envelope: Envelope): InspectedMessage {
+    return inspectedMessage(envelope, (id) => this.ids.text(id));
   }
 
   /** The actor that handles an operation under that name. Throws an `UnknownError` or a `LimitError`. */
@@ -302,36 +321,15 @@ export class Delivery implements Deliveries {
     throw new StoppedError(`Cannot accept ${nameOf(operation, key)}: the system ${why}`);
   }
 
-  /**
-   * What gives way where a mailbox is full, of messages or of `held` bytes: the message itself, or the oldest. Throws where
-   * it refuses.
-   */
-  private displace(
-    activation: Activation,
-    route: Route,
-    value: unknown,
-    held: number | undefined,
-  ): Envelope[] {
-    const { capacity, bytes, overflow } = activation.home.actor.mailbox;
+  /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
+  private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
+    const { overflow } = activation.home.actor.mailbox;
     if (overflow === "reject") {
-      const name = String(activation);
-      throw held === undefined
-        ? new MailboxFullError(name, activation.length, capacity)
-        : new MailboxFullError(name, held, bytes, "bytes");
+      throw new MailboxFullError(String(activation), full.held, full.bound, full.what);
     }
-    if (overflow === "drop-newest") {
-      this.astray++;
-      return [this.envelope(route, activation.key, value)];
-    }
-    const displaced: Envelope[] = [];
-    if (held === undefined) displaced.push(activation.displace());
-    else {
-      while (activation.length > 0 && takeBytes(activation, route.rarities!.bytes!) !== undefined) {
-        displaced.push(activation.displace());
-      }
-    }
-    activation.offer(route, value, Infinity); // turns may have filled it past its capacity
-    return displaced;
+    if (overflow === "drop-oldest") return displaceOldest(activation, route, value, full);
+    this.astray++;
+    return [this.envelope(route, activation.key, value)];
   }
 
   private buryError(envelope: Envelope, error: unknown): void {
@@ -378,10 +376,4 @@ export class Delivery implements Deliveries {
     const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
     return committed?.then(() => {});
   }
-}
-
-/** Takes in the bytes of a message from outside where that may be; else it returns how many wait. */
-function takeBytes(activation: Activation, bytes: number): number | undefined {
-  const held = activation.rare.held ??= new HeldBytes();
-  return held.take(bytes, activation.home.actor.mailbox.bytes, () => activation.countBytes());
 }

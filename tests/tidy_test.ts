@@ -23,11 +23,21 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "rough_bytes",
     "held_bytes",
     "thenable",
+    "escape",
     "latest",
     "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight"]],
+  ["ports", [
+    "dead_letters",
+    "inspection",
+    "failure_log",
+    "stats",
+    "health",
+    "kept_events",
+    "store",
+    "store_weight",
+  ]],
   [
     "machinery",
     [
@@ -51,7 +61,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "wait_chain",
     ],
   ],
-  ["activation", ["services", "recovery", "activation", "host"]],
+  ["activation", ["services", "recovery", "activation", "overflow", "host"]],
   [
     "durable",
     [

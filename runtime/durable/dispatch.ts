@@ -4,6 +4,7 @@ import { type MessageId, nameOf, Route } from "../envelope.ts";
 import { messageOf, PosthornError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import { Collector, Publication, Reply } from "../modes.ts";
+import type { Fullness } from "../overflow.ts";
 import type { Operation } from "../protocol.ts";
 import type { Answers } from "./answers.ts";
 import { deadPrefix, indexKey, mailPrefix, nobody } from "./keys.ts";
@@ -35,13 +36,6 @@ export interface Whereabouts {
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
   /** A message was given up that did not come into its mailbox. */
   astray(letter: DeadLetter): void;
-}
-
-/** How a mailbox is full. */
-export interface Fullness {
-  readonly held: number;
-  readonly bound: number;
-  readonly what: "messages" | "bytes";
 }
 
 /** Why a message will not be delivered. */
