@@ -13,6 +13,8 @@ Deno.test("roughBytes() is about what a value takes: its text, its numbers, and 
       [new Uint8Array(1_000), 1_000],
       [new ArrayBuffer(1_000), 1_000],
       [2n ** 8_000n, 1_000],
+      [new Error(text), 1_000],
+      [new Error("no", { cause: text }), 1_000],
       [Array.from({ length: 125 }, (_, index) => index), 1_000],
     ] as const
   ) {
