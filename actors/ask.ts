@@ -51,8 +51,8 @@ export function ask(
 }
 
 /** Whether its options say nothing that travels with the message. */
-function isPlain({ id, headers, signal, after, bytes }: AskOptions): boolean {
-  return (id ?? headers ?? signal ?? after ?? bytes) === undefined;
+function isPlain({ id, headers, signal, after, caller, bytes }: AskOptions): boolean {
+  return (id ?? headers ?? signal ?? after ?? caller ?? bytes) === undefined;
 }
 
 function askWith(

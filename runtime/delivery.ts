@@ -13,12 +13,12 @@ import {
   UnknownError,
 } from "./errors.ts";
 import type { Health } from "./health.ts";
-import { HeldBytes } from "./held_bytes.ts";
 import type { Host } from "./host.ts";
 import type { Ids } from "./ids.ts";
 import { FailureLog, type Log } from "./failure_log.ts";
 import { type InspectedMessage, inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
 import { payloadOf } from "./modes.ts";
+import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
 import type { Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
@@ -38,8 +38,8 @@ export interface Receiver extends ActorId {
 export interface DeliveryOptions {
   readonly clock: Clock;
   readonly idWindowMs: number;
-  readonly log: Log | false;
   readonly replyKeepMs: number;
+  readonly log: Log | false;
   readonly limits: {
     readonly ids: number;
     readonly answerBytes: number;
@@ -101,7 +101,10 @@ export class Delivery implements Deliveries {
    */
   accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { found } = to;
-    if (found !== undefined && this.usual && operation.unchecked && found.takes(operation)) {
+    if (
+      found !== undefined && this.usual && operation.unchecked &&
+      (route === undefined || route.rarities === undefined) && found.takes(operation)
+    ) {
       const { home } = found;
       if (found.offer(route ?? home.plainRoutes[operation.slot], payload, home.capacity)) return;
     }
@@ -126,16 +129,13 @@ export class Delivery implements Deliveries {
     let way = route ?? home.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
     if (!this.inspectors.silent) way = this.numbered(way);
-    const bytes = way.rarities?.bytes;
-    const held = bytes === undefined ? undefined : takeBytes(activation, bytes);
-    const displaced = held === undefined && activation.offer(way, value, home.capacity)
-      ? []
-      : this.displace(activation, way, value, held);
+    const full = offerWithin(activation, way, value);
+    const displaced = full === undefined ? [] : this.displace(activation, way, value, full);
     if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
-    const why = held === undefined
-      ? `${activation.length} of ${home.capacity} messages`
-      : `${held} of ${home.actor.mailbox.bytes} bytes`;
-    for (const one of displaced) this.bury(one, "dropped", `${one} gave way: the mailbox held ${why}`);
+    for (const one of displaced) {
+      const { held, bound, what } = full!;
+      this.bury(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
+    }
   }
 
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
@@ -337,36 +337,15 @@ export class Delivery implements Deliveries {
     throw new StoppedError(`Cannot accept ${nameOf(operation, key)}: the system ${why}`);
   }
 
-  /**
-   * What gives way where a mailbox is full, of messages or of `held` bytes: the message itself, or the oldest. Throws where
-   * it refuses.
-   */
-  private displace(
-    activation: Activation,
-    route: Route,
-    value: unknown,
-    held: number | undefined,
-  ): Envelope[] {
-    const { capacity, bytes, overflow } = activation.home.actor.mailbox;
+  /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
+  private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
+    const { overflow } = activation.home.actor.mailbox;
     if (overflow === "reject") {
-      const name = String(activation);
-      throw held === undefined
-        ? new MailboxFullError(name, activation.length, capacity)
-        : new MailboxFullError(name, held, bytes, "bytes");
+      throw new MailboxFullError(String(activation), full.held, full.bound, full.what);
     }
-    if (overflow === "drop-newest") {
-      this.astray++;
-      return [this.envelope(route, activation.key, value)];
-    }
-    const displaced: Envelope[] = [];
-    if (held === undefined) displaced.push(activation.displace());
-    else {
-      while (activation.length > 0 && takeBytes(activation, route.rarities!.bytes!) !== undefined) {
-        displaced.push(activation.displace());
-      }
-    }
-    activation.offer(route, value, Infinity); // turns may have filled it past its capacity
-    return displaced;
+    if (overflow === "drop-oldest") return displaceOldest(activation, route, value, full);
+    this.astray++;
+    return [this.envelope(route, activation.key, value)];
   }
 
   private buryError(envelope: Envelope, error: unknown): void {
@@ -413,10 +392,4 @@ export class Delivery implements Deliveries {
     const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
     return committed?.then(() => {});
   }
-}
-
-/** Takes in the bytes of a message from outside where that may be; else it returns how many wait. */
-function takeBytes(activation: Activation, bytes: number): number | undefined {
-  const held = activation.rare.held ??= new HeldBytes();
-  return held.take(bytes, activation.home.actor.mailbox.bytes, () => activation.countBytes());
 }

@@ -38,6 +38,7 @@ function inside(object: object, pile: unknown[]): number {
     for (const item of object) pile.push(item);
     return 0;
   }
+  if (object instanceof Error) pile.push(object.message, object.cause); // which are no entries
   let bytes = 0;
   for (const [key, value] of Object.entries(object)) {
     bytes += slotBytes + key.length;

@@ -72,7 +72,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "wait_chain",
     ],
   ],
-  ["activation", ["services", "recovery", "activation", "host"]],
+  ["activation", ["services", "recovery", "activation", "overflow", "host"]],
   [
     "durable",
     [

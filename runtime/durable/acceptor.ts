@@ -3,10 +3,11 @@ import { Asker, type MessageId, nameOf, type Route } from "../envelope.ts";
 import { MailboxFullError } from "../errors.ts";
 import type { Ids } from "../ids.ts";
 import { Publication } from "../modes.ts";
+import type { Fullness } from "../overflow.ts";
 import { TooLargeError } from "../store_errors.ts";
 import { requireFits, weigh } from "../store_weight.ts";
-import { type Acceptance, AcceptCommission, acceptedBefore } from "./accept_commission.ts";
-import { type Dispatch, type Fullness, storable } from "./dispatch.ts";
+import { type Acceptance, AcceptCommission, acceptedBefore, type Named } from "./accept_commission.ts";
+import { type Dispatch, storable } from "./dispatch.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
 import { Effects, type Landing } from "./effects.ts";
 import { encodeName, mailPrefix, markKey } from "./keys.ts";
@@ -45,12 +46,16 @@ export interface Accepting extends ActorId {
   displace(): boolean;
 }
 
-/** How a mailbox is full; nothing where a message of so many bytes may come into it. */
-function fullness(to: Accepting, bytes: number): Fullness | undefined {
-  const { capacity, bytes: bytesMax } = to.home.actor.mailbox;
-  if (to.waiting >= capacity) return { held: to.waiting, bound: capacity, what: "messages" };
-  const held = to.mailbox.takeBytes(bytes, bytesMax);
-  return held === undefined ? undefined : { held, bound: bytesMax, what: "bytes" };
+function fullOfMessages({ waiting: held, home }: Accepting): Fullness | undefined {
+  const { capacity: bound } = home.actor.mailbox;
+  return held >= bound ? { held, bound, what: "messages" } : undefined;
+}
+
+/** Takes in the bytes of a message, unless that are too many. */
+function fullOfBytes({ mailbox, home }: Accepting, bytes: number): Fullness | undefined {
+  const { bytes: bound } = home.actor.mailbox;
+  const held = mailbox.takeBytes(bytes, bound);
+  return held === undefined ? undefined : { held, bound, what: "bytes" };
 }
 
 export interface AcceptorParts {
@@ -81,17 +86,16 @@ export class Acceptor {
     const mark = replyTo instanceof Asker ? undefined : this.#markOf(rarities?.scope, name, id);
     const named = { ledger, mark, payload: sent, name, id };
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
+    const refuses = overflow === "reject" || replyTo instanceof Asker;
+    const crowded = fullOfMessages(to);
+    if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
     const place = rarities?.after === undefined ? undefined : ledger.placeBehind(rarities.after);
     // What was written before this moment is in every list that begins later.
     const moment = place === undefined ? 0 : ledger.nextMoment();
     const draft = replyTo instanceof Asker ? undefined : dispatch.draft(to, route, payload, id, place);
     const bytes = draft === undefined ? rarities?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
-    const full = fullness(to, bytes);
-    if (full !== undefined && (overflow === "reject" || draft === undefined)) {
-      const refusal = new MailboxFullError(`${to.protocol}/${to.key}`, full.held, full.bound, full.what);
-      if (rarities?.scope === undefined) throw refusal;
-      return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
-    }
+    const full = crowded ?? fullOfBytes(to, bytes);
+    if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
     if (draft === undefined) {
       const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
       if (moment > 0) to.look();
@@ -133,6 +137,13 @@ export class Acceptor {
     to.mailbox.arrivingBytes += bytes;
     ledger.committer.submit(commission, weight);
     return this.#told(route, commission.accepted);
+  }
+
+  /** There is no room for it; unless it has been accepted before. */
+  #refuse(to: Accepting, full: Fullness, route: Route, named: Named): Promise<Acceptance> {
+    const refusal = new MailboxFullError(`${to.protocol}/${to.key}`, full.held, full.bound, full.what);
+    if (route.rarities?.scope === undefined) throw refusal;
+    return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
   }
 
   /** Tells who asked for it where the message is. */

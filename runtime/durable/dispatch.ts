@@ -4,6 +4,7 @@ import { type MessageId, nameOf, Route } from "../envelope.ts";
 import { messageOf } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import { Collector, Publication, Reply } from "../modes.ts";
+import type { Fullness } from "../overflow.ts";
 import type { Operation } from "../protocol.ts";
 import { codeOf } from "../thrown.ts";
 import type { Answers } from "./answers.ts";
@@ -38,13 +39,6 @@ export interface Whereabouts {
   unhosted(actor: ActorId): void;
   /** A message was given up that did not come into its mailbox. */
   astray(letter: DeadLetter): void;
-}
-
-/** How a mailbox is full. */
-export interface Fullness {
-  readonly held: number;
-  readonly bound: number;
-  readonly what: "messages" | "bytes";
 }
 
 /** Why a message will not be delivered. */

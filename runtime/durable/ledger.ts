@@ -105,7 +105,8 @@ export class Ledger {
   placeBehind(place: string): string {
     const stampMicros = publicStamp(place);
     const latestMicros = (this.clock.now() + aheadMaxMs) * 1_000;
-    const given = stampMicros !== undefined && stampMicros <= this.#furthestMicros;
+    const given = stampMicros !== undefined &&
+      stampMicros <= Math.max(this.#stampMicros, this.#furthestMicros);
     if (stampMicros === undefined || (!given && stampMicros > latestMicros)) {
       const text = JSON.stringify(String(place).slice(0, 80));
       const why = stampMicros === undefined

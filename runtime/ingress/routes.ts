@@ -67,7 +67,7 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
-    const found = this.#caller(context, id !== undefined || operation.mode === "submit");
+    const found = this.#caller(context, id !== undefined || operation.mode !== "ask");
     const caller = typeof found === "string" ? found : await found;
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
@@ -115,7 +115,7 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
-    const options = this.#named(context, id, await this.#caller(context, id !== undefined), bytes);
+    const options = this.#named(context, id, await this.#caller(context, true), bytes);
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
     return context.json({ id: options.id }, 202);
   }
@@ -203,7 +203,10 @@ export class Routes {
     return context.json({ id }, 202, { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" });
   }
 
-  /** Who speaks. A digest takes longer than an ask, so it is made where an id or a reply must be told apart by it. */
+  /**
+   * Who speaks. A digest takes longer than an ask, so it is made where an id, a reply, or what may become a dead letter must
+   * be told apart by it.
+   */
   #caller(context: Context, toldApart: boolean): string | Promise<string> {
     if (this.#ownCaller !== undefined) return this.#ownCaller(context);
     return toldApart ? import("./caller.ts").then(({ callerOf }) => callerOf(context)) : "";

@@ -560,3 +560,84 @@ Deno.test("a hundred may wait for one reply, and for one more it is pending at o
   open.resolve(7);
   assert.deepEqual(new Set(await Promise.all(waiting)), new Set([7]));
 });
+
+Deno.test("a caller has no more replies waiting than are left free, so another finds room", async () => {
+  await using world = new World([bank()], { limits: { replies: 12 } });
+  const ref = world.system.ref(Bank, "main");
+  const submits = async (caller: string | undefined, count: number) => {
+    const told = await Promise.allSettled(
+      Array.from({ length: count }, () => ref.submit(Bank.charge, 1, { caller })),
+    );
+    await world.clock.settle();
+    return told.filter(({ status }) => status === "fulfilled").length;
+  };
+  assert.equal(await submits("mallory", 100), 6);
+  await assert.rejects(ref.submit(Bank.charge, 1, { caller: "mallory" }), {
+    name: "LimitError",
+    code: "too-many-replies",
+    message:
+      "Cannot keep one more reply for its caller: 6 of 12 wait for it to be collected, and 6 are left for all",
+  });
+  assert.equal(await submits("", 100), 3); // nobody in particular is a caller as well
+  const ticket = await ref.submit(Bank.charge, 1, { caller: "alice" });
+  assert.equal(await submits(undefined, 100), 2); // the program takes what there is
+  await ticket.reply();
+  assert.equal(await submits(undefined, 100), 1);
+  await assert.rejects(ticket.reply(), has(UnknownError, "expired-reply")); // what was collected went first
+});
+
+Deno.test("a caller whose replies were collected, have expired or were refused has its share again", async () => {
+  await using world = new World([bank({ capacity: 2 })], { limits: { replies: 4 }, replyKeepMs: 120_000 });
+  const ref = world.system.ref(Bank, "main");
+  const caller = "alice";
+  for (let round = 0; round < 3; round++) {
+    const tickets = [
+      await ref.submit(Bank.charge, 1, { caller }),
+      await ref.submit(Bank.charge, 1, { caller }),
+    ];
+    await world.clock.settle();
+    await assert.rejects(ref.submit(Bank.charge, 1, { caller }), { code: "too-many-replies" });
+    if (round === 0) await world.clock.advance(120_000);
+    else for (const ticket of tickets) assert.deepEqual(await ticket.reply(), { cents: 1 });
+  }
+  await world.clock.advance(120_000);
+  const { promise, resolve } = gate<number>();
+  await world.system.ref(Bank, "busy").submit(Bank.wait, promise);
+  await world.clock.settle();
+  for (const _ of [1, 2]) await world.system.ref(Bank, "busy").tell(untyped(Bank.charge), untyped(1));
+  for (const _ of [1, 2, 3]) {
+    const refused = world.system.ref(Bank, "busy").submit(Bank.charge, 1, { caller });
+    await assert.rejects(refused, { code: "mailbox-full" });
+  }
+  await world.clock.settle();
+  await ref.submit(Bank.charge, 1, { caller });
+  resolve(1);
+});
+
+Deno.test("replies to callers are bounded in bytes: who has as many as are left is refused", async () => {
+  const Big = protocol("big", { make: submit(z.number(), z.string()) });
+  const big = actor(Big, { state: () => null, on: { make: (_ctx, length) => "x".repeat(length) } });
+  await using world = new World([big], { limits: { replyBytes: 10_000 } });
+  const ref = world.system.ref(Big, "main");
+  const alices = await ref.submit(Big.make, 1_000, { caller: "alice" });
+  await world.clock.settle();
+  for (let count = 0; count < 5; count++) {
+    await ref.submit(Big.make, 1_000, { caller: "mallory" });
+    await world.clock.settle();
+  }
+  await assert.rejects(ref.submit(Big.make, 1_000, { caller: "mallory" }), (error: Error) => {
+    assert.match(error.message, /its replies hold 5\d\d\d of 10000 bytes, and 3\d\d\d are left for all$/);
+    return has(LimitError, "too-many-replies")(error);
+  });
+  const late = await Promise.all(
+    Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, { caller: "eve" })),
+  );
+  await world.clock.settle(); // they were all to come: the oldest of whoever has the most went
+  assert.equal(await alices.reply(), "x".repeat(1_000));
+  const told = await Promise.allSettled(late.map((ticket) => ticket.reply()));
+  const lost = told.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
+  assert.deepEqual([told.length, lost.length], [5, 3]);
+  for (const error of lost) assert.ok(has(UnknownError, "expired-reply")(error));
+  await assert.rejects((await ref.submit(Big.make, 20_000, { caller: "bob" })).reply(), UnknownError);
+  assert.equal((await (await ref.submit(Big.make, 20_000)).reply()).length, 20_000); // the program's own
+});

@@ -354,3 +354,52 @@ Deno.test("of two who ask with the same id, one may leave and the other goes on"
   await world.clock.advance(1);
   assert.deepEqual(next.value, { done: true, value: "deadline" });
 });
+
+Deno.test("a survey with an id is collected to its end although nobody reads it: a repeat has all of it", async () => {
+  for (const breaks of ["at once", "after the first"]) {
+    const handled: string[] = [];
+    await using world = new World([carrierActor(handled)]);
+    const { promise, resolve } = gate<number>();
+    subscribeKeys(world, "1", "2");
+    using _ = world.system.subscribe(Carrier.quote, () => promise);
+    const ask = () => world.system.survey(Carrier.quote, 10, { id: "7", timeoutMs: 1_000, max: 3 });
+    const first = ask();
+    if (breaks !== "at once") {
+      await world.clock.settle();
+      await first.next();
+    }
+    await first.return!();
+    await world.clock.settle();
+    const repeat = watch(collect(ask()));
+    resolve(5);
+    await world.clock.settle();
+    assert.deepEqual(repeat.value, { replies: [10, 20, 5], end: "max" });
+    assert.deepEqual(await collect(ask()), { replies: [10, 20, 5], end: "max" });
+    assert.equal(handled.length, 2);
+    assert.deepEqual([world.letters, world.system.stats().lateReplies], [[], 0]);
+    assert.equal(world.population["~collector"], undefined);
+  }
+});
+
+Deno.test("a survey with an id whose reader left ends at its deadline, and says so to whoever repeats it", async () => {
+  await using world = new World([carrierActor()]);
+  subscribeKeys(world, "1");
+  using _ = world.system.subscribe(Carrier.quote, () => new Promise<number>(() => {}));
+  const ask = () => world.system.survey(Carrier.quote, 10, { id: "7", timeoutMs: 1_000 });
+  await ask().return!();
+  await world.clock.advance(1_000);
+  assert.deepEqual(await collect(ask()), { replies: [10], end: "deadline" });
+  assert.equal(world.population["~collector"], undefined);
+});
+
+Deno.test("the replies of a survey with an id take their share of what is remembered", async () => {
+  const text = "x".repeat(1_000);
+  await using world = new World([], { limits: { answerBytes: 2_500 } });
+  const Poll = protocol("poll", { ask: survey(z.number(), z.string()) });
+  for (const _ of [1, 2]) world.system.subscribe(Poll.ask, () => text);
+  await world.clock.settle();
+  const ask = (id: string) => world.system.survey(Poll.ask, 1, { id, max: 2 });
+  for (const id of ["1", "2"]) assert.equal((await Array.fromAsync(ask(id))).length, 2);
+  assert.equal((await Array.fromAsync(ask("2"))).length, 2);
+  assert.throws(() => ask("1"), { code: "expired-reply" });
+});

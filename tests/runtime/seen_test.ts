@@ -160,3 +160,63 @@ Deno.test("Seen knows an id within its window, and the latest ids within its bou
     ),
     { numRuns: 200 },
   ));
+
+Deno.test("Seen lets the oldest id go of whoever has the most: a flood of one caller's leaves another's alone", async () => {
+  await using it = new Stage({ actors: [worker()], limits: { ids: 10 } });
+  const ada = it.ref("ada");
+  await ada.tell(Worker.note, "alice", { id: "1", caller: "alice" });
+  await ada.tell(Worker.run, (ctx) => ctx.ref(Worker, "bob").tell(Worker.note, "ada", again));
+  for (let id = 0; id < 100; id++) {
+    await it.ref("eve").tell(Worker.note, "", { id: `${id}`, caller: "mallory" });
+  }
+  await ada.tell(Worker.note, "alice", { id: "1", caller: "alice" });
+  await ada.tell(Worker.run, (ctx) => ctx.ref(Worker, "bob").tell(Worker.note, "ada", again));
+  await it.clock.settle();
+  assert.deepEqual([await notesOf(ada), await notesOf(it.ref("bob"))], [["alice"], ["ada"]]);
+});
+
+const large = "x".repeat(1_000);
+const expiredReply = { name: "UnknownError", code: "expired-reply" };
+
+Deno.test("Seen lets the oldest answers go when they are too large together; their ids are known all the same", async () => {
+  await using it = new Stage({ actors: [worker()], limits: { answerBytes: 5_000 } });
+  const ada = it.ref("ada");
+  let turns = 0;
+  const ask = (id: string, caller: string) =>
+    ada.ask(Worker.call, () => `${++turns}${large}`, { id, caller });
+  await ask("first", "alice");
+  for (let id = 0; id < 20; id++) await ask(`${id}`, "mallory");
+  assert.equal(await ask("first", "alice"), `1${large}`);
+  assert.equal(await ask("19", "mallory"), `21${large}`);
+  await assert.rejects(ask("0", "mallory"), expiredReply);
+  assert.equal(turns, 21);
+  await assert.rejects(ada.ask(Worker.call, () => "other", { id: "0", caller: "mallory" }), {
+    code: "id-reused",
+  });
+});
+
+Deno.test("Seen keeps an answer no longer than replies are kept, and its id to the end of the window", async () => {
+  await using it = new Stage({ actors: [worker()], replyKeepMs: 1_000, idWindowMs: 5_000 });
+  const ada = it.ref("ada");
+  let turns = 0;
+  const ask = () => ada.ask(Worker.call, () => ++turns, again);
+  await ask();
+  await it.clock.advance(999);
+  assert.equal(await ask(), 1);
+  await it.clock.advance(1);
+  await assert.rejects(ask(), expiredReply);
+  await ada.tell(Worker.note, "1", again); // whose answer takes no room
+  await it.clock.advance(2_000);
+  await ada.tell(Worker.note, "1", again);
+  assert.deepEqual(await notesOf(ada), ["1"]);
+  await it.clock.advance(2_000);
+  assert.equal(await ask(), 2);
+});
+
+Deno.test("Seen gives an answer that is too large once, and does not keep it", async () => {
+  await using it = new Stage({ actors: [worker()], limits: { answerBytes: 500 } });
+  const ask = () => it.ref("ada").ask(Worker.call, () => large, again);
+  const [first, second] = [ask(), ask()];
+  assert.deepEqual([await first, await second], [large, large]); // who waited with the first has it
+  await assert.rejects(ask(), expiredReply);
+});
