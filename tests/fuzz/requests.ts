@@ -46,6 +46,11 @@ const keys = [
 const operations = [
   "add",
   "add",
+  "add",
+  "add",
+  "settle",
+  "settle",
+  "settle",
   "clear",
   "total",
   "echo",
@@ -53,14 +58,12 @@ const operations = [
   "map",
   "refuse",
   "crash",
-  "settle",
-  "settle",
   "reject",
+  "many",
   "many",
   "hidden",
   "nothing",
   "toString",
-  "settled",
 ];
 const bodies: Readonly<Record<string, readonly string[]>> = {
   add: ['{"sku":"tea","cents":450}', '{"sku":"tea","cents":4.5}', '{"sku":7}'],
@@ -256,7 +259,7 @@ function request(chance: Chance, last: boolean): Sending {
 
 function lineOf(chance: Chance): { method: string; path: string; operation: string } {
   const operation = chance.of(operations);
-  const key = chance.percent(70) ? "ada" : chance.of(keys);
+  const key = chance.percent(80) ? "ada" : chance.of(keys);
   const [method, path] = chance.of<readonly [string, string]>([
     ["POST", `/actors/order/${key}/${operation}`],
     ["POST", `/actors/order/${key}/${operation}`],

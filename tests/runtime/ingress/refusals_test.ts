@@ -15,6 +15,7 @@ import {
 } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Hono } from "hono";
+import { cors } from "hono/cors";
 import * as z from "zod";
 import { assertProblem, Desk, PieceReader, problemOf } from "./desk.ts";
 
@@ -62,6 +63,30 @@ for (
     assert.equal((await desk.post(clear, undefined, headers)).status, 202);
   });
 }
+
+Deno.test("another site that the CORS middleware lets in has its preflight, and reads what an answer says", async () => {
+  await using desk = new Desk();
+  const origin = "https://shop.example";
+  const app = new Hono();
+  app.use(cors({ origin, exposeHeaders: ["location", "posthorn-after", "retry-after"] }));
+  app.route("/", desk.app);
+  const asking = {
+    origin,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type",
+  };
+  const preflight = await app.request("/actors/order/ada/settle", { method: "OPTIONS", headers: asking });
+  assert.deepEqual([preflight.status, preflight.headers.get("access-control-allow-origin")], [204, origin]);
+  const headers = { ...json, origin, "sec-fetch-site": "cross-site" };
+  const response = await app.request("/actors/order/ada/settle", {
+    method: "POST",
+    headers,
+    body: '{"cents":1}',
+  });
+  assert.equal(response.status, 202);
+  assert.equal(response.headers.get("access-control-allow-origin"), origin);
+  assert.match(response.headers.get("access-control-expose-headers")!, /location/);
+});
 
 // --- Paths
 
