@@ -19,6 +19,8 @@ Deno.test("errorText() leaves out the credentials of a URL, in a cause, too", ()
   const text = errorText(new Error("No", { cause: new Error("at https://user:word@host/") }));
   assert.match(text, /https:\/\/…@host/);
   assert.doesNotMatch(text, /word/);
+  const cut = errorText(new Error(`${"x".repeat(1_970)} https://user:${"word".repeat(100)}@host/`));
+  assert.doesNotMatch(cut, /word/);
 });
 
 Deno.test("errorText() is bounded, also where a cause is its own", () => {
