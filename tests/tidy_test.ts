@@ -29,7 +29,16 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight"]],
+  ["ports", [
+    "dead_letters",
+    "inspection",
+    "failure_log",
+    "stats",
+    "health",
+    "kept_events",
+    "store",
+    "store_weight",
+  ]],
   [
     "machinery",
     [

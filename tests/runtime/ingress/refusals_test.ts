@@ -321,7 +321,7 @@ Deno.test("what is printed by default is escaped", async () => {
   } finally {
     console.error = error;
   }
-  assert.match(printed[0], /^Error: \\u001b\]0;title\\u0007\\n2030-01-01 all is well\\u009b2J\n/);
+  assert.match(printed[0], /^Error: \\u001b\]0;title\\u0007\\u000a2030-01-01 all is well\\u009b2J\n/);
 });
 
 // --- What nobody may keep
