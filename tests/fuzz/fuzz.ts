@@ -23,15 +23,19 @@ export interface Fuzzed {
   readonly changes: number;
 }
 
+/** Of how many replies it knows where they are. */
+const repliesKnown = 20;
+
 /** Sends one request after another, and throws at the first that is not answered as it should be. */
 export async function fuzz({ seed, store, goesOn }: FuzzOptions): Promise<Fuzzed> {
   const chance = new Chance(seed);
   const statuses = new Map<number, number>();
+  const replies: string[] = [];
   let refusedBefore = 0;
   let sent = 0;
   await using target = await Target.open(store);
   for (; goesOn(sent); sent++) {
-    const sending = nextSending(chance);
+    const sending = nextSending(chance, replies);
     const changes = target.changes;
     try {
       const text = await exchange(target.port, sending);
@@ -41,6 +45,8 @@ export async function fuzz({ seed, store, goesOn }: FuzzOptions): Promise<Fuzzed
       target.told = [];
       for (const { status } of answers) statuses.set(status, (statuses.get(status) ?? 0) + 1);
       if (answers.length === 0) refusedBefore++;
+      for (const [, path] of text.matchAll(/^location: (\S+)\r$/gm)) replies.push(path);
+      replies.splice(0, Math.max(replies.length - repliesKnown, 0));
       check(answers, told, text, target.changes - changes);
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);

@@ -56,7 +56,9 @@ const operations = [
   "echo",
   "echo",
   "map",
+  "map",
   "refuse",
+  "crash",
   "crash",
   "reject",
   "many",
@@ -87,6 +89,7 @@ const oddBodies = [
   "\ufeff{}",
   "[".repeat(20) + "]".repeat(20),
   "[".repeat(3_000),
+  `["${"y".repeat(2 * bodyBytesMax)}"]`,
   `"${"x".repeat(bodyBytesMax + 10)}"`,
   `"${"☕".repeat(bodyBytesMax / 3)}"`,
   '{"a":1,"a":2}',
@@ -218,10 +221,11 @@ const methods = [
   "\u0000",
 ];
 
-/** The next sending. */
-export function nextSending(chance: Chance): Sending {
-  const { pieces, whole } = request(chance, true);
-  const first = chance.percent(8) ? request(chance, false) : { pieces: [], whole: true };
+/** The next sending; `replies` are the paths of replies that can be collected. */
+export function nextSending(chance: Chance, replies: readonly string[]): Sending {
+  if (chance.percent(30)) return fit(chance);
+  const { pieces, whole } = request(chance, replies, true);
+  const first = chance.percent(8) ? request(chance, replies, false) : { pieces: [], whole: true };
   const bytes = joined([...first.pieces, ...pieces]);
   if (chance.percent(6)) {
     return { pieces: cut(chance, bytes.slice(0, chance.below(bytes.length))), whole: false };
@@ -230,8 +234,36 @@ export function nextSending(chance: Chance): Sending {
   return { pieces: cut(chance, bytes), whole: whole && first.whole };
 }
 
-function request(chance: Chance, last: boolean): Sending {
-  const { method, path, operation } = lineOf(chance);
+/** What somebody could send: the others need something to be refused beside. */
+function fit(chance: Chance): Sending {
+  const operation = chance.of([
+    "add",
+    "add",
+    "settle",
+    "settle",
+    "total",
+    "echo",
+    "many",
+    "clear",
+    "map",
+    "refuse",
+    "crash",
+    "reject",
+  ]);
+  const body = encoder.encode(bodies[operation]?.[0] ?? "");
+  const sent = ["host: x", "connection: close"];
+  if (body.length > 0) sent.push("content-type: application/json", `content-length: ${body.length}`);
+  if (chance.percent(40)) sent.push(`idempotency-key: ${chance.below(1_000)}`);
+  if (chance.percent(30)) sent.push("prefer: wait=1");
+  if (chance.percent(30)) sent.push(`authorization: Bearer ${chance.below(5)}`);
+  const head = [`POST /actors/order/${chance.of(["ada", "bob"])}/${operation} HTTP/1.1`, ...sent].join(
+    "\r\n",
+  );
+  return { pieces: cut(chance, joined([latin(`${head}\r\n\r\n`), body])), whole: true };
+}
+
+function request(chance: Chance, replies: readonly string[], last: boolean): Sending {
+  const { method, path, operation } = lineOf(chance, replies);
   const sent = chance.percent(80)
     ? [`content-type: ${chance.percent(70) ? types[0] : chance.of(types)}`]
     : [];
@@ -242,7 +274,7 @@ function request(chance: Chance, last: boolean): Sending {
     sent.push(`${name}: ${chance.of(values)}`);
   }
   const host = chance.percent(90) ? ["host: x"] : chance.percent(80) ? [`host: ${chance.of(hosts)}`] : [];
-  const foreign = chance.percent(4); // as a page of another site may send it
+  const foreign = chance.percent(8); // as a page of another site may send it
   if (foreign) {
     sent.splice(0, sent.length, `sec-fetch-site: ${chance.of(["cross-site", "same-site", "same-origin"])}`);
   }
@@ -257,7 +289,10 @@ function request(chance: Chance, last: boolean): Sending {
   return { pieces: [latin(`${head}\r\n\r\n`), ...pieces], whole };
 }
 
-function lineOf(chance: Chance): { method: string; path: string; operation: string } {
+function lineOf(
+  chance: Chance,
+  replies: readonly string[],
+): { method: string; path: string; operation: string } {
   const operation = chance.of(operations);
   const key = chance.percent(80) ? "ada" : chance.of(keys);
   const [method, path] = chance.of<readonly [string, string]>([
@@ -268,7 +303,8 @@ function lineOf(chance: Chance): { method: string; path: string; operation: stri
     ["POST", `/surveys/carrier/quote?timeoutMs=${1 + chance.below(20)}`],
     ["GET", `/events/order/${chance.of(["settled", "noted", key])}`],
     ["GET", "/events/order"],
-    ["GET", `/replies/${chance.of(["k1", "k2", "k3", key, "01M8BRJ8GS9Q41QZJR4EHE2003"])}`],
+    ["GET", `/replies/${chance.of(["k1", "k2", key, "01M8BRJ8GS9Q41QZJR4EHE2003"])}`],
+    ["GET", replies.length > 0 ? chance.of(replies) : "/replies/k3"],
     [
       "GET",
       chance.of([

@@ -77,6 +77,7 @@ export class Target implements AsyncDisposable {
       limits: { ids: 500, replies: 2_000, deadLetters: 100, actors: 5_000 },
       idWindowMs: 20_000,
       replyKeepMs: 20_000,
+      log: false,
       ...(store === undefined ? {} : { store }),
     });
     const app = ingress(this.#system, {

@@ -119,8 +119,8 @@ for (const host of ["[", "a:99999", "a b", "%", ":80", "xn--"]) {
     await using desk = new Desk();
     const init = { method: "POST", headers: json, body: '{"cents":1}' };
     const response = await desk.app.request(odd(`http://${host}/actors/order/ada/settle`, init));
-    const { id } = await response.json();
-    assert.deepEqual([response.status, response.headers.get("location")], [202, `/replies/${id}`]);
+    assert.equal(response.status, 202);
+    assert.equal((await desk.get(response.headers.get("location")!)).status, 202);
   });
 }
 
@@ -181,8 +181,8 @@ Deno.test("a store that fails when the reply is waited for does not undo what wa
   await desk.system.ready();
   away = true;
   const response = await desk.post("/actors/order/ada/settle", { cents: 1 }, { prefer: "wait=1" });
-  const { id } = await response.json();
-  assert.deepEqual([response.status, response.headers.get("location")], [202, `/replies/${id}`]);
+  assert.equal(response.status, 202);
+  assert.match(response.headers.get("location")!, /^\/replies\/\S+$/);
   assert.deepEqual(told.map(String), ["StoreError: Cannot read /srv"]);
 });
 
