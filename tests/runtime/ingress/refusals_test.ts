@@ -324,6 +324,23 @@ Deno.test("what is printed by default is escaped", async () => {
   assert.match(printed[0], /^Error: \\u001b\]0;title\\u0007\\u000a2030-01-01 all is well\\u009b2J\n/);
 });
 
+Deno.test("what is printed by default is at most 20 errors a second, and how many were left out", async () => {
+  const printed: string[] = [];
+  const { error } = console;
+  console.error = (line: unknown) => void printed.push(String(line));
+  try {
+    await using desk = new Desk();
+    for (let count = 0; count < 50; count++) await desk.post("/actors/order/ada/crash", "now");
+    assert.equal(printed.length, 20);
+    await desk.clock.advance(1_000);
+    await desk.post("/actors/order/ada/crash", "later");
+  } finally {
+    console.error = error;
+  }
+  assert.equal(printed.length, 21);
+  assert.match(printed[20], /^\(30 errors before it were left out\) Error: later\n/);
+});
+
 // --- What nobody may keep
 
 Deno.test("nothing of a reply, of health and of numbers is stored on its way", async () => {
