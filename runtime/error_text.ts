@@ -16,15 +16,17 @@ export function errorText(error: unknown): string {
   const lines: string[] = [];
   for (let cause = error, depth = 0; cause !== undefined && depth <= causesMax; depth++) {
     const { words, frames, next } = look(cause);
-    lines.push(
-      `${depth === 0 ? "" : "Caused by: "}${
-        escapeControls(withoutCredentials(shorten(words, messageUnitsMax)))
-      }`,
-    );
-    lines.push(...frames.map((frame) => `    ${escapeControls(shorten(frame, messageUnitsMax))}`));
+    lines.push(`${depth === 0 ? "" : "Caused by: "}${safe(words)}`);
+    lines.push(...frames.map((frame) => `    ${safe(frame)}`));
     cause = next;
   }
   return lines.join("\n");
+}
+
+/** One line of it. Cut behind what is shown first, so that no URL is cut before its credentials can be seen. */
+function safe(words: string): string {
+  const bounded = shorten(words, 2 * messageUnitsMax);
+  return escapeControls(shorten(withoutCredentials(bounded), messageUnitsMax));
 }
 
 interface Looked {

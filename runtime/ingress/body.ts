@@ -3,7 +3,6 @@ import type { SuperJSONResult } from "superjson";
 import { shorten } from "../shorten.ts";
 import { jsonText } from "./json_text.ts";
 import { RequestError } from "./problem.ts";
-import { loadSuperjson } from "./superjson.ts";
 
 /** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
 export const superjsonType = "application/superjson+json";
@@ -77,14 +76,12 @@ export function writeJson(value: unknown): string {
   return text;
 }
 
-/** A value as superjson. */
+/** A value as superjson, or the 406 for what superjson cannot say (`superjsonText`). */
 export async function writeSuperjson(value: unknown): Promise<string> {
-  const superjson = await loadSuperjson();
-  try {
-    return superjson.stringify(value);
-  } catch {
-    throw notRepresentable(superjsonType, jsonType);
-  }
+  const { superjsonText } = await import("./superjson_text.ts");
+  const text = await superjsonText(value);
+  if (text === undefined) throw notRepresentable(superjsonType, jsonType);
+  return text;
 }
 
 async function superjsonResponse(

@@ -1,4 +1,5 @@
 import { HTTPException } from "hono/http-exception";
+import type { Clock } from "../clock.ts";
 import { errorText } from "../error_text.ts";
 import { DeadLetterError } from "../errors.ts";
 import { hidesSomething, problemResponse } from "./problem.ts";
@@ -7,9 +8,10 @@ import { hidesSomething, problemResponse } from "./problem.ts";
 export class Failures {
   readonly #onError: (error: unknown) => unknown;
 
-  /** Without `onError` there is nobody else to tell: then it is a line on the console. */
-  constructor(onError: ((error: unknown) => unknown) | undefined) {
-    this.#onError = onError ?? print;
+  /** Without `onError` there is nobody else to tell: then it is printed, 20 of them a second. */
+  constructor(onError: ((error: unknown) => unknown) | undefined, clock: Clock) {
+    const printer = new Printer(clock);
+    this.#onError = onError ?? ((error) => printer.print(error));
   }
 
   /** The answer. Whatever was thrown there is one, and nothing comes out of here. */
@@ -32,8 +34,31 @@ export class Failures {
   }
 }
 
-function print(error: unknown): void {
-  console.error(errorText(error));
+const printedMax = 20;
+const windowMs = 1_000;
+
+/** Prints errors, and no more than a few within a time: strangers decide how many there are. */
+class Printer {
+  readonly #clock: Clock;
+  #windowStartMs = -Infinity;
+  #printed = 0;
+  #leftOut = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  print(error: unknown): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#windowStartMs >= windowMs) {
+      this.#windowStartMs = nowMs;
+      this.#printed = 0;
+    }
+    if (++this.#printed > printedMax) return void this.#leftOut++;
+    const leftOut = this.#leftOut === 0 ? "" : `(${this.#leftOut} errors before it were left out) `;
+    this.#leftOut = 0;
+    console.error(`${leftOut}${errorText(error)}`);
+  }
 }
 
 function printFailed(failure: unknown): void {

@@ -55,7 +55,7 @@ export type { IngressOptions } from "./ingress_options.ts";
  */
 export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   const exposure = new Exposure(options.expose, options.accept ?? []);
-  const failures = new Failures(options.onError);
+  const failures = new Failures(options.onError, system.clock);
   const routes = new Routes(system, exposure, options.caller, resolveBounds(options), failures);
   const app = new Hono();
   app.onError((error) => failures.answer(error));

@@ -21,7 +21,8 @@ export interface IngressOptions {
   /**
    * Hears of what callers are not told: of every 500, whose answer tells no more than a code (what a handler threw, or a
    * schema, or a `subject`), and of what a store says with a 503. Of nothing that a client does wrong. What it throws
-   * itself is printed, and changes no answer. Without it each is printed with `console.error`, escaped.
+   * itself is printed, and changes no answer. Without it they are printed with `console.error`, escaped, at most
+   * 20 a second.
    */
   readonly onError?: (error: unknown) => void;
   /**

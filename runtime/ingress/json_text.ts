@@ -19,6 +19,7 @@ function isSaid(value: unknown): boolean {
   switch (typeof value) {
     case "string":
     case "boolean":
+    case "bigint": // it has text only where the program has given all of them a `toJSON`
       return true;
     case "number":
       return Number.isFinite(value);

@@ -29,6 +29,17 @@ interface Pending {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** How a reply is waited for. */
+interface Wait {
+  readonly timeoutMs: number;
+  /** Whether it is only looked at. */
+  readonly looks: boolean;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal | undefined;
+  /** The preference that is applied; absent where there is none. */
+  readonly applied: string | undefined;
+}
+
 /** What the routes share. */
 export class Routes {
   readonly #system: IngressSystem;
@@ -82,14 +93,14 @@ export class Routes {
     }
     // All that the answer needs is understood before it is accepted. The prefix of a mount may have parameters of its own.
     const replies = `${pathBefore(context, 4)}/replies/`;
-    const seconds = preferredWaitSeconds(context);
+    const wait = this.#wait(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
     const ticket = await ref.submit(submitting, payload, options);
     const location = `${replies}${encodeURIComponent(ticket.id)}`;
     const pending = { id: options.id, headers: { location } };
-    if (seconds === undefined) return this.#pending(context, pending);
+    if (wait.applied === undefined) return this.#pending(context, pending);
     try {
-      return await this.#collect(context, ticket.id, caller, seconds, pending);
+      return await this.#collect(context, ticket.id, caller, wait, pending);
     } catch (error) {
       // It is accepted, so that its reply cannot be had now is no failure of the request.
       if (error instanceof StoreError || error instanceof StoppedError) {
@@ -104,9 +115,8 @@ export class Routes {
 
   async reply(context: Context): Promise<Response> {
     const id = context.req.param("id") as string;
-    const caller = await this.#caller(context, true);
-    const seconds = preferredWaitSeconds(context);
-    return await this.#collect(context, id, caller, seconds, { id, headers: {} });
+    const wait = this.#wait(context);
+    return await this.#collect(context, id, await this.#caller(context, true), wait, { id, headers: {} });
   }
 
   async publish(context: Context): Promise<Response> {
@@ -168,30 +178,31 @@ export class Routes {
     });
   }
 
-  /**
-   * What a kept reply answers: what an ask would have, or that it is pending. HEAD only looks; who left while it waited
-   * has not collected it.
-   */
+  /** How long it is waited for a reply. HEAD only looks. Read at once: who has left by then is not told of. */
+  #wait(context: Context): Wait {
+    const seconds = preferredWaitSeconds(context);
+    const looks = context.req.method === "HEAD";
+    const timeoutMs = looks ? 0 : Math.min((seconds ?? 0) * 1_000, this.#options.timeoutMsMax);
+    return {
+      timeoutMs,
+      looks,
+      signal: timeoutMs > 0 ? context.req.raw.signal : undefined,
+      applied: seconds === undefined ? undefined : `wait=${Math.floor(timeoutMs / 1_000)}`,
+    };
+  }
+
+  /** What a kept reply answers: what an ask would have, or that it is pending. Who left while it waited collects nothing. */
   async #collect(
     context: Context,
     id: string,
     caller: string,
-    waitSeconds: number | undefined,
+    { timeoutMs, looks, signal, applied }: Wait,
     pending: Pending,
   ): Promise<Response> {
-    const looks = context.req.method === "HEAD";
-    const timeoutMs = looks ? 0 : Math.min((waitSeconds ?? 0) * 1_000, this.#options.timeoutMsMax);
-    const applied: Record<string, string> = waitSeconds === undefined
-      ? {}
-      : { "preference-applied": `wait=${Math.floor(timeoutMs / 1_000)}` };
-    const signal = timeoutMs > 0 ? context.req.raw.signal : undefined;
+    const told = applied === undefined ? notStored : { ...notStored, "preference-applied": applied };
     try {
       const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
-      return await valueResponse(context, reply, {
-        ...notStored,
-        ...applied,
-        vary: "accept, prefer",
-      });
+      return await valueResponse(context, reply, { ...told, vary: "accept, prefer" });
     } catch (error) {
       const left = signal?.aborted ?? false; // then nobody reads the answer
       if (!left && !(error instanceof ReplyPendingError)) throw error;

@@ -1,6 +1,5 @@
-import { writeJson } from "./body.ts";
-import { problemText, RequestError } from "./problem.ts";
-import { loadSuperjson } from "./superjson.ts";
+import { writeJson, writeSuperjson } from "./body.ts";
+import { problemText } from "./problem.ts";
 
 /**
  * The replies of a survey as lines of JSON, and a last line that says why it ended. A reply that cannot be written is a
@@ -39,12 +38,9 @@ export function surveyStream(
 
 async function lineOf(reply: unknown, asSuperjson: boolean): Promise<string> {
   try {
-    const json = asSuperjson ? JSON.stringify((await loadSuperjson()).serialize(reply)) : writeJson(reply);
-    return `{"reply":${json}}`;
+    return `{"reply":${asSuperjson ? await writeSuperjson(reply) : writeJson(reply)}}`;
   } catch (error) {
-    if (error instanceof RequestError) return problemLine(error);
-    const why = "The reply cannot be written as superjson: ask for it with accept: application/json";
-    return problemLine(new RequestError(406, "not-representable", why));
+    return problemLine(error);
   }
 }
 

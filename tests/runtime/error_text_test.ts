@@ -11,7 +11,10 @@ Deno.test("errorText() says name, message, where it was thrown, and each cause",
 Deno.test("errorText() lets no message begin a line or reach the terminal", () => {
   const hostile = "no\n    at forged (evil.ts:1:1)\n2030-01-01 all is well\u001b[2J";
   const lines = errorText(new Error(hostile)).split("\n");
-  assert.equal(lines[0], "Error: no\\n    at forged (evil.ts:1:1)\\n2030-01-01 all is well\\u001b[2J");
+  assert.equal(
+    lines[0],
+    "Error: no\\u000a    at forged (evil.ts:1:1)\\u000a2030-01-01 all is well\\u001b[2J",
+  );
   for (const line of lines.slice(1)) assert.match(line, /^ {4}at (?!forged)/);
 });
 
@@ -19,6 +22,8 @@ Deno.test("errorText() leaves out the credentials of a URL, in a cause, too", ()
   const text = errorText(new Error("No", { cause: new Error("at https://user:word@host/") }));
   assert.match(text, /https:\/\/…@host/);
   assert.doesNotMatch(text, /word/);
+  const cut = errorText(new Error(`${"x".repeat(1_970)} https://user:${"word".repeat(100)}@host/`));
+  assert.doesNotMatch(cut, /word/);
 });
 
 Deno.test("errorText() is bounded, also where a cause is its own", () => {
@@ -31,7 +36,7 @@ Deno.test("errorText() has words for whatever was thrown", () => {
   const { proxy, revoke } = Proxy.revocable(new Error("gone"), {});
   revoke();
   assert.equal(errorText(proxy), "what was thrown cannot be looked at");
-  assert.equal(errorText("a\ntext"), "a\\ntext");
+  assert.equal(errorText("a\ntext"), "a\\u000atext");
   assert.equal(errorText(null), "null");
   assert.equal(errorText(Object.create(null)), "something that has no words");
 });

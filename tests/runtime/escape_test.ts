@@ -10,7 +10,7 @@ Deno.test("escapeControls() leaves text as it is, in any script", () => {
 
 for (
   const [what, text, escaped] of [
-    ["a new line", "a\nb\r", "a\\nb\\r"],
+    ["a new line", "a\nb\r", "a\\u000ab\\u000d"],
     ["a terminal's sequence", "\u001b]0;title\u0007", "\\u001b]0;title\\u0007"],
     ["the sequences of C1", "\u009b2J", "\\u009b2J"],
     ["NUL and DEL", "\u0000\u007f", "\\u0000\\u007f"],

@@ -112,7 +112,7 @@ Deno.test("FailureLog escapes what would move the cursor, colour the terminal or
   assert.equal(lines.length, 1);
   // deno-lint-ignore no-control-regex -- control characters are what must not be there
   assert.doesNotMatch(lines[0], /[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/);
-  assert.match(lines[0], /a\\nposthorn: forged\\u001b\[2J/);
+  assert.match(lines[0], /a\\u000aposthorn: forged\\u001b\[2J/);
 });
 
 Deno.test("FailureLog cuts what an error says, and shows what cannot be shown", () => {

@@ -76,6 +76,19 @@ Deno.test("jsonText() says what JSON says in its own way", () => {
   ) assert.equal(jsonText(value), text);
 });
 
+Deno.test("jsonText() says big integers as the program has them say it", () => {
+  const prototype = BigInt.prototype as { toJSON?: () => string };
+  prototype.toJSON = function () {
+    return String(this);
+  };
+  try {
+    assert.equal(jsonText({ n: 1n }), '{"n":"1"}');
+  } finally {
+    delete prototype.toJSON;
+  }
+  assert.equal(jsonText({ n: 1n }), undefined);
+});
+
 Deno.test("jsonText() says each JSON value as JSON.stringify does", () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => assert.equal(jsonText(value), JSON.stringify(value))));
 });

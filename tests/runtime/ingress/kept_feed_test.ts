@@ -130,3 +130,15 @@ Deno.test("a KeptFeed that has ended wakes its readers and asks nothing of its s
   await log.clock.settle();
   assert.deepEqual([woken, reader.ended, log.clock.waiting], [true, true, 0]);
 });
+
+Deno.test("a KeptFeed hands one frame to all readers of an event, which is encoded once", async () => {
+  const log = new SlowLog();
+  const feed = log.feed();
+  const [one, other] = [
+    await feed.open({ events, lastEventId: undefined }),
+    await feed.open({ events, lastEventId: undefined }),
+  ];
+  log.add(1, "a");
+  const [first, second] = [await one.read(), await other.read()];
+  assert.equal(first!.data.bytes, second!.data.bytes);
+});

@@ -15,6 +15,7 @@ import {
 } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Hono } from "hono";
+import { cors } from "hono/cors";
 import * as z from "zod";
 import { assertProblem, Desk, PieceReader, problemOf } from "./desk.ts";
 
@@ -63,6 +64,30 @@ for (
   });
 }
 
+Deno.test("another site that the CORS middleware lets in has its preflight, and reads what an answer says", async () => {
+  await using desk = new Desk();
+  const origin = "https://shop.example";
+  const app = new Hono();
+  app.use(cors({ origin, exposeHeaders: ["location", "posthorn-after", "retry-after"] }));
+  app.route("/", desk.app);
+  const asking = {
+    origin,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type",
+  };
+  const preflight = await app.request("/actors/order/ada/settle", { method: "OPTIONS", headers: asking });
+  assert.deepEqual([preflight.status, preflight.headers.get("access-control-allow-origin")], [204, origin]);
+  const headers = { ...json, origin, "sec-fetch-site": "cross-site" };
+  const response = await app.request("/actors/order/ada/settle", {
+    method: "POST",
+    headers,
+    body: '{"cents":1}',
+  });
+  assert.equal(response.status, 202);
+  assert.equal(response.headers.get("access-control-allow-origin"), origin);
+  assert.match(response.headers.get("access-control-expose-headers")!, /location/);
+});
+
 // --- Paths
 
 Deno.test("a path that is no UTF-8 is 400, and what is written with %25 is another actor's", async () => {
@@ -94,9 +119,8 @@ for (const host of ["[", "a:99999", "a b", "%", ":80", "xn--"]) {
     await using desk = new Desk();
     const init = { method: "POST", headers: json, body: '{"cents":1}' };
     const response = await desk.app.request(odd(`http://${host}/actors/order/ada/settle`, init));
-    await response.json();
     assert.equal(response.status, 202);
-    assert.match(response.headers.get("location")!, /^\/replies\/[0-9A-Z]+$/);
+    assert.equal((await desk.get(response.headers.get("location")!)).status, 202);
   });
 }
 
@@ -157,9 +181,8 @@ Deno.test("a store that fails when the reply is waited for does not undo what wa
   await desk.system.ready();
   away = true;
   const response = await desk.post("/actors/order/ada/settle", { cents: 1 }, { prefer: "wait=1" });
-  await response.json();
   assert.equal(response.status, 202);
-  assert.match(response.headers.get("location")!, /^\/replies\/[0-9A-Z]+$/);
+  assert.match(response.headers.get("location")!, /^\/replies\/\S+$/);
   assert.deepEqual(told.map(String), ["StoreError: Cannot read /srv"]);
 });
 
@@ -302,7 +325,24 @@ Deno.test("what is printed by default is escaped", async () => {
   } finally {
     console.error = error;
   }
-  assert.match(printed[0], /^Error: \\u001b\]0;title\\u0007\\n2030-01-01 all is well\\u009b2J\n/);
+  assert.match(printed[0], /^Error: \\u001b\]0;title\\u0007\\u000a2030-01-01 all is well\\u009b2J\n/);
+});
+
+Deno.test("what is printed by default is at most 20 errors a second, and how many were left out", async () => {
+  const printed: string[] = [];
+  const { error } = console;
+  console.error = (line: unknown) => void printed.push(String(line));
+  try {
+    await using desk = new Desk();
+    for (let count = 0; count < 50; count++) await desk.post("/actors/order/ada/crash", "now");
+    assert.equal(printed.length, 20);
+    await desk.clock.advance(1_000);
+    await desk.post("/actors/order/ada/crash", "later");
+  } finally {
+    console.error = error;
+  }
+  assert.equal(printed.length, 21);
+  assert.match(printed[20], /^\(30 errors before it were left out\) Error: later\n/);
 });
 
 // --- What nobody may keep
