@@ -6,12 +6,14 @@ import {
   ask,
   Failure,
   protocol,
+  type Random,
   type Schema,
   submit,
   tell,
   TerminalError,
   unchecked,
 } from "@posthorn/posthorn";
+import { seededRandom } from "@posthorn/posthorn/testing";
 import { oddThings } from "../runtime/odd_things.ts";
 import { collect, deadOf, Worker, worker } from "./stage.ts";
 import { inEach } from "./worlds.ts";
@@ -173,3 +175,36 @@ inEach("a function that listens, or answers a survey, may throw whatever it like
   assert.deepEqual(heard, ["a", "b"]);
   assert.equal(system.deadLetters.total, 3 * oddThings.length);
 });
+
+for (const rejects of [false, true]) {
+  const how = rejects ? "whose promise rejects" : "that throws";
+  inEach(
+    `a handler ${how} is given up where nothing can decide about it, and the others go on`,
+    async (world) => {
+      let breaks = false;
+      const { next, ulid } = seededRandom(2);
+      const random: Random = {
+        next() {
+          if (breaks) throw new Error("no randomness");
+          return next();
+        },
+        ulid,
+      };
+      const act = () => {
+        breaks = true;
+        if (rejects) return Promise.reject(new Error("boom"));
+        throw new Error("boom");
+      };
+      const system = await world.start([odd(act)], { random });
+      const told = system.ref(Odd, "ada").tell(Odd.tell, 1);
+      await world.pass(50, 10);
+      breaks = false;
+      await told;
+      const fine = system.ref(Odd, "ada").ask(Odd.fine);
+      await world.settle();
+      assert.equal(await fine, "fine");
+      assert.deepEqual(deadOf(system), ["ada tell: failed"]);
+      assert.match(system.deadLetters.list()[0].message, /no randomness/);
+    },
+  );
+}
