@@ -22,6 +22,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "recent",
     "thenable",
     "guarded",
+    "guarded_signal",
     "escape",
     "latest",
     "ordered_keys",

@@ -59,17 +59,16 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
  */
 export function makeState(activation: DurableActor, batch: { state: unknown }): void {
   if (activation.made) return;
-  const { services: { broken } } = activation;
   try {
-    batch.state = activation.state = stateOf(activation);
+    activation.state = activation.services.broken.make(activation, () => stateOf(activation));
   } catch (error) {
     activation.state = undefined;
     activation.fault = { error };
-    return broken.add(activation, error);
+    return;
   }
+  batch.state = activation.state;
   activation.made = true;
   activation.fault = undefined;
-  broken.remove(activation);
   activation.emit("activated");
 }
 

@@ -8,6 +8,7 @@ import type { Operation } from "../protocol.ts";
 import { parse } from "../schema.ts";
 import { Turn } from "../turn.ts";
 import type { OpenTurn, Parts, TurnHost } from "../turn_host.ts";
+import type { Callback } from "../inspection.ts";
 import { seededRandom } from "./seeded_random.ts";
 
 /** The circumstances of a {@linkcode turn}. */
@@ -226,6 +227,10 @@ class LoneHost implements TurnHost {
 
   monotonicMs(): number {
     return 0;
+  }
+
+  callbackFailed(_: Callback, error: unknown): void {
+    throw error;
   }
 
   after(): { cancel(): void } {

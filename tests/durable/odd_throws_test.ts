@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import {
   actor,
   ask,
-  Failure,
+  type Failure,
   protocol,
   type Random,
   type Schema,
@@ -208,3 +208,29 @@ for (const rejects of [false, true]) {
     },
   );
 }
+
+inEach("what listens to a turn's signal may throw when its deadline passes", async (world) => {
+  const lines: string[] = [];
+  const listening = actor(Odd, {
+    state: () => 0,
+    on: {
+      tell: () => {},
+      ask(ctx) {
+        ctx.signal.addEventListener("abort", () => {
+          throw new Error("boom");
+        });
+        return new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+      },
+      submit: () => {},
+      fine: () => "fine",
+    },
+  });
+  const system = await world.start([listening], { log: (line) => lines.push(line.replace(/ at .*/, "")) });
+  const asked = system.ref(Odd, "ada").ask(Odd.ask, 1, { timeoutMs: 500 }).catch((error) => error.code);
+  await world.pass(2_000, 500);
+  assert.equal(await asked, "deadline");
+  const fine = system.ref(Odd, "ada").ask(Odd.fine);
+  await world.settle();
+  assert.equal(await fine, "fine");
+  assert.deepEqual(lines, ["posthorn: a function that was given to signal failed: Error: boom"]);
+});
