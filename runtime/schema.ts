@@ -61,7 +61,7 @@ export function parse(
   }
   const standard = schema["~standard"];
   if (standard.vendor === uncheckedVendor) return value;
-  const issues: Issue[] = [];
+  let issues: Issue[];
   try {
     const result = standard.validate(value);
     if (isThenable(result)) {
@@ -69,7 +69,7 @@ export function parse(
       throw new TypeError("it answers with a promise, and a schema must answer at once");
     }
     if (result.issues === undefined) return result.value;
-    for (const issue of result.issues) issues.push(toIssue(issue));
+    issues = Array.from(result.issues, toIssue);
   } catch (error) {
     // What a schema throws may be anything. An error of this runtime is its word about the value.
     if (isThrown(error, PosthornError)) throw error;

@@ -42,8 +42,7 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   const asideBeyond = beyond > 0 && actor.retry.order === "aside"
     ? await countAside(activation, prefix, mails.at(-1)!.key)
     : 0;
-  mailbox.listed(mails, prefix, beyond, asideBeyond);
-  const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
+  const instances = mailbox.listed(mails, prefix, beyond, asideBeyond);
   instances.delete(ledger.instance);
   const suspicious = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
   // Who wrote to it had it in memory, and may have run what others had written before.
@@ -54,8 +53,8 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
 }
 
 /**
- * Makes the state of an actor from its record, for the batch that begins with it. Where that fails (`state` or `migrate` throws, the text cannot be read) it
- * is the failure of the message that is to be handled, and the next one tries again.
+ * Makes the state of an actor from its record, for the batch that begins with it. Where that fails (`state` or `migrate`
+ * throws, the text cannot be read) it is the failure of the message that is to be handled, and the next one tries again.
  */
 export function makeState(activation: DurableActor, batch: { state: unknown }): void {
   if (activation.made) return;
