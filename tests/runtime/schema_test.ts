@@ -98,7 +98,7 @@ for (const [name, make] of oddThings) {
 }
 
 Deno.test("a schema that answers with nothing, or with a thenable, lets nothing through", async () => {
-  const answers: unknown[] = [undefined, null, { then() {} }, { issues: 5 }, { issues: [null] }];
+  const answers: unknown[] = [undefined, null, { then() {} }, { issues: [null] }];
   answers.push({ then: (_: unknown, reject: (error: Error) => void) => reject(new Error("late")) });
   answers.push({
     get issues() {
