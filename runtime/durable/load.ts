@@ -42,7 +42,8 @@ export async function loadActor(activation: DurableActor): Promise<boolean> {
   const asideBeyond = beyond > 0 && actor.retry.order === "aside"
     ? await countAside(activation, prefix, mails.at(-1)!.key)
     : 0;
-  const instances = mailbox.listed(mails, prefix, beyond, asideBeyond);
+  const read = mailbox.listed(mails, prefix, beyond, asideBeyond);
+  const instances = new Set(read.map(({ head }) => head.via)); // also of those that stepped aside, and come back
   instances.delete(ledger.instance);
   const suspicious = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
   // Who wrote to it had it in memory, and may have run what others had written before.
