@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidPayloadError, type Issue, messageOf, PosthornError } from "./errors.ts";
 import { isThenable } from "./thenable.ts";
-import { isThrown } from "./thrown.ts";
+import { isSound } from "./thrown.ts";
 
 /**
  * Any schema of a library that speaks Standard Schema (zod, valibot, arktype, …). `I` is what goes in, `O` what
@@ -72,7 +72,7 @@ export function parse(
     issues = Array.from(result.issues, toIssue);
   } catch (error) {
     // What a schema throws may be anything. An error of this runtime is its word about the value.
-    if (isThrown(error, PosthornError)) throw error;
+    if (isSound(error, PosthornError)) throw error;
     throw new TypeError(`${what} ${about}: its schema failed: ${messageOf(error)}`, { cause: error });
   }
   throw new InvalidPayloadError(`${what} ${about}`, issues);

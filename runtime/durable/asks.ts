@@ -1,12 +1,12 @@
 import { messageOf, PosthornError } from "../errors.ts";
 import { OutcomeUnknownError } from "../store_errors.ts";
-import { isThrown } from "../thrown.ts";
+import { isSound } from "../thrown.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
 
 /** Whoever waits for an answer of an actor is told that there will be none. */
 export function failAsks(mailbox: DurableMailbox, error: unknown): void {
-  const failure = isThrown(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
+  const failure = isSound(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
   for (const { asker } of mailbox.takeAsks()) asker!.fail(failure);
 }
 

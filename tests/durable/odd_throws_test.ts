@@ -234,3 +234,14 @@ inEach("what listens to a turn's signal may throw when its deadline passes", asy
   assert.equal(await fine, "fine");
   assert.deepEqual(lines, ["posthorn: a function that was given to signal failed: Error: boom"]);
 });
+
+for (const [name, make] of oddThings) {
+  inEach(`who asks is told in words that can be read where a handler throws ${name}`, async (world) => {
+    const system = await world.start([odd(() => Promise.reject(make()))]);
+    const asked = system.ref(Odd, "ada").ask(Odd.ask, 1).catch((
+      error,
+    ) => [typeof error.code, typeof error.message]);
+    await world.settle();
+    assert.deepEqual(await asked, ["string", "string"]);
+  });
+}

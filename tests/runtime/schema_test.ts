@@ -89,7 +89,7 @@ for (const [name, make] of oddThings) {
     try {
       parse(failing, 5, ...what);
     } catch (error) {
-      if (error === thrown) return;
+      if (error === thrown) return assert.equal(typeof (error as Error).message, "string");
       assert.ok(error instanceof TypeError);
       return assert.match(error.message, /^Cannot accept order\/ada add: its schema failed: /);
     }
