@@ -231,21 +231,10 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   }
 
   private activate(): void {
-    if (!this.kept) this.makeState();
+    if (!this.kept) this.state = this.services.broken.make(this, this.home.actor.state);
     this.active = true;
     this.home.watchIdle(this);
     this.emit("activated");
-  }
-
-  private makeState(): void {
-    const { services: { broken }, actor } = this.home;
-    try {
-      this.state = actor.state();
-    } catch (error) {
-      broken.add(this, error);
-      throw error;
-    }
-    broken.remove(this);
   }
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {

@@ -64,7 +64,8 @@ export interface RetryOptions {
   readonly maxMs?: number;
   /**
    * `hold`: the message keeps its place and the mailbox waits for it. `aside`: the others go on, and it comes back
-   * after them; it gives up its order. When as many as the mailbox's capacity have stepped aside, the next one holds.
+   * after them; it gives up its order. When as many as the mailbox's capacity have stepped aside, the next one holds. They
+   * take no room from those that wait.
    *
    * @default {"hold"}
    */
@@ -122,7 +123,10 @@ export type Handlers<Name extends string, Ops, State, Transient extends boolean 
 
 /** What {@linkcode actor} takes: initial state and handlers, and plain data for all that is optional. */
 export interface ActorOptions<Name extends string, Ops, State, Transient extends boolean = false> {
-  /** The initial state of an actor. Plain data; assigned, never changed in place. */
+  /**
+   * The initial state of an actor. Plain data; assigned, never changed in place. Where it throws, the message that was to
+   * be handled fails as if its handler had, and `system.health` names the actor.
+   */
   readonly state: () => State;
   /**
    * One handler for each operation. A handler that returns no promise is never awaited. A payload is shared with other
@@ -167,7 +171,10 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
    * @default {0}
    */
   readonly stateVersion?: number;
-  /** Makes a state of this version from a stored one of an older version. Without it an older state is used as it is. */
+  /**
+   * Makes a state of this version from a stored one of an older version. Without it an older state is used as it is. Where
+   * it throws, the message that was to be handled fails as if its handler had, and the stored state stays as it is.
+   */
   readonly migrate?: (state: unknown, fromVersion: number) => State;
 }
 

@@ -21,6 +21,19 @@ export class BrokenActors {
     return [...this.#actors.values()];
   }
 
+  /** Makes the state of an actor. Throws what that throws, and knows it then. */
+  make(actor: ActorId, state: () => unknown): unknown {
+    let made: unknown;
+    try {
+      made = state();
+    } catch (error) {
+      this.add(actor, error);
+      throw error;
+    }
+    this.remove(actor);
+    return made;
+  }
+
   /** Its state could not be made. */
   add({ protocol, key }: ActorId, error: unknown): void {
     const reason = messageOf(error).slice(0, reasonMax).toWellFormed();

@@ -11,7 +11,7 @@ import {
   UnknownError,
 } from "./errors.ts";
 import { type Held, Shares } from "./shares.ts";
-import { codeOf, isThrown } from "./thrown.ts";
+import { codeOf, isSound, isThrown } from "./thrown.ts";
 
 /** A message that will not be delivered, and why. */
 export interface DeadLetter extends ActorId {
@@ -66,8 +66,8 @@ export function lateness(attempts: number): string {
 
 /** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
-  if (isThrown(cause, TerminalError) || isThrown(cause, CycleError)) return cause;
-  if (isThrown(cause, InvalidPayloadError) && reason === "invalid-payload") return cause;
+  if (isSound(cause, TerminalError) || isSound(cause, CycleError)) return cause;
+  if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineError(message);
   if (reason === "stopping") return new StoppedError(message);
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });

@@ -4,19 +4,18 @@ import type { ActorId, Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
 import { Asker, Envelope, nameOf, Route } from "./envelope.ts";
-import {
-  MailboxFullError,
-  messageOf,
-  PosthornError,
-  StoppedError,
-  TerminalError,
-  UnknownError,
-} from "./errors.ts";
+import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { Host } from "./host.ts";
 import type { Ids } from "./ids.ts";
 import { FailureLog, type Log } from "./failure_log.ts";
-import { type InspectedMessage, inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
+import {
+  type Callback,
+  type InspectedMessage,
+  inspectedMessage,
+  Inspectors,
+  type MessageEvent,
+} from "./inspection.ts";
 import { payloadOf } from "./modes.ts";
 import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
 import type { Operation } from "./protocol.ts";
@@ -218,7 +217,7 @@ export class Delivery implements Deliveries {
     this.log.dead(letter, error);
   }
 
-  callbackFailed(callback: "inspect" | "watch", error: unknown): void {
+  callbackFailed(callback: Callback, error: unknown): void {
     const event = { type: "callback-failed", callback, error } as const;
     this.inspectors.emit(event);
     this.log.fault(event);

@@ -29,7 +29,7 @@ export interface InspectedMessage extends ActorId {
  * - `activated`, `passivated`, `restarted`, `stopped`, `forgotten`: what became of an actor.
  * - `escalated`: a failure that stops the system.
  * - `callback-failed`: a function that was given to the system threw, or its promise rejected: `inspect`, which hears no more
- *   then, or the `watch` of kept events.
+ *   then; the `watch` of kept events; a listener of a turn's `signal`.
  * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read, and was passed by: an event, a
  *   subscription, a schedule, an answer to a survey, a dead letter.
  */
@@ -43,8 +43,15 @@ export type Inspection =
     readonly actor: ActorId;
   }
   | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown }
-  | { readonly type: "callback-failed"; readonly callback: "inspect" | "watch"; readonly error: unknown }
+  | {
+    readonly type: "callback-failed";
+    readonly callback: "inspect" | "watch" | "signal";
+    readonly error: unknown;
+  }
   | { readonly type: "unreadable"; readonly row: string; readonly error: unknown };
+
+/** What a function was given to that threw. */
+export type Callback = Extract<Inspection, { type: "callback-failed" }>["callback"];
 
 /** What became of a message, without the message. */
 export type MessageEvent =

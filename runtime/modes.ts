@@ -6,7 +6,7 @@ import { Failure } from "./failure.ts";
 import { type Ask, ask, nameOperations, type Operation, type Protocol, type Tell, tell } from "./protocol.ts";
 import { parse, type Schema, unchecked } from "./schema.ts";
 import { requireSubject } from "./subject.ts";
-import { isThrown } from "./thrown.ts";
+import { isSound } from "./thrown.ts";
 
 /** What is published: an event or a survey, and its payload. */
 export class Publication {
@@ -36,7 +36,7 @@ export class Publication {
     try {
       return requireSubject(subject(value as never));
     } catch (error) {
-      if (isThrown(error, PosthornError)) throw error;
+      if (isSound(error, PosthornError)) throw error;
       const why = `its subject failed: ${messageOf(error)}`;
       throw new TypeError(`Cannot publish ${topicKey(this.operation)}: ${why}`, { cause: error });
     }

@@ -6,7 +6,7 @@ import type { Envelope } from "./envelope.ts";
 import { HeldBytes } from "./held_bytes.ts";
 import { messageOf } from "./errors.ts";
 import type { Services } from "./services.ts";
-import { Supervisor } from "./supervisor.ts";
+import { type Decision, Supervisor } from "./supervisor.ts";
 
 /** What may become of an actor after a failed turn. */
 export interface Recoverable extends ActorId {
@@ -51,12 +51,18 @@ export class Recovery {
   /** A turn has failed: tries its message again or makes a dead letter of it, and does to its actor what is due. */
   recover(envelope: Envelope, error: unknown): void {
     const { delivery } = this.#services;
-    const { directive, retryAfterMs } = this.#supervisor.decide({
-      error,
-      attempt: envelope.attempts,
-      mode: envelope.operation.mode,
-      monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
-    });
+    let decision: Decision;
+    try {
+      decision = this.#supervisor.decide({
+        error,
+        attempt: envelope.attempts,
+        mode: envelope.operation.mode,
+        monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
+      });
+    } catch (worse) { // a clock or a source of randomness that throws: the others go on
+      return delivery.bury(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
+    }
+    const { directive, retryAfterMs } = decision;
     if (retryAfterMs !== undefined) this.#retry(envelope, error, retryAfterMs);
     else delivery.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
     this.#follow(directive, error);

@@ -13,6 +13,7 @@ import type { DurableHost } from "./durable/durable_host.ts";
 import type { Health, StopReport } from "./health.ts";
 import { Host, type Population } from "./host.ts";
 import { Ids, isGivenId } from "./ids.ts";
+import type { Callback } from "./inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
 import { Reply, Topic } from "./modes.ts";
 import { Outboxes } from "./outbox.ts";
@@ -277,6 +278,10 @@ export class Runtime implements Services {
       ...(store !== undefined && { store }),
       ...(broken.length > 0 && { broken }),
     };
+  }
+
+  callbackFailed(callback: Callback, error: unknown): void {
+    this.delivery.callbackFailed(callback, error);
   }
 
   escalate({ protocol, key }: ActorId, error: unknown): void {

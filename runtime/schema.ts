@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidPayloadError, messageOf, PosthornError } from "./errors.ts";
 import { type Issue, issuesMax } from "./issues.ts";
 import { isThenable } from "./thenable.ts";
-import { isThrown } from "./thrown.ts";
+import { isSound } from "./thrown.ts";
 
 /**
  * Any schema of a library that speaks Standard Schema (zod, valibot, arktype, …). `I` is what goes in, `O` what
@@ -75,7 +75,7 @@ export function parse(
     issues = result.issues.slice(0, issuesMax).map(toIssue);
   } catch (error) {
     // What a schema throws may be anything. An error of this runtime is its word about the value.
-    if (isThrown(error, PosthornError)) throw error;
+    if (isSound(error, PosthornError)) throw error;
     throw new TypeError(`${what} ${about}: its schema failed: ${messageOf(error)}`, { cause: error });
   }
   throw new InvalidPayloadError(`${what} ${about}`, issues, total);

@@ -3,7 +3,7 @@ import type { ActorId, Address } from "./address.ts";
 import type { BrokenActors } from "./broken_actors.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import type { Envelope, Route } from "./envelope.ts";
-import type { Inspectors, MessageEvent } from "./inspection.ts";
+import type { Callback, Inspectors, MessageEvent } from "./inspection.ts";
 import type { Postman } from "./outbox.ts";
 import type { Operation } from "./protocol.ts";
 import type { Random } from "./random.ts";
@@ -25,7 +25,7 @@ export interface Deliveries extends Postman {
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
   buried(letter: DeadLetter, error?: unknown): void;
   /** A function that was given to the system threw. */
-  callbackFailed(callback: "inspect" | "watch", error: unknown): void;
+  callbackFailed(callback: Callback, error: unknown): void;
   /** A row of the store cannot be read, and is passed by. */
   unreadable(row: string, error: unknown): void;
   /** Makes a dead letter, and tells whoever waits for the answer. */

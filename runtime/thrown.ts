@@ -15,6 +15,20 @@ export function isThrown<Type>(
   }
 }
 
+/** Whether it is an error of that class whose code and words can be read: others may look at it as it is. */
+export function isSound<Type extends PosthornError>(
+  error: unknown,
+  type: abstract new (...args: never[]) => Type,
+): error is Type {
+  if (!isThrown(error, type)) return false;
+  try {
+    const { code, message }: { code: unknown; message: unknown } = error;
+    return typeof code === "string" && typeof message === "string";
+  } catch {
+    return false;
+  }
+}
+
 /** The code of an error of this runtime; `otherwise` where it is none, or has no text for a code. */
 export function codeOf(error: unknown, otherwise: string): string {
   if (!isThrown(error, PosthornError)) return otherwise;

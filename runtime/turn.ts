@@ -2,6 +2,7 @@ import { type ActorId, type Address, type AskOptions, requireKey, type SendOptio
 import type { SubscribeOptions, SurveyOptions, When } from "./context.ts";
 import { type Asker, Envelope, type MessageId, nameOf, Route } from "./envelope.ts";
 import { DeadlineError, PosthornError } from "./errors.ts";
+import { guardedController } from "./guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "./modes.ts";
 import type { Outbox, Outgoing, Postman } from "./outbox.ts";
 import type { NamedProtocol, Operation } from "./protocol.ts";
@@ -94,7 +95,7 @@ export class Turn implements OpenTurn {
   get signal(): AbortSignal {
     const rare = this.rare;
     if (rare.controller === undefined) {
-      rare.controller = new AbortController();
+      rare.controller = guardedController((error) => this.actor.services.callbackFailed("signal", error));
       const { deadline } = this.route;
       if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
       else if (!this.over && deadline !== undefined) {

@@ -1,6 +1,7 @@
 import type { ActorId, Address, AskOptions, SendOptions } from "./address.ts";
 import type { SurveyOptions } from "./context.ts";
 import type { Asker, Deadline, MessageId, Route } from "./envelope.ts";
+import type { Callback } from "./inspection.ts";
 import type { Outboxes, Outgoing } from "./outbox.ts";
 import type { Operation } from "./protocol.ts";
 import type { Waits } from "./wait_chain.ts";
@@ -63,6 +64,8 @@ export interface TurnHost {
     payload: unknown,
     options?: SurveyOptions,
   ): AsyncIterableIterator<unknown>;
+  /** A function that was given to the system threw. */
+  callbackFailed(callback: Callback, error: unknown): void;
   /** Calls `callback` after a while. */
   after(delayMs: number, callback: () => void): { cancel(): void };
 }

@@ -30,6 +30,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "held_bytes",
     "thenable",
     "guarded",
+    "guarded_signal",
     "latest",
     "ordered_keys",
     "storable",

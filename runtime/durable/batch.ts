@@ -143,8 +143,8 @@ export class Batch {
     const write: Write = { key, value, oldBytes: record.bytes, expiresAtMs: undefined };
     const { limits } = this.#ledger.traits;
     const fault = this.#forgotten ? undefined : record.fault;
-    const written = fault === undefined ? [write] : []; // what cannot be read may be what another program can
-    const own = weigh({ checks: [check], writes: written, removals: [] }, limits);
+    // What cannot be read is not written: another program may be able to read it.
+    const own = weigh({ checks: [check], writes: fault === undefined ? [write] : [], removals: [] }, limits);
     const whole = sum(this.#weight, own);
     const weight = {
       ...whole,
@@ -153,7 +153,7 @@ export class Batch {
     };
     const effects = this.#effects ??= new Effects();
     effects.checks.push(check);
-    effects.writes.push(...written);
+    if (fault === undefined) effects.writes.push(write);
     requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
     const bytes = fault === undefined ? value.length : record.bytes;
     return { effects, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };

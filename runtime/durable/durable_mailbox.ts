@@ -121,9 +121,9 @@ export class DurableMailbox {
    * The first messages in the store, at one moment after the list began; `beyond` is about how many are behind them, of
    * which so many have stepped aside. Places tell the order: those of one sender are in the order of sending, and those
    * that stepped aside in that of their times, behind what need not wait. So where the last that is listed has stepped
-   * aside, nothing behind it can be handled before it.
+   * aside, nothing behind it can be handled before it. Returns all of them.
    */
-  listed(stored: readonly Stored[], prefix: string, beyond: number, asideBeyond = 0): void {
+  listed(stored: readonly Stored[], prefix: string, beyond: number, asideBeyond = 0): readonly Mail[] {
     const late = this.#late ?? [];
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
@@ -148,6 +148,7 @@ export class DurableMailbox {
       this.#asks = waiting.filter((ask) => ask.place >= last);
     }
     this.mails = mails.sort(byPlace);
+    return all;
   }
 
   /**

@@ -1,11 +1,11 @@
 import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
-import { isThrown } from "../thrown.ts";
+import { isSound } from "../thrown.ts";
 import type { Mail } from "./mail.ts";
 
 /** Tells those who ask why there will be no answer. */
 export function failAsks(asks: readonly Mail[], error: unknown): void {
-  const failure = isThrown(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
+  const failure = isSound(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
   for (const { asker } of asks) asker?.fail(failure);
 }
 

@@ -49,13 +49,13 @@ export async function loadActor(activation: DurableActor): Promise<Loaded> {
   const asideBeyond = beyond > 0 && actor.retry.order === "aside"
     ? await countAside(activation, prefix, mails.at(-1)!.key)
     : 0;
-  mailbox.listed(mails, prefix, beyond, asideBeyond);
-  const instances = new Set(mailbox.mails.flatMap(({ key, head }) => key === undefined ? [] : [head.via]));
+  const read = mailbox.listed(mails, prefix, beyond, asideBeyond);
+  const instances = new Set(read.map(({ head }) => head.via)); // also of those that stepped aside, and come back
   instances.delete(ledger.instance);
   const ended = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
   const suspects = (activation.inherited || ended.size > 0) && !ledger.probes?.without("suspects");
   const before = activation.inherited ? undefined : activation.suspicion;
-  activation.suspicion = suspects ? Suspicion.of(mailbox.mails, instances, ended, before) : undefined;
+  activation.suspicion = suspects ? Suspicion.of(read, instances, ended, before) : undefined;
   activation.inherited = false;
   return "ours";
 }
@@ -77,22 +77,21 @@ async function triedBy(
 }
 
 /**
- * Makes the state of an actor from its record, for the batch that begins with it. Where that fails (`state` or `migrate` throws, the text cannot be read) it
- * is the failure of the message that is to be handled, and the next one tries again.
+ * Makes the state of an actor from its record, for the batch that begins with it. Where that fails (`state` or `migrate`
+ * throws, the text cannot be read) it is the failure of the message that is to be handled, and the next one tries again.
  */
 export function makeState(activation: DurableActor, batch: { state: unknown }): void {
   if (activation.made) return;
-  const { services: { broken } } = activation;
   try {
-    batch.state = activation.state = stateOf(activation);
+    activation.state = activation.services.broken.make(activation, () => stateOf(activation));
   } catch (error) {
     activation.state = undefined;
     activation.fault = { error };
-    return broken.add(activation, error);
+    return;
   }
+  batch.state = activation.state;
   activation.made = true;
   activation.fault = undefined;
-  broken.remove(activation);
 }
 
 function stateOf({ home: { actor }, record }: DurableActor): unknown {

@@ -69,17 +69,19 @@ const decoder = new TextDecoder();
 /** Throws where a head is not what {@linkcode headOf} makes: what is told by it later may not fail then. */
 function requireHead(head: MailHead): void {
   const { id, operation, via, causationId, correlationId, firstPlace, replyTo, failTo } = head;
-  for (const part of [id, operation, via]) requireType("string", part);
-  for (const part of [causationId, correlationId, firstPlace]) requireType("string", part ?? "");
-  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs]) requireType("number", part ?? 0);
+  for (const part of [id, operation, via]) requireText(part);
+  for (const part of [causationId, correlationId, firstPlace]) requireText(part ?? "");
+  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs]) {
+    if (typeof (part ?? 0) !== "number") throw new TypeError("a part of it is no number");
+  }
   for (const address of [replyTo, failTo]) {
     if (address === undefined) continue;
-    for (const part of ["protocol", "key", "operation"] as const) requireType("string", address[part]);
+    for (const part of ["protocol", "key", "operation"] as const) requireText(address[part]);
   }
 }
 
-function requireType(type: "string" | "number", part: unknown): void {
-  if (typeof part !== type) throw new TypeError(`a part of it is no ${type}`);
+function requireText(part: unknown): void {
+  if (typeof part !== "string") throw new TypeError("a part of it is no text");
 }
 
 /** One message that waits for its turn: in the store, or an ask, which waits in this process only. */

@@ -10,6 +10,7 @@ import { parse } from "../schema.ts";
 import { requireStorable } from "../storable.ts";
 import { Turn } from "../turn.ts";
 import type { OpenTurn, Parts, TurnHost } from "../turn_host.ts";
+import type { Callback } from "../inspection.ts";
 import { seededRandom } from "./seeded_random.ts";
 
 /** The circumstances of a {@linkcode turn}. */
@@ -254,6 +255,10 @@ class LoneHost implements TurnHost {
 
   monotonicMs(): number {
     return 0;
+  }
+
+  callbackFailed(_: Callback, error: unknown): void {
+    throw error;
   }
 
   after(): { cancel(): void } {

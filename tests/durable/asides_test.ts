@@ -236,3 +236,32 @@ inMemory(
     assert.equal(third.stats().waiting, 600);
   },
 );
+
+onEach(
+  kinds,
+  "one that steps aside and then ends its process each time is counted, and is a dead letter",
+  async (stage) => {
+    let died = false;
+    let runs = 0;
+    const poison = (ctx: { attempt: number }) => {
+      if (ctx.attempt === 1) throw new RetryError("later", { afterMs: 30_000 });
+      runs++;
+      died = true;
+      return new Promise(() => {});
+    };
+    const actors = [worker({ poison }, { retry: { order: "aside", attempts: 4 } })];
+    let system = await stage.start(actors);
+    await ref(system, "ada").tell(Worker.run, "poison");
+    await stage.settle();
+    await stage.kill(system);
+    for (let crash = 0; crash < 10; crash++) {
+      died = false;
+      system = await stage.start(actors);
+      for (let step = 0; step < 60 && !died; step++) await stage.pass(1_000);
+      if (!died) break;
+      await stage.kill(system);
+    }
+    assert.deepEqual(deadOf(system), ["ada run: failed"]);
+    assert.equal(runs, 3, "each but the first, which stepped aside");
+  },
+);

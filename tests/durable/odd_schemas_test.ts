@@ -137,6 +137,7 @@ for (const [which, schema] of Object.entries(schemas)) {
         /Cannot accept page\/a (open|save): its schema failed: /,
       );
       assert.equal(system.deadLetters.list()[0].payload, "bad");
+      assert.equal(system.deadLetters.list()[0].attempts, 0, "its handler never began");
       const codes = await soon(world, system.ref(Crawler, "x").ask(Crawler.codes));
       assert.deepEqual(codes, way === "submit" ? ["failed"] : []);
       assert.equal(system.health.status, "running");

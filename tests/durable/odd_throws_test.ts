@@ -4,14 +4,16 @@ import assert from "node:assert/strict";
 import {
   actor,
   ask,
-  Failure,
+  type Failure,
   protocol,
+  type Random,
   type Schema,
   submit,
   tell,
   TerminalError,
   unchecked,
 } from "@posthorn/posthorn";
+import { seededRandom } from "@posthorn/posthorn/testing";
 import { oddThings } from "../runtime/odd_things.ts";
 import { collect, deadOf, Worker, worker } from "./stage.ts";
 import { inEach } from "./worlds.ts";
@@ -173,3 +175,73 @@ inEach("a function that listens, or answers a survey, may throw whatever it like
   assert.deepEqual(heard, ["a", "b"]);
   assert.equal(system.deadLetters.total, 3 * oddThings.length);
 });
+
+for (const rejects of [false, true]) {
+  const how = rejects ? "whose promise rejects" : "that throws";
+  inEach(
+    `a handler ${how} is given up where nothing can decide about it, and the others go on`,
+    async (world) => {
+      let breaks = false;
+      const { next, ulid } = seededRandom(2);
+      const random: Random = {
+        next() {
+          if (breaks) throw new Error("no randomness");
+          return next();
+        },
+        ulid,
+      };
+      const act = () => {
+        breaks = true;
+        if (rejects) return Promise.reject(new Error("boom"));
+        throw new Error("boom");
+      };
+      const system = await world.start([odd(act)], { random });
+      const told = system.ref(Odd, "ada").tell(Odd.tell, 1);
+      await world.pass(50, 10);
+      breaks = false;
+      await told;
+      const fine = system.ref(Odd, "ada").ask(Odd.fine);
+      await world.settle();
+      assert.equal(await fine, "fine");
+      assert.deepEqual(deadOf(system), ["ada tell: failed"]);
+      assert.match(system.deadLetters.list()[0].message, /no randomness/);
+    },
+  );
+}
+
+inEach("what listens to a turn's signal may throw when its deadline passes", async (world) => {
+  const lines: string[] = [];
+  const listening = actor(Odd, {
+    state: () => 0,
+    on: {
+      tell: () => {},
+      ask(ctx) {
+        ctx.signal.addEventListener("abort", () => {
+          throw new Error("boom");
+        });
+        return new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+      },
+      submit: () => {},
+      fine: () => "fine",
+    },
+  });
+  const system = await world.start([listening], { log: (line) => lines.push(line.replace(/ at .*/, "")) });
+  const asked = system.ref(Odd, "ada").ask(Odd.ask, 1, { timeoutMs: 500 }).catch((error) => error.code);
+  await world.pass(2_000, 500);
+  assert.equal(await asked, "deadline");
+  const fine = system.ref(Odd, "ada").ask(Odd.fine);
+  await world.settle();
+  assert.equal(await fine, "fine");
+  assert.deepEqual(lines, ["posthorn: a function that was given to signal failed: Error: boom"]);
+});
+
+for (const [name, make] of oddThings) {
+  inEach(`who asks is told in words that can be read where a handler throws ${name}`, async (world) => {
+    const system = await world.start([odd(() => Promise.reject(make()))]);
+    const asked = system.ref(Odd, "ada").ask(Odd.ask, 1).catch((
+      error,
+    ) => [typeof error.code, typeof error.message]);
+    await world.settle();
+    assert.deepEqual(await asked, ["string", "string"]);
+  });
+}

@@ -198,8 +198,7 @@ onEach(
     await spoil(stage, "dead\u001f", spoils["without a head"], (index) => index === 0);
     await spoil(stage, "dead\u001f", badText, (index) => index === 1);
     const second = await stage.start([worker({ broken: () => {} })]);
-    await stage.pass(missedMs);
-    assert.deepEqual(deadOf(second), ["b run: failed", "c run: failed"]);
+    assert.deepEqual(deadOf(second), ["b run: failed", "c run: failed"], "at once, and not one at each beat");
     assert.deepEqual(second.deadLetters.list().map(({ payload }) => payload), [undefined, "broken"]);
   },
 );
@@ -216,16 +215,20 @@ onEach(
   kinds,
   "rows of instances and the proof of the store that cannot be read stop no start",
   async (stage) => {
-    const first = await stage.start([worker()]);
+    const first = await stage.start([worker({ wait: () => new Promise(() => {}) })]);
     await ref(first, "ada").tell(Worker.note, "one");
+    await stage.settle();
+    await ref(first, "bob").tell(Worker.run, "wait");
     await stage.settle();
     await stage.kill(first);
     await spoil(stage, "instance\u001f", spoils["without a head"]);
     await spoil(stage, "proof", spoils["whose head is null"]);
-    const second = await stage.start([worker()]);
+    let left = 0;
+    const second = await stage.start([worker({ wait: () => void left++ })]);
     await ref(second, "ada").tell(Worker.note, "two");
     await stage.pass(missedMs);
     assert.deepEqual(await notesOf(second, "ada"), ["one", "two"]);
+    assert.equal(left, 1, "what it left is taken over");
     assert.equal(second.health.status, "running");
   },
 );

@@ -11,7 +11,9 @@ Deno.test("whatever was thrown can be asked what it is, and nothing throws at it
     assert.equal(typeof codeOf(thrown, "otherwise"), "string", name);
     assert.ok((retryAfterMsOf(thrown) ?? 0) >= 0, name);
     assert.equal(typeof reasonOf(thrown), "string", name);
-    assert.ok(errorOfReason(reasonOf(thrown), "it failed", thrown) instanceof PosthornError, name);
+    const told = errorOfReason(reasonOf(thrown), "it failed", thrown);
+    assert.ok(told instanceof PosthornError, name);
+    assert.deepEqual([typeof told.code, typeof told.message], ["string", "string"], name);
   }
 });
 

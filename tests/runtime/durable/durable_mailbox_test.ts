@@ -98,3 +98,46 @@ Deno.test("a DurableMailbox keeps a bounded part of what comes, and the rest is 
   assert.deepEqual([mailbox.complete, mailbox.mails.length], [true, many - 4_096 + 1]);
   assert.equal(mailbox.mails.at(-1)?.head.id, `m${many + 1}`);
 });
+
+/** Stepped aside until that time, which is its place. */
+function aside(stamp: number) {
+  const head = { ...headOf(`m${stamp}`), notBeforeMs: stamp };
+  return new MailDraft(new ValueEncoder(), prefix, placeOf(stamp, "a"), head, "");
+}
+
+/** A full list that ends with what stepped aside until 100; five more wait behind it. */
+function endingAside(taken: string[] = []): DurableMailbox {
+  const mailbox = new DurableMailbox(undefined, ({ head }) => {
+    if (head.notBeforeMs !== undefined) taken.push(head.id);
+    return head.notBeforeMs !== undefined;
+  });
+  mailbox.begin(1);
+  const { key, value } = aside(100);
+  mailbox.listed([stored(1), { key, value, version: "1" }], prefix, 5);
+  return mailbox;
+}
+
+Deno.test("a DurableMailbox that was listed up to what stepped aside is complete up to there", () => {
+  const taken: string[] = [];
+  const mailbox = endingAside(taken);
+  mailbox.arrive(committed(50), 0);
+  mailbox.ask(ask(60));
+  mailbox.arrive(Mail.committed(aside(70), "1"), 0);
+  mailbox.arrive(Mail.committed(aside(150), "1"), 0);
+  assert.deepEqual(idsOf(mailbox), ["m1", "m50", "m60"]);
+  assert.deepEqual(taken, ["m100", "m70"]);
+  assert.deepEqual([mailbox.complete, mailbox.length, mailbox.asideBeyond], [true, 3, 6]);
+});
+
+Deno.test("a DurableMailbox takes in nothing that comes behind what stepped aside before it is listed again", () => {
+  const told = endingAside();
+  told.arrive(committed(150), 0);
+  told.ask(ask(160));
+  assert.deepEqual([idsOf(told), told.complete], [["m1"], false]);
+  const asked = endingAside();
+  asked.ask(ask(150));
+  assert.deepEqual([idsOf(asked), asked.complete], [["m1"], false]);
+  asked.begin(2);
+  asked.listed([stored(140)], prefix, 0);
+  assert.deepEqual([idsOf(asked), asked.complete], [["m140", "m150"], true]);
+});
