@@ -23,7 +23,7 @@ import {
   versionsAtOnce,
 } from "./sqlite_database.ts";
 import { SqliteExpiry } from "./sqlite_expiry.ts";
-import { SqliteFile } from "./sqlite_file.ts";
+import { isFolder, SqliteFile } from "./sqlite_file.ts";
 import { isLocked, whileLocked } from "./sqlite_lock.ts";
 import { fileOf } from "./sqlite_path.ts";
 
@@ -138,9 +138,10 @@ async function open(
     if (path !== ":memory:") connection.file = await SqliteFile.of(path, clock);
     return connection;
   } catch (cause) {
-    const hint = /unable to open|NotFound/.test(messageOf(cause))
-      ? ": its folder must exist, and it must not be one"
-      : "";
+    let hint = "";
+    if (/unable to open|NotFound/.test(messageOf(cause))) {
+      hint = await isFolder(path) ? ": it is a folder" : ": its folder must exist";
+    }
     throw new StoreError("store-unavailable", `Cannot open ${path}: ${messageOf(cause)}${hint}`, { cause });
   }
 }

@@ -7,7 +7,11 @@ const lookEachMs = 100;
 
 /** What is used of `node:fs` and `node:path`, whose types not everybody has. */
 interface Files {
-  statSync(path: string, options: { bigint: true }): { readonly dev: bigint; readonly ino: bigint };
+  statSync(path: string, options: { bigint: true }): {
+    readonly dev: bigint;
+    readonly ino: bigint;
+    isDirectory(): boolean;
+  };
   realpathSync(path: string): string;
 }
 interface Paths {
@@ -76,6 +80,17 @@ export class SqliteFile {
       const message = `Cannot use ${this.#path}: ${path} ${what} since it was opened: ${remedy}`;
       return new StoreError("store-unavailable", message);
     }
+  }
+}
+
+/** Whether a folder has that name, as far as is known. */
+export async function isFolder(path: string): Promise<boolean> {
+  const fs = "node:fs";
+  try {
+    const files: Files = await import(fs);
+    return files.statSync(path, { bigint: true }).isDirectory();
+  } catch {
+    return false;
   }
 }
 

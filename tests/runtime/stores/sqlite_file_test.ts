@@ -147,7 +147,7 @@ Deno.test("sqlite: a folder that is named as the file is refused when it is open
   inFolder(async (folder) => {
     await assert.rejects(sqlite(folder).open({ clock: systemClock() }), {
       code: "store-unavailable",
-      message: /its folder must exist, and it must not be one$/,
+      message: /: it is a folder$/,
     });
   }));
 
