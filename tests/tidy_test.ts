@@ -24,7 +24,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight"]],
+  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight", "store_file"]],
   [
     "machinery",
     [

@@ -11,6 +11,7 @@ import type {
   StoreTraits,
 } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
+import { StoreFile } from "../store_file.ts";
 import { Bell } from "./deno_kv_bell.ts";
 import { commitParts, type CommitServices, reading } from "./deno_kv_commit.ts";
 import type { KvHandle } from "./deno_kv_handle.ts";
@@ -44,6 +45,9 @@ export interface DenoKvOptions {
  * a KV Connect URL. It needs `--unstable-kv`, or `"unstable": ["kv"]` in `deno.json`, except on Deploy.
  *
  * A file is for one process: several may use it, but stand in each other's way. Use `sqlite` to share a file.
+ *
+ * Where a file has been moved, replaced or removed while it is open, all calls reject with `store-unavailable`, as for
+ * `sqlite`.
  *
  * Values over 64 KiB are split. A commit holds at most about 720 KiB, 999 writes and 100 checks; `traits.limits` has
  * the exact numbers, which leave room for what Deno KV adds.
@@ -91,10 +95,14 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     limits: limitsOf(prefix),
   };
   const shared = new SharedKv(target, prefix, !inMemory);
+  const path = typeof target === "string" && !remote && !inMemory ? target : undefined;
   return {
     traits,
-    open: async (services) =>
-      new DenoKvConnection(await shared.acquire(), shared, services, random, traits.limits),
+    open: async (services) => {
+      const open = await shared.acquire();
+      const file = path === undefined ? undefined : await StoreFile.of(path, services.clock);
+      return new DenoKvConnection(open, shared, services, random, traits.limits, file);
+    },
   };
 }
 
@@ -200,6 +208,7 @@ class DenoKvConnection implements StoreConnection {
   readonly #open: OpenKv;
   readonly #shared: SharedKv;
   readonly #services: CommitServices;
+  readonly #file: StoreFile | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
   /** When it looks at some values again: with a commit, for an instance that lives commits its beats. */
   #looksMs: number;
@@ -211,9 +220,11 @@ class DenoKvConnection implements StoreConnection {
     { clock }: StoreServices,
     random: Random,
     limits: StoreLimits,
+    file: StoreFile | undefined,
   ) {
     this.#open = open;
     this.#shared = shared;
+    this.#file = file;
     this.#services = { kv: open.kv, values: open.values, limits, clock, random };
     this.#looksMs = clock.monotonicMs() + lookEachMs;
   }
@@ -277,6 +288,7 @@ class DenoKvConnection implements StoreConnection {
 
   async #run<T>(name: string, work: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw closed(name);
+    this.#file?.require();
     const promise = work();
     this.#underWay.add(promise);
     try {

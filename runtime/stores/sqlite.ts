@@ -10,6 +10,7 @@ import type {
   StoreTraits,
 } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import { isFolder, StoreFile } from "../store_file.ts";
 import { SqliteBell } from "./sqlite_bell.ts";
 import {
   type Database,
@@ -23,7 +24,6 @@ import {
   versionsAtOnce,
 } from "./sqlite_database.ts";
 import { SqliteExpiry } from "./sqlite_expiry.ts";
-import { isFolder, SqliteFile } from "./sqlite_file.ts";
 import { isLocked, whileLocked } from "./sqlite_lock.ts";
 import { fileOf } from "./sqlite_path.ts";
 
@@ -65,7 +65,7 @@ const limits: StoreLimits = {
  * when there is no room. Its outcome is unknown only when the disk failed to flush: then it may be there after a crash.
  *
  * Where the file or its log has been moved, replaced or removed while it is open, all calls reject with
- * `store-unavailable` from a tenth of a second later on, and health says so: until it is back where it was, or the system is
+ * `store-unavailable` from a hundredth of a second later on, and health says so: until it is back where it was, or the system is
  * started again and opens what is there then. It is told by its inode: what is written over in place (`cp backup.db
  * orders.db`) is not noticed, so stop first; nor is a replacement where the platform has no inodes.
  *
@@ -135,7 +135,7 @@ async function open(
         throw error;
       }
     });
-    if (path !== ":memory:") connection.file = await SqliteFile.of(path, clock);
+    if (path !== ":memory:") connection.file = await StoreFile.of(path, clock);
     return connection;
   } catch (cause) {
     let hint = "";
@@ -156,7 +156,7 @@ class SqliteConnection implements StoreConnection {
   readonly #bell: SqliteBell;
   readonly #expiry: SqliteExpiry;
   /** Its file, where that can be looked at. */
-  file: SqliteFile | undefined;
+  file: StoreFile | undefined;
   /** The versions that only this connection gives: from the next one to the last. */
   #nextVersion = 1;
   #lastVersion = 0;
