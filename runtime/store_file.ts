@@ -22,7 +22,7 @@ interface Paths {
  * The file of an open SQLite database and its log, as they were when it was opened. Where they have been moved, replaced
  * or removed since, SQLite goes on writing to what has no name any more: nobody else will ever see it.
  *
- * It is looked for by device and inode, so what is written over in place is not noticed, nor anything where the platform
+ * Where the process may read the one and not the other, the other is not looked at. It is looked for by device and inode, so what is written over in place is not noticed, nor anything where the platform
  * has no inodes but that it is gone.
  */
 export class StoreFile {
@@ -41,6 +41,7 @@ export class StoreFile {
     this.#lookedMs = clock.monotonicMs();
     const opened = new Map<string, string>();
     for (const path of paths) {
+      if (!mayLook(path)) continue;
       const name = nameOf(files, path);
       if (name !== undefined && name !== gone) opened.set(path, name);
     }
@@ -88,10 +89,20 @@ export async function isFolder(path: string): Promise<boolean> {
   const fs = "node:fs";
   try {
     const files: Files = await import(fs);
-    return files.statSync(path, { bigint: true }).isDirectory();
+    return mayLook(path) && files.statSync(path, { bigint: true }).isDirectory();
   } catch {
     return false;
   }
+}
+
+/** What of Deno is used here: to look without its permission asks whoever sits at the terminal, and waits for him. */
+declare const Deno: {
+  permissions: { querySync(name: { name: "read"; path: string }): { state: string } };
+} | undefined;
+
+function mayLook(path: string): boolean {
+  return typeof Deno === "undefined" ||
+    Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
 const gone = "gone";
