@@ -116,6 +116,7 @@ export class EventLog {
 
   /** There is something new in a topic. */
   wake(topic: string): void {
+    this.#reading.clear(); // what began before may not have it
     for (const follower of this.#followers) if (follower.topic === topic) void follower.pump();
     for (const watcher of this.#watchers) {
       if (watcher.topic === topic) callGuarded(watcher.onChange, this.#onFailure);
@@ -132,7 +133,9 @@ export class EventLog {
     const name = `${topic} ${after}`;
     const found = this.#reading.get(name);
     if (found !== undefined) return found;
-    const reading = this.read(topic, after).finally(() => this.#reading.delete(name));
+    const reading = this.read(topic, after).finally(() => {
+      if (this.#reading.get(name) === reading) this.#reading.delete(name);
+    });
     this.#reading.set(name, reading);
     return reading;
   }

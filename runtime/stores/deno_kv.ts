@@ -11,6 +11,7 @@ import type {
   StoreTraits,
 } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
+import { StoreFile } from "../store_file.ts";
 import { within } from "../within.ts";
 import { Bell } from "./deno_kv_bell.ts";
 import { requireOneWord } from "../one_word.ts";
@@ -59,6 +60,9 @@ export interface DenoKvOptions {
  * a KV Connect URL. It needs `--unstable-kv`, or `"unstable": ["kv"]` in `deno.json`, except on Deploy.
  *
  * A file is for one process: several may use it, but stand in each other's way. Use `sqlite` to share a file.
+ *
+ * Where a file has been moved, replaced or removed while it is open, all calls reject with `store-unavailable`, as for
+ * `sqlite`.
  *
  * Values over 64 KiB are split. A commit holds at most about 720 KiB, 999 writes and 100 checks, or 10 where a server of
  * one's own is asked; `traits.limits` has the exact numbers, which leave room for what Deno KV adds.
@@ -116,9 +120,14 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     limits: limitsOf(prefix, checks),
   };
   const shared = new SharedKv(target, prefix, !inMemory);
+  const path = typeof target === "string" && !remote && !inMemory ? target : undefined;
   return {
     traits,
-    open: async (services) => new DenoKvConnection(await shared.acquire(), shared, services, random, traits),
+    open: async (services) => {
+      const open = await shared.acquire();
+      const file = path === undefined ? undefined : await StoreFile.of(path, services.clock);
+      return new DenoKvConnection(open, shared, services, random, traits, file);
+    },
   };
 }
 
@@ -229,6 +238,7 @@ class DenoKvConnection implements StoreConnection {
   readonly #open: OpenKv;
   readonly #shared: SharedKv;
   readonly #services: CommitServices;
+  readonly #file: StoreFile | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
   /** When it looks at some values again: with a commit, for an instance that lives commits its beats. */
   #looksMs: number;
@@ -240,9 +250,11 @@ class DenoKvConnection implements StoreConnection {
     { clock }: StoreServices,
     random: Random,
     { limits, unknownOutcomes }: StoreTraits,
+    file: StoreFile | undefined,
   ) {
     this.#open = open;
     this.#shared = shared;
+    this.#file = file;
     this.#services = { kv: open.kv, values: open.values, limits, unknownOutcomes, clock, random };
     this.#looksMs = clock.monotonicMs() + lookEachMs;
   }
@@ -307,6 +319,7 @@ class DenoKvConnection implements StoreConnection {
 
   async #run<T>(name: string, work: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw closed(name);
+    this.#file?.require();
     const promise = work();
     this.#underWay.add(promise);
     try {

@@ -25,7 +25,7 @@ const traits: StoreTraits = {
 };
 
 /** How many expired values go at each commit, and how many more for each that it writes: so they never pile up. */
-const expiredAtOnce = 16;
+const expiredAtOnce = 200;
 const expiredForEach = 2;
 
 /**

@@ -11,6 +11,7 @@ import type {
   StoreTraits,
 } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import { isFolder, StoreFile } from "../store_file.ts";
 import { SqliteBell } from "./sqlite_bell.ts";
 import {
   type Database,
@@ -24,7 +25,6 @@ import {
   versionsAtOnce,
 } from "./sqlite_database.ts";
 import { SqliteExpiry } from "./sqlite_expiry.ts";
-import { SqliteFile } from "./sqlite_file.ts";
 import { isLocked, whileLocked } from "./sqlite_lock.ts";
 import { fileOf } from "./sqlite_path.ts";
 import { SqlitePresence } from "./sqlite_presence.ts";
@@ -70,7 +70,7 @@ const limits: StoreLimits = {
  * when there is no room. Its outcome is unknown only when the disk failed to flush: then it may be there after a crash.
  *
  * Where the file or its log has been moved, replaced or removed while it is open, all calls reject with
- * `store-unavailable` from a tenth of a second later on, and health says so: until it is back where it was, or the system is
+ * `store-unavailable` from a hundredth of a second later on, and health says so: until it is back where it was, or the system is
  * started again and opens what is there then. It is told by its inode: what is written over in place (`cp backup.db
  * orders.db`) is not noticed, so stop first; nor is a replacement where the platform has no inodes.
  *
@@ -144,12 +144,13 @@ async function open(
     const open = (path: string, readOnly: boolean) => new library.DatabaseSync(path, { readOnly });
     const presence = inMemory ? undefined : await SqlitePresence.of(path, open);
     const connection = new SqliteConnection(path, database, clock, presence);
-    if (!inMemory) connection.file = await SqliteFile.of(path, clock);
+    if (!inMemory) connection.file = await StoreFile.of(path, clock);
     return connection;
   } catch (cause) {
-    const hint = /unable to open|NotFound/.test(messageOf(cause))
-      ? ": its folder must exist, and it must not be one"
-      : "";
+    let hint = "";
+    if (/unable to open|NotFound/.test(messageOf(cause))) {
+      hint = await isFolder(path) ? ": it is a folder" : ": its folder must exist";
+    }
     throw new StoreError("store-unavailable", `Cannot open ${path}: ${messageOf(cause)}${hint}`, { cause });
   }
 }
@@ -165,7 +166,7 @@ class SqliteConnection implements StoreConnection {
   readonly #bell: SqliteBell;
   readonly #expiry: SqliteExpiry;
   /** Its file, where that can be looked at. */
-  file: SqliteFile | undefined;
+  file: StoreFile | undefined;
   /** The versions that only this connection gives: from the next one to the last. */
   #nextVersion = 1;
   #lastVersion = 0;

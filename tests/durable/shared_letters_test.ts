@@ -110,6 +110,7 @@ Deno.test("in memory: one whose first attempt ran when its deadline passed is no
   const clock = new VirtualClock();
   await using system = new System({
     clock,
+    log: false,
     actors: [worker({
       slow: async (ctx) => {
         await new Promise((_, reject) =>

@@ -235,7 +235,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 61,
+    foundBy: 83,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
     connect: (connection, clock) => ({
       async commit(parts) {

@@ -2,9 +2,10 @@
 // arguments. Prints how many rows of each kind there are over time; then waits until what is kept for a while has gone.
 // Exit 1 where rows or bytes grew at the end, where anything failed, or where something is left that is over.
 
-import { sqlite, systemClock } from "@posthorn/posthorn";
+import { sqlite, System, systemClock } from "@posthorn/posthorn";
+import { loadActor } from "./actors.ts";
 import { type Census, censusOf, growing, shown } from "./census.ts";
-import { emptyAfterMs, fullAfterMs } from "./options.ts";
+import { emptyAfterMs, fullAfterMs, options } from "./options.ts";
 
 const [minutes = 20, processes = 3] = Deno.args.map(Number);
 if (!(minutes > 0) || !(processes >= 1)) {
@@ -61,7 +62,15 @@ try {
     console.log(said);
     if (code !== 0 || JSON.parse(said).failed > 0) faults.push(`A process failed: ${said}`);
   }
-  await watch(emptyAfterMs); // this connection lets go of what has expired
+  // Whoever starts next takes over what those left who ended, and lets go of what has expired.
+  const last = new System({
+    ...options,
+    actors: [loadActor()],
+    store: sqlite(path, { synchronous: "normal" }),
+  });
+  await last.ready();
+  await watch(emptyAfterMs);
+  await last.stop();
   const { over, rows } = await censusOf(connection, clock.now());
   for (const [kind, count] of over) faults.push(`It is over, and still there: ${count} rows of ${kind}`);
   for (const kind of ["mark", "reply", "instance"]) {

@@ -1,4 +1,4 @@
-// Hours of every mode, in the time of a test: the store is as large at the end as it was when it had begun, and when all
+// An hour of every mode, in the time of a test: the store is as large at the end as it was when it had begun, and when all
 // is over it holds nothing but what is kept for a while, and in the end nothing but states, logs and letters.
 
 import assert from "node:assert/strict";
@@ -18,13 +18,13 @@ const options = {
 const stillLeft: readonly string[] = ["actor", "schedule", "subscribed"];
 const stillGrows: readonly RegExp[] = [/^actor: /, /^schedule: /, /bytes, then/];
 
-onEach(["memory", "sqlite"], "hours of every mode leave nothing behind", async (stage: Stage) => {
+onEach(["memory", "sqlite"], "an hour of every mode leaves nothing behind", async (stage: Stage) => {
   const systems = [await stage.start([loadActor()], options), await stage.start([loadActor()], options)];
   systems.forEach(begin);
   const connection = await stage.store.open({ clock: stage.clock });
   const censuses: Census[] = [];
   const errors: unknown[] = [];
-  const minutes = stage.store.traits.name === "memory" ? 120 : 24;
+  const minutes = stage.store.traits.name === "memory" ? 60 : 18;
   for (let minute = 0; minute < minutes; minute++) {
     if (minute === minutes / 3) { // it ends without a word, in the midst of what it does
       await stage.kill(systems[1]);

@@ -1,13 +1,17 @@
-import type { Clock } from "../clock.ts";
-import { StoreError } from "../store_errors.ts";
-import { messageOf } from "./sqlite_database.ts";
+import type { Clock } from "./clock.ts";
+import { messageOf } from "./errors.ts";
+import { StoreError } from "./store_errors.ts";
 
 /** How often it is looked at while it is used: 7 µs each time, for each of two files. */
-const lookEachMs = 100;
+const lookEachMs = 10;
 
 /** What is used of `node:fs` and `node:path`, whose types not everybody has. */
 interface Files {
-  statSync(path: string, options: { bigint: true }): { readonly dev: bigint; readonly ino: bigint };
+  statSync(path: string, options: { bigint: true }): {
+    readonly dev: bigint;
+    readonly ino: bigint;
+    isDirectory(): boolean;
+  };
   realpathSync(path: string): string;
 }
 interface Paths {
@@ -15,13 +19,13 @@ interface Paths {
 }
 
 /**
- * The file of a connection and its log, as they were when it was opened. Where they have been moved, replaced or removed
- * since, SQLite goes on writing to what has no name any more: nobody else will ever see it.
+ * The file of an open SQLite database and its log, as they were when it was opened. Where they have been moved, replaced
+ * or removed since, SQLite goes on writing to what has no name any more: nobody else will ever see it.
  *
- * It is looked for by device and inode, so what is written over in place is not noticed, nor anything where the platform
+ * Where the process may read the one and not the other, the other is not looked at. It is looked for by device and inode, so what is written over in place is not noticed, nor anything where the platform
  * has no inodes but that it is gone.
  */
-export class SqliteFile {
+export class StoreFile {
   readonly #files: Files;
   readonly #path: string;
   readonly #clock: Clock;
@@ -37,6 +41,7 @@ export class SqliteFile {
     this.#lookedMs = clock.monotonicMs();
     const opened = new Map<string, string>();
     for (const path of paths) {
+      if (!mayLook(path)) continue;
       const name = nameOf(files, path);
       if (name !== undefined && name !== gone) opened.set(path, name);
     }
@@ -44,14 +49,14 @@ export class SqliteFile {
   }
 
   /** The file of an open database; nothing where the platform has no files, or does not let them be looked at. */
-  static async of(path: string, clock: Clock): Promise<SqliteFile | undefined> {
+  static async of(path: string, clock: Clock): Promise<StoreFile | undefined> {
     // Not where a bundler for a platform without them would look for them.
     const [fs, paths] = ["node:fs", "node:path"];
     try {
       const files: Files = await import(fs);
       const { resolve }: Paths = await import(paths);
       const whole = resolve(path); // the process may change its folder
-      return new SqliteFile(files, [whole, `${files.realpathSync(whole)}-wal`], clock);
+      return new StoreFile(files, [whole, `${files.realpathSync(whole)}-wal`], clock);
     } catch {
       return undefined;
     }
@@ -77,6 +82,27 @@ export class SqliteFile {
       return new StoreError("store-unavailable", message);
     }
   }
+}
+
+/** Whether a folder has that name, as far as is known. */
+export async function isFolder(path: string): Promise<boolean> {
+  const fs = "node:fs";
+  try {
+    const files: Files = await import(fs);
+    return mayLook(path) && files.statSync(path, { bigint: true }).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** What of Deno is used here: to look without its permission asks whoever sits at the terminal, and waits for him. */
+declare const Deno: {
+  permissions: { querySync(name: { name: "read"; path: string }): { state: string } };
+} | undefined;
+
+function mayLook(path: string): boolean {
+  return typeof Deno === "undefined" ||
+    Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
 const gone = "gone";
