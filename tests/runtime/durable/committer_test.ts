@@ -78,7 +78,7 @@ Deno.test("Committer commits aside at once, whatever waits and is under way, and
   const connection = {
     read: () => Promise.resolve([]),
     list: () => Promise.resolve([]),
-    commit: () => answers.shift()!,
+    commit: () => answers.shift()!(),
     watch: () => ({ [Symbol.dispose]() {} }),
     close: () => Promise.resolve(),
   };
