@@ -71,9 +71,9 @@ Deno.test("Committer commits aside at once, whatever waits and is under way, and
   const clock = new VirtualClock();
   const { traits } = memoryStore();
   const answers = [
-    new Promise<never>(() => {}),
-    Promise.reject(new Error("not now")),
-    Promise.resolve(["v2"]),
+    () => new Promise<never>(() => {}),
+    () => Promise.reject(new Error("not now")),
+    () => Promise.resolve(["v2"]),
   ];
   const connection = {
     read: () => Promise.resolve([]),
