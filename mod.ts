@@ -53,7 +53,7 @@ export {
   UnknownError,
 } from "./runtime/errors.ts";
 export { type Schema, unchecked } from "./runtime/schema.ts";
-export type { Frozen, Whole } from "./runtime/frozen.ts";
+export type { Frozen, FrozenList, Whole } from "./runtime/frozen.ts";
 export { Failure } from "./runtime/failure.ts";
 export {
   type Ask,
@@ -61,15 +61,19 @@ export {
   type Event,
   event,
   type EventOptions,
+  type InputOf,
   type Mode,
   type Named,
   type NamedProtocol,
   type Operation,
   type Operations,
   type OperationTypes,
+  type OutputOf,
   type Protocol,
   protocol,
   type ProtocolInfo,
+  type ReplyOf,
+  type ReplyOutputOf,
   type Submit,
   submit,
   type Survey,
@@ -78,6 +82,7 @@ export {
   tell,
 } from "./runtime/protocol.ts";
 export type {
+  AcceptedBy,
   ActorId,
   Address,
   Arguments,
@@ -94,6 +99,7 @@ export * from "./runtime/actor.ts";
 export { type StopOptions, System } from "./actors/system.ts";
 export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/system_options.ts";
+export type { Log } from "./runtime/failure_log.ts";
 export type { Health, StopReport, StoreHealth } from "./runtime/health.ts";
 export type { ProtocolStats, Stats } from "./runtime/stats.ts";
 export type { Signal } from "./runtime/activation.ts";

@@ -7,7 +7,14 @@ import type { KeptEvents } from "../runtime/kept_events.ts";
 import { topicKey } from "../runtime/modes.ts";
 import { requireDelay } from "../runtime/errors.ts";
 import type { Inspector } from "../runtime/inspection.ts";
-import type { Event, NamedProtocol, Operation, Survey } from "../runtime/protocol.ts";
+import type {
+  InputOf,
+  NamedProtocol,
+  Operation,
+  OutputOf,
+  ReplyOf,
+  ReplyOutputOf,
+} from "../runtime/protocol.ts";
 import type { Health, StopReport } from "../runtime/health.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/stats.ts";
@@ -106,9 +113,9 @@ export class System implements AsyncDisposable {
    * Publishes an event. Resolves when the event's topic has accepted it; each subscriber of that moment then gets it
    * once, in the order of publishing (of one event: two events have none between them). Nobody need be subscribed. Rejects as {@linkcode Ref.tell} does.
    */
-  publish<I, O, Name extends string>(
-    event: Event<I, O, Name>,
-    ...args: Arguments<NoInfer<I>, SendOptions>
+  publish<Op extends Operation<"event">>(
+    event: Op,
+    ...args: Arguments<InputOf<Op>, SendOptions>
   ): Promise<void> {
     return publish(this.#runtime, event, args[0], args[1]);
   }
@@ -121,14 +128,14 @@ export class System implements AsyncDisposable {
    * Throws a `RangeError` when the subject is no pattern, a {@linkcode MailboxFullError} when the topic cannot keep
    * up, a {@linkcode StoppedError}.
    */
-  subscribe<I, O, R, Name extends string>(
-    event: Operation<"event" | "survey", Name, I, O, R>,
+  subscribe<Op extends Operation<"event" | "survey">>(
+    event: Op,
     to:
-      | Address<NoInfer<I>, NoInfer<R> | undefined>
+      | Address<InputOf<Op>, ReplyOf<Op> | undefined>
       | ((
-        payload: NoInfer<O>,
+        payload: OutputOf<Op>,
         published: Published,
-      ) => NoInfer<R> | undefined | Promise<NoInfer<R> | undefined>),
+      ) => ReplyOf<Op> | undefined | Promise<ReplyOf<Op> | undefined>),
     options?: SubscribeOptions,
   ): Disposable {
     return subscribe(this.#runtime, event, to as Address | LocalListener, options);
@@ -143,11 +150,14 @@ export class System implements AsyncDisposable {
    *
    * Throws as {@linkcode Ref.tell} rejects.
    */
-  survey<I, R, O, S, Name extends string>(
-    operation: Survey<I, R, O, S, Name>,
-    ...args: Arguments<NoInfer<I>, SurveyOptions>
-  ): AsyncIterableIterator<S, SurveyEnd> {
-    return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<S, SurveyEnd>;
+  survey<Op extends Operation<"survey">>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, SurveyOptions>
+  ): AsyncIterableIterator<ReplyOutputOf<Op>, SurveyEnd> {
+    return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<
+      ReplyOutputOf<Op>,
+      SurveyEnd
+    >;
   }
 
   /** What its store keeps of an event; nothing where it has no store. */

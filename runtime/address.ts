@@ -1,6 +1,6 @@
 import { PosthornError } from "./errors.ts";
 import type { Frozen } from "./frozen.ts";
-import type { Ask, Operation, Submit, Tell } from "./protocol.ts";
+import type { InputOf, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** One actor, by the name of its protocol and its key. */
@@ -28,6 +28,9 @@ export interface Address<in Input = never, out Reply = unknown> extends ActorId 
   /** Only the compiler knows this. */
   readonly "~types"?: (input: Input) => Reply;
 }
+
+/** What may be sent to an address. */
+export type AcceptedBy<To> = To extends Address<infer I, infer _R> ? I : never;
 
 /** The arguments of a send after the operation: a payload where there is one, then options. */
 export type Arguments<Input, Options> = undefined extends Input
@@ -124,7 +127,10 @@ export interface Ref<in out Name extends string> extends ActorId {
    * sending. Rejects, with nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
    * {@linkcode LimitError}, {@linkcode UnknownError}, {@linkcode IdReusedError} or {@linkcode StoppedError}.
    */
-  tell<I, O>(operation: Tell<I, O, Name>, ...args: Arguments<NoInfer<I>, SendOptions>): Promise<void>;
+  tell<Op extends Operation<"tell", Name>>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, SendOptions>
+  ): Promise<void>;
 
   /**
    * Sends a request and waits for the reply, up to `timeoutMs` (the system's default is 5 s). Rejects as
@@ -132,17 +138,20 @@ export interface Ref<in out Name extends string> extends ActorId {
    * once when the handler failed or the message will not be handled; with {@linkcode DeadlineError}. A request is
    * never tried again by the runtime: its caller is there to decide.
    */
-  ask<I, R, O, S>(operation: Ask<I, R, O, S, Name>, ...args: Arguments<NoInfer<I>, AskOptions>): Promise<S>;
+  ask<Op extends Operation<"ask", Name>>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, AskOptions>
+  ): Promise<ReplyOutputOf<Op>>;
 
   /**
    * Sends a request whose reply comes later. Resolves with a ticket when it is accepted; the reply then waits to be
    * collected, or goes to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with {@linkcode LimitError} when too
    * many replies wait.
    */
-  submit<I, R, O, S>(
-    operation: Submit<I, R, O, S, Name>,
-    ...args: Arguments<NoInfer<I>, SubmitOptions<NoInfer<R>>>
-  ): Promise<Ticket<S>>;
+  submit<Op extends Operation<"submit", Name>>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>>>
+  ): Promise<Ticket<ReplyOutputOf<Op>>>;
 
   /** The address of one operation of this actor: for `replyTo`, `failTo`, subscriptions and schedules. */
   at<I, O, R, S>(

@@ -1,6 +1,14 @@
-import type { ActorId, Address, Arguments, AskOptions, SendOptions, SubmitOptions } from "./address.ts";
+import type {
+  AcceptedBy,
+  ActorId,
+  Address,
+  Arguments,
+  AskOptions,
+  SendOptions,
+  SubmitOptions,
+} from "./address.ts";
 import type { Frozen } from "./frozen.ts";
-import type { Ask, Event, NamedProtocol, Operation, Submit, Survey, Tell } from "./protocol.ts";
+import type { InputOf, NamedProtocol, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 
 /**
  * When a scheduled message is due: once after a while (at least 0 ms), once at a time (at once when that has passed), or
@@ -58,11 +66,11 @@ export interface TurnRef<in out Name extends string> extends ActorId {
   /** The name of its protocol. */
   readonly protocol: Name;
   /** Sends a notification when the turn commits. */
-  tell<I, O>(operation: Tell<I, O, Name>, ...args: Arguments<NoInfer<I>, SendOptions>): void;
+  tell<Op extends Operation<"tell", Name>>(operation: Op, ...args: Arguments<InputOf<Op>, SendOptions>): void;
   /** Sends a request when the turn commits, and returns its id: the reply's turn sees it as `causationId`. */
-  submit<I, R, O, S>(
-    operation: Submit<I, R, O, S, Name>,
-    ...args: Arguments<NoInfer<I>, SubmitOptions<NoInfer<R>>>
+  submit<Op extends Operation<"submit", Name>>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>>>
   ): string;
   /** The address of one operation of that actor. */
   at<I, O, R, S>(operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>): Address<I, R>;
@@ -75,7 +83,10 @@ export interface TransientTurnRef<in out Name extends string> extends TurnRef<Na
    * order holds. Rejects as {@linkcode Ref.ask} does, and with {@linkcode CycleError} when the answer would wait for
    * this turn.
    */
-  ask<I, R, O, S>(operation: Ask<I, R, O, S, Name>, ...args: Arguments<NoInfer<I>, AskOptions>): Promise<S>;
+  ask<Op extends Operation<"ask", Name>>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, AskOptions>
+  ): Promise<ReplyOutputOf<Op>>;
 }
 
 /**
@@ -118,23 +129,28 @@ export interface Context<Name extends string, State> {
   /** A handle to another actor. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TurnRef<N>;
   /** Publishes an event when the turn commits. */
-  publish<I, O, N extends string>(event: Event<I, O, N>, ...args: Arguments<NoInfer<I>, SendOptions>): void;
+  publish<Op extends Operation<"event">>(event: Op, ...args: Arguments<InputOf<Op>, SendOptions>): void;
   /** Subscribes an address when the turn commits. Subscribing the same address again replaces its subject. */
-  subscribe<I, O, R, N extends string>(
-    event: Operation<"event" | "survey", N, I, O, R>,
-    to: Address<NoInfer<I>, NoInfer<R> | undefined>,
+  subscribe<Op extends Operation<"event" | "survey">>(
+    event: Op,
+    to: Address<InputOf<Op>, ReplyOf<Op> | undefined>,
     options?: SubscribeOptions,
   ): void;
   /** Takes back the subscription of an address when the turn commits. */
-  unsubscribe<I, O, R, N extends string>(
-    event: Operation<"event" | "survey", N, I, O, R>,
-    to: Address<NoInfer<I>, NoInfer<R> | undefined>,
+  unsubscribe<Op extends Operation<"event" | "survey">>(
+    event: Op,
+    to: Address<InputOf<Op>, ReplyOf<Op> | undefined>,
   ): void;
   /**
    * Sends a message to an address later. The name is this actor's own: the same name replaces what it named. Ticks
    * that were missed come as one.
    */
-  schedule<I, R>(name: string, when: When, to: Address<I, R>, ...payload: Arguments<NoInfer<I>, never>): void;
+  schedule<To extends Address>(
+    name: string,
+    when: When,
+    to: To,
+    ...payload: Arguments<AcceptedBy<To>, never>
+  ): void;
   /** Takes back what was scheduled under that name. */
   cancel(name: string): void;
   /** Passivates this actor after the turn: it leaves memory, its state is kept, the next message activates it. */
@@ -150,10 +166,10 @@ export interface TransientContext<Name extends string, State> extends Context<Na
   /** A handle to another actor, which can also ask. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TransientTurnRef<N>;
   /** Asks all respondents and yields their replies as they come, up to `max` or the deadline. As `System.survey`. */
-  survey<I, R, O, S, N extends string>(
-    operation: Survey<I, R, O, S, N>,
-    ...args: Arguments<NoInfer<I>, SurveyOptions>
-  ): AsyncIterableIterator<S>;
+  survey<Op extends Operation<"survey">>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, SurveyOptions>
+  ): AsyncIterableIterator<ReplyOutputOf<Op>>;
 }
 
 /** The context that handlers of such an actor get. */

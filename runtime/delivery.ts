@@ -15,7 +15,8 @@ import {
 import type { Health } from "./health.ts";
 import type { Host } from "./host.ts";
 import type { Ids } from "./ids.ts";
-import { inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
+import { FailureLog, type Log } from "./failure_log.ts";
+import { type InspectedMessage, inspectedMessage, Inspectors, type MessageEvent } from "./inspection.ts";
 import { payloadOf } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
@@ -35,6 +36,7 @@ export interface Receiver extends ActorId {
 export interface DeliveryOptions {
   readonly clock: Clock;
   readonly idWindowMs: number;
+  readonly log: Log | false;
   readonly limits: { readonly ids: number; readonly deadLetters: number };
 }
 
@@ -46,6 +48,7 @@ export class Delivery implements Deliveries {
   readonly inspectors: Inspectors = new Inspectors((silent) => this.listened(!silent));
   readonly seen: Seen;
   readonly deadLetters: KeptDeadLetters;
+  readonly log: FailureLog;
   readonly hosts: Map<string, Host> = new Map();
   /** The durable actors; absent where there is no store. */
   persistence: Persistence | undefined = undefined;
@@ -59,11 +62,12 @@ export class Delivery implements Deliveries {
   /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
   private usual = true;
 
-  constructor(ids: Ids, { clock, idWindowMs, limits }: DeliveryOptions) {
+  constructor(ids: Ids, { clock, idWindowMs, limits, log }: DeliveryOptions) {
     this.ids = ids;
     this.clock = clock;
     this.seen = new Seen(limits.ids, idWindowMs, clock);
     this.deadLetters = new KeptDeadLetters(limits.deadLetters);
+    this.log = new FailureLog(log, clock);
   }
 
   /** Whether the system takes messages in. */
@@ -176,15 +180,26 @@ export class Delivery implements Deliveries {
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
-    this.deadLetters.total++;
     this.deadLetters.add(letter, () => this.resend(envelope));
-    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    this.buried(letter, error);
     const { replyTo, rarities } = envelope.route;
     if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = rarities?.failTo;
     if (failTo === undefined) return;
     const words = error instanceof TerminalError ? error.message : message; // what its handler meant for the caller
     this.deliverTo(failTo, { id: letter.id, code: reason, message: words }, envelope);
+  }
+
+  /** There is a dead letter: counts it, and tells whoever listens, and the log. */
+  buried(letter: DeadLetter, error?: unknown): void {
+    this.deadLetters.total++;
+    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    this.log.dead(letter, error);
+  }
+
+  retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void {
+    this.inspect({ type: "retrying", afterMs }, envelope);
+    this.log.failed(() => this.inspected(envelope), error, attempt, afterMs);
   }
 
   /** The actor of that key, if there is one. */
@@ -210,7 +225,11 @@ export class Delivery implements Deliveries {
 
   inspect(event: MessageEvent, envelope: Envelope): void {
     if (this.inspectors.silent) return;
-    this.inspectors.emit({ ...event, message: inspectedMessage(envelope, (id) => this.ids.text(id)) });
+    this.inspectors.emit({ ...event, message: this.inspected(envelope) });
+  }
+
+  private inspected(envelope: Envelope): InspectedMessage {
+    return inspectedMessage(envelope, (id) => this.ids.text(id));
   }
 
   /** The actor that handles an operation under that name. Throws an `UnknownError` or a `LimitError`. */

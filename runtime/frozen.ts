@@ -32,4 +32,13 @@ export type Frozen<T> = unknown extends T ? T
   : T extends Whole ? T
   : T extends ReadonlyMap<infer K, infer V> ? ReadonlyMap<Frozen<K>, Frozen<V>>
   : T extends ReadonlySet<infer E> ? ReadonlySet<Frozen<E>>
+  : T extends readonly unknown[] ? FrozenList<T>
+  : { readonly [K in keyof T]: Frozen<T[K]> };
+
+/**
+ * A read-only list. Not mapped where it has no fixed length: the compiler would ask for its elements at once, and a type
+ * that holds lists of itself, as JSON does, would have no end.
+ */
+export type FrozenList<T extends readonly unknown[]> = number extends T["length"]
+  ? readonly Frozen<T[number]>[]
   : { readonly [K in keyof T]: Frozen<T[K]> };

@@ -79,6 +79,22 @@ export interface Event<Input, Output = Input, Name extends string = "">
 export interface Survey<Input, Reply, Output = Input, ReplyOutput = Reply, Name extends string = "">
   extends Operation<"survey", Name, Input, Output, Reply, ReplyOutput> {}
 
+/** What callers send with an operation. Found from the operation alone, never from what is sent. */
+export type InputOf<Op> = Op extends Operation<Mode, string, infer I, infer _O, infer _R, infer _S> ? I
+  : never;
+
+/** What the handlers of an operation get. */
+export type OutputOf<Op> = Op extends Operation<Mode, string, infer _I, infer O, infer _R, infer _S> ? O
+  : never;
+
+/** What the handlers of an operation return. */
+export type ReplyOf<Op> = Op extends Operation<Mode, string, infer _I, infer _O, infer R, infer _S> ? R
+  : never;
+
+/** What askers of an operation get. */
+export type ReplyOutputOf<Op> = Op extends Operation<Mode, string, infer _I, infer _O, infer _R, infer S> ? S
+  : never;
+
 /** The operations of a protocol before it gives them its name. */
 export type Operations = Readonly<Record<string, Operation>>;
 

@@ -53,17 +53,17 @@ export class Recovery {
       mode: envelope.operation.mode,
       monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
     });
-    if (retryAfterMs !== undefined) this.#retry(envelope, retryAfterMs);
+    if (retryAfterMs !== undefined) this.#retry(envelope, error, retryAfterMs);
     else delivery.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
     this.#follow(directive, error);
   }
 
-  #retry(envelope: Envelope, afterMs: number): void {
+  #retry(envelope: Envelope, error: unknown, afterMs: number): void {
     const actor = this.#actor;
     const { mailbox, retry } = actor.home.actor;
     const { delivery, timers } = this.#services;
     actor.home.taken--; // it waits again
-    delivery.inspect({ type: "retrying", afterMs }, envelope);
+    delivery.retrying(envelope, error, envelope.attempts, afterMs);
     const full = this.#asides.size >= mailbox.capacity; // who stepped aside takes memory as well
     if (retry.order === "hold" || full) {
       actor.hold(envelope);

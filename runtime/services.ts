@@ -1,5 +1,6 @@
 import type { Actor, Handler } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
+import type { DeadLetter } from "./dead_letters.ts";
 import type { Envelope, Route } from "./envelope.ts";
 import type { Inspectors, MessageEvent } from "./inspection.ts";
 import type { Postman } from "./outbox.ts";
@@ -14,10 +15,14 @@ export interface Deliveries extends Postman {
   readonly inspectors: Inspectors;
   /** Tells whoever listens what became of a message. */
   inspect(event: MessageEvent, envelope: Envelope): void;
+  /** A message has failed so often, and is tried again after that long: tells whoever listens, and the log. */
+  retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void;
   /** Sends to an address, in answer to `cause` where there is one. */
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
   /** The operation at an address, as whoever handles it here knows it. */
   operationAt(address: Address): Operation;
+  /** There is a dead letter: counts it, and tells whoever listens, and the log. */
+  buried(letter: DeadLetter, error?: unknown): void;
   /** Makes a dead letter, and tells whoever waits for the answer. */
   bury(envelope: Envelope, reason: string, message: string, error?: unknown): void;
 }

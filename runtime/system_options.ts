@@ -1,6 +1,7 @@
 import type { Actor } from "./actor.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { requireDelay, requireDuration, requireInteger } from "./errors.ts";
+import { type Log, writeLine } from "./failure_log.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
 import type { Store } from "./store.ts";
@@ -82,6 +83,14 @@ export interface SystemOptions {
   readonly store?: Store;
   /** Its bounds. */
   readonly limits?: Limits;
+  /**
+   * Hears of failures: each dead letter, and the first failure of each message that is tried again, as a line of text
+   * without control characters and as what {@linkcode System.inspect} hears. At most 20 in a second; the next line says
+   * how many were left out. `false` tells nobody.
+   *
+   * @default {(line) => console.error(line)}
+   */
+  readonly log?: Log | false;
   /** How its scheduler shares the time. */
   readonly scheduler?: SchedulerOptions;
   /**
@@ -136,5 +145,6 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     scheduler: { throughput, mailboxMs, sliceMs },
     clock: options.clock ?? systemClock(),
     random: options.random ?? systemRandom(),
+    log: options.log ?? writeLine,
   };
 }

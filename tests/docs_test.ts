@@ -4,7 +4,14 @@ import { storesTable, tableIn } from "../.ci/stores_table.ts";
 const root = new URL("../", import.meta.url);
 
 for (
-  const name of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/durability.md", "docs/deploy.md"]
+  const name of [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/durability.md",
+    "docs/deploy.md",
+    "docs/schedules.md",
+  ]
 ) {
   Deno.test(`${name} links only to what is there`, async () => {
     const page = new URL(name, root);

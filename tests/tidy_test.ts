@@ -20,11 +20,21 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "subject",
     "recent",
     "thenable",
+    "escape",
     "latest",
     "ordered_keys",
   ]],
   ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
-  ["ports", ["dead_letters", "inspection", "stats", "health", "kept_events", "store", "store_weight"]],
+  ["ports", [
+    "dead_letters",
+    "inspection",
+    "failure_log",
+    "stats",
+    "health",
+    "kept_events",
+    "store",
+    "store_weight",
+  ]],
   [
     "machinery",
     [

@@ -32,7 +32,7 @@ export interface DurableServices {
   /** An event was committed to the log of a topic. */
   published(topic: string): void;
   /** A dead letter was committed. */
-  buried(letter: DeadLetter): void;
+  buried(letter: DeadLetter, error?: unknown): void;
 }
 
 /** Where durable activations of one actor definition live. */

@@ -308,7 +308,7 @@ export class Persistence {
       handOver,
       deliverLocally: (locals) => this.#deliverLocally(locals),
       published: (topic) => log.wake(topic),
-      buried: (letter) => this.#buried(letter),
+      buried: (letter, error) => this.#buried(letter, error),
     };
     this.#early.run();
   }
@@ -380,10 +380,8 @@ export class Persistence {
     }
   }
 
-  #buried(letter: DeadLetter): void {
-    const { inspectors } = this.#parts.services.delivery;
-    this.#parts.letters.total++;
-    if (!inspectors.silent) inspectors.emit({ type: "dead", letter });
+  #buried(letter: DeadLetter, error?: unknown): void {
+    this.#parts.services.delivery.buried(letter, error);
     void this.#required.letters.read().catch(() => {}); // the next beat does
   }
 

@@ -225,7 +225,7 @@ export class TurnRunner {
     if (retryAfterMs === undefined) {
       this.#bury(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
-      this.#activation.inspect({ type: "retrying", afterMs: retryAfterMs }, envelope);
+      services.delivery.retrying(envelope, error, attempt, retryAfterMs);
       this.#retry(batch, mail, attempt, retryAfterMs);
     }
     if (directive === "restart") this.#activation.emit("restarted");
@@ -271,7 +271,7 @@ export class TurnRunner {
       const letter = durable.dispatch.bury(effects, this.#activation, mail, death);
       effects.after(() => {
         home.buried++;
-        durable.buried(letter);
+        durable.buried(letter, error);
       });
     } else {
       const envelope = this.#envelope(mail, attempts);

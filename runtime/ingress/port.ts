@@ -1,7 +1,7 @@
 import type { Address, Arguments, Ref, SendOptions } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import type { Published, SubscribeOptions, SurveyOptions } from "../context.ts";
-import type { Event, NamedProtocol, Operation, Survey } from "../protocol.ts";
+import type { InputOf, NamedProtocol, Operation, OutputOf, ReplyOf, ReplyOutputOf } from "../protocol.ts";
 import type { Health } from "../health.ts";
 import type { KeptEvents } from "../kept_events.ts";
 import type { Stats } from "../stats.ts";
@@ -12,26 +12,26 @@ export interface IngressSystem {
   /** A handle to one actor. */
   ref<Name extends string>(protocol: NamedProtocol<Name>, key: string): Ref<Name>;
   /** Publishes an event. */
-  publish<I, O, Name extends string>(
-    event: Event<I, O, Name>,
-    ...args: Arguments<NoInfer<I>, SendOptions>
+  publish<Op extends Operation<"event">>(
+    event: Op,
+    ...args: Arguments<InputOf<Op>, SendOptions>
   ): Promise<void>;
   /** Subscribes a function to an event. */
-  subscribe<I, O, R, Name extends string>(
-    event: Operation<"event" | "survey", Name, I, O, R>,
+  subscribe<Op extends Operation<"event" | "survey">>(
+    event: Op,
     to:
-      | Address<NoInfer<I>, NoInfer<R> | undefined>
+      | Address<InputOf<Op>, ReplyOf<Op> | undefined>
       | ((
-        payload: NoInfer<O>,
+        payload: OutputOf<Op>,
         published: Published,
-      ) => NoInfer<R> | undefined | Promise<NoInfer<R> | undefined>),
+      ) => ReplyOf<Op> | undefined | Promise<ReplyOf<Op> | undefined>),
     options?: SubscribeOptions,
   ): Disposable;
   /** Asks all respondents. */
-  survey<I, R, O, S, Name extends string>(
-    operation: Survey<I, R, O, S, Name>,
-    ...args: Arguments<NoInfer<I>, SurveyOptions>
-  ): AsyncIterableIterator<S, "max" | "deadline">;
+  survey<Op extends Operation<"survey">>(
+    operation: Op,
+    ...args: Arguments<InputOf<Op>, SurveyOptions>
+  ): AsyncIterableIterator<ReplyOutputOf<Op>, "max" | "deadline">;
   /** What its store keeps of an event; nothing where it has no store. */
   keptEvents(event: Operation<"event">): KeptEvents | undefined;
   /** The ticket of a request that was submitted before. */

@@ -7,7 +7,7 @@ export class World implements AsyncDisposable {
   readonly system: System;
 
   constructor(actors: readonly Actor[], options: Partial<SystemOptions> = {}) {
-    this.system = new System({ actors, clock: this.clock, random: seededRandom(1), ...options });
+    this.system = new System({ actors, clock: this.clock, random: seededRandom(1), log: false, ...options });
   }
 
   /** The dead letters, as `protocol operation: reason`. */

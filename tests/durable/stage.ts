@@ -197,7 +197,15 @@ export class Stage implements AsyncDisposable {
   begin(actors: readonly Actor[], { aheadMs = 0, ...options }: StageOptions = {}): System {
     const store = new Cuttable(options.store ?? this.store);
     const clock = new ProcessClock(this.clock, aheadMs);
-    const system = new System({ random: this.#random, drainMs: 0, ...options, actors, store, clock });
+    const system = new System({
+      random: this.#random,
+      drainMs: 0,
+      log: false,
+      ...options,
+      actors,
+      store,
+      clock,
+    });
     this.#running.set(system, { store, clock });
     return system;
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  type Event,
   type Overflow,
   protocol,
   type Ref,
@@ -35,7 +36,7 @@ const behaviours = {
   stray(ctx: WorkerContext) {
     ctx.ref(Walker, "wim").tell(Walker.note, "nobody hosts it");
     ctx.ref(Worker, "ada").tell(Stranger.vanish, "it is no operation of its");
-    ctx.publish(Walker.note as never, "nobody subscribed");
+    ctx.publish(Walker.note as unknown as Event<string>, "nobody subscribed");
   },
   twice(ctx: WorkerContext) {
     for (const text of ["one", "one", "other"]) ctx.self.tell(Worker.note, text, { id: "same" });

@@ -92,7 +92,13 @@ export class Stage implements AsyncDisposable {
 
   constructor(options: SystemOptions & { readonly clock?: VirtualClock }) {
     this.clock = options.clock ?? new VirtualClock();
-    this.system = new System({ random: seededRandom(1), drainMs: 0, ...options, clock: this.clock });
+    this.system = new System({
+      random: seededRandom(1),
+      drainMs: 0,
+      log: false,
+      ...options,
+      clock: this.clock,
+    });
   }
 
   ref(key: string): Ref<"worker"> {

@@ -153,6 +153,7 @@ class Run {
           random: host.random,
           store: probed(host.store, probes, rule, hints),
           limits: { actors: actorsMax, events: eventsMax, deadLetters: 200 },
+          log: false,
         });
         if (this.#weather.listening) this.#listen(host, system);
         system.ready().catch(() => host.crash()); // its program ends, and is started again

@@ -33,7 +33,7 @@ const misuses: readonly (readonly [line: string, words: RegExp])[] = [
   ],
   [
     `export const e = (ada: Ref<"order">, other: Ref<"other">) => ada.submit(Order.settle, undefined, { replyTo: other.at(Other.note) });`,
-    /Type 'Address<string, void>' is not assignable to type 'Address<NoInfer<\{ cents: number; \}>, unknown>'/,
+    /Type 'Address<string, void>' is not assignable to type 'Address<\{ cents: number; \}, unknown>'/,
   ],
   [
     `export const f = actor(Order, { state: () => null, on: { add() {}, count: () => 1 } });`,

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import {
   actor,
   type Address,
+  type Arguments,
   type Ask,
   ask,
   type Context,
@@ -15,6 +16,7 @@ import {
   type Protocol,
   protocol,
   type Ref,
+  type SendOptions,
   type Submit,
   submit,
   type Survey,
@@ -111,6 +113,7 @@ const frozen: Cases = {
     same<Frozen<Set<{ n: number }>>, ReadonlySet<{ readonly n: number }>>();
     same<Frozen<{ a: { b: 1 | 2 } } | null>, { readonly a: { readonly b: 1 | 2 } } | null>();
     same<Frozen<[string, { n: number }]>, readonly [string, { readonly n: number }]>();
+    same<Frozen<readonly number[][]>, readonly (readonly number[])[]>();
     same<Frozen<{ a?: string }>, { readonly a?: string }>();
   },
   "a type that holds itself": () => {
@@ -165,6 +168,92 @@ const payloads: Cases = {
     system.subscribe(Shop.settled, books.at(Ledger.tick) as Address<unknown>);
     system.subscribe(Shop.closed, books.at(Ledger.tick));
     return system.subscribe(Shop.settled, wide as Address<{ shop: string }>);
+  },
+};
+
+const Choice = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("a") }),
+  z.object({ kind: z.literal("b"), n: z.number() }),
+]);
+type Choice = z.infer<typeof Choice>;
+const Choices = protocol("choices", {
+  put: tell(Choice),
+  maybe: tell(Choice.optional()),
+  swap: ask(Choice, Choice),
+  book: submit(Choice, Choice),
+  chosen: event(Choice, { subject: (choice) => choice.kind }),
+  offer: survey(Choice, Choice),
+});
+
+const unions: Cases = {
+  "a literal of a union of objects, in every mode": async (system: System, chosen: Readonly<Choice>) => {
+    const ref = system.ref(Choices, "x");
+    await ref.tell(Choices.put, { kind: "b", n: 1 });
+    await ref.tell(Choices.put, chosen);
+    await ref.tell(Choices.maybe);
+    await ref.tell(Choices.maybe, { kind: "a" }, { id: "1" });
+    const swapped = await ref.ask(Choices.swap, { kind: "b", n: 1 });
+    if (swapped.kind === "b") swapped.n.toFixed();
+    const ticket = await ref.submit(Choices.book, { kind: "a" }, { replyTo: ref.at(Choices.put) });
+    const booked = await ticket.reply();
+    if (booked.kind === "b") booked.n.toFixed();
+    await system.publish(Choices.chosen, { kind: "b", n: 1 });
+    for await (const offer of system.survey(Choices.offer, { kind: "b", n: 1 }, { max: 1 })) {
+      if (offer.kind === "b") offer.n.toFixed();
+    }
+    system.subscribe(Choices.chosen, ref.at(Choices.put));
+    system.subscribe(Choices.chosen, (choice) => choice.kind === "b" ? choice.n : 0);
+    return system.subscribe(Choices.offer, ref.at(Choices.book));
+  },
+  "a literal of a union of objects, in a turn": () =>
+    actor(Choices, {
+      state: (): { last: Choice } => ({ last: { kind: "a" } }),
+      on: {
+        put(ctx, choice) {
+          ctx.self.tell(Choices.put, { kind: "b", n: 1 });
+          ctx.self.submit(Choices.book, { kind: "b", n: 1 }, { replyTo: ctx.self.at(Choices.put) });
+          ctx.schedule("put", { afterMs: 5 }, ctx.self.at(Choices.put), { kind: "b", n: 1 });
+          ctx.schedule("maybe", { afterMs: 5 }, ctx.self.at(Choices.maybe));
+          ctx.publish(Choices.chosen, ctx.state.last);
+          ctx.state = { last: choice };
+        },
+        maybe() {},
+        swap: (ctx) => ctx.state.last,
+        book: () => ({ kind: "b", n: 1 }),
+        offer: (_ctx, choice) => choice.kind === "a" ? undefined : choice,
+      },
+    }),
+  "a function that speaks any tell of a protocol": <I, O>(
+    ref: Ref<"choices">,
+    operation: Tell<I, O, "choices">,
+    ...args: Arguments<I, SendOptions>
+  ) => ref.tell(operation, ...args),
+  "JSON as payload, reply and state": () => {
+    type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+    const Documents = protocol("documents", {
+      put: tell(unchecked<Json>()),
+      check: tell(z.json()),
+      get: ask(unchecked<Json>()),
+    });
+    const put = async (ref: Ref<"documents">, json: Json) => {
+      await ref.tell(Documents.put, json);
+      await ref.tell(Documents.check, { a: [1, { b: null }] });
+      return await ref.ask(Documents.get);
+    };
+    const documents = actor(Documents, {
+      state: (): { value: Json } => ({ value: null }),
+      on: {
+        put(ctx, value) {
+          ctx.self.tell(Documents.put, ctx.state.value);
+          ctx.state = { value };
+        },
+        check(ctx, value) {
+          ctx.state = { value };
+        },
+        get: (ctx) => ctx.state.value,
+      },
+    });
+    return [put, documents];
   },
 };
 
@@ -327,6 +416,6 @@ const declarations: Cases = {
 };
 
 Deno.test("all modes, schemas and helpers compile: see the cases of this file", () => {
-  const cases = [frozen, payloads, transforms, declarations].flatMap((group) => Object.values(group));
+  const cases = [frozen, payloads, unions, transforms, declarations].flatMap((group) => Object.values(group));
   assert.ok(cases.every((use) => typeof use === "function"));
 });

@@ -85,6 +85,7 @@ export class Desk implements AsyncDisposable {
       actors: [this.#order(), this.#carrier(), this.#vault()],
       clock: this.clock,
       random: seededRandom(seed),
+      log: false,
       ...system,
     });
     this.app = ingress(this.system, {
