@@ -27,8 +27,9 @@ export interface Trial {
 export class Suspects {
   readonly #timers: Timers;
   #free = placesMax;
-  readonly #together: (() => void)[] = [];
-  readonly #alone: (() => void)[] = [];
+  /** In the order of coming. Sets, since to take the first of a long array costs as much as it is long. */
+  readonly #together = new Set<() => void>();
+  readonly #alone = new Set<() => void>();
   /** How many are tried together before the next alone. */
   #wave = waveMax;
   #admitting = false;
@@ -41,7 +42,7 @@ export class Suspects {
   enter(attempt: number, enter: (trial: Trial) => void): void {
     const alone = attempt > 1;
     const places = alone ? placesMax : beginning;
-    (alone ? this.#alone : this.#together).push(() => enter(this.#begin(attempt, places, alone)));
+    (alone ? this.#alone : this.#together).add(() => enter(this.#begin(attempt, places, alone)));
     this.#admit();
   }
 
@@ -73,10 +74,13 @@ export class Suspects {
   }
 
   #next(): (() => void) | undefined {
-    const turnOfAlone = this.#alone.length > 0 && (this.#wave === 0 || this.#together.length === 0);
+    const turnOfAlone = this.#alone.size > 0 && (this.#wave === 0 || this.#together.size === 0);
     if (this.#free < (turnOfAlone ? placesMax : beginning)) return undefined;
-    const next = (turnOfAlone ? this.#alone : this.#together).shift();
-    if (next !== undefined) this.#wave = turnOfAlone ? waveMax : Math.max(this.#wave - 1, 0);
+    const queue = turnOfAlone ? this.#alone : this.#together;
+    const [next] = queue;
+    if (next === undefined) return undefined;
+    queue.delete(next);
+    this.#wave = turnOfAlone ? waveMax : Math.max(this.#wave - 1, 0);
     return next;
   }
 }
