@@ -103,6 +103,21 @@ export class Committer {
     this.#schedule();
   }
 
+  /**
+   * Commits a part at once and once, beside all that waits and is under way. Resolves with its version, or nothing where
+   * a check failed; rejects where the store did not take it, or did not say.
+   */
+  async commitAside(part: Part): Promise<string | undefined> {
+    try {
+      const [version] = await this.#connection.commit([part]);
+      this.failure = undefined;
+      return version;
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+
   /** Resolves when nothing is under way any more. */
   idle(): Promise<void> {
     if (this.#underWay === 0 && this.#waiting.length === 0) return Promise.resolve();

@@ -233,10 +233,10 @@ export class Instances {
   }
 
   /** Not behind what waits to be committed. Returns the version, or nothing where the row has another by now. */
-  async #write(instance: string, version: string | undefined): Promise<string | undefined> {
+  #write(instance: string, version: string | undefined): Promise<string | undefined> {
     const key = instanceKey(instance);
     const part = { checks: [{ key, version }], writes: [{ key, value: this.#row() }], removals: [] };
-    return (await this.#ledger.connection.commit([part]))[0];
+    return this.#ledger.committer.commitAside(part);
   }
 
   #row(): Uint8Array {

@@ -216,3 +216,27 @@ Deno.test("Committer that ends tells who waits, and what is in the store's hands
     ["store-closed"],
   ]);
 });
+
+Deno.test("Committer commits aside at once, whatever waits and is under way, and says what came of the last", async () => {
+  const clock = new VirtualClock();
+  const { traits } = memoryStore();
+  const answers = [
+    () => new Promise<never>(() => {}),
+    () => Promise.reject(new Error("not now")),
+    () => Promise.resolve(["v2"]),
+  ];
+  const connection = {
+    read: () => Promise.resolve([]),
+    list: () => Promise.resolve([]),
+    commit: () => answers.shift()!(),
+    watch: () => ({ [Symbol.dispose]() {} }),
+    close: () => Promise.resolve(),
+  };
+  const committer = new Committer(connection, traits, clock, seededRandom(1));
+  for (let index = 0; index < 300; index++) committer.submit(new Named(`k${index}`));
+  await clock.settle();
+  await assert.rejects(committer.commitAside(new Named("aside").part), /not now/);
+  assert.match(String(committer.failure), /not now/);
+  assert.equal(await committer.commitAside(new Named("aside").part), "v2");
+  assert.equal(committer.failure, undefined);
+});

@@ -33,7 +33,9 @@ async function logOn(): Promise<{
   };
   const ledger = new Ledger("instance", slow, store.traits, clock, seededRandom(1));
   return {
-    log: new EventLog(ledger),
+    log: new EventLog(ledger, (error) => {
+      throw error;
+    }),
     clock,
     lists: () => lists,
     hold: (until) => void (held = until),

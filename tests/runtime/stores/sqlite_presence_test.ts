@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { sqlite, type StoreConnection, systemClock } from "@posthorn/posthorn";
+import { SqlitePresence } from "../../../runtime/stores/sqlite_presence.ts";
 
 const clock = systemClock();
 const isLinux = Deno.build.os === "linux";
@@ -91,6 +92,18 @@ Deno.test("sqlite: nobody is asked for more than was permitted: then beats tell"
   const flags = [`--allow-read=${file.folder}`, `--allow-write=${file.folder}`]; // but not to ask for the file system
   assert.equal(await held(file.path, "one", ...flags), "absent");
   assert.deepEqual(namesIn(file.folder).filter((name) => name.includes("alive")), []);
+});
+
+Deno.test({
+  name: "sqlite: where others may see the file whose locks are another kernel's, a lock says nothing",
+  ignore: !isLinux,
+  async fn() {
+    const open = () => {
+      throw new Error("it is not even tried");
+    };
+    assert.equal(await SqlitePresence.of("/proc/version", open), undefined); // of its file system nothing is known
+    assert.equal(await SqlitePresence.of("/nowhere/posthorn.db", open), undefined);
+  },
 });
 
 Deno.test("sqlite: in memory nobody else is there", async () => {
