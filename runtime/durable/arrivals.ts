@@ -29,9 +29,10 @@ export class Arrivals implements Landing {
   }
 
   handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void {
-    const { ledger: { probes }, ...parts } = this.#parts;
+    const parts = this.#parts;
+    const { probes } = parts.ledger;
     if (probes?.without("hand-over")) return;
-    const keeper = this.#parts.keeper();
+    const keeper = parts.keeper();
     const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
     for (const { to, draft } of arrivals) {
       const found = parts.find(to);
@@ -54,8 +55,8 @@ export class Arrivals implements Landing {
 
   accepted(to: ActorId, mail: Mail): void {
     const { delivery } = this.#parts;
-    const { id, operation: name } = mail.head;
     if (delivery.inspectors.silent) return;
+    const { id, operation: name } = mail.head;
     const { protocol, key } = to;
     const operation = delivery.operationAt({ protocol, key, operation: name });
     const envelope = new Envelope(mail.route(operation, 0, undefined), key, id, undefined);

@@ -79,6 +79,7 @@ onEach(
     const system = await stage.start([quick()]);
     const ticket = await at(system).submit(Quick.work, `large ${200_000}`);
     await assert.rejects(ticket.reply(), { code: "too-large" });
+    await stage.settle();
     assert.deepEqual(system.deadLetters.list().map(({ operation, reason }) => `${operation}: ${reason}`), [
       "arrive: too-large",
     ]);
