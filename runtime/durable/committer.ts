@@ -304,7 +304,10 @@ export class Committer {
       if (over && !this.#open.delete(commission)) return; // the system has ended, and it was told so
       if (found === "stale") return commission.stale();
       if (found !== "open") return commission.committed(found.landed);
-      if (over) return commission.failed(cannotTell(failure));
+      if (over) {
+        this.failure = failure ?? this.failure;
+        return commission.failed(cannotTell(failure));
+      }
       await this.#pause(attempt);
       if (this.#ended) return;
     }

@@ -45,7 +45,7 @@ export interface DenoKvOptions {
    */
   readonly remote?: boolean;
   /**
-   * The most checks that one commit has, from 1 to 100. Deno itself allows 100, and so do a file and Deno Deploy; a
+   * The most checks that one commit has, from 2, which a turn takes, to 100. Deno itself allows 100, and so do a file and Deno Deploy; a
    * `denokv` server refuses more than 10. What a server refuses nevertheless is divided, which takes a call more each time.
    *
    * @default {10} for another server than Deno Deploy's, and for a handle; 100 for a file, in memory and on Deno Deploy
@@ -100,9 +100,9 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
   }
   const remote = options.remote ?? isRemote(target);
   const checks = options.checksMax ?? (remote && !isDeploys(target) ? serverChecksMax : denoChecksMax);
-  if (!Number.isInteger(checks) || checks < 1 || checks > denoChecksMax) {
+  if (!Number.isInteger(checks) || checks < 2 || checks > denoChecksMax) {
     throw new RangeError(
-      `Cannot use checksMax: it must be a whole number from 1 to ${denoChecksMax}: current value is ${checks}`,
+      `Cannot use checksMax: it must be a whole number from 2 to ${denoChecksMax}: current value is ${checks}`,
     );
   }
   const inMemory = target === ":memory:";

@@ -186,6 +186,14 @@ Deno.test("Committer commits again what is not there and may yet land, for ten s
   never.committer.submit(open);
   await never.clock.advance(20_000);
   assert.deepEqual(open.told, ["outcome-unknown"]);
+
+  const lost = committing(() => Promise.resolve([undefined]), { unknownOutcomes: true });
+  const unread = new Error("error sending request");
+  const unseen = Object.assign(new Told("a"), { find: () => Promise.reject(unread) });
+  lost.committer.submit(unseen);
+  await lost.clock.advance(20_000);
+  assert.deepEqual(unseen.told, ["outcome-unknown"]);
+  assert.equal(lost.committer.failure, unread);
 });
 
 Deno.test("Committer gives up ten seconds after a commit whose outcome it does not learn", async () => {
