@@ -55,10 +55,10 @@ export class DurableTicket implements Ticket<unknown> {
   }
 
   async reply(options?: TicketOptions): Promise<unknown> {
-    const { timeoutMs = 5_000, signal } = options ?? {};
+    const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
-    return await this.collect(timeoutMs, signal, false);
+    return await this.collect(peek ? 0 : timeoutMs, signal, false);
   }
 
   /** The reply; `raw` as it travels. Waits for so long, or until the signal aborts. */

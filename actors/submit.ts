@@ -108,13 +108,13 @@ class KeptTicket implements Ticket<unknown> {
     const runtime = this.#runtime;
     const kept = runtime.find(Reply.collect.protocol, this.#key);
     if (kept === undefined) throw this.#isGone() ? expired(this.id) : unknown(this.id);
-    const { timeoutMs = 5_000, signal } = options ?? {};
+    const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     const waiter = new Collector(Reply.collect, this.#key, false);
     const answer = waiter.wait(runtime, timeoutMs > 0 ? timeoutMs : runtime.options.askTimeoutMs);
     const route = new Route(Reply.collect, undefined, undefined, waiter);
-    acceptAsk(runtime, kept, { wait: timeoutMs > 0 }, route, waiter);
+    acceptAsk(runtime, kept, { wait: timeoutMs > 0 && !peek, peek }, route, waiter);
     let reply: unknown;
     try {
       reply = await (signal === undefined ? answer : abortable(answer, signal));
@@ -216,7 +216,7 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
       },
       arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, replies),
       refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, replies),
-      collect(ctx, { wait }) {
+      collect(ctx, { wait, peek }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
         if (asker === undefined || !(asker instanceof Asker) || asker.over) return;
@@ -238,7 +238,7 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
           );
         }
         answer(asker, state);
-        collected(ctx, state.untilMs, replies);
+        if (!peek) collected(ctx, state.untilMs, replies);
       },
       expire(ctx) {
         const state = ctx.state as ReplyState;

@@ -1,10 +1,6 @@
-/** One thing that a schema did not accept: what, and where in the value. */
-export interface Issue {
-  /** What is wrong, in the schema library's words. */
-  readonly message: string;
-  /** Where in the value it is wrong; empty for the value itself. */
-  readonly path: readonly (string | number)[];
-}
+import { type Issue, shortIssues } from "./issues.ts";
+
+export type { Issue } from "./issues.ts";
 
 /**
  * What every error of this runtime is. `code` is stable: match on it, never on the message. It is also the `code`
@@ -52,15 +48,23 @@ export class PosthornError extends Error {
 export class InvalidPayloadError extends PosthornError {
   /** The name of this class. */
   override readonly name = "InvalidPayloadError";
-  /** What the schema said, one entry for each thing that is wrong. */
+  /** What the schema said, one entry for each thing that is wrong: the first 20, with words cut to 200 characters. */
   readonly issues: readonly Issue[];
+  /** How many there were. */
+  readonly issuesTotal: number;
 
-  /** Makes the error from what the schema said; the first issue stands in the message. */
-  constructor(what: string, issues: readonly Issue[]) {
-    const first = issues[0];
+  /**
+   * Makes the error from what the schema said; the first issue stands in the message. `issuesTotal` says how many there
+   * were where not all are handed over.
+   */
+  constructor(what: string, issues: readonly Issue[], issuesTotal: number = issues.length) {
+    const kept = shortIssues(issues);
+    const first = kept[0];
     const where = first === undefined || first.path.length === 0 ? "" : ` at ${first.path.join(".")}`;
-    super("invalid-payload", `${what}: ${first?.message ?? "the schema refuses it"}${where}`);
-    this.issues = issues;
+    const others = issuesTotal > 1 ? ` (and ${issuesTotal - 1} more)` : "";
+    super("invalid-payload", `${what}: ${first?.message ?? "the schema refuses it"}${where}${others}`);
+    this.issues = kept;
+    this.issuesTotal = issuesTotal;
   }
 }
 

@@ -32,7 +32,8 @@ class Hash {
 
 function write(hash: Hash, value: unknown, path: readonly object[]): void {
   if (typeof value !== "object" || value === null) {
-    hash.add(`${typeof value}:${String(value)};`);
+    const text = String(value);
+    hash.add(`${typeof value}:${text.length}:${text};`); // its length, or two texts could be taken for one
     return;
   }
   const depth = path.indexOf(value);
@@ -40,7 +41,8 @@ function write(hash: Hash, value: unknown, path: readonly object[]): void {
   const inside = [...path, value];
   hash.add(`${Object.prototype.toString.call(value)}{`);
   if (value instanceof Date || value instanceof RegExp || value instanceof URL || value instanceof Error) {
-    hash.add(String(value instanceof Date ? value.getTime() : value));
+    const text = String(value instanceof Date ? value.getTime() : value);
+    hash.add(`${text.length}:${text}`);
   } else if (ArrayBuffer.isView(value)) {
     hash.add(new Uint8Array(value.buffer, value.byteOffset, value.byteLength).join());
   } else if (value instanceof Map || value instanceof Set) {

@@ -70,6 +70,8 @@ export function topicKey(operation: Operation): string {
 export interface Collecting {
   /** Whether to wait for it; without, a pending one is a `DeadlineError` at once. */
   readonly wait: boolean;
+  /** Whether it only looks: then the reply is kept as long as before. */
+  readonly peek?: boolean;
 }
 
 /** What may be said to a reply: the actor that keeps the reply of one submit until it is collected or expires. */

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidPayloadError, type Issue } from "./errors.ts";
+import { InvalidPayloadError } from "./errors.ts";
+import { type Issue, issuesMax } from "./issues.ts";
 
 /**
  * Any schema of a library that speaks Standard Schema (zod, valibot, arktype, …). `I` is what goes in, `O` what
@@ -66,7 +67,8 @@ export function parse(
     );
   }
   if (result.issues === undefined) return result.value;
-  throw new InvalidPayloadError(`${what} ${about}`, result.issues.map(toIssue));
+  const { issues } = result; // as many as the value has items; no more than the error keeps are worth the work
+  throw new InvalidPayloadError(`${what} ${about}`, issues.slice(0, issuesMax).map(toIssue), issues.length);
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {

@@ -1,3 +1,4 @@
+import { withoutCredentials } from "./credentials.ts";
 import { PosthornError } from "./errors.ts";
 
 /**
@@ -17,13 +18,13 @@ export class StoreError extends PosthornError {
   /** The name of this class. */
   override readonly name = "StoreError";
 
-  /** Makes an error of a store that kept nothing. */
+  /** Makes an error of a store that kept nothing. What a URL in its words has of credentials is left out. */
   constructor(
     code: "store-unavailable" | "store-full" | "store-closed",
     message: string,
     options?: ErrorOptions,
   ) {
-    super(code, message, options);
+    super(code, withoutCredentials(message), options);
   }
 }
 
@@ -45,9 +46,9 @@ export class OutcomeUnknownError extends PosthornError {
   /** The name of this class. */
   override readonly name = "OutcomeUnknownError";
 
-  /** Makes the error of a commit that may have landed. */
+  /** Makes the error of a commit that may have landed. What a URL in its words has of credentials is left out. */
   constructor(message: string, options?: ErrorOptions) {
-    super("outcome-unknown", message, options);
+    super("outcome-unknown", withoutCredentials(message), options);
   }
 }
 

@@ -8,6 +8,12 @@ export interface TicketOptions {
   readonly timeoutMs?: number;
   /** Stops waiting: rejects with the signal's reason. The reply stays. */
   readonly signal?: AbortSignal;
+  /**
+   * Only looks, and does not wait: the reply is kept for as long as if nobody had looked.
+   *
+   * @default {false}
+   */
+  readonly peek?: boolean;
 }
 
 /**

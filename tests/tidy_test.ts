@@ -10,7 +10,12 @@ const root = new URL("../", import.meta.url);
  */
 const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
   ["words", [
+    "shorten",
+    "escape",
+    "credentials",
+    "issues",
     "errors",
+    "error_text",
     "store_errors",
     "schema",
     "frozen",
@@ -23,7 +28,6 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "rough_bytes",
     "held_bytes",
     "thenable",
-    "escape",
     "latest",
     "ordered_keys",
   ]],

@@ -1,29 +1,40 @@
 import { ingress, type System } from "@posthorn/posthorn";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
-import { bodyLimit } from "hono/body-limit";
+import { NONCE, secureHeaders, type SecureHeadersVariables } from "hono/secure-headers";
 import { isSigned } from "./access.ts";
 import { livePage } from "./live_page.tsx";
 import { problem, problemOf } from "./problem.ts";
 import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
+import { readBody } from "./read_body.ts";
+import type { Secrets } from "./secrets.ts";
 import { readStats } from "./stats.ts";
 import { readWebhook, type Webhook } from "./webhook.ts";
 
-/** What only GitHub and the desk know, and what only the desk knows. */
-export interface Secrets {
-  readonly webhooks: string;
-  readonly tokens: string;
-}
-
 const webhookBytesMax = 25_000_000; // GitHub sends no more
 
-/** The webhook desk over HTTP: GitHub's way in, the actors' own routes under `/api`, and a live page. */
-export function desk(system: System, secrets: Secrets): Hono {
-  const app = new Hono();
-  app.onError((error) => problemOf(error));
+/** The page is whole by itself: only its own script and style run, it speaks only to the desk, and nobody frames it. */
+const contentSecurityPolicy = {
+  defaultSrc: ["'none'"],
+  scriptSrc: [NONCE],
+  styleSrc: [NONCE],
+  connectSrc: ["'self'"],
+  imgSrc: ["data:"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+};
 
-  app.post("/webhooks", bodyLimit({ maxSize: webhookBytesMax }), async (context) => {
-    const body = await context.req.text();
+/** The webhook desk over HTTP: GitHub's way in, the actors' own routes under `/api`, and a live page. */
+export function desk(system: System, secrets: Secrets): Hono<{ Variables: SecureHeadersVariables }> {
+  const app = new Hono<{ Variables: SecureHeadersVariables }>();
+  app.onError((error) => problemOf(error));
+  app.use(secureHeaders({ contentSecurityPolicy, xFrameOptions: "DENY" }));
+
+  app.post("/webhooks", async (context) => {
+    const body = await readBody(context.req.raw, webhookBytesMax);
+    if (body === 413) return problem(413, "too-large", `The body is larger than ${webhookBytesMax} bytes`);
+    if (body === 400) return problem(400, "incomplete-body", "The body broke off");
     const signature = context.req.header("x-hub-signature-256") ?? "";
     if (!await isSigned(secrets.webhooks, body, signature)) {
       return problem(401, "wrong-signature", "X-Hub-Signature-256 does not sign this body");
@@ -72,7 +83,7 @@ export function desk(system: System, secrets: Secrets): Hono {
       system.ref(Audit, "desk").ask(Audit.numbers),
       readStats(system),
     ]);
-    return context.html(livePage(latest, stats));
+    return context.html(livePage(latest, stats, context.get("secureHeadersNonce") ?? ""));
   });
   return app;
 }

@@ -4,8 +4,11 @@ import { script, style } from "./live_page_assets.ts";
 import { type Recorded, subjectOf } from "./protocols.ts";
 import type { DeskStats } from "./stats.ts";
 
-/** The page that shows the desk at work: complete when it arrives, kept up to date by its script. */
-export function livePage(latest: readonly Recorded[], stats: DeskStats): JSX.Element {
+/**
+ * The page that shows the desk at work: complete when it arrives, kept up to date by its script. Script and style have
+ * the nonce that the page's policy lets run.
+ */
+export function livePage(latest: readonly Recorded[], stats: DeskStats, nonce: string): JSX.Element {
   return (
     <>
       {raw("<!doctype html>")}
@@ -15,7 +18,7 @@ export function livePage(latest: readonly Recorded[], stats: DeskStats): JSX.Ele
           <meta name="viewport" content="width=device-width, initial-scale=1" />
           <title>Webhook desk</title>
           <link rel="icon" href="data:," />
-          <style>{raw(style)}</style>
+          <style nonce={nonce}>{raw(style)}</style>
         </head>
         <body>
           <header>
@@ -57,7 +60,7 @@ export function livePage(latest: readonly Recorded[], stats: DeskStats): JSX.Ele
               </p>
             </section>
           </main>
-          <script>{raw(script)}</script>
+          <script nonce={nonce}>{raw(script)}</script>
         </body>
       </html>
     </>

@@ -1,5 +1,6 @@
 import type { Stats, System } from "@posthorn/posthorn";
-import { desk, type Secrets } from "./desk.ts";
+import { desk } from "./desk.ts";
+import type { Secrets } from "./secrets.ts";
 
 /** A desk that is served, and can be stopped and opened again behind the same address. */
 export class ServedDesk implements AsyncDisposable {

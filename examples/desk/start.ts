@@ -5,6 +5,7 @@ import { tokenOf } from "./access.ts";
 import { desk } from "./desk.ts";
 import { exampleSecret } from "./deliveries.ts";
 import { openSystem } from "./open_system.ts";
+import { secretsFault } from "./secrets.ts";
 
 // deno task start: on ./posthorn-desk.db; --store path: on another file; --memory: without a store
 const { values: { store: path, memory } } = parseArgs({
@@ -17,10 +18,16 @@ const secrets = {
   webhooks: Deno.env.get("WEBHOOK_SECRET") ?? exampleSecret,
   tokens: Deno.env.get("TOKEN_SECRET") ?? crypto.randomUUID(),
 };
+const host = Deno.env.get("HOST") ?? "127.0.0.1";
+const fault = secretsFault(host, secrets);
+if (fault !== undefined) {
+  console.error(`Cannot open the webhook desk: ${fault}`);
+  Deno.exit(1);
+}
 
 const system = await openSystem(memory ? {} : { store: sqlite(path) });
 const server = Deno.serve({
-  hostname: Deno.env.get("HOST") ?? "127.0.0.1",
+  hostname: host,
   port: Number(Deno.env.get("PORT") ?? 8000),
   onListen: ({ hostname, port }) => void printHints(`http://${hostname}:${port}`),
 }, desk(system, secrets).fetch);

@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import type { SuperJSONResult } from "superjson";
+import { shorten } from "../shorten.ts";
+import { jsonText } from "./json_text.ts";
 import { RequestError } from "./problem.ts";
-import { loadSuperjson } from "./superjson.ts";
 
 /** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
 export const superjsonType = "application/superjson+json";
@@ -19,8 +20,9 @@ export interface BodyBounds {
 const smallBytes = 1_024;
 
 /**
- * The payload of a request. No body is no payload; a body must be JSON, or superjson by its content type, within the
- * bounds, and without keys that reach into prototypes. `onBytes` hears how many bytes it is, where that is worth counting.
+ * The payload of a request. No body is no payload; a body must be JSON, or superjson by its content type, in UTF-8 and
+ * not compressed, within the bounds, and without keys that reach into prototypes. `onBytes` hears how many bytes it is,
+ * where that is worth counting.
  */
 export async function readPayload(
   context: Context,
@@ -29,13 +31,15 @@ export async function readPayload(
 ): Promise<unknown> {
   const { bodyBytesMax, depthMax } = bounds;
   const type = mediaType(context);
-  const text = await readText(context, bodyBytesMax);
-  if (text.length * 3 > bodyBytesMax && new TextEncoder().encode(text).length > bodyBytesMax) {
-    throw tooLarge(bodyBytesMax);
+  requireReadable(context);
+  const bytes = await readBytes(context, bodyBytesMax);
+  const text = textOf(bytes);
+  if (text === "" && (type === undefined || type === jsonType || type === superjsonType)) {
+    if (type === undefined) requireNoOtherSite(context);
+    return undefined;
   }
-  if (text === "" && (type === undefined || type === jsonType || type === superjsonType)) return undefined;
   if (type !== jsonType && type !== superjsonType) {
-    const found = type === undefined ? "no content type" : `the content type ${type}`;
+    const found = type === undefined ? "no content type" : `the content type ${shorten(type, 100)}`;
     throw new RequestError(
       415,
       "unsupported-media-type",
@@ -44,13 +48,16 @@ export async function readPayload(
   }
   const value = parseJson(text);
   requireHarmless(value, depthMax);
-  if (text.length >= smallBytes) onBytes?.(text.length);
+  if (bytes.byteLength >= smallBytes) onBytes?.(bytes.byteLength);
   return type === jsonType ? value : fromSuperjson(value);
 }
 
 /** Whether the caller wants to read superjson. */
 export function wantsSuperjson(context: Context): boolean {
-  return context.req.header("accept")?.includes(superjsonType) ?? false;
+  const accept = context.req.header("accept");
+  if (accept === undefined || !accept.toLowerCase().includes(superjsonType)) return false;
+  const wanted = qualityOf(accept, superjsonType) ?? 0;
+  return wanted > 0 && wanted >= (qualityOf(accept, jsonType) ?? 0);
 }
 
 /** The answer that carries a value as the caller wants to read it. */
@@ -63,23 +70,19 @@ export function valueResponse(
   return context.body(writeJson(value), 200, headers ? { ...jsonHeaders, ...headers } : jsonHeaders);
 }
 
-/** A value as JSON. */
+/** A value as JSON, or the 406 for what JSON cannot say (`jsonText`). */
 export function writeJson(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? "null"; // undefined has no JSON of its own
-  } catch {
-    throw notRepresentable(jsonType, superjsonType);
-  }
+  const text = jsonText(value);
+  if (text === undefined) throw notRepresentable(jsonType, superjsonType);
+  return text;
 }
 
-/** A value as superjson. */
+/** A value as superjson, or the 406 for what superjson cannot say (`superjsonText`). */
 export async function writeSuperjson(value: unknown): Promise<string> {
-  const superjson = await loadSuperjson();
-  try {
-    return superjson.stringify(value);
-  } catch {
-    throw notRepresentable(superjsonType, jsonType);
-  }
+  const { superjsonText } = await import("./superjson_text.ts");
+  const text = await superjsonText(value);
+  if (text === undefined) throw notRepresentable(superjsonType, jsonType);
+  return text;
 }
 
 async function superjsonResponse(
@@ -100,28 +103,100 @@ function mediaType(context: Context): string | undefined {
   return type === jsonType ? type : type?.split(";")[0].trim().toLowerCase();
 }
 
+/** How much a media type is wanted (RFC 9110), where it is named. */
+function qualityOf(accept: string, type: string): number | undefined {
+  for (const range of accept.toLowerCase().split(",")) {
+    const [name, ...parameters] = range.split(";").map((part) => part.trim());
+    if (name !== type) continue;
+    const quality = parameters.find((parameter) => /^q\s*=/.test(parameter));
+    return quality === undefined ? 1 : Number(quality.slice(quality.indexOf("=") + 1)) || 0;
+  }
+}
+
+/** Only UTF-8 is read, and nothing is unpacked. */
+function requireReadable({ req }: Context): void {
+  const encoding = req.header("content-encoding")?.trim().toLowerCase();
+  if (encoding !== undefined && encoding !== "" && encoding !== "identity") {
+    const why = `The body has the content encoding ${shorten(encoding, 100)}: send it as it is`;
+    throw new RequestError(415, "unsupported-content-encoding", why, { "accept-encoding": "identity" });
+  }
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(req.header("content-type") ?? "")?.[1];
+  if (charset === undefined || /^utf-?8$/i.test(charset)) return;
+  const why = `The body has the charset ${shorten(charset, 100)}: send it in UTF-8`;
+  throw new RequestError(415, "unsupported-charset", why);
+}
+
 /**
- * The text of the body; what middleware has read before is there. A platform reads a whole body several times faster
- * than its stream, so the stream, which ends at the bound, is for a body whose length nobody can know beforehand.
+ * A page of another site may make its visitor's browser post without a body and without asking first (a preflight), with
+ * the visitor's cookies. A JSON content type, or whatever else needs a preflight, is for the CORS middleware to decide.
  */
-function readText({ req }: Context, bytesMax: number): Promise<string> {
+function requireNoOtherSite({ req }: Context): void {
+  const site = req.header("sec-fetch-site");
+  const origin = req.header("origin");
+  const isOther = site === undefined
+    ? origin !== undefined && hostOf(origin) !== (req.header("host") ?? hostOf(req.url)).toLowerCase()
+    : site !== "same-origin" && site !== "none";
+  if (!isOther) return;
+  const why =
+    `A browser sends this from another site: send content-type: ${jsonType}, which needs a preflight`;
+  throw new RequestError(403, "cross-site", why);
+}
+
+/** What stands between the scheme and the path. */
+function hostOf(url: string): string {
+  return (/^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "").toLowerCase();
+}
+
+/**
+ * The bytes of the body; what middleware has read before is there. A platform reads a whole body several times faster than
+ * its stream, so the stream, which ends at the bound, is for a body whose length nobody can know beforehand.
+ */
+async function readBytes({ req }: Context, bytesMax: number): Promise<ArrayBuffer | Uint8Array> {
   const length = Number(req.header("content-length"));
   if (length > bytesMax) throw tooLarge(bytesMax);
   // Beside a transfer encoding a length means nothing, and some servers hand on both.
   const known = length <= bytesMax && req.header("transfer-encoding") === undefined;
-  return known || req.raw.bodyUsed ? req.text() : readStream(req.raw.body, bytesMax);
+  const bytes = req.raw.bodyUsed
+    ? await req.arrayBuffer()
+    : await whole<ArrayBuffer | Uint8Array>(known ? req.arrayBuffer() : readStream(req.raw.body, bytesMax));
+  if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
+  return bytes;
 }
 
-async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) throw tooLarge(bytesMax); // leaving the loop cancels the body
-    text += decoder.decode(chunk, { stream: true });
+/** The text of a body, without a byte order mark. */
+function textOf(bytes: ArrayBuffer | Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new RequestError(400, "malformed-body", "The body is no UTF-8");
   }
-  return text + decoder.decode();
+}
+
+/** Nobody here breaks a body off: the client left, or sent what is no body. */
+async function whole<Bytes>(reading: Promise<Bytes>): Promise<Bytes> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof RequestError) throw error;
+    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
+  }
+}
+
+async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.length;
+    if (length > bytesMax) throw tooLarge(bytesMax); // leaving the loop cancels the body
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function tooLarge(bytesMax: number): RequestError {

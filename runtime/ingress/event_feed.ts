@@ -1,5 +1,7 @@
 import type { Operation } from "../protocol.ts";
+import { writeJson } from "./body.ts";
 import type { Feed, FeedEntry, FeedReader, FeedStart } from "./feed.ts";
+import { FrameData } from "./frame_data.ts";
 import type { IngressSystem } from "./port.ts";
 
 /** Where a reader stands in a feed. */
@@ -33,7 +35,7 @@ export class EventFeed implements Feed {
       for (const event of events) {
         subscriptions.push(
           system.subscribe(event as Operation<"event">, (_payload, { subject, input }) => {
-            this.#add(event.name, subject, JSON.stringify(input) ?? "null");
+            this.#add(event.name, subject, writeJson(input)); // what has no JSON is a dead letter
           }),
         );
       }
@@ -96,12 +98,12 @@ export class EventFeed implements Feed {
 
   #add(event: string, subject: string, data: string): void {
     const id = `${this.#epoch}-${this.#first + this.#entries.length}`;
-    this.#entries.push({ id, event, tokens: subject.split("."), data });
+    this.#entries.push({ id, event, tokens: subject.split("."), data: new FrameData(data) });
     this.#bytes += data.length;
     while (
       this.#entries.length > this.#capacity || (this.#bytes > this.#bytesMax && this.#entries.length > 1)
     ) {
-      this.#bytes -= this.#entries.shift()!.data.length;
+      this.#bytes -= this.#entries.shift()!.data.json.length;
       this.#first++;
     }
     this.#wake();

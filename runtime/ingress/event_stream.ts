@@ -50,9 +50,9 @@ export function eventStream(
       controller.enqueue(encoder.encode(`retry: ${options.retryMs}\n${gap === "" ? place() : ""}\n${gap}`));
     },
     async pull(controller) {
-      const send = (text: string) => {
+      const send = (bytes: Uint8Array) => {
         spokeMs = clock.monotonicMs();
-        controller.enqueue(encoder.encode(text));
+        controller.enqueue(bytes);
       };
       while (!ended) {
         if (reader.lost) break;
@@ -62,7 +62,7 @@ export function eventStream(
         if (entry !== undefined) {
           if (!wants(options, entry)) continue;
           told = entry.id;
-          return send(frame(entry, options.named));
+          return send(frame(encoder, entry, options.named));
         }
         if (reader.lost || reader.ended) break;
         const untilMs = spokeMs + options.keepAliveMs; // events for others do not break the silence
@@ -76,7 +76,7 @@ export function eventStream(
           };
         });
         stopWaiting?.();
-        if (silent && !ended) return send(`: keep-alive\n${place()}\n`);
+        if (silent && !ended) return send(encoder.encode(`: keep-alive\n${place()}\n`));
       }
       if (ended) return;
       end();
@@ -100,6 +100,10 @@ function gapFrame(id: string | undefined, lastEventId: string | undefined): stri
   return `event: gap\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify({ lastEventId })}\n\n`;
 }
 
-function frame({ id, event, data }: FeedEntry, named: boolean): string {
-  return `${named ? `event: ${event}\n` : ""}id: ${id}\ndata: ${data}\n\n`;
+function frame(encoder: TextEncoder, { id, event, data }: FeedEntry, named: boolean): Uint8Array {
+  const head = encoder.encode(`${named ? `event: ${event}\n` : ""}id: ${id}\n`);
+  const bytes = new Uint8Array(head.length + data.bytes.length);
+  bytes.set(head);
+  bytes.set(data.bytes, head.length);
+  return bytes;
 }

@@ -5,6 +5,9 @@ import { RequestError } from "./problem.ts";
 /** An operation, or a protocol where all of it is meant. */
 export type Exposed = Operation | NamedProtocol<string>;
 
+/** What a stream calls its own frames, and what an `EventSource` hears when it opens and when it breaks. */
+const reservedEvents: ReadonlySet<string> = new Set(["gap", "open", "error"]);
+
 /** What can be reached from outside. What is not in it does not exist for HTTP. */
 export class Exposure {
   readonly #exposed = new Map<string, Map<string, Operation>>();
@@ -17,7 +20,7 @@ export class Exposure {
       const operations = "~protocol" in item ? Object.values(operationsOf(item)) : [item];
       for (const operation of operations) {
         this.#add(operation, operation.mode !== "event");
-        if (operation.mode === "event") this.#subscribable.add(operation);
+        if (operation.mode === "event") this.#addSubscribable(operation);
       }
     }
     for (const event of accept) {
@@ -60,6 +63,16 @@ export class Exposure {
   events(protocol: string): Operation[] {
     const operations = this.#exposed.get(protocol)?.values() ?? [];
     return [...operations].filter((operation) => this.maySubscribe(operation));
+  }
+
+  #addSubscribable(event: Operation): void {
+    if (reservedEvents.has(event.name)) {
+      throw new TypeError(
+        `Cannot expose ${event.protocol}.${event.name}: a stream could not tell it from what the stream itself says: ` +
+          "give the event another name",
+      );
+    }
+    this.#subscribable.add(event);
   }
 
   #add(operation: Operation, inbound: boolean): void {

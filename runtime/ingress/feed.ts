@@ -1,11 +1,13 @@
+import type { FrameData } from "./frame_data.ts";
+
 /** One published event, as a stream carries it. */
 export interface FeedEntry {
   readonly id: string;
   readonly event: string;
   /** The tokens of its subject. */
   readonly tokens: readonly string[];
-  /** The payload as JSON. */
-  readonly data: string;
+  /** The payload. */
+  readonly data: FrameData;
 }
 
 /** Where a reader wants to begin. */

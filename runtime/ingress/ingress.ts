@@ -1,8 +1,9 @@
 import { type Context, Hono } from "hono";
-import { HTTPException } from "hono/http-exception";
-import { DeadLetterError } from "../errors.ts";
+import type { Health } from "../health.ts";
 import { Exposure } from "./exposure.ts";
+import { Failures } from "./failures.ts";
 import { type IngressOptions, resolveBounds } from "./ingress_options.ts";
+import { requireTextPath } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "./problem.ts";
 import { actorModes, Routes } from "./routes.ts";
@@ -54,58 +55,71 @@ export type { IngressOptions } from "./ingress_options.ts";
  */
 export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   const exposure = new Exposure(options.expose, options.accept ?? []);
-  const routes = new Routes(system, exposure, options.caller, resolveBounds(options));
+  const failures = new Failures(options.onError);
+  const routes = new Routes(system, exposure, options.caller, resolveBounds(options), failures);
   const app = new Hono();
-  // An error that nobody expected must be seen, and without onError there is nobody else to tell.
-  const { onError = (error) => console.error(error) } = options;
-  app.onError((error) => {
-    if (error instanceof HTTPException) return error.getResponse();
-    const response = problemResponse(error);
-    // The caller is not told what went wrong inside: somebody must be.
-    if (response.status === 500) onError(error instanceof DeadLetterError ? error.cause ?? error : error);
-    return response;
-  });
+  app.onError((error) => failures.answer(error));
   app.notFound(() => problemResponse(unknownRoute()));
-  addRoutes(app, routes);
+  addRoutes(app, routes, failures);
   app.all("/healthz", (context) => {
     if (!reads(context)) return refuseMethod(context, "GET, HEAD");
     const { health } = system;
     const well = health.status === "running" && health.store?.status !== "unavailable";
-    return context.json(health, well ? 200 : 503, well ? {} : { "retry-after": retryAfterSeconds });
+    const headers = well ? notStored : { ...notStored, "retry-after": retryAfterSeconds };
+    return context.json(options.healthReasons ? health : withoutReasons(health), well ? 200 : 503, headers);
   });
   if (options.metrics) {
     app.all("/metrics", async (context) => {
       if (!reads(context)) return refuseMethod(context, "GET, HEAD");
       const { metricsText } = await import("./metrics.ts");
-      const type = "text/plain; version=0.0.4; charset=utf-8";
-      return context.body(metricsText(system.stats(), system.health.store), 200, { "content-type": type });
+      const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8", ...notStored };
+      return context.body(metricsText(system.stats(), system.health.store), 200, headers);
     });
   }
   return app;
 }
 
+const notStored = { "cache-control": "no-store" };
+
+/** Reasons name files, hosts and variables. */
+function withoutReasons({ status, store }: Health): Health {
+  return store === undefined ? { status } : { status, store: { name: store.name, status: store.status } };
+}
+
+type Handler = (context: Context) => Response | Promise<Response>;
+
 /**
  * One handler for each path: a request that no second one matches goes through Hono the short way. The right path with
  * the wrong method is 405, where there is something.
  */
-function addRoutes(app: Hono, routes: Routes): void {
-  app.all("/actors/:protocol/:key/:operation", (context) => {
+function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
+  // Hono looks only at what is an `Error`: whatever else a schema, a `subject` or a `caller` throws is answered here.
+  const route = (path: string, handle: Handler) =>
+    app.all(path, async (context) => {
+      try {
+        requireTextPath(context);
+        return await handle(context);
+      } catch (error) {
+        return failures.answer(error);
+      }
+    });
+  route("/actors/:protocol/:key/:operation", (context) => {
     if (posts(context)) return routes.send(context);
     return refuseMethod(context, routes.methods(context, actorModes));
   });
-  app.all("/replies/:id", (context) => {
+  route("/replies/:id", (context) => {
     return reads(context) ? routes.reply(context) : refuseMethod(context, "GET, HEAD");
   });
-  app.all("/events/:protocol/:operation", (context) => {
+  route("/events/:protocol/:operation", (context) => {
     if (posts(context)) return routes.publish(context);
     if (reads(context)) return routes.subscribe(context, [routes.event(context)], false);
     return refuseMethod(context, routes.methods(context, ["event"]));
   });
-  app.all("/events/:protocol", (context) => {
+  route("/events/:protocol", (context) => {
     const events = routes.events(context);
     return reads(context) ? routes.subscribe(context, events, true) : refuseMethod(context, "GET, HEAD");
   });
-  app.all("/surveys/:protocol/:operation", (context) => {
+  route("/surveys/:protocol/:operation", (context) => {
     if (posts(context)) return routes.survey(context);
     return refuseMethod(context, routes.methods(context, ["survey"]));
   });

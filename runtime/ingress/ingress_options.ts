@@ -6,8 +6,9 @@ import type { Exposed } from "./exposure.ts";
 /** What an ingress lets in, and how much of it. */
 export interface IngressOptions {
   /**
-   * Operations that can be reached; a whole protocol where all of it is meant. An event can be subscribed to; its
-   * payload must be JSON, or its readers do not hear of it and it is a dead letter.
+   * Operations that can be reached; a whole protocol where all of it is meant. An event can be subscribed to; where JSON
+   * cannot say its payload (a map, bytes, `NaN`), its readers do not hear of it, and in memory it is a dead letter. None
+   * that can be subscribed to may be called `gap`, `open` or `error`, as streams call what they say themselves.
    */
   readonly expose: readonly Exposed[];
   /** Events that outsiders may publish. */
@@ -18,11 +19,17 @@ export interface IngressOptions {
    */
   readonly caller?: (context: HonoContext) => string | Promise<string>;
   /**
-   * Hears of every 500, whose answer tells no more than a code: what a handler threw, or a schema, or a `subject`.
-   *
-   * @default {(error) => console.error(error)}
+   * Hears of what callers are not told: of every 500, whose answer tells no more than a code (what a handler threw, or a
+   * schema, or a `subject`), and of what a store says with a 503. Of nothing that a client does wrong. What it throws
+   * itself is printed, and changes no answer. Without it each is printed with `console.error`, escaped.
    */
   readonly onError?: (error: unknown) => void;
+  /**
+   * Whether `GET /healthz` says why, to anyone who can reach it. Reasons name files, hosts and environment variables.
+   *
+   * @default {false}
+   */
+  readonly healthReasons?: boolean;
   /**
    * Whether `GET /metrics` answers, to anyone who can reach it.
    *
@@ -30,7 +37,8 @@ export interface IngressOptions {
    */
   readonly metrics?: boolean;
   /**
-   * The largest body, in bytes, at least 1.
+   * The largest body, in bytes, at least 1. What a schema does with it is done at once and before anything else: give
+   * arrays, records and texts a `.max()`, or a million items are looked at, each wrong one with words of its own.
    *
    * @default {1_048_576}
    */
@@ -89,7 +97,7 @@ export interface IngressOptions {
 
 /** The bounds with every default filled in. */
 export type IngressBounds = Required<
-  Omit<IngressOptions, "expose" | "accept" | "caller" | "onError" | "metrics">
+  Omit<IngressOptions, "expose" | "accept" | "caller" | "onError" | "metrics" | "healthReasons">
 >;
 
 /** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */

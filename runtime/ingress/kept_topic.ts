@@ -1,4 +1,6 @@
 import type { KeptEvents } from "../kept_events.ts";
+import { FrameData } from "./frame_data.ts";
+import { jsonText } from "./json_text.ts";
 
 /** What a window has under a number: an event, nothing yet, or nothing any more. */
 export type Found = KeptEntry | "none" | "gone";
@@ -6,8 +8,8 @@ export type Found = KeptEntry | "none" | "gone";
 /** One kept event, as streams carry it. */
 export interface KeptEntry {
   readonly tokens: readonly string[];
-  /** The payload as JSON; absent where it has none. */
-  readonly data: string | undefined;
+  /** The payload; absent where it has no JSON: such an event is nobody's to hear. */
+  readonly data: FrameData | undefined;
 }
 
 /** How many events of a topic a window has. */
@@ -136,9 +138,10 @@ export class KeptTopic {
       for (const { number, subject, payload } of await this.#kept.read(page.known, end - page.known)) {
         page.known = Math.min(number, end); // those before it are gone
         if (number > end) break;
-        const data = jsonOf(payload);
+        const json = jsonText(payload);
+        const data = json === undefined ? undefined : new FrameData(json);
         page.entries[number - page.before - 1] = { tokens: subject.split("."), data };
-        characters += data?.length ?? 0;
+        characters += json?.length ?? 0;
       }
       this.#windows.grew(page, characters);
       return true;
@@ -147,14 +150,5 @@ export class KeptTopic {
       this.#onFailure();
       return false;
     }
-  }
-}
-
-/** Nothing where it has none: such an event is nobody's to hear. */
-function jsonOf(payload: unknown): string | undefined {
-  try {
-    return JSON.stringify(payload) ?? "null";
-  } catch {
-    return undefined;
   }
 }

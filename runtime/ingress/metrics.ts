@@ -5,7 +5,7 @@ import type { Stats } from "../stats.ts";
 export function metricsText(stats: Stats, store?: StoreHealth): string {
   const protocols = Object.entries(stats.protocols);
   const each = (pick: (protocol: Stats["protocols"][string]) => number) =>
-    protocols.map(([name, protocol]): Sample => [`{protocol="${name}"}`, pick(protocol)]);
+    protocols.map(([name, protocol]): Sample => [labels("protocol", name), pick(protocol)]);
   return [
     metric("accepted_total", "counter", "Messages accepted", [["", stats.accepted]]),
     metric("done_total", "counter", "Messages whose turn committed", each((protocol) => protocol.done)),
@@ -20,13 +20,19 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
     ),
     ...store === undefined ? [] : [
       metric("store_available", "gauge", "Whether the store takes commits", [
-        [`{store="${store.name}"}`, store.status === "unavailable" || store.status === "opening" ? 0 : 1],
+        [labels("store", store.name), store.status === "unavailable" || store.status === "opening" ? 0 : 1],
       ]),
     ],
   ].join("");
 }
 
 type Sample = readonly [labels: string, value: number];
+
+/** A label as the format wants it. */
+function labels(name: string, value: string): string {
+  const escaped = value.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
+  return `{${name}="${escaped}"}`;
+}
 
 function metric(name: string, type: "counter" | "gauge", help: string, samples: readonly Sample[]): string {
   const full = `posthorn_${name}`;

@@ -22,8 +22,42 @@ export function preferredWaitSeconds(context: Context): number | undefined {
   return wait === null ? undefined : Number(wait[1]);
 }
 
-/** The `Idempotency-Key`, quoted as its draft says or bare as most send it. */
+/**
+ * The `Idempotency-Key`: quoted as its draft says (an item of RFC 8941, whose parameters mean nothing here), or bare as
+ * most send it.
+ */
 export function idempotencyKey(context: Context): string | undefined {
   const header = context.req.header("idempotency-key")?.trim();
-  return header === undefined ? undefined : /^"(.*)"$/.exec(header)?.[1] ?? header;
+  if (header === undefined || !header.startsWith('"')) return header;
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"\s*(?:;.*)?$/.exec(header)?.[1];
+  if (quoted !== undefined) return quoted.replace(/\\(.)/g, "$1");
+  throw new RequestError(400, "invalid-id", "The Idempotency-Key begins with a quote and is no quoted text");
+}
+
+/**
+ * Throws a 400 where the path has bytes that are no UTF-8: taken as they stand they would name what `%25…` names too.
+ */
+export function requireTextPath(context: Context): void {
+  const path = rawPath(context);
+  if (!path.includes("%")) return;
+  try {
+    decodeURIComponent(path);
+  } catch {
+    throw new RequestError(400, "malformed-path", "The path has a percent sign that stands for no UTF-8");
+  }
+}
+
+/** The path of a request as it was sent. From its text: nobody can parse a URL whose host is none. */
+export function rawPath(context: Context): string {
+  const { url } = context.req;
+  const begin = url.indexOf("/", url.indexOf("://") + 3);
+  if (begin < 0) return "/";
+  const end = url.slice(begin).search(/[?#]/);
+  return end < 0 ? url.slice(begin) : url.slice(begin, begin + end);
+}
+
+/** What stands before so many last segments of the path, so that it can stand in a header and be resolved again. */
+export function pathBefore(context: Context, segments: number): string {
+  const prefix = rawPath(context).split("/").slice(0, -segments).join("/");
+  return prefix.replace(/[^!-~]|["\\<>^`{|}]/gu, (character) => encodeURIComponent(character.toWellFormed()));
 }

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import { InvalidPayloadError, PosthornError, TerminalError } from "../errors.ts";
-import { TooLargeError } from "../store_errors.ts";
+import { DeadLetterError, InvalidPayloadError, PosthornError, TerminalError } from "../errors.ts";
+import { shorten } from "../shorten.ts";
 
 /** A request that cannot be served, and how the answer says so. */
 export class RequestError extends PosthornError {
@@ -26,7 +26,8 @@ export function refuseMethod(context: Context, allow: string): never {
   throw new RequestError(405, "method-not-allowed", why, { allow });
 }
 
-const statuses: Readonly<Record<string, number>> = {
+/** The status of each code. What is 500 went wrong inside: a handler, a turn, an actor that stopped. */
+export const statuses: Readonly<Record<string, number>> = {
   "invalid-payload": 400,
   "invalid-key": 400,
   "invalid-id": 400,
@@ -36,24 +37,49 @@ const statuses: Readonly<Record<string, number>> = {
   "unknown-protocol": 404,
   "unknown-operation": 404,
   "unknown-reply": 404,
+  "unknown-dead-letter": 404,
   "still-running": 409,
+  "ticket-taken": 409,
   "expired-reply": 410,
+  "too-large": 413,
   "id-reused": 422,
+  "not-storable": 422,
+  "terminal": 422,
   "mailbox-full": 429,
   "too-many-actors": 429,
   "too-many-replies": 429,
+  "too-many-subscribers": 429,
   "stopping": 503,
   "store-unavailable": 503,
   "store-full": 503,
   "store-closed": 503,
   "outcome-unknown": 503,
   "newer-state": 503,
-  "not-storable": 422,
   "deadline": 504,
+  "failed": 500,
+  "cycle": 500,
+  "dropped": 500,
+  "stopped": 500,
+  "late-reply": 500,
+  "retry": 500,
+  "turn-over": 500,
+  "not-transient": 500,
+  "too-many-schedules": 500,
+};
+
+/** What the store says names files, hosts and variables: outside it is said in these words. */
+const storeWords: Readonly<Record<string, string>> = {
+  "store-unavailable": "The store does not answer now. Nothing was accepted",
+  "store-full": "The store has no room. Nothing was accepted",
+  "store-closed": "The store is closed. Nothing was accepted",
+  "outcome-unknown":
+    "The store did not say whether it took effect. Sent again with the same key it has one effect",
+  "newer-state": "A newer program has written this actor: another instance answers for it",
 };
 
 const titles: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   406: "Not Acceptable",
@@ -71,10 +97,19 @@ const titles: Readonly<Record<number, string>> = {
 /** When to come back, where nothing is known of when it will be better. */
 export const retryAfterSeconds = "1";
 
+/** How large a problem document is at most. */
+const problemBytesMax = 4_096;
+const detailUnitsMax = 1_200;
+/** As many as always fit, whatever they are written as. */
+const detailUnitsAlways = 300;
+const codeUnitsMax = 64;
+
 /**
  * The answer for a failure: a problem document (RFC 9457) with a stable `code`, as the ingress gives it. For a route of
  * your own that speaks to actors. What goes wrong inside a handler is nobody's business outside: a 500 says no more
- * than its code. What is no {@linkcode PosthornError} has the code `internal`.
+ * than its code, and what a store says of itself is said in fixed words. What is no {@linkcode PosthornError} has the
+ * code `internal`. A document has at most 4 KiB: the words are cut, of a schema's issues there are as many as fit, at
+ * most 20, and `issuesTotal` says how many there were where that is more.
  *
  * @example
  * ```ts
@@ -85,30 +120,85 @@ export const retryAfterSeconds = "1";
  * assert(response.status === 429 && response.headers.get("retry-after") === "1");
  * ```
  *
- * @param error what was thrown
- * @returns the response
+ * @param error what was thrown, whatever it is
+ * @returns the response; it must not be cached
  */
 export function problemResponse(error: unknown): Response {
-  const known = error instanceof PosthornError;
-  const status = statusOf(error);
-  const code = known ? error.code : "internal";
-  const body = {
-    type: `urn:posthorn:problem:${code}`,
-    title: titles[status],
-    status,
-    code,
-    ...(known && status !== 500 ? { detail: error.message } : {}),
-    ...(error instanceof InvalidPayloadError ? { issues: error.issues } : {}),
+  const { status, headers, text } = describe(error);
+  const always: Record<string, string> = {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
   };
-  const headers: Record<string, string> = { "content-type": "application/problem+json" };
-  if (status === 429 || status === 503) headers["retry-after"] = retryAfterSeconds;
-  if (error instanceof RequestError) Object.assign(headers, error.headers);
-  return new Response(JSON.stringify(body), { status, headers });
+  if (status === 429 || status === 503) always["retry-after"] = retryAfterSeconds;
+  return new Response(text, { status, headers: { ...always, ...headers } });
 }
 
-function statusOf(error: unknown): number {
+/** Whether the caller is told less than there is to know: then somebody inside must hear of it. */
+export function hidesSomething(error: unknown): boolean {
+  const { status, hidden } = describe(error);
+  return status === 500 || hidden;
+}
+
+/** A failure as a problem document, in JSON. */
+export function problemText(error: unknown): string {
+  return describe(error).text;
+}
+
+interface Described {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** Whether its words are not the error's own. */
+  readonly hidden: boolean;
+}
+
+function describe(error: unknown): Described {
+  const known = asPosthornError(error);
+  const status = known === undefined ? 500 : statusOf(known);
+  const code = known === undefined ? "internal" : shorten(known.code, codeUnitsMax);
+  const head = { type: `urn:posthorn:problem:${code}`, title: titles[status], status, code };
+  if (known === undefined || status === 500) {
+    return { status, headers: {}, text: JSON.stringify(head), hidden: true };
+  }
+  const inside = !(known instanceof TerminalError) && Object.hasOwn(storeWords, known.code);
+  const text = fitting(head, inside ? storeWords[known.code] : known.message, issuesOf(known));
+  return { status, headers: known instanceof RequestError ? known.headers : {}, text, hidden: inside };
+}
+
+/** Nothing where it is another error, or cannot even be asked what it is. */
+function asPosthornError(error: unknown): PosthornError | undefined {
+  try {
+    return error instanceof PosthornError ? error : undefined;
+  } catch {
+    return undefined; // a Proxy that was revoked, or refuses
+  }
+}
+
+function issuesOf(error: PosthornError): Issues | undefined {
+  return error instanceof InvalidPayloadError ? error : undefined;
+}
+
+type Issues = Pick<InvalidPayloadError, "issues" | "issuesTotal">;
+
+/** The document with as many words and issues as there is room for. */
+function fitting(head: object, words: string, found: Issues | undefined): string {
+  const encoder = new TextEncoder();
+  const fits = (text: string) => encoder.encode(text).length <= problemBytesMax;
+  const whole = { ...head, detail: shorten(words, detailUnitsMax) };
+  const body = fits(JSON.stringify(whole)) ? whole : { ...head, detail: shorten(words, detailUnitsAlways) };
+  if (found === undefined) return JSON.stringify(body);
+  const { issues, issuesTotal } = found;
+  for (let kept = issues.length;; kept--) {
+    const total = kept < issuesTotal ? { issuesTotal } : {};
+    const text = JSON.stringify({ ...body, issues: issues.slice(0, kept), ...total });
+    if (kept === 0 || fits(text)) return text;
+  }
+}
+
+function statusOf(error: PosthornError): number {
   if (error instanceof RequestError) return error.status;
   if (error instanceof TerminalError) return 422;
-  if (error instanceof TooLargeError) return 413; // a dead letter of that code is what a turn did, not what was sent
-  return error instanceof PosthornError ? statuses[error.code] ?? 500 : 500;
+  // A dead letter of that code is what a turn did, not what was sent.
+  if (error instanceof DeadLetterError && error.code === "too-large") return 500;
+  return Object.hasOwn(statuses, error.code) ? statuses[error.code] : 500;
 }

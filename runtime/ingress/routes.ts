@@ -1,13 +1,15 @@
 import type { Context } from "hono";
 import type { SendOptions } from "../address.ts";
-import { PosthornError, ReplyPendingError } from "../errors.ts";
+import { PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
+import { StoreError } from "../store_errors.ts";
 import { parseSubjectPattern } from "../subject.ts";
 import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
 import type { Exposure } from "./exposure.ts";
+import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./feed.ts";
 import type { IngressBounds, IngressOptions } from "./ingress_options.ts";
-import { idempotencyKey, integerParameter, preferredWaitSeconds } from "./parameters.ts";
+import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
 
@@ -24,12 +26,27 @@ interface Pending {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** A reply is its caller's, and another one a moment later. */
+const notStored = { "cache-control": "no-store" };
+
+/** How a reply is waited for. */
+interface Wait {
+  readonly timeoutMs: number;
+  /** Whether it is only looked at. */
+  readonly looks: boolean;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal | undefined;
+  /** The preference that is applied; absent where there is none. */
+  readonly applied: string | undefined;
+}
+
 /** What the routes share. */
 export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
   readonly #ownCaller: IngressOptions["caller"];
   readonly #options: IngressBounds;
+  readonly #failures: Failures;
   /** Whether there is a store: then messages have places, which other instances understand. */
   readonly #durable: boolean;
   readonly #feeds = new Map<string, Feed>();
@@ -40,11 +57,13 @@ export class Routes {
     exposure: Exposure,
     caller: IngressOptions["caller"],
     options: IngressBounds,
+    failures: Failures,
   ) {
     this.#system = system;
     this.#exposure = exposure;
     this.#ownCaller = caller;
     this.#options = options;
+    this.#failures = failures;
     this.#durable = system.health.store !== undefined;
   }
 
@@ -72,20 +91,32 @@ export class Routes {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return context.json({ id: options.id }, 202);
     }
+    // All that the answer needs is understood before it is accepted. The prefix of a mount may have parameters of its own.
+    const replies = `${pathBefore(context, 4)}/replies/`;
+    const wait = this.#wait(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
     const ticket = await ref.submit(submitting, payload, options);
-    // From the raw URL: the prefix of a mount may have parameters of its own.
-    const prefix = new URL(context.req.url).pathname.split("/").slice(0, -4).join("/");
-    const location = `${prefix}/replies/${encodeURIComponent(ticket.id)}`;
-    const seconds = preferredWaitSeconds(context);
+    const location = `${replies}${encodeURIComponent(ticket.id)}`;
     const pending = { id: options.id, headers: { location } };
-    if (seconds === undefined) return this.#pending(context, pending);
-    return await this.#collect(context, ticket.id, seconds, pending);
+    if (wait.applied === undefined) return this.#pending(context, pending);
+    try {
+      return await this.#collect(context, ticket.id, caller, wait, pending);
+    } catch (error) {
+      // It is accepted, so that its reply cannot be had now is no failure of the request.
+      if (error instanceof StoreError || error instanceof StoppedError) {
+        this.#failures.tell(error);
+        return this.#pending(context, pending);
+      }
+      const response = this.#failures.answer(error);
+      response.headers.set("location", location);
+      return response;
+    }
   }
 
   async reply(context: Context): Promise<Response> {
     const id = context.req.param("id") as string;
-    return await this.#collect(context, id, preferredWaitSeconds(context), { id, headers: {} });
+    const wait = this.#wait(context);
+    return await this.#collect(context, id, await this.#caller(context, true), wait, { id, headers: {} });
   }
 
   async publish(context: Context): Promise<Response> {
@@ -141,33 +172,46 @@ export class Routes {
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
     });
-    return context.body(surveyStream(replies, wantsSuperjson(context)), 200, {
+    const onFailure = (error: unknown) => this.#failures.tell(error);
+    return context.body(surveyStream(replies, wantsSuperjson(context), onFailure), 200, {
       "content-type": "application/x-ndjson",
     });
   }
 
-  /** What a kept reply answers: what an ask would have, or that it is pending. */
+  /** How long it is waited for a reply. HEAD only looks. Read at once: who has left by then is not told of. */
+  #wait(context: Context): Wait {
+    const seconds = preferredWaitSeconds(context);
+    const looks = context.req.method === "HEAD";
+    const timeoutMs = looks ? 0 : Math.min((seconds ?? 0) * 1_000, this.#options.timeoutMsMax);
+    return {
+      timeoutMs,
+      looks,
+      signal: timeoutMs > 0 ? context.req.raw.signal : undefined,
+      applied: seconds === undefined ? undefined : `wait=${Math.floor(timeoutMs / 1_000)}`,
+    };
+  }
+
+  /** What a kept reply answers: what an ask would have, or that it is pending. Who left while it waited collects nothing. */
   async #collect(
     context: Context,
     id: string,
-    waitSeconds: number | undefined,
+    caller: string,
+    { timeoutMs, looks, signal, applied }: Wait,
     pending: Pending,
   ): Promise<Response> {
-    const timeoutMs = Math.min((waitSeconds ?? 0) * 1_000, this.#options.timeoutMsMax);
-    const applied: Record<string, string> = waitSeconds === undefined
-      ? {}
-      : { "preference-applied": `wait=${waitSeconds}` };
+    const told = applied === undefined ? notStored : { ...notStored, "preference-applied": applied };
     try {
-      const reply = await this.#system.ticket(id, await this.#caller(context, true)).reply({ timeoutMs });
-      return await valueResponse(context, reply, { ...applied, "vary": "accept, prefer" });
+      const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
+      return await valueResponse(context, reply, { ...told, vary: "accept, prefer" });
     } catch (error) {
-      if (!(error instanceof ReplyPendingError)) throw error;
+      const left = signal?.aborted ?? false; // then nobody reads the answer
+      if (!left && !(error instanceof ReplyPendingError)) throw error;
       return this.#pending(context, pending);
     }
   }
 
   #pending(context: Context, { id, headers }: Pending): Response {
-    return context.json({ id }, 202, { ...headers, "retry-after": "1", "vary": "prefer" });
+    return context.json({ id }, 202, { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" });
   }
 
   /**

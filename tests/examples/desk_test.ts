@@ -2,16 +2,17 @@ import assert from "node:assert/strict";
 import { sign } from "@octokit/webhooks-methods";
 import { actor, sqlite, type System } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import type { Hono } from "hono";
 import { tokenOf } from "../../examples/desk/access.ts";
 import { check } from "../../examples/desk/check.ts";
 import { counted } from "../../examples/desk/counts.ts";
 import { demo } from "../../examples/desk/demo.ts";
-import { examples } from "../../examples/desk/deliveries.ts";
+import { examples, exampleSecret } from "../../examples/desk/deliveries.ts";
 import { desk } from "../../examples/desk/desk.ts";
 import { openSystem } from "../../examples/desk/open_system.ts";
 import { Audit, type AuditNumbers } from "../../examples/desk/protocols.ts";
 import { report } from "../../examples/desk/report.ts";
+import { readBody } from "../../examples/desk/read_body.ts";
+import { secretsFault } from "../../examples/desk/secrets.ts";
 import { readWebhook } from "../../examples/desk/webhook.ts";
 
 const secrets = { webhooks: "of GitHub", tokens: "of the desk" };
@@ -27,7 +28,7 @@ const helloWorld = "/api/actors/repository/octocat%2Fhello-world";
 class Stage implements AsyncDisposable {
   readonly clock: VirtualClock;
   readonly system: System;
-  readonly app: Hono;
+  readonly app: ReturnType<typeof desk>;
 
   private constructor(clock: VirtualClock, system: System) {
     this.clock = clock;
@@ -84,7 +85,10 @@ class Stage implements AsyncDisposable {
 async function requireProblem(response: Response, status: number, code: string): Promise<void> {
   assert.equal(response.status, status);
   assert.equal(response.headers.get("content-type"), "application/problem+json");
-  assert.equal((await response.json()).code, code);
+  const problem = await response.json();
+  assert.deepEqual([problem.status, problem.code], [status, code]);
+  assert.match(problem.type, new RegExp(`^urn:[a-z-]+:problem:${code}$`));
+  assert.match(problem.title, /^[A-Z]/);
 }
 
 Deno.test("A delivery is recorded once by its repository, the audit log and the label counter", async () => {
@@ -151,6 +155,64 @@ Deno.test("A delivery that is no webhook is refused", async () => {
   const headers = { "x-github-event": "not an event" };
   await requireProblem(await stage.deliver("one", labeled, headers), 400, "invalid-payload");
   await requireProblem(await stage.deliver("", labeled), 400, "invalid-id");
+});
+
+Deno.test("A delivery that is too large, or breaks off, is refused in words that say so", async () => {
+  await using stage = await Stage.open();
+  const send = (body: BodyInit, headers: Record<string, string> = {}) =>
+    Promise.resolve(stage.app.request("/webhooks", { method: "POST", body, headers }));
+  await requireProblem(await send("x", { "content-length": "25000001" }), 413, "too-large");
+  const broken = new ReadableStream({ start: (controller) => controller.error(new TypeError("reset")) });
+  await requireProblem(await send(broken), 400, "incomplete-body");
+});
+
+Deno.test("readBody() reads no further than it may", async () => {
+  let chunks = 0;
+  const flood = new ReadableStream({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(10));
+      if (++chunks === 100) controller.close();
+    },
+  });
+  assert.equal(await readBody(new Request("http://desk/", { method: "POST", body: flood }), 50), 413);
+  assert.ok(chunks < 10);
+  const text = "tea ☕";
+  assert.equal(await readBody(new Request("http://desk/", { method: "POST", body: text }), 50), text);
+});
+
+Deno.test("The desk is not served to others with a secret that they know, nor anywhere with none", () => {
+  const fault = (hostname: string, webhooks: string, tokens = "t") =>
+    secretsFault(hostname, { webhooks, tokens });
+  for (const hostname of ["127.0.0.1", "127.1.2.3", "localhost", "::1"]) {
+    assert.equal(fault(hostname, exampleSecret), undefined);
+  }
+  for (const hostname of ["0.0.0.0", "::", "192.168.1.2", "desk.example", "", "127.0.0.1.evil.example"]) {
+    assert.match(fault(hostname, exampleSecret)!, /set WEBHOOK_SECRET/);
+    assert.equal(fault(hostname, "of GitHub"), undefined);
+  }
+  assert.match(fault("127.0.0.1", "")!, /WEBHOOK_SECRET is empty/);
+  assert.match(fault("127.0.0.1", "of GitHub", "")!, /TOKEN_SECRET is empty/);
+});
+
+Deno.test("The live page runs its own script alone, and nobody frames it", async () => {
+  await using stage = await Stage.open();
+  const policies = new Set<string>();
+  for (let visit = 0; visit < 2; visit++) {
+    const response = await stage.app.request("/");
+    const policy = response.headers.get("content-security-policy")!;
+    policies.add(policy);
+    const nonce = /script-src 'nonce-([^']+)'/.exec(policy)?.[1];
+    assert.ok(nonce !== undefined && nonce.length >= 16);
+    const page = await response.text();
+    for (const part of page.match(/<(script|style)[^>]*>/g)!) {
+      assert.ok(part.includes(`nonce="${nonce}"`), part);
+    }
+    for (const directive of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"]) {
+      assert.ok(policy.includes(directive), directive);
+    }
+    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+  }
+  assert.equal(policies.size, 2); // a nonce is used once
 });
 
 Deno.test("readWebhook() finds whom each example is about", () => {

@@ -70,9 +70,25 @@ Deno.test("a payload's error says the first thing that is wrong, and keeps all",
     path: [],
   }];
   const error = new InvalidPayloadError("Cannot accept order/ada add", issues);
-  assert.equal(error.message, "Cannot accept order/ada add: Expected number at lines.0.cents");
+  assert.equal(error.message, "Cannot accept order/ada add: Expected number at lines.0.cents (and 1 more)");
   assert.deepEqual(error.issues, issues);
   assert.equal(new InvalidPayloadError("Cannot", issues.slice(1)).message, "Cannot: Too long");
+});
+
+Deno.test("a payload's error keeps 20 of its issues, cut to what people read, and how many there were", () => {
+  const issue = (index: number) => ({
+    message: `${index} ${"☕".repeat(100_000)}`,
+    path: Array.from({ length: 100 }, () => "k".repeat(1_000)),
+  });
+  const error = new InvalidPayloadError("Cannot", Array.from({ length: 300 }, (_, index) => issue(index)));
+  assert.deepEqual([error.issues.length, error.issuesTotal], [20, 300]);
+  for (const { message, path } of error.issues) {
+    assert.equal(message.length, 200);
+    assert.deepEqual([path.length, String(path[0]).length], [16, 64]);
+  }
+  assert.ok(error.message.length < 2_000);
+  assert.match(error.message, / \(and 299 more\)$/);
+  assert.equal(new InvalidPayloadError("Cannot", [issue(0)], 7).issuesTotal, 7);
 });
 
 Deno.test("a retry needs a time of at least 0", () => {

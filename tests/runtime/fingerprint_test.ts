@@ -152,3 +152,14 @@ Deno.test("a hundred thousand values have fingerprints of their own", () => {
   const prints = new Set(Array.from({ length: 100_000 }, (_, n) => fingerprint({ sku: "tea", cents: n })));
   assert.equal(prints.size, 100_000);
 });
+
+Deno.test("texts cannot be put together so that two are taken for one", () => {
+  const pairs: readonly (readonly [unknown, unknown])[] = [
+    [["a", "b"], ["a;1:1=string:b"]],
+    [["a", "b"], ["a;1:1=string:1:b"]],
+    [new Set(["a", "b"]), new Set(["a;string:1:b"])],
+    [[new URL("https://a.b/}x")], [new URL("https://a.b/"), "x"]],
+    [[new Error("a}")], [new Error("a")]],
+  ];
+  for (const [one, other] of pairs) assert.notEqual(fingerprint(one), fingerprint(other));
+});

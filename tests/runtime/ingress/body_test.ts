@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { SuperJSON } from "superjson";
-import { readPayload, valueResponse, writeJson, writeSuperjson } from "../../../runtime/ingress/body.ts";
+import {
+  readPayload,
+  valueResponse,
+  wantsSuperjson,
+  writeJson,
+  writeSuperjson,
+} from "../../../runtime/ingress/body.ts";
 import { problemResponse } from "../../../runtime/ingress/problem.ts";
 import { assertProblem, superjsonType } from "./desk.ts";
 
@@ -214,14 +220,92 @@ Deno.test("writeSuperjson() says how to ask for what superjson cannot carry", as
 });
 
 Deno.test("valueResponse() answers in JSON unless superjson is accepted, with no header but the type", async () => {
-  const app = new Hono().get("/", (context) => valueResponse(context, new Set([1])));
+  const app = new Hono().get("/", (context) => valueResponse(context, [1]));
   const plain = await app.request("/", { headers: { accept: "*/*" } });
   const rich = await app.request("/", { headers: { accept: `text/html, ${superjsonType};q=0.9` } });
   assert.deepEqual([...plain.headers], [["content-type", jsonType]]);
   assert.deepEqual([...rich.headers], [["content-type", superjsonType]]);
-  assert.equal(await plain.text(), "{}");
-  assert.deepEqual(new SuperJSON().parse(await rich.text()), new Set([1]));
+  assert.equal(await plain.text(), "[1]");
+  assert.deepEqual(new SuperJSON().parse(await rich.text()), [1]);
 });
+
+for (
+  const [accept, rich] of [
+    [superjsonType, true],
+    [superjsonType.toUpperCase(), true],
+    [`${superjsonType};v=1;q=0.1`, true],
+    [`application/json, ${superjsonType}`, true],
+    [`*/*, ${superjsonType}; q=0.5`, true],
+    [`${superjsonType};q=0`, false],
+    [`${superjsonType}; Q=0.000`, false],
+    [`${superjsonType};q=none`, false],
+    [`${superjsonType};q=0.5, application/json`, false],
+    [`${superjsonType}x`, false],
+    ["", false],
+  ] as const
+) {
+  Deno.test(`wantsSuperjson() takes accept: ${accept} for ${rich ? "superjson" : "JSON"}`, async () => {
+    const app = new Hono().get("/", (context) => context.json(wantsSuperjson(context)));
+    assert.equal(await (await app.request("/", { headers: { accept } })).json(), rich);
+  });
+}
+
+// --- Bodies as clients send them
+
+Deno.test("readPayload() refuses what is compressed, and takes what says that it is not", async () => {
+  for (const encoding of ["gzip", "br", "gzip, identity", "x"]) {
+    const response = await sent("1", jsonType, { "content-encoding": encoding });
+    assert.equal(response.headers.get("accept-encoding"), "identity");
+    await assertProblem(response, 415, "unsupported-content-encoding");
+  }
+  for (const encoding of ["identity", " Identity ", ""]) {
+    assert.equal((await sent("1", jsonType, { "content-encoding": encoding })).status, 200);
+  }
+});
+
+Deno.test("readPayload() reads UTF-8 and no other charset", async () => {
+  for (const charset of ["iso-8859-1", "utf-16", '"latin1"', "utf-88"]) {
+    for (const type of [jsonType, superjsonType]) {
+      await assertProblem(await sent("1", `${type};x=y; charset=${charset}`), 415, "unsupported-charset");
+    }
+  }
+  for (const charset of ["utf-8", '"UTF-8"', "utf8"]) {
+    assert.equal((await sent("1", `application/json; Charset=${charset}`)).status, 200);
+  }
+});
+
+for (const [what, length] of [["of a known length", "7"], ["that comes in pieces", undefined]] as const) {
+  Deno.test(`readPayload() refuses a body ${what} that is no UTF-8, and makes nothing else of it`, async () => {
+    const headers: Record<string, string> = length === undefined ? {} : { "content-length": length };
+    for (
+      const bytes of [[0x22, 0xe9, 0x22], [0x22, 0xc3], [0x22, 0xed, 0xa0, 0x80, 0x22], [
+        0x22,
+        0xc0,
+        0xaf,
+        0x22,
+      ]]
+    ) {
+      await assertProblem(await sent(new Uint8Array(bytes), jsonType, headers), 400, "malformed-body");
+    }
+  });
+
+  Deno.test(`readPayload() reads a body ${what} behind a byte order mark`, async () => {
+    const headers: Record<string, string> = length === undefined ? {} : { "content-length": length };
+    const body = new Uint8Array([0xef, 0xbb, 0xbf, ...new TextEncoder().encode('"é"')]);
+    assert.equal(await (await sent(body, jsonType, headers)).text(), '{"json":"é"}');
+  });
+
+  Deno.test(`readPayload() calls a body ${what} incomplete where its client breaks it off`, async () => {
+    const headers: Record<string, string> = length === undefined ? {} : { "content-length": length };
+    const broken = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('"te'));
+        controller.error(new TypeError("connection reset"));
+      },
+    });
+    await assertProblem(await sent(broken, jsonType, headers), 400, "incomplete-body");
+  });
+}
 
 function hex(letter: string): string {
   return letter.charCodeAt(0).toString(16);

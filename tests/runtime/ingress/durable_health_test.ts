@@ -26,7 +26,7 @@ class MoodyStore implements Store {
 }
 
 Deno.test("/healthz shows the store: that it opens, and what it has shown of itself", async () => {
-  await using desk = new Desk({ system: { store: memoryStore() } });
+  await using desk = new Desk({ system: { store: memoryStore() }, healthReasons: true });
   assert.deepEqual(await health(desk), [200, {
     status: "running",
     store: { name: "memory", status: "opening" },
@@ -50,7 +50,7 @@ Deno.test("/healthz of a store that outlives its process says whether it has", a
       [2, "durable", "it has kept data since 2030-01-01T00:00:00.000Z"],
     ] as const
   ) {
-    await using desk = new Desk({ system: { store: lasting }, seed });
+    await using desk = new Desk({ system: { store: lasting }, seed, healthReasons: true });
     await desk.system.ready();
     assert.deepEqual(await health(desk), [200, {
       status: "running",
@@ -63,13 +63,14 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
   const { traits } = memoryStore();
   const open = () =>
     Promise.reject(new StoreError("store-unavailable", "Cannot open the store: no such disk"));
-  await using desk = new Desk({ system: { store: { traits, open } } });
+  const told: unknown[] = [];
+  await using desk = new Desk({ system: { store: { traits, open } }, onError: (error) => told.push(error) });
   await desk.clock.settle();
   const [status, body] = await health(desk);
   assert.equal(status, 503);
   assert.deepEqual(body, {
     status: "running",
-    store: { name: "memory", status: "unavailable", reason: "Cannot open the store: no such disk" },
+    store: { name: "memory", status: "unavailable" },
   });
   assert.equal((await desk.get("/healthz")).headers.get("retry-after"), "1");
   for (
@@ -82,8 +83,11 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
   ) {
     const response = await desk.post(path, payload);
     assert.equal(response.headers.get("retry-after"), "1");
-    await assertProblem(response, 503, "store-unavailable");
+    const { detail } = await assertProblem(response, 503, "store-unavailable");
+    assert.doesNotMatch(detail!, /disk/); // nobody outside hears where the store is
   }
+  assert.match(String(told[0]), /Cannot open the store: no such disk/);
+  assert.equal(told.length, 4);
   await assertProblem(
     await desk.get(`/replies/${newReplyName(systemRandom(), desk.clock.now())}`),
     503,
@@ -94,7 +98,7 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
 
 Deno.test("/healthz is 503 while a store takes no commits, which are refused, and 200 when it does again", async () => {
   const store = new MoodyStore();
-  await using desk = new Desk({ system: { store }, metrics: true });
+  await using desk = new Desk({ system: { store }, metrics: true, healthReasons: true, onError() {} });
   const add = () => desk.post("/actors/order/ada/add", { sku: "tea", cents: 1 }, { "idempotency-key": "k" });
   await desk.system.ready();
   store.away = new StoreError("store-full", "Cannot commit: database or disk is full");

@@ -23,7 +23,7 @@ class Feeding implements AsyncDisposable {
   rest(cursor: { next: number }): string[] {
     const data: string[] = [];
     for (let entry = this.feed.read(cursor); entry !== undefined; entry = this.feed.read(cursor)) {
-      data.push(entry.data);
+      data.push(entry.data.json);
     }
     return data;
   }
@@ -48,7 +48,7 @@ Deno.test("EventFeed keeps event, subject and input of what was published", asyn
   await feeding.system.publish(Order.settled, { country: "de", cents: 1 });
   await feeding.clock.settle();
   const { event, tokens, data } = feeding.feed.read(cursor)!;
-  assert.deepEqual([event, tokens, JSON.parse(data)], ["settled", ["de", "shop"], {
+  assert.deepEqual([event, tokens, JSON.parse(data.json)], ["settled", ["de", "shop"], {
     country: "de",
     cents: 1,
   }]);
@@ -157,4 +157,13 @@ Deno.test("EventFeed subscribes to all of its events or, where one subscription 
   await clock.settle();
   assert.equal(system.stats().protocols["~listener"].actors, 0);
   await system.stop();
+});
+
+Deno.test("EventFeed hands one frame to all readers of an event, which is encoded once", async () => {
+  await using feeding = new Feeding();
+  const [one, other] = [feeding.feed.latest(), feeding.feed.latest()];
+  await feeding.publish("a");
+  const [first, second] = [feeding.feed.read(one)!.data, feeding.feed.read(other)!.data];
+  assert.equal(first.bytes, second.bytes);
+  assert.equal(new TextDecoder().decode(first.bytes), 'data: "a"\n\n');
 });

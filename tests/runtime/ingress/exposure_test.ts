@@ -99,3 +99,22 @@ Deno.test("Exposure refuses two protocols of one name", () => {
     /^TypeError: Cannot expose twin: two protocols have that name$/,
   );
 });
+
+Deno.test("Exposure refuses to let out an event that a stream could not tell from its own words", () => {
+  const Door = protocol("door", {
+    gap: event(),
+    open: event(),
+    error: event(),
+    message: event(),
+    closed: event(),
+  });
+  for (const name of ["gap", "open", "error"] as const) {
+    assert.throws(() => new Exposure([Door[name]], []), {
+      name: "TypeError",
+      message: new RegExp(`door\\.${name}`),
+    });
+    assert.ok(new Exposure([], [Door[name]]).mayPublish(Door[name]));
+  }
+  assert.throws(() => new Exposure([Door], []), TypeError);
+  assert.ok(new Exposure([Door.message, Door.closed], []).maySubscribe(Door.message));
+});

@@ -334,14 +334,16 @@ Deno.test("GET /healthz is 503 while it stops and when it has", async () => {
   assert.deepEqual([after.status, await after.json()], [503, { status: "stopped" }]);
 });
 
-Deno.test("GET /healthz says why the system stopped by itself", async () => {
+Deno.test("GET /healthz says why the system stopped by itself where it was asked to, and no more than that elsewhere", async () => {
   await using desk = new Desk();
   const health = { status: "stopped", reason: "order/ada lost its disk" } as const;
   const system = new Proxy(desk.system, {
     get: (target, name) => name === "health" ? health : Reflect.get(target, name, target),
   });
-  const response = await ingress(system, { expose: [] }).request("/healthz");
+  const response = await ingress(system, { expose: [], healthReasons: true }).request("/healthz");
   assert.deepEqual([response.status, await response.json()], [503, health]);
+  const silent = await ingress(system, { expose: [] }).request("/healthz");
+  assert.deepEqual([silent.status, await silent.json()], [503, { status: "stopped" }]);
 });
 
 Deno.test("GET /metrics answers where it was asked for", async () => {

@@ -106,9 +106,14 @@ Deno.test("a KeptFeed keeps no more windows than its bounds, and those that were
 Deno.test("a KeptFeed passes over what has no JSON", async () => {
   const log = new SlowLog();
   const reader = await log.feed().open({ events, lastEventId: undefined });
-  log.add(1, 1n);
-  log.add(1, null);
-  assert.deepEqual(await reader.read(), { id: "paused:2", event: "paused", tokens: [""], data: "null" });
+  for (const payload of [1n, new Map(), [undefined], null]) log.add(1, payload);
+  const entry = await reader.read();
+  assert.deepEqual([entry?.id, entry?.event, entry?.tokens, entry?.data.json], [
+    "paused:4",
+    "paused",
+    [""],
+    "null",
+  ]);
   assert.equal(await reader.read(), undefined);
 });
 
@@ -124,4 +129,16 @@ Deno.test("a KeptFeed that has ended wakes its readers and asks nothing of its s
   log.closed.resolve(undefined);
   await log.clock.settle();
   assert.deepEqual([woken, reader.ended, log.clock.waiting], [true, true, 0]);
+});
+
+Deno.test("a KeptFeed hands one frame to all readers of an event, which is encoded once", async () => {
+  const log = new SlowLog();
+  const feed = log.feed();
+  const [one, other] = [
+    await feed.open({ events, lastEventId: undefined }),
+    await feed.open({ events, lastEventId: undefined }),
+  ];
+  log.add(1, "a");
+  const [first, second] = [await one.read(), await other.read()];
+  assert.equal(first!.data.bytes, second!.data.bytes);
 });

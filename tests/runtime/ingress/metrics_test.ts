@@ -38,6 +38,13 @@ Deno.test("metricsText() is in the text format: help, type, samples, each on a l
   }
 });
 
+Deno.test("metricsText() escapes what a label must not have", () => {
+  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const text = metricsText(stats, { name: 'a"b\\c\nposthorn_dead_total 9', status: "durable" });
+  assert.ok(text.includes('\nposthorn_store_available{store="a\\"b\\\\c\\nposthorn_dead_total 9"} 1\n'));
+  assert.doesNotMatch(text, /^posthorn_dead_total 9/m);
+});
+
 Deno.test("metricsText() calls counters total and nothing else", () => {
   for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
     assert.equal(type, name.endsWith("_total") ? "counter" : "gauge");

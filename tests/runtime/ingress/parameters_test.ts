@@ -56,7 +56,20 @@ Deno.test("preferredWaitSeconds() takes no other preference for a wait", async (
 Deno.test("idempotencyKey() takes the key quoted or bare", async () => {
   assert.equal(await key('"a b"'), "a b");
   assert.equal(await key(" a-1 "), "a-1");
-  assert.equal(await key('"'), '"');
+  assert.equal(await key('""'), "");
+  assert.equal(await key("a;b=1"), "a;b=1");
+});
+
+Deno.test("idempotencyKey() is the text of the item, whatever parameters it has", async () => {
+  assert.equal(await key('"a";v=1'), "a");
+  assert.equal(await key('"a" ; v=1; w="x;y"'), "a");
+  assert.equal(await key('"a\\"b\\\\c"'), 'a"b\\c');
+});
+
+Deno.test("idempotencyKey() refuses what begins as quoted text and is none", async () => {
+  for (const header of ['"', '"a', '"a"b', '"a", "b"', '"a\\b"', '"a\\"']) {
+    assert.match(await key(header), /begins with a quote and is no quoted text/, header);
+  }
 });
 
 Deno.test("idempotencyKey() is nothing without the header", async () => {

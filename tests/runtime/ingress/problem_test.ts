@@ -16,7 +16,7 @@ import {
   TooLargeError,
   UnknownError,
 } from "@posthorn/posthorn";
-import { problemResponse, refuseMethod, RequestError } from "../../../runtime/ingress/problem.ts";
+import { problemResponse, refuseMethod, RequestError, statuses } from "../../../runtime/ingress/problem.ts";
 import { assertProblem } from "./desk.ts";
 
 async function answerTo(error: unknown): Promise<Response> {
@@ -30,6 +30,7 @@ const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new UnknownError("unknown-protocol", "No"), 404],
   [new UnknownError("unknown-operation", "No"), 404],
   [new UnknownError("unknown-reply", "No"), 404],
+  [new UnknownError("unknown-dead-letter", "No"), 404],
   [new UnknownError("expired-reply", "No"), 410],
   [new PosthornError("invalid-after", "No"), 400],
   [new StillRunningError("No"), 409],
@@ -47,6 +48,8 @@ const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new MailboxFullError("order/ada", 1, 1), 429],
   [new LimitError("too-many-actors", "No"), 429],
   [new LimitError("too-many-replies", "No"), 429],
+  [new LimitError("too-many-schedules", "No"), 500],
+  [new PosthornError("constructor", "No"), 500],
   [new StoppedError("No"), 503],
   [new DeadlineError("No"), 504],
   [new DeadLetterError("failed", "No"), 500],
@@ -94,6 +97,88 @@ Deno.test("problemResponse() says when to come back for 429 and 503, and only th
   for (const [error, status] of table) {
     const retryAfter = (await answerTo(error)).headers.get("retry-after");
     assert.equal(retryAfter, status === 429 || status === 503 ? "1" : null, error.code);
+  }
+});
+
+Deno.test("every code of the runtime has a status of its own", async () => {
+  const root = new URL("../../../", import.meta.url);
+  const thrown = /new \w*Error\(\s*(?:\d+,\s*)?"([a-z]+(?:-[a-z]+)+)"|super\("([a-z-]+)",/g;
+  const codes = new Map<string, string>();
+  for (const folder of ["runtime/", "runtime/durable/", "runtime/stores/", "actors/"]) {
+    for await (const { name, isFile } of Deno.readDir(new URL(folder, root))) {
+      if (!isFile) continue;
+      // What examples of documentation throw is their own.
+      const text = (await Deno.readTextFile(new URL(folder + name, root))).replace(/^ \*.*$/gm, "");
+      for (const [, one, other] of text.matchAll(thrown)) codes.set(one ?? other, folder + name);
+    }
+  }
+  for (const code of ["invalid-payload", "unknown-dead-letter", "store-full", "still-running", "stopping"]) {
+    assert.ok(codes.has(code), `${code} was not found`);
+  }
+  for (const [code, file] of codes) {
+    assert.ok(Object.hasOwn(statuses, code), `${code}, thrown in ${file}, has no status in problem.ts`);
+  }
+});
+
+Deno.test("problemResponse() says what a store says in words of its own, which name nothing inside", async () => {
+  const secret = "Cannot open /srv/tenant-42/posthorn.db with DENO_KV_ACCESS_TOKEN at https://user:word@host";
+  for (
+    const error of [
+      new StoreError("store-unavailable", secret),
+      new StoreError("store-full", secret),
+      new StoreError("store-closed", secret),
+      new OutcomeUnknownError(secret),
+      new PosthornError("newer-state", secret),
+    ]
+  ) {
+    const { detail } = await assertProblem(await answerTo(error), 503, error.code);
+    assert.doesNotMatch(detail!, /srv|TOKEN|word|host/);
+    assert.ok(detail!.length > 20);
+  }
+  const { detail } = await assertProblem(
+    await answerTo(new TerminalError(secret, { code: "store-full" })),
+    422,
+    "store-full",
+  );
+  assert.equal(detail, secret); // those are a handler's own words
+});
+
+Deno.test("problemResponse() has at most 4 KiB, whatever its words are written as", async () => {
+  for (const text of ["a", "☕", "\u0000", "\ud800", '"', "😀"]) {
+    const long = text.repeat(100_000);
+    const issues = Array.from({ length: 300 }, () => ({ message: long, path: Array(50).fill(long) }));
+    for (
+      const error of [
+        new InvalidPayloadError("No", issues),
+        new InvalidPayloadError(long, issues),
+        new TerminalError(long, { code: long }),
+        new RequestError(404, "unknown-protocol", long),
+      ]
+    ) {
+      const body = await (await answerTo(error)).bytes();
+      assert.ok(body.length <= 4_096, `${error.code.slice(0, 20)}: ${body.length}`);
+      const problem = JSON.parse(new TextDecoder().decode(body));
+      assert.ok(problem.detail.length >= 200);
+      if (error instanceof InvalidPayloadError) assert.equal(problem.issuesTotal, 300);
+    }
+  }
+});
+
+Deno.test("problemResponse() says how many issues there were only where it has not all of them", async () => {
+  const issues = (count: number) => Array.from({ length: count }, () => ({ message: "No", path: [] }));
+  for (const [count, kept, total] of [[1, 1, undefined], [20, 20, undefined], [21, 20, 21]] as const) {
+    const problem = JSON.parse(await (await answerTo(new InvalidPayloadError("No", issues(count)))).text());
+    assert.deepEqual([problem.issues.length, problem.issuesTotal], [kept, total]);
+  }
+});
+
+Deno.test("problemResponse() answers whatever was thrown, and is not stored", async () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  for (const thrown of ["text", null, undefined, 7, { code: "x" }, Symbol("a"), proxy, new Error("x")]) {
+    const response = await answerTo(thrown);
+    assert.equal(response.headers.get("cache-control"), "no-store");
+    await assertProblem(response, 500, "internal");
   }
 });
 

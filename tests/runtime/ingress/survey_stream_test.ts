@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { StoreError } from "@posthorn/posthorn";
 import { SuperJSON } from "superjson";
 import { surveyStream } from "../../../runtime/ingress/survey_stream.ts";
 
@@ -59,8 +60,32 @@ Deno.test("surveyStream() leaves the survey when its reader leaves", async () =>
   assert.equal(replies.left, 1);
 });
 
-Deno.test("surveyStream() leaves the survey and breaks off at a reply that cannot be written", async () => {
-  const replies = new Replies([1, 2n, 3]);
-  await assert.rejects(new Response(surveyStream(replies, false)).text(), TypeError);
-  assert.equal(replies.left, 1);
+for (const [asSuperjson, unfit] of [[false, 2n], [false, new Map()], [true, { constructor: 1 }]] as const) {
+  Deno.test(`surveyStream() writes a problem for a reply that cannot be written${asSuperjson ? " as superjson" : ""}: ${typeof unfit}, and goes on`, async () => {
+    const lines = await linesOf(new Replies([1, unfit, 3]), asSuperjson) as Record<
+      string,
+      { code?: string }
+    >[];
+    assert.deepEqual(lines.map((line) => Object.keys(line)[0]), ["reply", "problem", "reply", "done"]);
+    assert.equal(lines[1].problem.code, "not-representable");
+    assert.deepEqual(lines[3], { done: "deadline", replies: 3 });
+  });
+}
+
+Deno.test("surveyStream() ends with the problem that ended the survey, and somebody hears of it", async () => {
+  const replies = new Replies([1]);
+  const next = replies.next.bind(replies);
+  let calls = 0;
+  replies.next = () =>
+    ++calls === 1 ? next() : Promise.reject(new StoreError("store-full", "Cannot write /srv/db"));
+  const told: unknown[] = [];
+  const text = await new Response(surveyStream(replies, false, (error) => told.push(error))).text();
+  assert.doesNotMatch(text, /srv/);
+  const [reply, ended, nothing] = text.split("\n");
+  assert.deepEqual([JSON.parse(reply), JSON.parse(ended).problem.code, nothing], [
+    { reply: 1 },
+    "store-full",
+    "",
+  ]);
+  assert.equal(told.length, 1);
 });

@@ -1,0 +1,49 @@
+import { jsonText } from "./json_text.ts";
+import { loadSuperjson } from "./superjson.ts";
+
+/**
+ * A value as superjson, or nothing where superjson cannot say it and would make something else of it without a word: a
+ * class instance, a promise, a function, a buffer, numbers within bytes that are none. Of an error it says name, message
+ * and cause, of an invalid date nothing, which is `null`.
+ *
+ * What stands in a value twice is written twice: superjson's notes of what is the same confuse it where such a thing is in
+ * a set or is the key of a map. So a cycle has no text.
+ */
+export async function superjsonText(value: unknown): Promise<string | undefined> {
+  const superjson = await loadSuperjson();
+  try {
+    if (!isSaid(value, [])) return undefined;
+    const { json, meta } = superjson.serialize(value);
+    const { referentialEqualities: _, ...kept } = meta ?? {};
+    return JSON.stringify(kept.values === undefined ? { json } : { json, meta: kept });
+  } catch {
+    return undefined;
+  }
+}
+
+function isSaid(value: unknown, above: readonly object[]): boolean {
+  if (typeof value === "function" || typeof value === "symbol") return false;
+  if (typeof value !== "object" || value === null) return true;
+  if (above.includes(value)) return false;
+  const around = [...above, value];
+  const parts = partsOf(value);
+  if (parts === undefined) return "toJSON" in value && jsonText(value) !== undefined;
+  for (const part of parts) if (!isSaid(part, around)) return false;
+  return true;
+}
+
+/** What a value consists of; nothing where it is none of what superjson knows. */
+function partsOf(value: object): Iterable<unknown> | undefined {
+  if (Array.isArray(value) || value instanceof Set) return value;
+  if (value instanceof Map) return [...value].flat();
+  if (value instanceof Date || value instanceof RegExp || value instanceof URL) return [];
+  if (value instanceof Error) return [value.cause];
+  if (ArrayBuffer.isView(value)) return areNumbers(value) ? [] : undefined;
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || prototype === Object.prototype;
+  return isPlain && Object.getOwnPropertySymbols(value).length === 0 ? Object.values(value) : undefined;
+}
+
+function areNumbers(view: ArrayBufferView): boolean {
+  return Symbol.iterator in view && Array.from(view as Uint8Array).every(Number.isFinite);
+}

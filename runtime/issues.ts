@@ -1,0 +1,23 @@
+import { shorten } from "./shorten.ts";
+
+/** One thing that a schema did not accept: what, and where in the value. */
+export interface Issue {
+  /** What is wrong, in the schema library's words. */
+  readonly message: string;
+  /** Where in the value it is wrong; empty for the value itself. */
+  readonly path: readonly (string | number)[];
+}
+
+/** How many issues an error keeps: a payload may be wrong in each of its items. */
+export const issuesMax = 20;
+const messageUnitsMax = 200;
+const pathMax = 16;
+const keyUnitsMax = 64;
+
+/** The first of some issues, with no more words than people read: what they say may be as large as the payload. */
+export function shortIssues(issues: readonly Issue[]): readonly Issue[] {
+  return issues.slice(0, issuesMax).map(({ message, path }) => ({
+    message: shorten(`${message}`, messageUnitsMax),
+    path: path.slice(0, pathMax).map((key) => typeof key === "string" ? shorten(key, keyUnitsMax) : key),
+  }));
+}

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { sqlite } from "@posthorn/posthorn";
+import { fuzz, type Fuzzed } from "./fuzz.ts";
+
+/** It reached what it is for. */
+function requireReach({ statuses, refusedBefore, changes }: Fuzzed): void {
+  for (const status of [200, 202, 400, 403, 404, 405, 406, 413, 415, 422, 500]) {
+    assert.ok((statuses.get(status) ?? 0) > 0, `nothing was answered with ${status}`);
+  }
+  assert.ok(refusedBefore > 0 && changes > 0);
+}
+
+Deno.test("requests over real sockets are answered as they should be, and what is refused changes nothing", async () => {
+  requireReach(await fuzz({ seed: 1, goesOn: (sent) => sent < 1_500 }));
+});
+
+Deno.test("requests over real sockets to a system on a file are answered as they should be, and what is refused changes nothing", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "posthorn-fuzz-" });
+  try {
+    requireReach(await fuzz({ seed: 2, store: sqlite(`${folder}/fuzz.db`), goesOn: (sent) => sent < 800 }));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
