@@ -4,7 +4,7 @@ import { VirtualClock } from "@posthorn/posthorn/testing";
 import { resolveOptions } from "../../runtime/system_options.ts";
 
 Deno.test("resolveOptions fills in every default", () => {
-  const { clock, random, ...rest } = resolveOptions({ actors: [] });
+  const { clock, random, log, ...rest } = resolveOptions({ actors: [] });
   assert.deepEqual(rest, {
     askTimeoutMs: 5_000,
     idWindowMs: 86_400_000,
@@ -24,6 +24,7 @@ Deno.test("resolveOptions fills in every default", () => {
   });
   assert.equal(typeof clock.now(), "number");
   assert.equal(typeof random.next(), "number");
+  assert.equal(typeof log, "function");
 });
 
 Deno.test("resolveOptions keeps what it is given", () => {
