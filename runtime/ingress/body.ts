@@ -32,7 +32,8 @@ export async function readPayload(
   const { bodyBytesMax, depthMax } = bounds;
   const type = mediaType(context);
   requireReadable(context);
-  const text = await readText(context, bodyBytesMax);
+  const bytes = await readBytes(context, bodyBytesMax);
+  const text = textOf(bytes);
   if (text === "" && (type === undefined || type === jsonType || type === superjsonType)) {
     if (type === undefined) requireNoOtherSite(context);
     return undefined;
@@ -47,7 +48,7 @@ export async function readPayload(
   }
   const value = parseJson(text);
   requireHarmless(value, depthMax);
-  if (text.length >= smallBytes) onBytes?.(text.length);
+  if (bytes.byteLength >= smallBytes) onBytes?.(bytes.byteLength);
   return type === jsonType ? value : fromSuperjson(value);
 }
 
@@ -147,11 +148,10 @@ function hostOf(url: string): string {
 }
 
 /**
- * The text of the body, without a byte order mark; what middleware has read before is there. A platform reads a whole
- * body several times faster than its stream, so the stream, which ends at the bound, is for a body whose length nobody
- * can know beforehand.
+ * The bytes of the body; what middleware has read before is there. A platform reads a whole body several times faster than
+ * its stream, so the stream, which ends at the bound, is for a body whose length nobody can know beforehand.
  */
-async function readText({ req }: Context, bytesMax: number): Promise<string> {
+async function readBytes({ req }: Context, bytesMax: number): Promise<ArrayBuffer | Uint8Array> {
   const length = Number(req.header("content-length"));
   if (length > bytesMax) throw tooLarge(bytesMax);
   // Beside a transfer encoding a length means nothing, and some servers hand on both.
@@ -160,6 +160,11 @@ async function readText({ req }: Context, bytesMax: number): Promise<string> {
     ? await req.arrayBuffer()
     : await whole<ArrayBuffer | Uint8Array>(known ? req.arrayBuffer() : readStream(req.raw.body, bytesMax));
   if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
+  return bytes;
+}
+
+/** The text of a body, without a byte order mark. */
+function textOf(bytes: ArrayBuffer | Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

@@ -25,6 +25,7 @@ Deno.test("resolveOptions fills in every default", () => {
   });
   assert.equal(typeof clock.now(), "number");
   assert.equal(typeof random.next(), "number");
+  assert.equal(typeof log, "function");
 });
 
 Deno.test("resolveOptions keeps what it is given", () => {
