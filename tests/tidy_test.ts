@@ -91,6 +91,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "turn_runner",
         "load",
         "bury_alone",
+        "waits",
         "mail_picker",
         "turn_commission",
         "durable_activation",

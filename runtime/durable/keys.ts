@@ -38,6 +38,11 @@ export function recordKey(actor: ActorId): string {
   return recordsPrefix + nameOfActor(actor);
 }
 
+/** That an actor was erased: what its next life goes on from. It expires. */
+export function erasedKey(actor: ActorId): string {
+  return keyOf("erased", actor.protocol, actor.key);
+}
+
 /** What the keys of an actor's waiting messages begin with; a message's place follows. */
 export function mailPrefix(actor: ActorId): string {
   return mailsPrefix + nameOfActor(actor) + separator;

@@ -9,7 +9,7 @@ import { type Probes, probesOf } from "./probes.ts";
 import { ValueEncoder } from "./stored_value.ts";
 
 /** How far the clock of another instance may be ahead. */
-const aheadMaxMs = 3_600_000;
+export const aheadMaxMs = 3_600_000;
 
 /**
  * One run of this system on its store: who it is there, its way to commit, and the places that it gives. Another run

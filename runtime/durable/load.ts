@@ -1,6 +1,6 @@
 import { fromText } from "./stored_value.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { mailPrefix, recordKey, timerPrefix } from "./keys.ts";
+import { mailPrefix, timerPrefix } from "./keys.ts";
 import { plansOf, schedulesMax } from "./plans.ts";
 import { ActorRecord } from "./record.ts";
 
@@ -19,9 +19,8 @@ const countMax = 10_000;
 export async function loadActor(activation: DurableActor): Promise<boolean> {
   const { durable, home, mailbox } = activation;
   const { ledger } = durable;
-  const [stored] = await ledger.connection.read([recordKey(activation)]);
+  const record = await ActorRecord.read(ledger.connection, activation);
   activation.loadedMoment = ledger.nextMoment();
-  const record = ActorRecord.of(stored);
   ledger.heard(record.head.clock);
   const { actor } = home;
   const { schema } = record.head;

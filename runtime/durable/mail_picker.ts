@@ -3,6 +3,7 @@ import type { DurableActor } from "./durable_actor.ts";
 import { buryAlone } from "./bury_alone.ts";
 import type { Mail } from "./mail.ts";
 import type { RetryHead } from "./record.ts";
+import { Waits } from "./waits.ts";
 
 /**
  * What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or a message that may be
@@ -22,6 +23,8 @@ export class MailPicker {
   readonly #onIdle: () => void;
   readonly #asides = new Map<string, Timer>();
   #endTrial: (() => void) | undefined = undefined;
+  /** Made for the first that waits; kept when the mailbox is listed again. */
+  #waits: Waits | undefined = undefined;
 
   /** `onIdle` is called when one is back that had stepped aside, or has given way. */
   constructor(actor: DurableActor, onIdle: () => void) {
@@ -48,8 +51,9 @@ export class MailPicker {
       if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
       if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
       const { notBeforeMs = 0 } = mail.head;
-      if (notBeforeMs > nowMs) {
-        this.#setAside(mail, notBeforeMs - nowMs);
+      const asideMs = notBeforeMs > nowMs ? this.#leftMs(mail, notBeforeMs) : 0;
+      if (asideMs > 0) {
+        this.#setAside(mail, asideMs);
         continue;
       }
       const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
@@ -57,7 +61,10 @@ export class MailPicker {
       const suspected = known && this.#actor.suspicious.has(mail.head.via);
       if (retry === undefined && !suspected) return mail;
       if (taken > 0) return undefined;
-      if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
+      const waitMs = retry !== undefined && retry.notBeforeMs > nowMs
+        ? this.#leftMs(mail, retry.notBeforeMs)
+        : 0;
+      if (waitMs > 0) return { waitMs };
       if (!suspected) return mail;
       const attempts = (retry?.attempts ?? mail.head.attempts ?? 0) + 1;
       return { trial: { place: mail.place, attempts, notBeforeMs: 0 } };
@@ -102,6 +109,10 @@ export class MailPicker {
     for (const timer of this.#asides.values()) timer.cancel();
     this.#asides.clear();
     this.endTrial();
+  }
+
+  #leftMs({ place }: Mail, notBeforeMs: number): number {
+    return (this.#waits ??= new Waits(this.#actor.durable.ledger.clock)).leftMs(place, notBeforeMs);
   }
 
   #setAside(mail: Mail, afterMs: number): void {

@@ -1,4 +1,6 @@
-import type { Stored } from "../store.ts";
+import type { ActorId } from "../address.ts";
+import type { StoreConnection, Stored } from "../store.ts";
+import { erasedKey, recordKey } from "./keys.ts";
 import type { Plans } from "./plans.ts";
 import { decodeValue } from "./stored_value.ts";
 
@@ -29,8 +31,9 @@ export class ActorRecord {
   readonly head: RecordHead;
   /** The state as text; absent where nothing was committed. */
   readonly text: string | undefined;
-  /** How it is in the store; absent where it is not. */
+  /** The version of the commit that it was in; absent where there was none. */
   readonly version: string | undefined;
+  /** How large it is in the store; 0 where it is not there. */
   readonly bytes: number;
 
   constructor(head: RecordHead, text: string | undefined, version: string | undefined, bytes: number) {
@@ -38,6 +41,18 @@ export class ActorRecord {
     this.text = text;
     this.version = version;
     this.bytes = bytes;
+  }
+
+  /** How it is in the store; absent where it is not: nothing was committed, or it was erased. */
+  get storedVersion(): string | undefined {
+    return this.bytes === 0 ? undefined : this.version;
+  }
+
+  /** Reads it. Of an actor that was erased the last turn and its time are known for a while. */
+  static async read(connection: StoreConnection, actor: ActorId): Promise<ActorRecord> {
+    const [stored, erased] = await connection.read([recordKey(actor), erasedKey(actor)]);
+    if (stored !== undefined || erased === undefined) return ActorRecord.of(stored);
+    return new ActorRecord(decodeValue<RecordHead>(erased.value).head, undefined, erased.version, 0);
   }
 
   /** What was read under its key. */

@@ -2,7 +2,6 @@ import type { Batch } from "./batch.ts";
 import { Commission } from "./committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { Effects } from "./effects.ts";
-import { recordKey } from "./keys.ts";
 import { ActorRecord } from "./record.ts";
 
 /** Whose batch it is. */
@@ -50,8 +49,7 @@ export class TurnCommission extends Commission {
   }
 
   async landed(): Promise<string | undefined> {
-    const [stored] = await this.#actor.durable.ledger.connection.read([recordKey(this.#actor)]);
-    const record = ActorRecord.of(stored);
+    const record = await ActorRecord.read(this.#actor.durable.ledger.connection, this.#actor);
     if (this.#token === undefined || record.head.turn !== this.#token) return undefined;
     this.#actor.durable.ledger.probes?.reach("a turn landed unheard");
     return record.version;
