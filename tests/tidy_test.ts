@@ -79,6 +79,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "answers",
         "dispatch",
         "clock_steps",
+        "other_clocks",
         "schedule_row",
         "plans",
         "turn_effects",

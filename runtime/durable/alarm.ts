@@ -115,8 +115,7 @@ export class Alarm {
 
   /** Writes both rows of a schedule with another time. */
   #plan(effects: Effects, schedule: StoredSchedule, row: Stored, text: string, dueMs: number): void {
-    const { instance, clockSteps: { backMs } } = this.#ledger;
-    const due: StoredDue = { token: schedule.token, by: { instance, backMs } };
+    const due: StoredDue = { token: schedule.token, by: this.#ledger.setBy() };
     effects.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
     effects.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
   }
@@ -144,8 +143,8 @@ export class Alarm {
   }
 
   /**
-   * The clock was set back: what this instance has set before is due so much earlier by it. What is due at a time of day
-   * stays; so does what was set by others, who have clocks of their own.
+   * The clock was set back: what this instance has set before is due so much earlier by it, and what others set that live
+   * no longer, at a time that is still to come, in as long as it was meant to take. What is due at a time of day stays.
    */
   async #shift(): Promise<void> {
     const { backMs } = this.#ledger.clockSteps;
@@ -159,7 +158,7 @@ export class Alarm {
         after,
         limit: shiftedAtOnce,
       });
-      const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row, backMs)));
+      const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row)));
       all &&= shifted.every(({ status }) => status === "fulfilled");
       if (rows.length < shiftedAtOnce) break;
       after = rows.at(-1)!.key;
@@ -167,9 +166,10 @@ export class Alarm {
     if (all) this.#shiftedMs = backMs;
   }
 
-  async #shiftOne(due: Stored, backMs: number): Promise<void> {
+  async #shiftOne(due: Stored): Promise<void> {
     const { token, by } = decodeValue<StoredDue>(due.value).head;
-    if (by?.instance !== this.#ledger.instance || by.backMs >= backMs) return;
+    const lateMs = by === undefined ? 0 : this.#ledger.lateMs(by);
+    if (lateMs <= 0) return;
     const { actor, name } = scheduled(due.key);
     const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
     if (row === undefined) return;
@@ -177,7 +177,7 @@ export class Alarm {
     if (head.token !== token) return;
     const effects = voided(due);
     effects.checks.push({ key: row.key, version: row.version });
-    this.#plan(effects, head, row, text, head.dueMs - (backMs - by.backMs));
+    this.#plan(effects, head, row, text, head.dueMs - lateMs);
     await commitOne(this.#ledger.committer, effects);
   }
 

@@ -22,6 +22,8 @@ import { decodeValue, encodeValue } from "./stored_value.ts";
 interface InstanceRow {
   /** How often it has said that it lives. */
   readonly beat: number;
+  /** What its clock said then, in milliseconds since 1970. */
+  readonly atMs?: number;
   /** Set by others: it ended without a word. */
   readonly ended?: boolean;
 }
@@ -85,7 +87,7 @@ export class Keeper {
 
   /** Says that it lives, and from then on does so at each beat. */
   async begin(): Promise<void> {
-    await this.#write({ beat: this.#beat });
+    await this.#write({ beat: this.#beat, atMs: this.#ledger.clock.now() });
     const { traits, probes } = this.#ledger;
     if (traits.processes === "one" && !probes?.without("taken-over-at-once")) {
       // Whoever was here before is not here any more: two processes never share such a store.
@@ -158,7 +160,7 @@ export class Keeper {
   async #run(): Promise<void> {
     if (this.#ended) return;
     this.#beat++;
-    await this.#write({ beat: this.#beat });
+    await this.#write({ beat: this.#beat, atMs: this.#ledger.clock.now() });
     await this.#look();
     await this.#takeOverTheDead();
     await this.#takeOver(nobody);
@@ -188,14 +190,18 @@ export class Keeper {
     for (const { key, value, version } of await this.#instances()) {
       const instance = key.slice(instancePrefix.length);
       seen.add(instance);
-      const { ended = false } = decodeValue<InstanceRow>(value).head;
+      const { ended = false, atMs } = decodeValue<InstanceRow>(value).head;
       const known = this.#known.get(instance);
       if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, ended });
       else if (known.version !== version) {
         Object.assign(known, { version, sinceMs: nowMs, alive: !ended, ended });
+        if (atMs !== undefined) this.#ledger.otherClocks.heard(instance, atMs);
       }
     }
-    for (const instance of this.#known.keys()) if (!seen.has(instance)) this.#known.delete(instance);
+    for (const instance of this.#known.keys()) {
+      if (!seen.has(instance)) this.#known.delete(instance);
+      if (this.#isDead(instance)) this.#ledger.otherClocks.gone(instance);
+    }
   }
 
   #isDead(instance: string): boolean {

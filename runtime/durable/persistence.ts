@@ -27,6 +27,7 @@ import { indexKey, nobody } from "./keys.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
 import { Mail } from "./mail.ts";
+import { OtherClocks } from "./other_clocks.ts";
 import { Proof } from "./proof.ts";
 import { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
@@ -251,8 +252,9 @@ export class Persistence {
   async #begin(): Promise<void> {
     const { store, options, services, ids, letters } = this.#parts;
     const { clock, random } = options;
-    const connection = await store.open({ clock });
-    const ledger = new Ledger(services.newId(), connection, store.traits, clock, random);
+    const otherClocks = new OtherClocks(clock);
+    const connection = await store.open({ clock: otherClocks.slowest });
+    const ledger = new Ledger(services.newId(), connection, store.traits, clock, random, otherClocks);
     const replies = new Replies(ledger, options.replyKeepMs);
     const answers = new Answers(ledger, ids, (locals) => this.#deliverLocally(locals));
     const dispatch = new Dispatch(ledger, replies, answers, {
