@@ -183,7 +183,10 @@ async function unsubscribe(ctx: TopicContext, { to, token }: Unsubscription): Pr
   if (found === undefined) return;
   // The address may have subscribed again: then this subscription is over already.
   if (token !== undefined && decodeValue<Subscription>(found.value).head.token !== token) return;
+  const prefix = subscriberActorPrefix(ctx.key, to);
+  const [, another] = await connectionOf(ctx).list({ prefix, limit: 2 });
   removeRows(ctx, [rowKey]);
+  if (another === undefined) rowsOf(ctx as unknown as DurableTurn).remove(subscribedKey(to, ctx.key));
 }
 
 async function leave(ctx: TopicContext, id: ActorId): Promise<void> {
