@@ -191,7 +191,9 @@ export class Alarm {
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#ledger.clock.now(), 0), () => {
       this.#dueMs = Infinity;
-      this.ring().catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.beatMs));
+      const ringing = this.#ringing; // it may have passed by what is due now
+      const rung = ringing === undefined ? this.ring() : ringing.then(() => this.ring());
+      rung.catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.beatMs));
     });
   }
 }
