@@ -28,10 +28,10 @@ const scripts = {
   small: (ctx: WorkerContext) => ctx.schedule("small", { everyMs: 1_000 }, ctx.self.at(Worker.note), "tick"),
   once: (ctx: WorkerContext) => ctx.schedule("once", { afterMs: 3_000 }, ctx.self.at(Worker.note), "once"),
   far(ctx: WorkerContext) {
-    for (let index = 0; index < 150; index++) {
+    for (let index = 0; index < 240; index++) {
       ctx.schedule(
         `n${index}`,
-        { afterMs: [1e300, 1e28, 8.64e15][index % 3] },
+        { afterMs: [1e300, 1e200, 8.64e15][index % 3] },
         ctx.self.at(Worker.note),
         "far",
       );
@@ -114,7 +114,7 @@ onEach(
 onEach(kinds, "rows that are none do not stand in the way of the others, however many", async (stage) => {
   const system = await stage.start(actors);
   await connected(stage, async (connection) => {
-    for (let index = 0; index < 150; index++) {
+    for (let index = 0; index < 240; index++) {
       const key = ["schedule", "0".repeat(16), "worker", `a${index}`, "tea"].join("\u001f");
       await connection.commit([{ checks: [], writes: [{ key, value: new Uint8Array([1]) }], removals: [] }]);
     }
@@ -127,6 +127,8 @@ onEach(kinds, "rows that are none do not stand in the way of the others, however
 onEach(kinds, "what is due at the end of time stands in front of nothing", async (stage) => {
   const first = await stage.start(actors);
   await ref(first, "far").tell(Worker.run, "far");
+  await stage.settle();
+  assert.equal((await stage.keys("timer")).length, 242);
   await ref(first, "ada").tell(Worker.run, "once");
   await stage.pass(5_000);
   assert.deepEqual([await notesOf(first, "ada"), await notesOf(first, "far")], [["once"], []]);
