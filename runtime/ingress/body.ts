@@ -39,7 +39,9 @@ export async function readPayload(
     return undefined;
   }
   if (type !== jsonType && type !== superjsonType) {
-    const found = type === undefined ? "no content type" : `the content type ${shorten(type, 100)}`;
+    const found = type === undefined || type === ""
+      ? "no content type"
+      : `the content type ${shorten(type, 100)}`;
     throw new RequestError(
       415,
       "unsupported-media-type",
@@ -122,7 +124,7 @@ function requireReadable({ req }: Context): void {
   }
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(req.header("content-type") ?? "")?.[1];
   if (charset === undefined || /^utf-?8$/i.test(charset)) return;
-  const why = `The body has the charset ${shorten(charset, 100)}: send it in UTF-8`;
+  const why = `The body has the charset "${shorten(charset, 100)}": send it in UTF-8`;
   throw new RequestError(415, "unsupported-charset", why);
 }
 

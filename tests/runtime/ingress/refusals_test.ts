@@ -140,6 +140,34 @@ for (
   });
 }
 
+Deno.test("the Location of a submit leads to its reply where an app takes a slash at the end of a path", async () => {
+  await using desk = new Desk();
+  await desk.open();
+  const app = new Hono({ strict: false }).route("/api", desk.app);
+  const init = { method: "POST", headers: json, body: '{"cents":1}' };
+  const response = await app.request("/api/actors/order/ada/settle/", init);
+  const location = response.headers.get("location")!;
+  assert.match(location, /^\/api\/replies\/[0-9A-Z]{36}$/);
+  assert.equal((await app.request(location)).status, 200);
+});
+
+for (
+  const [what, caller] of [["undefined", undefined], ["null", null], ["number", 7], ["object", {}]] as const
+) {
+  for (const found of [caller, Promise.resolve(caller)]) {
+    Deno.test(`a caller that is ${found instanceof Promise ? "in the end " : ""}${what} is not taken for nobody`, async () => {
+      const told: unknown[] = [];
+      await using desk = new Desk({ caller: () => found as never, onError: (error) => told.push(error) });
+      await desk.open();
+      const settled = await desk.post("/actors/order/ada/settle", { cents: 1 }, { "idempotency-key": "k" });
+      await assertProblem(settled, 500, "internal");
+      await assertProblem(await desk.get("/replies/k"), 500, "internal");
+      assert.match(String(told[0]), new RegExp(`^TypeError: .* must return text: it returned ${what}$`));
+      assert.equal(desk.system.stats().protocols.order?.done, 0);
+    });
+  }
+}
+
 // --- After it is accepted
 
 Deno.test("a caller that cannot be told any more does not undo what was accepted", async () => {
