@@ -31,14 +31,13 @@ export async function readPayload(
 ): Promise<unknown> {
   const { bodyBytesMax, depthMax } = bounds;
   const type = mediaType(context);
+  const isJson = type === jsonType || type === superjsonType;
+  if (!isJson) requireNoOtherSite(context);
   requireReadable(context);
   const bytes = await readBytes(context, bodyBytesMax);
   const text = textOf(bytes);
-  if (text === "" && (type === undefined || type === jsonType || type === superjsonType)) {
-    if (type === undefined) requireNoOtherSite(context);
-    return undefined;
-  }
-  if (type !== jsonType && type !== superjsonType) {
+  if (text === "" && (type === undefined || isJson)) return undefined;
+  if (!isJson) {
     const found = type === undefined || type === ""
       ? "no content type"
       : `the content type ${shorten(type, 100)}`;
@@ -129,8 +128,8 @@ function requireReadable({ req }: Context): void {
 }
 
 /**
- * A page of another site may make its visitor's browser post without a body and without asking first (a preflight), with
- * the visitor's cookies. A JSON content type, or whatever else needs a preflight, is for the CORS middleware to decide.
+ * A page of another site may make its visitor's browser post a form, a text or nothing without asking first (a preflight),
+ * with the visitor's cookies. A JSON content type, or whatever else needs a preflight, is for the CORS middleware to decide.
  */
 function requireNoOtherSite({ req }: Context): void {
   const site = req.header("sec-fetch-site");

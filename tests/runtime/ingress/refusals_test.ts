@@ -42,6 +42,20 @@ for (
       const path of [clear, "/actors/order/ada/count", "/surveys/carrier/quote", "/actors/order/ada/settle"]
     ) {
       await assertProblem(await desk.post(path, undefined, headers), 403, "cross-site");
+      // What a form, a text, a Blob without a type or a beacon makes of it.
+      for (
+        const type of [
+          "text/plain",
+          "application/x-www-form-urlencoded",
+          "multipart/form-data; boundary=a",
+          "",
+        ]
+      ) {
+        for (const body of ["", "1"]) {
+          const form = { method: "POST", headers: { ...headers, "content-type": type }, body };
+          await assertProblem(await desk.app.request(path, form), 403, "cross-site");
+        }
+      }
     }
     assert.equal(desk.system.stats().accepted, accepted);
     assert.deepEqual(desk.handled, []);
