@@ -47,8 +47,8 @@ function look(error: unknown): Looked {
   }
 }
 
-/** The lines that say where: behind the message, which may have lines that look like them. */
-function framesOf(stack: string, message: string): string[] {
+/** The lines of a stack that say where: behind the message, which may have lines that look like them. */
+export function framesOf(stack: string, message: string): string[] {
   const at = stack.indexOf(message);
   const behind = at < 0 ? stack : stack.slice(at + message.length);
   return behind.split("\n").map((line) => line.trim()).filter((line) => line.startsWith("at "))

@@ -1,5 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { DeadLetter } from "./dead_letters.ts";
+import { withoutCredentials } from "./credentials.ts";
+import { framesOf } from "./error_text.ts";
 import { escapeControls } from "./escape.ts";
 import { callGuarded } from "./guarded.ts";
 import type { InspectedMessage, Inspection } from "./inspection.ts";
@@ -13,7 +15,7 @@ export type Log = (line: string, event: Inspection) => void;
 /** The most lines within one window; how many more there were is said with the next. */
 const linesMax = 20;
 const windowMs = 1_000;
-/** The most characters of what an error says. */
+/** The most characters of what an error says, or a dead letter of itself. */
 const errorLengthMax = 1_000;
 
 /** Tells of failures, a line each. */
@@ -48,7 +50,7 @@ export class FailureLog {
     if (this.#log === false || !this.#mayTell()) return;
     const { id, protocol, key, operation, reason, message, attempts } = letter;
     const tried = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
-    const why = error === undefined ? message : `${message} (${textOf(error)})`;
+    const why = error === undefined ? cut(message) : `${cut(message)} (${textOf(error)})`;
     this.#tell(`dead letter ${id} to ${protocol}/${key} ${operation}, ${reason} after ${tried}: ${why}`, {
       type: "dead",
       letter,
@@ -100,14 +102,16 @@ export function writeLine(line: string): void {
 function textOf(error: unknown): string {
   try {
     if (!(error instanceof Error)) return cut(`thrown: ${String(error)}`);
-    const place = /^\s+at .*$/m.exec(error.stack ?? "")?.[0].trim();
+    const [place] = framesOf(`${error.stack ?? ""}`, error.message);
     const text = cut(`${error.name}: ${error.message}`);
-    return place === undefined ? text : `${text} ${place}`;
+    return place === undefined ? text : `${text} ${cut(place)}`;
   } catch {
     return "what was thrown cannot be shown"; // a Proxy, or a getter that throws
   }
 }
 
+/** Cut behind what is shown first, so that no URL is cut before its credentials can be seen. */
 function cut(text: string): string {
-  return text.length <= errorLengthMax ? text : `${text.slice(0, errorLengthMax)}…`;
+  const bounded = withoutCredentials(text.slice(0, 2 * errorLengthMax));
+  return bounded.length <= errorLengthMax ? bounded : `${bounded.slice(0, errorLengthMax)}…`;
 }
