@@ -1,7 +1,8 @@
+import { PosthornError } from "../errors.ts";
 import type { Operation } from "../protocol.ts";
-import { writeJson } from "./body.ts";
 import type { Feed, FeedEntry, FeedReader, FeedStart } from "./feed.ts";
 import { FrameData } from "./frame_data.ts";
+import { jsonText } from "./json_text.ts";
 import type { IngressSystem } from "./port.ts";
 
 /** Where a reader stands in a feed. */
@@ -35,7 +36,7 @@ export class EventFeed implements Feed {
       for (const event of events) {
         subscriptions.push(
           system.subscribe(event as Operation<"event">, (_payload, { subject, input }) => {
-            this.#add(event.name, subject, writeJson(input)); // what has no JSON is a dead letter
+            this.#add(event.name, subject, jsonOf(event, input));
           }),
         );
       }
@@ -114,6 +115,13 @@ export class EventFeed implements Feed {
     this.#waiting.clear();
     for (const wake of waiting) wake();
   }
+}
+
+/** The payload as streams carry it. What has no JSON is a dead letter, which says so. */
+function jsonOf({ protocol, name }: Operation, payload: unknown): string {
+  const text = jsonText(payload);
+  if (text !== undefined) return text;
+  throw new PosthornError("not-representable", `Cannot stream ${protocol}.${name}: its payload has no JSON`);
 }
 
 /** A place in the buffer. */

@@ -454,6 +454,10 @@ for (const [where, options] of [["in memory", {}], ["with a store", { store: mem
     await clock.settle();
     assert.match((await reader.next())!, /data: \{"at":"1970-01-01T00:00:00\.000Z"\}$/);
     assert.equal(system.stats().dead - dead, where === "in memory" ? 1 : 0);
+    const [letter] = system.deadLetters.list();
+    if (where === "in memory") {
+      assert.match(letter.message, /: Cannot stream odd\.said: its payload has no JSON$/);
+    }
     await reader.leave();
   });
 }
