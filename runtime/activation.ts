@@ -1,4 +1,4 @@
-import { Asker, Envelope, type Route } from "./envelope.ts";
+import { Envelope, isAsker, type Route } from "./envelope.ts";
 import { lateness } from "./dead_letters.ts";
 import { StoppedError } from "./errors.ts";
 import type { HeldBytes } from "./held_bytes.ts";
@@ -277,7 +277,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;
-      if (replyTo instanceof Asker) replyTo.reply(reply, result);
+      if (isAsker(replyTo)) replyTo.reply(reply, result);
       else this.home.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     }
     if (this.home.heard) this.inspect("done", turn, value);

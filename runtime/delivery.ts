@@ -3,7 +3,7 @@ import type { Actor } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
-import { Asker, Envelope, nameOf, Route } from "./envelope.ts";
+import { Envelope, isAsker, nameOf, Route } from "./envelope.ts";
 import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { Host } from "./host.ts";
@@ -203,7 +203,7 @@ export class Delivery implements Deliveries {
     this.deadLetters.add(letter, { sendAgain: () => this.resend(envelope), caller, bytes });
     this.buried(letter, error);
     const { replyTo, rarities } = envelope.route;
-    if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
+    if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = rarities?.failTo;
     if (failTo === undefined) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
@@ -378,7 +378,7 @@ export class Delivery implements Deliveries {
       operation,
       causationId,
       correlationId,
-      replyTo instanceof Asker ? undefined : replyTo,
+      isAsker(replyTo) ? undefined : replyTo,
       undefined,
       {
         id,

@@ -1,7 +1,7 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId, Address } from "../address.ts";
 import type { When } from "../context.ts";
-import { Asker, type MessageId, Route } from "../envelope.ts";
+import { isAsker, type MessageId, Route } from "../envelope.ts";
 import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
 import { Outboxes } from "../outbox.ts";
 import type { Operation } from "../protocol.ts";
@@ -200,7 +200,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
 
 function addresses({ replyTo, rarities }: Route): { replyTo?: Address; failTo?: Address } {
   const failTo = rarities?.failTo;
-  const kept = replyTo === undefined || replyTo instanceof Asker || replyTo.protocol === Reply.open.protocol;
+  const kept = replyTo === undefined || isAsker(replyTo) || replyTo.protocol === Reply.open.protocol;
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }
 
