@@ -183,7 +183,7 @@ export function nameOperations<const Name extends string, Ops extends Operations
   name: Name,
   operations: Ops,
 ): Protocol<Name, Ops> {
-  const named = Object.create(null) as Record<string, Operation>;
+  const named: Record<string, Operation> = {}; // made without a prototype, it would be a dictionary for ever, and slow to read
   Object.entries(operations).forEach(([key, operation], slot) => {
     if (!namePattern.test(key) || namesRefused.includes(key)) {
       throw new RangeError(
@@ -202,6 +202,7 @@ export function nameOperations<const Name extends string, Ops extends Operations
       repliesUnchecked,
     });
   });
+  Object.setPrototypeOf(named, null);
   const text = `protocol ${name} { ${Object.keys(named).join(", ")} }`;
   const inspect = Symbol.for("nodejs.util.inspect.custom");
   const hidden = { "~protocol": { name, operations: named }, toString: () => text, [inspect]: () => text };
