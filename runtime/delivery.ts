@@ -147,13 +147,16 @@ export class Delivery implements Deliveries {
   }
 
   deliver(to: Receiver, route: Route, payload: unknown): void {
+    if (!this.place(to, route, payload)) this.deliverAny(to, route, payload);
+  }
+
+  /** Puts a message of a turn into its mailbox where that needs nothing else. Returns whether it did. */
+  place(to: Receiver, route: Route, payload: unknown): boolean {
     const { found } = to;
     const { operation } = route;
-    if (
-      found !== undefined && this.usual && operation.unchecked && route.rarities === undefined &&
-      found.takes(operation) && found.offer(route, payload, found.home.turnCapacity)
-    ) return;
-    this.deliverAny(to, route, payload);
+    return found !== undefined && this.usual && operation.unchecked === true &&
+      route.rarities === undefined &&
+      found.takes(operation) && found.offer(route, payload, found.home.turnCapacity);
   }
 
   private deliverAny(to: Receiver, route: Route, payload: unknown): void {

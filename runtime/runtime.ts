@@ -6,7 +6,7 @@ import type { Clock } from "./clock.ts";
 import type { Conversations, Modes } from "./conversations.ts";
 import type { SurveyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Delivery } from "./delivery.ts";
+import { Delivery, type Receiver } from "./delivery.ts";
 import { deadlineAt, Envelope, type MessageId, Route } from "./envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./errors.ts";
 import type { DurableHost } from "./durable/durable_host.ts";
@@ -155,6 +155,10 @@ export class Runtime implements Services {
 
   find(protocol: string, key: string): Activation | undefined {
     return this.delivery.find(protocol, key);
+  }
+
+  place(to: Receiver, route: Route, payload: unknown): boolean {
+    return this.delivery.place(to, route, payload);
   }
 
   operationAt(address: Address): Operation {

@@ -178,6 +178,17 @@ export class Turn implements OpenTurn {
     }
   }
 
+  /**
+   * Sends a message of a turn that can fail no more: at once where nothing else of it waits, else in its order. For the
+   * runtime's own actors.
+   */
+  postNow(to: ActorId, route: Route, payload: unknown): void {
+    if (this.over) this.refuse("send");
+    if (this.sentTo !== undefined || !this.actor.services.place(to, route, payload)) {
+      this.post(to, route, payload);
+    }
+  }
+
   /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
   deliver(postman: Postman): void {
     const to = this.sentTo;

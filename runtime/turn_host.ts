@@ -27,6 +27,8 @@ export interface TurnHost {
   find(protocol: string, key: string): ActorId | undefined;
   /** The operation at an address; where this system does not know it, one that cannot be delivered. */
   operationAt(address: Address): Operation;
+  /** Puts a message into its mailbox where nothing stands in the way. Returns whether it did. */
+  place(to: ActorId, route: Route, payload: unknown): boolean;
   /** Where messages wait for the commit when a turn sends several. */
   readonly outboxes: Outboxes;
   /** The next number of a message. */

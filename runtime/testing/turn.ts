@@ -227,6 +227,10 @@ class LoneHost implements TurnHost {
 
   find(): undefined {}
 
+  place(): boolean {
+    return false;
+  }
+
   nextNumber(): number {
     throw new TypeError("Cannot number a message in a lone turn: it has an id");
   }
