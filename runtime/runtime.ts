@@ -16,7 +16,6 @@ import { Ids, isGivenId } from "./ids.ts";
 import type { Callback } from "./inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
 import { Reply, Topic } from "./modes.ts";
-import { Outboxes } from "./outbox.ts";
 import type { Operation } from "./protocol.ts";
 import type { Random } from "./random.ts";
 import type { Services } from "./services.ts";
@@ -48,7 +47,6 @@ export class Runtime implements Services {
   running = 0;
   /** Replies to surveys that were over. */
   lateReplies = 0;
-  readonly outboxes = new Outboxes();
   readonly broken = new BrokenActors();
   private readonly conversations: Conversations<Runtime>;
   private readonly close: (failure: unknown) => void;

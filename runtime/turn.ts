@@ -4,7 +4,7 @@ import { type Asker, Envelope, type MessageId, nameOf, Route } from "./envelope.
 import { DeadlineError, PosthornError } from "./errors.ts";
 import { guardedController } from "./guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "./modes.ts";
-import type { Outbox, Outgoing, Postman } from "./outbox.ts";
+import { Outbox, type Outgoing, type Postman } from "./outbox.ts";
 import type { NamedProtocol, Operation } from "./protocol.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
@@ -174,7 +174,7 @@ export class Turn implements OpenTurn {
       this.sentRoute = route;
       this.sentPayload = payload;
     } else {
-      (this.others ??= this.actor.services.outboxes.take()).push(to, route, payload);
+      (this.others ??= new Outbox()).push(to, route, payload);
     }
   }
 
@@ -203,8 +203,6 @@ export class Turn implements OpenTurn {
   /** Drops what would leave with the commit. */
   discard(): void {
     this.sentTo = undefined;
-    if (this.others === undefined) return;
-    this.actor.services.outboxes.give(this.others);
     this.others = undefined;
   }
 
@@ -333,6 +331,8 @@ export class Turn implements OpenTurn {
   private routeTo(operation: Operation): Route {
     const first = this.sentRoute;
     if (first !== undefined && first.operation === operation && first.plain) return first;
+    const known = this.others?.routeTo(operation);
+    if (known !== undefined) return known;
     const { route } = this;
     if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
     const id = this.messageId;

@@ -2,7 +2,7 @@ import type { ActorId, Address, AskOptions, SendOptions } from "./address.ts";
 import type { SurveyOptions } from "./context.ts";
 import type { Asker, Deadline, MessageId, Route } from "./envelope.ts";
 import type { Callback } from "./inspection.ts";
-import type { Outboxes, Outgoing } from "./outbox.ts";
+import type { Outgoing } from "./outbox.ts";
 import type { Operation } from "./protocol.ts";
 import type { Waits } from "./wait_chain.ts";
 
@@ -29,8 +29,6 @@ export interface TurnHost {
   operationAt(address: Address): Operation;
   /** Puts a message into its mailbox where nothing stands in the way. Returns whether it did. */
   place(to: ActorId, route: Route, payload: unknown): boolean;
-  /** Where messages wait for the commit when a turn sends several. */
-  readonly outboxes: Outboxes;
   /** The next number of a message. */
   nextNumber(): number;
   /** The name of a message. */

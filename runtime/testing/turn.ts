@@ -3,7 +3,6 @@ import type { ActorId, Address } from "../address.ts";
 import type { When } from "../context.ts";
 import { isAsker, type MessageId, Route } from "../envelope.ts";
 import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
-import { Outboxes } from "../outbox.ts";
 import type { Operation } from "../protocol.ts";
 import { newReplyName } from "../reply_name.ts";
 import { parse } from "../schema.ts";
@@ -206,7 +205,6 @@ function addresses({ replyTo, rarities }: Route): { replyTo?: Address; failTo?: 
 
 /** What a turn needs of a system, where there is none. */
 class LoneHost implements TurnHost {
-  readonly outboxes = new Outboxes();
   readonly #nowMs: number;
   readonly #ask: TurnOptions<unknown>["ask"];
   readonly #random = seededRandom(0);
