@@ -92,6 +92,11 @@ export class Route {
     return this.replyTo === undefined && this.deadline === undefined && this.rarities === undefined;
   }
 
+  /** Whether nobody waits for the reply, and it is never too late. */
+  get carefree(): boolean {
+    return this.replyTo === undefined && this.deadline === undefined;
+  }
+
   /** The same way of another operation. */
   of(operation: Operation): Route {
     if (operation === this.operation) return this;

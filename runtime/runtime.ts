@@ -1,4 +1,4 @@
-import type { Activation, Signal } from "./activation.ts";
+import type { Activation } from "./activation.ts";
 import type { Actor } from "./actor.ts";
 import type { ActorId, Address, AskOptions } from "./address.ts";
 import { BrokenActors } from "./broken_actors.ts";
@@ -17,6 +17,7 @@ import type { Callback } from "./inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
 import { Reply, Topic } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
+import type { Signal } from "./resident.ts";
 import type { Random } from "./random.ts";
 import type { Services } from "./services.ts";
 import type { Stats } from "./stats.ts";

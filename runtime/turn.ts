@@ -189,6 +189,11 @@ export class Turn implements OpenTurn {
     }
   }
 
+  /** Whether something leaves with the commit. */
+  get sends(): boolean {
+    return this.sentTo !== undefined;
+  }
+
   /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
   deliver(postman: Postman): void {
     const to = this.sentTo;
