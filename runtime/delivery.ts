@@ -18,7 +18,7 @@ import {
 } from "./inspection.ts";
 import { payloadOf } from "./modes.ts";
 import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
-import type { Operation } from "./protocol.ts";
+import { fitsAsItIs, type Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
 import { codeOf, isThrown } from "./thrown.ts";
@@ -101,7 +101,7 @@ export class Delivery implements Deliveries {
   accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { found } = to;
     if (
-      found !== undefined && this.usual && operation.unchecked &&
+      found !== undefined && this.usual && fitsAsItIs(operation, payload) &&
       (route === undefined || route.rarities === undefined) && found.takes(operation)
     ) {
       const { home } = found;
@@ -154,8 +154,8 @@ export class Delivery implements Deliveries {
   place(to: Receiver, route: Route, payload: unknown): boolean {
     const { found } = to;
     const { operation } = route;
-    return found !== undefined && this.usual && operation.unchecked === true &&
-      route.rarities === undefined &&
+    return found !== undefined && this.usual && route.rarities === undefined &&
+      fitsAsItIs(operation, payload) &&
       found.takes(operation) && found.offer(route, payload, found.home.turnCapacity);
   }
 

@@ -354,3 +354,8 @@ export function survey<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): 
 export function survey(first: Schema<unknown>, second?: Schema<unknown>): Operation<"survey", ""> {
   return operation("survey", ...payloadAndReply(first, second));
 }
+
+/** Whether there is nothing to check: no schema looks at the payload, or there is to be none and is none. */
+export function fitsAsItIs(operation: Operation, payload: unknown): boolean {
+  return operation.unchecked === true || (payload === undefined && operation.payload === undefined);
+}
