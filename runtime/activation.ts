@@ -1,3 +1,4 @@
+import type { ActorId } from "./address.ts";
 import { Envelope, isAsker, type Route } from "./envelope.ts";
 import { lateness } from "./dead_letters.ts";
 import { StoppedError } from "./errors.ts";
@@ -25,6 +26,10 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   /** Whether a message of that operation may be given to it. */
   takes(operation: Operation): boolean {
     return this.status !== Status.gone && this.home.handled[operation.slot] === operation;
+  }
+
+  find(protocol: string, key: string): ActorId | undefined {
+    return this.home.reach(protocol, key);
   }
 
   /** Puts a message into the mailbox where that holds fewer than `capacity`. Returns whether it did. */

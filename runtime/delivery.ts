@@ -64,8 +64,6 @@ export class Delivery implements Deliveries {
   persistence: Persistence | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
-  /** The host that was asked for last: mostly it is the next, too. */
-  private lastHost: Host | undefined;
   private state: Health["status"] = "running";
   /** Messages that found no mailbox: their turn had committed. */
   astray = 0;
@@ -239,11 +237,7 @@ export class Delivery implements Deliveries {
 
   /** The actor of that key, if there is one. */
   find(protocol: string, key: string): Activation | undefined {
-    const last = this.lastHost;
-    const host = last !== undefined && last.name === protocol
-      ? last
-      : this.lastHost = this.hosts.get(protocol);
-    return host === undefined ? undefined : host.find(key);
+    return this.hosts.get(protocol)?.find(key);
   }
 
   operationAt(address: Address): Operation {

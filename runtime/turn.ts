@@ -109,7 +109,7 @@ export class Turn implements OpenTurn {
 
   ref(protocol: NamedProtocol<string>, key: string): TurnRef {
     const { name } = protocol["~protocol"];
-    const found = this.actor.services.find(name, key);
+    const found = this.actor.find(name, key);
     if (found === undefined) requireKey(name, key); // who is found has passed it
     return this.refTo(name, key, found);
   }

@@ -23,8 +23,6 @@ export interface OpenTurn {
 export interface TurnHost {
   /** The way of a message that is more than its payload. */
   route(operation: Operation, parts: Parts): Route;
-  /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
-  find(protocol: string, key: string): ActorId | undefined;
   /** The operation at an address; where this system does not know it, one that cannot be delivered. */
   operationAt(address: Address): Operation;
   /** Puts a message into its mailbox where nothing stands in the way. Returns whether it did. */
@@ -75,6 +73,8 @@ export interface TurnActor extends ActorId {
   /** Whether it may wait for others. */
   readonly transient: boolean;
   readonly services: TurnHost;
+  /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
+  find(protocol: string, key: string): ActorId | undefined;
 }
 
 /** What a route is made of, besides its operation. */

@@ -1,3 +1,4 @@
+import type { ActorId } from "../address.ts";
 import type { Envelope } from "../envelope.ts";
 import { PosthornError, StoppedError } from "../errors.ts";
 import type { Idler } from "../idle.ts";
@@ -96,6 +97,10 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
 
   get transient(): boolean {
     return false;
+  }
+
+  find(protocol: string, key: string): ActorId | undefined {
+    return this.services.find(protocol, key);
   }
 
   toString(): string {

@@ -130,7 +130,13 @@ export async function turn<Name extends string, State, I, O, R, S>(
     id,
     attempts: attempt - 1,
   });
-  const lone = { protocol: actor.name, key, transient: actor.transient, services: host };
+  const lone = {
+    protocol: actor.name,
+    key,
+    transient: actor.transient,
+    services: host,
+    find: () => undefined,
+  };
   const running = new Turn(lone, route, before);
   try {
     const value = parse(operation.payload, payload, "Cannot accept", running);
@@ -222,8 +228,6 @@ class LoneHost implements TurnHost {
       headers: options?.headers,
     });
   }
-
-  find(): undefined {}
 
   place(): boolean {
     return false;
