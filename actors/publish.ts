@@ -189,7 +189,7 @@ export const topicActor = actor(Topic, {
           const input = checked && !hearing.unchecked ? { payload } : undefined;
           route = turn.routeOf(hearing, { replyTo, deadline, input });
         }
-        turn.post(subscriber, route, hearing === Listener.hear ? publication : checked ? value : payload);
+        turn.postNow(subscriber, route, hearing === Listener.hear ? publication : checked ? value : payload);
       }
     },
     subscribe(ctx, { to, subject, token }) {

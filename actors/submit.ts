@@ -3,7 +3,7 @@ import { type Actor, actor } from "../runtime/actor.ts";
 import type { Address, SubmitOptions } from "../runtime/address.ts";
 import type { Context } from "../runtime/context.ts";
 import { errorOfReason } from "../runtime/dead_letters.ts";
-import { Asker, Route } from "../runtime/envelope.ts";
+import { type Asker, isAsker, Route } from "../runtime/envelope.ts";
 import {
   type PosthornError,
   ReplyPendingError,
@@ -223,7 +223,7 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
       collect(ctx, { wait, peek }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
-        if (asker === undefined || !(asker instanceof Asker) || asker.over) return;
+        if (!isAsker(asker) || asker.over) return;
         const state = ctx.state as ReplyState;
         if (state.status === "absent") { // it expired when this was on its way
           ctx.stop();

@@ -4,7 +4,7 @@ import { type Asker, Envelope, type MessageId, nameOf, Route } from "./envelope.
 import { DeadlineError, PosthornError } from "./errors.ts";
 import { guardedController } from "./guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "./modes.ts";
-import type { Outbox, Outgoing, Postman } from "./outbox.ts";
+import { Outbox, type Outgoing, type Postman } from "./outbox.ts";
 import type { NamedProtocol, Operation } from "./protocol.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
@@ -109,7 +109,7 @@ export class Turn implements OpenTurn {
 
   ref(protocol: NamedProtocol<string>, key: string): TurnRef {
     const { name } = protocol["~protocol"];
-    const found = this.actor.services.find(name, key);
+    const found = this.actor.find(name, key);
     if (found === undefined) requireKey(name, key); // who is found has passed it
     return this.refTo(name, key, found);
   }
@@ -174,8 +174,24 @@ export class Turn implements OpenTurn {
       this.sentRoute = route;
       this.sentPayload = payload;
     } else {
-      (this.others ??= this.actor.services.outboxes.take()).push(to, route, payload);
+      (this.others ??= new Outbox()).push(to, route, payload);
     }
+  }
+
+  /**
+   * Sends a message of a turn that can fail no more: at once where nothing else of it waits, else in its order. For the
+   * runtime's own actors.
+   */
+  postNow(to: ActorId, route: Route, payload: unknown): void {
+    if (this.over) this.refuse("send");
+    if (this.sentTo !== undefined || !this.actor.services.place(to, route, payload)) {
+      this.post(to, route, payload);
+    }
+  }
+
+  /** Whether something leaves with the commit. */
+  get sends(): boolean {
+    return this.sentTo !== undefined;
   }
 
   /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
@@ -192,8 +208,6 @@ export class Turn implements OpenTurn {
   /** Drops what would leave with the commit. */
   discard(): void {
     this.sentTo = undefined;
-    if (this.others === undefined) return;
-    this.actor.services.outboxes.give(this.others);
     this.others = undefined;
   }
 
@@ -322,6 +336,8 @@ export class Turn implements OpenTurn {
   private routeTo(operation: Operation): Route {
     const first = this.sentRoute;
     if (first !== undefined && first.operation === operation && first.plain) return first;
+    const known = this.others?.routeTo(operation);
+    if (known !== undefined) return known;
     const { route } = this;
     if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
     const id = this.messageId;

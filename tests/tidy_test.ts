@@ -74,7 +74,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "wait_chain",
     ],
   ],
-  ["activation", ["services", "activation_rarities", "recovery", "activation", "overflow", "host"]],
+  ["activation", ["services", "recovery", "resident", "activation", "overflow", "host"]],
   [
     "durable",
     [

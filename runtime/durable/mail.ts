@@ -1,6 +1,6 @@
 import type { Address } from "../address.ts";
 import { messageOf } from "../errors.ts";
-import { Asker, deadlineAt, type Rarities, Route } from "../envelope.ts";
+import { type Asker, deadlineAt, isAsker, type Rarities, Route } from "../envelope.ts";
 import type { Operation } from "../protocol.ts";
 import type { Stored } from "../store.ts";
 import { endAt } from "../times.ts";
@@ -217,7 +217,7 @@ export function headOf(
     via,
     causationId: causationId === undefined ? undefined : nameOf(causationId),
     correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
-    replyTo: replyTo === undefined || replyTo instanceof Asker ? undefined : plain(replyTo),
+    replyTo: replyTo === undefined || isAsker(replyTo) ? undefined : plain(replyTo),
     failTo: rarities?.failTo && plain(rarities.failTo),
     deadlineMs: deadline && endAt(deadline.atMs),
     headers: rarities?.headers,
