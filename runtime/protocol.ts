@@ -139,7 +139,8 @@ export type Protocol<Name extends string, Ops extends Operations> =
   & { readonly [K in keyof Ops]: Named<Ops[K], Name> }
   & NamedProtocol<Name, Ops>;
 
-const namePattern = /^[a-z][A-Za-z0-9]{0,63}$/;
+/** What the name of a protocol and of an operation is. */
+export const namePattern = /^[a-z][A-Za-z0-9]{0,63}$/;
 const namesRefused = ["then", "constructor", "prototype", "toJSON", "toString", "valueOf"];
 
 /**

@@ -2,6 +2,7 @@ import { type ActorId, type Address, type AskOptions, requireKey, type SendOptio
 import type { SubscribeOptions, SurveyOptions, When } from "./context.ts";
 import { type Asker, Envelope, type MessageId, nameOf, Route } from "./envelope.ts";
 import { DeadlineError, PosthornError } from "./errors.ts";
+import { givenAddress } from "./given_address.ts";
 import { guardedController } from "./guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "./modes.ts";
 import { Outbox, type Outgoing, type Postman } from "./outbox.ts";
@@ -122,17 +123,20 @@ export class Turn implements OpenTurn {
   subscribe(event: Operation, to: Address, options?: SubscribeOptions): void {
     const subject = options?.subject;
     if (subject !== undefined) parseSubjectPattern(subject);
-    this.send({ protocol: Topic.subscribe.protocol, key: topicKey(event) }, Topic.subscribe, { to, subject });
+    const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
+    this.send(topic, Topic.subscribe, { to: givenAddress(to), subject });
   }
 
   unsubscribe(event: Operation, to: Address): void {
-    this.send({ protocol: Topic.unsubscribe.protocol, key: topicKey(event) }, Topic.unsubscribe, { to });
+    const topic = { protocol: Topic.unsubscribe.protocol, key: topicKey(event) };
+    this.send(topic, Topic.unsubscribe, { to: givenAddress(to) });
   }
 
   schedule(name: string, when: When, to: Address, payload?: unknown): void {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
-    (this.rare.schedules ??= []).push({ name, when, to, payload });
+    const own = this.actor.protocol.startsWith("~"); // the runtime's own actors have other keys
+    (this.rare.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
   }
 
   cancel(name: string): void {

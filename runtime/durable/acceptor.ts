@@ -82,7 +82,7 @@ export class Acceptor {
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
     const name = nameOf(operation, to.key);
-    const sent = payload instanceof Publication ? storable(payload) : payload;
+    const sent = Publication.is(payload) ? storable(payload) : payload;
     const mark = isAsker(replyTo) ? undefined : this.#markOf(rarities?.scope, name, id);
     const named = { ledger, mark, payload: sent, name, id };
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;

@@ -165,7 +165,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
 function requireKept({ changed, state, outgoing, schedules = [] }: Turn): void {
   if (changed) requireStorable(state);
   for (const { payload } of outgoing) {
-    requireStorable(payload instanceof Publication ? payload.payload : payload);
+    requireStorable(Publication.is(payload) ? payload.payload : payload);
   }
   for (const { payload } of schedules) requireStorable(payload);
 }
@@ -177,7 +177,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
     const { protocol } = route.operation;
     return protocol !== Topic.publish.protocol && protocol !== Reply.open.protocol;
   });
-  const published = outgoing.flatMap(({ payload }) => payload instanceof Publication ? [payload] : []);
+  const published = outgoing.flatMap(({ payload }) => Publication.is(payload) ? [payload] : []);
   return {
     sent: sent.map(({ to, route, payload }): SentMessage => ({
       protocol: route.operation.protocol,
