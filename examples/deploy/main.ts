@@ -48,7 +48,7 @@ const server = Deno.serve({
   onListen: ({ port }) => console.log(`Listening on http://localhost:${port}/`),
 }, app.fetch);
 
-// /healthz says the same for as long as it runs.
+// /healthz says name and status for as long as it runs; why is for the log.
 system.ready().catch(() => {}).then(() => {
   const { name, status, reason } = system.health.store!;
   const hint = status === "unproven"

@@ -31,15 +31,16 @@ export async function readPayload(
 ): Promise<unknown> {
   const { bodyBytesMax, depthMax } = bounds;
   const type = mediaType(context);
+  const isJson = type === jsonType || type === superjsonType;
+  if (!isJson) requireNoOtherSite(context);
   requireReadable(context);
   const bytes = await readBytes(context, bodyBytesMax);
   const text = textOf(bytes);
-  if (text === "" && (type === undefined || type === jsonType || type === superjsonType)) {
-    if (type === undefined) requireNoOtherSite(context);
-    return undefined;
-  }
-  if (type !== jsonType && type !== superjsonType) {
-    const found = type === undefined ? "no content type" : `the content type ${shorten(type, 100)}`;
+  if (text === "" && (type === undefined || isJson)) return undefined;
+  if (!isJson) {
+    const found = type === undefined || type === ""
+      ? "no content type"
+      : `the content type ${shorten(type, 100)}`;
     throw new RequestError(
       415,
       "unsupported-media-type",
@@ -122,13 +123,13 @@ function requireReadable({ req }: Context): void {
   }
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(req.header("content-type") ?? "")?.[1];
   if (charset === undefined || /^utf-?8$/i.test(charset)) return;
-  const why = `The body has the charset ${shorten(charset, 100)}: send it in UTF-8`;
+  const why = `The body has the charset "${shorten(charset, 100)}": send it in UTF-8`;
   throw new RequestError(415, "unsupported-charset", why);
 }
 
 /**
- * A page of another site may make its visitor's browser post without a body and without asking first (a preflight), with
- * the visitor's cookies. A JSON content type, or whatever else needs a preflight, is for the CORS middleware to decide.
+ * A page of another site may make its visitor's browser post a form, a text or nothing without asking first (a preflight),
+ * with the visitor's cookies. A JSON content type, or whatever else needs a preflight, is for the CORS middleware to decide.
  */
 function requireNoOtherSite({ req }: Context): void {
   const site = req.header("sec-fetch-site");

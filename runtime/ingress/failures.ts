@@ -2,7 +2,8 @@ import { HTTPException } from "hono/http-exception";
 import type { Clock } from "../clock.ts";
 import { errorText } from "../error_text.ts";
 import { DeadLetterError } from "../errors.ts";
-import { hidesSomething, problemResponse } from "./problem.ts";
+import { isThrown } from "../thrown.ts";
+import { describe, respond } from "./problem.ts";
 
 /** What becomes of whatever is thrown at a request: the caller gets a problem, and `onError` what the caller is not told. */
 export class Failures {
@@ -16,17 +17,24 @@ export class Failures {
 
   /** The answer. Whatever was thrown there is one, and nothing comes out of here. */
   answer(error: unknown): Response {
-    if (isOf(error, HTTPException)) return error.getResponse();
-    this.tell(error);
-    return problemResponse(error);
+    try {
+      if (isThrown(error, HTTPException)) return error.getResponse();
+    } catch {
+      // Its response was read before: then it is answered as whatever else goes wrong inside.
+    }
+    const described = describe(error);
+    if (described.hidden) this.#tell(error);
+    return respond(described);
   }
 
   /** Tells `onError`, where the caller is not told all. */
   tell(error: unknown): void {
-    if (!hidesSomething(error)) return;
-    const whole = isOf(error, DeadLetterError) ? error.cause ?? error : error;
+    if (describe(error).hidden) this.#tell(error);
+  }
+
+  #tell(error: unknown): void {
     try {
-      const told = this.#onError(whole);
+      const told = this.#onError(wholeOf(error));
       if (told instanceof Promise) told.catch(printFailed);
     } catch (failure) {
       printFailed(failure);
@@ -61,15 +69,15 @@ class Printer {
   }
 }
 
-function printFailed(failure: unknown): void {
-  console.error(`The onError of an ingress failed: ${errorText(failure)}`);
+/** What is behind a dead letter, where that can be read. */
+function wholeOf(error: unknown): unknown {
+  try {
+    return isThrown(error, DeadLetterError) ? error.cause ?? error : error;
+  } catch {
+    return error;
+  }
 }
 
-/** What was thrown may be a Proxy that cannot be asked what it is. */
-function isOf<Kind>(error: unknown, kind: new (...args: never[]) => Kind): error is Kind {
-  try {
-    return error instanceof kind;
-  } catch {
-    return false;
-  }
+function printFailed(failure: unknown): void {
+  console.error(`The onError of an ingress failed: ${errorText(failure)}`);
 }

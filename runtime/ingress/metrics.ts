@@ -11,6 +11,9 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
     metric("accepted_total", "counter", "Messages accepted", [["", stats.accepted]]),
     metric("done_total", "counter", "Messages whose turn committed", each((protocol) => protocol.done)),
     metric("dead_total", "counter", "Messages that became dead letters", [["", stats.dead]]),
+    metric("late_replies_total", "counter", "Replies to surveys that came when these were over", [
+      ["", stats.lateReplies],
+    ]),
     metric("waiting", "gauge", "Messages in mailboxes", each((protocol) => protocol.waiting)),
     metric("running", "gauge", "Turns that a promise is awaited for", [["", stats.running]]),
     metric(
@@ -24,7 +27,7 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
         "waiting_unhosted",
         "gauge",
         "Messages in the store for protocols that are not hosted here",
-        unhosted.map(([name, { waiting }]): Sample => [`{protocol="${name}"}`, waiting]),
+        unhosted.map(([name, { waiting }]): Sample => [labels("protocol", name), waiting]),
       ),
     ],
     ...store === undefined ? [] : [

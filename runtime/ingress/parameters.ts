@@ -56,8 +56,11 @@ export function rawPath(context: Context): string {
   return end < 0 ? url.slice(begin) : url.slice(begin, begin + end);
 }
 
-/** What stands before so many last segments of the path, so that it can stand in a header and be resolved again. */
+/**
+ * What stands before so many last segments of the path, so that it can stand in a header and be resolved again. An app that
+ * is not strict takes a path with a slash at its end for the one without.
+ */
 export function pathBefore(context: Context, segments: number): string {
-  const prefix = rawPath(context).split("/").slice(0, -segments).join("/");
+  const prefix = rawPath(context).replace(/\/$/, "").split("/").slice(0, -segments).join("/");
   return prefix.replace(/[^!-~]|["\\<>^`{|}]/gu, (character) => encodeURIComponent(character.toWellFormed()));
 }

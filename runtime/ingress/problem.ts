@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { DeadLetterError, InvalidPayloadError, PosthornError, TerminalError } from "../errors.ts";
 import { shorten } from "../shorten.ts";
+import { isSound, isThrown } from "../thrown.ts";
 
 /** A request that cannot be served, and how the answer says so. */
 export class RequestError extends PosthornError {
@@ -125,7 +126,11 @@ const codeUnitsMax = 64;
  * @returns the response; it must not be cached
  */
 export function problemResponse(error: unknown): Response {
-  const { status, headers, text } = describe(error);
+  return respond(describe(error));
+}
+
+/** The answer that a description is. */
+export function respond({ status, headers, text }: Described): Response {
   const always: Record<string, string> = {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
@@ -134,49 +139,49 @@ export function problemResponse(error: unknown): Response {
   return new Response(text, { status, headers: { ...always, ...headers } });
 }
 
-/** Whether the caller is told less than there is to know: then somebody inside must hear of it. */
-export function hidesSomething(error: unknown): boolean {
-  const { status, hidden } = describe(error);
-  return status === 500 || hidden;
-}
-
 /** A failure as a problem document, in JSON. */
 export function problemText(error: unknown): string {
   return describe(error).text;
 }
 
-interface Described {
+/** What callers are told of a failure. */
+export interface Described {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
-  /** Whether its words are not the error's own. */
+  /** Whether it is less than there is to know: then somebody inside must hear of it. */
   readonly hidden: boolean;
 }
 
-function describe(error: unknown): Described {
-  const known = asPosthornError(error);
-  const status = known === undefined ? 500 : statusOf(known);
-  const code = known === undefined ? "internal" : shorten(known.code, codeUnitsMax);
-  const head = { type: `urn:posthorn:problem:${code}`, title: titles[status], status, code };
-  if (known === undefined || status === 500) {
-    return { status, headers: {}, text: JSON.stringify(head), hidden: true };
-  }
-  const inside = !(known instanceof TerminalError) && Object.hasOwn(storeWords, known.code);
-  const text = fitting(head, inside ? storeWords[known.code] : known.message, issuesOf(known));
-  return { status, headers: known instanceof RequestError ? known.headers : {}, text, hidden: inside };
-}
-
-/** Nothing where it is another error, or cannot even be asked what it is. */
-function asPosthornError(error: unknown): PosthornError | undefined {
+/**
+ * Whatever was thrown there is a document: what cannot be read to its end is as unknown as what is no error of this
+ * runtime. Once for each failure: a Proxy may be another thing when it is looked at again.
+ */
+export function describe(error: unknown): Described {
   try {
-    return error instanceof PosthornError ? error : undefined;
+    if (isSound<PosthornError>(error, PosthornError)) return describeKnown(error);
   } catch {
-    return undefined; // a Proxy that was revoked, or refuses
+    // It let itself be looked at for a while, or its issues have no JSON.
   }
+  return describeHidden("internal");
 }
 
-function issuesOf(error: PosthornError): Issues | undefined {
-  return error instanceof InvalidPayloadError ? error : undefined;
+function describeHidden(code: string): Described {
+  return { status: 500, headers: {}, text: JSON.stringify(headOf(500, code)), hidden: true };
+}
+
+function headOf(status: number, code: string) {
+  return { type: `urn:posthorn:problem:${code}`, title: titles[status], status, code };
+}
+
+function describeKnown(known: PosthornError): Described {
+  const status = statusOf(known);
+  const code = shorten(known.code, codeUnitsMax);
+  if (status === 500) return describeHidden(code);
+  const inside = !isThrown(known, TerminalError) && Object.hasOwn(storeWords, known.code);
+  const issues = isThrown(known, InvalidPayloadError) ? known : undefined;
+  const text = fitting(headOf(status, code), inside ? storeWords[known.code] : known.message, issues);
+  return { status, headers: isThrown(known, RequestError) ? known.headers : {}, text, hidden: inside };
 }
 
 type Issues = Pick<InvalidPayloadError, "issues" | "issuesTotal">;
@@ -197,9 +202,9 @@ function fitting(head: object, words: string, found: Issues | undefined): string
 }
 
 function statusOf(error: PosthornError): number {
-  if (error instanceof RequestError) return error.status;
-  if (error instanceof TerminalError) return 422;
+  if (isThrown(error, RequestError)) return error.status;
+  if (isThrown(error, TerminalError)) return 422;
   // A dead letter of that code is what a turn did, not what was sent.
-  if (error instanceof DeadLetterError && error.code === "too-large") return 500;
+  if (isThrown(error, DeadLetterError) && error.code === "too-large") return 500;
   return Object.hasOwn(statuses, error.code) ? statuses[error.code] : 500;
 }

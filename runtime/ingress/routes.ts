@@ -219,7 +219,10 @@ export class Routes {
    * be told apart by it.
    */
   #caller(context: Context, toldApart: boolean): string | Promise<string> {
-    if (this.#ownCaller !== undefined) return this.#ownCaller(context);
+    if (this.#ownCaller !== undefined) {
+      const caller = this.#ownCaller(context);
+      return typeof caller === "string" ? caller : textOfCaller(caller);
+    }
     return toldApart ? import("./caller.ts").then(({ callerOf }) => callerOf(context)) : "";
   }
 
@@ -294,6 +297,14 @@ export class Routes {
     this.#feeds.set(protocol, feed);
     return feed;
   }
+}
+
+/** A program that means to name somebody and names nobody would make all of its callers one, so it is told. */
+async function textOfCaller(found: Promise<string>): Promise<string> {
+  const caller: unknown = await found;
+  if (typeof caller === "string") return caller;
+  const got = caller === null ? "null" : typeof caller;
+  throw new TypeError(`The option caller of an ingress must return text: it returned ${got}`);
 }
 
 function subjectPattern(context: Context): readonly string[] | undefined {

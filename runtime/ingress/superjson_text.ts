@@ -3,8 +3,8 @@ import { loadSuperjson } from "./superjson.ts";
 
 /**
  * A value as superjson, or nothing where superjson cannot say it and would make something else of it without a word: a
- * class instance, a promise, a function, a buffer, numbers within bytes that are none. Of an error it says name, message
- * and cause, of an invalid date nothing, which is `null`.
+ * class instance, a promise, a function, a buffer, an invalid date, an array with holes or names, numbers within bytes
+ * that are none or are -0, bytes of a kind that it does not know. Of an error it says name, message and cause.
  *
  * What stands in a value twice is written twice: superjson's notes of what is the same confuse it where such a thing is in
  * a set or is the key of a map. So a cycle has no text.
@@ -34,16 +34,32 @@ function isSaid(value: unknown, above: readonly object[]): boolean {
 
 /** What a value consists of; nothing where it is none of what superjson knows. */
 function partsOf(value: object): Iterable<unknown> | undefined {
-  if (Array.isArray(value) || value instanceof Set) return value;
+  if (Array.isArray(value)) return Object.keys(value).length === value.length ? value : undefined;
+  if (value instanceof Set) return value;
   if (value instanceof Map) return [...value].flat();
-  if (value instanceof Date || value instanceof RegExp || value instanceof URL) return [];
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : [];
+  if (value instanceof RegExp || value instanceof URL) return [];
   if (value instanceof Error) return [value.cause];
-  if (ArrayBuffer.isView(value)) return areNumbers(value) ? [] : undefined;
+  if (ArrayBuffer.isView(value)) return isArrayOfNumbers(value) ? [] : undefined;
   const prototype = Object.getPrototypeOf(value);
   const isPlain = prototype === null || prototype === Object.prototype;
   return isPlain && Object.getOwnPropertySymbols(value).length === 0 ? Object.values(value) : undefined;
 }
 
-function areNumbers(view: ArrayBufferView): boolean {
-  return Symbol.iterator in view && Array.from(view as Uint8Array).every(Number.isFinite);
+/** Typed arrays that have a name in superjson. */
+const typedArrays = new Set<unknown>([
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+]);
+
+function isArrayOfNumbers(view: ArrayBufferView): boolean {
+  if (!typedArrays.has(view.constructor)) return false;
+  return (view as Float64Array).every((item) => Number.isFinite(item) && !Object.is(item, -0));
 }

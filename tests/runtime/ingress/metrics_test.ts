@@ -7,7 +7,7 @@ const text = metricsText({
   dead: 2,
   waiting: 3,
   running: 1,
-  lateReplies: 0,
+  lateReplies: 7,
   protocols: { order: { actors: 4, waiting: 3, done: 5 }, carrier: { actors: 0, waiting: 0, done: 0 } },
 });
 
@@ -17,6 +17,7 @@ Deno.test("metricsText() gives every number of the stats, by protocol where ther
       "posthorn_accepted_total 10",
       "posthorn_dead_total 2",
       "posthorn_running 1",
+      "posthorn_late_replies_total 7",
       'posthorn_done_total{protocol="order"} 5',
       'posthorn_done_total{protocol="carrier"} 0',
       'posthorn_waiting{protocol="order"} 3',
@@ -39,9 +40,13 @@ Deno.test("metricsText() is in the text format: help, type, samples, each on a l
 });
 
 Deno.test("metricsText() escapes what a label must not have", () => {
+  const hostile = 'a"b\\c\nposthorn_dead_total 9';
   const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
-  const text = metricsText(stats, { name: 'a"b\\c\nposthorn_dead_total 9', status: "durable" });
-  assert.ok(text.includes('\nposthorn_store_available{store="a\\"b\\\\c\\nposthorn_dead_total 9"} 1\n'));
+  const unhosted = { [hostile]: { actors: 1, waiting: 3 } }; // as it stands in a store that others write
+  const text = metricsText({ ...stats, unhosted }, { name: hostile, status: "durable" });
+  const escaped = 'a\\"b\\\\c\\nposthorn_dead_total 9';
+  assert.ok(text.includes(`\nposthorn_store_available{store="${escaped}"} 1\n`));
+  assert.ok(text.includes(`\nposthorn_waiting_unhosted{protocol="${escaped}"} 3\n`));
   assert.doesNotMatch(text, /^posthorn_dead_total 9/m);
 });
 

@@ -4,6 +4,7 @@ import {
   DeadLetterError,
   DeadlineError,
   IdReusedError,
+  ingress,
   InvalidPayloadError,
   LimitError,
   MailboxFullError,
@@ -12,11 +13,13 @@ import {
   StillRunningError,
   StoppedError,
   StoreError,
+  System,
   TerminalError,
   TooLargeError,
   UnknownError,
 } from "@posthorn/posthorn";
 import { problemResponse, refuseMethod, RequestError, statuses } from "../../../runtime/ingress/problem.ts";
+import { oddThings } from "../odd_things.ts";
 import { assertProblem } from "./desk.ts";
 
 async function answerTo(error: unknown): Promise<Response> {
@@ -181,6 +184,31 @@ Deno.test("problemResponse() answers whatever was thrown, and is not stored", as
     assert.equal(response.headers.get("cache-control"), "no-store");
     await assertProblem(response, 500, "internal");
   }
+});
+
+for (const [what, make] of oddThings) {
+  Deno.test(`problemResponse() and an ingress answer ${what} with a problem, whatever of it cannot be read`, async () => {
+    const alone = await answerTo(make());
+    assert.equal(alone.status, (await alone.json()).status);
+    const told: unknown[] = [];
+    await using system = new System({ actors: [] });
+    const caller = () => {
+      throw make();
+    };
+    const app = ingress(system, { expose: [], caller, onError: (error) => told.push(error) });
+    const response = await app.request("/replies/a");
+    const { status } = await response.json();
+    assert.equal(response.status, status);
+    assert.ok(
+      status === 422 || (status === 500 && told.length === 1),
+      `${status}, told ${told.length} times`,
+    );
+  });
+}
+
+Deno.test("problemResponse() answers an error whose issues have no JSON", async () => {
+  const issues = [{ message: "No", path: [1n] }] as never;
+  await assertProblem(await answerTo(new InvalidPayloadError("No", issues)), 500, "internal");
 });
 
 Deno.test("refuseMethod() names the method and those that there are", async () => {

@@ -42,6 +42,20 @@ for (
       const path of [clear, "/actors/order/ada/count", "/surveys/carrier/quote", "/actors/order/ada/settle"]
     ) {
       await assertProblem(await desk.post(path, undefined, headers), 403, "cross-site");
+      // What a form, a text, a Blob without a type or a beacon makes of it.
+      for (
+        const type of [
+          "text/plain",
+          "application/x-www-form-urlencoded",
+          "multipart/form-data; boundary=a",
+          "",
+        ]
+      ) {
+        for (const body of ["", "1"]) {
+          const form = { method: "POST", headers: { ...headers, "content-type": type }, body };
+          await assertProblem(await desk.app.request(path, form), 403, "cross-site");
+        }
+      }
     }
     assert.equal(desk.system.stats().accepted, accepted);
     assert.deepEqual(desk.handled, []);
@@ -138,6 +152,34 @@ for (
     assert.match(location, new RegExp(`^${prefix}/replies/[0-9A-Z-]+$`));
     assert.equal((await app.request(new URL(location, "http://desk/x/y/z"))).status, 200);
   });
+}
+
+Deno.test("the Location of a submit leads to its reply where an app takes a slash at the end of a path", async () => {
+  await using desk = new Desk();
+  await desk.open();
+  const app = new Hono({ strict: false }).route("/api", desk.app);
+  const init = { method: "POST", headers: json, body: '{"cents":1}' };
+  const response = await app.request("/api/actors/order/ada/settle/", init);
+  const location = response.headers.get("location")!;
+  assert.match(location, /^\/api\/replies\/[0-9A-Z]{36}$/);
+  assert.equal((await app.request(location)).status, 200);
+});
+
+for (
+  const [what, caller] of [["undefined", undefined], ["null", null], ["number", 7], ["object", {}]] as const
+) {
+  for (const found of [caller, Promise.resolve(caller)]) {
+    Deno.test(`a caller that is ${found instanceof Promise ? "in the end " : ""}${what} is not taken for nobody`, async () => {
+      const told: unknown[] = [];
+      await using desk = new Desk({ caller: () => found as never, onError: (error) => told.push(error) });
+      await desk.open();
+      const settled = await desk.post("/actors/order/ada/settle", { cents: 1 }, { "idempotency-key": "k" });
+      await assertProblem(settled, 500, "internal");
+      await assertProblem(await desk.get("/replies/k"), 500, "internal");
+      assert.match(String(told[0]), new RegExp(`^TypeError: .* must return text: it returned ${what}$`));
+      assert.equal(desk.system.stats().protocols.order?.done, 0);
+    });
+  }
 }
 
 // --- After it is accepted
