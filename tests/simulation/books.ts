@@ -1,5 +1,6 @@
 import type { SimulatedCommit } from "@posthorn/posthorn/testing";
 import type { Part } from "../../runtime/store.ts";
+import { eventKey } from "../../runtime/durable/keys.ts";
 import type { MailHead } from "../../runtime/durable/mail.ts";
 import type { RecordHead } from "../../runtime/durable/record.ts";
 import { decodeValue, fromText } from "../../runtime/durable/stored_value.ts";
@@ -119,7 +120,7 @@ export class Books {
     let record: { name: string; value: Uint8Array } | undefined;
     for (const { key, value } of part.writes) {
       const [space, protocol, name, ...rest] = key.split(separator);
-      if (space === "actor") record = { name: `${protocol}/${name}`, value };
+      if (space === "actor" || space === "erased") record = { name: `${protocol}/${name}`, value };
       else if (space === "mail") {
         written.set(key, this.#mail(commit, key, `${protocol}/${name}`, value));
         touched.add(`${protocol}/${name}`);
@@ -130,7 +131,7 @@ export class Books {
       } else if (space === "dead") dead.push(this.#death(key, value));
       else if (space === "schedule") this.#schedules.add(key);
       else if (space === "reply") this.#reply(key, value);
-      else if (space === "event") this.#event(protocol, Number(name), value);
+      else if (space === "event") this.#event(protocol, Number(name), value, part);
     }
     for (const { key } of part.removals) {
       const [space, protocol, name, ...rest] = key.split(separator);
@@ -331,14 +332,18 @@ export class Books {
     this.replies.set(key, { status: head.status, text, failure: head.failure });
   }
 
-  #event(topic: string, number: number, value: Uint8Array): void {
+  /** Those before it that are not written came and were let go in the same commit. */
+  #event(topic: string, number: number, value: Uint8Array, { removals }: Part): void {
     const { tag } = fromText(decodeValue(value).text) as Post;
     this.eventNumbers.set(tag, number);
     this.eventsKept.set(number, true);
     const known = this.events.get(topic) ?? { latest: 0, kept: 0 };
-    if (number !== known.latest + 1) this.#fail(`event ${number} of ${topic} comes after ${known.latest}`);
+    for (let passed = known.latest + 1; passed < number; passed++) {
+      const letGo = removals.some(({ key }) => key === eventKey(topic, passed));
+      if (!letGo) this.#fail(`event ${number} of ${topic} comes after ${known.latest}`);
+    }
+    known.kept += number - known.latest;
     known.latest = number;
-    known.kept++;
     this.events.set(topic, known);
   }
 
