@@ -189,7 +189,9 @@ async function unsubscribe(ctx: TopicContext, { to, token }: Unsubscription): Pr
   if (found === undefined) return false;
   // The address may have subscribed again: then this subscription is over already.
   if (token !== undefined && isAnother(found.value, token)) return false;
+  const [, another] = await connectionOf(ctx).list({ prefix: subscriberActorPrefix(ctx.key, to), limit: 2 });
   removeRows(ctx, [rowKey]);
+  if (another === undefined) rowsOf(ctx as unknown as DurableTurn).remove(subscribedKey(to, ctx.key));
   return true;
 }
 

@@ -163,8 +163,9 @@ export interface Context<Name extends string, State> {
     to: Address<InputOf<Op>, ReplyOf<Op> | undefined>,
   ): void;
   /**
-   * Sends a message to an address later. The name is this actor's own: the same name replaces what it named. Ticks
-   * that were missed come as one.
+   * Sends a message to an address later. The name is this actor's own, 1 to 512 bytes of text without control characters:
+   * the same name replaces what it named. Ticks that were missed come as one. Throws a `RangeError` for another name, or a
+   * time that never comes.
    */
   schedule<To extends Address>(
     name: string,

@@ -78,20 +78,20 @@ export interface SystemOptions {
   /** The actors it hosts, one definition for each protocol. */
   readonly actors: readonly Actor[];
   /**
-   * How long an ask waits where it does not say so itself, in milliseconds above 0.
+   * How long an ask waits where it does not say so itself, in milliseconds above 0; `Infinity` for ever.
    *
    * @default {5_000}
    */
   readonly askTimeoutMs?: number;
   /**
-   * How long a repeated id is known, in milliseconds above 0, counted from the first.
+   * How long a repeated id is known, in milliseconds above 0, counted from the first; `Infinity` for ever.
    *
    * @default {86_400_000}
    */
   readonly idWindowMs?: number;
   /**
    * How long the reply of a submit is kept for collection, in milliseconds above 0, counted from the submit; with a
-   * store from when it came.
+   * store from when it came. `Infinity` for ever, which in memory means until it was collected.
    *
    * @default {3_600_000}
    */

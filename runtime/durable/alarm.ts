@@ -130,8 +130,7 @@ export class Alarm {
 
   /** Writes both rows of a schedule with another time. */
   #plan(effects: Effects, schedule: StoredSchedule, row: Stored, text: string, dueMs: number): void {
-    const { instance, clockSteps: { backMs } } = this.#ledger;
-    const due: StoredDue = { token: schedule.token, by: { instance, backMs } };
+    const due: StoredDue = { token: schedule.token, by: this.#ledger.setBy() };
     effects.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
     effects.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
   }
@@ -159,8 +158,8 @@ export class Alarm {
   }
 
   /**
-   * The clock was set back: what this instance has set before is due so much earlier by it. What is due at a time of day
-   * stays; so does what was set by others, who have clocks of their own.
+   * The clock was set back: what this instance has set before is due so much earlier by it, and what others set that live
+   * no longer, at a time that is still to come, in as long as it was meant to take. What is due at a time of day stays.
    */
   async #shift(): Promise<void> {
     const { backMs } = this.#ledger.clockSteps;
@@ -174,7 +173,7 @@ export class Alarm {
         after,
         limit: shiftedAtOnce,
       });
-      const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row, backMs)));
+      const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row)));
       all &&= shifted.every(({ status }) => status === "fulfilled");
       if (rows.length < shiftedAtOnce) break;
       after = rows.at(-1)!.key;
@@ -182,9 +181,10 @@ export class Alarm {
     if (all) this.#shiftedMs = backMs;
   }
 
-  async #shiftOne(due: Stored, backMs: number): Promise<void> {
+  async #shiftOne(due: Stored): Promise<void> {
     const { token, by } = decodeValue<StoredDue>(due.value).head;
-    if (by?.instance !== this.#ledger.instance || by.backMs >= backMs) return;
+    const lateMs = by === undefined ? 0 : this.#ledger.lateMs(by);
+    if (lateMs <= 0) return;
     const { actor, name } = scheduled(due.key);
     const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
     if (row === undefined) return;
@@ -192,7 +192,7 @@ export class Alarm {
     if (head.token !== token) return;
     const effects = voided(due);
     effects.checks.push({ key: row.key, version: row.version });
-    this.#plan(effects, head, row, text, head.dueMs - (backMs - by.backMs));
+    this.#plan(effects, head, row, text, head.dueMs - lateMs);
     await commitOne(this.#ledger.committer, effects);
   }
 
@@ -206,7 +206,9 @@ export class Alarm {
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#ledger.clock.now(), 0), () => {
       this.#dueMs = Infinity;
-      this.ring().catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.beatMs));
+      const ringing = this.#ringing; // it may have passed by what is due now
+      const rung = ringing === undefined ? this.ring() : ringing.then(() => this.ring());
+      rung.catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.beatMs));
     });
   }
 }

@@ -1,8 +1,8 @@
-import type { Check, Write } from "../store.ts";
+import type { Check, Part } from "../store.ts";
 import { fits, requireFits, sum, weigh, type Weight } from "../store_weight.ts";
 import { Effects } from "./effects.ts";
-import { recordKey } from "./keys.ts";
-import type { Ledger } from "./ledger.ts";
+import { erasedKey, recordKey } from "./keys.ts";
+import { aheadMaxMs, type Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
 import type { Plans } from "./plans.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "./record.ts";
@@ -139,13 +139,13 @@ export class Batch {
       schedules: this.#schedules,
     };
     const value = this.#ledger.encoder.encode(head, text ?? "");
-    const check: Check = { key, version: record.version };
-    const write: Write = { key, value, oldBytes: record.bytes, expiresAtMs: undefined };
-    const { limits } = this.#ledger.traits;
+    const check: Check = { key, version: record.storedVersion };
     const fault = this.#forgotten ? undefined : record.fault;
     // What cannot be read is not written: another program may be able to read it.
-    const own = weigh({ checks: [check], writes: fault === undefined ? [write] : [], removals: [] }, limits);
-    const whole = sum(this.#weight, own);
+    const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
+    const written: Part = this.#forgotten ? this.#erasure(value) : { checks: [], writes, removals: [] };
+    const { limits } = this.#ledger.traits;
+    const whole = sum(this.#weight, weigh({ ...written, checks: [check] }, limits));
     const weight = {
       ...whole,
       checks: whole.checks - forRecord.checks,
@@ -153,17 +153,33 @@ export class Batch {
     };
     const effects = this.#effects ??= new Effects();
     effects.checks.push(check);
-    if (fault === undefined) effects.writes.push(write);
+    effects.writes.push(...written.writes);
+    effects.removals.push(...written.removals);
     requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
-    const bytes = fault === undefined ? value.length : record.bytes;
+    const bytes = this.#forgotten ? 0 : fault === undefined ? value.length : record.bytes;
     return { effects, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
+  }
+
+  /**
+   * An actor that is erased leaves nothing for good. For a while it is known which turn that was, should nobody have heard
+   * that it landed, and the time of its last message: the next it sends, in another life, must be behind, also where it
+   * begins by a clock that is behind.
+   */
+  #erasure(value: Uint8Array): Part {
+    const { actor, record } = this.#start;
+    const expiresAtMs = this.#ledger.clock.now() + aheadMaxMs;
+    return {
+      checks: [],
+      writes: [{ key: erasedKey(actor), value, expiresAtMs }],
+      removals: record.bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: record.bytes }],
+    };
   }
 
   /** What to commit where nothing is written: that the state is still this one. */
   fence(): Effects {
     const { actor, record } = this.#start;
     const effects = this.#effects ??= new Effects();
-    effects.checks.push({ key: recordKey(actor), version: record.version });
+    effects.checks.push({ key: recordKey(actor), version: record.storedVersion });
     return effects;
   }
 

@@ -10,6 +10,8 @@ import { decodeValue, encodeValue } from "./stored_value.ts";
 interface InstanceRow {
   /** How often it has said that it lives. */
   readonly beat: number;
+  /** What its clock said then, in milliseconds since 1970. */
+  readonly atMs?: number;
   /** Whether the presence of the store tells at once that its process has ended. */
   readonly held?: boolean;
 }
@@ -114,25 +116,34 @@ export class Instances {
     for (const { key, value, version } of await this.#rows()) {
       const instance = key.slice(instancePrefix.length);
       seen.add(instance);
-      const held = this.#isHeld(key, value);
+      const { held = false, atMs } = this.#read(key, value);
       const known = this.#known.get(instance);
       if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, held });
-      else if (known.version !== version) Object.assign(known, { version, sinceMs: nowMs, alive: true });
+      else if (known.version !== version) {
+        Object.assign(known, { version, sinceMs: nowMs, alive: true });
+        if (atMs !== undefined) this.#ledger.otherClocks.heard(instance, atMs);
+      }
     }
     for (const [instance, known] of this.#known) {
       if (!seen.has(instance)) this.#known.delete(instance);
       else if (known.held && await presence?.isGone(instance)) known.sinceMs = -Infinity;
+      if (!seen.has(instance) || known.sinceMs <= this.#deadlineMs) this.#ledger.otherClocks.gone(instance);
     }
   }
 
-  /** Whether its row says so. One that cannot be read says nothing, and is judged by whether it changes. */
-  #isHeld(key: string, value: Uint8Array): boolean {
+  /** What its row says. One that cannot be read says nothing, and is judged by whether it changes. */
+  #read(key: string, value: Uint8Array): Partial<InstanceRow> {
     try {
-      return decodeValue<InstanceRow>(value).head.held ?? false;
+      return decodeValue<InstanceRow>(value).head;
     } catch (error) {
       if (!this.#known.has(key.slice(instancePrefix.length))) this.#ledger.onUnreadable(key, error);
-      return false;
+      return {};
     }
+  }
+
+  /** Whose row has not changed since then is taken for dead. */
+  get #deadlineMs(): number {
+    return this.#ledger.clock.monotonicMs() - this.#ledger.traits.beatMs * missedMax;
   }
 
   /**
@@ -148,7 +159,7 @@ export class Instances {
 
   /** Writes down which instances ended without a word. */
   async judge(): Promise<void> {
-    const deadlineMs = this.#ledger.clock.monotonicMs() - this.#ledger.traits.beatMs * missedMax;
+    const deadlineMs = this.#deadlineMs;
     const dead = [...this.#known].filter(([, { sinceMs }]) => sinceMs <= deadlineMs).slice(0, endedMax);
     for (let first = 0; first < dead.length; first += endedAtOnce) {
       const some = dead.slice(first, first + endedAtOnce);
@@ -240,7 +251,8 @@ export class Instances {
   }
 
   #row(): Uint8Array {
-    const row: InstanceRow = { beat: this.#beat, ...(this.#held && { held: true }) };
+    const atMs = this.#ledger.clock.now();
+    const row: InstanceRow = { beat: this.#beat, atMs, ...(this.#held && { held: true }) };
     return encodeValue(row, "");
   }
 

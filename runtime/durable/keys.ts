@@ -1,5 +1,4 @@
 import type { ActorId, Address } from "../address.ts";
-import { lastTimeMs } from "../times.ts";
 
 /** Between the parts of a key: no name of a protocol and no key of an actor has it. */
 const separator = "\u001f";
@@ -36,6 +35,11 @@ const mailsPrefix = keyOf("mail", "");
 /** The record of an actor: the fence of its turns. */
 export function recordKey(actor: ActorId): string {
   return recordsPrefix + nameOfActor(actor);
+}
+
+/** That an actor was erased: what its next life goes on from. It expires. */
+export function erasedKey(actor: ActorId): string {
+  return keyOf("erased", actor.protocol, actor.key);
 }
 
 /** What the keys of an actor's waiting messages begin with; a message's place follows. */
@@ -146,9 +150,9 @@ export function scheduled(
   return { dueMs: Number(due), actor: { protocol, key: actorKey }, name };
 }
 
-/** As long as the last time there is, so that the order of texts is that of times. */
+/** As long for each as for the last time that there is, so that the order of texts is that of times. */
 function dueText(dueMs: number): string {
-  return Math.min(Math.max(Math.ceil(dueMs), 0), lastTimeMs).toString().padStart(16, "0");
+  return Math.max(Math.ceil(dueMs), 0).toString().padStart(16, "0");
 }
 
 /** What the keys of dead letters begin with; a place follows. */

@@ -5,11 +5,13 @@ import type { StoreConnection, StoreTraits } from "../store.ts";
 import { ClockSteps } from "./clock_steps.ts";
 import { Committer } from "./committer.ts";
 import { placeOf, publicStamp, stampMax } from "./mail.ts";
+import { OtherClocks } from "./other_clocks.ts";
 import { type Probes, probesOf } from "./probes.ts";
+import type { SetBy } from "./schedule_row.ts";
 import { ValueEncoder } from "./stored_value.ts";
 
 /** How far the clock of another instance may be ahead: what its clock has given is never refused for that. */
-const aheadMaxMs = 3_600_000;
+export const aheadMaxMs = 3_600_000;
 
 /**
  * One run of this system on its store: who it is there, its way to commit, and the places that it gives. Another run
@@ -22,6 +24,7 @@ export class Ledger {
   readonly committer: Committer;
   readonly clock: Clock;
   readonly clockSteps: ClockSteps;
+  readonly otherClocks: OtherClocks;
   readonly encoder = new ValueEncoder();
   /** Only in simulations. */
   readonly probes: Probes | undefined;
@@ -43,12 +46,14 @@ export class Ledger {
     traits: StoreTraits,
     clock: Clock,
     random: Random,
+    otherClocks = new OtherClocks(clock),
   ) {
     this.#instance = instance;
     this.connection = connection;
     this.traits = traits;
     this.clock = clock;
     this.clockSteps = new ClockSteps(clock);
+    this.otherClocks = otherClocks;
     this.probes = probesOf(connection);
     this.committer = new Committer(connection, traits, clock, random);
     this.#tail = instance.slice(-10);
@@ -126,9 +131,20 @@ export class Ledger {
     return ++this.#moment;
   }
 
-  /** Whether what was kept until then is over; never, where no time is given. */
+  /** Whether what was kept until then is over, by the clocks of all that live; never, where no time is given. */
   isOver(untilMs: number | undefined): boolean {
-    return untilMs !== undefined && untilMs <= this.clock.now();
+    return untilMs !== undefined && untilMs + this.otherClocks.aheadMs <= this.clock.now();
+  }
+
+  /** Who sets a schedule now. */
+  setBy(): SetBy {
+    return { instance: this.instance, atMs: this.clock.now(), backMs: this.clockSteps.backMs };
+  }
+
+  /** How much later than was meant something comes that was set so, since the clock was set back. */
+  lateMs({ instance, atMs, backMs }: SetBy): number {
+    if (instance === this.instance) return this.clockSteps.backMs - backMs;
+    return this.otherClocks.hears(instance) ? 0 : Math.max(atMs - this.clock.now(), 0);
   }
 
   /** A schedule was committed that is due then. */

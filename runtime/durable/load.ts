@@ -1,7 +1,7 @@
 import { fromText } from "./stored_value.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { Fate } from "./instances.ts";
-import { mailPrefix, recordKey, timerPrefix } from "./keys.ts";
+import { mailPrefix, timerPrefix } from "./keys.ts";
 import { placeOf } from "./mail.ts";
 import { plansOf, schedulesMax } from "./plans.ts";
 import { ActorRecord } from "./record.ts";
@@ -25,9 +25,8 @@ export type Loaded = "ours" | "newer" | "tried";
 export async function loadActor(activation: DurableActor): Promise<Loaded> {
   const { durable, home, mailbox } = activation;
   const { ledger } = durable;
-  const [stored] = await ledger.connection.read([recordKey(activation)]);
+  const record = await ActorRecord.read(ledger.connection, activation);
   activation.loadedMoment = ledger.nextMoment();
-  const record = ActorRecord.of(stored);
   ledger.heard(record.head.clock);
   const { actor } = home;
   const { schema } = record.head;

@@ -4,6 +4,7 @@ import { buryAlone } from "./bury_alone.ts";
 import type { Mail } from "./mail.ts";
 import type { RetryHead } from "./record.ts";
 import type { Trial } from "./suspects.ts";
+import { Waits } from "./waits.ts";
 
 /** That a message may be what ended a process: what must be in the record before it is tried, and whether it is there. */
 export interface Suspected {
@@ -26,6 +27,8 @@ export class MailPicker {
   readonly #onIdle: () => void;
   readonly #asides = new Map<string, Timer>();
   #trial: Trial | undefined = undefined;
+  /** Made for the first that waits; kept when the mailbox is listed again. */
+  #waits: Waits | undefined = undefined;
 
   /** `onIdle` is called when one is back that had stepped aside, or has given way. */
   constructor(actor: DurableActor, onIdle: () => void) {
@@ -55,7 +58,10 @@ export class MailPicker {
     const suspected = known && (retry?.by !== undefined || this.#actor.suspicion?.has(mail) === true);
     if (retry === undefined && !suspected) return mail;
     if (taken > 0) return undefined;
-    if (retry !== undefined && retry.notBeforeMs > nowMs) return { waitMs: retry.notBeforeMs - nowMs };
+    const waitMs = retry !== undefined && retry.notBeforeMs > nowMs
+      ? this.#leftMs(mail, retry.notBeforeMs)
+      : 0;
+    if (waitMs > 0) return { waitMs };
     if (!suspected) return mail;
     return this.#suspected(mail, retry);
   }
@@ -117,12 +123,16 @@ export class MailPicker {
     return { trial: { place: mail.place, attempts, notBeforeMs: 0, by: instance }, counted: false };
   }
 
+  #leftMs({ place }: Mail, notBeforeMs: number): number {
+    return (this.#waits ??= new Waits(this.#actor.durable.ledger.clock)).leftMs(place, notBeforeMs);
+  }
+
   /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */
   setAside(mail: Mail): boolean {
     const { notBeforeMs } = mail.head;
     if (notBeforeMs === undefined) return false;
     const { mailbox, services } = this.#actor;
-    const afterMs = notBeforeMs - services.now();
+    const afterMs = this.#leftMs(mail, notBeforeMs);
     if (afterMs <= 0) return false;
     this.#actor.durable.ledger.probes?.reach("a message waits aside");
     if (this.#asides.has(mail.place)) return true;

@@ -32,6 +32,7 @@ import { Joining } from "./joining.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
 import { Opening } from "./opening.ts";
+import { OtherClocks } from "./other_clocks.ts";
 import { Proof } from "./proof.ts";
 import { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
@@ -292,20 +293,22 @@ export class Persistence {
 
   async #begin(): Promise<Open> {
     const { store, options: { clock } } = this.#parts;
-    const connection = new TimelyConnection(await store.open({ clock }), store.traits, clock);
+    const otherClocks = new OtherClocks(clock);
+    const opened = await store.open({ clock: otherClocks.slowest });
+    const connection = new TimelyConnection(opened, store.traits, clock);
     try {
-      return await this.#begun(connection);
+      return await this.#begun(connection, otherClocks);
     } catch (error) {
       await connection.close().catch(() => {}); // why it could not be used says more
       throw error;
     }
   }
 
-  async #begun(connection: StoreConnection): Promise<Open> {
+  async #begun(connection: StoreConnection, otherClocks: OtherClocks): Promise<Open> {
     const { store, options, services, ids, letters } = this.#parts;
     const { clock, random, replyKeepMs } = options;
     const { timers, delivery } = services;
-    const ledger = new Ledger(this.#instance, connection, store.traits, clock, random);
+    const ledger = new Ledger(this.#instance, connection, store.traits, clock, random, otherClocks);
     ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
     const replies = new Replies(ledger, replyKeepMs);
     const landing = this.#arrivals(ledger);

@@ -1,5 +1,7 @@
+import type { ActorId } from "../address.ts";
 import { messageOf } from "../errors.ts";
-import type { Stored } from "../store.ts";
+import type { StoreConnection, Stored } from "../store.ts";
+import { erasedKey, recordKey } from "./keys.ts";
 import type { Plans } from "./plans.ts";
 import { decodeValue } from "./stored_value.ts";
 
@@ -61,8 +63,9 @@ export class ActorRecord {
   readonly head: RecordHead;
   /** The state as text; absent where nothing was committed. */
   readonly text: string | undefined;
-  /** How it is in the store; absent where it is not. */
+  /** The version of the commit that it was in; absent where there was none. */
   readonly version: string | undefined;
+  /** How large it is in the store; 0 where it is not there. */
   readonly bytes: number;
   /** Why its row cannot be read; absent where it can. Such a row is never written over, unless its actor is erased. */
   readonly fault: string | undefined;
@@ -79,6 +82,21 @@ export class ActorRecord {
     this.text = text;
     this.version = version;
     this.bytes = bytes;
+  }
+
+  /** How it is in the store; absent where it is not: nothing was committed, or it was erased. */
+  get storedVersion(): string | undefined {
+    return this.bytes === 0 ? undefined : this.version;
+  }
+
+  /** Reads it. Of an actor that was erased the last turn and its time are known for a while. */
+  static async read(connection: StoreConnection, actor: ActorId): Promise<ActorRecord> {
+    const [stored, erased] = await connection.read([recordKey(actor), erasedKey(actor)]);
+    if (stored !== undefined || erased === undefined) return ActorRecord.of(stored);
+    const { head, fault } = ActorRecord.of(erased);
+    return fault === undefined
+      ? new ActorRecord(head, undefined, erased.version, 0)
+      : ActorRecord.of(undefined);
   }
 
   /** What was read under its key. */

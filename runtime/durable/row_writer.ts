@@ -64,11 +64,9 @@ export class RowWriter {
     if (to.protocol === Reply.open.protocol && route.operation.name === Reply.open.name) {
       return await this.#trying(() => this.open(to.key));
     }
-    await this.#trying(() => {
-      const effects = new Effects();
-      this.#parts.dispatch.post(effects, to, route, payload);
-      return this.#commit(effects, to.key);
-    });
+    const effects = new Effects(); // one for all attempts: what landed unheard is written over, and not once more
+    this.#parts.dispatch.post(effects, to, route, payload);
+    await this.#trying(() => this.#commit(effects, to.key));
   }
 
   async #refuse(to: ActorId, route: Route, error: unknown): Promise<void> {

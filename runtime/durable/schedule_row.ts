@@ -20,8 +20,15 @@ export interface StoredSchedule {
 /** What is in the row in the order of time. */
 export interface StoredDue {
   readonly token: string;
-  /** Where it is due so long after something: by whose clock, and how far that had been set back by then. */
-  readonly by?: { readonly instance: string; readonly backMs: number } | undefined;
+  /** By whose clock it is due so long after something; absent where it is due at a time of day. */
+  readonly by?: SetBy | undefined;
+}
+
+/** Who set a schedule: when, by its clock, and how far that had been set back by then. */
+export interface SetBy {
+  readonly instance: string;
+  readonly atMs: number;
+  readonly backMs: number;
 }
 
 /** When a schedule is due next, after it was due at `dueMs`: ticks that were missed come as one. */

@@ -5,7 +5,6 @@ import { Commission, type Finding } from "./committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { Effects } from "./effects.ts";
 import { withoutEffect } from "./fail_asks.ts";
-import { recordKey } from "./keys.ts";
 import { ActorRecord, mayHide } from "./record.ts";
 import { hold } from "./single_commission.ts";
 
@@ -107,8 +106,7 @@ export class TurnCommission extends Commission {
     this.#actor.durable.ledger.probes?.reach("the outcome of an ask cannot be known");
   }
 
-  async #read(): Promise<ActorRecord> {
-    const [stored] = await this.#actor.durable.ledger.connection.read([recordKey(this.#actor)]);
-    return ActorRecord.of(stored);
+  #read(): Promise<ActorRecord> {
+    return ActorRecord.read(this.#actor.durable.ledger.connection, this.#actor);
   }
 }

@@ -118,7 +118,7 @@ export class TurnEffects {
     { name, when, to: { protocol, key, operation }, payload }: Required<ScheduleChange>,
     oldBytes: number | undefined,
   ): Planned {
-    const { clock, clockSteps, instance, traits: { limits } } = this.#ledger;
+    const { clock, traits: { limits } } = this.#ledger;
     const nowMs = clock.now();
     const everyMs = "everyMs" in when ? when.everyMs : undefined;
     const dueMs = "at" in when
@@ -135,7 +135,7 @@ export class TurnEffects {
     const value = encodeValue(row, toText(payload));
     const timer = timerKey(actor, name);
     requireFiring(row, { key: timer, value }, limits);
-    const by = "at" in when ? undefined : { instance, backMs: clockSteps.backMs };
+    const by = "at" in when ? undefined : this.#ledger.setBy();
     const due: StoredDue = { token: row.token, by };
     effects.write(timer, value, { oldBytes });
     effects.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));

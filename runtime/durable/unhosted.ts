@@ -13,8 +13,8 @@ const receiversMax = 10_000;
 /** The most that one list gives. */
 const listMax = 1_000;
 /** How many index entries, and how many known receivers, are looked at with each beat. */
-const entriesAtBeat = 20;
-const receiversAtBeat = 20;
+const entriesAtBeat = 5;
+const receiversAtBeat = 5;
 
 interface Receiver {
   readonly actor: ActorId;

@@ -16,7 +16,7 @@ const transient = ({ transient }: Place) => transient;
 const parsedByWhoHandles = [
   "docs/durability.md",
   "A payload is parsed by the schema of whoever handles it, so defaults of a newer schema complete an old message; " +
-  "what no longer parses is a dead letter `invalid-payload`.",
+  "what no longer parses is a dead letter `invalid-payload`",
 ] as const;
 
 const dropsItsState = [

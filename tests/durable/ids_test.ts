@@ -185,3 +185,16 @@ inMemory("an id that was refused may try again", async (stage) => {
   await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
   assert.deepEqual(await notesOf(system, "ada"), ["one"]);
 });
+
+onEach(kinds, "callers that differ in half a surrogate are two, for names and for replies", async (stage) => {
+  const system = await stage.start([worker()]);
+  const callers = ["a\ud800", "a\ud801", "a\ufffd", "a%ud800"];
+  for (const caller of callers) {
+    await ref(system, "ada").tell(Worker.note, caller, { id: "one", caller });
+    await ref(system, "ada").tell(Worker.note, caller, { id: "one", caller });
+    const ticket = await ref(system, "ada").submit(Worker.job, "notes", { id: "two", caller });
+    await stage.settle();
+    assert.equal((await ticket.reply() as string[]).at(-1), caller);
+  }
+  assert.deepEqual(await notesOf(system, "ada"), callers);
+});

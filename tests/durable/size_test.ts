@@ -1,7 +1,7 @@
 // Large states and payloads: in pieces where one value has not room for them, and refused before anything is written.
 
 import assert from "node:assert/strict";
-import { deadOf, kinds, missedMs, note, notesOf, onEach, ref, Worker, worker } from "./stage.ts";
+import { deadOf, inMemory, kinds, missedMs, note, notesOf, onEach, ref, Worker, worker } from "./stage.ts";
 
 const grow = worker({
   grow: (ctx, size) => void (ctx.state = ["x".repeat(Number(size))]),
@@ -106,4 +106,24 @@ onEach(["denoKv"], "a key that is too long for the store is refused like a paylo
   assert.deepEqual(await notesOf(system, key), ["one"]);
   const long = { id: "i".repeat(255), caller: "c".repeat(3_000) };
   await assert.rejects(ref(system, key).tell(Worker.note, "one", long), { code: "too-large" });
+});
+
+inMemory("what is too large says which limit it is over", async (stage) => {
+  const { limits } = stage.store.traits;
+  const few = { keysBytes: 3_000, bytes: 1_000_000 };
+  const store = {
+    traits: { ...stage.store.traits, limits: { ...limits, ...few } },
+    open: stage.store.open.bind(stage.store),
+  };
+  const system = await stage.start([worker({
+    many: (ctx) => {
+      for (let index = 0; index < 20; index++) {
+        ctx.ref(Worker, `${"k".repeat(200)}${index}`).tell(Worker.note, "tea");
+      }
+    },
+  })], { store });
+  await ref(system, "ada").tell(Worker.run, "many");
+  await stage.settle();
+  assert.deepEqual(deadOf(system), ["ada run: too-large"]);
+  assert.match(system.deadLetters.list()[0].message, /it takes \d+ of 3000 bytes of keys/);
 });

@@ -73,16 +73,16 @@ export function note(ctx: { state: Notes }, text: string): void {
 /** The time of one process, which may be apart from that of others: it stands still when the process is killed. */
 class ProcessClock implements Clock {
   readonly #clock: Clock;
-  readonly #aheadMs: number;
+  aheadMs: number;
   stopped = false;
 
   constructor(clock: Clock, aheadMs: number) {
     this.#clock = clock;
-    this.#aheadMs = aheadMs;
+    this.aheadMs = aheadMs;
   }
 
   now(): number {
-    return this.#clock.now() + this.#aheadMs;
+    return this.#clock.now() + this.aheadMs;
   }
 
   monotonicMs(): number {
@@ -219,6 +219,34 @@ export class Stage implements AsyncDisposable {
   /** How the process reaches its store. */
   storeOf(system: System): Cuttable {
     return this.#running.get(system)!.store;
+  }
+
+  /** The clock of a process is set forward, or back. */
+  step(system: System, byMs: number): void {
+    this.#running.get(system)!.clock.aheadMs += byMs;
+  }
+
+  /** The keys that are in the store, with a space between their parts: those whose first word is one of these. */
+  async keys(...words: readonly string[]): Promise<string[]> {
+    const connection = await this.store.open({ clock: this.clock });
+    try {
+      const keys: string[] = [];
+      for (const word of words) {
+        for (let after: string | undefined, more = true; more;) {
+          const rows = await connection.list({
+            prefix: `${word}\u001f`,
+            limit: 1_000,
+            ...(after && { after }),
+          });
+          keys.push(...rows.map(({ key }) => key.replaceAll("\u001f", " ")));
+          after = rows.at(-1)?.key;
+          more = rows.length === 1_000;
+        }
+      }
+      return keys;
+    } finally {
+      await connection.close();
+    }
   }
 
   /** The process is killed. */

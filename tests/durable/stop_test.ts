@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { memoryStore, type Store, System } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { newReplyName } from "../../runtime/reply_name.ts";
 import { inMemory, note, ref, Worker, worker } from "./stage.ts";
 
 /** A store that holds back the answers of commits with a write of some kind, or all answers. */
@@ -129,7 +130,7 @@ Deno.test("a store that does not answer: each send is told within bounded time, 
     codeOf(ref(system, "ada").tell(Worker.note, "three", { id: "3" })),
     codeOf(ref(system, "ada").ask(Worker.call, "add four", { timeoutMs: 60_000 })),
     codeOf(ref(system, "bob").ask(Worker.call, "add five", { timeoutMs: 60_000 })), // it has to be loaded first
-    codeOf(system.ticket("none").reply({ timeoutMs: 60_000 })),
+    codeOf(system.ticket(newReplyName(seededRandom(1), clock.now())).reply({ timeoutMs: 60_000 })),
   ]);
   await clock.advance(11_000);
   const [first, second, ...rest] = await told;

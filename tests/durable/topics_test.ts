@@ -265,3 +265,28 @@ onEach(kinds, "what forgets itself is subscribed no longer", async (stage) => {
   await stage.settle();
   assert.deepEqual([await notesOf(system, "ada"), await notesOf(system, "bob")], [[], ["de one"]]);
 });
+
+onEach(
+  kinds,
+  "what is subscribed no longer leaves no row, while its other subscriptions keep theirs",
+  async (stage) => {
+    const system = await stage.start([worker({
+      forget: (ctx) => ctx.forget(),
+    })]);
+    const notes = Array.from({ length: 5 }, (_, index) => ref(system, `a${index}`).at(Worker.note));
+    const runs = Array.from({ length: 5 }, (_, index) => ref(system, `a${index}`).at(Worker.run));
+    const noted = notes.map((address) => system.subscribe(Worker.happened, address));
+    const ran = runs.map((address) => system.subscribe(Worker.happened, address));
+    await stage.settle();
+    assert.equal((await stage.keys("subscribed")).length, 5);
+    for (const subscription of noted) subscription[Symbol.dispose]();
+    await stage.settle();
+    assert.equal((await stage.keys("subscribed")).length, 5, "they hear it by another operation");
+    await ref(system, "a0").tell(Worker.run, "forget");
+    await stage.settle();
+    assert.deepEqual((await stage.keys("subscriber")).length, 4, "it is found by its row");
+    for (const subscription of ran) subscription[Symbol.dispose]();
+    await stage.settle();
+    assert.deepEqual(await stage.keys("subscribed", "subscriber"), []);
+  },
+);

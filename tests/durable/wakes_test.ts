@@ -77,7 +77,7 @@ onEach(
     }
     const { reads, keys, lists } = store.calls;
     // For each bell a read of a hundred replies, another of the rest, and one of the topic; and what a beat does.
-    assert.ok(reads <= rings * 3 + 20, `${reads} reads for ${rings} bells`);
+    assert.ok(reads <= rings * 4 + 20, `${reads} reads for ${rings} bells`);
     assert.ok(keys <= (rings + 3) * (waiters + 10), `${keys} keys`);
     assert.ok(lists <= rings * 2 + 20, `${lists} lists for ${rings} bells`);
     store.begin();

@@ -91,14 +91,37 @@ Deno.test("Turn lets only a transient actor ask", async () => {
 Deno.test("Turn refuses a time that is none", async () => {
   await using it = stage(worker());
   for (
-    const when of [{ afterMs: -1 }, { afterMs: NaN }, { everyMs: 0 }, { everyMs: Infinity }, {
-      at: new Date(NaN),
-    }]
+    const when of [
+      { afterMs: -1 },
+      { afterMs: NaN },
+      { afterMs: Infinity },
+      { afterMs: "100" as never },
+      { everyMs: 0 },
+      { everyMs: 0.5 },
+      { everyMs: Infinity },
+      { everyMs: "100" as never },
+      { at: new Date(NaN) },
+      { at: 5 as never },
+    ]
   ) {
     const asking = it.ref("ada").ask(Worker.call, (ctx) => {
       ctx.schedule("tick", when, ctx.self.at(Worker.note), "");
     });
     await assert.rejects(asking, { code: "failed", message: /Cannot schedule tick: / }, JSON.stringify(when));
+  }
+});
+
+Deno.test("Turn refuses a name that a store could not tell from others, and takes it for no schedule's", async () => {
+  await using it = stage(worker());
+  for (const name of ["", "a\ud800", "a\u001fb", "x".repeat(513)]) {
+    const asking = it.ref("ada").ask(Worker.call, (ctx) => {
+      ctx.cancel(name);
+      ctx.schedule(name, { afterMs: 1 }, ctx.self.at(Worker.note), "");
+    });
+    await assert.rejects(asking, {
+      code: "failed",
+      message: /Cannot schedule .*: a name is 1 to 512 bytes of text: /,
+    });
   }
 });
 

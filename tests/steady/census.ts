@@ -45,11 +45,16 @@ function isOver(kind: string, key: string, value: Uint8Array, nowMs: number): bo
     case "actor":
       return key.includes(`\u001f${forgotten}`);
     case "mark":
+      if (value.length === 0) return false; // a receipt of a commit: it goes ten minutes later
+      /* falls through */
     case "reply":
       return decodeValue<{ readonly untilMs: number }>(value).head.untilMs + slackMs < nowMs;
     case "event":
     case "dead":
-    case "instance": // of who lives, or ended without a word within a day
+    case "instance":
+    case "ended": // they go by themselves: after a day, an hour, a minute
+    case "erased":
+    case "left":
     case "proof":
     case "sent":
       return false;
