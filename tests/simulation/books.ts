@@ -44,10 +44,16 @@ export interface BooksOptions {
   readonly waitingMax: number;
   /** Which revision of the program an instance runs. */
   readonly revisionOf: (instance: string) => number;
+  /** What was there before the program: nothing is known of it. */
+  readonly planted: () => ReadonlySet<string>;
+  /** A message of an actor took effect. */
+  readonly onDone: (actor: string, job: Job) => void;
   readonly fail: (why: string) => void;
   readonly onRare: (branch: string) => void;
 }
 
+/** Of what is a dead letter in a commit of its own, beside the turns of its actor. */
+const reasonsAlone: readonly string[] = ["dropped", "too-large"];
 /** Five minutes, as clocks see them that are 20 s apart. */
 const unknownKeepMs = 279_000;
 const separator = "\u001f";
@@ -128,8 +134,10 @@ export class Books {
         const actor = `${name}/${rest[0]}`;
         touched.add(actor);
         this.#actor(actor).index.add(protocol);
-      } else if (space === "dead") dead.push(this.#death(key, value));
-      else if (space === "schedule") this.#schedules.add(key);
+      } else if (space === "dead") {
+        const row = this.#death(key, value);
+        if (row !== undefined) dead.push(row);
+      } else if (space === "schedule") this.#schedules.add(key);
       else if (space === "reply") this.#reply(key, value);
       else if (space === "event") this.#event(protocol, Number(name), value, part);
     }
@@ -168,8 +176,9 @@ export class Books {
   /** A message leaves with a turn, or gives way to others and is a dead letter. */
   #taken(key: string, actor: string, record: string | undefined, dead: readonly DeadRow[]): KnownMail[] {
     const mail = this.mails.get(key);
+    if (this.#options.planted().has(key)) return [];
     const gaveWay = dead.some(({ actor: of, tag, reason }) =>
-      of === actor && tag === mail?.tag && reason === "dropped"
+      of === actor && tag === mail?.tag && (reasonsAlone.includes(reason) || actor.startsWith("frail/"))
     );
     if (record !== actor && !gaveWay) {
       this.#fail(`${mail?.tag} leaves the mailbox of ${actor} without a turn`);
@@ -183,7 +192,7 @@ export class Books {
     return [mail];
   }
 
-  #death(key: string, value: Uint8Array): DeadRow {
+  #death(key: string, value: Uint8Array): DeadRow | undefined {
     interface Letter {
       readonly id: string;
       readonly protocol: string;
@@ -193,12 +202,16 @@ export class Books {
       readonly message: string;
     }
     const { head, text } = decodeValue<Letter>(value);
+    if (head.operation === "~unreadable") return undefined;
     const actor = `${head.protocol}/${head.key}`;
     const tag = head.protocol in kinds ? tagOf(head.operation, fromText(text) ?? {}, head.id) : head.id;
     const row = { actor, tag, reason: head.reason, message: head.message };
     this.deadRows.set(key, row);
     if (head.reason === "dropped") this.#dropped(head.protocol, tag);
     const name = `${actor} ${tag}`;
+    if (this.revived.has(name) && head.reason === "deadline") {
+      this.#fail(`${tag} of ${actor} was sent again, and its deadline had passed`);
+    }
     if (this.deaths.has(name) && !this.revived.delete(name)) this.#fail(`${tag} of ${actor} dies twice`);
     if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
     this.deaths.set(name, row);
@@ -305,6 +318,7 @@ export class Books {
   ): void {
     if (operation !== "job" && operation !== "work" && operation !== "stamp") return;
     const { path, does, target } = payload as Job;
+    this.#options.onDone(name, payload as Job);
     if (does === "cancel" && this.effects.has(`${name} ${target}`)) this.cancelled.add(`${target}!`);
     if (path[0] === undefined) return;
     const next = `${path[0]} ${tag}${does === "submit" ? "?" : ">"}`;
