@@ -352,13 +352,13 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #refused(error: unknown, batch: Batch): void {
     this.#undo();
     const { probes } = this.durable.ledger;
-    probes?.reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
-    if (batch.taken > 1) {
+    probes?.reach(batch.turns > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
+    if (batch.turns > 1) {
       this.#alone = true; // one of them is the one
       return this.proceed();
     }
     const [mail] = this.mailbox.mails;
-    if (batch.taken === 0 || mail === undefined) return this.failed(error);
+    if (batch.turns === 0 || mail === undefined) return this.failed(error);
     // Its letter has no room beside the state.
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();

@@ -9,6 +9,7 @@ import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } fr
 
 interface KnownMail {
   readonly actor: string;
+  readonly id: string;
   readonly operation: string;
   readonly tag: string;
   readonly payload: unknown;
@@ -52,8 +53,6 @@ export interface BooksOptions {
   readonly onRare: (branch: string) => void;
 }
 
-/** Of what is a dead letter in a commit of its own, beside the turns of its actor. */
-const reasonsAlone: readonly string[] = ["dropped", "too-large"];
 /** Five minutes, as clocks see them that are 20 s apart. */
 const unknownKeepMs = 279_000;
 const separator = "\u001f";
@@ -167,20 +166,19 @@ export class Books {
     const tag = user ? tagOf(head.operation, payload, head.id) : head.id;
     if (this.mails.has(key)) this.#fail(`the message ${tag} for ${actor} is written twice`);
     if (this.cancelled.has(tag)) this.#fail(`the timer of ${tag} fires, and was cancelled`);
-    const mail: KnownMail = { actor, operation: head.operation, tag, payload, atMs, waits: true };
+    const { id, operation } = head;
+    const mail: KnownMail = { actor, id, operation, tag, payload, atMs, waits: true };
     this.mails.set(key, mail);
     this.#actor(actor).waiting++;
     return mail;
   }
 
-  /** A message leaves with a turn, or gives way to others and is a dead letter. */
+  /** A message leaves with a turn, or is a dead letter in a commit of its own: it gives way, or cannot be handled. */
   #taken(key: string, actor: string, record: string | undefined, dead: readonly DeadRow[]): KnownMail[] {
     const mail = this.mails.get(key);
     if (this.#options.planted().has(key)) return [];
-    const gaveWay = dead.some(({ actor: of, tag, reason }) =>
-      of === actor && tag === mail?.tag && (reasonsAlone.includes(reason) || actor.startsWith("frail/"))
-    );
-    if (record !== actor && !gaveWay) {
+    const buried = dead.some(({ actor: of, tag }) => of === actor && tag === mail?.tag);
+    if (record !== actor && !buried) {
       this.#fail(`${mail?.tag} leaves the mailbox of ${actor} without a turn`);
     }
     if (mail === undefined || !mail.waits) {
@@ -204,7 +202,11 @@ export class Books {
     const { head, text } = decodeValue<Letter>(value);
     if (head.operation === "~unreadable") return undefined;
     const actor = `${head.protocol}/${head.key}`;
-    const tag = head.protocol in kinds ? tagOf(head.operation, fromText(text) ?? {}, head.id) : head.id;
+    const tag = text === ""
+      ? this.#tagOf(actor, head.id) // there was no room for its payload
+      : head.protocol in kinds
+      ? tagOf(head.operation, fromText(text), head.id)
+      : head.id;
     const row = { actor, tag, reason: head.reason, message: head.message };
     this.deadRows.set(key, row);
     if (head.reason === "dropped") this.#dropped(head.protocol, tag);
@@ -216,6 +218,11 @@ export class Books {
     if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
     this.deaths.set(name, row);
     return row;
+  }
+
+  #tagOf(actor: string, id: string): string {
+    for (const mail of this.mails.values()) if (mail.id === id && mail.actor === actor) return mail.tag;
+    return id;
   }
 
   /** Only where the mailbox is so: it is counted, and never happens elsewhere. */

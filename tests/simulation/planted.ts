@@ -10,7 +10,7 @@ export const planter = "planted";
 const many = 1_100;
 const lettersMany = 300;
 const atOnce = 50;
-const garbage = new Uint8Array([255, 254, 0, 128]);
+export const garbage = new Uint8Array([255, 254, 0, 128]);
 const nothing = new Uint8Array();
 
 /** Puts into the store what other programs left there. Returns the keys. */

@@ -14,6 +14,6 @@ function errand(clients: Clients, tag: string): Promise<void> {
   if (number % 5 === 0 && number / 5 <= poisonous) {
     return clients.send(`glass/p${number}`, { tag, does: "poison", path: [] }, "once");
   }
-  const more = 300 + Math.floor(clients.draw() * 3_000);
+  const more = 50 + Math.floor(clients.draw() * 300); // none takes so long that it is not tried alone any more
   return clients.send(`glass/i${number % 4}`, { tag, does: "wait", more, path: [] }, "once");
 }

@@ -3,6 +3,7 @@ import { subscribedKey, subscriberKey } from "../../runtime/durable/keys.ts";
 import { isOver } from "../steady/is_over.ts";
 import type { Books } from "./books.ts";
 import { partsOf } from "./messages.ts";
+import { garbage } from "./planted.ts";
 
 export interface RemainsOptions {
   readonly books: Books;
@@ -28,6 +29,7 @@ export function judgeRemains(options: RemainsOptions): void {
   const counts = new Map<string, number>();
   for (const { key, value } of rows) {
     const [kind, first, second] = key.split("\u001f");
+    if (planted.has(key) && value.length === garbage.length) continue; // it cannot be read, and stays
     const group = kind === "event" ? `${kind} ${first}` : kind;
     counts.set(group, (counts.get(group) ?? 0) + 1);
     if (planted.has(key) || demanded.delete(key)) continue;

@@ -71,6 +71,8 @@ export function withScene(weather: Weather, scene: Scene): Weather {
         ...added,
         actorsMax: 1_000,
         process: { ...weather.process, crash: 0, stop: 0, pause: 0 },
+        store: { watchLost: weather.store.watchLost ?? 0, listBatch: weather.store.listBatch ?? 0 },
+        strict: {},
         deploy: undefined,
         poison: false,
       };

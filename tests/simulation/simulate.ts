@@ -59,6 +59,7 @@ const hearMs = 5_000;
 const restMsMax = 120_000;
 
 const lettersMax = 200;
+const subscribeMsMax = 60_000;
 /** So long after the last crash nobody takes anybody for dead any more. */
 const settledMs = 12_000;
 /** When all is over every window has passed: of ids, of replies, and of who is known to have ended. */
@@ -369,13 +370,18 @@ class Run {
   async #subscribe(): Promise<void> {
     await this.#simulation.advance(500);
     const { system } = this.#simulation.running[0];
-    this.#subscribedMs = this.#simulation.clock.now();
+    let open = 0;
     for (const name of this.#subscribers) {
       const { kind, key } = partsOf(name);
-      system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));
+      open++;
+      const { ready } = system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));
+      void ready.then(() => open--);
     }
     if (this.#has("surveys")) subscribeRespondents(system);
     await this.#simulation.advance(2_500);
+    if (open > 0) await this.#simulation.advance(subscribeMsMax, () => open === 0);
+    if (open > 0) this.fail(`${open} cannot subscribe`);
+    this.#subscribedMs = this.#simulation.clock.now();
   }
 
   #notAtRest(canceled: boolean): void {

@@ -91,8 +91,9 @@ function judgeEvents(
   sinceMs: number,
   fail: (why: string) => void,
 ): void {
-  for (const { actor, operation, payload, atMs } of books.mails.values()) {
+  for (const { actor, operation, tag: id, payload, atMs } of books.mails.values()) {
     if (atMs < sinceMs || actor !== "~topic/news.posted" || operation !== "publish") continue;
+    if (books.deaths.get(`${actor} ${id}`)?.reason === "too-large") continue; // for its log and one subscriber
     const { tag } = (payload as { payload: { tag: string } }).payload;
     for (const subscriber of subscribers) {
       const name = `${subscriber} heard:${tag}`;
