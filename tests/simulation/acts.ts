@@ -4,8 +4,9 @@ import type { Books } from "./books.ts";
 import type { Clients, Work } from "./clients.ts";
 import { scrolls } from "./deploying.ts";
 import { type Hanging, hungActors } from "./hung.ts";
-import { type Job, kinds } from "./messages.ts";
+import { type Job, kinds, News, partsOf } from "./messages.ts";
 import type { Rollout } from "./rollout.ts";
+import { subscribeRespondents } from "./surveys.ts";
 
 /** What an act is played on. */
 export interface Stage {
@@ -23,6 +24,7 @@ export interface Stage {
 const abandonedMs = 360_000;
 /** So soon after a crash all goes on where no other is to be waited for: a start, a second of work, and some more. */
 const onceMore = 4_000;
+const subscribeMsMax = 60_000;
 /** So soon what does not hang goes on beside what does. */
 const besideMs = 90_000;
 const lastWishes: readonly Work[] = [
@@ -91,4 +93,24 @@ export function poison({ simulation }: Pick<Stage, "simulation">): void {
   running.host.clock.macrotask(() => {
     running.system.ref(kinds.glass, "g0").tell(kinds.glass.job, job).catch(() => {});
   });
+}
+
+/** All actors subscribe before anything goes wrong. Resolves with when all are. */
+export async function subscribeAll(
+  { simulation, books, ...stage }: Stage,
+  subscribers: readonly string[],
+  surveys: boolean,
+): Promise<number> {
+  await simulation.advance(500);
+  const { system } = simulation.running[0];
+  for (const name of subscribers) {
+    const { kind, key } = partsOf(name);
+    system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));
+  }
+  if (surveys) subscribeRespondents(system);
+  await simulation.advance(2_500);
+  const isSubscribed = () => books.subscribed >= subscribers.length;
+  if (!isSubscribed()) await simulation.advance(subscribeMsMax, isSubscribed);
+  if (!isSubscribed()) stage.fail("not all can subscribe");
+  return simulation.clock.now();
 }

@@ -76,6 +76,8 @@ export class Books {
   /** The numbers of events, by tag, and whether each is still in the log. */
   readonly eventNumbers: Map<string, number> = new Map();
   readonly eventsKept: Map<number, boolean> = new Map();
+  /** How many subscriptions were made. */
+  subscribed = 0;
   readonly #schedules: Set<string> = new Set();
   /** Tags of schedules that were cancelled. */
   readonly cancelled: Set<string> = new Set();
@@ -138,6 +140,7 @@ export class Books {
         if (row !== undefined) dead.push(row);
       } else if (space === "schedule") this.#schedules.add(key);
       else if (space === "reply") this.#reply(key, value);
+      else if (space === "subscriber") this.subscribed++;
       else if (space === "event") this.#event(protocol, Number(name), value, part);
     }
     for (const { key } of part.removals) {

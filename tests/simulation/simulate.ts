@@ -1,6 +1,6 @@
 import { StoreError, System } from "@posthorn/posthorn";
 import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
-import { abandon, goOnBeside, poison, restart, type Stage } from "./acts.ts";
+import { abandon, goOnBeside, poison, restart, type Stage, subscribeAll } from "./acts.ts";
 import { actorsOf } from "./actors.ts";
 import { Books } from "./books.ts";
 import { Echoes } from "./beside.ts";
@@ -11,12 +11,12 @@ import { Costs } from "./costs.ts";
 import { Hanging } from "./hung.ts";
 import { leaveAll } from "./leaving.ts";
 import { Lively } from "./lively.ts";
-import { type Job, News, partsOf, subscribersOf } from "./messages.ts";
+import { type Job, News, subscribersOf } from "./messages.ts";
 import { plant, planter } from "./planted.ts";
 import { judgeRemains } from "./remains.ts";
 import { Reminded } from "./reminded.ts";
 import type { Scene } from "./scenes.ts";
-import { respondents, subscribeRespondents } from "./surveys.ts";
+import { respondents } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
 import { Rollout } from "./rollout.ts";
 import { probed } from "./rule.ts";
@@ -59,7 +59,6 @@ const hearMs = 5_000;
 const restMsMax = 120_000;
 
 const lettersMax = 200;
-const subscribeMsMax = 60_000;
 /** So long after the last crash nobody takes anybody for dead any more. */
 const settledMs = 12_000;
 /** When all is over every window has passed: of ids, of replies, and of who is known to have ended. */
@@ -214,7 +213,7 @@ class Run {
     const simulation = this.#simulation;
     const failed = () => this.#failure !== undefined;
     this.#planted = await plant(simulation, this.#weather.scenes);
-    await this.#subscribe();
+    this.#subscribedMs = await subscribeAll(this.#stage(failed), this.#subscribers, this.#has("surveys"));
     this.#troubled = true;
     simulation.store.faults = this.#weather.store;
     simulation.faults = this.#weather.process;
@@ -364,24 +363,6 @@ class Run {
 
   get books(): Books {
     return this.#books;
-  }
-
-  /** All actors subscribe before anything goes wrong. */
-  async #subscribe(): Promise<void> {
-    await this.#simulation.advance(500);
-    const { system } = this.#simulation.running[0];
-    let open = 0;
-    for (const name of this.#subscribers) {
-      const { kind, key } = partsOf(name);
-      open++;
-      const { ready } = system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));
-      void ready.then(() => open--);
-    }
-    if (this.#has("surveys")) subscribeRespondents(system);
-    await this.#simulation.advance(2_500);
-    if (open > 0) await this.#simulation.advance(subscribeMsMax, () => open === 0);
-    if (open > 0) this.fail(`${open} cannot subscribe`);
-    this.#subscribedMs = this.#simulation.clock.now();
   }
 
   #notAtRest(canceled: boolean): void {
