@@ -358,7 +358,8 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       return this.proceed();
     }
     const [mail] = this.mailbox.mails;
-    if (batch.turns === 0 || mail === undefined) return this.failed(error);
+    const turns = probes?.without("page-refused") ? batch.taken : batch.turns;
+    if (turns === 0 || mail === undefined) return this.failed(error);
     // Its letter has no room beside the state.
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();

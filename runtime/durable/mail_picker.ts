@@ -69,7 +69,7 @@ export class MailPicker {
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
     const { suspects, ledger } = this.#actor.durable;
-    suspects.enter(attempts, (trial) => {
+    suspects.enter(ledger.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
       ledger.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
       this.#trial = trial;
       begin();

@@ -350,7 +350,7 @@ export class Persistence {
       letters: stored,
       watching,
       turnEffects: new TurnEffects(ledger, dispatch),
-      suspects: new Suspects(services.timers),
+      suspects: new Suspects(services.timers, ledger.probes),
       suspicious: (names) => instances.suspicious(names),
       fateOf: (name) => instances.fateOf(name),
       lives: (name) => instances.lives(name),

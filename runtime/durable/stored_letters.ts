@@ -83,7 +83,9 @@ export class StoredLetters {
       } else await this.#load();
       this.#latestAtBeats = [...this.#latestAtBeats, this.#latest].slice(-lateBeats);
       if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
-      if (this.#passed.size > this.#capacity * passedShare) await this.#settle();
+      const { probes } = this.#services.ledger;
+      if (this.#passed.size <= this.#capacity * passedShare || probes?.without("letters-anew")) return;
+      await this.#settle();
     });
   }
 
@@ -194,7 +196,8 @@ export class StoredLetters {
       via: ledger.instance,
       attempts: undefined,
       notBeforeMs: undefined,
-      deadlineMs: undefined, // it has passed, or would while it waits
+      // It has passed, or would while it waits.
+      deadlineMs: ledger.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
     };
     dispatch.deliver(
       effects,
