@@ -114,6 +114,14 @@ export class Batch {
     return this.#forgotten;
   }
 
+  /** All of it is for a message that must still wait as it was read. */
+  whereWaits({ key, version }: Mail): void {
+    if (key === undefined) return;
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    this.add(effects);
+  }
+
   /** The message at the head is tried again later. */
   retry(retry: RetryHead): void {
     this.#retry = retry;

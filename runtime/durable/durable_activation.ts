@@ -390,6 +390,11 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       if (counted) return this.proceed();
       this.#counting = true;
       const batch = this.#begin();
+      const mail = this.mailbox.mails.find(({ place }) => place === trial.place);
+      // Else one that another had handled would leave a record behind, of an actor that was erased as well.
+      if (mail !== undefined && !this.durable.ledger.probes?.without("tried-where-it-waits")) {
+        batch.whereWaits(mail);
+      }
       batch.retry(trial);
       this.finish(batch);
     });

@@ -55,6 +55,8 @@ export class Clients {
   readonly unordered: Set<string> = new Set();
   readonly schedules: { readonly actor: string; readonly tag: string }[] = [];
   readonly #options: ClientsOptions;
+  /** What was not answered yet, by process. */
+  readonly #unanswered = new Map<unknown, SimulatedHost>();
   readonly #seqs: Map<string, number> = new Map();
   /** How many things are under way. */
   open = 0;
@@ -85,6 +87,11 @@ export class Clients {
         await this.pause(500);
       }
     }
+  }
+
+  /** How much a process never answered that lives on. */
+  get ignored(): number {
+    return [...this.#unanswered.values()].filter(({ alive }) => alive).length;
   }
 
   draw(): number {
@@ -323,13 +330,17 @@ export class Clients {
     if (through === undefined) return Promise.resolve({ gone: true });
     const { host, system } = through;
     const { clock } = this.#options.simulation;
+    this.#unanswered.set(act, host);
     return new Promise((resolve) => {
       const cancel = clock.setTimer(waitMs, () => resolve({ gone: true }));
       host.clock.macrotask(() => {
-        act(system, host).then((value) => ({ value }), (error) => ({ error })).then((outcome) => {
-          cancel();
-          resolve(outcome);
-        });
+        const answered = () => void this.#unanswered.delete(act);
+        act(system, host).finally(answered).then((value) => ({ value }), (error) => ({ error })).then(
+          (outcome) => {
+            cancel();
+            resolve(outcome);
+          },
+        );
       });
     });
   }

@@ -19,6 +19,8 @@ export interface RemainsOptions {
   readonly fail: (why: string) => void;
 }
 
+/** So much of the bound may be there besides: instances let go of different ones, until they look. */
+const passedShare = 0.1;
 /** What goes by itself when its time is over, which it is. */
 const passing: readonly string[] = ["mark", "reply", "ended", "erased", "left", "answer", "instance"];
 
@@ -41,7 +43,9 @@ export function judgeRemains(options: RemainsOptions): void {
   for (const key of demanded) fail(`${key.replaceAll("\u001f", "/")} is not there any more`);
   for (const [group, count] of counts) {
     if (group.startsWith("event ") && count > options.eventsMax) fail(`${group} has ${count} rows`);
-    if (group === "dead" && count > options.lettersMax) fail(`${count} dead letters are kept`);
+    if (group === "dead" && count > options.lettersMax * (1 + passedShare)) {
+      fail(`${count} dead letters are kept`);
+    }
   }
 }
 

@@ -63,6 +63,11 @@ export const sceneRules: readonly Rule[] = [
     weather: within("poisons"),
   },
   {
+    name: "tried-where-it-waits",
+    foundBy: 1,
+    says: "that a message is tried is written only where it still waits",
+  },
+  {
     name: "hung-give-way",
     foundBy: 1,
     says: "what is tried keeps the others out for a while, and not for ever",

@@ -47,7 +47,6 @@ const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, check
 /** Draws which of them take part. */
 export function withScenes(weather: Weather, random: Random): Weather {
   const drawn = sceneNames.filter((name) => random.next() < shares[name]);
-  // Only so is a false "ended" what nobody can excuse.
   const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   const served = random.next();
   const checks = served < 0.1 ? { limits: { ...weather.limits, ...tenChecks } } : {};
@@ -57,7 +56,9 @@ export function withScenes(weather: Weather, random: Random): Weather {
 
 /** A weather in which one of them takes part. */
 export function withScene(weather: Weather, scene: Scene): Weather {
-  const scenes = weather.scenes.includes(scene) ? weather.scenes : [...weather.scenes, scene];
+  // Only where nothing else goes on is a false "ended" what nobody can excuse.
+  const others = weather.scenes.filter((name) => name !== scene && name !== "saturated");
+  const scenes = scene === "saturated" ? [scene] : [...others, scene];
   const added: Weather = { ...weather, scenes };
   switch (scene) {
     case "bulky":

@@ -16,6 +16,7 @@ export interface VerdictOptions {
 /** What must be true when all is at rest. */
 export function judge({ books, clients, subscribers, sinceMs, innocents, fail }: VerdictOptions): void {
   for (const sent of clients.sent) judgeSent(books, sent, innocents, fail);
+  if (clients.ignored > 0) fail(`${clients.ignored} calls were never answered`);
   judgeMails(books, fail);
   judgeEvents(books, subscribers, sinceMs, fail);
   judgeOrder(books, clients.unordered, fail);
