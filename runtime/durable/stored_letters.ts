@@ -196,6 +196,7 @@ export class StoredLetters {
       via: ledger.instance,
       attempts: undefined,
       notBeforeMs: undefined,
+      afterMs: undefined,
       // It has passed, or would while it waits.
       deadlineMs: ledger.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
     };

@@ -11,6 +11,8 @@ import type { SimulatedValues } from "./simulated_values.ts";
 /** What a connection needs of its store. */
 export interface SimulatedBackend {
   readonly clock: Clock;
+  /** What its system says that the time is. */
+  readonly ownClock: Clock;
   readonly fate: Fate;
   readonly values: SimulatedValues;
   /** What it takes in truth. */
@@ -88,7 +90,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
       const { clock, fate } = this.#backend;
       const totalMs = fate.latencyMs();
       const thereMs = totalMs * fate.share();
-      const work = this.#fateOf(parts.map(copyOf)); // it may land when the caller has long changed its bytes
+      const work = this.#fateOf(parts.map((part) => this.#copyOf(part))); // it may land when the caller has long changed its bytes
       return new Promise((resolve, reject) => {
         this.#later(thereMs, () => {
           const answer = answerOf(work, resolve, reject);
@@ -185,6 +187,18 @@ export class SimulatedConnection implements StoreConnection, Holder {
     });
   }
 
+  /** As it is sent: how long a value is kept is counted from now, whatever the system's clock says. */
+  #copyOf(part: Part): Part {
+    const { clock, ownClock } = this.#backend;
+    const aheadMs = ownClock.now() - clock.now();
+    const writes = part.writes.map((write) => ({
+      ...write,
+      value: write.value.slice(),
+      expiresAtMs: write.expiresAtMs && write.expiresAtMs - aheadMs,
+    }));
+    return { ...part, writes };
+  }
+
   /** Asks what the operating system knows: that takes hardly any time, and does not fail. */
   #look<T>(look: () => T): Promise<T> {
     return new Promise((resolve) => {
@@ -247,10 +261,6 @@ function fail(code: "store-unavailable" | "store-full" | "store-closed", what: s
 
 function failUnknown(): never {
   throw new OutcomeUnknownError("Cannot tell whether a commit took effect: the simulated store did not say");
-}
-
-function copyOf(part: Part): Part {
-  return { ...part, writes: part.writes.map((write) => ({ ...write, value: write.value.slice() })) };
 }
 
 /** Throws what a caller does wrong: real stores would refuse it, or do something else than was meant. */

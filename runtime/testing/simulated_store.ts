@@ -167,8 +167,8 @@ export class SimulatedStore {
     const each = (action: (connection: SimulatedConnection) => void) => own.forEach(action);
     return {
       traits: this.#traits,
-      open: (): Promise<StoreConnection> => {
-        const connection = this.#connect(name, own);
+      open: (services): Promise<StoreConnection> => {
+        const connection = this.#connect(name, own, services.clock);
         if (paused) connection.pause();
         return Promise.resolve(connection);
       },
@@ -187,9 +187,10 @@ export class SimulatedStore {
     };
   }
 
-  #connect(instance: string, own: Set<SimulatedConnection>): SimulatedConnection {
+  #connect(instance: string, own: Set<SimulatedConnection>, ownClock: Clock): SimulatedConnection {
     const connection: SimulatedConnection = new SimulatedConnection({
       clock: this.#options.clock,
+      ownClock,
       fate: this.#fate,
       values: this.#values,
       limits: { ...this.#traits.limits, ...this.#options.strict },

@@ -8,6 +8,7 @@ export const sceneNames = [
   "callers",
   "crowded",
   "deadlines",
+  "hours",
   "hundreds",
   "hung",
   "leaving",
@@ -28,6 +29,7 @@ const shares: Readonly<Record<Scene, number>> = {
   callers: 0.2,
   crowded: 0.02,
   deadlines: 0.2,
+  hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
   leaving: 0.2,
@@ -40,6 +42,7 @@ const shares: Readonly<Record<Scene, number>> = {
   surveys: 0.2,
 };
 
+const hourMs = 3_600_000;
 /** What a server takes whose limits nobody told. */
 const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
@@ -63,6 +66,12 @@ export function withScene(weather: Weather, scene: Scene): Weather {
   switch (scene) {
     case "bulky":
       return { ...added, limits: { ...smallLimits, ...weather.limits } };
+    case "hours": // how long an unknown operation waits is counted by clocks that are nearly the same
+      return {
+        ...added,
+        deploy: undefined,
+        process: { ...weather.process, clocksApartMs: 2 * hourMs, clockJump: 1 },
+      };
     case "hundreds":
     case "hung":
     case "crowded":
