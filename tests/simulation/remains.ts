@@ -14,6 +14,8 @@ export interface RemainsOptions {
   readonly subscriptions: readonly (readonly [topic: string, actor: string, operation: string])[];
   /** What was there before the program, of which it knows nothing. */
   readonly planted: ReadonlySet<string>;
+  /** Whether something may be due yet. */
+  readonly mayBeDue: boolean;
   readonly lettersMax: number;
   readonly eventsMax: number;
   readonly fail: (why: string) => void;
@@ -32,6 +34,7 @@ export function judgeRemains(options: RemainsOptions): void {
   for (const { key, value } of rows) {
     const [kind, first, second] = key.split("\u001f");
     if (planted.has(key) && value.length === garbage.length) continue; // it cannot be read, and stays
+    if (options.mayBeDue && (kind === "timer" || kind === "schedule")) continue;
     const group = kind === "event" ? `${kind} ${first}` : kind;
     counts.set(group, (counts.get(group) ?? 0) + 1);
     if (planted.has(key) || demanded.delete(key)) continue;

@@ -93,6 +93,18 @@ export const sceneRules: readonly Rule[] = [
     weather: within("callers"),
   },
   {
+    name: "own-wait",
+    foundBy: 1,
+    says: "nobody waits longer for a retry than it was to wait, whatever the clocks say",
+    weather: within("hours"),
+  },
+  {
+    name: "slowest-clock",
+    foundBy: 1,
+    says: "what is kept for a while is over when it is by the clocks of all that live",
+    weather: within("hours"),
+  },
+  {
     name: "dead-are-seen",
     foundBy: 1,
     says: "where it can be seen that a process has ended, nobody waits for its beats",
