@@ -1,7 +1,7 @@
+import type { ActivationRarities } from "./activation_rarities.ts";
 import { Asker, Envelope, type Route } from "./envelope.ts";
 import { lateness } from "./dead_letters.ts";
 import { StoppedError } from "./errors.ts";
-import type { HeldBytes } from "./held_bytes.ts";
 import type { Idler } from "./idle.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Operation } from "./protocol.ts";
@@ -18,16 +18,6 @@ import type { Waits } from "./wait_chain.ts";
 
 /** What one may ask of an actor from outside; it takes effect before any waiting message. */
 export type Signal = "passivate" | "restart" | "forget";
-
-/** What few actors need. */
-interface ActivationRarities {
-  /** The turn for which a promise is awaited, and what its handler got. */
-  turn?: Turn | undefined;
-  value?: unknown;
-  recovery?: Recovery;
-  held?: HeldBytes;
-  schedules?: Schedules;
-}
 
 /**
  * One actor in this process: its mailbox, its state, and the turn that runs. It takes one turn at a time; nothing

@@ -23,6 +23,12 @@ export function errorText(error: unknown): string {
   return lines.join("\n");
 }
 
+/** The same on one line: what was thrown, and where. */
+export function errorLine(error: unknown): string {
+  const { words, frames: [place] } = look(error);
+  return place === undefined ? safe(words) : `${safe(words)} ${safe(place)}`;
+}
+
 /** One line of it. Cut behind what is shown first, so that no URL is cut before its credentials can be seen. */
 function safe(words: string): string {
   const bounded = shorten(words, 2 * messageUnitsMax);

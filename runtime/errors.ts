@@ -265,12 +265,17 @@ export class CycleError extends PosthornError {
  * import assert from "node:assert/strict";
  * import { IdReusedError } from "@posthorn/posthorn";
  *
- * assert(new IdReusedError("id-reused", "Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
+ * assert(new IdReusedError("Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
  * ```
  */
 export class IdReusedError extends PosthornError {
   /** The name of this class. */
   override readonly name = "IdReusedError";
+
+  /** With what could not be accepted, and why. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("id-reused", message, options);
+  }
 }
 
 /** Options of {@linkcode TerminalError}. */

@@ -74,7 +74,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "wait_chain",
     ],
   ],
-  ["activation", ["services", "recovery", "activation", "overflow", "host"]],
+  ["activation", ["services", "activation_rarities", "recovery", "activation", "overflow", "host"]],
   [
     "durable",
     [
@@ -118,6 +118,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "waits",
         "mail_picker",
         "turn_commission",
+        "durable_member",
         "durable_activation",
         "durable_host",
         "alarm",
@@ -132,6 +133,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "arrivals",
         "proof",
         "timely_connection",
+        "open_store",
         "opening",
         "persistence",
       ].map((file) => `durable/${file}`),

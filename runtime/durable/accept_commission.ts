@@ -166,5 +166,5 @@ function firstOf(stored: Stored | undefined, print: string, named: Named): Accep
   if (mark === undefined || named.ledger.isOver(mark.untilMs)) return undefined;
   if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
   const why = `the id ${JSON.stringify(named.id)} came before with another payload`;
-  throw new IdReusedError("id-reused", `Cannot accept ${named.name}: ${why}`);
+  throw new IdReusedError(`Cannot accept ${named.name}: ${why}`);
 }

@@ -1,14 +1,11 @@
-import type { Envelope } from "../envelope.ts";
 import { PosthornError, StoppedError } from "../errors.ts";
-import type { Idler } from "../idle.ts";
-import type { MessageEvent } from "../inspection.ts";
-import type { Runnable, Scheduler } from "../scheduler.ts";
-import type { Services } from "../services.ts";
+import type { Scheduler } from "../scheduler.ts";
 import type { Timer } from "../timers.ts";
 import { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { type DurableHome, type DurableServices, leftMs } from "./durable_home.ts";
+import { type DurableHome, leftMs } from "./durable_home.ts";
+import { DurableMember } from "./durable_member.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
 import type { Effects } from "./effects.ts";
 import { isOfStore, OutcomeUnknownError } from "../store_errors.ts";
@@ -29,23 +26,12 @@ const storeBackoffMs = 1_000;
  * One durable actor in this process. It is loaded from the store, handles messages in batches, and commits each batch
  * as one part; until that is known nothing of it is seen by anybody. Where a check fails, another instance went on: it
  * is loaded again, and what it did is gone.
- *
- * `loading`: the store is asked. `idle`: nothing to do. `ready`: the scheduler has it. `running`: a promise is awaited.
- * `committing`: its batch is on its way. `held`: it waits for a time. `gone`: no longer in this process.
  */
-export class DurableActivation implements Runnable, DurableActor, Idler {
-  readonly home: DurableHome<DurableActivation>;
-  readonly services: Services;
-  readonly key: string;
+export class DurableActivation extends DurableMember<DurableActivation> implements DurableActor {
   readonly mailbox = new DurableMailbox(
     (branch) => this.durable.ledger.probes?.reach(branch),
     (mail) => this.#picker.setAside(mail),
   );
-  status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
-  usedMs = 0;
-  nextReady: Runnable | undefined = undefined;
-  idleBefore: Idler | undefined = undefined;
-  idleAfter: Idler | undefined = undefined;
   /** The actor as it was committed last. */
   record = new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
   state: unknown = undefined;
@@ -56,7 +42,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   suspicion: Suspicion | undefined = undefined;
   tried: Fate | undefined = undefined;
   inherited = false;
-  active = false;
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
@@ -76,34 +61,12 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
   #committing: Batch | undefined = undefined;
 
   constructor(home: DurableHome<DurableActivation>, key: string) {
-    this.home = home;
-    this.services = home.services;
-    this.key = key;
+    super(home, key);
     this.#runner = new TurnRunner(this);
     this.#picker = new MailPicker(this, () => {
       if (this.status === "idle") this.proceed();
     });
     void this.load();
-  }
-
-  get durable(): DurableServices {
-    return this.home.durable;
-  }
-
-  get protocol(): string {
-    return this.home.actor.name;
-  }
-
-  get transient(): boolean {
-    return false;
-  }
-
-  toString(): string {
-    return `${this.protocol}/${this.key}`;
-  }
-
-  get idle(): boolean {
-    return this.status === "idle";
   }
 
   /** About how many messages wait, those on their way included, but for those that have stepped aside. */
@@ -299,16 +262,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
     failAsks(this.mailbox.takeAsks().filter((ask) => !committing.includes(ask)), stopped(this));
   }
 
-  inspect(event: MessageEvent, envelope: Envelope): void {
-    if (this.home.heard) this.services.delivery.inspect(event, envelope);
-  }
-
-  emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
-    const { inspectors } = this.services.delivery;
-    if (type !== "stopped") this.active = type === "activated";
-    if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
-  }
-
   #begin(): Batch {
     const { record, state, home } = this;
     return new Batch(this.durable.ledger, { actor: this, record, state, schema: home.actor.stateVersion });
@@ -398,10 +351,6 @@ export class DurableActivation implements Runnable, DurableActor, Idler {
       batch.retry(trial);
       this.finish(batch);
     });
-  }
-
-  get gone(): boolean {
-    return this.status === "gone";
   }
 
   /** Waits for a while. */

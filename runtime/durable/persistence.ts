@@ -1,48 +1,28 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId } from "../address.ts";
-import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
+import type { DeadLetter } from "../dead_letters.ts";
 import { nameOf, type Route } from "../envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { StoreHealth } from "../health.ts";
 import type { Population } from "../host.ts";
-import type { Ids } from "../ids.ts";
 import { Collector, Reply } from "../modes.ts";
 import type { KeptEvent, KeptEvents } from "../kept_events.ts";
-import type { Services } from "../services.ts";
 import type { UnhostedStats } from "../stats.ts";
-import type { ResolvedOptions } from "../system_options.ts";
-import type { Store, StoreConnection } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
 import { within } from "../within.ts";
 import type { Acceptance } from "./accept_commission.ts";
-import { Acceptor, type AcceptParts } from "./acceptor.ts";
-import { Alarm } from "./alarm.ts";
-import { Answers } from "./answers.ts";
-import { Arrivals } from "./arrivals.ts";
-import { Dispatch, type Whereabouts } from "./dispatch.ts";
+import type { AcceptParts } from "./acceptor.ts";
 import type { DurableActivation } from "./durable_activation.ts";
-import type { DurableServices } from "./durable_home.ts";
 import { DurableHost } from "./durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
 import { Effects } from "./effects.ts";
-import { EventLog } from "./event_log.ts";
-import { Instances } from "./instances.ts";
 import { indexKey, subscribedPrefix, subscribedTopic } from "./keys.ts";
 import { Joining } from "./joining.ts";
-import { Keeper } from "./keeper.ts";
-import { Ledger } from "./ledger.ts";
+import { type OpenStore, openStore, type Residents, type StoreParts } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import { OtherClocks } from "./other_clocks.ts";
-import { Proof } from "./proof.ts";
-import { Replies } from "./replies.ts";
+import type { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
-import { RowWriter } from "./row_writer.ts";
 import { commitOne } from "./single_commission.ts";
-import { StoredLetters } from "./stored_letters.ts";
-import { Suspects } from "./suspects.ts";
-import { TimelyConnection } from "./timely_connection.ts";
-import { TurnEffects } from "./turn_effects.ts";
-import { Unhosted } from "./unhosted.ts";
 import { whileAway } from "./while_away.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
@@ -54,31 +34,11 @@ const endMs = 5_000;
 const topicsMax = 1_000;
 
 /** What a persistence needs of its system. */
-export interface PersistenceParts {
-  readonly store: Store;
-  readonly options: ResolvedOptions;
-  readonly services: Services;
-  readonly ids: Ids;
-  readonly letters: KeptDeadLetters;
+export interface PersistenceParts extends StoreParts {
   readonly actors: readonly Actor[];
   readonly population: Population;
   /** Whether that protocol runs here and keeps nothing. */
   isTransient(protocol: string): boolean;
-}
-
-/** What is there once the store is open. */
-interface Open extends DurableServices {
-  readonly acceptor: Acceptor;
-  readonly replies: Replies;
-  readonly rows: RowWriter;
-  readonly answers: Answers;
-  readonly log: EventLog;
-  readonly unhosted: Unhosted;
-  readonly keeper: Keeper;
-  readonly alarm: Alarm;
-  readonly proof: Proof;
-  readonly letters: StoredLetters;
-  readonly watching: Disposable;
 }
 
 /** The durable actors of one system: what is sent to them is committed to a store, and so is what their turns do. */
@@ -90,8 +50,8 @@ export class Persistence {
   readonly joining = new Joining();
   readonly #parts: PersistenceParts;
   readonly #instance: string;
-  readonly #opening: Opening<Open>;
-  #open: Open | undefined;
+  readonly #opening: Opening<OpenStore>;
+  #open: OpenStore | undefined;
   #ending = false;
   readonly #early = new EarlyCalls();
 
@@ -104,7 +64,7 @@ export class Persistence {
     }
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
-      open: () => this.#begin(),
+      open: () => openStore(this.#instance, parts, this.#residents),
       opened: (open) => {
         this.#open = open;
         this.#early.run();
@@ -179,7 +139,7 @@ export class Persistence {
   }
 
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
-  #onceOpen(begin: (open: Open) => Disposable): Disposable {
+  #onceOpen(begin: (open: OpenStore) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
     return this.#early.begin(() => begin(this.#required));
   }
@@ -274,7 +234,7 @@ export class Persistence {
   }
 
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
-  async #close({ ledger, keeper, log, watching }: Open): Promise<void> {
+  async #close({ ledger, keeper, log, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
     const idle = await within(ledger.clock, endMs, ledger.committer.idle());
@@ -284,124 +244,22 @@ export class Persistence {
     await ledger.connection.close();
   }
 
-  get #required(): Open {
+  get #required(): OpenStore {
     if (this.#open === undefined) {
       throw new StoreError("store-unavailable", "Cannot use the store: it is not open");
     }
     return this.#open;
   }
 
-  async #begin(): Promise<Open> {
-    const { store, options: { clock } } = this.#parts;
-    const otherClocks = new OtherClocks(clock);
-    const opened = await store.open({ clock: otherClocks.slowest });
-    const connection = new TimelyConnection(opened, store.traits, clock);
-    try {
-      return await this.#begun(connection, otherClocks);
-    } catch (error) {
-      await connection.close().catch(() => {}); // why it could not be used says more
-      throw error;
-    }
-  }
-
-  async #begun(connection: StoreConnection, otherClocks: OtherClocks): Promise<Open> {
-    const { store, options, services, ids, letters } = this.#parts;
-    const { clock, random, replyKeepMs } = options;
-    const { timers, delivery } = services;
-    const ledger = new Ledger(this.#instance, connection, store.traits, clock, random, otherClocks);
-    ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
-    const replies = new Replies(ledger, replyKeepMs);
-    const landing = this.#arrivals(ledger);
-    const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
-    const unhosted = new Unhosted(ledger, (protocol) => this.hosts.has(protocol));
-    const dispatch = new Dispatch(ledger, replies, answers, this.#whereabouts(unhosted), ids);
-    const log = new EventLog(ledger, (error) => delivery.callbackFailed("watch", error));
-    const stored = new StoredLetters({ ledger, dispatch, landing }, letters, options.limits.deadLetters);
-    const alarm = new Alarm(ledger, { timers, dispatch, landing });
-    const { instances, keeper } = this.#keeping(ledger, [
-      () => replies.look(), // what a watch should have told may have been lost
-      () => ledger.probes?.without("log-at-beat") ? Promise.resolve() : log.look(),
-      () => answers.beat(),
-      () => unhosted.beat(),
-      () => stored.beat(),
-      () => alarm.ring(),
-    ]);
-    const proof = new Proof(ledger, store.traits);
-    await proof.look();
-    await keeper.begin();
-    const watching = connection.watch(() => {
-      replies.look().catch(() => {}); // the next beat does
-      answers.wake();
-      log.look().catch(() => {}); // the next beat does
-      keeper.adopt().catch(() => {}); // the next beat does
-    });
+  get #residents(): Residents {
     return {
-      acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs: options.idWindowMs, landing }),
-      ledger,
-      dispatch,
-      replies,
-      rows: new RowWriter({ ledger, dispatch, replies, landing, replyKeepMs, timers, random }),
-      answers,
-      log,
-      unhosted,
-      keeper,
-      alarm,
-      proof,
-      letters: stored,
-      watching,
-      turnEffects: new TurnEffects(ledger, dispatch),
-      suspects: new Suspects(services.timers, ledger.probes),
-      suspicious: (names) => instances.suspicious(names),
-      fateOf: (name) => instances.fateOf(name),
-      lives: (name) => instances.lives(name),
-      landing,
-      published: (topic) => log.wake(topic),
+      hosts: this.hosts,
+      ending: () => this.#ending,
+      hosting: (protocol) => this.#hosting(protocol),
+      roomFor: (actor) => this.#roomFor(actor),
+      activate: (actor) => this.#activate(actor),
       buried: (letter, error) => this.#buried(letter, error),
     };
-  }
-
-  #arrivals(ledger: Ledger): Arrivals {
-    return new Arrivals({
-      ledger,
-      delivery: this.#parts.services.delivery,
-      keeper: () => this.#required.keeper,
-      ending: () => this.#ending,
-      find: ({ protocol, key }) => this.find(protocol, key),
-      activate: (actor) => this.#activate(actor),
-    });
-  }
-
-  #whereabouts(unhosted: Unhosted): Whereabouts {
-    return {
-      hosting: (protocol) => this.#hosting(protocol),
-      roomFor: (actor) => this.hosts.has(actor.protocol) ? this.#roomFor(actor) : unhosted.roomFor(actor),
-      unhosted: (actor) => unhosted.wrote(actor),
-      astray: (letter) => {
-        const host = this.hosts.get(letter.protocol);
-        if (host !== undefined) host.buried++;
-        this.#buried(letter);
-      },
-    };
-  }
-
-  /** What keeps this instance's place among those that share the store. */
-  #keeping(ledger: Ledger, onBeat: readonly (() => Promise<unknown>)[]) {
-    const { services } = this.#parts;
-    const instances: Instances = new Instances(ledger, {
-      newName: () => services.newId(),
-      reborn: () => {
-        keeper.forget();
-        for (const host of this.hosts.values()) for (const one of host.activations()) one.letGo();
-      },
-    });
-    const keeper: Keeper = new Keeper(ledger, instances, {
-      timers: services.timers,
-      protocols: [...this.hosts.keys()],
-      look: (actor, crashed) => this.#activate(actor)?.look(crashed) !== undefined,
-      atRest: (actor) => this.find(actor.protocol, actor.key)?.atRest ?? true,
-      onBeat,
-    });
-    return { instances, keeper };
   }
 
   #hosting(protocol: string): "durable" | "transient" | "no" {

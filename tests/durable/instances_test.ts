@@ -109,7 +109,7 @@ const writes = (parts: readonly Part[], space: string) =>
 inMemory("an instance says that it lives however long the commits of its users take", async (stage) => {
   const busy = await stage.start([worker()]);
   stage.storeOf(busy).hangs = (key) => key.startsWith("mail");
-  for (let index = 0; index < 50; index++) {
+  for (let index = 0; index < 20; index++) {
     void ref(busy, `k${index}`).tell(Worker.note, "text").catch(() => {});
   }
   await stage.start([worker()]);

@@ -52,6 +52,7 @@ test("submit, then collect the reply at its location", async () => {
   await send("actors/order/bob/add", { sku: "tea", cents: 450 });
   const submitted = await post("actors/order/bob/settle");
   assert.equal(submitted.status, 202);
+  await submitted.body?.cancel();
   const location = submitted.headers.get("location")!;
   assert.match(location, /^\/replies\/[0-9A-Z]{36}$/);
   const reply = await get(location.slice(1), { prefer: "wait=10" });
@@ -90,7 +91,9 @@ test("survey: a line for each reply, and one for the end", async () => {
 
 test("what takes longer than the caller waits: an ask is late, a submit is pending", async () => {
   for (let before = 0; before < 4; before++) await send("actors/order/busy/settle");
-  const location = (await post("actors/order/busy/settle")).headers.get("location")!;
+  const submitted = await post("actors/order/busy/settle");
+  await submitted.body?.cancel();
+  const location = submitted.headers.get("location")!;
   await requireProblem(post("actors/order/busy/total?timeoutMs=20"), 504, "deadline");
   const pending = await get(location.slice(1));
   assert.equal(pending.status, 202);

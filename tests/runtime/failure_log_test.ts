@@ -130,7 +130,7 @@ Deno.test("FailureLog cuts what an error says, and shows what cannot be shown", 
     log.dead(letter("1"), error);
   }
   assert.equal(lines.length, 7);
-  assert.ok(lines.every((line) => line.length < 1_500));
+  assert.ok(lines.every((line) => line.length < 2_500));
 });
 
 Deno.test("FailureLog that throws changes nothing of what it hears of", async () => {

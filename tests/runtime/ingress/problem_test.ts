@@ -41,7 +41,7 @@ const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new OutcomeUnknownError("No"), 503],
   [new PosthornError("newer-state", "No"), 503],
   [new PosthornError("not-storable", "No"), 422],
-  [new IdReusedError("id-reused", "No"), 422],
+  [new IdReusedError("No"), 422],
   [new TerminalError("No"), 422],
   [new TerminalError("No", { code: "sold-out" }), 422],
   [new TerminalError("No", { code: "mailbox-full" }), 422],

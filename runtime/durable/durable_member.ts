@@ -1,0 +1,68 @@
+import type { Envelope } from "../envelope.ts";
+import type { Idler } from "../idle.ts";
+import type { MessageEvent } from "../inspection.ts";
+import type { Runnable, Scheduler } from "../scheduler.ts";
+import type { Services } from "../services.ts";
+import type { DurableHome, DurableServices } from "./durable_home.ts";
+
+/**
+ * Who a durable actor is in this process, what it is doing, and who hears of that.
+ *
+ * `loading`: the store is asked. `idle`: nothing to do. `ready`: the scheduler has it. `running`: a promise is awaited.
+ * `committing`: its batch is on its way. `held`: it waits for a time. `gone`: no longer in this process.
+ */
+export abstract class DurableMember<Member> implements Runnable, Idler {
+  readonly home: DurableHome<Member>;
+  readonly services: Services;
+  readonly key: string;
+  status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
+  usedMs = 0;
+  nextReady: Runnable | undefined = undefined;
+  idleBefore: Idler | undefined = undefined;
+  idleAfter: Idler | undefined = undefined;
+  active = false;
+
+  constructor(home: DurableHome<Member>, key: string) {
+    this.home = home;
+    this.services = home.services;
+    this.key = key;
+  }
+
+  abstract run(scheduler: Scheduler): boolean;
+
+  abstract passivate(): void;
+
+  get durable(): DurableServices {
+    return this.home.durable;
+  }
+
+  get protocol(): string {
+    return this.home.actor.name;
+  }
+
+  get transient(): boolean {
+    return false;
+  }
+
+  get idle(): boolean {
+    return this.status === "idle";
+  }
+
+  get gone(): boolean {
+    return this.status === "gone";
+  }
+
+  toString(): string {
+    return `${this.protocol}/${this.key}`;
+  }
+
+  inspect(event: MessageEvent, envelope: Envelope): void {
+    if (this.home.heard) this.services.delivery.inspect(event, envelope);
+  }
+
+  emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
+    const { inspectors } = this.services.delivery;
+    if (type !== "stopped") this.active = type === "activated";
+    if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
+  }
+}

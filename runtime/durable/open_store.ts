@@ -1,0 +1,189 @@
+import type { ActorId } from "../address.ts";
+import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
+import type { Ids } from "../ids.ts";
+import type { Services } from "../services.ts";
+import type { Store, StoreConnection } from "../store.ts";
+import type { ResolvedOptions } from "../system_options.ts";
+import { Acceptor } from "./acceptor.ts";
+import { Alarm } from "./alarm.ts";
+import { Answers } from "./answers.ts";
+import { Arrivals } from "./arrivals.ts";
+import { Dispatch, type Whereabouts } from "./dispatch.ts";
+import type { DurableActivation } from "./durable_activation.ts";
+import type { DurableServices } from "./durable_home.ts";
+import type { DurableHost } from "./durable_host.ts";
+import { EventLog } from "./event_log.ts";
+import { Instances } from "./instances.ts";
+import { Keeper } from "./keeper.ts";
+import { Ledger } from "./ledger.ts";
+import { OtherClocks } from "./other_clocks.ts";
+import { Proof } from "./proof.ts";
+import { Replies } from "./replies.ts";
+import { RowWriter } from "./row_writer.ts";
+import { StoredLetters } from "./stored_letters.ts";
+import { Suspects } from "./suspects.ts";
+import { TimelyConnection } from "./timely_connection.ts";
+import { TurnEffects } from "./turn_effects.ts";
+import { Unhosted } from "./unhosted.ts";
+
+/** What is needed of a system to open its store. */
+export interface StoreParts {
+  readonly store: Store;
+  readonly options: ResolvedOptions;
+  readonly services: Services;
+  readonly ids: Ids;
+  readonly letters: KeptDeadLetters;
+}
+
+/** The durable actors of the system, as all that works on its store sees them. */
+export interface Residents {
+  readonly hosts: ReadonlyMap<string, DurableHost>;
+  /** Whether the system ends: then nothing is loaded any more. */
+  ending(): boolean;
+  hosting(protocol: string): "durable" | "transient" | "no";
+  /** How full the mailbox of an actor is that is in memory here. */
+  roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
+  /** Loads an actor, where there is room. */
+  activate(actor: ActorId): DurableActivation | undefined;
+  /** There is a dead letter. */
+  buried(letter: DeadLetter, error?: unknown): void;
+}
+
+/** All that works on a store while it is open. */
+export interface OpenStore extends DurableServices {
+  readonly acceptor: Acceptor;
+  readonly replies: Replies;
+  readonly rows: RowWriter;
+  readonly answers: Answers;
+  readonly log: EventLog;
+  readonly unhosted: Unhosted;
+  readonly keeper: Keeper;
+  readonly alarm: Alarm;
+  readonly proof: Proof;
+  readonly letters: StoredLetters;
+  readonly watching: Disposable;
+}
+
+/** Opens a store for a system that is called so there. Rejects where it cannot be used, and then it is closed. */
+export async function openStore(
+  instance: string,
+  parts: StoreParts,
+  residents: Residents,
+): Promise<OpenStore> {
+  const { store, options: { clock } } = parts;
+  const otherClocks = new OtherClocks(clock);
+  const opened = await store.open({ clock: otherClocks.slowest });
+  const connection = new TimelyConnection(opened, store.traits, clock);
+  try {
+    return await begin(instance, parts, residents, connection, otherClocks);
+  } catch (error) {
+    await connection.close().catch(() => {}); // why it could not be used says more
+    throw error;
+  }
+}
+
+async function begin(
+  instance: string,
+  { store, options, services, ids, letters }: StoreParts,
+  residents: Residents,
+  connection: StoreConnection,
+  otherClocks: OtherClocks,
+): Promise<OpenStore> {
+  const { clock, random, replyKeepMs, idWindowMs, limits } = options;
+  const { timers, delivery } = services;
+  const ledger = new Ledger(instance, connection, store.traits, clock, random, otherClocks);
+  ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
+  const replies = new Replies(ledger, replyKeepMs);
+  const landing = new Arrivals({
+    ledger,
+    delivery,
+    keeper: () => keeper,
+    ending: () => residents.ending(),
+    find: ({ protocol, key }) => residents.hosts.get(protocol)?.find(key),
+    activate: (actor) => residents.activate(actor),
+  });
+  const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
+  const unhosted = new Unhosted(ledger, (protocol) => residents.hosts.has(protocol));
+  const dispatch = new Dispatch(ledger, replies, answers, whereabouts(residents, unhosted), ids);
+  const log = new EventLog(ledger, (error) => delivery.callbackFailed("watch", error));
+  const stored = new StoredLetters({ ledger, dispatch, landing }, letters, limits.deadLetters);
+  const alarm = new Alarm(ledger, { timers, dispatch, landing });
+  const { instances, keeper } = keeping(services, ledger, residents, [
+    () => replies.look(), // what a watch should have told may have been lost
+    () => ledger.probes?.without("log-at-beat") ? Promise.resolve() : log.look(),
+    () => answers.beat(),
+    () => unhosted.beat(),
+    () => stored.beat(),
+    () => alarm.ring(),
+  ]);
+  const proof = new Proof(ledger, store.traits);
+  await proof.look();
+  await keeper.begin();
+  const watching = connection.watch(() => {
+    replies.look().catch(() => {}); // the next beat does
+    answers.wake();
+    log.look().catch(() => {}); // the next beat does
+    keeper.adopt().catch(() => {}); // the next beat does
+  });
+  return {
+    acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs, landing }),
+    ledger,
+    dispatch,
+    replies,
+    rows: new RowWriter({ ledger, dispatch, replies, landing, replyKeepMs, timers, random }),
+    answers,
+    log,
+    unhosted,
+    keeper,
+    alarm,
+    proof,
+    letters: stored,
+    watching,
+    turnEffects: new TurnEffects(ledger, dispatch),
+    suspects: new Suspects(timers, ledger.probes),
+    suspicious: (names) => instances.suspicious(names),
+    fateOf: (name) => instances.fateOf(name),
+    lives: (name) => instances.lives(name),
+    landing,
+    published: (topic) => log.wake(topic),
+    buried: (letter, error) => residents.buried(letter, error),
+  };
+}
+
+function whereabouts(residents: Residents, unhosted: Unhosted): Whereabouts {
+  return {
+    hosting: (protocol) => residents.hosting(protocol),
+    roomFor: (actor) => (residents.hosts.has(actor.protocol) ? residents : unhosted).roomFor(actor),
+    unhosted: (actor) => unhosted.wrote(actor),
+    astray: (letter) => {
+      const host = residents.hosts.get(letter.protocol);
+      if (host !== undefined) host.buried++;
+      residents.buried(letter);
+    },
+  };
+}
+
+/** What keeps this instance's place among those that share the store. */
+function keeping(
+  services: Services,
+  ledger: Ledger,
+  residents: Residents,
+  onBeat: readonly (() => Promise<unknown>)[],
+): { readonly instances: Instances; readonly keeper: Keeper } {
+  const { hosts } = residents;
+  const instances: Instances = new Instances(ledger, {
+    newName: () => services.newId(),
+    reborn: () => {
+      keeper.forget();
+      for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
+    },
+  });
+  const keeper: Keeper = new Keeper(ledger, instances, {
+    timers: services.timers,
+    protocols: [...hosts.keys()],
+    look: (actor, crashed) => residents.activate(actor)?.look(crashed) !== undefined,
+    atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
+    onBeat,
+  });
+  return { instances, keeper };
+}
