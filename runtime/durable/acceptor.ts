@@ -134,7 +134,7 @@ export class Acceptor {
       },
     });
     const weight = weigh(commission.part, ledger.traits.limits);
-    requireFits(name, weight, ledger.traits.limits);
+    if (!ledger.probes?.without("never-fits")) requireFits(name, weight, ledger.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
     ledger.committer.submit(commission, weight);

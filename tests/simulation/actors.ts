@@ -17,7 +17,6 @@ import {
   partsOf,
   type Post,
   StampedScroll,
-  StrictFrail,
   tagOf,
 } from "./messages.ts";
 import type { Program } from "./rollout.ts";
@@ -55,7 +54,7 @@ export function actorsOf(host: SimulatedHost, world: World, weather: Weather, pr
       const overflow = overflowOf(name);
       const stage = { host, world, form: formOf(name, program.revision) };
       const stamps = name === "scroll" && program.revision === 2;
-      const protocol = stamps ? StampedScroll : name === "frail" ? StrictFrail : kind;
+      const protocol = stamps ? StampedScroll : kind;
       const spoil = (what: string) => {
         if (name === "frail" && world.spoils()) throw new Error(`${what} throws`);
       };

@@ -10,6 +10,7 @@ import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import type { Books } from "./books.ts";
 import type { Listeners } from "./listening.ts";
 import { type Answer, Echo, type Job, News, partsOf, StampedScroll } from "./messages.ts";
+import { markFresh } from "./odd_schema.ts";
 
 /** What a client was told of what it sent. */
 export interface Sent {
@@ -223,6 +224,7 @@ export class Clients {
     const send = (system: System, host: SimulatedHost) => {
       if (job === undefined) {
         job = { ...parts, from: host.name, seq: this.#nextSeq(`${host.name} ${actor}`) };
+        if (job.does === "spoil") markFresh(job);
         sent = this.note(actor, job);
       } else this.unordered.add(job.tag);
       const { timeoutMs } = job;
@@ -247,7 +249,7 @@ export class Clients {
 
   /** Sends again what was accepted: nothing may come of it. */
   async #repeat(actor: string, job: Job): Promise<void> {
-    if (this.draw() > 0.4 || job.does === "stamp") return;
+    if (this.draw() > 0.4 || job.does === "stamp" || job.does === "spoil") return;
     const { kind, key } = partsOf(actor);
     const other = this.draw() < 0.3;
     const again = other ? { ...job, pad: "another" } : job;

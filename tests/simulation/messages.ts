@@ -92,10 +92,8 @@ export const Glass = protocol("glass", operations());
 export const Scroll = protocol("scroll", operations());
 /** The same in the new revision. */
 export const StampedScroll = protocol("scroll", { ...operations(), stamp: tell(unchecked<Job>()) });
-/** Its schemas, its first state and its `migrate` throw for a while. */
-export const Frail = protocol("frail", operations());
-/** The same, where what was stored does not please any more. */
-export const StrictFrail = protocol("frail", { ...operations(), job: tell(oddSchema) });
+/** Its first state and its `migrate` throw for a while, and its schema where it finds what was stored. */
+export const Frail = protocol("frail", { ...operations(), job: tell(oddSchema) });
 /** Is hosted by some processes only. */
 export const Guest = protocol("guest", operations());
 /** Has a small mailbox, where the oldest gives way. */

@@ -1,7 +1,7 @@
 import type { Part, Write } from "../../runtime/store.ts";
+import type { Weather } from "./faults.ts";
 import { repeated, type Rule, spaceOf } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
-import type { Weather } from "./faults.ts";
 
 const within = (...scenes: readonly Scene[]) => (weather: Weather): Weather =>
   scenes.reduce(withScene, weather);
@@ -66,6 +66,11 @@ export const sceneRules: readonly Rule[] = [
     name: "tried-where-it-waits",
     foundBy: 1,
     says: "that a message is tried is written only where it still waits",
+    weather: (weather) => ({
+      ...repeated(weather),
+      process: { ...weather.process, crash: 6, pause: 4 },
+      actorsMax: 1_000,
+    }),
   },
   {
     name: "hung-give-way",

@@ -16,6 +16,7 @@ import { plant, planter } from "./planted.ts";
 import { judgeRemains } from "./remains.ts";
 import { Reminded } from "./reminded.ts";
 import type { Scene } from "./scenes.ts";
+import { uncaught } from "./uncaught.ts";
 import { respondents } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
 import { Rollout } from "./rollout.ts";
@@ -58,7 +59,9 @@ const hearMs = 5_000;
 /** All must be at rest so long after the last fault. */
 const restMsMax = 120_000;
 
-const lettersMax = 200;
+const usualLetters = 200;
+/** Where there are more than a list has from the beginning. */
+const fewLetters = 40;
 /** So long after the last crash nobody takes anybody for dead any more. */
 const settledMs = 12_000;
 /** When all is over every window has passed, by any clock: of ids, of replies, and of who is known to have ended. */
@@ -70,17 +73,11 @@ const openingMsMax = 20_000;
 /** One run. */
 export async function simulate(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
   const run = new Run(seed, options);
-  const onRejection = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    run.fail(`nobody handles ${event.reason instanceof Error ? event.reason.stack : event.reason}`);
-  };
-  globalThis.addEventListener("unhandledrejection", onRejection);
+  using _ = uncaught((why) => run.fail(why));
   try {
     return await run.go();
   } catch (cause) {
     throw new Error(`seed ${seed} could not be simulated`, { cause });
-  } finally {
-    globalThis.removeEventListener("unhandledrejection", onRejection);
   }
 }
 
@@ -135,7 +132,7 @@ class Run {
     };
     const onRare = (branch: string) => void this.#marks.add(branch);
     const trials = new Trials((why) => this.fail(why), onRare);
-    const lively = scenes.includes("saturated") ? new Lively((why) => this.fail(why)) : undefined;
+    const lively = Lively.in(this.#weather, (why) => this.fail(why));
     this.#echoes = new Echoes(this.#books, (why) => this.fail(why), onRare);
     this.#listeners = new Listeners(this.#books, (why) => this.fail(why), onRare);
     const world = {
@@ -182,7 +179,7 @@ class Run {
             costs: this.#costs,
             opening: () => this.#opening(host),
           }),
-          limits: { actors: actorsMax, events: eventsMax, deadLetters: lettersMax },
+          limits: { actors: actorsMax, events: eventsMax, deadLetters: this.#lettersMax },
           log: false,
         });
         if (this.#weather.listening) this.#listen(host, system);
@@ -318,10 +315,14 @@ class Run {
       ],
       planted: this.#planted,
       mayBeDue: this.#has("hours"),
-      lettersMax,
+      lettersMax: this.#lettersMax,
       eventsMax,
       fail: (why) => this.fail(why),
     });
+  }
+
+  get #lettersMax(): number {
+    return this.#has("crowded") ? fewLetters : usualLetters;
   }
 
   #has(scene: Scene): boolean {

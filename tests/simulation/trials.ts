@@ -44,6 +44,10 @@ export class Trials {
   #record(key: string, { turn, retry }: RecordHead): void {
     const name = key.slice("actor\u001f".length);
     const before = this.#tried.get(name)?.retry;
+    const begins = retry?.by !== undefined && (retry.by !== before?.by || retry.place !== before.place);
+    if (begins && !this.#waiting.has(`${name}\u001f${retry.place}`)) {
+      this.#fail(`${retry.by} tries ${name.replace("\u001f", "/")} ${retry.place}, which does not wait`);
+    }
     this.#tried.set(name, { retry });
     if (before?.by === undefined || !this.#waiting.has(`${name}\u001f${before.place}`)) return;
     const writer = turn.slice(0, turn.lastIndexOf("-"));
