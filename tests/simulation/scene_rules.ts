@@ -1,6 +1,6 @@
 import type { Part, Write } from "../../runtime/store.ts";
 import type { Weather } from "./faults.ts";
-import { repeated, type Rule, spaceOf } from "./rule.ts";
+import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
 
 const within = (...scenes: readonly Scene[]) => (weather: Weather): Weather =>
@@ -70,6 +70,17 @@ export const sceneRules: readonly Rule[] = [
       ...repeated(weather),
       process: { ...weather.process, crash: 6, pause: 4 },
       actorsMax: 1_000,
+    }),
+  },
+  {
+    name: "ended-stay-ended",
+    foundBy: 286,
+    says: "whoever has ended is not written down as living by a commit that lands late",
+    part: (part) => ({
+      ...part,
+      checks: writes(part, "instance")
+        ? part.checks.filter(({ key }) => spaceOf(key) !== "ended")
+        : part.checks,
     }),
   },
   {
