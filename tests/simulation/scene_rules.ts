@@ -34,7 +34,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 1,
+    foundBy: 39,
     says: "dead letters of which instances let go differently are counted anew",
     weather: within("crowded", "spoiled"),
   },
@@ -58,13 +58,13 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-alone",
-    foundBy: 1,
+    foundBy: 3,
     says: "what was tried before is tried alone",
     weather: within("poisons"),
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 1,
+    foundBy: 283,
     says: "that a message is tried is written only where it still waits",
     weather: (weather) => ({
       ...repeated(weather),
@@ -116,7 +116,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "slowest-clock",
-    foundBy: 1,
+    foundBy: 81,
     says: "what is kept for a while is over when it is by the clocks of all that live",
     weather: within("hours"),
   },
