@@ -89,7 +89,9 @@ export class Acceptor {
     const refuses = overflow === "reject" || isAsker(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
-    const place = rarities?.after === undefined ? undefined : ledger.placeBehind(rarities.after);
+    const place = rarities?.after === undefined || ledger.probes?.without("behind-its-place")
+      ? undefined
+      : ledger.placeBehind(rarities.after);
     // What was written before this moment is in every list that begins later.
     const moment = place === undefined ? 0 : ledger.nextMoment();
     const draft = isAsker(replyTo) ? undefined : dispatch.draft(to, route, payload, id, place);
@@ -132,7 +134,7 @@ export class Acceptor {
       },
     });
     const weight = weigh(commission.part, ledger.traits.limits);
-    requireFits(name, weight, ledger.traits.limits);
+    if (!ledger.probes?.without("never-fits")) requireFits(name, weight, ledger.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
     ledger.committer.submit(commission, weight);

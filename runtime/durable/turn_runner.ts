@@ -305,9 +305,9 @@ export class TurnRunner {
     const notBeforeMs = timeAfter(services.now(), afterMs);
     const { mailbox, retry } = home.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
-      return batch.retry({ place: mail.place, attempts, notBeforeMs });
+      return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
-    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
+    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs, afterMs };
     const draft = new MailDraft(
       durable.ledger.encoder,
       mailPrefix(this.#activation),
