@@ -103,7 +103,7 @@ export type { BrokenActor } from "./runtime/broken_actors.ts";
 export type { Log } from "./runtime/failure_log.ts";
 export type { Health, StopReport, StoreHealth } from "./runtime/health.ts";
 export type { ProtocolStats, Stats, UnhostedStats } from "./runtime/stats.ts";
-export type { Signal } from "./runtime/activation.ts";
+export type { Signal } from "./runtime/resident.ts";
 export type { KeptEvent, KeptEvents } from "./runtime/kept_events.ts";
 export type { SchedulerOptions } from "./runtime/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";

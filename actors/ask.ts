@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/address.ts";
 import type { SharedDeadline, Waiting } from "../runtime/deadlines.ts";
-import { Asker, deadlineAt, nameOf, Route } from "../runtime/envelope.ts";
+import { type Asker, asks, deadlineAt, nameOf, Route } from "../runtime/envelope.ts";
 import {
   DeadlineError,
   type PosthornError,
@@ -164,7 +164,7 @@ export function acceptAsk(
 }
 
 /** Waits for one reply: a promise, a deadline, and whoever comes first. */
-export class Waiter extends Asker implements Waiting {
+export class Waiter implements Asker, Waiting {
   readonly operation: Operation;
   readonly key: string;
   private readonly raw: boolean;
@@ -177,10 +177,13 @@ export class Waiter extends Asker implements Waiting {
 
   /** `raw` resolves with the reply as it travels. */
   constructor(operation: Operation, key: string, raw: boolean) {
-    super();
     this.operation = operation;
     this.key = key;
     this.raw = raw;
+  }
+
+  get [asks](): true {
+    return true;
   }
 
   get over(): boolean {

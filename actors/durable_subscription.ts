@@ -4,6 +4,7 @@ import type { Persistence } from "../runtime/durable/persistence.ts";
 import { whileAway } from "../runtime/durable/while_away.ts";
 import { Envelope, Route } from "../runtime/envelope.ts";
 import { messageOf, PosthornError } from "../runtime/errors.ts";
+import { givenAddress } from "../runtime/given_address.ts";
 import { Topic, topicKey } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -21,8 +22,7 @@ export function subscribeDurably(
   to: Address,
   subject: string | undefined,
 ): Subscription {
-  const { protocol, key, operation } = to;
-  const address = { protocol, key, operation };
+  const address = givenAddress(to);
   const token = runtime.newId(); // the same at each attempt: one that landed unheard is not another
   let wanted = true;
   const ready = change(

@@ -5,6 +5,7 @@ import { Route } from "../runtime/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
 import { whileAway } from "../runtime/durable/while_away.ts";
 import { messageOf, TerminalError } from "../runtime/errors.ts";
+import { givenAddress } from "../runtime/given_address.ts";
 import { Publication, Topic, topicKey } from "../runtime/modes.ts";
 import {
   nameOperations,
@@ -66,7 +67,7 @@ export function subscribe(
       : subscribeDurably(runtime, runtime.persistence, event, to, subject);
   }
   const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
-  const address = listening === undefined ? to as Address : openListener(runtime, listening);
+  const address = listening === undefined ? givenAddress(to as Address) : openListener(runtime, listening);
   const token = runtime.ids.next();
   const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
   try {
@@ -189,7 +190,7 @@ export const topicActor = actor(Topic, {
           const input = checked && !hearing.unchecked ? { payload } : undefined;
           route = turn.routeOf(hearing, { replyTo, deadline, input });
         }
-        turn.post(subscriber, route, hearing === Listener.hear ? publication : checked ? value : payload);
+        turn.postNow(subscriber, route, hearing === Listener.hear ? publication : checked ? value : payload);
       }
     },
     subscribe(ctx, { to, subject, token }) {

@@ -3,7 +3,7 @@ import { type Actor, actor } from "../runtime/actor.ts";
 import type { Address, SubmitOptions } from "../runtime/address.ts";
 import type { Context } from "../runtime/context.ts";
 import { errorOfReason } from "../runtime/dead_letters.ts";
-import { Asker, Route } from "../runtime/envelope.ts";
+import { type Asker, isAsker, Route } from "../runtime/envelope.ts";
 import {
   type PosthornError,
   ReplyPendingError,
@@ -12,6 +12,7 @@ import {
   UnknownError,
 } from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
+import { givenAddress } from "../runtime/given_address.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import { isCaller, replyKey, replyNameOf, timeOfReplyName } from "../runtime/reply_name.ts";
@@ -38,6 +39,7 @@ export function submit(
   options: SubmitOptions<unknown> | undefined,
 ): Promise<Ticket<unknown>> {
   try {
+    if (options?.failTo !== undefined) options = { ...options, failTo: givenAddress(options.failTo) };
     if (options?.replyTo === undefined && runtime.persistence !== undefined) {
       if (!runtime.persistence.has(to.protocol)) {
         return submitBeside(runtime, to, operation, payload, options);
@@ -46,7 +48,8 @@ export function submit(
     }
     const id = options?.id ?? runtime.newId();
     if (options?.replyTo !== undefined) {
-      const { replyTo, failTo } = options;
+      const { failTo } = options;
+      const replyTo = givenAddress(options.replyTo);
       const route = runtime.route(operation, { options, id, replyTo, failTo });
       return once(runtime, to, route, payload, async () => {
         await runtime.delivery.accept(to, operation, payload, route);
@@ -223,7 +226,7 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
       collect(ctx, { wait, peek }) {
         const turn = ctx as unknown as Turn;
         const asker = turn.defer();
-        if (asker === undefined || !(asker instanceof Asker) || asker.over) return;
+        if (!isAsker(asker) || asker.over) return;
         const state = ctx.state as ReplyState;
         if (state.status === "absent") { // it expired when this was on its way
           ctx.stop();

@@ -1,4 +1,4 @@
-import type { Signal } from "../runtime/activation.ts";
+import type { Signal } from "../runtime/resident.ts";
 import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/address.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type {

@@ -1,57 +1,22 @@
-import type { ActivationRarities } from "./activation_rarities.ts";
-import { Asker, Envelope, type Route } from "./envelope.ts";
+import type { ActorId } from "./address.ts";
+import { Envelope, isAsker, type Route } from "./envelope.ts";
 import { lateness } from "./dead_letters.ts";
 import { StoppedError } from "./errors.ts";
-import type { Idler } from "./idle.ts";
-import { Mailbox } from "./mailbox.ts";
 import type { Operation } from "./protocol.ts";
+import type { Ring } from "./ring.ts";
 import { type Recoverable, Recovery } from "./recovery.ts";
+import { Resident, type Signal } from "./resident.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
-import { Schedules } from "./schedules.ts";
 import { parse } from "./schema.ts";
-import type { Home, Services } from "./services.ts";
 import { Status } from "./status.ts";
 import { Turn } from "./turn.ts";
 import { isThenable } from "./thenable.ts";
 import type { TurnActor } from "./turn_host.ts";
 import type { Waits } from "./wait_chain.ts";
 
-/** What one may ask of an actor from outside; it takes effect before any waiting message. */
-export type Signal = "passivate" | "restart" | "forget";
-
-/**
- * One actor in this process: its mailbox, its state, and the turn that runs. It takes one turn at a time; nothing
- * else ever changes its state. It extends its mailbox, and keeps apart what few need, because there may be a million.
- */
-export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, Idler, Recoverable, Waits {
-  readonly home: Home<Activation>;
-  readonly key: string;
-  status: Status = Status.idle;
-  /** Whether its state is in memory; a passivated one keeps it where it was committed. */
-  active = false;
-  /** Whether a state was committed: the initial one can be made again. */
-  private kept = false;
-  private state: unknown = undefined;
-  usedMs = 0;
+/** One actor in this process, and the turn that runs. It takes one turn at a time; nothing else ever changes its state. */
+export class Activation extends Resident implements Runnable, TurnActor, Recoverable, Waits {
   nextReady: Runnable | undefined = undefined;
-  idleBefore: Idler | undefined = undefined;
-  idleAfter: Idler | undefined = undefined;
-  private rarities: ActivationRarities | undefined = undefined;
-
-  constructor(home: Home<Activation>, key: string) {
-    super();
-    this.home = home;
-    this.key = key;
-  }
-
-  get services(): Services {
-    return this.home.services;
-  }
-
-  /** Whether it has nothing to do. */
-  get idle(): boolean {
-    return this.status === Status.idle;
-  }
 
   /** Itself: a message for it needs no search. */
   get found(): this {
@@ -63,22 +28,8 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     return this.status !== Status.gone && this.home.handled[operation.slot] === operation;
   }
 
-  get transient(): boolean {
-    return this.home.actor.transient;
-  }
-
-  get protocol(): string {
-    return this.home.actor.name;
-  }
-
-  /** Whether it has nothing that would be lost with it. */
-  get disposable(): boolean {
-    const { schedules, recovery } = this.rarities ?? {};
-    return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
-  }
-
-  override toString(): string {
-    return `${this.protocol}/${this.key}`;
+  find(protocol: string, key: string): ActorId | undefined {
+    return this.home.reach(protocol, key);
   }
 
   /** Puts a message into the mailbox where that holds fewer than `capacity`. Returns whether it did. */
@@ -108,6 +59,11 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
   run(scheduler: Scheduler): boolean {
     if (this.signalled) this.obeyAll();
     this.usedMs = scheduler.monotonicMs;
+    if (this.lone !== undefined && this.length === 1 && this.status === Status.ready) { // as it is with most actors
+      this.handleLone(this.lone);
+      scheduler.spend(1);
+      return this.hasMore();
+    }
     // What this run sends to itself waits for the next: a mailbox never runs longer than what was in it.
     let left = this.length;
     while (left > 0 && this.status === Status.ready) {
@@ -115,6 +71,11 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
       left = handled === 0 ? 0 : left - handled;
       if (!scheduler.spend(handled) || this.signalled) break;
     }
+    return this.hasMore();
+  }
+
+  /** At the end of a run: whether there is more to do. */
+  private hasMore(): boolean {
     if (this.status !== Status.ready) return false;
     if (this.route !== undefined || this.signalled) return true;
     this.status = Status.idle;
@@ -124,28 +85,81 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
 
   /** Handles so many messages, or fewer where something comes between. Returns how many. */
   private take(most: number): number {
-    const { home } = this;
     let count = 0;
     while (count < most) {
-      const { ring } = this; // written out: the mailbox's own methods are calls here, 5 ns a message
-      let route = this.lone;
-      let value: unknown;
-      if (route !== undefined) {
-        value = this.loneValue;
-        this.lone = this.loneValue = undefined;
+      const { ring } = this;
+      if (this.lone !== undefined) {
+        this.handleLone(this.lone);
+        count++;
       } else if (ring !== undefined && !ring.empty) {
-        route = ring.route;
-        value = ring.value;
-        ring.drop();
+        count += this.drain(ring, most - count);
       } else {
         break;
       }
-      home.taken++;
-      count++;
-      this.handle(route, value);
-      if (this.status !== Status.ready || this.signalled) break;
+      if (!this.undisturbed) break;
     }
     return count;
+  }
+
+  private handleLone(route: Route): void {
+    const value = this.loneValue;
+    this.lone = this.loneValue = undefined;
+    this.home.taken++;
+    this.handle(route, value);
+  }
+
+  /**
+   * Handles so many messages of the ring, or fewer where something comes between or another operation follows. Returns how
+   * many. Here most messages of a busy actor are handled: what is the same for all of them is looked at once.
+   */
+  private drain(ring: Ring, most: number): number {
+    const { home } = this;
+    let { route } = ring;
+    if (!this.active || home.heard || !route.carefree) {
+      const { value } = ring;
+      ring.drop();
+      home.taken++;
+      this.handle(route, value);
+      return 1;
+    }
+    const { operation } = route;
+    const handler = home.handlers[operation.slot]!;
+    let count = 0;
+    for (;;) {
+      const { value } = ring;
+      ring.drop();
+      home.taken++;
+      count++;
+      const turn = new Turn(this, route, this.state);
+      let result: unknown;
+      try {
+        result = handler(turn, value);
+      } catch (error) {
+        this.fail(turn, route, value, false, error);
+        return count;
+      }
+      if (result !== undefined || !turn.plain || home.heard) {
+        this.finish(turn, value, result, false);
+        return count;
+      }
+      if (turn.changed) {
+        this.state = turn.state;
+        this.kept = true;
+      }
+      turn.close();
+      if (turn.sends) turn.deliver(home.services.delivery);
+      home.done++;
+      if (count === most || ring.empty || this.lone !== undefined || !this.undisturbed) return count;
+      const next = ring.route;
+      if (next === route) continue;
+      if (next.operation !== operation || !next.carefree) return count;
+      route = next;
+    }
+  }
+
+  /** Whether nothing has come between its messages. */
+  private get undisturbed(): boolean {
+    return this.status === Status.ready && !this.signalled;
   }
 
   /** Makes dead letters of all that waits, and of the turn that runs. Returns how many. */
@@ -175,17 +189,6 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     return this.rarities?.turn?.waitsFor ?? [];
   }
 
-  /** Leaves memory; the state stays where it was committed, or goes where the actor says so. */
-  passivate(): void {
-    if (!this.active) return;
-    this.active = false;
-    this.home.leaveIdle(this);
-    this.release();
-    if (this.home.actor.onIdle === "drop") this.dropState();
-    this.emit("passivated");
-    this.leaveIfDone();
-  }
-
   private wake(): void {
     this.status = Status.ready;
     this.home.services.scheduler.add(this);
@@ -203,12 +206,23 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
       if (home.heard) this.inspect("started", turn, value);
       const handler = home.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
       result = handler(turn, value);
+    } catch (error) {
+      return this.fail(turn, route, value, fresh, error);
+    }
+    if (result === undefined && turn.plain && route.replyTo === undefined && !home.heard) this.apply(turn);
+    else this.finish(turn, value, result, fresh);
+  }
+
+  /** A handler has returned: its turn commits, or waits for the promise. */
+  private finish(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
+    const { route } = turn;
+    try {
       if (typeof result === "object" && isThenable(result)) return this.await(turn, value, result, fresh);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
     }
     // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
-    if (turn.plain && route.replyTo === undefined && !home.heard) this.apply(turn);
+    if (turn.plain && route.replyTo === undefined && !this.home.heard) this.apply(turn);
     else this.commit(turn, value, result, fresh);
   }
 
@@ -218,13 +232,6 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     const envelope = this.envelope(route, value);
     services.delivery.bury(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
     return true;
-  }
-
-  private activate(): void {
-    if (!this.kept) this.state = this.services.broken.make(this, this.home.actor.state);
-    this.active = true;
-    this.home.watchIdle(this);
-    this.emit("activated");
   }
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
@@ -267,7 +274,7 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;
-      if (replyTo instanceof Asker) replyTo.reply(reply, result);
+      if (isAsker(replyTo)) replyTo.reply(reply, result);
       else this.home.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     }
     if (this.home.heard) this.inspect("done", turn, value);
@@ -329,62 +336,6 @@ export class Activation extends Mailbox<Signal> implements Runnable, TurnActor, 
     this.bury("stopped", reason);
     this.emit("stopped");
     this.passivate();
-  }
-
-  private obeyAll(): void {
-    for (let next = this.takeSignal(); next !== undefined; next = this.takeSignal()) this.obey(next);
-  }
-
-  private obey(signal: Signal): void {
-    if (signal === "restart") this.restart();
-    else if (signal === "passivate") this.passivate();
-    else this.forget();
-  }
-
-  restart(): void {
-    if (this.home.actor.transient) this.dropState();
-    this.active = false;
-    this.emit("restarted");
-  }
-
-  private forget(): void {
-    this.rarities?.schedules?.clear();
-    this.dropState();
-    this.active = false;
-    this.home.services.broken.remove(this);
-    this.home.services.leaveTopics(this);
-    this.emit("forgotten");
-    this.leaveIfDone();
-  }
-
-  /** An actor with nothing that would be lost leaves memory altogether. */
-  private leaveIfDone(): void {
-    if (this.disposable && !this.active) this.home.remove(this);
-  }
-
-  private dropState(): void {
-    this.kept = false;
-    this.state = undefined;
-  }
-
-  private emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
-    const { inspectors } = this.home.services.delivery;
-    if (inspectors.silent) return;
-    inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
-  }
-
-  /** Its process has no more use for it. */
-  leave(): void {
-    this.status = Status.gone;
-    this.rarities?.schedules?.clear();
-  }
-
-  get rare(): ActivationRarities {
-    return this.rarities ??= {};
-  }
-
-  private get ownSchedules(): Schedules {
-    return this.rare.schedules ??= new Schedules(this.home.services, () => this.leaveIfDone());
   }
 
   private envelope(route: Route, value: unknown): Envelope {

@@ -28,8 +28,8 @@ export interface SubscribeOptions {
 /** A subscription that this process made. Disposing of it ends it. */
 export interface Subscription extends Disposable {
   /**
-   * Resolves when it holds for all that is published from then on, here or elsewhere: with a store, when that has taken
-   * it. While a store is away it is tried again. Rejects with what stands in the way where it is given up: it was disposed
+   * Resolves when it holds for all that is published here from then on: with a store, when that has taken it; elsewhere
+   * that may be later, by what the clocks of the instances differ. While a store is away it is tried again. Rejects with what stands in the way where it is given up: it was disposed
    * of before, the system stopped, or its topic could not keep up. Who does not await it need not handle it.
    */
   readonly ready: Promise<void>;

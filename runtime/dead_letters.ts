@@ -24,7 +24,9 @@ export interface DeadLetter extends ActorId {
   /**
    * Why, as a stable code: `failed` (its last attempt failed), `cycle`, a `TerminalError`'s code, `mailbox-full`, `dropped`
    * (it gave way in a full mailbox), `deadline`, `stopped` (its actor did), `stopping` (the system did),
-   * `invalid-payload`, `id-reused`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `too-many-replies`, `too-many-subscribers`, `late-reply`.
+   * `invalid-payload`, `id-reused`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `too-many-replies`,
+   * `too-many-subscribers`, `late-reply`, `too-large` (no commit takes it with what it causes), `not-storable` (it, or
+   * what its turn left, is no data).
    */
   readonly reason: string;
   /** Why, in words. */
@@ -50,12 +52,18 @@ const runtimeReasons = new Set([
   "too-many-replies",
   "late-reply",
   "too-large",
+  "not-storable",
 ]);
 
 /** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */
 export function reasonOf(error: unknown): string {
   if (isThrown(error, TerminalError)) return codeOf(error, "terminal");
-  return isThrown(error, CycleError) || isThrown(error, TooLargeError) ? codeOf(error, "failed") : "failed";
+  return isThrown(error, CycleError) || isUnstorable(error) ? codeOf(error, "failed") : "failed";
+}
+
+/** Whether no store will ever take what a turn left: to run it again is in vain. */
+export function isUnstorable(error: unknown): boolean {
+  return isThrown(error, TooLargeError) || codeOf(error, "failed") === "not-storable";
 }
 
 /** What is said of a message whose deadline passed before it was done: it may have been tried. */

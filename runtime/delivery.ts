@@ -3,7 +3,7 @@ import type { Actor } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
-import { Asker, Envelope, nameOf, Route } from "./envelope.ts";
+import { Envelope, isAsker, nameOf, Route } from "./envelope.ts";
 import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { Host } from "./host.ts";
@@ -18,7 +18,7 @@ import {
 } from "./inspection.ts";
 import { payloadOf } from "./modes.ts";
 import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
-import type { Operation } from "./protocol.ts";
+import { fitsAsItIs, type Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
 import { codeOf, isThrown } from "./thrown.ts";
@@ -64,8 +64,6 @@ export class Delivery implements Deliveries {
   persistence: Persistence | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
-  /** The host that was asked for last: mostly it is the next, too. */
-  private lastHost: Host | undefined;
   private state: Health["status"] = "running";
   /** Messages that found no mailbox: their turn had committed. */
   astray = 0;
@@ -101,7 +99,7 @@ export class Delivery implements Deliveries {
   accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { found } = to;
     if (
-      found !== undefined && this.usual && operation.unchecked &&
+      found !== undefined && this.usual && fitsAsItIs(operation, payload) &&
       (route === undefined || route.rarities === undefined) && found.takes(operation)
     ) {
       const { home } = found;
@@ -147,13 +145,16 @@ export class Delivery implements Deliveries {
   }
 
   deliver(to: Receiver, route: Route, payload: unknown): void {
+    if (!this.place(to, route, payload)) this.deliverAny(to, route, payload);
+  }
+
+  /** Puts a message of a turn into its mailbox where that needs nothing else. Returns whether it did. */
+  place(to: Receiver, route: Route, payload: unknown): boolean {
     const { found } = to;
     const { operation } = route;
-    if (
-      found !== undefined && this.usual && operation.unchecked && route.rarities === undefined &&
-      found.takes(operation) && found.offer(route, payload, found.home.turnCapacity)
-    ) return;
-    this.deliverAny(to, route, payload);
+    return found !== undefined && this.usual && route.rarities === undefined &&
+      fitsAsItIs(operation, payload) &&
+      found.takes(operation) && found.offer(route, payload, found.home.turnCapacity);
   }
 
   private deliverAny(to: Receiver, route: Route, payload: unknown): void {
@@ -203,7 +204,7 @@ export class Delivery implements Deliveries {
     this.deadLetters.add(letter, { sendAgain: () => this.resend(envelope), caller, bytes });
     this.buried(letter, error);
     const { replyTo, rarities } = envelope.route;
-    if (replyTo instanceof Asker) replyTo.fail(errorOfReason(reason, message, error));
+    if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = rarities?.failTo;
     if (failTo === undefined) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
@@ -236,11 +237,7 @@ export class Delivery implements Deliveries {
 
   /** The actor of that key, if there is one. */
   find(protocol: string, key: string): Activation | undefined {
-    const last = this.lastHost;
-    const host = last !== undefined && last.name === protocol
-      ? last
-      : this.lastHost = this.hosts.get(protocol);
-    return host === undefined ? undefined : host.find(key);
+    return this.hosts.get(protocol)?.find(key);
   }
 
   operationAt(address: Address): Operation {
@@ -378,7 +375,7 @@ export class Delivery implements Deliveries {
       operation,
       causationId,
       correlationId,
-      replyTo instanceof Asker ? undefined : replyTo,
+      isAsker(replyTo) ? undefined : replyTo,
       undefined,
       {
         id,

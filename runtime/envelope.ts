@@ -2,14 +2,23 @@ import type { Address } from "./address.ts";
 import type { PosthornError } from "./errors.ts";
 import type { Operation } from "./protocol.ts";
 
+/** What an {@linkcode Asker} has, and no address: nothing that came from outside can pass for one. */
+export const asks: unique symbol = Symbol("asks");
+
 /** Someone in this process who waits for the reply of one message. */
-export abstract class Asker {
+export interface Asker {
+  readonly [asks]: true;
   /** Whether it waits no longer. */
-  abstract readonly over: boolean;
+  readonly over: boolean;
   /** The reply: as its schema let it through, and as its handler returned it. */
-  abstract reply(output: unknown, input: unknown): void;
+  reply(output: unknown, input: unknown): void;
   /** There will be no reply. */
-  abstract fail(error: PosthornError): void;
+  fail(error: PosthornError): void;
+}
+
+/** Whether the reply goes to someone in this process. */
+export function isAsker(replyTo: Asker | Address | undefined): replyTo is Asker {
+  return replyTo !== undefined && asks in replyTo;
 }
 
 /** When it is too late to begin, in milliseconds since 1970. */
@@ -81,6 +90,11 @@ export class Route {
   /** Whether it only says where its messages come from. */
   get plain(): boolean {
     return this.replyTo === undefined && this.deadline === undefined && this.rarities === undefined;
+  }
+
+  /** Whether nobody waits for the reply, and it is never too late. */
+  get carefree(): boolean {
+    return this.replyTo === undefined && this.deadline === undefined;
   }
 
   /** The same way of another operation. */

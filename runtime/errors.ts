@@ -5,7 +5,7 @@ export type { Issue } from "./issues.ts";
 /**
  * What every error of this runtime is. `code` is stable: match on it, never on the message. It is also the `code`
  * of the problem document (RFC 9457) that an ingress answers with. What has no class of its own: `invalid-key`,
- * `invalid-id`, `invalid-after` (no place that a system gave, or one too far ahead of the clock), `newer-state` (a newer
+ * `invalid-address` (it names no operation of an actor that there could be), `invalid-id`, `invalid-after` (no place that a system gave, or one too far ahead of the clock), `newer-state` (a newer
  * program has written the actor: another instance answers for it; HTTP 503), `not-storable` (no plain data, which is all that a store
  * keeps; HTTP 422), `turn-over` (a handler went on after its turn), `not-transient` (it asked and may not).
  *
@@ -265,12 +265,17 @@ export class CycleError extends PosthornError {
  * import assert from "node:assert/strict";
  * import { IdReusedError } from "@posthorn/posthorn";
  *
- * assert(new IdReusedError("id-reused", "Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
+ * assert(new IdReusedError("Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
  * ```
  */
 export class IdReusedError extends PosthornError {
   /** The name of this class. */
   override readonly name = "IdReusedError";
+
+  /** With what could not be accepted, and why. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("id-reused", message, options);
+  }
 }
 
 /** Options of {@linkcode TerminalError}. */

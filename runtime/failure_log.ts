@@ -1,10 +1,10 @@
 import type { Clock } from "./clock.ts";
 import type { DeadLetter } from "./dead_letters.ts";
-import { withoutCredentials } from "./credentials.ts";
-import { framesOf } from "./error_text.ts";
+import { errorLine, safeLine } from "./error_text.ts";
 import { escapeControls } from "./escape.ts";
 import { callGuarded } from "./guarded.ts";
 import type { InspectedMessage, Inspection } from "./inspection.ts";
+import { shorten } from "./shorten.ts";
 
 /**
  * Hears each line of a system's log, and what happened: `failed`, the first time that a message fails and will be tried
@@ -15,8 +15,8 @@ export type Log = (line: string, event: Inspection) => void;
 /** The most lines within one window; how many more there were is said with the next. */
 const linesMax = 20;
 const windowMs = 1_000;
-/** The most characters of what an error says, or a dead letter of itself. */
-const errorLengthMax = 1_000;
+/** The most characters of the key of a row. */
+const rowLengthMax = 1_000;
 
 /** Tells of failures, a line each. */
 export class FailureLog {
@@ -38,7 +38,7 @@ export class FailureLog {
     const failed = message();
     const { protocol, key, operation } = failed;
     const again = `it is tried again after ${Math.round(retryAfterMs)} ms`;
-    this.#tell(`${protocol}/${key} ${operation} failed, ${again}: ${textOf(error)}`, {
+    this.#tell(`${protocol}/${key} ${operation} failed, ${again}: ${errorLine(error)}`, {
       type: "failed",
       message: failed,
       error,
@@ -50,7 +50,8 @@ export class FailureLog {
     if (this.#log === false || !this.#mayTell()) return;
     const { id, protocol, key, operation, reason, message, attempts } = letter;
     const tried = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
-    const why = error === undefined ? cut(message) : `${cut(message)} (${textOf(error)})`;
+    const words = safeLine(message);
+    const why = error === undefined ? words : `${words} (${errorLine(error)})`;
     this.#tell(`dead letter ${id} to ${protocol}/${key} ${operation}, ${reason} after ${tried}: ${why}`, {
       type: "dead",
       letter,
@@ -61,9 +62,9 @@ export class FailureLog {
   fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" }>): void {
     if (this.#log === false || !this.#mayTell()) return;
     const what = event.type === "unreadable"
-      ? `a row of the store cannot be read: ${cut(event.row)}`
+      ? `a row of the store cannot be read: ${shorten(event.row, rowLengthMax)}`
       : `a function that was given to ${event.callback} failed`;
-    this.#tell(`${what}: ${textOf(event.error)}`, event);
+    this.#tell(`${what}: ${errorLine(event.error)}`, event);
   }
 
   /** Says what was left out, if anything was. */
@@ -88,7 +89,7 @@ export class FailureLog {
     callGuarded(() => (this.#log as Log)(line, event), (error) => {
       // A log that fails must not undo what it hears of, and neither may be lost.
       writeLine(line);
-      writeLine(escapeControls(`posthorn: the log failed: ${textOf(error)}`));
+      writeLine(escapeControls(`posthorn: the log failed: ${errorLine(error)}`));
     });
   }
 }
@@ -96,22 +97,4 @@ export class FailureLog {
 /** Writes a line to stderr: the log of a system that names no other. */
 export function writeLine(line: string): void {
   console.error(line);
-}
-
-/** What an error says of itself, and where it was thrown. */
-function textOf(error: unknown): string {
-  try {
-    if (!(error instanceof Error)) return cut(`thrown: ${String(error)}`);
-    const [place] = framesOf(`${error.stack ?? ""}`, error.message);
-    const text = cut(`${error.name}: ${error.message}`);
-    return place === undefined ? text : `${text} ${cut(place)}`;
-  } catch {
-    return "what was thrown cannot be shown"; // a Proxy, or a getter that throws
-  }
-}
-
-/** Cut behind what is shown first, so that no URL is cut before its credentials can be seen. */
-function cut(text: string): string {
-  const bounded = withoutCredentials(text.slice(0, 2 * errorLengthMax));
-  return bounded.length <= errorLengthMax ? bounded : `${bounded.slice(0, errorLengthMax)}…`;
 }

@@ -1,10 +1,18 @@
+import { messageOf, PosthornError } from "./errors.ts";
+
 /**
  * A short name for a value, equal for equal values whatever the order of their keys. Two values may share one by
- * chance (53 bits) or by malice, so it only ever decides whether a repeated id came with the same payload.
+ * chance (53 bits) or by malice, so it only ever decides whether a repeated id came with the same payload. Throws a
+ * `PosthornError` (`invalid-payload`) where it cannot be read, or is nested deeper than 1,000.
  */
 export function fingerprint(value: unknown): string {
   const hash = new Hash();
-  write(hash, value, []);
+  try {
+    write(hash, value, []);
+  } catch (cause) {
+    const why = `its payload cannot be read: ${messageOf(cause)}`;
+    throw new PosthornError("invalid-payload", `Cannot name a message: ${why}`, { cause });
+  }
   return hash.text();
 }
 
@@ -30,7 +38,11 @@ class Hash {
   }
 }
 
-function write(hash: Hash, value: unknown, path: readonly object[]): void {
+/** How deep a value may be nested: as deep as what is stored may be. */
+const depthMax = 1_000;
+
+/** `path` is what the value is in. */
+function write(hash: Hash, value: unknown, path: object[]): void {
   if (typeof value !== "object" || value === null) {
     const text = String(value);
     hash.add(`${typeof value}:${text.length}:${text};`); // its length, or two texts could be taken for one
@@ -38,7 +50,8 @@ function write(hash: Hash, value: unknown, path: readonly object[]): void {
   }
   const depth = path.indexOf(value);
   if (depth >= 0) return hash.add(`cycle:${depth};`);
-  const inside = [...path, value];
+  if (path.length >= depthMax) throw new RangeError(`it is nested deeper than ${depthMax}`);
+  path.push(value);
   hash.add(`${Object.prototype.toString.call(value)}{`);
   if (value instanceof Date || value instanceof RegExp || value instanceof URL || value instanceof Error) {
     const text = String(value instanceof Date ? value.getTime() : value);
@@ -46,12 +59,13 @@ function write(hash: Hash, value: unknown, path: readonly object[]): void {
   } else if (ArrayBuffer.isView(value)) {
     hash.add(new Uint8Array(value.buffer, value.byteOffset, value.byteLength).join());
   } else if (value instanceof Map || value instanceof Set) {
-    for (const entry of value) write(hash, entry, inside);
+    for (const entry of value) write(hash, entry, path);
   } else {
     for (const key of Object.keys(value).sort()) {
       hash.add(`${key.length}:${key}=`);
-      write(hash, (value as Record<string, unknown>)[key], inside);
+      write(hash, (value as Record<string, unknown>)[key], path);
     }
   }
   hash.add("}");
+  path.pop();
 }

@@ -1,5 +1,6 @@
 import { Activation } from "./activation.ts";
 import type { Actor, Handler } from "./actor.ts";
+import type { ActorId } from "./address.ts";
 import { Route } from "./envelope.ts";
 import { LimitError } from "./errors.ts";
 import { IdleList } from "./idle.ts";
@@ -38,6 +39,8 @@ export class Host implements Home<Activation> {
   accepted = 0;
   taken = 0;
   done = 0;
+  /** The host that one of its actors looked into last: mostly it is the next, too. */
+  private lastReached: Pick<Home<ActorId>, "name" | "find"> | undefined = undefined;
   private readonly population: Population;
   private readonly _activations = new Map<string, Activation>();
   private readonly idle: IdleList;
@@ -68,6 +71,14 @@ export class Host implements Home<Activation> {
 
   find(key: string): Activation | undefined {
     return this._activations.get(key);
+  }
+
+  reach(protocol: string, key: string): ActorId | undefined {
+    let host = this.lastReached;
+    if (host === undefined || host.name !== protocol) {
+      host = this.lastReached = this.services.delivery.hosts.get(protocol);
+    }
+    return host === undefined ? undefined : host.find(key);
   }
 
   /** The actor of that key. Throws a `LimitError` when it is new and the system is full. */

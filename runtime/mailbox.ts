@@ -3,10 +3,10 @@ import { Ring } from "./ring.ts";
 
 /**
  * The queue of one actor: first in, first out, beside a lane for signals, which go first. A lone message, which is what
- * most actors ever have, lies in the mailbox itself; a ring is made for the second.
+ * most actors ever have, lies in the mailbox itself; the ring is for what waits behind it.
  */
 export class Mailbox<Signal extends string = never> {
-  /** The oldest message, where it is not in the ring: there was no ring when it came, or it was taken back. */
+  /** The oldest message, where it is not in the ring: none waited when it came, or it was taken back. */
   protected lone: Route | undefined = undefined;
   protected loneValue: unknown = undefined;
   protected ring: Ring | undefined = undefined;
@@ -47,14 +47,14 @@ export class Mailbox<Signal extends string = never> {
 
   /** Puts a message at the end, whatever the bound: whoever calls it keeps it. */
   push(route: Route, value: unknown): void {
-    if (this.ring !== undefined) {
-      this.ring.push(route, value);
+    const { ring } = this;
+    if (ring !== undefined && !ring.empty) {
+      ring.push(route, value);
     } else if (this.lone === undefined) {
       this.lone = route;
       this.loneValue = value;
     } else {
-      this.ring = new Ring();
-      this.ring.push(route, value);
+      (this.ring ??= new Ring()).push(route, value);
     }
   }
 

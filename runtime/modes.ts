@@ -20,6 +20,11 @@ export class Publication {
     this.payload = payload;
   }
 
+  /** Whether that is one: asked of any payload, so a Proxy is not looked into, which could throw. */
+  static is(value: unknown): value is Publication {
+    return typeof value === "object" && value !== null && #checked in value;
+  }
+
   /**
    * The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError`, `invalid-subject`, or a
    * `TypeError` where its schema or its `subject` fails.
@@ -45,7 +50,7 @@ export class Publication {
 
 /** What a message says, without what the runtime wrapped around it. */
 export function payloadOf(envelope: Envelope): unknown {
-  return envelope.payload instanceof Publication ? envelope.payload.payload : envelope.payload;
+  return Publication.is(envelope.payload) ? envelope.payload.payload : envelope.payload;
 }
 
 /** A subscription of one address, by one topic. */

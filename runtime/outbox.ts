@@ -1,5 +1,6 @@
 import type { ActorId } from "./address.ts";
 import type { Route } from "./envelope.ts";
+import type { Operation } from "./protocol.ts";
 
 /** Delivers messages. */
 export interface Postman {
@@ -13,35 +14,49 @@ export interface Outgoing {
   readonly payload: unknown;
 }
 
-/** A message takes two places, to whom and what was sent; a route that is another than the last takes two before it. */
-const slotsFirst = 32;
+/** A message takes three places: to whom, by which way, and what was sent. */
+const placesFirst = 24;
+/** Each chunk has twice the room of the one before, up to this. */
+const placesMax = 1_536;
+/** How many of the latest messages are looked through for a route. */
+const routesBack = 8;
 
-/** Messages that wait for the commit of a turn, in the order of sending. It is used again and again. */
+/**
+ * Messages that wait for the commit of a turn, in the order of sending: in chunks that are made as they are needed, and
+ * never used again. What is written into a young array costs the collector nothing. The last place of a chunk is for the
+ * chunk behind it.
+ */
 export class Outbox {
-  private slots: unknown[] = new Array(slotsFirst).fill(undefined);
+  private readonly first: unknown[] = chunkOf(placesFirst);
+  private slots = this.first;
   private taken = 0;
-  private last: Route | undefined = undefined;
-
-  /** How many places it has. */
-  get size(): number {
-    return this.slots.length;
-  }
 
   push(to: ActorId, route: Route, payload: unknown): void {
-    if (route !== this.last) {
-      this.last = route;
-      this.put(undefined, route);
+    if (this.taken === this.slots.length - 1) this.extend();
+    const { slots, taken } = this;
+    slots[taken] = to;
+    slots[taken + 1] = route;
+    slots[taken + 2] = payload;
+    this.taken = taken + 3;
+  }
+
+  /** The way that a message went lately, where it is plain and of that operation. */
+  routeTo(operation: Operation): Route | undefined {
+    const { slots, taken } = this;
+    for (let place = taken - 2; place >= Math.max(taken - 3 * routesBack, 0); place -= 3) {
+      const route = slots[place] as Route;
+      if (route.operation === operation && route.plain) return route;
     }
-    this.put(to, payload);
+    return undefined;
   }
 
   deliver(postman: Postman): void {
-    const { slots, taken } = this;
-    let route!: Route;
-    for (let place = 0; place < taken; place += 2) {
-      const to = slots[place] as ActorId | undefined;
-      if (to === undefined) route = slots[place + 1] as Route;
-      else postman.deliver(to, route, slots[place + 1]);
+    for (let slots = this.first;; slots = slots[slots.length - 1] as unknown[]) {
+      const end = slots === this.slots ? this.taken : slots.length - 1;
+      for (let place = 0; place < end; place += 3) {
+        postman.deliver(slots[place] as ActorId, slots[place + 1] as Route, slots[place + 2]);
+      }
+      if (slots === this.slots) return;
     }
   }
 
@@ -52,45 +67,14 @@ export class Outbox {
     return all;
   }
 
-  /** Lets everything go that is in it. */
-  clear(): void {
-    this.slots.fill(undefined, 0, this.taken);
+  private extend(): void {
+    const { slots, taken } = this; // all of its places are taken
+    this.slots = slots[taken] = chunkOf(Math.min(taken * 2, placesMax));
     this.taken = 0;
-    this.last = undefined;
-  }
-
-  private put(first: unknown, second: unknown): void {
-    const { taken } = this;
-    if (taken === this.slots.length) this.grow();
-    const { slots } = this;
-    slots[taken] = first;
-    slots[taken + 1] = second;
-    this.taken = taken + 2;
-  }
-
-  private grow(): void {
-    const before = this.slots.length;
-    this.slots.length *= 2;
-    this.slots.fill(undefined, before);
   }
 }
 
-/** An outbox with more places than this is not kept. */
-const slotsKept = 8_192;
-/** How many are kept: as many as turns wait for promises with several messages in hand. */
-const outboxesKept = 64;
-
-/** The outboxes of one system that nobody uses now. */
-export class Outboxes {
-  private readonly free: Outbox[] = [];
-
-  take(): Outbox {
-    return this.free.pop() ?? new Outbox();
-  }
-
-  /** Takes one back, empty. */
-  give(outbox: Outbox): void {
-    outbox.clear();
-    if (outbox.size <= slotsKept && this.free.length < outboxesKept) this.free.push(outbox);
-  }
+/** A chunk with so many places for messages. */
+function chunkOf(places: number): unknown[] {
+  return new Array(places + 1);
 }

@@ -139,7 +139,8 @@ export type Protocol<Name extends string, Ops extends Operations> =
   & { readonly [K in keyof Ops]: Named<Ops[K], Name> }
   & NamedProtocol<Name, Ops>;
 
-const namePattern = /^[a-z][A-Za-z0-9]{0,63}$/;
+/** What the name of a protocol and of an operation is. */
+export const namePattern = /^[a-z][A-Za-z0-9]{0,63}$/;
 const namesRefused = ["then", "constructor", "prototype", "toJSON", "toString", "valueOf"];
 
 /**
@@ -183,7 +184,7 @@ export function nameOperations<const Name extends string, Ops extends Operations
   name: Name,
   operations: Ops,
 ): Protocol<Name, Ops> {
-  const named = Object.create(null) as Record<string, Operation>;
+  const named: Record<string, Operation> = {}; // made without a prototype, it would be a dictionary for ever, and slow to read
   Object.entries(operations).forEach(([key, operation], slot) => {
     if (!namePattern.test(key) || namesRefused.includes(key)) {
       throw new RangeError(
@@ -202,6 +203,7 @@ export function nameOperations<const Name extends string, Ops extends Operations
       repliesUnchecked,
     });
   });
+  Object.setPrototypeOf(named, null);
   const text = `protocol ${name} { ${Object.keys(named).join(", ")} }`;
   const inspect = Symbol.for("nodejs.util.inspect.custom");
   const hidden = { "~protocol": { name, operations: named }, toString: () => text, [inspect]: () => text };
@@ -352,4 +354,9 @@ export function survey<R, S>(reply: Schema<R, S>): Survey<void, R, void, S>;
 export function survey<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Survey<I, R, O, S>;
 export function survey(first: Schema<unknown>, second?: Schema<unknown>): Operation<"survey", ""> {
   return operation("survey", ...payloadAndReply(first, second));
+}
+
+/** Whether there is nothing to check: no schema looks at the payload, or there is to be none and is none. */
+export function fitsAsItIs(operation: Operation, payload: unknown): boolean {
+  return operation.unchecked === true || (payload === undefined && operation.payload === undefined);
 }

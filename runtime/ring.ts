@@ -1,135 +1,117 @@
 import type { Route } from "./envelope.ts";
 
 /** A message takes two places: its route, and what its handler gets. */
-const slotsFirst = 16;
-/** Past this a queue goes on in chunks of this size: a flood is never copied, and its memory goes as it is handled. */
-const slotsMax = 2_048;
+const placesFirst = 8;
+/** Each chunk has twice the room of the one before, up to this. */
+const placesMax = 2_048;
 
-/** Messages behind a full ring, in order. */
-class Chunk {
-  readonly slots: unknown[] = new Array(slotsMax); // not filled: in a flood that would cost as much as the messages
-  /** How many places are taken. */
-  taken = 0;
-  next: Chunk | undefined = undefined;
-}
+/** No chunk: without a place for a message. Nothing is ever written into it. */
+const none: unknown[] = [undefined];
 
 /**
- * A queue of messages: a ring that grows by doubling, then chunks behind it. The two halves of a message lie side by
- * side, so a message that waits takes no memory beside its place.
+ * A queue of messages, in chunks: a chunk is made when the one before is full, and let go when its last message is taken.
+ * So a flood is never copied, its memory goes as it is handled, and what is written is young, which costs the collector
+ * nothing. The two halves of a message lie side by side, so a message that waits takes no memory beside its places. The
+ * last place of a chunk is for the chunk behind it.
  */
 export class Ring {
-  private slots: unknown[] = new Array(slotsFirst).fill(undefined);
-  private mask = slotsFirst - 1;
-  /** Counts of places, which wrap around as 32-bit integers: where the oldest message lies, and where the next will. */
-  private head = 0;
-  private tail = 0;
-  private chunk: Chunk | undefined = undefined;
-  private lastChunk: Chunk | undefined = undefined;
-  /** How many messages are in chunks. */
-  private chunked = 0;
-
   /** How many messages wait. */
-  get length(): number {
-    return (((this.tail - this.head) | 0) >> 1) + this.chunked;
-  }
+  length = 0;
+  /** The chunk of the oldest message, and where that lies in it. */
+  private slots = none;
+  private head = 0;
+  /** The chunk of the next message, and where that will lie in it. */
+  private lastSlots = none;
+  private tail = 0;
 
   /** Whether none waits. */
   get empty(): boolean {
-    return this.head === this.tail;
+    return this.length === 0;
   }
 
   /** The route of the oldest message. Ask only where there is one. */
   get route(): Route {
-    return this.slots[this.head & this.mask] as Route;
+    return this.slots[this.head] as Route;
   }
 
   /** What the oldest message gives its handler. */
   get value(): unknown {
-    return this.slots[(this.head & this.mask) + 1];
+    return this.slots[this.head + 1];
   }
 
   /** The routes of all messages, the oldest first. */
   *routes(): Generator<Route, void> {
-    for (let place = this.head; place !== this.tail; place = (place + 2) | 0) {
-      yield this.slots[place & this.mask] as Route;
-    }
-    for (let chunk = this.chunk; chunk !== undefined; chunk = chunk.next) {
-      for (let index = 0; index < chunk.taken; index += 2) yield chunk.slots[index] as Route;
+    let { slots, head } = this;
+    for (let left = this.length; left > 0; left--) {
+      if (head === slots.length - 1) {
+        slots = slots[head] as unknown[];
+        head = 0;
+      }
+      yield slots[head] as Route;
+      head += 2;
     }
   }
 
   /** Takes the oldest message out. */
   drop(): void {
-    const { slots } = this;
-    const place = this.head & this.mask;
-    slots[place] = undefined;
-    slots[place + 1] = undefined;
-    this.head = (this.head + 2) | 0;
-    if (this.chunk !== undefined && this.head === this.tail) this.advance(this.chunk);
+    const { slots, head } = this;
+    slots[head] = undefined;
+    slots[head + 1] = undefined;
+    this.head = head + 2;
+    if (--this.length === 0) this.clear();
+    else if (head + 2 === slots.length - 1) this.advance();
   }
 
   /** Puts a message at the end. */
   push(route: Route, value: unknown): void {
-    const { tail, mask } = this;
-    if (((tail - this.head) | 0) > mask || this.lastChunk !== undefined) return this.pushFull(route, value);
-    const { slots } = this;
-    const place = tail & mask;
-    slots[place] = route;
-    slots[place + 1] = value;
-    this.tail = (tail + 2) | 0;
+    if (this.tail === this.lastSlots.length - 1) this.extend();
+    const { lastSlots, tail } = this;
+    lastSlots[tail] = route;
+    lastSlots[tail + 1] = value;
+    this.tail = tail + 2;
+    this.length++;
   }
 
   /** Puts a message at the front. */
   unshift(route: Route, value: unknown): void {
-    if (((this.tail - this.head) | 0) > this.mask) this.grow();
-    this.head = (this.head - 2) | 0;
-    const place = this.head & this.mask;
-    this.slots[place] = route;
-    this.slots[place + 1] = value;
+    if (this.length === 0) return this.push(route, value);
+    if (this.head === 0) this.precede();
+    this.head -= 2;
+    this.slots[this.head] = route;
+    this.slots[this.head + 1] = value;
+    this.length++;
   }
 
-  private pushFull(route: Route, value: unknown): void {
-    if (this.lastChunk === undefined && this.slots.length < slotsMax) {
-      this.grow();
-      return this.push(route, value);
-    }
-    let last = this.lastChunk;
-    if (last === undefined || last.taken === slotsMax) last = this.addChunk(last);
-    last.slots[last.taken] = route;
-    last.slots[last.taken + 1] = value;
-    last.taken += 2;
-    this.chunked++;
+  /** Adds a chunk at the end. */
+  private extend(): void {
+    const { lastSlots, tail } = this; // all of its places are taken
+    const next = chunkOf(Math.min(Math.max(tail * 2, placesFirst), placesMax));
+    if (lastSlots === none) this.slots = next;
+    else lastSlots[tail] = next;
+    this.lastSlots = next;
+    this.tail = 0;
   }
 
-  private addChunk(last: Chunk | undefined): Chunk {
-    const next = new Chunk();
-    if (last === undefined) this.chunk = next;
-    else last.next = next;
-    return this.lastChunk = next;
+  /** Adds a chunk at the front, for what is taken back. */
+  private precede(): void {
+    const first = chunkOf(placesFirst);
+    first[placesFirst] = this.slots;
+    this.slots = first;
+    this.head = placesFirst;
   }
 
-  /** Doubles the full ring. What was taken back needs room even where chunks wait behind it. */
-  private grow(): void {
-    const { slots } = this;
-    const place = this.head & this.mask;
-    const grown = [...slots.slice(place), ...slots.slice(0, place)];
-    grown.length *= 2;
-    this.begin(grown.fill(undefined, slots.length), slots.length);
-  }
-
-  /** Goes on with other places, of which so many are taken. */
-  private begin(slots: unknown[], taken: number): void {
-    this.slots = slots;
-    this.mask = slots.length - 1;
+  private advance(): void {
+    this.slots = this.slots[this.head] as unknown[];
     this.head = 0;
-    this.tail = taken;
   }
 
-  /** The ring is empty: the first chunk takes its place. */
-  private advance({ slots, taken, next }: Chunk): void {
-    this.chunked -= taken / 2;
-    this.begin(slots, taken);
-    this.chunk = next;
-    if (next === undefined) this.lastChunk = undefined;
+  private clear(): void {
+    this.slots = this.lastSlots = none;
+    this.head = this.tail = 0;
   }
+}
+
+/** A chunk with so many places for messages. They are not filled: in a flood that would cost as much as the messages. */
+function chunkOf(places: number): unknown[] {
+  return new Array(places + 1);
 }

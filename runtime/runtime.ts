@@ -1,4 +1,4 @@
-import type { Activation, Signal } from "./activation.ts";
+import type { Activation } from "./activation.ts";
 import type { Actor } from "./actor.ts";
 import type { ActorId, Address, AskOptions } from "./address.ts";
 import { BrokenActors } from "./broken_actors.ts";
@@ -6,7 +6,7 @@ import type { Clock } from "./clock.ts";
 import type { Conversations, Modes } from "./conversations.ts";
 import type { SurveyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Delivery } from "./delivery.ts";
+import { Delivery, type Receiver } from "./delivery.ts";
 import { deadlineAt, Envelope, type MessageId, Route } from "./envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./errors.ts";
 import type { DurableHost } from "./durable/durable_host.ts";
@@ -16,8 +16,8 @@ import { Ids, isGivenId } from "./ids.ts";
 import type { Callback } from "./inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
 import { Reply, Topic } from "./modes.ts";
-import { Outboxes } from "./outbox.ts";
 import type { Operation } from "./protocol.ts";
+import type { Signal } from "./resident.ts";
 import type { Random } from "./random.ts";
 import type { Services } from "./services.ts";
 import type { Stats } from "./stats.ts";
@@ -48,7 +48,6 @@ export class Runtime implements Services {
   running = 0;
   /** Replies to surveys that were over. */
   lateReplies = 0;
-  readonly outboxes = new Outboxes();
   readonly broken = new BrokenActors();
   private readonly conversations: Conversations<Runtime>;
   private readonly close: (failure: unknown) => void;
@@ -155,6 +154,10 @@ export class Runtime implements Services {
 
   find(protocol: string, key: string): Activation | undefined {
     return this.delivery.find(protocol, key);
+  }
+
+  place(to: Receiver, route: Route, payload: unknown): boolean {
+    return this.delivery.place(to, route, payload);
   }
 
   operationAt(address: Address): Operation {

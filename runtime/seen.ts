@@ -74,7 +74,6 @@ export class Seen {
     if (first !== undefined) {
       if (first.fingerprint === print) return this.#answerOf(envelope, first) as Answer;
       throw new IdReusedError(
-        "id-reused",
         `Cannot accept ${envelope}: the id ${JSON.stringify(envelope.id)} came before with another payload`,
       );
     }

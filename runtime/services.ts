@@ -14,6 +14,8 @@ import type { TurnHost } from "./turn_host.ts";
 /** What an activation needs of the delivery of its system. */
 export interface Deliveries extends Postman {
   readonly inspectors: Inspectors;
+  /** Where the actors of each protocol are that live in memory alone. */
+  readonly hosts: ReadonlyMap<string, Pick<Home<ActorId>, "name" | "find">>;
   /** Tells whoever listens what became of a message. */
   inspect(event: MessageEvent, envelope: Envelope): void;
   /** A message has failed so often, and is tried again after that long: tells whoever listens, and the log. */
@@ -38,6 +40,8 @@ export interface Services extends TurnHost {
   readonly timers: Timers;
   readonly random: Random;
   readonly delivery: Deliveries;
+  /** The actor of that key, where it is in memory. */
+  find(protocol: string, key: string): ActorId | undefined;
   /** Actors whose state cannot be made. */
   readonly broken: BrokenActors;
   /** How many turns a promise is awaited for. */
@@ -53,6 +57,8 @@ export interface Services extends TurnHost {
 /** Where activations of one actor definition live. */
 export interface Home<Member> {
   readonly actor: Actor;
+  /** The name of its protocol. */
+  readonly name: string;
   readonly services: Services;
   /** What handles each operation, at its slot. */
   readonly handlers: readonly (Handler | undefined)[];
@@ -70,6 +76,10 @@ export interface Home<Member> {
   taken: number;
   /** How many turns have committed. */
   done: number;
+  /** Its activation of that key, if there is one. */
+  find(key: string): Member | undefined;
+  /** An actor to which one of its own sends. */
+  reach(protocol: string, key: string): ActorId | undefined;
   /** An activation has nothing left to keep. */
   remove(activation: Member): void;
   /** An activation became active: passivate it when it is idle for long enough. */

@@ -10,7 +10,7 @@ const valuesMax = 10_000_000;
  * `undefined` and big integers; plain objects and arrays of data; maps and sets of data; valid dates, regular expressions
  * that begin at 0, URLs; the typed arrays of 8 to 32 bits and of floats, where all floats are finite and none is -0.
  *
- * Nothing else is: no function, symbol, promise, error or instance of a class, no object without a prototype, no array with
+ * Nothing else is: no property `__proto__`, and none `constructor` or `prototype` in what JSON cannot say, no function, symbol, promise, error or instance of a class, no object without a prototype, no array with
  * holes or names, no accessor, nothing that contains itself, or is nested deeper than 1,000. An object that is there twice
  * comes back as two: data have no identity.
  *
@@ -37,7 +37,10 @@ export function requireStorable(value: unknown): void {
 export function isJson(value: unknown): boolean {
   const walk = new Walk();
   try {
-    return walk.value(value);
+    const json = walk.value(value);
+    if (json || walk.onlyJson === undefined) return json;
+    walk.path.push(...walk.onlyJson);
+    throw new NoData("a property of that name beside what JSON cannot say,");
   } catch (cause) {
     const what = cause instanceof NoData ? `${walk.path.length > 0 ? "it has" : "it is"} ` : "";
     const where = walk.path.length > 0 ? ` at ${shown(walk.path)}` : "";
@@ -68,6 +71,8 @@ const integers: readonly unknown[] = [
 class Walk {
   /** Where it is. */
   readonly path: unknown[] = [];
+  /** Where it is that only JSON can say. */
+  onlyJson: readonly unknown[] | undefined = undefined;
   #left = valuesMax;
 
   value(value: unknown): boolean {
@@ -107,6 +112,7 @@ class Walk {
       const property = Object.getOwnPropertyDescriptor(value, name)!;
       this.path.push(name);
       if (name === "__proto__") throw new NoData("a property of that name");
+      if (name === "constructor" || name === "prototype") this.onlyJson ??= [...this.path];
       if (!("value" in property)) throw new NoData("an accessor");
       if (!property.enumerable) throw new NoData("a property that is not enumerable");
       if (!this.value(property.value)) json = false;
@@ -116,8 +122,12 @@ class Walk {
   }
 
   #array(value: readonly unknown[]): boolean {
-    const keys = Object.keys(value).length + Object.getOwnPropertySymbols(value).length;
-    if (keys !== value.length) throw new NoData("an array with holes or names");
+    const keys = Object.keys(value); // in that order: those of elements, then names
+    const whole = keys.length === value.length &&
+      (keys.length === 0 || keys[keys.length - 1] === String(keys.length - 1));
+    if (!whole || Object.getOwnPropertySymbols(value).length > 0) {
+      throw new NoData("an array with holes or names");
+    }
     let json = true;
     for (let index = 0; index < value.length; index++) {
       this.path.push(index);
@@ -129,6 +139,8 @@ class Walk {
 
   /** What superjson gives back. */
   #rich(value: object, prototype: unknown): void {
+    const array = floats.includes(prototype) || integers.includes(prototype);
+    if (array && !ArrayBuffer.isView(value)) throw noData(value); // it has the prototype alone
     if (floats.includes(prototype)) {
       for (const number of value as Float64Array) {
         const same = Number.isFinite(number) && !Object.is(number, -0);
@@ -136,7 +148,11 @@ class Walk {
       }
       return;
     }
-    if (integers.includes(prototype) || prototype === URL.prototype) return;
+    if (array) return;
+    if (prototype === URL.prototype) {
+      if (Object.keys(value).length > 0) throw noData(value);
+      return void (value as URL).href; // throws where it has the prototype alone
+    }
     if (Reflect.ownKeys(value).length > (prototype === RegExp.prototype ? 1 : 0)) throw noData(value);
     if (prototype === Map.prototype) this.#parts([...value as Map<unknown, unknown>].flat());
     else if (prototype === Set.prototype) this.#parts(value as Set<unknown>);

@@ -1,6 +1,6 @@
 import type { Actor, OnFailure, RetryOptions } from "./actor.ts";
+import { isUnstorable } from "./dead_letters.ts";
 import { RetryError, TerminalError } from "./errors.ts";
-import { TooLargeError } from "./store_errors.ts";
 import type { Mode } from "./protocol.ts";
 import type { Random } from "./random.ts";
 import { isThrown, retryAfterMsOf } from "./thrown.ts";
@@ -37,7 +37,7 @@ export class Supervisor {
 
   decide(turn: FailedTurn): Decision {
     // What a handler means to refuse says nothing about its actor; what no commit can take, none will take later.
-    if (isThrown(turn.error, TerminalError) || isThrown(turn.error, TooLargeError)) {
+    if (isThrown(turn.error, TerminalError) || isUnstorable(turn.error)) {
       return { directive: "resume", retryAfterMs: undefined };
     }
     if (isThrown(turn.error, RetryError)) {

@@ -2,9 +2,10 @@ import { type ActorId, type Address, type AskOptions, requireKey, type SendOptio
 import type { SubscribeOptions, SurveyOptions, When } from "./context.ts";
 import { type Asker, Envelope, type MessageId, nameOf, Route } from "./envelope.ts";
 import { DeadlineError, PosthornError } from "./errors.ts";
+import { givenAddress } from "./given_address.ts";
 import { guardedController } from "./guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "./modes.ts";
-import type { Outbox, Outgoing, Postman } from "./outbox.ts";
+import { Outbox, type Outgoing, type Postman } from "./outbox.ts";
 import type { NamedProtocol, Operation } from "./protocol.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
@@ -109,7 +110,7 @@ export class Turn implements OpenTurn {
 
   ref(protocol: NamedProtocol<string>, key: string): TurnRef {
     const { name } = protocol["~protocol"];
-    const found = this.actor.services.find(name, key);
+    const found = this.actor.find(name, key);
     if (found === undefined) requireKey(name, key); // who is found has passed it
     return this.refTo(name, key, found);
   }
@@ -122,17 +123,20 @@ export class Turn implements OpenTurn {
   subscribe(event: Operation, to: Address, options?: SubscribeOptions): void {
     const subject = options?.subject;
     if (subject !== undefined) parseSubjectPattern(subject);
-    this.send({ protocol: Topic.subscribe.protocol, key: topicKey(event) }, Topic.subscribe, { to, subject });
+    const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
+    this.send(topic, Topic.subscribe, { to: givenAddress(to), subject });
   }
 
   unsubscribe(event: Operation, to: Address): void {
-    this.send({ protocol: Topic.unsubscribe.protocol, key: topicKey(event) }, Topic.unsubscribe, { to });
+    const topic = { protocol: Topic.unsubscribe.protocol, key: topicKey(event) };
+    this.send(topic, Topic.unsubscribe, { to: givenAddress(to) });
   }
 
   schedule(name: string, when: When, to: Address, payload?: unknown): void {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
-    (this.rare.schedules ??= []).push({ name, when, to, payload });
+    const own = this.actor.protocol.startsWith("~"); // the runtime's own actors have other keys
+    (this.rare.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
   }
 
   cancel(name: string): void {
@@ -174,8 +178,24 @@ export class Turn implements OpenTurn {
       this.sentRoute = route;
       this.sentPayload = payload;
     } else {
-      (this.others ??= this.actor.services.outboxes.take()).push(to, route, payload);
+      (this.others ??= new Outbox()).push(to, route, payload);
     }
+  }
+
+  /**
+   * Sends a message of a turn that can fail no more: at once where nothing else of it waits, else in its order. For the
+   * runtime's own actors.
+   */
+  postNow(to: ActorId, route: Route, payload: unknown): void {
+    if (this.over) this.refuse("send");
+    if (this.sentTo !== undefined || !this.actor.services.place(to, route, payload)) {
+      this.post(to, route, payload);
+    }
+  }
+
+  /** Whether something leaves with the commit. */
+  get sends(): boolean {
+    return this.sentTo !== undefined;
   }
 
   /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
@@ -192,8 +212,6 @@ export class Turn implements OpenTurn {
   /** Drops what would leave with the commit. */
   discard(): void {
     this.sentTo = undefined;
-    if (this.others === undefined) return;
-    this.actor.services.outboxes.give(this.others);
     this.others = undefined;
   }
 
@@ -322,6 +340,8 @@ export class Turn implements OpenTurn {
   private routeTo(operation: Operation): Route {
     const first = this.sentRoute;
     if (first !== undefined && first.operation === operation && first.plain) return first;
+    const known = this.others?.routeTo(operation);
+    if (known !== undefined) return known;
     const { route } = this;
     if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
     const id = this.messageId;

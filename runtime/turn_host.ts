@@ -2,7 +2,7 @@ import type { ActorId, Address, AskOptions, SendOptions } from "./address.ts";
 import type { SurveyOptions } from "./context.ts";
 import type { Asker, Deadline, MessageId, Route } from "./envelope.ts";
 import type { Callback } from "./inspection.ts";
-import type { Outboxes, Outgoing } from "./outbox.ts";
+import type { Outgoing } from "./outbox.ts";
 import type { Operation } from "./protocol.ts";
 import type { Waits } from "./wait_chain.ts";
 
@@ -23,12 +23,10 @@ export interface OpenTurn {
 export interface TurnHost {
   /** The way of a message that is more than its payload. */
   route(operation: Operation, parts: Parts): Route;
-  /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
-  find(protocol: string, key: string): ActorId | undefined;
   /** The operation at an address; where this system does not know it, one that cannot be delivered. */
   operationAt(address: Address): Operation;
-  /** Where messages wait for the commit when a turn sends several. */
-  readonly outboxes: Outboxes;
+  /** Puts a message into its mailbox where nothing stands in the way. Returns whether it did. */
+  place(to: ActorId, route: Route, payload: unknown): boolean;
   /** The next number of a message. */
   nextNumber(): number;
   /** The name of a message. */
@@ -75,6 +73,8 @@ export interface TurnActor extends ActorId {
   /** Whether it may wait for others. */
   readonly transient: boolean;
   readonly services: TurnHost;
+  /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
+  find(protocol: string, key: string): ActorId | undefined;
 }
 
 /** What a route is made of, besides its operation. */

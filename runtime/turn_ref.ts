@@ -1,4 +1,5 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "./address.ts";
+import { givenAddress } from "./given_address.ts";
 import { Reply } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
 import type { Parts } from "./turn_host.ts";
@@ -37,7 +38,9 @@ export class TurnRef {
   }
 
   submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
-    const { id: given, replyTo, failTo } = options ?? {};
+    const given = options?.id;
+    const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
+    const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
     const id = given ?? this.turn.newId();
     const to = this.receiver;
     if (replyTo !== undefined) {

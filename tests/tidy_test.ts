@@ -37,7 +37,17 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "times",
     "within",
   ]],
-  ["language", ["protocol", "address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
+  ["language", [
+    "protocol",
+    "address",
+    "given_address",
+    "ticket",
+    "failure",
+    "context",
+    "actor",
+    "envelope",
+    "modes",
+  ]],
   ["ports", [
     "dead_letters",
     "inspection",
@@ -74,7 +84,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "wait_chain",
     ],
   ],
-  ["activation", ["services", "activation_rarities", "recovery", "activation", "overflow", "host"]],
+  ["activation", ["services", "recovery", "resident", "activation", "overflow", "host"]],
   [
     "durable",
     [

@@ -1,5 +1,5 @@
 import { fingerprint } from "../fingerprint.ts";
-import { IdReusedError } from "../errors.ts";
+import { IdReusedError, messageOf, PosthornError } from "../errors.ts";
 import type { Stored } from "../store.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import { endAt } from "../times.ts";
@@ -119,7 +119,7 @@ export class AcceptCommission extends Commission {
     const { ledger, mark } = this.#options;
     if (mark === undefined) return "open";
     const stored = await this.#stored();
-    if (stored !== undefined && decodeValue<Mark>(stored.value).head.token === this.#token) {
+    if (stored !== undefined && tokenOf(stored) === this.#token) {
       ledger.probes?.reach("an acceptance landed unheard");
       return { landed: stored.version };
     }
@@ -162,9 +162,30 @@ export async function acceptedBefore(named: Named): Promise<Acceptance | undefin
 
 /** What a mark says of the first; nothing where its time is over. */
 function firstOf(stored: Stored | undefined, print: string, named: Named): Acceptance | undefined {
-  const mark = stored && decodeValue<Mark>(stored.value).head;
+  const mark = stored && readMark(stored, named);
   if (mark === undefined || named.ledger.isOver(mark.untilMs)) return undefined;
   if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
   const why = `the id ${JSON.stringify(named.id)} came before with another payload`;
-  throw new IdReusedError("id-reused", `Cannot accept ${named.name}: ${why}`);
+  throw new IdReusedError(`Cannot accept ${named.name}: ${why}`);
+}
+
+/** What a mark says. Throws a `PosthornError` (`failed`) where it cannot be read: nobody knows then what was accepted. */
+function readMark({ value }: Stored, { name, id }: Named): Mark {
+  try {
+    const mark = decodeValue<Mark>(value).head;
+    if (typeof mark.fingerprint !== "string") throw new TypeError("it is no mark");
+    return mark;
+  } catch (cause) {
+    const why = `what the id ${JSON.stringify(id)} named before cannot be read: ${messageOf(cause)}`;
+    throw new PosthornError("failed", `Cannot accept ${name}: ${why}`, { cause });
+  }
+}
+
+/** Whose mark it is; nothing where that cannot be read: it is another's then. */
+function tokenOf({ value }: Stored): string | undefined {
+  try {
+    return decodeValue<Mark>(value).head.token;
+  } catch {
+    return undefined;
+  }
 }

@@ -31,6 +31,8 @@ export class Batch {
   #weight = forRecord;
   /** How many messages of the mailbox it takes, from its head. */
   taken = 0;
+  /** Whether the next one had a turn as well, and stays: it goes on with another. */
+  goesOn = false;
   /** Those among them that are asks: they are nowhere else. */
   readonly asks: Mail[] = [];
   /** Whether it buries a message that could not be committed. */
@@ -47,6 +49,11 @@ export class Batch {
     this.state = start.state;
     this.#retry = start.record.head.retry;
     this.#schedules = start.record.head.schedules;
+  }
+
+  /** How many messages had a turn in it. */
+  get turns(): number {
+    return this.taken + (this.goesOn ? 1 : 0);
   }
 
   /** The actor's schedules. */
@@ -105,6 +112,14 @@ export class Batch {
   /** Whether its state goes. */
   get forgotten(): boolean {
     return this.#forgotten;
+  }
+
+  /** All of it is for a message that must still wait as it was read. */
+  whereWaits({ key, version }: Mail): void {
+    if (key === undefined) return;
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    this.add(effects);
   }
 
   /** The message at the head is tried again later. */
@@ -191,7 +206,8 @@ export class Batch {
 
   #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {
     this.#add(effects, weight);
-    if (!again) this.taken++;
+    if (again) this.goesOn = true;
+    else this.taken++;
     if (mail.asker !== undefined) this.asks.push(mail);
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }

@@ -231,7 +231,7 @@ export class Dispatch {
   #draft({ to, route, payload, id }: Parcel, place?: string): MailDraft {
     const input = route.rarities?.input;
     const sent = input === undefined ? payload : input.payload;
-    const text = toText(sent instanceof Publication ? storable(sent) : sent);
+    const text = toText(Publication.is(sent) ? storable(sent) : sent);
     const head = headOf(route, id, this.#ledger.instance, this.#idText);
     const { encoder } = this.#ledger;
     return new MailDraft(encoder, mailPrefix(to), place ?? this.#ledger.nextPlace(), head, text);

@@ -305,13 +305,14 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   #refused(error: unknown, batch: Batch): void {
     this.#undo();
     const { probes } = this.durable.ledger;
-    probes?.reach(batch.taken > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
-    if (batch.taken > 1) {
+    probes?.reach(batch.turns > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
+    if (batch.turns > 1) {
       this.#alone = true; // one of them is the one
       return this.proceed();
     }
     const [mail] = this.mailbox.mails;
-    if (batch.taken === 0 || mail === undefined) return this.failed(error);
+    const turns = probes?.without("page-refused") ? batch.taken : batch.turns;
+    if (turns === 0 || mail === undefined) return this.failed(error);
     // Its letter has no room beside the state.
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();
@@ -342,6 +343,11 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       if (counted) return this.proceed();
       this.#counting = true;
       const batch = this.#begin();
+      const mail = this.mailbox.mails.find(({ place }) => place === trial.place);
+      // Else one that another had handled would leave a record behind, of an actor that was erased as well.
+      if (mail !== undefined && !this.durable.ledger.probes?.without("tried-where-it-waits")) {
+        batch.whereWaits(mail);
+      }
       batch.retry(trial);
       this.finish(batch);
     });

@@ -1,3 +1,4 @@
+import type { ActorId } from "../address.ts";
 import type { Envelope } from "../envelope.ts";
 import type { Idler } from "../idle.ts";
 import type { MessageEvent } from "../inspection.ts";
@@ -42,6 +43,10 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
 
   get transient(): boolean {
     return false;
+  }
+
+  find(protocol: string, key: string): ActorId | undefined {
+    return this.services.find(protocol, key);
   }
 
   get idle(): boolean {

@@ -25,6 +25,9 @@ export class EventLog {
   readonly #ledger: Ledger;
   readonly #onFailure: (error: unknown) => void;
   readonly #followers = new Set<Follower>();
+  /** That those who follow have begun, but for those that came since somebody waited for it; absent where they have. */
+  #beginning: Promise<unknown> | undefined;
+  #fresh = new Set<Follower>();
   /** The last that waits until those who follow have begun. */
   #waiting: Promise<void> | undefined;
   readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
@@ -46,12 +49,11 @@ export class EventLog {
    * already: they hear of it. Rejects where they cannot, since the store does not answer.
    */
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
-    const begun = [...this.#followers].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
-    if (joining !== undefined) begun.push(joining);
-    const all = begun.length === 0 && this.#waiting === undefined;
+    const begun = this.#allBegun();
+    const all = (begun ?? joining ?? this.#waiting) === undefined;
     if (all || this.#ledger.probes?.without("listen-first")) return act();
     let acting: Promise<Result>;
-    const waiting = Promise.all([this.#waiting?.catch(() => {}), ...begun]).then(() => {
+    const waiting = Promise.all([this.#waiting?.catch(() => {}), begun, joining]).then(() => {
       acting = act();
     });
     this.#waiting = waiting;
@@ -60,6 +62,21 @@ export class EventLog {
     };
     waiting.then(over, over);
     return waiting.then(() => acting);
+  }
+
+  /** Many may come while none has begun: each waits for one promise, and not for one of each that came before. */
+  #allBegun(): Promise<unknown> | undefined {
+    const fresh = [...this.#fresh].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
+    this.#fresh.clear();
+    if (fresh.length === 0) return this.#beginning;
+    const beginning = this.#beginning = Promise.all([this.#beginning, ...fresh]);
+    const over = (again: Iterable<Follower>) => {
+      if (this.#beginning !== beginning) return;
+      this.#beginning = undefined;
+      for (const follower of again) this.#fresh.add(follower);
+    };
+    beginning.then(() => over([]), () => over(this.#followers)); // some begin again
+    return beginning;
   }
 
   /** The number of the latest event of a topic; 0 where there is none. */
@@ -99,10 +116,12 @@ export class EventLog {
     const later = (callback: () => void) => this.#ledger.clock.setTimer(retryMs, callback);
     const follower = new Follower(this, topic, after, hear, later);
     this.#followers.add(follower);
+    this.#fresh.add(follower);
     return {
       [Symbol.dispose]: () => {
         follower.stop();
         this.#followers.delete(follower);
+        this.#fresh.delete(follower);
       },
     };
   }
@@ -161,6 +180,7 @@ export class EventLog {
   end(): void {
     for (const follower of this.#followers) follower.stop();
     this.#followers.clear();
+    this.#fresh.clear();
     this.#watchers.clear();
   }
 }

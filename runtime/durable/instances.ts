@@ -1,5 +1,5 @@
 import { Recent } from "../recent.ts";
-import type { Stored } from "../store.ts";
+import type { Check, Part, Stored } from "../store.ts";
 import { Effects } from "./effects.ts";
 import { endedKey, instanceKey, instancePrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -73,9 +73,7 @@ export class Instances {
   async begin(): Promise<void> {
     const { connection, committer, instance, traits, probes } = this.#ledger;
     this.#held = await connection.presence?.hold(instance) ?? false;
-    const effects = new Effects();
-    effects.write(instanceKey(instance), this.#row());
-    this.#version = await commitOne(committer, effects);
+    this.#version = await commitOne(committer, this.#part(instance, undefined)); // else the first beat finds it
     const { presence } = connection;
     const alone = traits.processes === "one" && !probes?.without("taken-over-at-once");
     if (presence === undefined && !alone) return;
@@ -245,9 +243,17 @@ export class Instances {
 
   /** Not behind what waits to be committed. Returns the version, or nothing where the row has another by now. */
   #write(instance: string, version: string | undefined): Promise<string | undefined> {
+    const part = this.#part(instance, version);
+    const { committer, probes } = this.#ledger;
+    return probes?.without("beat-aside") ? commitOne(committer, part) : committer.commitAside(part);
+  }
+
+  /** Its row, where that is as it was; the first only where it has not ended meanwhile: a commit may land late. */
+  #part(instance: string, version: string | undefined): Part {
     const key = instanceKey(instance);
-    const part = { checks: [{ key, version }], writes: [{ key, value: this.#row() }], removals: [] };
-    return this.#ledger.committer.commitAside(part);
+    const checks: Check[] = [{ key, version }];
+    if (version === undefined) checks.push({ key: endedKey(instance), version: undefined });
+    return { checks, writes: [{ key, value: this.#row() }], removals: [] };
   }
 
   #row(): Uint8Array {

@@ -84,6 +84,7 @@ export function makeState(activation: DurableActor, batch: { state: unknown }): 
   try {
     activation.state = activation.services.broken.make(activation, () => stateOf(activation));
   } catch (error) {
+    if (activation.durable.ledger.probes?.without("failure-of-its-message")) throw error;
     activation.state = undefined;
     activation.fault = { error };
     return;

@@ -1,6 +1,6 @@
 import type { Address } from "../address.ts";
 import { messageOf } from "../errors.ts";
-import { Asker, deadlineAt, type Rarities, Route } from "../envelope.ts";
+import { type Asker, deadlineAt, isAsker, type Rarities, Route } from "../envelope.ts";
 import type { Operation } from "../protocol.ts";
 import type { Stored } from "../store.ts";
 import { endAt } from "../times.ts";
@@ -23,6 +23,8 @@ export interface MailHead {
   /** How many attempts it had when it stepped aside, and until when it stays there. */
   readonly attempts?: number | undefined;
   readonly notBeforeMs?: number | undefined;
+  /** How long that was to be then, in milliseconds: nobody waits for longer, whatever the clocks say. */
+  readonly afterMs?: number | undefined;
   /** Its first place, where it was given up and sent again. */
   readonly firstPlace?: string | undefined;
 }
@@ -71,7 +73,7 @@ function requireHead(head: MailHead): void {
   const { id, operation, via, causationId, correlationId, firstPlace, replyTo, failTo } = head;
   for (const part of [id, operation, via]) requireText(part);
   for (const part of [causationId, correlationId, firstPlace]) requireText(part ?? "");
-  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs]) {
+  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs, head.afterMs]) {
     if (typeof (part ?? 0) !== "number") throw new TypeError("a part of it is no number");
   }
   for (const address of [replyTo, failTo]) {
@@ -217,7 +219,7 @@ export function headOf(
     via,
     causationId: causationId === undefined ? undefined : nameOf(causationId),
     correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
-    replyTo: replyTo === undefined || replyTo instanceof Asker ? undefined : plain(replyTo),
+    replyTo: replyTo === undefined || isAsker(replyTo) ? undefined : plain(replyTo),
     failTo: rarities?.failTo && plain(rarities.failTo),
     deadlineMs: deadline && endAt(deadline.atMs),
     headers: rarities?.headers,

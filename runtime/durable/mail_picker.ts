@@ -59,7 +59,7 @@ export class MailPicker {
     if (retry === undefined && !suspected) return mail;
     if (taken > 0) return undefined;
     const waitMs = retry !== undefined && retry.notBeforeMs > nowMs
-      ? this.#leftMs(mail, retry.notBeforeMs)
+      ? this.#leftMs(mail, retry.notBeforeMs, retry.afterMs)
       : 0;
     if (waitMs > 0) return { waitMs };
     if (!suspected) return mail;
@@ -69,7 +69,7 @@ export class MailPicker {
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
     const { suspects, ledger } = this.#actor.durable;
-    suspects.enter(attempts, (trial) => {
+    suspects.enter(ledger.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
       ledger.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
       this.#trial = trial;
       begin();
@@ -123,16 +123,18 @@ export class MailPicker {
     return { trial: { place: mail.place, attempts, notBeforeMs: 0, by: instance }, counted: false };
   }
 
-  #leftMs({ place }: Mail, notBeforeMs: number): number {
-    return (this.#waits ??= new Waits(this.#actor.durable.ledger.clock)).leftMs(place, notBeforeMs);
+  #leftMs({ place }: Mail, notBeforeMs: number, afterMs: number | undefined): number {
+    const { ledger } = this.#actor.durable;
+    const mostMs = ledger.probes?.without("own-wait") ? undefined : afterMs;
+    return (this.#waits ??= new Waits(ledger.clock)).leftMs(place, notBeforeMs, mostMs);
   }
 
   /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */
   setAside(mail: Mail): boolean {
-    const { notBeforeMs } = mail.head;
+    const { notBeforeMs, afterMs: inAllMs } = mail.head;
     if (notBeforeMs === undefined) return false;
     const { mailbox, services } = this.#actor;
-    const afterMs = this.#leftMs(mail, notBeforeMs);
+    const afterMs = this.#leftMs(mail, notBeforeMs, inAllMs);
     if (afterMs <= 0) return false;
     this.#actor.durable.ledger.probes?.reach("a message waits aside");
     if (this.#asides.has(mail.place)) return true;

@@ -140,7 +140,7 @@ async function begin(
     letters: stored,
     watching,
     turnEffects: new TurnEffects(ledger, dispatch),
-    suspects: new Suspects(timers),
+    suspects: new Suspects(timers, ledger.probes),
     suspicious: (names) => instances.suspicious(names),
     fateOf: (name) => instances.fateOf(name),
     lives: (name) => instances.lives(name),

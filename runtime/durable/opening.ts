@@ -1,7 +1,8 @@
 import type { Cancel, Clock } from "../clock.ts";
-import { messageOf, PosthornError } from "../errors.ts";
+import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { StoreError } from "../store_errors.ts";
+import { isSound } from "../thrown.ts";
 import { within } from "../within.ts";
 
 /** How long those who wait for an attempt wait at the most; it goes on. */
@@ -63,6 +64,7 @@ export class Opening<Opened> {
     this.#ended = true;
     this.#cancel();
     this.#cancelWait();
+    this.#first.reject(new StoppedError("Cannot use the store: the system has stopped")); // unless it is known
     return this.#opened;
   }
 
@@ -90,7 +92,7 @@ export class Opening<Opened> {
   }
 
   #failed(cause: unknown): void {
-    const error = cause instanceof PosthornError
+    const error = isSound(cause, PosthornError)
       ? cause
       : new StoreError("store-unavailable", `Cannot open ${this.#name}: ${messageOf(cause)}`, {
         cause,

@@ -18,6 +18,8 @@ export interface RetryHead {
   readonly by?: string | undefined;
   /** When to try again, in milliseconds since 1970. */
   readonly notBeforeMs: number;
+  /** How long that was to be then, in milliseconds: nobody waits for longer, whatever the clocks say. */
+  readonly afterMs?: number | undefined;
 }
 
 /** What is written of an actor besides its state. */

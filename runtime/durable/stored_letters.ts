@@ -14,6 +14,8 @@ import { decodeValue, fromText } from "./stored_value.ts";
 const pageMax = 100;
 /** For so many beats what comes late is looked for in front of what is known: by then all know the latest place. */
 const lateBeats = 3;
+/** How much of the bound may be in the store besides what is known here, before it is looked at what is there. */
+const passedShare = 0.1;
 
 export interface StoredLettersServices {
   readonly ledger: Ledger;
@@ -47,6 +49,8 @@ export class StoredLetters {
   #loaded = false;
   /** Which letter was sent again last, as far as is known. */
   #sentVersion: string | undefined;
+  /** Those that letters of others pushed out here: left to them, who may have let go of others instead. */
+  readonly #passed = new Map<string, Pick<Kept, "version" | "bytes">>();
   /** Whether the store may have more than the bound. */
   #mayBeOver = false;
   /** Whether what is pushed out now is this instance's to remove. */
@@ -79,6 +83,9 @@ export class StoredLetters {
       } else await this.#load();
       this.#latestAtBeats = [...this.#latestAtBeats, this.#latest].slice(-lateBeats);
       if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
+      const { probes } = this.#services.ledger;
+      if (this.#passed.size <= this.#capacity * passedShare || probes?.without("letters-anew")) return;
+      await this.#settle();
     });
   }
 
@@ -116,14 +123,14 @@ export class StoredLetters {
     await Promise.all(this.#trims.splice(0));
   }
 
-  #add(row: Stored): void {
+  #add(row: Stored, known = false): void {
     const { key, version, value } = row;
-    if (this.#kept.has(key)) return;
+    if (this.#kept.has(key) || this.#passed.has(key)) return;
     const { ledger } = this.#services;
     const place = key.slice(deadPrefix.length);
     ledger.heard(stampOf(place)); // what dies here from now on is behind it
     const own = ledger.gave(place);
-    if (!own) this.#letters.total++;
+    if (!own && !known) this.#letters.total++;
     const kept: Kept = { version, bytes: value.length, entry: undefined };
     this.#kept.set(key, kept);
     this.#keys.add(key);
@@ -155,8 +162,10 @@ export class StoredLetters {
   /** It was pushed out. Whoever adds one removes what that pushes out: so they do not all do the same. */
   #letGo({ key, version, value }: Stored): void {
     this.#drop(key);
-    if (!this.#removes) this.#mayBeOver = true;
-    else {
+    if (!this.#removes) {
+      this.#mayBeOver = true;
+      this.#passed.set(key, { version, bytes: value.length });
+    } else {
       const removed = this.#remove(key, { version, bytes: value.length });
       this.#trims.push(removed.catch(() => void (this.#mayBeOver = true)));
     }
@@ -187,7 +196,9 @@ export class StoredLetters {
       via: ledger.instance,
       attempts: undefined,
       notBeforeMs: undefined,
-      deadlineMs: undefined, // it has passed, or would while it waits
+      afterMs: undefined,
+      // It has passed, or would while it waits.
+      deadlineMs: ledger.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
     };
     dispatch.deliver(
       effects,
@@ -205,9 +216,15 @@ export class StoredLetters {
 
   /** Where one was sent again: of all that are kept it is asked whether they are there. No payload is read. */
   async #dropGone(): Promise<void> {
-    const { connection, traits } = this.#services.ledger;
-    const [sent] = await connection.read([sentAgainKey]);
+    const [sent] = await this.#services.ledger.connection.read([sentAgainKey]);
     if (sent?.version === this.#sentVersion) return;
+    await this.#look();
+    this.#sentVersion = sent?.version;
+  }
+
+  /** Lets go here of those that are in the store no longer. */
+  async #look(): Promise<void> {
+    const { connection, traits } = this.#services.ledger;
     const kept = Array.from(this.#kept, ([key, { version }]) => ({ key, version }));
     const atOnce = Math.min(traits.limits.checks, pageMax);
     for (let first = 0; first < kept.length; first += atOnce) {
@@ -217,7 +234,25 @@ export class StoredLetters {
       );
       for (const [index, { key }] of checks.entries()) if (there[index] === undefined) this.#drop(key);
     }
-    this.#sentVersion = sent?.version;
+  }
+
+  /** Each let go of what it took for the one too many: as many as are gone here come back, and the others go. */
+  async #settle(): Promise<void> {
+    this.#services.ledger.probes?.reach("dead letters are counted anew");
+    await this.#look();
+    const passed = [...this.#passed].toSorted(([a], [b]) => a < b ? 1 : -1);
+    const back = Math.max(this.#capacity - this.#kept.size, 0);
+    for (const [key] of passed.slice(0, back)) {
+      const [row] = await this.#services.ledger.connection.read([key]);
+      this.#passed.delete(key);
+      if (row !== undefined) this.#add(row, true);
+    }
+    await Promise.all(
+      passed.slice(back).map(async ([key, kept]) => {
+        await this.#remove(key, kept);
+        this.#passed.delete(key);
+      }),
+    );
   }
 
   /** Lets go of those that are older than all that are kept: of others, or from when the bound was a larger one. */

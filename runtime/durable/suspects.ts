@@ -1,4 +1,5 @@
 import type { Timers } from "../timers.ts";
+import type { Probes } from "./probes.ts";
 
 /** How much is tried at once. What has begun takes 4: 25 begin together. What awaits something takes 1. */
 const placesMax = 100;
@@ -26,6 +27,8 @@ export interface Trial {
  */
 export class Suspects {
   readonly #timers: Timers;
+  /** Only in simulations. */
+  readonly #probes: Probes | undefined;
   #free = placesMax;
   /** In the order of coming. Sets, since to take the first of a long array costs as much as it is long. */
   readonly #together = new Set<() => void>();
@@ -34,8 +37,9 @@ export class Suspects {
   #wave = waveMax;
   #admitting = false;
 
-  constructor(timers: Timers) {
+  constructor(timers: Timers, probes?: Probes) {
     this.#timers = timers;
+    this.#probes = probes;
   }
 
   /** Calls `enter` when its so-many-th attempt may begin; from the second on nothing else runs beside it at first. */
@@ -56,7 +60,7 @@ export class Suspects {
       this.#admit();
     };
     const forMs = Math.min(excludesMs * 2 ** attempt, excludesMsMax);
-    const timer = this.#timers.set(forMs, () => keep(0));
+    const timer = this.#timers.set(forMs, () => this.#probes?.without("hung-give-way") || keep(0));
     return {
       awaits: () => alone || keep(awaiting),
       end() {

@@ -1,6 +1,8 @@
 import type { Cancel, Clock } from "../clock.ts";
 import type { Part, Range, StoreConnection, Stored, StorePresence, StoreTraits } from "../store.ts";
+import { messageOf } from "../errors.ts";
 import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
+import { isThrown } from "../thrown.ts";
 import { within } from "../within.ts";
 import { type Probes, probesOf } from "./probes.ts";
 
@@ -105,7 +107,7 @@ export class TimelyConnection implements StoreConnection {
       answer.then((result) => {
         if (this.#isInTime(call)) resolve(result);
       }, (error) => {
-        if (this.#isInTime(call)) reject(error);
+        if (this.#isInTime(call)) reject(told(error));
       });
     });
   }
@@ -137,4 +139,9 @@ export class TimelyConnection implements StoreConnection {
       }
     });
   }
+}
+
+/** What a store throws, as an error that lets itself be looked at: others ask it what it is. */
+function told(error: unknown): unknown {
+  return isThrown(error, Error) ? error : new Error(messageOf(error), { cause: error });
 }

@@ -1,5 +1,5 @@
 import type { ActorId } from "../address.ts";
-import { Asker } from "../envelope.ts";
+import { isAsker } from "../envelope.ts";
 import { Topic } from "../modes.ts";
 import { parse } from "../schema.ts";
 import type { ScheduleChange } from "../schedules.ts";
@@ -48,7 +48,7 @@ export class TurnEffects {
     const reply = operation.repliesUnchecked
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);
-    if (replyTo instanceof Asker) effects.after(() => replyTo.reply(reply, result));
+    if (isAsker(replyTo)) effects.after(() => replyTo.reply(reply, result));
     else this.#dispatch.answer(effects, replyTo, result, mail.head);
     return effects;
   }

@@ -300,14 +300,15 @@ export class TurnRunner {
     return "last";
   }
 
-  #retry(batch: Batch, mail: Mail, attempts: number, afterMs: number): void {
+  #retry(batch: Batch, mail: Mail, attempts: number, delayMs: number): void {
     const { home, services, durable } = this.#activation;
-    const notBeforeMs = timeAfter(services.now(), afterMs);
+    const notBeforeMs = timeAfter(services.now(), delayMs);
+    const afterMs = timeAfter(0, delayMs);
     const { mailbox, retry } = home.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
-      return batch.retry({ place: mail.place, attempts, notBeforeMs });
+      return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
-    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs };
+    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs, afterMs };
     const draft = new MailDraft(
       durable.ledger.encoder,
       mailPrefix(this.#activation),

@@ -15,9 +15,12 @@ export class Waits {
     this.#clock = clock;
   }
 
-  /** How many milliseconds are left for what has that name; 0 where it is due. */
-  leftMs(name: string, untilMs: number): number {
-    const leftMs = untilMs - this.#clock.now();
+  /**
+   * How many milliseconds are left for what has that name; 0 where it is due. `mostMs` is how long it was to wait in all:
+   * where the clock that set the time was ahead of this one, no longer than that from the first look on.
+   */
+  leftMs(name: string, untilMs: number, mostMs = Infinity): number {
+    const leftMs = Math.min(untilMs - this.#clock.now(), mostMs);
     if (leftMs <= 0) return 0;
     const monotonicMs = this.#clock.monotonicMs();
     const known = this.#known.get(name);

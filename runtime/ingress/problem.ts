@@ -30,6 +30,7 @@ export function refuseMethod(context: Context, allow: string): never {
 /** The status of each code. What is 500 went wrong inside: a handler, a turn, an actor that stopped. */
 export const statuses: Readonly<Record<string, number>> = {
   "invalid-payload": 400,
+  "invalid-address": 400,
   "invalid-key": 400,
   "invalid-id": 400,
   "invalid-after": 400,

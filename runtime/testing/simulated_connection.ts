@@ -1,18 +1,24 @@
 import type { Cancel, Clock } from "../clock.ts";
 import { requireInteger } from "../errors.ts";
 import { requireOneWord } from "../one_word.ts";
-import type { Part, Range, StoreConnection, Stored, StoreLimits } from "../store.ts";
+import type { Part, Range, StoreConnection, Stored, StoreLimits, StorePresence } from "../store.ts";
 import { OutcomeUnknownError, StoreError, TooLargeError } from "../store_errors.ts";
 import { requireFits, sum, weigh } from "../store_weight.ts";
 import type { Fate } from "./simulated_faults.ts";
+import { type Holder, type SimulatedLocks, simulatedPresence } from "./simulated_presence.ts";
 import type { SimulatedValues } from "./simulated_values.ts";
 
 /** What a connection needs of its store. */
 export interface SimulatedBackend {
   readonly clock: Clock;
+  /** What its system says that the time is. */
+  readonly ownClock: Clock;
   readonly fate: Fate;
   readonly values: SimulatedValues;
+  /** What it takes in truth. */
   readonly limits: StoreLimits;
+  /** Who is held by whom; absent where nobody can tell. */
+  readonly locks: SimulatedLocks | undefined;
   /** Whether there is room for a commit that arrives now. */
   readonly hasRoom: () => boolean;
   /** Applies what is not stale now. */
@@ -24,6 +30,8 @@ export interface SimulatedBackend {
   readonly ended: () => void;
 }
 
+const lookMs = 1;
+
 interface Watcher {
   readonly onChange: () => void;
   /** A coalesced call is under way: it stands for all that rings until then. */
@@ -34,7 +42,8 @@ interface Watcher {
  * A connection to a simulated store. A call goes there, does what it does at one moment, and its answer comes back:
  * what is between call and answer is the caller's not to know.
  */
-export class SimulatedConnection implements StoreConnection {
+export class SimulatedConnection implements StoreConnection, Holder {
+  readonly presence: StorePresence | undefined;
   readonly #backend: SimulatedBackend;
   readonly #watchers = new Set<Watcher>();
   /** Take back commits that are not applied yet. */
@@ -44,9 +53,12 @@ export class SimulatedConnection implements StoreConnection {
   #waiting: (() => void)[] | undefined;
   #crashed = false;
   #closed: Promise<void> | undefined;
+  /** Whether its process has ended, or has closed it. */
+  gone = false;
 
   constructor(backend: SimulatedBackend) {
     this.#backend = backend;
+    this.presence = backend.locks && simulatedPresence(this, backend.locks, (look) => this.#look(look));
   }
 
   read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
@@ -78,7 +90,7 @@ export class SimulatedConnection implements StoreConnection {
       const { clock, fate } = this.#backend;
       const totalMs = fate.latencyMs();
       const thereMs = totalMs * fate.share();
-      const work = this.#fateOf(parts.map(copyOf)); // it may land when the caller has long changed its bytes
+      const work = this.#fateOf(parts.map((part) => this.#copyOf(part))); // it may land when the caller has long changed its bytes
       return new Promise((resolve, reject) => {
         this.#later(thereMs, () => {
           const answer = answerOf(work, resolve, reject);
@@ -118,7 +130,7 @@ export class SimulatedConnection implements StoreConnection {
   /** Nothing is answered or heard any more, and what was not applied yet is not, unless it is already on its way. */
   crash(): void {
     if (this.#crashed) return;
-    this.#crashed = true;
+    this.#crashed = this.gone = true;
     this.#waiting = undefined;
     this.#watchers.clear();
     for (const cancel of this.#commits) if (!this.#backend.fate.strikes("crashLands")) cancel();
@@ -175,6 +187,25 @@ export class SimulatedConnection implements StoreConnection {
     });
   }
 
+  /** As it is sent: how long a value is kept is counted from now, whatever the system's clock says. */
+  #copyOf(part: Part): Part {
+    const { clock, ownClock } = this.#backend;
+    const aheadMs = ownClock.now() - clock.now();
+    const writes = part.writes.map((write) => ({
+      ...write,
+      value: write.value.slice(),
+      expiresAtMs: write.expiresAtMs && write.expiresAtMs - aheadMs,
+    }));
+    return { ...part, writes };
+  }
+
+  /** Asks what the operating system knows: that takes hardly any time, and does not fail. */
+  #look<T>(look: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.#backend.clock.setTimer(lookMs, () => this.#deliver(() => resolve(look())));
+    });
+  }
+
   #call<T>(name: string, work: () => Promise<T>): Promise<T> {
     if (this.#crashed) return new Promise(() => {}); // nobody is there who could get an answer
     let call: Promise<T>;
@@ -210,6 +241,7 @@ export class SimulatedConnection implements StoreConnection {
     this.#watchers.clear();
     if (this.#crashed) return;
     await Promise.allSettled(this.#calls);
+    this.gone = true;
     this.#backend.ended();
   }
 }
@@ -229,10 +261,6 @@ function fail(code: "store-unavailable" | "store-full" | "store-closed", what: s
 
 function failUnknown(): never {
   throw new OutcomeUnknownError("Cannot tell whether a commit took effect: the simulated store did not say");
-}
-
-function copyOf(part: Part): Part {
-  return { ...part, writes: part.writes.map((write) => ({ ...write, value: write.value.slice() })) };
 }
 
 /** Throws what a caller does wrong: real stores would refuse it, or do something else than was meant. */

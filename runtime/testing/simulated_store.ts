@@ -3,6 +3,7 @@ import type { Random } from "../random.ts";
 import type { Part, Store, StoreConnection, Stored, StoreLimits, StoreTraits } from "../store.ts";
 import { SimulatedConnection } from "./simulated_connection.ts";
 import { Fate, type SimulatedFault, type SimulatedFaults, type SimulatedTimes } from "./simulated_faults.ts";
+import type { SimulatedLocks } from "./simulated_presence.ts";
 import { SimulatedValues } from "./simulated_values.ts";
 
 /** Options of {@linkcode SimulatedStore}. */
@@ -19,6 +20,14 @@ export interface SimulatedStoreOptions {
   readonly traits?: Partial<Omit<StoreTraits, "limits">>;
   /** How much one commit can take, where that differs from Deno KV. */
   readonly limits?: Partial<StoreLimits>;
+  /** How much it takes in truth, where that is less than it says: as a server of whose settings nobody told. */
+  readonly strict?: Partial<StoreLimits>;
+  /**
+   * Whether its connections have a presence, which tells at once that a process has ended.
+   *
+   * @default {false}
+   */
+  readonly presence?: boolean;
   /** Called after each commit that was applied, with the parts of it that were. */
   readonly onCommit?: (commit: SimulatedCommit, parts: readonly Part[]) => void;
 }
@@ -103,6 +112,7 @@ export class SimulatedStore {
   readonly #values: SimulatedValues;
   /** In the order of opening. */
   readonly #connections = new Set<SimulatedConnection>();
+  readonly #locks: SimulatedLocks | undefined;
   readonly #log: SimulatedCommit[] = [];
   #fullUntilMs = -Infinity;
 
@@ -111,6 +121,7 @@ export class SimulatedStore {
     this.#options = options;
     const limits = { ...usualLimits, ...options.limits };
     this.#traits = { ...usualTraits, ...options.traits, limits };
+    this.#locks = options.presence ? new Map() : undefined;
     this.#fate = new Fate(options.random, options.times ?? {});
     this.#fate.faults = options.faults ?? {};
     this.#values = new SimulatedValues(options.clock, this.#fate, limits);
@@ -156,8 +167,8 @@ export class SimulatedStore {
     const each = (action: (connection: SimulatedConnection) => void) => own.forEach(action);
     return {
       traits: this.#traits,
-      open: (): Promise<StoreConnection> => {
-        const connection = this.#connect(name, own);
+      open: (services): Promise<StoreConnection> => {
+        const connection = this.#connect(name, own, services.clock);
         if (paused) connection.pause();
         return Promise.resolve(connection);
       },
@@ -176,12 +187,14 @@ export class SimulatedStore {
     };
   }
 
-  #connect(instance: string, own: Set<SimulatedConnection>): SimulatedConnection {
+  #connect(instance: string, own: Set<SimulatedConnection>, ownClock: Clock): SimulatedConnection {
     const connection: SimulatedConnection = new SimulatedConnection({
       clock: this.#options.clock,
+      ownClock,
       fate: this.#fate,
       values: this.#values,
-      limits: this.#traits.limits,
+      limits: { ...this.#traits.limits, ...this.#options.strict },
+      locks: this.#locks,
       hasRoom: () => this.#hasRoom(),
       apply: (parts, outcome) => this.#apply(connection, instance, parts, outcome),
       ended: () => {

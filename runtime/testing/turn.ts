@@ -1,9 +1,8 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId, Address } from "../address.ts";
 import type { When } from "../context.ts";
-import { Asker, type MessageId, Route } from "../envelope.ts";
+import { isAsker, type MessageId, Route } from "../envelope.ts";
 import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
-import { Outboxes } from "../outbox.ts";
 import type { Operation } from "../protocol.ts";
 import { newReplyName } from "../reply_name.ts";
 import { parse } from "../schema.ts";
@@ -131,7 +130,13 @@ export async function turn<Name extends string, State, I, O, R, S>(
     id,
     attempts: attempt - 1,
   });
-  const lone = { protocol: actor.name, key, transient: actor.transient, services: host };
+  const lone = {
+    protocol: actor.name,
+    key,
+    transient: actor.transient,
+    services: host,
+    find: () => undefined,
+  };
   const running = new Turn(lone, route, before);
   try {
     const value = parse(operation.payload, payload, "Cannot accept", running);
@@ -160,7 +165,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
 function requireKept({ changed, state, outgoing, schedules = [] }: Turn): void {
   if (changed) requireStorable(state);
   for (const { payload } of outgoing) {
-    requireStorable(payload instanceof Publication ? payload.payload : payload);
+    requireStorable(Publication.is(payload) ? payload.payload : payload);
   }
   for (const { payload } of schedules) requireStorable(payload);
 }
@@ -172,7 +177,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
     const { protocol } = route.operation;
     return protocol !== Topic.publish.protocol && protocol !== Reply.open.protocol;
   });
-  const published = outgoing.flatMap(({ payload }) => payload instanceof Publication ? [payload] : []);
+  const published = outgoing.flatMap(({ payload }) => Publication.is(payload) ? [payload] : []);
   return {
     sent: sent.map(({ to, route, payload }): SentMessage => ({
       protocol: route.operation.protocol,
@@ -200,13 +205,12 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
 
 function addresses({ replyTo, rarities }: Route): { replyTo?: Address; failTo?: Address } {
   const failTo = rarities?.failTo;
-  const kept = replyTo === undefined || replyTo instanceof Asker || replyTo.protocol === Reply.open.protocol;
+  const kept = replyTo === undefined || isAsker(replyTo) || replyTo.protocol === Reply.open.protocol;
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }
 
 /** What a turn needs of a system, where there is none. */
 class LoneHost implements TurnHost {
-  readonly outboxes = new Outboxes();
   readonly #nowMs: number;
   readonly #ask: TurnOptions<unknown>["ask"];
   readonly #random = seededRandom(0);
@@ -225,7 +229,9 @@ class LoneHost implements TurnHost {
     });
   }
 
-  find(): undefined {}
+  place(): boolean {
+    return false;
+  }
 
   nextNumber(): number {
     throw new TypeError("Cannot number a message in a lone turn: it has an id");

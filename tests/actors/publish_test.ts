@@ -101,6 +101,30 @@ Deno.test("publish reaches each address and function once, in the order of publi
   assert.deepEqual([heard.length, world.letters], [9, []]);
 });
 
+Deno.test("publish keeps the order of one actor's subscriptions, whether their payloads are checked or not", async () => {
+  const Log = protocol("log", {
+    written: event(unchecked<number>()),
+    first: tell(z.number()),
+    second: tell(unchecked<number>()),
+  });
+  const heard: string[] = [];
+  const log = actor(Log, {
+    state: () => null,
+    on: {
+      first: (_, n) => void heard.push(`first ${n}`),
+      second: (_, n) => void heard.push(`second ${n}`),
+    },
+  });
+  await using world = new World([log]);
+  const { system } = world;
+  for (const operation of [Log.first, Log.second]) {
+    system.subscribe(Log.written, system.ref(Log, "a").at(operation));
+  }
+  for (const n of [1, 2, 3]) await system.publish(Log.written, n);
+  await world.clock.settle();
+  assert.deepEqual(heard, [1, 2, 3].flatMap((n) => [`first ${n}`, `second ${n}`]));
+});
+
 Deno.test("publish to nobody is fine, and an event needs no payload", async () => {
   await using world = new World([]);
   await world.system.publish(Shop.sold, { subject: "a", n: 1 });

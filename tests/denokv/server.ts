@@ -84,3 +84,5 @@ export class DenokvServer implements AsyncDisposable {
     await Deno.remove(this.#folder, { recursive: true });
   }
 }
+
+if (import.meta.main) await installServer();

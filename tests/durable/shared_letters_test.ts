@@ -254,6 +254,34 @@ inMemory(
   },
 );
 
+inMemory(
+  "the bound holds where instances let go of different ones, since each wrote before it read the other's",
+  async (stage) => {
+    const capacity = 20;
+    const options = { limits: { deadLetters: capacity } };
+    const systems = [
+      await stage.start([worker(broken)], options),
+      await stage.start([worker(broken)], options),
+    ];
+    for (let round = 0; round < 20; round++) {
+      stage.storeOf(systems[round % 2]).refuseLists = "dead"; // it hears of both kinds when the other has let go of some
+      for (let n = 0; n < 10; n++) {
+        const id = `${round}-${n}`;
+        await ref(systems[n % 2], id).tell(Worker.run, "mend it", { id });
+      }
+      await stage.settle();
+      stage.storeOf(systems[round % 2]).refuseLists = undefined;
+      await stage.pass(beatMs);
+    }
+    await stage.pass(3 * beatMs);
+    const connection = await stage.store.open({ clock: stage.clock });
+    const rows = (await connection.list({ prefix: "dead", limit: 1_000 })).length;
+    assert.ok(rows >= capacity && rows <= capacity * 1.1, `${rows} rows`);
+    assert.deepEqual(systems.map(({ deadLetters }) => deadLetters.total), [200, 200]);
+    await connection.close();
+  },
+);
+
 inMemory("one that cannot be read hides no other", async (stage) => {
   const first = await stage.start([worker(broken)]);
   await die(stage, first, "1");

@@ -1,4 +1,5 @@
-// Large states and payloads: in pieces where one value has not room for them, and refused before anything is written.
+// Large states and payloads: in pieces where one value has not room for them, and refused before anything is written. What
+// is no data is refused like what is too large.
 
 import assert from "node:assert/strict";
 import { deadOf, inMemory, kinds, missedMs, note, notesOf, onEach, ref, Worker, worker } from "./stage.ts";
@@ -98,6 +99,34 @@ onEach(
     assert.deepEqual(await notesOf(system, "ada"), ["before", "after"]);
   },
 );
+
+onEach(kinds, "a state or a reply that is no data is a dead letter at its first attempt", async (stage) => {
+  let runs = 0;
+  const wild = worker({
+    grow: (ctx) => {
+      runs++;
+      ctx.state = [(() => 1) as unknown as string];
+    },
+    answer: () => {
+      runs++;
+      return () => 1;
+    },
+  });
+  const system = await stage.start([wild]);
+  await ref(system, "ada").tell(Worker.run, "grow");
+  const { id } = await ref(system, "ada").submit(Worker.job, "answer");
+  await ref(system, "ada").tell(Worker.note, "behind them");
+  await stage.settle();
+  assert.equal(runs, 2);
+  assert.deepEqual(deadOf(system), ["ada run: not-storable", "ada job: not-storable"]);
+  assert.deepEqual(system.deadLetters.list().map(({ attempts }) => attempts), [1, 1]);
+  assert.deepEqual(await notesOf(system, "ada"), ["behind them"]);
+  await assert.rejects(system.ticket(id).reply({ timeoutMs: 0 }), {
+    name: "DeadLetterError",
+    code: "not-storable",
+  });
+  await assert.rejects(ref(system, "ada").ask(Worker.call, "grow"), { code: "not-storable" });
+});
 
 onEach(["denoKv"], "a key that is too long for the store is refused like a payload", async (stage) => {
   const system = await stage.start([worker({ noted: (ctx, text) => note(ctx, text) })]);

@@ -1,7 +1,7 @@
 // A row of the store that cannot be read stops nobody beside or behind it.
 
 import assert from "node:assert/strict";
-import { type Log, type StoreConnection, systemClock } from "@posthorn/posthorn";
+import { type Log, type StoreConnection, type System, systemClock } from "@posthorn/posthorn";
 import { encodeValue } from "../../runtime/durable/stored_value.ts";
 import {
   collect,
@@ -158,6 +158,28 @@ onEach(kinds, "a subscriber whose row cannot be read is passed by, and can be ta
   assert.ok(events.includes("unreadable subscriber"), events.join());
   void subscriptions;
 });
+
+for (const [which, spoiled] of Object.entries(spoils)) {
+  onEach(kinds, `an id whose mark is a row ${which} is refused, and other ids are not`, async (stage) => {
+    const first = await stage.start([worker()]);
+    const told = (system: System, id: string) => ref(system, "ada").tell(Worker.note, id, { id });
+    for (const id of ["one", "two"]) await told(first, id);
+    await stage.kill(first);
+    await spoil(stage, "mark\u001f", spoiled);
+    const second = await stage.start([worker()]);
+    for (const id of ["one", "two"]) {
+      await assert.rejects(told(second, id), {
+        name: "PosthornError",
+        code: "failed",
+        message: new RegExp(
+          `^Cannot accept worker/ada note: what the id "${id}" named before cannot be read: `,
+        ),
+      });
+    }
+    await told(second, "three");
+    assert.deepEqual(await notesOf(second, "ada"), ["one", "two", "three"]);
+  });
+}
 
 onEach(kinds, "a schedule whose row cannot be read never fires, and the others do", async (stage) => {
   const set = (ctx: Parameters<NonNullable<Parameters<typeof worker>[0]>[string]>[0], text: string) => {

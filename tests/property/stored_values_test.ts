@@ -149,3 +149,27 @@ Deno.test("of anything there is, what is not refused comes back as it was", () =
   );
   assert(kept > 500 && refused > 100, `${kept} kept, ${refused} refused`);
 });
+
+Deno.test("what only looks like data, or has more than data have, is refused", () => {
+  const named = Object.assign([1], { name: "x" });
+  named.length = 2; // as many elements and names as it is long
+  const odd: Readonly<Record<string, unknown>> = {
+    "an array with as many names as holes": named,
+    "a URL with a name": Object.assign(new URL("https://a.b/"), { name: "x" }),
+    "no URL": Object.create(URL.prototype),
+    "no bytes": Object.create(Uint8Array.prototype),
+    "no floats": Object.create(Float64Array.prototype),
+    "no date": Object.create(Date.prototype),
+    "no map": Object.create(Map.prototype),
+    "a constructor beside a date": { at: new Date(0), words: { constructor: 1 } },
+    "a prototype that is a date": { prototype: new Date(0) },
+  };
+  for (const [what, value] of Object.entries(odd)) {
+    assert.throws(() => requireStorable(value), { code: "not-storable" }, what);
+    assert.throws(() => toText(value), { code: "not-storable" }, what);
+  }
+  assert.throws(() => requireStorable(odd["a constructor beside a date"]), {
+    message: /words\.constructor$/,
+  });
+  requireStorable({ constructor: 1, prototype: [2] }); // JSON says it all
+});

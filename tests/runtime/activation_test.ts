@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { event, protocol, RetryError, TerminalError, unchecked } from "@posthorn/posthorn";
-import { fail, note, notesOf, stage, Walker, walker, Worker, worker } from "./stage.ts";
+import { fail, note, notesOf, stage, Walker, walker, Worker, worker, type WorkerContext } from "./stage.ts";
 
 const News = protocol("news", { said: event(unchecked<string>()), heard: event(unchecked<string>()) });
 
@@ -541,6 +541,41 @@ Deno.test("Activation tells the asker at once whose message gave way in a full m
   const asking = ada.ask(Worker.call, () => 1);
   await ada.tell(Worker.note, "newer");
   await assert.rejects(asking, { code: "dropped" });
+});
+
+// --- Messages of one operation in a row
+
+Deno.test("Activation tells whoever begins to listen within a turn of that turn's end, and of all that comes behind", async () => {
+  await using it = stage(worker());
+  const ada = it.ref("ada");
+  for (const count of [1, 2, 3, 4]) {
+    void ada.tell(Worker.run, () => {
+      if (count === 2) it.watch("started", "done");
+    });
+  }
+  await it.clock.settle();
+  const turn = ["started ada run", "done ada run"];
+  assert.deepEqual(it.events, [turn[1], ...turn, ...turn]);
+});
+
+Deno.test("Activation goes on in order behind a failure, a promise, a deadline and an ask among messages in a row", async () => {
+  await using it = stage(worker({ retry: { attempts: 2, baseMs: 1 } }));
+  const ada = it.ref("ada");
+  const noting = (text: string) => (ctx: WorkerContext) => void note(ctx, text);
+  for (const text of ["1", "2"]) void ada.tell(Worker.run, noting(text));
+  void ada.tell(Worker.run, (ctx) => ctx.attempt === 1 ? fail() : note(ctx, "3"));
+  void ada.tell(Worker.run, noting("4"));
+  void ada.tell(Worker.run, async (ctx) => {
+    await Promise.resolve();
+    note(ctx, "5");
+  });
+  void ada.tell(Worker.run, noting("6"), { timeoutMs: 1_000 });
+  void ada.tell(Worker.run, noting("7"));
+  const asked = ada.ask(Worker.call, (ctx) => ctx.state.length);
+  void ada.tell(Worker.run, noting("8"));
+  await it.clock.advance(100);
+  assert.equal(await asked, 7);
+  assert.deepEqual(await notesOf(ada), ["1", "2", "3", "4", "5", "6", "7", "8"]);
 });
 
 // --- Deadlines

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { protocol, tell } from "@posthorn/posthorn";
 import * as z from "zod";
-import { Asker, Envelope, nameOf, type Rarities, Route } from "../../runtime/envelope.ts";
+import { type Asker, asks, Envelope, isAsker, nameOf, type Rarities, Route } from "../../runtime/envelope.ts";
 
 const Order = protocol("order", { add: tell(z.object({ cents: z.number().default(1) })) });
 
-class Nobody extends Asker {
+class Nobody implements Asker {
+  readonly [asks] = true;
   readonly over = true;
   reply(): void {}
   fail(): void {}
@@ -71,4 +72,11 @@ Deno.test("Route with something more keeps all that it had, and is another route
   );
   assert.deepEqual(route.rarities, { input, attempts: 1 });
   assert.equal(numbered.deadline, deadline, "it is the same deadline, which may still move");
+});
+
+Deno.test("isAsker tells who waits in this process from an address, whatever else that carries", () => {
+  assert(isAsker(new Nobody()));
+  assert(!isAsker(undefined));
+  const address = { protocol: "order", key: "ada", operation: "add", over: false, reply() {}, fail() {} };
+  assert(!isAsker(address));
 });

@@ -43,7 +43,7 @@ Deno.test("every error has its name, its code and its words, and is a PosthornEr
       "cycle",
       "Cannot ask s/b: the answer would wait for itself: s/a → s/b → s/a",
     ],
-    [new IdReusedError("id-reused", "Again"), "IdReusedError", "id-reused", "Again"],
+    [new IdReusedError("Again"), "IdReusedError", "id-reused", "Again"],
     [new TerminalError("Never"), "TerminalError", "terminal", "Never"],
     [new TerminalError("Never", { code: "no-money" }), "TerminalError", "no-money", "Never"],
     [new RetryError("Busy", { afterMs: 5 }), "RetryError", "retry", "Busy"],

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { MailboxOptions } from "@posthorn/posthorn";
-import { fail, notesOf, type Stage, stage, Worker, worker } from "./stage.ts";
+import { fail, note, notesOf, type Stage, stage, Worker, worker, type WorkerContext } from "./stage.ts";
 
 const kilobyte = { bytes: 1_000 };
 
@@ -90,4 +90,19 @@ Deno.test("a mailbox counts what stepped aside, and what lies in a long queue", 
   await assert.rejects(bob.tell(Worker.note, "", { bytes: 1 }), {
     message: "Cannot deliver to worker/ada: its mailbox holds 2000 of 2000 bytes",
   });
+});
+
+Deno.test("a mailbox keeps the order of what comes in during a turn, after all that waited has given way", async () => {
+  await using it = stage(worker({ mailbox: { bytes: 2_500, overflow: "drop-oldest" } }));
+  const ada = it.ref("ada");
+  const noting = (text: string) => (ctx: WorkerContext) => void note(ctx, text);
+  void ada.tell(Worker.run, noting("first"));
+  void ada.tell(Worker.run, () => {
+    void ada.tell(Worker.run, noting("large"), { bytes: 2_400 });
+    void ada.tell(Worker.run, noting("next"));
+  });
+  for (const text of ["1", "2"]) void ada.tell(Worker.run, noting(text), kilobyte);
+  await it.clock.settle();
+  assert.deepEqual(it.dead, ["ada run: dropped", "ada run: dropped"]);
+  assert.deepEqual(await notesOf(ada), ["first", "large", "next"]);
 });

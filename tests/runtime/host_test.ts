@@ -154,3 +154,23 @@ Deno.test("Host keeps nothing of actors that came and went, also not to look whe
   await it.clock.advance(1_500);
   assert.deepEqual(it.events, ["passivated ada", "passivated bob"]);
 });
+
+Deno.test("Host lets its actors send to those of several types in turn, whether they are in memory or not", async () => {
+  await using it = stage(worker(), walker());
+  const ada = it.ref("ada");
+  await ada.tell(Worker.run, (ctx) => {
+    for (const text of ["1", "2"]) {
+      ctx.ref(Walker, "wim").tell(Walker.note, text);
+      ctx.ref(Worker, "bob").tell(Worker.note, text);
+      ctx.ref(Walker, "absent").tell(Walker.note, text);
+    }
+  });
+  await it.clock.settle();
+  await ada.tell(Worker.run, (ctx) => {
+    ctx.ref(Worker, "bob").tell(Worker.note, "3");
+    ctx.ref(Walker, "wim").tell(Walker.note, "3");
+  });
+  assert.deepEqual(await notesOf(it.ref("bob")), ["1", "2", "3"]);
+  const notes = (key: string) => it.walker(key).ask(Walker.call, (ctx) => ctx.state);
+  assert.deepEqual([await notes("wim"), await notes("absent")], [["1", "2", "3"], ["1", "2"]]);
+});

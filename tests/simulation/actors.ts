@@ -3,6 +3,7 @@ import type { SimulatedHost } from "@posthorn/posthorn/testing";
 import { type Echoes, echoOf } from "./beside.ts";
 import type { Weather } from "./faults.ts";
 import { type Form, formOf } from "./forms.ts";
+import type { Hanging } from "./hung.ts";
 import {
   type Answer,
   Echo,
@@ -25,9 +26,14 @@ export interface World {
   /** What was refused once and is not any more. */
   readonly healed: Set<string>;
   readonly echoes: Echoes;
+  readonly hanging: Hanging;
+  /** Whether what is frail throws. */
+  readonly spoils: () => boolean;
   /** A handler began. */
   ran(host: string, actor: string, tag: string, attempt: number): void;
 }
+
+const hourMs = 3_600_000;
 
 type NodeContext = Context<"node", unknown>;
 
@@ -48,10 +54,20 @@ export function actorsOf(host: SimulatedHost, world: World, weather: Weather, pr
       const overflow = overflowOf(name);
       const stage = { host, world, form: formOf(name, program.revision) };
       const stamps = name === "scroll" && program.revision === 2;
-      return actor(stamps ? StampedScroll as unknown as typeof kind : kind, {
-        state: () => stage.form.begin(),
+      const protocol = stamps ? StampedScroll : kind;
+      const spoil = (what: string) => {
+        if (name === "frail" && world.spoils()) throw new Error(`${what} throws`);
+      };
+      return actor(protocol as unknown as typeof kind, {
+        state() {
+          spoil("state");
+          return stage.form.begin();
+        },
         stateVersion: stage.form.version,
-        migrate: (state, from) => stage.form.migrate(state, from),
+        migrate(state, from) {
+          spoil("migrate");
+          return stage.form.migrate(state, from);
+        },
         on: {
           job: (ctx, job) => discard(handle(ctx, job, stage)),
           work: (ctx, job) => handle(ctx, job, stage),
@@ -61,6 +77,7 @@ export function actorsOf(host: SimulatedHost, world: World, weather: Weather, pr
           lost: (ctx, failure) => note(ctx, stage, "lost", failure),
           heard: (ctx, post) => note(ctx, stage, "heard", post),
           tick: (ctx, post) => note(ctx, stage, "tick", post),
+          poll: (ctx, job) => handle(ctx, job, stage),
           ...(stamps && { stamp: (ctx: NodeContext, job: Job) => discard(handle(ctx, job, stage)) }),
         },
         mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },
@@ -77,7 +94,8 @@ export function actorsOf(host: SimulatedHost, world: World, weather: Weather, pr
   return [...lasting, ...echoing];
 }
 
-function isPresent(protocol: string, { brim, deploy }: Weather, { hosts }: Program): boolean {
+function isPresent(protocol: string, { brim, deploy, scenes }: Weather, { hosts }: Program): boolean {
+  if (protocol === "frail") return scenes.includes("spoiled");
   if (protocol === "scroll") return deploy !== undefined;
   return protocol === "guest" ? hosts : brim > 0 || overflowOf(protocol) === undefined;
 }
@@ -98,13 +116,14 @@ function handle(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answ
   if (does === "refuse" || (does === "once" && !world.healed.has(tag))) {
     throw new TerminalError(`no tag<${tag}>`);
   }
+  if (does === "hang") return world.hanging.wait().then(() => finish(ctx, job, stage));
   if (does === "wait") return sleep(host.clock, more).then(() => finish(ctx, job, stage));
   return finish(ctx, job, stage);
 }
 
 function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
-  const { tag, does, path, more = 0, target = "" } = job;
-  const log = write(ctx, stage, job);
+  const { tag, does, path, more = 0, target = "", bulk = 0 } = job;
+  const log = write(ctx, stage, job, does === "swell" ? "x".repeat(bulk) : undefined);
   const [next, ...rest] = path;
   if (does === "submit") {
     const sent = sendOn(ctx, stage, job, next, [], "?");
@@ -130,12 +149,26 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
       does: "write",
     });
   }
+  if (does === "remind") remind(ctx, job);
+  if (does === "listen") ctx.subscribe(News.posted, self.at(kind.heard));
+  if (does === "deafen") ctx.unsubscribe(News.posted, self.at(kind.heard));
   if (does === "every") ctx.schedule(tag, { everyMs: 2_000 }, self.at(kind.tick), { tag });
   if (does === "whisper") ctx.ref(Echo, "e0").tell(Echo.hear, `${nameOf(ctx)} ${tag}`);
   if (does === "cancel") ctx.cancel(target);
   if (does === "forget") ctx.forget();
   if (does === "leave") ctx.stop();
-  return { tag, at: log };
+  const answers = job.from === "poll" || ((job.from === "submit" || job.from === "ask") && bulk > 0);
+  return { tag, at: log, ...(answers && { by: nameOf(ctx), pad: "x".repeat(bulk) }) };
+}
+
+/** Sets a schedule, takes it back and sets it anew, all in one turn. */
+function remind(ctx: NodeContext, { tag, target = "", to = nameOf(ctx), more = 0, bulk = 0 }: Job): void {
+  const { kind, key } = partsOf(to);
+  const address = ctx.ref(kind, key).at(kind.job);
+  const job = { from: "timer", seq: 0, path: [], does: "write" as const };
+  ctx.schedule(target, { afterMs: hourMs }, address, { ...job, tag: `${tag}~` });
+  ctx.cancel(target);
+  ctx.schedule(target, { afterMs: more }, address, { ...job, tag: `${tag}!`, pad: "x".repeat(bulk) });
 }
 
 /** What goes on to the next actor. */
@@ -147,9 +180,9 @@ function sendOn(
   path: readonly string[],
   mark: string,
 ): Job {
-  const { log, out } = form.diary(ctx.state);
-  const seq = (out[next] ?? 0) + 1;
-  ctx.state = form.keep({ log, out: { ...out, [next]: seq } }, ctx.state);
+  const diary = form.diary(ctx.state);
+  const seq = (diary.out[next] ?? 0) + 1;
+  ctx.state = form.keep({ ...diary, out: { ...diary.out, [next]: seq } }, ctx.state);
   const does = job.does === "submit" && job.target !== undefined
     ? job.target as Job["does"]
     : job.does === "stamp"
@@ -162,9 +195,10 @@ function note(ctx: NodeContext, stage: Stage, operation: string, payload: Answer
   write(ctx, stage, { tag: tagOf(operation, payload, ctx.id), from: operation, seq: 0 });
 }
 
-function write(ctx: NodeContext, { form }: Stage, entry: Entry): number {
-  const { log, out } = form.diary(ctx.state);
-  ctx.state = form.keep({ log: [...log, entryText(entry)], out }, ctx.state);
+function write(ctx: NodeContext, { form }: Stage, entry: Entry, ballast?: string): number {
+  const { log, ...diary } = form.diary(ctx.state);
+  const swollen = ballast === undefined ? diary : { ...diary, ballast };
+  ctx.state = form.keep({ ...swollen, log: [...log, entryText(entry)] }, ctx.state);
   return log.length + 1;
 }
 

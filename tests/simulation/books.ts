@@ -9,6 +9,7 @@ import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } fr
 
 interface KnownMail {
   readonly actor: string;
+  readonly id: string;
   readonly operation: string;
   readonly tag: string;
   readonly payload: unknown;
@@ -44,6 +45,10 @@ export interface BooksOptions {
   readonly waitingMax: number;
   /** Which revision of the program an instance runs. */
   readonly revisionOf: (instance: string) => number;
+  /** What was there before the program: nothing is known of it. */
+  readonly planted: () => ReadonlySet<string>;
+  /** A message of an actor took effect. */
+  readonly onDone: (actor: string, job: Job) => void;
   readonly fail: (why: string) => void;
   readonly onRare: (branch: string) => void;
 }
@@ -71,6 +76,8 @@ export class Books {
   /** The numbers of events, by tag, and whether each is still in the log. */
   readonly eventNumbers: Map<string, number> = new Map();
   readonly eventsKept: Map<number, boolean> = new Map();
+  /** How many subscriptions were made. */
+  subscribed = 0;
   readonly #schedules: Set<string> = new Set();
   /** Tags of schedules that were cancelled. */
   readonly cancelled: Set<string> = new Set();
@@ -128,9 +135,12 @@ export class Books {
         const actor = `${name}/${rest[0]}`;
         touched.add(actor);
         this.#actor(actor).index.add(protocol);
-      } else if (space === "dead") dead.push(this.#death(key, value));
-      else if (space === "schedule") this.#schedules.add(key);
+      } else if (space === "dead") {
+        const row = this.#death(key, value);
+        if (row !== undefined) dead.push(row);
+      } else if (space === "schedule") this.#schedules.add(key);
       else if (space === "reply") this.#reply(key, value);
+      else if (space === "subscriber") this.subscribed++;
       else if (space === "event") this.#event(protocol, Number(name), value, part);
     }
     for (const { key } of part.removals) {
@@ -159,19 +169,19 @@ export class Books {
     const tag = user ? tagOf(head.operation, payload, head.id) : head.id;
     if (this.mails.has(key)) this.#fail(`the message ${tag} for ${actor} is written twice`);
     if (this.cancelled.has(tag)) this.#fail(`the timer of ${tag} fires, and was cancelled`);
-    const mail: KnownMail = { actor, operation: head.operation, tag, payload, atMs, waits: true };
+    const { id, operation } = head;
+    const mail: KnownMail = { actor, id, operation, tag, payload, atMs, waits: true };
     this.mails.set(key, mail);
     this.#actor(actor).waiting++;
     return mail;
   }
 
-  /** A message leaves with a turn, or gives way to others and is a dead letter. */
+  /** A message leaves with a turn, or is a dead letter in a commit of its own: it gives way, or cannot be handled. */
   #taken(key: string, actor: string, record: string | undefined, dead: readonly DeadRow[]): KnownMail[] {
     const mail = this.mails.get(key);
-    const gaveWay = dead.some(({ actor: of, tag, reason }) =>
-      of === actor && tag === mail?.tag && reason === "dropped"
-    );
-    if (record !== actor && !gaveWay) {
+    if (this.#options.planted().has(key)) return [];
+    const buried = dead.some(({ actor: of, tag }) => of === actor && tag === mail?.tag);
+    if (record !== actor && !buried) {
       this.#fail(`${mail?.tag} leaves the mailbox of ${actor} without a turn`);
     }
     if (mail === undefined || !mail.waits) {
@@ -183,7 +193,7 @@ export class Books {
     return [mail];
   }
 
-  #death(key: string, value: Uint8Array): DeadRow {
+  #death(key: string, value: Uint8Array): DeadRow | undefined {
     interface Letter {
       readonly id: string;
       readonly protocol: string;
@@ -193,16 +203,29 @@ export class Books {
       readonly message: string;
     }
     const { head, text } = decodeValue<Letter>(value);
+    if (head.operation === "~unreadable") return undefined;
     const actor = `${head.protocol}/${head.key}`;
-    const tag = head.protocol in kinds ? tagOf(head.operation, fromText(text) ?? {}, head.id) : head.id;
+    const tag = text === ""
+      ? this.#tagOf(actor, head.id) // there was no room for its payload
+      : head.protocol in kinds
+      ? tagOf(head.operation, fromText(text), head.id)
+      : head.id;
     const row = { actor, tag, reason: head.reason, message: head.message };
     this.deadRows.set(key, row);
     if (head.reason === "dropped") this.#dropped(head.protocol, tag);
     const name = `${actor} ${tag}`;
+    if (this.revived.has(name) && head.reason === "deadline") {
+      this.#fail(`${tag} of ${actor} was sent again, and its deadline had passed`);
+    }
     if (this.deaths.has(name) && !this.revived.delete(name)) this.#fail(`${tag} of ${actor} dies twice`);
     if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
     this.deaths.set(name, row);
     return row;
+  }
+
+  #tagOf(actor: string, id: string): string {
+    for (const mail of this.mails.values()) if (mail.id === id && mail.actor === actor) return mail.tag;
+    return id;
   }
 
   /** Only where the mailbox is so: it is counted, and never happens elsewhere. */
@@ -305,6 +328,7 @@ export class Books {
   ): void {
     if (operation !== "job" && operation !== "work" && operation !== "stamp") return;
     const { path, does, target } = payload as Job;
+    this.#options.onDone(name, payload as Job);
     if (does === "cancel" && this.effects.has(`${name} ${target}`)) this.cancelled.add(`${target}!`);
     if (path[0] === undefined) return;
     const next = `${path[0]} ${tag}${does === "submit" ? "?" : ">"}`;

@@ -10,6 +10,7 @@ import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import type { Books } from "./books.ts";
 import type { Listeners } from "./listening.ts";
 import { type Answer, Echo, type Job, News, partsOf, StampedScroll } from "./messages.ts";
+import { markFresh } from "./odd_schema.ts";
 
 /** What a client was told of what it sent. */
 export interface Sent {
@@ -55,6 +56,8 @@ export class Clients {
   readonly unordered: Set<string> = new Set();
   readonly schedules: { readonly actor: string; readonly tag: string }[] = [];
   readonly #options: ClientsOptions;
+  /** What was not answered yet, by process. */
+  readonly #unanswered = new Map<unknown, SimulatedHost>();
   readonly #seqs: Map<string, number> = new Map();
   /** How many things are under way. */
   open = 0;
@@ -87,6 +90,11 @@ export class Clients {
     }
   }
 
+  /** How much a process never answered that lives on. */
+  get ignored(): number {
+    return [...this.#unanswered.values()].filter(({ alive }) => alive).length;
+  }
+
   draw(): number {
     return this.#options.simulation.random.next();
   }
@@ -99,7 +107,7 @@ export class Clients {
     const { books } = this.#options;
     const { kind, key } = partsOf(actor);
     let before = 0;
-    const outcome = await this.#call((system) => {
+    const outcome = await this.call((system) => {
       before = books.written(actor);
       return system.ref(kind, key).ask(kind.read, undefined, { timeoutMs: 4_000 });
     });
@@ -109,15 +117,27 @@ export class Clients {
     this.#options.fail(`${actor} says ${outcome.value}, and was between ${before} and ${after}`);
   }
 
-  async add(tag: string, actor: string, how: "direct" | "relayed" = "direct"): Promise<void> {
+  async add(
+    tag: string,
+    actor: string,
+    how: "direct" | "relayed" = "direct",
+    bulk?: number,
+  ): Promise<void> {
     const { kind, key } = partsOf(actor);
     const named = how === "direct" && this.draw() < 0.3;
-    const job: Job = { tag, from: "ask", seq: 0, path: [], does: this.draw() < 0.2 ? "refuse" : "write" };
+    const job: Job = {
+      tag,
+      from: "ask",
+      seq: 0,
+      path: [],
+      does: this.draw() < 0.2 ? "refuse" : "write",
+      bulk,
+    };
     this.#options.asks.add(tag);
-    const sent = this.#note(actor, job);
+    const sent = this.note(actor, job);
     const options = { timeoutMs: 4_000, ...(named && { id: tag }) };
     for (let attempt = 1;; attempt++) {
-      const outcome = await this.#call(async (system) => {
+      const outcome = await this.call(async (system) => {
         const answer = await (how === "direct"
           ? system.ref(kind, key).ask(kind.add, job, options)
           : system.ref(Echo, "e1").ask(Echo.relay, { to: actor, job }, { timeoutMs: 5_000 }));
@@ -137,8 +157,8 @@ export class Clients {
   /** Somebody who keeps nothing sends it on: nobody is told what becomes of it. */
   async pass(tag: string, actor: string): Promise<void> {
     const job: Job = { tag, from: "echo", seq: 0, path: [], does: "write" };
-    this.#note(actor, job);
-    await this.#call((system) => system.ref(Echo, "e1").tell(Echo.pass, { to: actor, job }));
+    this.note(actor, job);
+    await this.call((system) => system.ref(Echo, "e1").tell(Echo.pass, { to: actor, job }));
   }
 
   async publish(tags: readonly string[], listeners: Listeners): Promise<void> {
@@ -152,35 +172,35 @@ export class Clients {
 
   /** Does something in some process, come of it what may. */
   async through(act: (system: System, host: SimulatedHost) => void | Promise<void>): Promise<void> {
-    await this.#call(async (system, host) => await act(system, host));
+    await this.call(async (system, host) => await act(system, host));
   }
 
-  async submit(tag: string, actor: string): Promise<void> {
+  async submit(tag: string, actor: string, bulk?: number): Promise<void> {
     const { simulation } = this.#options;
     const { kind, key } = partsOf(actor);
     const does = this.pick(["write", "write", "refuse", "fail"] as const);
-    const job: Job = { tag, from: "submit", seq: 0, path: [], does, more: 2 };
-    const sent = this.#note(actor, job);
-    const outcome = await this.#again(sent, async (system) => {
+    const job: Job = { tag, from: "submit", seq: 0, path: [], does, more: 2, bulk };
+    const sent = this.note(actor, job);
+    const outcome = await this.again(sent, async (system) => {
       const ticket = await system.ref(kind, key).submit(kind.work, job, { id: tag });
       return ticket.id;
     });
     if (outcome === undefined) return;
     sent.ticket = outcome;
     await this.pause(simulation.random.next() * 5_000);
-    const reply = await this.#call((system) => system.ticket(outcome).reply({ timeoutMs: 10_000 }));
+    const reply = await this.call((system) => system.ticket(outcome).reply({ timeoutMs: 10_000 }));
     if ("value" in reply) sent.answer = reply.value as Answer;
   }
 
   /** Several at once, to one actor: in order. */
-  async burst(actor: string, jobs: readonly Work[], through = this.#host()): Promise<void> {
+  async burst(actor: string, jobs: readonly Work[], through = this.someone()): Promise<void> {
     if (through === undefined) return;
     await Promise.all(jobs.map((job) => this.send(actor, job, "once", through)));
   }
 
   /** One of the dead letters that are wanted is sent again. */
   async sendAgain(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
-    await this.#call(async (system) => {
+    await this.call(async (system) => {
       const letter = system.deadLetters.list().find((letter) =>
         letter.operation === "job" && wanted(letter.payload as Job, letter)
       );
@@ -204,19 +224,24 @@ export class Clients {
     const send = (system: System, host: SimulatedHost) => {
       if (job === undefined) {
         job = { ...parts, from: host.name, seq: this.#nextSeq(`${host.name} ${actor}`) };
-        sent = this.#note(actor, job);
+        if (job.does === "spoil") markFresh(job);
+        sent = this.note(actor, job);
       } else this.unordered.add(job.tag);
-      const options = how === "named" ? { id: job.tag } : undefined;
+      const { timeoutMs } = job;
+      const options = {
+        ...(how === "named" && { id: job.tag }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+      };
       if (job.does === "stamp") return system.ref(StampedScroll, key).tell(StampedScroll.stamp, job, options);
       return system.ref(kind, key).tell(kind.job, job, options);
     };
     if (how === "named") {
-      await this.#again({ job: parts } as Sent, send, () => sent);
+      await this.again({ job: parts } as Sent, send, () => sent);
       if (sent?.outcome === "accepted") await this.#repeat(actor, job!);
       return;
     }
-    const outcome = await this.#call(send, through);
-    if (sent !== undefined) this.#settle(sent, outcome);
+    const outcome = await this.call(send, through);
+    if (sent !== undefined) this.settle(sent, outcome);
     if (parts.does !== "timer" || this.draw() < 0.3) return;
     await this.pause(parts.more! + (this.draw() - 0.5) * 300); // when it is about to fire
     await this.send(actor, { tag: `${parts.tag}x`, does: "cancel", target: parts.tag, path: [] }, "once");
@@ -224,14 +249,12 @@ export class Clients {
 
   /** Sends again what was accepted: nothing may come of it. */
   async #repeat(actor: string, job: Job): Promise<void> {
-    if (this.draw() > 0.4 || job.does === "stamp") return;
+    if (this.draw() > 0.4 || job.does === "stamp" || job.does === "spoil") return;
     const { kind, key } = partsOf(actor);
     const other = this.draw() < 0.3;
     const again = other ? { ...job, pad: "another" } : job;
     await this.pause(this.draw() * 6_000);
-    const outcome = await this.#call((system) =>
-      system.ref(kind, key).tell(kind.job, again, { id: job.tag })
-    );
+    const outcome = await this.call((system) => system.ref(kind, key).tell(kind.job, again, { id: job.tag }));
     if (other && "value" in outcome) this.#options.fail(`${job.tag} is accepted again with another payload`);
     if (!other && "error" in outcome && outcome.error instanceof IdReusedError) {
       this.#options.fail(`${job.tag} is refused as another payload, and is the same`);
@@ -239,14 +262,14 @@ export class Clients {
   }
 
   /** Tries under the same name until it is known whether it was accepted, as HTTP clients do. */
-  async #again<T>(
+  async again<T>(
     given: Sent,
     act: (system: System, host: SimulatedHost) => Promise<T>,
     found: () => Sent | undefined = () => given,
   ): Promise<T | undefined> {
     let uncertain = false;
     for (let attempt = 1; attempt <= 6; attempt++) {
-      const outcome = await this.#call(act);
+      const outcome = await this.call(act);
       const sent = found();
       if ("value" in outcome) {
         sent!.outcome = "accepted";
@@ -254,7 +277,7 @@ export class Clients {
       }
       const error = "error" in outcome ? outcome.error : undefined;
       uncertain ||= error === undefined || error instanceof OutcomeUnknownError;
-      if (sent !== undefined && !uncertain) this.#settle(sent, outcome);
+      if (sent !== undefined && !uncertain) this.settle(sent, outcome);
       if (sent !== undefined && uncertain) sent.outcome = "open";
       if (error !== undefined && !(error instanceof OutcomeUnknownError) && !(error instanceof StoreError)) {
         if (!(error instanceof PosthornError)) this.#options.fail(`a client gets ${error}`);
@@ -270,7 +293,7 @@ export class Clients {
     this.#options.fail(`${tag} of ${actor} is answered, and not committed`);
   }
 
-  #settle(sent: Sent, outcome: Outcome<unknown>): void {
+  settle(sent: Sent, outcome: Outcome<unknown>): void {
     if ("value" in outcome) sent.outcome = "accepted";
     else if ("error" in outcome) {
       const { error } = outcome;
@@ -282,7 +305,7 @@ export class Clients {
     this.#options.simulation.note(`${sent.job.tag} for ${sent.actor}: ${sent.outcome} ${sent.why ?? ""}`);
   }
 
-  #note(actor: string, job: Job): Sent {
+  note(actor: string, job: Job): Sent {
     const sent: Sent = { actor, job, outcome: "open" };
     this.sent.push(sent);
     this.#options.simulation.note(`${job.tag} ${job.does} is sent to ${actor}`);
@@ -295,26 +318,31 @@ export class Clients {
     return seq;
   }
 
-  #host(): { readonly host: SimulatedHost; readonly system: System } | undefined {
+  /** Some process that runs. */
+  someone(): { readonly host: SimulatedHost; readonly system: System } | undefined {
     const { running } = this.#options.simulation;
     return running.length === 0 ? undefined : this.pick(running);
   }
 
   /** Does something in a process, unless it has ended or takes too long. */
-  #call<T>(
+  call<T>(
     act: (system: System, host: SimulatedHost) => Promise<T>,
-    through = this.#host(),
+    through = this.someone(),
   ): Promise<Outcome<T>> {
     if (through === undefined) return Promise.resolve({ gone: true });
     const { host, system } = through;
     const { clock } = this.#options.simulation;
+    this.#unanswered.set(act, host);
     return new Promise((resolve) => {
       const cancel = clock.setTimer(waitMs, () => resolve({ gone: true }));
       host.clock.macrotask(() => {
-        act(system, host).then((value) => ({ value }), (error) => ({ error })).then((outcome) => {
-          cancel();
-          resolve(outcome);
-        });
+        const answered = () => void this.#unanswered.delete(act);
+        act(system, host).finally(answered).then((value) => ({ value }), (error) => ({ error })).then(
+          (outcome) => {
+            cancel();
+            resolve(outcome);
+          },
+        );
       });
     });
   }

@@ -6,8 +6,8 @@ const actors = ["node/n0", "node/n1", "node/n2", "aside/a0", "aside/a1", "mayfly
 const lasting = actors.filter((actor) => !actor.startsWith("mayfly"));
 
 /** What people do in every run. */
-export function errands(bigBytes: number): Crowd {
-  return { name: "t", count: 120, everyMs: 350, errand };
+export function errands(bigBytes: number, count: number): Crowd {
+  return { name: "t", count, everyMs: 350, errand };
 
   function errand(clients: Clients, tag: string): Promise<void> {
     const kind = clients.draw();

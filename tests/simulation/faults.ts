@@ -1,7 +1,8 @@
 import type { Random } from "@posthorn/posthorn";
-import type { ProcessFaults, SimulatedFaults } from "@posthorn/posthorn/testing";
+import type { ProcessFaults, SimulatedFaults, SimulatedTimes } from "@posthorn/posthorn/testing";
 import type { StoreLimits, StoreTraits } from "../../runtime/store.ts";
 import { type Deploy, deployOf } from "./rollout.ts";
+import { type Scene, withScenes } from "./scenes.ts";
 
 /** What goes wrong in one run, and how large everything is there. */
 export interface Weather {
@@ -10,6 +11,9 @@ export interface Weather {
   readonly store: SimulatedFaults;
   readonly traits: Partial<Omit<StoreTraits, "limits">>;
   readonly limits: Partial<StoreLimits>;
+  /** What its server takes in truth, where that is less. */
+  readonly strict: Partial<StoreLimits>;
+  readonly times: SimulatedTimes;
   readonly capacity: number;
   readonly actorsMax: number;
   readonly poison: boolean;
@@ -21,6 +25,8 @@ export interface Weather {
   readonly beside: boolean;
   /** Whether functions hear the news, besides actors. */
   readonly listening: boolean;
+  /** What takes part besides. */
+  readonly scenes: readonly Scene[];
   /** Where one process has the store to itself: how it would be if several shared it. */
   readonly shared: Pick<Weather, "processes" | "traits" | "store"> | undefined;
 }
@@ -36,6 +42,8 @@ export function plain({ shared, ...weather }: Weather): Weather {
     deploy: undefined,
     beside: false,
     listening: false,
+    scenes: [],
+    strict: {},
     shared: undefined,
   };
 }
@@ -73,7 +81,7 @@ export function weatherOf(random: Random): Weather {
   const landedStale = random.next() < 0.5 ? 0 : random.next() * 0.15;
   const store = { ...drawn.store, landedStale };
   const weather = { ...drawn, store, traits, brim, deploy, beside, listening };
-  return isAlone ? alone(weather) : weather;
+  return withScenes(isAlone ? alone(weather) : weather, random);
 }
 
 function usual(random: Random): Weather {
@@ -123,6 +131,9 @@ function usual(random: Random): Weather {
     deploy: undefined,
     beside: false,
     listening: false,
+    scenes: [],
+    strict: {},
+    times: {},
     shared: undefined,
   };
 }

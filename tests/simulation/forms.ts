@@ -42,7 +42,7 @@ const secondForm: Form = {
 
 /** How the actors of a protocol keep theirs, in a revision of the program. */
 export function formOf(protocol: string, revision: number): Form {
-  if (protocol !== "scroll") return firstForm(0);
+  if (protocol !== "scroll") return firstForm(protocol === "frail" ? 1 : 0);
   return revision === 2 ? secondForm : firstForm(1);
 }
 

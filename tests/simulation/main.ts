@@ -2,8 +2,9 @@
 // without hints. --plain: without what takes part in some runs only. --trace: each step. --marks: which rare branches were reached. --table: how many seeds find each rule
 // that is taken out. --failures N: stops after so many. --brief: without the last steps.
 
-import { plain } from "./faults.ts";
+import { plain, type Weather } from "./faults.ts";
 import { rules } from "./rules.ts";
+import { sceneNames, withScene } from "./scenes.ts";
 import { simulate } from "./simulate.ts";
 
 const options = new Map<string, string>();
@@ -18,7 +19,8 @@ const count = one === undefined ? Number(options.get("--seeds") ?? 100) : 1;
 const stopAfter = Number(options.get("--failures") ?? 5);
 const without = options.get("--without");
 const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
-const weather = options.has("--plain") ? plain : undefined;
+const scene = sceneNames.find((name) => name === options.get("--scene"));
+const weather = options.has("--plain") ? plain : scene && ((drawn: Weather) => withScene(drawn, scene));
 const hints = !options.has("--twin");
 
 if (options.has("--table")) {
@@ -57,7 +59,7 @@ for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
   if (result.failure === undefined) continue;
   failures++;
   const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin") +
-    (weather === undefined ? "" : " --plain");
+    (options.has("--plain") ? " --plain" : scene === undefined ? "" : ` --scene ${scene}`);
   if (one !== undefined || !options.has("--brief")) console.log(result.steps.join("\n"));
   console.log(`seed ${seed}: ${result.failure}\n  again: deno task sim --seed ${seed}${more}`);
 }

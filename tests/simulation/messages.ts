@@ -1,4 +1,5 @@
-import { ask, event, protocol, submit, tell, unchecked } from "@posthorn/posthorn";
+import { ask, event, protocol, submit, survey, tell, unchecked } from "@posthorn/posthorn";
+import { oddSchema } from "./odd_schema.ts";
 
 /** What a message makes its actor do, besides writing it down and sending it on. */
 export type Deed =
@@ -16,7 +17,13 @@ export type Deed =
   | "forget"
   | "leave"
   | "stamp"
-  | "whisper";
+  | "whisper"
+  | "hang"
+  | "swell"
+  | "remind"
+  | "listen"
+  | "deafen"
+  | "spoil";
 
 /** One piece of work. Its tag is unique, and so is what it becomes with each hop. */
 export interface Job {
@@ -31,12 +38,21 @@ export interface Job {
   readonly more?: number;
   readonly target?: string;
   readonly pad?: string;
+  /** How large its reply, its state or the payload of its schedule is to be. */
+  readonly bulk?: number;
+  /** Whom a reminder is for. */
+  readonly to?: string;
+  /** It is not to be begun later. */
+  readonly timeoutMs?: number;
 }
 
 export interface Answer {
   readonly tag: string;
   /** How much its actor had written down then. */
   readonly at: number;
+  readonly pad?: string;
+  /** Who answers, where several are asked. */
+  readonly by?: string;
 }
 
 export interface Post {
@@ -60,6 +76,7 @@ function operations() {
     lost: tell(unchecked<Lost>()),
     heard: tell(unchecked<Post>()),
     tick: tell(unchecked<Post>()),
+    poll: survey(unchecked<Job>(), unchecked<Answer>()),
   };
 }
 
@@ -75,6 +92,8 @@ export const Glass = protocol("glass", operations());
 export const Scroll = protocol("scroll", operations());
 /** The same in the new revision. */
 export const StampedScroll = protocol("scroll", { ...operations(), stamp: tell(unchecked<Job>()) });
+/** Its first state and its `migrate` throw for a while, and its schema where it finds what was stored. */
+export const Frail = protocol("frail", { ...operations(), job: tell(oddSchema) });
 /** Is hosted by some processes only. */
 export const Guest = protocol("guest", operations());
 /** Has a small mailbox, where the oldest gives way. */
@@ -126,6 +145,7 @@ export const kinds: Readonly<Record<string, typeof Node>> = {
   newest: Newest as unknown as typeof Node,
   scroll: Scroll as unknown as typeof Node,
   guest: Guest as unknown as typeof Node,
+  frail: Frail as unknown as typeof Node,
 };
 
 /** The state of every actor: all that it ever did, in order. */
@@ -133,6 +153,7 @@ export interface Diary {
   readonly log: readonly string[];
   /** How many it has sent, by receiver. */
   readonly out: Readonly<Record<string, number>>;
+  readonly ballast?: string;
 }
 
 export interface Entry {

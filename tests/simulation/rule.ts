@@ -4,6 +4,7 @@ import type { Probes } from "../../runtime/durable/probes.ts";
 import type { RecordHead } from "../../runtime/durable/record.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
 import type { Part, Range, Store, StoreConnection } from "../../runtime/store.ts";
+import type { Costs } from "./costs.ts";
 import type { Weather } from "./faults.ts";
 import type { Deploy } from "./rollout.ts";
 
@@ -97,20 +98,32 @@ export function turnsHidden(part: Part, before: readonly string[] | undefined): 
 export const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
 
 /** A store without a rule, whose connections let the code be watched. */
-export function probed(store: Store, probes: Probes, rule: Rule | undefined, hints: boolean): Store {
+export function probed(
+  store: Store,
+  probes: Probes,
+  { rule, hints, costs, opening }: {
+    readonly rule: Rule | undefined;
+    readonly hints: boolean;
+    readonly costs: Costs;
+    /** What stands in the way of its opening now. */
+    readonly opening: (clock: Clock) => Promise<void>;
+  },
+): Store {
   return {
     traits: store.traits,
     async open(services) {
+      await opening(services.clock);
       const connection = await store.open(services);
       const plain: StoreConnection = {
         read: (keys) => connection.read(keys),
-        list: (range) => connection.list(range),
+        list: (range) => costs.list(connection, range),
         commit: (parts) => {
           const changed = rule?.part === undefined ? parts : parts.map(rule.part);
           return connection.commit(hints ? changed : changed.map((part) => ({ ...part, rings: false })));
         },
         watch: (onChange) => connection.watch(onChange),
         close: () => connection.close(),
+        presence: connection.presence,
       };
       return Object.assign({ ...plain, ...rule?.connect?.(plain, services.clock) }, { probes });
     },

@@ -4,6 +4,7 @@ import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts"
 import type { Range, Stored } from "../../runtime/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
 import { alone } from "./faults.ts";
+import { sceneRules } from "./scene_rules.ts";
 import {
   abandoned,
   deployed,
@@ -380,4 +381,5 @@ export const rules: readonly Rule[] = [
     says: "what gives way where a mailbox is full is a dead letter, in the commit that takes it out",
     part: (part) => ({ ...part, writes: part.writes.filter((write) => !isDropped(write)) }),
   },
+  ...sceneRules,
 ];

@@ -1,15 +1,24 @@
-import { System } from "@posthorn/posthorn";
+import { StoreError, System } from "@posthorn/posthorn";
 import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import { abandon, goOnBeside, poison, restart, type Stage, subscribeAll } from "./acts.ts";
 import { actorsOf } from "./actors.ts";
 import { Books } from "./books.ts";
-import { besides, Echoes } from "./beside.ts";
-import { brimming } from "./brimming.ts";
-import { Clients, type Work } from "./clients.ts";
-import { deploying, scrolls } from "./deploying.ts";
-import { errands } from "./errands.ts";
+import { Echoes } from "./beside.ts";
+import { Clients } from "./clients.ts";
 import { type Weather, weatherOf } from "./faults.ts";
-import { type Job, kinds, News, partsOf, subscribersOf } from "./messages.ts";
-import { Listeners, listening } from "./listening.ts";
+import { crowdsOf } from "./crowds.ts";
+import { Costs } from "./costs.ts";
+import { Hanging } from "./hung.ts";
+import { leaveAll } from "./leaving.ts";
+import { Lively } from "./lively.ts";
+import { type Job, News, subscribersOf } from "./messages.ts";
+import { plant, planter } from "./planted.ts";
+import { judgeRemains } from "./remains.ts";
+import { Reminded } from "./reminded.ts";
+import type { Scene } from "./scenes.ts";
+import { uncaught } from "./uncaught.ts";
+import { respondents } from "./surveys.ts";
+import { Listeners } from "./listening.ts";
 import { Rollout } from "./rollout.ts";
 import { probed } from "./rule.ts";
 import { rules } from "./rules.ts";
@@ -45,34 +54,30 @@ const eventsMax = 10;
 const safetyMs = 45_000;
 /** So long after the last fault the last of the commits lands that were to land late. */
 const lateMs = 8_500;
-/** So long nobody has the new revision: longer than an unknown operation waits. */
-const abandonedMs = 360_000;
 /** So soon all that listen have heard, whatever watches did not tell. */
 const hearMs = 5_000;
-/** So soon after a crash all goes on where no other is to be waited for: a start, a second of work, and some more. */
-const onceMore = 4_000;
-const lastWishes: readonly Work[] = [
-  { tag: "last1", does: "wait", more: 1_500, path: [] },
-  { tag: "last2", does: "write", path: [] },
-  { tag: "last3", does: "stamp", path: [] },
-];
 /** All must be at rest so long after the last fault. */
 const restMsMax = 120_000;
+
+const usualLetters = 200;
+/** Where there are more than a list has from the beginning. */
+const fewLetters = 40;
+/** So long after the last crash nobody takes anybody for dead any more. */
+const settledMs = 12_000;
+/** When all is over every window has passed, by any clock: of ids, of replies, and of who is known to have ended. */
+const windowsMs = 30 * 3_600_000;
+/** How often a store cannot be opened, where that happens, and how long that may take to say. */
+const closedShare = 0.6;
+const openingMsMax = 20_000;
 
 /** One run. */
 export async function simulate(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
   const run = new Run(seed, options);
-  const onRejection = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    run.fail(`nobody handles ${event.reason instanceof Error ? event.reason.stack : event.reason}`);
-  };
-  globalThis.addEventListener("unhandledrejection", onRejection);
+  using _ = uncaught((why) => run.fail(why));
   try {
     return await run.go();
   } catch (cause) {
     throw new Error(`seed ${seed} could not be simulated`, { cause });
-  } finally {
-    globalThis.removeEventListener("unhandledrejection", onRejection);
   }
 }
 
@@ -88,6 +93,12 @@ class Run {
   readonly #marks = new Set<string>();
   readonly #asks = new Set<string>();
   readonly #healed = new Set<string>();
+  readonly #hanging = new Hanging();
+  readonly #reminded = new Reminded();
+  readonly #costs = new Costs();
+  #planted: ReadonlySet<string> = new Set();
+  /** Whether there is misfortune. */
+  #troubled = false;
   #subscribedMs = 0;
   #failure: string | undefined;
   #steps: readonly string[] = [];
@@ -98,13 +109,16 @@ class Run {
     const drawn = weatherOf(seededRandom(Math.imul(seed, 0x9e3779b1)));
     this.#weather = weather(rule?.weather?.(drawn) ?? drawn);
     if (without !== undefined && rule === undefined) throw new RangeError(`There is no rule ${without}`);
-    const { processes, process, traits, limits, store, capacity, actorsMax } = this.#weather;
+    const { processes, process, traits, limits, strict, times, store, capacity, actorsMax, scenes } =
+      this.#weather;
     this.#rollout = new Rollout(this.#weather.deploy);
     this.#books = new Books({
       asks: this.#asks,
       eventsMax,
       waitingMax: capacity * 10 + 200,
       revisionOf: (instance) => this.#rollout.revisionOf(instance),
+      planted: () => this.#planted,
+      onDone: (actor, job) => this.#reminded.done(this.#books, actor, job),
       fail: (why) => this.fail(why),
       onRare: (branch) => this.#marks.add(branch),
     });
@@ -118,11 +132,14 @@ class Run {
     };
     const onRare = (branch: string) => void this.#marks.add(branch);
     const trials = new Trials((why) => this.fail(why), onRare);
+    const lively = Lively.in(this.#weather, (why) => this.fail(why));
     this.#echoes = new Echoes(this.#books, (why) => this.fail(why), onRare);
     this.#listeners = new Listeners(this.#books, (why) => this.fail(why), onRare);
     const world = {
       healed: this.#healed,
       echoes: this.#echoes,
+      hanging: this.#hanging,
+      spoils: () => this.#troubled,
       ran: (host: string, actor: string, tag: string, attempt: number) =>
         this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`),
     };
@@ -135,6 +152,9 @@ class Run {
         faults: {},
         traits,
         limits,
+        strict,
+        times,
+        presence: scenes.includes("presence"),
         onCommit: (commit, parts) => {
           const keys = commit.parts.map((
             { writes, removals },
@@ -142,8 +162,10 @@ class Run {
           const text = keys.map((keys) => keys.join(" ")).join(" | ").replaceAll("\u001f", "/");
           this.#simulation.note(`${commit.instance} commits ${commit.version} (${commit.outcome}): ${text}`);
           if (commit.outcome !== "known") this.#marks.add(`a commit is ${commit.outcome}`);
+          if (commit.instance === planter) return;
           this.#books.apply(commit, parts);
           trials.apply(parts);
+          lively?.apply(parts);
         },
       },
       start: (host) => {
@@ -151,12 +173,19 @@ class Run {
           actors: actorsOf(host, world, this.#weather, this.#rollout.start(host.name)),
           clock: host.clock,
           random: host.random,
-          store: probed(host.store, probes, rule, hints),
-          limits: { actors: actorsMax, events: eventsMax, deadLetters: 200 },
+          store: probed(host.store, probes, {
+            rule,
+            hints,
+            costs: this.#costs,
+            opening: () => this.#opening(host),
+          }),
+          limits: { actors: actorsMax, events: eventsMax, deadLetters: this.#lettersMax },
           log: false,
         });
         if (this.#weather.listening) this.#listen(host, system);
-        system.ready().catch(() => host.crash()); // its program ends, and is started again
+        system.ready().catch(() => {
+          if (!scenes.includes("opening")) host.crash(); // its program ends, and is started again
+        });
         return system;
       },
     });
@@ -180,7 +209,9 @@ class Run {
   async go(): Promise<SeedResult> {
     const simulation = this.#simulation;
     const failed = () => this.#failure !== undefined;
-    await this.#subscribe();
+    this.#planted = await plant(simulation, this.#weather.scenes);
+    this.#subscribedMs = await subscribeAll(this.#stage(failed), this.#subscribers, this.#has("surveys"));
+    this.#troubled = true;
     simulation.store.faults = this.#weather.store;
     simulation.faults = this.#weather.process;
     this.#begin();
@@ -188,15 +219,20 @@ class Run {
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
       if (count > 0) this.#marks.add(`fault ${fault}`);
     }
+    this.#troubled = false;
     simulation.calm();
     await simulation.advance(lateMs, failed);
-    if (this.#weather.deploy?.abandoned) await this.#abandon(failed);
+    const stage = this.#stage(failed);
+    if (this.#weather.deploy?.abandoned) await abandon(stage);
     this.#rollout.finish();
+    if (this.#has("hung")) await goOnBeside(stage);
     let canceled = false;
-    void this.#clients.cancelSchedules().then(() => canceled = true);
+    void this.#takeBack().then(() => canceled = true);
     const { books } = this;
+    // What was set by a clock that was an hour ahead may be due an hour late.
+    const scheduled = () => this.#has("hours") ? 0 : books.scheduled;
     const atRest = () =>
-      canceled && this.#clients.open === 0 && books.waiting + books.indexed + books.scheduled === 0;
+      canceled && this.#clients.open === 0 && books.waiting + books.indexed + scheduled() === 0;
     const rest = async () => {
       await simulation.advance(restMsMax, () => failed() || atRest());
       if (!failed() && !atRest()) this.#notAtRest(canceled);
@@ -204,12 +240,18 @@ class Run {
     const restBeganMs = simulation.clock.now();
     await rest();
     const restMs = simulation.clock.now() - restBeganMs;
-    if (!failed() && this.#weather.shared !== undefined && this.#weather.actorsMax > 5) {
-      await this.#restart(failed);
+    const seen = (this.#weather.shared !== undefined || this.#has("presence")) && !this.#has("saturated");
+    if (!failed() && seen && this.#weather.actorsMax > 5) {
+      await restart(stage);
       await rest();
     }
+    if (!failed() && this.#has("crowded")) {
+      await this.#costs.judge(simulation, failed, (why) => this.fail(why));
+    }
     if (!failed()) await this.#judge(failed);
+    if (!failed()) await simulation.advance(settledMs, failed);
     if (!failed()) await this.#stopAll();
+    if (!failed()) await this.#judgeRemains(failed);
     return {
       seed: this.#seed,
       failure: this.#failure,
@@ -225,15 +267,14 @@ class Run {
 
   /** All that takes part. */
   #begin(): void {
-    const { limits, brim, deploy, beside, poison } = this.#weather;
-    const crowds = [errands(limits.bytes === undefined ? 90_000 : 8_000)];
-    if (brim > 0) crowds.push(brimming);
-    if (deploy !== undefined) crowds.push(deploying);
-    if (beside) crowds.push(besides);
-    if (this.#weather.listening) crowds.push(listening(this.#listeners));
+    const crowds = crowdsOf(this.#weather, {
+      books: this.books,
+      listeners: this.#listeners,
+      fail: (why) => this.fail(why),
+    });
     for (const crowd of crowds) this.#clients.begin(crowd);
     this.#rollout.begin(this.#simulation);
-    if (poison) this.#poison();
+    if (this.#weather.poison) poison({ simulation: this.#simulation });
   }
 
   async #judge(failed: () => boolean): Promise<void> {
@@ -242,13 +283,74 @@ class Run {
       clients: this.#clients,
       subscribers: this.#subscribers,
       sinceMs: this.#subscribedMs,
+      innocents: this.#has("poisons"),
       fail: (why) => this.fail(why),
     });
+    if (!this.#has("hours")) this.#reminded.judge(this.books, (why) => this.fail(why));
     const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
     this.#echoes.judge(this.#simulation, whispers.map(({ actor, job }) => `${actor} ${job.tag}`));
     if (failed() || !this.#weather.listening) return;
     await this.#simulation.advance(hearMs, failed);
     this.#listeners.judge(this.#simulation);
+  }
+
+  /** What goes on by itself is taken back. */
+  async #takeBack(): Promise<void> {
+    await this.#clients.cancelSchedules();
+    if (this.#has("leaving")) await leaveAll(this.#clients);
+  }
+
+  /** Nobody is there any more, and every window has passed. */
+  async #judgeRemains(failed: () => boolean): Promise<void> {
+    const simulation = this.#simulation;
+    await simulation.advance(windowsMs, failed);
+    const asked = this.#has("surveys") ? respondents : [];
+    judgeRemains({
+      books: this.books,
+      rows: simulation.store.snapshot(),
+      nowMs: simulation.clock.now(),
+      subscriptions: [
+        ...this.#subscribers.map((name) => ["news.posted", name, "heard"] as const),
+        ...asked.map((name) => ["node.poll", name, "poll"] as const),
+      ],
+      planted: this.#planted,
+      mayBeDue: this.#has("hours"),
+      lettersMax: this.#lettersMax,
+      eventsMax,
+      fail: (why) => this.fail(why),
+    });
+  }
+
+  get #lettersMax(): number {
+    return this.#has("crowded") ? fewLetters : usualLetters;
+  }
+
+  #has(scene: Scene): boolean {
+    return this.#weather.scenes.includes(scene);
+  }
+
+  #stage(failed: () => boolean): Stage {
+    return {
+      simulation: this.#simulation,
+      books: this.#books,
+      clients: this.#clients,
+      rollout: this.#rollout,
+      hanging: this.#hanging,
+      failed,
+      fail: (why) => this.fail(why),
+      reach: (branch) => void this.#marks.add(branch),
+    };
+  }
+
+  /** What stands in the way of a process that opens the store. */
+  async #opening(host: SimulatedHost): Promise<void> {
+    if (!this.#troubled || !this.#has("opening") || host.random.next() > closedShare) return;
+    const afterMs = host.random.next() * openingMsMax;
+    await new Promise<void>((resolve) => void host.clock.setTimer(afterMs, resolve));
+    if (host.random.next() < closedShare) {
+      this.#marks.add("a store cannot be opened");
+      throw new StoreError("store-unavailable", "Cannot open the simulated store: it is away");
+    }
   }
 
   /** A function listens in a process, and hears what is published there at once. */
@@ -265,71 +367,6 @@ class Run {
 
   get books(): Books {
     return this.#books;
-  }
-
-  /** All actors subscribe before anything goes wrong. */
-  async #subscribe(): Promise<void> {
-    await this.#simulation.advance(500);
-    const { system } = this.#simulation.running[0];
-    this.#subscribedMs = this.#simulation.clock.now();
-    for (const name of this.#subscribers) {
-      const { kind, key } = partsOf(name);
-      system.subscribe(News.posted, system.ref(kind, key).at(kind.heard));
-    }
-    await this.#simulation.advance(2_500);
-  }
-
-  /** Nobody has the new revision for a while: what only it can do waits, or is given up. */
-  async #abandon(failed: () => boolean): Promise<void> {
-    const simulation = this.#simulation;
-    const newer = simulation.running.find(({ host }) => this.#rollout.revisionOf(host.name) === 2);
-    if (newer !== undefined) { // it takes in what only it can do, and crashes before that has its turn
-      void this.#clients.burst("scroll/s3", lastWishes, newer).then(() => newer.host.crash());
-    }
-    await simulation.advance(1_000, failed);
-    this.#rollout.abandon();
-    await simulation.advance(5_000, failed);
-    const commits = simulation.store.log.length;
-    for (const scroll of scrolls) {
-      void this.#clients.send(scroll, { tag: `late-${scroll.slice(-1)}`, does: "write", path: [] }, "named");
-    }
-    const isBusy = () => simulation.store.log.length - commits > abandonedMs / 60;
-    await simulation.advance(abandonedMs, () => failed() || isBusy());
-    if (isBusy()) return this.fail("what is left alone is not left alone");
-    for (const { actor, operation, tag, waits } of this.books.mails.values()) {
-      if (!waits) continue;
-      if (this.books.actors.get(actor)!.form === 2) {
-        this.#marks.add("mail waits for the revision that wrote the state");
-      } else if (operation === "stamp") this.fail(`${tag} of ${actor} is not given up`);
-    }
-  }
-
-  /** Nobody else is there: who comes after a crash goes on at once with what waits. */
-  async #restart(failed: () => boolean): Promise<void> {
-    const simulation = this.#simulation;
-    if (simulation.running.length === 0) { // it has just stopped for another revision
-      await simulation.advance(30_000, () => failed() || simulation.running.length > 0);
-    }
-    const [only] = simulation.running;
-    const actor = "node/n9";
-    await simulation.advance(1_000, failed);
-    void this.#clients.burst(actor, lastWishes.filter(({ does }) => does !== "stamp"), only);
-    await simulation.advance(500, failed);
-    only.host.crash();
-    await simulation.advance(onceMore, failed);
-    const waiting = this.books.actors.get(actor)?.waiting ?? 0;
-    if (waiting > 0) this.fail(`${waiting} wait for ${actor} after its process was started again`);
-    else if (this.books.written(actor) > 0) this.#marks.add("what waited goes on in the next process");
-  }
-
-  /** A message that ends whatever process handles it, until it is given up. */
-  #poison(): void {
-    const running = this.#simulation.running[0];
-    if (running === undefined) return;
-    const job: Job = { tag: "poison", from: "poison", seq: 0, path: [], does: "poison" };
-    running.host.clock.macrotask(() => {
-      running.system.ref(kinds.glass, "g0").tell(kinds.glass.job, job).catch(() => {});
-    });
   }
 
   #notAtRest(canceled: boolean): void {

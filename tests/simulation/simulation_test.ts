@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { plain } from "./faults.ts";
-import { regressions } from "./regressions.ts";
+import { plain, type Weather } from "./faults.ts";
+import { regressions, sceneRegressions } from "./regressions.ts";
+import { withScene } from "./scenes.ts";
 import { type SeedResult, simulate } from "./simulate.ts";
 
 /** On Deno 2.5 a seed takes three times as long: fewer will do there. */
@@ -72,6 +73,10 @@ Deno.test(`${fixedSeeds} fixed seeds keep every promise, and reach every rare br
 
 Deno.test("seeds that once found a fault find it no more", async () => {
   for (const [seed] of regressions) requireRight(await simulate(seed, { weather: plain }), " --plain");
+  for (const [seed, scene] of sceneRegressions) {
+    const weather = (drawn: Weather) => scene === undefined ? drawn : withScene(drawn, scene);
+    requireRight(await simulate(seed, { weather }), scene === undefined ? "" : ` --scene ${scene}`);
+  }
 });
 
 Deno.test("a new seed keeps every promise", async () => {

@@ -14,6 +14,7 @@ export class Trials {
   readonly #fail: (why: string) => void;
   readonly #onRare: (branch: string) => void;
   readonly #living = new Set<string>();
+  readonly #gone = new Set<string>();
   readonly #ended = new Set<string>();
   readonly #waiting = new Set<string>();
   readonly #tried = new Map<string, Tried>();
@@ -36,6 +37,11 @@ export class Trials {
   #put(key: string, there: boolean): void {
     const [space, ...rest] = key.split("\u001f");
     const name = rest.join("\u001f");
+    if (space === "instance") {
+      if (there && this.#ended.has(name)) this.#fail(`${name} has ended, and is written down as living`);
+      if (!there) this.#gone.add(name);
+      if (this.#gone.has(name)) return void this.#living.delete(name); // its first row may land when it has left
+    }
     const set = { instance: this.#living, ended: this.#ended, mail: this.#waiting }[space];
     if (there) set?.add(name);
     else if (space !== "ended") set?.delete(name);
@@ -44,6 +50,10 @@ export class Trials {
   #record(key: string, { turn, retry }: RecordHead): void {
     const name = key.slice("actor\u001f".length);
     const before = this.#tried.get(name)?.retry;
+    const begins = retry?.by !== undefined && (retry.by !== before?.by || retry.place !== before.place);
+    if (begins && !this.#waiting.has(`${name}\u001f${retry.place}`)) {
+      this.#fail(`${retry.by} tries ${name.replace("\u001f", "/")} ${retry.place}, which does not wait`);
+    }
     this.#tried.set(name, { retry });
     if (before?.by === undefined || !this.#waiting.has(`${name}\u001f${before.place}`)) return;
     const writer = turn.slice(0, turn.lastIndexOf("-"));

@@ -1,11 +1,9 @@
 // What is in a store: how many rows of each kind and how many bytes, and what of it should not be there any more.
 
 import type { StoreConnection } from "@posthorn/posthorn";
-import { decodeValue } from "../../runtime/durable/stored_value.ts";
 import { forgotten } from "./actors.ts";
+import { isOver } from "./is_over.ts";
 
-/** So long after its time a row may still be there: stores take their time. */
-const slackMs = 180_000;
 const pageMax = 1_000;
 
 export interface Census {
@@ -27,7 +25,7 @@ export async function censusOf(connection: StoreConnection, nowMs: number): Prom
       const kind = key.split("\u001f")[0];
       add(rows, kind);
       bytes += key.length + value.length;
-      if (isOver(kind, key, value, nowMs)) add(over, kind);
+      if (isOver(key, value, nowMs) || isErased(kind, key)) add(over, kind);
     }
     after = page.at(-1)?.key;
     more = page.length === pageMax;
@@ -35,32 +33,12 @@ export async function censusOf(connection: StoreConnection, nowMs: number): Prom
   return { rows, bytes, over };
 }
 
-function add(counts: Map<string, number>, kind: string): void {
-  counts.set(kind, (counts.get(kind) ?? 0) + 1);
+function isErased(kind: string, key: string): boolean {
+  return kind === "actor" && key.includes(`\u001f${forgotten}`);
 }
 
-/** Whether a row has no reason to be there once nothing waits, nothing is scheduled and nobody is subscribed. */
-function isOver(kind: string, key: string, value: Uint8Array, nowMs: number): boolean {
-  switch (kind) {
-    case "actor":
-      return key.includes(`\u001f${forgotten}`);
-    case "mark":
-      if (value.length === 0) return false; // a receipt of a commit: it goes ten minutes later
-      /* falls through */
-    case "reply":
-      return decodeValue<{ readonly untilMs: number }>(value).head.untilMs + slackMs < nowMs;
-    case "event":
-    case "dead":
-    case "instance":
-    case "ended": // they go by themselves: after a day, an hour, a minute
-    case "erased":
-    case "left":
-    case "proof":
-    case "sent":
-      return false;
-    default:
-      return true; // mail, index, answer, timer, schedule, subscriber, subscribed, and what nobody has heard of
-  }
+function add(counts: Map<string, number>, kind: string): void {
+  counts.set(kind, (counts.get(kind) ?? 0) + 1);
 }
 
 /** One line: how many rows of each kind. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { Asker } from "../../../runtime/envelope.ts";
+import { type Asker, asks } from "../../../runtime/envelope.ts";
 import { DurableMailbox } from "../../../runtime/durable/durable_mailbox.ts";
 import { Mail, MailDraft, type MailHead, placeOf } from "../../../runtime/durable/mail.ts";
 import { ValueEncoder } from "../../../runtime/durable/stored_value.ts";
 
 const prefix = "mail/";
 
-class Nobody extends Asker {
+class Nobody implements Asker {
+  readonly [asks] = true;
   readonly over = false;
   reply(): void {}
   fail(): void {}

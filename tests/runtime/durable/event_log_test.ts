@@ -82,3 +82,60 @@ Deno.test("who is woken does not share a read that began before", async () => {
   assert.deepEqual(heard.toSorted(), ["first 1", "second 1"]);
   log.end();
 });
+
+/** How many promises are waited for together while something is done. */
+async function waitedFor(act: () => Promise<void>): Promise<number> {
+  const { all } = Promise;
+  let count = 0;
+  Promise.all = ((promises: unknown[]) => {
+    count += promises.length;
+    return all.call(Promise, promises);
+  }) as typeof all;
+  try {
+    await act();
+  } finally {
+    Promise.all = all;
+  }
+  return count;
+}
+
+Deno.test("of many who begin to listen together, each waits for little more than itself", async () => {
+  const { log, clock } = await logOn();
+  const many = 500;
+  let ready = 0;
+  const count = await waitedFor(async () => {
+    for (let n = 0; n < many; n++) {
+      log.follow("topic", undefined, () => {});
+      void log.whenFollowed(() => Promise.resolve(void ready++));
+    }
+    await clock.settle();
+  });
+  assert.equal(ready, many);
+  assert.ok(count <= 6 * many, `${count} promises for ${many}`);
+});
+
+Deno.test("what is published waits for all who have begun to listen, and for those who begin again", async () => {
+  const { log, clock, hold } = await logOn();
+  const gate = Promise.withResolvers<void>();
+  hold(gate.promise);
+  for (let n = 0; n < 3; n++) log.follow("topic", undefined, () => {});
+  const order: string[] = [];
+  const told = (name: string) => () => Promise.resolve(void order.push(name));
+  const first = assert.rejects(log.whenFollowed(told("first")), /away/);
+  const gone = log.follow("topic", undefined, () => {});
+  gone[Symbol.dispose]();
+  gate.reject(new Error("away"));
+  await first;
+  const again = Promise.withResolvers<void>();
+  hold(again.promise);
+  await clock.settle();
+  const second = log.whenFollowed(told("second"));
+  await clock.advance(2_000);
+  assert.deepEqual(order, []); // they have not begun yet
+  again.resolve();
+  await clock.settle();
+  await second;
+  assert.deepEqual(order, ["second"]);
+  await log.whenFollowed(told("third"));
+  assert.deepEqual(order, ["second", "third"]);
+});

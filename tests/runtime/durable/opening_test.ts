@@ -58,6 +58,29 @@ Deno.test("Opening that takes long tells who waits, and goes on", async () => {
   assert.equal(tries.length, 1);
 });
 
+Deno.test("Opening tries again after whatever was thrown, also what does not let itself be looked at", async () => {
+  const { clock, tries, seen, opening } = attempts();
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  tries[0].reject(proxy);
+  await assert.rejects(opening.ready, { code: "store-unavailable" });
+  await clock.advance(2_000);
+  tries[1].resolve("it");
+  await clock.settle();
+  await opening.ready;
+  assert.equal(seen.at(-1), "opened it");
+});
+
+Deno.test("Opening that ends before anything is known tells who waits for it", async () => {
+  const { clock, opening } = attempts();
+  const told = assert.rejects(opening.ready, { code: "stopping" });
+  const ending = opening.end(1_000);
+  await clock.advance(1_000);
+  await told;
+  await assert.rejects(opening.ready, { code: "stopping" });
+  await ending;
+});
+
 Deno.test("Opening that ends waits for the first attempt for a while, and for no other", async () => {
   const { clock, tries, seen, opening } = attempts();
   const ending = opening.end(1_000);

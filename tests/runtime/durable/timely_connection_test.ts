@@ -99,3 +99,13 @@ Deno.test("TimelyConnection: closing is bounded, tells who waits, and leaves no 
   await Promise.all([closing, told]);
   assert.equal(clock.waiting, 0);
 });
+
+Deno.test("TimelyConnection: what a store throws can be looked at", async () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  for (const thrown of [proxy, null, Object.create(null)]) {
+    const inner = { ...silent(), commit: () => Promise.reject(thrown) };
+    const connection = new TimelyConnection(inner, memoryStore().traits, new VirtualClock());
+    await assert.rejects(connection.commit([]), Error);
+  }
+});

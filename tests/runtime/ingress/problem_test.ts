@@ -34,6 +34,7 @@ async function answerTo(error: unknown): Promise<Response> {
 
 const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new InvalidPayloadError("No", [{ message: "Expected number", path: ["a", 0] }]), 400],
+  [new PosthornError("invalid-address", "No"), 400],
   [new PosthornError("invalid-key", "No"), 400],
   [new PosthornError("invalid-id", "No"), 400],
   [new UnknownError("unknown-protocol", "No"), 404],
@@ -50,7 +51,7 @@ const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new OutcomeUnknownError("No"), 503],
   [new PosthornError("newer-state", "No"), 503],
   [new PosthornError("not-storable", "No"), 422],
-  [new IdReusedError("id-reused", "No"), 422],
+  [new IdReusedError("No"), 422],
   [new TerminalError("No"), 422],
   [new TerminalError("No", { code: "sold-out" }), 422],
   [new TerminalError("No", { code: "mailbox-full" }), 422],

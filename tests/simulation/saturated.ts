@@ -1,0 +1,18 @@
+import type { Clients, Crowd, Work } from "./clients.ts";
+
+const actors = 40;
+const count = 160;
+
+/** Somebody who sends to one process more than it can commit in three beats. */
+export const saturated: Crowd = { name: "f", count: 3, everyMs: 8_000, errand };
+
+function errand(clients: Clients, tag: string): Promise<void> {
+  if (tag !== "f1") return clients.read("node/n0");
+  const running = clients.someone();
+  if (running === undefined) return Promise.resolve();
+  const sends = Array.from({ length: count }, (_, index) => {
+    const job: Work = { tag: `${tag}.${index}`, does: "write", path: [] };
+    return clients.send(`node/f${index % actors}`, job, "once", running);
+  });
+  return Promise.all(sends).then(() => {});
+}

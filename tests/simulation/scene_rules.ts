@@ -1,0 +1,154 @@
+import type { Part, Write } from "../../runtime/store.ts";
+import type { Weather } from "./faults.ts";
+import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
+import { type Scene, withScene } from "./scenes.ts";
+
+const within = (...scenes: readonly Scene[]) => (weather: Weather): Weather =>
+  scenes.reduce(withScene, weather);
+
+const isReplaced = ({ key, oldBytes }: Write): boolean => spaceOf(key) === "timer" && oldBytes !== undefined;
+
+/** A removal of what the same part writes comes last, as in a part that had both. */
+function removedLast(part: Part): Part {
+  const replaced = part.writes.filter(isReplaced);
+  if (replaced.length === 0) return part;
+  return {
+    ...part,
+    writes: part.writes.filter((write) => !isReplaced(write)),
+    removals: [...part.removals, ...replaced.map(({ key }) => ({ key }))],
+  };
+}
+
+const keeping = (space: string) => (part: Part): Part => ({
+  ...part,
+  removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
+});
+
+/** Rules that matter where what takes part in some runs does. */
+export const sceneRules: readonly Rule[] = [
+  {
+    name: "deadline-again",
+    foundBy: 1,
+    says: "what is sent again from the dead letters has no deadline any more",
+    weather: within("deadlines"),
+  },
+  {
+    name: "letters-anew",
+    foundBy: 39,
+    says: "dead letters of which instances let go differently are counted anew",
+    weather: within("crowded", "spoiled"),
+  },
+  {
+    name: "never-fits",
+    foundBy: 1,
+    says: "what no commit can take is refused, and stands in nobody's way",
+    weather: within("bulky"),
+  },
+  {
+    name: "page-refused",
+    foundBy: 1,
+    says: "a page of an event that no commit can take is a dead letter",
+    weather: within("bulky"),
+  },
+  {
+    name: "beat-aside",
+    foundBy: 1,
+    says: "an instance says that it lives beside what waits to be committed",
+    weather: within("saturated"),
+  },
+  {
+    name: "tried-alone",
+    foundBy: 3,
+    says: "what was tried before is tried alone",
+    weather: within("poisons"),
+  },
+  {
+    name: "tried-where-it-waits",
+    foundBy: 283,
+    says: "that a message is tried is written only where it still waits",
+    weather: (weather) => ({
+      ...repeated(weather),
+      process: { ...weather.process, crash: 6, pause: 4 },
+      actorsMax: 1_000,
+    }),
+  },
+  {
+    name: "ended-stay-ended",
+    foundBy: 286,
+    says: "whoever has ended is not written down as living by a commit that lands late",
+    part: (part) => ({
+      ...part,
+      checks: writes(part, "instance")
+        ? part.checks.filter(({ key }) => spaceOf(key) !== "ended")
+        : part.checks,
+    }),
+  },
+  {
+    name: "hung-give-way",
+    foundBy: 1,
+    says: "what is tried keeps the others out for a while, and not for ever",
+    weather: within("hung"),
+  },
+  {
+    name: "failure-of-its-message",
+    foundBy: 1,
+    says: "a state that cannot be made is the failure of the message that it was made for",
+    weather: within("spoiled"),
+  },
+  {
+    name: "last-word",
+    foundBy: 1,
+    says: "what is set anew in a turn or a batch is there, whatever was taken back before",
+    weather: within("reminders"),
+    part: removedLast,
+  },
+  {
+    name: "behind-its-place",
+    foundBy: 1,
+    says: "a message that names the place of an earlier one is handled behind it",
+    weather: within("callers"),
+  },
+  {
+    name: "own-wait",
+    foundBy: 1,
+    says: "nobody waits longer for a retry than it was to wait, whatever the clocks say",
+    weather: within("hours"),
+  },
+  {
+    name: "slowest-clock",
+    foundBy: 81,
+    says: "what is kept for a while is over when it is by the clocks of all that live",
+    weather: within("hours"),
+  },
+  {
+    name: "dead-are-seen",
+    foundBy: 1,
+    says: "where it can be seen that a process has ended, nobody waits for its beats",
+    weather: within("presence"),
+    connect: () => ({ presence: undefined }),
+  },
+  {
+    name: "marks-end",
+    foundBy: 1,
+    says: "what is kept for a while says for how long",
+    part: (part) => ({
+      ...part,
+      writes: part.writes.map((write) =>
+        spaceOf(write.key) === "mark" ? { ...write, expiresAtMs: undefined } : write
+      ),
+    }),
+  },
+  {
+    name: "subscription-goes",
+    foundBy: 1,
+    says: "of a subscription that ended no row is left",
+    weather: within("leaving"),
+    part: keeping("subscribed"),
+  },
+  {
+    name: "erased-goes",
+    foundBy: 1,
+    says: "of an actor that is erased no row is left for good",
+    part: keeping("actor"),
+  },
+];

@@ -1,0 +1,105 @@
+import type { Random } from "@posthorn/posthorn";
+import type { StoreLimits } from "../../runtime/store.ts";
+import type { Weather } from "./faults.ts";
+
+/** What takes part in some runs only, besides what people do in every run. */
+export const sceneNames = [
+  "bulky",
+  "callers",
+  "crowded",
+  "deadlines",
+  "hours",
+  "hundreds",
+  "hung",
+  "leaving",
+  "opening",
+  "poisons",
+  "presence",
+  "reminders",
+  "saturated",
+  "spoiled",
+  "surveys",
+] as const;
+
+export type Scene = typeof sceneNames[number];
+
+/** In how many of all runs each is, from 0 to 1. What costs a run much time is rare. */
+const shares: Readonly<Record<Scene, number>> = {
+  bulky: 0.15,
+  callers: 0.2,
+  crowded: 0.02,
+  deadlines: 0.2,
+  hours: 0.1,
+  hundreds: 0.03,
+  hung: 0.1,
+  leaving: 0.2,
+  opening: 0.15,
+  poisons: 0.05,
+  presence: 0.3,
+  reminders: 0.25,
+  saturated: 0.05,
+  spoiled: 0.15,
+  surveys: 0.2,
+};
+
+const hourMs = 3_600_000;
+/** What a server takes whose limits nobody told. */
+const tenChecks: Partial<StoreLimits> = { checks: 10 };
+const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
+
+/** Draws which of them take part. */
+export function withScenes(weather: Weather, random: Random): Weather {
+  const drawn = sceneNames.filter((name) => random.next() < shares[name]);
+  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
+  const served = random.next();
+  const checks = served < 0.1 ? { limits: { ...weather.limits, ...tenChecks } } : {};
+  const strict = served > 0.9 ? { strict: tenChecks } : {};
+  return scenes.reduce(withScene, { ...weather, ...checks, ...strict });
+}
+
+/** A weather in which one of them takes part. */
+export function withScene(weather: Weather, scene: Scene): Weather {
+  // Only where nothing else goes on is a false "ended" what nobody can excuse.
+  const others = weather.scenes.filter((name) => name !== scene && name !== "saturated");
+  const scenes = scene === "saturated" ? [scene] : [...others, scene];
+  const added: Weather = { ...weather, scenes };
+  switch (scene) {
+    case "bulky":
+      return { ...added, limits: { ...smallLimits, ...weather.limits } };
+    case "hours": // how long an unknown operation waits is counted by clocks that are nearly the same
+      return {
+        ...added,
+        deploy: undefined,
+        process: { ...weather.process, clocksApartMs: 2 * hourMs, clockJump: 1 },
+      };
+    case "hundreds":
+    case "hung":
+    case "crowded":
+      return { ...added, capacity: 1_000, actorsMax: 1_000 };
+    case "poisons": // one death at a time, and each by what is being tried
+      return {
+        ...added,
+        actorsMax: 1_000,
+        process: { ...weather.process, crash: 0, stop: 0, pause: 0 },
+        store: { watchLost: weather.store.watchLost ?? 0, listBatch: weather.store.listBatch ?? 0 },
+        strict: {},
+        deploy: undefined,
+        poison: false,
+      };
+    case "saturated": // all that is slow is that there is so much to do
+      return {
+        ...added,
+        capacity: 1_000,
+        actorsMax: 1_000,
+        deploy: undefined,
+        brim: 0,
+        poison: false,
+        process: { ...weather.process, pause: 0, crash: 0, stop: 0 },
+        traits: { ...weather.traits, commitsAtOnce: 1, fullCommitsAtOnce: 1, partsAtOnce: 2 },
+        store: { watchLost: weather.store.watchLost ?? 0, lazyExpiry: weather.store.lazyExpiry ?? 0 },
+        times: { latencyMsMin: 20, latencyMsMax: 300 },
+      };
+    default:
+      return added;
+  }
+}
