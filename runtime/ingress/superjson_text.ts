@@ -3,8 +3,9 @@ import { loadSuperjson } from "./superjson.ts";
 
 /**
  * A value as superjson, or nothing where superjson cannot say it and would make something else of it without a word: a
- * class instance, a promise, a function, a buffer, an invalid date, an array with holes or names, numbers within bytes
- * that are none or are -0, bytes of a kind that it does not know. Of an error it says name, message and cause.
+ * class instance, a promise, a function, a buffer, an array with holes or names, numbers within bytes that are none or are
+ * -0, bytes of a kind that it does not know. Of an error it says name, message and cause, of an invalid date nothing, which
+ * is `null`.
  *
  * What stands in a value twice is written twice: superjson's notes of what is the same confuse it where such a thing is in
  * a set or is the key of a map. So a cycle has no text.
@@ -37,8 +38,7 @@ function partsOf(value: object): Iterable<unknown> | undefined {
   if (Array.isArray(value)) return Object.keys(value).length === value.length ? value : undefined;
   if (value instanceof Set) return value;
   if (value instanceof Map) return [...value].flat();
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : [];
-  if (value instanceof RegExp || value instanceof URL) return [];
+  if (value instanceof Date || value instanceof RegExp || value instanceof URL) return [];
   if (value instanceof Error) return [value.cause];
   if (ArrayBuffer.isView(value)) return isArrayOfNumbers(value) ? [] : undefined;
   const prototype = Object.getPrototypeOf(value);
