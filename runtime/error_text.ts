@@ -16,8 +16,8 @@ export function errorText(error: unknown): string {
   const lines: string[] = [];
   for (let cause = error, depth = 0; cause !== undefined && depth <= causesMax; depth++) {
     const { words, frames, next } = look(cause);
-    lines.push(`${depth === 0 ? "" : "Caused by: "}${safe(words)}`);
-    lines.push(...frames.map((frame) => `    ${safe(frame)}`));
+    lines.push(`${depth === 0 ? "" : "Caused by: "}${safeLine(words)}`);
+    lines.push(...frames.map((frame) => `    ${safeLine(frame)}`));
     cause = next;
   }
   return lines.join("\n");
@@ -26,11 +26,11 @@ export function errorText(error: unknown): string {
 /** The same on one line: what was thrown, and where. */
 export function errorLine(error: unknown): string {
   const { words, frames: [place] } = look(error);
-  return place === undefined ? safe(words) : `${safe(words)} ${safe(place)}`;
+  return place === undefined ? safeLine(words) : `${safeLine(words)} ${safeLine(place)}`;
 }
 
-/** One line of it. Cut behind what is shown first, so that no URL is cut before its credentials can be seen. */
-function safe(words: string): string {
+/** Words as a part of one line. Cut behind what is shown first, so that no URL is cut before its credentials can be seen. */
+export function safeLine(words: string): string {
   const bounded = shorten(words, 2 * messageUnitsMax);
   return escapeControls(shorten(withoutCredentials(bounded), messageUnitsMax));
 }
@@ -53,7 +53,7 @@ function look(error: unknown): Looked {
   }
 }
 
-/** The lines that say where: behind the message, which may have lines that look like them. */
+/** The lines of a stack that say where: behind the message, which may have lines that look like them. */
 function framesOf(stack: string, message: string): string[] {
   const at = stack.indexOf(message);
   const behind = at < 0 ? stack : stack.slice(at + message.length);

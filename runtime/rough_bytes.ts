@@ -2,29 +2,37 @@
 const slotBytes = 8;
 const objectBytes = 16;
 
+/** What an object is taken for that cannot be looked at. */
+const unreadableBytes = 1_024;
+
 /**
  * About how many bytes a value takes: what its text and its numbers do, and a little for each object. It looks at no more
- * than takes `most`, and what cannot be looked at (a getter that throws) counts as that much.
+ * than takes `most`. What cannot be looked at (a getter that throws, a Proxy that was revoked) is taken for something small:
+ * only the program itself can make such a thing, and for that nobody's answer or reply shall be let go.
  */
 export function roughBytes(value: unknown, most: number): number {
   const seen = new Set<object>();
   const left: unknown[] = [value];
   let bytes = 0;
-  try {
-    while (left.length > 0 && bytes < most) {
-      const next = left.pop();
-      if (typeof next === "string") bytes += objectBytes + next.length;
-      else if (typeof next === "bigint") bytes += objectBytes + next.toString(16).length / 2;
-      else if (typeof next !== "object" || next === null) bytes += slotBytes;
-      else if (!seen.has(next)) {
-        seen.add(next);
-        bytes += objectBytes + inside(next, left);
-      }
+  while (left.length > 0 && bytes < most) {
+    const next = left.pop();
+    if (typeof next === "string") bytes += objectBytes + next.length;
+    else if (typeof next === "bigint") bytes += objectBytes + next.toString(16).length / 2;
+    else if (typeof next !== "object" || next === null) bytes += slotBytes;
+    else if (!seen.has(next)) {
+      seen.add(next);
+      bytes += objectBytes + guardedInside(next, left);
     }
-  } catch {
-    return most; // whoever made it answers for that elsewhere; here it is only not small
   }
   return Math.min(Math.ceil(bytes), most);
+}
+
+function guardedInside(object: object, pile: unknown[]): number {
+  try {
+    return inside(object, pile);
+  } catch {
+    return unreadableBytes;
+  }
 }
 
 /** Puts what is in an object on the pile. Returns what the object takes by itself. */

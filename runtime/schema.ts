@@ -82,10 +82,17 @@ export function parse(
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {
-  return { message: issue.message, path: Array.from(issue.path ?? [], toKey) }; // a library's path may be no plain list
+  const path = Array.from(issue.path ?? [], keyOf); // a library's path may be no plain list
+  return { message: issue.message, path: path.filter((key) => key !== null && key !== undefined).map(toKey) };
 }
 
-function toKey(segment: PropertyKey | StandardSchemaV1.PathSegment): string | number {
-  const key = typeof segment === "object" ? segment.key : segment;
-  return typeof key === "symbol" ? String(key) : key;
+/** Where an issue is. Within a map that is a key of it, which may be anything; within a set some libraries say nothing. */
+function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): unknown {
+  return typeof segment === "object" ? segment.key : segment;
+}
+
+/** As text or a number, so that it can be said in JSON; an object of a stranger's may have a `toString` of its own. */
+function toKey(key: unknown): string | number {
+  if (typeof key === "string" || (typeof key === "number" && Number.isFinite(key))) return key;
+  return typeof key === "object" || typeof key === "function" ? "[object]" : String(key);
 }

@@ -89,7 +89,8 @@ export interface IngressOptions {
    */
   readonly keepAliveMs?: number;
   /**
-   * How long a reader whose stream ended waits before it comes back, in milliseconds above 0.
+   * How long a reader whose stream ended waits before it comes back, in whole milliseconds, at least 1: an `EventSource`
+   * understands nothing else.
    *
    * @default {2_000}
    */
@@ -115,7 +116,7 @@ export function resolveBounds(options: IngressOptions): IngressBounds {
     retryMs: options.retryMs ?? 2_000,
   };
   for (const [name, value] of Object.entries(resolved)) {
-    if (/Ms(Max)?$/.test(name)) requireDuration(name, value);
+    if (/Ms(Max)?$/.test(name) && name !== "retryMs") requireDuration(name, value);
     else requireInteger(name, value, 1);
   }
   return resolved;

@@ -8,10 +8,12 @@ import {
   InvalidPayloadError,
   protocol,
   StoppedError,
+  System,
   tell,
   TerminalError,
   unchecked,
 } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { gate, untyped, watch, World } from "./world.ts";
 
@@ -353,4 +355,29 @@ Deno.test("a thousand asks leave nothing behind but the actor", async () => {
   for (let n = 0; n < 500; n++) await ref.ask(Oracle.fail, new TerminalError("no")).catch(() => {});
   await world.clock.advance(120_000); // the actor is idle, and had no state to keep
   assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
+});
+
+Deno.test("without a store the repeat of an ask whose time was up is told so again, and nothing runs twice", async () => {
+  const clock = new VirtualClock();
+  const Slow = protocol("slow", { wait: ask(z.string()) });
+  const gate = Promise.withResolvers<string>();
+  let runs = 0;
+  const slow = actor(Slow, {
+    state: () => null,
+    on: {
+      wait() {
+        runs++;
+        return gate.promise;
+      },
+    },
+  });
+  await using system = new System({ actors: [slow], clock });
+  const asked = () => system.ref(Slow, "a").ask(Slow.wait, undefined, { id: "1", timeoutMs: 500 });
+  const rejected = assert.rejects(asked(), { code: "deadline" });
+  await clock.advance(500);
+  await rejected;
+  gate.resolve("late");
+  await clock.settle();
+  await assert.rejects(asked(), { code: "deadline" });
+  assert.equal(runs, 1);
 });

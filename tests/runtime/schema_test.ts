@@ -123,13 +123,29 @@ Deno.test("paths are made of text and numbers, whatever the library made them of
       { message: "one", path: [{ key: "a" }, 0, { key: symbol }, symbol] },
       { message: "two" },
       { message: "three", path: [] },
-    ],
+      {
+        message: "four",
+        path: [{ key: 1n }, { key: NaN }, { key: { toString: 1, valueOf: 1 } }, { key: new Date(0) }],
+      },
+      { message: "five", path: [{ key: null }, { key: undefined }, { key: false }] },
+    ] as never,
   }));
   assert.deepEqual(issuesOf(refuse, 5), [
     { message: "one", path: ["a", 0, "Symbol(secret)", "Symbol(secret)"] },
     { message: "two", path: [] },
     { message: "three", path: [] },
+    { message: "four", path: ["1", "NaN", "[object]", "[object]"] },
+    { message: "five", path: ["false"] },
   ]);
+});
+
+Deno.test("what is wrong in a map is said where it is, whatever its key is", () => {
+  const prices = v.map(v.any(), v.string());
+  for (const [key, said] of [[1n, "1"], [{ toString: 1 }, "[object]"], ["tea", "tea"]] as const) {
+    const [issue] = issuesOf(prices, new Map([[key, 5]]));
+    assert.deepEqual(JSON.parse(JSON.stringify(issue.path)), [said]);
+  }
+  assert.deepEqual(issuesOf(v.set(v.string()), new Set([1n]))[0].path, []);
 });
 
 Deno.test("without a schema there is nothing to say", () => {

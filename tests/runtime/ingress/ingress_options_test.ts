@@ -26,3 +26,9 @@ for (const name of Object.keys(defaults)) {
     }
   });
 }
+
+Deno.test("resolveBounds() takes no retryMs that an EventSource would not understand", () => {
+  for (const retryMs of [0.5, 1_500.5, Infinity]) {
+    assert.throws(() => resolveBounds({ expose: [], retryMs }), { name: "RangeError", message: /retryMs/ });
+  }
+});

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import {
+  actor,
+  ask,
   DeadLetterError,
   DeadlineError,
   IdReusedError,
@@ -10,14 +12,18 @@ import {
   MailboxFullError,
   OutcomeUnknownError,
   PosthornError,
+  protocol,
   StillRunningError,
   StoppedError,
   StoreError,
+  submit,
   System,
   TerminalError,
   TooLargeError,
+  unchecked,
   UnknownError,
 } from "@posthorn/posthorn";
+import * as z from "zod";
 import { problemResponse, refuseMethod, RequestError, statuses } from "../../../runtime/ingress/problem.ts";
 import { oddThings } from "../odd_things.ts";
 import { assertProblem } from "./desk.ts";
@@ -205,6 +211,45 @@ for (const [what, make] of oddThings) {
     );
   });
 }
+
+Deno.test("whatever a handler throws, a repeat of its key has the first answer, and its reply is kept", async () => {
+  const Odd = protocol("odd", {
+    ask: ask(z.number(), z.number()),
+    job: submit(z.number(), z.number()),
+    say: submit(unchecked<{ readonly text: string }>()),
+  });
+  const fail = (n: number): never => {
+    throw oddThings[n][1]();
+  };
+  const say = () => ({
+    get text(): string {
+      throw new Error("no");
+    },
+  });
+  await using system = new System({
+    actors: [actor(Odd, {
+      state: () => null,
+      retry: { attempts: 1 },
+      on: { ask: (_ctx, n) => fail(n), job: (_ctx, n) => fail(n), say },
+    })],
+    log: false,
+  });
+  const app = ingress(system, { expose: [Odd], onError: () => {} });
+  const post = async (operation: string, body: unknown) => {
+    const headers = { "content-type": "application/json", "idempotency-key": `${body}`, prefer: "wait=5" };
+    const init = { method: "POST", headers, body: JSON.stringify(body) };
+    const response = await app.request(`/actors/odd/a/${operation}`, init);
+    return [response.status, (await response.json()).code];
+  };
+  for (const [n, [what]] of oddThings.entries()) {
+    for (const operation of ["ask", "job"]) {
+      const first = await post(operation, n);
+      assert.ok(first[0] === 500 || first[0] === 422, `${what}: ${first}`);
+      assert.deepEqual(await post(operation, n), first, what);
+    }
+  }
+  assert.deepEqual(await post("say", undefined), [406, "not-representable"]);
+});
 
 Deno.test("problemResponse() answers an error whose issues have no JSON", async () => {
   const issues = [{ message: "No", path: [1n] }] as never;
