@@ -116,9 +116,15 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "slowest-clock",
-    foundBy: 81,
+    foundBy: 3,
     says: "what is kept for a while is over when it is by the clocks of all that live",
-    weather: within("hours"),
+    weather: (weather) =>
+      within("hours")({
+        ...weather,
+        poison: false,
+        scenes: [],
+        process: { ...weather.process, crash: 0, stop: 0, clockJump: 0 },
+      }),
   },
   {
     name: "dead-are-seen",
