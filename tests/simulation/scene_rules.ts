@@ -36,7 +36,14 @@ export const sceneRules: readonly Rule[] = [
     name: "letters-anew",
     foundBy: 39,
     says: "dead letters of which instances let go differently are counted anew",
-    weather: within("crowded", "spoiled"),
+    weather: (weather) =>
+      within("crowded", "spoiled", "deadlines")({
+        ...weather,
+        ...weather.shared,
+        shared: undefined,
+        brim: 2,
+        process: { ...weather.process, pause: 4 },
+      }),
   },
   {
     name: "never-fits",
