@@ -4,7 +4,6 @@ import { errorLine, safeLine } from "./error_text.ts";
 import { escapeControls } from "./escape.ts";
 import { callGuarded } from "./guarded.ts";
 import type { InspectedMessage, Inspection } from "./inspection.ts";
-import { shorten } from "./shorten.ts";
 
 /**
  * Hears each line of a system's log, and what happened: `failed`, the first time that a message fails and will be tried
@@ -15,8 +14,6 @@ export type Log = (line: string, event: Inspection) => void;
 /** The most lines within one window; how many more there were is said with the next. */
 const linesMax = 20;
 const windowMs = 1_000;
-/** The most characters of the key of a row. */
-const rowLengthMax = 1_000;
 
 /** Tells of failures, a line each. */
 export class FailureLog {
@@ -62,7 +59,7 @@ export class FailureLog {
   fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" }>): void {
     if (this.#log === false || !this.#mayTell()) return;
     const what = event.type === "unreadable"
-      ? `a row of the store cannot be read: ${shorten(event.row, rowLengthMax)}`
+      ? `a row of the store cannot be read: ${safeLine(event.row)}`
       : `a function that was given to ${event.callback} failed`;
     this.#tell(`${what}: ${errorLine(event.error)}`, event);
   }

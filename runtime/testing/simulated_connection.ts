@@ -31,6 +31,8 @@ export interface SimulatedBackend {
 }
 
 const lookMs = 1;
+/** How long a value is there that is over when it comes. */
+const overMs = 60_000;
 
 interface Watcher {
   readonly onChange: () => void;
@@ -187,14 +189,20 @@ export class SimulatedConnection implements StoreConnection, Holder {
     });
   }
 
-  /** As it is sent: how long a value is kept is counted from now, whatever the system's clock says. */
+  /**
+   * As it is sent: how long a value is kept is counted from now, whatever the system's clock says. One that is over by
+   * that clock, which may have been set forward meanwhile, is there for a while all the same.
+   */
   #copyOf(part: Part): Part {
     const { clock, ownClock } = this.#backend;
-    const aheadMs = ownClock.now() - clock.now();
+    const endOf = (expiresAtMs: number) => {
+      const leftMs = expiresAtMs - ownClock.now();
+      return clock.now() + (leftMs > 0 ? leftMs : overMs);
+    };
     const writes = part.writes.map((write) => ({
       ...write,
       value: write.value.slice(),
-      expiresAtMs: write.expiresAtMs && write.expiresAtMs - aheadMs,
+      expiresAtMs: write.expiresAtMs === undefined ? undefined : endOf(write.expiresAtMs),
     }));
     return { ...part, writes };
   }

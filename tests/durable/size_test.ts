@@ -137,6 +137,26 @@ onEach(["denoKv"], "a key that is too long for the store is refused like a paylo
   await assert.rejects(ref(system, key).tell(Worker.note, "one", long), { code: "too-large" });
 });
 
+inMemory(
+  "an event of which no commit takes a page is a dead letter, and those behind it go on",
+  async (stage) => {
+    const { limits } = stage.store.traits;
+    const store = {
+      traits: { ...stage.store.traits, limits: { ...limits, bytes: 20_000 } },
+      open: stage.store.open.bind(stage.store),
+    };
+    const system = await stage.start([worker()], { store });
+    for (const key of ["ada", "bob"]) system.subscribe(Worker.happened, ref(system, key).at(Worker.note));
+    await stage.settle();
+    const large = `de ${"x".repeat(12_000)}`; // it has room in the mailbox of its topic, and not twice in one commit
+    await Promise.all(["de one", large, "de two"].map((text) => system.publish(Worker.happened, text)));
+    await stage.pass(5_000);
+    assert.deepEqual(await notesOf(system, "ada"), ["de one", "de two"]);
+    assert.deepEqual(await notesOf(system, "bob"), ["de one", "de two"]);
+    assert.deepEqual(system.deadLetters.list().map(({ reason }) => reason), ["too-large"]);
+  },
+);
+
 inMemory("what is too large says which limit it is over", async (stage) => {
   const { limits } = stage.store.traits;
   const few = { keysBytes: 3_000, bytes: 1_000_000 };

@@ -129,3 +129,11 @@ export function probed(
     },
   };
 }
+
+/** The part with marks that are over soon. */
+export function withoutMarks(part: Part, expiresAtMs: number): Part {
+  const writes = part.writes.map((write) =>
+    spaceOf(write.key) === "mark" ? { ...write, expiresAtMs } : write
+  );
+  return { ...part, writes };
+}

@@ -21,6 +21,7 @@ import {
   spaceOf,
   turnsHidden,
   unchecked,
+  withoutMarks,
   writes,
 } from "./rule.ts";
 
@@ -53,11 +54,8 @@ export const rules: readonly Rule[] = [
     name: "mark-window",
     foundBy: 1,
     says: "the mark of an accepted message outlives every attempt to commit it again",
-    part: (part) => ({
-      ...part,
-      writes: part.writes.map((write) =>
-        spaceOf(write.key) === "mark" ? { ...write, expiresAtMs: 0 } : write
-      ),
+    connect: (connection, clock) => ({
+      commit: (parts) => connection.commit(parts.map((part) => withoutMarks(part, clock.now() + 1))),
     }),
   },
   {

@@ -36,7 +36,14 @@ export const sceneRules: readonly Rule[] = [
     name: "letters-anew",
     foundBy: 39,
     says: "dead letters of which instances let go differently are counted anew",
-    weather: within("crowded", "spoiled"),
+    weather: (weather) =>
+      within("crowded", "spoiled", "deadlines")({
+        ...weather,
+        ...weather.shared,
+        shared: undefined,
+        brim: 2,
+        process: { ...weather.process, pause: 4 },
+      }),
   },
   {
     name: "never-fits",
@@ -116,9 +123,15 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "slowest-clock",
-    foundBy: 81,
+    foundBy: 3,
     says: "what is kept for a while is over when it is by the clocks of all that live",
-    weather: within("hours"),
+    weather: (weather) =>
+      within("hours")({
+        ...weather,
+        poison: false,
+        scenes: [],
+        process: { ...weather.process, crash: 0, stop: 0, clockJump: 0 },
+      }),
   },
   {
     name: "dead-are-seen",

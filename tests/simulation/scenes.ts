@@ -70,7 +70,7 @@ export function withScene(weather: Weather, scene: Scene): Weather {
       return {
         ...added,
         deploy: undefined,
-        process: { ...weather.process, clocksApartMs: 2 * hourMs, clockJump: 1 },
+        process: { ...weather.process, clocksApartMs: 2 * hourMs },
       };
     case "hundreds":
     case "hung":
@@ -102,4 +102,10 @@ export function withScene(weather: Weather, scene: Scene): Weather {
     default:
       return added;
   }
+}
+
+/** Whether clocks are hours apart, and stay so, and nobody comes or goes. */
+export function isSteady({ scenes, process }: Weather): boolean {
+  const { crash = 0, stop = 0, clockJump = 0 } = process;
+  return scenes.includes("hours") && !scenes.includes("poisons") && crash + stop + clockJump === 0;
 }

@@ -15,7 +15,7 @@ import { type Job, News, subscribersOf } from "./messages.ts";
 import { plant, planter } from "./planted.ts";
 import { judgeRemains } from "./remains.ts";
 import { Reminded } from "./reminded.ts";
-import type { Scene } from "./scenes.ts";
+import { isSteady, type Scene } from "./scenes.ts";
 import { uncaught } from "./uncaught.ts";
 import { respondents } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
@@ -59,6 +59,9 @@ const hearMs = 5_000;
 /** All must be at rest so long after the last fault. */
 const restMsMax = 120_000;
 
+const dayMs = 86_400_000;
+/** Shorter than clocks are apart, and longer than anybody tries again: where all know each other's clocks. */
+const shortWindowMs = 1_800_000;
 const usualLetters = 200;
 /** Where there are more than a list has from the beginning. */
 const fewLetters = 40;
@@ -180,6 +183,7 @@ class Run {
             opening: () => this.#opening(host),
           }),
           limits: { actors: actorsMax, events: eventsMax, deadLetters: this.#lettersMax },
+          idWindowMs: isSteady(this.#weather) ? shortWindowMs : dayMs,
           log: false,
         });
         if (this.#weather.listening) this.#listen(host, system);
@@ -240,7 +244,8 @@ class Run {
     const restBeganMs = simulation.clock.now();
     await rest();
     const restMs = simulation.clock.now() - restBeganMs;
-    const seen = (this.#weather.shared !== undefined || this.#has("presence")) && !this.#has("saturated");
+    const seen = (this.#weather.shared !== undefined || this.#has("presence")) &&
+      this.#weather.times.latencyMsMax === undefined;
     if (!failed() && seen && this.#weather.actorsMax > 5) {
       await restart(stage);
       await rest();

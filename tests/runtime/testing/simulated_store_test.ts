@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import type { Cancel } from "../../../runtime/clock.ts";
+import type { Cancel, Clock } from "../../../runtime/clock.ts";
 import type { Part, StoreConnection } from "../../../runtime/store.ts";
 import type { SimulatedFaults } from "../../../runtime/testing/simulated_faults.ts";
 import { SimulatedStore, type SimulatedStoreOptions } from "../../../runtime/testing/simulated_store.ts";
@@ -31,16 +31,61 @@ class RunningClock extends QuickClock {
 }
 
 const clock = new RunningClock();
-const conformance = storeConformance({
-  clock,
-  open() {
-    const store = new SimulatedStore({ clock, random: seededRandom(1), times: { latencyMsMax: 3 } });
-    return { store: store.instance("one") };
-  },
-});
-for (const { name, skipped, run } of conformance) {
-  Deno.test({ name: `simulated, without faults: ${name}`, ignore: skipped !== undefined, fn: run });
+for (const presence of [false, true]) {
+  const conformance = storeConformance({
+    clock,
+    open() {
+      const random = seededRandom(1);
+      const store = new SimulatedStore({ clock, random, times: { latencyMsMax: 3 }, presence });
+      return { store: store.instance("one") };
+    },
+  });
+  const which = presence ? "simulated, with presence" : "simulated, without faults";
+  for (const { name, skipped, run } of conformance) {
+    Deno.test({ name: `${which}: ${name}`, ignore: skipped !== undefined, fn: run });
+  }
 }
+
+Deno.test("a crash is seen at once where there is presence, and a pause is none", async () => {
+  const bench = new Bench({}, {}, 1, { presence: true });
+  const [one, other] = [bench.store.instance("one"), bench.store.instance("other")];
+  const [held, asking] = [await one.open({ clock: bench.clock }), await other.open({ clock: bench.clock })];
+  assert.equal(await bench.after(5, held.presence!.hold("a")), true);
+  const isGone = () => bench.after(5, asking.presence!.isGone("a"));
+  assert.equal(await isGone(), false);
+  one.pause();
+  assert.equal(await isGone(), false);
+  one.crash();
+  assert.equal(await isGone(), true);
+});
+
+Deno.test("a strict server refuses what it said that it takes, as such, and applies nothing", async () => {
+  const bench = new Bench({}, {}, 1, { strict: { checks: 1 } });
+  assert.equal(bench.store.instance("one").traits.limits.checks, 100);
+  const connection = await bench.open("one");
+  const checks = ["a", "b"].map((key) => ({ key, version: undefined }));
+  const part = { checks, writes: [{ key: "a", value: new Uint8Array(1) }], removals: [] };
+  await assert.rejects(bench.after(50, connection.commit([part])), { code: "too-large" });
+  assert.deepEqual(bench.keys(), []);
+});
+
+Deno.test("how long a value is kept is counted from its commit, whatever the clock of its system says", async () => {
+  const bench = new Bench({}, {});
+  const { clock } = bench;
+  const late: Clock = {
+    now: () => clock.now() - 3_600_000,
+    monotonicMs: () => clock.monotonicMs(),
+    setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+    macrotask: (callback) => clock.macrotask(callback),
+    yield: (callback) => clock.yield(callback),
+  };
+  const connection = await bench.store.instance("one").open({ clock: late });
+  const write = { key: "a", value: new Uint8Array(1), expiresAtMs: late.now() + 1_000 };
+  await bench.after(50, connection.commit([{ checks: [], writes: [write], removals: [] }]));
+  assert.deepEqual(bench.keys(), ["a"]);
+  await bench.clock.advance(1_000);
+  assert.deepEqual(bench.keys(), []);
+});
 
 Deno.test("the same seed gives the same run, with every fault on; another seed another one", async () => {
   const first = await storm(1);
