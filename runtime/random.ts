@@ -19,6 +19,9 @@ export interface Random {
   ulid(nowMs: number): string;
 }
 
+/** The last time that a ULID can carry: in the year 10889. A clock may say another, and names are given all the same. */
+const ulidTimeMax = 2 ** 48 - 1;
+
 /**
  * The machine's own randomness.
  *
@@ -34,6 +37,6 @@ export interface Random {
 export function systemRandom(): Random {
   return {
     next: () => Math.random(),
-    ulid: (nowMs) => ulid(Math.floor(nowMs)),
+    ulid: (nowMs) => ulid(Math.min(Math.max(Math.floor(nowMs), 0), ulidTimeMax)),
   };
 }

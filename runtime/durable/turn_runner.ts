@@ -101,7 +101,7 @@ export class TurnRunner {
     }
     if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
-      return this.#bury(batch, mail, "deadline", `it ${lateness(attempts)}`, attempts);
+      return this.#bury(batch, mail, "deadline", lateness(attempts), attempts);
     }
     if (attempts >= home.actor.retry.attempts) {
       this.#activation.durable.ledger.probes?.reach("a message is given up that ended processes");

@@ -22,6 +22,11 @@ for (
   });
 }
 
+Deno.test("systemRandom gives ULIDs also by a clock that is before or behind what they can carry", () => {
+  const random = systemRandom();
+  assert.deepEqual([-1, 8.64e15].map((nowMs) => decodeTime(random.ulid(nowMs))), [0, 2 ** 48 - 1]);
+});
+
 Deno.test("seededRandom repeats itself for the same seed, and differs for another", () => {
   const draw = (seed: number) => Array.from({ length: 5 }, seededRandom(seed).next);
   assert.deepEqual(draw(7), draw(7));
