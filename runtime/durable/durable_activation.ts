@@ -341,13 +341,15 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.#picker.enter(trial, () => {
       if (this.gone) return this.#picker.endTrial();
       if (counted) return this.proceed();
+      const mail = this.mailbox.mails.find(({ place }) => place === trial.place);
+      if (mail === undefined) { // it gave way meanwhile
+        this.#picker.endTrial();
+        return this.proceed();
+      }
       this.#counting = true;
       const batch = this.#begin();
-      const mail = this.mailbox.mails.find(({ place }) => place === trial.place);
       // Else one that another had handled would leave a record behind, of an actor that was erased as well.
-      if (mail !== undefined && !this.durable.ledger.probes?.without("tried-where-it-waits")) {
-        batch.whereWaits(mail);
-      }
+      if (!this.durable.ledger.probes?.without("tried-where-it-waits")) batch.whereWaits(mail);
       batch.retry(trial);
       this.finish(batch);
     });

@@ -37,6 +37,7 @@ export const sceneRegressions: readonly (readonly [seed: number, scene: Scene | 
       "the first row of an instance landed when it had ended: it was taken for one that lives",
     ],
     [20_002_981, undefined, "a trial of what another had handled left a record of an actor that was erased"],
+    [20_008_802, undefined, "a message that had given way to others was tried"],
     [14, "hours", "a message waited an hour to be tried again, since a clock had been an hour ahead"],
     [1, "hours", "an index entry stayed for an hour, since the clock of its instance was set back"],
   ];
