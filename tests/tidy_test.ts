@@ -37,7 +37,17 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "times",
     "within",
   ]],
-  ["language", ["protocol", "address", "given_address", "ticket", "failure", "context", "actor", "envelope", "modes"]],
+  ["language", [
+    "protocol",
+    "address",
+    "given_address",
+    "ticket",
+    "failure",
+    "context",
+    "actor",
+    "envelope",
+    "modes",
+  ]],
   ["ports", [
     "dead_letters",
     "inspection",

@@ -241,7 +241,7 @@ Deno.test("Runtime goes on although what a turn sends cannot even be looked at",
     (ctx) => ctx.ref(Worker, "bob").tell(Worker.note, deep as string, { id: "1" }),
   );
   await it.clock.settle();
-  assert.deepEqual(it.dead, ["bob note: failed"]);
+  assert.deepEqual(it.dead, ["bob note: invalid-payload"]);
   assert.equal(await it.ref("cat").ask(Worker.call, () => 1), 1);
   const { accepted, done, dead } = it.system.stats();
   assert.equal(accepted, done + dead);
