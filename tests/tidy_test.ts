@@ -66,6 +66,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     [
       "ids",
       "reply_name",
+      "shown_name",
       "seen",
       "ring",
       "mailbox",

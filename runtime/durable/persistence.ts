@@ -1,12 +1,13 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId } from "../address.ts";
 import type { DeadLetter } from "../dead_letters.ts";
-import { nameOf, type Route } from "../envelope.ts";
+import type { Route } from "../envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { StoreHealth } from "../health.ts";
 import type { Population } from "../host.ts";
 import { Collector, Reply } from "../modes.ts";
 import type { KeptEvent, KeptEvents } from "../kept_events.ts";
+import { shownName } from "../shown_name.ts";
 import type { UnhostedStats } from "../stats.ts";
 import { StoreError } from "../store_errors.ts";
 import { within } from "../within.ts";
@@ -175,7 +176,7 @@ export class Persistence {
     if (this.#open === undefined) return this.#early.ask(() => this.accept(to, route, payload, parts));
     try {
       if (this.#ending) {
-        throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
+        throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);
       }
       return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, parts);
     } catch (error) {
@@ -234,12 +235,13 @@ export class Persistence {
   }
 
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
-  async #close({ ledger, keeper, log, watching }: OpenStore): Promise<void> {
+  async #close({ ledger, keeper, log, replies, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
     const idle = await within(ledger.clock, endMs, ledger.committer.idle());
     const ended = keeper.end().catch(() => {}); // others find out that it is gone
     if (idle) await within(ledger.clock, endMs, ended);
+    replies.end(); // while its connection still answers: no more comes
     ledger.committer.end();
     await ledger.connection.close();
   }
