@@ -41,6 +41,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "protocol",
     "address",
     "given_address",
+    "given_headers",
     "ticket",
     "failure",
     "context",

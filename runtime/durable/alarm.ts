@@ -182,7 +182,7 @@ export class Alarm {
     if (all) this.#shiftedMs = backMs;
   }
 
-  /** Moves one. What cannot be read is told, and stays; rejects where the store does not answer, or not take it. */
+  /** Moves one. What cannot be read is told, and stays; rejects where the store does not answer. */
   async #shiftOne(due: Stored): Promise<void> {
     let { key } = due;
     try {
