@@ -108,9 +108,8 @@ export class Persistence {
   }
 
   /** The replies of submits. */
-  async replies(): Promise<Replies> {
-    await this.opened;
-    return this.#required.replies;
+  replies(): Promise<Replies> {
+    return this.#whenOpen((open) => open.replies);
   }
 
   /** A survey is open here until the result is disposed of: its answers may come from other instances. */
@@ -139,6 +138,12 @@ export class Persistence {
     return this.#open.log.whenFollowed(act, joining);
   }
 
+  /** Does something now, or behind all that was asked for before the store was open. */
+  #whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
+    const now = async () => await act(this.#required);
+    return this.#open === undefined ? this.#early.ask(now) : now();
+  }
+
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
   #onceOpen(begin: (open: OpenStore) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
@@ -163,9 +168,8 @@ export class Persistence {
   }
 
   /** The actor of that key, in this process. */
-  async activate({ protocol, key }: ActorId): Promise<DurableActivation> {
-    await this.opened;
-    return this.hosts.get(protocol)!.get(key);
+  activate({ protocol, key }: ActorId): Promise<DurableActivation> {
+    return this.#whenOpen(() => this.hosts.get(protocol)!.get(key));
   }
 
   /**
@@ -193,9 +197,8 @@ export class Persistence {
   }
 
   /** There will be a reply of that name. Rejects where the store does not take it. */
-  async openReply(name: string): Promise<void> {
-    await this.opened;
-    await this.#required.rows.open(name);
+  openReply(name: string): Promise<void> {
+    return this.#whenOpen(({ rows }) => rows.open(name));
   }
 
   /** Looks after all that this instance should: what the dead left, what is due. Resolves when nothing is left to run. */
