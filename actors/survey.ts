@@ -51,6 +51,7 @@ export function surveyAll(
     replyTo: { ...collector, operation: Collector.take.name },
   });
   const begin = (remembered?: Remembered) => {
+    runtime.delivery.requireRunning(`survey ${topicKey(operation)}`);
     const close = () =>
       runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined);
     const collected = new Replies(close, remembered);

@@ -6,6 +6,7 @@ import { LimitError } from "./errors.ts";
 import { IdleList } from "./idle.ts";
 import type { Operation } from "./protocol.ts";
 import type { Home, Services } from "./services.ts";
+import { shownActor } from "./shown_name.ts";
 import { Status } from "./status.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
@@ -89,7 +90,9 @@ export class Host implements Home<Activation> {
     if (this.population.size >= capacity) this.makeRoom();
     const { size } = this.population;
     if (size >= capacity) {
-      const action = what === "replies" ? "keep one more reply" : `activate ${this.actor.name}/${key}`;
+      const action = what === "replies"
+        ? "keep one more reply"
+        : `activate ${shownActor(this.actor.name, key)}`;
       throw new LimitError(code, `Cannot ${action}: the system holds ${size} of ${capacity} ${what}`);
     }
     const activation = new Activation(this, key);

@@ -5,6 +5,7 @@ import type { Population } from "../host.ts";
 import { IdleList } from "../idle.ts";
 import type { Operation } from "../protocol.ts";
 import type { Services } from "../services.ts";
+import { shownActor } from "../shown_name.ts";
 import { DurableActivation } from "./durable_activation.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 
@@ -86,7 +87,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
     const { size } = this.#population;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} ${what}`;
-      throw new LimitError(code, `Cannot activate ${this.actor.name}/${key}: ${why}`);
+      throw new LimitError(code, `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`);
     }
     const activation = new DurableActivation(this, key);
     this.#activations.set(key, activation);
