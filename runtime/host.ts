@@ -24,6 +24,8 @@ export interface Population {
   readonly expendable?: Set<string>;
   /** Hears of one that went. */
   readonly onLetGo?: (key: string) => void;
+  /** Lets one leave memory that rests in a store, of whichever host. */
+  makeRoom?: () => void;
 }
 
 /** All actors of one definition in this system, by key. */
@@ -88,6 +90,7 @@ export class Host implements Home<Activation> {
     if (found !== undefined) return found;
     const { capacity, code, what } = this.population;
     if (this.population.size >= capacity) this.makeRoom();
+    if (this.population.size >= capacity) this.population.makeRoom?.();
     const { size } = this.population;
     if (size >= capacity) {
       const action = what === "replies"

@@ -83,7 +83,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
     const { capacity, code, what } = this.#population;
-    if (this.#population.size >= capacity) this.#makeRoom();
+    if (this.#population.size >= capacity) this.#population.makeRoom?.();
     const { size } = this.#population;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} ${what}`;
@@ -119,11 +119,10 @@ export class DurableHost implements DurableHome<DurableActivation> {
     this.#leave(actor, forMs);
   }
 
-  /** The first that has nothing to do leaves memory: it is in the store. */
-  #makeRoom(): void {
-    for (const activation of this.#activations.values()) {
-      if (!activation.atRest) continue;
-      return activation.passivate();
-    }
+  /** The first that has nothing to do leaves memory: it is in the store. Returns whether there was one. */
+  letOneGo(): boolean {
+    const resting = this.#activations.values().find(({ atRest }) => atRest);
+    resting?.passivate();
+    return resting !== undefined;
   }
 }

@@ -63,6 +63,7 @@ export class Persistence {
       const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
+    parts.population.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       open: () => openStore(this.#instance, parts, this.#residents),

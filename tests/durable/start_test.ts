@@ -49,6 +49,7 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   await assert.rejects(async () => {
     for await (const _ of system.survey(Worker.quote, "notes", { timeoutMs: 5_000 }));
   }, unavailable);
+  assert.equal(system.stats().protocols["~collector"].actors, 0); // nobody is left who waits for its replies
   system.subscribe(Worker.happened, ada.at(Worker.note))[Symbol.dispose]();
   system.subscribe(Worker.happened, () => {})[Symbol.dispose]();
   const { status, store: health } = system.health;
