@@ -104,8 +104,9 @@ export function withScene(weather: Weather, scene: Scene): Weather {
   }
 }
 
-/** Whether clocks are hours apart, and stay so, and nobody comes or goes. */
-export function isSteady({ scenes, process }: Weather): boolean {
-  const { crash = 0, stop = 0, clockJump = 0 } = process;
-  return scenes.includes("hours") && !scenes.includes("poisons") && crash + stop + clockJump === 0;
+/** Whether clocks are hours apart, and stay so, and nobody comes, goes, or is taken for dead and comes under another name. */
+export function isSteady({ scenes, process, poison }: Weather): boolean {
+  const { crash = 0, stop = 0, pause = 0, clockJump = 0 } = process;
+  const comes = poison || scenes.includes("poisons") || scenes.includes("hundreds");
+  return scenes.includes("hours") && !comes && crash + stop + pause + clockJump === 0;
 }
