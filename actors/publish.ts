@@ -22,7 +22,7 @@ import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 import { codeOf } from "../runtime/thrown.ts";
 import type { Turn } from "../runtime/turn.ts";
 import { subscribeDurably } from "./durable_subscription.ts";
-import { Subscriber, Subscribers } from "./subscribers.ts";
+import { Subscriber, Subscribers, subscribersMax } from "./subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
 /**
@@ -166,8 +166,6 @@ export const listenerActor = actor(Listener, {
   idleMs: Infinity, // its subscription ends it
   onIdle: "drop",
 });
-
-const subscribersMax = 100_000;
 
 /** The actor of one event or survey: it knows the subscribers, and sends to each what is published. */
 export const topicActor = actor(Topic, {

@@ -9,7 +9,7 @@ import type { Home, Services } from "./services.ts";
 import { Status } from "./status.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
-const turnRoom = 10;
+export const turnRoom = 10;
 
 /** How many actors there are, and may be: one count over several hosts. */
 export interface Population {

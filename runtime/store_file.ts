@@ -58,7 +58,7 @@ export class StoreFile {
       const whole = resolve(path); // the process may change its folder
       return new StoreFile(files, [whole, `${files.realpathSync(whole)}-wal`], clock);
     } catch {
-      return undefined;
+      return undefined; // a platform without file systems, or one that does not tell
     }
   }
 
@@ -91,7 +91,7 @@ export async function isFolder(path: string): Promise<boolean> {
     const files: Files = await import(fs);
     return mayLook(path) && files.statSync(path, { bigint: true }).isDirectory();
   } catch {
-    return false;
+    return false; // nothing is there, or the platform does not tell
   }
 }
 

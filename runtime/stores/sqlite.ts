@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
 import { requireOneWord } from "../one_word.ts";
 import type {
   Part,
@@ -17,7 +18,6 @@ import {
   type Database,
   endOf,
   endOfKeys,
-  messageOf,
   prepare,
   setUp,
   type Statements,
