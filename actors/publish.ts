@@ -148,7 +148,10 @@ function openListener(runtime: Runtime, listening: Listening): Address {
   return address;
 }
 
-/** The actor that calls one local function, one message at a time. A failure is a dead letter: a function is not tried again. */
+/**
+ * The actor that calls one local function, one message at a time. A failure is a dead letter: a function is not tried
+ * again.
+ */
 export const listenerActor = actor(Listener, {
   transient: true,
   state: (): Listening => ({ listener: undefined }),

@@ -13,9 +13,10 @@ const valuesMax = 10_000_000;
  * `undefined` and big integers; plain objects and arrays of data; maps and sets of data; valid dates, regular expressions
  * that begin at 0, URLs; the typed arrays of 8 to 32 bits and of floats, where all floats are finite and none is -0.
  *
- * Nothing else is: no property `__proto__`, and none `constructor` or `prototype` in what JSON cannot say, no function, symbol, promise, error or instance of a class, no object without a prototype, no array with
- * holes or names, no accessor, nothing that contains itself, or is nested deeper than 1,000. An object that is there twice
- * comes back as two: data have no identity.
+ * Nothing else is: no property `__proto__`, and none `constructor` or `prototype` in what JSON cannot say, no function,
+ * symbol, promise, error or instance of a class, no object without a prototype, no array with holes or names, no
+ * accessor, nothing that contains itself, or is nested deeper than 1,000. An object that is there twice comes back as
+ * two: data have no identity.
  *
  * A system with a store refuses the rest by itself. One without does not look, which would cost each message: tests of
  * actors that are to be durable one day can.
