@@ -19,6 +19,7 @@ import { TerminalError } from "../runtime/errors.ts";
 import { type Subscription, type SubscriptionsPage, Topic, type Unsubscription } from "../runtime/modes.ts";
 import type { StoreConnection } from "../runtime/store.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
+import { subscribersMax } from "./subscribers.ts";
 
 /** What a topic keeps in its state; its subscribers and its events are rows of their own. */
 interface TopicState {
@@ -48,7 +49,6 @@ const share = 0.5;
 const headBytes = 1_000;
 const placeBytes = 80;
 const encoder = new TextEncoder();
-const subscribersMax = 100_000;
 /** Of so many events, in their midst or given up, it is known who has them; of older ones that is forgotten. */
 const cursorsMax = 100;
 /** The most rows of one actor in one topic: an operation each. */

@@ -22,7 +22,7 @@ import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
 import { codeOf } from "../runtime/thrown.ts";
 import type { Turn } from "../runtime/turn.ts";
 import { subscribeDurably } from "./durable_subscription.ts";
-import { Subscriber, Subscribers } from "./subscribers.ts";
+import { Subscriber, Subscribers, subscribersMax } from "./subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
 /**
@@ -151,7 +151,10 @@ function openListener(runtime: Runtime, event: Operation, listening: Listening):
   return address;
 }
 
-/** The actor that calls one local function, one message at a time. A failure is a dead letter: a function is not tried again. */
+/**
+ * The actor that calls one local function, one message at a time. A failure is a dead letter: a function is not tried
+ * again.
+ */
 export const listenerActor = actor(Listener, {
   transient: true,
   state: (): Listening => ({ listener: undefined }),
@@ -169,8 +172,6 @@ export const listenerActor = actor(Listener, {
   idleMs: Infinity, // its subscription ends it
   onIdle: "drop",
 });
-
-const subscribersMax = 100_000;
 
 /** The actor of one event or survey: it knows the subscribers, and sends to each what is published. */
 export const topicActor = actor(Topic, {

@@ -16,7 +16,14 @@ import type { Failure } from "../runtime/failure.ts";
 import { givenAddress } from "../runtime/given_address.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
-import { isCaller, replyKey, replyNameOf, timeOfReplyName } from "../runtime/reply_name.ts";
+import {
+  expiredReply,
+  isCaller,
+  replyKey,
+  replyNameOf,
+  timeOfReplyName,
+  unknownReply,
+} from "../runtime/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { KeptReplies } from "../runtime/kept_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -115,7 +122,7 @@ class KeptTicket implements Ticket<unknown> {
   async reply(options?: TicketOptions): Promise<unknown> {
     const runtime = this.#runtime;
     const kept = runtime.find(Reply.collect.protocol, this.#key);
-    if (kept === undefined) throw this.#isGone() ? expired(this.id) : unknown(this.id);
+    if (kept === undefined) throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
     const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
@@ -155,17 +162,6 @@ class Collector extends Waiter {
   }
 }
 
-function unknown(name: string): UnknownError {
-  return new UnknownError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
-}
-
-function expired(id: string): UnknownError {
-  return new UnknownError(
-    "expired-reply",
-    `Cannot collect the reply ${id}: it was kept for as long as replies are`,
-  );
-}
-
 /** The ticket of what cannot name a reply. */
 class NoTicket implements Ticket<unknown> {
   readonly id: string;
@@ -178,7 +174,7 @@ class NoTicket implements Ticket<unknown> {
 
   async reply(): Promise<unknown> {
     await this.#runtime.persistence?.opened; // a store that cannot be used says so of whatever is asked
-    throw unknown(JSON.stringify(this.id.slice(0, 80)));
+    throw unknownReply(JSON.stringify(this.id.slice(0, 80)));
   }
 }
 
@@ -237,7 +233,7 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
         const state = ctx.state as ReplyState;
         if (state.status === "absent") { // it expired when this was on its way
           ctx.stop();
-          return asker.fail(unknown(replyNameOf(ctx.key)));
+          return asker.fail(unknownReply(replyNameOf(ctx.key)));
         }
         if (state.status === "pending") {
           const waiting = state.waiting.filter((other) => !other.over);
@@ -257,7 +253,7 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
       expire(ctx) {
         const state = ctx.state as ReplyState;
         if (state.status === "pending") {
-          for (const asker of state.waiting) asker.fail(expired(replyNameOf(ctx.key)));
+          for (const asker of state.waiting) asker.fail(expiredReply(replyNameOf(ctx.key)));
         }
         replies.ended(ctx.key, true);
         ctx.cancel("expire"); // it may have to go before its time

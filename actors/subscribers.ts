@@ -5,6 +5,9 @@ import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import { parseSubjectPattern } from "../runtime/subject.ts";
 
+/** The most subscribers of a topic. */
+export const subscribersMax = 100_000;
+
 /** One subscription of a topic, and the way to its subscriber. */
 export class Subscriber implements Receiver {
   readonly to: Address;

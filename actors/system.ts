@@ -105,7 +105,8 @@ export class System implements AsyncDisposable {
 
   /**
    * Publishes an event. Resolves when the event's topic has accepted it; each subscriber of that moment then gets it
-   * once, in the order of publishing (of one event: two events have none between them). Nobody need be subscribed. Rejects as {@linkcode Ref.tell} does.
+   * once, in the order of publishing (of one event: two events have none between them). Nobody need be subscribed.
+   * Rejects as {@linkcode Ref.tell} does.
    */
   publish<Op extends Operation<"event">>(
     event: Op,

@@ -40,14 +40,15 @@ export type Arguments<Input, Options> = undefined extends Input
 /** Options of every send. */
 export interface SendOptions {
   /**
-   * Names the message, at most 255 characters, but not its reply, which has a name that nobody can guess. The same id again, from the same caller to the same operation of the
-   * same actor, is answered as the first was, within a bounded window. Without it the message gets a name of its own.
+   * Names the message, at most 255 characters, but not its reply, which has a name that nobody can guess. The same id
+   * again, from the same caller to the same operation of the same actor, is answered as the first was, within a bounded
+   * window. Without it the message gets a name of its own.
    */
   readonly id?: string;
   /**
    * Whose message it is: ids and replies of two callers never meet, and each has a share of what is bounded for all. At
-   * most 512 bytes of well-formed text, or the send rejects with the code `too-large` or `invalid-caller`. For ingresses, which speak for
-   * many; a program that speaks for itself names none.
+   * most 512 bytes of well-formed text, or the send rejects with the code `too-large` or `invalid-caller`. For
+   * ingresses, which speak for many; a program that speaks for itself names none.
    *
    * @default {""}
    */
@@ -71,9 +72,10 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * The place of an earlier message to the same actor, as `onAccepted` gave it, here or at another instance on the same
-   * store: this one is handled behind it, whatever their clocks say. It moves this message alone: what is to come behind
-   * this one names its place in turn. Without a store that is the order of sending, and it is not looked at. Rejects with the code `invalid-after` where it is no place, or one that is more than an hour ahead
-   * of this instance's clock. In a turn it means nothing.
+   * store: this one is handled behind it, whatever their clocks say. It moves this message alone: what is to come
+   * behind this one names its place in turn. Without a store that is the order of sending, and it is not looked at.
+   * Rejects with the code `invalid-after` where it is no place, or one that is more than an hour ahead of this
+   * instance's clock. In a turn it means nothing.
    */
   readonly after?: string;
   /**

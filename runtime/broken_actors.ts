@@ -12,7 +12,10 @@ const brokenMax = 20;
 /** The most characters of a reason. */
 const reasonMax = 400;
 
-/** The actors of a system that could not be activated the last time that one of their messages was tried, the latest of them. */
+/**
+ * The actors of a system that could not be activated the last time that one of their messages was tried, the latest of
+ * them.
+ */
 export class BrokenActors {
   readonly #actors = new Map<string, BrokenActor>();
 

@@ -29,8 +29,9 @@ export interface SubscribeOptions {
 export interface Subscription extends Disposable {
   /**
    * Resolves when it holds for all that is published here from then on: with a store, when that has taken it; elsewhere
-   * that may be later, by what the clocks of the instances differ. While a store is away it is tried again. Rejects with what stands in the way where it is given up: it was disposed
-   * of before, the system stopped, or its topic could not keep up. Who does not await it need not handle it.
+   * that may be later, by what the clocks of the instances differ. While a store is away it is tried again. Rejects
+   * with what stands in the way where it is given up: it was disposed of before, the system stopped, or its topic could
+   * not keep up. Who does not await it need not handle it.
    */
   readonly ready: Promise<void>;
 }

@@ -10,7 +10,7 @@ import { shownActor } from "./shown_name.ts";
 import { Status } from "./status.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
-const turnRoom = 10;
+export const turnRoom = 10;
 
 /** How many actors there are, and may be: one count over several hosts. */
 export interface Population {

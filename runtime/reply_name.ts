@@ -1,4 +1,4 @@
-import { PosthornError } from "./errors.ts";
+import { PosthornError, UnknownError } from "./errors.ts";
 import { timeOfUlid } from "./ids.ts";
 import type { Random } from "./random.ts";
 import { TooLargeError } from "./store_errors.ts";
@@ -34,6 +34,19 @@ export function replyKey(name: string, caller = ""): string {
 /** The own name of the reply that is kept there. */
 export function replyNameOf(key: string): string {
   return key.slice(key.lastIndexOf("\n") + 1);
+}
+
+/** What a collector is told of a reply that is not kept, and never was as far as anybody knows. */
+export function unknownReply(name: string): UnknownError {
+  return new UnknownError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
+}
+
+/** What a collector is told of a reply that was kept, and is kept no longer. */
+export function expiredReply(name: string): UnknownError {
+  return new UnknownError(
+    "expired-reply",
+    `Cannot collect the reply ${name}: it was kept for as long as replies are`,
+  );
 }
 
 const callerBytesMax = 512;

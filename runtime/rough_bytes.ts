@@ -31,7 +31,7 @@ function guardedInside(object: object, pile: unknown[]): number {
   try {
     return inside(object, pile);
   } catch {
-    return unreadableBytes;
+    return unreadableBytes; // a getter that throws, or a Proxy that was revoked
   }
 }
 

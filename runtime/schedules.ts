@@ -31,7 +31,8 @@ interface Schedule {
   readonly payload: unknown;
 }
 
-const schedulesMax = 1_000;
+/** The most schedules of one actor. */
+export const schedulesMax = 1_000;
 
 /** What one actor wants sent later, by name. */
 export class Schedules {

@@ -62,7 +62,10 @@ class Entry<Item> implements Held {
   }
 }
 
-/** What one owner holds: items, the oldest first, or the shares of others within it, with the largest at the top of a heap. */
+/**
+ * What one owner holds: items, the oldest first, or the shares of others within it, with the largest at the top of a
+ * heap.
+ */
 class Share<Item> {
   readonly #parent: Share<Item> | undefined;
   readonly #name: string;

@@ -1,5 +1,8 @@
 import { messageOf, PosthornError } from "./errors.ts";
+import { shorten } from "./shorten.ts";
 
+/** How much of the path to what cannot be stored is said. */
+const pathUnitsMax = 200;
 /** How deep data may be nested: what contains itself has no end. */
 const depthMax = 1_000;
 /** How many values there may be in one: data that is shared again and again is written as often. */
@@ -10,9 +13,10 @@ const valuesMax = 10_000_000;
  * `undefined` and big integers; plain objects and arrays of data; maps and sets of data; valid dates, regular expressions
  * that begin at 0, URLs; the typed arrays of 8 to 32 bits and of floats, where all floats are finite and none is -0.
  *
- * Nothing else is: no property `__proto__`, and none `constructor` or `prototype` in what JSON cannot say, no function, symbol, promise, error or instance of a class, no object without a prototype, no array with
- * holes or names, no accessor, nothing that contains itself, or is nested deeper than 1,000. An object that is there twice
- * comes back as two: data have no identity.
+ * Nothing else is: no property `__proto__`, and none `constructor` or `prototype` in what JSON cannot say, no function,
+ * symbol, promise, error or instance of a class, no object without a prototype, no array with holes or names, no
+ * accessor, nothing that contains itself, or is nested deeper than 1,000. An object that is there twice comes back as
+ * two: data have no identity.
  *
  * A system with a store refuses the rest by itself. One without does not look, which would cost each message: tests of
  * actors that are to be durable one day can.
@@ -43,18 +47,13 @@ export function isJson(value: unknown): boolean {
     throw new NoData("a property of that name beside what JSON cannot say,");
   } catch (cause) {
     const what = cause instanceof NoData ? `${walk.path.length > 0 ? "it has" : "it is"} ` : "";
-    const where = walk.path.length > 0 ? ` at ${shown(walk.path)}` : "";
+    const where = walk.path.length > 0 ? ` at ${shorten(walk.path.join("."), pathUnitsMax)}` : "";
     throw new PosthornError("not-storable", `Cannot store a value: ${what}${messageOf(cause)}${where}`);
   }
 }
 
 /** Something in a value that is no data. */
 class NoData extends Error {}
-
-function shown(path: readonly unknown[]): string {
-  const text = path.join(".");
-  return text.length <= 200 ? text : `${text.slice(0, 200)}…`.toWellFormed();
-}
 
 const floats: readonly unknown[] = [Float32Array, Float64Array].map(({ prototype }) => prototype);
 const integers: readonly unknown[] = [

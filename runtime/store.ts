@@ -156,7 +156,10 @@ export interface StoreConnection {
    * these parts as such, and has applied nothing: then they are divided, and what is refused alone has failed.
    */
   commit(parts: readonly Part[]): Promise<(string | undefined)[]>;
-  /** Calls `onChange` soon after another connection has committed something that rings. It may be called in vain, or once for many. */
+  /**
+   * Calls `onChange` soon after another connection has committed something that rings. It may be called in vain, or
+   * once for many.
+   */
   watch(onChange: () => void): Disposable;
   /** Closes it. What is under way ends first. */
   close(): Promise<void>;
@@ -178,7 +181,10 @@ export interface StorePresence {
    * Resolves with whether {@linkcode isGone} of others can tell; never rejects.
    */
   hold(instance: string): Promise<boolean>;
-  /** Whether the process of an instance that was held has ended, or has closed its connection. `false` where that is not certain; never rejects. */
+  /**
+   * Whether the process of an instance that was held has ended, or has closed its connection. `false` where that is not
+   * certain; never rejects.
+   */
   isGone(instance: string): Promise<boolean>;
   /** Clears away what is left of an instance: its own, or one that is gone. Nobody can tell of it any more. */
   release(instance: string): Promise<void>;

@@ -22,8 +22,9 @@ interface Paths {
  * The file of an open SQLite database and its log, as they were when it was opened. Where they have been moved, replaced
  * or removed since, SQLite goes on writing to what has no name any more: nobody else will ever see it.
  *
- * Where the process may read the one and not the other, the other is not looked at. It is looked for by device and inode, so what is written over in place is not noticed, nor anything where the platform
- * has no inodes but that it is gone.
+ * Where the process may read the one and not the other, the other is not looked at. It is looked for by device and
+ * inode, so what is written over in place is not noticed, nor anything where the platform has no inodes but that it is
+ * gone.
  */
 export class StoreFile {
   readonly #files: Files;
@@ -58,7 +59,7 @@ export class StoreFile {
       const whole = resolve(path); // the process may change its folder
       return new StoreFile(files, [whole, `${files.realpathSync(whole)}-wal`], clock);
     } catch {
-      return undefined;
+      return undefined; // a platform without file systems, or one that does not tell
     }
   }
 
@@ -91,7 +92,7 @@ export async function isFolder(path: string): Promise<boolean> {
     const files: Files = await import(fs);
     return mayLook(path) && files.statSync(path, { bigint: true }).isDirectory();
   } catch {
-    return false;
+    return false; // nothing is there, or the platform does not tell
   }
 }
 

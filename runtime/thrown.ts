@@ -25,7 +25,7 @@ export function isSound<Type extends PosthornError>(
     const { code, message }: { code: unknown; message: unknown } = error;
     return typeof code === "string" && typeof message === "string";
   } catch {
-    return false;
+    return false; // a Proxy, or a getter that throws
   }
 }
 
@@ -36,7 +36,7 @@ export function codeOf(error: unknown, otherwise: string): string {
     const code: unknown = error.code;
     return typeof code === "string" ? code : otherwise;
   } catch {
-    return otherwise;
+    return otherwise; // a Proxy, or a getter that throws
   }
 }
 
@@ -47,6 +47,6 @@ export function retryAfterMsOf(error: unknown): number | undefined {
     const afterMs: unknown = error.afterMs;
     return typeof afterMs === "number" && afterMs >= 0 ? afterMs : undefined;
   } catch {
-    return undefined;
+    return undefined; // a Proxy, or a getter that throws
   }
 }

@@ -186,6 +186,6 @@ function tokenOf({ value }: Stored): string | undefined {
   try {
     return decodeValue<Mark>(value).head.token;
   } catch {
-    return undefined;
+    return undefined; // a mark that cannot be read is no commission's own
   }
 }

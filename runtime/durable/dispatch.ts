@@ -6,6 +6,7 @@ import type { Failure } from "../failure.ts";
 import { Collector, Publication, Reply } from "../modes.ts";
 import type { Fullness } from "../overflow.ts";
 import type { Operation } from "../protocol.ts";
+import { shorten } from "../shorten.ts";
 import { codeOf } from "../thrown.ts";
 import type { Answers } from "./answers.ts";
 import { deadPrefix, indexKey, mailPrefix } from "./keys.ts";
@@ -176,7 +177,7 @@ export class Dispatch {
       key,
       operation: head.operation,
       reason,
-      message: shortened(death.message),
+      message: shorten(death.message, wordsMax),
       attempts,
       atMs: this.#ledger.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
@@ -188,7 +189,7 @@ export class Dispatch {
       const failure: Failure = {
         id: head.id,
         code: reason,
-        message: shortened(death.words ?? death.message),
+        message: shorten(death.words ?? death.message, wordsMax),
       };
       this.answer(effects, told, failure, head);
     }
@@ -248,10 +249,6 @@ const nothing = new Uint8Array();
 
 /** What is kept of why a message died: errors may say as much as they like, and a letter must find room. */
 const wordsMax = 4_000;
-
-function shortened(text: string): string {
-  return text.length <= wordsMax ? text : `${text.slice(0, wordsMax)}…`.toWellFormed();
-}
 
 /** How many messages one commit sends to an actor; counted only where that may be as many as asked for. */
 function sentWith({ arrivals }: Effects, { protocol, key }: ActorId, atLeast: number): number {

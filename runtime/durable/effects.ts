@@ -81,8 +81,8 @@ export class Effects implements Part {
   }
 
   /**
-   * It is committed, under that version where that is known: does all that follows in this process. `senderMoment` is when its sender was
-   * loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
+   * It is committed, under that version where that is known: does all that follows in this process. `senderMoment` is
+   * when its sender was loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
    */
   land(landing: Landing, version: string | undefined, senderMoment: number): void {
     for (const follow of this.#followers) follow();

@@ -1,10 +1,11 @@
-import { fromText } from "./stored_value.ts";
+import { schedulesMax } from "../schedules.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { Fate } from "./instances.ts";
 import { mailPrefix, timerPrefix } from "./keys.ts";
 import { placeOf } from "./mail.ts";
-import { plansOf, schedulesMax } from "./plans.ts";
+import { plansOf } from "./plans.ts";
 import { ActorRecord } from "./record.ts";
+import { fromText } from "./stored_value.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /** How many messages are taken into memory at once. */

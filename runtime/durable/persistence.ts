@@ -4,7 +4,7 @@ import type { DeadLetter } from "../dead_letters.ts";
 import type { Route } from "../envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { StoreHealth } from "../health.ts";
-import type { Population } from "../host.ts";
+import { type Population, turnRoom } from "../host.ts";
 import { Collector, Reply } from "../modes.ts";
 import type { KeptEvent, KeptEvents } from "../kept_events.ts";
 import { shownName } from "../shown_name.ts";
@@ -24,15 +24,11 @@ import { Opening } from "./opening.ts";
 import type { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
 import { commitOne } from "./single_commission.ts";
+import { topicsMax } from "./turn_effects.ts";
 import { whileAway } from "./while_away.ts";
 
-/** What turns send has this many times the room of what comes from outside. */
-const turnRoom = 10;
 /** How long the end waits for the store, at each of its two steps. */
 const endMs = 5_000;
-
-/** The most topics that one erased actor leaves. */
-const topicsMax = 1_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts extends StoreParts {

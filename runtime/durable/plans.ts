@@ -1,13 +1,10 @@
 import type { ActorId } from "../address.ts";
 import { LimitError } from "../errors.ts";
-import type { ScheduleChange } from "../schedules.ts";
+import { type ScheduleChange, schedulesMax } from "../schedules.ts";
 import type { Stored } from "../store.ts";
 import { timerKey, timerName } from "./keys.ts";
 import type { StoredSchedule } from "./schedule_row.ts";
 import { decodeValue } from "./stored_value.ts";
-
-/** The most schedules of one actor. */
-export const schedulesMax = 1_000;
 
 /** What the record of an actor knows of one of its schedules: enough to remove its rows. */
 export interface Planned {
@@ -25,12 +22,12 @@ export type Plans = Readonly<Record<string, Planned>>;
 export type TimerRows = ReadonlyMap<string, Planned | undefined>;
 
 /** The plan of a name; names are any text, also those that every object has. */
-export function planOf(plans: Plans, name: string): Planned | undefined {
+function planOf(plans: Plans, name: string): Planned | undefined {
   return Object.hasOwn(plans, name) ? plans[name] : undefined;
 }
 
 /** What a row says of its schedule. One that cannot be read is like one that has fired: it can be set anew. */
-export function plannedIn({ value }: Stored): Planned {
+function plannedIn({ value }: Stored): Planned {
   const bytes = value.length;
   try {
     const { dueMs, everyMs } = decodeValue<StoredSchedule>(value).head;

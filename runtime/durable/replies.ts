@@ -1,12 +1,16 @@
 import { errorOfReason } from "../dead_letters.ts";
+<<<<<<< HEAD
 import { messageOf, PosthornError, ReplyPendingError, StoppedError, UnknownError } from "../errors.ts";
+=======
+import { messageOf, PosthornError, ReplyPendingError } from "../errors.ts";
+>>>>>>> review
 import type { Failure } from "../failure.ts";
 import type { Stored } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
 import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
-import { timeOfReplyName } from "../reply_name.ts";
+import { expiredReply, timeOfReplyName, unknownReply } from "../reply_name.ts";
 import type { Ledger } from "./ledger.ts";
 import { Look } from "./look.ts";
 import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
@@ -80,7 +84,7 @@ export class Replies {
         const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
         const found = stored && readRow(stored, id);
         if (found === undefined || this.#ledger.isOver(found.head.untilMs)) {
-          throw found !== undefined || this.#isOld(id) ? expired(id) : unknown(id);
+          throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
         }
         if (found.head.status === "done") return found.reply;
         if (found.head.status === "failed") throw failureError(found.head.failure!);
@@ -165,13 +169,4 @@ function stoppedCollecting(id: string): StoppedError {
 
 function failureError({ id, code, message }: Failure): PosthornError {
   return Object.assign(errorOfReason(code, message), { id });
-}
-
-function unknown(id: string): UnknownError {
-  return new UnknownError("unknown-reply", `Cannot collect the reply ${id}: no such reply is kept`);
-}
-
-function expired(id: string): UnknownError {
-  const why = "it was kept for as long as replies are";
-  return new UnknownError("expired-reply", `Cannot collect the reply ${id}: ${why}`);
 }

@@ -2,7 +2,7 @@ import type { ActorId } from "../address.ts";
 import { isAsker } from "../envelope.ts";
 import { Topic } from "../modes.ts";
 import { parse } from "../schema.ts";
-import type { ScheduleChange } from "../schedules.ts";
+import { type ScheduleChange, schedulesMax } from "../schedules.ts";
 import { timeAfter } from "../times.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { DurableTurn } from "./durable_turn.ts";
@@ -17,14 +17,13 @@ import {
   plansOf,
   readTimers,
   requireRoom,
-  schedulesMax,
   type TimerRows,
 } from "./plans.ts";
 import { requireFiring, type StoredDue, type StoredSchedule } from "./schedule_row.ts";
 import { encodeValue, toText } from "./stored_value.ts";
 
-/** The most topics that are looked up for one actor. */
-const topicsMax = 1_000;
+/** The most topics that are looked up for one actor, and that it leaves when it is erased. */
+export const topicsMax = 1_000;
 
 /** What a turn does, as effects of a commit. */
 export class TurnEffects {

@@ -3,7 +3,10 @@ import type { UnhostedStats } from "../stats.ts";
 import { indexed, indexPrefix, mailPrefix, nameOfActor, nobody } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** How many messages may wait for one actor that is not hosted here: as many as turns may send to one with the usual mailbox. */
+/**
+ * How many messages may wait for one actor that is not hosted here: as many as turns may send to one with the usual
+ * mailbox.
+ */
 const capacity = 10_000;
 /** So close to that it is counted what has gone meanwhile, and again after so long. */
 const margin = 1_000;

@@ -6,7 +6,7 @@ import { type IngressOptions, resolveBounds } from "./ingress_options.ts";
 import { requireTextPath } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "./problem.ts";
-import { actorModes, Routes } from "./routes.ts";
+import { actorModes, notStored, Routes } from "./routes.ts";
 
 export type { IngressOptions } from "./ingress_options.ts";
 
@@ -78,8 +78,6 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   }
   return app;
 }
-
-const notStored = { "cache-control": "no-store" };
 
 /** Reasons name files, hosts and variables. */
 function withoutReasons({ status, store }: Health): Health {

@@ -15,7 +15,8 @@ export interface IngressOptions {
   readonly accept?: readonly Operation<"event">[];
   /**
    * Who speaks: ids and replies of two callers never meet. It stands in the names of replies, so it should be no
-   * secret. What is no text is a 500, and `onError` hears of it. Without it, a digest of the `Authorization` header; all without one are the same caller.
+   * secret. What is no text is a 500, and `onError` hears of it. Without it, a digest of the `Authorization` header;
+   * all without one are the same caller.
    */
   readonly caller?: (context: HonoContext) => string | Promise<string>;
   /**

@@ -48,7 +48,7 @@ export function requireTextPath(context: Context): void {
 }
 
 /** The path of a request as it was sent. From its text: nobody can parse a URL whose host is none. */
-export function rawPath(context: Context): string {
+function rawPath(context: Context): string {
   const { url } = context.req;
   const begin = url.indexOf("/", url.indexOf("://") + 3);
   if (begin < 0) return "/";

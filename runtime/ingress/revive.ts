@@ -47,7 +47,8 @@ function parsePath(path: string): string[] {
 }
 
 const numbers = new Map([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity], ["-0", -0]]);
-const typedArrays = new Map([
+/** Typed arrays that have a name in superjson, by that name. */
+export const typedArrays = new Map([
   Int8Array,
   Uint8Array,
   Uint8ClampedArray,

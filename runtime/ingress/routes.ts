@@ -19,8 +19,8 @@ export const actorModes = ["tell", "ask", "submit"] as const;
 /** Of a request: behind which message it comes; of an answer: the place of its own. */
 const placeHeader = "posthorn-after";
 
-/** A reply is its caller's, and another one a moment later. */
-const notStored = { "cache-control": "no-store" };
+/** For what is its caller's alone, or another thing a moment later. */
+export const notStored = { "cache-control": "no-store" };
 
 /** What is said of a request whose reply is still to come. */
 interface Pending {

@@ -1,4 +1,5 @@
 import { jsonText } from "./json_text.ts";
+import { typedArrays } from "./revive.ts";
 import { loadSuperjson } from "./superjson.ts";
 
 /**
@@ -46,20 +47,7 @@ function partsOf(value: object): Iterable<unknown> | undefined {
   return isPlain && Object.getOwnPropertySymbols(value).length === 0 ? Object.values(value) : undefined;
 }
 
-/** Typed arrays that have a name in superjson. */
-const typedArrays = new Set<unknown>([
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-]);
-
 function isArrayOfNumbers(view: ArrayBufferView): boolean {
-  if (!typedArrays.has(view.constructor)) return false;
+  if (typedArrays.get(view.constructor.name) !== view.constructor) return false;
   return (view as Float64Array).every((item) => Number.isFinite(item) && !Object.is(item, -0));
 }

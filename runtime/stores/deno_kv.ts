@@ -45,8 +45,9 @@ export interface DenoKvOptions {
    */
   readonly remote?: boolean;
   /**
-   * The most checks that one commit has, from 2, which a turn takes, to 100. Deno itself allows 100, and so do a file and Deno Deploy; a
-   * `denokv` server refuses more than 10. What a server refuses nevertheless is divided, which takes a call more each time.
+   * The most checks that one commit has, from 2, which a turn takes, to 100. Deno itself allows 100, and so do a file
+   * and Deno Deploy; a `denokv` server refuses more than 10. What a server refuses nevertheless is divided, which takes
+   * a call more each time.
    *
    * @default {10} for another server than Deno Deploy's, and for a handle; 100 for a file, in memory and on Deno Deploy
    */

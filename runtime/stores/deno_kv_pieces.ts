@@ -115,7 +115,10 @@ export class KvPieces {
     if (known > 0 || pieces > 0) this.saw(key, pieces);
   }
 
-  /** Removes the pieces of a key up to that many which are not of its value; where it changes meanwhile, a look finds them. */
+  /**
+   * Removes the pieces of a key up to that many which are not of its value; where it changes meanwhile, a look finds
+   * them.
+   */
   async #removeBehind(key: string, known: number): Promise<void> {
     const { pieces, versionstamp } = await this.#headOf(key);
     const atomic = this.#kv.atomic();

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
 import { requireOneWord } from "../one_word.ts";
 import type {
   Part,
@@ -17,7 +18,6 @@ import {
   type Database,
   endOf,
   endOfKeys,
-  messageOf,
   prepare,
   setUp,
   type Statements,
@@ -70,9 +70,9 @@ const limits: StoreLimits = {
  * when there is no room. Its outcome is unknown only when the disk failed to flush: then it may be there after a crash.
  *
  * Where the file or its log has been moved, replaced or removed while it is open, all calls reject with
- * `store-unavailable` from a hundredth of a second later on, and health says so: until it is back where it was, or the system is
- * started again and opens what is there then. It is told by its inode: what is written over in place (`cp backup.db
- * orders.db`) is not noticed, so stop first; nor is a replacement where the platform has no inodes.
+ * `store-unavailable` from a hundredth of a second later on, and health says so: until it is back where it was, or the
+ * system is started again and opens what is there then. It is told by its inode: what is written over in place (`cp
+ * backup.db orders.db`) is not noticed, so stop first; nor is a replacement where the platform has no inodes.
  *
  * @example
  * ```ts

@@ -114,8 +114,3 @@ export function endOf(prefix: string): string | Uint8Array {
   if (last === undefined) return endOfKeys;
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1); // surrogates stand for nothing
 }
-
-/** What went wrong, in SQLite's words: its number does not reach JavaScript everywhere. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

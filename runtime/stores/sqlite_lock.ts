@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { messageOf } from "./sqlite_database.ts";
+import { messageOf } from "../errors.ts";
 
 /** How long it goes on trying beside other work. Between tries are at first 1 to 2 ms, then twice that, and so on. */
 const retryForMs = 10_000;

@@ -3,10 +3,7 @@
 import assert from "node:assert/strict";
 import { actor, ask, event, protocol, submit, tell, unchecked } from "@posthorn/posthorn";
 import { inEach } from "../durable/worlds.ts";
-
-function broken(): never {
-  throw new Error("it does not let itself be looked at");
-}
+import { broken } from "./odd_things.ts";
 
 const odd: Readonly<Record<string, () => unknown>> = {
   "a revoked Proxy"() {

@@ -1,6 +1,7 @@
 import { RetryError, TerminalError } from "@posthorn/posthorn";
 
-function broken(): never {
+/** Fails: a getter or a trap of what does not let itself be looked at. */
+export function broken(): never {
   throw new Error("it does not let itself be looked at");
 }
 

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { sqlite, type StoreConnection, systemClock } from "@posthorn/posthorn";
 import { SqlitePresence } from "../../../runtime/stores/sqlite_presence.ts";
+import { temporary } from "./temporary.ts";
 
 const clock = systemClock();
 const isLinux = Deno.build.os === "linux";
-
-async function temporary(): Promise<AsyncDisposable & { readonly folder: string; readonly path: string }> {
-  const folder = await Deno.makeTempDir({ prefix: "posthorn-presence-" });
-  return {
-    folder,
-    path: `${folder}/posthorn.db`,
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
-  };
-}
 
 function namesIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();

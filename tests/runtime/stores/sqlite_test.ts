@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { sqlite, type SqliteOptions, type StoreConnection, systemClock } from "@posthorn/posthorn";
 import { storeConformance, VirtualClock } from "@posthorn/posthorn/testing";
-
-/** A path in a folder of its own, which goes with it. */
-async function temporary(): Promise<AsyncDisposable & { readonly folder: string; readonly path: string }> {
-  const folder = await Deno.makeTempDir({ prefix: "posthorn-sqlite-" });
-  return {
-    folder,
-    path: `${folder}/posthorn.db`,
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
-  };
-}
+import { temporary } from "./temporary.ts";
 
 async function openTemporary(options: SqliteOptions) {
   const file = await temporary();

@@ -1,0 +1,11 @@
+/** A path for a database in a folder of its own, which is removed with all that is in it. */
+export async function temporary(): Promise<
+  AsyncDisposable & { readonly folder: string; readonly path: string }
+> {
+  const folder = await Deno.makeTempDir({ prefix: "posthorn-sqlite-" });
+  return {
+    folder,
+    path: `${folder}/posthorn.db`,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
