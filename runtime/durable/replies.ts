@@ -1,9 +1,5 @@
 import { errorOfReason } from "../dead_letters.ts";
-<<<<<<< HEAD
-import { messageOf, PosthornError, ReplyPendingError, StoppedError, UnknownError } from "../errors.ts";
-=======
-import { messageOf, PosthornError, ReplyPendingError } from "../errors.ts";
->>>>>>> review
+import { messageOf, PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import type { Stored } from "../store.ts";
 import { StoreError } from "../store_errors.ts";

@@ -231,7 +231,7 @@ class Run {
     this.#rollout.finish();
     if (this.#has("hung")) await goOnBeside(stage);
     let canceled = false;
-    void this.#takeBack().then(() => canceled = true);
+    void this.#clients.cancelSchedules().then(() => canceled = true);
     const { books } = this;
     // What was set by a clock that was an hour ahead may be due an hour late.
     const scheduled = () => this.#has("hours") ? 0 : books.scheduled;
@@ -244,6 +244,11 @@ class Run {
     const restBeganMs = simulation.clock.now();
     await rest();
     const restMs = simulation.clock.now() - restBeganMs;
+    if (!failed() && this.#has("leaving")) { // when nobody can subscribe any more
+      canceled = false;
+      void leaveAll(this.#clients).then(() => canceled = true);
+      await rest();
+    }
     const seen = (this.#weather.shared !== undefined || this.#has("presence")) &&
       this.#weather.times.latencyMsMax === undefined;
     if (!failed() && seen && this.#weather.actorsMax > 5) {
@@ -297,12 +302,6 @@ class Run {
     if (failed() || !this.#weather.listening) return;
     await this.#simulation.advance(hearMs, failed);
     this.#listeners.judge(this.#simulation);
-  }
-
-  /** What goes on by itself is taken back. */
-  async #takeBack(): Promise<void> {
-    await this.#clients.cancelSchedules();
-    if (this.#has("leaving")) await leaveAll(this.#clients);
   }
 
   /** Nobody is there any more, and every window has passed. */
