@@ -15,6 +15,7 @@ import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { expiredAnswer } from "../runtime/seen.ts";
+import { shownName } from "../runtime/shown_name.ts";
 import type { OpenTurn } from "../runtime/turn_host.ts";
 import { requireNoCycle } from "../runtime/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
@@ -214,7 +215,7 @@ export class Waiter implements Asker, Waiting {
   }
 
   stopped(): void {
-    this.fail(new StoppedError(`Cannot ask ${nameOf(this.operation, this.key)}: the system has stopped`));
+    this.fail(new StoppedError(`Cannot ask ${shownName(this.operation, this.key)}: the system has stopped`));
   }
 
   /** Waits no longer, for whatever reason. */
@@ -228,6 +229,8 @@ export class Waiter implements Asker, Waiting {
 
   /** What it fails with when the time is up. */
   protected late(timeoutMs: number): PosthornError {
-    return new DeadlineError(`Cannot ask ${nameOf(this.operation, this.key)}: no answer in ${timeoutMs} ms`);
+    return new DeadlineError(
+      `Cannot ask ${shownName(this.operation, this.key)}: no answer in ${timeoutMs} ms`,
+    );
   }
 }

@@ -67,7 +67,9 @@ export function subscribe(
       : subscribeDurably(runtime, runtime.persistence, event, to, subject);
   }
   const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
-  const address = listening === undefined ? givenAddress(to as Address) : openListener(runtime, listening);
+  const address = listening === undefined
+    ? givenAddress(to as Address)
+    : openListener(runtime, event, listening);
   const token = runtime.ids.next();
   const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
   try {
@@ -99,7 +101,7 @@ function listenDurably(
   subject: string | undefined,
 ): Subscription {
   const listening: Listening = { listener };
-  const address = openListener(runtime, listening);
+  const address = openListener(runtime, event, listening);
   const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
   const following = event.mode === "survey"
     ? persistence.respondents.add(topicKey(event), address, pattern)
@@ -141,7 +143,8 @@ const Listener: Protocol<"~listener", {
   close: tell(),
 });
 
-function openListener(runtime: Runtime, listening: Listening): Address {
+function openListener(runtime: Runtime, event: Operation, listening: Listening): Address {
+  runtime.delivery.requireRunning(`subscribe to ${topicKey(event)}`);
   const key = runtime.ids.text(runtime.ids.next());
   const address = { protocol: Listener.hear.protocol, key, operation: Listener.hear.name };
   runtime.delivery.accept(address, Listener.listen, listening);

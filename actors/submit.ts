@@ -8,6 +8,7 @@ import {
   type PosthornError,
   ReplyPendingError,
   requireDuration,
+  StoppedError,
   TerminalError,
   UnknownError,
 } from "../runtime/errors.ts";
@@ -125,6 +126,7 @@ class KeptTicket implements Ticket<unknown> {
     const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
+    runtime.delivery.requireRunning(`collect the reply ${this.id}`);
     const waiter = new Collector(Reply.collect, this.#key, false);
     const answer = waiter.wait(runtime, timeoutMs > 0 ? timeoutMs : runtime.options.askTimeoutMs);
     const route = new Route(Reply.collect, undefined, undefined, waiter);
@@ -148,6 +150,11 @@ class KeptTicket implements Ticket<unknown> {
 
 /** Waits for a reply that is kept. */
 class Collector extends Waiter {
+  override stopped(): void {
+    const name = replyNameOf(this.key);
+    this.fail(new StoppedError(`Cannot collect the reply ${name}: the system has stopped`));
+  }
+
   protected override late(timeoutMs: number): PosthornError {
     return new ReplyPendingError(
       `Cannot collect the reply ${replyNameOf(this.key)}: it did not come in ${timeoutMs} ms`,

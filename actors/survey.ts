@@ -51,16 +51,14 @@ export function surveyAll(
     replyTo: { ...collector, operation: Collector.take.name },
   });
   const begin = (remembered?: Remembered) => {
+    runtime.delivery.requireRunning(`survey ${topicKey(operation)}`);
     const close = () =>
       runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined);
     const collected = new Replies(close, remembered);
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
       const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
-      committed?.catch((error) => {
-        remembered?.refused();
-        collected.fail(error);
-      });
+      committed?.catch((error) => collected.refuse(error));
       askHere(runtime, publication, route);
     } catch (error) {
       collected.leave();
@@ -136,8 +134,17 @@ class Replies {
 
   /** Ends it with an error, behind the replies that have come. */
   fail(error: PosthornError): void {
+    if (this.#end !== undefined) return;
     this.#error = error;
     this.end("deadline");
+  }
+
+  /** It was not asked: whoever collects has nothing to wait for. */
+  refuse(error: PosthornError): void {
+    this.#remembered?.refused();
+    if (this.#end !== undefined) return;
+    this.#close();
+    this.fail(error);
   }
 
   leave(): void {

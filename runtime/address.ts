@@ -64,7 +64,11 @@ export interface SendOptions {
    * time is never up too early, and at most a slice of the scheduler late.
    */
   readonly timeoutMs?: number;
-  /** Travels with the message and with all that its turn sends; the runtime does not read it. */
+  /**
+   * Travels with the message and with all that its turn sends; the runtime does not read it. A plain object of strings, of
+   * which a copy is taken: at most 64, and 8 KiB of names and values. The send rejects with the code `invalid-headers` or
+   * `too-large` otherwise.
+   */
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * The place of an earlier message to the same actor, as `onAccepted` gave it, here or at another instance on the same

@@ -21,6 +21,7 @@ import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
 import { fitsAsItIs, type Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
+import { shownActor, shownName } from "./shown_name.ts";
 import { codeOf, isThrown } from "./thrown.ts";
 import type { Deliveries } from "./services.ts";
 import type { Acceptance } from "./durable/accept_commission.ts";
@@ -114,7 +115,7 @@ export class Delivery implements Deliveries {
     payload: unknown,
     route?: Route,
   ): Promise<unknown> | undefined {
-    if (this.state !== "running") this.refuse(operation, to.key);
+    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     const value = this.check(operation, to.key, payload);
     if (this.persistence?.has(operation.protocol)) {
       this.requireHandled(operation, to.key);
@@ -138,7 +139,7 @@ export class Delivery implements Deliveries {
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
   async acceptDurably(to: Receiver, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
     const { operation } = route;
-    if (this.state !== "running") this.refuse(operation, to.key);
+    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     this.check(operation, to.key, payload);
     this.requireHandled(operation, to.key);
     return await this.persistence!.accept(to, route, payload, { ticket });
@@ -304,7 +305,7 @@ export class Delivery implements Deliveries {
     let value = payload;
     let way = route;
     try {
-      if (this.state === "stopped") this.refuse(operation, to.key);
+      if (this.state === "stopped") this.requireRunning(`accept ${shownName(operation, to.key)}`);
       if (rarities === undefined || rarities.input === undefined) {
         value = this.check(operation, to.key, payload);
         if (value !== payload) way = route.with({ input: { payload } });
@@ -328,16 +329,23 @@ export class Delivery implements Deliveries {
     return parse(operation.payload, payload, "Cannot accept", { toString: () => nameOf(operation, key) });
   }
 
-  private refuse(operation: Operation, key: string): never {
+  /** Throws a `StoppedError` unless the system takes messages in; `what` is what it should be there for. */
+  requireRunning(what: string): void {
+    if (this.state === "running") return;
     const why = this.state === "stopped" ? "has stopped" : "is stopping";
-    throw new StoppedError(`Cannot accept ${nameOf(operation, key)}: the system ${why}`);
+    throw new StoppedError(`Cannot ${what}: the system ${why}`);
   }
 
   /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
   private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
     const { overflow } = activation.home.actor.mailbox;
     if (overflow === "reject") {
-      throw new MailboxFullError(String(activation), full.held, full.bound, full.what);
+      throw new MailboxFullError(
+        shownActor(activation.protocol, activation.key),
+        full.held,
+        full.bound,
+        full.what,
+      );
     }
     if (overflow === "drop-oldest") return displaceOldest(activation, route, value, full);
     this.astray++;

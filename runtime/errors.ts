@@ -5,10 +5,11 @@ export type { Issue } from "./issues.ts";
 /**
  * What every error of this runtime is. `code` is stable: match on it, never on the message. It is also the `code` of
  * the problem document (RFC 9457) that an ingress answers with. What has no class of its own: `invalid-key`,
- * `invalid-address` (it names no operation of an actor that there could be), `invalid-id`, `invalid-after` (no place
- * that a system gave, or one too far ahead of the clock), `newer-state` (a newer program has written the actor: another
- * instance answers for it; HTTP 503), `not-storable` (no plain data, which is all that a store keeps; HTTP 422),
- * `turn-over` (a handler went on after its turn), `not-transient` (it asked and may not).
+ * `invalid-address` (it names no operation of an actor that there could be), `invalid-headers` (no plain object of
+ * strings), `invalid-id`, `invalid-after` (no place that a system gave, or one too far ahead of the clock),
+ * `newer-state` (a newer program has written the actor: another instance answers for it; HTTP 503), `not-storable` (no
+ * plain data, which is all that a store keeps; HTTP 422), `turn-over` (a handler went on after its turn),
+ * `not-transient` (it asked and may not).
  *
  * @example
  * ```ts

@@ -6,6 +6,7 @@ import { LimitError } from "./errors.ts";
 import { IdleList } from "./idle.ts";
 import type { Operation } from "./protocol.ts";
 import type { Home, Services } from "./services.ts";
+import { shownActor } from "./shown_name.ts";
 import { Status } from "./status.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
@@ -23,6 +24,8 @@ export interface Population {
   readonly expendable?: Set<string>;
   /** Hears of one that went. */
   readonly onLetGo?: (key: string) => void;
+  /** Lets one leave memory that rests in a store, of whichever host. */
+  makeRoom?: () => void;
 }
 
 /** All actors of one definition in this system, by key. */
@@ -87,9 +90,12 @@ export class Host implements Home<Activation> {
     if (found !== undefined) return found;
     const { capacity, code, what } = this.population;
     if (this.population.size >= capacity) this.makeRoom();
+    if (this.population.size >= capacity) this.population.makeRoom?.();
     const { size } = this.population;
     if (size >= capacity) {
-      const action = what === "replies" ? "keep one more reply" : `activate ${this.actor.name}/${key}`;
+      const action = what === "replies"
+        ? "keep one more reply"
+        : `activate ${shownActor(this.actor.name, key)}`;
       throw new LimitError(code, `Cannot ${action}: the system holds ${size} of ${capacity} ${what}`);
     }
     const activation = new Activation(this, key);

@@ -10,6 +10,7 @@ import { Delivery, type Receiver } from "./delivery.ts";
 import { deadlineAt, Envelope, type MessageId, Route } from "./envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./errors.ts";
 import type { DurableHost } from "./durable/durable_host.ts";
+import { givenHeaders } from "./given_headers.ts";
 import type { Health, StopReport } from "./health.ts";
 import { Host, type Population } from "./host.ts";
 import { Ids, isGivenId } from "./ids.ts";
@@ -128,7 +129,8 @@ export class Runtime implements Services {
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     const deadline = parts.deadline ??
       (timeoutMs === undefined ? undefined : deadlineAt(this.clock.now() + timeoutMs));
-    const headers = options?.headers ?? cause?.route.rarities?.headers;
+    const given = options?.headers ?? undefined;
+    const headers = given === undefined ? cause?.route.rarities?.headers : givenHeaders(given);
     const { failTo } = parts;
     const scope = options?.id === undefined || options.deduplicate === false
       ? undefined

@@ -5,6 +5,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { payloadOf } from "./modes.ts";
 import { roughBytes } from "./rough_bytes.ts";
 import { type Held, Shares } from "./shares.ts";
+import { shownName } from "./shown_name.ts";
 
 interface Mark {
   readonly name: string;
@@ -74,7 +75,9 @@ export class Seen {
     if (first !== undefined) {
       if (first.fingerprint === print) return this.#answerOf(envelope, first) as Answer;
       throw new IdReusedError(
-        `Cannot accept ${envelope}: the id ${JSON.stringify(envelope.id)} came before with another payload`,
+        `Cannot accept ${shown(envelope)}: the id ${
+          JSON.stringify(envelope.id)
+        } came before with another payload`,
       );
     }
     const mark: Mark = {
@@ -116,7 +119,7 @@ export class Seen {
   #answerOf(envelope: Envelope, mark: Mark): unknown {
     if (mark.answerUntilMs <= this.#clock.monotonicMs()) this.#letGo(mark);
     if (mark.answer !== letGo) return mark.answer;
-    throw expiredAnswer(String(envelope));
+    throw expiredAnswer(shown(envelope));
   }
 
   #keep(mark: Mark, value: unknown): void {
@@ -141,6 +144,10 @@ export class Seen {
 
 function nameOf(envelope: Envelope, scope: string): string {
   return `${scope}\n${envelope}\n${envelope.id}`;
+}
+
+function shown({ operation, key }: Envelope): string {
+  return shownName(operation, key);
 }
 
 /** What a repeat is told whose first was answered, where the answer is kept no longer. */

@@ -1,4 +1,5 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "./address.ts";
+import type { Route } from "./envelope.ts";
 import { givenAddress } from "./given_address.ts";
 import { Reply } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
@@ -8,6 +9,10 @@ import type { Parts } from "./turn_host.ts";
 export interface Sender {
   /** Keeps a message until the commit. */
   send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void;
+  /** The way of a message with options. Throws where one of them is refused. */
+  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route;
+  /** Keeps a message whose way is known until the commit. */
+  post(to: ActorId, route: Route, payload: unknown): void;
   /** Asks now. */
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown>;
   /** A new id, which carries its time. */
@@ -50,13 +55,14 @@ export class TurnRef {
     // The same again changes nothing: its reply is that of the first.
     const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
     const reply = { protocol: Reply.open.protocol, key: first?.key ?? this.turn.newReplyName() };
-    if (first === undefined) this.turn.send(reply, Reply.open, undefined);
-    this.turn.send(to, operation, payload, {
+    const route = this.turn.routeOf(operation, { // before its reply is opened: an option may be refused
       options,
       id,
       replyTo: { ...reply, operation: Reply.arrive.name },
       failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
     });
+    if (first === undefined) this.turn.send(reply, Reply.open, undefined);
+    this.turn.post(to, route, payload);
     return reply.key;
   }
 

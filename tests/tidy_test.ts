@@ -41,6 +41,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     "protocol",
     "address",
     "given_address",
+    "given_headers",
     "ticket",
     "failure",
     "context",
@@ -66,6 +67,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
     [
       "ids",
       "reply_name",
+      "shown_name",
       "seen",
       "ring",
       "mailbox",

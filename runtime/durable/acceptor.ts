@@ -4,6 +4,7 @@ import { MailboxFullError } from "../errors.ts";
 import type { Ids } from "../ids.ts";
 import { Publication } from "../modes.ts";
 import type { Fullness } from "../overflow.ts";
+import { shownActor, shownName } from "../shown_name.ts";
 import { TooLargeError } from "../store_errors.ts";
 import { requireFits, weigh } from "../store_weight.ts";
 import { type Acceptance, AcceptCommission, acceptedBefore, type Named } from "./accept_commission.ts";
@@ -81,9 +82,9 @@ export class Acceptor {
     const { ledger, dispatch, replies, ids, idWindowMs, landing } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
-    const name = nameOf(operation, to.key);
+    const name = shownName(operation, to.key);
     const sent = Publication.is(payload) ? storable(payload) : payload;
-    const mark = isAsker(replyTo) ? undefined : this.#markOf(rarities?.scope, name, id);
+    const mark = isAsker(replyTo) ? undefined : this.#markOf(rarities?.scope, nameOf(operation, to.key), id);
     const named = { ledger, mark, payload: sent, name, id };
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
     const refuses = overflow === "reject" || isAsker(replyTo);
@@ -143,7 +144,7 @@ export class Acceptor {
 
   /** There is no room for it; unless it has been accepted before. */
   #refuse(to: Accepting, full: Fullness, route: Route, named: Named): Promise<Acceptance> {
-    const refusal = new MailboxFullError(`${to.protocol}/${to.key}`, full.held, full.bound, full.what);
+    const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
     if (route.rarities?.scope === undefined) throw refusal;
     return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
   }

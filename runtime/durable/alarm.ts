@@ -1,6 +1,7 @@
 import { Route } from "../envelope.ts";
 import { messageOf, PosthornError } from "../errors.ts";
 import type { Stored, StoreLimits } from "../store.ts";
+import { isOfStore } from "../store_errors.ts";
 import { fits, requireFits, weigh } from "../store_weight.ts";
 import type { Timer, Timers } from "../timers.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
@@ -181,19 +182,29 @@ export class Alarm {
     if (all) this.#shiftedMs = backMs;
   }
 
+  /** Moves one. What cannot be read is told, and stays; rejects where the store does not answer. */
   async #shiftOne(due: Stored): Promise<void> {
-    const { token, by } = decodeValue<StoredDue>(due.value).head;
-    const lateMs = by === undefined ? 0 : this.#ledger.lateMs(by);
-    if (lateMs <= 0) return;
-    const { actor, name } = scheduled(due.key);
-    const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
-    if (row === undefined) return;
-    const { head, text } = decodeValue<StoredSchedule>(row.value);
-    if (head.token !== token) return;
-    const effects = voided(due);
-    effects.checks.push({ key: row.key, version: row.version });
-    this.#plan(effects, head, row, text, head.dueMs - lateMs);
-    await commitOne(this.#ledger.committer, effects);
+    let { key } = due;
+    try {
+      const { token, by } = decodeValue<StoredDue>(due.value).head;
+      const lateMs = by === undefined ? 0 : this.#ledger.lateMs(by);
+      if (lateMs <= 0) return;
+      const { actor, name } = scheduled(key);
+      const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
+      if (row === undefined) return;
+      key = row.key;
+      const { head, text } = decodeValue<StoredSchedule>(row.value);
+      if (head.token !== token) return;
+      const dueMs = head.dueMs - lateMs;
+      if (Number.isNaN(dueMs)) throw new TypeError("its time is no number");
+      const effects = voided(due);
+      effects.checks.push({ key, version: row.version });
+      this.#plan(effects, head, row, text, dueMs);
+      await commitOne(this.#ledger.committer, effects);
+    } catch (error) {
+      if (isOfStore(error)) throw error; // the next time it may
+      this.#ledger.onUnreadable(key, error);
+    }
   }
 
   get #limits(): StoreLimits {

@@ -5,6 +5,7 @@ import type { Population } from "../host.ts";
 import { IdleList } from "../idle.ts";
 import type { Operation } from "../protocol.ts";
 import type { Services } from "../services.ts";
+import { shownActor } from "../shown_name.ts";
 import { DurableActivation } from "./durable_activation.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 
@@ -82,11 +83,11 @@ export class DurableHost implements DurableHome<DurableActivation> {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
     const { capacity, code, what } = this.#population;
-    if (this.#population.size >= capacity) this.#makeRoom();
+    if (this.#population.size >= capacity) this.#population.makeRoom?.();
     const { size } = this.#population;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} ${what}`;
-      throw new LimitError(code, `Cannot activate ${this.actor.name}/${key}: ${why}`);
+      throw new LimitError(code, `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`);
     }
     const activation = new DurableActivation(this, key);
     this.#activations.set(key, activation);
@@ -118,11 +119,10 @@ export class DurableHost implements DurableHome<DurableActivation> {
     this.#leave(actor, forMs);
   }
 
-  /** The first that has nothing to do leaves memory: it is in the store. */
-  #makeRoom(): void {
-    for (const activation of this.#activations.values()) {
-      if (!activation.atRest) continue;
-      return activation.passivate();
-    }
+  /** The first that has nothing to do leaves memory: it is in the store. Returns whether there was one. */
+  letOneGo(): boolean {
+    const resting = this.#activations.values().find(({ atRest }) => atRest);
+    resting?.passivate();
+    return resting !== undefined;
   }
 }

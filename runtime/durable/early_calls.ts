@@ -1,16 +1,30 @@
+import { StoreError } from "../store_errors.ts";
+
+/** How many that ask wait for the store at the most. */
+const callsMax = 10_000;
+
 /**
  * What is asked for before the store is open: it is done when it is, in the order of asking. Where it cannot be opened
- * who asks is told, and who begins something goes on waiting: it may be opened later.
+ * who asks is told, and who begins something goes on waiting: it may be opened later. One who asks past the bound is told
+ * at once, and those before it go on waiting.
  */
 export class EarlyCalls {
-  #waiting: { readonly run: () => void; readonly fail?: (error: unknown) => void }[] = [];
+  /** In the order of asking: who begins something is among them. */
+  readonly #waiting = new Set<{ readonly run: () => void; readonly fail?: (error: unknown) => void }>();
+  /** How many of them ask. */
+  #asking = 0;
   #failure: unknown = undefined;
 
-  /** Does something as soon as the store is open: nothing that is asked for later comes before it. */
+  /**
+   * Does something as soon as the store is open: nothing that is asked for later comes before it. Rejects with a
+   * `StoreError` (`store-unavailable`) where too many wait.
+   */
   ask<Result>(act: () => Promise<Result>): Promise<Result> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#asking >= callsMax) return Promise.reject(crowded(this.#asking));
+    this.#asking++;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ run: () => act().then(resolve, reject), fail: reject });
+      this.#waiting.add({ run: () => act().then(resolve, reject), fail: reject });
     });
   }
 
@@ -22,11 +36,11 @@ export class EarlyCalls {
       if (!disposed) begun = begin();
     };
     const waiting = { run };
-    this.#waiting.push(waiting);
+    this.#waiting.add(waiting);
     return {
       [Symbol.dispose]: () => {
         disposed = true;
-        this.#waiting = this.#waiting.filter((other) => other !== waiting);
+        this.#waiting.delete(waiting);
         begun?.[Symbol.dispose]();
       },
     };
@@ -35,14 +49,27 @@ export class EarlyCalls {
   /** The store is open. */
   run(): void {
     this.#failure = undefined;
-    for (const { run } of this.#waiting.splice(0)) run();
+    for (const { run } of this.#take()) run();
   }
 
   /** It cannot be opened for now. */
   fail(error: unknown): void {
     this.#failure = error;
-    const waiting = this.#waiting;
-    this.#waiting = waiting.filter(({ fail }) => fail === undefined);
-    for (const { fail } of waiting) fail?.(error);
+    for (const waiting of this.#take()) {
+      if (waiting.fail === undefined) this.#waiting.add(waiting);
+      else waiting.fail(error);
+    }
   }
+
+  #take() {
+    const taken = [...this.#waiting];
+    this.#waiting.clear();
+    this.#asking = 0;
+    return taken;
+  }
+}
+
+function crowded(count: number): StoreError {
+  const why = `it is not open yet, and ${count} of ${callsMax} calls wait for it`;
+  return new StoreError("store-unavailable", `Cannot use the store: ${why}`);
 }

@@ -1,12 +1,13 @@
 import type { Actor } from "../actor.ts";
 import type { ActorId } from "../address.ts";
 import type { DeadLetter } from "../dead_letters.ts";
-import { nameOf, type Route } from "../envelope.ts";
+import type { Route } from "../envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { StoreHealth } from "../health.ts";
 import { type Population, turnRoom } from "../host.ts";
 import { Collector, Reply } from "../modes.ts";
 import type { KeptEvent, KeptEvents } from "../kept_events.ts";
+import { shownName } from "../shown_name.ts";
 import type { UnhostedStats } from "../stats.ts";
 import { StoreError } from "../store_errors.ts";
 import { within } from "../within.ts";
@@ -58,6 +59,7 @@ export class Persistence {
       const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
+    parts.population.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       open: () => openStore(this.#instance, parts, this.#residents),
@@ -103,9 +105,8 @@ export class Persistence {
   }
 
   /** The replies of submits. */
-  async replies(): Promise<Replies> {
-    await this.opened;
-    return this.#required.replies;
+  replies(): Promise<Replies> {
+    return this.#whenOpen((open) => open.replies);
   }
 
   /** A survey is open here until the result is disposed of: its answers may come from other instances. */
@@ -134,6 +135,12 @@ export class Persistence {
     return this.#open.log.whenFollowed(act, joining);
   }
 
+  /** Does something now, or behind all that was asked for before the store was open. */
+  #whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
+    const now = async () => await act(this.#required);
+    return this.#open === undefined ? this.#early.ask(now) : now();
+  }
+
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
   #onceOpen(begin: (open: OpenStore) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
@@ -158,9 +165,8 @@ export class Persistence {
   }
 
   /** The actor of that key, in this process. */
-  async activate({ protocol, key }: ActorId): Promise<DurableActivation> {
-    await this.opened;
-    return this.hosts.get(protocol)!.get(key);
+  activate({ protocol, key }: ActorId): Promise<DurableActivation> {
+    return this.#whenOpen(() => this.hosts.get(protocol)!.get(key));
   }
 
   /**
@@ -171,7 +177,7 @@ export class Persistence {
     if (this.#open === undefined) return this.#early.ask(() => this.accept(to, route, payload, parts));
     try {
       if (this.#ending) {
-        throw new StoppedError(`Cannot accept ${nameOf(route.operation, to.key)}: the system has stopped`);
+        throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);
       }
       return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, parts);
     } catch (error) {
@@ -188,9 +194,8 @@ export class Persistence {
   }
 
   /** There will be a reply of that name. Rejects where the store does not take it. */
-  async openReply(name: string): Promise<void> {
-    await this.opened;
-    await this.#required.rows.open(name);
+  openReply(name: string): Promise<void> {
+    return this.#whenOpen(({ rows }) => rows.open(name));
   }
 
   /** Looks after all that this instance should: what the dead left, what is due. Resolves when nothing is left to run. */
@@ -230,12 +235,13 @@ export class Persistence {
   }
 
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
-  async #close({ ledger, keeper, log, watching }: OpenStore): Promise<void> {
+  async #close({ ledger, keeper, log, replies, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
     const idle = await within(ledger.clock, endMs, ledger.committer.idle());
     const ended = keeper.end().catch(() => {}); // others find out that it is gone
     if (idle) await within(ledger.clock, endMs, ended);
+    replies.end(); // while its connection still answers: no more comes
     ledger.committer.end();
     await ledger.connection.close();
   }

@@ -1,7 +1,8 @@
 import { errorOfReason } from "../dead_letters.ts";
-import { messageOf, PosthornError, ReplyPendingError } from "../errors.ts";
+import { messageOf, PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import type { Stored } from "../store.ts";
+import { StoreError } from "../store_errors.ts";
 import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
@@ -31,6 +32,7 @@ export class Replies {
   /** Who waits here, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look: Look;
+  #ended = false;
 
   constructor(ledger: Ledger, keepMs: number) {
     this.#ledger = ledger;
@@ -53,6 +55,12 @@ export class Replies {
     this.#write(effects, name, "failed", "", failure);
   }
 
+  /** The system has stopped: who waits is told so, and so is who asks from now on. */
+  end(): void {
+    this.#ended = true;
+    for (const name of this.#waiting.keys()) this.#wake(name);
+  }
+
   /** The reply of that name; waits for it until `wait` says that it is enough. Rejects as a ticket does. */
   async collect(
     name: string,
@@ -60,6 +68,7 @@ export class Replies {
     wait: { readonly over: boolean; readonly ended: Promise<unknown> },
   ): Promise<unknown> {
     for (;;) {
+      if (this.#ended) throw stoppedCollecting(id);
       const woken = Promise.withResolvers<void>();
       const waiters = this.#waiting.get(name) ?? new Set();
       if (waiters.size >= waitersMax) {
@@ -75,8 +84,12 @@ export class Replies {
         }
         if (found.head.status === "done") return found.reply;
         if (found.head.status === "failed") throw failureError(found.head.failure!);
+        if (this.#ended) continue; // while it was read
         if (wait.over) throw new ReplyPendingError(`Cannot collect the reply ${id}: it is pending`);
         await Promise.race([woken.promise, wait.ended]);
+      } catch (error) {
+        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id); // its connection was closed
+        throw error;
       } finally {
         waiters.delete(woken.resolve);
         if (waiters.size === 0 && this.#waiting.get(name) === waiters) this.#waiting.delete(name);
@@ -143,6 +156,11 @@ function readRow({ value }: Stored, id: string): { readonly head: ReplyHead; rea
     const why = `it cannot be read: ${messageOf(cause)}`;
     throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });
   }
+}
+
+/** Who waits for a reply is told that the system has stopped. */
+function stoppedCollecting(id: string): StoppedError {
+  return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
 }
 
 function failureError({ id, code, message }: Failure): PosthornError {

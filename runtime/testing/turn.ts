@@ -2,6 +2,7 @@ import type { Actor } from "../actor.ts";
 import type { ActorId, Address } from "../address.ts";
 import type { When } from "../context.ts";
 import { isAsker, type MessageId, Route } from "../envelope.ts";
+import { givenHeaders } from "../given_headers.ts";
 import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
 import type { Operation } from "../protocol.ts";
 import { newReplyName } from "../reply_name.ts";
@@ -225,7 +226,7 @@ class LoneHost implements TurnHost {
     return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
       id,
       failTo,
-      headers: options?.headers,
+      headers: options?.headers === undefined ? undefined : givenHeaders(options.headers),
     });
   }
 

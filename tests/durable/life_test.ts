@@ -1,7 +1,7 @@
 // How a durable actor comes into memory, leaves it, is erased, and what a stop leaves.
 
 import assert from "node:assert/strict";
-import type { Store } from "@posthorn/posthorn";
+import { actor, ask, protocol, type Store, unchecked } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -104,6 +104,25 @@ inMemory("more actors than may be in memory: all of them do their work", async (
   }
   assert.deepEqual(deadOf(system), []);
 });
+
+onEach(
+  kinds,
+  "who rests makes room for actors of every protocol, also for those that keep nothing",
+  async (stage) => {
+    const Other = protocol("other", { call: ask(unchecked<string>()) });
+    const Fleeting = protocol("fleeting", { call: ask(unchecked<string>()) });
+    const system = await stage.start([
+      worker(),
+      actor(Other, { state: () => "other", on: { call: (ctx) => ctx.state } }),
+      actor(Fleeting, { transient: true, state: () => "fleeting", on: { call: (ctx) => ctx.state } }),
+    ], { limits: { actors: 3 } });
+    for (const key of ["a", "b", "c"]) await ref(system, key).tell(Worker.note, key);
+    await stage.settle();
+    assert.equal(await system.ref(Other, "a").ask(Other.call), "other");
+    assert.equal(await system.ref(Fleeting, "a").ask(Fleeting.call), "fleeting");
+    for (const key of ["a", "b", "c"]) assert.deepEqual(await notesOf(system, key), [key]);
+  },
+);
 
 onEach(
   kinds,

@@ -1,9 +1,21 @@
 // A store that cannot be opened: `ready()`, every send and the health say so.
 
 import assert from "node:assert/strict";
-import { ingress, memoryStore, sqlite, type Store, System } from "@posthorn/posthorn";
+import {
+  actor,
+  ingress,
+  memoryStore,
+  protocol,
+  sqlite,
+  type Store,
+  submit,
+  System,
+  unchecked,
+} from "@posthorn/posthorn";
 import { Simulation, VirtualClock } from "@posthorn/posthorn/testing";
 import { notesOf, ref, Worker, worker } from "./stage.ts";
+
+const Walker = protocol("walker", { walk: submit(unchecked<null>(), unchecked<string>()) });
 
 // A timer that is set in the first turn of the event loop and taken back soon is not always let go of.
 Deno.test.beforeAll(() => new Promise((resolve) => void setTimeout(resolve, 1)));
@@ -37,6 +49,7 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   await assert.rejects(async () => {
     for await (const _ of system.survey(Worker.quote, "notes", { timeoutMs: 5_000 }));
   }, unavailable);
+  assert.equal(system.stats().protocols["~collector"].actors, 0); // nobody is left who waits for its replies
   system.subscribe(Worker.happened, ada.at(Worker.note))[Symbol.dispose]();
   system.subscribe(Worker.happened, () => {})[Symbol.dispose]();
   const { status, store: health } = system.health;
@@ -53,6 +66,51 @@ Deno.test("what is sent before the store is open comes before what is sent as so
   await system.ready();
   await Promise.all([...early, ada.tell(Worker.note, "three")]);
   assert.deepEqual(await notesOf(system, "ada"), ["one", "two", "three"]);
+});
+
+Deno.test("before the store is open 10,000 sends wait for it: the next is refused, and none of those is lost", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  const gate = Promise.withResolvers<void>();
+  const store: Store = {
+    traits: memory.traits,
+    async open(services) {
+      await gate.promise;
+      return await memory.open(services);
+    },
+  };
+  const actors = [
+    worker(),
+    actor(Walker, { transient: true, state: () => null, on: { walk: () => "done" } }),
+  ];
+  await using system = new System({ actors, store, clock, drainMs: 0 });
+  const heard: string[] = [];
+  const following = system.subscribe(Worker.happened, (text) => void heard.push(text)); // one
+  const early: Promise<unknown>[] = [];
+  for (let count = 0; count < 9_995; count++) {
+    early.push(ref(system, `k${count % 100}`).tell(Worker.note, `${count}`));
+  }
+  early.push(system.publish(Worker.happened, "de one"));
+  early.push(ref(system, "k0").submit(Worker.job, "notes"));
+  early.push(system.ref(Walker, "w").submit(Walker.walk, null));
+  early.push(ref(system, "k0").ask(Worker.call, "notes"));
+  await clock.settle();
+  const crowded = {
+    name: "StoreError",
+    code: "store-unavailable",
+    message: "Cannot use the store: it is not open yet, and 10000 of 10000 calls wait for it",
+  };
+  await assert.rejects(ref(system, "k0").tell(Worker.note, "late"), crowded);
+  await assert.rejects(system.publish(Worker.happened, "de late"), crowded);
+  await assert.rejects(ref(system, "k0").submit(Worker.job, "notes"), crowded);
+  gate.resolve();
+  await clock.advance(2_000);
+  await Promise.all(early);
+  assert.equal((await notesOf(system, "k0") as string[]).length, 100);
+  assert.deepEqual(heard, ["de one"]);
+  await ref(system, "k0").tell(Worker.note, "after");
+  assert.equal((await notesOf(system, "k0") as string[]).at(-1), "after");
+  following[Symbol.dispose]();
 });
 
 Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {

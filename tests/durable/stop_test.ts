@@ -1,10 +1,11 @@
 // A system that stops while the store has something of it in its hands, and a store that does not answer at all.
 
 import assert from "node:assert/strict";
-import { memoryStore, type Store, System } from "@posthorn/posthorn";
+import { memoryStore, RetryError, type Store, System } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { newReplyName } from "../../runtime/reply_name.ts";
 import { inMemory, note, ref, Worker, worker } from "./stage.ts";
+import { inEach } from "./worlds.ts";
 
 /** A store that holds back the answers of commits with a write of some kind, or all answers. */
 class HoldingStore implements Store {
@@ -118,6 +119,31 @@ for (const unknownOutcomes of [true, false]) {
     assert.equal(clock.waiting, 0);
   });
 }
+
+inEach(
+  "who waits for a reply when the system stops, or asks for it then, is told that it stops",
+  async (world) => {
+    const later = () => {
+      throw new RetryError("not yet", { afterMs: 600_000 });
+    };
+    const system = await world.start([worker({ later })]);
+    const sent = ref(system, "ada").submit(Worker.job, "later");
+    await world.settle();
+    const ticket = await sent;
+    const told = [ticket, system.ticket(ticket.id)].map((one) => codeOf(one.reply({ timeoutMs: 60_000 })));
+    await world.settle();
+    const stopped = system.stop();
+    await world.settle();
+    await stopped;
+    assert.deepEqual(await Promise.all(told), ["stopping", "stopping"]);
+    const refusal = {
+      code: "stopping",
+      message: `Cannot collect the reply ${ticket.id}: the system has stopped`,
+    };
+    for (const one of [ticket, system.ticket(ticket.id)]) await assert.rejects(one.reply(), refusal);
+    await assert.rejects(ticket.reply({ peek: true }), refusal);
+  },
+);
 
 Deno.test("a store that does not answer: each send is told within bounded time, and health says so", async () => {
   const store = new HoldingStore(memoryStore(), { unknownOutcomes: true });

@@ -181,6 +181,42 @@ for (const [which, spoiled] of Object.entries(spoils)) {
   });
 }
 
+for (
+  const [words, prefix, which] of [
+    ["the row", "timer\u001f", "without a head"],
+    ["the row", "timer\u001f", "whose head is null"],
+    ["the entry in the order of time", "schedule\u001f", "without a head"],
+    ["the entry in the order of time", "schedule\u001f", "whose head is null"],
+  ] as const
+) {
+  onEach(
+    sharedKinds, // where calls take no time of their own, which would move the beats
+    `the clock is set back, and ${words} of a schedule is one ${which}: one look is enough to move the others`,
+    async (stage) => {
+      const system = await stage.start([worker({
+        set: (ctx, text) => ctx.schedule(text, { afterMs: 60_000 }, ctx.self.at(Worker.note), text),
+      })]);
+      for (const text of ["one", "two"]) await ref(system, "ada").tell(Worker.run, `set ${text}`);
+      await stage.settle();
+      await spoil(stage, prefix, spoils[which], (index) => index === 0);
+      const events = watch(system, "unreadable");
+      const { lists } = stage.storeOf(system);
+      /** How often schedules are listed in half a minute. */
+      const listed = async () => {
+        const before = lists.get("schedule") ?? 0;
+        await stage.pass(30_000, 5_000);
+        return lists.get("schedule")! - before;
+      };
+      const usual = await listed();
+      stage.step(system, -3_600_000);
+      await stage.pass(40_000, 5_000);
+      assert.deepEqual(await notesOf(system, "ada"), ["two"]);
+      assert.equal(await listed(), usual);
+      assert.deepEqual(events, [`unreadable ${prefix.slice(0, -1)}`]);
+    },
+  );
+}
+
 onEach(kinds, "a schedule whose row cannot be read never fires, and the others do", async (stage) => {
   const set = (ctx: Parameters<NonNullable<Parameters<typeof worker>[0]>[string]>[0], text: string) => {
     ctx.schedule(text, { afterMs: 60_000 }, ctx.self.at(Worker.note), text);

@@ -159,7 +159,7 @@ Deno.test("A delivery that is no webhook is refused", async () => {
 
 Deno.test("A delivery that is too large, or breaks off, is refused in words that say so", async () => {
   await using stage = await Stage.open();
-  const send = (body: BodyInit, headers: Record<string, string> = {}) =>
+  const send = (body: string | ReadableStream, headers: Record<string, string> = {}) =>
     Promise.resolve(stage.app.request("/webhooks", { method: "POST", body, headers }));
   await requireProblem(await send("x", { "content-length": "25000001" }), 413, "too-large");
   const broken = new ReadableStream({ start: (controller) => controller.error(new TypeError("reset")) });

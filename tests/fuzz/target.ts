@@ -1,5 +1,6 @@
 // What is fuzzed: one actor of each kind behind a real server, which writes down what it was asked and answered.
 
+import { setImmediate } from "node:timers";
 import {
   actor,
   ask,

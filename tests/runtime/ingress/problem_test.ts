@@ -35,6 +35,7 @@ async function answerTo(error: unknown): Promise<Response> {
 const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new InvalidPayloadError("No", [{ message: "Expected number", path: ["a", 0] }]), 400],
   [new PosthornError("invalid-address", "No"), 400],
+  [new PosthornError("invalid-headers", "No"), 400],
   [new PosthornError("invalid-key", "No"), 400],
   [new PosthornError("invalid-id", "No"), 400],
   [new UnknownError("unknown-protocol", "No"), 404],

@@ -1,5 +1,6 @@
 // What clients do wrong on the wire, on a real server: it is answered, nobody is alarmed, and it changes nothing.
 
+import { setImmediate } from "node:timers";
 import assert from "node:assert/strict";
 import { exchange } from "../../fuzz/wire.ts";
 import { Desk } from "./desk.ts";

@@ -1,0 +1,69 @@
+// What an error calls by its name is what the caller named, and no actor of the runtime's own.
+
+import assert from "node:assert/strict";
+import { PosthornError, type System } from "@posthorn/posthorn";
+import { kinds, onEach, ref, Worker, worker } from "../durable/stage.ts";
+import { inEach, type World } from "../durable/worlds.ts";
+
+/** Does something while time goes on, and says with what that failed. */
+async function errorOf(world: World, act: () => unknown): Promise<readonly [code: string, message: string]> {
+  const told = (async () => await act())().then(() => undefined, (error) => error);
+  await world.pass(100, 50);
+  const error = await told;
+  assert.ok(error instanceof PosthornError, String(error));
+  return [error.code, error.message];
+}
+
+async function surveyed(system: System, payload: string, id: string): Promise<void> {
+  for await (const _ of system.survey(Worker.quote, payload, { timeoutMs: 50, id }));
+}
+
+inEach("an id that comes again with another payload names the event or the survey", async (world) => {
+  const system = await world.start([worker()]);
+  const ways: readonly (readonly [name: string, act: (payload: string) => unknown])[] = [
+    ["worker/ada note", (payload) => ref(system, "ada").tell(Worker.note, payload, { id: "1" })],
+    ["worker.happened", (payload) => system.publish(Worker.happened, payload, { id: "1" })],
+    ["worker.quote", (payload) => surveyed(system, payload, "1")],
+  ];
+  for (const [name, act] of ways) {
+    const first = act("one");
+    await world.pass(100, 50);
+    await first;
+    const why = 'the id "1" came before with another payload';
+    assert.deepEqual(await errorOf(world, () => act("two")), ["id-reused", `Cannot accept ${name}: ${why}`]);
+  }
+});
+
+onEach(kinds, "what the store knows an id by is as it was", async (stage) => {
+  const system = await stage.start([worker()]);
+  await system.publish(Worker.happened, "de one", { id: "1" });
+  await ref(system, "ada").tell(Worker.note, "tea", { id: "2" });
+  assert.deepEqual(await stage.keys("mark"), [
+    "mark out%20\nworker/ada note\n2",
+    "mark out%20\n~topic/worker.happened publish\n1",
+  ]);
+});
+
+inEach("a system that has stopped names what it was asked for", async (world) => {
+  const system = await world.start([worker({ done: () => "done" })]);
+  const sent = ref(system, "ada").submit(Worker.job, "done");
+  await world.settle();
+  const ticket = await sent;
+  const stopped = system.stop();
+  await world.settle();
+  await stopped;
+  const ways: readonly (readonly [what: string, act: () => unknown])[] = [
+    ["accept worker/ada note", () => ref(system, "ada").tell(Worker.note, "tea")],
+    ["accept worker.happened", () => system.publish(Worker.happened, "de one")],
+    ["survey worker.quote", () => system.survey(Worker.quote, "a")],
+    ["subscribe to worker.happened", () => system.subscribe(Worker.happened, () => {})],
+    [
+      "accept worker.happened",
+      () => system.unsubscribe(Worker.happened, ref(system, "ada").at(Worker.note)),
+    ],
+    [`collect the reply ${ticket.id}`, () => ticket.reply()],
+  ];
+  for (const [what, act] of ways) {
+    assert.deepEqual(await errorOf(world, act), ["stopping", `Cannot ${what}: the system has stopped`]);
+  }
+});
