@@ -17,11 +17,13 @@ export interface RemainsOptions {
   /** Whether something may be due yet. */
   readonly mayBeDue: boolean;
   readonly lettersMax: number;
+  /** How many are there at once. */
+  readonly processes: number;
   readonly eventsMax: number;
   readonly fail: (why: string) => void;
 }
 
-/** So much of the bound may be there besides: instances let go of different ones, until they look. */
+/** So much of the bound may be there besides for each process: they let go of different ones, until they look. */
 const passedShare = 0.1;
 /** What goes by itself when its time is over, which it is. */
 const passing: readonly string[] = ["mark", "reply", "ended", "erased", "left", "answer", "instance"];
@@ -46,7 +48,7 @@ export function judgeRemains(options: RemainsOptions): void {
   for (const key of demanded) fail(`${key.replaceAll("\u001f", "/")} is not there any more`);
   for (const [group, count] of counts) {
     if (group.startsWith("event ") && count > options.eventsMax) fail(`${group} has ${count} rows`);
-    if (group === "dead" && count > options.lettersMax * (1 + passedShare)) {
+    if (group === "dead" && count > options.lettersMax * (1 + passedShare * options.processes) + 1) {
       fail(`${count} dead letters are kept`);
     }
   }

@@ -320,6 +320,7 @@ class Run {
       planted: this.#planted,
       mayBeDue: this.#has("hours"),
       lettersMax: this.#lettersMax,
+      processes: this.#weather.processes,
       eventsMax,
       fail: (why) => this.fail(why),
     });
