@@ -38,6 +38,11 @@ export const sceneRegressions: readonly (readonly [seed: number, scene: Scene | 
     ],
     [20_002_981, undefined, "a trial of what another had handled left a record of an actor that was erased"],
     [20_008_802, undefined, "a message that had given way to others was tried"],
+    [
+      20_022_035,
+      undefined,
+      "a survey that no store took left its collector, until no actor had room any more",
+    ],
     [14, "hours", "a message waited an hour to be tried again, since a clock had been an hour ahead"],
     [1, "hours", "an index entry stayed for an hour, since the clock of its instance was set back"],
   ];

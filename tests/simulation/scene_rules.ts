@@ -34,7 +34,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 39,
+    foundBy: 192,
     says: "dead letters of which instances let go differently are counted anew",
     weather: (weather) =>
       within("crowded", "spoiled", "deadlines")({
@@ -71,7 +71,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 283,
+    foundBy: 444,
     says: "that a message is tried is written only where it still waits",
     weather: (weather) => ({
       ...repeated(weather),
@@ -130,7 +130,8 @@ export const sceneRules: readonly Rule[] = [
         ...weather,
         poison: false,
         scenes: [],
-        process: { ...weather.process, crash: 0, stop: 0, clockJump: 0 },
+        process: { ...weather.process, crash: 0, stop: 0, pause: 0, clockJump: 0 },
+        store: { ...weather.store, full: 0, unreadable: 0, unknownLost: 0, locked: 0 },
       }),
   },
   {
