@@ -63,6 +63,7 @@ export class Instances {
   #beat = 0;
   #version: string | undefined;
   #held = false;
+  #looked = false;
 
   constructor(ledger: Ledger, services: InstancesServices) {
     this.#ledger = ledger;
@@ -74,12 +75,10 @@ export class Instances {
     const { connection, committer, instance, traits, probes } = this.#ledger;
     this.#held = await connection.presence?.hold(instance) ?? false;
     this.#version = await commitOne(committer, this.#part(instance, undefined)); // else the first beat finds it
-    const { presence } = connection;
-    const alone = traits.processes === "one" && !probes?.without("taken-over-at-once");
-    if (presence === undefined && !alone) return;
     await this.look();
-    await presence?.retain(new Set([instance, ...this.#known.keys()]));
+    await connection.presence?.retain(new Set([instance, ...this.#known.keys()]));
     // Whoever was here before is not here any more: two processes never share such a store.
+    const alone = traits.processes === "one" && !probes?.without("taken-over-at-once");
     if (alone) { for (const known of this.#known.values()) known.sinceMs = -Infinity; }
   }
 
@@ -109,23 +108,26 @@ export class Instances {
   /** Looks who lives. No two clocks are compared: a row lives while this process sees it change. */
   async look(): Promise<void> {
     const nowMs = this.#ledger.clock.monotonicMs();
-    const { presence } = this.#ledger.connection;
+    const { otherClocks, connection: { presence } } = this.#ledger;
     const seen = new Set<string>();
+    const isFirst = !this.#looked;
     for (const { key, value, version } of await this.#rows()) {
       const instance = key.slice(instancePrefix.length);
       seen.add(instance);
       const { held = false, atMs } = this.#read(key, value);
       const known = this.#known.get(instance);
+      if (known?.version === version) continue;
       if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, held });
-      else if (known.version !== version) {
-        Object.assign(known, { version, sinceMs: nowMs, alive: true });
-        if (atMs !== undefined) this.#ledger.otherClocks.heard(instance, atMs);
-      }
+      else Object.assign(known, { version, sinceMs: nowMs, alive: true });
+      // What was not there at the last look was written since. Of what was there at the first, nobody knows when.
+      if (atMs !== undefined) otherClocks.heard(instance, atMs, known !== undefined || !isFirst);
     }
+    this.#looked = true;
+    otherClocks.looked();
     for (const [instance, known] of this.#known) {
       if (!seen.has(instance)) this.#known.delete(instance);
       else if (known.held && await presence?.isGone(instance)) known.sinceMs = -Infinity;
-      if (!seen.has(instance) || known.sinceMs <= this.#deadlineMs) this.#ledger.otherClocks.gone(instance);
+      if (!seen.has(instance) || known.sinceMs <= this.#deadlineMs) otherClocks.gone(instance);
     }
   }
 

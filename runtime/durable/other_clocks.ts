@@ -4,27 +4,38 @@ import type { Clock } from "../clock.ts";
 const leastMs = 60_000;
 /** A clock that is further behind is wrong, and holds up nothing. */
 const mostMs = 86_400_000;
-/** How long this process listens before it trusts its own clock with what it deletes, and how far not until then. */
-const settleMs = 15_000;
-const unsettledMs = 3_600_000;
+/** How old the last look at the others may be, and how far another may be behind that nobody has seen since. */
+const freshMs = 15_000;
+const unseenMs = 3_600_000;
+/** How long it is known how slow a clock was whose instance is no more: what that wrote, it promised to keep by its own. */
+const rememberMs = 86_400_000;
+
+/** The clock of another instance. */
+interface Heard {
+  /** How far it is from the time that delays are measured with, which no step of this process's clock changes. */
+  readonly distanceMs: number;
+  /** Whether its instance is known to live, and not only to have left a row. */
+  readonly lives: boolean;
+}
 
 /**
- * What the clocks of the instances that live say, as they tell it with each beat. What is kept until a time is over when it
+ * What the clocks of the other instances say, as they tell it with each beat. What is kept until a time is over when it
  * is over by all of them: an instance whose clock is ahead lets nothing go that the others promised to keep.
  */
 export class OtherClocks {
   readonly #clock: Clock;
-  readonly #bornMs: number;
-  /** How far each is from the time that delays are measured with, which no step of this clock changes. */
-  readonly #distances = new Map<string, number>();
+  readonly #heard = new Map<string, Heard>();
+  #lookedMs: number | undefined;
+  /** The slowest of those whose instances are no more. */
+  #slowestGone = Infinity;
+  #rememberUntilMs = -Infinity;
   /** The slowest of all clocks, for what a store deletes. */
   readonly slowest: Clock;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#bornMs = clock.monotonicMs();
     this.slowest = {
-      now: () => clock.now() - Math.max(this.aheadMs, this.#settled ? 0 : unsettledMs),
+      now: () => clock.now() - this.aheadMs,
       monotonicMs: () => clock.monotonicMs(),
       setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
       macrotask: (callback) => clock.macrotask(callback),
@@ -32,30 +43,48 @@ export class OtherClocks {
     };
   }
 
-  /** An instance has just told its time. */
-  heard(instance: string, atMs: number): void {
-    this.#distances.set(instance, atMs - this.#clock.monotonicMs());
+  /** An instance told its time: just now, if it is known to live. */
+  heard(instance: string, atMs: number, lives: boolean): void {
+    this.#heard.set(instance, { distanceMs: atMs - this.#clock.monotonicMs(), lives });
+  }
+
+  /** The rows of all others have been read. */
+  looked(): void {
+    this.#lookedMs = this.#clock.monotonicMs();
   }
 
   /** Whether an instance is known to live. */
   hears(instance: string): boolean {
-    return this.#distances.has(instance);
+    return this.#heard.get(instance)?.lives === true;
   }
 
   /** An instance lives no longer. */
   gone(instance: string): void {
-    this.#distances.delete(instance);
+    const heard = this.#heard.get(instance);
+    if (heard === undefined) return;
+    this.#heard.delete(instance);
+    if (!heard.lives || this.#aheadOf(heard.distanceMs) < leastMs) return;
+    const nowMs = this.#clock.monotonicMs();
+    this.#slowestGone = Math.min(heard.distanceMs, this.#slowestGoneAt(nowMs));
+    this.#rememberUntilMs = nowMs + rememberMs;
   }
 
   /** By how much this clock is ahead of the slowest of the others. */
   get aheadMs(): number {
-    if (this.#distances.size === 0) return 0;
-    const own = this.#clock.now() - this.#clock.monotonicMs();
-    const aheadMs = own - Math.min(...this.#distances.values());
-    return aheadMs < leastMs ? 0 : Math.min(aheadMs, mostMs);
+    if (this.#lookedMs === undefined) return mostMs;
+    const nowMs = this.#clock.monotonicMs();
+    let slowest = this.#slowestGoneAt(nowMs);
+    for (const { distanceMs } of this.#heard.values()) slowest = Math.min(slowest, distanceMs);
+    const aheadMs = this.#aheadOf(slowest);
+    const knownMs = aheadMs < leastMs ? 0 : Math.min(aheadMs, mostMs);
+    return nowMs - this.#lookedMs > freshMs ? Math.max(knownMs, unseenMs) : knownMs;
   }
 
-  get #settled(): boolean {
-    return this.#clock.monotonicMs() - this.#bornMs >= settleMs;
+  #aheadOf(distanceMs: number): number {
+    return this.#clock.now() - this.#clock.monotonicMs() - distanceMs;
+  }
+
+  #slowestGoneAt(nowMs: number): number {
+    return nowMs < this.#rememberUntilMs ? this.#slowestGone : Infinity;
   }
 }

@@ -132,18 +132,39 @@ onEach(
 
 onEach(
   sharedKinds,
-  "an instance that has just started with a clock an hour ahead deletes nothing yet",
+  "an instance that has just started with a clock two hours ahead lets nothing go",
   async (stage) => {
-    const right = await stage.start(holding, { replyKeepMs: hour / 2 });
-    const ticket = await ref(right, "ada").submit(Worker.job, "notes");
+    const options = { idWindowMs: hour / 2, replyKeepMs: hour / 2 };
+    const right = await stage.start(holding, options);
+    const ticket = await ref(right, "ada").submit(Worker.job, "notes", { id: "1" });
     await stage.settle();
-    const ahead = await stage.start(holding, { replyKeepMs: hour / 2, aheadMs: hour });
+    const ahead = await stage.start(holding, { ...options, aheadMs: 2 * hour });
     for (let count = 0; count < 5; count++) {
-      await ref(ahead, "bob").tell(Worker.note, "tea");
+      assert.deepEqual(await ahead.ticket(ticket.id).reply({ timeoutMs: 0 }), []);
+      assert.equal((await ref(ahead, "ada").submit(Worker.job, "notes", { id: "1" })).id, ticket.id);
+      await ref(ahead, "bob").tell(Worker.note, "this commit lets go of what is over");
       await stage.pass(5_000);
     }
     assert.deepEqual(await ticket.reply({ timeoutMs: 0 }), []);
+  },
+);
+
+onEach(
+  sharedKinds,
+  "what an instance promised to keep stays for its time when it is gone, and goes after it",
+  async (stage) => {
+    const options = { idWindowMs: hour / 2, replyKeepMs: hour / 2 };
+    const ahead = await stage.start(holding, { ...options, aheadMs: 2 * hour });
+    const right = await stage.start(holding, options);
+    await stage.pass(10_000);
+    const ticket = await ref(right, "ada").submit(Worker.job, "notes", { id: "1" });
+    await stage.settle();
+    await stage.kill(right);
+    await stage.pass(hour / 3, 10_000);
     assert.deepEqual(await ahead.ticket(ticket.id).reply({ timeoutMs: 0 }), []);
+    await assert.rejects(ref(ahead, "ada").submit(Worker.job, "other", { id: "1" }), { code: "id-reused" });
+    await stage.pass(2 * hour, 10_000);
+    assert.notEqual((await ref(ahead, "ada").submit(Worker.job, "notes", { id: "1" })).id, ticket.id);
   },
 );
 

@@ -78,7 +78,7 @@ onEach(
     const system = await stage.start([worker({ echo: (_ctx, text) => text })], { idWindowMs: 60_000 });
     const first = await ref(system, "ada").submit(Worker.job, "echo one", { id: "1" });
     assert.equal(await first.reply(), "one");
-    await stage.pass(60_000, 30_000);
+    await stage.pass(60_000, 10_000);
     const second = await ref(system, "ada").submit(Worker.job, "echo two", { id: "1" });
     assert.equal(await second.reply(), "two");
     assert.equal(await first.reply(), "one");

@@ -124,14 +124,13 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "slowest-clock",
     foundBy: 3,
-    says: "what is kept for a while is over when it is by the clocks of all that live",
+    says: "what is kept for a while is over when it is by the clocks of all instances",
     weather: (weather) =>
       within("hours")({
         ...weather,
         poison: false,
         scenes: [],
-        process: { ...weather.process, crash: 0, stop: 0, pause: 0, clockJump: 0 },
-        store: { ...weather.store, full: 0, unreadable: 0, unknownLost: 0, locked: 0 },
+        process: { ...weather.process, crash: 0, stop: 0, clockJump: 0 },
       }),
   },
   {
