@@ -2,7 +2,7 @@ import type { Check, Part } from "../store.ts";
 import { fits, requireFits, sum, weigh, type Weight } from "../store_weight.ts";
 import { Effects } from "./effects.ts";
 import { erasedKey, recordKey } from "./keys.ts";
-import { aheadMaxMs, type Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
 import type { Plans } from "./plans.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "./record.ts";
@@ -18,6 +18,8 @@ export interface BatchStart {
 }
 
 const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
+/** How long the last turn of an actor that is erased is known, and its time after the slowest of all clocks has passed it. */
+const erasedKeepMs = 300_000;
 /** How much of a commit's room messages may take; the rest is for the state. */
 const share = 0.5;
 
@@ -158,7 +160,9 @@ export class Batch {
     const fault = this.#forgotten ? undefined : record.fault;
     // What cannot be read is not written: another program may be able to read it.
     const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
-    const written: Part = this.#forgotten ? this.#erasure(value) : { checks: [], writes, removals: [] };
+    const written: Part = this.#forgotten
+      ? this.#erasure(value, head.clock)
+      : { checks: [], writes, removals: [] };
     const { limits } = this.#ledger.traits;
     const whole = sum(this.#weight, weigh({ ...written, checks: [check] }, limits));
     const weight = {
@@ -180,9 +184,9 @@ export class Batch {
    * that it landed, and the time of its last message: the next it sends, in another life, must be behind, also where it
    * begins by a clock that is behind.
    */
-  #erasure(value: Uint8Array): Part {
+  #erasure(value: Uint8Array, stampMicros: number): Part {
     const { actor, record } = this.#start;
-    const expiresAtMs = this.#ledger.clock.now() + aheadMaxMs;
+    const expiresAtMs = Math.max(this.#ledger.clock.now(), stampMicros / 1_000) + erasedKeepMs;
     return {
       checks: [],
       writes: [{ key: erasedKey(actor), value, expiresAtMs }],

@@ -11,7 +11,7 @@ import type { SetBy } from "./schedule_row.ts";
 import { ValueEncoder } from "./stored_value.ts";
 
 /** How far the clock of another instance may be ahead: what its clock has given is never refused for that. */
-export const aheadMaxMs = 3_600_000;
+const aheadMaxMs = 3_600_000;
 
 /**
  * One run of this system on its store: who it is there, its way to commit, and the places that it gives. Another run

@@ -17,9 +17,8 @@ import {
 
 /** Actors that are forgotten have keys that begin so. */
 export const forgotten = "forgotten-";
-/** So many actors there are that stay, and so many of each process that are forgotten again and again. */
+/** So many actors there are that stay. */
 const staying = 20;
-const fleeting = 40;
 const soonMs = 10_000;
 const oftenMs = 3_000;
 const dayMs = 86_400_000;
@@ -83,7 +82,7 @@ export function loadActor(): Actor {
 /** What is done in one step; resolves when all of it has its answer. */
 export async function step(system: System, name: string, n: number): Promise<void> {
   const ref = system.ref(Load, `staying-${n % staying}`);
-  const gone = system.ref(Load, `${forgotten}${name}-${n % fleeting}`);
+  const gone = system.ref(Load, `${forgotten}${name}-${n}`);
   const id = `${name}-${n}`;
   const all: Promise<unknown>[] = [
     ref.tell(Load.add, 1, { id }),

@@ -15,7 +15,7 @@ export function isOver(key: string, value: Uint8Array, nowMs: number): boolean {
     case "event":
     case "dead":
     case "instance":
-    case "ended": // they go by themselves: after a day, an hour, a minute
+    case "ended": // they go by themselves: after a day, an hour, five minutes, a minute
     case "erased":
     case "left":
     case "proof":
