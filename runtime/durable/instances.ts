@@ -43,9 +43,8 @@ export interface InstancesServices {
 /** Missed beats after which an instance is taken for dead. To be wrong costs work, never a message. */
 const missedMax = 3;
 const pageMax = 1_000;
-/** How many are written down as ended at one beat, and how many of them at once. */
+/** How many are written down as ended at one beat: as many at once as one commit takes, for users' work not to wait for all. */
 const endedMax = 1_000;
-const endedAtOnce = 100;
 /** How long it is known that an instance ended without a word: longer than messages wait to be tried again. */
 const endedKeepMs = 86_400_000;
 /** How many of those that are no more are known without asking the store. */
@@ -157,12 +156,13 @@ export class Instances {
     return next !== undefined && await presence?.isGone(next) === true;
   }
 
-  /** Writes down which instances ended without a word. */
-  async judge(): Promise<void> {
+  /** Writes down which instances ended without a word, until this one is to end as well. */
+  async judge(isOver: () => boolean): Promise<void> {
     const deadlineMs = this.#deadlineMs;
     const dead = [...this.#known].filter(([, { sinceMs }]) => sinceMs <= deadlineMs).slice(0, endedMax);
-    for (let first = 0; first < dead.length; first += endedAtOnce) {
-      const some = dead.slice(first, first + endedAtOnce);
+    const { partsAtOnce } = this.#ledger.traits;
+    for (let first = 0; first < dead.length && !isOver(); first += partsAtOnce) {
+      const some = dead.slice(first, first + partsAtOnce);
       await Promise.all(some.map(([instance, known]) => this.#end(instance, known)));
     }
   }

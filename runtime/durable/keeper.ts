@@ -155,9 +155,10 @@ export class Keeper {
 
   async #goRound(): Promise<void> {
     await this.#instances.look();
-    await this.#instances.judge();
+    await this.#instances.judge(() => this.#ended);
     await this.#takeOverFromTheDead();
     await this.#takeOver(nobody);
+    if (this.#ended) return;
     await this.#lookAtOwn();
     await this.#tidy();
     const nowMs = this.#ledger.clock.monotonicMs();
@@ -167,7 +168,7 @@ export class Keeper {
   /** Whoever has entries in the index and is no more. One read for each instance, however many entries it has. */
   async #takeOverFromTheDead(): Promise<void> {
     const { connection, instance: self } = this.#ledger;
-    for (let count = 0; count < instancesMax; count++) {
+    for (let count = 0; count < instancesMax && !this.#ended; count++) {
       const range = { prefix: wholeIndexPrefix, after: this.#scannedTo, limit: 1 };
       const [first] = await connection.list(range);
       if (first === undefined) {
@@ -189,7 +190,7 @@ export class Keeper {
   async #takeOver(instance: string, crashed = false): Promise<void> {
     const prefix = indexPrefix(instance);
     const all = this.#ledger.probes?.without("taken-by-hosts") === true;
-    for (let after = prefix;;) {
+    for (let after = prefix; !this.#ended;) {
       const [first] = await this.#ledger.connection.list({ prefix, after, limit: 1 });
       if (first === undefined) return;
       const { protocol } = indexed(first.key);
@@ -206,7 +207,7 @@ export class Keeper {
 
   async #takeOverProtocol(instance: string, protocol: string, crashed: boolean): Promise<void> {
     const prefix = protocolPrefix(instance, protocol);
-    for (let after = prefix;;) {
+    for (let after = prefix; !this.#ended;) {
       const rows = await this.#ledger.connection.list({ prefix, after, limit: pageMax });
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);

@@ -1,7 +1,8 @@
 import type { DeadLetter, Entry, KeptDeadLetters } from "../dead_letters.ts";
 import { messageOf, UnknownError } from "../errors.ts";
 import { OrderedKeys } from "../ordered_keys.ts";
-import type { Stored } from "../store.ts";
+import type { Check, Stored } from "../store.ts";
+import { isOfStore } from "../store_errors.ts";
 import type { Dispatch, StoredLetter } from "./dispatch.ts";
 import { Effects, type Landing } from "./effects.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "./keys.ts";
@@ -32,6 +33,8 @@ interface Kept {
   entry: Entry | undefined;
 }
 
+type Removed = Pick<Kept, "version" | "bytes">;
+
 /**
  * The dead letters in the store, of whichever instance: this process knows the latest of them. It reads each once, and at
  * rest a beat reads one small row: that changes when a letter was sent again, and only then is looked for which are gone.
@@ -50,13 +53,14 @@ export class StoredLetters {
   /** Which letter was sent again last, as far as is known. */
   #sentVersion: string | undefined;
   /** Those that letters of others pushed out here: left to them, who may have let go of others instead. */
-  readonly #passed = new Map<string, Pick<Kept, "version" | "bytes">>();
+  readonly #passed = new Map<string, Removed>();
   /** Whether the store may have more than the bound. */
   #mayBeOver = false;
   /** Whether what is pushed out now is this instance's to remove. */
   #removes = true;
-  /** The removals of those that are over the bound. */
-  #trims: Promise<void>[] = [];
+  /** Those that are over the bound, and are to be removed. */
+  #over: (readonly [key: string, kept: Removed])[] = [];
+  #trimming: Promise<void> | undefined;
   #reading: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
@@ -120,7 +124,7 @@ export class StoredLetters {
       after = rows.at(-1)?.key;
       more = rows.length === pageMax;
     }
-    await Promise.all(this.#trims.splice(0));
+    await this.#trim();
   }
 
   #add(row: Stored, known = false): void {
@@ -162,12 +166,28 @@ export class StoredLetters {
   /** It was pushed out. Whoever adds one removes what that pushes out: so they do not all do the same. */
   #letGo({ key, version, value }: Stored): void {
     this.#drop(key);
-    if (!this.#removes) {
-      this.#mayBeOver = true;
-      this.#passed.set(key, { version, bytes: value.length });
+    const kept = { version, bytes: value.length };
+    if (this.#removes) {
+      this.#over.push([key, kept]);
+      void this.#trim();
     } else {
-      const removed = this.#remove(key, { version, bytes: value.length });
-      this.#trims.push(removed.catch(() => void (this.#mayBeOver = true)));
+      this.#mayBeOver = true;
+      this.#passed.set(key, kept);
+    }
+  }
+
+  #trim(): Promise<void> {
+    return this.#trimming ??= this.#removeOver().finally(() => this.#trimming = undefined);
+  }
+
+  async #removeOver(): Promise<void> {
+    await Promise.resolve(); // all that one page pushes out
+    while (this.#over.length > 0) {
+      await this.#removeAll(this.#over.splice(0), (key, kept) =>
+        this.#remove(key, kept).catch(() => {
+          this.#mayBeOver = true;
+          this.#passed.set(key, kept);
+        }));
     }
   }
 
@@ -224,16 +244,27 @@ export class StoredLetters {
 
   /** Lets go here of those that are in the store no longer. */
   async #look(): Promise<void> {
-    const { connection, traits } = this.#services.ledger;
+    const { traits } = this.#services.ledger;
     const kept = Array.from(this.#kept, ([key, { version }]) => ({ key, version }));
     const atOnce = Math.min(traits.limits.checks, pageMax);
     for (let first = 0; first < kept.length; first += atOnce) {
-      const checks = kept.slice(first, first + atOnce);
-      const there = await connection.commit(
+      await this.#check(kept.slice(first, first + atOnce));
+    }
+  }
+
+  async #check(checks: readonly Check[]): Promise<void> {
+    let there: readonly (string | undefined)[];
+    try {
+      there = await this.#services.ledger.connection.commit(
         checks.map((check) => ({ checks: [check], writes: [], removals: [] })),
       );
-      for (const [index, { key }] of checks.entries()) if (there[index] === undefined) this.#drop(key);
+    } catch (error) {
+      if (isOfStore(error) || checks.length === 1) throw error;
+      const half = Math.ceil(checks.length / 2); // the store may take less than it says
+      await this.#check(checks.slice(0, half));
+      return await this.#check(checks.slice(half));
     }
+    for (const [index, { key }] of checks.entries()) if (there[index] === undefined) this.#drop(key);
   }
 
   /** Each let go of what it took for the one too many: as many as are gone here come back, and the others go. */
@@ -247,12 +278,10 @@ export class StoredLetters {
       this.#passed.delete(key);
       if (row !== undefined) this.#add(row, true);
     }
-    await Promise.all(
-      passed.slice(back).map(async ([key, kept]) => {
-        await this.#remove(key, kept);
-        this.#passed.delete(key);
-      }),
-    );
+    await this.#removeAll(passed.slice(back), async (key, kept) => {
+      await this.#remove(key, kept);
+      this.#passed.delete(key);
+    });
   }
 
   /** Lets go of those that are older than all that are kept: of others, or from when the bound was a larger one. */
@@ -262,15 +291,26 @@ export class StoredLetters {
       const oldest = this.#keys.list(deadPrefix, undefined, false).next().value ?? deadPrefix;
       const rows = await connection.list({ prefix: deadPrefix, limit });
       const over = rows.filter(({ key }) => key < oldest);
-      await Promise.all(
-        over.map(({ key, version, value }) => this.#remove(key, { version, bytes: value.length })),
+      await this.#removeAll(
+        over.map(({ key, version, value }) => [key, { version, bytes: value.length }] as const),
       );
       if (rows.length === 0 || over.length < rows.length) break;
     }
     this.#mayBeOver = false;
   }
 
-  async #remove(key: string, { version, bytes }: Pick<Kept, "version" | "bytes">): Promise<void> {
+  /** As many at once as one commit takes: what users commit meanwhile waits for one, and not for all. */
+  async #removeAll(
+    some: readonly (readonly [string, Removed])[],
+    remove = (key: string, kept: Removed) => this.#remove(key, kept),
+  ): Promise<void> {
+    const { partsAtOnce } = this.#services.ledger.traits;
+    for (let first = 0; first < some.length; first += partsAtOnce) {
+      await Promise.all(some.slice(first, first + partsAtOnce).map(([key, kept]) => remove(key, kept)));
+    }
+  }
+
+  async #remove(key: string, { version, bytes }: Removed): Promise<void> {
     const effects = new Effects();
     effects.checks.push({ key, version });
     effects.remove(key, bytes);

@@ -235,6 +235,29 @@ inMemory("rows of thousands of instances that are no more hide no living one, an
   gate.resolve();
 });
 
+inMemory("an instance that stops leaves the dead, and what they had, to the others", async (stage) => {
+  const waiting = await stage.start([worker({ wait: () => new Promise<never>(() => {}) })]);
+  for (let index = 0; index < 300; index++) await ref(waiting, `a${index}`).tell(Worker.run, "wait");
+  await stage.kill(waiting);
+  const rows = Array.from({ length: 900 }, (_, index) => instanceKey(`00${String(index).padStart(24, "0")}`));
+  await write(stage, rows, '{"beat":0}\n');
+  const system = await stage.start([worker()]);
+  let stopped: Promise<unknown> | undefined;
+  let ends = 0;
+  let moves = 0;
+  stage.storeOf(system).refuse = (parts) => {
+    const keys = parts.flatMap(({ writes }) => writes.map(({ key }) => key));
+    ends += keys.filter((key) => key.startsWith("ended")).length;
+    if (stopped !== undefined) moves += keys.filter((key) => key.startsWith("index")).length;
+    if (ends > 0) stopped ??= system.stop();
+    return undefined;
+  };
+  await stage.pass(missedMs);
+  await stopped;
+  assert.deepEqual([ends, moves], [stage.store.traits.partsAtOnce, 0]);
+  assert.equal((await keysOf(stage, instancePrefix)).length, 901 - ends);
+});
+
 inMemory("that an instance ended is known for a day, and its row is not there for longer", async (stage) => {
   const first = await stage.start([worker()]);
   const [name] = await keysOf(stage, instancePrefix);

@@ -1,7 +1,7 @@
 // Dead letters of several instances: all list the same, none is lost by what fails, and a full list costs nothing at rest.
 
 import assert from "node:assert/strict";
-import { StoreError, System, TerminalError } from "@posthorn/posthorn";
+import { StoreError, System, TerminalError, TooLargeError } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { CountingStore } from "./counting.ts";
 import {
@@ -156,6 +156,17 @@ onEach(
     await assert.rejects(async () => await third.deadLetters.sendAgain("2"), { code: "unknown-dead-letter" });
   },
 );
+
+inMemory("what another sent again leaves the list where the store takes less than it says", async (stage) => {
+  const second = await stage.start([worker(broken)]);
+  await die(stage, second, ...Array.from({ length: 25 }, (_, index) => `${index}`));
+  const first = await stage.start([worker(mended)]);
+  stage.storeOf(second).refuse = (parts) =>
+    parts.length > 10 ? new TooLargeError("parts", "checks", parts.length, 10) : undefined;
+  await first.deadLetters.sendAgain("7");
+  await stage.pass(beatMs);
+  assert.equal(second.deadLetters.size, 24);
+});
 
 onEach(
   sharedKinds,

@@ -1,20 +1,33 @@
 import type { System } from "@posthorn/posthorn";
 import type { Simulation } from "@posthorn/posthorn/testing";
-import type { Range, StoreConnection } from "../../runtime/store.ts";
+import type { Part, Range, StoreConnection } from "../../runtime/store.ts";
 
 const watchedMs = 20_000;
 /** So many rows a process may list at rest in a second, whatever is in the store that does not concern it. */
 const rowsMax = 20;
+/** So many commits of a process may be refused in that time: what is refused at each beat is never done. */
+const refusedMax = 5;
 
-/** Counts what is listed. */
+/** Counts what is listed, and what is refused. */
 export class Costs {
   #rows = 0;
+  #refused = 0;
 
   /** Lists, and counts what that gives. */
   async list(connection: StoreConnection, range: Range) {
     const rows = await connection.list(range);
     this.#rows += rows.length;
     return rows;
+  }
+
+  /** Commits, and counts what is not taken. */
+  async commit(connection: StoreConnection, parts: readonly Part[]) {
+    try {
+      return await connection.commit(parts);
+    } catch (error) {
+      this.#refused++;
+      throw error;
+    }
   }
 
   /** At rest, work does not grow with what does not concern it. */
@@ -25,8 +38,14 @@ export class Costs {
   ): Promise<void> {
     await simulation.advance(watchedMs, failed); // all have started, and know what there is
     const before = this.#rows;
+    const refusedBefore = this.#refused;
     await simulation.advance(watchedMs, failed);
-    const perSecond = (this.#rows - before) / simulation.running.length / (watchedMs / 1_000);
+    const processes = simulation.running.length;
+    const refused = (this.#refused - refusedBefore) / processes;
+    if (refused > refusedMax) {
+      fail(`${Math.round(refused)} commits of a process are refused, with nothing to do`);
+    }
+    const perSecond = (this.#rows - before) / processes / (watchedMs / 1_000);
     if (perSecond > rowsMax) {
       fail(`a process lists ${Math.round(perSecond)} rows a second, with nothing to do`);
     }

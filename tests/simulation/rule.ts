@@ -119,7 +119,10 @@ export function probed(
         list: (range) => costs.list(connection, range),
         commit: (parts) => {
           const changed = rule?.part === undefined ? parts : parts.map(rule.part);
-          return connection.commit(hints ? changed : changed.map((part) => ({ ...part, rings: false })));
+          return costs.commit(
+            connection,
+            hints ? changed : changed.map((part) => ({ ...part, rings: false })),
+          );
         },
         watch: (onChange) => connection.watch(onChange),
         close: () => connection.close(),

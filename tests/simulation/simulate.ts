@@ -64,7 +64,7 @@ const dayMs = 86_400_000;
 const shortWindowMs = 1_800_000;
 const usualLetters = 200;
 /** Where there are more than a list has from the beginning. */
-const fewLetters = 40;
+const fewLetters = 20;
 /** So long after the last crash nobody takes anybody for dead any more. */
 const settledMs = 12_000;
 /** When all is over every window has passed, by any clock: of ids, of replies, and of who is known to have ended. */
