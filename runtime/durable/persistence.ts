@@ -19,7 +19,14 @@ import { EarlyCalls } from "./early_calls.ts";
 import { Effects } from "./effects.ts";
 import { indexKey, subscribedPrefix, subscribedTopic } from "./keys.ts";
 import { Joining } from "./joining.ts";
-import { type OpenStore, openStore, type Residents, type StoreParts } from "./open_store.ts";
+import {
+  type Connected,
+  connectStore,
+  type OpenStore,
+  openStore,
+  type Residents,
+  type StoreParts,
+} from "./open_store.ts";
 import { Opening } from "./opening.ts";
 import type { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
@@ -47,7 +54,7 @@ export class Persistence {
   readonly joining = new Joining();
   readonly #parts: PersistenceParts;
   readonly #instance: string;
-  readonly #opening: Opening<OpenStore>;
+  readonly #opening: Opening<Connected, OpenStore>;
   #open: OpenStore | undefined;
   #ending = false;
   readonly #early = new EarlyCalls();
@@ -62,12 +69,14 @@ export class Persistence {
     parts.population.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
-      open: () => openStore(this.#instance, parts, this.#residents),
+      connect: () => connectStore(parts),
+      begin: (connected) => openStore(this.#instance, parts, this.#residents, connected),
       opened: (open) => {
         this.#open = open;
         this.#early.run();
       },
       failed: (error) => this.#early.fail(error),
+      close: ({ connection }) => connection.close(),
       discard: (open) => this.#close(open),
     });
   }

@@ -188,6 +188,57 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   assert.equal(opens, 3);
 });
 
+Deno.test("a store that never answers is opened anew beside it, and what answers late is closed", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  const gates: PromiseWithResolvers<void>[] = [];
+  let open = 0;
+  const store: Store = {
+    traits: memory.traits,
+    async open(services) {
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      await gate.promise;
+      const connection = await memory.open(services);
+      open++;
+      return {
+        read: (keys) => connection.read(keys),
+        list: (range) => connection.list(range),
+        commit: (parts) => connection.commit(parts),
+        watch: (onChange) => connection.watch(onChange),
+        close() {
+          open--;
+          return connection.close();
+        },
+      };
+    },
+  };
+  const system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const unavailable = {
+    code: "store-unavailable",
+    message: "Cannot open memory: it did not answer within 15000 ms",
+  };
+  const early = assert.rejects(ref(system, "ada").tell(Worker.note, "early"), unavailable);
+  await clock.advance(15_000);
+  await early;
+  await clock.advance(45_000);
+  assert.equal(gates.length, 4);
+  await assert.rejects(system.ready(), unavailable);
+  gates[2].resolve();
+  await clock.settle();
+  await system.ready();
+  await ref(system, "ada").tell(Worker.note, "one");
+  gates[0].resolve();
+  await clock.advance(5_000);
+  assert.equal(open, 1);
+  await ref(system, "ada").tell(Worker.note, "two");
+  assert.deepEqual(await notesOf(system, "ada"), ["one", "two"]);
+  await system.stop();
+  gates[1].resolve(); // when the system has ended
+  await clock.advance(60_000);
+  assert.deepEqual([open, gates.length], [0, 4]);
+});
+
 Deno.test("a store that can be opened and not used is closed, and opened anew", async () => {
   const clock = new VirtualClock();
   const memory = memoryStore();
