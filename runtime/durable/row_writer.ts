@@ -2,6 +2,7 @@ import type { ActorId } from "../address.ts";
 import type { Route } from "../envelope.ts";
 import { messageOf, PosthornError } from "../errors.ts";
 import { Reply } from "../modes.ts";
+import { replyNameOf } from "../reply_name.ts";
 import { requireFits, weigh } from "../store_weight.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
 import { Effects, type Landing } from "./effects.ts";
@@ -91,8 +92,9 @@ export class RowWriter {
   async #commit(effects: Effects, name: string): Promise<void> {
     const { ledger, landing } = this.#parts;
     const { limits } = ledger.traits;
-    const weight = weigh(effects, limits);
-    requireFits(`the reply ${name.slice(name.lastIndexOf("\n") + 1)}`, weight, limits);
+    const what = `the reply ${replyNameOf(name)}`;
+    requireFits(what, weigh(effects, limits), limits);
+    ledger.committer.requireRoom(what);
     const version = effects.writes.length === 0 ? "" : await commitOne(ledger.committer, effects);
     if (version !== undefined) effects.land(landing, version, ledger.nextMoment());
   }
