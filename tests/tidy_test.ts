@@ -113,6 +113,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "other_clocks",
         "schedule_row",
         "plans",
+        "topics_of",
         "turn_effects",
         "durable_turn",
         "suspects",

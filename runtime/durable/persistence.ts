@@ -17,7 +17,7 @@ import type { DurableActivation } from "./durable_activation.ts";
 import { DurableHost } from "./durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
 import { Effects } from "./effects.ts";
-import { indexKey, subscribedPrefix, subscribedTopic } from "./keys.ts";
+import { indexKey } from "./keys.ts";
 import { Joining } from "./joining.ts";
 import {
   type Connected,
@@ -31,7 +31,7 @@ import { Opening } from "./opening.ts";
 import type { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
 import { commitOne } from "./single_commission.ts";
-import { topicsMax } from "./turn_effects.ts";
+import { topicsOf } from "./topics_of.ts";
 import { whileAway } from "./while_away.ts";
 
 /** How long the end waits for the store, at each of its two steps. */
@@ -160,13 +160,10 @@ export class Persistence {
   async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
     const list = async () => {
       await this.opened;
-      return await this.#required.ledger.connection.list({
-        prefix: subscribedPrefix(actor),
-        limit: topicsMax,
-      });
+      return await topicsOf(this.#required.ledger.connection, actor);
     };
-    const rows = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
-    for (const { key } of rows) leave(subscribedTopic(key));
+    const topics = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
+    for (const topic of topics) leave(topic);
   }
 
   find(protocol: string, key: string): DurableActivation | undefined {

@@ -1,8 +1,10 @@
 import type { ActorId } from "../address.ts";
+import { wordsMax } from "../dead_letters.ts";
 import type { Route } from "../envelope.ts";
 import { messageOf, PosthornError } from "../errors.ts";
 import { Reply } from "../modes.ts";
 import { replyNameOf } from "../reply_name.ts";
+import { shorten } from "../shorten.ts";
 import { requireFits, weigh } from "../store_weight.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
 import { Effects, type Landing } from "./effects.ts";
@@ -74,7 +76,11 @@ export class RowWriter {
     const { protocol, key } = to;
     const operation = namedOperation({ protocol, key, operation: Reply.refuse.name });
     const code = error instanceof PosthornError ? error.code : "failed";
-    const failure = { id: String(route.causationId ?? ""), code, message: messageOf(error) };
+    const failure = {
+      id: String(route.causationId ?? ""),
+      code,
+      message: shorten(messageOf(error), wordsMax),
+    };
     await this.#write(to, route.of(operation), failure).catch(() => {}); // it stays pending until it expires
   }
 

@@ -1,7 +1,7 @@
 // Subscriptions of addresses and the log of events are in the store; each subscriber gets each event once.
 
 import assert from "node:assert/strict";
-import type { Store, System } from "@posthorn/posthorn";
+import { event, type Operation, protocol, type Store, type System, unchecked } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -290,3 +290,55 @@ onEach(
     assert.deepEqual(await stage.keys("subscribed", "subscriber"), []);
   },
 );
+
+onEach(
+  ["memory", "denoKv"],
+  "what forgets itself leaves no row in a topic, by however many operations it heard it",
+  async (stage) => {
+    const system = await stage.start([worker({ forget: (ctx) => ctx.forget() })]);
+    const key = "k".repeat(480);
+    for (let index = 0; index < 1_005; index++) {
+      system.subscribe(Worker.happened, { ...ref(system, key).at(Worker.note), operation: `op${index}` });
+    }
+    system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
+    await stage.settle();
+    assert.equal((await stage.keys("subscriber")).length, 1_006);
+    await ref(system, key).tell(Worker.run, "forget");
+    await stage.settle();
+    const left = await stage.keys("subscriber", "subscribed");
+    assert.equal(left.length, 2);
+    assert.deepEqual(left, [
+      "subscriber worker.happened worker bob note",
+      "subscribed worker bob worker.happened",
+    ]);
+    await system.publish(Worker.happened, "de one");
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "bob"), ["de one"]);
+    assert.equal((await stage.keys("mail")).length, 0);
+    assert.deepEqual(deadOf(system), []);
+  },
+);
+
+/** A protocol of so many events. */
+function events(count: number) {
+  const all = Array.from({ length: count }, (_, index) => [`e${index}`, event(unchecked<string>())]);
+  return protocol(
+    "many",
+    Object.fromEntries(all) as Record<string, ReturnType<typeof event<string, string>>>,
+  );
+}
+
+inMemory("what forgets itself leaves all its topics, however many they are", async (stage) => {
+  const many = Object.values(events(1_005)) as unknown as Operation<"event">[];
+  const system = await stage.start([worker({
+    join: (ctx) => many.forEach((event) => ctx.subscribe(event, ctx.self.at(Worker.note) as never)),
+    forget: (ctx) => ctx.forget(),
+  })]);
+  await ref(system, "ada").tell(Worker.run, "join");
+  await stage.settle();
+  assert.equal((await stage.keys("subscribed")).length, 1_005);
+  await ref(system, "ada").tell(Worker.run, "forget");
+  await stage.settle();
+  assert.deepEqual(await stage.keys("subscribed", "subscriber", "mail"), []);
+  assert.deepEqual(deadOf(system), []);
+});

@@ -1,0 +1,16 @@
+import type { ActorId } from "../address.ts";
+import type { StoreConnection } from "../store.ts";
+import { subscribedPrefix, subscribedTopic } from "./keys.ts";
+
+const pageMax = 1_000;
+
+/** The topics to which an actor subscribed: as many as the program has events and surveys, at the most. */
+export async function topicsOf(connection: StoreConnection, actor: ActorId): Promise<string[]> {
+  const topics: string[] = [];
+  for (let after: string | undefined;;) {
+    const rows = await connection.list({ prefix: subscribedPrefix(actor), after, limit: pageMax });
+    topics.push(...rows.map(({ key }) => subscribedTopic(key)));
+    if (rows.length < pageMax) return topics;
+    after = rows[rows.length - 1].key;
+  }
+}
