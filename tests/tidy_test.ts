@@ -52,6 +52,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
   ["ports", [
     "dead_letters",
     "inspection",
+    "rate_limit",
     "failure_log",
     "stats",
     "broken_actors",
