@@ -7,7 +7,8 @@ const pageMax = 1_000;
 /** The topics to which an actor subscribed: as many as the program has events and surveys, at the most. */
 export async function topicsOf(connection: StoreConnection, actor: ActorId): Promise<string[]> {
   const topics: string[] = [];
-  for (let after: string | undefined;;) {
+  let after: string | undefined;
+  for (;;) {
     const rows = await connection.list({ prefix: subscribedPrefix(actor), after, limit: pageMax });
     topics.push(...rows.map(({ key }) => subscribedTopic(key)));
     if (rows.length < pageMax) return topics;
