@@ -100,7 +100,7 @@ export class RowWriter {
     const { limits } = ledger.traits;
     const what = `the reply ${replyNameOf(name)}`;
     requireFits(what, weigh(effects, limits), limits);
-    ledger.committer.requireRoom(what);
+    if (effects.writes.length > 0) ledger.committer.requireRoom(what);
     const version = effects.writes.length === 0 ? "" : await commitOne(ledger.committer, effects);
     if (version !== undefined) effects.land(landing, version, ledger.nextMoment());
   }

@@ -4,7 +4,7 @@ import { subscribedPrefix, subscribedTopic } from "./keys.ts";
 
 const pageMax = 1_000;
 
-/** The topics to which an actor subscribed: as many as the program has events and surveys, at the most. */
+/** All topics to which an actor subscribed: as many as this program and those before it had events and surveys. */
 export async function topicsOf(connection: StoreConnection, actor: ActorId): Promise<string[]> {
   const topics: string[] = [];
   let after: string | undefined;
