@@ -138,9 +138,9 @@ export class Persistence {
     };
   }
 
-  /** Does something that all hear of who listen here by now, and what `joining` brings. */
-  whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
-    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act, joining));
+  /** Does something that all hear of who listen here by now, and what `joining` brings; so large, where that is known. */
+  whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>, bytes?: number): Promise<Result> {
+    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act, joining), bytes);
     return this.#open.log.whenFollowed(act, joining);
   }
 
@@ -180,7 +180,9 @@ export class Persistence {
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
-    if (this.#open === undefined) return this.#early.ask(() => this.accept(to, route, payload, parts));
+    if (this.#open === undefined) {
+      return this.#early.ask(() => this.accept(to, route, payload, parts), route.rarities?.bytes);
+    }
     try {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);

@@ -113,6 +113,38 @@ Deno.test("before the store is open 10,000 sends wait for it: the next is refuse
   following[Symbol.dispose]();
 });
 
+Deno.test("before the store is open 64 MiB wait for it, where their size is known, and none of those is lost", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  const gate = Promise.withResolvers<void>();
+  const store: Store = {
+    traits: memory.traits,
+    async open(services) {
+      await gate.promise;
+      return await memory.open(services);
+    },
+  };
+  await using system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const bytes = 1_048_576; // as what comes over HTTP says
+  const early: Promise<unknown>[] = [system.publish(Worker.happened, "de one", { bytes })];
+  for (let count = 1; count < 64; count++) {
+    early.push(ref(system, `k${count % 16}`).tell(Worker.note, `${count}`, { bytes }));
+  }
+  await clock.settle();
+  const crowded = {
+    name: "StoreError",
+    code: "store-unavailable",
+    message: "Cannot use the store: it is not open yet, and 67108864 of 67108864 bytes wait for it",
+  };
+  await assert.rejects(ref(system, "k0").tell(Worker.note, "late", { bytes }), crowded);
+  await assert.rejects(system.publish(Worker.happened, "de late", { bytes }), crowded);
+  gate.resolve();
+  await clock.advance(2_000);
+  await Promise.all(early);
+  assert.deepEqual(await notesOf(system, "k0"), ["16", "32", "48"]);
+  await ref(system, "k0").tell(Worker.note, "after", { bytes });
+});
+
 Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {
   const heard: string[] = [];
   const simulation = new Simulation({
