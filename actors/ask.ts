@@ -68,7 +68,7 @@ function askWith(
   signal?.throwIfAborted();
   const nowMs = runtime.clock.now();
   const timeoutMs = timeLeftMs(nowMs, options.timeoutMs ?? runtime.options.askTimeoutMs, turn);
-  const waiter = new Waiter(operation, to.key, options.raw ?? false);
+  const waiter = new NamedWaiter(operation, to.key, options.raw ?? false);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
   const answer = once(runtime, to, route, payload, (remembered) => {
@@ -78,6 +78,7 @@ function askWith(
     if (remembered !== undefined) {
       const keep = (value: unknown) => remembered.answered(value);
       answer.then(keep, keep);
+      waiter.onLate = (answer, value) => remembered.answeredLate(answer, value);
     }
     return answer;
   });
@@ -168,7 +169,7 @@ export function acceptAsk(
 export class Waiter implements Asker, Waiting {
   readonly operation: Operation;
   readonly key: string;
-  private readonly raw: boolean;
+  protected readonly raw: boolean;
   before: Waiting | undefined = undefined;
   after: Waiting | undefined = undefined;
   /** Until when it waits; absent when it does not. */
@@ -232,5 +233,23 @@ export class Waiter implements Asker, Waiting {
     return new DeadlineError(
       `Cannot ask ${shownName(this.operation, this.key)}: no answer in ${timeoutMs} ms`,
     );
+  }
+}
+
+/** Waits for the reply to an ask that may have a name: what comes when its time was up is for whoever repeats it. */
+class NamedWaiter extends Waiter {
+  onLate: ((answer: Promise<unknown>, value: unknown) => void) | undefined = undefined;
+
+  override reply(output: unknown, input: unknown): void {
+    if (!this.over) return super.reply(output, input);
+    const reply = this.raw ? input : output;
+    this.onLate?.(Promise.resolve(reply), reply);
+  }
+
+  override fail(error: PosthornError): void {
+    if (!this.over) return super.fail(error);
+    const rejected = Promise.reject(error);
+    rejected.catch(() => {}); // perhaps nobody repeats it
+    this.onLate?.(rejected, error);
   }
 }

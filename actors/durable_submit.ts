@@ -1,12 +1,12 @@
 import type { SubmitOptions } from "../runtime/address.ts";
 import { requireDuration } from "../runtime/errors.ts";
-import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
-import { replyKey, replyNameOf } from "../runtime/reply_name.ts";
+import { replyNameOf } from "../runtime/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
+import { routeToReply } from "./reply_route.ts";
 
 /** A request whose reply is a row in the store. */
 export interface SubmittedDurably {
@@ -24,14 +24,7 @@ export async function submitDurably(
   options: SubmitOptions<unknown> | undefined,
 ): Promise<SubmittedDurably> {
   const id = options?.id ?? runtime.newId();
-  const key = replyKey(runtime.newReplyName(), options?.caller);
-  const reply = { protocol: Reply.open.protocol, key };
-  const route = runtime.route(operation, {
-    options,
-    id,
-    replyTo: { ...reply, operation: Reply.arrive.name },
-    failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
-  });
+  const { route, reply: { key } } = routeToReply(runtime, operation, id, options);
   const acceptance = await runtime.delivery.acceptDurably(to, payload, route, key);
   const ticket = acceptance.ticket ?? key; // a repeat has the first one's
   return {

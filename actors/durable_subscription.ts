@@ -13,7 +13,7 @@ type Change = typeof Topic.subscribe | typeof Topic.unsubscribe;
 
 /**
  * The subscription of an address is committed, and outlives this process. Where the store is away it is tried again until
- * it is there; what is published here meanwhile waits for it.
+ * it is there; what is published here meanwhile waits for it. Throws a `StoreError` where too many wait.
  */
 export function subscribeDurably(
   runtime: Runtime,
@@ -23,6 +23,7 @@ export function subscribeDurably(
   subject: string | undefined,
 ): Subscription {
   const address = givenAddress(to);
+  persistence.joining.requireRoom(topicKey(event));
   const token = runtime.newId(); // the same at each attempt: one that landed unheard is not another
   let wanted = true;
   const ready = change(

@@ -51,8 +51,8 @@ const placeBytes = 80;
 const encoder = new TextEncoder();
 /** Of so many events, in their midst or given up, it is known who has them; of older ones that is forgotten. */
 const cursorsMax = 100;
-/** The most rows of one actor in one topic: an operation each. */
-const operationsMax = 1_000;
+/** How many rows of an actor that leaves, an operation each, go in one commit: their keys must find room, however long. */
+const leavesMax = 25;
 
 type TopicContext = Context<"~topic", TopicState>;
 
@@ -207,10 +207,14 @@ async function list(ctx: TopicContext, after: string | undefined): Promise<Subsc
 }
 
 async function leave(ctx: TopicContext, id: ActorId): Promise<void> {
-  const range = { prefix: subscriberActorPrefix(ctx.key, id), limit: operationsMax };
-  const found = await connectionOf(ctx).list(range);
+  const found = await connectionOf(ctx).list({
+    prefix: subscriberActorPrefix(ctx.key, id),
+    limit: leavesMax,
+  });
+  const turn = ctx as unknown as DurableTurn;
   removeRows(ctx, found.map(({ key }) => key));
-  rowsOf(ctx as unknown as DurableTurn).remove(subscribedKey(id, ctx.key));
+  turn.again = found.length === leavesMax;
+  if (!turn.again) rowsOf(turn).remove(subscribedKey(id, ctx.key));
 }
 
 function removeRows(ctx: TopicContext, keys: readonly string[]): void {

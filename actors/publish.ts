@@ -46,6 +46,7 @@ export function publish(
     return persistence.whenFollowed(
       async () => await acceptOnce(runtime, topic, route, publication),
       joining,
+      options?.bytes,
     );
   } catch (error) {
     return Promise.reject(error);

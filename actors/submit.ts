@@ -19,10 +19,12 @@ import type { Operation } from "../runtime/protocol.ts";
 import {
   expiredReply,
   isCaller,
+  pendingReply,
   replyKey,
   replyNameOf,
   timeOfReplyName,
   unknownReply,
+  waitersMax,
 } from "../runtime/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { KeptReplies } from "../runtime/kept_replies.ts";
@@ -32,6 +34,7 @@ import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
 import type { Turn } from "../runtime/turn.ts";
 import { acceptAsk, Waiter } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
+import { routeToReply } from "./reply_route.ts";
 import { once } from "./tell.ts";
 import { submitBeside } from "./transient_submit.ts";
 
@@ -64,14 +67,7 @@ export function submit(
         return await ticketAfter(runtime, new AddressedTicket(id));
       });
     }
-    const name = runtime.newReplyName();
-    const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
-    const route = runtime.route(operation, {
-      options,
-      id,
-      replyTo: { ...reply, operation: Reply.arrive.name },
-      failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
-    });
+    const { route, name, reply } = routeToReply(runtime, operation, id, options);
     return once(runtime, to, route, payload, () => {
       runtime.delivery.check(operation, to.key, payload);
       runtime.replies.requireRoom(options?.caller);
@@ -198,9 +194,6 @@ class AddressedTicket implements Ticket<unknown> {
  */
 const collectedKeepMs = 60_000;
 
-/** How many may wait for one reply. */
-const collectorsMax = 100;
-
 type ReplyState =
   | { readonly status: "absent" }
   | { readonly status: "pending"; readonly untilMs: number; readonly waiting: readonly Asker[] }
@@ -237,15 +230,11 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
         }
         if (state.status === "pending") {
           const waiting = state.waiting.filter((other) => !other.over);
-          if (wait && waiting.length < collectorsMax) {
-            ctx.state = { ...state, waiting: [...waiting, asker] };
-            return;
+          if (!wait || waiting.length >= waitersMax) {
+            return asker.fail(pendingReply(replyNameOf(ctx.key), wait ? waiting.length : undefined));
           }
-          const full = wait ? `, and ${waiting.length} of ${collectorsMax} wait for it` : "";
-          const why = `it is pending${full}`;
-          return asker.fail(
-            new ReplyPendingError(`Cannot collect the reply ${replyNameOf(ctx.key)}: ${why}`),
-          );
+          ctx.state = { ...state, waiting: [...waiting, asker] };
+          return;
         }
         answer(asker, state);
         if (!peek) collected(ctx, state.untilMs, replies);

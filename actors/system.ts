@@ -125,7 +125,9 @@ export class System implements AsyncDisposable {
    * store has taken it.
    *
    * Throws a `RangeError` when the subject is no pattern, a {@linkcode StoppedError}, and a
-   * {@linkcode MailboxFullError} when the topic cannot keep up: with a store `ready` rejects with that.
+   * {@linkcode MailboxFullError} when the topic cannot keep up: with a store `ready` rejects with that. Throws a
+   * {@linkcode StoreError} (`store-unavailable`) while 10,000 subscriptions of addresses wait for a store that is away, and
+   * `too-many-actors` where a function finds no room among the actors.
    */
   subscribe<Op extends Operation<"event" | "survey">>(
     event: Op,

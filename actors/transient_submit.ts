@@ -1,12 +1,11 @@
 import type { SubmitOptions } from "../runtime/address.ts";
 import { nameOf } from "../runtime/envelope.ts";
-import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { OutcomeUnknownError } from "../runtime/store_errors.ts";
-import { replyKey } from "../runtime/reply_name.ts";
 import { DurableTicket } from "./durable_submit.ts";
+import { routeToReply } from "./reply_route.ts";
 import { once } from "./tell.ts";
 
 /**
@@ -25,14 +24,7 @@ export async function submitBeside(
   options: SubmitOptions<unknown> | undefined,
 ): Promise<DurableTicket> {
   const id = options?.id ?? runtime.newId();
-  const name = runtime.newReplyName();
-  const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
-  const route = runtime.route(operation, {
-    options,
-    id,
-    replyTo: { ...reply, operation: Reply.arrive.name },
-    failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
-  });
+  const { route, name, reply } = routeToReply(runtime, operation, id, options);
   const pending = once(runtime, to, route, payload, () => {
     runtime.delivery.accept(to, operation, payload, route);
     const ticket = new DurableTicket(runtime, name, reply.key, operation.reply);

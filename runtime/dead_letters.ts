@@ -29,13 +29,16 @@ export interface DeadLetter extends ActorId {
    * what its turn left, is no data).
    */
   readonly reason: string;
-  /** Why, in words. */
+  /** Why, in words: at most 4,000 UTF-16 units, the last one `…` where there were more. */
   readonly message: string;
   /** How many attempts were made. */
   readonly attempts: number;
   /** When, in milliseconds since 1970. */
   readonly atMs: number;
 }
+
+/** How much is kept of why a message died: errors may say as much as they like, and a letter must find room. */
+export const wordsMax = 4_000;
 
 /** The reasons that the runtime itself gives; any other code is a `TerminalError`'s. */
 const runtimeReasons = new Set([

@@ -2,7 +2,7 @@ import type { Activation } from "./activation.ts";
 import type { Actor } from "./actor.ts";
 import type { ActorId, Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
-import { type DeadLetter, errorOfReason, KeptDeadLetters } from "./dead_letters.ts";
+import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./dead_letters.ts";
 import { Envelope, isAsker, nameOf, Route } from "./envelope.ts";
 import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./errors.ts";
 import type { Health } from "./health.ts";
@@ -21,6 +21,7 @@ import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
 import { fitsAsItIs, type Operation } from "./protocol.ts";
 import { parse, unchecked } from "./schema.ts";
 import { Seen } from "./seen.ts";
+import { shorten } from "./shorten.ts";
 import { shownActor, shownName } from "./shown_name.ts";
 import { codeOf, isThrown } from "./thrown.ts";
 import type { Deliveries } from "./services.ts";
@@ -197,7 +198,7 @@ export class Delivery implements Deliveries {
       operation: envelope.operation.name,
       payload: payloadOf(envelope),
       reason,
-      message,
+      message: shorten(message, wordsMax),
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
@@ -209,7 +210,7 @@ export class Delivery implements Deliveries {
     const failTo = rarities?.failTo;
     if (failTo === undefined) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
-    this.deliverTo(failTo, { id: letter.id, code: reason, message: words }, envelope);
+    this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
   }
 
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */

@@ -4,6 +4,7 @@ import { errorLine, safeLine } from "./error_text.ts";
 import { escapeControls } from "./escape.ts";
 import { callGuarded } from "./guarded.ts";
 import type { InspectedMessage, Inspection } from "./inspection.ts";
+import { RateLimit } from "./rate_limit.ts";
 
 /**
  * Hears each line of a system's log, and what happened: `failed`, the first time that a message fails and will be tried
@@ -11,27 +12,20 @@ import type { InspectedMessage, Inspection } from "./inspection.ts";
  */
 export type Log = (line: string, event: Inspection) => void;
 
-/** The most lines within one window; how many more there were is said with the next. */
-const linesMax = 20;
-const windowMs = 1_000;
-
 /** Tells of failures, a line each. */
 export class FailureLog {
   readonly #log: Log | false;
-  readonly #clock: Clock;
-  #windowStartMs = -Infinity;
-  #lines = 0;
-  #leftOut = 0;
+  readonly #limit: RateLimit;
 
   /** `false` tells nobody. */
   constructor(log: Log | false, clock: Clock) {
     this.#log = log;
-    this.#clock = clock;
+    this.#limit = new RateLimit(clock);
   }
 
   /** A message has failed, and is tried again after that long. Only its first failure is told. */
   failed(message: () => InspectedMessage, error: unknown, attempt: number, retryAfterMs: number): void {
-    if (attempt > 1 || this.#log === false || !this.#mayTell()) return;
+    if (attempt > 1 || this.#log === false || !this.#limit.take()) return;
     const failed = message();
     const { protocol, key, operation } = failed;
     const again = `it is tried again after ${Math.round(retryAfterMs)} ms`;
@@ -44,7 +38,7 @@ export class FailureLog {
 
   /** A message will not be delivered. */
   dead(letter: DeadLetter, error?: unknown): void {
-    if (this.#log === false || !this.#mayTell()) return;
+    if (this.#log === false || !this.#limit.take()) return;
     const { id, protocol, key, operation, reason, message, attempts } = letter;
     const tried = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
     const words = safeLine(message);
@@ -57,31 +51,16 @@ export class FailureLog {
 
   /** What belongs to no message went wrong. */
   fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" }>): void {
-    if (this.#log === false || !this.#mayTell()) return;
+    if (this.#log === false || !this.#limit.take()) return;
     const what = event.type === "unreadable"
       ? `a row of the store cannot be read: ${safeLine(event.row)}`
       : `a function that was given to ${event.callback} failed`;
     this.#tell(`${what}: ${errorLine(event.error)}`, event);
   }
 
-  /** Says what was left out, if anything was. */
-  #mayTell(): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#windowStartMs >= windowMs) {
-      this.#windowStartMs = nowMs;
-      this.#lines = 0;
-    }
-    if (this.#lines < linesMax) {
-      this.#lines++;
-      return true;
-    }
-    this.#leftOut++;
-    return false;
-  }
-
   #tell(text: string, event: Inspection): void {
-    const leftOut = this.#leftOut === 0 ? "" : ` (${this.#leftOut} failures before it were left out)`;
-    this.#leftOut = 0;
+    const count = this.#limit.takeLeftOut();
+    const leftOut = count === 0 ? "" : ` (${count} failures before it were left out)`;
     const line = escapeControls(`posthorn: ${text}${leftOut}`);
     callGuarded(() => (this.#log as Log)(line, event), (error) => {
       // A log that fails must not undo what it hears of, and neither may be lost.

@@ -1,4 +1,4 @@
-import { PosthornError, UnknownError } from "./errors.ts";
+import { PosthornError, ReplyPendingError, UnknownError } from "./errors.ts";
 import { timeOfUlid } from "./ids.ts";
 import type { Random } from "./random.ts";
 import { TooLargeError } from "./store_errors.ts";
@@ -47,6 +47,15 @@ export function expiredReply(name: string): UnknownError {
     "expired-reply",
     `Cannot collect the reply ${name}: it was kept for as long as replies are`,
   );
+}
+
+/** How many may wait for one reply in a process. */
+export const waitersMax = 100;
+
+/** What a collector is told of a reply for which it does not wait; or may not, since so many do. */
+export function pendingReply(name: string, waiting?: number): ReplyPendingError {
+  const full = waiting === undefined ? "" : `, and ${waiting} of ${waitersMax} wait for it`;
+  return new ReplyPendingError(`Cannot collect the reply ${name}: it is pending${full}`);
 }
 
 const callerBytesMax = 512;

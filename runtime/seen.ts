@@ -29,6 +29,8 @@ const letGo = Symbol("let go");
 export interface Remembered {
   /** Its answer has come, or there is more of it: that takes room, until it gives way or its time is over. */
   answered(value: unknown): void;
+  /** Another answer came than the first was given, when it had given up: a repeat is answered with that. */
+  answeredLate(answer: unknown, value: unknown): void;
   /** It was not accepted after all: the same id may try again. */
   refused(): void;
 }
@@ -93,6 +95,11 @@ export class Seen {
     };
     const answer = accept({
       answered: (value) => this.#keep(mark, value),
+      answeredLate: (answer, value) => {
+        if (mark.answer === letGo) return;
+        mark.answer = answer;
+        this.#keep(mark, value);
+      },
       refused: () => this.#forget(mark),
     });
     if (mark.answer !== letGo) mark.answer = answer;

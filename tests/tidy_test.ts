@@ -52,6 +52,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
   ["ports", [
     "dead_letters",
     "inspection",
+    "rate_limit",
     "failure_log",
     "stats",
     "broken_actors",
@@ -113,6 +114,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
         "other_clocks",
         "schedule_row",
         "plans",
+        "topics_of",
         "turn_effects",
         "durable_turn",
         "suspects",

@@ -90,6 +90,7 @@ export class Acceptor {
     const refuses = overflow === "reject" || isAsker(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
+    if (!isAsker(replyTo)) ledger.committer.requireRoom(name); // an ask is not committed
     const place = rarities?.after === undefined || ledger.probes?.without("behind-its-place")
       ? undefined
       : ledger.placeBehind(rarities.after);

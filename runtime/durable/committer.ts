@@ -49,6 +49,9 @@ const triedMsMax = 10_000;
 const backoffMs = 50;
 /** What has waited for so long behind a commit that took as long, and failed, is told so: its turn would be no better. */
 const waitedMsMax = 5_000;
+/** How much waits before nothing more is taken in from outside: so many parts, or so many bytes. */
+const waitingMax = 100_000;
+const waitingBytesMax = 67_108_864;
 /** How many that wait are looked at for one group: those whose lane is taken are passed by. */
 const lookMax = 1_000;
 /** After so long without a pause, the event loop gets a long turn: sockets need several. */
@@ -64,6 +67,7 @@ export class Committer {
   readonly #clock: Clock;
   readonly #random: Random;
   #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   readonly #lanes = new Map<string, number>();
   #underWay = 0;
   #scheduled = false;
@@ -89,6 +93,20 @@ export class Committer {
   }
 
   /**
+   * Throws a `StoreError` (`store-unavailable`) where so much waits that what comes from outside is not taken in. Whoever
+   * submits for an outsider asks first, before anything is done. A turn does not ask: each actor in memory has one at a
+   * time, and a turn that is done must not be lost.
+   */
+  requireRoom(name: string): void {
+    const { length } = this.#waiting;
+    if (length < waitingMax && this.#waitingBytes < waitingBytesMax) return;
+    const full = length >= waitingMax
+      ? `${length} of ${waitingMax} commits`
+      : `${this.#waitingBytes} of ${waitingBytesMax} bytes`;
+    throw new StoreError("store-unavailable", `Cannot commit ${name}: ${full} wait for the store`);
+  }
+
+  /**
    * Commits a part; what no commit can take is refused, and nothing waits behind it. `weight` is what it takes, where
    * that is known.
    */
@@ -100,6 +118,7 @@ export class Committer {
       return queueMicrotask(() => commission.failed(error));
     }
     this.#waiting.push({ commission, weight, sinceMs: this.#clock.monotonicMs() });
+    this.#waitingBytes += weight.bytes;
     this.#schedule();
   }
 
@@ -129,6 +148,7 @@ export class Committer {
     if (this.#ended) return;
     this.#ended = true;
     for (const goOn of this.#pauses) goOn();
+    this.#waitingBytes = 0;
     for (const { commission } of this.#waiting.splice(0)) commission.failed(closed());
     for (const commission of this.#open) {
       const why =
@@ -198,6 +218,7 @@ export class Committer {
       for (const { key } of part.writes) written.add(key);
       for (const { key } of part.removals) written.add(key);
     }
+    this.#waitingBytes -= weight.bytes;
     this.#waiting = left.length === 0 ? this.#waiting.slice(index) : [...left, ...this.#waiting.slice(index)];
     return group;
   }
@@ -267,6 +288,7 @@ export class Committer {
     this.#waiting = waiting.filter((each) => each.sinceMs > sinceMs);
     for (const each of waiting) {
       if (each.sinceMs > sinceMs) continue;
+      this.#waitingBytes -= each.weight.bytes;
       const why = `Cannot commit ${each.commission.name}: the store did not take what came before it`;
       each.commission.failed(new StoreError("store-unavailable", why));
     }

@@ -1,5 +1,5 @@
 import type { ActorId, Address } from "../address.ts";
-import type { DeadLetter } from "../dead_letters.ts";
+import { type DeadLetter, wordsMax } from "../dead_letters.ts";
 import { type MessageId, nameOf, Route } from "../envelope.ts";
 import { messageOf } from "../errors.ts";
 import type { Failure } from "../failure.ts";
@@ -246,9 +246,6 @@ export class Dispatch {
 }
 
 const nothing = new Uint8Array();
-
-/** What is kept of why a message died: errors may say as much as they like, and a letter must find room. */
-const wordsMax = 4_000;
 
 /** How many messages one commit sends to an actor; counted only where that may be as many as asked for. */
 function sentWith({ arrivals }: Effects, { protocol, key }: ActorId, atLeast: number): number {

@@ -1,7 +1,8 @@
 import { StoreError } from "../store_errors.ts";
 
-/** How many that ask wait for the store at the most. */
+/** How many that ask wait for the store at the most, and how many bytes they have together, where that is known. */
 const callsMax = 10_000;
+const bytesMax = 67_108_864;
 
 /**
  * What is asked for before the store is open: it is done when it is, in the order of asking. Where it cannot be opened
@@ -13,16 +14,19 @@ export class EarlyCalls {
   readonly #waiting = new Set<{ readonly run: () => void; readonly fail?: (error: unknown) => void }>();
   /** How many of them ask. */
   #asking = 0;
+  #bytes = 0;
   #failure: unknown = undefined;
 
   /**
    * Does something as soon as the store is open: nothing that is asked for later comes before it. Rejects with a
-   * `StoreError` (`store-unavailable`) where too many wait.
+   * `StoreError` (`store-unavailable`) where too many wait, or too much. `bytes` is how large it is, where that is known.
    */
-  ask<Result>(act: () => Promise<Result>): Promise<Result> {
+  ask<Result>(act: () => Promise<Result>, bytes = 0): Promise<Result> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#asking >= callsMax) return Promise.reject(crowded(this.#asking));
+    if (this.#asking >= callsMax) return Promise.reject(crowded(`${this.#asking} of ${callsMax} calls`));
+    if (this.#bytes >= bytesMax) return Promise.reject(crowded(`${this.#bytes} of ${bytesMax} bytes`));
     this.#asking++;
+    this.#bytes += bytes;
     return new Promise((resolve, reject) => {
       this.#waiting.add({ run: () => act().then(resolve, reject), fail: reject });
     });
@@ -65,11 +69,12 @@ export class EarlyCalls {
     const taken = [...this.#waiting];
     this.#waiting.clear();
     this.#asking = 0;
+    this.#bytes = 0;
     return taken;
   }
 }
 
-function crowded(count: number): StoreError {
-  const why = `it is not open yet, and ${count} of ${callsMax} calls wait for it`;
+function crowded(full: string): StoreError {
+  const why = `it is not open yet, and ${full} wait for it`;
   return new StoreError("store-unavailable", `Cannot use the store: ${why}`);
 }

@@ -64,16 +64,26 @@ export interface OpenStore extends DurableServices {
   readonly watching: Disposable;
 }
 
+/** A connection to the store of a system that has written nothing yet. */
+export interface Connected {
+  readonly connection: StoreConnection;
+  readonly otherClocks: OtherClocks;
+}
+
+/** Connects to the store of a system. It may never settle: a store need not answer. */
+export async function connectStore({ store, options: { clock } }: StoreParts): Promise<Connected> {
+  const otherClocks = new OtherClocks(clock);
+  const opened = await store.open({ clock: otherClocks.slowest });
+  return { connection: new TimelyConnection(opened, store.traits, clock), otherClocks };
+}
+
 /** Opens a store for a system that is called so there. Rejects where it cannot be used, and then it is closed. */
 export async function openStore(
   instance: string,
   parts: StoreParts,
   residents: Residents,
+  { connection, otherClocks }: Connected,
 ): Promise<OpenStore> {
-  const { store, options: { clock } } = parts;
-  const otherClocks = new OtherClocks(clock);
-  const opened = await store.open({ clock: otherClocks.slowest });
-  const connection = new TimelyConnection(opened, store.traits, clock);
   try {
     return await begin(instance, parts, residents, connection, otherClocks);
   } catch (error) {

@@ -17,14 +17,21 @@ import type { DurableActivation } from "./durable_activation.ts";
 import { DurableHost } from "./durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
 import { Effects } from "./effects.ts";
-import { indexKey, subscribedPrefix, subscribedTopic } from "./keys.ts";
+import { indexKey } from "./keys.ts";
 import { Joining } from "./joining.ts";
-import { type OpenStore, openStore, type Residents, type StoreParts } from "./open_store.ts";
+import {
+  type Connected,
+  connectStore,
+  type OpenStore,
+  openStore,
+  type Residents,
+  type StoreParts,
+} from "./open_store.ts";
 import { Opening } from "./opening.ts";
 import type { Replies } from "./replies.ts";
 import { Respondents } from "./respondents.ts";
 import { commitOne } from "./single_commission.ts";
-import { topicsMax } from "./turn_effects.ts";
+import { topicsOf } from "./topics_of.ts";
 import { whileAway } from "./while_away.ts";
 
 /** How long the end waits for the store, at each of its two steps. */
@@ -47,7 +54,7 @@ export class Persistence {
   readonly joining = new Joining();
   readonly #parts: PersistenceParts;
   readonly #instance: string;
-  readonly #opening: Opening<OpenStore>;
+  readonly #opening: Opening<Connected, OpenStore>;
   #open: OpenStore | undefined;
   #ending = false;
   readonly #early = new EarlyCalls();
@@ -62,12 +69,14 @@ export class Persistence {
     parts.population.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
-      open: () => openStore(this.#instance, parts, this.#residents),
+      connect: () => connectStore(parts),
+      begin: (connected) => openStore(this.#instance, parts, this.#residents, connected),
       opened: (open) => {
         this.#open = open;
         this.#early.run();
       },
       failed: (error) => this.#early.fail(error),
+      close: ({ connection }) => connection.close(),
       discard: (open) => this.#close(open),
     });
   }
@@ -129,9 +138,9 @@ export class Persistence {
     };
   }
 
-  /** Does something that all hear of who listen here by now, and what `joining` brings. */
-  whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
-    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act, joining));
+  /** Does something that all hear of who listen here by now, and what `joining` brings; so large, where that is known. */
+  whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>, bytes?: number): Promise<Result> {
+    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act, joining), bytes);
     return this.#open.log.whenFollowed(act, joining);
   }
 
@@ -151,13 +160,10 @@ export class Persistence {
   async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
     const list = async () => {
       await this.opened;
-      return await this.#required.ledger.connection.list({
-        prefix: subscribedPrefix(actor),
-        limit: topicsMax,
-      });
+      return await topicsOf(this.#required.ledger.connection, actor);
     };
-    const rows = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
-    for (const { key } of rows) leave(subscribedTopic(key));
+    const topics = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
+    for (const topic of topics) leave(topic);
   }
 
   find(protocol: string, key: string): DurableActivation | undefined {
@@ -174,7 +180,9 @@ export class Persistence {
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
-    if (this.#open === undefined) return this.#early.ask(() => this.accept(to, route, payload, parts));
+    if (this.#open === undefined) {
+      return this.#early.ask(() => this.accept(to, route, payload, parts), route.rarities?.bytes);
+    }
     try {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);

@@ -1,12 +1,12 @@
 import { errorOfReason } from "../dead_letters.ts";
-import { messageOf, PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
+import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import type { Stored } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
 import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
-import { expiredReply, timeOfReplyName, unknownReply } from "../reply_name.ts";
+import { expiredReply, pendingReply, timeOfReplyName, unknownReply, waitersMax } from "../reply_name.ts";
 import type { Ledger } from "./ledger.ts";
 import { Look } from "./look.ts";
 import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
@@ -20,8 +20,6 @@ interface ReplyHead {
 
 /** How long after that the store may still have it. */
 const slackMs = 60_000;
-/** How many may wait for one reply in this process. */
-const waitersMax = 100;
 /** How many replies are looked at together. */
 const pageMax = 100;
 
@@ -71,10 +69,7 @@ export class Replies {
       if (this.#ended) throw stoppedCollecting(id);
       const woken = Promise.withResolvers<void>();
       const waiters = this.#waiting.get(name) ?? new Set();
-      if (waiters.size >= waitersMax) {
-        const full = `${waiters.size} of ${waitersMax} wait for it`;
-        throw new ReplyPendingError(`Cannot collect the reply ${id}: it is pending, and ${full}`);
-      }
+      if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
       this.#waiting.set(name, waiters.add(woken.resolve)); // before it is read: it may come in between
       try {
         const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
@@ -85,7 +80,7 @@ export class Replies {
         if (found.head.status === "done") return found.reply;
         if (found.head.status === "failed") throw failureError(found.head.failure!);
         if (this.#ended) continue; // while it was read
-        if (wait.over) throw new ReplyPendingError(`Cannot collect the reply ${id}: it is pending`);
+        if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
       } catch (error) {
         if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id); // its connection was closed

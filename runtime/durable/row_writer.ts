@@ -1,7 +1,10 @@
 import type { ActorId } from "../address.ts";
+import { wordsMax } from "../dead_letters.ts";
 import type { Route } from "../envelope.ts";
 import { messageOf, PosthornError } from "../errors.ts";
 import { Reply } from "../modes.ts";
+import { replyNameOf } from "../reply_name.ts";
+import { shorten } from "../shorten.ts";
 import { requireFits, weigh } from "../store_weight.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
 import { Effects, type Landing } from "./effects.ts";
@@ -73,7 +76,11 @@ export class RowWriter {
     const { protocol, key } = to;
     const operation = namedOperation({ protocol, key, operation: Reply.refuse.name });
     const code = error instanceof PosthornError ? error.code : "failed";
-    const failure = { id: String(route.causationId ?? ""), code, message: messageOf(error) };
+    const failure = {
+      id: String(route.causationId ?? ""),
+      code,
+      message: shorten(messageOf(error), wordsMax),
+    };
     await this.#write(to, route.of(operation), failure).catch(() => {}); // it stays pending until it expires
   }
 
@@ -91,8 +98,9 @@ export class RowWriter {
   async #commit(effects: Effects, name: string): Promise<void> {
     const { ledger, landing } = this.#parts;
     const { limits } = ledger.traits;
-    const weight = weigh(effects, limits);
-    requireFits(`the reply ${name.slice(name.lastIndexOf("\n") + 1)}`, weight, limits);
+    const what = `the reply ${replyNameOf(name)}`;
+    requireFits(what, weigh(effects, limits), limits);
+    if (effects.writes.length > 0) ledger.committer.requireRoom(what);
     const version = effects.writes.length === 0 ? "" : await commitOne(ledger.committer, effects);
     if (version !== undefined) effects.land(landing, version, ledger.nextMoment());
   }

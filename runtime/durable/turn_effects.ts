@@ -7,7 +7,7 @@ import { timeAfter } from "../times.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "./effects.ts";
-import { scheduleKey, subscribedPrefix, subscribedTopic, timerKey, timerPrefix } from "./keys.ts";
+import { scheduleKey, timerKey, timerPrefix } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
 import {
@@ -21,9 +21,7 @@ import {
 } from "./plans.ts";
 import { requireFiring, type StoredDue, type StoredSchedule } from "./schedule_row.ts";
 import { encodeValue, toText } from "./stored_value.ts";
-
-/** The most topics that are looked up for one actor, and that it leaves when it is erased. */
-export const topicsMax = 1_000;
+import { topicsOf } from "./topics_of.ts";
 
 /** What a turn does, as effects of a commit. */
 export class TurnEffects {
@@ -89,7 +87,7 @@ export class TurnEffects {
   /** Erases an actor's schedules and subscriptions. */
   async forget(effects: Effects, actor: ActorId, plans: Plans): Promise<void> {
     const { connection } = this.#ledger;
-    const topics = await connection.list({ prefix: subscribedPrefix(actor), limit: topicsMax });
+    const topics = await topicsOf(connection, actor);
     if (Object.keys(plans).length > 0) {
       const rows = await connection.list({ prefix: timerPrefix(actor), limit: schedulesMax });
       for (const some of [plans, plansOf(rows)]) {
@@ -100,7 +98,7 @@ export class TurnEffects {
     for (const topic of topics) {
       const address = {
         protocol: Topic.leave.protocol,
-        key: subscribedTopic(topic.key),
+        key: topic,
         operation: Topic.leave.name,
       };
       this.#dispatch.answer(effects, address, { protocol, key }, {

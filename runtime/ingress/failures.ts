@@ -2,6 +2,7 @@ import { HTTPException } from "hono/http-exception";
 import type { Clock } from "../clock.ts";
 import { errorText } from "../error_text.ts";
 import { DeadLetterError } from "../errors.ts";
+import { RateLimit } from "../rate_limit.ts";
 import { isThrown } from "../thrown.ts";
 import { describe, respond } from "./problem.ts";
 
@@ -11,8 +12,8 @@ export class Failures {
 
   /** Without `onError` there is nobody else to tell: then it is printed, 20 of them a second. */
   constructor(onError: ((error: unknown) => unknown) | undefined, clock: Clock) {
-    const printer = new Printer(clock);
-    this.#onError = onError ?? ((error) => printer.print(error));
+    const limit = new RateLimit(clock);
+    this.#onError = onError ?? ((error) => print(error, limit));
   }
 
   /** The answer. Whatever was thrown there is one, and nothing comes out of here. */
@@ -42,31 +43,12 @@ export class Failures {
   }
 }
 
-const printedMax = 20;
-const windowMs = 1_000;
-
-/** Prints errors, and no more than a few within a time: strangers decide how many there are. */
-class Printer {
-  readonly #clock: Clock;
-  #windowStartMs = -Infinity;
-  #printed = 0;
-  #leftOut = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  print(error: unknown): void {
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#windowStartMs >= windowMs) {
-      this.#windowStartMs = nowMs;
-      this.#printed = 0;
-    }
-    if (++this.#printed > printedMax) return void this.#leftOut++;
-    const leftOut = this.#leftOut === 0 ? "" : `(${this.#leftOut} errors before it were left out) `;
-    this.#leftOut = 0;
-    console.error(`${leftOut}${errorText(error)}`);
-  }
+/** Prints an error, and how many before it were left out. */
+function print(error: unknown, limit: RateLimit): void {
+  if (!limit.take()) return;
+  const count = limit.takeLeftOut();
+  const leftOut = count === 0 ? "" : `(${count} errors before it were left out) `;
+  console.error(`${leftOut}${errorText(error)}`);
 }
 
 /** What is behind a dead letter, where that can be read. */

@@ -357,27 +357,49 @@ Deno.test("a thousand asks leave nothing behind but the actor", async () => {
   assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
 });
 
-Deno.test("without a store the repeat of an ask whose time was up is told so again, and nothing runs twice", async () => {
+Deno.test("without a store an ask whose time was up has its answer later, for its repeat, and nothing runs twice", async () => {
   const clock = new VirtualClock();
-  const Slow = protocol("slow", { wait: ask(z.string()) });
-  const gate = Promise.withResolvers<string>();
-  let runs = 0;
+  const Slow = protocol("slow", { wait: ask(z.string(), z.string()) });
+  const gates: PromiseWithResolvers<string>[] = [];
   const slow = actor(Slow, {
     state: () => null,
     on: {
       wait() {
-        runs++;
-        return gate.promise;
+        gates.push(Promise.withResolvers());
+        return gates[gates.length - 1].promise;
       },
     },
   });
-  await using system = new System({ actors: [slow], clock });
-  const asked = () => system.ref(Slow, "a").ask(Slow.wait, undefined, { id: "1", timeoutMs: 500 });
-  const rejected = assert.rejects(asked(), { code: "deadline" });
-  await clock.advance(500);
-  await rejected;
-  gate.resolve("late");
+  await using system = new System({ actors: [slow], clock, log: false });
+  const asked = (id: string) => system.ref(Slow, id).ask(Slow.wait, "x", { id, timeoutMs: 500 });
+  for (const id of ["replies", "fails"]) {
+    const rejected = assert.rejects(asked(id), { code: "deadline" });
+    await clock.advance(500);
+    await rejected;
+    await assert.rejects(asked(id), { code: "deadline" }); // it still runs
+  }
+  gates[0].resolve("late");
+  gates[1].reject(new TerminalError("Too late", { code: "too-late" }));
   await clock.settle();
+  for (let time = 0; time < 2; time++) {
+    assert.equal(await asked("replies"), "late");
+    await assert.rejects(asked("fails"), { code: "too-late", message: "Too late" });
+  }
+  assert.equal(gates.length, 2);
+});
+
+Deno.test("without a store an ask whose time was up before its turn is not run for its repeat either", async () => {
+  const handled: unknown[] = [];
+  await using world = new World([oracleActor({ handled })]);
+  const ref = world.system.ref(Oracle, "a");
+  const { promise, resolve } = gate<number>();
+  const first = watch(ref.ask(Oracle.wait, promise));
+  const asked = () => ref.ask(Oracle.double, 1, { id: "1", timeoutMs: 100 });
+  const rejected = assert.rejects(asked(), { code: "deadline" });
+  await world.clock.advance(100);
+  await rejected;
+  resolve(5);
+  await world.clock.settle();
   await assert.rejects(asked(), { code: "deadline" });
-  assert.equal(runs, 1);
+  assert.deepEqual([first.value, handled], [5, []]);
 });

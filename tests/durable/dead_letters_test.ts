@@ -1,7 +1,8 @@
 // Dead letters are in the store: listed by every process, bounded, and sent again by any.
 
 import assert from "node:assert/strict";
-import { TerminalError } from "@posthorn/posthorn";
+import { System, TerminalError } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
 import {
   deadOf,
   inMemory,
@@ -199,4 +200,31 @@ onEach(kinds, "one that cannot be sent again is kept, and whoever sends it is to
   await system.stop();
   await assert.rejects(async () => await system.deadLetters.sendAgain(letter.id), { name: "StoppedError" });
   assert.deepEqual(system.deadLetters.list().map(({ id }) => id), [letter.id]);
+});
+
+/** A message whose handler says much more than a letter has room for; what is kept of that, and what `failTo` hears. */
+async function requireWordsCut(system: System, settle: () => Promise<void>): Promise<void> {
+  const bob = ref(system, "bob").at(Worker.note);
+  await ref(system, "ada").submit(Worker.job, "shout", { failTo: bob as never });
+  await settle();
+  const [{ message, reason }] = system.deadLetters.list();
+  assert.deepEqual([reason, message.length, message.at(-1)], ["loud", 4_000, "…"]);
+  const [failure] = await notesOf(system, "bob") as { readonly message: string }[];
+  assert.deepEqual([failure.message.length, failure.message.slice(0, 3)], [4_000, "😀x"]);
+}
+
+const loud = {
+  shout: () => {
+    throw new TerminalError(`😀${"x".repeat(100_000)}`, { code: "loud" });
+  },
+};
+
+onEach(kinds, "of why a message died 4,000 units of its words are kept", async (stage) => {
+  await requireWordsCut(await stage.start([worker(loud)]), () => stage.settle());
+});
+
+Deno.test("in memory 4,000 units are kept as well of why a message died", async () => {
+  const clock = new VirtualClock();
+  await using system = new System({ actors: [worker(loud)], clock, log: false });
+  await requireWordsCut(system, () => clock.settle());
 });

@@ -113,6 +113,38 @@ Deno.test("before the store is open 10,000 sends wait for it: the next is refuse
   following[Symbol.dispose]();
 });
 
+Deno.test("before the store is open 64 MiB wait for it, where their size is known, and none of those is lost", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  const gate = Promise.withResolvers<void>();
+  const store: Store = {
+    traits: memory.traits,
+    async open(services) {
+      await gate.promise;
+      return await memory.open(services);
+    },
+  };
+  await using system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const bytes = 1_048_576; // as what comes over HTTP says
+  const early: Promise<unknown>[] = [system.publish(Worker.happened, "de one", { bytes })];
+  for (let count = 1; count < 64; count++) {
+    early.push(ref(system, `k${count % 16}`).tell(Worker.note, `${count}`, { bytes }));
+  }
+  await clock.settle();
+  const crowded = {
+    name: "StoreError",
+    code: "store-unavailable",
+    message: "Cannot use the store: it is not open yet, and 67108864 of 67108864 bytes wait for it",
+  };
+  await assert.rejects(ref(system, "k0").tell(Worker.note, "late", { bytes }), crowded);
+  await assert.rejects(system.publish(Worker.happened, "de late", { bytes }), crowded);
+  gate.resolve();
+  await clock.advance(2_000);
+  await Promise.all(early);
+  assert.deepEqual(await notesOf(system, "k0"), ["16", "32", "48"]);
+  await ref(system, "k0").tell(Worker.note, "after", { bytes });
+});
+
 Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {
   const heard: string[] = [];
   const simulation = new Simulation({
@@ -186,6 +218,57 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   assert.deepEqual([await notesOf(system, "ada"), heard], [["late"], ["de late"]]);
   await system.stop();
   assert.equal(opens, 3);
+});
+
+Deno.test("a store that never answers is opened anew beside it, and what answers late is closed", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  const gates: PromiseWithResolvers<void>[] = [];
+  let open = 0;
+  const store: Store = {
+    traits: memory.traits,
+    async open(services) {
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      await gate.promise;
+      const connection = await memory.open(services);
+      open++;
+      return {
+        read: (keys) => connection.read(keys),
+        list: (range) => connection.list(range),
+        commit: (parts) => connection.commit(parts),
+        watch: (onChange) => connection.watch(onChange),
+        close() {
+          open--;
+          return connection.close();
+        },
+      };
+    },
+  };
+  const system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const unavailable = {
+    code: "store-unavailable",
+    message: "Cannot open memory: it did not answer within 15000 ms",
+  };
+  const early = assert.rejects(ref(system, "ada").tell(Worker.note, "early"), unavailable);
+  await clock.advance(15_000);
+  await early;
+  await clock.advance(45_000);
+  assert.equal(gates.length, 4);
+  await assert.rejects(system.ready(), unavailable);
+  gates[2].resolve();
+  await clock.settle();
+  await system.ready();
+  await ref(system, "ada").tell(Worker.note, "one");
+  gates[0].resolve();
+  await clock.advance(5_000);
+  assert.equal(open, 1);
+  await ref(system, "ada").tell(Worker.note, "two");
+  assert.deepEqual(await notesOf(system, "ada"), ["one", "two"]);
+  await system.stop();
+  gates[1].resolve(); // when the system has ended
+  await clock.advance(60_000);
+  assert.deepEqual([open, gates.length], [0, 4]);
 });
 
 Deno.test("a store that can be opened and not used is closed, and opened anew", async () => {

@@ -94,6 +94,64 @@ inMemory("a subscription that is given up while the store is away is never there
   assert.deepEqual(system.deadLetters.list(), []);
 });
 
+inMemory(
+  "10,000 subscriptions wait for a store that is away: the next is refused, those that wait are made, and any may end",
+  async (stage) => {
+    const system = await stage.start([worker()]);
+    const made = system.subscribe(Worker.happened, ref(system, "early").at(Worker.note));
+    await made.ready;
+    const store = away(stage, system);
+    const waiting = Array.from(
+      { length: 10_000 },
+      (_, index) => system.subscribe(Worker.happened, ref(system, `k${index}`).at(Worker.note)),
+    );
+    await stage.pass(3_000);
+    const crowded = {
+      name: "StoreError",
+      code: "store-unavailable",
+      message: "Cannot subscribe to worker.happened: 10000 of 10000 subscriptions wait for the store",
+    };
+    assert.throws(() => system.subscribe(Worker.quote, ref(system, "late").at(Worker.quote)), {
+      ...crowded,
+      message: crowded.message.replace("happened", "quote"),
+    });
+    made[Symbol.dispose]();
+    await stage.pass(3_000);
+    assert.throws(() => system.subscribe(Worker.happened, ref(system, "late").at(Worker.note)), {
+      code: "store-unavailable",
+    });
+    store.away = false;
+    await stage.pass(5_000);
+    await Promise.all(waiting.map(({ ready }) => ready));
+    await system.subscribe(Worker.happened, ref(system, "late").at(Worker.note)).ready;
+    const all = await listed(system);
+    assert.deepEqual([all.length, all.includes("worker/early note")], [10_001, false]);
+    assert.deepEqual(system.deadLetters.list(), []);
+  },
+);
+
+inMemory(
+  "functions that listen beside a store are actors: where there is no room for one it is refused",
+  async (stage) => {
+    const system = await stage.start([worker({ say: () => "here" })], { limits: { actors: 10 } });
+    const listening: Disposable[] = [];
+    const listen = () =>
+      listening.length % 2 === 0
+        ? system.subscribe(Worker.quote, () => "here")
+        : system.subscribe(Worker.happened, () => {});
+    for (let index = 0; index < 10; index++) listening.push(listen());
+    const crowded = { code: "too-many-actors" };
+    assert.throws(() => system.subscribe(Worker.quote, () => "late"), crowded);
+    assert.throws(() => system.subscribe(Worker.happened, () => {}), crowded);
+    for (const one of listening.splice(1)) one[Symbol.dispose]();
+    await stage.settle();
+    listening.push(system.subscribe(Worker.quote, () => "there"));
+    const replies: string[] = [];
+    for await (const reply of system.survey(Worker.quote, "say", { max: 2 })) replies.push(reply);
+    assert.deepEqual(replies.toSorted(), ["here", "there"]); // what was refused does not answer
+  },
+);
+
 inMemory("a stop gives up what is still to be subscribed", async (stage) => {
   const system = await stage.start([worker()]);
   away(stage, system);

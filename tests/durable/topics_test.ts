@@ -1,7 +1,9 @@
 // Subscriptions of addresses and the log of events are in the store; each subscriber gets each event once.
 
 import assert from "node:assert/strict";
-import type { Store, System } from "@posthorn/posthorn";
+import { event, type Operation, protocol, type Store, type System, unchecked } from "@posthorn/posthorn";
+import { recordKey } from "../../runtime/durable/keys.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../../runtime/durable/stored_value.ts";
 import {
   deadOf,
   inMemory,
@@ -179,30 +181,34 @@ for (const [kind, count] of [["memory", 5_000], ["sqlite", 1_000], ["denoKv", 45
   );
 }
 
+/** The store, which gives so many more pages of subscribers. */
+function givingPages(stage: Stage, pages: { given: number }): Store {
+  return {
+    traits: stage.store.traits,
+    async open(services) {
+      const connection = await stage.store.open(services);
+      return {
+        read: (keys) => connection.read(keys),
+        commit: (parts) => connection.commit(parts),
+        watch: (onChange) => connection.watch(onChange),
+        close: () => connection.close(),
+        list: (range) => {
+          const refused = range.prefix.startsWith("subscriber\u001f") && pages.given-- <= 0;
+          return refused ? Promise.reject(new Error("no list")) : connection.list(range);
+        },
+      };
+    },
+  };
+}
+
 inMemory(
   "an event that was given up half-way and is sent again goes on where it ended: each subscriber has it once",
   async (stage) => {
-    let given = Infinity;
-    const store: Store = {
-      traits: stage.store.traits,
-      async open(services) {
-        const connection = await stage.store.open(services);
-        return {
-          read: (keys) => connection.read(keys),
-          commit: (parts) => connection.commit(parts),
-          watch: (onChange) => connection.watch(onChange),
-          close: () => connection.close(),
-          list: (range) => {
-            const refused = range.prefix.startsWith("subscriber\u001f") && given-- <= 0;
-            return refused ? Promise.reject(new Error("no list")) : connection.list(range);
-          },
-        };
-      },
-    };
+    const pages = { given: Infinity };
     const count = 450;
-    const system = await stage.start([worker({ seat: seat(count) })], { store });
+    const system = await stage.start([worker({ seat: seat(count) })], { store: givingPages(stage, pages) });
     await subscribeMany(stage, system, count);
-    given = 1;
+    pages.given = 1;
     await system.publish(Worker.happened, "de one", { id: "one" });
     await stage.pass(600_000, 10_000);
     assert.deepEqual(system.deadLetters.list().map(({ id, operation }) => [id, operation]), [[
@@ -210,7 +216,7 @@ inMemory(
       "publish",
     ]]);
     await system.publish(Worker.happened, "de two"); // what was given up does not hold up what follows
-    given = Infinity;
+    pages.given = Infinity;
     await stage.pass(100_000, 10_000);
     await system.deadLetters.sendAgain("one");
     await stage.settle();
@@ -219,6 +225,40 @@ inMemory(
       assert.deepEqual([...notes].sort(), ["de one", "de two"], `guest-${index}`);
     }
     assert.equal((await eventsOf(stage)).length, 2, "each is logged once");
+  },
+);
+
+inMemory(
+  "of 100 events that were given up half-way it is known who has them: of the oldest it is forgotten",
+  async (stage) => {
+    const key = recordKey({ protocol: "~topic", key: "worker.happened" });
+    const connection = await stage.store.open({ clock: stage.clock });
+    const record = async () => {
+      const [stored] = await connection.read([key]);
+      const { head, text } = decodeValue<object>(stored!.value);
+      return { head, state: fromText(text) as { cursors?: Record<string, string> } };
+    };
+    const pages = { given: Infinity };
+    const system = await stage.start([worker({ seat: seat(250) })], { store: givingPages(stage, pages) });
+    await subscribeMany(stage, system, 250);
+    const { head, state } = await record();
+    const places = Array.from({ length: 100 }, (_, index) => `0place${index}`);
+    const cursors = Object.fromEntries(places.map((place) => [place, "subscriber"]));
+    const value = encodeValue(head, toText({ ...state, cursors }));
+    await connection.commit([{ checks: [], writes: [{ key, value }], removals: [] }]);
+    pages.given = 2; // the first turn is stale: its topic was written here
+    await system.publish(Worker.happened, "de one", { id: "one" });
+    await stage.pass(600_000, 10_000);
+    const known = Object.keys((await record()).state.cursors ?? {});
+    assert.deepEqual([known.length, known.slice(0, 99)], [100, places.slice(1)]);
+    pages.given = Infinity;
+    await system.deadLetters.sendAgain("one");
+    await stage.settle();
+    for (let index = 0; index < 250; index++) {
+      assert.deepEqual(await notesOf(system, `guest-${index}`), ["de one"], `guest-${index}`);
+    }
+    assert.deepEqual(Object.keys((await record()).state.cursors ?? {}), places.slice(1));
+    await connection.close();
   },
 );
 
@@ -290,3 +330,55 @@ onEach(
     assert.deepEqual(await stage.keys("subscribed", "subscriber"), []);
   },
 );
+
+onEach(
+  ["memory", "denoKv"],
+  "what forgets itself leaves no row in a topic, by however many operations it heard it",
+  async (stage) => {
+    const system = await stage.start([worker({ forget: (ctx) => ctx.forget() })]);
+    const key = "k".repeat(480);
+    for (let index = 0; index < 1_005; index++) {
+      system.subscribe(Worker.happened, { ...ref(system, key).at(Worker.note), operation: `op${index}` });
+    }
+    system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
+    await stage.settle();
+    assert.equal((await stage.keys("subscriber")).length, 1_006);
+    await ref(system, key).tell(Worker.run, "forget");
+    await stage.settle();
+    const left = await stage.keys("subscriber", "subscribed");
+    assert.equal(left.length, 2);
+    assert.deepEqual(left, [
+      "subscriber worker.happened worker bob note",
+      "subscribed worker bob worker.happened",
+    ]);
+    await system.publish(Worker.happened, "de one");
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "bob"), ["de one"]);
+    assert.equal((await stage.keys("mail")).length, 0);
+    assert.deepEqual(deadOf(system), []);
+  },
+);
+
+/** A protocol of so many events. */
+function events(count: number) {
+  const all = Array.from({ length: count }, (_, index) => [`e${index}`, event(unchecked<string>())]);
+  return protocol(
+    "many",
+    Object.fromEntries(all) as Record<string, ReturnType<typeof event<string, string>>>,
+  );
+}
+
+inMemory("what forgets itself leaves all its topics, however many they are", async (stage) => {
+  const many = Object.values(events(1_005)) as unknown as Operation<"event">[];
+  const system = await stage.start([worker({
+    join: (ctx) => many.forEach((event) => ctx.subscribe(event, ctx.self.at(Worker.note) as never)),
+    forget: (ctx) => ctx.forget(),
+  })]);
+  await ref(system, "ada").tell(Worker.run, "join");
+  await stage.settle();
+  assert.equal((await stage.keys("subscribed")).length, 1_005);
+  await ref(system, "ada").tell(Worker.run, "forget");
+  await stage.settle();
+  assert.deepEqual(await stage.keys("subscribed", "subscriber", "mail"), []);
+  assert.deepEqual(deadOf(system), []);
+});

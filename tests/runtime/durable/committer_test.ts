@@ -4,6 +4,7 @@ import {
   OutcomeUnknownError,
   PosthornError,
   type StoreConnection,
+  StoreError,
   type StoreTraits,
 } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
@@ -119,6 +120,74 @@ Deno.test("Committer refuses what no commit can take, and nothing waits for it",
   await clock.settle();
   assert.deepEqual(large.told, ["too-large"]);
   await committer.idle();
+});
+
+/** A committer whose store answers when it is let, with one commit at a time; and how to submit many to it. */
+function crowding() {
+  const gate = Promise.withResolvers<void>();
+  const commit = async (parts: readonly Part[]) => {
+    await gate.promise;
+    return parts.map(() => "v1");
+  };
+  const { clock, committer } = committing(commit, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
+  const fill = async (count: number, bytes: number): Promise<void> => {
+    const weight = { checks: 0, writes: 1, bytes, keysBytes: 1 };
+    const part = new Named("k");
+    committer.submit(part, weight);
+    await clock.settle(); // this one does not wait
+    for (let index = 0; index < count; index++) committer.submit(part, weight);
+  };
+  return { clock, committer, gate, fill };
+}
+
+Deno.test("Committer takes in from outside until 100,000 commits wait: turns go on, and then there is room again", async () => {
+  const { clock, committer, gate, fill } = crowding();
+  await fill(99_999, 100);
+  committer.requireRoom("worker/ada note");
+  const turn = new Told("turn");
+  committer.submit(turn);
+  assert.throws(() => committer.requireRoom("worker/ada note"), {
+    name: "StoreError",
+    code: "store-unavailable",
+    message: "Cannot commit worker/ada note: 100000 of 100000 commits wait for the store",
+  });
+  const another = new Told("another");
+  committer.submit(another);
+  gate.resolve();
+  await committer.idle();
+  committer.requireRoom("worker/ada note");
+  assert.deepEqual([turn.told, another.told], [["committed v1"], ["committed v1"]]);
+  await clock.settle();
+});
+
+Deno.test("Committer takes in from outside until 64 MiB wait: what has gone, and what is given up, takes no room", async () => {
+  const { clock, committer, gate, fill } = crowding();
+  await fill(63, 1_048_576);
+  committer.requireRoom("worker/ada note");
+  committer.submit(new Named("last"), { checks: 0, writes: 1, bytes: 1_048_577, keysBytes: 1 });
+  assert.throws(() => committer.requireRoom("worker/ada note"), {
+    code: "store-unavailable",
+    message: "Cannot commit worker/ada note: 67108865 of 67108864 bytes wait for the store",
+  });
+  gate.resolve();
+  await committer.idle();
+  committer.requireRoom("worker/ada note");
+
+  const other = crowding();
+  await other.fill(64, 1_048_576);
+  assert.throws(() => other.committer.requireRoom("worker/ada note"), { code: "store-unavailable" });
+  await other.clock.advance(10_000);
+  other.gate.reject(new StoreError("store-unavailable", "Cannot commit: the store is away"));
+  await other.clock.settle();
+  other.committer.requireRoom("worker/ada note"); // those that waited so long were given up with it
+  for (let index = 0; index < 64; index++) {
+    other.committer.submit(new Named("k"), { checks: 0, writes: 1, bytes: 1_048_576, keysBytes: 1 });
+  }
+  assert.throws(() => other.committer.requireRoom("worker/ada note"), {
+    message: "Cannot commit worker/ada note: 67108864 of 67108864 bytes wait for the store",
+  });
+  await clock.settle();
+  await other.clock.settle();
 });
 
 Deno.test("Committer divides what is refused together: one that is never taken stops no other", async () => {

@@ -1,0 +1,33 @@
+import type { ActorId, SubmitOptions } from "../runtime/address.ts";
+import type { Route } from "../runtime/envelope.ts";
+import { Reply } from "../runtime/modes.ts";
+import type { Operation } from "../runtime/protocol.ts";
+import { replyKey } from "../runtime/reply_name.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** The way of a request whose reply is kept. */
+export interface ReplyRoute {
+  readonly route: Route;
+  /** The name of the reply, as its caller knows it. */
+  readonly name: string;
+  /** Where it is kept. */
+  readonly reply: ActorId;
+}
+
+/** The way of a request that names no address for its reply: it gets one of its own, and so does its failure. */
+export function routeToReply(
+  runtime: Runtime,
+  operation: Operation,
+  id: string,
+  options: SubmitOptions<unknown> | undefined,
+): ReplyRoute {
+  const name = runtime.newReplyName();
+  const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
+  const route = runtime.route(operation, {
+    options,
+    id,
+    replyTo: { ...reply, operation: Reply.arrive.name },
+    failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
+  });
+  return { route, name, reply };
+}

@@ -1,0 +1,39 @@
+import type { Clock } from "./clock.ts";
+
+/** How many pass within one window. */
+const countMax = 20;
+const windowMs = 1_000;
+
+/** Lets 20 pass in a second, and counts what it leaves out: strangers decide how many failures are told. */
+export class RateLimit {
+  readonly #clock: Clock;
+  #windowStartMs = -Infinity;
+  #count = 0;
+  #leftOut = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether another may pass now; else it counts as left out. */
+  take(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#windowStartMs >= windowMs) {
+      this.#windowStartMs = nowMs;
+      this.#count = 0;
+    }
+    if (this.#count < countMax) {
+      this.#count++;
+      return true;
+    }
+    this.#leftOut++;
+    return false;
+  }
+
+  /** How many were left out since this was asked last. */
+  takeLeftOut(): number {
+    const leftOut = this.#leftOut;
+    this.#leftOut = 0;
+    return leftOut;
+  }
+}
