@@ -68,7 +68,10 @@ function askWith(
   signal?.throwIfAborted();
   const nowMs = runtime.clock.now();
   const timeoutMs = timeLeftMs(nowMs, options.timeoutMs ?? runtime.options.askTimeoutMs, turn);
-  const waiter = new NamedWaiter(operation, to.key, options.raw ?? false);
+  const raw = options.raw ?? false;
+  const waiter = options.id === undefined
+    ? new Waiter(operation, to.key, raw)
+    : new NamedWaiter(operation, to.key, raw);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
   const answer = once(runtime, to, route, payload, (remembered) => {
@@ -78,7 +81,9 @@ function askWith(
     if (remembered !== undefined) {
       const keep = (value: unknown) => remembered.answered(value);
       answer.then(keep, keep);
-      waiter.onLate = (answer, value) => remembered.answeredLate(answer, value);
+      if (waiter instanceof NamedWaiter) {
+        waiter.onLate = (answer, value) => remembered.answeredLate(answer, value);
+      }
     }
     return answer;
   });
@@ -236,7 +241,7 @@ export class Waiter implements Asker, Waiting {
   }
 }
 
-/** Waits for the reply to an ask that may have a name: what comes when its time was up is for whoever repeats it. */
+/** Waits for the reply to an ask that has a name: what comes when its time was up is for whoever repeats it. */
 class NamedWaiter extends Waiter {
   onLate: ((answer: Promise<unknown>, value: unknown) => void) | undefined = undefined;
 

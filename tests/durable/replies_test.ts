@@ -60,9 +60,9 @@ onEach(
     await stage.pass(1_000);
     const expired = { name: "UnknownError", code: "expired-reply" };
     await assert.rejects(ticket.reply({ timeoutMs: 0 }), expired);
-    await stage.pass(65_000, 30_000); // by then the store may let it go
+    await stage.pass(65_000, 10_000); // by then the store may let it go
     await ref(system, "ada").tell(Worker.note, "something");
-    await stage.pass(60_000, 30_000);
+    await stage.pass(60_000, 10_000);
     await assert.rejects(ticket.reply({ timeoutMs: 0 }), expired);
     await assert.rejects(system.ticket(system.newId()).reply({ timeoutMs: 0 }), { code: "unknown-reply" });
     await assert.rejects(system.ticket("nothing").reply({ timeoutMs: 0 }), { code: "unknown-reply" });
