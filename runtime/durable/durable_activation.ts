@@ -168,7 +168,6 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.#stoppedBefore = this.#runner.stopped;
     const batch = this.#begin();
     if (this.#wanted === "forget") {
-      this.#wanted = undefined;
       this.#await(batch, this.#runner.forget(batch));
       return false;
     }
@@ -244,10 +243,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     else this.look();
   }
 
-  /** From outside: it leaves memory, begins again from its last commit, or is erased. */
+  /** From outside: it leaves memory, begins again from its last commit, or is erased: that is tried until it is committed. */
   signal(signal: "passivate" | "restart" | "forget"): void {
     if (signal === "restart") return void this.look().emit("restarted");
-    this.#wanted = signal;
+    if (this.#wanted !== "forget") this.#wanted = signal;
     if (this.status === "idle") this.proceed();
   }
 
@@ -278,7 +277,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       this.record = record;
       this.state = batch.state;
     }
-    if (batch.forgotten) this.made = false;
+    if (batch.forgotten) {
+      this.made = false;
+      if (this.#wanted === "forget") this.#wanted = undefined;
+    }
     this.mailbox.drop(batch.taken);
     effects.land(this.durable.landing, version, this.loadedMoment);
     if (this.gone) return;
@@ -312,6 +314,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     }
     const [mail] = this.mailbox.mails;
     const turns = probes?.without("page-refused") ? batch.taken : batch.turns;
+    if (turns === 0 && this.#wanted === "forget") { // no commit can do it, and nobody waits for it
+      this.#wanted = undefined;
+      this.services.callbackFailed("signal", error);
+    }
     if (turns === 0 || mail === undefined) return this.failed(error);
     // Its letter has no room beside the state.
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));

@@ -1,7 +1,7 @@
 // How a durable actor comes into memory, leaves it, is erased, and what a stop leaves.
 
 import assert from "node:assert/strict";
-import { actor, ask, protocol, type Store, unchecked } from "@posthorn/posthorn";
+import { actor, ask, protocol, type Store, StoreError, TooLargeError, unchecked } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -70,6 +70,44 @@ onEach(kinds, "signals: passivate, restart and forget", async (stage) => {
   await stage.settle();
   assert.deepEqual(await notesOf(system, "bob"), []);
 });
+
+onEach(kinds, "a signal to forget that the store does not take is tried until it does", async (stage) => {
+  const system = await stage.start([worker()]);
+  const id = { protocol: "worker", key: "ada" };
+  await ref(system, "ada").tell(Worker.note, "one");
+  await stage.settle();
+  stage.storeOf(system).refuse = () => new StoreError("store-unavailable", "The disk is away");
+  await system.signal(id, "forget");
+  await stage.pass(5_000);
+  await system.signal(id, "passivate");
+  assert.equal((await stage.keys("actor")).length, 1);
+  stage.storeOf(system).refuse = undefined;
+  await stage.pass(5_000);
+  assert.deepEqual(await stage.keys("actor"), []);
+});
+
+inMemory(
+  "a signal to forget what no commit can erase changes nothing, and somebody hears of it",
+  async (stage) => {
+    const system = await stage.start([worker()]);
+    const id = { protocol: "worker", key: "ada" };
+    await ref(system, "ada").tell(Worker.note, "one");
+    await stage.settle();
+    const failures: unknown[] = [];
+    system.inspect((event) => void (event.type === "callback-failed" && failures.push(event.error)));
+    const tooLarge = new TooLargeError("the erasure", "writes", 2_000, 1_000);
+    let tries = 0;
+    stage.storeOf(system).refuse = (parts) => {
+      const erases = parts.some(({ removals }) => removals.some(({ key }) => key.startsWith("actor")));
+      if (erases) tries++;
+      return erases ? tooLarge : undefined;
+    };
+    await system.signal(id, "forget");
+    await stage.pass(60_000);
+    assert.deepEqual([failures, tries], [[tooLarge], 1]);
+    assert.deepEqual(await notesOf(system, "ada"), ["one"]);
+  },
+);
 
 onEach(kinds, "what forgets itself begins anew, also in the next process", async (stage) => {
   const actors = [worker({
