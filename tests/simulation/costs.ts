@@ -5,8 +5,9 @@ import type { Part, Range, StoreConnection } from "../../runtime/store.ts";
 const watchedMs = 20_000;
 /** So many rows a process may list at rest in a second, whatever is in the store that does not concern it. */
 const rowsMax = 20;
-/** So many commits of a process may be refused in that time: what is refused at each beat is never done. */
-const refusedMax = 5;
+/** So many commits of a process may be refused at rest in so long: what is refused at each beat is never done. */
+const refusedMax = 4;
+const refusedMs = 12_000;
 
 /** Counts what is listed, and what is refused. */
 export class Costs {
@@ -30,22 +31,30 @@ export class Costs {
     }
   }
 
+  /** At rest, nothing is tried again and again. */
+  async judgeRefused(
+    simulation: Simulation<System>,
+    failed: () => boolean,
+    fail: (why: string) => void,
+  ): Promise<void> {
+    const before = this.#refused;
+    await simulation.advance(refusedMs, failed);
+    const refused = (this.#refused - before) / simulation.running.length;
+    if (refused > refusedMax) {
+      fail(`${Math.round(refused)} commits of a process are refused, with nothing to do`);
+    }
+  }
+
   /** At rest, work does not grow with what does not concern it. */
-  async judge(
+  async judgeLists(
     simulation: Simulation<System>,
     failed: () => boolean,
     fail: (why: string) => void,
   ): Promise<void> {
     await simulation.advance(watchedMs, failed); // all have started, and know what there is
     const before = this.#rows;
-    const refusedBefore = this.#refused;
     await simulation.advance(watchedMs, failed);
-    const processes = simulation.running.length;
-    const refused = (this.#refused - refusedBefore) / processes;
-    if (refused > refusedMax) {
-      fail(`${Math.round(refused)} commits of a process are refused, with nothing to do`);
-    }
-    const perSecond = (this.#rows - before) / processes / (watchedMs / 1_000);
+    const perSecond = (this.#rows - before) / simulation.running.length / (watchedMs / 1_000);
     if (perSecond > rowsMax) {
       fail(`a process lists ${Math.round(perSecond)} rows a second, with nothing to do`);
     }

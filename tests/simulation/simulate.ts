@@ -66,7 +66,6 @@ const usualLetters = 200;
 /** Where there are more than a list has from the beginning. */
 const fewLetters = 20;
 /** So long after the last crash nobody takes anybody for dead any more. */
-const settledMs = 12_000;
 /** When all is over every window has passed, by any clock: of ids, of replies, and of who is known to have ended. */
 const windowsMs = 30 * 3_600_000;
 /** How often a store cannot be opened, where that happens, and how long that may take to say. */
@@ -256,10 +255,10 @@ class Run {
       await rest();
     }
     if (!failed() && this.#has("crowded")) {
-      await this.#costs.judge(simulation, failed, (why) => this.fail(why));
+      await this.#costs.judgeLists(simulation, failed, (why) => this.fail(why));
     }
     if (!failed()) await this.#judge(failed);
-    if (!failed()) await simulation.advance(settledMs, failed);
+    if (!failed()) await this.#costs.judgeRefused(simulation, failed, (why) => this.fail(why));
     if (!failed()) await this.#stopAll();
     if (!failed()) await this.#judgeRemains(failed);
     return {
