@@ -65,7 +65,6 @@ const shortWindowMs = 1_800_000;
 const usualLetters = 200;
 /** Where there are more than a list has from the beginning. */
 const fewLetters = 20;
-/** So long after the last crash nobody takes anybody for dead any more. */
 /** When all is over every window has passed, by any clock: of ids, of replies, and of who is known to have ended. */
 const windowsMs = 30 * 3_600_000;
 /** How often a store cannot be opened, where that happens, and how long that may take to say. */
