@@ -133,7 +133,11 @@ export class Instances {
   /** What its row says. One that cannot be read says nothing, and is judged by whether it changes. */
   #read(key: string, value: Uint8Array): Partial<InstanceRow> {
     try {
-      return decodeValue<InstanceRow>(value).head;
+      const { head } = decodeValue<InstanceRow>(value);
+      if (head.atMs !== undefined && !Number.isFinite(head.atMs)) {
+        throw new TypeError("its time is no number");
+      }
+      return head;
     } catch (error) {
       if (!this.#known.has(key.slice(instancePrefix.length))) this.#ledger.onUnreadable(key, error);
       return {};
