@@ -217,7 +217,7 @@ export class Instances {
 
   /** That it ended stays known for a while: what it wrote may have ended it. */
   async #end(instance: string, { version }: Known): Promise<void> {
-    const { clock, committer, connection } = this.#ledger;
+    const { clock, committer, connection, otherClocks } = this.#ledger;
     const effects = new Effects();
     const key = instanceKey(instance);
     effects.checks.push({ key, version });
@@ -225,6 +225,7 @@ export class Instances {
     effects.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
     if (await commitOne(committer, effects) === undefined) return; // it lives, or another was quicker
     this.#known.delete(instance);
+    otherClocks.gone(instance); // it may have been missed since the look
     this.#ended.add(instance);
     await connection.presence?.release(instance);
   }
