@@ -20,6 +20,8 @@ export interface BatchStart {
 const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 /** How long the last turn of an actor that is erased is known, and its time after the slowest of all clocks has passed it. */
 const erasedKeepMs = 300_000;
+/** How far its time may be ahead to be waited for: one that is further ahead is from a clock that was wrong. */
+const erasedAheadMaxMs = 86_400_000;
 /** How much of a commit's room messages may take; the rest is for the state. */
 const share = 0.5;
 
@@ -186,7 +188,9 @@ export class Batch {
    */
   #erasure(value: Uint8Array, stampMicros: number): Part {
     const { actor, record } = this.#start;
-    const expiresAtMs = Math.max(this.#ledger.clock.now(), stampMicros / 1_000) + erasedKeepMs;
+    const nowMs = this.#ledger.clock.now();
+    const aheadMs = Math.min(Math.max(stampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
+    const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
     return {
       checks: [],
       writes: [{ key: erasedKey(actor), value, expiresAtMs }],

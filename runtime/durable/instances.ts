@@ -133,7 +133,11 @@ export class Instances {
   /** What its row says. One that cannot be read says nothing, and is judged by whether it changes. */
   #read(key: string, value: Uint8Array): Partial<InstanceRow> {
     try {
-      return decodeValue<InstanceRow>(value).head;
+      const { head } = decodeValue<InstanceRow>(value);
+      if (head.atMs !== undefined && !Number.isFinite(head.atMs)) {
+        throw new TypeError("its time is no number");
+      }
+      return head;
     } catch (error) {
       if (!this.#known.has(key.slice(instancePrefix.length))) this.#ledger.onUnreadable(key, error);
       return {};
@@ -213,7 +217,7 @@ export class Instances {
 
   /** That it ended stays known for a while: what it wrote may have ended it. */
   async #end(instance: string, { version }: Known): Promise<void> {
-    const { clock, committer, connection } = this.#ledger;
+    const { clock, committer, connection, otherClocks } = this.#ledger;
     const effects = new Effects();
     const key = instanceKey(instance);
     effects.checks.push({ key, version });
@@ -221,6 +225,7 @@ export class Instances {
     effects.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
     if (await commitOne(committer, effects) === undefined) return; // it lives, or another was quicker
     this.#known.delete(instance);
+    otherClocks.gone(instance); // it may have been missed since the look
     this.#ended.add(instance);
     await connection.presence?.release(instance);
   }

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 
 /** What is less is no difference: the clocks of machines are never the same, and what is told takes its time. */
 const leastMs = 60_000;
-/** A clock that is further behind is wrong, and holds up nothing. */
+/** A clock that is further behind is wrong, and holds up nothing for longer. */
 const mostMs = 86_400_000;
 /** How old the last look at the others may be, and how far another may be behind that nobody has seen since. */
 const freshMs = 15_000;
@@ -25,10 +25,9 @@ interface Heard {
 export class OtherClocks {
   readonly #clock: Clock;
   readonly #heard = new Map<string, Heard>();
-  #lookedMs: number | undefined;
-  /** The slowest of those whose instances are no more. */
-  #slowestGone = Infinity;
-  #rememberUntilMs = -Infinity;
+  #looked: { readonly monotonicMs: number; readonly atMs: number } | undefined;
+  /** Those whose instances are no more, the slowest first: a later one that is slower takes the place of those before. */
+  readonly #gone: { readonly distanceMs: number; readonly untilMs: number }[] = [];
   /** The slowest of all clocks, for what a store deletes. */
   readonly slowest: Clock;
 
@@ -50,7 +49,7 @@ export class OtherClocks {
 
   /** The rows of all others have been read. */
   looked(): void {
-    this.#lookedMs = this.#clock.monotonicMs();
+    this.#looked = { monotonicMs: this.#clock.monotonicMs(), atMs: this.#clock.now() };
   }
 
   /** Whether an instance is known to live. */
@@ -63,28 +62,30 @@ export class OtherClocks {
     const heard = this.#heard.get(instance);
     if (heard === undefined) return;
     this.#heard.delete(instance);
-    if (!heard.lives || this.#aheadOf(heard.distanceMs) < leastMs) return;
-    const nowMs = this.#clock.monotonicMs();
-    this.#slowestGone = Math.min(heard.distanceMs, this.#slowestGoneAt(nowMs));
-    this.#rememberUntilMs = nowMs + rememberMs;
+    const aheadMs = this.#aheadOf(heard.distanceMs);
+    if (!heard.lives || aheadMs < leastMs) return;
+    // In whole steps, and not by more than counts: so there are few, however many instances come and go.
+    const slowest = heard.distanceMs + Math.max(aheadMs - mostMs, 0);
+    const distanceMs = Math.floor(slowest / leastMs) * leastMs;
+    while (this.#gone.length > 0 && this.#gone.at(-1)!.distanceMs >= distanceMs) this.#gone.pop();
+    this.#gone.push({ distanceMs, untilMs: this.#clock.monotonicMs() + rememberMs });
   }
 
   /** By how much this clock is ahead of the slowest of the others. */
   get aheadMs(): number {
-    if (this.#lookedMs === undefined) return mostMs;
+    if (this.#looked === undefined) return mostMs;
     const nowMs = this.#clock.monotonicMs();
-    let slowest = this.#slowestGoneAt(nowMs);
+    while (this.#gone.length > 0 && this.#gone[0].untilMs <= nowMs) this.#gone.shift();
+    let slowest = this.#gone.length > 0 ? this.#gone[0].distanceMs : Infinity;
     for (const { distanceMs } of this.#heard.values()) slowest = Math.min(slowest, distanceMs);
     const aheadMs = this.#aheadOf(slowest);
     const knownMs = aheadMs < leastMs ? 0 : Math.min(aheadMs, mostMs);
-    return nowMs - this.#lookedMs > freshMs ? Math.max(knownMs, unseenMs) : knownMs;
+    // While a machine sleeps, on some platforms only its time of day goes on.
+    const sinceMs = Math.max(nowMs - this.#looked.monotonicMs, this.#clock.now() - this.#looked.atMs);
+    return sinceMs > freshMs ? Math.max(knownMs, unseenMs) : knownMs;
   }
 
   #aheadOf(distanceMs: number): number {
     return this.#clock.now() - this.#clock.monotonicMs() - distanceMs;
-  }
-
-  #slowestGoneAt(nowMs: number): number {
-    return nowMs < this.#rememberUntilMs ? this.#slowestGone : Infinity;
   }
 }

@@ -119,6 +119,21 @@ inMemory("what an erased actor leaves for its next life goes after five minutes"
   assert.deepEqual(await stage.keys("erased", "actor"), []);
 });
 
+inMemory("what an erased actor leaves goes also where a clock was years ahead", async (stage) => {
+  const wrong = await stage.start(actors, { aheadMs: 1_000 * day });
+  await ref(wrong, "ada").tell(Worker.note, "from the future");
+  await stage.settle();
+  await stage.kill(wrong);
+  const system = await stage.start(actors);
+  assert.deepEqual(await notesOf(system, "ada"), ["from the future"]);
+  await ref(system, "ada").tell(Worker.run, "forget");
+  await stage.settle();
+  assert.equal((await stage.keys("erased")).length, 1);
+  await stage.pass(day, 3_600_000);
+  await stage.pass(400_000, 10_000);
+  assert.deepEqual(await stage.keys("erased"), []);
+});
+
 inMemory("schedules that fired make room at once, also where they go to another actor", async (stage) => {
   const system = await stage.start([worker({
     set: (ctx, name) => ctx.schedule(name, { afterMs: 1 }, ctx.ref(Worker, "bob").at(Worker.run), "nothing"),

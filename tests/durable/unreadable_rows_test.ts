@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type Log, type StoreConnection, type System, systemClock } from "@posthorn/posthorn";
+import { instanceKey } from "../../runtime/durable/keys.ts";
 import { encodeValue } from "../../runtime/durable/stored_value.ts";
 import {
   collect,
@@ -290,6 +291,31 @@ onEach(
     assert.equal(second.health.status, "running");
   },
 );
+
+for (const head of [null, 5, { beat: 0, atMs: "noon" }, { beat: 0, atMs: null }, { beat: 0, atMs: {} }]) {
+  onEach(
+    kinds,
+    `the row of an instance that says ${JSON.stringify(head)} stops neither commits nor the end of a window`,
+    async (stage) => {
+      const key = instanceKey("0".repeat(26));
+      const write = () =>
+        connected(stage, async (connection) => {
+          const value = encodeValue(head, "");
+          await connection.commit([{ checks: [], writes: [{ key, value }], removals: [] }]);
+        });
+      await write();
+      const system = await stage.start([worker()], { idWindowMs: 60_000 });
+      await stage.pass(3_000);
+      await write(); // as if it lived
+      await stage.pass(3_000);
+      await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
+      await stage.pass(70_000, 5_000);
+      await ref(system, "ada").tell(Worker.note, "two", { id: "1" });
+      assert.deepEqual(await notesOf(system, "ada"), ["one", "two"]);
+      assert.equal((await stage.keys("instance")).length, 1);
+    },
+  );
+}
 
 onEach(
   sharedKinds,

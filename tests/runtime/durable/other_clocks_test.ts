@@ -64,10 +64,45 @@ Deno.test("the clock of one that lived counts for a day after it is gone, and th
   others.gone("b");
   others.gone("c");
   others.gone("c");
-  await clock.advance(day - 1);
+  await clock.advance(day - hour - 1);
   others.looked();
   assert.equal(others.aheadMs, 3 * hour);
   await clock.advance(1);
+  assert.equal(others.aheadMs, 2 * hour);
+  await clock.advance(hour - 1);
+  others.looked();
+  assert.equal(others.aheadMs, 2 * hour);
+  await clock.advance(1);
   assert.equal(others.aheadMs, 0);
   assert.equal(others.hears("a"), false);
+});
+
+Deno.test("a very slow clock counts for a day also where another that is slow goes every minute", async () => {
+  const { clock, others, behind } = clocks();
+  others.heard("slow", behind(100 * day), true);
+  others.gone("slow");
+  for (let count = 0; count < 1_441; count++) {
+    others.heard(`${count}`, behind(5 * minute - count), true);
+    others.gone(`${count}`);
+    await clock.advance(minute);
+  }
+  others.looked();
+  assert.ok(others.aheadMs >= 4 * minute && others.aheadMs <= 6 * minute, `${others.aheadMs} ms`);
+});
+
+Deno.test("a look is old also where only the time of day went on, as on a machine that slept", () => {
+  const clock = new VirtualClock();
+  let sleptMs = 0;
+  const others = new OtherClocks({
+    now: () => clock.now() + sleptMs,
+    monotonicMs: () => clock.monotonicMs(),
+    setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+    macrotask: (callback) => clock.macrotask(callback),
+    yield: (callback) => clock.yield(callback),
+  });
+  others.looked();
+  sleptMs = 10 * minute;
+  assert.equal(others.aheadMs, hour);
+  others.looked();
+  assert.equal(others.aheadMs, 0);
 });
