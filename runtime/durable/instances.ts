@@ -119,7 +119,9 @@ export class Instances {
       if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, held });
       else Object.assign(known, { version, sinceMs: nowMs, alive: true });
       // What was not there at the last look was written since. Of what was there at the first, nobody knows when.
-      if (atMs !== undefined) otherClocks.heard(instance, atMs, known !== undefined || !isFirst);
+      if (atMs === undefined) continue;
+      otherClocks.heard(instance, atMs, known !== undefined || !isFirst);
+      this.#ledger.heardTime(atMs);
     }
     this.#looked = true;
     otherClocks.looked();

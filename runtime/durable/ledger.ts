@@ -82,6 +82,11 @@ export class Ledger {
     if (stampMicros > this.#stampMicros) this.#stampMicros = stampMicros;
   }
 
+  /** An instance told its time. What this one gives is behind that, unless that clock is wrong: another may never have heard. */
+  heardTime(atMs: number): void {
+    if (atMs <= this.clock.now() + aheadMaxMs) this.heard(atMs * 1_000);
+  }
+
   /** Whether it gave that place. */
   gave(place: string): boolean {
     return place.endsWith(this.#tail);

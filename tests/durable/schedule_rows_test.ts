@@ -1,7 +1,17 @@
 // What schedules leave in the store: no more than those that are there demand, whatever was set before.
 
 import assert from "node:assert/strict";
-import { inMemory, kinds, notesOf, onEach, ref, Worker, worker, type WorkerContext } from "./stage.ts";
+import {
+  inMemory,
+  kinds,
+  notesOf,
+  onEach,
+  ref,
+  sharedKinds,
+  Worker,
+  worker,
+  type WorkerContext,
+} from "./stage.ts";
 
 const day = 86_400_000;
 const scripts = {
@@ -133,6 +143,31 @@ inMemory("what an erased actor leaves goes also where a clock was years ahead", 
   await stage.pass(400_000, 10_000);
   assert.deepEqual(await stage.keys("erased"), []);
 });
+
+onEach(
+  sharedKinds,
+  "the next life of an actor comes behind the first also where its instance was ahead, and is gone for long",
+  async (stage) => {
+    const worked = Promise.withResolvers<void>();
+    const all = [worker({
+      busy: () => worked.promise,
+      once(ctx, text) {
+        ctx.ref(Worker, "bob").tell(Worker.note, text);
+        ctx.forget();
+      },
+    })];
+    const ahead = await stage.start(all, { aheadMs: 1_800_000 });
+    await ref(ahead, "bob").tell(Worker.run, "busy");
+    await ref(ahead, "ada").tell(Worker.run, "once first");
+    await stage.pass(600_000, 10_000);
+    await stage.kill(ahead);
+    const next = await stage.start(all);
+    await ref(next, "ada").tell(Worker.run, "once second");
+    worked.resolve();
+    await stage.pass(30_000);
+    assert.deepEqual(await notesOf(next, "bob"), ["first", "second"]);
+  },
+);
 
 inMemory("schedules that fired make room at once, also where they go to another actor", async (stage) => {
   const system = await stage.start([worker({
