@@ -84,7 +84,7 @@ export class Ledger {
 
   /** An instance told its time. What this one gives is behind that, unless that clock is wrong: another may never have heard. */
   heardTime(atMs: number): void {
-    if (atMs <= this.clock.now() + aheadMaxMs) this.heard(atMs * 1_000);
+    if (atMs <= this.clock.now() + aheadMaxMs) this.heard(Math.floor(atMs * 1_000));
   }
 
   /** Whether it gave that place. */
