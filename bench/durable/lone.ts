@@ -36,7 +36,7 @@ const blockLength = 50;
 export async function askBesideBare(kind: StoreKind, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
     const value = await rowOfStep();
-    const bare = kind.id.startsWith("kv") ? await bareKvCommit(kind, folder) : bareSqliteCommit(kind, folder);
+    const bare = await bareCommitOf(kind, folder);
     const system = new System({ actors: [stepper.actor], store: kind.make(folder) });
     const ref = system.ref(stepper.protocol, "0");
     const asks: number[] = [];
@@ -70,7 +70,7 @@ export async function askBesideBare(kind: StoreKind, count: number): Promise<Out
 }
 
 /** The row that such an ask writes. */
-async function rowOfStep(): Promise<Uint8Array> {
+export async function rowOfStep(): Promise<Uint8Array> {
   const recording = new Recording();
   await using system = new System({ actors: [stepper.actor], store: watched(memoryStore(), recording) });
   await system.ref(stepper.protocol, "0").ask(stepper.protocol.next, 0);
@@ -78,9 +78,15 @@ async function rowOfStep(): Promise<Uint8Array> {
   return rows.find(({ key }) => key.startsWith("actor"))!.value;
 }
 
-interface BareCommit {
+/** What commits such a row again and again, without a runtime. */
+export interface BareCommit {
   commit(value: Uint8Array): unknown;
   close(): void;
+}
+
+/** Bare commits into a store of its own of that kind. */
+export async function bareCommitOf(kind: StoreKind, folder: string): Promise<BareCommit> {
+  return kind.id.startsWith("kv") ? await bareKvCommit(kind, folder) : bareSqliteCommit(kind, folder);
 }
 
 function bareSqliteCommit({ id }: StoreKind, folder: string): BareCommit {

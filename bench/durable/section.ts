@@ -19,6 +19,7 @@ import {
   steadyCase,
 } from "./cases.ts";
 import { durableGoals, leadOf } from "./goals.ts";
+import { restCase, startBesideRest } from "./rest.ts";
 import { storeKinds } from "./stores.ts";
 
 /** How the section is measured. */
@@ -33,9 +34,10 @@ export async function durableSection(options: DurableOptions): Promise<Section> 
   const missing = await bullMqIsMissing();
   const rounds = await alternate(casesOf(sizes, { peer: missing === undefined }), options);
   const steady = await alternate([steadyCase(sizes)], { ...options, runs: 1 });
+  const rest = await startBesideRest(sizes.atRest, options);
   const measured: Measured = {
-    series: { ...rounds.series, ...steady.series },
-    failures: [...rounds.failures, ...steady.failures],
+    series: { ...rounds.series, ...steady.series, ...rest.series },
+    failures: [...rounds.failures, ...steady.failures, ...rest.failures],
   };
   const peers = missing === undefined ? "" : `\n\nBullMQ was left out: ${missing}.`;
   return {
@@ -50,12 +52,17 @@ To one actor, ${formatCount(sizes.alone)} times: milliseconds from accepted to d
 
 ${aloneOf(measured)}
 
-### Asks and bare commits
+### Asks, tells and bare commits
 
-One ask after another, each of which changes the state, and as many bare commits of the same row in turn, 50 at a time:
+One ask after another to an actor that is loaded and idle, each of which changes the state, until it is answered; one tell
+after another, until the commit of its turn has returned; and as many bare commits of such a row in turn, 50 at a time:
 milliseconds, the middle one.
 
 ${asksOf(measured)}
+
+### A start beside actors at rest
+
+${restOf(measured, sizes)}
 
 ### Memory
 
@@ -146,17 +153,37 @@ function aloneOf({ series }: Measured): string {
 }
 
 function asksOf({ series }: Measured): string {
-  const of = (id: string, figure: (also: NonNullable<Outcome["also"]>) => number) =>
+  type Figure = (also: NonNullable<Outcome["also"]>) => number;
+  const of = (id: string, figure: Figure) =>
     formatSpread(spread(series[`ask ${id}`], ({ also }) => figure(also!)));
+  const ofTell = (id: string, figure: Figure) =>
+    formatSpread(spread(series[`tell ${id}`], ({ also }) => figure(also!)));
   return tableOf(
-    ["", "ask", "bare commit", "commits an ask"],
+    ["", "ask", "bare commit", "commits an ask", "tell", "commits a tell"],
     storeKinds.map(({ id, label }) => [
       id === "memory" ? `${label} (bare: SQLite in memory)` : label,
       of(id, ({ askP50 }) => askP50),
       of(id, ({ commitP50 }) => commitP50),
       of(id, ({ askP50, commitP50 }) => askP50 / commitP50),
+      ofTell(id, ({ tellP50 }) => tellP50),
+      ofTell(id, ({ tellP50, commitP50 }) => tellP50 / commitP50),
     ]),
   );
+}
+
+function restOf({ series }: Measured, { atRest }: Sizes): string {
+  const of = (name: string) => formatSpread(spread(series[restCase], ({ also }) => also![name]));
+  return `${
+    formatCount(atRest)
+  } actors at rest in a file of SQLite at FULL; a process starts on it and asks one of them. Milliseconds.
+
+${
+    tableOf(["from the start of the process", ""], [
+      ["until its modules are loaded", of("mainMs")],
+      ["until the store is open", of("readyMs")],
+      ["and from then until the first answer", of("answerMs")],
+    ])
+  }`;
 }
 
 const mebibyte = 1_024 * 1_024;
