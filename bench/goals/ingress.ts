@@ -119,7 +119,7 @@ function serveAndLoad({ id, mode }: Form, client: Client, durationMs: number): P
   return inFolder(async (folder) => {
     await using server = await ServerProcess.start(import.meta.url, [id, folder]);
     const load = { url: `http://127.0.0.1:${server.port}${pathOf(mode)}`, body, connections, durationMs };
-    await loadHttp(client, { ...load, durationMs: durationMs / 3 });
+    await loadHttp(client, { ...load, durationMs: durationMs * 2 / 3 });
     const before = await server.report();
     const { requests, perSecond, p50Ms, p99Ms, errors } = await loadHttp(client, load);
     const after = await server.report();
