@@ -77,7 +77,6 @@ export function casesOf(sizes: Sizes, { peer }: { readonly peer: boolean }): rea
     ...storeKinds.flatMap(({ id }) => [
       own(`alone ${id}`, ["lone", id, sizes.alone], sizes.alone),
       own(`ask ${id}`, ["ask", id, sizes.asks], sizes.asks),
-      own(`tell ${id}`, ["tell", id, sizes.asks], sizes.asks),
     ]),
     ...peer ? redisSettings.flatMap(({ id }) => bullMq(id, sizes)) : [],
     ...[sizes.shortBacklog, sizes.longBacklog].map((waiting) =>

@@ -44,7 +44,7 @@ function besideBare(series: SeriesById, actors: number, least: number): Goal {
 }
 
 function loneTell(series: SeriesById): Goal {
-  const commits = spread(series["tell sqliteFull"], ({ also }) => also!.tellP50 / also!.commitP50);
+  const commits = spread(series["alone sqliteFull"], ({ also }) => also!.p50 / also!.commitP50);
   return {
     name:
       `SQLite FULL: the effect of a lone tell to an actor that is loaded and idle in at most ${tellCommitsMax} bare commits`,

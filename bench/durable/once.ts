@@ -5,7 +5,6 @@ import { backlog } from "./backlog.ts";
 import { bareKv, bareSqlite } from "./bare.ts";
 import { kvQueue } from "./kv_queue.ts";
 import { askBesideBare, lone } from "./lone.ts";
-import { tellBesideBare } from "./lone_tell.ts";
 import { steady } from "./steady.ts";
 import { inFolder, type StoreKind, storeKind } from "./stores.ts";
 import { turns } from "./turns.ts";
@@ -21,7 +20,6 @@ const workloads: Readonly<Record<string, Measure>> = {
   kvQueue: (_, count, together) => kvQueue(count, together),
   lone: (kind, count) => lone(kind, count),
   ask: (kind, count) => askBesideBare(kind, count),
-  tell: (kind, count) => tellBesideBare(kind, count),
   steady: (kind, count) => steady(kind, count),
   backlog: (kind, waiting, count) => backlog(kind, waiting, count),
 };
