@@ -5,12 +5,13 @@ import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Ticket } from "../runtime/ticket.ts";
+import type { Handle } from "../runtime/turn_host.ts";
 import { ask } from "./ask.ts";
 import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";
 
 /** A handle to one actor from outside a turn: the three modes that speak to one. */
-export class ActorRef implements Receiver {
+export class ActorRef implements Receiver, Handle {
   private readonly runtime: Runtime;
   readonly protocol: string;
   readonly key: string;
@@ -21,6 +22,10 @@ export class ActorRef implements Receiver {
     this.runtime = runtime;
     this.protocol = protocol;
     this.key = key;
+  }
+
+  get services(): Runtime {
+    return this.runtime;
   }
 
   get found(): Activation | undefined {

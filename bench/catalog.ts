@@ -2,7 +2,7 @@ import type { Contender } from "./contender.ts";
 import { type Entry, type Kind, ours } from "./results.ts";
 import type { Command } from "./run.ts";
 import { versionOf } from "./machine.ts";
-import type { WorkloadInfo } from "./workloads.ts";
+import { runsInProcess, type WorkloadInfo } from "./workloads.ts";
 import type { ForeignContender } from "./foreign.ts";
 
 /** A contender as the runner sees it: what it can do, and the command that does it. */
@@ -77,11 +77,21 @@ function kindOf(id: string): Kind {
   return floors.includes(id) ? "floor" : "peer";
 }
 
-/** The command that measures one workload of a contender of the `bench` folder in which the base lies. */
-export function onceCommand(base: URL, id: string, workload: string, size: number): Command {
+/**
+ * The command that measures one workload of a contender of the `bench` folder in which the base lies; as on a quiet machine
+ * where that is said.
+ */
+export function onceCommand(
+  base: URL,
+  id: string,
+  workload: string,
+  size: number,
+  { quiet = false }: { readonly quiet?: boolean } = {},
+): Command {
   const once = new URL("once.ts", base).pathname;
+  const options = quiet ? [String(runsInProcess), "quiet"] : [];
   return {
     command: Deno.execPath(),
-    args: ["run", "-A", "--v8-flags=--expose-gc", once, id, workload, String(size)],
+    args: ["run", "-A", "--v8-flags=--expose-gc", once, id, workload, String(size), ...options],
   };
 }

@@ -46,9 +46,12 @@ interface Colours {
   readonly ours: string;
 }
 
-/** The rates of a run as one picture: a panel for each workload, Posthorn first, then the floors, then by rate. */
+/**
+ * The rates of a run as one picture: a panel for each workload that anybody else has, too; in it Posthorn first, then the
+ * floors, then by rate.
+ */
 export function chartOf(results: Results): string {
-  const panels = workloads.filter(({ id }) => id in results.byWorkload)
+  const panels = workloads.filter(({ id }) => Object.keys(results.byWorkload[id] ?? {}).length > 1)
     .map((workload) => ({ workload, rows: rowsOf(results, workload) }));
   const scale = scaleOf(panels.flatMap(({ rows }) => rows));
   const lines = Array.from(
@@ -160,7 +163,9 @@ function shortOf(power: number): string {
 
 function subtitleOf({ size, runs, date, machine }: Results): string {
   const smoke = size === "smoke" ? "Smoke sizes: these figures say nothing. " : "";
-  return `${smoke}Done a second, on a logarithmic scale; median of ${runs} with least and greatest. ` +
+  return `${smoke}Done a second, on a logarithmic scale; median of ${runs} ${
+    runs === 1 ? "process" : "processes"
+  } with least and greatest. ` +
     `Hollow: floors. ${machine.processor}, Deno ${machine.deno}, ${date}.`;
 }
 

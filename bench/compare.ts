@@ -1,6 +1,7 @@
 // Measures the working tree and another commit side by side: deno run -A bench/compare.ts REF [--runs N] [--only A,B]
 //
-// Both run the benchmarks of the working tree, each with its own runtime, in turns. For whoever changes the hot path.
+// Both run the benchmarks of the working tree, each with its own runtime, in turns: several times in a process, of which the
+// fastest counts, without the time in which others had the core. For whoever changes the hot path.
 
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -55,7 +56,7 @@ async function compare(
       const turns = [[old, before], [now, after]] as const;
       for (const [series, base] of round % 2 === 0 ? turns : turns.toReversed()) {
         const many = size === "full" ? workload.size : workload.smokeSize;
-        const command = onceCommand(base, ours, workload.id, many);
+        const command = onceCommand(base, ours, workload.id, many, { quiet: true });
         const measurement = await measure(command, workload.expected(many), { signal });
         const failed = "reason" in measurement;
         if (failed) series.reasons.push(measurement.reason);

@@ -1,5 +1,8 @@
-// Contenders in other languages: programs under bench/foreign/, built when they are asked for. Each takes a workload
-// and a size, warms up with a fifth of it as once.ts does, and writes its outcome as one line of JSON.
+// Contenders in other languages: programs under bench/foreign/, built when they are asked for. Each takes a workload,
+// a size and how many runs, warms up with a fifth of the size, and writes the fastest outcome as one line of JSON, as
+// once.ts does.
+
+import { runsInProcess } from "./workloads.ts";
 
 const sources = new URL("./foreign/", import.meta.url).pathname;
 
@@ -10,6 +13,7 @@ export const foreignWorkloads: readonly string[] = [
   "pingPong",
   "ring",
   "big",
+  "bigKept",
   "forkJoin",
   "create",
   "askOne",
@@ -55,7 +59,7 @@ interface Toolchain {
   build(folder: string): Promise<ForeignContender[]>;
 }
 
-/** A million of their actors take gigabytes, and longer than all other workloads together. */
+/** So many of their actors take close to a gigabyte, and longer than all other workloads together. */
 const divisors = { create: 4 };
 
 const erlang: Toolchain = {
@@ -185,7 +189,7 @@ async function oneAndTwo(
     workloads: foreignWorkloads,
     divisors,
     version,
-    command: (workload, size) => command(many, workload, String(size)),
+    command: (workload, size) => command(many, workload, String(size), String(runsInProcess)),
   }));
 }
 

@@ -3,12 +3,14 @@
  * [--size full|smoke]` prints the sections as Markdown.
  */
 import { parseArgs } from "node:util";
+import { bytesSection } from "./goals/bytes.ts";
 import { coldStartSection } from "./goals/cold_start.ts";
 import { fairnessSection } from "./goals/fairness.ts";
 import { featuresSection } from "./goals/features.ts";
 import { growthSection } from "./goals/growth.ts";
 import { ingressSection } from "./goals/ingress.ts";
-import { megamorphicSection } from "./goals/megamorphic.ts";
+import { latencySection } from "./goals/latency.ts";
+import { leaksSection } from "./goals/leaks.ts";
 import { memorySection } from "./goals/memory.ts";
 import type { GoalOptions } from "./goals/process.ts";
 import { choose, listOf, parseCount } from "./options.ts";
@@ -22,13 +24,15 @@ export interface GoalSection {
 
 /** Every section, in the order in which the report shows them. */
 export const sections: readonly GoalSection[] = [
+  { id: "latency", measure: latencySection },
+  { id: "bytes", measure: bytesSection },
+  { id: "leaks", measure: leaksSection },
   { id: "ingress", measure: ingressSection },
   { id: "coldStart", measure: coldStartSection },
   { id: "fairness", measure: fairnessSection },
   { id: "memory", measure: memorySection },
   { id: "growth", measure: growthSection },
   { id: "features", measure: featuresSection },
-  { id: "megamorphic", measure: megamorphicSection },
 ];
 
 /** Measures them one after another: two at once would disturb each other. */
@@ -44,7 +48,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       only: { type: "string" },
-      runs: { type: "string", default: "5" },
+      runs: { type: "string", default: "3" },
       size: { type: "string", default: "full" },
     },
   });

@@ -1,5 +1,6 @@
 // Measures Posthorn beside its peers and its floors, and writes the report and the chart. `--help` says what it can.
 
+import { fileURLToPath } from "node:url";
 import { foreignCandidate, javaScriptCandidates } from "./catalog.ts";
 import { chartOf } from "./chart.ts";
 import { durableIn, withDurable } from "./durable/splice.ts";
@@ -11,6 +12,7 @@ import { reportOf } from "./report.ts";
 import { type Entry, ours, type Results } from "./results.ts";
 import { runRounds } from "./rounds.ts";
 import { measure } from "./run.ts";
+import { speedOf, withSpeed } from "./speed.ts";
 import { workloads } from "./workloads.ts";
 
 async function runAll(options: Options): Promise<Results> {
@@ -64,6 +66,15 @@ async function write(options: Options, results: Results): Promise<void> {
   await Deno.writeTextFile(path, withDurable(reportOf(results), durableIn(before))); // which is measured by itself
   await Deno.writeTextFile(`${folder}/results.svg`, chartOf(results));
   console.error(`wrote ${folder}/RESULTS.md and ${folder}/results.svg`);
+  if (options.out === undefined) await writeSpeed(results);
+}
+
+/** The whole is measured: the README says what came of it. */
+async function writeSpeed(results: Results): Promise<void> {
+  const readme = fileURLToPath(new URL("../README.md", import.meta.url));
+  await Deno.writeTextFile(readme, withSpeed(await Deno.readTextFile(readme), speedOf(results)));
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", readme] }).output();
+  console.error(`wrote what it shows into ${readme}`);
 }
 
 /** Whether Posthorn itself has a result everywhere. What a peer cannot do is only shown. */

@@ -1,17 +1,31 @@
 /**
- * One measurement, in a process of its own: `once.ts CONTENDER WORKLOAD SIZE`. Warms up with a fifth of the size, at least
- * three times and for at least 0.7 s, until a compiler that watches has seen enough (what a start costs is measured by
- * itself); and writes the outcome as one line of JSON.
+ * One measurement, in a process of its own: `once.ts CONTENDER WORKLOAD SIZE [RUNS] [quiet]`. Warms up with a fifth of the size, at
+ * least three times and for at least 0.7 s, until a compiler that watches has seen enough (what a start costs is measured
+ * by itself); runs the workload several times; and writes the fastest of these outcomes as one line of JSON. With `quiet`
+ * the time in which the process waited for a core that others had does not count: what is measured is as on a quiet
+ * machine, but for what they do to its caches.
  */
-import type { Contender } from "./contender.ts";
+import type { Contender, Outcome } from "./contender.ts";
+import { leastOf } from "./least.ts";
+import { waitedForCoreMs } from "./waited.ts";
+import { runsInProcess } from "./workloads.ts";
 
-const [id, workload, size] = Deno.args;
+const [id, workload, size, runs = String(runsInProcess), quiet] = Deno.args;
 const { contender } = await import(`./contenders/${id}.ts`) as { contender: Contender };
 const run = contender.workloads[workload];
 if (run === undefined) throw new Error(`${contender.label} has no ${workload}`);
+const { gc } = globalThis as { gc?: (options: { type: "minor" }) => void };
 const untilMs = performance.now() + 700;
 for (let times = 0; times < 3 || performance.now() < untilMs; times++) {
   await run(Math.max(Math.ceil(Number(size) / 5), 1));
 }
-console.log(JSON.stringify(await run(Number(size))));
+const outcomes: Outcome[] = [];
+for (let times = 0; times < Number(runs); times++) {
+  gc?.({ type: "minor" }); // what the run before has left behind is not this one's
+  const waitedMs = waitedForCoreMs();
+  const outcome = await run(Number(size));
+  const othersMs = quiet === undefined ? 0 : waitedForCoreMs() - waitedMs;
+  outcomes.push({ ...outcome, elapsedMs: Math.max(outcome.elapsedMs - othersMs, 0) });
+}
+console.log(JSON.stringify(leastOf(outcomes)));
 Deno.exit(0);

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 export interface Options {
   /** Runs what needs a toolchain of its own too. */
   readonly all: boolean;
-  /** How many times each contender runs each workload. */
+  /** In how many processes each contender runs each workload. */
   readonly runs: number;
   /** The ids of the workloads and sections to run; undefined for all. */
   readonly only: readonly string[] | undefined;
@@ -24,7 +24,7 @@ export interface Options {
 export const usage = `deno task bench [options]
 
   --all                 also Erlang, Go and CAF, which need their toolchains
-  --runs N              how many times each contender runs each workload (5)
+  --runs N              how many processes each contender runs each workload in (3)
   --only A,B            only these workloads and sections
   --contenders A,B      only these contenders
   --size full|smoke     smoke: so small that the figures say nothing
@@ -42,7 +42,7 @@ export function parseOptions(args: readonly string[], today: string): Options {
     allowPositionals: false,
     options: {
       all: { type: "boolean", default: false },
-      runs: { type: "string", default: "5" },
+      runs: { type: "string", default: "3" },
       only: { type: "string" },
       contenders: { type: "string" },
       size: { type: "string", default: "full" },
@@ -104,7 +104,7 @@ export function isWhole({ only, contenders, size }: Options): boolean {
 export function commandOf({ all, runs, only, contenders, size }: Options): string {
   const parts = [
     all ? " --all" : "",
-    runs === 5 ? "" : ` --runs ${runs}`,
+    runs === 3 ? "" : ` --runs ${runs}`,
     only === undefined ? "" : ` --only ${only.join(",")}`,
     contenders === undefined ? "" : ` --contenders ${contenders.join(",")}`,
     size === "full" ? "" : ` --size ${size}`,

@@ -2,8 +2,8 @@ import { formatCount, formatFigure, formatRate, formatRatio, tableOf } from "./f
 import { type Entry, leadOver, type Machine, ours, type Result, type Results } from "./results.ts";
 import type { Goal } from "./section.ts";
 import { spreadOf } from "./statistics.ts";
-import { judge } from "./targets.ts";
-import { type WorkloadInfo, workloads } from "./workloads.ts";
+import { bareTurnNs, judge, referenceTurnNs } from "./targets.ts";
+import { runsInProcess, type WorkloadInfo, workloads } from "./workloads.ts";
 
 /** The report of a run as Markdown: what was measured, where, and which goals that meets. */
 export function reportOf(results: Results): string {
@@ -21,12 +21,11 @@ export function reportOf(results: Results): string {
     ...results.sections.flatMap(({ title, markdown }) => [`## ${title}`, "", markdown.trim(), ""]),
     "## How it was measured",
     "",
-    `Each contender ran each workload ${
-      times(results.runs)
-    }, each time in a fresh process that warmed up with a fifth ` +
-    "of the size. One round runs everything once, and every other round goes through the contenders backwards. A result " +
-    "counts only where the check is what must come out. A rate is the median of the rounds, with the least and the " +
-    "greatest; a ratio is the median, least and greatest of the ratios within each round.",
+    `Each contender ran each workload in ${times(results.runs)}, which warmed up with a fifth of the size, ` +
+    `ran the workload ${runsInProcess} times, and told the fastest of these runs. One round runs everything once, and ` +
+    "every other round goes through the contenders backwards. A result counts only where every run came to what must " +
+    "come out. A rate is the median of the rounds, with the least and the greatest; a ratio is the median, least and " +
+    "greatest of the ratios within each round.",
     "",
     "## Contenders",
     "",
@@ -64,11 +63,25 @@ function goalLines(results: Results): string[] {
   return [
     "## Goals",
     "",
-    `${met} of ${goals.length} met.`,
+    `${met} of ${goals.length} met.${referenceNote(results)}`,
     "",
     tableOf(["goal", "", "measured"], rows, 3),
     "",
+    "Those of durable turns, which are measured by themselves, are in [their section](#durable-turns).",
+    "",
   ];
+}
+
+/** What absolute times are worth on another machine than the one that is meant. */
+function referenceNote(results: Results): string {
+  const bareNs = bareTurnNs(results);
+  if (bareNs === undefined) return "";
+  return ` A turn of the bare core took ${
+    formatFigure(bareNs)
+  } ns here (8 types, in bursts). Goals in nanoseconds hold ` +
+    `where it takes ${referenceTurnNs}, so what was measured is multiplied by ${
+      formatFigure(referenceTurnNs / bareNs)
+    }, and shown as it was beside that. Milliseconds and ratios are as they were measured.`;
 }
 
 function summaryLines(results: Results, measured: readonly WorkloadInfo[]): string[] {
@@ -98,7 +111,7 @@ function workloadLines(results: Results, workload: WorkloadInfo): string[] {
   const row = results.byWorkload[id];
   const present = results.entries.filter((entry) => entry.id in row);
   const also = [...new Set(present.flatMap((entry) => Object.keys(row[entry.id].also)))];
-  const head = ["", unit, "least", "greatest", "Posthorn to it", ...also.map(wordsOf), "note"];
+  const head = ["", unit, "least", "greatest", "ns each", "Posthorn to it", ...also.map(wordsOf), "note"];
   const rows = present.map((entry) => rowOf(results, { id, size }, entry, also));
   return [`### ${title}`, "", `${definition} Size: ${formatCount(size)}.`, "", tableOf(head, rows), ""];
 }
@@ -114,9 +127,10 @@ function rowOf(
   const lead = entry.id === ours ? undefined : leadOver(results, id, entry.id);
   return [
     entry.id === ours ? `**${entry.label}**` : entry.label,
-    ...rate === undefined
-      ? ["no result", "", ""]
-      : [rate.median, rate.min, rate.max].map((figure) => formatRate(figure)),
+    ...rate === undefined ? ["no result", "", "", ""] : [
+      ...[rate.median, rate.min, rate.max].map((figure) => formatRate(figure)),
+      formatFigure(1e9 / rate.median),
+    ],
     lead === undefined
       ? ""
       : `${formatRatio(lead.median)} (${formatFigure(lead.min)} to ${formatFigure(lead.max)})`,
@@ -142,5 +156,5 @@ function wordsOf(name: string): string {
 }
 
 function times(runs: number): string {
-  return runs === 1 ? "once" : `${runs} times`;
+  return runs === 1 ? "a fresh process" : `${runs} fresh processes`;
 }

@@ -1,40 +1,59 @@
 import { formatFigure, formatRatio } from "./format.ts";
-import { type Entry, leadOver, ours, type Results } from "./results.ts";
+import { type Entry, leadOver, ours, type Result, type Results } from "./results.ts";
 import type { Goal } from "./section.ts";
-import { spreadOf } from "./statistics.ts";
+import { ratiosOf, spreadOf } from "./statistics.ts";
 import { workloads } from "./workloads.ts";
 
-const messaging = ["count", "burst", "pingPong", "ring", "big", "forkJoin"];
-const asking = ["askOne", "askMany", "publish"];
-const ranked = [...messaging, "create", ...asking];
-const slower = ["nact", "moleculer", "comedy", "xstateMachine"];
+const oneType = ["count", "burst", "pingPong", "ring", "forkJoin", "create", "askOne", "askMany", "publish"];
+/** XState has no mailbox: who asks there calls the other's reducer on its own stack. */
+const throughMailboxes = ["count", "burst", "pingPong", "ring", "big", "forkJoin", "create", "publish"];
 const bytesPerActorMax = 200;
+/** What a turn of the bare core takes where absolute times are meant. */
+export const referenceTurnNs = 30;
 
-/** The goals that one rate a workload can judge, of those whose workloads and contenders were in the run. */
+/** The goals that the rates of workloads can judge, of those whose workloads and contenders were in the run. */
 export function judge(results: Results): readonly Goal[] {
+  const go = (workloads: readonly string[], least: number) =>
+    atLeast(results, { workloads, other: "go1", least });
   return [
-    ...ranked.flatMap((workload) => firstOn(results, workload)),
-    ...slower.flatMap((peer) => atLeast(results, { workloads: messaging, other: peer, least: 10 })),
-    ...atLeast(results, { workloads: messaging, other: "bare", least: 0.6 }),
-    ...atLeast(results, { workloads: asking, other: "bare", least: 0.9 }),
-    ...atLeast(results, { workloads: ["create"], other: "bare", least: 0.7 }),
+    ...atMostNs(results, "typesBurst", 90, "a turn"),
+    ...atMostNs(results, "typesHop", 90, "a hop"),
+    ...atLeast(results, { workloads: ["typesBurst", "typesHop"], other: "bare", least: 0.35 }),
+    ...go(oneType, 0.9),
+    ...go(["big"], 0.45),
+    ...go(["bigKept"], 0.6),
+    ...atLeast(results, { workloads: throughMailboxes, other: "xstateTransition", least: 1 }),
+    ...asks(results, "askOne"),
+    ...asks(results, "askMany"),
+    ...atMostNs(results, "askObject", 300, "an ask"),
+    ...withoutPayload(results),
     ...small(results),
   ];
 }
 
-function firstOn(results: Results, workload: string): readonly Goal[] {
-  const rivals = results.entries.filter(({ kind, cores }) => kind === "peer" && cores === 1);
-  const measured = rivals.filter(({ id }) => results.byWorkload[workload]?.[id] !== undefined);
-  if (measured.length === 0 || results.byWorkload[workload]?.[ours] === undefined) return [];
-  const name = `First on ${titleOf(workload)}, one core each`;
-  if (!hasResult(results, workload)) return [{ name, met: false, figure: "no result" }];
-  const leads = measured.flatMap(({ id, label }) => {
-    const lead = leadOver(results, workload, id);
-    return lead === undefined ? [] : [{ label, ratio: lead.median }];
-  }).toSorted((a, b) => a.ratio - b.ratio);
-  if (leads.length === 0) return [{ name, met: true, figure: "no other has a result" }];
-  const [{ label, ratio }] = leads;
-  return [{ name, met: ratio > 1, figure: `${formatRatio(ratio)} the next, ${label}` }];
+/** How long a turn of the bare core took in this run, with 8 types in bursts: in nanoseconds. */
+export function bareTurnNs(results: Results): number | undefined {
+  return nanosecondsOf(results.byWorkload.typesBurst?.bare);
+}
+
+/** A time as it would be where the bare core takes what it is meant to take. */
+function atMostNs(results: Results, workload: string, most: number, what: string): readonly Goal[] {
+  const result = results.byWorkload[workload]?.[ours];
+  if (result === undefined) return [];
+  const name = `${
+    titleOf(workload)
+  }: at most ${most} ns ${what} where the bare core takes ${referenceTurnNs}`;
+  const nanoseconds = nanosecondsOf(result);
+  if (nanoseconds === undefined) return [{ name, met: false, figure: "no result" }];
+  const bareNs = bareTurnNs(results);
+  if (bareNs === undefined) {
+    return [{ name, met: false, figure: `${formatFigure(nanoseconds)} ns; the bare core was not measured` }];
+  }
+  const scaled = nanoseconds * referenceTurnNs / bareNs;
+  const figure = `${formatFigure(scaled)} ns: ${formatFigure(nanoseconds)} here, the bare core ${
+    formatFigure(bareNs)
+  }`;
+  return [{ name, met: scaled <= most, figure }];
 }
 
 interface Bound {
@@ -61,11 +80,41 @@ function atLeast(results: Results, { workloads: ids, other, least }: Bound): rea
   const figure = parts.map(({ title, ratio }) =>
     `${title} ${ratio === undefined ? "no result" : formatRatio(ratio)}`
   ).join("; ");
+  const subject = rows.length <= 2
+    ? parts.map(({ title }) => title).join(" and ")
+    : `${rows.length} workloads`;
   return [{
-    name: `At least ${least}× ${label}: ${rows.length === 1 ? titleOf(rows[0]) : `${rows.length} workloads`}`,
+    name: `At least ${least}× ${label}: ${subject}`,
     // What a peer cannot do at all is no fault of ours.
     met: parts.every(({ ratio, has }) => ratio === undefined ? aPeer && has : ratio >= least),
     figure,
+  }];
+}
+
+const askMax = 1.35;
+
+function asks(results: Results, workload: string): readonly Goal[] {
+  const row = results.byWorkload[workload];
+  if (row?.[ours] === undefined || row.bare === undefined) return [];
+  const times = ratiosOf(row.bare.rates, row[ours].rates);
+  return [{
+    name: `${titleOf(workload)}: at most ${askMax}× a bare mailbox with a promise`,
+    met: times !== undefined && times.median <= askMax,
+    figure: times === undefined ? "no result" : formatRatio(times.median),
+  }];
+}
+
+/** Two runs of the same code are this much apart. */
+const noise = 0.05;
+
+function withoutPayload({ byWorkload }: Results): readonly Goal[] {
+  const [empty, unchecked] = ["burstEmpty", "burst"].map((id) => byWorkload[id]?.[ours]);
+  if (empty === undefined || unchecked === undefined) return [];
+  const times = ratiosOf(unchecked.rates, empty.rates);
+  return [{
+    name: `A message without payload costs what an unchecked one does, within ${noise * 100} %`,
+    met: times !== undefined && times.median <= 1 + noise,
+    figure: times === undefined ? "no result" : formatRatio(times.median),
   }];
 }
 
@@ -78,6 +127,12 @@ function small(results: Results): readonly Goal[] {
     met: bytes !== undefined && bytes.median <= bytesPerActorMax,
     figure: bytes === undefined ? "no result" : `${formatFigure(bytes.median)} bytes`,
   }];
+}
+
+/** How long one unit took, of the round in the middle. */
+function nanosecondsOf(result: Result | undefined): number | undefined {
+  const rate = spreadOf(result?.rates.filter((rate) => rate !== null) ?? []);
+  return rate === undefined ? undefined : 1e9 / rate.median;
 }
 
 function hasResult(results: Results, workload: string): boolean {

@@ -142,10 +142,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
         this.finish(turn, value, result, false);
         return count;
       }
-      if (turn.changed) {
-        this.state = turn.state;
-        this.kept = true;
-      }
+      if (turn.changed) this.keep(turn.state);
       turn.close();
       if (turn.sends) turn.deliver(home.services.delivery);
       home.done++;
@@ -285,10 +282,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
 
   /** The turn takes effect: its state, its schedules, its messages. */
   private apply(turn: Turn): void {
-    if (turn.changed) {
-      this.state = turn.state;
-      this.kept = true;
-    }
+    if (turn.changed) this.keep(turn.state);
     turn.close();
     if (!turn.plain) this.applySchedules(turn);
     const { home } = this;

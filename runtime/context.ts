@@ -4,6 +4,7 @@ import type {
   Address,
   Arguments,
   AskOptions,
+  Ref,
   SendOptions,
   SubmitOptions,
 } from "./address.ts";
@@ -150,6 +151,32 @@ export interface Context<Name extends string, State> {
   readonly signal: AbortSignal;
   /** A handle to another actor. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TurnRef<N>;
+  /**
+   * A handle of this turn for one that was kept: of `system.ref`, or of an earlier turn of whichever actor. What is sent
+   * through it leaves with this turn's commit; the kept one itself does not become this turn's, and one of an earlier
+   * turn still throws when it sends. For whoever sends to the same actors over and over: the actor is not looked up by
+   * name again as long as it is in memory; where it has left, it is found or made anew by its name. A handle is no plain
+   * data: keep it in a constant, or in a closure, and not in a state that is stored.
+   *
+   * @example
+   * ```ts
+   * import { actor, protocol, type Ref, System, tell } from "@posthorn/posthorn";
+   *
+   * const Gauge = protocol("gauge", { tick: tell() });
+   * const gauges: Ref<"gauge">[] = [];
+   * const Clock = protocol("clock", { tick: tell() });
+   * const clock = actor(Clock, {
+   *   state: () => null,
+   *   on: { tick: (ctx) => { for (const gauge of gauges) ctx.ref(gauge).tell(Gauge.tick); } },
+   * });
+   * const gauge = actor(Gauge, { state: () => 0, on: { tick: (ctx) => { ctx.state += 1; } } });
+   *
+   * await using system = new System({ actors: [clock, gauge] });
+   * gauges.push(system.ref(Gauge, "east"), system.ref(Gauge, "west"));
+   * await system.ref(Clock, "main").tell(Clock.tick);
+   * ```
+   */
+  ref<N extends string>(handle: Ref<N> | TurnRef<N>): TurnRef<N>;
   /** Publishes an event when the turn commits. */
   publish<Op extends Operation<"event">>(event: Op, ...args: Arguments<InputOf<Op>, SendOptions>): void;
   /** Subscribes an address when the turn commits. Subscribing the same address again replaces its subject. */
@@ -188,6 +215,8 @@ export interface TransientContext<Name extends string, State> extends Context<Na
   readonly self: TransientTurnRef<Name>;
   /** A handle to another actor, which can also ask. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TransientTurnRef<N>;
+  /** A handle of this turn for one that was kept, which can also ask. */
+  ref<N extends string>(handle: Ref<N> | TurnRef<N>): TransientTurnRef<N>;
   /** Asks all respondents and yields their replies as they come, up to `max` or the deadline. As `System.survey`. */
   survey<Op extends Operation<"survey">>(
     operation: Op,

@@ -1,6 +1,11 @@
 import type { Route } from "./envelope.ts";
 import { Ring } from "./ring.ts";
 
+/** What few mailboxes have. */
+export interface MailboxRarities<Signal extends string> {
+  signals?: Signal[];
+}
+
 /**
  * The queue of one actor: first in, first out, beside a lane for signals, which go first. A lone message, which is what
  * most actors ever have, lies in the mailbox itself; the ring is for what waits behind it.
@@ -10,7 +15,8 @@ export class Mailbox<Signal extends string = never> {
   protected lone: Route | undefined = undefined;
   protected loneValue: unknown = undefined;
   protected ring: Ring | undefined = undefined;
-  private signals: Signal[] | undefined = undefined;
+  /** What few need lies apart: there may be a million. */
+  protected rarities: MailboxRarities<Signal> | undefined = undefined;
 
   /** How many messages wait. */
   get length(): number {
@@ -67,18 +73,19 @@ export class Mailbox<Signal extends string = never> {
 
   /** Puts a signal into the control lane. The same signal waits once, so the lane is bounded by their kinds. */
   signal(signal: Signal): void {
-    this.signals ??= [];
-    if (!this.signals.includes(signal)) this.signals.push(signal);
+    const signals = (this.rarities ??= {}).signals ??= [];
+    if (!signals.includes(signal)) signals.push(signal);
   }
 
   /** Whether a signal waits. */
   get signalled(): boolean {
-    return this.signals !== undefined && this.signals.length > 0;
+    const signals = this.rarities?.signals;
+    return signals !== undefined && signals.length > 0;
   }
 
   /** Takes the oldest signal. */
   takeSignal(): Signal | undefined {
-    return this.signals?.shift();
+    return this.rarities?.signals?.shift();
   }
 
   /** Lets the memory of an empty ring go. */

@@ -1,6 +1,6 @@
 import type { HeldBytes } from "./held_bytes.ts";
 import type { Idler } from "./idle.ts";
-import { Mailbox } from "./mailbox.ts";
+import { Mailbox, type MailboxRarities } from "./mailbox.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules } from "./schedules.ts";
 import type { Home, Services } from "./services.ts";
@@ -10,8 +10,11 @@ import type { Turn } from "./turn.ts";
 /** What one may ask of an actor from outside; it takes effect before any waiting message. */
 export type Signal = "passivate" | "restart" | "forget";
 
+const activeFlag = 1;
+const keptFlag = 2;
+
 /** What few actors need. */
-export interface ResidentRarities {
+export interface ResidentRarities extends MailboxRarities<Signal> {
   /** The turn for which a promise is awaited, and what its handler got. */
   turn?: Turn | undefined;
   value?: unknown;
@@ -28,20 +31,38 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   readonly home: Home<Resident>;
   readonly key: string;
   status: Status = Status.idle;
-  /** Whether its state is in memory; a passivated one keeps it where it was committed. */
-  active = false;
-  /** Whether a state was committed: the initial one can be made again. */
-  protected kept = false;
+  /** Whether it is active, and whether a state was committed: a number for both takes half of the memory. */
+  private flags = 0;
   protected state: unknown = undefined;
   usedMs = 0;
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;
-  protected rarities: ResidentRarities | undefined = undefined;
+  declare protected rarities: ResidentRarities | undefined;
 
   constructor(home: Home<Resident>, key: string) {
     super();
     this.home = home;
     this.key = key;
+  }
+
+  /** Whether its state is in memory; a passivated one keeps it where it was committed. */
+  get active(): boolean {
+    return (this.flags & activeFlag) !== 0;
+  }
+
+  set active(active: boolean) {
+    this.flags = active ? this.flags | activeFlag : this.flags & ~activeFlag;
+  }
+
+  /** Whether a state was committed: the initial one can be made again. */
+  private get kept(): boolean {
+    return (this.flags & keptFlag) !== 0;
+  }
+
+  /** A turn has committed that state: only an active one has turns. */
+  protected keep(state: unknown): void {
+    this.state = state;
+    this.flags = activeFlag | keptFlag;
   }
 
   get services(): Services {
@@ -51,6 +72,11 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   /** Whether it has nothing to do. */
   get idle(): boolean {
     return this.status === Status.idle;
+  }
+
+  /** Whether its process still has it: who was removed never comes back, another takes its key. */
+  get present(): boolean {
+    return this.status !== Status.gone;
   }
 
   get transient(): boolean {
@@ -121,7 +147,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   }
 
   private dropState(): void {
-    this.kept = false;
+    this.flags &= ~keptFlag;
     this.state = undefined;
   }
 

@@ -221,6 +221,9 @@ export class Scheduler {
     else if (tookMs < strideMs / 2) this.stride = Math.min(strideMax, this.stride << 1);
     this.untilRead = this.stride;
     if (this.readMs - this.mailboxBeganMs >= this.options.mailboxMs) this.left = 0;
-    if (this.readMs - this.sliceBeganMs >= this.options.sliceMs || this.sliceLeft <= 0) this.exhausted = true;
+    if (this.readMs - this.sliceBeganMs >= this.options.sliceMs || this.sliceLeft <= 0) {
+      this.exhausted = true;
+      this.left = 0; // the mailbox's turn ends with the slice, or the slice would last as much longer
+    }
   }
 }

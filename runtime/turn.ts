@@ -10,7 +10,7 @@ import type { NamedProtocol, Operation } from "./protocol.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "./subject.ts";
-import type { OpenTurn, Parts, TurnActor } from "./turn_host.ts";
+import type { Found, Handle, OpenTurn, Parts, TurnActor } from "./turn_host.ts";
 import { TurnRef } from "./turn_ref.ts";
 import type { Waits } from "./wait_chain.ts";
 
@@ -108,11 +108,10 @@ export class Turn implements OpenTurn {
     return rare.controller.signal;
   }
 
-  ref(protocol: NamedProtocol<string>, key: string): TurnRef {
-    const { name } = protocol["~protocol"];
-    const found = this.actor.find(name, key);
-    if (found === undefined) requireKey(name, key); // who is found has passed it
-    return this.refTo(name, key, found);
+  ref(to: NamedProtocol<string> | Handle, key?: string): TurnRef {
+    if (key === undefined) return this.refAgain(to as Handle);
+    const { name } = (to as NamedProtocol<string>)["~protocol"];
+    return this.refTo(name, key, this.findNamed(name, key));
   }
 
   publish(event: Operation, payload?: unknown, options?: SendOptions): void {
@@ -333,7 +332,29 @@ export class Turn implements OpenTurn {
     return this.rarities ??= {};
   }
 
-  private refTo(protocol: string, key: string, found: ActorId | undefined): TurnRef {
+  /** A handle of this turn for one that was made before. What that has met, and is still there, is not looked up. */
+  private refAgain(handle: Handle): TurnRef {
+    const { protocol, key } = handle;
+    let found: Found | undefined;
+    if (handle.services !== this.actor.services) { // of another system: its actors are none of ours
+      found = this.findNamed(protocol, key);
+    } else {
+      found = handle.found;
+      if (found === undefined || found.present !== true) {
+        found = this.findNamed(protocol, key);
+        if (found !== undefined) handle.meet!(found);
+      }
+    }
+    return this.refTo(protocol, key, found);
+  }
+
+  private findNamed(protocol: string, key: string): Found | undefined {
+    const found = this.actor.find(protocol, key);
+    if (found === undefined) requireKey(protocol, key); // who is found has passed it
+    return found;
+  }
+
+  private refTo(protocol: string, key: string, found: Found | undefined): TurnRef {
     return new TurnRef(this, protocol, key, found);
   }
 

@@ -68,13 +68,29 @@ export interface TurnHost {
   after(delayMs: number, callback: () => void): { cancel(): void };
 }
 
+/** An actor, where it was found in memory. */
+export interface Found extends ActorId {
+  /** Whether it is still there; absent where that is not known. */
+  readonly present?: boolean;
+}
+
+/** A handle to an actor, which outlives a turn. */
+export interface Handle extends ActorId {
+  /** The system that it belongs to. */
+  readonly services?: TurnHost;
+  /** The actor itself, where it was in memory. */
+  readonly found?: Found | undefined;
+  /** That is the actor. */
+  meet?(found: Found): void;
+}
+
 /** Whose turn it is. */
 export interface TurnActor extends ActorId {
   /** Whether it may wait for others. */
   readonly transient: boolean;
   readonly services: TurnHost;
   /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
-  find(protocol: string, key: string): ActorId | undefined;
+  find(protocol: string, key: string): Found | undefined;
 }
 
 /** What a route is made of, besides its operation. */

@@ -3,10 +3,12 @@ import type { Route } from "./envelope.ts";
 import { givenAddress } from "./given_address.ts";
 import { Reply } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
-import type { Parts } from "./turn_host.ts";
+import type { Found, Handle, Parts, TurnHost } from "./turn_host.ts";
 
 /** What a handle needs of its turn. */
 export interface Sender {
+  /** Whose turn it is. */
+  readonly actor: { readonly services: TurnHost };
   /** Keeps a message until the commit. */
   send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void;
   /** The way of a message with options. Throws where one of them is refused. */
@@ -24,17 +26,25 @@ export interface Sender {
 }
 
 /** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
-export class TurnRef {
+export class TurnRef implements Handle {
   readonly turn: Sender;
   readonly protocol: string;
   readonly key: string;
   /** The actor itself, where it was in memory. */
-  private readonly found: ActorId | undefined;
+  found: Found | undefined;
 
-  constructor(turn: Sender, protocol: string, key: string, found: ActorId | undefined) {
+  constructor(turn: Sender, protocol: string, key: string, found: Found | undefined) {
     this.turn = turn;
     this.protocol = protocol;
     this.key = key;
+    this.found = found;
+  }
+
+  get services(): TurnHost {
+    return this.turn.actor.services;
+  }
+
+  meet(found: Found): void {
     this.found = found;
   }
 

@@ -1,5 +1,6 @@
 import { Cell, Core } from "../bare.ts";
-import type { Contender } from "../contender.ts";
+import type { Contender, Outcome } from "../contender.ts";
+import { bareTypes } from "../many_types/bare.ts";
 import { type Done, timed, timedCreation } from "../timed.ts";
 import {
   asksInFlight,
@@ -35,6 +36,7 @@ export const contender: Contender = {
   form:
     "The mailbox loop of `bench/bare.ts`: closures as actors, a fresh message object with its kind in it each time.",
   workloads: {
+    ...bareTypes,
     count: (size) =>
       timed((done) => {
         const cell = counter(new Core(), size, done);
@@ -82,29 +84,8 @@ export const contender: Contender = {
         }
         cells[0].tell({ type: "hop", left: size });
       }),
-    big: (size) =>
-      timed((done) => {
-        const core = new Core();
-        let total = 0;
-        const cells: Cell[] = [];
-        for (let index = 0; index < bigActors; index++) {
-          let received = 0;
-          let rounds = 0;
-          const round = (self: Cell) => {
-            rounds++;
-            for (const other of cells) if (other !== self) other.tell({ type: "add", n: 1 });
-          };
-          cells.push(
-            new Cell(core, (message, self) => {
-              if ((message as { type: string }).type === "go") return round(self);
-              total++;
-              if (++received % (bigActors - 1) === 0 && rounds < size) round(self);
-              if (total === size * bigActors * (bigActors - 1)) done(total);
-            }),
-          );
-        }
-        for (const cell of cells) cell.tell({ type: "go" });
-      }),
+    big: bigRounds,
+    bigKept: bigRounds,
     forkJoin: (size) =>
       timed((done) => {
         const core = new Core();
@@ -172,5 +153,31 @@ function successor(core: Core): Cell {
   return new Cell(core, (message) => {
     const { payload, resolve } = message as Inc;
     resolve(payload + 1);
+  });
+}
+
+/** Every cell keeps all others. */
+function bigRounds(size: number): Promise<Outcome> {
+  return timed((done) => {
+    const core = new Core();
+    let total = 0;
+    const cells: Cell[] = [];
+    for (let index = 0; index < bigActors; index++) {
+      let received = 0;
+      let rounds = 0;
+      const round = (self: Cell) => {
+        rounds++;
+        for (const other of cells) if (other !== self) other.tell({ type: "add", n: 1 });
+      };
+      cells.push(
+        new Cell(core, (message, self) => {
+          if ((message as { type: string }).type === "go") return round(self);
+          total++;
+          if (++received % (bigActors - 1) === 0 && rounds < size) round(self);
+          if (total === size * bigActors * (bigActors - 1)) done(total);
+        }),
+      );
+    }
+    for (const cell of cells) cell.tell({ type: "go" });
   });
 }

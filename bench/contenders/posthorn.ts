@@ -1,6 +1,21 @@
-import { actor, ask, event, protocol, submit, survey, System, tell, unchecked } from "@posthorn/posthorn";
+import {
+  type Actor,
+  actor,
+  ask,
+  type Context,
+  event,
+  protocol,
+  type Ref,
+  submit,
+  survey,
+  System,
+  tell,
+  unchecked,
+} from "@posthorn/posthorn";
+import * as z from "zod";
 import type { Contender, Outcome } from "../contender.ts";
 import { bytesOfHeap } from "../heap.ts";
+import { posthornTypes } from "../many_types/posthorn.ts";
 import { type Done, timed } from "../timed.ts";
 import {
   asksInFlight,
@@ -13,9 +28,15 @@ import {
 } from "../workloads.ts";
 
 const Counter = protocol("counter", { add: tell(unchecked<number>()), go: tell() });
+const Empty = protocol("counter", { add: tell() });
+const Line = protocol("counter", { add: tell(z.object({ sku: z.string(), count: z.number() })) });
+const Producer = protocol("producer", { go: tell(unchecked<number>()) });
 const Player = protocol("player", { ping: tell(unchecked<string>()), pong: tell(unchecked<string>()) });
 const Link = protocol("link", { hop: tell(unchecked<number>()) });
 const Adder = protocol("adder", { next: ask(unchecked<number>(), unchecked<number>()) });
+const Checked = protocol("adder", {
+  next: ask(z.object({ by: z.string(), n: z.number() }), unchecked<number>()),
+});
 const News = protocol("news", { out: event(unchecked<number>()) });
 const Worker = protocol("worker", { work: submit(unchecked<number>(), unchecked<number>()) });
 const Voter = protocol("voter", { vote: survey(unchecked<number>(), unchecked<number>()) });
@@ -50,12 +71,36 @@ function counting(until: number, done: Done) {
   });
 }
 
+/** A producer sends a burst in a turn, then itself a message to go on. The counter says when it has handled the last. */
+function inBursts(
+  size: number,
+  counter: (done: Done) => Actor,
+  send: (ctx: Context<"producer", null>, many: number) => void,
+): Promise<Outcome> {
+  const checked = Promise.withResolvers<number>();
+  const producer = actor(Producer, {
+    state: () => null,
+    on: {
+      go(ctx, left) {
+        const many = Math.min(left, burstLength);
+        send(ctx, many);
+        if (left > many) ctx.self.tell(Producer.go, left - many);
+      },
+    },
+  });
+  const system = new System({ actors: [counter(checked.resolve), producer] });
+  return timedIn(system, () => {
+    system.ref(Producer, "main").tell(Producer.go, size);
+  }, checked);
+}
+
 export const contender: Contender = {
   id: "posthorn",
   label: "Posthorn",
   form:
     "Typed protocols, state in the actor, bounded mailboxes, supervision and deadlines as they are by default.",
   workloads: {
+    ...posthornTypes,
     count(size) {
       const checked = Promise.withResolvers<number>();
       const system = new System({ actors: [counting(size, checked.resolve)] });
@@ -64,25 +109,51 @@ export const contender: Contender = {
         for (let index = 0; index < size; index++) counter.tell(Counter.add, 1);
       }, checked);
     },
-    burst(size) {
-      const checked = Promise.withResolvers<number>();
-      const Producer = protocol("producer", { go: tell(unchecked<number>()) });
-      const producer = actor(Producer, {
-        state: () => null,
-        on: {
-          go(ctx, left) {
-            const counter = ctx.ref(Counter, "main");
-            const many = Math.min(left, burstLength);
-            for (let index = 0; index < many; index++) counter.tell(Counter.add, 1);
-            if (left > many) ctx.self.tell(Producer.go, left - many);
-          },
+    burst: (size) =>
+      inBursts(size, (done) => counting(size, done), (ctx, many) => {
+        const counter = ctx.ref(Counter, "main");
+        for (let index = 0; index < many; index++) counter.tell(Counter.add, 1);
+      }),
+    burstEmpty: (size) =>
+      inBursts(
+        size,
+        (done) =>
+          actor(Empty, {
+            state: () => 0,
+            on: {
+              add(ctx) {
+                const count = ctx.state + 1;
+                ctx.state = count;
+                if (count === size) done(count);
+              },
+            },
+            mailbox,
+          }),
+        (ctx, many) => {
+          const counter = ctx.ref(Empty, "main");
+          for (let index = 0; index < many; index++) counter.tell(Empty.add);
         },
-      });
-      const system = new System({ actors: [counting(size, checked.resolve), producer] });
-      return timedIn(system, () => {
-        system.ref(Producer, "main").tell(Producer.go, size);
-      }, checked);
-    },
+      ),
+    burstObject: (size) =>
+      inBursts(
+        size,
+        (done) =>
+          actor(Line, {
+            state: () => 0,
+            on: {
+              add(ctx, line) {
+                const count = ctx.state + line.count;
+                ctx.state = count;
+                if (count === size) done(count);
+              },
+            },
+            mailbox,
+          }),
+        (ctx, many) => {
+          const counter = ctx.ref(Line, "main");
+          for (let index = 0; index < many; index++) counter.tell(Line.add, { sku: "tea", count: 1 });
+        },
+      ),
     pingPong(size) {
       const checked = Promise.withResolvers<number>();
       const player = actor(Player, {
@@ -121,36 +192,14 @@ export const contender: Contender = {
         system.ref(Link, "0").tell(Link.hop, size);
       }, checked);
     },
-    big(size) {
-      const checked = Promise.withResolvers<number>();
-      const keys = Array.from({ length: bigActors }, (_, index) => String(index));
-      const expected = size * bigActors * (bigActors - 1);
-      let total = 0;
-      const one = actor(Counter, {
-        state: () => ({ received: 0, rounds: 0 }),
-        on: {
-          add(ctx, n) {
-            const received = ctx.state.received + n;
-            let { rounds } = ctx.state;
-            total++;
-            if (received % (bigActors - 1) === 0 && rounds < size) {
-              rounds++;
-              for (const key of keys) if (key !== ctx.key) ctx.ref(Counter, key).tell(Counter.add, 1);
-            }
-            ctx.state = { received, rounds };
-            if (total === expected) checked.resolve(total);
-          },
-          go(ctx) {
-            for (const key of keys) if (key !== ctx.key) ctx.ref(Counter, key).tell(Counter.add, 1);
-            ctx.state = { received: 0, rounds: 1 };
-          },
-        },
-      });
-      const system = new System({ actors: [one] });
-      return timedIn(system, () => {
-        for (const key of keys) system.ref(Counter, key).tell(Counter.go);
-      }, checked);
-    },
+    big: (size) =>
+      bigRounds(size, (ctx, { keys }) => {
+        for (const key of keys) if (key !== ctx.key) ctx.ref(Counter, key).tell(Counter.add, 1);
+      }),
+    bigKept: (size) =>
+      bigRounds(size, (ctx, { refs }) => {
+        for (const ref of refs) if (ref.key !== ctx.key) ctx.ref(ref).tell(Counter.add, 1);
+      }),
     forkJoin(size) {
       const checked = Promise.withResolvers<number>();
       let total = 0;
@@ -213,6 +262,16 @@ export const contender: Contender = {
       return timedIn(system, async (done) => {
         const last = await Promise.all(Array.from({ length: asksInFlight }, loop));
         done(last.reduce((sum, x) => sum + x, 0));
+      });
+    },
+    askObject(size) {
+      const adder = actor(Checked, { state: () => null, on: { next: (_, { n }) => n + 1 } });
+      const system = new System({ actors: [adder] });
+      const ref = system.ref(Checked, "main");
+      return timedIn(system, async (done) => {
+        let n = 0;
+        for (let index = 0; index < size; index++) n = await ref.ask(Checked.next, { by: "ada", n });
+        done(n);
       });
     },
     async publish(size) {
@@ -283,4 +342,53 @@ export const contender: Contender = {
 
 function adder() {
   return actor(Adder, { state: () => null, on: { next: (_, n) => n + 1 } });
+}
+
+/** The actors of big, by key and by handle. */
+interface Neighbours {
+  readonly keys: readonly string[];
+  readonly refs: readonly Ref<"counter">[];
+}
+
+interface Received {
+  readonly received: number;
+  readonly rounds: number;
+}
+
+/** 200 actors, each of which sends one message to each other in a round. */
+function bigRounds(
+  size: number,
+  sendToOthers: (ctx: Context<"counter", Received>, neighbours: Neighbours) => void,
+): Promise<Outcome> {
+  const checked = Promise.withResolvers<number>();
+  const keys = Array.from({ length: bigActors }, (_, index) => String(index));
+  const refs: Ref<"counter">[] = [];
+  const neighbours = { keys, refs };
+  const expected = size * bigActors * (bigActors - 1);
+  let total = 0;
+  const one = actor(Counter, {
+    state: () => ({ received: 0, rounds: 0 }),
+    on: {
+      add(ctx, n) {
+        const received = ctx.state.received + n;
+        let { rounds } = ctx.state;
+        total++;
+        if (received % (bigActors - 1) === 0 && rounds < size) {
+          rounds++;
+          sendToOthers(ctx, neighbours);
+        }
+        ctx.state = { received, rounds };
+        if (total === expected) checked.resolve(total);
+      },
+      go(ctx) {
+        sendToOthers(ctx, neighbours);
+        ctx.state = { received: 0, rounds: 1 };
+      },
+    },
+  });
+  const system = new System({ actors: [one] });
+  refs.push(...keys.map((key) => system.ref(Counter, key)));
+  return timedIn(system, () => {
+    for (const ref of refs) ref.tell(Counter.go);
+  }, checked);
 }

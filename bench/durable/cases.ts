@@ -21,6 +21,8 @@ export interface Sizes {
   readonly shortBacklog: number;
   readonly longBacklog: number;
   readonly drained: number;
+  /** Actors that are at rest in the store when a process starts. */
+  readonly atRest: number;
 }
 
 export const fullSizes: Sizes = {
@@ -31,10 +33,11 @@ export const fullSizes: Sizes = {
   queuedAlone: 50,
   alone: 200,
   asks: 200,
-  steady: 10_000_000,
+  steady: 2_000_000,
   shortBacklog: 20_000,
   longBacklog: 1_000_000,
   drained: 10_000,
+  atRest: 1_000_000,
 };
 
 export const smokeSizes: Sizes = {
@@ -49,6 +52,7 @@ export const smokeSizes: Sizes = {
   shortBacklog: 300,
   longBacklog: 600,
   drained: 100,
+  atRest: 500,
 };
 
 /** How BullMQ's Redis is set, and what that means. */

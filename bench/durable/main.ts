@@ -9,9 +9,9 @@ import { withDurable } from "./splice.ts";
 
 const usage = `deno task bench:durable [options]
 
-  --runs N              how many times each case is measured (5)
+  --runs N              how many times each case is measured (3)
   --turns N             turns of one measurement (20,000)
-  --steady N            turns of the measurement of memory (10,000,000)
+  --steady N            turns of the measurement of memory (2,000,000)
   --backlog N           messages that wait in the longer backlog (1,000,000)
   --size full|smoke     smoke: so small that the figures say nothing
   --date YYYY-MM-DD     the date that the section gives (today)
@@ -39,7 +39,7 @@ ${markdown}
 
 const { values } = parseArgs({
   options: {
-    runs: { type: "string", default: "5" },
+    runs: { type: "string", default: "3" },
     turns: { type: "string" },
     steady: { type: "string" },
     backlog: { type: "string" },
@@ -68,7 +68,7 @@ const section = await durableSection({
 const { processor, cores, deno } = await thisMachine();
 const options = [["runs", runs], ["turns", turns], ["steady", steady], ["backlog", backlog]]
   .flatMap(([name, value]) =>
-    value === undefined || (name === "runs" && value === "5") ? [] : [` --${name} ${value}`]
+    value === undefined || (name === "runs" && value === "3") ? [] : [` --${name} ${value}`]
   );
 const markdown = markdownOf(section, {
   command: `deno task bench:durable${options.join("")}`,

@@ -19,6 +19,7 @@ import {
   steadyCase,
 } from "./cases.ts";
 import { durableGoals, leadOf } from "./goals.ts";
+import { restCase, startBesideRest } from "./rest.ts";
 import { storeKinds } from "./stores.ts";
 
 /** How the section is measured. */
@@ -33,9 +34,10 @@ export async function durableSection(options: DurableOptions): Promise<Section> 
   const missing = await bullMqIsMissing();
   const rounds = await alternate(casesOf(sizes, { peer: missing === undefined }), options);
   const steady = await alternate([steadyCase(sizes)], { ...options, runs: 1 });
+  const rest = await startBesideRest(sizes.atRest, options);
   const measured: Measured = {
-    series: { ...rounds.series, ...steady.series },
-    failures: [...rounds.failures, ...steady.failures],
+    series: { ...rounds.series, ...steady.series, ...rest.series },
+    failures: [...rounds.failures, ...steady.failures, ...rest.failures],
   };
   const peers = missing === undefined ? "" : `\n\nBullMQ was left out: ${missing}.`;
   return {
@@ -46,7 +48,10 @@ ${sizes.actors.map((actors) => ratesOf(measured, sizes, actors)).join("\n\n")}
 
 ### One message at a time
 
-To one actor, ${formatCount(sizes.alone)} times: milliseconds from accepted to done.
+To one actor, ${
+      formatCount(sizes.alone)
+    } times: milliseconds from sending until its turn is committed; and how many bare commits of the actor's row that is, 50
+of one and 50 of the other in turn.
 
 ${aloneOf(measured)}
 
@@ -56,6 +61,10 @@ One ask after another, each of which changes the state, and as many bare commits
 milliseconds, the middle one.
 
 ${asksOf(measured)}
+
+### A start beside actors at rest
+
+${restOf(measured, sizes)}
 
 ### Memory
 
@@ -73,13 +82,15 @@ function introduction({ turns, together }: Sizes): string {
     formatCount(together)
   } messages on their way at once, ${
     formatCount(turns)
-  } in all; each turn changes the actor's state. A message is accepted when the commit that wrote it has returned, and done
-when the one that removed it with the new state has: both are seen from outside the runtime. As many before, at
-least one for each actor, warm up. In the end all actors are asked what they have counted.
+  } in all; each turn changes the actor's state. A message is done when the commit that has it in its actor's state has
+returned, which is seen from outside the runtime; the times are from sending until then. As many before, at least one for
+each actor, warm up. In the end all actors are asked what they have counted.
 
-Bare is what Posthorn committed in a run of its own, written again without a runtime: the same keys and values in the
-same groups by prepared statements of \`node:sqlite\`, with the same settings of the file; in Deno KV the same
-mutations in atomic operations of 25 turns each. Nothing is checked there. Deno KV's queue and BullMQ keep no state
+Bare is a mailbox in tables without a runtime: each message is written with its index entry, then removed with the new
+state, four rows a turn at the most. It is what Posthorn commits in a run of its own where each message is stored first,
+written again: the same keys and values in the same groups by prepared statements of \`node:sqlite\`, with the same
+settings of the file; in Deno KV the same mutations in atomic operations of 25 turns each. Nothing is checked there.
+Posthorn itself writes fewer rows, since most messages are accepted with their turn: the last column says how many. Deno KV's queue and BullMQ keep no state
 and no order: they hand a message to a function that counts.`;
 }
 
@@ -110,6 +121,7 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
     "p99 ms",
     "beside bare",
     "parts a commit",
+    "rows a turn",
   ];
   return `${title}\n\n${tableOf(head, [...rows, ...peers].filter((row) => row !== undefined), 2)}`;
 
@@ -129,16 +141,20 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
       also("p99"),
       lead === undefined ? "" : formatRatio(lead.median),
       also("partsPerCommit"),
+      also("rowsPerTurn"),
     ];
   }
 }
 
 function aloneOf({ series }: Measured): string {
   const row = (id: string, label: string) => {
+    if (series[id] === undefined) return [];
     const of = (name: string) => formatSpread(spread(series[id], ({ also }) => also![name]));
-    return series[id] === undefined ? [] : [[label, of("p50"), of("p99")]];
+    const commits = spread(series[id], ({ also }) => also!.p50 / (also!.commitP50 ?? NaN));
+    const measured = commits === undefined || !Number.isNaN(commits.median); // the others have no row to commit
+    return [[label, of("p50"), of("p99"), measured ? formatSpread(commits) : ""]];
   };
-  return tableOf(["", "p50", "p99"], [
+  return tableOf(["", "p50", "p99", "bare commits"], [
     ...storeKinds.flatMap(({ id, label }) => row(`alone ${id}`, `**Posthorn, ${label}**`)),
     ...row("kvQueue alone", "Deno KV's queue, file"),
     ...redisSettings.flatMap(({ id, label }) => row(`bullmq ${id} alone`, label)),
@@ -157,6 +173,21 @@ function asksOf({ series }: Measured): string {
       of(id, ({ askP50, commitP50 }) => askP50 / commitP50),
     ]),
   );
+}
+
+function restOf({ series }: Measured, { atRest }: Sizes): string {
+  const of = (name: string) => formatSpread(spread(series[restCase], ({ also }) => also![name]));
+  return `${
+    formatCount(atRest)
+  } actors at rest in a file of SQLite at FULL; a process starts on it and asks one of them. Milliseconds.
+
+${
+    tableOf(["from the start of the process", ""], [
+      ["until its modules are loaded", of("mainMs")],
+      ["until the store is open", of("readyMs")],
+      ["and from then until the first answer", of("answerMs")],
+    ])
+  }`;
 }
 
 const mebibyte = 1_024 * 1_024;

@@ -1,16 +1,14 @@
 import { ingress } from "@posthorn/posthorn";
-import { formatFigure, formatRate, tableOf } from "../format.ts";
+import { formatFigure, tableOf } from "../format.ts";
 import type { Measurement } from "../run.ts";
-import type { Goal, Section } from "../section.ts";
+import type { Section } from "../section.ts";
+import { waitedForCoreMs } from "../waited.ts";
 import { Clerk, Endless, type Load, loads } from "./fairness_loads.ts";
 import { type Client, clientNote, findClient, loadHttp } from "./http_load.ts";
 import { alternate, failureLines, formatMedian, type GoalOptions, type Series, spread } from "./process.ts";
 import { type Report, serveReports, ServerProcess } from "./server.ts";
 
 const intervalMs = 10;
-const lateMsMax = 15;
-const asksPerSecondMin = 3_000;
-const p99MsMax = 10;
 const connections = 8;
 const titles: Readonly<Record<Load, string>> = {
   storm: "two actors that exchange messages",
@@ -57,30 +55,8 @@ the process can run: what the kernel counts as that wait is left out, but for ${
 due, and shown beside. ${clientNote(client)}
 
 ${tableOf(head, rows)}${failureLines(failures)}`,
-    goals: loads.flatMap((load) => goalsOf(load, series[load])),
+    goals: [],
   };
-}
-
-function goalsOf(load: Load, series: Series): Goal[] {
-  const lateMs = spread(series, ({ also }) => Math.max(also!.lateMs, also!.lateMsUnderLoad));
-  const rate = spread(series, ({ also }) => also!.asksPerSecond);
-  const p99Ms = spread(series, ({ also }) => also!.p99Ms);
-  const whole = series.length > 0 && series.every((outcome) => outcome !== null);
-  const answered = rate !== undefined && p99Ms !== undefined;
-  return [
-    {
-      name: `Fairness, ${titles[load]}: a timer never more than ${lateMsMax} ms late`,
-      met: whole && lateMs !== undefined && lateMs.max <= lateMsMax,
-      figure: lateMs === undefined ? "no result" : `${formatFigure(lateMs.max)} ms`,
-    },
-    {
-      name: `Fairness, ${
-        titles[load]
-      }: ${asksPerSecondMin} asks a second over HTTP, p99 under ${p99MsMax} ms`,
-      met: whole && answered && rate.median >= asksPerSecondMin && p99Ms.median < p99MsMax,
-      figure: answered ? `${formatRate(rate.median)}, p99 ${formatFigure(p99Ms.median)} ms` : "no result",
-    },
-  ];
 }
 
 function worst(series: Series, name: string): string {
@@ -152,16 +128,6 @@ class Watch {
     this.#messages = messages;
     this.#lateMs = this.#everLateMs = 0;
     return also;
-  }
-}
-
-/** How long the thread of this program has waited for a core since it began; 0 where the kernel does not tell. */
-function waitedForCoreMs(): number {
-  try {
-    const counted = Deno.readTextFileSync(`/proc/${Deno.pid}/task/${Deno.pid}/schedstat`);
-    return Number(counted.split(" ")[1]) / 1e6;
-  } catch {
-    return 0;
   }
 }
 

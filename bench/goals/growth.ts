@@ -10,7 +10,6 @@ import {
   failureLines,
   figuresOf,
   finish,
-  formatFactor,
   formatSpread,
   type GoalOptions,
   type Measured,
@@ -20,9 +19,6 @@ import {
 
 const forms = ["posthorn", "bare"] as const;
 type Form = typeof forms[number];
-
-/** How much more the growth may cost than it costs the bare core, which does nothing but reach its memory. */
-const growthMax = 1.5;
 
 /** What a message costs as actors become many, and as mailboxes become long. */
 export async function growthSection(options: GoalOptions): Promise<Section> {
@@ -46,10 +42,7 @@ draining is timed. Nanoseconds a message.
 ${curve("messages waiting", waiting, draining)}${
       failureLines([...spreading.failures, ...draining.failures])
     }`,
-    goals: [
-      goalOf(`Growth: a message costs the same from ${range(actors)} actors`, actors, spreading),
-      goalOf(`Growth: a mailbox drains at the same rate from ${range(waiting)} messages`, waiting, draining),
-    ],
+    goals: [],
   };
 
   /** Nanoseconds a message of both forms, and how they compare. */
@@ -79,27 +72,8 @@ function measureAll(what: string, counts: readonly number[], messages: number, o
   return alternate(cases, options);
 }
 
-function goalOf(name: string, counts: readonly number[], { series }: Measured) {
-  const elapsedMs = (outcome: Outcome) => outcome.elapsedMs;
-  const [mine, floor] = forms.map((form) =>
-    ratiosOf(
-      figuresOf(series[idOf(form, counts.at(-1)!)], elapsedMs),
-      figuresOf(series[idOf(form, counts[0])], elapsedMs),
-    )
-  );
-  return {
-    name: `${name}, or grows at most ${growthMax} times as much as that of the bare core`,
-    met: mine !== undefined && floor !== undefined && mine.median <= growthMax * Math.max(floor.median, 1),
-    figure: `${formatFactor(mine)}, the bare core ${formatFactor(floor)}`,
-  };
-}
-
 function idOf(form: Form, count: number): string {
   return `${form} ${count}`;
-}
-
-function range(counts: readonly number[]): string {
-  return [counts[0], counts.at(-1)!].map((count) => count.toLocaleString("en-US")).join(" to ");
 }
 
 /** So many actors of a form, as the function that sends a message to one of them in turn. */

@@ -1,61 +1,77 @@
-import { actor, ask, ingress, protocol, System } from "@posthorn/posthorn";
+import { actor, ask, ingress, protocol, sqlite, submit, System, tell } from "@posthorn/posthorn";
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 
 const Line = z.object({ sku: z.string(), count: z.number().int() });
 const Price = z.object({ sku: z.string(), cents: z.number().int() });
+const Shop = protocol("shop", { quote: ask(Line, Price), note: tell(Line), order: submit(Line, Price) });
+/** Nothing is refused: what is measured is what a request costs that is taken. */
+const plenty = 10_000_000;
 
-/** Where it is posted. */
-export const path = "/actors/shop/ada/quote";
 /** What is posted. */
 export const body = JSON.stringify({ sku: "tea", count: 2 });
-/** What must come back. */
-export const answer = JSON.stringify({ sku: "tea", cents: 900 });
 
-/** The answers to one request, in three forms. */
-export const forms = ["ingress", "route", "shortRoute"] as const;
+/** Where the actors keep what they have. */
+export const places = ["memory", "sqlite"] as const;
 
-/** One of the forms. */
-export type Form = typeof forms[number];
+/** One of them. */
+export type Place = typeof places[number];
+
+/** What is asked of an actor, and its operation. */
+export const modes = { ask: "quote", tell: "note", submit: "order" } as const;
+
+/** One of them. */
+export type Mode = keyof typeof modes;
 
 /** Whatever answers a request. */
 export interface App {
   fetch(request: Request): Response | Promise<Response>;
 }
 
-/** The app of a form. */
-export function appOf(form: Form): App {
-  if (form === "ingress") return actorApp();
-  return form === "route" ? sameRoute() : shortRoute();
+/** Where something of that mode is posted. */
+export function pathOf(mode: Mode): string {
+  return `/actors/shop/ada/${modes[mode]}`;
 }
 
-/** Throws where the same route does not answer as the ingress does: then the two are not the same. */
-export async function requireSameAnswer(): Promise<void> {
-  const described = await Promise.all((["ingress", "route"] as const).map(async (form) => {
-    const headers = { "content-type": "application/json", "content-length": String(body.length) };
-    const request = new Request(`http://localhost${path}`, { method: "POST", headers, body });
-    const response = await appOf(form).fetch(request);
-    return JSON.stringify([response.status, [...response.headers], await response.text()]);
-  }));
-  if (described[0] !== described[1]) throw new Error(`They differ: ${described.join(" and ")}`);
+/** Actors behind the ingress; where they are stored, in that folder. */
+export function actorApp(place: Place, folder: string): App {
+  const shop = actor(Shop, {
+    state: () => ({ count: 0 }),
+    on: {
+      quote(ctx, line) {
+        ctx.state = { count: ctx.state.count + line.count };
+        return price(line);
+      },
+      note(ctx, line) {
+        ctx.state = { count: ctx.state.count + line.count };
+      },
+      order(ctx, line) {
+        ctx.state = { count: ctx.state.count + line.count };
+        return price(line);
+      },
+    },
+    mailbox: { capacity: plenty },
+  });
+  const store = place === "sqlite" ? { store: sqlite(`${folder}/posthorn.db`) } : {};
+  return ingress(new System({ actors: [shop], limits: { replies: plenty, actors: plenty }, ...store }), {
+    expose: [Shop],
+  });
 }
 
-/** What the actor and both routes work out. */
-function price({ sku, count }: z.infer<typeof Line>): z.infer<typeof Price> {
-  return { sku, cents: count * 450 };
+/** The bare route: the shortest that checks with the same schemas what comes and what goes. It looks at no header. */
+export function bareRoute(): App {
+  const app = new Hono();
+  app.post("/actors/shop/:key/quote", async (context) => {
+    const line = Line.safeParse(await context.req.json());
+    if (!line.success) return refuse(context, 400);
+    const reply = Price.safeParse(price(line.data));
+    return reply.success ? context.json(reply.data) : refuse(context, 500);
+  });
+  return app;
 }
 
-function actorApp(): App {
-  const Shop = protocol("shop", { quote: ask(Line, Price) });
-  const shop = actor(Shop, { state: () => null, on: { quote: (_, line) => price(line) } });
-  return ingress(new System({ actors: [shop] }), { expose: [Shop.quote] });
-}
-
-/**
- * The route that does what the ingress does, but for the actor: the same parameters, headers and bounds are looked at, the same
- * schemas check what comes and what goes, and the answer has the same headers.
- */
-function sameRoute(): App {
+/** The route that does what the ingress does with an ask, but for the actor: it looks at the same headers and bounds. */
+export function sameRoute(): App {
   const app = new Hono();
   app.post("/actors/:protocol/:key/:operation", async (context) => {
     const { protocol, key, operation } = context.req.param();
@@ -76,16 +92,20 @@ function sameRoute(): App {
   return app;
 }
 
-/** The shortest route that answers the same: it looks at no header. */
-function shortRoute(): App {
-  const app = new Hono();
-  app.post("/actors/shop/:key/quote", async (context) => {
-    const line = Line.safeParse(await context.req.json());
-    if (!line.success) return refuse(context, 400);
-    const reply = Price.safeParse(price(line.data));
-    return reply.success ? context.json(reply.data) : refuse(context, 500);
-  });
-  return app;
+/** Throws where an app does not answer an ask as the bare route does: then the two do not do the same. */
+export async function requireSameAnswer(app: App): Promise<void> {
+  const described = await Promise.all([app, bareRoute()].map(async (one) => {
+    const headers = { "content-type": "application/json", "content-length": String(body.length) };
+    const request = new Request(`http://localhost${pathOf("ask")}`, { method: "POST", headers, body });
+    const response = await one.fetch(request);
+    return JSON.stringify([response.status, response.headers.get("content-type"), await response.text()]);
+  }));
+  if (described[0] !== described[1]) throw new Error(`They differ: ${described.join(" and ")}`);
+}
+
+/** What actors and routes work out. */
+function price({ sku, count }: z.infer<typeof Line>): z.infer<typeof Price> {
+  return { sku, cents: count * 450 };
 }
 
 function refuse(context: Context, status: 400 | 406 | 411 | 413 | 415 | 500): Response {

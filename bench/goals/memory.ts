@@ -3,7 +3,6 @@ import { contender } from "../contenders/posthorn.ts";
 import { formatFigure, tableOf } from "../format.ts";
 import { bytesOfHeap } from "../heap.ts";
 import type { Section } from "../section.ts";
-import { spreadOf } from "../statistics.ts";
 import { type WorkloadInfo, workloads } from "../workloads.ts";
 import {
   alternate,
@@ -19,10 +18,6 @@ import {
 const rounds = 5;
 /** The first round compiles, and fills what is kept once: the second is what the last is compared with. */
 const reference = 2;
-/** How much smaller than the full size each round is. */
-const divisor = 5;
-const heapToleranceBytes = 256 * 1_024;
-const residentTolerance = 0.1;
 /**
  * The room for what is new, of one size from the start. Left alone the engine doubles it when much survives a collection,
  * in the second round or in the eighth, and keeps it: that would be all that the process grows by.
@@ -49,38 +44,21 @@ export async function memorySection(options: GoalOptions): Promise<Section> {
     }),
     options,
   );
-  const heaps = ours.map(({ id }) => grown(series[id], "heap")?.median);
-  const residents = ours.map(({ id }) => grownPart(series[id])?.median);
-  const tolerated = `${residentTolerance * 100} %`;
-  const tolerance = formatFigure(heapToleranceBytes / mebibyte);
   return {
     title: "Memory: back to its level after each workload",
     markdown:
-      `Each workload ${rounds} times in one process, at a ${divisor}th of its size. After each time everything that nobody holds is
+      `Each workload ${rounds} times in one process, at its size. After each time everything that nobody holds is
 collected; what then lives on the heap, and what the process holds of the machine's memory, in MiB. A system that has
-stopped must leave nothing behind: the last time is compared with the ${reference}nd, and the process may hold up to ${tolerated}
-more. The engine's room for what is new has ${nurseryMebibytes} MiB from the start: left alone it doubles in steps, in whichever round,
+stopped must leave nothing behind: the last time is compared with the ${reference}nd. The engine's room for what is new has ${nurseryMebibytes} MiB from the start: left alone it doubles in steps, in whichever round,
 and is kept.
 
 ${tableOf(head(), ours.map((workload) => row(workload, series[workload.id])))}${failureLines(failures)}`,
-    goals: [
-      {
-        name: `Memory: the heap returns to its level after every workload, within ${tolerance} MiB`,
-        met: heaps.every((bytes) => bytes !== undefined && bytes <= heapToleranceBytes),
-        figure: `${formatFigure(most(heaps) / mebibyte)} MiB more at the most`,
-      },
-      {
-        name: `Memory: so does that of the process, within ${tolerated}`,
-        met: residents.every((part) => part !== undefined && part <= residentTolerance),
-        figure: `${formatFigure(most(residents) * 100)} % more at the most`,
-      },
-    ],
+    goals: [],
   };
 }
 
-/** A whole number of smoke sizes: every workload comes out even at that. */
 function sizeOf({ size, smokeSize }: WorkloadInfo, wanted: GoalOptions["size"]): number {
-  return wanted === "smoke" ? smokeSize : smokeSize * Math.max(Math.floor(size / divisor / smokeSize), 1);
+  return wanted === "smoke" ? smokeSize : size;
 }
 
 function head(): string[] {
@@ -111,10 +89,6 @@ function grown(series: Series, what: string) {
 
 function grownPart(series: Series) {
   return spread(series, ({ also }) => also![`resident${rounds}`] / also![`resident${reference}`] - 1);
-}
-
-function most(figures: readonly (number | undefined)[]): number {
-  return spreadOf(figures.filter((figure) => figure !== undefined))?.max ?? NaN;
 }
 
 /** The check is the sum of the checks of all rounds. */

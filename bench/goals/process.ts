@@ -99,11 +99,6 @@ export function formatMedian(spread: Spread | undefined, unit = ""): string {
   return spread === undefined ? "no result" : formatFigure(spread.median) + unit;
 }
 
-/** How many times as much something came to. */
-export function formatFactor(spread: Spread | undefined): string {
-  return formatMedian(spread, "×");
-}
-
 /** The lines that say which measurements gave no result. */
 export function failureLines(failures: readonly string[]): string {
   if (failures.length === 0) return "";

@@ -3,11 +3,11 @@ import { choose, commandOf, isWhole, parseOptions } from "../../bench/options.ts
 
 const today = "2026-01-31";
 
-Deno.test("parseOptions() without arguments runs everything that needs no toolchain, five times", () => {
+Deno.test("parseOptions() without arguments runs everything that needs no toolchain, in three processes", () => {
   const options = parseOptions([], today);
   assert.deepEqual(options, {
     all: false,
-    runs: 5,
+    runs: 3,
     only: undefined,
     contenders: undefined,
     size: "full",

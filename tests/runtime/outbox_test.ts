@@ -74,3 +74,37 @@ Deno.test("Outbox finds only a plain route of that operation, and finds it where
     { seed: 5, numRuns: 200 },
   );
 });
+
+Deno.test("Outbox finds only plain routes of the operation, in whatever turn its sender sends to several", () => {
+  fc.assert(
+    fc.property(messages, (messages) => {
+      const outbox = new Outbox();
+      messages.forEach(({ to, route, payload }, index) => {
+        const found = outbox.routeTo(route.operation);
+        const lately = messages.slice(Math.max(index - 8, 0), index).map(({ route }) => route);
+        if (found !== undefined) assert(found.plain && found.operation === route.operation);
+        if (found !== undefined) assert(messages.slice(0, index).some(({ route }) => route === found));
+        else if (index < 8) {
+          assert(!lately.some(({ plain, operation }) => plain && operation === route.operation));
+        }
+        outbox.push(to, route, payload);
+      });
+    }),
+    { seed: 6, numRuns: 100 },
+  );
+});
+
+Deno.test("Outbox knows the routes of a sender that sends to eight operations in turn, and still when it changes over", () => {
+  const operations = Array.from({ length: 8 }, () => protocol("many", { post: tell() }).post);
+  const outbox = new Outbox();
+  let made = 0;
+  const send = (operation: typeof operations[number]) => {
+    const found = outbox.routeTo(operation);
+    if (found === undefined) made++;
+    outbox.push(receivers[0], found ?? new Route(operation, 0), undefined);
+  };
+  for (let index = 0; index < 1_000; index++) send(operations[index % 8]);
+  assert.equal(made, 8 + 6 * 7); // 6 chunks more, whose first message alone looks into the one before
+  for (let index = 0; index < 15; index++) send(operations[index % 3]); // within the chunk
+  assert.equal(made, 8 + 6 * 7);
+});

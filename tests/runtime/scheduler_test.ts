@@ -54,6 +54,15 @@ Deno.test("Scheduler yields to the event loop after its slice, and goes on in th
   assert.equal(clock.yields, 2);
 });
 
+Deno.test("Scheduler ends a mailbox's turn with the slice, and begins a whole one in the next", async () => {
+  const { clock, scheduler, runs, work } = stage({ mailboxMs: 1, sliceMs: 1.5 });
+  scheduler.add(work("a", 12, 0.25));
+  await Promise.resolve();
+  assert.deepEqual(runs, ["a 4", "a 2"]);
+  clock.turn();
+  assert.deepEqual(runs, ["a 4", "a 2", "a 4", "a 2"]);
+});
+
 Deno.test("Scheduler counts all that runs in one turn of the event loop as one slice behind a first, over any number of microtasks", async () => {
   const { clock, scheduler, runs, work } = stage({ sliceMs: 2 });
   for (let count = 0; count < 7; count++) {

@@ -55,6 +55,14 @@ const misuses: readonly (readonly [line: string, words: RegExp])[] = [
     `export const j = actor(Order, { state: () => null, on: { add() {}, count: () => "one", settle: () => ({ cents: 1 }) } });`,
     /Type 'string' is not assignable to type 'number \| Promise<number>'/,
   ],
+  [
+    `export const k = (ctx: Context<"order", null>, kept: Ref<"other">) => ctx.ref(kept).tell(Order.add, { sku: "tea", cents: 450 });`,
+    /Type '"order"' is not assignable to type '"other"'/,
+  ],
+  [
+    `export const l = (ctx: Context<"order", null>) => ctx.ref(Other);`,
+    /is not assignable to parameter of type 'Ref<string> \| TurnRef<string>'/,
+  ],
 ];
 
 Deno.test("an error of misuse says what is wrong in at most six lines", async () => {

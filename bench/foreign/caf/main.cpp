@@ -1,4 +1,4 @@
-// Workloads of bench/workloads.ts with CAF, the C++ Actor Framework: `program WORKLOAD SIZE`. CAF_THREADS in
+// Workloads of bench/workloads.ts with CAF, the C++ Actor Framework: `program WORKLOAD SIZE RUNS`. CAF_THREADS in
 // the environment is how many threads the scheduler has.
 //
 // Code outside any actor is an actor as well, as it is in Erlang and Go. It then runs on the threads of the
@@ -157,7 +157,7 @@ outcome publish(bench& b, int size) {
 
 const std::map<std::string, outcome (*)(bench&, int)> workloads{
   {"count", count},      {"burst", burst},        {"pingPong", ping_pong}, {"ring", ring},
-  {"big", big},          {"forkJoin", fork_join}, {"create", create},      {"askOne", ask_one},
+  {"big", big},          {"bigKept", big},       {"forkJoin", fork_join}, {"create", create},      {"askOne", ask_one},
   {"askMany", ask_many}, {"publish", publish},
 };
 
@@ -167,8 +167,8 @@ int main(int argc, char** argv) {
                 __VERSION__);
     return 0;
   }
-  if (argc != 3 || workloads.count(argv[1]) == 0) {
-    std::fprintf(stderr, "give a workload and a size, or version\n");
+  if (argc != 4 || workloads.count(argv[1]) == 0) {
+    std::fprintf(stderr, "give a workload, a size and how many runs, or version\n");
     return 1;
   }
   caf::actor_system_config config;
@@ -180,6 +180,15 @@ int main(int argc, char** argv) {
   int size = std::atoi(argv[2]);
   run(b, (size + 4) / 5);
   auto result = run(b, size);
+  for (int times = 1; times < std::atoi(argv[3]); ++times) {
+    auto next = run(b, size);
+    if (next.check != result.check) {
+      std::fprintf(stderr, "one run came to %d, another to %d\n", result.check, next.check);
+      return 1;
+    }
+    if (next.elapsed_ms < result.elapsed_ms)
+      result = next;
+  }
   std::printf("{\"elapsedMs\": %f, \"check\": %d", result.elapsed_ms, result.check);
   if (result.bytes_per_actor >= 0)
     std::printf(", \"also\": {\"bytesPerActor\": %f}", result.bytes_per_actor);

@@ -5,7 +5,7 @@
 %% Code outside any actor is a process as well: there is no other code. Each workload gives how long it took in
 %% nanoseconds, its check, and the actors that it leaves.
 -module(workloads).
--export([count/1, burst/1, pingPong/1, ring/1, big/1, forkJoin/1, create/1, askOne/1, askMany/1, publish/1]).
+-export([count/1, burst/1, pingPong/1, ring/1, big/1, bigKept/1, forkJoin/1, create/1, askOne/1, askMany/1, publish/1]).
 
 -define(BURST_LENGTH, 1024).
 -define(RING_LENGTH, 503).
@@ -124,6 +124,10 @@ big(Size) ->
         _ = [Actor ! go || Actor <- Actors],
         sum_counts(?BIG_ACTORS)
     end).
+
+%% Every process has all others at hand.
+bigKept(Size) ->
+    big(Size).
 
 neighbour(Size, Main) ->
     receive

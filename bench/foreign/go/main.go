@@ -29,6 +29,7 @@ var workloads = map[string]func(size int) outcome{
 	"pingPong": pingPong,
 	"ring":     ring,
 	"big":      big,
+	"bigKept":  big,
 	"forkJoin": forkJoin,
 	"create":   create,
 	"askOne":   askOne,
@@ -48,16 +49,30 @@ func main() {
 }
 
 func measure(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("give a workload and a size, or version")
+	if len(args) != 3 {
+		return fmt.Errorf("give a workload, a size and how many runs, or version")
 	}
 	run, known := workloads[args[0]]
 	size, err := strconv.Atoi(args[1])
 	if !known || err != nil || size < 1 {
 		return fmt.Errorf("no such workload or size: %s %s", args[0], args[1])
 	}
+	runs, err := strconv.Atoi(args[2])
+	if err != nil || runs < 1 {
+		return fmt.Errorf("no such number of runs: %s", args[2])
+	}
 	run((size + 4) / 5)
-	return json.NewEncoder(os.Stdout).Encode(run(size))
+	least := run(size)
+	for times := 1; times < runs; times++ {
+		next := run(size)
+		if next.Check != least.Check {
+			return fmt.Errorf("one run came to %d, another to %d", least.Check, next.Check)
+		}
+		if next.ElapsedMs < least.ElapsedMs {
+			least = next
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(least)
 }
 
 // timed takes the time until the messages have worked out the check.

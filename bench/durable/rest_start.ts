@@ -1,0 +1,21 @@
+/**
+ * A process that starts on a file of SQLite and asks an actor that is at rest there: `rest_start.ts FILE KEY STARTED`. It
+ * loads nothing but Posthorn, and prints how long after it was started each step was done.
+ */
+import { actor, ask, protocol, sqlite, System, unchecked } from "@posthorn/posthorn";
+
+const [file, key, started] = Deno.args;
+const sinceStartMs = () => performance.timeOrigin + performance.now() - Number(started);
+const mainMs = sinceStartMs();
+const Cart = protocol("cart", { total: ask(unchecked<number>()) });
+const cart = actor(Cart, {
+  state: () => ({ cents: 0, lines: 0 }),
+  on: { total: (ctx) => ctx.state.lines },
+});
+const system = new System({ actors: [cart], store: sqlite(file) });
+await system.ready();
+const readyMs = sinceStartMs();
+const check = await system.ref(Cart, key).ask(Cart.total);
+const answerMs = sinceStartMs() - readyMs;
+await system.stop({ drainMs: 0 });
+console.log(JSON.stringify({ elapsedMs: readyMs, check, also: { mainMs, readyMs, answerMs } }));

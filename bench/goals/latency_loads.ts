@@ -1,0 +1,77 @@
+import { actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+
+const Storm = protocol("storm", { blow: tell(unchecked<string>()) });
+const Heap = protocol("heap", { add: tell(unchecked<number>()) });
+const Clerk = protocol("clerk", { next: ask(unchecked<number>(), unchecked<number>()) });
+
+/** What an asker is beside. */
+export const loads = ["nothing", "storm", "backlog"] as const;
+
+/** One of them. */
+export type Load = typeof loads[number];
+
+const pairs = 50;
+
+/** A system whose actors are busy but for one, whom somebody asks. */
+export class Busy {
+  /** How many messages the busy ones have handled. */
+  messages = 0;
+  readonly #system: System;
+  readonly #waiting: number;
+  #left = 0;
+
+  constructor(size: "full" | "smoke") {
+    this.#waiting = size === "full" ? 1_000_000 : 1_000;
+    const storm = actor(Storm, {
+      state: () => 0,
+      on: {
+        blow: (ctx, from) => {
+          this.messages++;
+          ctx.state = ctx.state + 1;
+          ctx.ref(Storm, from).tell(Storm.blow, ctx.key);
+        },
+      },
+    });
+    const heap = actor(Heap, {
+      state: () => 0,
+      on: {
+        add: (ctx, n) => {
+          this.messages++;
+          ctx.state = workedOn(ctx.state, n);
+          this.#left--;
+        },
+      },
+      mailbox: { capacity: this.#waiting },
+    });
+    const clerk = actor(Clerk, { state: () => null, on: { next: (_, n) => n + 1 } });
+    this.#system = new System({ actors: [storm, heap, clerk] });
+  }
+
+  /** Begins what never ends. */
+  begin(load: Load): void {
+    if (load !== "storm") return;
+    for (let pair = 0; pair < pairs; pair++) {
+      this.#system.ref(Storm, `${pair} east`).tell(Storm.blow, `${pair} west`);
+    }
+  }
+
+  /** Fills the mailbox to its bound where less than half of that is left. Returns whether it did. */
+  refill(): boolean {
+    if (this.#left > this.#waiting / 2) return false;
+    const heap = this.#system.ref(Heap, "main");
+    for (; this.#left < this.#waiting; this.#left++) heap.tell(Heap.add, 1);
+    return true;
+  }
+
+  /** Asks who has nothing else to do. */
+  ask(n: number): Promise<number> {
+    return this.#system.ref(Clerk, "main").ask(Clerk.next, n);
+  }
+}
+
+/** Work of about a microsecond. */
+function workedOn(from: number, n: number): number {
+  let state = from + n | 0;
+  for (let index = 0; index < 700; index++) state = Math.imul(state, 1_664_525) + 1_013_904_223 | 0;
+  return state;
+}
