@@ -24,7 +24,8 @@ for (
 
 Deno.test("systemRandom gives ULIDs also by a clock that is before or behind what they can carry", () => {
   const random = systemRandom();
-  assert.deepEqual([-1, 8.64e15].map((nowMs) => decodeTime(random.ulid(nowMs))), [0, 2 ** 48 - 1]);
+  const times = [-1, 8.64e15, NaN].map((nowMs) => decodeTime(random.ulid(nowMs)));
+  assert.deepEqual(times, [0, 2 ** 48 - 1, 0]);
 });
 
 Deno.test("seededRandom repeats itself for the same seed, and differs for another", () => {
@@ -38,4 +39,30 @@ Deno.test("systemRandom gives ULIDs of which none tells another: they name repli
   const [first, second] = [random.ulid(5), random.ulid(5)].map((ulid) => ulid.slice(10));
   const common = [...first].filter((digit, index) => digit === second[index]).length;
   assert(common < 8, `${first} and ${second} share ${common} of 16 digits`);
+});
+
+Deno.test("systemRandom draws nothing until it is asked, then for many ULIDs at once, each byte for one digit", () => {
+  const drawn: number[] = [];
+  const { getRandomValues } = crypto;
+  crypto.getRandomValues = (array) => {
+    const bytes = array as unknown as Uint8Array;
+    for (let index = 0; index < bytes.length; index++) bytes[index] = (index >> 4) + drawn.length * 100;
+    drawn.push(bytes.length);
+    return array;
+  };
+  try {
+    const random = systemRandom();
+    assert.deepEqual(drawn, []);
+    const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    const ends = Array.from({ length: 65 }, () => random.ulid(5).slice(10));
+    assert.deepEqual(drawn, [1_024, 1_024]);
+    assert.deepEqual(
+      ends,
+      Array.from({ length: 65 }, (_, index) => {
+        return digits[(index % 64 + (index < 64 ? 0 : 100)) % 32].repeat(16);
+      }),
+    );
+  } finally {
+    crypto.getRandomValues = getRandomValues;
+  }
 });
