@@ -45,6 +45,7 @@ export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
   readonly #ownCaller: IngressOptions["caller"];
+  #callerOf: ((context: Context) => string | Promise<string>) | undefined;
   readonly #options: IngressBounds;
   readonly #failures: Failures;
   /** Whether there is a store: then messages have places, which other instances understand. */
@@ -223,7 +224,15 @@ export class Routes {
       const caller = this.#ownCaller(context);
       return typeof caller === "string" ? caller : textOfCaller(caller);
     }
-    return toldApart ? import("./caller.ts").then(({ callerOf }) => callerOf(context)) : "";
+    if (!toldApart || context.req.header("authorization") === undefined) return "";
+    return this.#callerOf === undefined ? this.#loadCaller(context) : this.#callerOf(context);
+  }
+
+  /** What makes the digest is loaded with the first request that needs it: to load it for each would cost as much as an ask. */
+  async #loadCaller(context: Context): Promise<string> {
+    const { callerOf } = await import("./caller.ts");
+    this.#callerOf = callerOf;
+    return await callerOf(context);
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
