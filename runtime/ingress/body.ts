@@ -30,10 +30,11 @@ export async function readPayload(
   onBytes?: (bytes: number) => void,
 ): Promise<unknown> {
   const { bodyBytesMax, depthMax } = bounds;
-  const type = mediaType(context);
+  const contentType = context.req.header("content-type");
+  const type = mediaType(contentType);
   const isJson = type === jsonType || type === superjsonType;
   if (!isJson) requireNoOtherSite(context);
-  requireReadable(context);
+  requireReadable(context, contentType);
   const bytes = await readBytes(context, bodyBytesMax);
   const text = textOf(bytes);
   if (text === "" && (type === undefined || isJson)) return undefined;
@@ -99,9 +100,8 @@ function notRepresentable(unfit: string, fit: string): RequestError {
   return new RequestError(406, "not-representable", why);
 }
 
-function mediaType(context: Context): string | undefined {
-  const type = context.req.header("content-type");
-  return type === jsonType ? type : type?.split(";")[0].trim().toLowerCase();
+function mediaType(contentType: string | undefined): string | undefined {
+  return contentType === jsonType ? jsonType : contentType?.split(";")[0].trim().toLowerCase();
 }
 
 /** How much a media type is wanted (RFC 9110), where it is named. */
@@ -115,13 +115,14 @@ function qualityOf(accept: string, type: string): number | undefined {
 }
 
 /** Only UTF-8 is read, and nothing is unpacked. */
-function requireReadable({ req }: Context): void {
+function requireReadable({ req }: Context, contentType: string | undefined): void {
   const encoding = req.header("content-encoding")?.trim().toLowerCase();
   if (encoding !== undefined && encoding !== "" && encoding !== "identity") {
     const why = `The body has the content encoding ${shorten(encoding, 100)}: send it as it is`;
     throw new RequestError(415, "unsupported-content-encoding", why, { "accept-encoding": "identity" });
   }
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(req.header("content-type") ?? "")?.[1];
+  if (contentType === jsonType) return;
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType ?? "")?.[1];
   if (charset === undefined || /^utf-?8$/i.test(charset)) return;
   const why = `The body has the charset "${shorten(charset, 100)}": send it in UTF-8`;
   throw new RequestError(415, "unsupported-charset", why);
@@ -157,29 +158,27 @@ async function readBytes({ req }: Context, bytesMax: number): Promise<ArrayBuffe
   if (length > bytesMax) throw tooLarge(bytesMax);
   // Beside a transfer encoding a length means nothing, and some servers hand on both.
   const known = length <= bytesMax && req.header("transfer-encoding") === undefined;
-  const bytes = req.raw.bodyUsed
-    ? await req.arrayBuffer()
-    : await whole<ArrayBuffer | Uint8Array>(known ? req.arrayBuffer() : readStream(req.raw.body, bytesMax));
+  const wasRead = req.raw.bodyUsed;
+  let bytes: ArrayBuffer | Uint8Array;
+  try {
+    bytes = await (known || wasRead ? req.arrayBuffer() : readStream(req.raw.body, bytesMax));
+  } catch (error) {
+    if (wasRead || error instanceof RequestError) throw error;
+    // Nobody here breaks a body off: the client left, or sent what is no body.
+    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
+  }
   if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
   return bytes;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 /** The text of a body, without a byte order mark. */
 function textOf(bytes: ArrayBuffer | Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw new RequestError(400, "malformed-body", "The body is no UTF-8");
-  }
-}
-
-/** Nobody here breaks a body off: the client left, or sent what is no body. */
-async function whole<Bytes>(reading: Promise<Bytes>): Promise<Bytes> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof RequestError) throw error;
-    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Context } from "hono";
-import type { SendOptions } from "../address.ts";
 import { PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
 import { StoreError } from "../store_errors.ts";
@@ -84,7 +83,9 @@ export class Routes {
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      const options = this.#placed(context, { id, caller, timeoutMs, bytes, raw: true });
+      const after = this.#after(context);
+      const onAccepted = id === undefined ? undefined : this.#tellsPlace(context); // else it has none
+      const options = { id, caller, timeoutMs, bytes, after, onAccepted, raw: true };
       return valueResponse(context, await ref.ask(asking, payload, options));
     }
     const options = this.#named(context, id, caller, bytes);
@@ -237,19 +238,24 @@ export class Routes {
 
   /** What is answered with its id has one, also where its caller gave none. */
   #named(context: Context, id: string | undefined, caller: string, bytes: number | undefined) {
-    return this.#placed(context, {
+    return {
       id: id ?? this.#system.newId(),
       caller,
       deduplicate: id !== undefined,
       bytes,
-    });
+      after: this.#after(context),
+      onAccepted: this.#tellsPlace(context),
+    };
   }
 
-  /** Behind which message it comes, and that the answer says its own place: where there is a store. */
-  #placed<Options extends SendOptions>(context: Context, options: Options): Options {
-    if (!this.#durable) return options;
-    const onAccepted = (place: string) => context.header(placeHeader, place);
-    return { ...options, after: context.req.header(placeHeader) || undefined, onAccepted };
+  /** Puts the place of a message into the answer: where there is a store. */
+  #tellsPlace(context: Context): ((place: string) => void) | undefined {
+    return this.#durable ? (place) => context.header(placeHeader, place) : undefined;
+  }
+
+  /** Behind which message it comes: where there is a store. */
+  #after(context: Context): string | undefined {
+    return this.#durable ? context.req.header(placeHeader) || undefined : undefined;
   }
 
   /** The event that a path names. */
