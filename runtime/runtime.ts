@@ -72,7 +72,7 @@ export class Runtime implements Services {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new KeptReplies(resolved.limits, (key) => {
+    this.replies = new KeptReplies(resolved.limits, resolved.replyKeepMs, this, (key) => {
       const { protocol, name: operation } = Reply.expire;
       this.delivery.deliverTo({ protocol, key, operation }, undefined);
     });

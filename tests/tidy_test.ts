@@ -72,6 +72,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "ring",
       "mailbox",
       "timers",
+      "expiry_list",
       "scheduler",
       "deadlines",
       "status",
