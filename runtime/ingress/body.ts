@@ -7,8 +7,8 @@ import { RequestError } from "./problem.ts";
 /** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
 export const superjsonType = "application/superjson+json";
 
-const jsonType = "application/json";
-const jsonHeaders = { "content-type": jsonType };
+/** The content type of all else. */
+export const jsonType = "application/json";
 
 /** What a body may be. */
 export interface BodyBounds {
@@ -62,16 +62,6 @@ export function wantsSuperjson(context: Context): boolean {
   return wanted > 0 && wanted >= (qualityOf(accept, jsonType) ?? 0);
 }
 
-/** The answer that carries a value as the caller wants to read it. */
-export function valueResponse(
-  context: Context,
-  value: unknown,
-  headers?: Readonly<Record<string, string>>,
-): Response | Promise<Response> {
-  if (wantsSuperjson(context)) return superjsonResponse(context, value, headers);
-  return context.body(writeJson(value), 200, headers ? { ...jsonHeaders, ...headers } : jsonHeaders);
-}
-
 /** A value as JSON, or the 406 for what JSON cannot say (`jsonText`). */
 export function writeJson(value: unknown): string {
   const text = jsonText(value);
@@ -85,14 +75,6 @@ export async function writeSuperjson(value: unknown): Promise<string> {
   const text = await superjsonText(value);
   if (text === undefined) throw notRepresentable(superjsonType, jsonType);
   return text;
-}
-
-async function superjsonResponse(
-  context: Context,
-  value: unknown,
-  headers?: Readonly<Record<string, string>>,
-): Promise<Response> {
-  return context.body(await writeSuperjson(value), 200, { "content-type": superjsonType, ...headers });
 }
 
 function notRepresentable(unfit: string, fit: string): RequestError {

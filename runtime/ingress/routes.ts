@@ -3,7 +3,8 @@ import { PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
 import { StoreError } from "../store_errors.ts";
 import { parseSubjectPattern } from "../subject.ts";
-import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
+import { type AnswerHeaders, Answers } from "./answers.ts";
+import { readPayload, wantsSuperjson } from "./body.ts";
 import type { Exposure } from "./exposure.ts";
 import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./feed.ts";
@@ -25,7 +26,10 @@ export const notStored = { "cache-control": "no-store" };
 interface Pending {
   /** Of the message to who sent it, of the reply to who asks for that. */
   readonly id: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** What the answer has in any case. */
+  readonly headers: Readonly<AnswerHeaders>;
+  /** Where the reply will be; absent where one is there to ask for it. */
+  readonly location?: string;
 }
 
 /** How a reply is waited for. */
@@ -47,6 +51,7 @@ export class Routes {
   #callerOf: ((context: Context) => string | Promise<string>) | undefined;
   readonly #options: IngressBounds;
   readonly #failures: Failures;
+  readonly #answers: Answers;
   /** Whether there is a store: then messages have places, which other instances understand. */
   readonly #durable: boolean;
   readonly #feeds = new Map<string, Feed>();
@@ -64,6 +69,7 @@ export class Routes {
     this.#ownCaller = caller;
     this.#options = options;
     this.#failures = failures;
+    this.#answers = new Answers(caller !== undefined);
     this.#durable = system.health.store !== undefined;
   }
 
@@ -84,14 +90,20 @@ export class Routes {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
       const after = this.#after(context);
-      const onAccepted = id === undefined ? undefined : this.#tellsPlace(context); // else it has none
+      if (id === undefined) { // it has no place
+        const options = { caller, timeoutMs, bytes, after, raw: true };
+        return this.#answers.value(context, await ref.ask(asking, payload, options));
+      }
+      const headers: AnswerHeaders = {};
+      const onAccepted = this.#tellsPlace(headers);
       const options = { id, caller, timeoutMs, bytes, after, onAccepted, raw: true };
-      return valueResponse(context, await ref.ask(asking, payload, options));
+      return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
     }
-    const options = this.#named(context, id, caller, bytes);
+    const headers: AnswerHeaders = {};
+    const options = this.#named(context, id, caller, bytes, headers);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
-      return context.json({ id: options.id }, 202);
+      return this.#answers.accepted(context, options.id, headers);
     }
     // All that the answer needs is understood before it is accepted. The prefix of a mount may have parameters of its own.
     const replies = `${pathBefore(context, 4)}/replies/`;
@@ -99,7 +111,7 @@ export class Routes {
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
     const ticket = await ref.submit(submitting, payload, options);
     const location = `${replies}${encodeURIComponent(ticket.id)}`;
-    const pending = { id: options.id, headers: { location } };
+    const pending = { id: options.id, headers, location };
     if (wait.applied === undefined) return this.#pending(context, pending);
     try {
       return await this.#collect(context, ticket.id, caller, wait, pending);
@@ -127,9 +139,10 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
-    const options = this.#named(context, id, await this.#caller(context, true), bytes);
+    const headers: AnswerHeaders = {};
+    const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
-    return context.json({ id: options.id }, 202);
+    return this.#answers.accepted(context, options.id, headers);
   }
 
   async subscribe(context: Context, events: readonly Operation[], named: boolean): Promise<Response> {
@@ -201,10 +214,11 @@ export class Routes {
     { timeoutMs, looks, signal, applied }: Wait,
     pending: Pending,
   ): Promise<Response> {
-    const told = applied === undefined ? notStored : { ...notStored, "preference-applied": applied };
+    const told: AnswerHeaders = { ...notStored, ...pending.headers };
+    if (applied !== undefined) told["preference-applied"] = applied;
     try {
       const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
-      return await valueResponse(context, reply, { ...told, vary: "accept, prefer" });
+      return await this.#answers.value(context, reply, { ...told, vary: "accept, prefer" });
     } catch (error) {
       const left = signal?.aborted ?? false; // then nobody reads the answer
       if (!left && !(error instanceof ReplyPendingError)) throw error;
@@ -212,8 +226,10 @@ export class Routes {
     }
   }
 
-  #pending(context: Context, { id, headers }: Pending): Response {
-    return context.json({ id }, 202, { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" });
+  #pending(context: Context, { id, headers, location }: Pending): Response {
+    const told: AnswerHeaders = { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" };
+    if (location !== undefined) told.location = location;
+    return this.#answers.accepted(context, id, told);
   }
 
   /**
@@ -237,20 +253,26 @@ export class Routes {
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
-  #named(context: Context, id: string | undefined, caller: string, bytes: number | undefined) {
+  #named(
+    context: Context,
+    id: string | undefined,
+    caller: string,
+    bytes: number | undefined,
+    headers: AnswerHeaders,
+  ) {
     return {
       id: id ?? this.#system.newId(),
       caller,
       deduplicate: id !== undefined,
       bytes,
       after: this.#after(context),
-      onAccepted: this.#tellsPlace(context),
+      onAccepted: this.#tellsPlace(headers),
     };
   }
 
-  /** Puts the place of a message into the answer: where there is a store. */
-  #tellsPlace(context: Context): ((place: string) => void) | undefined {
-    return this.#durable ? (place) => context.header(placeHeader, place) : undefined;
+  /** Puts the place of a message into the headers of the answer: where there is a store. */
+  #tellsPlace(headers: AnswerHeaders): ((place: string) => void) | undefined {
+    return this.#durable ? (place) => headers[placeHeader] = place : undefined;
   }
 
   /** Behind which message it comes: where there is a store. */
