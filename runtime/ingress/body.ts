@@ -35,7 +35,16 @@ export async function readPayload(
   const isJson = type === jsonType || type === superjsonType;
   if (!isJson) requireNoOtherSite(context);
   requireReadable(context, contentType);
-  const bytes = await readBytes(context, bodyBytesMax);
+  const wasRead = context.req.raw.bodyUsed;
+  let bytes: ArrayBuffer;
+  try {
+    bytes = await readBytes(context, wasRead, bodyBytesMax);
+  } catch (error) {
+    if (wasRead || error instanceof RequestError) throw error;
+    // Nobody here breaks a body off: the client left, or sent what is no body.
+    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
+  }
+  if (bytes.byteLength > bodyBytesMax) throw tooLarge(bodyBytesMax);
   const text = textOf(bytes);
   if (text === "" && (type === undefined || isJson)) return undefined;
   if (!isJson) {
@@ -135,28 +144,18 @@ function hostOf(url: string): string {
  * The bytes of the body; what middleware has read before is there. A platform reads a whole body several times faster than
  * its stream, so the stream, which ends at the bound, is for a body whose length nobody can know beforehand.
  */
-async function readBytes({ req }: Context, bytesMax: number): Promise<ArrayBuffer | Uint8Array> {
+function readBytes({ req }: Context, wasRead: boolean, bytesMax: number): Promise<ArrayBuffer> {
   const length = Number(req.header("content-length"));
   if (length > bytesMax) throw tooLarge(bytesMax);
   // Beside a transfer encoding a length means nothing, and some servers hand on both.
   const known = length <= bytesMax && req.header("transfer-encoding") === undefined;
-  const wasRead = req.raw.bodyUsed;
-  let bytes: ArrayBuffer | Uint8Array;
-  try {
-    bytes = await (known || wasRead ? req.arrayBuffer() : readStream(req.raw.body, bytesMax));
-  } catch (error) {
-    if (wasRead || error instanceof RequestError) throw error;
-    // Nobody here breaks a body off: the client left, or sent what is no body.
-    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
-  }
-  if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
-  return bytes;
+  return known || wasRead ? req.arrayBuffer() : readStream(req.raw.body, bytesMax);
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The text of a body, without a byte order mark. */
-function textOf(bytes: ArrayBuffer | Uint8Array): string {
+function textOf(bytes: ArrayBuffer): string {
   try {
     return decoder.decode(bytes);
   } catch {
@@ -164,7 +163,7 @@ function textOf(bytes: ArrayBuffer | Uint8Array): string {
   }
 }
 
-async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<Uint8Array> {
+async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<ArrayBuffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body ?? []) {
@@ -178,7 +177,7 @@ async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: num
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  return bytes;
+  return bytes.buffer;
 }
 
 function tooLarge(bytesMax: number): RequestError {
