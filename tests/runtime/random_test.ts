@@ -66,3 +66,14 @@ Deno.test("systemRandom draws nothing until it is asked, then for many ULIDs at 
     crypto.getRandomValues = getRandomValues;
   }
 });
+
+Deno.test("systemRandom writes the time and 80 random bits in 26 digits of base 32, and repeats none", () => {
+  const random = systemRandom();
+  const ulids = Array.from({ length: 2_000 }, (_, index) => random.ulid(1469918176385 + index % 2));
+  for (const [index, ulid] of ulids.entries()) {
+    assert.match(ulid, index % 2 === 0 ? /^01ARYZ6S41/ : /^01ARYZ6S42/);
+  }
+  assert.equal(new Set(ulids).size, ulids.length);
+  const places = Array.from({ length: 16 }, (_, place) => new Set(ulids.map((ulid) => ulid[10 + place])));
+  assert.deepEqual(places.map(({ size }) => size), Array(16).fill(32));
+});
