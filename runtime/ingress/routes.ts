@@ -5,6 +5,7 @@ import { StoreError } from "../store_errors.ts";
 import { parseSubjectPattern } from "../subject.ts";
 import { type AnswerHeaders, Answers } from "./answers.ts";
 import { readPayload, wantsSuperjson } from "./body.ts";
+import type { Callers } from "./caller.ts";
 import type { Exposure } from "./exposure.ts";
 import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./feed.ts";
@@ -48,7 +49,7 @@ export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
   readonly #ownCaller: IngressOptions["caller"];
-  #callerOf: ((context: Context) => string | Promise<string>) | undefined;
+  #callers: Callers | undefined;
   readonly #options: IngressBounds;
   readonly #failures: Failures;
   readonly #answers: Answers;
@@ -242,14 +243,13 @@ export class Routes {
       return typeof caller === "string" ? caller : textOfCaller(caller);
     }
     if (!toldApart || context.req.header("authorization") === undefined) return "";
-    return this.#callerOf === undefined ? this.#loadCaller(context) : this.#callerOf(context);
+    return this.#callers === undefined ? this.#loadCallers(context) : this.#callers.of(context);
   }
 
-  /** What makes the digest is loaded with the first request that needs it: to load it for each would cost as much as an ask. */
-  async #loadCaller(context: Context): Promise<string> {
-    const { callerOf } = await import("./caller.ts");
-    this.#callerOf = callerOf;
-    return await callerOf(context);
+  /** What makes digests is loaded with the first request that needs one: a load for each would cost as much as an ask. */
+  async #loadCallers(context: Context): Promise<string> {
+    const { Callers } = await import("./caller.ts");
+    return await (this.#callers ??= new Callers()).of(context);
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
