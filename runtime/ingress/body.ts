@@ -35,10 +35,12 @@ export async function readPayload(
   const isJson = type === jsonType || type === superjsonType;
   if (!isJson) requireNoOtherSite(context);
   requireReadable(context, contentType);
-  const wasRead = context.req.raw.bodyUsed;
+  const isKnown = hasKnownLength(context, bodyBytesMax);
+  const { req } = context;
+  const wasRead = req.raw.bodyUsed; // by middleware: then it is there
   let bytes: ArrayBuffer;
   try {
-    bytes = await readBytes(context, wasRead, bodyBytesMax);
+    bytes = await (isKnown || wasRead ? req.arrayBuffer() : readStream(req.raw.body, bodyBytesMax));
   } catch (error) {
     if (wasRead || error instanceof RequestError) throw error;
     // Nobody here breaks a body off: the client left, or sent what is no body.
@@ -141,15 +143,14 @@ function hostOf(url: string): string {
 }
 
 /**
- * The bytes of the body; what middleware has read before is there. A platform reads a whole body several times faster than
- * its stream, so the stream, which ends at the bound, is for a body whose length nobody can know beforehand.
+ * Whether the length of the body is known beforehand, and within the bound; throws where it is over. A platform reads a
+ * whole body several times faster than its stream, so the stream, which ends at the bound, is for the others.
  */
-function readBytes({ req }: Context, wasRead: boolean, bytesMax: number): Promise<ArrayBuffer> {
+function hasKnownLength({ req }: Context, bytesMax: number): boolean {
   const length = Number(req.header("content-length"));
   if (length > bytesMax) throw tooLarge(bytesMax);
   // Beside a transfer encoding a length means nothing, and some servers hand on both.
-  const known = length <= bytesMax && req.header("transfer-encoding") === undefined;
-  return known || wasRead ? req.arrayBuffer() : readStream(req.raw.body, bytesMax);
+  return length <= bytesMax && req.header("transfer-encoding") === undefined;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -4,9 +4,9 @@ const encoder = new TextEncoder();
 export class FrameData {
   /** The payload as JSON. */
   readonly json: string;
-  #line: Uint8Array | undefined;
-  #head: string | undefined;
   #frame: Uint8Array | undefined;
+  #head = "";
+  #headBytes = 0;
 
   constructor(json: string) {
     this.json = json;
@@ -18,12 +18,13 @@ export class FrameData {
    */
   frame(head: string): Uint8Array {
     if (this.#frame !== undefined && this.#head === head) return this.#frame;
-    const line = this.#line ??= encoder.encode(`data: ${this.json}\n\n`);
+    const line = this.#frame?.subarray(this.#headBytes) ?? encoder.encode(`data: ${this.json}\n\n`);
     const lines = encoder.encode(head);
     const frame = new Uint8Array(lines.length + line.length);
     frame.set(lines);
     frame.set(line, lines.length);
     this.#head = head;
+    this.#headBytes = lines.length;
     return this.#frame = frame;
   }
 }
