@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/address.ts";
 import type { SharedDeadline, Waiting } from "../runtime/deadlines.ts";
-import { type Asker, asks, deadlineAt, nameOf, Route } from "../runtime/envelope.ts";
+import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/envelope.ts";
 import {
   DeadlineError,
   type PosthornError,
@@ -13,6 +13,7 @@ import {
 } from "../runtime/errors.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
+import { requireCaller } from "../runtime/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { expiredAnswer } from "../runtime/seen.ts";
 import { shownName } from "../runtime/shown_name.ts";
@@ -41,9 +42,10 @@ export function ask(
     }
     const timeoutMs = options?.timeoutMs ?? runtime.options.askTimeoutMs;
     if (options !== undefined) requireDuration("timeoutMs", timeoutMs);
+    const rarities = options === undefined ? undefined : originOf(options);
     const waiter = new Waiter(operation, to.key, options?.raw ?? false);
     const answer = waiter.wait(runtime, timeoutMs);
-    const route = new Route(operation, undefined, undefined, waiter, waiter.deadline);
+    const route = new Route(operation, undefined, undefined, waiter, waiter.deadline, rarities);
     acceptAsk(runtime, to, payload, route, waiter);
     return answer;
   } catch (error) {
@@ -51,9 +53,15 @@ export function ask(
   }
 }
 
-/** Whether its options say nothing that travels with the message. */
-function isPlain({ id, headers, signal, after, caller, bytes }: AskOptions): boolean {
-  return (id ?? headers ?? signal ?? after ?? caller ?? bytes) === undefined;
+/** Whether of its options nothing travels with the message but where it came from. */
+function isPlain({ id, headers, signal, after }: AskOptions): boolean {
+  return (id ?? headers ?? signal ?? after) === undefined;
+}
+
+/** Whose it is and how large, where it came from outside of the program. */
+function originOf({ caller, bytes }: AskOptions): Rarities | undefined {
+  if (caller !== undefined) requireCaller(caller);
+  return (caller ?? bytes) === undefined ? undefined : { caller, bytes };
 }
 
 function askWith(

@@ -21,7 +21,7 @@ export function routeToReply(
   id: string,
   options: SubmitOptions<unknown> | undefined,
 ): ReplyRoute {
-  const name = runtime.newReplyName();
+  const name = runtime.newId();
   const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
   const route = runtime.route(operation, {
     options,

@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { type Actor, actor } from "../runtime/actor.ts";
-import type { Address, SubmitOptions } from "../runtime/address.ts";
+import type { SubmitOptions } from "../runtime/address.ts";
 import type { Context } from "../runtime/context.ts";
 import { errorOfReason } from "../runtime/dead_letters.ts";
 import { type Asker, isAsker, Route } from "../runtime/envelope.ts";
@@ -14,6 +14,7 @@ import {
 } from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
 import { givenAddress } from "../runtime/given_address.ts";
+import { timeOfUlid } from "../runtime/ids.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import {
@@ -22,7 +23,6 @@ import {
   pendingReply,
   replyKey,
   replyNameOf,
-  timeOfReplyName,
   unknownReply,
   waitersMax,
 } from "../runtime/reply_name.ts";
@@ -96,7 +96,7 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
  * reply, or of no possible caller, is not looked for.
  */
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
-  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
+  if (timeOfUlid(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
   return runtime.persistence === undefined
     ? new KeptTicket(runtime, id, caller, undefined)
     : new DurableTicket(runtime, id, replyKey(id, caller), undefined);
@@ -140,7 +140,7 @@ class KeptTicket implements Ticket<unknown> {
   /** Whether it was kept, or no reply of that age would be. */
   #isGone(): boolean {
     const { clock, replies, options } = this.#runtime;
-    return replies.expired.has(this.#key) || timeOfReplyName(this.id)! + options.replyKeepMs <= clock.now();
+    return replies.expired.has(this.#key) || timeOfUlid(this.id)! + options.replyKeepMs <= clock.now();
   }
 }
 
@@ -188,17 +188,10 @@ class AddressedTicket implements Ticket<unknown> {
   }
 }
 
-/**
- * A collected reply is kept a little longer, where there is room: the answer that carried it may have been lost on its
- * way.
- */
-const collectedKeepMs = 60_000;
-
 type ReplyState =
   | { readonly status: "absent" }
-  | { readonly status: "pending"; readonly untilMs: number; readonly waiting: readonly Asker[] }
-  | { readonly status: "done"; readonly untilMs: number; readonly reply: unknown }
-  | { readonly status: "failed"; readonly untilMs: number; readonly failure: Failure };
+  | { readonly status: "pending"; readonly waiting: readonly Asker[] }
+  | Outcome;
 
 type Outcome = { readonly status: "done"; readonly reply: unknown } | {
   readonly status: "failed";
@@ -207,15 +200,15 @@ type Outcome = { readonly status: "done"; readonly reply: unknown } | {
 
 type ReplyContext = Context<"~reply", ReplyState>;
 
-/** The actor that keeps the reply of one submit, for so long from the submit on. */
-export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"> {
+/** The actor that keeps the reply of one submit, for as long as `replies` says. */
+export function replyActor(replies: KeptReplies): Actor<"~reply"> {
   return actor(Reply, {
     state: (): ReplyState => ({ status: "absent" }),
     on: {
       open(ctx) {
         if (ctx.state.status !== "absent") return; // a turn may submit again under the same id
-        ctx.state = { status: "pending", untilMs: ctx.now + keepMs, waiting: [] };
-        if (keepMs < Infinity) ctx.schedule("expire", { afterMs: keepMs }, ctx.self.at(Reply.expire));
+        ctx.state = { status: "pending", waiting: [] };
+        replies.keep(ctx.key);
       },
       arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, replies),
       refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, replies),
@@ -237,7 +230,7 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
           return;
         }
         answer(asker, state);
-        if (!peek) collected(ctx, state.untilMs, replies);
+        if (!peek) replies.collected(ctx.key);
       },
       expire(ctx) {
         const state = ctx.state as ReplyState;
@@ -245,12 +238,10 @@ export function replyActor(keepMs: number, replies: KeptReplies): Actor<"~reply"
           for (const asker of state.waiting) asker.fail(expiredReply(replyNameOf(ctx.key)));
         }
         replies.ended(ctx.key, true);
-        ctx.cancel("expire"); // it may have to go before its time
         ctx.stop();
       },
       cancel(ctx) {
         replies.ended(ctx.key, false);
-        ctx.cancel("expire");
         ctx.stop();
       },
     },
@@ -271,9 +262,9 @@ function settle(ctx: ReplyContext, outcome: Outcome, replies: KeptReplies): void
   }
   const waiting = state.status === "pending" ? state.waiting.filter((asker) => !asker.over) : [];
   for (const asker of waiting) answer(asker, outcome);
-  ctx.state = { ...outcome, untilMs: state.untilMs };
+  ctx.state = outcome;
   replies.settled(ctx.key, outcome);
-  if (waiting.length > 0) collected(ctx, state.untilMs, replies);
+  if (waiting.length > 0) replies.collected(ctx.key);
 }
 
 function answer(asker: Asker, outcome: Outcome): void {
@@ -282,10 +273,4 @@ function answer(asker: Asker, outcome: Outcome): void {
     const { id, code, message } = outcome.failure;
     asker.fail(Object.assign(errorOfReason(code, message), { id }));
   }
-}
-
-function collected(ctx: ReplyContext, untilMs: number, replies: KeptReplies): void {
-  if (!replies.collected(ctx.key)) return;
-  const afterMs = Math.max(Math.min(collectedKeepMs, untilMs - ctx.now), 0);
-  ctx.schedule("expire", { afterMs }, ctx.self.at(Reply.expire) as Address<void>);
 }

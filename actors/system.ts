@@ -51,10 +51,10 @@ function actorsOf(
   runtime: Runtime,
   durable: boolean,
 ): { readonly actor: Actor; readonly population?: Population }[] {
-  const { options: { limits, replyKeepMs }, replies } = runtime;
+  const { options: { limits }, replies } = runtime;
   const transient = [{ actor: listenerActor }, { actor: collectorActor(() => runtime.lateReplies++) }];
   if (durable) return [{ actor: durableTopicActor(limits.events) }, ...transient];
-  const reply = { actor: replyActor(replyKeepMs, replies), population: replies.population };
+  const reply = { actor: replyActor(replies), population: replies.population };
   return [{ actor: topicActor }, ...transient, reply];
 }
 

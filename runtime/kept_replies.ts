@@ -1,8 +1,15 @@
 import { LimitError } from "./errors.ts";
+import { ExpiryList, type ExpiryServices } from "./expiry_list.ts";
 import type { Population } from "./host.ts";
 import { Recent } from "./recent.ts";
 import { roughBytes } from "./rough_bytes.ts";
 import { type Held, Shares } from "./shares.ts";
+
+/**
+ * A collected reply is kept a little longer, where there is room: the answer that carried it may have been lost on its
+ * way.
+ */
+const collectedKeepMs = 60_000;
 
 /** What one caller has of the replies that are kept. */
 interface Caller {
@@ -43,9 +50,19 @@ export class KeptReplies {
   readonly #replies = new Map<string, CallersReply>();
   readonly #weights: Shares<string>;
   readonly #letGo: (key: string) => void;
+  /** Those that go when their time is over, and those that go a little after they were collected. */
+  readonly #kept: ExpiryList;
+  readonly #leaving: ExpiryList;
 
-  /** `letGo` ends the reply that gives way when together they are too large. */
-  constructor({ replies, replyBytes, ids }: ReplyLimits, letGo: (key: string) => void) {
+  /** Each is kept for `keepMs`. `letGo` ends the reply whose time is over, or that gives way when together they are too large. */
+  constructor(
+    { replies, replyBytes, ids }: ReplyLimits,
+    keepMs: number,
+    services: ExpiryServices,
+    letGo: (key: string) => void,
+  ) {
+    this.#kept = new ExpiryList(keepMs, services, letGo);
+    this.#leaving = new ExpiryList(collectedKeepMs, services, letGo);
     this.expired = new Recent(ids);
     this.#bytesMax = replyBytes;
     this.#weights = new Shares(replyBytes);
@@ -78,6 +95,11 @@ export class KeptReplies {
     throw new LimitError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
   }
 
+  /** Its time begins. */
+  keep(key: string): void {
+    this.#kept.add(key);
+  }
+
   /** One is waited for; of a caller, where that is named. */
   opened(key: string, name: string | undefined): void {
     if (name === undefined) return;
@@ -98,17 +120,21 @@ export class KeptReplies {
     reply.held = this.#weights.add([reply.name], key, reply.bytes, (gone) => this.#letGo(gone));
   }
 
-  /** It was collected: it may go first when there is no room. Returns whether it was for the first time. */
-  collected(key: string): boolean {
-    if (this.#collected.has(key)) return false;
+  /** It was collected: it may go first when there is no room, and soon does in any case. */
+  collected(key: string): void {
+    if (this.#collected.has(key)) return;
     this.#collected.add(key);
     this.#waitsNoMore(this.#replies.get(key));
-    return true;
+    if (this.#kept.leftMs(key) <= collectedKeepMs) return;
+    this.#kept.delete(key);
+    this.#leaving.add(key);
   }
 
   /** It is kept no longer. */
   ended(key: string, expired: boolean): void {
     this.#collected.delete(key);
+    this.#kept.delete(key);
+    this.#leaving.delete(key);
     if (expired) this.expired.add(key);
     const reply = this.#replies.get(key);
     if (reply === undefined) return;

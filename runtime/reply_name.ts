@@ -1,25 +1,5 @@
 import { PosthornError, ReplyPendingError, UnknownError } from "./errors.ts";
-import { timeOfUlid } from "./ids.ts";
-import type { Random } from "./random.ts";
 import { TooLargeError } from "./store_errors.ts";
-
-/** The length of a ULID, and where the part of it begins that is chance. */
-const ulidLength = 26;
-const chanceAt = 10;
-
-/**
- * A new name for one reply: a ULID, so that it carries its time, and more chance behind it, 130 bits in all. Whoever
- * knows the message, its id or its key learns nothing of it.
- */
-export function newReplyName(random: Random, nowMs: number): string {
-  return random.ulid(nowMs) + random.ulid(nowMs).slice(chanceAt + 6);
-}
-
-/** The time that the name of a reply carries, in milliseconds since 1970; nothing where it names none. */
-export function timeOfReplyName(name: string): number | undefined {
-  if (!/^[0-9A-HJKMNP-TV-Z]{36}$/.test(name)) return undefined;
-  return timeOfUlid(name.slice(0, ulidLength));
-}
 
 /**
  * Where a reply is kept: under its own name and that of its caller. No two callers have one in common, whatever they are

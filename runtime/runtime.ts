@@ -22,7 +22,7 @@ import type { Signal } from "./resident.ts";
 import type { Random } from "./random.ts";
 import type { Services } from "./services.ts";
 import type { Stats } from "./stats.ts";
-import { newReplyName, requireCaller } from "./reply_name.ts";
+import { requireCaller } from "./reply_name.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
 import { Persistence } from "./durable/persistence.ts";
@@ -72,7 +72,7 @@ export class Runtime implements Services {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new KeptReplies(resolved.limits, (key) => {
+    this.replies = new KeptReplies(resolved.limits, resolved.replyKeepMs, this, (key) => {
       const { protocol, name: operation } = Reply.expire;
       this.delivery.deliverTo({ protocol, key, operation }, undefined);
     });
@@ -214,10 +214,6 @@ export class Runtime implements Services {
 
   newId(): string {
     return this.ids.ulid();
-  }
-
-  newReplyName(): string {
-    return newReplyName(this.random, this.clock.now());
   }
 
   replyToOf(

@@ -242,10 +242,6 @@ export class Turn implements OpenTurn {
     return this.actor.services.newId();
   }
 
-  newReplyName(): string {
-    return this.actor.services.newReplyName();
-  }
-
   replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
     const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
       route.operation === operation && key === to.key && protocol === to.protocol &&

@@ -31,10 +31,8 @@ export interface TurnHost {
   nextNumber(): number;
   /** The name of a message. */
   idText(id: MessageId): string;
-  /** A new id, which carries its time. */
+  /** A new id, which carries its time and which nobody can guess: for a message, and for a reply. */
   newId(): string;
-  /** A new name for a reply, which nobody can guess. */
-  newReplyName(): string;
   /** Where the reply of a message goes that this actor has sent before under the same id, where that is known. */
   replyToOf(
     turn: OpenTurn,

@@ -19,8 +19,6 @@ export interface Sender {
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown>;
   /** A new id, which carries its time. */
   newId(): string;
-  /** A new name for a reply, which nobody can guess. */
-  newReplyName(): string;
   /** Where the reply goes of a message that was sent before under the same id, here or earlier, where that is known. */
   replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined;
 }
@@ -64,7 +62,7 @@ export class TurnRef implements Handle {
     }
     // The same again changes nothing: its reply is that of the first.
     const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
-    const reply = { protocol: Reply.open.protocol, key: first?.key ?? this.turn.newReplyName() };
+    const reply = { protocol: Reply.open.protocol, key: first?.key ?? this.turn.newId() };
     const route = this.turn.routeOf(operation, { // before its reply is opened: an option may be refused
       options,
       id,

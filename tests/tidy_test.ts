@@ -73,6 +73,7 @@ const layers: readonly (readonly [layer: string, files: readonly string[]])[] = 
       "ring",
       "mailbox",
       "timers",
+      "expiry_list",
       "scheduler",
       "deadlines",
       "status",

@@ -7,8 +7,8 @@ import { RequestError } from "./problem.ts";
 /** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
 export const superjsonType = "application/superjson+json";
 
-const jsonType = "application/json";
-const jsonHeaders = { "content-type": jsonType };
+/** The content type of all else. */
+export const jsonType = "application/json";
 
 /** What a body may be. */
 export interface BodyBounds {
@@ -30,11 +30,23 @@ export async function readPayload(
   onBytes?: (bytes: number) => void,
 ): Promise<unknown> {
   const { bodyBytesMax, depthMax } = bounds;
-  const type = mediaType(context);
+  const contentType = context.req.header("content-type");
+  const type = mediaType(contentType);
   const isJson = type === jsonType || type === superjsonType;
   if (!isJson) requireNoOtherSite(context);
-  requireReadable(context);
-  const bytes = await readBytes(context, bodyBytesMax);
+  requireReadable(context, contentType);
+  const isKnown = hasKnownLength(context, bodyBytesMax);
+  const { req } = context;
+  const wasRead = req.raw.bodyUsed; // by middleware: then it is there
+  let bytes: ArrayBuffer;
+  try {
+    bytes = await (isKnown || wasRead ? req.arrayBuffer() : readStream(req.raw.body, bodyBytesMax));
+  } catch (error) {
+    if (wasRead || error instanceof RequestError) throw error;
+    // Nobody here breaks a body off: the client left, or sent what is no body.
+    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
+  }
+  if (bytes.byteLength > bodyBytesMax) throw tooLarge(bodyBytesMax);
   const text = textOf(bytes);
   if (text === "" && (type === undefined || isJson)) return undefined;
   if (!isJson) {
@@ -61,16 +73,6 @@ export function wantsSuperjson(context: Context): boolean {
   return wanted > 0 && wanted >= (qualityOf(accept, jsonType) ?? 0);
 }
 
-/** The answer that carries a value as the caller wants to read it. */
-export function valueResponse(
-  context: Context,
-  value: unknown,
-  headers?: Readonly<Record<string, string>>,
-): Response | Promise<Response> {
-  if (wantsSuperjson(context)) return superjsonResponse(context, value, headers);
-  return context.body(writeJson(value), 200, headers ? { ...jsonHeaders, ...headers } : jsonHeaders);
-}
-
 /** A value as JSON, or the 406 for what JSON cannot say (`jsonText`). */
 export function writeJson(value: unknown): string {
   const text = jsonText(value);
@@ -86,22 +88,13 @@ export async function writeSuperjson(value: unknown): Promise<string> {
   return text;
 }
 
-async function superjsonResponse(
-  context: Context,
-  value: unknown,
-  headers?: Readonly<Record<string, string>>,
-): Promise<Response> {
-  return context.body(await writeSuperjson(value), 200, { "content-type": superjsonType, ...headers });
-}
-
 function notRepresentable(unfit: string, fit: string): RequestError {
   const why = `The reply cannot be written as ${unfit}: ask for it with accept: ${fit}`;
   return new RequestError(406, "not-representable", why);
 }
 
-function mediaType(context: Context): string | undefined {
-  const type = context.req.header("content-type");
-  return type === jsonType ? type : type?.split(";")[0].trim().toLowerCase();
+function mediaType(contentType: string | undefined): string | undefined {
+  return contentType === jsonType ? jsonType : contentType?.split(";")[0].trim().toLowerCase();
 }
 
 /** How much a media type is wanted (RFC 9110), where it is named. */
@@ -115,13 +108,14 @@ function qualityOf(accept: string, type: string): number | undefined {
 }
 
 /** Only UTF-8 is read, and nothing is unpacked. */
-function requireReadable({ req }: Context): void {
+function requireReadable({ req }: Context, contentType: string | undefined): void {
   const encoding = req.header("content-encoding")?.trim().toLowerCase();
   if (encoding !== undefined && encoding !== "" && encoding !== "identity") {
     const why = `The body has the content encoding ${shorten(encoding, 100)}: send it as it is`;
     throw new RequestError(415, "unsupported-content-encoding", why, { "accept-encoding": "identity" });
   }
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(req.header("content-type") ?? "")?.[1];
+  if (contentType === jsonType) return;
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType ?? "")?.[1];
   if (charset === undefined || /^utf-?8$/i.test(charset)) return;
   const why = `The body has the charset "${shorten(charset, 100)}": send it in UTF-8`;
   throw new RequestError(415, "unsupported-charset", why);
@@ -149,41 +143,28 @@ function hostOf(url: string): string {
 }
 
 /**
- * The bytes of the body; what middleware has read before is there. A platform reads a whole body several times faster than
- * its stream, so the stream, which ends at the bound, is for a body whose length nobody can know beforehand.
+ * Whether the length of the body is known beforehand, and within the bound; throws where it is over. A platform reads a
+ * whole body several times faster than its stream, so the stream, which ends at the bound, is for the others.
  */
-async function readBytes({ req }: Context, bytesMax: number): Promise<ArrayBuffer | Uint8Array> {
+function hasKnownLength({ req }: Context, bytesMax: number): boolean {
   const length = Number(req.header("content-length"));
   if (length > bytesMax) throw tooLarge(bytesMax);
   // Beside a transfer encoding a length means nothing, and some servers hand on both.
-  const known = length <= bytesMax && req.header("transfer-encoding") === undefined;
-  const bytes = req.raw.bodyUsed
-    ? await req.arrayBuffer()
-    : await whole<ArrayBuffer | Uint8Array>(known ? req.arrayBuffer() : readStream(req.raw.body, bytesMax));
-  if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
-  return bytes;
+  return length <= bytesMax && req.header("transfer-encoding") === undefined;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 /** The text of a body, without a byte order mark. */
-function textOf(bytes: ArrayBuffer | Uint8Array): string {
+function textOf(bytes: ArrayBuffer): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw new RequestError(400, "malformed-body", "The body is no UTF-8");
   }
 }
 
-/** Nobody here breaks a body off: the client left, or sent what is no body. */
-async function whole<Bytes>(reading: Promise<Bytes>): Promise<Bytes> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof RequestError) throw error;
-    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
-  }
-}
-
-async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<Uint8Array> {
+async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<ArrayBuffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body ?? []) {
@@ -197,7 +178,7 @@ async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: num
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  return bytes;
+  return bytes.buffer;
 }
 
 function tooLarge(bytesMax: number): RequestError {

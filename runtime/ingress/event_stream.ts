@@ -62,7 +62,7 @@ export function eventStream(
         if (entry !== undefined) {
           if (!wants(options, entry)) continue;
           told = entry.id;
-          return send(frame(encoder, entry, options.named));
+          return send(frame(entry, options.named));
         }
         if (reader.lost || reader.ended) break;
         const untilMs = spokeMs + options.keepAliveMs; // events for others do not break the silence
@@ -100,10 +100,6 @@ function gapFrame(id: string | undefined, lastEventId: string | undefined): stri
   return `event: gap\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify({ lastEventId })}\n\n`;
 }
 
-function frame(encoder: TextEncoder, { id, event, data }: FeedEntry, named: boolean): Uint8Array {
-  const head = encoder.encode(`${named ? `event: ${event}\n` : ""}id: ${id}\n`);
-  const bytes = new Uint8Array(head.length + data.bytes.length);
-  bytes.set(head);
-  bytes.set(data.bytes, head.length);
-  return bytes;
+function frame({ id, event, data }: FeedEntry, named: boolean): Uint8Array {
+  return data.frame(`${named ? `event: ${event}\n` : ""}id: ${id}\n`);
 }

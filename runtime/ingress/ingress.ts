@@ -92,13 +92,15 @@ type Handler = (context: Context) => Response | Promise<Response>;
  */
 function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
   // Hono looks only at what is an `Error`: whatever else a schema, a `subject` or a `caller` throws is answered here.
+  const fail = (error: unknown) => failures.answer(error);
   const route = (path: string, handle: Handler) =>
-    app.all(path, async (context) => {
+    app.all(path, (context) => {
       try {
         requireTextPath(context);
-        return await handle(context);
+        const answer = handle(context);
+        return answer instanceof Promise ? answer.catch(fail) : answer;
       } catch (error) {
-        return failures.answer(error);
+        return fail(error);
       }
     });
   route("/actors/:protocol/:key/:operation", (context) => {

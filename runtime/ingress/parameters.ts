@@ -38,10 +38,9 @@ export function idempotencyKey(context: Context): string | undefined {
  * Throws a 400 where the path has bytes that are no UTF-8: taken as they stand they would name what `%25…` names too.
  */
 export function requireTextPath(context: Context): void {
-  const path = rawPath(context);
-  if (!path.includes("%")) return;
+  if (!context.req.url.includes("%")) return;
   try {
-    decodeURIComponent(path);
+    decodeURIComponent(rawPath(context));
   } catch {
     throw new RequestError(400, "malformed-path", "The path has a percent sign that stands for no UTF-8");
   }
@@ -52,15 +51,24 @@ function rawPath(context: Context): string {
   const { url } = context.req;
   const begin = url.indexOf("/", url.indexOf("://") + 3);
   if (begin < 0) return "/";
-  const end = url.slice(begin).search(/[?#]/);
-  return end < 0 ? url.slice(begin) : url.slice(begin, begin + end);
+  const path = url.slice(begin);
+  const end = path.search(/[?#]/);
+  return end < 0 ? path : path.slice(0, end);
 }
+
+const unsafeInHeaders = /[^!-~]|["\\<>^`{|}]/u;
 
 /**
  * What stands before so many last segments of the path, so that it can stand in a header and be resolved again. An app that
  * is not strict takes a path with a slash at its end for the one without.
  */
 export function pathBefore(context: Context, segments: number): string {
-  const prefix = rawPath(context).replace(/\/$/, "").split("/").slice(0, -segments).join("/");
-  return prefix.replace(/[^!-~]|["\\<>^`{|}]/gu, (character) => encodeURIComponent(character.toWellFormed()));
+  const path = rawPath(context);
+  let end = path.endsWith("/") ? path.length - 1 : path.length;
+  for (let left = segments; left > 0 && end > 0; left--) end = path.lastIndexOf("/", end - 1);
+  const prefix = path.slice(0, Math.max(end, 0));
+  if (!unsafeInHeaders.test(prefix)) return prefix;
+  return prefix.replace(new RegExp(unsafeInHeaders, "gu"), (character) => {
+    return encodeURIComponent(character.toWellFormed());
+  });
 }

@@ -1,10 +1,11 @@
 import type { Context } from "hono";
-import type { SendOptions } from "../address.ts";
 import { PosthornError, ReplyPendingError, StoppedError } from "../errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../protocol.ts";
 import { StoreError } from "../store_errors.ts";
 import { parseSubjectPattern } from "../subject.ts";
-import { readPayload, valueResponse, wantsSuperjson } from "./body.ts";
+import { type AnswerHeaders, Answers } from "./answers.ts";
+import { readPayload, wantsSuperjson } from "./body.ts";
+import type { Callers } from "./caller.ts";
 import type { Exposure } from "./exposure.ts";
 import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./feed.ts";
@@ -26,7 +27,10 @@ export const notStored = { "cache-control": "no-store" };
 interface Pending {
   /** Of the message to who sent it, of the reply to who asks for that. */
   readonly id: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** What the answer has in any case. */
+  readonly headers: Readonly<AnswerHeaders>;
+  /** Where the reply will be; absent where one is there to ask for it. */
+  readonly location?: string;
 }
 
 /** How a reply is waited for. */
@@ -45,8 +49,10 @@ export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
   readonly #ownCaller: IngressOptions["caller"];
+  #callers: Callers | undefined;
   readonly #options: IngressBounds;
   readonly #failures: Failures;
+  readonly #answers: Answers;
   /** Whether there is a store: then messages have places, which other instances understand. */
   readonly #durable: boolean;
   readonly #feeds = new Map<string, Feed>();
@@ -64,6 +70,7 @@ export class Routes {
     this.#ownCaller = caller;
     this.#options = options;
     this.#failures = failures;
+    this.#answers = new Answers(caller !== undefined);
     this.#durable = system.health.store !== undefined;
   }
 
@@ -83,13 +90,21 @@ export class Routes {
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      const options = this.#placed(context, { id, caller, timeoutMs, bytes, raw: true });
-      return valueResponse(context, await ref.ask(asking, payload, options));
+      const after = this.#after(context);
+      if (id === undefined) { // it has no place
+        const options = { caller, timeoutMs, bytes, after, raw: true };
+        return this.#answers.value(context, await ref.ask(asking, payload, options));
+      }
+      const headers: AnswerHeaders = {};
+      const onAccepted = this.#tellsPlace(headers);
+      const options = { id, caller, timeoutMs, bytes, after, onAccepted, raw: true };
+      return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
     }
-    const options = this.#named(context, id, caller, bytes);
+    const headers: AnswerHeaders = {};
+    const options = this.#named(context, id, caller, bytes, headers);
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
-      return context.json({ id: options.id }, 202);
+      return this.#answers.accepted(context, options.id, headers);
     }
     // All that the answer needs is understood before it is accepted. The prefix of a mount may have parameters of its own.
     const replies = `${pathBefore(context, 4)}/replies/`;
@@ -97,7 +112,7 @@ export class Routes {
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
     const ticket = await ref.submit(submitting, payload, options);
     const location = `${replies}${encodeURIComponent(ticket.id)}`;
-    const pending = { id: options.id, headers: { location } };
+    const pending = { id: options.id, headers, location };
     if (wait.applied === undefined) return this.#pending(context, pending);
     try {
       return await this.#collect(context, ticket.id, caller, wait, pending);
@@ -125,9 +140,10 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
-    const options = this.#named(context, id, await this.#caller(context, true), bytes);
+    const headers: AnswerHeaders = {};
+    const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
-    return context.json({ id: options.id }, 202);
+    return this.#answers.accepted(context, options.id, headers);
   }
 
   async subscribe(context: Context, events: readonly Operation[], named: boolean): Promise<Response> {
@@ -199,10 +215,11 @@ export class Routes {
     { timeoutMs, looks, signal, applied }: Wait,
     pending: Pending,
   ): Promise<Response> {
-    const told = applied === undefined ? notStored : { ...notStored, "preference-applied": applied };
+    const told: AnswerHeaders = { ...notStored, ...pending.headers };
+    if (applied !== undefined) told["preference-applied"] = applied;
     try {
       const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
-      return await valueResponse(context, reply, { ...told, vary: "accept, prefer" });
+      return await this.#answers.value(context, reply, { ...told, vary: "accept, prefer" });
     } catch (error) {
       const left = signal?.aborted ?? false; // then nobody reads the answer
       if (!left && !(error instanceof ReplyPendingError)) throw error;
@@ -210,8 +227,10 @@ export class Routes {
     }
   }
 
-  #pending(context: Context, { id, headers }: Pending): Response {
-    return context.json({ id }, 202, { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" });
+  #pending(context: Context, { id, headers, location }: Pending): Response {
+    const told: AnswerHeaders = { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" };
+    if (location !== undefined) told.location = location;
+    return this.#answers.accepted(context, id, told);
   }
 
   /**
@@ -223,24 +242,42 @@ export class Routes {
       const caller = this.#ownCaller(context);
       return typeof caller === "string" ? caller : textOfCaller(caller);
     }
-    return toldApart ? import("./caller.ts").then(({ callerOf }) => callerOf(context)) : "";
+    if (!toldApart || context.req.header("authorization") === undefined) return "";
+    return this.#callers === undefined ? this.#loadCallers(context) : this.#callers.of(context);
+  }
+
+  /** What makes digests is loaded with the first request that needs one: a load for each would cost as much as an ask. */
+  async #loadCallers(context: Context): Promise<string> {
+    const { Callers } = await import("./caller.ts");
+    return await (this.#callers ??= new Callers()).of(context);
   }
 
   /** What is answered with its id has one, also where its caller gave none. */
-  #named(context: Context, id: string | undefined, caller: string, bytes: number | undefined) {
-    return this.#placed(context, {
+  #named(
+    context: Context,
+    id: string | undefined,
+    caller: string,
+    bytes: number | undefined,
+    headers: AnswerHeaders,
+  ) {
+    return {
       id: id ?? this.#system.newId(),
       caller,
       deduplicate: id !== undefined,
       bytes,
-    });
+      after: this.#after(context),
+      onAccepted: this.#tellsPlace(headers),
+    };
   }
 
-  /** Behind which message it comes, and that the answer says its own place: where there is a store. */
-  #placed<Options extends SendOptions>(context: Context, options: Options): Options {
-    if (!this.#durable) return options;
-    const onAccepted = (place: string) => context.header(placeHeader, place);
-    return { ...options, after: context.req.header(placeHeader) || undefined, onAccepted };
+  /** Puts the place of a message into the headers of the answer: where there is a store. */
+  #tellsPlace(headers: AnswerHeaders): ((place: string) => void) | undefined {
+    return this.#durable ? (place) => headers[placeHeader] = place : undefined;
+  }
+
+  /** Behind which message it comes: where there is a store. */
+  #after(context: Context): string | undefined {
+    return this.#durable ? context.req.header(placeHeader) || undefined : undefined;
   }
 
   /** The event that a path names. */

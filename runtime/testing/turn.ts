@@ -5,7 +5,6 @@ import { isAsker, type MessageId, Route } from "../envelope.ts";
 import { givenHeaders } from "../given_headers.ts";
 import { Publication, Reply, type Subscription, Topic } from "../modes.ts";
 import type { Operation } from "../protocol.ts";
-import { newReplyName } from "../reply_name.ts";
 import { parse } from "../schema.ts";
 import { requireStorable } from "../storable.ts";
 import { Turn } from "../turn.ts";
@@ -248,10 +247,6 @@ class LoneHost implements TurnHost {
 
   newId(): string {
     return this.#random.ulid(this.#nowMs);
-  }
-
-  newReplyName(): string {
-    return newReplyName(this.#random, this.#nowMs);
   }
 
   replyToOf(): undefined {}

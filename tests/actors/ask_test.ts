@@ -403,3 +403,30 @@ Deno.test("without a store an ask whose time was up before its turn is not run f
   await assert.rejects(asked(), { code: "deadline" });
   assert.deepEqual([first.value, handled], [5, []]);
 });
+
+Deno.test("whose ask it is travels with it where it says nothing else: a stranger's push out no one else's letters", async () => {
+  await using world = new World([oracleActor({ capacity: 1 })], { limits: { deadLetters: 4 } });
+  const ref = world.system.ref(Oracle, "a");
+  const open = gate<number>();
+  const running = watch(ref.ask(Oracle.wait, open.promise));
+  await world.clock.settle();
+  const asks = [1, 2].map((n) => ref.ask(Oracle.double, n)); // the program's own: the second displaces the first
+  for (let n = 100; n < 120; n++) asks.push(ref.ask(Oracle.double, n, { caller: "", raw: true }));
+  const told = await Promise.allSettled(asks.slice(0, -1));
+  assert.ok(told.every(({ status }) => status === "rejected"));
+  const kept = world.system.deadLetters.list().map(({ payload }) => payload);
+  assert.deepEqual(kept, [1, 2, 117, 118]);
+  open.resolve(1);
+  await world.clock.settle();
+  assert.equal(running.value, 1);
+});
+
+Deno.test("an ask for a caller that may not be called that is refused, and is not sent", async () => {
+  const handled: unknown[] = [];
+  await using world = new World([oracleActor({ handled })]);
+  const ref = world.system.ref(Oracle, "a");
+  await assert.rejects(ref.ask(Oracle.double, 1, { caller: "\ud800" }), { code: "invalid-caller" });
+  await assert.rejects(ref.ask(Oracle.double, 1, { caller: "x".repeat(513) }), { code: "too-large" });
+  await world.clock.settle();
+  assert.deepEqual([handled, world.clock.waiting], [[], 0]);
+});

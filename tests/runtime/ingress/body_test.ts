@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { SuperJSON } from "superjson";
-import {
-  readPayload,
-  valueResponse,
-  wantsSuperjson,
-  writeJson,
-  writeSuperjson,
-} from "../../../runtime/ingress/body.ts";
+import { readPayload, wantsSuperjson, writeJson, writeSuperjson } from "../../../runtime/ingress/body.ts";
 import { problemResponse } from "../../../runtime/ingress/problem.ts";
 import { assertProblem, superjsonType } from "./desk.ts";
 
@@ -217,16 +211,6 @@ Deno.test("writeSuperjson() says how to ask for what superjson cannot carry", as
     status: 406,
     message,
   });
-});
-
-Deno.test("valueResponse() answers in JSON unless superjson is accepted, with no header but the type", async () => {
-  const app = new Hono().get("/", (context) => valueResponse(context, [1]));
-  const plain = await app.request("/", { headers: { accept: "*/*" } });
-  const rich = await app.request("/", { headers: { accept: `text/html, ${superjsonType};q=0.9` } });
-  assert.deepEqual([...plain.headers], [["content-type", jsonType]]);
-  assert.deepEqual([...rich.headers], [["content-type", superjsonType]]);
-  assert.equal(await plain.text(), "[1]");
-  assert.deepEqual(new SuperJSON().parse(await rich.text()), [1]);
 });
 
 for (

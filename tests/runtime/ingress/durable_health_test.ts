@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { memoryStore, type Store, StoreError, systemRandom } from "@posthorn/posthorn";
 import { metricsText } from "../../../runtime/ingress/metrics.ts";
-import { newReplyName } from "../../../runtime/reply_name.ts";
 import { assertProblem, Desk } from "./desk.ts";
 
 async function health(desk: Desk): Promise<readonly [status: number, body: unknown]> {
@@ -88,7 +87,7 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
   }
   assert.match(String(told[0]), /Cannot open the store: no such disk/);
   assert.equal(told.length, 4);
-  const reply = newReplyName(systemRandom(), desk.clock.now());
+  const reply = systemRandom().ulid(desk.clock.now());
   await assertProblem(await desk.get(`/replies/${reply}`), 503, "store-unavailable");
   assert.equal(await (await desk.get("/events/order/paused")).text(), "retry: 2000\n\n");
 });
