@@ -2,7 +2,7 @@ import type { ActorId, SubmitOptions } from "../runtime/address.ts";
 import type { Route } from "../runtime/envelope.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
-import { replyKey } from "../runtime/reply_name.ts";
+import { replyKey, replyName } from "../runtime/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** The way of a request whose reply is kept. */
@@ -21,7 +21,7 @@ export function routeToReply(
   id: string,
   options: SubmitOptions<unknown> | undefined,
 ): ReplyRoute {
-  const name = runtime.newId();
+  const name = replyName(runtime.newId());
   const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
   const route = runtime.route(operation, {
     options,

@@ -14,7 +14,6 @@ import {
 } from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failure.ts";
 import { givenAddress } from "../runtime/given_address.ts";
-import { timeOfUlid } from "../runtime/ids.ts";
 import { Reply } from "../runtime/modes.ts";
 import type { Operation } from "../runtime/protocol.ts";
 import {
@@ -23,6 +22,7 @@ import {
   pendingReply,
   replyKey,
   replyNameOf,
+  timeOfReplyName,
   unknownReply,
   waitersMax,
 } from "../runtime/reply_name.ts";
@@ -96,7 +96,7 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
  * reply, or of no possible caller, is not looked for.
  */
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
-  if (timeOfUlid(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
+  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
   return runtime.persistence === undefined
     ? new KeptTicket(runtime, id, caller, undefined)
     : new DurableTicket(runtime, id, replyKey(id, caller), undefined);
@@ -140,7 +140,7 @@ class KeptTicket implements Ticket<unknown> {
   /** Whether it was kept, or no reply of that age would be. */
   #isGone(): boolean {
     const { clock, replies, options } = this.#runtime;
-    return replies.expired.has(this.#key) || timeOfUlid(this.id)! + options.replyKeepMs <= clock.now();
+    return replies.expired.has(this.#key) || timeOfReplyName(this.id)! + options.replyKeepMs <= clock.now();
   }
 }
 

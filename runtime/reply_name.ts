@@ -1,5 +1,22 @@
 import { PosthornError, ReplyPendingError, UnknownError } from "./errors.ts";
+import { timeOfUlid } from "./ids.ts";
 import { TooLargeError } from "./store_errors.ts";
+
+/** What the name of a reply begins with: no id of a message is one. */
+const mark = "R";
+
+/**
+ * The name of a reply: a ULID of its own behind a mark. It carries its time, and 80 bits of chance: whoever knows the message,
+ * its id or its key learns nothing of it.
+ */
+export function replyName(ulid: string): string {
+  return mark + ulid;
+}
+
+/** The time that the name of a reply carries, in milliseconds since 1970; nothing where it names none. */
+export function timeOfReplyName(name: string): number | undefined {
+  return name.startsWith(mark) ? timeOfUlid(name.slice(mark.length)) : undefined;
+}
 
 /**
  * Where a reply is kept: under its own name and that of its caller. No two callers have one in common, whatever they are

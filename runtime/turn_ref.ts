@@ -3,6 +3,7 @@ import type { Route } from "./envelope.ts";
 import { givenAddress } from "./given_address.ts";
 import { Reply } from "./modes.ts";
 import type { Operation } from "./protocol.ts";
+import { replyName } from "./reply_name.ts";
 import type { Found, Handle, Parts, TurnHost } from "./turn_host.ts";
 
 /** What a handle needs of its turn. */
@@ -62,7 +63,7 @@ export class TurnRef implements Handle {
     }
     // The same again changes nothing: its reply is that of the first.
     const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
-    const reply = { protocol: Reply.open.protocol, key: first?.key ?? this.turn.newId() };
+    const reply = { protocol: Reply.open.protocol, key: first?.key ?? replyName(this.turn.newId()) };
     const route = this.turn.routeOf(operation, { // before its reply is opened: an option may be refused
       options,
       id,

@@ -3,11 +3,10 @@ import { messageOf, PosthornError, StoppedError } from "../errors.ts";
 import type { Failure } from "../failure.ts";
 import type { Stored } from "../store.ts";
 import { StoreError } from "../store_errors.ts";
-import { timeOfUlid } from "../ids.ts";
 import { endAt } from "../times.ts";
 import type { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
-import { expiredReply, pendingReply, unknownReply, waitersMax } from "../reply_name.ts";
+import { expiredReply, pendingReply, timeOfReplyName, unknownReply, waitersMax } from "../reply_name.ts";
 import type { Ledger } from "./ledger.ts";
 import { Look } from "./look.ts";
 import { decodeValue, encodeValue, fromText, toText } from "./stored_value.ts";
@@ -123,7 +122,7 @@ export class Replies {
 
   /** Whether a reply of that name would be kept no longer: it carries its time. */
   #isOld(id: string): boolean {
-    const atMs = timeOfUlid(id);
+    const atMs = timeOfReplyName(id);
     return atMs !== undefined && this.#ledger.isOver(endAt(atMs + this.#keepMs));
   }
 

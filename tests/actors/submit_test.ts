@@ -21,6 +21,7 @@ import {
 } from "@posthorn/posthorn";
 import * as z from "zod";
 import { gate, untyped, watch, World } from "./world.ts";
+import { replyName } from "../../runtime/reply_name.ts";
 
 const Bank = protocol("bank", {
   charge: submit(z.number(), z.object({ cents: z.number() })),
@@ -117,7 +118,7 @@ Deno.test("a submit resolves with a ticket when it is accepted; the reply is col
   const submitted = world.system.ref(Bank, "main").submit(Bank.charge, 450);
   assert.deepEqual([world.system.stats().accepted, handled], [2, []]); // with the reply that waits for it
   const ticket = await submitted;
-  assert.match(ticket.id, /^[0-9A-HJKMNP-TV-Z]{26}$/);
+  assert.match(ticket.id, /^R[0-9A-HJKMNP-TV-Z]{26}$/);
   await world.clock.advance(60_000);
   assert.deepEqual(await ticket.reply(), { cents: 450 });
 });
@@ -263,7 +264,7 @@ Deno.test("a reply that never was is unknown, and one that was kept for its time
   for (const { id } of tickets) {
     await assert.rejects(world.system.ticket(id).reply(), has(UnknownError, "expired-reply"));
   }
-  const never = systemRandom().ulid(world.clock.now());
+  const never = replyName(systemRandom().ulid(world.clock.now()));
   for (const id of ["mine", never, "01ARZ3NDEKTSV4RRFFQ69G5FAV", world.system.newId()]) {
     await assert.rejects(world.system.ticket(id).reply(), has(UnknownError, "unknown-reply"));
   }

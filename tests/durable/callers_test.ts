@@ -19,7 +19,7 @@ onEach(
     const first = await stage.start([worker(echo)]);
     const alice = { id: "order-17", caller: "alice" };
     const ticket = await ref(first, "ada").submit(Worker.job, "echo tea", alice);
-    assert.match(ticket.id, /^[0-9A-Z]{26}$/);
+    assert.match(ticket.id, /^R[0-9A-Z]{26}$/);
     assert.equal(await ticket.reply(), "tea");
     await stage.kill(first);
     const second = await stage.start([worker(echo)]);

@@ -5,6 +5,7 @@ import { memoryStore, RetryError, type Store, System } from "@posthorn/posthorn"
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { inMemory, note, ref, Worker, worker } from "./stage.ts";
 import { inEach } from "./worlds.ts";
+import { replyName } from "../../runtime/reply_name.ts";
 
 /** A store that holds back the answers of commits with a write of some kind, or all answers. */
 class HoldingStore implements Store {
@@ -155,7 +156,7 @@ Deno.test("a store that does not answer: each send is told within bounded time, 
     codeOf(ref(system, "ada").tell(Worker.note, "three", { id: "3" })),
     codeOf(ref(system, "ada").ask(Worker.call, "add four", { timeoutMs: 60_000 })),
     codeOf(ref(system, "bob").ask(Worker.call, "add five", { timeoutMs: 60_000 })), // it has to be loaded first
-    codeOf(system.ticket(seededRandom(1).ulid(clock.now())).reply({ timeoutMs: 60_000 })),
+    codeOf(system.ticket(replyName(seededRandom(1).ulid(clock.now()))).reply({ timeoutMs: 60_000 })),
   ]);
   await clock.advance(11_000);
   const [first, second, ...rest] = await told;

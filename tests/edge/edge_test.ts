@@ -54,7 +54,7 @@ test("submit, then collect the reply at its location", async () => {
   assert.equal(submitted.status, 202);
   await submitted.body?.cancel();
   const location = submitted.headers.get("location")!;
-  assert.match(location, /^\/replies\/[0-9A-Z]{26}$/);
+  assert.match(location, /^\/replies\/R[0-9A-Z]{26}$/);
   const reply = await get(location.slice(1), { prefer: "wait=10" });
   assert.deepEqual([reply.status, await reply.json()], [200, { order: "bob", cents: 450 }]);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { memoryStore, type Store, StoreError, systemRandom } from "@posthorn/posthorn";
 import { metricsText } from "../../../runtime/ingress/metrics.ts";
 import { assertProblem, Desk } from "./desk.ts";
+import { replyName } from "../../../runtime/reply_name.ts";
 
 async function health(desk: Desk): Promise<readonly [status: number, body: unknown]> {
   const response = await desk.get("/healthz");
@@ -87,7 +88,7 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
   }
   assert.match(String(told[0]), /Cannot open the store: no such disk/);
   assert.equal(told.length, 4);
-  const reply = systemRandom().ulid(desk.clock.now());
+  const reply = replyName(systemRandom().ulid(desk.clock.now()));
   await assertProblem(await desk.get(`/replies/${reply}`), 503, "store-unavailable");
   assert.equal(await (await desk.get("/events/order/paused")).text(), "retry: 2000\n\n");
 });

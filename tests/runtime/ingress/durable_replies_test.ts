@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { memoryStore, type Store, systemRandom } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { assertProblem, Desk, letGo } from "./desk.ts";
+import { replyName } from "../../../runtime/reply_name.ts";
 
 const settle = "/actors/order/ada/settle";
 
@@ -105,7 +106,7 @@ Deno.test("a reply whose time is over is 410, also when the store has let it go;
   await letGo(fleet.store, "reply");
   for (const one of [desk, other]) {
     await assertProblem(await one.get(location), 410, "expired-reply");
-    const never = systemRandom().ulid(fleet.clock.now());
+    const never = replyName(systemRandom().ulid(fleet.clock.now()));
     await assertProblem(await one.get(`/replies/${never}`), 404, "unknown-reply");
     await assertProblem(await one.get("/replies/no-ulid"), 404, "unknown-reply");
   }

@@ -134,7 +134,7 @@ for (const host of ["[", "a:99999", "a b", "%", ":80", "xn--"]) {
     const init = { method: "POST", headers: json, body: '{"cents":1}' };
     const response = await desk.app.request(odd(`http://${host}/actors/order/ada/settle`, init));
     assert.equal(response.status, 202);
-    assert.match(response.headers.get("location")!, /^\/replies\/[0-9A-Z]{26}$/);
+    assert.match(response.headers.get("location")!, /^\/replies\/R[0-9A-Z]{26}$/);
   });
 }
 
@@ -161,7 +161,7 @@ Deno.test("the Location of a submit leads to its reply where an app takes a slas
   const init = { method: "POST", headers: json, body: '{"cents":1}' };
   const response = await app.request("/api/actors/order/ada/settle/", init);
   const location = response.headers.get("location")!;
-  assert.match(location, /^\/api\/replies\/[0-9A-Z]{26}$/);
+  assert.match(location, /^\/api\/replies\/R[0-9A-Z]{26}$/);
   assert.equal((await app.request(location)).status, 200);
 });
 
@@ -224,7 +224,7 @@ Deno.test("a store that fails when the reply is waited for does not undo what wa
   away = true;
   const response = await desk.post("/actors/order/ada/settle", { cents: 1 }, { prefer: "wait=1" });
   assert.equal(response.status, 202);
-  assert.match(response.headers.get("location")!, /^\/replies\/[0-9A-Z]{26}$/);
+  assert.match(response.headers.get("location")!, /^\/replies\/R[0-9A-Z]{26}$/);
   assert.deepEqual(told.map(String), ["StoreError: Cannot read /srv"]);
 });
 

@@ -231,7 +231,7 @@ Deno.test("a submit is 202 with its id and where its reply will be", async () =>
   const response = await desk.post(`${ada}/settle`, { cents: 5 });
   assert.equal(response.status, 202);
   assert.match(await idOf(response), /^[0-9A-Z]{26}$/);
-  assert.match(locationOf(response), /^\/replies\/[0-9A-Z]{26}$/);
+  assert.match(locationOf(response), /^\/replies\/R[0-9A-Z]{26}$/);
   assert.equal(response.headers.get("retry-after"), "1");
   assert.match(response.headers.get("vary")!, /prefer/);
 });
@@ -250,8 +250,8 @@ for (
     const init = { method: "POST", headers, body: '{"cents":5}' };
     const response = await app.request(`${prefix}/actors/order/eu%2Fada/settle`, init);
     const location = response.headers.get("location")!;
-    assert.match(location, /\/replies\/[0-9A-Z]{26}$/);
-    assert.equal(location.slice(0, -45), prefix);
+    assert.match(location, /\/replies\/R[0-9A-Z]{26}$/);
+    assert.equal(location.slice(0, -36), prefix);
     assert.equal((await app.request(location)).status, 202);
     await desk.open();
     assert.deepEqual(await (await app.request(location)).json(), { country: "de", cents: 5 });
