@@ -43,6 +43,8 @@ export interface AcceptOptions {
   readonly mark?: string | undefined;
   /** How long the mark is known. */
   readonly windowMs: number;
+  /** Whether a caller gave it its id, and may give it to another; else nothing but its own commit can come again. */
+  readonly named: boolean;
   readonly payload: unknown;
   readonly ticket: string | undefined;
   readonly place: string;
@@ -78,7 +80,7 @@ export class AcceptCommission extends Commission {
     this.#options = options;
     this.part = effects;
     this.#token = first === undefined ? ledger.nextToken() : first.#token; // whichever of them lands
-    this.#print = mark === undefined ? "" : fingerprint(options.payload);
+    this.#print = mark === undefined || !options.named ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = endAt(ledger.clock.now() + windowMs);
       const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };

@@ -118,6 +118,7 @@ export class Acceptor {
       effects,
       lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
       windowMs: rarities?.scope === undefined ? retryWindowMs : idWindowMs,
+      named: rarities?.scope !== undefined,
       ticket,
       place: publicPlace(draft.place),
       onCommitted: (version) => {

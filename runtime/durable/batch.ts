@@ -6,7 +6,7 @@ import { aheadMaxMs, type Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
 import type { Plans } from "./plans.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "./record.ts";
-import { toText } from "./stored_value.ts";
+import { jsonToText, toText } from "./stored_value.ts";
 
 /** What a batch begins with: the actor as it was committed, and what its state is in memory. */
 export interface BatchStart {
@@ -39,6 +39,8 @@ export class Batch {
   refuses = false;
   state: unknown;
   #changed = false;
+  /** Whether it is known that JSON gives its state back: no handler has run since that was looked at. */
+  #json = false;
   #forgotten = false;
   #retry: RetryHead | undefined;
   #schedules: Plans | undefined;
@@ -74,6 +76,7 @@ export class Batch {
 
   /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
   takeWhereRoom(mail: Mail, effects: Effects, again: boolean): boolean {
+    this.touch();
     this.#remove(mail, effects, again);
     const weight = this.#with(effects);
     const { checks, writes, bytes, keysBytes } = weight;
@@ -85,6 +88,7 @@ export class Batch {
 
   /** Takes a message out of the mailbox, with what came of it. */
   take(mail: Mail, effects: Effects): void {
+    this.touch();
     this.#remove(mail, effects, false);
     this.#take(mail, effects, this.#with(effects), false);
   }
@@ -94,11 +98,17 @@ export class Batch {
     this.#add(effects, this.#with(effects));
   }
 
-  /** Its state becomes another. */
-  change(state: unknown): void {
+  /** Its state becomes another: one that was looked at, of which `json` says whether JSON gives it back. */
+  change(state: unknown, json = false): void {
     this.state = state;
     this.#changed = true;
+    this.#json = json;
     this.#forgotten = false;
+  }
+
+  /** A handler has run since its state was looked at, or may have: it may have changed what it had in its hands. */
+  touch(): void {
+    this.#json = false;
   }
 
   /** Its state goes: nobody handles anything behind that in this batch. */
@@ -124,6 +134,7 @@ export class Batch {
 
   /** The message at the head is tried again later. */
   retry(retry: RetryHead): void {
+    this.touch();
     this.#retry = retry;
   }
 
@@ -144,7 +155,7 @@ export class Batch {
   seal(token: string): { readonly effects: Effects; readonly record: ActorRecord; readonly weight: Weight } {
     const { actor, record, schema } = this.#start;
     const key = recordKey(actor);
-    const text = this.#forgotten ? undefined : this.#changed ? toText(this.state) : record.text;
+    const text = this.#forgotten ? undefined : this.#changed ? this.#text() : record.text;
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#ledger.instance),
@@ -196,6 +207,10 @@ export class Batch {
     const effects = this.#effects ??= new Effects();
     effects.checks.push({ key: recordKey(actor), version: record.storedVersion });
     return effects;
+  }
+
+  #text(): string {
+    return this.#json ? jsonToText(this.state) : toText(this.state);
   }
 
   #remove(mail: Mail, effects: Effects, again: boolean): void {

@@ -326,7 +326,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.status = "running";
     this.#picker.awaits();
     this.services.running++;
-    promise.then(() => this.finish(batch)).catch((error) => this.failed(error)).finally(() => {
+    promise.then(() => {
+      batch.touch(); // other code has run since
+      this.finish(batch);
+    }).catch((error) => this.failed(error)).finally(() => {
       this.services.running--;
       this.services.rest();
     });

@@ -218,13 +218,14 @@ export class TurnRunner {
     }
     let effects: Effects;
     let schedules: Plans | undefined;
+    let json = false;
     try {
       effects = turnEffects.of(turn, mail, result);
       if (turn.schedules !== undefined) {
         const before = batch.schedules;
         schedules = turnEffects.schedule(effects, this.#activation, before, turn.schedules, timers!);
       }
-      if (turn.changed) requireText(turn.state);
+      if (turn.changed) json = requireText(turn.state);
     } catch (error) {
       return this.#failed(batch, mail, turn, value, error);
     }
@@ -233,7 +234,7 @@ export class TurnRunner {
     turn.close();
     turn.discard();
     if (!batch.takeWhereRoom(mail, effects, again)) return "last";
-    if (changed) batch.change(state);
+    if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) home.done++;
