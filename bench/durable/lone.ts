@@ -6,7 +6,7 @@ import { inFolder, type StoreKind } from "./stores.ts";
 import { Carts, stepper } from "./turns.ts";
 import { Following, Recording, watched } from "./watched_store.ts";
 
-/** One message at a time, to one actor: how long from accepted to done. */
+/** One message at a time, to one actor: how long from sending until it is accepted, and until it is done. */
 export async function lone(kind: StoreKind, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
     await using carts = new Carts(kind.make(folder), new Following(), 1);
@@ -18,7 +18,7 @@ export async function lone(kind: StoreKind, count: number): Promise<Outcome> {
     for (let index = 0; index < count; index++) {
       const { sentMs, acceptedMs, doneMs } = await carts.alone(0);
       toAccepted.push(acceptedMs - sentMs);
-      toDone.push(doneMs - acceptedMs);
+      toDone.push(doneMs - sentMs);
     }
     const elapsedMs = performance.now() - startMs;
     const also = { ...percentilesOf(toDone), acceptedP50: percentilesOf(toAccepted).p50 };

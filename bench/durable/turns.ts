@@ -47,7 +47,9 @@ export class Carts implements AsyncDisposable {
 
   /** Sends one message to each in turn; resolves when it is accepted. */
   add(index: number): Promise<void> {
-    return this.#system.ref(Cart, String(index % this.#actors)).tell(Cart.add, { sku: "tea", cents: 450 });
+    const key = String(index % this.#actors);
+    this.#following.sent(key);
+    return this.#system.ref(Cart, key).tell(Cart.add, { sku: "tea", cents: 450 });
   }
 
   /** What one of them has counted. */

@@ -54,13 +54,19 @@ export class Counting implements Watcher, Traffic {
   }
 }
 
-/** What the keys of messages begin with: a message is accepted when it is written, and done when it is removed. */
+/** What the keys of messages begin with. */
 export const mailPrefix = "mail\u001f";
+/** What the keys of actors begin with. */
+const actorPrefix = "actor\u001f";
 
-/** Tells when each message was accepted and when its turn was committed, by the commits alone. */
+const decoder = new TextDecoder();
+
+/** Tells when each turn was committed, by the commits alone: each counts one more in the state of its actor. */
 export class Following extends Counting {
-  readonly #acceptedMs = new Map<string, number>();
-  /** How long each took from one to the other, in milliseconds. */
+  /** When what was sent to an actor and is not done was sent, by the actor's key: it is done in that order. */
+  readonly #sentMs = new Map<string, number[]>();
+  readonly #lines = new Map<string, number>();
+  /** How long each took from its sending until its turn was committed, in milliseconds. */
   readonly latenciesMs: number[] = [];
   done = 0;
   #onDone: () => void = () => {};
@@ -70,22 +76,33 @@ export class Following extends Counting {
     this.#onDone = callback;
   }
 
+  /** A message is sent to the actor of that key. */
+  sent(key: string): void {
+    const nowMs = performance.now();
+    const waiting = this.#sentMs.get(key);
+    if (waiting === undefined) this.#sentMs.set(key, [nowMs]);
+    else waiting.push(nowMs);
+  }
+
   override committed(parts: readonly Part[]): void {
     super.committed(parts);
     const nowMs = performance.now();
     const before = this.done;
-    for (const { writes, removals } of parts) {
-      for (const { key } of writes) if (key.startsWith(mailPrefix)) this.#acceptedMs.set(key, nowMs);
-      for (const { key } of removals) {
-        if (!key.startsWith(mailPrefix)) continue;
-        this.done++;
-        const acceptedMs = this.#acceptedMs.get(key);
-        if (acceptedMs === undefined) continue; // it was there before
-        this.#acceptedMs.delete(key);
-        this.latenciesMs.push(nowMs - acceptedMs);
-      }
+    for (const { writes } of parts) {
+      for (const { key, value } of writes) if (key.startsWith(actorPrefix)) this.#turned(key, value, nowMs);
     }
     if (this.done > before) this.#onDone();
+  }
+
+  #turned(key: string, value: Uint8Array, nowMs: number): void {
+    const text = decoder.decode(value);
+    const { lines } = JSON.parse(text.slice(text.indexOf("\n") + 1)) as { lines?: number };
+    if (lines === undefined) return; // of another kind
+    const turns = lines - (this.#lines.get(key) ?? 0);
+    this.#lines.set(key, lines);
+    this.done += turns;
+    const sentMs = this.#sentMs.get(key.slice(key.lastIndexOf("\u001f") + 1))?.splice(0, turns) ?? [];
+    for (const ms of sentMs) this.latenciesMs.push(nowMs - ms);
   }
 
   /** The measurement begins: it forgets what came before. */
@@ -106,6 +123,8 @@ export class Following extends Counting {
 export class Recording extends Following {
   before: (readonly Part[])[] = [];
   recorded: (readonly Part[])[] = [];
+  /** How many turns are recorded. */
+  turns = 0;
   #ended = false;
 
   override committed(parts: readonly Part[]): void {
@@ -123,9 +142,11 @@ export class Recording extends Following {
     super.begin();
     this.before = this.recorded;
     this.recorded = [];
+    this.turns = -this.done;
   }
 
   override end(): void {
     this.#ended = true;
+    this.turns += this.done;
   }
 }

@@ -35,6 +35,10 @@ export class Batch {
   goesOn = false;
   /** Those among them that are asks: they are nowhere else. */
   readonly asks: Mail[] = [];
+  /** Those that are to be accepted with it. */
+  readonly direct: Mail[] = [];
+  /** One of them that stays in the mailbox. */
+  kept: Mail | undefined = undefined;
   /** Whether it buries a message that could not be committed. */
   refuses = false;
   state: unknown;
@@ -79,7 +83,7 @@ export class Batch {
     this.touch();
     this.#remove(mail, effects, again);
     const weight = this.#with(effects);
-    const { checks, writes, bytes, keysBytes } = weight;
+    const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, weight);
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
     if (this.taken > 0 && !fits(twice, this.#ledger.traits.limits)) return false;
     this.#take(mail, effects, weight, again);
@@ -129,6 +133,24 @@ export class Batch {
     if (key === undefined) return;
     const effects = new Effects();
     effects.checks.push({ key, version });
+    this.add(effects);
+  }
+
+  /** A message that is in no store yet stays at the head of the mailbox. */
+  keep(mail: Mail): void {
+    this.direct.push(mail);
+    this.kept = mail;
+  }
+
+  /** Whether it writes that key. */
+  writes(key: string): boolean {
+    return this.#effects?.writes.some((write) => write.key === key) === true;
+  }
+
+  /** Takes a message out of the store that was in none when it took it. */
+  remove(mail: Mail): void {
+    const effects = new Effects();
+    this.#remove(mail, effects, false);
     this.add(effects);
   }
 
@@ -224,6 +246,7 @@ export class Batch {
     if (again) this.goesOn = true;
     else this.taken++;
     if (mail.asker !== undefined) this.asks.push(mail);
+    if (mail.direct !== undefined) this.direct.push(mail);
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }
 
@@ -231,6 +254,14 @@ export class Batch {
     this.#weight = weight;
     if (this.#effects === undefined) this.#effects = effects;
     else this.#effects.add(effects);
+  }
+
+  /** The same with what it takes at the most to accept messages. */
+  #withDirect(mail: Mail, weight: Weight): Weight {
+    return [...this.direct, mail].reduce(
+      (all, { direct }) => direct === undefined ? all : sum(all, direct),
+      weight,
+    );
   }
 
   /** What it weighs with that. */

@@ -144,6 +144,7 @@ export class TurnRunner {
       return this.#failed(batch, mail, turn, value, error);
     }
     if (home.awaited[operation.slot] !== awaited) home.awaited[operation.slot] = awaited;
+    if (awaited || home.direct[operation.slot] === undefined) home.direct[operation.slot] = !awaited;
     if (awaited) {
       return this.#await(batch, mail, turn, value, result);
     }
@@ -307,6 +308,7 @@ export class TurnRunner {
     const afterMs = timeAfter(0, delayMs);
     const { mailbox, retry } = home.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
+      if (mail.direct !== undefined) batch.keep(mail);
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
     const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs, afterMs };

@@ -58,10 +58,10 @@ inMemory("an ask that landed is answered, and takes effect once", async (stage) 
 inMemory("messages of one sender keep their order, whichever of them landed unheard", async (stage) => {
   const { store, system } = await repeating(stage);
   assert.deepEqual(await notesOf(system, "ada"), []);
-  let mails = 0;
+  let commits = 0;
   store.repeats = (parts) => {
-    const accepts = parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("mail")));
-    return accepts && mails++ % 2 === 0;
+    const accepts = parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("mark")));
+    return accepts && commits++ % 2 === 0;
   };
   const texts = Array.from({ length: 20 }, (_, index) => String(index));
   for (const text of texts) await ref(system, "ada").tell(Worker.note, text);
