@@ -14,16 +14,19 @@ const Cart = protocol("cart", {
 /** How many messages are on their way at once, from their sending until their turn is committed. */
 export const inFlight = 1_000;
 
-const cart = actor(Cart, {
-  state: () => ({ cents: 0, lines: 0 }),
-  on: {
-    add: (ctx, line) =>
-      void (ctx.state = { cents: ctx.state.cents + line.cents, lines: ctx.state.lines + 1 }),
-    total: (ctx) => ctx.state.lines,
-  },
-  mailbox: { capacity: 2 * inFlight },
-  idleMs: 3_600_000,
-});
+/** `overflow` is what a full mailbox does, which it never is here: where the oldest gives way, each message is stored. */
+function cart(overflow: "reject" | "drop-oldest") {
+  return actor(Cart, {
+    state: () => ({ cents: 0, lines: 0 }),
+    on: {
+      add: (ctx, line) =>
+        void (ctx.state = { cents: ctx.state.cents + line.cents, lines: ctx.state.lines + 1 }),
+      total: (ctx) => ctx.state.lines,
+    },
+    mailbox: { capacity: 2 * inFlight, overflow },
+    idleMs: 3_600_000,
+  });
+}
 
 const Stepper = protocol("stepper", { next: ask(z.number().int(), z.number().int()) });
 
@@ -39,8 +42,10 @@ export class Carts implements AsyncDisposable {
   readonly #following: Following;
   readonly #actors: number;
 
-  constructor(store: Store, following: Following, actors: number) {
-    this.#system = new System({ actors: [cart], store: watched(store, following) });
+  /** `stored` says that each message is committed by itself before it is handled. */
+  constructor(store: Store, following: Following, actors: number, stored = false) {
+    const actor = cart(stored ? "drop-oldest" : "reject");
+    this.#system = new System({ actors: [actor], store: watched(store, following) });
     this.#following = following;
     this.#actors = actors;
   }
@@ -111,7 +116,7 @@ export class Carts implements AsyncDisposable {
 }
 
 /** The processor's time that this process has taken, in microseconds. */
-function processorMicros(): number {
+export function processorMicros(): number {
   const { user, system } = cpuUsage();
   return user + system;
 }
@@ -123,9 +128,9 @@ function processorMicros(): number {
 export async function turns(
   store: Store,
   following: Following,
-  { actors, count }: { readonly actors: number; readonly count: number },
+  { actors, count, stored }: { readonly actors: number; readonly count: number; readonly stored?: boolean },
 ): Promise<Outcome> {
-  await using carts = new Carts(store, following, actors);
+  await using carts = new Carts(store, following, actors, stored);
   const warming = warmingOf(actors, count);
   await carts.flood(warming);
   following.begin();

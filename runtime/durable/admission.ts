@@ -2,7 +2,7 @@ import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
 import type { Weight } from "../store_weight.ts";
 import { type Acceptance, type Mark, writeMark } from "./accept_commission.ts";
 import type { Batch } from "./batch.ts";
-import type { Effects } from "./effects.ts";
+import { Effects } from "./effects.ts";
 import { replyRowKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MailDraft } from "./mail.ts";
@@ -26,6 +26,8 @@ export interface AdmissionParts {
   readonly commit: () => Promise<Acceptance>;
 }
 
+/** What to take a message out of the store takes: it may have come into it before its turn is over. */
+const asInStore: Weight = { checks: 1, writes: 1, bytes: 512, keysBytes: 256 };
 /** How many bytes a mark and a pending reply take at the most, beside their keys. */
 const rowsBytes = 512;
 
@@ -54,21 +56,31 @@ export class Admission {
   /** What it takes of its turn's commit, at the most. */
   get weight(): Weight {
     const { mark, ticket } = this.#parts;
+    if (mark === undefined && ticket === undefined) return asInStore;
     const keysBytes = 3 * ((mark?.key.length ?? 0) + 2 * (ticket?.length ?? 0));
     return { checks: 1, writes: 2, bytes: rowsBytes + keysBytes, keysBytes };
   }
 
   /** It is accepted with what a batch does; `keeps` says that it stays in its mailbox. */
-  join(effects: Effects, batch: Batch, keeps: boolean): void {
-    const { ledger, replies, mark, ticket, place, deliver } = this.#parts;
+  join(batch: Batch, keeps: boolean): void {
+    const { ledger, replies, mark, ticket, deliver } = this.#parts;
     const marks = mark !== undefined && !ledger.probes?.without("mark-with-turn");
+    const opens = ticket !== undefined && !batch.writes(replyRowKey(ticket));
+    if (!marks && !opens && !keeps) return;
+    const effects = new Effects();
     if (marks) writeMark(effects, mark.key, { ...mark.head, token: ledger.nextToken() });
-    if (ticket !== undefined && !batch.writes(replyRowKey(ticket))) replies.open(effects, ticket);
+    if (opens) replies.open(effects, ticket);
     if (keeps) {
       ledger.probes?.reach("a message comes into the store with its first attempt");
       deliver(effects);
     }
-    effects.after(() => this.#resolve({ repeated: false, ticket, place }));
+    batch.add(effects);
+  }
+
+  /** It was accepted with its turn. */
+  landed(): void {
+    const { ticket, place } = this.#parts;
+    this.#resolve({ repeated: false, ticket, place });
   }
 
   /** It is committed by itself. Resolves when it is accepted, rejects where it is not. */

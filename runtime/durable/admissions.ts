@@ -1,10 +1,10 @@
+import { StoppedError } from "../errors.ts";
 import type { Operation } from "../protocol.ts";
 import { StoreError } from "../store_errors.ts";
 import type { Admission } from "./admission.ts";
 import type { Batch } from "./batch.ts";
 import type { Contention } from "./contention.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { Effects } from "./effects.ts";
 import { Mail } from "./mail.ts";
 import { batchMax } from "./suspicion.ts";
 
@@ -28,8 +28,8 @@ interface Open {
  */
 export class Admissions {
   readonly #actor: Admitting;
-  /** Those that are not decided, by place, in the order of coming. */
-  readonly #open = new Map<string, Open>();
+  /** Those that are not decided, in the order of coming: mostly the first is decided first. */
+  #open: Open[] = [];
   readonly #behind: (() => void)[] = [];
 
   constructor(actor: Admitting) {
@@ -50,7 +50,7 @@ export class Admissions {
   take(admission: Admission): void {
     const { draft, weight } = admission;
     const mail = Mail.direct(draft, weight);
-    this.#open.set(draft.place, { mail, admission });
+    this.#open.push({ mail, admission });
     draft.accepted = true;
     this.#actor.durable.landing.accepted(this.#actor, mail);
     this.#actor.ask(mail);
@@ -59,29 +59,31 @@ export class Admissions {
   /** Does something once none of them is open: now, where none is. */
   behind(commit: () => void): void {
     const { probes } = this.#actor.durable.ledger;
-    if (this.#open.size === 0 || probes?.without("behind-direct")) commit();
+    if (this.#open.length === 0 || probes?.without("behind-direct")) commit();
     else this.#behind.push(commit);
   }
 
   /** Those in a batch are accepted with it. What has come into the store meanwhile is taken out of it. */
   join(batch: Batch): void {
     for (const mail of batch.direct) {
-      const open = this.#open.get(mail.place);
+      const open = this.#open[this.#indexOf(mail)];
+      const keeps = mail === batch.kept;
       if (open === undefined) {
-        if (mail !== batch.kept) batch.remove(mail);
+        if (!keeps) batch.remove(mail);
         continue;
       }
-      const effects = new Effects();
-      open.admission.join(effects, batch, mail === batch.kept);
-      effects.after(() => this.#decided(mail));
-      batch.add(effects);
+      open.admission.join(batch, keeps);
+      batch.after(() => {
+        this.#decided(mail);
+        open.admission.landed();
+      });
     }
   }
 
   /** The commit of those did not come through. */
   failed(direct: readonly Mail[], error: unknown): void {
     for (const mail of direct) {
-      const open = this.#open.get(mail.place);
+      const open = this.#open[this.#indexOf(mail)];
       if (open === undefined) continue; // it is committed by itself
       this.#actor.mailbox.remove(mail);
       open.admission.failed(error);
@@ -91,7 +93,7 @@ export class Admissions {
 
   /** Nobody can see any more whether the commit of those came through. */
   doubt(direct: readonly Mail[]): void {
-    for (const { place } of direct) this.#open.get(place)?.admission.doubt();
+    for (const mail of direct) this.#open[this.#indexOf(mail)]?.admission.doubt();
   }
 
   /**
@@ -99,10 +101,10 @@ export class Admissions {
    * because they are in hand: the promise resolves when those are in the store, and rejects where one is not.
    */
   store(inHand = 0): Promise<unknown> | undefined {
-    if (this.#open.size === 0) return undefined;
+    if (this.#open.length === 0) return undefined;
     const { mailbox, durable: { ledger: { probes } } } = this.#actor;
-    const all = [...this.#open.values()];
-    this.#open.clear();
+    const all = this.#open;
+    this.#open = [];
     const atHead = new Set(mailbox.mails.slice(0, inHand));
     mailbox.withdraw(new Set(all.map(({ mail }) => mail).filter((mail) => !atHead.has(mail))));
     const awaited: Promise<void>[] = [];
@@ -122,15 +124,22 @@ export class Admissions {
   }
 
   /** Their actor goes: those that are not in the store's hands are refused. */
-  end(error: unknown, committing: readonly Mail[]): void {
-    const waiting = [...this.#open.values()].map(({ mail }) => mail);
-    this.failed(waiting.filter((mail) => !committing.includes(mail)), error);
+  end(committing: readonly Mail[]): void {
+    if (this.#open.length === 0) return;
+    const waiting = this.#open.map(({ mail }) => mail).filter((mail) => !committing.includes(mail));
+    this.failed(waiting, new StoppedError(`Cannot accept for ${this.#actor}: the system has stopped`));
     this.#goOn();
   }
 
-  #decided({ place }: Mail): void {
-    this.#open.delete(place);
-    if (this.#open.size === 0) this.#goOn();
+  #indexOf(mail: Mail): number {
+    return this.#open[0]?.mail === mail ? 0 : this.#open.findIndex((open) => open.mail === mail);
+  }
+
+  #decided(mail: Mail): void {
+    const index = this.#indexOf(mail);
+    if (index === 0) this.#open.shift();
+    else this.#open.splice(index, 1);
+    if (this.#open.length === 0) this.#goOn();
   }
 
   #goOn(): void {

@@ -249,12 +249,13 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   end(): void {
     this.status = "gone";
     this.#held?.cancel();
-    this.#runner.abort(new StoppedError(`${this}: the system stopped`));
+    if (this.#runner.awaits) this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.#picker.reset();
     this.mailbox.inHand = 0; // it waits in the store, for whoever comes next
     const { asks = [], direct = [] } = this.#committing ?? {};
-    failAsks(this.mailbox.takeAsks().filter((ask) => !asks.includes(ask)), stopped(this));
-    this.admissions.end(new StoppedError(`Cannot accept for ${this}: the system has stopped`), direct);
+    const waiting = this.mailbox.takeAsks().filter((ask) => !asks.includes(ask));
+    if (waiting.length > 0) failAsks(waiting, stopped(this));
+    this.admissions.end(direct);
   }
 
   #begin(): Batch {

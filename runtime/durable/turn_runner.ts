@@ -69,6 +69,11 @@ export class TurnRunner {
     return true;
   }
 
+  /** Whether a turn is awaited. */
+  get awaits(): boolean {
+    return this.#turn !== undefined;
+  }
+
   /** Tells a turn that is awaited that nobody wants it any more. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
