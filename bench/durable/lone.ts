@@ -1,33 +1,39 @@
 import { DatabaseSync } from "node:sqlite";
-import { memoryStore, System } from "@posthorn/posthorn";
+import { memoryStore, type Store, System } from "@posthorn/posthorn";
 import type { Outcome } from "../contender.ts";
 import { percentilesOf } from "./percentiles.ts";
 import { inFolder, type StoreKind } from "./stores.ts";
 import { Carts, stepper } from "./turns.ts";
 import { Following, Recording, watched } from "./watched_store.ts";
 
-/** One message at a time, to one actor: how long from sending until it is accepted, and until it is done. */
+/** How many of one kind are measured before the other has its turn. */
+const blockLength = 50;
+
+/**
+ * One message at a time, to one actor: how long from sending until it is accepted, and until its turn is committed; and
+ * as many bare commits of the row of that actor, block by block in turn.
+ */
 export async function lone(kind: StoreKind, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
     await using carts = new Carts(kind.make(folder), new Following(), 1);
+    const value = await rowOf((store) => new Carts(store, new Following(), 1), (carts) => carts.alone(0));
     const warming = Math.ceil(count / 5);
-    for (let index = 0; index < warming; index++) await carts.alone(0);
     const toDone: number[] = [];
     const toAccepted: number[] = [];
-    const startMs = performance.now();
-    for (let index = 0; index < count; index++) {
+    const figures = await besideBare(kind, folder, value, { count, warming }, async (keep) => {
       const { sentMs, acceptedMs, doneMs } = await carts.alone(0);
+      if (!keep) return;
       toAccepted.push(acceptedMs - sentMs);
       toDone.push(doneMs - sentMs);
-    }
-    const elapsedMs = performance.now() - startMs;
-    const also = { ...percentilesOf(toDone), acceptedP50: percentilesOf(toAccepted).p50 };
-    return { elapsedMs, check: await carts.total(0) - warming, also };
+    });
+    const also = {
+      ...percentilesOf(toDone),
+      acceptedP50: percentilesOf(toAccepted).p50,
+      commitP50: figures.commitP50,
+    };
+    return { elapsedMs: figures.elapsedMs, check: await carts.total(0) - warming, also };
   });
 }
-
-/** How many of one kind are measured before the other has its turn. */
-const blockLength = 50;
 
 /**
  * Asks, one after another, each of which changes the state; and as many bare commits of the same row with one check
@@ -35,47 +41,70 @@ const blockLength = 50;
  */
 export async function askBesideBare(kind: StoreKind, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
-    const value = await rowOfStep();
-    const bare = kind.id.startsWith("kv") ? await bareKvCommit(kind, folder) : bareSqliteCommit(kind, folder);
-    const system = new System({ actors: [stepper.actor], store: kind.make(folder) });
-    const ref = system.ref(stepper.protocol, "0");
+    const stepping = (store: Store) => new System({ actors: [stepper.actor], store });
+    const step = (system: System, x: number) =>
+      system.ref(stepper.protocol, "0").ask(stepper.protocol.next, x);
+    const value = await rowOf(stepping, (system) => step(system, 0));
+    const system = stepping(kind.make(folder));
     const asks: number[] = [];
-    const commits: number[] = [];
     let x = 0;
-    const startMs = performance.now();
-    const block = async (length: number, keep: boolean) => {
-      for (let index = 0; index < length; index++) {
+    const warming = Math.ceil(count / 5);
+    const { elapsedMs, commitP50 } = await besideBare(
+      kind,
+      folder,
+      value,
+      { count, warming },
+      async (keep) => {
         const beganMs = performance.now();
-        x = await ref.ask(stepper.protocol.next, x);
+        x = await step(system, x);
         if (keep) asks.push(performance.now() - beganMs);
-      }
-      for (let index = 0; index < length; index++) {
-        value[value.length - 1] = index % 10 + 48; // what does not change is not written
-        const beganMs = performance.now();
-        await bare.commit(value);
-        if (keep) commits.push(performance.now() - beganMs);
-      }
-    };
-    for (let done = 0; done < count / 5; done += blockLength) await block(blockLength, false);
-    const warming = x;
-    for (let done = 0; done < count; done += blockLength) {
-      await block(Math.min(blockLength, count - done), true);
-    }
-    const elapsedMs = performance.now() - startMs;
+      },
+    );
     await system.stop({ drainMs: 0 });
-    bare.close();
-    const also = { askP50: percentilesOf(asks).p50, commitP50: percentilesOf(commits).p50 };
-    return { elapsedMs, check: x - warming, also };
+    return { elapsedMs, check: x - warming, also: { askP50: percentilesOf(asks).p50, commitP50 } };
   });
 }
 
-/** The row that such an ask writes. */
-async function rowOfStep(): Promise<Uint8Array> {
+/** Does something so many times, and as many bare commits of a row, block by block in turn; those that warm up first. */
+async function besideBare(
+  kind: StoreKind,
+  folder: string,
+  value: Uint8Array,
+  { count, warming }: { readonly count: number; readonly warming: number },
+  act: (keep: boolean) => Promise<void>,
+): Promise<{ readonly elapsedMs: number; readonly commitP50: number }> {
+  const bare = await (kind.id.startsWith("kv") ? bareKvCommit(kind, folder) : bareSqliteCommit(kind, folder));
+  const commits: number[] = [];
+  const block = async (length: number, keep: boolean) => {
+    for (let index = 0; index < length; index++) await act(keep);
+    for (let index = 0; index < length; index++) {
+      value[value.length - 1] = index % 10 + 48; // what does not change is not written
+      const beganMs = performance.now();
+      await bare.commit(value);
+      if (keep) commits.push(performance.now() - beganMs);
+    }
+  };
+  const blocks = async (all: number, keep: boolean) => {
+    for (let done = 0; done < all; done += blockLength) await block(Math.min(blockLength, all - done), keep);
+  };
+  await blocks(warming, false);
+  const startMs = performance.now();
+  await blocks(count, true);
+  const elapsedMs = performance.now() - startMs;
+  bare.close();
+  return { elapsedMs, commitP50: percentilesOf(commits).p50 };
+}
+
+/** The row of its actor that such an act writes. */
+async function rowOf<Actors extends AsyncDisposable>(
+  make: (store: Store) => Actors,
+  act: (actors: Actors) => Promise<unknown>,
+): Promise<Uint8Array> {
   const recording = new Recording();
-  await using system = new System({ actors: [stepper.actor], store: watched(memoryStore(), recording) });
-  await system.ref(stepper.protocol, "0").ask(stepper.protocol.next, 0);
+  await using actors = make(watched(memoryStore(), recording));
+  await act(actors);
   const rows = recording.recorded.flat().flatMap(({ writes }) => writes);
-  return rows.find(({ key }) => key.startsWith("actor"))!.value;
+  return rows.findLast(({ key }) => key.startsWith("actor"))!.value;
 }
 
 interface BareCommit {

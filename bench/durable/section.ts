@@ -46,7 +46,10 @@ ${sizes.actors.map((actors) => ratesOf(measured, sizes, actors)).join("\n\n")}
 
 ### One message at a time
 
-To one actor, ${formatCount(sizes.alone)} times: milliseconds from accepted to done.
+To one actor, ${
+      formatCount(sizes.alone)
+    } times: milliseconds from sending until its turn is committed; and how many bare commits of the actor's row that is, 50
+of one and 50 of the other in turn.
 
 ${aloneOf(measured)}
 
@@ -73,13 +76,15 @@ function introduction({ turns, together }: Sizes): string {
     formatCount(together)
   } messages on their way at once, ${
     formatCount(turns)
-  } in all; each turn changes the actor's state. A message is accepted when the commit that wrote it has returned, and done
-when the one that removed it with the new state has: both are seen from outside the runtime. As many before, at
-least one for each actor, warm up. In the end all actors are asked what they have counted.
+  } in all; each turn changes the actor's state. A message is done when the commit that has it in its actor's state has
+returned, which is seen from outside the runtime; the times are from sending until then. As many before, at least one for
+each actor, warm up. In the end all actors are asked what they have counted.
 
-Bare is what Posthorn committed in a run of its own, written again without a runtime: the same keys and values in the
-same groups by prepared statements of \`node:sqlite\`, with the same settings of the file; in Deno KV the same
-mutations in atomic operations of 25 turns each. Nothing is checked there. Deno KV's queue and BullMQ keep no state
+Bare is a mailbox in tables without a runtime: each message is written with its index entry, then removed with the new
+state, four rows a turn at the most. It is what Posthorn commits in a run of its own where each message is stored first,
+written again: the same keys and values in the same groups by prepared statements of \`node:sqlite\`, with the same
+settings of the file; in Deno KV the same mutations in atomic operations of 25 turns each. Nothing is checked there.
+Posthorn itself writes fewer rows, since most messages are accepted with their turn: the last column says how many. Deno KV's queue and BullMQ keep no state
 and no order: they hand a message to a function that counts.`;
 }
 
@@ -110,6 +115,7 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
     "p99 ms",
     "beside bare",
     "parts a commit",
+    "rows a turn",
   ];
   return `${title}\n\n${tableOf(head, [...rows, ...peers].filter((row) => row !== undefined), 2)}`;
 
@@ -129,6 +135,7 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
       also("p99"),
       lead === undefined ? "" : formatRatio(lead.median),
       also("partsPerCommit"),
+      also("rowsPerTurn"),
     ];
   }
 }
@@ -136,9 +143,10 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
 function aloneOf({ series }: Measured): string {
   const row = (id: string, label: string) => {
     const of = (name: string) => formatSpread(spread(series[id], ({ also }) => also![name]));
-    return series[id] === undefined ? [] : [[label, of("p50"), of("p99")]];
+    const commits = formatSpread(spread(series[id], ({ also }) => also!.p50 / also!.commitP50));
+    return series[id] === undefined ? [] : [[label, of("p50"), of("p99"), commits]];
   };
-  return tableOf(["", "p50", "p99"], [
+  return tableOf(["", "p50", "p99", "bare commits"], [
     ...storeKinds.flatMap(({ id, label }) => row(`alone ${id}`, `**Posthorn, ${label}**`)),
     ...row("kvQueue alone", "Deno KV's queue, file"),
     ...redisSettings.flatMap(({ id, label }) => row(`bullmq ${id} alone`, label)),
