@@ -377,7 +377,61 @@ inMemory(
     const system = await usual(stage, scripts, { store });
     await ref(system, "ada").tell(Worker.run, "swell");
     await stage.settle();
-  assert.deepEqual(deadOf(system), ["ada run: too-large"]);
+    assert.deepEqual(deadOf(system), ["ada run: too-large"]);
     assert.deepEqual(await notesOf(system, "ada"), usualNotes);
+  },
+);
+
+onEach(kinds, "a message behind one that is on its way by itself is stored behind it", async (stage) => {
+  const system = await usual(stage);
+  const commits = written(stage, system);
+  await Promise.all([
+    ref(system, "ada").tell(Worker.note, "a", { id: "a" }),
+    ref(system, "ada").tell(Worker.note, "b"),
+  ]);
+  await stage.settle();
+  assert.match(commits[0], /^index/);
+  assert.deepEqual(await notesOf(system, "ada"), [...usualNotes, "a", "b"]);
+});
+
+inMemory(
+  "who listens hears once that a message is accepted, also where it is stored after all",
+  async (stage) => {
+    const scripts = {
+      wait: () => Promise.resolve(),
+      fail() {
+        throw new TerminalError("no");
+      },
+    };
+    const system = await usual(stage, scripts);
+    const lines = watch(system, "accepted");
+    await Promise.all([
+      ref(system, "ada").tell(Worker.run, "wait"),
+      ref(system, "ada").tell(Worker.note, "behind"),
+    ]);
+    await stage.settle();
+    assert.deepEqual(lines, ["accepted ada run", "accepted ada note"]);
+  },
+);
+
+inMemory(
+  "a turn that cannot be committed, and whose letter has no room beside the state, is a dead letter",
+  async (stage) => {
+    const limits = { ...stage.store.traits.limits, bytes: 8_000 };
+    const store: Store = {
+      traits: { ...stage.store.traits, limits },
+      open: (services) => stage.store.open(services),
+    };
+    const scripts = {
+      fill: (ctx: WorkerContext) => void (ctx.state = ["x".repeat(6_500)]),
+      swell: (ctx: WorkerContext, text: string) => void (ctx.state = [...ctx.state, text]),
+    };
+    const system = await usual(stage, scripts, { store });
+    await ref(system, "ada").tell(Worker.run, "fill");
+    await ref(system, "ada").tell(Worker.run, `swell ${"y".repeat(1_600)}`);
+    await stage.pass(2_000);
+    assert.deepEqual(deadOf(system), ["ada run: too-large"]);
+    await ref(system, "ada").tell(Worker.note, "more");
+    assert.equal((await notesOf(system, "ada") as string[]).length, 2);
   },
 );
