@@ -43,7 +43,7 @@ export interface Accepting extends ActorId {
     };
   };
   readonly waiting: number;
-  readonly mailbox: Pick<DurableMailbox, "bytes" | "takeBytes" | "arrivingBytes">;
+  readonly mailbox: Pick<DurableMailbox, "bytes" | "takeBytes" | "arrivingBytes" | "arrived" | "missed">;
   /** How many messages from outside are on their way into its mailbox. */
   accepting: number;
   /** Those that come with their turns. */
@@ -172,7 +172,9 @@ export class Acceptor {
       place: publicPlace(draft.place),
       onCommitted: (version) => {
         if (drops) landing.accepted(to, Mail.committed(draft, version ?? ""));
+        const { arrived } = to.mailbox;
         effects.land(landing, version, moment);
+        if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
         if (overflow !== "drop-oldest") return;
         while (to.waiting > capacity && to.displace());
         while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.displace());

@@ -42,8 +42,8 @@ export class Admissions {
     if (home.direct[slot] !== true || accepting > 0 || !contention.calm || onTrial) return false;
     if (status !== "idle" && status !== "ready" && status !== "committing") return false;
     if (protocol.startsWith("~")) return false; // a turn of theirs may be one of many
-    const { mails, inHand, complete, leaving } = mailbox;
-    return complete && leaving.size === 0 && mails.length - inHand < batchMax;
+    const { mails, inHand, complete, missed, leaving } = mailbox;
+    return complete && !missed && leaving.size === 0 && mails.length - inHand < batchMax;
   }
 
   /** It is handled in its turn, and accepted with that. */
@@ -128,7 +128,6 @@ export class Admissions {
     if (this.#open.length === 0) return;
     const waiting = this.#open.map(({ mail }) => mail).filter((mail) => !committing.includes(mail));
     this.failed(waiting, new StoppedError(`Cannot accept for ${this.#actor}: the system has stopped`));
-    this.#goOn();
   }
 
   #indexOf(mail: Mail): number {

@@ -18,6 +18,7 @@ export interface BatchStart {
 }
 
 const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
+const nothing: Weight = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
 /** How much of a commit's room messages may take; the rest is for the state. */
 const share = 0.5;
 
@@ -37,6 +38,8 @@ export class Batch {
   readonly asks: Mail[] = [];
   /** Those that are to be accepted with it. */
   readonly direct: Mail[] = [];
+  /** What these take at the most, besides what their turns do. */
+  #forDirect = nothing;
   /** One of them that stays in the mailbox. */
   kept: Mail | undefined = undefined;
   /** Whether it buries a message that could not be committed. */
@@ -246,7 +249,10 @@ export class Batch {
     if (again) this.goesOn = true;
     else this.taken++;
     if (mail.asker !== undefined) this.asks.push(mail);
-    if (mail.direct !== undefined) this.direct.push(mail);
+    if (mail.direct !== undefined) {
+      this.direct.push(mail);
+      this.#forDirect = sum(this.#forDirect, mail.direct);
+    }
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }
 
@@ -257,11 +263,9 @@ export class Batch {
   }
 
   /** The same with what it takes at the most to accept messages. */
-  #withDirect(mail: Mail, weight: Weight): Weight {
-    return [...this.direct, mail].reduce(
-      (all, { direct }) => direct === undefined ? all : sum(all, direct),
-      weight,
-    );
+  #withDirect({ direct }: Mail, weight: Weight): Weight {
+    if (this.direct.length === 0 && direct === undefined) return weight;
+    return sum(sum(weight, this.#forDirect), direct ?? nothing);
   }
 
   /** What it weighs with that. */

@@ -203,10 +203,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
 
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */
   stale(batch: Batch, hidden: boolean): void {
-    const unknown = new OutcomeUnknownError(`Cannot tell whether ${this} took effect`);
-    if (this.gone) return this.#answer(batch, hidden ? unknown : stopped(this));
+    const why = `Cannot tell whether ${this} took effect`;
+    if (this.gone) return this.#answer(batch, hidden ? new OutcomeUnknownError(why) : stopped(this));
     if (hidden) {
-      this.#answerAsks(batch, unknown);
+      this.#answerAsks(batch, new OutcomeUnknownError(why));
       this.admissions.doubt(batch.direct);
     }
     this.#dropped();

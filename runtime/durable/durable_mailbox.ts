@@ -16,6 +16,10 @@ export class DurableMailbox {
   complete = false;
   /** The places of those that give way and may still be in the store. */
   readonly leaving = new Set<string>();
+  /** How many have come here from commits of this process. */
+  arrived = 0;
+  /** Whether one was committed by this process, and did not come. */
+  missed = false;
   /** How many bytes are on their way into the store, for this mailbox. */
   arrivingBytes = 0;
   readonly #held = new HeldBytes();
@@ -103,6 +107,7 @@ export class DurableMailbox {
   /** A list begins. */
   begin(moment: number): void {
     this.#late = [];
+    this.missed = false;
     this.#listedMoment = moment;
     this.#outdated = false;
     this.inHand = 0;
@@ -158,6 +163,7 @@ export class DurableMailbox {
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
   arrive(mail: Mail, senderMoment: number): void {
+    this.arrived++;
     if (this.#keep(mail)) return;
     if (this.#listedMoment <= senderMoment) {
       if (this.#listedMoment > 0) this.#onRare("a sender was loaded after its receiver was listed");
