@@ -34,7 +34,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 192,
+    foundBy: 259,
     says: "dead letters of which instances let go differently are counted anew",
     weather: (weather) =>
       within("crowded", "spoiled", "deadlines")({
