@@ -141,15 +141,21 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
 }
 
 function aloneOf({ series }: Measured): string {
-  const row = (id: string, label: string) => {
-    const of = (name: string) => formatSpread(spread(series[id], ({ also }) => also![name]));
-    const commits = formatSpread(spread(series[id], ({ also }) => also!.p50 / also!.commitP50));
-    return series[id] === undefined ? [] : [[label, of("p50"), of("p99"), commits]];
+  const row = (id: string, label: string, beside: boolean) => {
+    const of = (figure: (also: NonNullable<Outcome["also"]>) => number) =>
+      formatSpread(spread(series[id], ({ also }) => figure(also!)));
+    if (series[id] === undefined) return [];
+    return [[
+      label,
+      of(({ p50 }) => p50),
+      of(({ p99 }) => p99),
+      beside ? of((also) => also.p50 / also.commitP50) : "",
+    ]];
   };
   return tableOf(["", "p50", "p99", "bare commits"], [
-    ...storeKinds.flatMap(({ id, label }) => row(`alone ${id}`, `**Posthorn, ${label}**`)),
-    ...row("kvQueue alone", "Deno KV's queue, file"),
-    ...redisSettings.flatMap(({ id, label }) => row(`bullmq ${id} alone`, label)),
+    ...storeKinds.flatMap(({ id, label }) => row(`alone ${id}`, `**Posthorn, ${label}**`, true)),
+    ...row("kvQueue alone", "Deno KV's queue, file", false),
+    ...redisSettings.flatMap(({ id, label }) => row(`bullmq ${id} alone`, label, false)),
   ]);
 }
 
