@@ -9,7 +9,7 @@ import type { Ledger } from "./ledger.ts";
 import { decodeValue, encodeValue } from "./stored_value.ts";
 
 /** That a message was accepted under a name. */
-interface Mark {
+export interface Mark {
   /** Names the send that was accepted. */
   readonly token: string;
   readonly fingerprint: string;
@@ -43,6 +43,8 @@ export interface AcceptOptions {
   readonly mark?: string | undefined;
   /** How long the mark is known. */
   readonly windowMs: number;
+  /** Whether a caller gave it its id, and may give it to another; else nothing but its own commit can come again. */
+  readonly named: boolean;
   readonly payload: unknown;
   readonly ticket: string | undefined;
   readonly place: string;
@@ -78,12 +80,11 @@ export class AcceptCommission extends Commission {
     this.#options = options;
     this.part = effects;
     this.#token = first === undefined ? ledger.nextToken() : first.#token; // whichever of them lands
-    this.#print = mark === undefined ? "" : fingerprint(options.payload);
+    this.#print = mark === undefined || !options.named ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = endAt(ledger.clock.now() + windowMs);
       const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
-      effects.checks.push({ key: mark, version: before?.version });
-      effects.write(mark, encodeValue(head, ""), { expiresAtMs: untilMs && untilMs + slackMs });
+      writeMark(effects, mark, head, before);
     }
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     this.accepted = promise;
@@ -148,6 +149,13 @@ export class AcceptCommission extends Commission {
     if (this.#options.mark === undefined) return undefined;
     return (await this.#options.ledger.connection.read([this.#options.mark]))[0];
   }
+}
+
+/** Writes that a message was accepted; `before` is what it replaces. */
+export function writeMark(effects: Effects, key: string, mark: Mark, before?: Stored): void {
+  const { untilMs } = mark;
+  effects.checks.push({ key, version: before?.version });
+  effects.write(key, encodeValue(mark, ""), { expiresAtMs: untilMs && untilMs + slackMs });
 }
 
 /** What names a message. */

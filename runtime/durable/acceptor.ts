@@ -7,17 +7,23 @@ import type { Fullness } from "../overflow.ts";
 import { shownActor, shownName } from "../shown_name.ts";
 import { TooLargeError } from "../store_errors.ts";
 import { requireFits, weigh } from "../store_weight.ts";
+import { endAt } from "../times.ts";
 import { type Acceptance, AcceptCommission, acceptedBefore, type Named } from "./accept_commission.ts";
+import { Admission } from "./admission.ts";
+import type { Admissions } from "./admissions.ts";
 import { type Dispatch, storable } from "./dispatch.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
 import { Effects, type Landing } from "./effects.ts";
 import { encodeName, mailPrefix, markKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
-import { headOf, Mail, publicPlace } from "./mail.ts";
+import { headOf, Mail, type MailDraft, publicPlace } from "./mail.ts";
 import type { Replies } from "./replies.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
 const retryWindowMs = 600_000;
+
+/** A message may be a so-manieth of what a commit takes to be accepted with its turn: else it is looked at first. */
+const smallParts = 4;
 
 /** More of a message from outside than its way. */
 export interface AcceptParts {
@@ -37,9 +43,11 @@ export interface Accepting extends ActorId {
     };
   };
   readonly waiting: number;
-  readonly mailbox: Pick<DurableMailbox, "bytes" | "takeBytes" | "arrivingBytes">;
+  readonly mailbox: Pick<DurableMailbox, "bytes" | "takeBytes" | "arrivingBytes" | "arrived" | "missed">;
   /** How many messages from outside are on their way into its mailbox. */
   accepting: number;
+  /** Those that come with their turns. */
+  readonly admissions: Pick<Admissions, "takes" | "take" | "behind">;
   /** What another instance wrote may be for it. */
   look(): unknown;
   ask(mail: Mail): void;
@@ -57,6 +65,20 @@ function fullOfBytes({ mailbox, home }: Accepting, bytes: number): Fullness | un
   const { bytes: bound } = home.actor.mailbox;
   const held = mailbox.takeBytes(bytes, bound);
   return held === undefined ? undefined : { held, bound, what: "bytes" };
+}
+
+/** A message from outside that is to be taken in. */
+interface Incoming {
+  readonly to: Accepting;
+  readonly route: Route;
+  readonly named: Named;
+  readonly draft: MailDraft;
+  readonly ticket: string | undefined;
+  /** Before which moment a list must have begun that need not have it; 0 where its place is the next. */
+  readonly moment: number;
+  readonly bytes: number;
+  /** How full its mailbox is; absent where there is room. */
+  readonly full: Fullness | undefined;
 }
 
 export interface AcceptorParts {
@@ -79,14 +101,14 @@ export class Acceptor {
 
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { ledger, dispatch, replies, ids, idWindowMs, landing } = this.#parts;
+    const { ledger, dispatch, ids, landing } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
     const name = shownName(operation, to.key);
     const sent = Publication.is(payload) ? storable(payload) : payload;
     const mark = isAsker(replyTo) ? undefined : this.#markOf(rarities?.scope, nameOf(operation, to.key), id);
     const named = { ledger, mark, payload: sent, name, id };
-    const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
+    const { overflow } = to.home.actor.mailbox;
     const refuses = overflow === "reject" || isAsker(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
@@ -108,6 +130,33 @@ export class Acceptor {
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
+    const incoming: Incoming = { to, route, named, draft, ticket, moment, bytes, full };
+    const isUsual = full === undefined && refuses && rarities?.scope === undefined && moment === 0;
+    if (isUsual && this.#isSmall(draft) && to.admissions.takes(operation)) {
+      return this.#told(route, this.#admit(incoming));
+    }
+    return this.#told(route, this.#commit(incoming));
+  }
+
+  /** It is accepted with its turn, where that goes well. */
+  #admit(incoming: Incoming): Promise<Acceptance> {
+    const { ledger, replies, dispatch } = this.#parts;
+    const { to, named: { mark: key, name }, draft, ticket } = incoming;
+    const place = publicPlace(draft.place);
+    const untilMs = endAt(ledger.clock.now() + retryWindowMs);
+    const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
+    const deliver = (effects: Effects) => dispatch.deliver(effects, to, draft);
+    const commit = () => this.#commit(incoming);
+    const admission = new Admission({ ledger, replies, draft, name, mark, ticket, place, deliver, commit });
+    to.admissions.take(admission);
+    return admission.accepted;
+  }
+
+  /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
+  #commit({ to, route, named, draft, ticket, moment, bytes, full }: Incoming): Promise<Acceptance> {
+    const { ledger, dispatch, replies, idWindowMs, landing } = this.#parts;
+    const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
+    const scope = route.rarities?.scope;
     const effects = new Effects();
     if (ticket !== undefined) replies.open(effects, ticket);
     const drops = full !== undefined && overflow === "drop-newest";
@@ -118,12 +167,15 @@ export class Acceptor {
       ...named,
       effects,
       lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
-      windowMs: rarities?.scope === undefined ? retryWindowMs : idWindowMs,
+      windowMs: scope === undefined ? retryWindowMs : idWindowMs,
+      named: scope !== undefined,
       ticket,
       place: publicPlace(draft.place),
       onCommitted: (version) => {
         if (drops) landing.accepted(to, Mail.committed(draft, version ?? ""));
+        const { arrived } = to.mailbox;
         effects.land(landing, version, moment);
+        if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
         if (overflow !== "drop-oldest") return;
         while (to.waiting > capacity && to.displace());
         while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.displace());
@@ -136,11 +188,17 @@ export class Acceptor {
       },
     });
     const weight = weigh(commission.part, ledger.traits.limits);
-    if (!ledger.probes?.without("never-fits")) requireFits(name, weight, ledger.traits.limits);
+    if (!ledger.probes?.without("never-fits")) requireFits(named.name, weight, ledger.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
-    ledger.committer.submit(commission, weight);
-    return this.#told(route, commission.accepted);
+    to.admissions.behind(() => ledger.committer.submit(commission, weight));
+    return commission.accepted;
+  }
+
+  /** Whether it is far from what no commit takes. */
+  #isSmall({ value: { length } }: MailDraft): boolean {
+    const { limits } = this.#parts.ledger.traits;
+    return length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }
 
   /** There is no room for it; unless it has been accepted before. */

@@ -48,7 +48,8 @@ export class Arrivals implements Landing {
       }
       keeper.wrote(to, version);
       const mail = Mail.committed(draft, version);
-      if (draft.head.attempts === undefined) this.accepted(to, mail); // else it was before
+      const before = draft.head.attempts !== undefined || draft.accepted;
+      if (!before) this.accepted(to, mail);
       found?.arrive(mail, moment);
     }
   }

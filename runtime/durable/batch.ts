@@ -6,7 +6,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Mail } from "./mail.ts";
 import type { Plans } from "./plans.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "./record.ts";
-import { toText } from "./stored_value.ts";
+import { jsonToText, toText } from "./stored_value.ts";
 
 /** What a batch begins with: the actor as it was committed, and what its state is in memory. */
 export interface BatchStart {
@@ -22,6 +22,7 @@ const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 const erasedKeepMs = 300_000;
 /** How far its time may be ahead to be waited for: one that is further ahead is from a clock that was wrong. */
 const erasedAheadMaxMs = 86_400_000;
+const nothing: Weight = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
 /** How much of a commit's room messages may take; the rest is for the state. */
 const share = 0.5;
 
@@ -39,10 +40,18 @@ export class Batch {
   goesOn = false;
   /** Those among them that are asks: they are nowhere else. */
   readonly asks: Mail[] = [];
+  /** Those that are to be accepted with it. */
+  readonly direct: Mail[] = [];
+  /** What these take at the most, besides what their turns do. */
+  #forDirect = nothing;
+  /** One of them that stays in the mailbox. */
+  kept: Mail | undefined = undefined;
   /** Whether it buries a message that could not be committed. */
   refuses = false;
   state: unknown;
   #changed = false;
+  /** Whether it is known that JSON gives its state back: no handler has run since that was looked at. */
+  #json = false;
   #forgotten = false;
   #retry: RetryHead | undefined;
   #schedules: Plans | undefined;
@@ -78,9 +87,10 @@ export class Batch {
 
   /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
   takeWhereRoom(mail: Mail, effects: Effects, again: boolean): boolean {
+    this.touch();
     this.#remove(mail, effects, again);
     const weight = this.#with(effects);
-    const { checks, writes, bytes, keysBytes } = weight;
+    const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, weight);
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
     if (this.taken > 0 && !fits(twice, this.#ledger.traits.limits)) return false;
     this.#take(mail, effects, weight, again);
@@ -89,6 +99,7 @@ export class Batch {
 
   /** Takes a message out of the mailbox, with what came of it. */
   take(mail: Mail, effects: Effects): void {
+    this.touch();
     this.#remove(mail, effects, false);
     this.#take(mail, effects, this.#with(effects), false);
   }
@@ -98,11 +109,17 @@ export class Batch {
     this.#add(effects, this.#with(effects));
   }
 
-  /** Its state becomes another. */
-  change(state: unknown): void {
+  /** Its state becomes another: one that was looked at, of which `json` says whether JSON gives it back. */
+  change(state: unknown, json = false): void {
     this.state = state;
     this.#changed = true;
+    this.#json = json;
     this.#forgotten = false;
+  }
+
+  /** A handler has run since its state was looked at, or may have: it may have changed what it had in its hands. */
+  touch(): void {
+    this.#json = false;
   }
 
   /** Its state goes: nobody handles anything behind that in this batch. */
@@ -126,8 +143,27 @@ export class Batch {
     this.add(effects);
   }
 
+  /** A message that is in no store yet stays at the head of the mailbox. */
+  keep(mail: Mail): void {
+    this.direct.push(mail);
+    this.kept = mail;
+  }
+
+  /** Whether it writes that key. */
+  writes(key: string): boolean {
+    return this.#effects?.writes.some((write) => write.key === key) === true;
+  }
+
+  /** Takes a message out of the store that was in none when it took it. */
+  remove(mail: Mail): void {
+    const effects = new Effects();
+    this.#remove(mail, effects, false);
+    this.add(effects);
+  }
+
   /** The message at the head is tried again later. */
   retry(retry: RetryHead): void {
+    this.touch();
     this.#retry = retry;
   }
 
@@ -148,7 +184,7 @@ export class Batch {
   seal(token: string): { readonly effects: Effects; readonly record: ActorRecord; readonly weight: Weight } {
     const { actor, record, schema } = this.#start;
     const key = recordKey(actor);
-    const text = this.#forgotten ? undefined : this.#changed ? toText(this.state) : record.text;
+    const text = this.#forgotten ? undefined : this.#changed ? this.#text() : record.text;
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#ledger.instance),
@@ -206,6 +242,10 @@ export class Batch {
     return effects;
   }
 
+  #text(): string {
+    return this.#json ? jsonToText(this.state) : toText(this.state);
+  }
+
   #remove(mail: Mail, effects: Effects, again: boolean): void {
     if (mail.key === undefined) return;
     effects.checks.push({ key: mail.key, version: mail.version });
@@ -217,6 +257,10 @@ export class Batch {
     if (again) this.goesOn = true;
     else this.taken++;
     if (mail.asker !== undefined) this.asks.push(mail);
+    if (mail.direct !== undefined) {
+      this.direct.push(mail);
+      this.#forDirect = sum(this.#forDirect, mail.direct);
+    }
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }
 
@@ -224,6 +268,12 @@ export class Batch {
     this.#weight = weight;
     if (this.#effects === undefined) this.#effects = effects;
     else this.#effects.add(effects);
+  }
+
+  /** The same with what it takes at the most to accept messages. */
+  #withDirect({ direct }: Mail, weight: Weight): Weight {
+    if (this.direct.length === 0 && direct === undefined) return weight;
+    return sum(sum(weight, this.#forDirect), direct ?? nothing);
   }
 
   /** What it weighs with that. */

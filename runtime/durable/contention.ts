@@ -24,6 +24,11 @@ export class Contention {
   /** How many messages the next batch may take. */
   batchMax = batchMax;
 
+  /** Whether no other has made a turn stale for some while. */
+  get calm(): boolean {
+    return this.batchMax === batchMax;
+  }
+
   /** A turn of its own was committed. */
   won(): void {
     this.#lost = this.#looks = 0;

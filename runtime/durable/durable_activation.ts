@@ -1,6 +1,7 @@
 import { PosthornError, StoppedError } from "../errors.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Timer } from "../timers.ts";
+import { Admissions } from "./admissions.ts";
 import { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
 import type { DurableActor } from "./durable_actor.ts";
@@ -10,12 +11,10 @@ import { DurableMailbox } from "./durable_mailbox.ts";
 import type { Effects } from "./effects.ts";
 import { isOfStore, OutcomeUnknownError } from "../store_errors.ts";
 import { Contention, yieldedMs } from "./contention.ts";
-import type { Fate } from "./instances.ts";
 import { loadActor, makeState } from "./load.ts";
 import type { Mail } from "./mail.ts";
 import { MailPicker, type Suspected } from "./mail_picker.ts";
-import { ActorRecord } from "./record.ts";
-import type { Suspicion } from "./suspicion.ts";
+import type { ActorRecord } from "./record.ts";
 import { TurnCommission } from "./turn_commission.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
@@ -32,25 +31,15 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     (branch) => this.durable.ledger.probes?.reach(branch),
     (mail) => this.#picker.setAside(mail),
   );
-  /** The actor as it was committed last. */
-  record = new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
-  state: unknown = undefined;
-  made = false;
-  fault: { readonly error: unknown } | undefined = undefined;
-  /** The moment after its record was read. */
-  loadedMoment = 0;
-  suspicion: Suspicion | undefined = undefined;
-  tried: Fate | undefined = undefined;
-  inherited = false;
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
-  /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
-  cache: unknown = undefined;
+  /** Those that come with their turns. */
+  readonly admissions: Admissions = new Admissions(this);
   readonly #runner: TurnRunner;
   readonly #picker: MailPicker;
   #wanted: "passivate" | "forget" | undefined = undefined;
   #held: Timer | undefined = undefined;
-  readonly #contention = new Contention();
+  readonly contention = new Contention();
   /** Why it had stopped before the batch that is under way, if it had. */
   #stoppedBefore: string | undefined = undefined;
   /** Whether the next batch takes one message only: the last was too large. */
@@ -119,6 +108,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   async load(): Promise<void> {
     this.status = "loading";
     this.cache = undefined;
+    this.admissions.store();
     this.#picker.reset();
     try {
       const loaded = await loadActor(this);
@@ -130,9 +120,9 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       }
       // Never is a message taken from one that lives: slow handlers would make each other's turns stale without end.
       if (loaded === "tried") {
-        return this.hold(this.#contention.left(this.services.random), () => void this.load());
+        return this.hold(this.contention.left(this.services.random), () => void this.load());
       }
-      const yields = this.#contention.yieldsTo(this.record.head, this.durable);
+      const yields = this.contention.yieldsTo(this.record.head, this.durable);
       if (yields && !this.#isNeeded) return this.#vanish(yieldedMs);
     } catch (error) {
       this.mailbox.abandon();
@@ -171,7 +161,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       this.#await(batch, this.#runner.forget(batch));
       return false;
     }
-    const most = this.#alone || this.onTrial ? 1 : this.#contention.batchMax;
+    const most = this.#alone || this.onTrial ? 1 : this.contention.batchMax;
     while (batch.taken < most) {
       const picked = this.#picker.next(batch.taken);
       if (picked === undefined) break;
@@ -193,6 +183,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** Commits a batch. */
   finish(batch: Batch): void {
     if (this.gone) return;
+    this.admissions.join(batch);
     if (batch.taken === 0 && batch.readsOnly) return this.proceed();
     this.status = "committing";
     this.#committing = batch;
@@ -211,11 +202,14 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
 
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */
   stale(batch: Batch, hidden: boolean): void {
-    if (hidden) this.#answer(batch, new OutcomeUnknownError(`Cannot tell whether ${this} took effect`));
-    else if (this.gone) this.#answer(batch, stopped(this));
-    if (this.gone) return;
+    const why = `Cannot tell whether ${this} took effect`;
+    if (this.gone) return this.#answer(batch, hidden ? new OutcomeUnknownError(why) : stopped(this));
+    if (hidden) {
+      this.#answerAsks(batch, new OutcomeUnknownError(why));
+      this.admissions.doubt(batch.direct);
+    }
     this.#dropped();
-    const afterMs = this.#contention.lost(this.services.random);
+    const afterMs = this.contention.lost(this.services.random);
     if (afterMs === 0) return void this.load();
     this.hold(afterMs, () => void this.load());
   }
@@ -254,11 +248,13 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   end(): void {
     this.status = "gone";
     this.#held?.cancel();
-    this.#runner.abort(new StoppedError(`${this}: the system stopped`));
+    if (this.#runner.awaits) this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.#picker.reset();
     this.mailbox.inHand = 0; // it waits in the store, for whoever comes next
-    const committing = this.#committing?.asks ?? [];
-    failAsks(this.mailbox.takeAsks().filter((ask) => !committing.includes(ask)), stopped(this));
+    const { asks = [], direct = [] } = this.#committing ?? {};
+    const waiting = this.mailbox.takeAsks().filter((ask) => !asks.includes(ask));
+    if (waiting.length > 0) failAsks(waiting, stopped(this));
+    this.admissions.end(direct);
   }
 
   #begin(): Batch {
@@ -269,7 +265,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** It is there; without a record another has gone on from it. */
   #committed(batch: Batch, effects: Effects, record?: ActorRecord, version?: string): void {
     this.#committing = undefined;
-    this.#contention.won();
+    this.contention.won();
     this.#alone = false;
     if (!this.#counting) this.#picker.endTrial();
     this.#counting = false;
@@ -282,7 +278,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       if (this.#wanted === "forget") this.#wanted = undefined;
     }
     this.mailbox.drop(batch.taken);
+    const { kept } = batch;
+    if (kept?.direct !== undefined) this.mailbox.expect(kept);
     effects.land(this.durable.landing, version, this.loadedMoment);
+    if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
     if (ending === "passivate" && this.waiting === 0) this.#wanted ??= "passivate";
@@ -320,6 +319,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     }
     if (turns === 0 || mail === undefined) return this.failed(error);
     // Its letter has no room beside the state.
+    if (batch.refuses && mail.key === undefined) return this.stale(batch, false); // it waits until it is stored
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();
     this.#runner.refuse(alone, mail, error);
@@ -332,7 +332,11 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.status = "running";
     this.#picker.awaits();
     this.services.running++;
-    promise.then(() => this.finish(batch)).catch((error) => this.failed(error)).finally(() => {
+    const stored = this.admissions.store(this.mailbox.inHand); // what is in hand stays, and waits no more
+    promise.then(() => stored).then(() => {
+      batch.touch(); // other code has run since
+      this.finish(batch);
+    }).catch((error) => this.failed(error)).finally(() => {
       this.services.running--;
       this.services.rest();
     });
@@ -343,7 +347,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
    * should it end this one as well.
    */
   #try({ trial, counted }: Suspected): void {
-    this.status = "committing";
+    this.status = "trying";
+    this.admissions.store();
     this.#picker.enter(trial, () => {
       if (this.gone) return this.#picker.endTrial();
       if (counted) return this.proceed();
@@ -364,6 +369,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** Waits for a while. */
   hold(afterMs: number, goOn: () => void): void {
     this.status = "held";
+    this.admissions.store();
     this.services.rest();
     this.#held = this.services.timers.set(afterMs, () => {
       if (this.status === "held") goOn();
@@ -385,8 +391,13 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.services.rest();
   }
 
-  /** Tells the asks of a batch, which are not run again. */
-  #answer({ asks }: Batch, error: unknown): void {
+  /** Tells the asks of a batch, which are not run again, and those who sent what was to be accepted with it. */
+  #answer(batch: Batch, error: unknown): void {
+    this.admissions.failed(batch.direct, error);
+    this.#answerAsks(batch, error);
+  }
+
+  #answerAsks({ asks }: Batch, error: unknown): void {
     for (const ask of asks) this.mailbox.remove(ask);
     failAsks(asks, error);
   }

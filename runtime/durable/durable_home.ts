@@ -41,6 +41,8 @@ export interface DurableHome<Member> {
   readonly handlers: readonly (Handler | undefined)[];
   /** Operations whose handler returned a promise the last time, by slot. */
   readonly awaited: boolean[];
+  /** Whether all handlers of an operation have returned at once, by slot; absent where none has run. */
+  readonly direct: boolean[];
   /** Whether somebody listens to what happens. */
   readonly heard: boolean;
   done: number;

@@ -15,6 +15,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
   readonly services: Services;
   readonly handlers: readonly (Handler | undefined)[];
   readonly awaited: boolean[] = [];
+  readonly direct: boolean[] = [];
   readonly #durable: () => DurableServices;
   readonly #population: Population;
   readonly #operations: ReadonlyMap<string, Operation>;

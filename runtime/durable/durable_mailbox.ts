@@ -16,6 +16,10 @@ export class DurableMailbox {
   complete = false;
   /** The places of those that give way and may still be in the store. */
   readonly leaving = new Set<string>();
+  /** How many have come here from commits of this process. */
+  arrived = 0;
+  /** Whether one was committed by this process, and did not come. */
+  missed = false;
   /** How many bytes are on their way into the store, for this mailbox. */
   arrivingBytes = 0;
   readonly #held = new HeldBytes();
@@ -30,6 +34,8 @@ export class DurableMailbox {
   #listedLast = "";
   /** Whether something may have come that the list under way does not see. */
   #outdated = false;
+  /** The places of those at the head that are on their way into the store. */
+  readonly #expected = new Set<string>();
   /** About how many wait in the store that are not here, and how many of those have stepped aside. */
   #beyond = 0;
   #asideBeyond = 0;
@@ -101,6 +107,7 @@ export class DurableMailbox {
   /** A list begins. */
   begin(moment: number): void {
     this.#late = [];
+    this.missed = false;
     this.#listedMoment = moment;
     this.#outdated = false;
     this.inHand = 0;
@@ -156,6 +163,8 @@ export class DurableMailbox {
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
   arrive(mail: Mail, senderMoment: number): void {
+    this.arrived++;
+    if (this.#keep(mail)) return;
     if (this.#listedMoment <= senderMoment) {
       if (this.#listedMoment > 0) this.#onRare("a sender was loaded after its receiver was listed");
       this.look();
@@ -167,6 +176,19 @@ export class DurableMailbox {
       this.#beyond++;
     } else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
     else if (!this.#setAside(mail)) this.mails.push(mail);
+  }
+
+  /** That message at the head is on its way into the store. */
+  expect({ place }: Mail): void {
+    this.#expected.add(place);
+  }
+
+  /** Whether it is here already, since before it was in the store. */
+  #keep(mail: Mail): boolean {
+    if (this.#expected.size === 0 || !this.#expected.delete(mail.place)) return false;
+    const found = this.mails.find(({ key, place }) => key === undefined && place === mail.place);
+    found?.stored(mail);
+    return found !== undefined;
   }
 
   /** An ask comes behind what was accepted before it. */
@@ -202,7 +224,8 @@ export class DurableMailbox {
   reset(): void {
     this.inHand = 0;
     const { length } = this.mails;
-    this.mails = this.mails.filter((mail) => mail.key === undefined);
+    this.mails = this.mails.filter(({ key, place }) => key === undefined && !this.#expected.has(place));
+    this.#expected.clear();
     this.#beyond += length - this.mails.length;
     this.complete = false;
   }
@@ -224,20 +247,33 @@ export class DurableMailbox {
     return place <= this.#listedLast && this.mails.some((mail) => mail.place === place);
   }
 
+  /** Takes out what is in no store yet. */
+  withdraw(mails: ReadonlySet<Mail>): void {
+    if (mails.size === 0) return;
+    const stays = (mail: Mail) => !mails.has(mail);
+    this.mails = this.mails.filter(stays);
+    if (this.#late !== undefined) this.#late = this.#late.filter(stays);
+    this.#asks = this.#asks.filter(stays);
+  }
+
   /** All asks that wait; or only those among so many at the head. */
   takeAsks(among?: number): Mail[] {
     if (among !== undefined) {
-      const asks = this.mails.slice(0, among).filter((mail) => mail.key === undefined);
+      const asks = this.mails.slice(0, among).filter(isAsk);
       for (const ask of asks) this.remove(ask);
       return asks;
     }
     const late = this.#late ?? [];
-    const asks = [...this.mails, ...this.#asks, ...late].filter((mail) => mail.key === undefined);
-    this.mails = this.mails.filter((mail) => mail.key !== undefined);
-    if (this.#late !== undefined) this.#late = late.filter((mail) => mail.key !== undefined);
-    this.#asks = [];
+    const asks = [...this.mails, ...this.#asks, ...late].filter(isAsk);
+    this.mails = this.mails.filter((mail) => !isAsk(mail));
+    if (this.#late !== undefined) this.#late = late.filter((mail) => !isAsk(mail));
+    this.#asks = this.#asks.filter((mail) => !isAsk(mail));
     return asks;
   }
+}
+
+function isAsk({ asker }: Mail): boolean {
+  return asker !== undefined;
 }
 
 function byPlace(a: Mail, b: Mail): number {

@@ -5,23 +5,38 @@ import type { MessageEvent } from "../inspection.ts";
 import type { Runnable, Scheduler } from "../scheduler.ts";
 import type { Services } from "../services.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
+import type { Fate } from "./instances.ts";
+import { ActorRecord } from "./record.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /**
- * Who a durable actor is in this process, what it is doing, and who hears of that.
+ * Who a durable actor is in this process, what is known of it, what it is doing, and who hears of that.
  *
  * `loading`: the store is asked. `idle`: nothing to do. `ready`: the scheduler has it. `running`: a promise is awaited.
- * `committing`: its batch is on its way. `held`: it waits for a time. `gone`: no longer in this process.
+ * `committing`: its batch is on its way. `trying`: what may have ended a process waits for its trial. `held`: it waits for a time. `gone`: no longer in this process.
  */
 export abstract class DurableMember<Member> implements Runnable, Idler {
   readonly home: DurableHome<Member>;
   readonly services: Services;
   readonly key: string;
-  status: "loading" | "idle" | "ready" | "running" | "committing" | "held" | "gone" = "loading";
+  status: "loading" | "idle" | "ready" | "running" | "committing" | "trying" | "held" | "gone" = "loading";
   usedMs = 0;
   nextReady: Runnable | undefined = undefined;
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;
   active = false;
+  /** The actor as it was committed last. */
+  record: ActorRecord = new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
+  state: unknown = undefined;
+  made = false;
+  fault: { readonly error: unknown } | undefined = undefined;
+  /** The moment after its record was read. */
+  loadedMoment = 0;
+  suspicion: Suspicion | undefined = undefined;
+  tried: Fate | undefined = undefined;
+  inherited = false;
+  /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
+  cache: unknown = undefined;
 
   constructor(home: DurableHome<Member>, key: string) {
     this.home = home;

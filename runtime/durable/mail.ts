@@ -3,6 +3,7 @@ import { messageOf } from "../errors.ts";
 import { type Asker, deadlineAt, isAsker, type Rarities, Route } from "../envelope.ts";
 import type { Operation } from "../protocol.ts";
 import type { Stored } from "../store.ts";
+import type { Weight } from "../store_weight.ts";
 import { endAt } from "../times.ts";
 import { decodeValue, fromText, type ValueEncoder } from "./stored_value.ts";
 
@@ -89,11 +90,13 @@ function requireText(part: unknown): void {
 /** One message that waits for its turn: in the store, or an ask, which waits in this process only. */
 export class Mail {
   readonly head: MailHead;
-  /** Its key in the store; absent for an ask. */
-  readonly key: string | undefined;
+  /** Its key in the store; absent for an ask, and as long as it is to be accepted with its turn. */
+  key: string | undefined;
   readonly place: string;
   /** How it is in the store. */
-  readonly version: string | undefined;
+  version: string | undefined;
+  /** What it takes to accept it with its turn, at the most; absent where it is in the store, or is an ask. */
+  direct: Weight | undefined = undefined;
   readonly bytes: number;
   /** Who waits for its reply in this process. */
   readonly asker: Asker | undefined;
@@ -150,9 +153,23 @@ export class Mail {
     return new Mail(head, place, { text }, { key, version, bytes: value.length });
   }
 
+  /** A message from outside that is to be accepted with its turn: nothing of it is in the store yet. */
+  static direct({ place, head, text, value }: MailDraft, weight: Weight): Mail {
+    const mail = new Mail(head, place, { text }, undefined, undefined, undefined, value.length);
+    mail.direct = weight;
+    return mail;
+  }
+
   /** An ask: nothing of it is in the store. */
   static ask(head: MailHead, place: string, payload: unknown, asker: Asker, bytes = 0): Mail {
     return new Mail(head, place, { payload }, undefined, asker, undefined, bytes);
+  }
+
+  /** It has come into the store. */
+  stored({ key, version }: Mail): void {
+    this.key = key;
+    this.version = version;
+    this.direct = undefined;
   }
 
   /** What was sent. Throws where its text cannot be read. */
@@ -195,6 +212,8 @@ export class MailDraft {
   readonly head: MailHead;
   readonly text: string;
   readonly value: Uint8Array;
+  /** Whether who listens has been told that it is accepted. */
+  accepted = false;
 
   constructor(encoder: ValueEncoder, prefix: string, place: string, head: MailHead, text: string) {
     this.key = prefix + place;

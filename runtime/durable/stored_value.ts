@@ -21,9 +21,17 @@ export function toText(value: unknown): string {
   return isJson(value) ? JSON.stringify(value) : rich + richText(value);
 }
 
-/** Throws what {@linkcode toText} would. */
-export function requireText(value: unknown): void {
-  if (value !== undefined && !isJson(value)) richText(value);
+/** The same for a value that has not changed since {@linkcode requireText} said that JSON gives it back. */
+export function jsonToText(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** Throws what {@linkcode toText} would. Returns whether JSON says it all. */
+export function requireText(value: unknown): boolean {
+  if (value === undefined) return false;
+  const json = isJson(value);
+  if (!json) richText(value);
+  return json;
 }
 
 function richText(value: unknown): string {

@@ -69,6 +69,11 @@ export class TurnRunner {
     return true;
   }
 
+  /** Whether a turn is awaited. */
+  get awaits(): boolean {
+    return this.#turn !== undefined;
+  }
+
   /** Tells a turn that is awaited that nobody wants it any more. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
@@ -144,6 +149,7 @@ export class TurnRunner {
       return this.#failed(batch, mail, turn, value, error);
     }
     if (home.awaited[operation.slot] !== awaited) home.awaited[operation.slot] = awaited;
+    if (awaited || home.direct[operation.slot] === undefined) home.direct[operation.slot] = !awaited;
     if (awaited) {
       return this.#await(batch, mail, turn, value, result);
     }
@@ -218,13 +224,14 @@ export class TurnRunner {
     }
     let effects: Effects;
     let schedules: Plans | undefined;
+    let json = false;
     try {
       effects = turnEffects.of(turn, mail, result);
       if (turn.schedules !== undefined) {
         const before = batch.schedules;
         schedules = turnEffects.schedule(effects, this.#activation, before, turn.schedules, timers!);
       }
-      if (turn.changed) requireText(turn.state);
+      if (turn.changed) json = requireText(turn.state);
     } catch (error) {
       return this.#failed(batch, mail, turn, value, error);
     }
@@ -233,7 +240,7 @@ export class TurnRunner {
     turn.close();
     turn.discard();
     if (!batch.takeWhereRoom(mail, effects, again)) return "last";
-    if (changed) batch.change(state);
+    if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) home.done++;
@@ -306,6 +313,7 @@ export class TurnRunner {
     const afterMs = timeAfter(0, delayMs);
     const { mailbox, retry } = home.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
+      if (mail.direct !== undefined) batch.keep(mail);
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
     const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs, afterMs };

@@ -2,7 +2,7 @@
 // twice, left undone, or told wrongly for that.
 
 import assert from "node:assert/strict";
-import { type Actor, actor, protocol, type System, tell, unchecked } from "@posthorn/posthorn";
+import { type Actor, actor, protocol, StoreError, type System, tell, unchecked } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -58,10 +58,10 @@ inMemory("an ask that landed is answered, and takes effect once", async (stage) 
 inMemory("messages of one sender keep their order, whichever of them landed unheard", async (stage) => {
   const { store, system } = await repeating(stage);
   assert.deepEqual(await notesOf(system, "ada"), []);
-  let mails = 0;
+  let commits = 0;
   store.repeats = (parts) => {
-    const accepts = parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("mail")));
-    return accepts && mails++ % 2 === 0;
+    const accepts = parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("mark")));
+    return accepts && commits++ % 2 === 0;
   };
   const texts = Array.from({ length: 20 }, (_, index) => String(index));
   for (const text of texts) await ref(system, "ada").tell(Worker.note, text);
@@ -194,3 +194,51 @@ inMemory("a submit that landed is answered under the name that it was given", as
   assert.equal(store.repeated, 1);
   assert.deepEqual(await notesOf(system, "ada"), ["one"]);
 });
+
+/** An actor that is here and answers at once; its next turn lands unheard, and four others hide it. */
+async function hidden(
+  stage: Stage,
+  then: (store: RepeatingStore) => void,
+): Promise<{ readonly system: System }> {
+  const { store, system } = await repeating(stage);
+  const others: System[] = [];
+  for (let index = 0; index < 4; index++) {
+    others.push(await stage.start([worker(scripts)], { store: new RepeatingStore(stage.store) }));
+  }
+  await ref(system, "ada").tell(Worker.note, "first");
+  await stage.settle();
+  store.repeatNext("actor");
+  store.meanwhile = async () => {
+    for (const other of others) await ref(other, "ada").ask(Worker.call, "add theirs");
+    then(store);
+  };
+  return { system };
+}
+
+const hiding = ["theirs", "theirs", "theirs", "theirs"];
+
+inMemory(
+  "a message that was accepted with its turn is known by its mark where others hide the turn",
+  async (stage) => {
+    const { system } = await hidden(stage, () => {});
+    await ref(system, "ada").tell(Worker.note, "ours");
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "ada"), ["first", "ours", ...hiding]);
+  },
+);
+
+inMemory(
+  "a message whose turn is hidden, and whose mark cannot be looked for, may have been accepted",
+  async (stage) => {
+    const { system } = await hidden(stage, () => {
+      stage.storeOf(system).refuse = (parts) =>
+        parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("mail")))
+          ? new StoreError("store-full", "Cannot commit: there is no room")
+          : undefined;
+    });
+    const told = ref(system, "ada").tell(Worker.note, "ours").then(() => "accepted", (error) => error.code);
+    await stage.pass(20_000);
+    assert.equal(await told, "outcome-unknown");
+    assert.deepEqual(await notesOf(system, "ada"), ["first", "ours", ...hiding]);
+  },
+);

@@ -40,6 +40,8 @@ interface DeadRow {
 export interface BooksOptions {
   /** Asks leave nothing in a mailbox: the tags that may take effect without a message. */
   readonly asks: ReadonlySet<string>;
+  /** What a client sent without an id: it may be accepted with its turn, without a message in a mailbox. */
+  readonly sent: (actor: string, tag: string) => Job | undefined;
   readonly eventsMax: number;
   /** The most that may wait for one actor. */
   readonly waitingMax: number;
@@ -273,7 +275,7 @@ export class Books {
       this.#fail(`the state of ${name} does not go on from what was committed before`);
     }
     for (const entry of log.slice(actor.log.length).map(entryOf)) {
-      const mail = taken.get(entry.tag);
+      const mail = taken.get(entry.tag) ?? this.#direct(name, entry.tag);
       if (mail === undefined && !this.#options.asks.has(entry.tag)) {
         this.#fail(`${entry.tag} takes effect on ${name}, and no message of it is taken`);
       }
@@ -286,6 +288,15 @@ export class Books {
       if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue; // dead, or stepped aside
       this.#fail(`${tag} leaves the mailbox of ${name} without an effect`);
     }
+  }
+
+  /** A message that was accepted with its turn, where it may have been: nothing of it ever was in a mailbox. */
+  #direct(actor: string, tag: string): Pick<KnownMail, "tag" | "payload" | "operation"> | undefined {
+    const payload = this.#options.sent(actor, tag);
+    if (payload === undefined) return undefined;
+    for (const mail of this.mails.values()) if (mail.actor === actor && mail.tag === tag) return undefined;
+    this.#options.onRare("a message is accepted with its turn");
+    return { tag, payload, operation: payload.does === "stamp" ? "stamp" : "job" };
   }
 
   /** State goes from form to form in one direction, and who does not know its form leaves it as it is. */
@@ -322,7 +333,7 @@ export class Books {
   /** What a message makes its actor send is in the same commit. */
   #sends(
     name: string,
-    { tag, payload, operation }: KnownMail,
+    { tag, payload, operation }: Pick<KnownMail, "tag" | "payload" | "operation">,
     sent: ReadonlyMap<string, KnownMail>,
     buried: ReadonlySet<string>,
   ): void {

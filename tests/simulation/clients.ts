@@ -58,6 +58,7 @@ export class Clients {
   readonly #options: ClientsOptions;
   /** What was not answered yet, by process. */
   readonly #unanswered = new Map<unknown, SimulatedHost>();
+  readonly #unnamed: Map<string, Job> = new Map();
   readonly #seqs: Map<string, number> = new Map();
   /** How many things are under way. */
   open = 0;
@@ -157,6 +158,7 @@ export class Clients {
   /** Somebody who keeps nothing sends it on: nobody is told what becomes of it. */
   async pass(tag: string, actor: string): Promise<void> {
     const job: Job = { tag, from: "echo", seq: 0, path: [], does: "write" };
+    this.#unnamed.set(`${actor} ${tag}`, job);
     this.note(actor, job);
     await this.call((system) => system.ref(Echo, "e1").tell(Echo.pass, { to: actor, job }));
   }
@@ -225,6 +227,7 @@ export class Clients {
       if (job === undefined) {
         job = { ...parts, from: host.name, seq: this.#nextSeq(`${host.name} ${actor}`) };
         if (job.does === "spoil") markFresh(job);
+        if (how === "once") this.#unnamed.set(`${actor} ${job.tag}`, job);
         sent = this.note(actor, job);
       } else this.unordered.add(job.tag);
       const { timeoutMs } = job;
@@ -316,6 +319,11 @@ export class Clients {
     const seq = (this.#seqs.get(lane) ?? 0) + 1;
     this.#seqs.set(lane, seq);
     return seq;
+  }
+
+  /** What was sent to an actor without an id. */
+  unnamed(actor: string, tag: string): Job | undefined {
+    return this.#unnamed.get(`${actor} ${tag}`);
   }
 
   /** Some process that runs. */

@@ -197,6 +197,18 @@ export const rules: readonly Rule[] = [
     says: "messages from outside for one receiver are on their way one group at a time",
   },
   {
+    name: "behind-direct",
+    foundBy: 22,
+    says: "what comes behind messages that are accepted with their turns waits until they are decided",
+  },
+  {
+    name: "mark-with-turn",
+    foundBy: 21,
+    says: "a message that is accepted with its turn has its mark in the same commit",
+    weather: repeated,
+    part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),
+  },
+  {
     name: "listed-after-loaded",
     foundBy: 1,
     says: "a message is handed over only to a receiver that was listed after its sender was loaded",

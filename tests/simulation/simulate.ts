@@ -115,6 +115,7 @@ class Run {
     this.#rollout = new Rollout(this.#weather.deploy);
     this.#books = new Books({
       asks: this.#asks,
+      sent: (actor, tag) => this.#clients.unnamed(actor, tag),
       eventsMax,
       waitingMax: capacity * 10 + 200,
       revisionOf: (instance) => this.#rollout.revisionOf(instance),
