@@ -52,9 +52,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   constructor(home: DurableHome<DurableActivation>, key: string) {
     super(home, key);
     this.#runner = new TurnRunner(this);
-    this.#picker = new MailPicker(this, () => {
-      if (this.status === "idle") this.proceed();
-    });
+    this.#picker = new MailPicker(this, () => void (this.status === "idle" && this.proceed()));
     void this.load();
   }
 
@@ -273,10 +271,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       this.record = record;
       this.state = batch.state;
     }
-    if (batch.forgotten) {
-      this.made = false;
-      if (this.#wanted === "forget") this.#wanted = undefined;
-    }
+    if (batch.forgotten) this.made = false;
+    if (batch.forgotten && this.#wanted === "forget") this.#wanted = undefined;
     this.mailbox.drop(batch.taken);
     const { kept } = batch;
     if (kept?.direct !== undefined) this.mailbox.expect(kept);
