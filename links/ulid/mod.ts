@@ -1,14 +1,22 @@
 // Stands in for jsr:@std/ulid where JSR cannot be reached; never published.
 
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const characterCodes = Array.from(alphabet, (character) => character.charCodeAt(0));
 const timeLength = 10;
 const randomLength = 16;
 const latestTime = 2 ** 48 - 1;
 
 /** Makes an id that sorts by its time; ids of one millisecond are in no particular order. */
 export function ulid(seedTime: number = Date.now()): string {
-  return encode(newDigits(seedTime));
+  requireTime(seedTime);
+  let time = "";
+  for (let rest = seedTime; time.length < timeLength; rest = Math.floor(rest / alphabet.length)) {
+    time = alphabet[rest % alphabet.length] + time;
+  }
+  let random = "";
+  for (const byte of crypto.getRandomValues(new Uint8Array(randomLength))) {
+    random += alphabet[byte % alphabet.length];
+  }
+  return time + random;
 }
 
 /** Reads the time, in milliseconds since 1970, out of an id. */
@@ -29,22 +37,4 @@ export function decodeTime(ulid: string): number {
 function requireTime(seedTime: number): void {
   if (Number.isInteger(seedTime) && seedTime >= 0 && seedTime <= latestTime) return;
   throw new RangeError(`The time of a ULID is an integer from 0 to ${latestTime}, not ${seedTime}.`);
-}
-
-function newDigits(seedTime: number): number[] {
-  requireTime(seedTime);
-  const digits: number[] = Array(timeLength).fill(0);
-  let rest = seedTime;
-  for (let position = timeLength - 1; position >= 0; position--) {
-    digits[position] = rest % alphabet.length;
-    rest = Math.floor(rest / alphabet.length);
-  }
-  for (const byte of crypto.getRandomValues(new Uint8Array(randomLength))) {
-    digits.push(byte % alphabet.length);
-  }
-  return digits;
-}
-
-function encode(digits: number[]): string {
-  return String.fromCharCode(...digits.map((digit) => characterCodes[digit]));
 }
