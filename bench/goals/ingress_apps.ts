@@ -53,9 +53,16 @@ export function actorApp(place: Place, folder: string): App {
     mailbox: { capacity: plenty },
   });
   const store = place === "sqlite" ? { store: sqlite(`${folder}/posthorn.db`) } : {};
-  return ingress(new System({ actors: [shop], limits: { replies: plenty, actors: plenty }, ...store }), {
-    expose: [Shop],
-  });
+  return ingress(
+    new System({
+      actors: [shop],
+      limits: { replies: plenty, replyBytes: plenty * 1_000, actors: plenty },
+      ...store,
+    }),
+    {
+      expose: [Shop],
+    },
+  );
 }
 
 /** The bare route: the shortest that checks with the same schemas what comes and what goes. It looks at no header. */
