@@ -197,12 +197,15 @@ export class Turn implements OpenTurn {
     return this.sentTo !== undefined;
   }
 
-  /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
+  /**
+   * Hands all that leaves with the commit to whoever delivers it, in the order of sending. It holds none of it any more: a
+   * handle that is kept keeps its turn.
+   */
   deliver(postman: Postman): void {
-    const to = this.sentTo;
+    const { sentTo: to, sentRoute: route, sentPayload: payload } = this;
     if (to === undefined) return;
-    this.sentTo = undefined;
-    postman.deliver(to, this.sentRoute!, this.sentPayload);
+    this.sentTo = this.sentRoute = this.sentPayload = undefined;
+    postman.deliver(to, route!, payload);
     if (this.others === undefined) return;
     this.others.deliver(postman);
     this.discard();
@@ -210,7 +213,7 @@ export class Turn implements OpenTurn {
 
   /** Drops what would leave with the commit. */
   discard(): void {
-    this.sentTo = undefined;
+    this.sentTo = this.sentRoute = this.sentPayload = undefined;
     this.others = undefined;
   }
 

@@ -4,6 +4,7 @@ const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /**
  * Randomness that a seed repeats. Its ULIDs are a time and a count: in order, and unique within one instance.
+ * Systems over one store share one, or they give different messages the same place.
  *
  * @example
  * ```ts

@@ -25,6 +25,27 @@ Deno.test("accepted() answers 202 with the id, and with all headers that it is g
   assert.deepEqual([response.status, await response.json()], [202, { id: "7" }]);
 });
 
+Deno.test("each answer has headers of its own, for a server may write into them", async () => {
+  const given: HeadersInit[] = [];
+  class Kept extends Response {
+    constructor(body?: BodyInit | null, init?: ResponseInit) {
+      super(body, init);
+      if (init?.headers !== undefined) given.push(init.headers);
+    }
+  }
+  const own = globalThis.Response;
+  globalThis.Response = Kept; // as servers for Node.js do
+  try {
+    const app = new Hono().get("/", (context) => answers.value(context, [1]));
+    for (let request = 0; request < 2; request++) await app.request("/");
+  } finally {
+    globalThis.Response = own;
+  }
+  const [first, second] = given;
+  assert.deepEqual(first, { "content-type": jsonType });
+  assert.notEqual(first, second);
+});
+
 const requests = [
   ["/actors/order/ada/count", undefined],
   ["/actors/order/ada/add", { sku: "tea", cents: 1 }],
