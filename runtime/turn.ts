@@ -197,15 +197,12 @@ export class Turn implements OpenTurn {
     return this.sentTo !== undefined;
   }
 
-  /**
-   * Hands all that leaves with the commit to whoever delivers it, in the order of sending. It holds none of it any more: a
-   * handle that is kept keeps its turn.
-   */
+  /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
   deliver(postman: Postman): void {
-    const { sentTo: to, sentRoute: route, sentPayload: payload } = this;
+    const to = this.sentTo;
     if (to === undefined) return;
-    this.sentTo = this.sentRoute = this.sentPayload = undefined;
-    postman.deliver(to, route!, payload);
+    this.sentTo = undefined;
+    postman.deliver(to, this.sentRoute!, this.sentPayload);
     if (this.others === undefined) return;
     this.others.deliver(postman);
     this.discard();
@@ -213,7 +210,7 @@ export class Turn implements OpenTurn {
 
   /** Drops what would leave with the commit. */
   discard(): void {
-    this.sentTo = this.sentRoute = this.sentPayload = undefined;
+    this.sentTo = undefined;
     this.others = undefined;
   }
 
