@@ -156,8 +156,8 @@ export interface Context<Name extends string, State> {
    * through it leaves with this turn's commit; the kept one itself does not become this turn's, and one of an earlier
    * turn still throws when it sends. For whoever sends to the same actors over and over: the actor is not looked up by
    * name again as long as it is in memory; where it has left, it is found or made anew by its name. A handle is no plain
-   * data: keep it in a constant, or in a closure, and not in a state that is stored. One of a turn holds the state that the
-   * turn left: whoever keeps thousands takes them from `system.ref`, which hold no turn.
+   * data: keep it in a constant, or in a closure, and not in a state that is stored. One of a turn holds what that turn
+   * sent first, and the state that it left: whoever keeps thousands takes them from `system.ref`, which hold no turn.
    *
    * @example
    * ```ts
