@@ -22,7 +22,9 @@ import type { Replies } from "./replies.ts";
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
 const retryWindowMs = 600_000;
 
-/** A message may be a so-manieth of what a commit takes to be accepted with its turn: else it is looked at first. */
+/** How large a message may be to be accepted with its turn: until then it waits in memory, beside a batch of others. */
+const smallBytes = 65_536;
+/** And it may be a so-manieth of what a commit takes: else it is looked at first. */
 const smallParts = 4;
 
 /** More of a message from outside than its way. */
@@ -198,7 +200,7 @@ export class Acceptor {
   /** Whether it is far from what no commit takes. */
   #isSmall({ value: { length } }: MailDraft): boolean {
     const { limits } = this.#parts.ledger.traits;
-    return length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
+    return length <= smallBytes && length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }
 
   /** There is no room for it; unless it has been accepted before. */

@@ -89,6 +89,18 @@ onEach(
   },
 );
 
+inMemory("a message of more than 64 KiB is stored before its turn", async (stage) => {
+  const system = await usual(stage, { size: () => {} });
+  await ref(system, "ada").tell(Worker.run, "size");
+  await stage.settle();
+  const commits = written(stage, system);
+  await ref(system, "ada").tell(Worker.run, `size ${"x".repeat(65_000)}`);
+  await stage.settle();
+  assert.equal(commits.some((kinds) => kinds.includes("mail")), false);
+  await ref(system, "ada").tell(Worker.run, `size ${"x".repeat(66_000)}`);
+  assert.equal(commits.some((kinds) => kinds.includes("mail")), true);
+});
+
 inMemory("a submit that is a dead letter leaves a reply that says so, or that is pending", async (stage) => {
   const scripts = {
     refuse() {
