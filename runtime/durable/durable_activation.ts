@@ -314,8 +314,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       this.services.callbackFailed("signal", error);
     }
     if (turns === 0 || mail === undefined) return this.failed(error);
-    // Its letter has no room beside the state.
-    if (batch.refuses && mail.key === undefined) return this.stale(batch, false); // it waits until it is stored
+    // It has no room beside the state, or its letter has none.
+    if ((batch.refuses || batch.kept) && mail.key === undefined) return this.stale(batch, false); // it is stored first
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();
     this.#runner.refuse(alone, mail, error);

@@ -435,3 +435,59 @@ inMemory(
     assert.equal((await notesOf(system, "ada") as string[]).length, 2);
   },
 );
+
+/** A store whose commits have little room, beside an actor whose state takes most of it. */
+async function crowded(stage: Stage, scripts: Scripts): Promise<System> {
+  const limits = { ...stage.store.traits.limits, valueBytes: 8_000, bytes: 8_400 };
+  const store: Store = {
+    traits: { ...stage.store.traits, limits },
+    open: (services) => stage.store.open(services),
+  };
+  const fill = (ctx: WorkerContext) => void (ctx.state = ["x".repeat(7_000)]);
+  return await usual(stage, { fill, ...scripts }, { store });
+}
+
+inMemory(
+  "a message that fails and has no room beside the turn before it takes nothing from that",
+  async (stage) => {
+    let failing = true;
+    const scripts = {
+      fail(ctx: WorkerContext) {
+        if (failing) throw new Error("again");
+        note(ctx, "failed before");
+      },
+    };
+    const system = await crowded(stage, scripts);
+    await Promise.all([
+      ref(system, "ada").tell(Worker.run, "fill"),
+      ref(system, "ada").tell(Worker.run, `fail ${"y".repeat(1_700)}`),
+    ]);
+    failing = false;
+    await stage.pass(10_000);
+    assert.deepEqual(deadOf(system), []);
+    assert.deepEqual(await notesOf(system, "ada"), ["x".repeat(7_000), "failed before"]);
+  },
+);
+
+inMemory(
+  "a message that fails and has no room beside the state is stored, and fails no ask behind it",
+  async (stage) => {
+    let failing = true;
+    const scripts = {
+      fail(ctx: WorkerContext) {
+        if (failing) throw new Error("again");
+        note(ctx, "failed before");
+      },
+      size: (ctx: WorkerContext) => ctx.state.length,
+    };
+    const system = await crowded(stage, scripts);
+    await ref(system, "ada").tell(Worker.run, "fill");
+    const told = ref(system, "ada").tell(Worker.run, `fail ${"y".repeat(1_700)}`);
+    const asked = ref(system, "ada").ask(Worker.call, "size", { timeoutMs: 600_000 });
+    await told;
+    failing = false;
+    await stage.pass(10_000);
+    assert.equal(await asked, 2);
+    assert.deepEqual(deadOf(system), []);
+  },
+);
