@@ -372,9 +372,9 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     });
   }
 
-  /** Whether somebody here waits for what only this process knows. */
+  /** Whether somebody here waits for what only this process knows; what is on its way must not be overtaken by what comes. */
   get #isNeeded(): boolean {
-    return this.mailbox.hasAsks || this.#wanted === "forget";
+    return this.mailbox.hasAsks || this.accepting > 0 || this.#wanted === "forget";
   }
 
   /** It leaves memory: to others, where a time is given for which it is not taken back. */
