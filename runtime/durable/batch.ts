@@ -66,7 +66,7 @@ export class Batch {
 
   /** How many messages had a turn in it. */
   get turns(): number {
-    return this.taken + (this.goesOn ? 1 : 0);
+    return this.taken + (this.goesOn || this.kept?.direct !== undefined ? 1 : 0);
   }
 
   /** The actor's schedules. */

@@ -314,8 +314,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       this.services.callbackFailed("signal", error);
     }
     if (turns === 0 || mail === undefined) return this.failed(error);
-    // Its letter has no room beside the state.
-    if (batch.refuses && mail.key === undefined) return this.stale(batch, false); // it waits until it is stored
+    // It has no room beside the state, or its letter has none.
+    if ((batch.refuses || batch.kept) && mail.key === undefined) return this.stale(batch, false); // it is stored first
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
     const alone = this.#begin();
     this.#runner.refuse(alone, mail, error);
@@ -372,9 +372,9 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     });
   }
 
-  /** Whether somebody here waits for what only this process knows. */
+  /** Whether somebody here waits for what only this process knows; what is on its way must not be overtaken by what comes. */
   get #isNeeded(): boolean {
-    return this.mailbox.hasAsks || this.#wanted === "forget";
+    return this.mailbox.hasAsks || this.accepting > 0 || this.#wanted === "forget";
   }
 
   /** It leaves memory: to others, where a time is given for which it is not taken back. */

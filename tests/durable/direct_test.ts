@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import {
   type Failure,
   OutcomeUnknownError,
+  type Part,
   protocol,
   type Store,
   StoreError,
@@ -48,6 +49,11 @@ async function usual(stage: Stage, scripts: Scripts = {}, options?: StageOptions
 }
 
 const usualNotes = ["first", "hello", "hello"];
+
+/** Whether a commit writes a key of that kind. */
+function writesKind(parts: readonly Part[], kind: string): boolean {
+  return parts.some(({ writes }) => writes.some(({ key }) => key.startsWith(`${kind}\u001f`)));
+}
 
 /** Its commits, with the kind of each key that is written or removed. */
 function written(stage: Stage, system: System): string[] {
@@ -445,5 +451,109 @@ inMemory(
     assert.deepEqual(deadOf(system), ["ada run: too-large"]);
     await ref(system, "ada").tell(Worker.note, "more");
     assert.equal((await notesOf(system, "ada") as string[]).length, 2);
+  },
+);
+
+/** A store whose commits have little room, beside an actor whose state takes most of it. */
+async function crowded(stage: Stage, scripts: Scripts): Promise<System> {
+  const limits = { ...stage.store.traits.limits, valueBytes: 8_000, bytes: 8_400 };
+  const store: Store = {
+    traits: { ...stage.store.traits, limits },
+    open: (services) => stage.store.open(services),
+  };
+  const fill = (ctx: WorkerContext) => void (ctx.state = ["x".repeat(7_000)]);
+  return await usual(stage, { fill, ...scripts }, { store });
+}
+
+inMemory(
+  "a message that fails and has no room beside the turn before it takes nothing from that",
+  async (stage) => {
+    let failing = true;
+    const scripts = {
+      fail(ctx: WorkerContext) {
+        if (failing) throw new Error("again");
+        note(ctx, "failed before");
+      },
+    };
+    const system = await crowded(stage, scripts);
+    await Promise.all([
+      ref(system, "ada").tell(Worker.run, "fill"),
+      ref(system, "ada").tell(Worker.run, `fail ${"y".repeat(1_700)}`),
+    ]);
+    failing = false;
+    await stage.pass(10_000);
+    assert.deepEqual(deadOf(system), []);
+    assert.deepEqual(await notesOf(system, "ada"), ["x".repeat(7_000), "failed before"]);
+  },
+);
+
+inMemory(
+  "a message that fails and has no room beside the state is stored, and fails no ask behind it",
+  async (stage) => {
+    let failing = true;
+    const scripts = {
+      fail(ctx: WorkerContext) {
+        if (failing) throw new Error("again");
+        note(ctx, "failed before");
+      },
+      size: (ctx: WorkerContext) => ctx.state.length,
+    };
+    const system = await crowded(stage, scripts);
+    await ref(system, "ada").tell(Worker.run, "fill");
+    const told = ref(system, "ada").tell(Worker.run, `fail ${"y".repeat(1_700)}`);
+    const asked = ref(system, "ada").ask(Worker.call, "size", { timeoutMs: 600_000 });
+    await told;
+    failing = false;
+    await stage.pass(10_000);
+    assert.equal(await asked, 2);
+    assert.deepEqual(deadOf(system), []);
+  },
+);
+
+inMemory(
+  "an instance that was taken for dead keeps an actor to which a message is on its way, and its order",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    let holding = false;
+    const store: Store = {
+      traits: { ...stage.store.traits, commitsAtOnce: 4 },
+      async open(services) {
+        const connection = await stage.store.open(services);
+        return {
+          read: (keys) => connection.read(keys),
+          list: (range) => connection.list(range),
+          async commit(parts) {
+            if (holding && writesKind(parts, "mail")) await gate.promise;
+            return await connection.commit(parts);
+          },
+          watch: (onChange) => connection.watch(onChange),
+          close: () => connection.close(),
+        };
+      },
+    };
+    const calm = async () => { // not until its store has answered all: it does not
+      for (let turn = 0; turn < 30; turn++) await stage.clock.settle();
+    };
+    const system = await usual(stage, {}, { store });
+    let mute = true;
+    stage.storeOf(system).refuse = (parts) =>
+      mute && writesKind(parts, "instance") ? new Error("not now") : undefined;
+    await stage.start([worker()]);
+    await stage.pass(missedMs);
+    holding = true;
+    const onItsWay = ref(system, "ada").tell(Worker.note, "a", { id: "a" });
+    await calm();
+    mute = false;
+    for (let seconds = 0; seconds < 6; seconds++) {
+      await stage.clock.advance(1_000);
+      await calm();
+    }
+    assert.deepEqual(await notesOf(system, "ada"), usualNotes); // it is here
+    const behind = ref(system, "ada").tell(Worker.note, "b");
+    await calm();
+    gate.resolve();
+    await Promise.all([onItsWay, behind]);
+    await stage.pass(missedMs);
+    assert.deepEqual(await notesOf(system, "ada"), [...usualNotes, "a", "b"]);
   },
 );
