@@ -19,6 +19,6 @@ Deno.test({
     const text = new TextDecoder().decode(stdout);
     assert.equal(code, 0, text);
     const [, confirmed, lost] = /confirmed: (\d+)[^]* lost: (\d+)/.exec(text)!.map(Number);
-    assert.ok(confirmed > 50 && lost > 5, text);
+    assert.ok(confirmed > 50 && lost > 0, text);
   },
 });

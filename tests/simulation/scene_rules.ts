@@ -34,7 +34,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 67,
+    foundBy: 59,
     says: "dead letters of which instances let go differently are counted anew",
     weather: (weather) =>
       within("crowded", "spoiled", "deadlines")({
@@ -73,7 +73,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 444,
+    foundBy: 196,
     says: "that a message is tried is written only where it still waits",
     weather: (weather) => ({
       ...repeated(weather),
