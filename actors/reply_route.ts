@@ -18,7 +18,7 @@ export interface ReplyRoute {
 export function routeToReply(
   runtime: Runtime,
   operation: Operation,
-  id: string,
+  id: string | undefined,
   options: SubmitOptions<unknown> | undefined,
 ): ReplyRoute {
   const name = replyName(runtime.newId());

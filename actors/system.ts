@@ -22,7 +22,6 @@ import type {
   ReplyOutputOf,
 } from "../runtime/protocol.ts";
 import type { Health, StopReport } from "../runtime/health.ts";
-import type { Population } from "../runtime/host.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/stats.ts";
 import type { SystemOptions } from "../runtime/system_options.ts";
@@ -32,7 +31,7 @@ import { ask } from "./ask.ts";
 import { durableTopicActor } from "./durable_topic.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
-import { replyActor, ticketOf } from "./submit.ts";
+import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
 import { collectorActor, surveyAll, type SurveyEnd } from "./survey.ts";
 
@@ -46,16 +45,10 @@ export interface StopOptions {
   readonly drainMs?: number;
 }
 
-/** What the modes need. Where there is a store topics are in it, and so are replies, which need no actor there. */
-function actorsOf(
-  runtime: Runtime,
-  durable: boolean,
-): { readonly actor: Actor; readonly population?: Population }[] {
-  const { options: { limits }, replies } = runtime;
-  const transient = [{ actor: listenerActor }, { actor: collectorActor(() => runtime.lateReplies++) }];
-  if (durable) return [{ actor: durableTopicActor(limits.events) }, ...transient];
-  const reply = { actor: replyActor(replies), population: replies.population };
-  return [{ actor: topicActor }, ...transient, reply];
+/** What the modes need. Where there is a store, topics are in it. */
+function actorsOf(runtime: Runtime, durable: boolean): Actor[] {
+  const topic = durable ? durableTopicActor(runtime.options.limits.events) : topicActor;
+  return [topic, listenerActor, collectorActor(() => runtime.lateReplies++)];
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { Actor } from "./actor.ts";
 import type { ActorId, AskOptions } from "./address.ts";
 import type { SurveyOptions } from "./context.ts";
-import type { Population } from "./host.ts";
 import type { Operation } from "./protocol.ts";
 import type { OpenTurn } from "./turn_host.ts";
 
@@ -27,9 +26,6 @@ export interface Conversations<System> {
 /** What the modes bring to a system. */
 export interface Modes<System> {
   readonly conversations: Conversations<System>;
-  /** The actors that the modes need of a system that begins; a population where they do not count among the users' own. */
-  actors(
-    system: System,
-    durable: boolean,
-  ): readonly { readonly actor: Actor; readonly population?: Population }[];
+  /** The actors that the modes need of a system that begins. */
+  actors(system: System, durable: boolean): readonly Actor[];
 }

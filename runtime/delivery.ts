@@ -24,7 +24,7 @@ import { Seen } from "./seen.ts";
 import { shorten } from "./shorten.ts";
 import { shownActor, shownName } from "./shown_name.ts";
 import { codeOf, isThrown } from "./thrown.ts";
-import type { Deliveries } from "./services.ts";
+import type { Deliveries, Elsewhere } from "./services.ts";
 import type { Acceptance } from "./durable/accept_commission.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
@@ -64,6 +64,8 @@ export class Delivery implements Deliveries {
   readonly hosts: Map<string, Host> = new Map();
   /** The durable actors; absent where there is no store. */
   persistence: Persistence | undefined = undefined;
+  /** The store; where there is none, the replies that are kept in memory. */
+  elsewhere: Elsewhere | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
@@ -161,9 +163,7 @@ export class Delivery implements Deliveries {
 
   private deliverAny(to: Receiver, route: Route, payload: unknown): void {
     const { rarities } = route;
-    if (this.persistence?.takes(to)) {
-      return this.deliverDurably(this.persistence, to, route, payload);
-    }
+    if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
     const envelope = new Envelope(route, to.key, rarities.id!, payload);
     try {
@@ -293,8 +293,8 @@ export class Delivery implements Deliveries {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
   }
 
-  private deliverDurably(persistence: Persistence, to: Receiver, route: Route, payload: unknown): void {
-    persistence.deliver(to, route, payload, (error) => {
+  private deliverElsewhere(elsewhere: Elsewhere, to: Receiver, route: Route, payload: unknown): void {
+    elsewhere.deliver(to, route, payload, (error) => {
       this.astray++;
       this.buryError(this.envelope(route, to.key, payload), error);
     });

@@ -7,17 +7,17 @@ export interface ExpiryServices {
   monotonicMs(): number;
 }
 
-/** Names of what is kept, each for equally long: the oldest first, and one timer for all of them. */
-export class ExpiryList {
+/** Items that are kept, each for equally long: the oldest first, and one timer for all of them. */
+export class ExpiryList<Item> {
   readonly #keepMs: number;
   readonly #services: ExpiryServices;
-  readonly #onOver: (name: string) => void;
+  readonly #onOver: (item: Item) => void;
   /** When the time of each is over; in the order in which they came, which is that of their ends. */
-  readonly #dueMs = new Map<string, number>();
+  readonly #dueMs = new Map<Item, number>();
   #timer: Timer | undefined;
 
   /** `onOver` hears of each whose time is over; it is in the list no more. */
-  constructor(keepMs: number, services: ExpiryServices, onOver: (name: string) => void) {
+  constructor(keepMs: number, services: ExpiryServices, onOver: (item: Item) => void) {
     this.#keepMs = keepMs;
     this.#services = services;
     this.#onOver = onOver;
@@ -29,21 +29,21 @@ export class ExpiryList {
   }
 
   /** Its time begins; again, where it is there. Where all are kept for ever there is nothing to do. */
-  add(name: string): void {
+  add(item: Item): void {
     if (this.#keepMs === Infinity) return;
-    this.#dueMs.delete(name);
-    this.#dueMs.set(name, this.#services.monotonicMs() + this.#keepMs);
+    this.#dueMs.delete(item);
+    this.#dueMs.set(item, this.#services.monotonicMs() + this.#keepMs);
     this.#timer ??= this.#services.timers.set(this.#keepMs, () => this.#sweep());
   }
 
   /** How much of its time is left: `Infinity` where it is not in the list. */
-  leftMs(name: string): number {
-    return (this.#dueMs.get(name) ?? Infinity) - this.#services.monotonicMs();
+  leftMs(item: Item): number {
+    return (this.#dueMs.get(item) ?? Infinity) - this.#services.monotonicMs();
   }
 
   /** It goes before its time, if it is there. */
-  delete(name: string): void {
-    if (!this.#dueMs.delete(name) || this.#dueMs.size > 0) return;
+  delete(item: Item): void {
+    if (!this.#dueMs.delete(item) || this.#dueMs.size > 0) return;
     this.#timer?.cancel(); // it would keep the process for nothing
     this.#timer = undefined;
   }
@@ -51,13 +51,13 @@ export class ExpiryList {
   #sweep(): void {
     this.#timer = undefined;
     const nowMs = this.#services.monotonicMs();
-    for (const [name, dueMs] of this.#dueMs) {
+    for (const [item, dueMs] of this.#dueMs) {
       if (dueMs > nowMs) {
         this.#timer ??= this.#services.timers.set(dueMs - nowMs, () => this.#sweep());
         return;
       }
-      this.#dueMs.delete(name);
-      this.#onOver(name);
+      this.#dueMs.delete(item);
+      this.#onOver(item);
     }
   }
 }

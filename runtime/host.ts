@@ -7,7 +7,6 @@ import { IdleList } from "./idle.ts";
 import type { Operation } from "./protocol.ts";
 import type { Home, Services } from "./services.ts";
 import { shownActor } from "./shown_name.ts";
-import { Status } from "./status.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
 export const turnRoom = 10;
@@ -15,15 +14,7 @@ export const turnRoom = 10;
 /** How many actors there are, and may be: one count over several hosts. */
 export interface Population {
   readonly capacity: number;
-  /** The code of the error when there may be no more. */
-  readonly code: "too-many-actors" | "too-many-replies";
-  /** What they are called in its message. */
-  readonly what: "actors" | "replies";
   size: number;
-  /** The keys of those that may go when there is no room, the longest expendable first. */
-  readonly expendable?: Set<string>;
-  /** Hears of one that went. */
-  readonly onLetGo?: (key: string) => void;
   /** Lets one leave memory that rests in a store, of whichever host. */
   makeRoom?: () => void;
 }
@@ -88,30 +79,17 @@ export class Host implements Home<Activation> {
   get(key: string): Activation {
     const found = this._activations.get(key);
     if (found !== undefined) return found;
-    const { capacity, code, what } = this.population;
-    if (this.population.size >= capacity) this.makeRoom();
+    const { capacity } = this.population;
     if (this.population.size >= capacity) this.population.makeRoom?.();
     const { size } = this.population;
     if (size >= capacity) {
-      const action = what === "replies"
-        ? "keep one more reply"
-        : `activate ${shownActor(this.actor.name, key)}`;
-      throw new LimitError(code, `Cannot ${action}: the system holds ${size} of ${capacity} ${what}`);
+      const why = `the system holds ${size} of ${capacity} actors`;
+      throw new LimitError("too-many-actors", `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`);
     }
     const activation = new Activation(this, key);
     this._activations.set(key, activation);
     this.population.size++;
     return activation;
-  }
-
-  private makeRoom(): void {
-    for (const key of this.population.expendable ?? []) {
-      this.population.expendable!.delete(key);
-      const activation = this.find(key);
-      if (activation?.status !== Status.idle) continue;
-      this.remove(activation);
-      return this.population.onLetGo?.(key);
-    }
   }
 
   activations(): Iterable<Activation> {

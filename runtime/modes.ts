@@ -95,29 +95,15 @@ export function topicKey(operation: Operation): string {
   return `${operation.protocol}.${operation.name}`;
 }
 
-/** How a reply is collected. */
-export interface Collecting {
-  /** Whether to wait for it; without, a pending one is a `DeadlineError` at once. */
-  readonly wait: boolean;
-  /** Whether it only looks: then the reply is kept as long as before. */
-  readonly peek?: boolean;
-}
-
-/** What may be said to a reply: the actor that keeps the reply of one submit until it is collected or expires. */
+/** What may be said to the reply of one submit, which is kept until it is collected or expires. */
 export const Reply: Protocol<"~reply", {
   open: Tell<void>;
   arrive: Tell<unknown>;
   refuse: Tell<Failure>;
-  collect: Ask<Collecting, unknown>;
-  expire: Tell<void>;
-  cancel: Tell<void>;
 }> = nameOperations("~reply", {
   open: tell(),
   arrive: tell(unchecked<unknown>()),
   refuse: tell(Failure),
-  collect: ask(unchecked<Collecting>(), unchecked<unknown>()),
-  expire: tell(),
-  cancel: tell(),
 });
 
 /** Where the replies of one survey come together. */

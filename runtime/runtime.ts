@@ -72,32 +72,19 @@ export class Runtime implements Services {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new KeptReplies(resolved.limits, resolved.replyKeepMs, this, (key) => {
-      const { protocol, name: operation } = Reply.expire;
-      this.delivery.deliverTo({ protocol, key, operation }, undefined);
-    });
+    this.replies = new KeptReplies(resolved.limits, resolved.replyKeepMs, this);
     this.conversations = modes.conversations;
-    const population: Population = {
-      capacity: resolved.limits.actors,
-      size: 0,
-      code: "too-many-actors",
-      what: "actors",
-    };
+    const population: Population = { capacity: resolved.limits.actors, size: 0 };
     const durable: Actor[] = [];
     const names = new Set<string>();
     const { store } = options;
-    for (
-      const { actor, population: own = population } of [
-        ...modes.actors(this, store !== undefined),
-        ...options.actors.map((actor) => ({ actor, population: undefined })),
-      ]
-    ) {
+    for (const actor of [...modes.actors(this, store !== undefined), ...options.actors]) {
       if (names.has(actor.name)) {
         throw new TypeError(`Cannot start the system: two of its actors have the protocol ${actor.name}`);
       }
       names.add(actor.name);
       if (store !== undefined && !actor.transient) durable.push(actor);
-      else this.delivery.hosts.set(actor.name, new Host(actor, this, own));
+      else this.delivery.hosts.set(actor.name, new Host(actor, this, population));
     }
     if (store !== undefined) {
       this.delivery.persistence = new Persistence({
@@ -111,6 +98,7 @@ export class Runtime implements Services {
         isTransient: (protocol) => this.delivery.hosts.has(protocol),
       });
     }
+    this.delivery.elsewhere = this.persistence ?? this.replies;
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;
@@ -197,9 +185,12 @@ export class Runtime implements Services {
       waiting: sum((host) => host.waiting),
       running: this.running,
       lateReplies: this.lateReplies,
-      protocols: Object.fromEntries(
-        hosts.map((host) => [host.actor.name, { actors: host.size, waiting: host.waiting, done: host.done }]),
-      ),
+      protocols: {
+        ...Object.fromEntries(
+          hosts.map(({ actor, size, waiting, done }) => [actor.name, { actors: size, waiting, done }]),
+        ),
+        ...this.persistence === undefined && { [Reply.open.protocol]: this.replies.counts },
+      },
       ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
     };
   }

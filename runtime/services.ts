@@ -87,3 +87,10 @@ export interface Home<Member> {
   /** Look at it no more. */
   leaveIdle(activation: Member): void;
 }
+
+/** Where messages of turns go that go into no mailbox of this process. */
+export interface Elsewhere {
+  takes(to: ActorId): boolean;
+  /** `refuse` is told why it cannot be taken. */
+  deliver(to: ActorId, route: Route, payload: unknown, refuse: (error: unknown) => void): void;
+}

@@ -83,12 +83,12 @@ export class DurableHost implements DurableHome<DurableActivation> {
   get(key: string): DurableActivation {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
-    const { capacity, code, what } = this.#population;
+    const { capacity } = this.#population;
     if (this.#population.size >= capacity) this.#population.makeRoom?.();
     const { size } = this.#population;
     if (size >= capacity) {
-      const why = `the system holds ${size} of ${capacity} ${what}`;
-      throw new LimitError(code, `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`);
+      const why = `the system holds ${size} of ${capacity} actors`;
+      throw new LimitError("too-many-actors", `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`);
     }
     const activation = new DurableActivation(this, key);
     this.#activations.set(key, activation);

@@ -228,8 +228,9 @@ export class Routes {
   }
 
   #pending(context: Context, { id, headers, location }: Pending): Response {
-    const told: AnswerHeaders = { ...notStored, ...headers, "retry-after": "1", "vary": "prefer" };
-    if (location !== undefined) told.location = location;
+    const told: AnswerHeaders = { ...headers, "retry-after": "1" };
+    if (location === undefined) Object.assign(told, notStored, { vary: "prefer" });
+    else told.location = location; // an answer to a POST, which no cache keeps
     return this.#answers.accepted(context, id, told);
   }
 

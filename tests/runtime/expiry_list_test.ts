@@ -8,11 +8,11 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly timers = new Timers(this.clock);
   readonly over: string[] = [];
-  readonly list: ExpiryList;
+  readonly list: ExpiryList<string>;
 
   constructor(keepMs: number) {
     const services = { timers: this.timers, monotonicMs: () => this.clock.monotonicMs() };
-    this.list = new ExpiryList(keepMs, services, (name) => this.over.push(name));
+    this.list = new ExpiryList(keepMs, services, (name: string) => this.over.push(name));
   }
 }
 
@@ -42,7 +42,7 @@ Deno.test("what hears that a time is over may add, and take out, others of an Ex
   const clock = new VirtualClock();
   const over: string[] = [];
   const services = { timers: new Timers(clock), monotonicMs: () => clock.monotonicMs() };
-  const list: ExpiryList = new ExpiryList(10, services, (name) => {
+  const list: ExpiryList<string> = new ExpiryList(10, services, (name) => {
     over.push(name);
     list.delete("second");
     if (name === "first") list.add("third");
