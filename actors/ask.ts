@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
-import type { AskOptions } from "../runtime/address.ts";
-import type { SharedDeadline, Waiting } from "../runtime/deadlines.ts";
-import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/envelope.ts";
+import type { AskOptions } from "../runtime/language/address.ts";
+import type { SharedDeadline, Waiting } from "../runtime/scheduling/deadlines.ts";
+import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/messages/envelope.ts";
 import {
   DeadlineError,
   type PosthornError,
@@ -10,15 +10,15 @@ import {
   StillRunningError,
   StoppedError,
   UnknownError,
-} from "../runtime/errors.ts";
-import type { Operation } from "../runtime/protocol.ts";
+} from "../runtime/base/errors.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
-import { requireCaller } from "../runtime/reply_name.ts";
+import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { expiredAnswer } from "../runtime/seen.ts";
-import { shownName } from "../runtime/shown_name.ts";
-import type { OpenTurn } from "../runtime/turn_host.ts";
-import { requireNoCycle } from "../runtime/wait_chain.ts";
+import { expiredAnswer } from "../runtime/messages/seen.ts";
+import { shownName } from "../runtime/messages/shown_name.ts";
+import type { OpenTurn } from "../runtime/turns/turn_host.ts";
+import { requireNoCycle } from "../runtime/turns/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
 

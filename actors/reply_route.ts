@@ -1,8 +1,8 @@
-import type { ActorId, SubmitOptions } from "../runtime/address.ts";
-import type { Route } from "../runtime/envelope.ts";
-import { Reply } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
-import { replyKey, replyName } from "../runtime/reply_name.ts";
+import type { ActorId, SubmitOptions } from "../runtime/language/address.ts";
+import type { Route } from "../runtime/messages/envelope.ts";
+import { Reply } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
+import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** The way of a request whose reply is kept. */

@@ -1,15 +1,15 @@
 import { abortable } from "@std/async/abortable";
-import type { SubmitOptions } from "../runtime/address.ts";
+import type { SubmitOptions } from "../runtime/language/address.ts";
 import {
   type PosthornError,
   ReplyPendingError,
   requireDuration,
   StoppedError,
   UnknownError,
-} from "../runtime/errors.ts";
-import { givenAddress } from "../runtime/given_address.ts";
-import { Reply } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
+} from "../runtime/base/errors.ts";
+import { givenAddress } from "../runtime/language/given_address.ts";
+import { Reply } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import {
   expiredReply,
   isCaller,
@@ -18,12 +18,12 @@ import {
   replyNameOf,
   timeOfReplyName,
   unknownReply,
-} from "../runtime/reply_name.ts";
+} from "../runtime/messages/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import { errorOfFailure, type KeptReply } from "../runtime/kept_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, type Schema } from "../runtime/schema.ts";
-import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
+import { parse, type Schema } from "../runtime/language/schema.ts";
+import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
 import { Waiter } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply } from "./reply_route.ts";

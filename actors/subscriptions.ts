@@ -1,8 +1,8 @@
-import type { Address } from "../runtime/address.ts";
-import type { Subscribed } from "../runtime/context.ts";
-import { DeadlineError } from "../runtime/errors.ts";
-import { type SubscriptionsPage, Topic, topicKey } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
+import type { Address } from "../runtime/language/address.ts";
+import type { Subscribed } from "../runtime/language/context.ts";
+import { DeadlineError } from "../runtime/base/errors.ts";
+import { type SubscriptionsPage, Topic, topicKey } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { ask } from "./ask.ts";
 

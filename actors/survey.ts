@@ -1,19 +1,26 @@
-import { type Actor, actor } from "../runtime/actor.ts";
-import { deadlineAt, Envelope, Route } from "../runtime/envelope.ts";
-import type { SurveyOptions } from "../runtime/context.ts";
+import { type Actor, actor } from "../runtime/language/actor.ts";
+import { deadlineAt, Envelope, Route } from "../runtime/messages/envelope.ts";
+import type { SurveyOptions } from "../runtime/language/context.ts";
 import {
   messageOf,
   type PosthornError,
   requireInteger,
   StoppedError,
   TerminalError,
-} from "../runtime/errors.ts";
-import { type Collection, Collector, collectorKey, Publication, Topic, topicKey } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
+} from "../runtime/base/errors.ts";
+import {
+  type Collection,
+  Collector,
+  collectorKey,
+  Publication,
+  Topic,
+  topicKey,
+} from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Remembered } from "../runtime/seen.ts";
-import { parse, type Schema } from "../runtime/schema.ts";
-import type { OpenTurn } from "../runtime/turn_host.ts";
+import type { Remembered } from "../runtime/messages/seen.ts";
+import { parse, type Schema } from "../runtime/language/schema.ts";
+import type { OpenTurn } from "../runtime/turns/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */

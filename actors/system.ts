@@ -1,18 +1,18 @@
-import type { Signal } from "../runtime/resident.ts";
-import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/address.ts";
-import type { Clock } from "../runtime/clock.ts";
+import type { Signal } from "../runtime/activations/resident.ts";
+import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/language/address.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import type {
   Published,
   Subscribed,
   SubscribeOptions,
   Subscription,
   SurveyOptions,
-} from "../runtime/context.ts";
-import type { DeadLetters } from "../runtime/dead_letters.ts";
-import type { KeptEvents } from "../runtime/kept_events.ts";
-import { topicKey } from "../runtime/modes.ts";
-import { requireDelay } from "../runtime/errors.ts";
-import type { Inspector } from "../runtime/inspection.ts";
+} from "../runtime/language/context.ts";
+import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
+import type { KeptEvents } from "../runtime/ports/kept_events.ts";
+import { topicKey } from "../runtime/messages/modes.ts";
+import { requireDelay } from "../runtime/base/errors.ts";
+import type { Inspector } from "../runtime/ports/inspection.ts";
 import type {
   InputOf,
   NamedProtocol,
@@ -20,13 +20,13 @@ import type {
   OutputOf,
   ReplyOf,
   ReplyOutputOf,
-} from "../runtime/protocol.ts";
-import type { Health, StopReport } from "../runtime/health.ts";
+} from "../runtime/language/protocol.ts";
+import type { Health, StopReport } from "../runtime/ports/health.ts";
 import { Runtime } from "../runtime/runtime.ts";
-import type { Stats } from "../runtime/stats.ts";
-import type { SystemOptions } from "../runtime/system_options.ts";
-import type { Ticket } from "../runtime/ticket.ts";
-import type { Actor } from "../runtime/actor.ts";
+import type { Stats } from "../runtime/ports/stats.ts";
+import type { SystemOptions } from "../runtime/ports/options.ts";
+import type { Ticket } from "../runtime/language/ticket.ts";
+import type { Actor } from "../runtime/language/actor.ts";
 import { ask } from "./ask.ts";
 import { durableTopicActor } from "./durable_topic.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";

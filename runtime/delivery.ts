@@ -1,31 +1,31 @@
-import type { Activation } from "./activation.ts";
-import type { Actor } from "./actor.ts";
-import type { ActorId, Address } from "./address.ts";
-import type { Clock } from "./clock.ts";
-import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./dead_letters.ts";
-import { Envelope, isAsker, nameOf, Route } from "./envelope.ts";
-import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./errors.ts";
-import type { Health } from "./health.ts";
-import type { Host } from "./host.ts";
-import type { Ids } from "./ids.ts";
-import { FailureLog, type Log } from "./failure_log.ts";
+import type { Activation } from "./activations/activation.ts";
+import type { Actor } from "./language/actor.ts";
+import type { ActorId, Address } from "./language/address.ts";
+import type { Clock } from "./base/clock.ts";
+import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./ports/dead_letters.ts";
+import { Envelope, isAsker, nameOf, Route } from "./messages/envelope.ts";
+import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./base/errors.ts";
+import type { Health } from "./ports/health.ts";
+import type { Host } from "./activations/host.ts";
+import type { Ids } from "./messages/ids.ts";
+import { FailureLog, type Log } from "./ports/failure_log.ts";
 import {
   type Callback,
   type InspectedMessage,
   inspectedMessage,
   Inspectors,
   type MessageEvent,
-} from "./inspection.ts";
-import { payloadOf } from "./modes.ts";
-import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
-import { fitsAsItIs, type Operation } from "./protocol.ts";
-import { parse, unchecked } from "./schema.ts";
-import { Seen } from "./seen.ts";
-import { shorten } from "./shorten.ts";
-import { shownActor, shownName } from "./shown_name.ts";
-import { codeOf, isThrown } from "./thrown.ts";
-import type { Deliveries, Elsewhere } from "./services.ts";
-import type { Acceptance } from "./durable/accept_commission.ts";
+} from "./ports/inspection.ts";
+import { payloadOf } from "./messages/modes.ts";
+import { displaceOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
+import { fitsAsItIs, type Operation } from "./language/protocol.ts";
+import { parse, unchecked } from "./language/schema.ts";
+import { Seen } from "./messages/seen.ts";
+import { shorten } from "./base/shorten.ts";
+import { shownActor, shownName } from "./messages/shown_name.ts";
+import { codeOf, isThrown } from "./base/thrown.ts";
+import type { Deliveries, Elsewhere } from "./activations/services.ts";
+import type { Acceptance } from "./durable/delivery/accept_commission.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */

@@ -1,15 +1,15 @@
-import type { ActorId } from "./address.ts";
-import { errorOfReason } from "./dead_letters.ts";
-import type { Asker, Route } from "./envelope.ts";
-import { LimitError, type PosthornError, TerminalError } from "./errors.ts";
-import { ExpiryList, type ExpiryServices } from "./expiry_list.ts";
-import type { Failure } from "./failure.ts";
-import { Reply } from "./modes.ts";
-import { Recent } from "./recent.ts";
-import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./reply_name.ts";
-import { roughBytes } from "./rough_bytes.ts";
-import type { ProtocolStats } from "./stats.ts";
-import { type Held, Shares } from "./shares.ts";
+import type { ActorId } from "./language/address.ts";
+import { errorOfReason } from "./ports/dead_letters.ts";
+import type { Asker, Route } from "./messages/envelope.ts";
+import { LimitError, type PosthornError, TerminalError } from "./base/errors.ts";
+import { ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
+import type { Failure } from "./language/failure.ts";
+import { Reply } from "./messages/modes.ts";
+import { Recent } from "./base/recent.ts";
+import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
+import { roughBytes } from "./base/rough_bytes.ts";
+import type { ProtocolStats } from "./ports/stats.ts";
+import { type Held, Shares } from "./base/shares.ts";
 
 /**
  * A collected reply is kept a little longer, where there is room: the answer that carried it may have been lost on its

@@ -1,23 +1,23 @@
-import type { Actor } from "../actor.ts";
-import type { ActorId } from "../address.ts";
-import type { DeadLetter } from "../dead_letters.ts";
-import type { Route } from "../envelope.ts";
-import { messageOf, PosthornError, StoppedError } from "../errors.ts";
-import type { StoreHealth } from "../health.ts";
-import { type Population, turnRoom } from "../host.ts";
-import { Collector, Reply } from "../modes.ts";
-import type { KeptEvent, KeptEvents } from "../kept_events.ts";
-import { shownName } from "../shown_name.ts";
-import type { UnhostedStats } from "../stats.ts";
-import { StoreError } from "../store_errors.ts";
-import { within } from "../within.ts";
-import type { Acceptance } from "./accept_commission.ts";
+import type { Actor } from "../language/actor.ts";
+import type { ActorId } from "../language/address.ts";
+import type { DeadLetter } from "../ports/dead_letters.ts";
+import type { Route } from "../messages/envelope.ts";
+import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
+import type { StoreHealth } from "../ports/health.ts";
+import { type Population, turnRoom } from "../activations/host.ts";
+import { Collector, Reply } from "../messages/modes.ts";
+import type { KeptEvent, KeptEvents } from "../ports/kept_events.ts";
+import { shownName } from "../messages/shown_name.ts";
+import type { UnhostedStats } from "../ports/stats.ts";
+import { StoreError } from "../base/store_errors.ts";
+import { within } from "../base/within.ts";
+import type { Acceptance } from "./delivery/accept_commission.ts";
 import type { AcceptParts } from "./acceptor.ts";
-import type { DurableActivation } from "./durable_activation.ts";
-import { DurableHost } from "./durable_host.ts";
+import type { DurableActivation } from "./activations/durable_activation.ts";
+import { DurableHost } from "./activations/durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
-import { Effects } from "./effects.ts";
-import { indexKey } from "./keys.ts";
+import { Effects } from "./commits/effects.ts";
+import { indexKey } from "./rows/keys.ts";
 import { Joining } from "./joining.ts";
 import {
   type Connected,
@@ -28,11 +28,11 @@ import {
   type StoreParts,
 } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { Replies } from "./replies.ts";
-import { Respondents } from "./respondents.ts";
-import { commitOne } from "./single_commission.ts";
-import { topicsOf } from "./topics_of.ts";
-import { whileAway } from "./while_away.ts";
+import type { Replies } from "./delivery/replies.ts";
+import { Respondents } from "./delivery/respondents.ts";
+import { commitOne } from "./commits/single_commission.ts";
+import { topicsOf } from "./rows/topics_of.ts";
+import { whileAway } from "./delivery/while_away.ts";
 
 /** How long the end waits for the store, at each of its two steps. */
 const endMs = 5_000;

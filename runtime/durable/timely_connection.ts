@@ -1,10 +1,10 @@
-import type { Cancel, Clock } from "../clock.ts";
-import type { Part, Range, StoreConnection, Stored, StorePresence, StoreTraits } from "../store.ts";
-import { messageOf } from "../errors.ts";
-import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
-import { isThrown } from "../thrown.ts";
-import { within } from "../within.ts";
-import { type Probes, probesOf } from "./probes.ts";
+import type { Cancel, Clock } from "../base/clock.ts";
+import type { Part, Range, StoreConnection, Stored, StorePresence, StoreTraits } from "../ports/store.ts";
+import { messageOf } from "../base/errors.ts";
+import { OutcomeUnknownError, StoreError } from "../base/store_errors.ts";
+import { isThrown } from "../base/thrown.ts";
+import { within } from "../base/within.ts";
+import { type Probes, probesOf } from "./commits/probes.ts";
 
 /**
  * How long a call may take. Where outcomes can be unknown the store is somewhere else, and what it did not answer is

@@ -15,7 +15,7 @@ import {
 } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
-import { gate, untyped, watch, World } from "./world.ts";
+import { gate, untyped, watch, World } from "./memory_world.ts";
 
 const Oracle = protocol("oracle", {
   double: ask(z.number(), z.number()),

@@ -15,7 +15,7 @@ import {
 } from "@posthorn/posthorn";
 import fc from "fast-check";
 import * as z from "zod";
-import { gate, untyped, World } from "./world.ts";
+import { gate, untyped, World } from "./memory_world.ts";
 
 const Note = z.object({ subject: z.string(), n: z.number() });
 type Note = z.infer<typeof Note>;

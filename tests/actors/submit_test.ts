@@ -20,8 +20,8 @@ import {
   UnknownError,
 } from "@posthorn/posthorn";
 import * as z from "zod";
-import { gate, untyped, watch, World } from "./world.ts";
-import { replyName } from "../../runtime/reply_name.ts";
+import { gate, untyped, watch, World } from "./memory_world.ts";
+import { replyName } from "../../runtime/messages/reply_name.ts";
 
 const Bank = protocol("bank", {
   charge: submit(z.number(), z.object({ cents: z.number() })),

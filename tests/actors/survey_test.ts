@@ -11,7 +11,7 @@ import {
   unchecked,
 } from "@posthorn/posthorn";
 import * as z from "zod";
-import { gate, untyped, watch, World } from "./world.ts";
+import { gate, untyped, watch, World } from "./memory_world.ts";
 
 const Carrier = protocol("carrier", {
   quote: survey(z.number(), z.number()),

@@ -14,7 +14,7 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
-import { gate, watch, World } from "./world.ts";
+import { gate, watch, World } from "./memory_world.ts";
 
 const Worker = protocol("worker", {
   work: ask(unchecked<Promise<number> | number>(), unchecked<number>()),

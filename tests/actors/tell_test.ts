@@ -16,7 +16,7 @@ import {
 } from "@posthorn/posthorn";
 import fc from "fast-check";
 import * as z from "zod";
-import { gate, untyped, World } from "./world.ts";
+import { gate, untyped, World } from "./memory_world.ts";
 
 const Log = protocol("log", {
   write: tell(z.string()),

@@ -11,7 +11,7 @@ import {
   unchecked,
 } from "@posthorn/posthorn";
 import fc from "fast-check";
-import { fail, note, Stage, Walker, Worker, worker, type WorkerContext } from "../runtime/stage.ts";
+import { fail, note, Stage, Walker, Worker, worker, type WorkerContext } from "../runtime/memory_stage.ts";
 
 const keys = ["ada", "bob", "cyd"] as const;
 const slowMs = 15;

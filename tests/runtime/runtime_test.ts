@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { actor, type DeadLetterError, event, protocol, System, tell, unchecked } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import { fail, note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./stage.ts";
+import { fail, note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./memory_stage.ts";
 
 // --- Delivery
 

@@ -1,9 +1,9 @@
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 
 const actors = ["node/d0", "node/d1"];
 
 /** People whose messages are not to be begun late, to actors that are busy; who send again what came too late. */
-export const deadlines: Crowd = { name: "w", count: 16, everyMs: 2_300, errand };
+export const deadlines: Workload = { name: "w", count: 16, everyMs: 2_300, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const kind = clients.draw();

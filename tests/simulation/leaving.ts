@@ -1,10 +1,10 @@
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 import { News, partsOf } from "./messages.ts";
 
 const actors = ["node/v0", "node/v1", "mayfly/v2"];
 
 /** Actors that hear the news for a while: they subscribe and leave in their turns, or are erased. */
-export const leaving: Crowd = { name: "v", count: 16, everyMs: 2_200, errand };
+export const leaving: Workload = { name: "v", count: 16, everyMs: 2_200, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const actor = clients.pick(actors);

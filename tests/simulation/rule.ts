@@ -1,12 +1,12 @@
-import type { Clock } from "../../runtime/clock.ts";
-import { indexPrefix, nobody } from "../../runtime/durable/keys.ts";
-import type { Probes } from "../../runtime/durable/probes.ts";
-import type { RecordHead } from "../../runtime/durable/record.ts";
-import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
-import type { Part, Range, Store, StoreConnection } from "../../runtime/store.ts";
-import type { Costs } from "./costs.ts";
-import type { Weather } from "./faults.ts";
-import type { Deploy } from "./rollout.ts";
+import type { Clock } from "../../runtime/base/clock.ts";
+import { indexPrefix, nobody } from "../../runtime/durable/rows/keys.ts";
+import type { Probes } from "../../runtime/durable/commits/probes.ts";
+import type { RecordHead } from "../../runtime/durable/rows/record.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import type { Part, Range, Store, StoreConnection } from "../../runtime/ports/store.ts";
+import type { StoreCosts } from "./store_costs.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import type { Deploy } from "./rolling_deploy.ts";
 
 /** One rule of the protocol, and how to take it out. */
 export interface Rule {
@@ -18,7 +18,7 @@ export interface Rule {
   /** How parts are committed without it; absent where the code itself is told to leave it out. */
   readonly part?: (part: Part) => Part;
   /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
-  readonly weather?: (weather: Weather) => Weather;
+  readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
   readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
 }
 
@@ -39,41 +39,41 @@ export function pause(clock: Clock, ms: number): Promise<void> {
 }
 
 /** Many calls take long. */
-export function slow(weather: Weather): Weather {
-  return { ...weather, store: { ...weather.store, slow: 0.2 } };
+export function slow(faultPlan: FaultPlan): FaultPlan {
+  return { ...faultPlan, store: { ...faultPlan.store, slow: 0.2 } };
 }
 
 /** A store over a network whose client often repeats a commit by itself. */
-export function repeated(weather: Weather): Weather {
-  if (weather.shared !== undefined) return weather;
-  return { ...weather, store: { ...weather.store, landedStale: 0.2 } };
+export function repeated(faultPlan: FaultPlan): FaultPlan {
+  if (faultPlan.shared !== undefined) return faultPlan;
+  return { ...faultPlan, store: { ...faultPlan.store, landedStale: 0.2 } };
 }
 
-export function listened(weather: Weather): Weather {
-  return { ...weather, listening: true };
+export function listened(faultPlan: FaultPlan): FaultPlan {
+  return { ...faultPlan, listening: true };
 }
 
 /** Another revision takes over, in the end of all. */
-export function deployed(weather: Weather): Weather {
+export function deployed(faultPlan: FaultPlan): FaultPlan {
   const gets = (place: number) => 10_000 + 10_000 * place;
-  const places = Array.from({ length: weather.processes }, (_, place) => place);
+  const places = Array.from({ length: faultPlan.processes }, (_, place) => place);
   const deploy: Deploy = {
     getsMs: places.map(gets),
     backMs: undefined,
     abandoned: false,
     hosting: places.map((place) => place % 2 === 0),
   };
-  return { ...weather, deploy: weather.deploy ?? deploy };
+  return { ...faultPlan, deploy: faultPlan.deploy ?? deploy };
 }
 
 /** The revision that takes over is taken back for a while, in more than one process. */
-export function abandoned(weather: Weather): Weather {
-  const { shared, ...rest } = weather;
+export function abandoned(faultPlan: FaultPlan): FaultPlan {
+  const { shared, ...rest } = faultPlan;
   return {
     ...rest,
     ...shared,
     processes: 3,
-    deploy: { ...weather.deploy!, abandoned: true },
+    deploy: { ...faultPlan.deploy!, abandoned: true },
     shared: undefined,
   };
 }
@@ -104,7 +104,7 @@ export function probed(
   { rule, hints, costs, opening }: {
     readonly rule: Rule | undefined;
     readonly hints: boolean;
-    readonly costs: Costs;
+    readonly costs: StoreCosts;
     /** What stands in the way of its opening now. */
     readonly opening: (clock: Clock) => Promise<void>;
   },

@@ -2,7 +2,7 @@
 // is over it holds nothing but what is kept for a while, and in the end nothing but states, logs and letters.
 
 import assert from "node:assert/strict";
-import { onEach, type Stage } from "../durable/stage.ts";
+import { onEach, type Stage } from "../runtime/durable/durable_stage.ts";
 import { begin, end, loadActor, step } from "./actors.ts";
 import { type Census, censusOf, growing, shown } from "./census.ts";
 
