@@ -42,6 +42,7 @@ export {
   type Issue,
   LimitError,
   MailboxFullError,
+  NotFoundError,
   PosthornError,
   ReplyPendingError,
   RetryError,
@@ -50,7 +51,6 @@ export {
   StoppedError,
   TerminalError,
   type TerminalErrorOptions,
-  UnknownError,
 } from "./runtime/base/errors.ts";
 export { type Schema, unchecked } from "./runtime/language/schema.ts";
 export type { Frozen, FrozenList, Whole } from "./runtime/language/frozen.ts";

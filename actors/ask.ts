@@ -4,12 +4,12 @@ import type { SharedDeadline, Waiting } from "../runtime/scheduling/deadlines.ts
 import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/messages/envelope.ts";
 import {
   DeadlineError,
+  NotFoundError,
   type PosthornError,
   ReplyPendingError,
   requireDuration,
   StillRunningError,
   StoppedError,
-  UnknownError,
 } from "../runtime/base/errors.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
@@ -144,7 +144,7 @@ async function askByName(
   try {
     return await ticket.collect(repeated ? 0 : timeoutMs, options.signal, options.raw ?? false);
   } catch (error) {
-    if (repeated && error instanceof UnknownError) {
+    if (repeated && error instanceof NotFoundError) {
       throw expiredAnswer(name);
     }
     if (!(error instanceof ReplyPendingError)) throw error;

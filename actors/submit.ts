@@ -1,11 +1,11 @@
 import { abortable } from "@std/async/abortable";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import {
+  NotFoundError,
   type PosthornError,
   ReplyPendingError,
   requireDuration,
   StoppedError,
-  UnknownError,
 } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/modes.ts";
@@ -184,6 +184,6 @@ class AddressedTicket implements Ticket<unknown> {
 
   reply(): Promise<unknown> {
     const why = "it goes to an address";
-    return Promise.reject(new UnknownError("unknown-reply", `Cannot collect the reply ${this.id}: ${why}`));
+    return Promise.reject(new NotFoundError("unknown-reply", `Cannot collect the reply ${this.id}: ${why}`));
   }
 }

@@ -4,7 +4,7 @@ import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./ports/dead_letters.ts";
 import { Envelope, isAsker, nameOf, Route } from "./messages/envelope.ts";
-import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./base/errors.ts";
+import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
 import type { Host } from "./activations/host.ts";
 import type { Ids } from "./messages/ids.ts";
@@ -263,19 +263,19 @@ export class Delivery implements Deliveries {
     return inspectedMessage(envelope, (id) => this.ids.text(id));
   }
 
-  /** The actor that handles an operation under that name. Throws an `UnknownError` or a `LimitError`. */
+  /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitError`. */
   receiver(to: Receiver, operation: Operation): Activation {
     if (to.found?.takes(operation)) return to.found;
     this.requireHandled(operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
   }
 
-  /** Throws an `UnknownError` unless somebody here handles the operation. */
+  /** Throws an `NotFoundError` unless somebody here handles the operation. */
   private requireHandled(operation: Operation, key: string): void {
     const actor = this.actorOf(operation.protocol);
     if (actor === undefined) {
       const why = `this system hosts no actor of ${operation.protocol}`;
-      throw new UnknownError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
+      throw new NotFoundError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     // By identity: another protocol of that name would meet a handler that is not its own, unchecked.
     const own = actor.operations[operation.name];
@@ -285,7 +285,7 @@ export class Delivery implements Deliveries {
         : own === operation
         ? `${operation.name} is an event, which is published and not sent to an actor`
         : `its ${operation.protocol} is another protocol of that name, or a second copy of its module`;
-      throw new UnknownError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
+      throw new NotFoundError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
   }
 

@@ -206,15 +206,15 @@ export class StoppedError extends PosthornError {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { UnknownError } from "@posthorn/posthorn";
+ * import { NotFoundError } from "@posthorn/posthorn";
  *
- * const error = new UnknownError("unknown-protocol", "Cannot deliver to order/ada: this system hosts no actor for order");
+ * const error = new NotFoundError("unknown-protocol", "Cannot deliver to order/ada: this system hosts no actor for order");
  * assert(error.code === "unknown-protocol");
  * ```
  */
-export class UnknownError extends PosthornError {
+export class NotFoundError extends PosthornError {
   /** The name of this class. */
-  override readonly name = "UnknownError";
+  override readonly name = "NotFoundError";
 }
 
 /**

@@ -44,7 +44,7 @@ export interface Ticket<Reply> {
    * At most 100 wait for one reply: for one more it is pending at once. Rejects with the handler's
    * {@linkcode TerminalError}; with {@linkcode DeadLetterError} when there will be no reply; with
    * {@linkcode ReplyPendingError} when it does not come in time, and then it can be collected later; with
-   * {@linkcode UnknownError} when no such reply is kept (`unknown-reply`) or no longer (`expired-reply`).
+   * {@linkcode NotFoundError} when no such reply is kept (`unknown-reply`) or no longer (`expired-reply`).
    */
   reply(options?: TicketOptions): Promise<Reply>;
 }

@@ -1,4 +1,4 @@
-import { PosthornError, ReplyPendingError, UnknownError } from "../base/errors.ts";
+import { NotFoundError, PosthornError, ReplyPendingError } from "../base/errors.ts";
 import { timeOfUlid } from "./ids.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 
@@ -34,13 +34,13 @@ export function replyNameOf(key: string): string {
 }
 
 /** What a collector is told of a reply that is not kept, and never was as far as anybody knows. */
-export function unknownReply(name: string): UnknownError {
-  return new UnknownError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
+export function unknownReply(name: string): NotFoundError {
+  return new NotFoundError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
 }
 
 /** What a collector is told of a reply that was kept, and is kept no longer. */
-export function expiredReply(name: string): UnknownError {
-  return new UnknownError(
+export function expiredReply(name: string): NotFoundError {
+  return new NotFoundError(
     "expired-reply",
     `Cannot collect the reply ${name}: it was kept for as long as replies are`,
   );

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Envelope } from "./envelope.ts";
-import { IdReusedError, UnknownError } from "../base/errors.ts";
+import { IdReusedError, NotFoundError } from "../base/errors.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { payloadOf } from "./modes.ts";
 import { roughBytes } from "../base/rough_bytes.ts";
@@ -66,8 +66,8 @@ export class Seen {
 
   /**
    * Answers a repeated message as the first was, and one that is new with `accept`. Throws an `IdReusedError` when it
-   * came with another payload, an `UnknownError` (`expired-reply`) when its answer was let go. What `accept` throws is not
-   * remembered: the same id may try again.
+   * came with another payload, an `NotFoundError` (`expired-reply`) when its answer was let go. What `accept` throws is
+   * not remembered: the same id may try again.
    */
   once<Answer>(envelope: Envelope, accept: (remembered?: Remembered) => Answer): Answer {
     const { scope } = envelope.route.rarities ?? {};
@@ -158,7 +158,7 @@ function shown({ operation, key }: Envelope): string {
 }
 
 /** What a repeat is told whose first was answered, where the answer is kept no longer. */
-export function expiredAnswer(name: string): UnknownError {
+export function expiredAnswer(name: string): NotFoundError {
   const why = "it was answered, and the answer was kept for as long as there was room and time for it";
-  return new UnknownError("expired-reply", `Cannot answer ${name} again: ${why}`);
+  return new NotFoundError("expired-reply", `Cannot answer ${name} again: ${why}`);
 }

@@ -5,10 +5,10 @@ import {
   DeadLetterError,
   DeadlineError,
   InvalidPayloadError,
+  NotFoundError,
   type PosthornError,
   StoppedError,
   TerminalError,
-  UnknownError,
 } from "../base/errors.ts";
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
@@ -106,7 +106,7 @@ export interface DeadLetters {
    * gave several messages the same id.
    *
    * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
-   * an {@linkcode UnknownError} (`unknown-dead-letter`) when there is none of that id. One that is in a store is sent
+   * an {@linkcode NotFoundError} (`unknown-dead-letter`) when there is none of that id. One that is in a store is sent
    * with a commit: then it returns a promise, which rejects with the same. What another instance has sent again leaves
    * this one's list at its next beat, or when this one tries.
    */
@@ -163,7 +163,7 @@ export class KeptDeadLetters implements DeadLetters {
       this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
     const entry = first(false) ?? first(true);
     if (entry === undefined) {
-      throw new UnknownError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
+      throw new NotFoundError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
     }
     const sent = entry.sendAgain();
     if (sent === undefined) return this.remove(entry);

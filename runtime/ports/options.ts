@@ -46,7 +46,7 @@ export interface Limits {
   /**
    * The most bytes of answers that are remembered with their ids in memory, at least 1: of asks and surveys, estimated. Past
    * it the oldest answer of whoever has the most is let go. Its id is still known: a repeat is not handled again, and
-   * rejects with an {@linkcode UnknownError} (`expired-reply`), as it does when `replyKeepMs` is over.
+   * rejects with an {@linkcode NotFoundError} (`expired-reply`), as it does when `replyKeepMs` is over.
    *
    * @default {16_777_216}
    */

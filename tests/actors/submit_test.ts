@@ -8,6 +8,7 @@ import {
   InvalidPayloadError,
   LimitError,
   MailboxFullError,
+  NotFoundError,
   protocol,
   ReplyPendingError,
   StoppedError,
@@ -17,7 +18,6 @@ import {
   TerminalError,
   type Ticket,
   unchecked,
-  UnknownError,
 } from "@posthorn/posthorn";
 import * as z from "zod";
 import { gate, untyped, watch, World } from "./memory_world.ts";
@@ -192,11 +192,11 @@ Deno.test("a request that is refused leaves no reply to wait for", async () => {
   const Nobody = protocol("nobody", { ask: submit(z.number()) });
   await assert.rejects(
     world.system.ref(Nobody, "a").submit(Nobody.ask),
-    has(UnknownError, "unknown-protocol"),
+    has(NotFoundError, "unknown-protocol"),
   );
   await world.clock.settle();
   assert.deepEqual(world.population, { bank: 1, "~reply": 2 });
-  await assert.rejects(world.system.ticket("7").reply(), has(UnknownError, "unknown-reply"));
+  await assert.rejects(world.system.ticket("7").reply(), has(NotFoundError, "unknown-reply"));
 });
 
 Deno.test("a handler gets the payload's output, the ticket's owner the reply's, anyone else what travels", async () => {
@@ -252,8 +252,8 @@ Deno.test("a reply that nobody collects is kept for so long from the submit on",
   assert.equal(world.population["~reply"], 1);
   await world.clock.advance(1);
   assert.equal(world.population["~reply"], undefined);
-  await assert.rejects(ticket.reply(), has(UnknownError, "expired-reply"));
-  await assert.rejects(world.system.ticket(ticket.id).reply(), has(UnknownError, "expired-reply"));
+  await assert.rejects(ticket.reply(), has(NotFoundError, "expired-reply"));
+  await assert.rejects(world.system.ticket(ticket.id).reply(), has(NotFoundError, "expired-reply"));
 });
 
 Deno.test("a reply that never was is unknown, and one that was kept for its time has expired", async () => {
@@ -262,11 +262,11 @@ Deno.test("a reply that never was is unknown, and one that was kept for its time
   const tickets = [await ref.submit(Bank.charge, 5), await ref.submit(Bank.charge, 5, { id: "mine" })];
   await world.clock.advance(1_000);
   for (const { id } of tickets) {
-    await assert.rejects(world.system.ticket(id).reply(), has(UnknownError, "expired-reply"));
+    await assert.rejects(world.system.ticket(id).reply(), has(NotFoundError, "expired-reply"));
   }
   const never = replyName(systemRandom().ulid(world.clock.now()));
   for (const id of ["mine", never, "01ARZ3NDEKTSV4RRFFQ69G5FAV", world.system.newId()]) {
-    await assert.rejects(world.system.ticket(id).reply(), has(UnknownError, "unknown-reply"));
+    await assert.rejects(world.system.ticket(id).reply(), has(NotFoundError, "unknown-reply"));
   }
 });
 
@@ -281,7 +281,7 @@ Deno.test("a collected reply is kept for a minute, however long it would have be
   assert.deepEqual(await ticket.reply(), { cents: 5 });
   await world.clock.advance(1);
   assert.equal(world.population["~reply"], undefined);
-  await assert.rejects(ticket.reply(), UnknownError);
+  await assert.rejects(ticket.reply(), NotFoundError);
 });
 
 Deno.test("a reply that somebody waited for is collected when it comes", async () => {
@@ -301,7 +301,7 @@ Deno.test("whoever waits when the reply expires hears that at once, and the repl
   const { ticket, done } = await submitWaiting(world);
   const waiting = watch(ticket.reply());
   await world.clock.advance(1_000);
-  assert.ok(has(UnknownError, "expired-reply")(waiting.error));
+  assert.ok(has(NotFoundError, "expired-reply")(waiting.error));
   done(5);
   await world.clock.settle();
   assert.deepEqual(world.letters, ["~reply arrive: late-reply"]);
@@ -330,7 +330,7 @@ Deno.test("replyTo gets the reply, and sees the id of the submit; the ticket has
   });
   await world.clock.settle();
   assert.deepEqual(got, [{ operation: "paid", payload: { cents: 5 }, causationId: ticket.id }]);
-  await assert.rejects(ticket.reply(), has(UnknownError, "unknown-reply"));
+  await assert.rejects(ticket.reply(), has(NotFoundError, "unknown-reply"));
   assert.equal(world.population["~reply"], undefined);
 });
 
@@ -386,7 +386,7 @@ Deno.test("a submit within a turn without an address can be collected by what it
   await world.system.ref(Books, "main").tell(Books.order, "my-id");
   await world.clock.settle();
   assert.deepEqual(await world.system.ticket(submitted[0]).reply(), { cents: 5 });
-  await assert.rejects(world.system.ticket("my-id").reply(), has(UnknownError, "unknown-reply"));
+  await assert.rejects(world.system.ticket("my-id").reply(), has(NotFoundError, "unknown-reply"));
 });
 
 Deno.test("the same id again is answered with the ticket of the first, and handled once", async () => {
@@ -397,7 +397,7 @@ Deno.test("the same id again is answered with the ticket of the first, and handl
     [5, 5].map((cents) => ref.submit(Bank.charge, cents, { id: "7" })),
   );
   assert.equal(again.id, first.id);
-  await assert.rejects(world.system.ticket("7").reply(), has(UnknownError, "unknown-reply"));
+  await assert.rejects(world.system.ticket("7").reply(), has(NotFoundError, "unknown-reply"));
   assert.deepEqual([await first.reply(), await again.reply()], [{ cents: 5 }, { cents: 5 }]);
   await assert.rejects(ref.submit(Bank.charge, 6, { id: "7" }), has(IdReusedError, "id-reused"));
   assert.deepEqual(handled, [5]);
@@ -467,7 +467,7 @@ Deno.test("ids of two callers never meet", async () => {
   assert.deepEqual([await ada.reply(), await bob.reply()], [{ cents: 1 }, { cents: 2 }]);
   assert.deepEqual(await world.system.ticket(bob.id, "bob").reply(), { cents: 2 });
   for (const caller of [undefined, "ada"]) {
-    await assert.rejects(world.system.ticket(bob.id, caller).reply(), has(UnknownError, "unknown-reply"));
+    await assert.rejects(world.system.ticket(bob.id, caller).reply(), has(NotFoundError, "unknown-reply"));
   }
 });
 
@@ -579,7 +579,7 @@ Deno.test("a caller has no more replies waiting than are left free, so another f
   assert.equal(await submits(undefined, 100), 2); // the program takes what there is
   await ticket.reply();
   assert.equal(await submits(undefined, 100), 1);
-  await assert.rejects(ticket.reply(), has(UnknownError, "expired-reply")); // what was collected went first
+  await assert.rejects(ticket.reply(), has(NotFoundError, "expired-reply")); // what was collected went first
 });
 
 Deno.test("a caller whose replies were collected, have expired or were refused has its share again", async () => {
@@ -633,7 +633,7 @@ Deno.test("replies to callers are bounded in bytes: who has as many as are left 
   const told = await Promise.allSettled(late.map((ticket) => ticket.reply()));
   const lost = told.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
   assert.deepEqual([told.length, lost.length], [5, 3]);
-  for (const error of lost) assert.ok(has(UnknownError, "expired-reply")(error));
-  await assert.rejects((await ref.submit(Big.make, 20_000, { caller: "bob" })).reply(), UnknownError);
+  for (const error of lost) assert.ok(has(NotFoundError, "expired-reply")(error));
+  await assert.rejects((await ref.submit(Big.make, 20_000, { caller: "bob" })).reply(), NotFoundError);
   assert.equal((await (await ref.submit(Big.make, 20_000)).reply()).length, 20_000); // the program's own
 });

@@ -6,13 +6,13 @@ import {
   InvalidPayloadError,
   LimitError,
   MailboxFullError,
+  NotFoundError,
   PosthornError,
   protocol,
   StoppedError,
   System,
   tell,
   unchecked,
-  UnknownError,
 } from "@posthorn/posthorn";
 import fc from "fast-check";
 import * as z from "zod";
@@ -128,13 +128,13 @@ Deno.test("a tell to whom the system does not know rejects", async () => {
   await using world = new World([logActor([])], { limits: { actors: 2 } });
   await assert.rejects(
     world.system.ref(Nobody, "a").tell(Nobody.hear),
-    (error: unknown) => error instanceof UnknownError && error.code === "unknown-protocol",
+    (error: unknown) => error instanceof NotFoundError && error.code === "unknown-protocol",
   );
   const [one, two, three, four, five] = [tell(), tell(), tell(), tell(), tell()];
   const Newer = protocol("log", { one, two, three, four, five, erase: tell() });
   await assert.rejects(
     world.system.ref(Newer, "a").tell(Newer.erase),
-    (error: unknown) => error instanceof UnknownError && error.code === "unknown-operation",
+    (error: unknown) => error instanceof NotFoundError && error.code === "unknown-operation",
   );
   for (const key of ["a", "b"]) await world.system.ref(Log, key).tell(Log.wait, gate().promise);
   await assert.rejects(

@@ -22,7 +22,7 @@ Deno.test("Runtime refuses two actors of the same protocol", () => {
 Deno.test("Runtime refuses a message to a protocol that it does not host, and accepts nothing", async () => {
   await using it = stage(worker());
   await assert.rejects(it.walker("wim").tell(Walker.note, ""), {
-    name: "UnknownError",
+    name: "NotFoundError",
     code: "unknown-protocol",
   });
   assert.equal(it.system.stats().accepted, 0);

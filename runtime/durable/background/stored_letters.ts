@@ -1,5 +1,5 @@
 import type { DeadLetter, Entry, KeptDeadLetters } from "../../ports/dead_letters.ts";
-import { messageOf, UnknownError } from "../../base/errors.ts";
+import { messageOf, NotFoundError } from "../../base/errors.ts";
 import { OrderedKeys } from "../../base/ordered_keys.ts";
 import type { Check, Stored } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
@@ -229,7 +229,7 @@ export class StoredLetters {
     this.#drop(key);
     if (committed === undefined) {
       const why = "another instance has sent it again";
-      throw new UnknownError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
+      throw new NotFoundError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
     }
     effects.land(this.#services.landing, committed, ledger.nextMoment());
   }

@@ -10,6 +10,7 @@ import {
   InvalidPayloadError,
   LimitError,
   MailboxFullError,
+  NotFoundError,
   OutcomeUnknownError,
   PosthornError,
   protocol,
@@ -21,7 +22,6 @@ import {
   TerminalError,
   TooLargeError,
   unchecked,
-  UnknownError,
 } from "@posthorn/posthorn";
 import * as z from "zod";
 import { problemResponse, refuseMethod, RequestError, statuses } from "../../../adapters/http/problem.ts";
@@ -38,11 +38,11 @@ const table: readonly (readonly [error: PosthornError, status: number])[] = [
   [new PosthornError("invalid-headers", "No"), 400],
   [new PosthornError("invalid-key", "No"), 400],
   [new PosthornError("invalid-id", "No"), 400],
-  [new UnknownError("unknown-protocol", "No"), 404],
-  [new UnknownError("unknown-operation", "No"), 404],
-  [new UnknownError("unknown-reply", "No"), 404],
-  [new UnknownError("unknown-dead-letter", "No"), 404],
-  [new UnknownError("expired-reply", "No"), 410],
+  [new NotFoundError("unknown-protocol", "No"), 404],
+  [new NotFoundError("unknown-operation", "No"), 404],
+  [new NotFoundError("unknown-reply", "No"), 404],
+  [new NotFoundError("unknown-dead-letter", "No"), 404],
+  [new NotFoundError("expired-reply", "No"), 410],
   [new PosthornError("invalid-after", "No"), 400],
   [new StillRunningError("No"), 409],
   [new TooLargeError("order/ada add", "bytes", 2, 1), 413],

@@ -7,12 +7,12 @@ import {
   InvalidPayloadError,
   LimitError,
   MailboxFullError,
+  NotFoundError,
   PosthornError,
   ReplyPendingError,
   RetryError,
   StoppedError,
   TerminalError,
-  UnknownError,
 } from "@posthorn/posthorn";
 import { messageOf, requireDuration, requireInteger } from "../../../runtime/base/errors.ts";
 
@@ -35,7 +35,7 @@ Deno.test("every error has its name, its code and its words, and is a PosthornEr
     [new DeadlineError("Late"), "DeadlineError", "deadline", "Late"],
     [new ReplyPendingError("Later"), "ReplyPendingError", "deadline", "Later"],
     [new StoppedError("Stopped"), "StoppedError", "stopping", "Stopped"],
-    [new UnknownError("unknown-reply", "Who?"), "UnknownError", "unknown-reply", "Who?"],
+    [new NotFoundError("unknown-reply", "Who?"), "NotFoundError", "unknown-reply", "Who?"],
     [new DeadLetterError("dropped", "Dropped"), "DeadLetterError", "dropped", "Dropped"],
     [
       new CycleError(["s/a", "s/b", "s/a"]),

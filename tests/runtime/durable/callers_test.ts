@@ -15,7 +15,7 @@ import {
 } from "./durable_stage.ts";
 
 const echo = { echo: (_ctx: unknown, text: string) => text };
-const unknown = { name: "UnknownError", code: "unknown-reply" };
+const unknown = { name: "NotFoundError", code: "unknown-reply" };
 const refuse = {
   refuse(): never {
     throw new TerminalError("No.", { code: "refused" });

@@ -58,7 +58,7 @@ onEach(
     const ticket = await ref(system, "ada").submit(Worker.job, "echo tea");
     assert.equal(await ticket.reply(), "tea");
     await stage.pass(1_000);
-    const expired = { name: "UnknownError", code: "expired-reply" };
+    const expired = { name: "NotFoundError", code: "expired-reply" };
     await assert.rejects(ticket.reply({ timeoutMs: 0 }), expired);
     await stage.pass(65_000, 10_000); // by then the store may let it go
     await ref(system, "ada").tell(Worker.note, "something");

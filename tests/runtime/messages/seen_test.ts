@@ -176,7 +176,7 @@ Deno.test("Seen lets the oldest id go of whoever has the most: a flood of one ca
 });
 
 const large = "x".repeat(1_000);
-const expiredReply = { name: "UnknownError", code: "expired-reply" };
+const expiredReply = { name: "NotFoundError", code: "expired-reply" };
 
 Deno.test("Seen lets the oldest answers go when they are too large together; their ids are known all the same", async () => {
   await using it = new Stage({ actors: [worker()], limits: { answerBytes: 5_000 } });

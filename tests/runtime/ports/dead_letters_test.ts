@@ -118,7 +118,7 @@ Deno.test("DeadLetters keep the letters of two messages that have the same id fr
 Deno.test("DeadLetters cannot send what they do not keep", async () => {
   await using it = stage(worker());
   assert.throws(() => it.system.deadLetters.sendAgain("nothing"), {
-    name: "UnknownError",
+    name: "NotFoundError",
     code: "unknown-dead-letter",
     message: "Cannot send nothing again: no such dead letter is kept",
   });
