@@ -315,8 +315,8 @@ export class TerminalError extends PosthornError {
   }
 }
 
-/** Options of {@linkcode RetryError}. */
-export interface RetryErrorOptions extends ErrorOptions {
+/** Options of {@linkcode RetryableError}. */
+export interface RetryableErrorOptions extends ErrorOptions {
   /** How long to wait before the next attempt, in milliseconds: a finite number of at least 0. */
   readonly afterMs: number;
 }
@@ -329,19 +329,19 @@ export interface RetryErrorOptions extends ErrorOptions {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { RetryError } from "@posthorn/posthorn";
+ * import { RetryableError } from "@posthorn/posthorn";
  *
- * assert(new RetryError("The bank is busy", { afterMs: 2_000 }).afterMs === 2_000);
+ * assert(new RetryableError("The bank is busy", { afterMs: 2_000 }).afterMs === 2_000);
  * ```
  */
-export class RetryError extends PosthornError {
+export class RetryableError extends PosthornError {
   /** The name of this class. */
-  override readonly name = "RetryError";
+  override readonly name = "RetryableError";
   /** How long to wait before the next attempt, in milliseconds. */
   readonly afterMs: number;
 
   /** Makes the error with the time to wait; throws a `RangeError` unless that is a finite number of at least 0. */
-  constructor(message: string, options: RetryErrorOptions) {
+  constructor(message: string, options: RetryableErrorOptions) {
     super("retry", message, options);
     if (!Number.isFinite(options.afterMs) || options.afterMs < 0) {
       throw new RangeError(

@@ -1,4 +1,4 @@
-import { PosthornError, RetryError } from "./errors.ts";
+import { PosthornError, RetryableError } from "./errors.ts";
 
 // What a user's code throws may be anything: `null`, a revoked Proxy, an error whose getters throw. Whoever decides about
 // it asks here, because each of these answers whatever it is asked about.
@@ -40,9 +40,9 @@ export function codeOf(error: unknown, otherwise: string): string {
   }
 }
 
-/** How long a `RetryError` wants to wait; nothing where it is none, or says no number of at least 0. */
+/** How long a `RetryableError` wants to wait; nothing where it is none, or says no number of at least 0. */
 export function retryAfterMsOf(error: unknown): number | undefined {
-  if (!isThrown(error, RetryError)) return undefined;
+  if (!isThrown(error, RetryableError)) return undefined;
   try {
     const afterMs: unknown = error.afterMs;
     return typeof afterMs === "number" && afterMs >= 0 ? afterMs : undefined;

@@ -1,6 +1,6 @@
 import type { Actor, OnFailure, RetryOptions } from "../language/actor.ts";
 import { isUnstorable } from "../ports/dead_letters.ts";
-import { RetryError, TerminalError } from "../base/errors.ts";
+import { RetryableError, TerminalError } from "../base/errors.ts";
 import type { Mode } from "../language/protocol.ts";
 import type { Random } from "../base/random.ts";
 import { isThrown, retryAfterMsOf } from "../base/thrown.ts";
@@ -40,7 +40,7 @@ export class Supervisor {
     if (isThrown(turn.error, TerminalError) || isUnstorable(turn.error)) {
       return { directive: "resume", retryAfterMs: undefined };
     }
-    if (isThrown(turn.error, RetryError)) {
+    if (isThrown(turn.error, RetryableError)) {
       return { directive: "resume", retryAfterMs: this.#retryAfterMs(turn) };
     }
     const directive = this.#directive(turn.monotonicMs);

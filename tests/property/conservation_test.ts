@@ -4,7 +4,7 @@ import {
   type Overflow,
   protocol,
   type Ref,
-  RetryError,
+  RetryableError,
   type Stats,
   tell,
   TerminalError,
@@ -28,7 +28,7 @@ const behaviours = {
     throw new TerminalError("No.");
   },
   later() {
-    throw new RetryError("busy", { afterMs: 5 });
+    throw new RetryableError("busy", { afterMs: 5 });
   },
   flood(ctx: WorkerContext) {
     for (let count = 0; count < 15; count++) ctx.self.tell(Worker.note, "flood");

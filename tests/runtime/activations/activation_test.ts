@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { event, protocol, RetryError, TerminalError, unchecked } from "@posthorn/posthorn";
+import { event, protocol, RetryableError, TerminalError, unchecked } from "@posthorn/posthorn";
 import {
   fail,
   note,
@@ -151,7 +151,7 @@ Deno.test("Activation brings back in their order those that stepped aside togeth
   const ada = it.ref("ada");
   for (const text of ["1", "2", "3", "4"]) {
     await ada.tell(Worker.run, (ctx) => {
-      if (ctx.attempt === 1) throw new RetryError("later", { afterMs });
+      if (ctx.attempt === 1) throw new RetryableError("later", { afterMs });
       note(ctx, text);
     });
   }
@@ -180,12 +180,12 @@ Deno.test("Activation makes a dead letter of a message after its last attempt, a
   assert.deepEqual(await notesOf(ada), ["after"]);
 });
 
-Deno.test("Activation waits as long as a RetryError says", async () => {
+Deno.test("Activation waits as long as a RetryableError says", async () => {
   await using it = stage(worker());
   const times: number[] = [];
   await it.ref("ada").tell(Worker.run, (ctx) => {
     times.push(it.clock.monotonicMs());
-    if (ctx.attempt < 3) throw new RetryError("busy", { afterMs: 1_234 });
+    if (ctx.attempt < 3) throw new RetryableError("busy", { afterMs: 1_234 });
   });
   await it.clock.advance(10_000);
   assert.deepEqual(times, [0, 1_234, 2_468]);

@@ -10,7 +10,7 @@ import {
   NotFoundError,
   PosthornError,
   ReplyPendingError,
-  RetryError,
+  RetryableError,
   StoppedError,
   TerminalError,
 } from "@posthorn/posthorn";
@@ -46,7 +46,7 @@ Deno.test("every error has its name, its code and its words, and is a PosthornEr
     [new IdReusedError("Again"), "IdReusedError", "id-reused", "Again"],
     [new TerminalError("Never"), "TerminalError", "terminal", "Never"],
     [new TerminalError("Never", { code: "no-money" }), "TerminalError", "no-money", "Never"],
-    [new RetryError("Busy", { afterMs: 5 }), "RetryError", "retry", "Busy"],
+    [new RetryableError("Busy", { afterMs: 5 }), "RetryableError", "retry", "Busy"],
   ];
   for (const [error, name, code, message] of cases) {
     assert.ok(error instanceof PosthornError && error instanceof Error);
@@ -58,7 +58,7 @@ Deno.test("every error has its name, its code and its words, and is a PosthornEr
 Deno.test("an error keeps its cause and what belongs to it", () => {
   const cause = new Error("why");
   assert.equal(new TerminalError("Never", { cause }).cause, cause);
-  assert.equal(new RetryError("Busy", { afterMs: 0, cause }).cause, cause);
+  assert.equal(new RetryableError("Busy", { afterMs: 0, cause }).cause, cause);
   assert.equal(new DeadLetterError("failed", "Failed", { cause }).cause, cause);
   assert.equal(new MailboxFullError("order/ada", 5, 7).capacity, 7);
   assert.deepEqual(new CycleError(["a", "b", "a"]).chain, ["a", "b", "a"]);
@@ -92,9 +92,9 @@ Deno.test("a payload's error keeps 20 of its issues, cut to what people read, an
 });
 
 Deno.test("a retry needs a time of at least 0, and one that comes", () => {
-  assert.equal(new RetryError("Busy", { afterMs: 0 }).afterMs, 0);
+  assert.equal(new RetryableError("Busy", { afterMs: 0 }).afterMs, 0);
   for (const afterMs of [-1, NaN, Infinity, "5" as never]) {
-    assert.throws(() => new RetryError("Busy", { afterMs }), {
+    assert.throws(() => new RetryableError("Busy", { afterMs }), {
       name: "RangeError",
       message:
         `Cannot retry after afterMs: it must be a finite number of at least 0: current value is ${afterMs}`,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CycleError, PosthornError, RetryError, TerminalError } from "../../../runtime/base/errors.ts";
+import { CycleError, PosthornError, RetryableError, TerminalError } from "../../../runtime/base/errors.ts";
 import { errorOfReason, reasonOf } from "../../../runtime/ports/dead_letters.ts";
 import { codeOf, isThrown, retryAfterMsOf } from "../../../runtime/base/thrown.ts";
 import { oddThings } from "../odd_things.ts";
@@ -7,7 +7,7 @@ import { oddThings } from "../odd_things.ts";
 Deno.test("whatever was thrown can be asked what it is, and nothing throws at it", () => {
   for (const [name, make] of oddThings) {
     const thrown = make();
-    for (const type of [Error, PosthornError, TerminalError, RetryError]) isThrown(thrown, type);
+    for (const type of [Error, PosthornError, TerminalError, RetryableError]) isThrown(thrown, type);
     assert.equal(typeof codeOf(thrown, "otherwise"), "string", name);
     assert.ok((retryAfterMsOf(thrown) ?? 0) >= 0, name);
     assert.equal(typeof reasonOf(thrown), "string", name);
@@ -24,8 +24,8 @@ Deno.test("an error of the runtime says its code, and what is none another", () 
   assert.equal(codeOf(Object.assign(new TerminalError("no"), { code: 7 }), "failed"), "failed");
 });
 
-Deno.test("a RetryError says how long it wants to wait, unless that has become no number", () => {
-  const error = new RetryError("busy", { afterMs: 5 });
+Deno.test("a RetryableError says how long it wants to wait, unless that has become no number", () => {
+  const error = new RetryableError("busy", { afterMs: 5 });
   assert.equal(retryAfterMsOf(error), 5);
   assert.equal(retryAfterMsOf(Object.assign(error, { afterMs: "soon" })), undefined);
   assert.equal(retryAfterMsOf(Object.assign(error, { afterMs: NaN })), undefined);

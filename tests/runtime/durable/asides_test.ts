@@ -1,7 +1,7 @@
 // Messages that stepped aside, hundreds and thousands: they are in nobody's way, and have a bound.
 
 import assert from "node:assert/strict";
-import { RetryError, type System } from "@posthorn/posthorn";
+import { RetryableError, type System } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -28,7 +28,7 @@ class Down {
     return worker({
       call: (ctx, text) => {
         this.runs++;
-        if (!this.up) throw new RetryError("the service is down", { afterMs: 60_000 });
+        if (!this.up) throw new RetryableError("the service is down", { afterMs: 60_000 });
         note(ctx, text);
       },
     }, { mailbox: { capacity }, retry: { order: "aside" } });
@@ -190,8 +190,10 @@ inMemory(
     let open = false;
     const gated = worker({
       wait: (ctx, text) => {
-        if (!open) throw new RetryError("closed", { afterMs: 1_000 });
-        if (Number(text) % 3 === 0 && ctx.attempt < 2) throw new RetryError("once more", { afterMs: 30_000 });
+        if (!open) throw new RetryableError("closed", { afterMs: 1_000 });
+        if (Number(text) % 3 === 0 && ctx.attempt < 2) {
+          throw new RetryableError("once more", { afterMs: 30_000 });
+        }
         note(ctx, text);
       },
     }, { mailbox: { capacity: 2_000 }, retry: { order: "aside", attempts: 50 } });
@@ -244,7 +246,7 @@ onEach(
     let died = false;
     let runs = 0;
     const poison = (ctx: { attempt: number }) => {
-      if (ctx.attempt === 1) throw new RetryError("later", { afterMs: 30_000 });
+      if (ctx.attempt === 1) throw new RetryableError("later", { afterMs: 30_000 });
       runs++;
       died = true;
       return new Promise(() => {});

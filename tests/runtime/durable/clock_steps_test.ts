@@ -2,7 +2,7 @@
 // kept goes early.
 
 import assert from "node:assert/strict";
-import { type Actor, RetryError } from "@posthorn/posthorn";
+import { type Actor, RetryableError } from "@posthorn/posthorn";
 import {
   inMemory,
   kinds,
@@ -27,7 +27,7 @@ const scripts = {
     ctx.cancel("every");
   },
   flaky(ctx: WorkerContext) {
-    if (ctx.attempt < 3) throw new RetryError("not yet", { afterMs: 3_000 });
+    if (ctx.attempt < 3) throw new RetryableError("not yet", { afterMs: 3_000 });
     note(ctx, "at last");
   },
 };

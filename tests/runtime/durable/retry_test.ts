@@ -1,7 +1,7 @@
 // A message that fails is tried again with backoff, counted in the store.
 
 import assert from "node:assert/strict";
-import { RetryError } from "@posthorn/posthorn";
+import { RetryableError } from "@posthorn/posthorn";
 import {
   deadOf,
   inMemory,
@@ -20,7 +20,7 @@ import {
 function flaky(attempts: string[], until: number) {
   return (ctx: WorkerContext, name: string) => {
     attempts.push(`${name}${ctx.attempt}`);
-    if (ctx.attempt < until) throw new RetryError("not yet", { afterMs: 60_000 });
+    if (ctx.attempt < until) throw new RetryableError("not yet", { afterMs: 60_000 });
     note(ctx, name);
   };
 }

@@ -1,7 +1,7 @@
 // A system that stops while the store has something of it in its hands, and a store that does not answer at all.
 
 import assert from "node:assert/strict";
-import { memoryStore, RetryError, type Store, System } from "@posthorn/posthorn";
+import { memoryStore, RetryableError, type Store, System } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { inMemory, note, ref, Worker, worker } from "./durable_stage.ts";
 import { inEach } from "./worlds.ts";
@@ -124,7 +124,7 @@ inEach(
   "who waits for a reply when the system stops, or asks for it then, is told that it stops",
   async (world) => {
     const later = () => {
-      throw new RetryError("not yet", { afterMs: 600_000 });
+      throw new RetryableError("not yet", { afterMs: 600_000 });
     };
     const system = await world.start([worker({ later })]);
     const sent = ref(system, "ada").submit(Worker.job, "later");

@@ -3,7 +3,7 @@ import {
   actor,
   type Inspection,
   protocol,
-  RetryError,
+  RetryableError,
   tell,
   TerminalError,
   unchecked,
@@ -42,7 +42,7 @@ Deno.test("FailureLog says where an error was thrown", async () => {
   const lines: string[] = [];
   await using it = new Stage({ actors: [worker()], log: (line) => lines.push(line) });
   await it.ref("ada").tell(Worker.run, () => {
-    throw new RetryError("busy", { afterMs: 5 });
+    throw new RetryableError("busy", { afterMs: 5 });
   });
   await it.clock.settle();
   assert.match(lines[0], /busy at .*failure_log_test\.ts/);

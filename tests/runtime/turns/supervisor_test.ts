@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ActorOptions, RetryError, TerminalError } from "@posthorn/posthorn";
+import { type ActorOptions, RetryableError, TerminalError } from "@posthorn/posthorn";
 import { backoffMs, type FailedTurn, Supervisor } from "../../../runtime/turns/supervisor.ts";
 import { worker } from "../memory_stage.ts";
 
@@ -32,14 +32,14 @@ Deno.test("Supervisor never tries an ask or a survey again", () => {
   assert.deepEqual(tries, ["tell", "submit"]);
 });
 
-Deno.test("Supervisor does not try an ask again because a RetryError says so", () => {
-  const error = new RetryError("busy", { afterMs: 1 });
+Deno.test("Supervisor does not try an ask again because a RetryableError says so", () => {
+  const error = new RetryableError("busy", { afterMs: 1 });
   assert.equal(supervisor()({ error, mode: "ask" }).retryAfterMs, undefined);
 });
 
-Deno.test("Supervisor waits as long as a RetryError says, up to the last attempt", () => {
+Deno.test("Supervisor waits as long as a RetryableError says, up to the last attempt", () => {
   const decide = supervisor({ retry: { attempts: 2, maxMs: 10 } });
-  const error = new RetryError("busy", { afterMs: 12_345 });
+  const error = new RetryableError("busy", { afterMs: 12_345 });
   assert.equal(decide({ error, attempt: 1 }).retryAfterMs, 12_345);
   assert.equal(decide({ error, attempt: 2 }).retryAfterMs, undefined);
 });
@@ -92,7 +92,7 @@ Deno.test("backoffMs doubles with each attempt, up to its most", () => {
 
 Deno.test("Supervisor does not restart for what shall be tried later, nor count it", () => {
   const decide = supervisor({ limit: { restarts: 1 } });
-  const error = new RetryError("busy", { afterMs: 7 });
+  const error = new RetryableError("busy", { afterMs: 7 });
   for (const attempt of [1, 2, 3]) {
     assert.deepEqual(decide({ error, attempt }), { directive: "resume", retryAfterMs: 7 });
   }
