@@ -40,7 +40,7 @@ export {
   IdReusedError,
   InvalidPayloadError,
   type Issue,
-  LimitError,
+  LimitExceededError,
   MailboxFullError,
   NotFoundError,
   PosthornError,

@@ -189,7 +189,7 @@ export class System implements AsyncDisposable {
    * Gives an actor a signal, if there is such an actor: it takes effect before any waiting message. `passivate`: it
    * leaves memory until the next message. `restart`: it begins again from its last committed state. `forget`: state,
    * schedules and subscriptions are erased. A durable actor may have to be loaded for that: then it returns a promise,
-   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitError} where it was not given.
+   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitExceededError} where it was not given.
    */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     return this.#runtime.signal(actor, signal);

@@ -263,7 +263,7 @@ export class Delivery implements Deliveries {
     return inspectedMessage(envelope, (id) => this.ids.text(id));
   }
 
-  /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitError`. */
+  /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitExceededError`. */
   receiver(to: Receiver, operation: Operation): Activation {
     if (to.found?.takes(operation)) return to.found;
     this.requireHandled(operation, to.key);

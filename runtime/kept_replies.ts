@@ -1,7 +1,7 @@
 import type { ActorId } from "./language/address.ts";
 import { errorOfReason } from "./ports/dead_letters.ts";
 import type { Asker, Route } from "./messages/envelope.ts";
-import { LimitError, type PosthornError, TerminalError } from "./base/errors.ts";
+import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
 import { ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
 import type { Failure } from "./language/failure.ts";
 import { Reply } from "./messages/modes.ts";
@@ -110,8 +110,8 @@ export class KeptReplies {
   }
 
   /**
-   * Keeps one more; of a caller, where that is named. Throws a `LimitError` where there are as many, or as large ones, as
-   * there may be. Collected ones go for it as soon as it is `accepted`.
+   * Keeps one more; of a caller, where that is named. Throws a `LimitExceededError` where there are as many, or as
+   * large ones, as there may be. Collected ones go for it as soon as it is `accepted`.
    */
   open(key: string, name?: string): KeptReply {
     let caller: Caller | undefined;
@@ -175,20 +175,20 @@ export class KeptReplies {
     const waiting = this.size - this.#collected.size;
     if (waiting >= capacity) {
       const why = `the system holds ${waiting} of ${capacity} replies`;
-      throw new LimitError("too-many-replies", `Cannot keep one more reply: ${why}`);
+      throw new LimitExceededError("too-many-replies", `Cannot keep one more reply: ${why}`);
     }
     if (caller === undefined) return;
     const free = capacity - waiting;
     if (caller.waiting >= free) {
       const why =
         `${caller.waiting} of ${capacity} wait for it to be collected, and ${free} are left for all`;
-      throw new LimitError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
+      throw new LimitExceededError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
     }
     const freeBytes = this.#bytesMax - this.#weights.size;
     if (caller.bytes < freeBytes) return;
     const why =
       `its replies hold ${caller.bytes} of ${this.#bytesMax} bytes, and ${freeBytes} are left for all`;
-    throw new LimitError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
+    throw new LimitExceededError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
   }
 
   /** It has come, or will not. Throws a `TerminalError` where nobody waits for it any more. */

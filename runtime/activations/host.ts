@@ -2,7 +2,7 @@ import { Activation } from "./activation.ts";
 import type { Actor, Handler } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
 import { Route } from "../messages/envelope.ts";
-import { LimitError } from "../base/errors.ts";
+import { LimitExceededError } from "../base/errors.ts";
 import { IdleList } from "../scheduling/idle.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Home, Services } from "./services.ts";
@@ -75,7 +75,7 @@ export class Host implements Home<Activation> {
     return host === undefined ? undefined : host.find(key);
   }
 
-  /** The actor of that key. Throws a `LimitError` when it is new and the system is full. */
+  /** The actor of that key. Throws a `LimitExceededError` when it is new and the system is full. */
   get(key: string): Activation {
     const found = this._activations.get(key);
     if (found !== undefined) return found;
@@ -84,7 +84,10 @@ export class Host implements Home<Activation> {
     const { size } = this.population;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} actors`;
-      throw new LimitError("too-many-actors", `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`);
+      throw new LimitExceededError(
+        "too-many-actors",
+        `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`,
+      );
     }
     const activation = new Activation(this, key);
     this._activations.set(key, activation);

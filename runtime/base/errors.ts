@@ -128,15 +128,15 @@ export class MailboxFullError extends PosthornError {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { LimitError } from "@posthorn/posthorn";
+ * import { LimitExceededError } from "@posthorn/posthorn";
  *
- * const error = new LimitError("too-many-actors", "Cannot activate order/ada: the system holds 10 of 10 actors");
+ * const error = new LimitExceededError("too-many-actors", "Cannot activate order/ada: the system holds 10 of 10 actors");
  * assert(error.code === "too-many-actors");
  * ```
  */
-export class LimitError extends PosthornError {
+export class LimitExceededError extends PosthornError {
   /** The name of this class. */
-  override readonly name = "LimitError";
+  override readonly name = "LimitExceededError";
 }
 
 /**

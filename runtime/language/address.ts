@@ -138,7 +138,7 @@ export interface Ref<in out Name extends string> extends ActorId {
   /**
    * Sends a notification. Resolves when it is accepted: it is in the mailbox. Handled at most once, in the order of
    * sending. Rejects, with nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
-   * {@linkcode LimitError}, {@linkcode NotFoundError}, {@linkcode IdReusedError} or {@linkcode StoppedError}.
+   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdReusedError} or {@linkcode StoppedError}.
    */
   tell<Op extends Operation<"tell", Name>>(
     operation: Op,
@@ -158,8 +158,8 @@ export interface Ref<in out Name extends string> extends ActorId {
 
   /**
    * Sends a request whose reply comes later. Resolves with a ticket when it is accepted; the reply then waits to be
-   * collected, or goes to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with {@linkcode LimitError} when too
-   * many replies wait.
+   * collected, or goes to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with {@linkcode LimitExceededError} when
+   * too many replies wait.
    */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,

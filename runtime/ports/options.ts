@@ -10,7 +10,7 @@ import type { Store } from "./store.ts";
 export interface Limits {
   /**
    * The most actors, active or with state kept, at least 1. A message that would need one more is refused with a
-   * {@linkcode LimitError} (`too-many-actors`); one that a turn sent becomes a dead letter.
+   * {@linkcode LimitExceededError} (`too-many-actors`); one that a turn sent becomes a dead letter.
    *
    * @default {1_000_000}
    */
@@ -53,8 +53,9 @@ export interface Limits {
   readonly answerBytes?: number;
   /**
    * The most replies that are waited for or kept in memory, at least 1. For one more, the one that was collected first
-   * goes; where none was collected, the submit is refused with a {@linkcode LimitError} (`too-many-replies`). So is that of
-   * a caller that has as many waiting to be collected as are left for all: one alone has half, and another finds room.
+   * goes; where none was collected, the submit is refused with a {@linkcode LimitExceededError} (`too-many-replies`).
+   * So is that of a caller that has as many waiting to be collected as are left for all: one alone has half, and
+   * another finds room.
    *
    * It does not apply where there is a store. There a reply is a row that any instance gives, as often as it is asked, until
    * `replyKeepMs` is over: to count them each submit would have to read, and none goes by being collected. They are

@@ -1,6 +1,6 @@
 import { type Address, faultOfName } from "../language/address.ts";
 import type { When } from "../language/context.ts";
-import { LimitError } from "../base/errors.ts";
+import { LimitExceededError } from "../base/errors.ts";
 import type { Timer, Timers } from "../scheduling/timers.ts";
 
 /** What a turn wants scheduled under a name, or taken back where `when` is absent. */
@@ -51,12 +51,12 @@ export class Schedules {
     return this.#schedules.size;
   }
 
-  /** Throws a `LimitError` when there would be too many. */
+  /** Throws a `LimitExceededError` when there would be too many. */
   requireRoom(changes: readonly ScheduleChange[], actor: string): void {
     const names = new Set(this.#schedules.keys());
     for (const { name, when } of changes) when === undefined ? names.delete(name) : names.add(name);
     if (names.size <= schedulesMax) return;
-    throw new LimitError(
+    throw new LimitExceededError(
       "too-many-schedules",
       `Cannot schedule for ${actor}: it would have ${names.size} of ${schedulesMax} schedules`,
     );

@@ -4,7 +4,7 @@ import {
   ask,
   event,
   InvalidPayloadError,
-  LimitError,
+  LimitExceededError,
   MailboxFullError,
   protocol,
   type Published,
@@ -492,10 +492,10 @@ Deno.test("a subscription that cannot be made leaves nothing behind", async () =
   const { system } = world;
   await system.ref(Reader, "r").tell(Reader.follow, { fail: false }); // an actor and a topic
   await world.clock.settle();
-  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitError);
+  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError);
   system.signal({ protocol: "reader", key: "r" }, "forget");
   await world.clock.settle();
-  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitError); // there is place for the listener alone
+  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError); // there is place for the listener alone
   await world.clock.settle();
   assert.deepEqual(world.population, { "~topic": 1 });
   using _ = system.subscribe(Shop.sold, () => {});

@@ -6,7 +6,7 @@ import {
   Failure,
   IdReusedError,
   InvalidPayloadError,
-  LimitError,
+  LimitExceededError,
   MailboxFullError,
   NotFoundError,
   protocol,
@@ -476,7 +476,7 @@ Deno.test("a submit that needs one reply too many rejects, and has its place aga
   const ref = world.system.ref(Bank, "main");
   await ref.submit(Bank.charge, 1);
   await ref.submit(Bank.charge, 2);
-  await assert.rejects(ref.submit(Bank.charge, 3), has(LimitError, "too-many-replies"));
+  await assert.rejects(ref.submit(Bank.charge, 3), has(LimitExceededError, "too-many-replies"));
   assert.deepEqual([world.population, world.system.stats().dead], [{ bank: 1, "~reply": 2 }, 0]);
   await world.clock.advance(1_000);
   await ref.submit(Bank.charge, 4);
@@ -569,7 +569,7 @@ Deno.test("a caller has no more replies waiting than are left free, so another f
   };
   assert.equal(await submits("mallory", 100), 6);
   await assert.rejects(ref.submit(Bank.charge, 1, { caller: "mallory" }), {
-    name: "LimitError",
+    name: "LimitExceededError",
     code: "too-many-replies",
     message:
       "Cannot keep one more reply for its caller: 6 of 12 wait for it to be collected, and 6 are left for all",
@@ -623,7 +623,7 @@ Deno.test("replies to callers are bounded in bytes: who has as many as are left 
   }
   await assert.rejects(ref.submit(Big.make, 1_000, { caller: "mallory" }), (error: Error) => {
     assert.match(error.message, /its replies hold 5\d\d\d of 10000 bytes, and 3\d\d\d are left for all$/);
-    return has(LimitError, "too-many-replies")(error);
+    return has(LimitExceededError, "too-many-replies")(error);
   });
   const late = await Promise.all(
     Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, { caller: "eve" })),

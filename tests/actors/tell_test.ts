@@ -4,7 +4,7 @@ import {
   ask,
   IdReusedError,
   InvalidPayloadError,
-  LimitError,
+  LimitExceededError,
   MailboxFullError,
   NotFoundError,
   PosthornError,
@@ -139,7 +139,7 @@ Deno.test("a tell to whom the system does not know rejects", async () => {
   for (const key of ["a", "b"]) await world.system.ref(Log, key).tell(Log.wait, gate().promise);
   await assert.rejects(
     world.system.ref(Log, "c").tell(Log.write, "one"),
-    (error: unknown) => error instanceof LimitError && error.code === "too-many-actors",
+    (error: unknown) => error instanceof LimitExceededError && error.code === "too-many-actors",
   );
   assert.equal(world.system.stats().accepted, 2);
 });

@@ -1,6 +1,6 @@
 import type { Actor, Handler } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
-import { LimitError } from "../../base/errors.ts";
+import { LimitExceededError } from "../../base/errors.ts";
 import type { Population } from "../../activations/host.ts";
 import { IdleList } from "../../scheduling/idle.ts";
 import type { Operation } from "../../language/protocol.ts";
@@ -79,7 +79,10 @@ export class DurableHost implements DurableHome<DurableActivation> {
     return this.#activations.get(key);
   }
 
-  /** The actor of that key, which begins to load where it is not here. Throws a `LimitError` when there is no room. */
+  /**
+   * The actor of that key, which begins to load where it is not here. Throws a `LimitExceededError` when there is no
+   * room.
+   */
   get(key: string): DurableActivation {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
@@ -88,7 +91,10 @@ export class DurableHost implements DurableHome<DurableActivation> {
     const { size } = this.#population;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} actors`;
-      throw new LimitError("too-many-actors", `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`);
+      throw new LimitExceededError(
+        "too-many-actors",
+        `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`,
+      );
     }
     const activation = new DurableActivation(this, key);
     this.#activations.set(key, activation);

@@ -1,5 +1,5 @@
 import type { ActorId } from "../../language/address.ts";
-import { LimitError } from "../../base/errors.ts";
+import { LimitExceededError } from "../../base/errors.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import type { Stored } from "../../ports/store.ts";
 import { timerKey, timerName } from "./keys.ts";
@@ -78,10 +78,10 @@ export async function readTimers(
   }));
 }
 
-/** Throws a `LimitError` where an actor would have more schedules than it may. */
+/** Throws a `LimitExceededError` where an actor would have more schedules than it may. */
 export function requireRoom(count: number, { protocol, key }: ActorId): void {
   if (count <= schedulesMax) return;
-  throw new LimitError(
+  throw new LimitExceededError(
     "too-many-schedules",
     `Cannot schedule for ${protocol}/${key}: it would have ${count} of ${schedulesMax} schedules`,
   );

@@ -120,7 +120,7 @@ Deno.test("Host refuses one actor too many, and has room again when one is gone"
   await it.ref("ada").tell(Worker.note, "");
   await it.ref("bob").tell(Worker.note, "");
   await assert.rejects(it.ref("cyd").tell(Worker.note, ""), {
-    name: "LimitError",
+    name: "LimitExceededError",
     code: "too-many-actors",
     message: "Cannot activate worker/cyd: the system holds 2 of 2 actors",
   });

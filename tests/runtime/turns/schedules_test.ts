@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Address, LimitError } from "@posthorn/posthorn";
+import { type Address, LimitExceededError } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Schedules } from "../../../runtime/turns/schedules.ts";
 import { Timers } from "../../../runtime/scheduling/timers.ts";
@@ -58,7 +58,7 @@ Deno.test("Schedules have a bound, which counts names and not changes", () => {
   for (const change of many) schedules.change(change);
   schedules.requireRoom([many[0], { name: "n1" }, { name: "new", when: { afterMs: 1 }, to }], "clock/main");
   assert.throws(() => schedules.requireRoom([{ name: "new", when: { afterMs: 1 }, to }], "clock/main"), {
-    name: LimitError.name,
+    name: LimitExceededError.name,
     code: "too-many-schedules",
     message: "Cannot schedule for clock/main: it would have 1001 of 1000 schedules",
   });
