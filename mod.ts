@@ -36,7 +36,7 @@
 export {
   CycleError,
   DeadLetterError,
-  DeadlineError,
+  DeadlineExceededError,
   IdReusedError,
   InvalidPayloadError,
   type Issue,

@@ -3,7 +3,7 @@ import type { AskOptions } from "../runtime/language/address.ts";
 import type { SharedDeadline, Waiting } from "../runtime/scheduling/deadlines.ts";
 import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/messages/envelope.ts";
 import {
-  DeadlineError,
+  DeadlineExceededError,
   NotFoundError,
   type PosthornError,
   ReplyPendingError,
@@ -149,7 +149,7 @@ async function askByName(
     }
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
-    throw new DeadlineError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
+    throw new DeadlineExceededError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
   }
 }
 
@@ -243,7 +243,7 @@ export class Waiter implements Asker, Waiting {
 
   /** What it fails with when the time is up. */
   protected late(timeoutMs: number): PosthornError {
-    return new DeadlineError(
+    return new DeadlineExceededError(
       `Cannot ask ${shownName(this.operation, this.key)}: no answer in ${timeoutMs} ms`,
     );
   }

@@ -146,14 +146,14 @@ export class LimitExceededError extends PosthornError {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { DeadlineError } from "@posthorn/posthorn";
+ * import { DeadlineExceededError } from "@posthorn/posthorn";
  *
- * assert(new DeadlineError("Cannot ask order/ada total: no answer in 500 ms").code === "deadline");
+ * assert(new DeadlineExceededError("Cannot ask order/ada total: no answer in 500 ms").code === "deadline");
  * ```
  */
-export class DeadlineError extends PosthornError {
+export class DeadlineExceededError extends PosthornError {
   /** The name of this class. */
-  override readonly name: string = "DeadlineError";
+  override readonly name: string = "DeadlineExceededError";
 
   /** Says what was waited for, and for how long. */
   constructor(message: string) {
@@ -168,12 +168,12 @@ export class DeadlineError extends PosthornError {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { DeadlineError, ReplyPendingError } from "@posthorn/posthorn";
+ * import { DeadlineExceededError, ReplyPendingError } from "@posthorn/posthorn";
  *
- * assert(new ReplyPendingError("Cannot collect the reply 7: it is pending") instanceof DeadlineError);
+ * assert(new ReplyPendingError("Cannot collect the reply 7: it is pending") instanceof DeadlineExceededError);
  * ```
  */
-export class ReplyPendingError extends DeadlineError {
+export class ReplyPendingError extends DeadlineExceededError {
   /** The name of this class. */
   override readonly name = "ReplyPendingError";
 }

@@ -148,8 +148,8 @@ export interface Ref<in out Name extends string> extends ActorId {
   /**
    * Sends a request and waits for the reply, up to `timeoutMs` (the system's default is 5 s). Rejects as
    * {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; with {@linkcode DeadLetterError} at
-   * once when the handler failed or the message will not be handled; with {@linkcode DeadlineError}. A request is
-   * never tried again by the runtime: its caller is there to decide.
+   * once when the handler failed or the message will not be handled; with {@linkcode DeadlineExceededError}. A request
+   * is never tried again by the runtime: its caller is there to decide.
    */
   ask<Op extends Operation<"ask", Name>>(
     operation: Op,

@@ -3,7 +3,7 @@ import { TooLargeError } from "../base/store_errors.ts";
 import {
   CycleError,
   DeadLetterError,
-  DeadlineError,
+  DeadlineExceededError,
   InvalidPayloadError,
   NotFoundError,
   type PosthornError,
@@ -79,7 +79,7 @@ export function lateness(attempts: number): string {
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
   if (isSound(cause, TerminalError) || isSound(cause, CycleError)) return cause;
   if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
-  if (reason === "deadline") return new DeadlineError(message);
+  if (reason === "deadline") return new DeadlineExceededError(message);
   if (reason === "stopping") return new StoppedError(message);
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });
   return new TerminalError(message, { code: reason, cause });

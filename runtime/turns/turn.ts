@@ -7,7 +7,7 @@ import {
 } from "../language/address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
 import { type Asker, Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
-import { DeadlineError, PosthornError } from "../base/errors.ts";
+import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { guardedController } from "../base/guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "../messages/modes.ts";
@@ -107,7 +107,7 @@ export class Turn implements OpenTurn {
       if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
       else if (!this.over && deadline !== undefined) {
         const { services } = this.actor;
-        const late = () => this.abort(new DeadlineError(`${this} did not end before its deadline`));
+        const late = () => this.abort(new DeadlineExceededError(`${this} did not end before its deadline`));
         rare.deadline = services.after(Math.max(deadline.atMs - services.now(), 0), late);
       }
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   actor,
   DeadLetterError,
-  DeadlineError,
+  DeadlineExceededError,
   Failure,
   IdReusedError,
   InvalidPayloadError,
@@ -141,7 +141,7 @@ Deno.test("waiting for a reply ends in time, and it can be collected after that"
   const first = watch(ticket.reply());
   const second = watch(ticket.reply({ timeoutMs: 100 }));
   await world.clock.advance(100);
-  assert.ok(second.error instanceof ReplyPendingError && second.error instanceof DeadlineError);
+  assert.ok(second.error instanceof ReplyPendingError && second.error instanceof DeadlineExceededError);
   assert.equal(second.error.message, `Cannot collect the reply ${ticket.id}: it did not come in 100 ms`);
   await world.clock.advance(4_899);
   assert.ok(!first.done);
@@ -242,7 +242,7 @@ Deno.test("a request that is not started before its deadline fails", async () =>
   await world.clock.advance(100);
   resolve(1);
   await world.clock.settle();
-  await assert.rejects(ticket.reply(), has(DeadlineError, "deadline"));
+  await assert.rejects(ticket.reply(), has(DeadlineExceededError, "deadline"));
 });
 
 Deno.test("a reply that nobody collects is kept for so long from the submit on", async () => {

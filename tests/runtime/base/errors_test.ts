@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   CycleError,
   DeadLetterError,
-  DeadlineError,
+  DeadlineExceededError,
   IdReusedError,
   InvalidPayloadError,
   LimitExceededError,
@@ -32,7 +32,7 @@ Deno.test("every error has its name, its code and its words, and is a PosthornEr
       "Cannot deliver to order/ada: its mailbox holds 5 of 5 messages",
     ],
     [new LimitExceededError("too-many-actors", "Full"), "LimitExceededError", "too-many-actors", "Full"],
-    [new DeadlineError("Late"), "DeadlineError", "deadline", "Late"],
+    [new DeadlineExceededError("Late"), "DeadlineExceededError", "deadline", "Late"],
     [new ReplyPendingError("Later"), "ReplyPendingError", "deadline", "Later"],
     [new StoppedError("Stopped"), "StoppedError", "stopping", "Stopped"],
     [new NotFoundError("unknown-reply", "Who?"), "NotFoundError", "unknown-reply", "Who?"],
