@@ -37,7 +37,7 @@ export {
   CycleError,
   DeadLetterError,
   DeadlineExceededError,
-  IdReusedError,
+  IdConflictError,
   InvalidPayloadError,
   type Issue,
   LimitExceededError,

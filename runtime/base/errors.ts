@@ -265,14 +265,14 @@ export class CycleError extends PosthornError {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { IdReusedError } from "@posthorn/posthorn";
+ * import { IdConflictError } from "@posthorn/posthorn";
  *
- * assert(new IdReusedError("Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
+ * assert(new IdConflictError("Cannot accept order/ada add: id 7 came with another payload").code === "id-reused");
  * ```
  */
-export class IdReusedError extends PosthornError {
+export class IdConflictError extends PosthornError {
   /** The name of this class. */
-  override readonly name = "IdReusedError";
+  override readonly name = "IdConflictError";
 
   /** With what could not be accepted, and why. */
   constructor(message: string, options?: ErrorOptions) {

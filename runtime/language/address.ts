@@ -138,7 +138,7 @@ export interface Ref<in out Name extends string> extends ActorId {
   /**
    * Sends a notification. Resolves when it is accepted: it is in the mailbox. Handled at most once, in the order of
    * sending. Rejects, with nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
-   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdReusedError} or {@linkcode StoppedError}.
+   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError} or {@linkcode StoppedError}.
    */
   tell<Op extends Operation<"tell", Name>>(
     operation: Op,

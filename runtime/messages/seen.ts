@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Envelope } from "./envelope.ts";
-import { IdReusedError, NotFoundError } from "../base/errors.ts";
+import { IdConflictError, NotFoundError } from "../base/errors.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { payloadOf } from "./modes.ts";
 import { roughBytes } from "../base/rough_bytes.ts";
@@ -65,7 +65,7 @@ export class Seen {
   }
 
   /**
-   * Answers a repeated message as the first was, and one that is new with `accept`. Throws an `IdReusedError` when it
+   * Answers a repeated message as the first was, and one that is new with `accept`. Throws an `IdConflictError` when it
    * came with another payload, an `NotFoundError` (`expired-reply`) when its answer was let go. What `accept` throws is
    * not remembered: the same id may try again.
    */
@@ -76,7 +76,7 @@ export class Seen {
     const first = this.#firstOf(envelope, scope);
     if (first !== undefined) {
       if (first.fingerprint === print) return this.#answerOf(envelope, first) as Answer;
-      throw new IdReusedError(
+      throw new IdConflictError(
         `Cannot accept ${shown(envelope)}: the id ${
           JSON.stringify(envelope.id)
         } came before with another payload`,

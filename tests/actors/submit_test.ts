@@ -4,7 +4,7 @@ import {
   DeadLetterError,
   DeadlineExceededError,
   Failure,
-  IdReusedError,
+  IdConflictError,
   InvalidPayloadError,
   LimitExceededError,
   MailboxFullError,
@@ -399,7 +399,7 @@ Deno.test("the same id again is answered with the ticket of the first, and handl
   assert.equal(again.id, first.id);
   await assert.rejects(world.system.ticket("7").reply(), has(NotFoundError, "unknown-reply"));
   assert.deepEqual([await first.reply(), await again.reply()], [{ cents: 5 }, { cents: 5 }]);
-  await assert.rejects(ref.submit(Bank.charge, 6, { id: "7" }), has(IdReusedError, "id-reused"));
+  await assert.rejects(ref.submit(Bank.charge, 6, { id: "7" }), has(IdConflictError, "id-reused"));
   assert.deepEqual(handled, [5]);
 });
 

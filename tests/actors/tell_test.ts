@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   actor,
   ask,
-  IdReusedError,
+  IdConflictError,
   InvalidPayloadError,
   LimitExceededError,
   MailboxFullError,
@@ -181,7 +181,7 @@ Deno.test("the same id again is accepted as the first was, and handled once", as
   assert.deepEqual(heard, ["a: one"]);
   await assert.rejects(
     ref.tell(Log.write, "two", { id: "7" }),
-    (error: unknown) => error instanceof IdReusedError && error.code === "id-reused",
+    (error: unknown) => error instanceof IdConflictError && error.code === "id-reused",
   );
   await ref.tell(Log.write, "caller", { id: "7", caller: "bob" });
   await world.system.ref(Log, "b").tell(Log.write, "receiver", { id: "7" });

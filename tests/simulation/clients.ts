@@ -1,6 +1,6 @@
 import {
   type DeadLetter,
-  IdReusedError,
+  IdConflictError,
   OutcomeUnknownError,
   PosthornError,
   StoreError,
@@ -259,7 +259,7 @@ export class Clients {
     await this.pause(this.draw() * 6_000);
     const outcome = await this.call((system) => system.ref(kind, key).tell(kind.job, again, { id: job.tag }));
     if (other && "value" in outcome) this.#options.fail(`${job.tag} is accepted again with another payload`);
-    if (!other && "error" in outcome && outcome.error instanceof IdReusedError) {
+    if (!other && "error" in outcome && outcome.error instanceof IdConflictError) {
       this.#options.fail(`${job.tag} is refused as another payload, and is the same`);
     }
   }

@@ -1,5 +1,5 @@
 import { fingerprint } from "../../base/fingerprint.ts";
-import { IdReusedError, messageOf, PosthornError } from "../../base/errors.ts";
+import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts";
 import type { Stored } from "../../ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
@@ -174,7 +174,7 @@ function firstOf(stored: Stored | undefined, print: string, named: Named): Accep
   if (mark === undefined || named.ledger.isOver(mark.untilMs)) return undefined;
   if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
   const why = `the id ${JSON.stringify(named.id)} came before with another payload`;
-  throw new IdReusedError(`Cannot accept ${named.name}: ${why}`);
+  throw new IdConflictError(`Cannot accept ${named.name}: ${why}`);
 }
 
 /** What a mark says. Throws a `PosthornError` (`failed`) where it cannot be read: nobody knows then what was accepted. */

@@ -40,7 +40,7 @@ onEach(kinds, "several at once with one id are one", async (stage) => {
 onEach(kinds, "the same id with another payload is refused, and nothing comes of it", async (stage) => {
   const system = await stage.start([worker()]);
   await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
-  const error = { name: "IdReusedError", code: "id-reused" };
+  const error = { name: "IdConflictError", code: "id-reused" };
   await assert.rejects(ref(system, "ada").tell(Worker.note, "two", { id: "1" }), error);
   await ref(system, "ada").submit(Worker.job, "notes", { id: "1" });
   await assert.rejects(ref(system, "ada").submit(Worker.job, "other", { id: "1" }), error);

@@ -50,7 +50,7 @@ Deno.test("Seen refuses the same id with another payload", async () => {
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "1", again);
   await assert.rejects(ada.tell(Worker.note, "2", again), {
-    name: "IdReusedError",
+    name: "IdConflictError",
     code: "id-reused",
     message: 'Cannot accept worker/ada note: the id "again" came before with another payload',
   });
