@@ -34,9 +34,9 @@
 
 // The language: what may be said, by whom, and what it does.
 export {
-  CycleError,
   DeadLetterError,
   DeadlineExceededError,
+  DeadlockError,
   IdConflictError,
   InvalidPayloadError,
   type Issue,

@@ -240,15 +240,15 @@ export class DeadLetterError extends PosthornError {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { CycleError } from "@posthorn/posthorn";
+ * import { DeadlockError } from "@posthorn/posthorn";
  *
- * const error = new CycleError(["search/a", "search/b", "search/a"]);
+ * const error = new DeadlockError(["search/a", "search/b", "search/a"]);
  * assert(error.message.endsWith("search/a → search/b → search/a"));
  * ```
  */
-export class CycleError extends PosthornError {
+export class DeadlockError extends PosthornError {
   /** The name of this class. */
-  override readonly name = "CycleError";
+  override readonly name = "DeadlockError";
   /** The actors of the cycle in the order of asking; first and last are the same. */
   readonly chain: readonly string[];
 

@@ -103,7 +103,7 @@ export interface TurnRef<in out Name extends string> extends ActorId {
 export interface TransientTurnRef<in out Name extends string> extends TurnRef<Name> {
   /**
    * Asks another actor and waits within the turn. Mail of this turn to the same actor leaves before it, so that the
-   * order holds. Rejects as {@linkcode Ref.ask} does, and with {@linkcode CycleError} when the answer would wait for
+   * order holds. Rejects as {@linkcode Ref.ask} does, and with {@linkcode DeadlockError} when the answer would wait for
    * this turn.
    */
   ask<Op extends Operation<"ask", Name>>(

@@ -1,9 +1,9 @@
 import type { ActorId } from "../language/address.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 import {
-  CycleError,
   DeadLetterError,
   DeadlineExceededError,
+  DeadlockError,
   InvalidPayloadError,
   NotFoundError,
   type PosthornError,
@@ -61,7 +61,7 @@ const runtimeReasons = new Set([
 /** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */
 export function reasonOf(error: unknown): string {
   if (isThrown(error, TerminalError)) return codeOf(error, "terminal");
-  return isThrown(error, CycleError) || isUnstorable(error) ? codeOf(error, "failed") : "failed";
+  return isThrown(error, DeadlockError) || isUnstorable(error) ? codeOf(error, "failed") : "failed";
 }
 
 /** Whether no store will ever take what a turn left: to run it again is in vain. */
@@ -77,7 +77,7 @@ export function lateness(attempts: number): string {
 
 /** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
-  if (isSound(cause, TerminalError) || isSound(cause, CycleError)) return cause;
+  if (isSound(cause, TerminalError) || isSound(cause, DeadlockError)) return cause;
   if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineExceededError(message);
   if (reason === "stopping") return new StoppedError(message);

@@ -1,4 +1,4 @@
-import { CycleError } from "../base/errors.ts";
+import { DeadlockError } from "../base/errors.ts";
 
 /** Something whose turn may wait for answers of others. */
 export interface Waits {
@@ -22,8 +22,8 @@ function pathTo(end: Waits, foundBy: ReadonlyMap<Waits, Waits | undefined>): Wai
   return path;
 }
 
-/** Throws a `CycleError` when `target`, itself or through those whose answers it waits for, waits for `asker`. */
+/** Throws a `DeadlockError` when `target`, itself or through those whose answers it waits for, waits for `asker`. */
 export function requireNoCycle(asker: Waits, target: Waits): void {
   const chain = waitChain(target, asker);
-  if (chain !== undefined) throw new CycleError([asker, ...chain].map(String));
+  if (chain !== undefined) throw new DeadlockError([asker, ...chain].map(String));
 }

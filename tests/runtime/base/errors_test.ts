@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
-  CycleError,
   DeadLetterError,
   DeadlineExceededError,
+  DeadlockError,
   IdConflictError,
   InvalidPayloadError,
   LimitExceededError,
@@ -38,8 +38,8 @@ Deno.test("every error has its name, its code and its words, and is a PosthornEr
     [new NotFoundError("unknown-reply", "Who?"), "NotFoundError", "unknown-reply", "Who?"],
     [new DeadLetterError("dropped", "Dropped"), "DeadLetterError", "dropped", "Dropped"],
     [
-      new CycleError(["s/a", "s/b", "s/a"]),
-      "CycleError",
+      new DeadlockError(["s/a", "s/b", "s/a"]),
+      "DeadlockError",
       "cycle",
       "Cannot ask s/b: the answer would wait for itself: s/a → s/b → s/a",
     ],
@@ -61,7 +61,7 @@ Deno.test("an error keeps its cause and what belongs to it", () => {
   assert.equal(new RetryableError("Busy", { afterMs: 0, cause }).cause, cause);
   assert.equal(new DeadLetterError("failed", "Failed", { cause }).cause, cause);
   assert.equal(new MailboxFullError("order/ada", 5, 7).capacity, 7);
-  assert.deepEqual(new CycleError(["a", "b", "a"]).chain, ["a", "b", "a"]);
+  assert.deepEqual(new DeadlockError(["a", "b", "a"]).chain, ["a", "b", "a"]);
 });
 
 Deno.test("a payload's error says the first thing that is wrong, and keeps all", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CycleError, PosthornError, RetryableError, TerminalError } from "../../../runtime/base/errors.ts";
+import { DeadlockError, PosthornError, RetryableError, TerminalError } from "../../../runtime/base/errors.ts";
 import { errorOfReason, reasonOf } from "../../../runtime/ports/dead_letters.ts";
 import { codeOf, isThrown, retryAfterMsOf } from "../../../runtime/base/thrown.ts";
 import { oddThings } from "../odd_things.ts";
@@ -19,7 +19,7 @@ Deno.test("whatever was thrown can be asked what it is, and nothing throws at it
 
 Deno.test("an error of the runtime says its code, and what is none another", () => {
   assert.equal(codeOf(new TerminalError("no", { code: "refused" }), "failed"), "refused");
-  assert.equal(codeOf(new CycleError(["a/1", "a/1"]), "failed"), "cycle");
+  assert.equal(codeOf(new DeadlockError(["a/1", "a/1"]), "failed"), "cycle");
   assert.equal(codeOf(new Error("no"), "failed"), "failed");
   assert.equal(codeOf(Object.assign(new TerminalError("no"), { code: 7 }), "failed"), "failed");
 });

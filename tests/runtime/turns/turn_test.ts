@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CycleError, type System } from "@posthorn/posthorn";
+import { DeadlockError, type System } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import {
   note,
@@ -365,7 +365,7 @@ for (const keys of [["ann"], ["ann", "bea"], ["ann", "bea", "cat", "dot", "eve"]
       ctx.ref(Walker, first).ask(Walker.call, () => "never").catch((error) => void errors.push(error));
     await it.walker(first).ask(Walker.call, chain(rest, back));
     const [error] = errors;
-    assert(error instanceof CycleError);
+    assert(error instanceof DeadlockError);
     const names = [keys.at(-1), ...keys].map((key) => `walker/${key}`);
     assert.deepEqual(error.chain, names);
     assert(error.message.endsWith(names.join(" → ")));
