@@ -167,7 +167,7 @@ export const listenerActor = actor(Listener, {
       const { value, subject } = publication.check();
       return ctx.state.listener?.(value, { id: ctx.causationId!, subject, input: publication.payload });
     },
-    close: (ctx) => ctx.stop(),
+    close: (ctx) => ctx.passivate(),
   },
   onFailure: "resume",
   idleMs: Infinity, // its subscription ends it

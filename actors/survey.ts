@@ -207,21 +207,21 @@ export function collectorActor(onLate: () => void): Actor<"~collector"> {
       take(ctx, reply) {
         if (ctx.state === undefined) {
           onLate();
-          return ctx.stop();
+          return ctx.passivate();
         }
         const { collection, taken } = ctx.state;
         collection.replies.push(checked(collection.reply, reply), reply);
         ctx.state = { collection, taken: taken + 1 };
         if (taken + 1 < collection.max) return;
         collection.replies.end("max");
-        ctx.stop();
+        ctx.passivate();
       },
       expire(ctx) {
         ctx.state?.collection.replies.end("deadline");
-        ctx.stop();
+        ctx.passivate();
       },
       close(ctx) {
-        ctx.stop();
+        ctx.passivate();
       },
     },
     mailbox: { capacity: 10_000 },

@@ -205,7 +205,7 @@ export interface Context<Name extends string, State> {
   /** Takes back what was scheduled under that name. */
   cancel(name: string): void;
   /** Passivates this actor after the turn: it leaves memory, its state is kept, the next message activates it. */
-  stop(): void;
+  passivate(): void;
   /** Erases this actor with the turn's commit: state, schedules, subscriptions. The next message starts a new one. */
   forget(): void;
 }

@@ -149,8 +149,8 @@ export class Turn implements OpenTurn {
     (this.rare.schedules ??= []).push({ name });
   }
 
-  stop(): void {
-    if (this.over) this.refuse("stop");
+  passivate(): void {
+    if (this.over) this.refuse("passivate");
     this.rare.ending ??= "passivate";
   }
 

@@ -4,7 +4,7 @@ import { One } from "./world.ts";
 export const signals: readonly Scenario[] = [
   {
     name: "an actor passivates and is restarted, and goes on from what it committed",
-    scripts: () => ({ stop: (ctx) => ctx.stop() }),
+    scripts: () => ({ passivate: (ctx) => ctx.passivate() }),
     async run(world) {
       const a = world.ref("a");
       for (const signal of ["passivate", "restart"] as const) {
@@ -14,7 +14,7 @@ export const signals: readonly Scenario[] = [
         await world.settle();
         await world.hear("notes", a.ask(One.call, "notes"));
       }
-      await world.hear("stop", a.tell(One.run, "stop"));
+      await world.hear("passivate", a.tell(One.run, "passivate"));
       await world.settle();
       await world.hear("notes", a.ask(One.call, "notes"));
       await world.pass(120_000, 10_000);
@@ -63,11 +63,13 @@ export const signals: readonly Scenario[] = [
   })),
 
   {
-    name: "what waits behind a turn that stops or forgets is handled",
-    scripts: () => ({ stop: (ctx) => ctx.stop(), forget: (ctx) => ctx.forget() }),
+    name: "what waits behind a turn that passivates or forgets is handled",
+    scripts: () => ({ passivate: (ctx) => ctx.passivate(), forget: (ctx) => ctx.forget() }),
     async run(world) {
       const a = world.ref("a");
-      const sent = ["note 1", "stop", "note 2", "forget", "note 3"].map((script) => a.tell(One.run, script));
+      const sent = ["note 1", "passivate", "note 2", "forget", "note 3"].map((script) =>
+        a.tell(One.run, script)
+      );
       for (const one of sent) await world.hear("sent", one);
       await world.settle();
       await world.hear("notes", a.ask(One.call, "notes"));

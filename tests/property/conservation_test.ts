@@ -41,7 +41,7 @@ const behaviours = {
   twice(ctx: WorkerContext) {
     for (const text of ["one", "one", "other"]) ctx.self.tell(Worker.note, text, { id: "same" });
   },
-  stop: (ctx: WorkerContext) => ctx.stop(),
+  passivate: (ctx: WorkerContext) => ctx.passivate(),
   forget: (ctx: WorkerContext) => ctx.forget(),
   tick: (ctx: WorkerContext) => ctx.schedule("tick", { everyMs: 7 }, ctx.self.at(Worker.note), "tick"),
 };

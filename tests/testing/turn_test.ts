@@ -51,7 +51,7 @@ const order = actor(Order, {
       ctx.publish(Order.settled, { cents: 8 });
       ctx.schedule("later", { afterMs: 9 }, self.at(Order.paid), { cents: 9 });
       ctx.cancel("sooner");
-      ctx.stop();
+      ctx.passivate();
     },
     fail: (ctx, terminal) => {
       ctx.state = { cents: -1 };

@@ -414,23 +414,23 @@ Deno.test("Activation is not made by a signal", async () => {
 
 // --- The end of an actor
 
-Deno.test("Activation leaves memory with ctx.stop, and its state is there again with the next message", async () => {
+Deno.test("Activation leaves memory with ctx.passivate, and its state is there again with the next message", async () => {
   await using it = stage(worker()).watch("activated", "passivated");
   const ada = it.ref("ada");
   await ada.tell(Worker.run, (ctx) => {
     note(ctx, "kept");
-    ctx.stop();
+    ctx.passivate();
   });
   assert.deepEqual(await notesOf(ada), ["kept"]);
   assert.deepEqual(it.events, ["activated ada", "passivated ada", "activated ada"]);
 });
 
-Deno.test("Activation loses its state with ctx.stop where onIdle is drop", async () => {
+Deno.test("Activation loses its state with ctx.passivate where onIdle is drop", async () => {
   await using it = stage(worker({ onIdle: "drop" }));
   const ada = it.ref("ada");
   await ada.tell(Worker.run, (ctx) => {
     note(ctx, "lost");
-    ctx.stop();
+    ctx.passivate();
   });
   await it.clock.settle();
   assert.equal(it.system.stats().protocols.worker.actors, 0);
@@ -446,9 +446,9 @@ Deno.test("Activation erases state and schedules with ctx.forget, and no trace o
   });
   await ada.tell(Worker.run, (ctx) => {
     ctx.schedule("new", { everyMs: 10 }, ctx.self.at(Worker.note), "erased");
-    ctx.stop();
+    ctx.passivate();
     ctx.forget();
-    ctx.stop();
+    ctx.passivate();
   });
   await it.clock.settle();
   assert.deepEqual(it.events, ["forgotten ada"]);

@@ -25,7 +25,7 @@ const attempts: Record<string, (ctx: WorkerContext) => unknown> = {
   "submit": (ctx) => ctx.ref(Worker, "bob").submit(Worker.job, () => "late"),
   "schedule": (ctx) => ctx.schedule("late", { afterMs: 1 }, ctx.self.at(Worker.note), "late"),
   "cancel": (ctx) => ctx.cancel("late"),
-  "stop": (ctx) => ctx.stop(),
+  "passivate": (ctx) => ctx.passivate(),
   "forget": (ctx) => ctx.forget(),
 };
 
@@ -272,7 +272,7 @@ Deno.test("Turn that ends its actor does so once, and the turns behind it in its
   const ada = it.ref("ada");
   for (
     const script of [
-      (ctx: WorkerContext) => ctx.stop(),
+      (ctx: WorkerContext) => ctx.passivate(),
       () => {},
       (ctx: WorkerContext) => ctx.forget(),
       () => {},
@@ -306,7 +306,7 @@ Deno.test("Turn that cannot begin because the initial state cannot be made fails
     if ("message" in event) events.push(`${event.type} ${event.message.id}`);
     if ("letter" in event) events.push(`dead ${event.letter.id}`);
   });
-  void ada.tell(Worker.run, (ctx) => ctx.stop(), { id: "one" });
+  void ada.tell(Worker.run, (ctx) => ctx.passivate(), { id: "one" });
   void ada.tell(Worker.note, "two", { id: "two" });
   void ada.tell(Worker.note, "three", { id: "three" });
   await it.clock.advance(1_000);

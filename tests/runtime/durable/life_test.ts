@@ -36,7 +36,7 @@ onEach(
     const system = await stage.start([worker({
       leave(ctx) {
         note(ctx, "left");
-        ctx.stop();
+        ctx.passivate();
       },
     })]);
     await ref(system, "ada").tell(Worker.run, "leave");

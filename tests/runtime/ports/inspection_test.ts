@@ -33,7 +33,7 @@ Deno.test("Inspection tells the end of an actor: passivated, forgotten, stopped,
     "stopped",
     "escalated",
   );
-  void it.ref("ada").tell(Worker.run, (ctx) => (note(ctx, ""), ctx.stop()));
+  void it.ref("ada").tell(Worker.run, (ctx) => (note(ctx, ""), ctx.passivate()));
   void it.ref("bob").tell(Worker.run, (ctx) => ctx.forget());
   void it.ref("cyd").tell(Worker.run, fail);
   await it.system.closed;
@@ -80,7 +80,7 @@ Deno.test("Inspection puts nothing together while nobody listens", async () => {
   await it.ref("ada").tell(Worker.run, (ctx) => {
     ctx.ref(Worker, "bob").tell(Worker.note, "");
     if (ctx.attempt === 1) fail();
-    ctx.stop();
+    ctx.passivate();
   });
   await it.clock.advance(1_000);
   assert.deepEqual(await notesOf(it.ref("bob")), [""]);

@@ -69,7 +69,7 @@ Deno.test("A kept handle reaches its actor when that was passivated, erased or h
   await send("new");
   await it.clock.settle();
   assert.deepEqual(await notesOf(bob), ["new by a ref", "new by a turn's"]);
-  await bob.tell(Worker.run, (ctx) => ctx.stop());
+  await bob.tell(Worker.run, (ctx) => ctx.passivate());
   await send("stopped");
   await it.clock.settle();
   assert.deepEqual((await notesOf(bob) as string[]).slice(2), ["stopped by a ref", "stopped by a turn's"]);

@@ -70,7 +70,7 @@ Deno.test("Turn lets no one do anything once it is over", async () => {
     () => left.ref(Worker, "bob").submit(Worker.job, () => 1),
     () => left.schedule("tick", { afterMs: 1 }, left.self.at(Worker.note), ""),
     () => left.cancel("tick"),
-    () => left.stop(),
+    () => left.passivate(),
     () => left.forget(),
     () => walked.ref(Worker, "bob").ask(Worker.call, () => 1),
   ];
@@ -306,7 +306,7 @@ Deno.test("Turn's schedules outlast the passivation of their actor", async () =>
   const wim = it.walker("wim");
   await wim.tell(Walker.run, (ctx) => {
     ctx.schedule("tick", { afterMs: 10 }, ctx.self.at(Walker.note), "tick");
-    ctx.stop();
+    ctx.passivate();
   });
   await it.clock.advance(10);
   assert.deepEqual(await wim.ask(Walker.call, (ctx) => ctx.state), ["tick"]);
