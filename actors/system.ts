@@ -187,7 +187,7 @@ export class System implements AsyncDisposable {
 
   /**
    * Gives an actor a signal, if there is such an actor: it takes effect before any waiting message. `passivate`: it
-   * leaves memory until the next message. `restart`: it begins again from its last committed state. `forget`: state,
+   * leaves memory until the next message. `restart`: it begins again from its last committed state. `erase`: state,
    * schedules and subscriptions are erased. A durable actor may have to be loaded for that: then it returns a promise,
    * which rejects with a {@linkcode StoreError} or a {@linkcode LimitExceededError} where it was not given.
    */

@@ -83,7 +83,7 @@ export interface TurnResult<State, Reply> {
   /** What was scheduled under a name; cancelled where `when` is absent. */
   readonly scheduled: readonly { name: string; when?: When; to?: Address; payload?: unknown }[];
   /** How the actor ends with this turn. */
-  readonly ending: "passivate" | "forget" | undefined;
+  readonly ending: "passivate" | "erase" | undefined;
   /** What the handler threw, or why payload or reply did not fit. */
   readonly error: unknown;
 }

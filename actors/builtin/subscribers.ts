@@ -51,7 +51,7 @@ export class Subscriber implements Receiver {
   }
 }
 
-/** Who subscribed to one topic: by actor, so that one that is forgotten is found at once, then by operation. */
+/** Who subscribed to one topic: by actor, so that one that is erased is found at once, then by operation. */
 export class Subscribers {
   readonly #byActor = new Map<string, Map<string, Subscriber>>();
   /** All of them, put together when somebody asks after a change. */

@@ -15,7 +15,7 @@ const attempts: Readonly<Record<string, (ctx: KeeperContext) => unknown>> = {
   "to publish": (ctx) => ctx.publish(Keeper.out),
   "to schedule": (ctx) => ctx.schedule("tick", { afterMs: 1 }, ctx.self.at(Keeper.add), -1),
   "to passivate its actor": (ctx) => ctx.passivate(),
-  "to erase its actor": (ctx) => ctx.forget(),
+  "to erase its actor": (ctx) => ctx.erase(),
 };
 
 /** Whether what a turn left behind can still do something, in turns as they run when they are compiled. */

@@ -29,10 +29,10 @@ const cart = actor(Cart, {
     total: (ctx) => ctx.state.cents,
     settle(ctx) {
       const receipt = { cart: ctx.key, cents: ctx.state.cents };
-      ctx.forget();
+      ctx.erase();
       return receipt;
     },
-    expire: (ctx) => ctx.forget(),
+    expire: (ctx) => ctx.erase(),
   },
 });
 

@@ -277,7 +277,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     if (this.home.heard) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();
-    else if (turn.ending === "forget") this.forget();
+    else if (turn.ending === "erase") this.erase();
   }
 
   /** The turn takes effect: its state, its schedules, its messages. */

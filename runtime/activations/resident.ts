@@ -8,7 +8,7 @@ import { Status } from "./status.ts";
 import type { Turn } from "../turns/turn.ts";
 
 /** What one may ask of an actor from outside; it takes effect before any waiting message. */
-export type Signal = "passivate" | "restart" | "forget";
+export type Signal = "passivate" | "restart" | "erase";
 
 const activeFlag = 1;
 const keptFlag = 2;
@@ -122,7 +122,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   protected obey(signal: Signal): void {
     if (signal === "restart") this.restart();
     else if (signal === "passivate") this.passivate();
-    else this.forget();
+    else this.erase();
   }
 
   restart(): void {
@@ -131,13 +131,13 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     this.emit("restarted");
   }
 
-  protected forget(): void {
+  protected erase(): void {
     this.rarities?.schedules?.clear();
     this.dropState();
     this.active = false;
     this.home.services.broken.remove(this);
     this.home.services.leaveTopics(this);
-    this.emit("forgotten");
+    this.emit("erased");
     this.leaveIfDone();
   }
 
@@ -151,7 +151,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     this.state = undefined;
   }
 
-  protected emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
+  protected emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
     const { inspectors } = this.home.services.delivery;
     if (inspectors.silent) return;
     inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });

@@ -107,10 +107,10 @@ export class Persistence {
   }
 
   /** Gives an actor a signal: it takes effect before any waiting message. */
-  async signal(actor: ActorId, signal: "passivate" | "restart" | "forget"): Promise<void> {
+  async signal(actor: ActorId, signal: "passivate" | "restart" | "erase"): Promise<void> {
     const found = this.find(actor.protocol, actor.key);
     if (found !== undefined) found.signal(signal);
-    else if (signal === "forget") (await this.activate(actor)).signal(signal);
+    else if (signal === "erase") (await this.activate(actor)).signal(signal);
   }
 
   /** The replies of submits. */

@@ -207,7 +207,7 @@ export interface Context<Name extends string, State> {
   /** Passivates this actor after the turn: it leaves memory, its state is kept, the next message activates it. */
   passivate(): void;
   /** Erases this actor with the turn's commit: state, schedules, subscriptions. The next message starts a new one. */
-  forget(): void;
+  erase(): void;
 }
 
 /** The {@linkcode Context} of a transient actor, which may wait for others within its turn. */

@@ -26,7 +26,7 @@ export interface InspectedMessage extends ActorId {
  *   what is committed is seen before its sender hears of it. `started`: its turn begins. `done`: its turn has committed.
  * - `failed`: its turn left nothing. `retrying`: it is tried again after that long.
  * - `dead`: it will not be delivered.
- * - `activated`, `passivated`, `restarted`, `stopped`, `forgotten`: what became of an actor.
+ * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: what became of an actor.
  * - `escalated`: a failure that stops the system.
  * - `callback-failed`: a function that was given to the system threw, or its promise rejected: `inspect`, which hears no more
  *   then; the `watch` of kept events; a listener of a turn's `signal`.
@@ -39,7 +39,7 @@ export type Inspection =
   | { readonly type: "retrying"; readonly message: InspectedMessage; readonly afterMs: number }
   | { readonly type: "dead"; readonly letter: DeadLetter }
   | {
-    readonly type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten";
+    readonly type: "activated" | "passivated" | "restarted" | "stopped" | "erased";
     readonly actor: ActorId;
   }
   | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown }

@@ -28,7 +28,7 @@ interface TurnRarities {
   abortion?: { readonly reason: unknown };
   deadline?: { cancel(): void };
   schedules?: ScheduleChange[];
-  ending?: "passivate" | "forget";
+  ending?: "passivate" | "erase";
   deferred?: boolean;
   waitsFor?: Waits[];
 }
@@ -154,9 +154,9 @@ export class Turn implements OpenTurn {
     this.rare.ending ??= "passivate";
   }
 
-  forget(): void {
-    if (this.over) this.refuse("forget");
-    this.rare.ending = "forget";
+  erase(): void {
+    if (this.over) this.refuse("erase");
+    this.rare.ending = "erase";
   }
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
@@ -276,7 +276,7 @@ export class Turn implements OpenTurn {
   }
 
   /** What becomes of the actor after the commit. */
-  get ending(): "passivate" | "forget" | undefined {
+  get ending(): "passivate" | "erase" | undefined {
     return this.rarities?.ending;
   }
 

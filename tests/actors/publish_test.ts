@@ -34,7 +34,7 @@ const Reader = protocol("reader", {
   count: ask(Note, z.number()),
   follow: tell(z.object({ subject: z.string().optional(), fail: z.boolean() })),
   leave: tell(),
-  forget: tell(),
+  erase: tell(),
 });
 
 const shop = actor(Shop, {
@@ -72,7 +72,7 @@ function reader(heard: string[]) {
         if (fail) throw new Error("broken");
       },
       leave: (ctx) => ctx.unsubscribe(Shop.sold, ctx.self.at(Reader.hear)),
-      forget: (ctx) => ctx.forget(),
+      erase: (ctx) => ctx.erase(),
     },
     retry: { attempts: 1 },
     onFailure: "resume",
@@ -305,13 +305,13 @@ Deno.test("an actor subscribes and unsubscribes with its turn's commit", async (
   assert.deepEqual(heard, ["r 2"]);
 });
 
-Deno.test("an actor that is forgotten is no subscriber any more", async () => {
+Deno.test("an actor that is erased is no subscriber any more", async () => {
   const heard: string[] = [];
   await using world = new World([reader(heard)]);
   const { system } = world;
   for (const key of ["r", "s"]) system.subscribe(Shop.sold, system.ref(Reader, key).at(Reader.hear));
   await publishAll(world, numbers(1));
-  await system.ref(Reader, "r").tell(Reader.forget);
+  await system.ref(Reader, "r").tell(Reader.erase);
   await world.clock.settle();
   await publishAll(world, numbers(2));
   assert.deepEqual(heard.toSorted(), ["r 1", "s 1", "s 2"]);
@@ -493,7 +493,7 @@ Deno.test("a subscription that cannot be made leaves nothing behind", async () =
   await system.ref(Reader, "r").tell(Reader.follow, { fail: false }); // an actor and a topic
   await world.clock.settle();
   assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError);
-  system.signal({ protocol: "reader", key: "r" }, "forget");
+  system.signal({ protocol: "reader", key: "r" }, "erase");
   await world.clock.settle();
   assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError); // there is place for the listener alone
   await world.clock.settle();

@@ -207,7 +207,7 @@ Deno.test("a signal takes effect before any waiting message", async () => {
   const { system } = world;
   const ref = system.ref(Worker, "a");
   const actorId = { protocol: "worker", key: "a" };
-  for (const signal of ["passivate", "restart", "forget"] as const) system.signal(actorId, signal); // there is none
+  for (const signal of ["passivate", "restart", "erase"] as const) system.signal(actorId, signal); // there is none
   assert.deepEqual(world.population, {});
   await ref.ask(Worker.work, 1);
   const kept = async () => await (await ref.submit(Worker.job)).reply();
@@ -217,7 +217,7 @@ Deno.test("a signal takes effect before any waiting message", async () => {
     assert.equal(await kept(), 1);
   }
   const submitted = ref.submit(Worker.job);
-  system.signal(actorId, "forget");
+  system.signal(actorId, "erase");
   assert.equal(await (await submitted).reply(), 0);
 });
 

@@ -42,7 +42,7 @@ const behaviours = {
     for (const text of ["one", "one", "other"]) ctx.self.tell(Worker.note, text, { id: "same" });
   },
   passivate: (ctx: WorkerContext) => ctx.passivate(),
-  forget: (ctx: WorkerContext) => ctx.forget(),
+  erase: (ctx: WorkerContext) => ctx.erase(),
   tick: (ctx: WorkerContext) => ctx.schedule("tick", { everyMs: 7 }, ctx.self.at(Worker.note), "tick"),
 };
 
@@ -85,7 +85,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>((it) => void it.watch("stopped")) }, // from here on somebody listens
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.constantFrom("passivate", "restart", "forget"), fc.constantFrom(...keys)).map(
+    arbitrary: fc.tuple(fc.constantFrom("passivate", "restart", "erase"), fc.constantFrom(...keys)).map(
       ([signal, key]): Step => (it) => it.system.signal({ protocol: "worker", key }, signal),
     ),
   },

@@ -5,7 +5,7 @@ import { Mailbox } from "../../runtime/messages/mailbox.ts";
 import { drain, routeOf, takeFrom } from "../runtime/messages/mail.ts";
 import { note, notesOf, Stage, Worker, worker } from "../runtime/memory_stage.ts";
 
-const signals = ["passivate", "restart", "forget"] as const;
+const signals = ["passivate", "restart", "erase"] as const;
 type Signal = typeof signals[number];
 
 /** A mailbox as a plain array would have it. */

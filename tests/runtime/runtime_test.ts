@@ -145,7 +145,7 @@ Deno.test("Runtime that has stopped leaves no timer behind, whatever is tried af
   assert.equal(it.clock.waiting, 0);
   await assert.rejects(ada.ask(Worker.call, () => 1), { code: "stopping" });
   await assert.rejects(ada.submit(Worker.job, () => "1"), { code: "stopping" });
-  it.system.signal(ada, "forget");
+  it.system.signal(ada, "erase");
   await it.clock.settle();
   assert.equal(it.clock.waiting, 0);
 });

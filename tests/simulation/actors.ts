@@ -155,7 +155,7 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   if (does === "every") ctx.schedule(tag, { everyMs: 2_000 }, self.at(kind.tick), { tag });
   if (does === "whisper") ctx.ref(Echo, "e0").tell(Echo.hear, `${nameOf(ctx)} ${tag}`);
   if (does === "cancel") ctx.cancel(target);
-  if (does === "forget") ctx.forget();
+  if (does === "erase") ctx.erase();
   if (does === "leave") ctx.passivate();
   const answers = job.from === "poll" || ((job.from === "submit" || job.from === "ask") && bulk > 0);
   return { tag, at: log, ...(answers && { by: nameOf(ctx), pad: "x".repeat(bulk) }) };

@@ -23,7 +23,7 @@ interface KnownActor {
   log: readonly string[];
   /** The form of it. */
   form: number;
-  /** All that it ever did, also before it was forgotten. */
+  /** All that it ever did, also before it was erased. */
   readonly done: Entry[];
   waiting: number;
   readonly index: Set<string>;
@@ -260,7 +260,7 @@ export class CommitHistory {
     const taken = new Map(removed.map((mail) => [mail.tag, mail]));
     const sent = new Map([...written.values()].map((mail) => [`${mail.actor} ${mail.tag}`, mail]));
     const buried = new Set(dead.map(({ actor, tag }) => `${actor} ${tag}`));
-    if (head.schema === undefined) { // never was, or was forgotten: what it did then cannot be seen any more
+    if (head.schema === undefined) { // never was, or was erased: what it did then cannot be seen any more
       if (actor.log.length > 0 && !name.startsWith("mayfly/")) this.#fail(`the state of ${name} is lost`);
       actor.log = [];
       for (const { tag, payload } of removed) {

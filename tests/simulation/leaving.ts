@@ -11,7 +11,7 @@ function errand(clients: Clients, tag: string): Promise<void> {
   const kind = clients.draw();
   if (kind < 0.15) return clients.send("node/n0", { tag, does: "publish", path: [] }, "once");
   if (actor.startsWith("mayfly") && kind < 0.5) {
-    return clients.send(actor, { tag, does: "forget", path: [] }, "once");
+    return clients.send(actor, { tag, does: "erase", path: [] }, "once");
   }
   return clients.send(actor, { tag, does: kind < 0.55 ? "listen" : "deafen", path: [] }, "once");
 }

@@ -2,7 +2,7 @@ import type { Clients, Work, Workload } from "./clients.ts";
 import type { Deed, Job } from "./messages.ts";
 
 const actors = ["node/n0", "node/n1", "node/n2", "aside/a0", "aside/a1", "mayfly/m0", "node/n3"];
-/** Those that may be forgotten write down what cannot be read later. */
+/** Those that may be erased write down what cannot be read later. */
 const lasting = actors.filter((actor) => !actor.startsWith("mayfly"));
 
 /** What people do in every run. */
@@ -24,7 +24,7 @@ export function usualWork(bigBytes: number, count: number): Workload {
     const kind = clients.draw();
     const hops = clients.draw() < 0.6 ? [clients.pick(actors), clients.pick(actors)] : [];
     const plain = (does: Deed, more?: Partial<Job>) => ({ tag, does, path: hops, ...more });
-    if (actor.startsWith("mayfly")) return plain(kind < 0.3 ? "forget" : "write");
+    if (actor.startsWith("mayfly")) return plain(kind < 0.3 ? "erase" : "write");
     if (kind < 0.1) return plain("wait", { more: Math.floor(clients.draw() * 3_000) });
     if (kind < 0.2) return plain("fail", { more: 1 + Math.floor(clients.draw() * 4) });
     if (kind < 0.25) return plain("refuse", { path: [] });

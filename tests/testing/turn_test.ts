@@ -31,7 +31,7 @@ const Order = protocol("order", {
   paid: tell(Receipt),
   refused: tell(Failure),
   settled: event(Receipt, { subject: ({ cents }) => `cents.${cents}` }),
-  forget: tell(),
+  erase: tell(),
 });
 
 const order = actor(Order, {
@@ -67,7 +67,7 @@ const order = actor(Order, {
     quote: (ctx, yes) => yes ? ctx.state.cents : undefined,
     paid() {},
     refused() {},
-    forget: (ctx) => ctx.forget(),
+    erase: (ctx) => ctx.erase(),
   },
 });
 
@@ -102,7 +102,7 @@ Deno.test("a turn gives all that was sent, published and scheduled, in order", a
     { name: "sooner" },
   ]);
   assert.equal(ending, "passivate");
-  assert.equal((await turn(order, Order.forget, undefined)).ending, "forget");
+  assert.equal((await turn(order, Order.erase, undefined)).ending, "erase");
 });
 
 Deno.test("a turn runs in the circumstances that it is given", async () => {

@@ -52,7 +52,7 @@ export class Batch {
   #changed = false;
   /** Whether it is known that JSON gives its state back: no handler has run since that was looked at. */
   #json = false;
-  #forgotten = false;
+  #erased = false;
   #retry: RetryHead | undefined;
   #schedules: Plans | undefined;
 
@@ -81,7 +81,7 @@ export class Batch {
 
   /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
   get readsOnly(): boolean {
-    return !this.#changed && !this.#forgotten && (this.#effects === undefined || isEmpty(this.#effects)) &&
+    return !this.#changed && !this.#erased && (this.#effects === undefined || isEmpty(this.#effects)) &&
       this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
   }
 
@@ -114,7 +114,7 @@ export class Batch {
     this.state = state;
     this.#changed = true;
     this.#json = json;
-    this.#forgotten = false;
+    this.#erased = false;
   }
 
   /** A handler has run since its state was looked at, or may have: it may have changed what it had in its hands. */
@@ -123,16 +123,16 @@ export class Batch {
   }
 
   /** Its state goes: nobody handles anything behind that in this batch. */
-  forget(): void {
+  erase(): void {
     this.state = undefined;
     this.#changed = false;
-    this.#forgotten = true;
+    this.#erased = true;
     this.#schedules = undefined;
   }
 
   /** Whether its state goes. */
-  get forgotten(): boolean {
-    return this.#forgotten;
+  get erased(): boolean {
+    return this.#erased;
   }
 
   /** All of it is for a message that must still wait as it was read. */
@@ -184,7 +184,7 @@ export class Batch {
   seal(token: string): { readonly effects: Effects; readonly record: ActorRecord; readonly weight: Weight } {
     const { actor, record, schema } = this.#start;
     const key = recordKey(actor);
-    const text = this.#forgotten ? undefined : this.#changed ? this.#text() : record.text;
+    const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#ledger.instance),
@@ -195,10 +195,10 @@ export class Batch {
     };
     const value = this.#ledger.encoder.encode(head, text ?? "");
     const check: Check = { key, version: record.storedVersion };
-    const fault = this.#forgotten ? undefined : record.fault;
+    const fault = this.#erased ? undefined : record.fault;
     // What cannot be read is not written: another program may be able to read it.
     const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
-    const written: Part = this.#forgotten
+    const written: Part = this.#erased
       ? this.#erasure(value, head.clock)
       : { checks: [], writes, removals: [] };
     const { limits } = this.#ledger.traits;
@@ -213,7 +213,7 @@ export class Batch {
     effects.writes.push(...written.writes);
     effects.removals.push(...written.removals);
     requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
-    const bytes = this.#forgotten ? 0 : fault === undefined ? value.length : record.bytes;
+    const bytes = this.#erased ? 0 : fault === undefined ? value.length : record.bytes;
     return { effects, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
   }
 

@@ -37,7 +37,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   readonly admissions: Admissions = new Admissions(this);
   readonly #runner: TurnRunner;
   readonly #picker: MailPicker;
-  #wanted: "passivate" | "forget" | undefined = undefined;
+  #wanted: "passivate" | "erase" | undefined = undefined;
   #held: Timer | undefined = undefined;
   readonly contention = new Contention();
   /** Why it had stopped before the batch that is under way, if it had. */
@@ -138,7 +138,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.mailbox.inHand = 0;
     this.#held = undefined;
     if (this.#wanted === "passivate" && this.atRest) return this.passivate();
-    if (this.mailbox.mails.length > 0 || this.#wanted === "forget") {
+    if (this.mailbox.mails.length > 0 || this.#wanted === "erase") {
       this.status = "ready";
       this.services.scheduler.add(this);
     } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.#picker.aside === 0)) {
@@ -155,8 +155,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.usedMs = scheduler.monotonicMs;
     this.#stoppedBefore = this.#runner.stopped;
     const batch = this.#begin();
-    if (this.#wanted === "forget") {
-      this.#await(batch, this.#runner.forget(batch));
+    if (this.#wanted === "erase") {
+      this.#await(batch, this.#runner.erase(batch));
       return false;
     }
     const most = this.#alone || this.onTrial ? 1 : this.contention.batchMax;
@@ -236,9 +236,9 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** From outside: it leaves memory, begins again from its last commit, or is erased: that is tried until it is committed. */
-  signal(signal: "passivate" | "restart" | "forget"): void {
+  signal(signal: "passivate" | "restart" | "erase"): void {
     if (signal === "restart") return void this.look().emit("restarted");
-    if (this.#wanted !== "forget") this.#wanted = signal;
+    if (this.#wanted !== "erase") this.#wanted = signal;
     if (this.status === "idle") this.proceed();
   }
 
@@ -271,8 +271,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       this.record = record;
       this.state = batch.state;
     }
-    if (batch.forgotten) this.made = false;
-    if (batch.forgotten && this.#wanted === "forget") this.#wanted = undefined;
+    if (batch.erased) this.made = false;
+    if (batch.erased && this.#wanted === "erase") this.#wanted = undefined;
     this.mailbox.drop(batch.taken);
     const { kept } = batch;
     if (kept?.direct !== undefined) this.mailbox.expect(kept);
@@ -309,7 +309,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     }
     const [mail] = this.mailbox.mails;
     const turns = probes?.without("page-refused") ? batch.taken : batch.turns;
-    if (turns === 0 && this.#wanted === "forget") { // no commit can do it, and nobody waits for it
+    if (turns === 0 && this.#wanted === "erase") { // no commit can do it, and nobody waits for it
       this.#wanted = undefined;
       this.services.callbackFailed("signal", error);
     }
@@ -374,7 +374,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
 
   /** Whether somebody here waits for what only this process knows; what is on its way must not be overtaken by what comes. */
   get #isNeeded(): boolean {
-    return this.mailbox.hasAsks || this.accepting > 0 || this.#wanted === "forget";
+    return this.mailbox.hasAsks || this.accepting > 0 || this.#wanted === "erase";
   }
 
   /** It leaves memory: to others, where a time is given for which it is not taken back. */

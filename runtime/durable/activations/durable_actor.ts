@@ -49,5 +49,5 @@ export interface DurableActor extends TurnActor, ActorId {
   load(): Promise<void>;
   /** Tells whoever listens what became of a message, or of the actor. */
   inspect(event: MessageEvent, envelope: Envelope): void;
-  emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void;
+  emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void;
 }

@@ -80,7 +80,7 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
     if (this.home.heard) this.services.delivery.inspect(event, envelope);
   }
 
-  emit(type: "activated" | "passivated" | "restarted" | "stopped" | "forgotten"): void {
+  emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
     const { inspectors } = this.services.delivery;
     if (type !== "stopped") this.active = type === "activated";
     if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });

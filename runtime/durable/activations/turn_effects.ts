@@ -85,7 +85,7 @@ export class TurnEffects {
   }
 
   /** Erases an actor's schedules and subscriptions. */
-  async forget(effects: Effects, actor: ActorId, plans: Plans): Promise<void> {
+  async erase(effects: Effects, actor: ActorId, plans: Plans): Promise<void> {
     const { connection } = this.#ledger;
     const topics = await topicsOf(connection, actor);
     if (Object.keys(plans).length > 0) {

@@ -157,15 +157,15 @@ export class TurnRunner {
   }
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
-  async forget(batch: Batch): Promise<void> {
+  async erase(batch: Batch): Promise<void> {
     const { durable: { turnEffects } } = this.#activation;
     const effects = new Effects();
-    await turnEffects.forget(effects, this.#activation, batch.schedules);
+    await turnEffects.erase(effects, this.#activation, batch.schedules);
     batch.add(effects);
-    batch.forget();
+    batch.erase();
     batch.after(() => {
       this.#activation.services.broken.remove(this.#activation);
-      this.#activation.emit("forgotten");
+      this.#activation.emit("erased");
     });
   }
 
@@ -246,7 +246,7 @@ export class TurnRunner {
       if (!again) home.done++;
       if (home.heard) this.#activation.inspect({ type: "done" }, turn.envelope(value));
     });
-    if (ending === "forget") return this.forget(batch);
+    if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
       this.#ending = "passivate";
       batch.after(() => this.#activation.emit("passivated")); // what waits behind activates it again

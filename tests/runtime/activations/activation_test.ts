@@ -27,7 +27,7 @@ Deno.test("Activation keeps nothing of a turn that throws: no state, no message,
     ctx.schedule("tick", { afterMs: 10 }, ctx.self.at(Worker.note), "lost");
     ctx.subscribe(News.said, ctx.ref(Worker, "bob").at(Worker.note));
     ctx.publish(News.heard, "lost");
-    ctx.forget();
+    ctx.erase();
     fail();
   });
   await it.system.publish(News.said, "lost");
@@ -342,7 +342,7 @@ Deno.test("Activation obeys a signal before any waiting message", async () => {
   await ada.tell(Worker.note, "erased");
   await it.clock.settle();
   void ada.tell(Worker.note, "waiting");
-  it.system.signal(ada, "forget");
+  it.system.signal(ada, "erase");
   assert.deepEqual(await notesOf(ada), ["waiting"]);
 });
 
@@ -351,7 +351,7 @@ Deno.test("Activation obeys a signal that comes in its own turn before the next 
   const ada = it.ref("ada");
   void ada.tell(Worker.run, (ctx) => {
     note(ctx, "erased");
-    it.system.signal(ada, "forget");
+    it.system.signal(ada, "erase");
   });
   void ada.tell(Worker.note, "waiting");
   assert.deepEqual(await notesOf(ada), ["waiting"]);
@@ -385,9 +385,9 @@ Deno.test("Activation obeys a signal while it waits to try a message again, whic
   await ada.tell(Worker.run, (ctx) => ctx.attempt === 1 ? fail() : note(ctx, "first"));
   await ada.tell(Worker.note, "second");
   await it.clock.settle();
-  it.watch("forgotten");
-  it.system.signal(ada, "forget");
-  assert.deepEqual(it.events, ["forgotten ada"]);
+  it.watch("erased");
+  it.system.signal(ada, "erase");
+  assert.deepEqual(it.events, ["erased ada"]);
   await it.clock.advance(100);
   assert.deepEqual(await notesOf(ada), ["first", "second"]);
 });
@@ -406,8 +406,8 @@ Deno.test("Activation keeps its state when a signal passivates it, and takes the
 
 Deno.test("Activation is not made by a signal", async () => {
   await using it = stage(worker());
-  it.system.signal({ protocol: "worker", key: "nobody" }, "forget");
-  it.system.signal({ protocol: "nothing", key: "nobody" }, "forget");
+  it.system.signal({ protocol: "worker", key: "nobody" }, "erase");
+  it.system.signal({ protocol: "nothing", key: "nobody" }, "erase");
   await it.clock.settle();
   assert.equal(it.system.stats().protocols.worker.actors, 0);
 });
@@ -437,8 +437,8 @@ Deno.test("Activation loses its state with ctx.passivate where onIdle is drop", 
   assert.deepEqual(await notesOf(ada), []);
 });
 
-Deno.test("Activation erases state and schedules with ctx.forget, and no trace of the actor is left", async () => {
-  await using it = stage(worker()).watch("forgotten");
+Deno.test("Activation erases state and schedules with ctx.erase, and no trace of the actor is left", async () => {
+  await using it = stage(worker()).watch("erased");
   const ada = it.ref("ada");
   await ada.tell(Worker.run, (ctx) => {
     note(ctx, "erased");
@@ -447,21 +447,21 @@ Deno.test("Activation erases state and schedules with ctx.forget, and no trace o
   await ada.tell(Worker.run, (ctx) => {
     ctx.schedule("new", { everyMs: 10 }, ctx.self.at(Worker.note), "erased");
     ctx.passivate();
-    ctx.forget();
+    ctx.erase();
     ctx.passivate();
   });
   await it.clock.settle();
-  assert.deepEqual(it.events, ["forgotten ada"]);
+  assert.deepEqual(it.events, ["erased ada"]);
   assert.equal(it.system.stats().protocols.worker.actors, 0);
   await it.clock.advance(100);
   assert.deepEqual(await notesOf(ada), []);
 });
 
-Deno.test("Activation that was forgotten may schedule anew under an old name", async () => {
+Deno.test("Activation that was erased may schedule anew under an old name", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   for (const [text, afterMs] of [["old", 10], ["new", 100]] as const) {
-    void ada.tell(Worker.run, (ctx) => ctx.forget());
+    void ada.tell(Worker.run, (ctx) => ctx.erase());
     void ada.tell(Worker.run, (ctx) => ctx.schedule("tick", { afterMs }, ctx.self.at(Worker.note), text));
   }
   await it.clock.advance(99);
@@ -470,7 +470,7 @@ Deno.test("Activation that was forgotten may schedule anew under an old name", a
   assert.deepEqual(await notesOf(ada), ["new"]);
 });
 
-Deno.test("Activation that was forgotten is subscribed to nothing, not even by the same turn", async () => {
+Deno.test("Activation that was erased is subscribed to nothing, not even by the same turn", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   it.system.subscribe(News.said, ada.at(Worker.note));
@@ -478,7 +478,7 @@ Deno.test("Activation that was forgotten is subscribed to nothing, not even by t
   await it.system.publish(News.said, "1");
   await ada.tell(Worker.run, (ctx) => {
     ctx.subscribe(News.heard, ctx.self.at(Worker.note));
-    ctx.forget();
+    ctx.erase();
   });
   await it.system.publish(News.said, "2");
   await it.system.publish(News.heard, "3");
@@ -487,11 +487,11 @@ Deno.test("Activation that was forgotten is subscribed to nothing, not even by t
   assert.deepEqual(await notesOf(it.ref("bob")), ["1", "2"]);
 });
 
-Deno.test("Activation handles the mail that waited when it was forgotten, with a new state", async () => {
+Deno.test("Activation handles the mail that waited when it was erased, with a new state", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   void ada.tell(Worker.note, "erased");
-  void ada.tell(Worker.run, (ctx) => ctx.forget());
+  void ada.tell(Worker.run, (ctx) => ctx.erase());
   void ada.tell(Worker.note, "after");
   assert.deepEqual(await notesOf(ada), ["after"]);
 });
@@ -648,8 +648,8 @@ Deno.test("Activation follows a signal that came during a turn which then fails"
   });
   await it.clock.settle();
   it.watch();
-  it.system.signal({ protocol: "worker", key: "ada" }, "forget");
+  it.system.signal({ protocol: "worker", key: "ada" }, "erase");
   gate.resolve();
   await it.clock.settle();
-  assert.ok(it.events.some((event) => event.startsWith("forgotten")), it.events.join());
+  assert.ok(it.events.some((event) => event.startsWith("erased")), it.events.join());
 });

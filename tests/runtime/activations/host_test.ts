@@ -125,7 +125,7 @@ Deno.test("Host refuses one actor too many, and has room again when one is gone"
     message: "Cannot activate worker/cyd: the system holds 2 of 2 actors",
   });
   assert.equal(it.system.stats().accepted, 2);
-  it.system.signal(it.ref("ada"), "forget");
+  it.system.signal(it.ref("ada"), "erase");
   await it.clock.settle();
   await it.ref("cyd").tell(Worker.note, "");
 });

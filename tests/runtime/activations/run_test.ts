@@ -26,7 +26,7 @@ const attempts: Record<string, (ctx: WorkerContext) => unknown> = {
   "schedule": (ctx) => ctx.schedule("late", { afterMs: 1 }, ctx.self.at(Worker.note), "late"),
   "cancel": (ctx) => ctx.cancel("late"),
   "passivate": (ctx) => ctx.passivate(),
-  "forget": (ctx) => ctx.forget(),
+  "erase": (ctx) => ctx.erase(),
 };
 
 /** Tries everything with what a turn left behind. */
@@ -250,7 +250,7 @@ Deno.test("Turn that fails takes along neither messages, schedules, end nor stat
     note(ctx, "lost");
     for (let count = 0; count < 5; count++) ctx.ref(Worker, "bob").tell(Worker.note, "lost");
     ctx.schedule("lost", { afterMs: 1 }, ctx.self.at(Worker.note), "lost");
-    ctx.forget();
+    ctx.erase();
     fail();
   };
   void ada.tell(Worker.note, "1");
@@ -268,13 +268,13 @@ Deno.test("Turn that fails takes along neither messages, schedules, end nor stat
 
 Deno.test("Turn that ends its actor does so once, and the turns behind it in its run do not", async () => {
   await using it = stage(worker());
-  it.watch("activated", "passivated", "forgotten");
+  it.watch("activated", "passivated", "erased");
   const ada = it.ref("ada");
   for (
     const script of [
       (ctx: WorkerContext) => ctx.passivate(),
       () => {},
-      (ctx: WorkerContext) => ctx.forget(),
+      (ctx: WorkerContext) => ctx.erase(),
       () => {},
     ]
   ) {
@@ -285,7 +285,7 @@ Deno.test("Turn that ends its actor does so once, and the turns behind it in its
     "activated ada",
     "passivated ada",
     "activated ada",
-    "forgotten ada",
+    "erased ada",
     "activated ada",
   ]);
 });

@@ -172,9 +172,9 @@ for (const [which, [why, brk]] of Object.entries(ways)) {
     const [after] = await recordsOf(stage);
     if (which.includes("record")) assert.equal(after, before, "what cannot be read is not written over");
     else assert.equal(after.slice(after.indexOf("\n")), before.slice(before.indexOf("\n")));
-    await second.signal({ protocol: "worker", key: "ada" }, "forget");
+    await second.signal({ protocol: "worker", key: "ada" }, "erase");
     await stage.pass(1_000);
-    assert.deepEqual(await notesOf(second, "ada"), [], "to forget it mends it");
+    assert.deepEqual(await notesOf(second, "ada"), [], "to erase it mends it");
     assert.equal(second.health.broken, undefined);
   });
 }

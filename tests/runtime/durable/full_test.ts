@@ -81,7 +81,7 @@ async function requireClear(system: System, path: string, room: () => Promise<vo
   await requireKept(system, count, 3);
 }
 
-Deno.test("a file at its bound: what is refused says so, and forgetting makes room", async () => {
+Deno.test("a file at its bound: what is refused says so, and erasing makes room", async () => {
   await using home = await folder();
   const path = `${home.path}/posthorn.db`;
   const store = sqlite(path, { bytesMax: 1_500_000, synchronous: "normal" });

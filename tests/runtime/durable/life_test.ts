@@ -17,7 +17,7 @@ import {
   worker,
 } from "./durable_stage.ts";
 
-const scripts = { forget: "forget" };
+const scripts = { erase: "erase" };
 
 onEach(kinds, "an actor without messages leaves memory, and comes back with its state", async (stage) => {
   const system = await stage.start([worker({}, { idleMs: 5_000 })]);
@@ -49,7 +49,7 @@ onEach(
   },
 );
 
-onEach(kinds, "signals: passivate, restart and forget", async (stage) => {
+onEach(kinds, "signals: passivate, restart and erase", async (stage) => {
   const system = await stage.start([worker()]);
   const id = { protocol: "worker", key: "ada" };
   await ref(system, "ada").tell(Worker.note, "one");
@@ -59,25 +59,25 @@ onEach(kinds, "signals: passivate, restart and forget", async (stage) => {
   assert.equal(system.stats().protocols.worker.actors, 0);
   system.signal(id, "restart");
   assert.deepEqual(await notesOf(system, "ada"), ["one"]);
-  system.signal(id, "forget");
+  system.signal(id, "erase");
   await stage.settle();
   assert.deepEqual(await notesOf(system, "ada"), []);
   await ref(system, "bob").tell(Worker.note, "one");
   await stage.settle();
   system.signal({ protocol: "worker", key: "bob" }, "passivate");
   await stage.settle();
-  system.signal({ protocol: "worker", key: "bob" }, "forget"); // also while it is not in memory
+  system.signal({ protocol: "worker", key: "bob" }, "erase"); // also while it is not in memory
   await stage.settle();
   assert.deepEqual(await notesOf(system, "bob"), []);
 });
 
-onEach(kinds, "a signal to forget that the store does not take is tried until it does", async (stage) => {
+onEach(kinds, "a signal to erase that the store does not take is tried until it does", async (stage) => {
   const system = await stage.start([worker()]);
   const id = { protocol: "worker", key: "ada" };
   await ref(system, "ada").tell(Worker.note, "one");
   await stage.settle();
   stage.storeOf(system).refuse = () => new StoreError("store-unavailable", "The disk is away");
-  await system.signal(id, "forget");
+  await system.signal(id, "erase");
   await stage.pass(5_000);
   await system.signal(id, "passivate");
   assert.equal((await stage.keys("actor")).length, 1);
@@ -87,7 +87,7 @@ onEach(kinds, "a signal to forget that the store does not take is tried until it
 });
 
 inMemory(
-  "a signal to forget what no commit can erase changes nothing, and somebody hears of it",
+  "a signal to erase what no commit can erase changes nothing, and somebody hears of it",
   async (stage) => {
     const system = await stage.start([worker()]);
     const id = { protocol: "worker", key: "ada" };
@@ -102,26 +102,26 @@ inMemory(
       if (erases) tries++;
       return erases ? tooLarge : undefined;
     };
-    await system.signal(id, "forget");
+    await system.signal(id, "erase");
     await stage.pass(60_000);
     assert.deepEqual([failures, tries], [[tooLarge], 1]);
     assert.deepEqual(await notesOf(system, "ada"), ["one"]);
   },
 );
 
-onEach(kinds, "what forgets itself begins anew, also in the next process", async (stage) => {
+onEach(kinds, "what erases itself begins anew, also in the next process", async (stage) => {
   const actors = [worker({
-    [scripts.forget](ctx) {
+    [scripts.erase](ctx) {
       note(ctx, "never");
-      ctx.forget();
+      ctx.erase();
     },
   })];
   const first = await stage.start(actors);
   await ref(first, "ada").tell(Worker.note, "one");
-  await ref(first, "ada").tell(Worker.run, "forget");
+  await ref(first, "ada").tell(Worker.run, "erase");
   await ref(first, "ada").tell(Worker.note, "two");
   assert.deepEqual(await notesOf(first, "ada"), ["two"]);
-  await ref(first, "ada").tell(Worker.run, "forget");
+  await ref(first, "ada").tell(Worker.run, "erase");
   await stage.settle();
   await stage.kill(first);
   const second = await stage.start(actors);

@@ -168,7 +168,7 @@ Deno.test("no piece of a large schedule is left where it was set anew, fired, ca
       ),
     x() {},
     cancel: (ctx) => ctx.cancel("tea"),
-    forget: (ctx) => ctx.forget(),
+    erase: (ctx) => ctx.erase(),
     note: (ctx) => note(ctx, ""),
   });
   const options = { clock, random: seededRandom(2), drainMs: 0 };
@@ -187,7 +187,7 @@ Deno.test("no piece of a large schedule is left where it was set anew, fired, ca
   await run("every 100000");
   await run("cancel");
   await run("set 250000 90000");
-  await run("set 200000 90000", "forget");
+  await run("set 200000 90000", "erase");
   assert.equal(store.piecesLeft, 0);
   const left = store.snapshot().map(({ key }) => key.split("\u001f"));
   assert.deepEqual(left.filter(([word, , key]) => ["timer", "actor"].includes(word) && key === "ada"), []);

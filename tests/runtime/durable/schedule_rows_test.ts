@@ -33,7 +33,7 @@ const scripts = {
     ctx.schedule("tea", { afterMs: 1_000 }, ctx.self.at(Worker.note), "never");
     ctx.cancel("tea");
   },
-  forget: (ctx: WorkerContext) => ctx.forget(),
+  erase: (ctx: WorkerContext) => ctx.erase(),
   nothing() {},
 };
 const actors = [worker(scripts)];
@@ -94,7 +94,7 @@ onEach(
     await stage.kill(first);
     const second = await stage.start(actors);
     await stage.pass(7_000);
-    await ref(second, "cleo").tell(Worker.run, "forget");
+    await ref(second, "cleo").tell(Worker.run, "erase");
     await stage.settle();
     assert.deepEqual(await stage.keys("schedule", "timer"), []);
   },
@@ -107,7 +107,7 @@ onEach(kinds, "an actor that is erased leaves no record, and no row of its sched
   await stage.settle();
   await Promise.all([
     ref(system, "ada").tell(Worker.run, "every 5000"),
-    ref(system, "ada").tell(Worker.run, "forget"),
+    ref(system, "ada").tell(Worker.run, "erase"),
   ]);
   await stage.settle();
   assert.deepEqual(await stage.keys("actor", "schedule", "timer"), []);
@@ -121,7 +121,7 @@ onEach(kinds, "an actor that is erased leaves no record, and no row of its sched
 
 inMemory("what an erased actor leaves for its next life goes after five minutes", async (stage) => {
   const system = await stage.start(actors);
-  for (let count = 0; count < 20; count++) await ref(system, `a${count}`).tell(Worker.run, "forget");
+  for (let count = 0; count < 20; count++) await ref(system, `a${count}`).tell(Worker.run, "erase");
   await stage.settle();
   await stage.pass(299_000, 10_000);
   assert.equal((await stage.keys("erased")).length, 20);
@@ -136,7 +136,7 @@ inMemory("what an erased actor leaves goes also where a clock was years ahead", 
   await stage.kill(wrong);
   const system = await stage.start(actors);
   assert.deepEqual(await notesOf(system, "ada"), ["from the future"]);
-  await ref(system, "ada").tell(Worker.run, "forget");
+  await ref(system, "ada").tell(Worker.run, "erase");
   await stage.settle();
   assert.equal((await stage.keys("erased")).length, 1);
   await stage.pass(day, 3_600_000);
@@ -153,7 +153,7 @@ onEach(
       busy: () => worked.promise,
       once(ctx, text) {
         ctx.ref(Worker, "bob").tell(Worker.note, text);
-        ctx.forget();
+        ctx.erase();
       },
     })];
     const ahead = await stage.start(all, { aheadMs: 1_800_000 });

@@ -24,7 +24,7 @@ const scripts = {
   every: (ctx: WorkerContext, everyMs: string) =>
     ctx.schedule("tea", { everyMs: Number(everyMs) }, ctx.self.at(Worker.note), "tick"),
   cancel: (ctx: WorkerContext) => ctx.cancel("tea"),
-  forget: (ctx: WorkerContext) => ctx.forget(),
+  erase: (ctx: WorkerContext) => ctx.erase(),
 };
 const actors = [worker(scripts)];
 
@@ -129,10 +129,10 @@ onEach(kinds, "the same name replaces what it named: sooner, later, or at the sa
   assert.deepEqual(await notesOf(system, "cleo"), ["after 4000"]);
 });
 
-onEach(kinds, "what is forgotten fires nothing", async (stage) => {
+onEach(kinds, "what is erased fires nothing", async (stage) => {
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.run, "once 5000");
-  await ref(system, "ada").tell(Worker.run, "forget");
+  await ref(system, "ada").tell(Worker.run, "erase");
   await stage.pass(20_000);
   assert.deepEqual(await notesOf(system, "ada"), []);
 });

@@ -44,7 +44,7 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   await assert.rejects(system.publish(Worker.happened, "de one"), unavailable);
   await assert.rejects(system.ticket("1").reply(), unavailable);
   await assert.rejects(system.sweep(), unavailable);
-  const signal = async () => await system.signal({ protocol: "worker", key: "ada" }, "forget");
+  const signal = async () => await system.signal({ protocol: "worker", key: "ada" }, "erase");
   await assert.rejects(signal, unavailable);
   await assert.rejects(async () => {
     for await (const _ of system.survey(Worker.quote, "notes", { timeoutMs: 5_000 }));

@@ -291,15 +291,15 @@ inMemory(
   },
 );
 
-onEach(kinds, "what forgets itself is subscribed no longer", async (stage) => {
+onEach(kinds, "what erases itself is subscribed no longer", async (stage) => {
   const system = await stage.start([worker({
-    forget: (ctx) => ctx.forget(),
+    erase: (ctx) => ctx.erase(),
     noted: (ctx, text) => note(ctx, text),
   })]);
   system.subscribe(Worker.happened, ref(system, "ada").at(Worker.note));
   system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
   await stage.settle();
-  await ref(system, "ada").tell(Worker.run, "forget");
+  await ref(system, "ada").tell(Worker.run, "erase");
   await stage.settle();
   await system.publish(Worker.happened, "de one");
   await stage.settle();
@@ -311,7 +311,7 @@ onEach(
   "what is subscribed no longer leaves no row, while its other subscriptions keep theirs",
   async (stage) => {
     const system = await stage.start([worker({
-      forget: (ctx) => ctx.forget(),
+      erase: (ctx) => ctx.erase(),
     })]);
     const notes = Array.from({ length: 5 }, (_, index) => ref(system, `a${index}`).at(Worker.note));
     const runs = Array.from({ length: 5 }, (_, index) => ref(system, `a${index}`).at(Worker.run));
@@ -322,7 +322,7 @@ onEach(
     for (const subscription of noted) subscription[Symbol.dispose]();
     await stage.settle();
     assert.equal((await stage.keys("subscribed")).length, 5, "they hear it by another operation");
-    await ref(system, "a0").tell(Worker.run, "forget");
+    await ref(system, "a0").tell(Worker.run, "erase");
     await stage.settle();
     assert.deepEqual((await stage.keys("subscriber")).length, 4, "it is found by its row");
     for (const subscription of ran) subscription[Symbol.dispose]();
@@ -333,9 +333,9 @@ onEach(
 
 onEach(
   ["memory", "denoKv"],
-  "what forgets itself leaves no row in a topic, by however many operations it heard it",
+  "what erases itself leaves no row in a topic, by however many operations it heard it",
   async (stage) => {
-    const system = await stage.start([worker({ forget: (ctx) => ctx.forget() })]);
+    const system = await stage.start([worker({ erase: (ctx) => ctx.erase() })]);
     const key = "k".repeat(480);
     for (let index = 0; index < 1_005; index++) {
       system.subscribe(Worker.happened, { ...ref(system, key).at(Worker.note), operation: `op${index}` });
@@ -343,7 +343,7 @@ onEach(
     system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
     await stage.settle();
     assert.equal((await stage.keys("subscriber")).length, 1_006);
-    await ref(system, key).tell(Worker.run, "forget");
+    await ref(system, key).tell(Worker.run, "erase");
     await stage.settle();
     const left = await stage.keys("subscriber", "subscribed");
     assert.equal(left.length, 2);
@@ -368,16 +368,16 @@ function events(count: number) {
   );
 }
 
-inMemory("what forgets itself leaves all its topics, however many they are", async (stage) => {
+inMemory("what erases itself leaves all its topics, however many they are", async (stage) => {
   const many = Object.values(events(1_005)) as unknown as Operation<"event">[];
   const system = await stage.start([worker({
     join: (ctx) => many.forEach((event) => ctx.subscribe(event, ctx.self.at(Worker.note) as never)),
-    forget: (ctx) => ctx.forget(),
+    erase: (ctx) => ctx.erase(),
   })]);
   await ref(system, "ada").tell(Worker.run, "join");
   await stage.settle();
   assert.equal((await stage.keys("subscribed")).length, 1_005);
-  await ref(system, "ada").tell(Worker.run, "forget");
+  await ref(system, "ada").tell(Worker.run, "erase");
   await stage.settle();
   assert.deepEqual(await stage.keys("subscribed", "subscriber", "mail"), []);
   assert.deepEqual(deadOf(system), []);

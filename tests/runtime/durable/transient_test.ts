@@ -223,7 +223,7 @@ inMemory("an actor that keeps nothing is erased from the topics of the store", a
   await stage.settle();
   await system.publish(Worker.happened, "de 1");
   await stage.settle();
-  await system.signal({ protocol: "fan", key: "f" }, "forget");
+  await system.signal({ protocol: "fan", key: "f" }, "erase");
   await stage.settle();
   await system.publish(Worker.happened, "de 2");
   await stage.settle();

@@ -26,18 +26,18 @@ Deno.test("Inspection tells a failure and each attempt, until the message is dea
   ]);
 });
 
-Deno.test("Inspection tells the end of an actor: passivated, forgotten, stopped, escalated", async () => {
+Deno.test("Inspection tells the end of an actor: passivated, erased, stopped, escalated", async () => {
   await using it = stage(worker({ onFailure: "escalate" })).watch(
     "passivated",
-    "forgotten",
+    "erased",
     "stopped",
     "escalated",
   );
   void it.ref("ada").tell(Worker.run, (ctx) => (note(ctx, ""), ctx.passivate()));
-  void it.ref("bob").tell(Worker.run, (ctx) => ctx.forget());
+  void it.ref("bob").tell(Worker.run, (ctx) => ctx.erase());
   void it.ref("cyd").tell(Worker.run, fail);
   await it.system.closed;
-  assert.deepEqual(it.events, ["passivated ada", "forgotten bob", "stopped cyd", "escalated cyd"]);
+  assert.deepEqual(it.events, ["passivated ada", "erased bob", "stopped cyd", "escalated cyd"]);
 });
 
 Deno.test("Inspection tells what a turn sent before it tells that the turn is done", async () => {

@@ -137,9 +137,9 @@ Deno.test("IdleList lets an actor stay that is busy, or waits to try a message a
 });
 
 Deno.test("IdleList forgets an actor that left memory by another way", async () => {
-  for (const leave of ["passivate", "restart", "forget"] as const) {
+  for (const leave of ["passivate", "restart", "erase"] as const) {
     await using it = new Stage({ actors: [worker({ idleMs: 100 })] });
-    it.watch("passivated", "restarted", "forgotten", "activated");
+    it.watch("passivated", "restarted", "erased", "activated");
     await it.ref("ada").tell(Worker.run, () => {});
     await it.clock.settle();
     it.system.signal({ protocol: "worker", key: "ada" }, leave);

@@ -73,7 +73,7 @@ Deno.test("A kept handle reaches its actor when that was passivated, erased or h
   await send("stopped");
   await it.clock.settle();
   assert.deepEqual((await notesOf(bob) as string[]).slice(2), ["stopped by a ref", "stopped by a turn's"]);
-  await bob.tell(Worker.run, (ctx) => ctx.forget());
+  await bob.tell(Worker.run, (ctx) => ctx.erase());
   await it.clock.settle();
   assert.equal(it.system.stats().protocols.worker.actors, 1); // ada alone
   await send("erased");

@@ -71,7 +71,7 @@ Deno.test("Turn lets no one do anything once it is over", async () => {
     () => left.schedule("tick", { afterMs: 1 }, left.self.at(Worker.note), ""),
     () => left.cancel("tick"),
     () => left.passivate(),
-    () => left.forget(),
+    () => left.erase(),
     () => walked.ref(Worker, "bob").ask(Worker.call, () => 1),
   ];
   for (const attempt of attempts) assert.throws(attempt, { code: "turn-over" }, String(attempt));
