@@ -38,7 +38,7 @@ export interface Receiver extends ActorId {
 /** What delivery needs to know of a system's bounds. */
 export interface DeliveryOptions {
   readonly clock: Clock;
-  readonly idWindowMs: number;
+  readonly deduplicationWindowMs: number;
   readonly replyKeepMs: number;
   readonly log: Log | false;
   readonly limits: {
@@ -76,7 +76,7 @@ export class Delivery implements Deliveries {
 
   constructor(
     ids: Ids,
-    { clock, idWindowMs: windowMs, replyKeepMs: answerMs, limits, log }: DeliveryOptions,
+    { clock, deduplicationWindowMs: windowMs, replyKeepMs: answerMs, limits, log }: DeliveryOptions,
   ) {
     this.ids = ids;
     this.clock = clock;

@@ -93,7 +93,7 @@ export interface AcceptorParts {
   readonly dispatch: Dispatch;
   readonly replies: Replies;
   readonly ids: Ids;
-  readonly idWindowMs: number;
+  readonly deduplicationWindowMs: number;
   /** Takes in what commits bring to this process. */
   readonly landing: Landing;
 }
@@ -161,7 +161,7 @@ export class Acceptor {
 
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
   #commit({ to, route, named, draft, ticket, moment, bytes, full }: Incoming): Promise<Acceptance> {
-    const { ledger, dispatch, replies, idWindowMs, landing } = this.#parts;
+    const { ledger, dispatch, replies, deduplicationWindowMs, landing } = this.#parts;
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
     const scope = route.rarities?.scope;
     const effects = new Effects();
@@ -174,7 +174,7 @@ export class Acceptor {
       ...named,
       effects,
       lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
-      windowMs: scope === undefined ? retryWindowMs : idWindowMs,
+      windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
       named: scope !== undefined,
       ticket,
       place: publicPlace(draft.place),

@@ -99,7 +99,7 @@ async function begin(
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
-  const { clock, random, replyKeepMs, idWindowMs, limits } = options;
+  const { clock, random, replyKeepMs, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
   const ledger = new Ledger(instance, connection, store.traits, clock, random, otherClocks);
   ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
@@ -136,7 +136,7 @@ async function begin(
     keeper.adopt().catch(() => {}); // the next beat does
   });
   return {
-    acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs, landing }),
+    acceptor: new Acceptor({ ledger, dispatch, replies, ids, deduplicationWindowMs, landing }),
     ledger,
     dispatch,
     replies,

@@ -89,7 +89,7 @@ export interface SystemOptions {
    *
    * @default {86_400_000}
    */
-  readonly idWindowMs?: number;
+  readonly deduplicationWindowMs?: number;
   /**
    * How long the reply of a submit is kept for collection, in milliseconds above 0, counted from the submit; with a
    * store from when it came. `Infinity` for ever, which in memory means until it was collected.
@@ -156,7 +156,7 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
   const { throughput = 4_096, mailboxMs = 1, sliceMs = 1.5 } = options.scheduler ?? {};
   const durations = {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,
-    idWindowMs: options.idWindowMs ?? 86_400_000,
+    deduplicationWindowMs: options.deduplicationWindowMs ?? 86_400_000,
     replyKeepMs: options.replyKeepMs ?? 3_600_000,
   };
   const limits = { actors, answerBytes, deadLetterBytes, deadLetters, events, ids, replies, replyBytes };

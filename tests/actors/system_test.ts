@@ -56,8 +56,8 @@ Deno.test("options out of their bounds throw a RangeError that names the option"
       "Cannot use askTimeoutMs: it must be a number of milliseconds above 0: current value is 0",
     ],
     [
-      { idWindowMs: -1 },
-      "Cannot use idWindowMs: it must be a number of milliseconds above 0: current value is -1",
+      { deduplicationWindowMs: -1 },
+      "Cannot use deduplicationWindowMs: it must be a number of milliseconds above 0: current value is -1",
     ],
     [
       { replyKeepMs: NaN },

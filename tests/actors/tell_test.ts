@@ -173,7 +173,7 @@ Deno.test("options that are out of their bounds reject", async () => {
 
 Deno.test("the same id again is accepted as the first was, and handled once", async () => {
   const heard: string[] = [];
-  await using world = new World([logActor(heard)], { idWindowMs: 1_000 });
+  await using world = new World([logActor(heard)], { deduplicationWindowMs: 1_000 });
   const ref = world.system.ref(Log, "a");
   await ref.tell(Log.write, "one", { id: "7" });
   await ref.tell(Log.write, "one", { id: "7" });

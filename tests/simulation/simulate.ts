@@ -182,7 +182,7 @@ class Run {
             opening: () => this.#opening(host),
           }),
           limits: { actors: actorsMax, events: eventsMax, deadLetters: this.#lettersMax },
-          idWindowMs: isSteady(this.#faultPlan) ? shortWindowMs : dayMs,
+          deduplicationWindowMs: isSteady(this.#faultPlan) ? shortWindowMs : dayMs,
           log: false,
         });
         if (this.#faultPlan.listening) this.#listen(host, system);

@@ -1,7 +1,7 @@
 /** Short windows and small logs: a run is at its full size soon. */
 export const options = {
   log: false as const,
-  idWindowMs: 60_000,
+  deduplicationWindowMs: 60_000,
   replyKeepMs: 60_000,
   limits: { events: 200, deadLetters: 200 },
 };

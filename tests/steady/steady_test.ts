@@ -9,7 +9,7 @@ import { type Census, censusOf, growing, shown } from "./census.ts";
 const minuteMs = 60_000;
 const stepMs = 5_000;
 const options = {
-  idWindowMs: 2 * minuteMs,
+  deduplicationWindowMs: 2 * minuteMs,
   replyKeepMs: 2 * minuteMs,
   limits: { events: 50, deadLetters: 50 },
   drainMs: 1_000,

@@ -143,7 +143,10 @@ Deno.test("a repeat finds its answer when there is no room for anything new", as
 });
 
 Deno.test("a key is free again when its window is over", async () => {
-  await using desk = new Desk({ system: { store: memoryStore(), idWindowMs: 60_000 }, seed: ++seed });
+  await using desk = new Desk({
+    system: { store: memoryStore(), deduplicationWindowMs: 60_000 },
+    seed: ++seed,
+  });
   const path = "/actors/order/ada/add";
   assert.equal((await desk.post(path, { sku: "tea", cents: 1 }, key)).status, 202);
   await desk.clock.advance(60_001);

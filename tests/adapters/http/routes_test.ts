@@ -528,7 +528,7 @@ for (const id of ["", '""', "a b", "é", "a".repeat(256)]) {
 }
 
 Deno.test("a key is forgotten after its window", async () => {
-  await using desk = new Desk({ system: { idWindowMs: 1_000 } });
+  await using desk = new Desk({ system: { deduplicationWindowMs: 1_000 } });
   await desk.post(`${ada}/add`, line, key("1"));
   await desk.clock.advance(999);
   await desk.post(`${ada}/add`, line, key("1"));

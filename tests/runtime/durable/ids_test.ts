@@ -60,7 +60,7 @@ onEach(kinds, "an id is its caller's, its receiver's and its operation's own", a
 });
 
 onEach(kinds, "after its window an id is new, with whatever payload", async (stage) => {
-  const system = await stage.start([worker()], { idWindowMs: 60_000 });
+  const system = await stage.start([worker()], { deduplicationWindowMs: 60_000 });
   await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
   await stage.pass(59_000, 30_000);
   await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
@@ -75,7 +75,9 @@ onEach(
   kinds,
   "a submit whose window is over is accepted again, beside the reply of the first",
   async (stage) => {
-    const system = await stage.start([worker({ echo: (_ctx, text) => text })], { idWindowMs: 60_000 });
+    const system = await stage.start([worker({ echo: (_ctx, text) => text })], {
+      deduplicationWindowMs: 60_000,
+    });
     const first = await ref(system, "ada").submit(Worker.job, "echo one", { id: "1" });
     assert.equal(await first.reply(), "one");
     await stage.pass(60_000, 10_000);

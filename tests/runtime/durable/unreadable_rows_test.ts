@@ -304,7 +304,7 @@ for (const head of [null, 5, { beat: 0, atMs: "noon" }, { beat: 0, atMs: null },
           await connection.commit([{ checks: [], writes: [{ key, value }], removals: [] }]);
         });
       await write();
-      const system = await stage.start([worker()], { idWindowMs: 60_000 });
+      const system = await stage.start([worker()], { deduplicationWindowMs: 60_000 });
       await stage.pass(3_000);
       await write(); // as if it lived
       await stage.pass(3_000);

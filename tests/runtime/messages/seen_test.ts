@@ -71,7 +71,7 @@ Deno.test("Seen tells callers, receivers and operations apart", async () => {
 });
 
 Deno.test("Seen forgets an id after its window, counted from the first", async () => {
-  await using it = new Stage({ actors: [worker()], idWindowMs: 1_000 });
+  await using it = new Stage({ actors: [worker()], deduplicationWindowMs: 1_000 });
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "1", again);
   await it.clock.advance(999);
@@ -89,7 +89,7 @@ Deno.test("Seen forgets the oldest id past its bound", async () => {
 });
 
 Deno.test("Seen counts an id that came again after its window as the newest", async () => {
-  await using it = new Stage({ actors: [worker()], limits: { ids: 2 }, idWindowMs: 1_000 });
+  await using it = new Stage({ actors: [worker()], limits: { ids: 2 }, deduplicationWindowMs: 1_000 });
   const ada = it.ref("ada");
   for (const id of ["a", "b"]) await ada.tell(Worker.note, id, { id });
   await it.clock.advance(1_000);
@@ -141,7 +141,7 @@ Deno.test("Seen knows an id within its window, and the latest ids within its bou
       fc.integer({ min: 1, max: 5 }),
       fc.array(told, { maxLength: 40 }),
       async (ids, script) => {
-        await using it = new Stage({ actors: [worker()], limits: { ids }, idWindowMs: 10 });
+        await using it = new Stage({ actors: [worker()], limits: { ids }, deduplicationWindowMs: 10 });
         const ada = it.ref("ada");
         const accepted: { readonly id: string; readonly atMs: number }[] = [];
         const expected: string[] = [];
@@ -196,7 +196,7 @@ Deno.test("Seen lets the oldest answers go when they are too large together; the
 });
 
 Deno.test("Seen keeps an answer no longer than replies are kept, and its id to the end of the window", async () => {
-  await using it = new Stage({ actors: [worker()], replyKeepMs: 1_000, idWindowMs: 5_000 });
+  await using it = new Stage({ actors: [worker()], replyKeepMs: 1_000, deduplicationWindowMs: 5_000 });
   const ada = it.ref("ada");
   let turns = 0;
   const ask = () => ada.ask(Worker.call, () => ++turns, again);

@@ -8,7 +8,7 @@ Deno.test("resolveOptions fills in every default", () => {
   assert.equal(typeof log, "function");
   assert.deepEqual(rest, {
     askTimeoutMs: 5_000,
-    idWindowMs: 86_400_000,
+    deduplicationWindowMs: 86_400_000,
     replyKeepMs: 3_600_000,
     drainMs: 1_000,
     limits: {
@@ -30,15 +30,21 @@ Deno.test("resolveOptions fills in every default", () => {
 
 Deno.test("resolveOptions keeps what it is given", () => {
   const clock = new VirtualClock();
-  const options = resolveOptions({ actors: [], clock, drainMs: 0, idWindowMs: Infinity, limits: { ids: 3 } });
+  const options = resolveOptions({
+    actors: [],
+    clock,
+    drainMs: 0,
+    deduplicationWindowMs: Infinity,
+    limits: { ids: 3 },
+  });
   assert.equal(options.clock, clock);
-  assert.deepEqual([options.drainMs, options.idWindowMs, options.limits.ids], [0, Infinity, 3]);
+  assert.deepEqual([options.drainMs, options.deduplicationWindowMs, options.limits.ids], [0, Infinity, 3]);
 });
 
 Deno.test("resolveOptions names the option that is out of its bounds", () => {
   const wrong: readonly (readonly [Partial<SystemOptions>, string])[] = [
     [{ askTimeoutMs: 0 }, "askTimeoutMs"],
-    [{ idWindowMs: -1 }, "idWindowMs"],
+    [{ deduplicationWindowMs: -1 }, "deduplicationWindowMs"],
     [{ replyKeepMs: NaN }, "replyKeepMs"],
     [{ drainMs: -1 }, "drainMs"],
     [{ drainMs: NaN }, "drainMs"],
