@@ -140,7 +140,8 @@ class KeptTicket implements Ticket<unknown> {
   /** Whether it was kept, or no reply of that age would be. */
   #isGone(): boolean {
     const { clock, replies, options } = this.#runtime;
-    return replies.expired.has(this.#key) || timeOfReplyName(this.id)! + options.replyKeepMs <= clock.now();
+    return replies.expired.has(this.#key) ||
+      timeOfReplyName(this.id)! + options.replyRetentionMs <= clock.now();
   }
 }
 

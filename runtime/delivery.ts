@@ -39,7 +39,7 @@ export interface Receiver extends ActorId {
 export interface DeliveryOptions {
   readonly clock: Clock;
   readonly deduplicationWindowMs: number;
-  readonly replyKeepMs: number;
+  readonly replyRetentionMs: number;
   readonly log: Log | false;
   readonly limits: {
     readonly ids: number;
@@ -76,7 +76,7 @@ export class Delivery implements Deliveries {
 
   constructor(
     ids: Ids,
-    { clock, deduplicationWindowMs: windowMs, replyKeepMs: answerMs, limits, log }: DeliveryOptions,
+    { clock, deduplicationWindowMs: windowMs, replyRetentionMs: answerMs, limits, log }: DeliveryOptions,
   ) {
     this.ids = ids;
     this.clock = clock;

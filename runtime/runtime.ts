@@ -72,7 +72,7 @@ export class Runtime implements Services {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new KeptReplies(resolved.limits, resolved.replyKeepMs, this);
+    this.replies = new KeptReplies(resolved.limits, resolved.replyRetentionMs, this);
     this.conversations = modes.conversations;
     const population: Population = { capacity: resolved.limits.actors, size: 0 };
     const durable: Actor[] = [];

@@ -99,11 +99,11 @@ async function begin(
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
-  const { clock, random, replyKeepMs, deduplicationWindowMs, limits } = options;
+  const { clock, random, replyRetentionMs, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
   const ledger = new Ledger(instance, connection, store.traits, clock, random, otherClocks);
   ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new Replies(ledger, replyKeepMs);
+  const replies = new Replies(ledger, replyRetentionMs);
   const landing = new Arrivals({
     ledger,
     delivery,
@@ -140,7 +140,7 @@ async function begin(
     ledger,
     dispatch,
     replies,
-    rows: new RowWriter({ ledger, dispatch, replies, landing, replyKeepMs, timers, random }),
+    rows: new RowWriter({ ledger, dispatch, replies, landing, replyRetentionMs, timers, random }),
     answers,
     log,
     unhosted,

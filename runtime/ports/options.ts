@@ -46,7 +46,7 @@ export interface Limits {
   /**
    * The most bytes of answers that are remembered with their ids in memory, at least 1: of asks and surveys, estimated. Past
    * it the oldest answer of whoever has the most is let go. Its id is still known: a repeat is not handled again, and
-   * rejects with an {@linkcode NotFoundError} (`expired-reply`), as it does when `replyKeepMs` is over.
+   * rejects with an {@linkcode NotFoundError} (`expired-reply`), as it does when `replyRetentionMs` is over.
    *
    * @default {16_777_216}
    */
@@ -58,8 +58,8 @@ export interface Limits {
    * another finds room.
    *
    * It does not apply where there is a store. There a reply is a row that any instance gives, as often as it is asked, until
-   * `replyKeepMs` is over: to count them each submit would have to read, and none goes by being collected. They are
-   * bounded by what is submitted within `replyKeepMs`, and by the store's own room (`store-full`).
+   * `replyRetentionMs` is over: to count them each submit would have to read, and none goes by being collected. They
+   * are bounded by what is submitted within `replyRetentionMs`, and by the store's own room (`store-full`).
    *
    * @default {100_000}
    */
@@ -96,7 +96,7 @@ export interface SystemOptions {
    *
    * @default {3_600_000}
    */
-  readonly replyKeepMs?: number;
+  readonly replyRetentionMs?: number;
   /**
    * How long a stop waits for what can still run, in milliseconds of at least 0, where it does not say so itself.
    *
@@ -157,7 +157,7 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
   const durations = {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,
     deduplicationWindowMs: options.deduplicationWindowMs ?? 86_400_000,
-    replyKeepMs: options.replyKeepMs ?? 3_600_000,
+    replyRetentionMs: options.replyRetentionMs ?? 3_600_000,
   };
   const limits = { actors, answerBytes, deadLetterBytes, deadLetters, events, ids, replies, replyBytes };
   for (const [name, value] of Object.entries(limits)) requireInteger(`limits.${name}`, value, 1);

@@ -156,7 +156,7 @@ Deno.test("waiting for a reply ends in time, and it can be collected after that"
 });
 
 Deno.test("a signal ends the waiting for a reply, and the reply stays for as long as it would have", async () => {
-  await using world = new World([bank()], { replyKeepMs: 600_000 });
+  await using world = new World([bank()], { replyRetentionMs: 600_000 });
   const { ticket, done } = await submitWaiting(world);
   const aborted = AbortSignal.abort(new Error("changed my mind"));
   const { accepted } = world.system.stats();
@@ -246,7 +246,7 @@ Deno.test("a request that is not started before its deadline fails", async () =>
 });
 
 Deno.test("a reply that nobody collects is kept for so long from the submit on", async () => {
-  await using world = new World([bank()], { replyKeepMs: 100_000 });
+  await using world = new World([bank()], { replyRetentionMs: 100_000 });
   const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
   await world.clock.advance(99_999);
   assert.equal(world.population["~reply"], 1);
@@ -257,7 +257,7 @@ Deno.test("a reply that nobody collects is kept for so long from the submit on",
 });
 
 Deno.test("a reply that never was is unknown, and one that was kept for its time has expired", async () => {
-  await using world = new World([bank()], { replyKeepMs: 1_000 });
+  await using world = new World([bank()], { replyRetentionMs: 1_000 });
   const ref = world.system.ref(Bank, "main");
   const tickets = [await ref.submit(Bank.charge, 5), await ref.submit(Bank.charge, 5, { id: "mine" })];
   await world.clock.advance(1_000);
@@ -271,7 +271,7 @@ Deno.test("a reply that never was is unknown, and one that was kept for its time
 });
 
 Deno.test("a collected reply is kept for a minute, however long it would have been kept", async () => {
-  await using world = new World([bank()], { replyKeepMs: 3_600_000 });
+  await using world = new World([bank()], { replyRetentionMs: 3_600_000 });
   const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
   await world.clock.advance(1_000_000);
   assert.deepEqual(await ticket.reply(), { cents: 5 });
@@ -297,7 +297,7 @@ Deno.test("a reply that somebody waited for is collected when it comes", async (
 });
 
 Deno.test("whoever waits when the reply expires hears that at once, and the reply is a dead letter", async () => {
-  await using world = new World([bank()], { replyKeepMs: 1_000 });
+  await using world = new World([bank()], { replyRetentionMs: 1_000 });
   const { ticket, done } = await submitWaiting(world);
   const waiting = watch(ticket.reply());
   await world.clock.advance(1_000);
@@ -348,7 +348,7 @@ Deno.test("failTo gets the failure, and sees the id of the submit", async () => 
 
 Deno.test("failTo without replyTo: the failure goes there, and a reply can still be collected", async () => {
   const got: Got[] = [];
-  await using world = new World([bank(), books(got)], { replyKeepMs: 1_000 });
+  await using world = new World([bank(), books(got)], { replyRetentionMs: 1_000 });
   const failTo = world.system.ref(Books, "main").at(Books.refused);
   const ref = world.system.ref(Bank, "main");
   const good = await ref.submit(Bank.charge, 5, { failTo });
@@ -472,7 +472,7 @@ Deno.test("ids of two callers never meet", async () => {
 });
 
 Deno.test("a submit that needs one reply too many rejects, and has its place again when one is gone", async () => {
-  await using world = new World([bank()], { limits: { replies: 2 }, replyKeepMs: 1_000 });
+  await using world = new World([bank()], { limits: { replies: 2 }, replyRetentionMs: 1_000 });
   const ref = world.system.ref(Bank, "main");
   await ref.submit(Bank.charge, 1);
   await ref.submit(Bank.charge, 2);
@@ -483,7 +483,7 @@ Deno.test("a submit that needs one reply too many rejects, and has its place aga
 });
 
 Deno.test("a thousand requests leave nothing behind, collected, refused or expired", async () => {
-  await using world = new World([bank()], { replyKeepMs: 600_000 });
+  await using world = new World([bank()], { replyRetentionMs: 600_000 });
   const ref = world.system.ref(Bank, "main");
   for (let cents = 0; cents < 500; cents++) {
     assert.deepEqual(await (await ref.submit(Bank.charge, cents)).reply(), { cents });
@@ -531,7 +531,7 @@ Deno.test("replies that were collected make room for new ones, and what was not 
 });
 
 Deno.test("collecting a reply never keeps it longer than it would have been", async () => {
-  await using world = new World([bank()], { replyKeepMs: 1_000 });
+  await using world = new World([bank()], { replyRetentionMs: 1_000 });
   const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
   await world.clock.advance(400);
   await ticket.reply();
@@ -583,7 +583,10 @@ Deno.test("a caller has no more replies waiting than are left free, so another f
 });
 
 Deno.test("a caller whose replies were collected, have expired or were refused has its share again", async () => {
-  await using world = new World([bank({ capacity: 2 })], { limits: { replies: 4 }, replyKeepMs: 120_000 });
+  await using world = new World([bank({ capacity: 2 })], {
+    limits: { replies: 4 },
+    replyRetentionMs: 120_000,
+  });
   const ref = world.system.ref(Bank, "main");
   const caller = "alice";
   for (let round = 0; round < 3; round++) {

@@ -60,8 +60,8 @@ Deno.test("options out of their bounds throw a RangeError that names the option"
       "Cannot use deduplicationWindowMs: it must be a number of milliseconds above 0: current value is -1",
     ],
     [
-      { replyKeepMs: NaN },
-      "Cannot use replyKeepMs: it must be a number of milliseconds above 0: current value is NaN",
+      { replyRetentionMs: NaN },
+      "Cannot use replyRetentionMs: it must be a number of milliseconds above 0: current value is NaN",
     ],
     [{ drainMs: -1 }, "Cannot use drainMs: it must be at least 0: current value is -1"],
     [

@@ -77,7 +77,7 @@ export class Target implements AsyncDisposable {
       actors: [this.#order(), this.#carrier()],
       limits: { ids: 500, replies: 2_000, deadLetters: 100, actors: 5_000 },
       deduplicationWindowMs: 20_000,
-      replyKeepMs: 20_000,
+      replyRetentionMs: 20_000,
       log: false,
       ...(store === undefined ? {} : { store }),
     });

@@ -2,7 +2,7 @@
 export const options = {
   log: false as const,
   deduplicationWindowMs: 60_000,
-  replyKeepMs: 60_000,
+  replyRetentionMs: 60_000,
   limits: { events: 200, deadLetters: 200 },
 };
 /** From when on the store should grow no more: marks are kept a minute longer, and go within another. */

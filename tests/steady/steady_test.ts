@@ -10,7 +10,7 @@ const minuteMs = 60_000;
 const stepMs = 5_000;
 const options = {
   deduplicationWindowMs: 2 * minuteMs,
-  replyKeepMs: 2 * minuteMs,
+  replyRetentionMs: 2 * minuteMs,
   limits: { events: 50, deadLetters: 50 },
   drainMs: 1_000,
 };

@@ -24,7 +24,7 @@ export interface RowWriterParts extends Waiting {
   readonly replies: Replies;
   readonly landing: Landing;
   /** For how long a reply is kept, and so for how long it is tried to write one. */
-  readonly replyKeepMs: number;
+  readonly replyRetentionMs: number;
 }
 
 /**
@@ -85,8 +85,8 @@ export class RowWriter {
   }
 
   async #trying(act: () => Promise<void>): Promise<void> {
-    const { ledger: { clock }, replyKeepMs } = this.#parts;
-    const untilMs = clock.monotonicMs() + replyKeepMs;
+    const { ledger: { clock }, replyRetentionMs } = this.#parts;
+    const untilMs = clock.monotonicMs() + replyRetentionMs;
     this.#waiting++;
     try {
       await whileAway(this.#parts, act, () => this.#waiting > waitingMax || clock.monotonicMs() >= untilMs);

@@ -156,7 +156,7 @@ Deno.test("a key is free again when its window is over", async () => {
 
 Deno.test("an ask whose answer is no longer kept is not run again, and says so", async () => {
   const store = memoryStore();
-  await using desk = new Desk({ system: { store, replyKeepMs: 1_000 }, seed: ++seed });
+  await using desk = new Desk({ system: { store, replyRetentionMs: 1_000 }, seed: ++seed });
   assert.equal((await desk.post("/actors/order/ada/count", undefined, key)).status, 200);
   await desk.clock.advance(1_001);
   await assertProblem(await desk.post("/actors/order/ada/count", undefined, key), 410, "expired-reply");

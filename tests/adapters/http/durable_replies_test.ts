@@ -14,7 +14,7 @@ class Fleet {
 
   start(): Desk {
     const { store, clock } = this;
-    return new Desk({ system: { store, replyKeepMs: 60_000 }, clock, seed: ++this.#seed });
+    return new Desk({ system: { store, replyRetentionMs: 60_000 }, clock, seed: ++this.#seed });
   }
 }
 

@@ -105,7 +105,7 @@ onEach(
   sharedKinds,
   "an instance whose clock is an hour ahead lets nothing go that the others keep",
   async (stage) => {
-    const options = { deduplicationWindowMs: hour / 2, replyKeepMs: hour / 2 };
+    const options = { deduplicationWindowMs: hour / 2, replyRetentionMs: hour / 2 };
     const right = await stage.start(holding, options);
     const ahead = await stage.start(holding, { ...options, aheadMs: hour });
     const behind = await stage.start(holding, { ...options, aheadMs: -hour });
@@ -134,7 +134,7 @@ onEach(
   sharedKinds,
   "an instance that has just started with a clock two hours ahead lets nothing go",
   async (stage) => {
-    const options = { deduplicationWindowMs: hour / 2, replyKeepMs: hour / 2 };
+    const options = { deduplicationWindowMs: hour / 2, replyRetentionMs: hour / 2 };
     const right = await stage.start(holding, options);
     const ticket = await ref(right, "ada").submit(Worker.job, "notes", { id: "1" });
     await stage.settle();
@@ -153,7 +153,7 @@ onEach(
   sharedKinds,
   "what an instance promised to keep stays for its time when it is gone, and goes after it",
   async (stage) => {
-    const options = { deduplicationWindowMs: hour / 2, replyKeepMs: hour / 2 };
+    const options = { deduplicationWindowMs: hour / 2, replyRetentionMs: hour / 2 };
     const ahead = await stage.start(holding, { ...options, aheadMs: 2 * hour });
     const right = await stage.start(holding, options);
     await stage.pass(10_000);

@@ -19,7 +19,7 @@ async function lasts(
   pass: (ms: number) => Promise<void>,
 ): Promise<void> {
   for (const keepMs of [Infinity, Number.MAX_VALUE, 8.64e15, 100 * year]) {
-    const options = { deduplicationWindowMs: keepMs, replyKeepMs: keepMs, askTimeoutMs: keepMs };
+    const options = { deduplicationWindowMs: keepMs, replyRetentionMs: keepMs, askTimeoutMs: keepMs };
     const system = await start(options);
     const key = `k${keepMs}`;
     await ref(system, key).tell(Worker.note, "tea", { id: "one" });

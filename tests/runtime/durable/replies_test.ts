@@ -54,7 +54,7 @@ onEach(
   kinds,
   "a reply that is kept no longer has expired, and one that never was is unknown",
   async (stage) => {
-    const system = await stage.start([worker(echo)], { replyKeepMs: 1_000 });
+    const system = await stage.start([worker(echo)], { replyRetentionMs: 1_000 });
     const ticket = await ref(system, "ada").submit(Worker.job, "echo tea");
     assert.equal(await ticket.reply(), "tea");
     await stage.pass(1_000);

@@ -74,7 +74,7 @@ inMemory(
     const first = await stage.start([quick([], Promise.withResolvers<void>())]);
     const ticket = await at(first).submit(Quick.work, "a");
     await stage.kill(first);
-    const second = await stage.start([quick()], { replyKeepMs: 60_000 });
+    const second = await stage.start([quick()], { replyRetentionMs: 60_000 });
     await assert.rejects(second.ticket(ticket.id).reply({ timeoutMs: 0 }), { code: "deadline" });
     await stage.pass(3_700_000, 60_000);
     await assert.rejects(second.ticket(ticket.id).reply({ timeoutMs: 0 }), { code: "expired-reply" });

@@ -196,7 +196,7 @@ Deno.test("Seen lets the oldest answers go when they are too large together; the
 });
 
 Deno.test("Seen keeps an answer no longer than replies are kept, and its id to the end of the window", async () => {
-  await using it = new Stage({ actors: [worker()], replyKeepMs: 1_000, deduplicationWindowMs: 5_000 });
+  await using it = new Stage({ actors: [worker()], replyRetentionMs: 1_000, deduplicationWindowMs: 5_000 });
   const ada = it.ref("ada");
   let turns = 0;
   const ask = () => ada.ask(Worker.call, () => ++turns, again);

@@ -9,7 +9,7 @@ Deno.test("resolveOptions fills in every default", () => {
   assert.deepEqual(rest, {
     askTimeoutMs: 5_000,
     deduplicationWindowMs: 86_400_000,
-    replyKeepMs: 3_600_000,
+    replyRetentionMs: 3_600_000,
     drainMs: 1_000,
     limits: {
       actors: 1_000_000,
@@ -45,7 +45,7 @@ Deno.test("resolveOptions names the option that is out of its bounds", () => {
   const wrong: readonly (readonly [Partial<SystemOptions>, string])[] = [
     [{ askTimeoutMs: 0 }, "askTimeoutMs"],
     [{ deduplicationWindowMs: -1 }, "deduplicationWindowMs"],
-    [{ replyKeepMs: NaN }, "replyKeepMs"],
+    [{ replyRetentionMs: NaN }, "replyRetentionMs"],
     [{ drainMs: -1 }, "drainMs"],
     [{ drainMs: NaN }, "drainMs"],
     [{ limits: { actors: 0 } }, "limits.actors"],
