@@ -104,7 +104,7 @@ export type { Log } from "./runtime/ports/failure_log.ts";
 export type { Health, StopReport, StoreHealth } from "./runtime/ports/health.ts";
 export type { ProtocolStats, Stats, UnhostedStats } from "./runtime/ports/stats.ts";
 export type { Signal } from "./runtime/activations/resident.ts";
-export type { KeptEvent, KeptEvents } from "./runtime/ports/kept_events.ts";
+export type { EventLog, LoggedEvent } from "./runtime/ports/event_log.ts";
 export type { SchedulerOptions } from "./runtime/scheduling/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/ports/dead_letters.ts";
 export type { InspectedMessage, Inspection, Inspector } from "./runtime/ports/inspection.ts";

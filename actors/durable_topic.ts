@@ -6,7 +6,7 @@ import { namedOperation } from "../runtime/durable/delivery/dispatch.ts";
 import type { DurableActor } from "../runtime/durable/activations/durable_actor.ts";
 import type { DurableTurn } from "../runtime/durable/activations/durable_turn.ts";
 import { Effects } from "../runtime/durable/commits/effects.ts";
-import type { EventHead } from "../runtime/durable/delivery/event_log.ts";
+import type { EventHead } from "../runtime/durable/delivery/event_log_rows.ts";
 import {
   eventKey,
   subscribedKey,

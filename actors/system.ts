@@ -9,7 +9,7 @@ import type {
   SurveyOptions,
 } from "../runtime/language/context.ts";
 import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
-import type { KeptEvents } from "../runtime/ports/kept_events.ts";
+import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/modes.ts";
 import { requireDelay } from "../runtime/base/errors.ts";
 import type { Inspector } from "../runtime/ports/inspection.ts";
@@ -173,8 +173,8 @@ export class System implements AsyncDisposable {
   }
 
   /** What its store keeps of an event; nothing where it has no store. */
-  keptEvents(event: Operation<"event">): KeptEvents | undefined {
-    return this.#runtime.persistence?.keptEvents(topicKey(event));
+  eventLog(event: Operation<"event">): EventLog | undefined {
+    return this.#runtime.persistence?.eventLog(topicKey(event));
   }
 
   /**

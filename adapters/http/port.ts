@@ -10,7 +10,7 @@ import type {
   ReplyOutputOf,
 } from "../../runtime/language/protocol.ts";
 import type { Health } from "../../runtime/ports/health.ts";
-import type { KeptEvents } from "../../runtime/ports/kept_events.ts";
+import type { EventLog } from "../../runtime/ports/event_log.ts";
 import type { Stats } from "../../runtime/ports/stats.ts";
 import type { Ticket } from "../../runtime/language/ticket.ts";
 
@@ -40,7 +40,7 @@ export interface IngressSystem {
     ...args: Arguments<InputOf<Op>, SurveyOptions>
   ): AsyncIterableIterator<ReplyOutputOf<Op>, "max" | "deadline">;
   /** What its store keeps of an event; nothing where it has no store. */
-  keptEvents(event: Operation<"event">): KeptEvents | undefined;
+  eventLog(event: Operation<"event">): EventLog | undefined;
   /** The ticket of a request that was submitted before. */
   ticket(id: string, caller?: string): Ticket<unknown>;
   /** What it is doing, in numbers. */

@@ -12,7 +12,7 @@ import { Dispatch, type Whereabouts } from "./delivery/dispatch.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_home.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
-import { EventLog } from "./delivery/event_log.ts";
+import { EventLogRows } from "./delivery/event_log_rows.ts";
 import { Instances } from "./background/instances.ts";
 import { Keeper } from "./background/keeper.ts";
 import { Ledger } from "./commits/ledger.ts";
@@ -55,7 +55,7 @@ export interface OpenStore extends DurableServices {
   readonly replies: Replies;
   readonly rows: RowWriter;
   readonly answers: Answers;
-  readonly log: EventLog;
+  readonly log: EventLogRows;
   readonly unhosted: Unhosted;
   readonly keeper: Keeper;
   readonly alarm: Alarm;
@@ -115,7 +115,7 @@ async function begin(
   const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
   const unhosted = new Unhosted(ledger, (protocol) => residents.hosts.has(protocol));
   const dispatch = new Dispatch(ledger, replies, answers, whereabouts(residents, unhosted), ids);
-  const log = new EventLog(ledger, (error) => delivery.callbackFailed("watch", error));
+  const log = new EventLogRows(ledger, (error) => delivery.callbackFailed("watch", error));
   const stored = new StoredLetters({ ledger, dispatch, landing }, letters, limits.deadLetters);
   const alarm = new Alarm(ledger, { timers, dispatch, landing });
   const { instances, keeper } = keeping(services, ledger, residents, [

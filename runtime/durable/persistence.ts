@@ -6,7 +6,7 @@ import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { type Population, turnRoom } from "../activations/host.ts";
 import { Collector, Reply } from "../messages/modes.ts";
-import type { KeptEvent, KeptEvents } from "../ports/kept_events.ts";
+import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
@@ -124,12 +124,12 @@ export class Persistence {
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */
-  follow(topic: string, hear: (event: KeptEvent) => void, after?: number): Disposable {
+  follow(topic: string, hear: (event: LoggedEvent) => void, after?: number): Disposable {
     return this.#onceOpen(({ log }) => log.follow(topic, after, hear));
   }
 
   /** What is kept of a topic's events. */
-  keptEvents(topic: string): KeptEvents {
+  eventLog(topic: string): EventLog {
     const log = () => this.opened.then(() => this.#required.log);
     return {
       latest: async () => await (await log()).latest(topic),

@@ -29,7 +29,7 @@ export interface InspectedMessage extends ActorId {
  * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: what became of an actor.
  * - `escalated`: a failure that stops the system.
  * - `callback-failed`: a function that was given to the system threw, or its promise rejected: `inspect`, which hears no more
- *   then; the `watch` of kept events; a listener of a turn's `signal`.
+ *   then; the `watch` of an event log; a listener of a turn's `signal`.
  * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read, and was passed by: an event, a
  *   subscription, a schedule, an answer to a survey, a dead letter.
  */

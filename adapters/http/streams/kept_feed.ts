@@ -25,9 +25,9 @@ export class KeptFeed implements Feed {
     const windows = new Windows(bounds);
     const watching: Disposable[] = [];
     this.#topics = events.map((event) => {
-      const kept = system.keptEvents(event as Operation<"event">)!;
-      const topic = new KeptTopic(event.name, kept, windows, () => this.#retry());
-      watching.push(kept.watch(() => {
+      const log = system.eventLog(event as Operation<"event">)!;
+      const topic = new KeptTopic(event.name, log, windows, () => this.#retry());
+      watching.push(log.watch(() => {
         topic.changed();
         this.#wake();
       }));

@@ -1,11 +1,11 @@
-import type { KeptEvents } from "../../../runtime/ports/kept_events.ts";
+import type { EventLog } from "../../../runtime/ports/event_log.ts";
 import { FrameData } from "./frame_data.ts";
 import { jsonText } from "../body/json_text.ts";
 
 /** What a window has under a number: an event, nothing yet, or nothing any more. */
 export type Found = KeptEntry | "none" | "gone";
 
-/** One kept event, as streams carry it. */
+/** One logged event, as streams carry it. */
 export interface KeptEntry {
   readonly tokens: readonly string[];
   /** The payload; absent where it has no JSON: such an event is nobody's to hear. */
@@ -78,16 +78,16 @@ export class Windows {
 /** One topic's log, read in windows that all readers share: what many want to know at once is asked once. */
 export class KeptTopic {
   readonly name: string;
-  readonly #kept: KeptEvents;
+  readonly #log: EventLog;
   readonly #windows: Windows;
   readonly #onFailure: () => void;
   /** Counts how often there may have been something new. */
   #state = 0;
 
   /** `onFailure` hears that the store did not answer. */
-  constructor(name: string, kept: KeptEvents, windows: Windows, onFailure: () => void) {
+  constructor(name: string, log: EventLog, windows: Windows, onFailure: () => void) {
     this.name = name;
-    this.#kept = kept;
+    this.#log = log;
     this.#windows = windows;
     this.#onFailure = onFailure;
   }
@@ -99,7 +99,7 @@ export class KeptTopic {
 
   /** The number of the latest event. */
   latest(): Promise<number> {
-    return this.#kept.latest();
+    return this.#log.latest();
   }
 
   /** What is under a number. */
@@ -135,7 +135,7 @@ export class KeptTopic {
     try {
       const end = page.before + windowSize;
       let characters = 0;
-      for (const { number, subject, payload, fault } of await this.#kept.read(page.known, end - page.known)) {
+      for (const { number, subject, payload, fault } of await this.#log.read(page.known, end - page.known)) {
         page.known = Math.min(number, end); // those before it are gone
         if (number > end) break;
         const json = fault === undefined ? jsonText(payload) : undefined;

@@ -43,14 +43,14 @@ class Fleet {
 
 /** Resolves when all of it is in the log. */
 async function publish(desk: Desk, ...texts: string[]): Promise<void> {
-  const kept = desk.system.keptEvents(Order.paused)!;
+  const kept = desk.system.eventLog(Order.paused)!;
   const before = await kept.latest();
   for (const text of texts) await desk.system.publish(Order.paused, text);
   while (await kept.latest() < before + texts.length) await desk.clock.settle();
 }
 
 async function settle(desk: Desk, ...cents: number[]): Promise<void> {
-  const kept = desk.system.keptEvents(Order.settled)!;
+  const kept = desk.system.eventLog(Order.settled)!;
   const before = await kept.latest();
   for (const each of cents) await desk.system.publish(Order.settled, { country: "de", cents: each });
   while (await kept.latest() < before + cents.length) await desk.clock.settle();

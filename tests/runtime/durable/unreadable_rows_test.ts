@@ -102,7 +102,7 @@ onEach(
     const lines: string[] = [];
     const log: Log = (line) => lines.push(line);
     const system = await stage.start([worker()], { log });
-    const kept = system.keptEvents(Worker.happened)!;
+    const kept = system.eventLog(Worker.happened)!;
     for (let n = 0; n < 5; n++) await system.publish(Worker.happened, `e${n}`);
     await stage.settle();
     await spoil(stage, "event\u001f", spoils["without a head"], (index) => index === 1);
@@ -338,10 +338,10 @@ onEach(
   },
 );
 
-onEach(kinds, "what watches kept events may throw, and the topic goes on", async (stage) => {
+onEach(kinds, "what watches an event log may throw, and the topic goes on", async (stage) => {
   const lines: string[] = [];
   const system = await stage.start([worker()], { log: (line) => lines.push(line.replace(/ at .*/, "")) });
-  const kept = system.keptEvents(Worker.happened)!;
+  const kept = system.eventLog(Worker.happened)!;
   using _throwing = kept.watch(() => {
     throw new Error("boom");
   });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import type { IngressSystem, KeptEvent, KeptEvents } from "@posthorn/posthorn";
+import type { EventLog, IngressSystem, LoggedEvent } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { KeptFeed } from "../../../../adapters/http/streams/kept_feed.ts";
 import { windowSize } from "../../../../adapters/http/streams/kept_topic.ts";
 import { Order } from "../desk.ts";
 
 /** A log that answers when it is told to. */
-class SlowLog implements KeptEvents {
-  readonly events: KeptEvent[] = [];
+class SlowLog implements EventLog {
+  readonly events: LoggedEvent[] = [];
   readonly closed = Promise.withResolvers<unknown>();
   readonly clock = new VirtualClock();
   /** Behind which number it was read. */
@@ -17,7 +17,7 @@ class SlowLog implements KeptEvents {
 
   feed(eventsMax = 1_000, charactersMax = 1_000_000): KeptFeed {
     const { clock } = this;
-    const system: Partial<IngressSystem> = { clock, closed: this.closed.promise, keptEvents: () => this };
+    const system: Partial<IngressSystem> = { clock, closed: this.closed.promise, eventLog: () => this };
     return new KeptFeed(system as IngressSystem, [Order.paused], { eventsMax, charactersMax });
   }
 
@@ -33,7 +33,7 @@ class SlowLog implements KeptEvents {
     return Promise.resolve(this.events.length);
   }
 
-  async read(after: number, limit: number): Promise<KeptEvent[]> {
+  async read(after: number, limit: number): Promise<LoggedEvent[]> {
     this.reads.push(after);
     const found = this.events.slice(after, after + limit);
     const { held } = this;

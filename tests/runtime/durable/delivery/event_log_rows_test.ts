@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { memoryStore, type StoreConnection } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import { EventLog } from "../../../../runtime/durable/delivery/event_log.ts";
+import { EventLogRows } from "../../../../runtime/durable/delivery/event_log_rows.ts";
 import { eventKey } from "../../../../runtime/durable/rows/keys.ts";
 import { Ledger } from "../../../../runtime/durable/commits/ledger.ts";
 import { encodeValue } from "../../../../runtime/durable/rows/stored_value.ts";
 
 /** A log on a store whose lists can be held back after they have read. */
 async function logOn(): Promise<{
-  readonly log: EventLog;
+  readonly log: EventLogRows;
   readonly clock: VirtualClock;
   readonly lists: () => number;
   hold(until: Promise<void> | undefined): void;
@@ -33,7 +33,7 @@ async function logOn(): Promise<{
   };
   const ledger = new Ledger("instance", slow, store.traits, clock, seededRandom(1));
   return {
-    log: new EventLog(ledger, (error) => {
+    log: new EventLogRows(ledger, (error) => {
       throw error;
     }),
     clock,

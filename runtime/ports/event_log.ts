@@ -1,5 +1,5 @@
 /** One event as the log of its topic keeps it. */
-export interface KeptEvent {
+export interface LoggedEvent {
   /** Its number within its topic, from 1, without gaps. */
   readonly number: number;
   /** The id of the message that published it. */
@@ -19,28 +19,28 @@ export interface KeptEvent {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { event, type KeptEvent, memoryStore, protocol, System } from "@posthorn/posthorn";
+ * import { event, type LoggedEvent, memoryStore, protocol, System } from "@posthorn/posthorn";
  * import * as z from "zod";
  *
  * const Order = protocol("order", { settled: event(z.number()) });
  * await using system = new System({ actors: [], store: memoryStore() });
- * const kept = system.keptEvents(Order.settled)!;
- * const heard = Promise.withResolvers<KeptEvent>();
- * using _watching = kept.watch(async () => {
- *   for (const published of await kept.read(0, 10)) heard.resolve(published);
+ * const log = system.eventLog(Order.settled)!;
+ * const heard = Promise.withResolvers<LoggedEvent>();
+ * using _watching = log.watch(async () => {
+ *   for (const published of await log.read(0, 10)) heard.resolve(published);
  * });
  * await system.publish(Order.settled, 450);
- * assert((await heard.promise).payload === 450 && await kept.latest() === 1);
+ * assert((await heard.promise).payload === 450 && await log.latest() === 1);
  * ```
  */
-export interface KeptEvents {
+export interface EventLog {
   /** The number of the latest; 0 where nothing was published. Rejects with a {@linkcode StoreError}. */
   latest(): Promise<number>;
   /**
    * The first that are kept behind a number, at most so many, up to 100. One that does not begin with the next number says
    * that some are no longer kept. Rejects with a {@linkcode StoreError}.
    */
-  read(after: number, limit: number): Promise<KeptEvent[]>;
+  read(after: number, limit: number): Promise<LoggedEvent[]>;
   /**
    * Calls `onChange` when there may be more: at once for what this process published, soon after for what others did.
    * Perhaps in vain, or once for many.

@@ -1,7 +1,7 @@
 import type { Cancel } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { callGuarded } from "../../base/guarded.ts";
-import type { KeptEvent } from "../../ports/kept_events.ts";
+import type { LoggedEvent } from "../../ports/event_log.ts";
 import { Topic } from "../../messages/modes.ts";
 import type { Stored } from "../../ports/store.ts";
 import { eventKey, eventNumber, eventPrefix, recordKey } from "../rows/keys.ts";
@@ -21,7 +21,7 @@ const pageMax = 100;
 const retryMs = 1_000;
 
 /** The events of each topic, in the order of publishing, for readers in this process. */
-export class EventLog {
+export class EventLogRows {
   readonly #ledger: Ledger;
   readonly #onFailure: (error: unknown) => void;
   readonly #followers = new Set<Follower>();
@@ -32,7 +32,7 @@ export class EventLog {
   #waiting: Promise<void> | undefined;
   readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
   /** What is being read, by topic and number: those who stand at one place share it. */
-  readonly #reading = new Map<string, Promise<KeptEvent[]>>();
+  readonly #reading = new Map<string, Promise<LoggedEvent[]>>();
   /** The version of the record of each topic that somebody listens to, when it was looked at last: each event changes it. */
   #versions = new Map<string, string | undefined>();
   readonly #look: Look;
@@ -90,7 +90,7 @@ export class EventLog {
   }
 
   /** The events behind one, at most 100. */
-  async read(topic: string, after: number, limit = pageMax): Promise<KeptEvent[]> {
+  async read(topic: string, after: number, limit = pageMax): Promise<LoggedEvent[]> {
     const range = {
       prefix: eventPrefix(topic),
       after: eventKey(topic, after),
@@ -99,7 +99,7 @@ export class EventLog {
     return (await this.#ledger.connection.list(range)).map((row) => this.#eventOf(row));
   }
 
-  #eventOf({ key, value }: Stored): KeptEvent {
+  #eventOf({ key, value }: Stored): LoggedEvent {
     const number = eventNumber(key);
     try {
       const { head: { id, subject }, text } = decodeValue<EventHead>(value);
@@ -112,7 +112,7 @@ export class EventLog {
   }
 
   /** Hears all that is published to a topic from now on, or behind an event, until it is disposed of. */
-  follow(topic: string, after: number | undefined, hear: (event: KeptEvent) => void): Disposable {
+  follow(topic: string, after: number | undefined, hear: (event: LoggedEvent) => void): Disposable {
     const later = (callback: () => void) => this.#ledger.clock.setTimer(retryMs, callback);
     const follower = new Follower(this, topic, after, hear, later);
     this.#followers.add(follower);
@@ -148,7 +148,7 @@ export class EventLog {
   }
 
   /** What many want to read at the same time is read once. */
-  share(topic: string, after: number): Promise<KeptEvent[]> {
+  share(topic: string, after: number): Promise<LoggedEvent[]> {
     const name = `${topic} ${after}`;
     const found = this.#reading.get(name);
     if (found !== undefined) return found;
@@ -189,8 +189,8 @@ export class EventLog {
 class Follower {
   readonly topic: string;
   begun: Promise<void> | undefined;
-  readonly #log: EventLog;
-  readonly #hear: (event: KeptEvent) => void;
+  readonly #log: EventLogRows;
+  readonly #hear: (event: LoggedEvent) => void;
   readonly #later: (callback: () => void) => Cancel;
   #cancel: Cancel | undefined;
   /** Ends the pause before it tries again to begin. */
@@ -201,10 +201,10 @@ class Follower {
   #stopped = false;
 
   constructor(
-    log: EventLog,
+    log: EventLogRows,
     topic: string,
     after: number | undefined,
-    hear: (event: KeptEvent) => void,
+    hear: (event: LoggedEvent) => void,
     later: (callback: () => void) => Cancel,
   ) {
     this.topic = topic;
