@@ -203,7 +203,7 @@ export class Delivery implements Deliveries {
       atMs: this.clock.now(),
     };
     const { caller, bytes } = envelope.route.rarities ?? {};
-    this.deadLetters.add(letter, { sendAgain: () => this.resend(envelope), caller, bytes });
+    this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
     this.buried(letter, error);
     const { replyTo, rarities } = envelope.route;
     if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));

@@ -110,13 +110,13 @@ export interface DeadLetters {
    * with a commit: then it returns a promise, which rejects with the same. What another instance has sent again leaves
    * this one's list at its next beat, or when this one tries.
    */
-  sendAgain(id: string): void | Promise<void>;
+  resend(id: string): void | Promise<void>;
 }
 
 /** More of a dead letter than is told. */
 export interface LetterParts {
   /** Sends it again: rejects where it is not sent, and then it stays. */
-  readonly sendAgain: () => void | Promise<void>;
+  readonly resend: () => void | Promise<void>;
   /** Whose message it was; absent where the program sent it. */
   readonly caller?: string | undefined;
   /** How large it is, where that is known. */
@@ -158,14 +158,14 @@ export class KeptDeadLetters implements DeadLetters {
     return Array.from(this.#entries, ({ letter }) => letter);
   }
 
-  sendAgain(id: string): void | Promise<void> {
+  resend(id: string): void | Promise<void> {
     const first = (sending: boolean) =>
       this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
     const entry = first(false) ?? first(true);
     if (entry === undefined) {
-      throw new NotFoundError("unknown-dead-letter", `Cannot send ${id} again: no such dead letter is kept`);
+      throw new NotFoundError("unknown-dead-letter", `Cannot resend ${id}: no such dead letter is kept`);
     }
-    const sent = entry.sendAgain();
+    const sent = entry.resend();
     if (sent === undefined) return this.remove(entry);
     this.#sending.add(entry);
     return sent.then(() => this.remove(entry)).finally(() => this.#sending.delete(entry));

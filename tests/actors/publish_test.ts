@@ -552,7 +552,7 @@ Deno.test("what a local function failed on can be sent to it again", async () =>
   const [letter] = system.deadLetters.list();
   assert.deepEqual(letter.payload, { subject: "de", n: 1 });
   broken = false;
-  system.deadLetters.sendAgain(letter.id);
+  system.deadLetters.resend(letter.id);
   await world.clock.settle();
   assert.deepEqual(heard, [[1, { id: "first", subject: "de", input: { subject: "de", n: 1 } }]]);
 });

@@ -453,7 +453,7 @@ Deno.test("a request that failed and is sent again has its reply after all", asy
   const [{ id }] = world.system.deadLetters.list();
   await assert.rejects(ticket.reply(), { code: "failed", id });
   broken = false;
-  world.system.deadLetters.sendAgain(id);
+  world.system.deadLetters.resend(id);
   await world.clock.settle();
   assert.equal(await ticket.reply(), "done");
   assert.deepEqual(world.letters, []);

@@ -241,11 +241,11 @@ Deno.test("a dead letter can be sent again, and is then one no more", async () =
   await world.clock.settle();
   const [letter] = system.deadLetters.list();
   assert.deepEqual([letter.id, letter.reason, letter.atMs], ["7", "failed", world.clock.now()]);
-  system.deadLetters.sendAgain("7");
+  system.deadLetters.resend("7");
   assert.equal(system.deadLetters.size, 0);
   await world.clock.settle();
   assert.deepEqual([system.deadLetters.size, system.deadLetters.total], [1, 2]);
-  assert.throws(() => system.deadLetters.sendAgain("8"), { code: "unknown-dead-letter" });
+  assert.throws(() => system.deadLetters.resend("8"), { code: "unknown-dead-letter" });
 });
 
 Deno.test("new ids carry their time, and come in order", async () => {

@@ -174,7 +174,7 @@ export const failures: readonly Scenario[] = [
       await world.hear("mend", a.tell(One.run, "mend"));
       await world.settle();
       for (const id of ["t", "s", "t"]) {
-        await world.hear(`again ${id}`, (async () => await world.system.deadLetters.sendAgain(id))());
+        await world.hear(`again ${id}`, (async () => await world.system.deadLetters.resend(id))());
         await world.settle();
       }
       await world.hear("its reply", ticket.reply({ timeoutMs: 0 }));

@@ -81,7 +81,7 @@ type Step = (it: Stage) => unknown;
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: plan.map((plan): Step => (it) => send(it, plan)) },
   { weight: 2, arbitrary: fc.nat(60).map((byMs): Step => (it) => it.clock.advance(byMs)) },
-  { weight: 1, arbitrary: fc.nat(9).map((which): Step => (it) => sendAgain(it, which)) },
+  { weight: 1, arbitrary: fc.nat(9).map((which): Step => (it) => resend(it, which)) },
   { weight: 1, arbitrary: fc.constant<Step>((it) => void it.watch("stopped")) }, // from here on somebody listens
   {
     weight: 1,
@@ -133,11 +133,11 @@ function send(it: Stage, plan: Plan): void {
   sent[plan.mode]().catch(() => {});
 }
 
-function sendAgain({ system }: Stage, which: number): void {
+function resend({ system }: Stage, which: number): void {
   const letters = system.deadLetters.list();
   if (letters.length === 0) return;
   try {
-    system.deadLetters.sendAgain(letters[which % letters.length].id);
+    system.deadLetters.resend(letters[which % letters.length].id);
   } catch { /* refused: nothing was accepted */ }
 }
 

@@ -201,7 +201,7 @@ export class Clients {
   }
 
   /** One of the dead letters that are wanted is sent again. */
-  async sendAgain(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
+  async resend(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
     await this.call(async (system) => {
       const letter = system.deadLetters.list().find((letter) =>
         letter.operation === "job" && wanted(letter.payload as Job, letter)
@@ -210,7 +210,7 @@ export class Clients {
       const { tag } = letter.payload as Job;
       this.#options.healed.add(tag);
       this.unordered.add(tag);
-      await system.deadLetters.sendAgain(letter.id);
+      await system.deadLetters.resend(letter.id);
     });
   }
 

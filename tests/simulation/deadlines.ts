@@ -11,7 +11,7 @@ function errand(clients: Clients, tag: string): Promise<void> {
   if (kind < 0.25) {
     return clients.send(actor, { tag, does: "wait", more: 500 + clients.draw() * 2_500, path: [] }, "once");
   }
-  if (kind < 0.5) return clients.sendAgain((_, { reason }) => reason === "deadline");
+  if (kind < 0.5) return clients.resend((_, { reason }) => reason === "deadline");
   const timeoutMs = 100 + Math.floor(clients.draw() * 2_000);
   return clients.send(actor, { tag, does: "write", path: [], timeoutMs }, "once");
 }

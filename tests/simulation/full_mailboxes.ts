@@ -11,7 +11,7 @@ function errand(clients: Clients, tag: string): Promise<void> {
   if (kind < 0.1) return clients.read(actor);
   if (kind < 0.2) return clients.add(tag, actor);
   if (kind < 0.35) return clients.submit(tag, actor);
-  if (kind < 0.45) return clients.sendAgain((_, { reason }) => reason === "dropped");
+  if (kind < 0.45) return clients.resend((_, { reason }) => reason === "dropped");
   if (kind < 0.55) return clients.send(actor, { tag, does: "fail", more: 2, path: [] }, "named");
   if (kind < 0.65) return clients.send("node/n0", { tag, does: "write", path: [actor, "node/n1"] }, "once");
   return flood(clients, tag, actor);

@@ -14,7 +14,7 @@ export function usualWork(bigBytes: number, count: number): Workload {
     if (kind < 0.1) return clients.read(clients.pick(lasting));
     if (kind < 0.18) return clients.add(tag, clients.pick(lasting));
     if (kind < 0.26) return clients.submit(tag, clients.pick(lasting));
-    if (kind < 0.29) return clients.sendAgain(({ does }) => does === "once");
+    if (kind < 0.29) return clients.resend(({ does }) => does === "once");
     if (kind < 0.36) return burst(clients, tag);
     const actor = clients.pick(actors);
     return clients.send(actor, workFor(clients, tag, actor), clients.draw() < 0.5 ? "named" : "once");

@@ -156,7 +156,7 @@ export class StoredLetters {
     }
     const { head: mail, ...whole } = letter;
     return this.#letters.add(withPayload(whole, text), {
-      sendAgain: () => this.#sendAgain(row, letter, mail, text),
+      resend: () => this.#resend(row, letter, mail, text),
       caller: mail.caller,
       bytes: row.value.length,
       onLetGo: () => this.#letGo(row),
@@ -199,7 +199,7 @@ export class StoredLetters {
     if (kept.entry !== undefined) this.#letters.remove(kept.entry);
   }
 
-  async #sendAgain(
+  async #resend(
     { key, version, value }: Stored,
     letter: StoredLetter,
     mail: StoredLetter["head"],

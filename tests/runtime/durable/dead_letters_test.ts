@@ -85,10 +85,10 @@ onEach(kinds, "one is sent again by the next process: same id, same payload, onc
   await stage.settle();
   await stage.kill(first);
   const second = await stage.start([worker(mended)]);
-  await second.deadLetters.sendAgain("7");
+  await second.deadLetters.resend("7");
   assert.deepEqual(await notesOf(second, "ada"), ["mended it 7"]);
   assert.deepEqual(deadOf(second), []);
-  await assert.rejects(async () => await second.deadLetters.sendAgain("7"), { code: "unknown-dead-letter" });
+  await assert.rejects(async () => await second.deadLetters.resend("7"), { code: "unknown-dead-letter" });
   await stage.kill(second);
   const third = await stage.start([worker(mended)]);
   await stage.pass(missedMs);
@@ -102,7 +102,7 @@ onEach(sharedKinds, "of two instances that send one again one wins, and the othe
   await stage.settle();
   await stage.kill(first);
   const systems = [await stage.start([worker(mended)]), await stage.start([worker(mended)])];
-  const sent = await Promise.allSettled(systems.map((system) => system.deadLetters.sendAgain("7")));
+  const sent = await Promise.allSettled(systems.map((system) => system.deadLetters.resend("7")));
   assert.deepEqual(sent.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
   await stage.pass(missedMs);
   for (const system of systems) {
@@ -118,7 +118,7 @@ onEach(kinds, "a request that is sent again is answered after all", async (stage
   await assert.rejects(first.ticket(id).reply({ timeoutMs: 0 }), { code: "broken" });
   await stage.kill(first);
   const second = await stage.start([worker({ mend: () => "mended" })]);
-  await second.deadLetters.sendAgain("7");
+  await second.deadLetters.resend("7");
   await stage.settle();
   assert.equal(await second.ticket(id).reply({ timeoutMs: 0 }), "mended");
 });
@@ -186,7 +186,7 @@ onEach(kinds, "an ask that failed is sent again with a commit, which can be awai
   await assert.rejects(ref(system, "ada").ask(Worker.call, "once"), { code: "failed" });
   fails = false;
   const [letter] = system.deadLetters.list();
-  const sent = system.deadLetters.sendAgain(letter.id);
+  const sent = system.deadLetters.resend(letter.id);
   assert.ok(sent instanceof Promise);
   await sent;
   assert.deepEqual(system.deadLetters.list(), []);
@@ -198,7 +198,7 @@ onEach(kinds, "one that cannot be sent again is kept, and whoever sends it is to
   await assert.rejects(ref(system, "ada").ask(Worker.call, "boom"), { code: "failed" });
   const [letter] = system.deadLetters.list();
   await system.stop();
-  await assert.rejects(async () => await system.deadLetters.sendAgain(letter.id), { name: "StoppedError" });
+  await assert.rejects(async () => await system.deadLetters.resend(letter.id), { name: "StoppedError" });
   assert.deepEqual(system.deadLetters.list().map(({ id }) => id), [letter.id]);
 });
 

@@ -44,7 +44,7 @@ async function die(stage: Stage, system: System, ...ids: readonly string[]): Pro
 
 onEach(
   kinds,
-  "one whose sending again the store refuses is listed still, and is sent later",
+  "one whose resending the store refuses is listed still, and is sent later",
   async (stage) => {
     let isBroken = true;
     const mends = {
@@ -55,12 +55,12 @@ onEach(
     isBroken = false;
     const store = stage.storeOf(system);
     store.refuse = () => new StoreError("store-unavailable", "The disk is away");
-    await assert.rejects(async () => await system.deadLetters.sendAgain("1"), { code: "store-unavailable" });
+    await assert.rejects(async () => await system.deadLetters.resend("1"), { code: "store-unavailable" });
     assert.deepEqual(idsOf(system), ["1", "2"]);
     store.refuse = undefined;
     await stage.pass(3 * beatMs);
     assert.deepEqual(idsOf(system), ["1", "2"]);
-    await system.deadLetters.sendAgain("1");
+    await system.deadLetters.resend("1");
     await stage.settle();
     assert.deepEqual(idsOf(system), ["2"]);
     assert.deepEqual(await notesOf(system, "ada"), ["mended it"]);
@@ -81,7 +81,7 @@ onEach(kinds, "one whose deadline has passed is handled when it is sent again", 
   const [{ reason, message, attempts }] = system.deadLetters.list();
   assert.deepEqual([reason, attempts], ["deadline", 0]);
   assert.equal(message, "worker/ada run was not started before its deadline");
-  await system.deadLetters.sendAgain("late");
+  await system.deadLetters.resend("late");
   await stage.settle();
   assert.deepEqual(await notesOf(system, "ada"), ["mended it"]);
   assert.deepEqual(idsOf(system), []);
@@ -149,11 +149,11 @@ onEach(
     assert.deepEqual(idsOf(second), ["1", "2", "3"]);
     await first.stop();
     const third = await stage.start([worker(mended)]);
-    await second.deadLetters.sendAgain("2");
+    await second.deadLetters.resend("2");
     await stage.pass(beatMs);
     assert.deepEqual([idsOf(second), idsOf(third)], [["1", "3"], ["1", "3"]]);
     assert.deepEqual([second.deadLetters.size, third.deadLetters.size], [2, 2]);
-    await assert.rejects(async () => await third.deadLetters.sendAgain("2"), { code: "unknown-dead-letter" });
+    await assert.rejects(async () => await third.deadLetters.resend("2"), { code: "unknown-dead-letter" });
   },
 );
 
@@ -163,7 +163,7 @@ inMemory("what another sent again leaves the list where the store takes less tha
   const first = await stage.start([worker(mended)]);
   stage.storeOf(second).refuse = (parts) =>
     parts.length > 10 ? new TooLargeError("parts", "checks", parts.length, 10) : undefined;
-  await first.deadLetters.sendAgain("7");
+  await first.deadLetters.resend("7");
   await stage.pass(beatMs);
   assert.equal(second.deadLetters.size, 24);
 });
@@ -175,8 +175,8 @@ onEach(
     const [first, second] = [await stage.start([worker(broken)]), await stage.start([worker(mended)])];
     await die(stage, first, "1", "2");
     await stage.pass(beatMs);
-    await second.deadLetters.sendAgain("1");
-    await assert.rejects(async () => await first.deadLetters.sendAgain("1"), { code: "unknown-dead-letter" });
+    await second.deadLetters.resend("1");
+    await assert.rejects(async () => await first.deadLetters.resend("1"), { code: "unknown-dead-letter" });
     assert.deepEqual(idsOf(first), ["2"]);
   },
 );
@@ -190,7 +190,7 @@ inMemory("two that have one id are sent again at once, each", async (stage) => {
   await ref(system, "bob").tell(Worker.run, "mend bob", { id: "same" });
   await stage.settle();
   fails = false;
-  await Promise.all([system.deadLetters.sendAgain("same"), system.deadLetters.sendAgain("same")]);
+  await Promise.all([system.deadLetters.resend("same"), system.deadLetters.resend("same")]);
   await stage.settle();
   assert.deepEqual([await notesOf(system, "ada"), await notesOf(system, "bob")], [["ada"], ["bob"]]);
 });

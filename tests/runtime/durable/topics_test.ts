@@ -218,7 +218,7 @@ inMemory(
     await system.publish(Worker.happened, "de two"); // what was given up does not hold up what follows
     pages.given = Infinity;
     await stage.pass(100_000, 10_000);
-    await system.deadLetters.sendAgain("one");
+    await system.deadLetters.resend("one");
     await stage.settle();
     for (let index = 0; index < count; index++) {
       const notes = await notesOf(system, `guest-${index}`) as string[];
@@ -252,7 +252,7 @@ inMemory(
     const known = Object.keys((await record()).state.cursors ?? {});
     assert.deepEqual([known.length, known.slice(0, 99)], [100, places.slice(1)]);
     pages.given = Infinity;
-    await system.deadLetters.sendAgain("one");
+    await system.deadLetters.resend("one");
     await stage.settle();
     for (let index = 0; index < 250; index++) {
       assert.deepEqual(await notesOf(system, `guest-${index}`), ["de one"], `guest-${index}`);

@@ -201,7 +201,7 @@ inMemory(
     await system.ref(Worker, "ada").submit(Worker.job, "fragile", { id: "7", replyTo });
     await stage.settle();
     broken = false;
-    await system.deadLetters.sendAgain("7");
+    await system.deadLetters.resend("7");
     await stage.settle();
     assert.deepEqual(heard, ["mended"]);
   },

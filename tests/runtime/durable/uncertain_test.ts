@@ -133,7 +133,7 @@ inMemory("who sends a dead letter again is not told that another did", async (st
   await stage.settle();
   const [letter] = system.deadLetters.list();
   store.repeatNext("dead");
-  await system.deadLetters.sendAgain(letter.id);
+  await system.deadLetters.resend(letter.id);
   await stage.settle();
   assert.equal(store.repeated, 1);
   assert.deepEqual(deadOf(system), ["ada run: failed"]); // it was tried once more

@@ -176,7 +176,7 @@ for (const heard of [false, true]) {
     const before = log.seen.at(-1)!;
     const [letter] = it.system.deadLetters.list();
     assert.equal(letter.id, before.id);
-    it.system.deadLetters.sendAgain(letter.id);
+    it.system.deadLetters.resend(letter.id);
     await it.clock.settle();
     assert.deepEqual(log.seen.at(-1), before);
     assert.equal(log.seen.length, 5);

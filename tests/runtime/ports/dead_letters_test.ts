@@ -45,7 +45,7 @@ Deno.test("DeadLetters send a letter again: same id, same payload, a new count o
   }, { id: "a-name" });
   await it.clock.advance(10_000);
   broken = false;
-  it.system.deadLetters.sendAgain("a-name");
+  it.system.deadLetters.resend("a-name");
   assert.deepEqual(await notesOf(ada), ["in the end"]);
   assert.deepEqual(attempts, [["a-name", 1], ["a-name", 2], ["a-name", 1]]);
   const { deadLetters } = it.system;
@@ -58,7 +58,7 @@ Deno.test("DeadLetters send a letter again although its deadline has passed", as
   await ada.tell(Worker.run, () => new Promise((resolve) => void it.clock.setTimer(100, () => resolve(1))));
   await ada.tell(Worker.note, "late", { timeoutMs: 50 });
   await it.clock.advance(100);
-  it.system.deadLetters.sendAgain(it.system.deadLetters.list()[0].id);
+  it.system.deadLetters.resend(it.system.deadLetters.list()[0].id);
   assert.deepEqual(await notesOf(ada), ["late"]);
 });
 
@@ -70,7 +70,7 @@ Deno.test("DeadLetters send the reply of a letter that is sent again to its addr
   await ada.submit(Worker.job, script, { id: "job", replyTo: bob.at(Worker.note) });
   await ada.ask(Worker.call, script, { id: "call" }).catch(() => {});
   broken = false;
-  for (const id of ["job", "call"]) it.system.deadLetters.sendAgain(id);
+  for (const id of ["job", "call"]) it.system.deadLetters.resend(id);
   await it.clock.settle();
   assert.deepEqual(await notesOf(bob), ["reply"]);
   assert.equal(it.system.deadLetters.size, 0);
@@ -80,7 +80,7 @@ Deno.test("DeadLetters put a letter that died again at the end", async () => {
   await using it = stage(worker());
   for (const id of ["1", "2"]) await it.ref("ada").tell(Worker.run, refuse, { id });
   await it.clock.settle();
-  it.system.deadLetters.sendAgain("1");
+  it.system.deadLetters.resend("1");
   await it.clock.settle();
   assert.deepEqual(it.system.deadLetters.list().map(({ id }) => id), ["2", "1"]);
   assert.equal(it.system.deadLetters.total, 3);
@@ -92,7 +92,7 @@ Deno.test("DeadLetters keep a letter that cannot be sent again, in its place", a
   for (const id of ["1", "2"]) await ada.tell(Worker.run, refuse, { id });
   await it.clock.settle();
   void ada.tell(Worker.note, "full");
-  assert.throws(() => it.system.deadLetters.sendAgain("1"), { code: "mailbox-full" });
+  assert.throws(() => it.system.deadLetters.resend("1"), { code: "mailbox-full" });
   assert.deepEqual(it.system.deadLetters.list().map(({ id }) => id), ["1", "2"]);
 });
 
@@ -102,7 +102,7 @@ Deno.test("DeadLetters keep a letter that is sent again into a full mailbox that
   await ada.tell(Worker.run, refuse, { id: "1" });
   await it.clock.settle();
   void ada.tell(Worker.note, "full");
-  it.system.deadLetters.sendAgain("1");
+  it.system.deadLetters.resend("1");
   assert.deepEqual(it.system.deadLetters.list().map(({ id, reason }) => [id, reason]), [["1", "dropped"]]);
 });
 
@@ -111,16 +111,16 @@ Deno.test("DeadLetters keep the letters of two messages that have the same id fr
   for (const key of ["ada", "bob"]) await it.ref(key).tell(Worker.run, refuse, { id: "same" });
   await it.clock.settle();
   assert.deepEqual(it.dead, ["ada run: refused", "bob run: refused"]);
-  it.system.deadLetters.sendAgain("same");
+  it.system.deadLetters.resend("same");
   assert.deepEqual(it.dead, ["bob run: refused"]);
 });
 
 Deno.test("DeadLetters cannot send what they do not keep", async () => {
   await using it = stage(worker());
-  assert.throws(() => it.system.deadLetters.sendAgain("nothing"), {
+  assert.throws(() => it.system.deadLetters.resend("nothing"), {
     name: "NotFoundError",
     code: "unknown-dead-letter",
-    message: "Cannot send nothing again: no such dead letter is kept",
+    message: "Cannot resend nothing: no such dead letter is kept",
   });
 });
 
