@@ -86,7 +86,7 @@ export interface StoreTraits {
   /** What it is called. */
   readonly name: string;
   /** What a commit outlives: nothing, the process, or a loss of power as well. */
-  readonly outlives: "nothing" | "process" | "power";
+  readonly durability: "nothing" | "process" | "power";
   /** Whether several processes may share it. */
   readonly processes: "one" | "many";
   /**

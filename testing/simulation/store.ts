@@ -74,7 +74,7 @@ export interface SimulatedInstance extends Store {
 
 const usualTraits: Omit<StoreTraits, "limits"> = {
   name: "simulated",
-  outlives: "power",
+  durability: "power",
   processes: "many",
   unknownOutcomes: true,
   commitsAtOnce: 4,

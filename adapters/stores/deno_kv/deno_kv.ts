@@ -85,7 +85,7 @@ export interface DenoKvOptions {
  * import { denoKv } from "@posthorn/posthorn";
  *
  * const store = denoKv(":memory:");
- * assert(store.traits.processes === "one" && store.traits.outlives === "nothing");
+ * assert(store.traits.processes === "one" && store.traits.durability === "nothing");
  * ```
  *
  * @param target the path of a file, `":memory:"`, a KV Connect URL, or an open `Deno.Kv`, which it leaves open; without
@@ -109,7 +109,7 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
   const inMemory = target === ":memory:";
   const traits: StoreTraits = {
     name: `Deno KV, ${remote ? "remote" : inMemory ? "in memory" : "file"}`,
-    outlives: inMemory ? "nothing" : "power",
+    durability: inMemory ? "nothing" : "power",
     processes: remote ? "many" : "one",
     unknownOutcomes: remote,
     // A file writes one commit after the other, each with a sync of its own, on a thread of its own: larger ones help,

@@ -14,7 +14,7 @@ import { MemoryEnds } from "./ends.ts";
 
 const traits: StoreTraits = {
   name: "memory",
-  outlives: "nothing",
+  durability: "nothing",
   processes: "many",
   unknownOutcomes: false,
   commitsAtOnce: 1,

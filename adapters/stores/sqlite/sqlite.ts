@@ -102,7 +102,7 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
   const inMemory = file === ":memory:";
   const traits: StoreTraits = {
     name: "sqlite",
-    outlives: inMemory ? "nothing" : synchronous === "full" ? "power" : "process",
+    durability: inMemory ? "nothing" : synchronous === "full" ? "power" : "process",
     processes: inMemory ? "one" : "many",
     unknownOutcomes: false, // what the disk failed to flush is written over by the next commit, or rejects with that
     commitsAtOnce: 1,

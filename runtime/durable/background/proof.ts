@@ -46,7 +46,7 @@ export class Proof {
 
   /** What is known. */
   get health(): { readonly status: "durable" | "unproven" | "forgets"; readonly reason?: string } {
-    if (this.#traits.outlives === "nothing") return { status: "forgets", reason: "it is in memory" };
+    if (this.#traits.durability === "nothing") return { status: "forgets", reason: "it is in memory" };
     if (this.#since === undefined) {
       return { status: "unproven", reason: "nothing of an earlier process was found in it" };
     }

@@ -41,7 +41,7 @@ Deno.test("/healthz shows the store: that it opens, and what it has shown of its
 Deno.test("/healthz of a store that outlives its process says whether it has", async () => {
   const store = memoryStore();
   const lasting: Store = {
-    traits: { ...store.traits, outlives: "power" },
+    traits: { ...store.traits, durability: "power" },
     open: (services) => store.open(services),
   };
   for (

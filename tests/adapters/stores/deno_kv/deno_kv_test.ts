@@ -49,30 +49,30 @@ Deno.test("what cannot be opened says why, and can be tried again", { ignore }, 
 
 Deno.test("the traits say what a target can do", async () => {
   const traitsOf = (
-    { traits: { outlives, processes, unknownOutcomes, commitsAtOnce, fullCommitsAtOnce } }: Store,
+    { traits: { durability, processes, unknownOutcomes, commitsAtOnce, fullCommitsAtOnce } }: Store,
   ) => ({
-    outlives,
+    durability,
     processes,
     unknownOutcomes,
     commitsAtOnce,
     fullCommitsAtOnce,
   });
   const file = {
-    outlives: "power",
+    durability: "power",
     processes: "one",
     unknownOutcomes: false,
     commitsAtOnce: 1,
     fullCommitsAtOnce: 2,
   };
   const remote = {
-    outlives: "power",
+    durability: "power",
     processes: "many",
     unknownOutcomes: true,
     commitsAtOnce: 16,
     fullCommitsAtOnce: 16,
   };
   assert.deepEqual(traitsOf(denoKv("./posthorn.kv")), file);
-  assert.deepEqual(traitsOf(denoKv(":memory:")), { ...file, outlives: "nothing" });
+  assert.deepEqual(traitsOf(denoKv(":memory:")), { ...file, durability: "nothing" });
   assert.deepEqual(traitsOf(denoKv()), file);
   assert.deepEqual(traitsOf(denoKv("https://api.deno.com/v2/databases/1/connect")), remote);
   assert.deepEqual(traitsOf(denoKv(undefined, { remote: true })), remote);

@@ -45,7 +45,7 @@ async function countOf(connection: StoreConnection, prefix: string): Promise<num
 
 Deno.test("sqlite: its traits say what a commit outlives, and who may share it", () => {
   const traits = [sqlite("a.db"), sqlite("a.db", { synchronous: "normal" }), sqlite(":memory:")];
-  assert.deepEqual(traits.map(({ traits: { outlives, processes } }) => [outlives, processes]), [
+  assert.deepEqual(traits.map(({ traits: { durability, processes } }) => [durability, processes]), [
     ["power", "many"],
     ["process", "many"],
     ["nothing", "one"],
