@@ -28,7 +28,7 @@ export function storesTable(): string {
     durability[traits.durability],
     processes(traits),
     room(traits),
-    `${3 * traits.beatMs / 1_000} s`,
+    `${3 * traits.heartbeatMs / 1_000} s`,
   ]);
   return [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

@@ -230,9 +230,9 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Looks after what others left and what is due, as it does by itself at each beat while it runs. For platforms that
-   * wake a process from time to time and let it run only that long; resolves when nothing is left to do. Without a store
-   * there is nothing to look after.
+   * Looks after what others left and what is due, as it does by itself at each heartbeat while it runs. For platforms
+   * that wake a process from time to time and let it run only that long; resolves when nothing is left to do. Without a
+   * store there is nothing to look after.
    */
   async sweep(): Promise<void> {
     await this.#runtime.persistence?.sweep();

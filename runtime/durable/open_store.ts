@@ -120,20 +120,20 @@ async function begin(
   const alarm = new Alarm(ledger, { timers, dispatch, landing });
   const { instances, keeper } = keeping(services, ledger, residents, [
     () => replies.look(), // what a watch should have told may have been lost
-    () => ledger.probes?.without("log-at-beat") ? Promise.resolve() : log.look(),
-    () => answers.beat(),
-    () => unhosted.beat(),
-    () => stored.beat(),
+    () => ledger.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
+    () => answers.heartbeat(),
+    () => unhosted.heartbeat(),
+    () => stored.heartbeat(),
     () => alarm.ring(),
   ]);
   const proof = new Proof(ledger, store.traits);
   await proof.look();
   await keeper.begin();
   const watching = connection.watch(() => {
-    replies.look().catch(() => {}); // the next beat does
+    replies.look().catch(() => {}); // the next heartbeat does
     answers.wake();
-    log.look().catch(() => {}); // the next beat does
-    keeper.adopt().catch(() => {}); // the next beat does
+    log.look().catch(() => {}); // the next heartbeat does
+    keeper.adopt().catch(() => {}); // the next heartbeat does
   });
   return {
     acceptor: new Acceptor({ ledger, dispatch, replies, ids, deduplicationWindowMs, landing }),
@@ -178,7 +178,7 @@ function keeping(
   services: Services,
   ledger: Ledger,
   residents: Residents,
-  onBeat: readonly (() => Promise<unknown>)[],
+  onHeartbeat: readonly (() => Promise<unknown>)[],
 ): { readonly instances: Instances; readonly keeper: Keeper } {
   const { hosts } = residents;
   const instances: Instances = new Instances(ledger, {
@@ -193,7 +193,7 @@ function keeping(
     protocols: [...hosts.keys()],
     look: (actor, crashed) => residents.activate(actor)?.look(crashed) !== undefined,
     atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
-    onBeat,
+    onHeartbeat,
   });
   return { instances, keeper };
 }

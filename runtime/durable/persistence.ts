@@ -210,7 +210,7 @@ export class Persistence {
   async sweep(): Promise<void> {
     await this.opened;
     const { keeper, alarm } = this.#required;
-    await keeper.beat();
+    await keeper.heartbeat();
     await alarm.ring();
   }
 
@@ -283,7 +283,10 @@ export class Persistence {
     return { waiting: activation.waiting, capacity: activation.home.actor.mailbox.capacity * turnRoom };
   }
 
-  /** Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later beat looks again. */
+  /**
+   * Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later heartbeat looks
+   * again.
+   */
   #activate({ protocol, key }: ActorId): DurableActivation | undefined {
     try {
       return this.hosts.get(protocol)?.get(key);
@@ -295,7 +298,7 @@ export class Persistence {
 
   #buried(letter: DeadLetter, error?: unknown): void {
     this.#parts.services.delivery.buried(letter, error);
-    void this.#required.letters.read().catch(() => {}); // the next beat does
+    void this.#required.letters.read().catch(() => {}); // the next heartbeat does
   }
 
   #leaveToOthers(actor: ActorId, forMs: number): void {

@@ -93,7 +93,7 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
 export interface DeadLetters {
   /**
    * How many there have been since the system began, also those that were let go or sent again. With a store that counts
-   * those of other instances as well, once this one has read them: within a beat.
+   * those of other instances as well, once this one has read them: within a heartbeat.
    */
   readonly total: number;
   /** How many are kept. */
@@ -108,7 +108,7 @@ export interface DeadLetters {
    * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
    * an {@linkcode NotFoundError} (`unknown-dead-letter`) when there is none of that id. One that is in a store is sent
    * with a commit: then it returns a promise, which rejects with the same. What another instance has sent again leaves
-   * this one's list at its next beat, or when this one tries.
+   * this one's list at its next heartbeat, or when this one tries.
    */
   resend(id: string): void | Promise<void>;
 }

@@ -19,7 +19,7 @@ export interface Health {
  * How the store of a system is. `durable`: it has shown that it keeps what is written, for something of an earlier process
  * was in it. `unproven`: nothing was, as at the first start, or in a store that forgets without a word. `forgets`: it is
  * in memory. `opening`: it does not answer yet. `unavailable`: it cannot be opened, which is tried again and again, or did
- * not take the last commit; one is tried at each beat.
+ * not take the last commit; one is tried at each heartbeat.
  */
 export interface StoreHealth {
   /** What the store is called. */

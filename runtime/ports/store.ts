@@ -105,7 +105,7 @@ export interface StoreTraits {
   /** How many parts one commit gains from. */
   readonly partsAtOnce: number;
   /** How often an instance says that it lives, in milliseconds; it is taken for dead after three times that. */
-  readonly beatMs: number;
+  readonly heartbeatMs: number;
   /** How much one commit can take. */
   readonly limits: StoreLimits;
 }
@@ -163,14 +163,14 @@ export interface StoreConnection {
   watch(onChange: () => void): Disposable;
   /** Closes it. What is under way ends first. */
   close(): Promise<void>;
-  /** How it is seen at once that a process has ended; absent where only missed beats tell. */
+  /** How it is seen at once that a process has ended; absent where only missed heartbeats tell. */
   readonly presence?: StorePresence | undefined;
 }
 
 /**
  * Tells at once that the process of an instance has ended, however it ended: by something that only its operating system
  * takes from it, such as a lock. A connection has it where it can be certain; everywhere else an instance is taken for
- * dead when it has missed three beats.
+ * dead when it has missed three heartbeats.
  *
  * To say "gone" of one that lives would cost work and count attempts against innocent messages. So whatever is not
  * certain (another machine, a file system over a network, no permission) must be answered as not gone.

@@ -80,7 +80,7 @@ const usualTraits: Omit<StoreTraits, "limits"> = {
   commitsAtOnce: 4,
   fullCommitsAtOnce: 4,
   partsAtOnce: 25,
-  beatMs: 2_000,
+  heartbeatMs: 2_000,
 };
 
 const usualLimits: StoreLimits = {

@@ -347,7 +347,7 @@ export const rules: readonly Rule[] = [
     faultPlan: (faultPlan) => slow(listened(faultPlan)),
   },
   {
-    name: "log-at-beat",
+    name: "log-at-heartbeat",
     foundBy: 1,
     says: "a log is looked at now and then, whatever watches do not tell",
     faultPlan: (faultPlan) => ({ ...listened(faultPlan), store: { ...faultPlan.store, watchLost: 1 } }),

@@ -60,7 +60,7 @@ export const sceneRules: readonly Rule[] = [
     faultPlan: within("bulky"),
   },
   {
-    name: "beat-aside",
+    name: "heartbeat-aside",
     foundBy: 1,
     says: "an instance says that it lives beside what waits to be committed",
     faultPlan: within("saturated"),
@@ -138,7 +138,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "dead-are-seen",
     foundBy: 1,
-    says: "where it can be seen that a process has ended, nobody waits for its beats",
+    says: "where it can be seen that a process has ended, nobody waits for its heartbeats",
     faultPlan: within("presence"),
     connect: () => ({ presence: undefined }),
   },

@@ -6,8 +6,8 @@ const watchedMs = 20_000;
 /** So many rows a process may list at rest in a second, whatever is in the store that does not concern it. */
 const rowsMax = 20;
 /**
- * So many commits of a process may be refused at rest in so long: what is refused at each beat is never done. After it
- * nobody takes anybody for dead any more.
+ * So many commits of a process may be refused at rest in so long: what is refused at each heartbeat is never done.
+ * After it nobody takes anybody for dead any more.
  */
 const refusedMax = 4;
 const refusedMs = 12_000;

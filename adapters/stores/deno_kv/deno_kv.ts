@@ -117,7 +117,7 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     commitsAtOnce: remote ? 16 : 1,
     fullCommitsAtOnce: remote ? 16 : 2,
     partsAtOnce: remote ? 25 : 50,
-    beatMs: remote ? 5_000 : 2_000,
+    heartbeatMs: remote ? 5_000 : 2_000,
     limits: limitsOf(prefix, checks),
   };
   const shared = new SharedKv(target, prefix, !inMemory);
@@ -241,7 +241,7 @@ class DenoKvConnection implements StoreConnection {
   readonly #services: CommitServices;
   readonly #file: StoreFile | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
-  /** When it looks at some values again: with a commit, for an instance that lives commits its beats. */
+  /** When it looks at some values again: with a commit, for an instance that lives commits its heartbeats. */
   #looksMs: number;
   #closed: Promise<void> | undefined;
 

@@ -20,7 +20,7 @@ const traits: StoreTraits = {
   commitsAtOnce: 1,
   fullCommitsAtOnce: 1,
   partsAtOnce: 100,
-  beatMs: 2_000,
+  heartbeatMs: 2_000,
   limits: {
     keyBytes: Infinity,
     valueBytes: Infinity,

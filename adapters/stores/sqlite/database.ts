@@ -2,7 +2,7 @@
 
 import type { Stored } from "../../../runtime/ports/store.ts";
 
-/** How long a call waits for the lock while nothing else of the process runs. Beats must go on. */
+/** How long a call waits for the lock while nothing else of the process runs. Heartbeats must go on. */
 const blockMs = 4;
 /** After so many pages the log is written into the file: a few more than usual, for hot pages then go there less often. */
 const logPages = 4_000;

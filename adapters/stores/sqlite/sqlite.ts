@@ -63,7 +63,7 @@ const limits: StoreLimits = {
  * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open, and for
  * each system that uses it a small file `-alive-…`: its lock tells the others at once when that process has ended. The
  * next process removes what a killed one leaves of these. Locks are used on Linux, where the file is on a local file
- * system and Deno permits to read and write its folder and `--allow-sys=statfs`; else three missed beats tell.
+ * system and Deno permits to read and write its folder and `--allow-sys=statfs`; else three missed heartbeats tell.
  * `:memory:` is a store for one system, without a file. `node:sqlite` is first looked for when the store is opened.
  *
  * A commit is refused with `store-unavailable` when others have kept the file locked for 10 s, and with `store-full`
@@ -108,7 +108,7 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
     commitsAtOnce: 1,
     fullCommitsAtOnce: 1,
     partsAtOnce: 100,
-    beatMs: 2_000,
+    heartbeatMs: 2_000,
     limits,
   };
   return { traits, open: (services) => open(file, synchronous, bytesMax, services) };

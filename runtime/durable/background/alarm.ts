@@ -60,7 +60,9 @@ export class Alarm {
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
       // One that cannot be sent now stays, and stands in the way of none behind it.
       const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
-      if (sent.some(({ status }) => status === "rejected")) this.#wakeAt(nowMs + this.#ledger.traits.beatMs);
+      if (sent.some(({ status }) => status === "rejected")) {
+        this.#wakeAt(nowMs + this.#ledger.traits.heartbeatMs);
+      }
       if (due.length < pageMax) {
         const next = rows[due.length];
         if (next !== undefined) this.#wakeAt(scheduled(next.key).dueMs);
@@ -219,7 +221,7 @@ export class Alarm {
       this.#dueMs = Infinity;
       const ringing = this.#ringing; // it may have passed by what is due now
       const rung = ringing === undefined ? this.ring() : ringing.then(() => this.ring());
-      rung.catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.beatMs));
+      rung.catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.heartbeatMs));
     });
   }
 }

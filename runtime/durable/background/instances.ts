@@ -40,10 +40,13 @@ export interface InstancesServices {
   reborn(): void;
 }
 
-/** Missed beats after which an instance is taken for dead. To be wrong costs work, never a message. */
+/** Missed heartbeats after which an instance is taken for dead. To be wrong costs work, never a message. */
 const missedMax = 3;
 const pageMax = 1_000;
-/** How many are written down as ended at one beat: as many at once as one commit takes, for users' work not to wait for all. */
+/**
+ * How many are written down as ended at one heartbeat: as many at once as one commit takes, for users' work not to wait
+ * for all.
+ */
 const endedMax = 1_000;
 /** How long it is known that an instance ended without a word: longer than messages wait to be tried again. */
 const endedKeepMs = 86_400_000;
@@ -59,7 +62,7 @@ export class Instances {
   readonly #left = new Recent(goneMax);
   /** The names that this process had before. */
   readonly #former = new Recent(goneMax);
-  #beat = 0;
+  #heartbeat = 0;
   #version: string | undefined;
   #held = false;
   #looked = false;
@@ -73,7 +76,7 @@ export class Instances {
   async begin(): Promise<void> {
     const { connection, committer, instance, traits, probes } = this.#ledger;
     this.#held = await connection.presence?.hold(instance) ?? false;
-    this.#version = await commitOne(committer, this.#part(instance, undefined)); // else the first beat finds it
+    this.#version = await commitOne(committer, this.#part(instance, undefined)); // else the first heartbeat finds it
     await this.look();
     await connection.presence?.retain(new Set([instance, ...this.#known.keys()]));
     // Whoever was here before is not here any more: two processes never share such a store.
@@ -84,7 +87,7 @@ export class Instances {
   /** Says that it lives: beside what the users of this instance commit, however much that is. */
   async say(): Promise<void> {
     const { connection, instance } = this.#ledger;
-    this.#beat++;
+    this.#heartbeat++;
     const version = await this.#write(instance, this.#version);
     if (version !== undefined) {
       this.#version = version;
@@ -148,7 +151,7 @@ export class Instances {
 
   /** Whose row has not changed since then is taken for dead. */
   get #deadlineMs(): number {
-    return this.#ledger.clock.monotonicMs() - this.#ledger.traits.beatMs * missedMax;
+    return this.#ledger.clock.monotonicMs() - this.#ledger.traits.heartbeatMs * missedMax;
   }
 
   /**
@@ -241,7 +244,7 @@ export class Instances {
     const name = this.#services.newName();
     this.#held = await this.#ledger.connection.presence?.hold(name) ?? false;
     const version = await this.#write(name, undefined).catch(() => undefined);
-    if (version === undefined) return await this.#ledger.connection.presence?.release(name); // the next beat takes another
+    if (version === undefined) return await this.#ledger.connection.presence?.release(name); // the next heartbeat takes another
     this.#ledger.probes?.reach("an instance hears that it was taken for dead");
     this.#former.add(before);
     this.#ledger.rename(name);
@@ -254,7 +257,7 @@ export class Instances {
   #write(instance: string, version: string | undefined): Promise<string | undefined> {
     const part = this.#part(instance, version);
     const { committer, probes } = this.#ledger;
-    return probes?.without("beat-aside") ? commitOne(committer, part) : committer.commitAside(part);
+    return probes?.without("heartbeat-aside") ? commitOne(committer, part) : committer.commitAside(part);
   }
 
   /** Its row, where that is as it was; the first only where it has not ended meanwhile: a commit may land late. */
@@ -267,7 +270,7 @@ export class Instances {
 
   #row(): Uint8Array {
     const atMs = this.#ledger.clock.now();
-    const row: InstanceRow = { beat: this.#beat, atMs, ...(this.#held && { held: true }) };
+    const row: InstanceRow = { beat: this.#heartbeat, atMs, ...(this.#held && { held: true }) };
     return encodeValue(row, "");
   }
 

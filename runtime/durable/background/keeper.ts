@@ -27,20 +27,20 @@ export interface KeeperServices {
   look(actor: ActorId, crashed?: boolean): boolean;
   /** Whether nothing that this instance wrote for it still waits. */
   atRest(actor: ActorId): boolean;
-  /** Done at each beat, each by itself: one that takes long keeps neither the others waiting nor the beat. */
-  readonly onBeat: readonly (() => Promise<unknown>)[];
+  /** Done at each heartbeat, each by itself: one that takes long keeps neither the others waiting nor the heartbeat. */
+  readonly onHeartbeat: readonly (() => Promise<unknown>)[];
 }
 
 const pageMax = 100;
-/** How many times in a beat it looks whether a process is gone, where that can be seen at once. */
-const glancesPerBeat = 4;
+/** How many times in a heartbeat it looks whether a process is gone, where that can be seen at once. */
+const glancesPerHeartbeat = 4;
 const ownPageMax = 1_000;
-/** How many instances that are no more are looked at in one beat; the next goes on behind them. */
+/** How many instances that are no more are looked at in one heartbeat; the next goes on behind them. */
 const instancesMax = 100;
 
 /**
- * Keeps this instance's place among those that share the store: says at each beat that it lives, takes over what the
- * dead left, and lets go of what is done. All of it is a hint: safety lies in the checks of each commit.
+ * Keeps this instance's place among those that share the store: says at each heartbeat that it lives, takes over what
+ * the dead left, and lets go of what is done. All of it is a hint: safety lies in the checks of each commit.
  */
 export class Keeper {
   readonly #ledger: Ledger;
@@ -71,15 +71,15 @@ export class Keeper {
     this.#instances = instances;
     this.#services = services;
     this.#protocols = services.protocols.toSorted();
-    this.#others = services.onBeat.map((work) => new Chore(work));
+    this.#others = services.onHeartbeat.map((work) => new Chore(work));
     this.#saying = new Chore(() => instances.say().finally(() => this.#wait()));
     this.#lookedAt = indexPrefix(ledger.instance);
   }
 
-  /** Says that it lives, and from then on does so at each beat. */
+  /** Says that it lives, and from then on does so at each heartbeat. */
   async begin(): Promise<void> {
     await this.#instances.begin();
-    this.beat().catch(() => {}); // the next does what this one could not
+    this.heartbeat().catch(() => {}); // the next does what this one could not
     if (this.#ledger.connection.presence !== undefined) this.#glance();
   }
 
@@ -108,8 +108,8 @@ export class Keeper {
     this.#lookedAt = indexPrefix(this.#ledger.instance);
   }
 
-  /** One beat: resolves when all that it found is on its way. Rejects where the store does not answer. */
-  async beat(): Promise<void> {
+  /** One heartbeat: resolves when all that it found is on its way. Rejects where the store does not answer. */
+  async heartbeat(): Promise<void> {
     if (this.#ended) return;
     await this.#saying.run();
     await Promise.all([this.#round, ...this.#others].map((chore) => chore.run()));
@@ -130,17 +130,17 @@ export class Keeper {
     await this.#instances.end();
   }
 
-  /** The next beat is timed by the last one alone, whatever that has found to do. */
+  /** The next heartbeat is timed by the last one alone, whatever that has found to do. */
   #wait(): void {
     if (this.#ended) return;
     this.#timer?.cancel();
-    const { beatMs } = this.#ledger.traits;
-    this.#timer = this.#services.timers.set(beatMs, () => void this.beat().catch(() => {}));
+    const { heartbeatMs } = this.#ledger.traits;
+    this.#timer = this.#services.timers.set(heartbeatMs, () => void this.heartbeat().catch(() => {}));
   }
 
   #glance(): void {
     if (this.#ended) return;
-    const afterMs = this.#ledger.traits.beatMs / glancesPerBeat;
+    const afterMs = this.#ledger.traits.heartbeatMs / glancesPerHeartbeat;
     this.#glanceTimer = this.#services.timers.set(afterMs, () => void this.#lookAtNext());
   }
 
@@ -148,7 +148,7 @@ export class Keeper {
     try {
       if (await this.#instances.nextIsGone()) await this.#round.run();
     } catch {
-      // the next beat does what this could not
+      // the next heartbeat does what this could not
     }
     this.#glance();
   }
@@ -253,8 +253,8 @@ export class Keeper {
   }
 
   /**
-   * Some entries of its own index, and at the next beat those behind them. Of which it has not heard is looked after: a
-   * commit landed that seemed to have failed, or there was no room for its actor.
+   * Some entries of its own index, and at the next heartbeat those behind them. Of which it has not heard is looked
+   * after: a commit landed that seemed to have failed, or there was no room for its actor.
    */
   async #lookAtOwn(): Promise<void> {
     const prefix = indexPrefix(this.#ledger.instance);

@@ -13,8 +13,10 @@ import { decodeValue, fromText } from "../rows/stored_value.ts";
 
 /** How many are read together, and how many are looked for that may be gone. */
 const pageMax = 100;
-/** For so many beats what comes late is looked for in front of what is known: by then all know the latest place. */
-const lateBeats = 3;
+/**
+ * For so many heartbeats what comes late is looked for in front of what is known: by then all know the latest place.
+ */
+const lateHeartbeats = 3;
 /** How much of the bound may be in the store besides what is known here, before it is looked at what is there. */
 const passedShare = 0.1;
 
@@ -37,7 +39,8 @@ type Removed = Pick<Kept, "version" | "bytes">;
 
 /**
  * The dead letters in the store, of whichever instance: this process knows the latest of them. It reads each once, and at
- * rest a beat reads one small row: that changes when a letter was sent again, and only then is looked for which are gone.
+ * rest a heartbeat reads one small row: that changes when a letter was sent again, and only then is looked for which
+ * are gone.
  */
 export class StoredLetters {
   readonly #services: StoredLettersServices;
@@ -46,9 +49,9 @@ export class StoredLetters {
   readonly #kept = new Map<string, Kept>();
   /** Their keys, the oldest first. */
   readonly #keys = new OrderedKeys();
-  /** The latest key, and what it was at each of the last beats. */
+  /** The latest key, and what it was at each of the last heartbeats. */
   #latest: string | undefined;
-  #latestAtBeats: (string | undefined)[] = [];
+  #latestAtHeartbeats: (string | undefined)[] = [];
   #loaded = false;
   /** Which letter was sent again last, as far as is known. */
   #sentVersion: string | undefined;
@@ -79,13 +82,13 @@ export class StoredLetters {
   }
 
   /** What others did: reads what they wrote, wherever it is, and lets go of what they sent again. */
-  beat(): Promise<void> {
+  heartbeat(): Promise<void> {
     return this.#behind(async () => {
       if (this.#loaded) {
-        await this.#readAfter(this.#latestAtBeats[0]);
+        await this.#readAfter(this.#latestAtHeartbeats[0]);
         await this.#dropGone();
       } else await this.#load();
-      this.#latestAtBeats = [...this.#latestAtBeats, this.#latest].slice(-lateBeats);
+      this.#latestAtHeartbeats = [...this.#latestAtHeartbeats, this.#latest].slice(-lateHeartbeats);
       if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
       const { probes } = this.#services.ledger;
       if (this.#passed.size <= this.#capacity * passedShare || probes?.without("letters-anew")) return;

@@ -26,7 +26,7 @@ export interface Landing {
   /** Messages to those who keep nothing. */
   deliverLocally(locals: readonly LocalDelivery[]): void;
 }
-/** How long it can be heard that an actor was left: where nobody is there who hears it, beats find it. */
+/** How long it can be heard that an actor was left: where nobody is there who hears it, heartbeats find it. */
 const leftKeepMs = 60_000;
 const nothing = new Uint8Array();
 

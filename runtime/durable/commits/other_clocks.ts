@@ -19,8 +19,8 @@ interface Heard {
 }
 
 /**
- * What the clocks of the other instances say, as they tell it with each beat. What is kept until a time is over when it
- * is over by all of them: an instance whose clock is ahead lets nothing go that the others promised to keep.
+ * What the clocks of the other instances say, as they tell it with each heartbeat. What is kept until a time is over
+ * when it is over by all of them: an instance whose clock is ahead lets nothing go that the others promised to keep.
  */
 export class OtherClocks {
   readonly #clock: Clock;

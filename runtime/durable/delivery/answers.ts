@@ -90,11 +90,11 @@ export class Answers {
 
   /** Another process has committed something: perhaps an answer. Only who waits for one looks. */
   wake(): void {
-    if (this.#open > 0) this.#look().catch(() => {}); // the next beat does
+    if (this.#open > 0) this.#look().catch(() => {}); // the next heartbeat does
   }
 
   /** What no bell told of, and what came too late. */
-  async beat(): Promise<void> {
+  async heartbeat(): Promise<void> {
     if (this.#open > 0 || this.#ledger.clock.now() < this.#untilMs) await this.#look();
   }
 

@@ -15,9 +15,9 @@ const countAgainMs = 10_000;
 const receiversMax = 10_000;
 /** The most that one list gives. */
 const listMax = 1_000;
-/** How many index entries, and how many known receivers, are looked at with each beat. */
-const entriesAtBeat = 5;
-const receiversAtBeat = 5;
+/** How many index entries, and how many known receivers, are looked at with each heartbeat. */
+const entriesAtHeartbeat = 5;
+const receiversAtHeartbeat = 5;
 
 interface Receiver {
   readonly actor: ActorId;
@@ -33,7 +33,7 @@ interface Receiver {
  * Messages that wait in the store for actors whose protocol this system does not host. Others may host it, or nobody ever
  * will: a subscriber that is gone from the program. So they are counted, and bounded for each receiver. To know it
  * exactly each message would have to read, so it is about so many: what this process writes is added, and what others
- * take is found out when it matters, and at beats.
+ * take is found out when it matters, and at heartbeats.
  */
 export class Unhosted {
   readonly #ledger: Ledger;
@@ -42,7 +42,7 @@ export class Unhosted {
   readonly #receivers = new Map<string, Receiver>();
   readonly #toCount = new Set<Receiver>();
   #counting: Promise<void> | undefined;
-  /** Where the next beat goes on. */
+  /** Where the next heartbeat goes on. */
   #lookedAt = indexPrefix(nobody);
 
   /** `hosts` says whether a protocol is hosted here. */
@@ -69,11 +69,11 @@ export class Unhosted {
   }
 
   /** Looks for some that others wrote to, and whether some that are known have been taken care of. */
-  async beat(): Promise<void> {
+  async heartbeat(): Promise<void> {
     const { connection } = this.#ledger;
     const prefix = indexPrefix(nobody);
-    const rows = await connection.list({ prefix, after: this.#lookedAt, limit: entriesAtBeat });
-    this.#lookedAt = rows.length < entriesAtBeat ? prefix : rows[rows.length - 1].key;
+    const rows = await connection.list({ prefix, after: this.#lookedAt, limit: entriesAtHeartbeat });
+    this.#lookedAt = rows.length < entriesAtHeartbeat ? prefix : rows[rows.length - 1].key;
     const met: Receiver[] = [];
     for (const { key } of rows) {
       const { protocol, key: actorKey } = indexed(key);
@@ -84,7 +84,7 @@ export class Unhosted {
       const found = await this.#countOne(receiver.actor, listMax);
       receiver.waiting += found; // what was written meanwhile may be counted twice
     }));
-    const some = [...this.#receivers].slice(0, receiversAtBeat);
+    const some = [...this.#receivers].slice(0, receiversAtHeartbeat);
     await Promise.all(some.map(async ([name, receiver]) => {
       const [first] = await connection.list({ prefix: mailPrefix(receiver.actor), limit: 1 });
       if (!this.#receivers.delete(name) || first === undefined) return;

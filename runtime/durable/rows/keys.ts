@@ -74,7 +74,7 @@ export function instanceKey(instance: string): string {
   return instancePrefix + instance;
 }
 
-/** That an instance ended without a word. Those that live are not among these, so that no beat lists them. */
+/** That an instance ended without a word. Those that live are not among these, so that no heartbeat lists them. */
 export function endedKey(instance: string): string {
   return keyOf("ended", instance);
 }

@@ -192,7 +192,7 @@ Deno.test("a stream of other events than its id has begins those anew and says s
   await reader.leave();
 });
 
-Deno.test("a reader hears at the next beat what the store did not tell of", async () => {
+Deno.test("a reader hears at the next heartbeat what the store did not tell of", async () => {
   const fleet = new Fleet();
   const deaf = storeWith(fleet.store, () => ({ watch: () => ({ [Symbol.dispose]() {} }) }));
   await using desk = fleet.start();

@@ -106,7 +106,7 @@ Deno.test("/healthz is 503 while a store takes no commits, which are refused, an
   }]);
   assert.match(await (await desk.get("/metrics")).text(), /^posthorn_store_available\{store="memory"\} 0$/m);
   store.away = undefined;
-  await desk.clock.advance(2_000); // a beat
+  await desk.clock.advance(2_000); // a heartbeat
   assert.equal((await health(desk))[0], 200);
   assert.match(await (await desk.get("/metrics")).text(), /^posthorn_store_available\{store="memory"\} 1$/m);
   assert.equal((await add()).status, 202);

@@ -59,7 +59,7 @@ Deno.test("a request that was accepted is answered by the next start, where its 
   }
   await using desk = fleet.start();
   await desk.open();
-  await fleet.clock.advance(10_000); // three beats: it is taken for dead
+  await fleet.clock.advance(10_000); // three heartbeats: it is taken for dead
   assert.equal((await desk.get(location)).status, 200);
 });
 
@@ -91,7 +91,7 @@ Deno.test("who waits at another instance hears of a reply although the store did
   const waiting = other.get(await submit(desk), { prefer: "wait=20" });
   await fleet.clock.settle();
   await desk.open();
-  await fleet.clock.advance(2_000); // a beat
+  await fleet.clock.advance(2_000); // a heartbeat
   assert.equal((await waiting).status, 200);
 });
 

@@ -92,7 +92,7 @@ Deno.test("sqlite: a file that is back where it was is used again, with all that
     await connection.close();
   }));
 
-Deno.test("a system whose file is gone says so within a beat, and accepts nothing", () =>
+Deno.test("a system whose file is gone says so within a heartbeat, and accepts nothing", () =>
   inFolder(async (folder) => {
     const Counter = protocol("counter", { add: tell(unchecked<number>()) });
     const counter = actor(Counter, { state: () => 0, on: { add: (ctx, n) => void (ctx.state += n) } });
@@ -100,12 +100,12 @@ Deno.test("a system whose file is gone says so within a beat, and accepts nothin
     const clock = new VirtualClock();
     const system = new System({ actors: [counter], store: sqlite(path), clock, drainMs: 0 });
     await system.ready();
-    const { beatMs } = sqlite(path).traits;
+    const { heartbeatMs } = sqlite(path).traits;
     await system.ref(Counter, "a").tell(Counter.add, 1);
-    await clock.advance(beatMs);
+    await clock.advance(heartbeatMs);
     assert.equal(system.health.store?.status === "unavailable", false);
     await Deno.rename(path, `${path}.old`);
-    await clock.advance(beatMs + 100);
+    await clock.advance(heartbeatMs + 100);
     const health = system.health.store;
     assert.equal(health?.status, "unavailable");
     assert.match(health?.reason ?? "", /is no longer there/);

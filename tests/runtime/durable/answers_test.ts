@@ -155,12 +155,12 @@ inMemory("more answers than one look takes", async (stage) => {
   assert.deepEqual(await answersIn(stage), 0);
 });
 
-inMemory("a bell that is not heard: the next beat brings all answers", async (stage) => {
+inMemory("a bell that is not heard: the next heartbeat brings all answers", async (stage) => {
   const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
   const keys = Array.from({ length: 250 }, (_, index) => String(index));
   await employ(stage, answers, ...keys);
   const asks = await stage.start([other], { store: unheard(stage.store) });
-  const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 3_000 })); // one beat
+  const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 3_000 })); // one heartbeat
   await stage.pass(missedMs);
   assert.deepEqual(await asked, keys.sort());
 });
@@ -253,7 +253,7 @@ inMemory(
 );
 
 inMemory(
-  "only who has a survey open looks for answers at a bell, and at a beat while some may come late",
+  "only who has a survey open looks for answers at a bell, and at a heartbeat while some may come late",
   async (stage) => {
     const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
     await employ(stage, answers, "ada");

@@ -63,7 +63,7 @@ function written(stage: Stage, system: System): string[] {
       ...writes.map(({ key }) => key.split("\u001f")[0]),
       ...removals.map(({ key }) => `-${key.split("\u001f")[0]}`),
     ]);
-    const told = kinds.filter((kind) => !["instance", "mark"].includes(kind)); // beats, and what can be repeated
+    const told = kinds.filter((kind) => !["instance", "mark"].includes(kind)); // heartbeats, and what can be repeated
     if (told.length > 0) commits.push(told.sort().join(" "));
     return undefined;
   };

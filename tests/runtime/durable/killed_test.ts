@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { folder, patienceMs, post, Server, wait } from "./crash_fleet.ts";
 
-/** Without a lock the next process would have to miss three beats of 2 s: it cannot know sooner. */
+/** Without a lock the next process would have to miss three heartbeats of 2 s: it cannot know sooner. */
 const missedMs = 6_000;
 
 async function copiesAt(url: string): Promise<Record<string, number>> {
@@ -11,7 +11,8 @@ async function copiesAt(url: string): Promise<Record<string, number>> {
 }
 
 Deno.test({
-  name: "what a killed process left on a SQLite file the next one does at once, and not after missed beats",
+  name:
+    "what a killed process left on a SQLite file the next one does at once, and not after missed heartbeats",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using home = await folder();

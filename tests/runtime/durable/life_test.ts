@@ -206,7 +206,7 @@ onEach(sharedKinds, "what an instance leaves at its stop another does soon", asy
   const { id } = await ref(first, "ada").submit(Worker.job, "notes");
   await stage.settle();
   await first.stop({ drainMs: 0 });
-  await stage.pass(2_100, 20); // a beat
+  await stage.pass(2_100, 20); // a heartbeat
   assert.deepEqual(await second.ticket(id).reply({ timeoutMs: 0 }), ["waited"]);
 });
 

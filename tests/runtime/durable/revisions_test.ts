@@ -107,7 +107,7 @@ Deno.test("two instances of an older revision do not hand newer state to each ot
   await put(1);
   const before = simulation.store.log.length;
   await simulation.advance(60_000);
-  const commits = simulation.store.log.length - before; // each beats thirty times
+  const commits = simulation.store.log.length - before; // each has thirty heartbeats
   assert.ok(commits < 100, `${commits} commits`);
   program = second;
   for (const { host } of simulation.running) host.stop();

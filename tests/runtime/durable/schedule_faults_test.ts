@@ -197,7 +197,7 @@ Deno.test("no piece of a large schedule is left where it was set anew, fired, ca
   await stopped;
 });
 
-inMemory("a schedule that is set while others are sent is not left for the next beat", async (stage) => {
+inMemory("a schedule that is set while others are sent is not left for the next heartbeat", async (stage) => {
   const system = await stage.start([worker({
     start: (ctx) => ctx.schedule("first", { afterMs: 10 }, ctx.self.at(Worker.run), "next 0"),
     next(ctx, count) {

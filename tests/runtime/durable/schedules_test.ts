@@ -50,7 +50,7 @@ onEach(kinds, "at: it fires at that time, and at once where that has passed", as
   assert.deepEqual(await notesOf(system, "ada"), ["at"]);
 });
 
-onEach(kinds, "every: it fires at each tick, also where ticks are closer than beats", async (stage) => {
+onEach(kinds, "every: it fires at each tick, also where ticks are closer than heartbeats", async (stage) => {
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.run, "every 100");
   await stage.pass(1_000, 50);
@@ -101,7 +101,7 @@ onEach(sharedKinds, "another instance fires what a killed one has set, in time",
   await ref(first, "ada").tell(Worker.run, "once 5000");
   await stage.settle();
   await stage.kill(first);
-  await stage.pass(7_100, 100); // its beats look what is due
+  await stage.pass(7_100, 100); // its heartbeats look what is due
   assert.deepEqual(await notesOf(second, "ada"), ["after 5000"]);
 });
 

@@ -25,7 +25,7 @@ const broken = {
   },
 };
 const mended = { mend: (ctx: WorkerContext, text: string) => note(ctx, `mended ${text}`) };
-const beatMs = 2_100;
+const heartbeatMs = 2_100;
 
 function idsOf({ deadLetters }: System): string[] {
   return deadLetters.list().map(({ id }) => id);
@@ -58,7 +58,7 @@ onEach(
     await assert.rejects(async () => await system.deadLetters.resend("1"), { code: "store-unavailable" });
     assert.deepEqual(idsOf(system), ["1", "2"]);
     store.refuse = undefined;
-    await stage.pass(3 * beatMs);
+    await stage.pass(3 * heartbeatMs);
     assert.deepEqual(idsOf(system), ["1", "2"]);
     await system.deadLetters.resend("1");
     await stage.settle();
@@ -126,13 +126,13 @@ Deno.test("in memory: one whose first attempt ran when its deadline passed is no
   assert.match(message, /was not done before its deadline, after 1 attempt$/);
 });
 
-onEach(sharedKinds, "all instances list the same, and count it, within a beat", async (stage) => {
+onEach(sharedKinds, "all instances list the same, and count it, within a heartbeat", async (stage) => {
   const first = await stage.start([worker(broken)]);
   await die(stage, first, "1", "2");
   const second = await stage.start([worker(broken)]);
-  await stage.pass(beatMs);
+  await stage.pass(heartbeatMs);
   await die(stage, second, "3");
-  await stage.pass(beatMs);
+  await stage.pass(heartbeatMs);
   for (const system of [first, second]) {
     assert.deepEqual(seen(system), { total: 3, size: 3, ids: ["1", "2", "3"] });
   }
@@ -140,17 +140,17 @@ onEach(sharedKinds, "all instances list the same, and count it, within a beat", 
 
 onEach(
   sharedKinds,
-  "what one instance sends again leaves the list of the others at their next beat",
+  "what one instance sends again leaves the list of the others at their next heartbeat",
   async (stage) => {
     const first = await stage.start([worker(broken)]);
     const second = await stage.start([worker(mended)]);
     await die(stage, first, "1", "2", "3");
-    await stage.pass(beatMs);
+    await stage.pass(heartbeatMs);
     assert.deepEqual(idsOf(second), ["1", "2", "3"]);
     await first.stop();
     const third = await stage.start([worker(mended)]);
     await second.deadLetters.resend("2");
-    await stage.pass(beatMs);
+    await stage.pass(heartbeatMs);
     assert.deepEqual([idsOf(second), idsOf(third)], [["1", "3"], ["1", "3"]]);
     assert.deepEqual([second.deadLetters.size, third.deadLetters.size], [2, 2]);
     await assert.rejects(async () => await third.deadLetters.resend("2"), { code: "unknown-dead-letter" });
@@ -164,7 +164,7 @@ inMemory("what another sent again leaves the list where the store takes less tha
   stage.storeOf(second).refuse = (parts) =>
     parts.length > 10 ? new TooLargeError("parts", "checks", parts.length, 10) : undefined;
   await first.deadLetters.resend("7");
-  await stage.pass(beatMs);
+  await stage.pass(heartbeatMs);
   assert.equal(second.deadLetters.size, 24);
 });
 
@@ -174,7 +174,7 @@ onEach(
   async (stage) => {
     const [first, second] = [await stage.start([worker(broken)]), await stage.start([worker(mended)])];
     await die(stage, first, "1", "2");
-    await stage.pass(beatMs);
+    await stage.pass(heartbeatMs);
     await second.deadLetters.resend("1");
     await assert.rejects(async () => await first.deadLetters.resend("1"), { code: "unknown-dead-letter" });
     assert.deepEqual(idsOf(first), ["2"]);
@@ -204,16 +204,16 @@ inMemory("a full list costs nothing at rest, and one more costs one more", async
   ];
   const large = `mend ${"x".repeat(10_000)}`;
   for (let n = 0; n < 310; n++) await ref(first, "ada").tell(Worker.run, large, { id: `${n}` });
-  await stage.pass(6 * beatMs);
+  await stage.pass(6 * heartbeatMs);
   store.begin();
-  await stage.pass(10 * beatMs);
+  await stage.pass(10 * heartbeatMs);
   assert.ok(store.calls.bytes < 20_000, `${store.calls.bytes} bytes were read at rest`);
   const callsAtRest = { ...store.calls };
   store.begin();
   await ref(first, "ada").tell(Worker.run, large, { id: "one-more" });
-  await stage.pass(10 * beatMs);
+  await stage.pass(10 * heartbeatMs);
   const more = store.calls.rows - callsAtRest.rows;
-  assert.ok(more < 20, `${more} rows for one more`); // each instance reads it, for three beats, and one looks for what is over
+  assert.ok(more < 20, `${more} rows for one more`); // each instance reads it, for three heartbeats, and one looks for what is over
   for (const system of [first, second]) {
     assert.equal(system.deadLetters.size, 300);
     assert.equal(idsOf(system).at(-1), "one-more");
@@ -237,7 +237,7 @@ inMemory(
         id: `${n}`,
       });
     }
-    await stage.pass(2 * beatMs);
+    await stage.pass(2 * heartbeatMs);
     const connection = await stage.store.open({ clock: stage.clock });
     const rows = async () => (await connection.list({ prefix: "dead", limit: 1_000 })).length;
     assert.equal(await rows(), 20);
@@ -258,7 +258,7 @@ inMemory(
     assert.equal(await rows(), 20);
     for (const system of systems.slice(1)) await stage.kill(system);
     const lower = await stage.start([worker(broken)], { limits: { deadLetters: 5 } });
-    await stage.pass(2 * beatMs);
+    await stage.pass(2 * heartbeatMs);
     assert.equal(await rows(), 5);
     assert.deepEqual(idsOf(lower).toSorted(), ["more-0", "more-1", "more-2", "more-3", "more-4"]);
     await connection.close();
@@ -282,9 +282,9 @@ inMemory(
       }
       await stage.settle();
       stage.storeOf(systems[round % 2]).refuseLists = undefined;
-      await stage.pass(beatMs);
+      await stage.pass(heartbeatMs);
     }
-    await stage.pass(3 * beatMs);
+    await stage.pass(3 * heartbeatMs);
     const connection = await stage.store.open({ clock: stage.clock });
     const rows = (await connection.list({ prefix: "dead", limit: 1_000 })).length;
     assert.ok(rows >= capacity && rows <= capacity * 1.1, `${rows} rows`);
@@ -303,7 +303,7 @@ inMemory("one that cannot be read hides no other", async (stage) => {
   await connection.commit([{ checks: [], writes: [{ key: `${row.key}0`, value }], removals: [] }]);
   const second = await stage.start([worker(broken)]);
   await die(stage, second, "2");
-  await stage.pass(beatMs);
+  await stage.pass(heartbeatMs);
   assert.deepEqual(idsOf(second), ["1", "2"]);
   await connection.close();
 });

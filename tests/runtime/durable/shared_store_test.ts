@@ -119,13 +119,13 @@ inMemory("an instance says that it lives however long the commits of its users t
   const connection = await stage.store.open({ clock: stage.clock });
   for (const { value } of await connection.list({ prefix: instancePrefix, limit: 10 })) {
     const { beat } = JSON.parse(new TextDecoder().decode(value));
-    assert.ok(beat >= 28, `${beat} beats in 60 s`);
+    assert.ok(beat >= 28, `${beat} heartbeats in 60 s`);
   }
   await connection.close();
   await stage.kill(busy);
 });
 
-inMemory("what a beat has to do does not delay the next, nor what else it has to do", async (stage) => {
+inMemory("what a heartbeat has to do does not delay the next, nor what else it has to do", async (stage) => {
   const gate = Promise.withResolvers<void>();
   const first = await stage.start([worker({ wait: () => gate.promise })]);
   const second = await stage.start([
@@ -134,7 +134,7 @@ inMemory("what a beat has to do does not delay the next, nor what else it has to
       set: (ctx) => ctx.schedule("tick", { everyMs: 5_000 }, ctx.self.at(Worker.note), "tick"),
     }),
   ]);
-  stage.storeOf(second).hangs = (key) => key.startsWith("dead"); // all dead letters are read at a beat
+  stage.storeOf(second).hangs = (key) => key.startsWith("dead"); // all dead letters are read at a heartbeat
   await ref(second, "bob").tell(Worker.run, "set");
   await ref(first, "ada").tell(Worker.run, "wait");
   await ref(first, "ada").tell(Worker.note, "left behind");
@@ -231,7 +231,7 @@ inMemory("rows of thousands of instances that are no more hide no living one, an
   assert.equal((await keysOf(stage, instancePrefix)).length, 2);
   const before = { ...counts };
   await stage.pass(20_000);
-  assert.ok(counts.rows - before.rows <= 60, `${counts.rows - before.rows} rows in 10 beats`);
+  assert.ok(counts.rows - before.rows <= 60, `${counts.rows - before.rows} rows in 10 heartbeats`);
   gate.resolve();
 });
 
@@ -287,10 +287,10 @@ inMemory("that an instance ended is known for a day, and its row is not there fo
 const Sender = protocol("sender", { send: tell(unchecked<string>()) });
 const Away = protocol("away", { hear: tell(unchecked<string>()) });
 
-/** How many beats there are in which it is counted. */
-const beats = 11;
+/** How many heartbeats there are in which it is counted. */
+const heartbeats = 11;
 
-/** What one who does not host `away` reads while so many actors of it wait, through beats and bells. */
+/** What one who does not host `away` reads while so many actors of it wait, through heartbeats and bells. */
 async function costOf(
   waiting: number,
   leftBy: string,
@@ -309,7 +309,7 @@ async function costOf(
     await write(stage, ["bell"]);
     await stage.pass(100, 100);
   }
-  await stage.pass(beats * 2_000);
+  await stage.pass(heartbeats * 2_000);
   return {
     reads: counts.reads - before.reads,
     lists: counts.lists - before.lists,
@@ -322,8 +322,8 @@ for (const leftBy of [nobody, "00GONE"]) {
   Deno.test(`mail for a protocol that is not hosted here costs the same however much it is: ${whose}`, async () => {
     const [few, some, many] = await Promise.all([5, 300, 3_000].map((waiting) => costOf(waiting, leftBy)));
     assert.deepEqual(many, some);
-    // A few of those that wait are counted at each beat, and no more of many than of some.
-    assert.ok(many.lists - few.lists <= 11 * beats, `${many.lists} lists for ${few.lists}`);
+    // A few of those that wait are counted at each heartbeat, and no more of many than of some.
+    assert.ok(many.lists - few.lists <= 11 * heartbeats, `${many.lists} lists for ${few.lists}`);
     assert.equal(many.reads, few.reads);
     assert.ok(many.rows < 300, `${many.rows} rows`);
   });
@@ -366,7 +366,7 @@ onEach(
 const seen = Deno.build.os === "linux";
 for (
   const [name, run] of Object.entries({
-    async "after a kill the next process goes on at once, without waiting for a beat"(stage: Stage) {
+    async "after a kill the next process goes on at once, without waiting for a heartbeat"(stage: Stage) {
       const first = await stage.start([worker({ wait: () => new Promise(() => {}) })]);
       await ref(first, "ada").tell(Worker.run, "wait");
       await ref(first, "ada").tell(Worker.note, "left");
@@ -381,7 +381,7 @@ for (
         "it is known that it ended without a word",
       );
     },
-    async "after a kill another process goes on within a beat, whichever was killed"(stage: Stage) {
+    async "after a kill another process goes on within a heartbeat, whichever was killed"(stage: Stage) {
       const wait = () => worker({ wait: () => new Promise(() => {}) });
       const systems: System[] = [];
       for (let index = 0; index < 4; index++) systems.push(await stage.start([wait()]));
@@ -408,7 +408,7 @@ for (
   });
 }
 
-inMemory("where a store cannot see it, missed beats tell", async (stage) => {
+inMemory("where a store cannot see it, missed heartbeats tell", async (stage) => {
   const first = await stage.start([worker()]);
   await stage.kill(first);
   await stage.start([worker()]);

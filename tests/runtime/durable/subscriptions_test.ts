@@ -250,7 +250,7 @@ onEach(
 );
 
 inMemory(
-  "a process that writes nothing itself sees what waits for nobody here, within a beat",
+  "a process that writes nothing itself sees what waits for nobody here, within a heartbeat",
   async (stage) => {
     const system = await released(stage);
     await system.publish(Worker.happened, "de 1");

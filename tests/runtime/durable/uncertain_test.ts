@@ -149,7 +149,7 @@ inMemory("a schedule that fired unheard is handled at once, and goes on", async 
   await stage.pass(500, 100);
   assert.equal(store.repeated, 1);
   assert.deepEqual(await notesOf(system, "bob"), ["tick"]);
-  await stage.pass(500, 100); // and no beat was in between
+  await stage.pass(500, 100); // and no heartbeat was in between
   assert.deepEqual(await notesOf(system, "bob"), ["tick", "tick"]);
 });
 

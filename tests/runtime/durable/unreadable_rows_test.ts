@@ -191,7 +191,7 @@ for (
   ] as const
 ) {
   onEach(
-    sharedKinds, // where calls take no time of their own, which would move the beats
+    sharedKinds, // where calls take no time of their own, which would move the heartbeats
     `the clock is set back, and ${words} of a schedule is one ${which}: one look is enough to move the others`,
     async (stage) => {
       const system = await stage.start([worker({
@@ -257,7 +257,11 @@ onEach(
     await spoil(stage, "dead\u001f", spoils["without a head"], (index) => index === 0);
     await spoil(stage, "dead\u001f", badText, (index) => index === 1);
     const second = await stage.start([worker({ broken: () => {} })]);
-    assert.deepEqual(deadOf(second), ["b run: failed", "c run: failed"], "at once, and not one at each beat");
+    assert.deepEqual(
+      deadOf(second),
+      ["b run: failed", "c run: failed"],
+      "at once, and not one at each heartbeat",
+    );
     assert.deepEqual(second.deadLetters.list().map(({ payload }) => payload), [undefined, "broken"]);
   },
 );

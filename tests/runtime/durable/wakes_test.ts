@@ -55,7 +55,7 @@ onEach(
     }
     await stage.settle();
     const { reads, lists } = store.calls;
-    assert.ok(reads + lists < 40, `${reads} reads, ${lists} lists`); // of the beat that came meanwhile
+    assert.ok(reads + lists < 40, `${reads} reads, ${lists} lists`); // of the heartbeat that came meanwhile
     answer("at last");
     await stage.pass(3_000);
     assert.deepEqual(new Set(await Promise.all(replies)), new Set(["at last"]));
@@ -76,7 +76,7 @@ onEach(
       await stage.settle();
     }
     const { reads, keys, lists } = store.calls;
-    // For each bell a read of a hundred replies, another of the rest, and one of the topic; and what a beat does.
+    // For each bell a read of a hundred replies, another of the rest, and one of the topic; and what a heartbeat does.
     assert.ok(reads <= rings * 4 + 20, `${reads} reads for ${rings} bells`);
     assert.ok(keys <= (rings + 3) * (waiters + 10), `${keys} keys`);
     assert.ok(lists <= rings * 2 + 20, `${lists} lists for ${rings} bells`);

@@ -79,7 +79,7 @@ Deno.test({
   },
 });
 
-Deno.test("sqlite: nobody is asked for more than was permitted: then beats tell", async () => {
+Deno.test("sqlite: nobody is asked for more than was permitted: then heartbeats tell", async () => {
   await using file = await temporary();
   const flags = [`--allow-read=${file.folder}`, `--allow-write=${file.folder}`]; // but not to ask for the file system
   assert.equal(await held(file.path, "one", ...flags), "absent");

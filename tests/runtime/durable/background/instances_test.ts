@@ -29,7 +29,7 @@ Deno.test("who is missed only after the look, and written down as ended, is know
   const other = await begin("b");
   await within(instances.look());
   assert.equal(ledger.otherClocks.hears("b"), true);
-  await clock.advance(3 * store.traits.beatMs - 1);
+  await clock.advance(3 * store.traits.heartbeatMs - 1);
   await within(instances.look());
   await clock.advance(1); // as while it is looked whether others are gone
   await within(instances.judge(() => false));
