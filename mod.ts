@@ -119,18 +119,18 @@ export type { IngressSystem } from "./adapters/http/port.ts";
 export { type Cancel, type Clock, systemClock } from "./runtime/base/clock.ts";
 export { type Random, systemRandom } from "./runtime/base/random.ts";
 export type {
+  AtomicPart,
   Check,
-  Part,
-  Range,
-  Removal,
+  Delete,
+  Entry,
+  KeyRange,
+  Put,
   Store,
   StoreConnection,
-  Stored,
   StoreLimits,
   StorePresence,
   StoreServices,
   StoreTraits,
-  Write,
 } from "./runtime/ports/store.ts";
 export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/base/store_errors.ts";
 

@@ -126,7 +126,7 @@ export interface LetterParts {
 }
 
 /** A dead letter that is kept. */
-export interface Entry extends LetterParts {
+export interface DeadLetterEntry extends LetterParts {
   readonly letter: DeadLetter;
   /** Its places among all of them, and among those of which it is known how large they are. */
   readonly places: Held[];
@@ -135,11 +135,11 @@ export interface Entry extends LetterParts {
 /** The dead letters that are kept in memory. */
 export class KeptDeadLetters implements DeadLetters {
   /** Oldest first. Not by id: two senders may give the same one. */
-  readonly #entries = new Set<Entry>();
-  readonly #shares: Shares<Entry>;
-  readonly #weights: Shares<Entry>;
+  readonly #entries = new Set<DeadLetterEntry>();
+  readonly #shares: Shares<DeadLetterEntry>;
+  readonly #weights: Shares<DeadLetterEntry>;
   /** Those that are being sent again. */
-  readonly #sending = new Set<Entry>();
+  readonly #sending = new Set<DeadLetterEntry>();
   total = 0;
   /** How many there have been of this system alone. */
   buried = 0;
@@ -178,12 +178,12 @@ export class KeptDeadLetters implements DeadLetters {
   }
 
   /** Keeps one. What it pushes out, perhaps itself, hears of it. */
-  add(letter: DeadLetter, parts: LetterParts): Entry {
+  add(letter: DeadLetter, parts: LetterParts): DeadLetterEntry {
     const { caller, bytes = 0 } = parts;
-    const entry: Entry = { ...parts, letter, places: [] };
+    const entry: DeadLetterEntry = { ...parts, letter, places: [] };
     this.#entries.add(entry);
     const owner = [`${letter.protocol} ${letter.operation}`, caller === undefined ? "" : `by ${caller}`];
-    const letGo = (gone: Entry) => {
+    const letGo = (gone: DeadLetterEntry) => {
       this.remove(gone);
       gone.onLetGo?.();
     };
@@ -195,7 +195,7 @@ export class KeptDeadLetters implements DeadLetters {
   }
 
   /** Lets go of one, if it is still kept. */
-  remove(entry: Entry): void {
+  remove(entry: DeadLetterEntry): void {
     this.#entries.delete(entry);
     for (const place of entry.places) place.release();
   }

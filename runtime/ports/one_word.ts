@@ -1,4 +1,4 @@
-import type { Part } from "./store.ts";
+import type { AtomicPart } from "./store.ts";
 
 /** Up to so many pairs of a write and a removal are compared; where there are more, the keys are put into a set. */
 const pairsMax = 32;
@@ -7,7 +7,7 @@ const pairsMax = 32;
  * Throws a `TypeError` where a part writes a key and removes it: the part does not say which comes last. For adapters,
  * which call it before anything is applied.
  */
-export function requireOneWord(parts: readonly Part[]): void {
+export function requireOneWord(parts: readonly AtomicPart[]): void {
   for (const { writes, removals } of parts) {
     if (writes.length === 0 || removals.length === 0) continue;
     if (writes.length * removals.length <= pairsMax) {

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 
-/** One value as a store gave it. */
-export interface Stored {
+/** A key and its value, as a store gave them. */
+export interface Entry {
   /** Its key. */
   readonly key: string;
   /** What was written last. */
@@ -19,7 +19,7 @@ export interface Check {
 }
 
 /** A value to write, whatever was there. */
-export interface Write {
+export interface Put {
   /** The key. */
   readonly key: string;
   /** The value: to be read until the commit ends, and no longer; its buffer may hold others beside it. */
@@ -34,27 +34,27 @@ export interface Write {
 }
 
 /** A value to remove, whatever it is. */
-export interface Removal {
+export interface Delete {
   /** The key. */
   readonly key: string;
-  /** How many bytes the value has, where that is known: a hint, as for a write. */
+  /** How many bytes the value has, where that is known: a hint, as for a put. */
   readonly oldBytes?: number | undefined;
 }
 
 /** What is applied as a whole or not at all. No key is in `writes` and in `removals`: that would not say which comes last. */
-export interface Part {
+export interface AtomicPart {
   /** What must be true. */
   readonly checks: readonly Check[];
   /** What is written. */
-  readonly writes: readonly Write[];
+  readonly writes: readonly Put[];
   /** What is removed. */
-  readonly removals: readonly Removal[];
+  readonly removals: readonly Delete[];
   /** Whether other processes should hear of it at once. */
   readonly rings?: boolean;
 }
 
 /** Which values to list: those whose key begins with `prefix`, in the order of their keys. */
-export interface Range {
+export interface KeyRange {
   /** What their keys begin with. */
   readonly prefix: string;
   /** Only those behind this key, which need not exist. */
@@ -142,9 +142,9 @@ export interface Store {
 /** An open store. All that it answers is strong: what was committed before the call is seen. */
 export interface StoreConnection {
   /** What is under these keys, in their order; each by itself, so two of them may be from different moments. */
-  read(keys: readonly string[]): Promise<(Stored | undefined)[]>;
+  read(keys: readonly string[]): Promise<(Entry | undefined)[]>;
   /** What is under the keys of a range: all of one moment. */
-  list(range: Range): Promise<Stored[]>;
+  list(range: KeyRange): Promise<Entry[]>;
   /**
    * Applies parts, each as a whole or not at all, and all that are applied together in one step: nobody ever sees some
    * of them. For each its version, which all its writes then have, or `undefined` where a check failed. The caller sees
@@ -155,7 +155,7 @@ export interface StoreConnection {
    * {@linkcode OutcomeUnknownError} when all of it may have been, or may be later; with any other error where it refuses
    * these parts as such, and has applied nothing: then they are divided, and what is refused alone has failed.
    */
-  commit(parts: readonly Part[]): Promise<(string | undefined)[]>;
+  commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]>;
   /**
    * Calls `onChange` soon after another connection has committed something that rings. It may be called in vain, or
    * once for many.

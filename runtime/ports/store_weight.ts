@@ -1,4 +1,4 @@
-import type { Part, StoreLimits } from "./store.ts";
+import type { AtomicPart, StoreLimits } from "./store.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 
 /** What a part takes of a commit. */
@@ -18,7 +18,7 @@ export function placesOf(bytes: number, limits: StoreLimits): number {
 }
 
 /** What a part takes of a commit of a store with these limits. */
-export function weigh({ checks, writes, removals }: Part, limits: StoreLimits): Weight {
+export function weigh({ checks, writes, removals }: AtomicPart, limits: StoreLimits): Weight {
   let places = 0;
   let bytes = 0;
   let keysBytes = 0;

@@ -1,4 +1,4 @@
-import type { Part, StoreConnection } from "../../runtime/ports/store.ts";
+import type { AtomicPart, StoreConnection } from "../../runtime/ports/store.ts";
 import {
   applied,
   type Bench,
@@ -127,7 +127,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
   async "of several parts only the stale ones are left out"({ connection }) {
     const stale = await applied(connection, puts({ a: "0" }));
     const version = await applied(connection, puts({ a: "1", b: "1", c: "1" }));
-    const change = (key: string, checked: string | undefined): Part =>
+    const change = (key: string, checked: string | undefined): AtomicPart =>
       part({
         checks: [{ key, version: checked }],
         writes: [{ key, value: bytes(3, 1) }, { key: `mail/${key}`, value: bytes(9, 1) }],

@@ -1,5 +1,5 @@
 import type { Clock } from "../../runtime/base/clock.ts";
-import type { Part, Store, StoreConnection, Stored } from "../../runtime/ports/store.ts";
+import type { AtomicPart, Entry, Store, StoreConnection } from "../../runtime/ports/store.ts";
 
 /** What a case has at hand. */
 export interface Bench {
@@ -16,12 +16,12 @@ export interface Bench {
 const encoder = new TextEncoder();
 
 /** A part that is all empty, but for what is said. */
-export function part(some: Partial<Part>): Part {
+export function part(some: Partial<AtomicPart>): AtomicPart {
   return { checks: [], writes: [], removals: [], ...some };
 }
 
 /** A part that writes a few small values: their texts by their keys. */
-export function puts(values: Readonly<Record<string, string>>): Part {
+export function puts(values: Readonly<Record<string, string>>): AtomicPart {
   const writes = Object.entries(values).map(([key, text]) => ({ key, value: encoder.encode(text) }));
   return part({ writes });
 }
@@ -38,7 +38,7 @@ export function bytes(count: number, seed: number): Uint8Array {
 }
 
 /** Key and value in a form that can be compared; large values as their length and a sum over all of their bytes. */
-export function shown(stored: Pick<Stored, "key" | "value"> | undefined): string | undefined {
+export function shown(stored: Pick<Entry, "key" | "value"> | undefined): string | undefined {
   if (stored === undefined) return undefined;
   const { key, value } = stored;
   if (!(value instanceof Uint8Array)) return `${key} = ${String(value)}, which is no Uint8Array`;
@@ -73,7 +73,7 @@ export function codeOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 /** Commits one part that must be applied, and gives its version. */
-export async function applied(connection: StoreConnection, one: Part): Promise<string> {
+export async function applied(connection: StoreConnection, one: AtomicPart): Promise<string> {
   const [version] = await connection.commit([one]);
   expect(typeof version === "string", `A commit of one part gives a version, and it gave ${String(version)}`);
   return version;

@@ -1,4 +1,4 @@
-import type { Part, StoreLimits } from "../../runtime/ports/store.ts";
+import type { AtomicPart, StoreLimits } from "../../runtime/ports/store.ts";
 import { weigh } from "../../runtime/ports/store_weight.ts";
 import {
   applied,
@@ -107,8 +107,8 @@ export const limitCases: Readonly<Record<string, (bench: Bench) => Promise<void>
 };
 
 /** For each limit that is one, a part that takes exactly so much, or as near to it as can be. */
-function partsAtLimits(limits: StoreLimits): Record<string, Part> {
-  const parts: Record<string, Part> = {};
+function partsAtLimits(limits: StoreLimits): Record<string, AtomicPart> {
+  const parts: Record<string, AtomicPart> = {};
   const { keyBytes, valueBytes, checks, writes, bytes: most, keysBytes } = limits;
   const [tiny, name] = [bytes(1, 1), (index: number) => `k${String(index).padStart(6, "0")}`];
   const many = (count: number) =>

@@ -1,11 +1,11 @@
 import type {
+  AtomicPart,
   Check,
-  Part,
-  Range,
-  Removal,
+  Delete,
+  Entry,
+  KeyRange,
+  Put,
   StoreConnection,
-  Stored,
-  Write,
 } from "../../runtime/ports/store.ts";
 import { seededRandom } from "../seeded_random.ts";
 import { applied, type Bench, bytes, expectEqual, part, puts, shown } from "./expectations.ts";
@@ -31,7 +31,7 @@ async function compare(
   seed: number,
 ): Promise<void> {
   const draw = new Draw(seed, store.traits.limits.valueBytes);
-  const model = new Map<string, Stored>();
+  const model = new Map<string, Entry>();
   await clear(connections[0]);
   draw.outdated = await outdated(connections[0]);
   for (let step = 0; step < steps; step++) {
@@ -76,14 +76,14 @@ async function outdated(connection: StoreConnection): Promise<string> {
   return version;
 }
 
-function named(all: readonly (Stored | undefined)[]): unknown[] {
+function named(all: readonly (Entry | undefined)[]): unknown[] {
   return all.map((stored) => stored && [shown(stored), stored.version]);
 }
 
 function listOf(
-  model: ReadonlyMap<string, Stored>,
-  { prefix, after, limit, reverse = false }: Range,
-): Stored[] {
+  model: ReadonlyMap<string, Entry>,
+  { prefix, after, limit, reverse = false }: KeyRange,
+): Entry[] {
   const ordered = reverse ? keys.toReversed() : keys;
   // The key behind which it goes on is one of these.
   const from = after === undefined ? 0 : ordered.indexOf(after) + 1;
@@ -112,9 +112,9 @@ class Draw {
   }
 
   /** Up to three parts, none of which checks or changes what another one changes. */
-  parts(model: ReadonlyMap<string, Stored>): Part[] {
+  parts(model: ReadonlyMap<string, Entry>): AtomicPart[] {
     const count = 1 + this.below(3);
-    const parts: { checks: Check[]; writes: Write[]; removals: Removal[] }[] = [];
+    const parts: { checks: Check[]; writes: Put[]; removals: Delete[] }[] = [];
     for (let index = 0; index < count; index++) parts.push({ checks: [], writes: [], removals: [] });
     for (const key of keys) {
       if (!this.chance(0.6)) continue;
@@ -130,7 +130,7 @@ class Draw {
     return parts;
   }
 
-  range(): Range {
+  range(): KeyRange {
     return {
       prefix: prefixes[this.below(prefixes.length)],
       limit: 1 + this.below(12),
@@ -139,7 +139,7 @@ class Draw {
     };
   }
 
-  #wrong(stored: Stored | undefined): string | undefined {
+  #wrong(stored: Entry | undefined): string | undefined {
     return stored === undefined || this.chance(0.5) ? this.outdated : undefined;
   }
 

@@ -2,10 +2,10 @@ import type { Cancel, Clock } from "../../runtime/base/clock.ts";
 import { requireInteger } from "../../runtime/base/errors.ts";
 import { requireOneWord } from "../../runtime/ports/one_word.ts";
 import type {
-  Part,
-  Range,
+  AtomicPart,
+  Entry,
+  KeyRange,
   StoreConnection,
-  Stored,
   StoreLimits,
   StorePresence,
 } from "../../runtime/ports/store.ts";
@@ -30,7 +30,7 @@ export interface SimulatedBackend {
   readonly hasRoom: () => boolean;
   /** Applies what is not stale now. */
   readonly apply: (
-    parts: readonly Part[],
+    parts: readonly AtomicPart[],
     outcome: "known" | "unknown" | "late",
   ) => (string | undefined)[];
   /** It is closed, or has crashed. */
@@ -70,7 +70,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     this.presence = backend.locks && simulatedPresence(this, backend.locks, (look) => this.#look(look));
   }
 
-  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     const { fate, values } = this.#backend;
     return this.#call("read", () => {
       const apart = fate.strikes("readApart");
@@ -80,7 +80,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     });
   }
 
-  list(range: Range): Promise<Stored[]> {
+  list(range: KeyRange): Promise<Entry[]> {
     const { fate, values } = this.#backend;
     return this.#call("list", () => {
       requireInteger("range.limit", range.limit, 1);
@@ -93,7 +93,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     });
   }
 
-  commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+  commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
     return this.#call("commit to", () => {
       requireCommittable(parts, this.#backend.limits);
       const { clock, fate } = this.#backend;
@@ -158,7 +158,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
   }
 
   /** What a commit will do when it is there. */
-  #fateOf(parts: readonly Part[]): () => (string | undefined)[] {
+  #fateOf(parts: readonly AtomicPart[]): () => (string | undefined)[] {
     const { fate, apply, hasRoom } = this.#backend;
     if (parts.length === 0) return () => [];
     if (fate.strikes("locked")) return () => fail("store-unavailable", "commit to", "it is locked");
@@ -200,7 +200,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
    * As it is sent: how long a value is kept is counted from now, whatever the system's clock says. One that is over by
    * that clock, which may have been set forward meanwhile, is there for a while all the same.
    */
-  #copyOf(part: Part): Part {
+  #copyOf(part: AtomicPart): AtomicPart {
     const { clock, ownClock } = this.#backend;
     const endOf = (expiresAtMs: number) => {
       const leftMs = expiresAtMs - ownClock.now();
@@ -279,7 +279,7 @@ function failUnknown(): never {
 }
 
 /** Throws what a caller does wrong: real stores would refuse it, or do something else than was meant. */
-function requireCommittable(parts: readonly Part[], limits: StoreLimits): void {
+function requireCommittable(parts: readonly AtomicPart[], limits: StoreLimits): void {
   if (parts.length === 0) return;
   requireOneWord(parts);
   requireFits(`${parts.length} parts together`, parts.map((part) => weigh(part, limits)).reduce(sum), limits);

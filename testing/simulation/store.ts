@@ -1,10 +1,10 @@
 import type { Clock } from "../../runtime/base/clock.ts";
 import type { Random } from "../../runtime/base/random.ts";
 import type {
-  Part,
+  AtomicPart,
+  Entry,
   Store,
   StoreConnection,
-  Stored,
   StoreLimits,
   StoreTraits,
 } from "../../runtime/ports/store.ts";
@@ -36,7 +36,7 @@ export interface SimulatedStoreOptions {
    */
   readonly presence?: boolean;
   /** Called after each commit that was applied, with the parts of it that were. */
-  readonly onCommit?: (commit: SimulatedCommit, parts: readonly Part[]) => void;
+  readonly onCommit?: (commit: SimulatedCommit, parts: readonly AtomicPart[]) => void;
 }
 
 /** A commit that was applied, as the log of a simulated store has it. */
@@ -163,7 +163,7 @@ export class SimulatedStore {
   }
 
   /** All values that are there now, in the order of their keys. */
-  snapshot(): Stored[] {
+  snapshot(): Entry[] {
     return this.#values.all();
   }
 
@@ -226,7 +226,7 @@ export class SimulatedStore {
   #apply(
     from: SimulatedConnection,
     instance: string,
-    parts: readonly Part[],
+    parts: readonly AtomicPart[],
     outcome: SimulatedCommit["outcome"],
   ): (string | undefined)[] {
     const stale = this.#seemingStale(parts);
@@ -257,7 +257,7 @@ export class SimulatedStore {
   }
 
   /** At least one, and any of the others; what checks no version cannot seem stale. */
-  #seemingStale(parts: readonly Part[]): Set<Part> {
+  #seemingStale(parts: readonly AtomicPart[]): Set<AtomicPart> {
     const checked = parts.filter(({ checks }) => checks.some(({ version }) => version !== undefined));
     if (checked.length === 0 || !this.#fate.strikes("conflict")) return new Set();
     const first = Math.floor(this.#fate.share() * checked.length);

@@ -1,10 +1,10 @@
 import type { Clock } from "../../runtime/base/clock.ts";
 import { OrderedKeys } from "../../runtime/base/ordered_keys.ts";
-import type { Part, Range, Stored, StoreLimits } from "../../runtime/ports/store.ts";
+import type { AtomicPart, Entry, KeyRange, StoreLimits } from "../../runtime/ports/store.ts";
 import { placesOf } from "../../runtime/ports/store_weight.ts";
 import type { Fate } from "./faults.ts";
 
-interface Kept extends Stored {
+interface Kept extends Entry {
   readonly goneAtMs: number;
 }
 
@@ -25,14 +25,14 @@ export class SimulatedValues {
   }
 
   /** What is under a key now. */
-  get(key: string): Stored | undefined {
+  get(key: string): Entry | undefined {
     const kept = this.#kept(key);
     return kept && { key, value: kept.value.slice(), version: kept.version };
   }
 
   /** What is under the keys of a range now. */
-  list({ prefix, after, limit, reverse = false }: Range): Stored[] {
-    const found: Stored[] = [];
+  list({ prefix, after, limit, reverse = false }: KeyRange): Entry[] {
+    const found: Entry[] = [];
     const gone: string[] = [];
     for (const key of this.#keys.list(prefix, after, reverse)) {
       if (found.length === limit) break;
@@ -44,17 +44,17 @@ export class SimulatedValues {
   }
 
   /** All that is there now, in the order of keys. */
-  all(): Stored[] {
+  all(): Entry[] {
     return this.list({ prefix: "", limit: Infinity });
   }
 
   /** Whether all checks of a part hold now. */
-  holds({ checks }: Part): boolean {
+  holds({ checks }: AtomicPart): boolean {
     return checks.every(({ key, version }) => this.#kept(key)?.version === version);
   }
 
   /** Applies a part, whose checks hold. */
-  apply({ writes, removals }: Part, version: string): void {
+  apply({ writes, removals }: AtomicPart, version: string): void {
     for (const { key, value, oldBytes, expiresAtMs } of writes) {
       this.#leave(key, oldBytes, placesOf(value.length, this.#limits));
       if (!this.#values.has(key)) this.#keys.add(key);

@@ -1,5 +1,5 @@
 import type { SimulatedCommit } from "@posthorn/posthorn/testing";
-import type { Part } from "../../runtime/ports/store.ts";
+import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { eventKey } from "../../runtime/durable/rows/keys.ts";
 import type { MailHead } from "../../runtime/durable/rows/mail.ts";
 import type { RecordHead } from "../../runtime/durable/rows/record.ts";
@@ -109,7 +109,7 @@ export class CommitHistory {
     return this.#schedules.size;
   }
 
-  apply(commit: SimulatedCommit, parts: readonly Part[]): void {
+  apply(commit: SimulatedCommit, parts: readonly AtomicPart[]): void {
     const touched = new Set<string>();
     for (const part of parts) this.#part(commit, part, touched);
     for (const [topic, { kept }] of this.events) {
@@ -122,7 +122,7 @@ export class CommitHistory {
     }
   }
 
-  #part(commit: SimulatedCommit, part: Part, touched: Set<string>): void {
+  #part(commit: SimulatedCommit, part: AtomicPart, touched: Set<string>): void {
     const written = new Map<string, KnownMail>();
     const removed: KnownMail[] = [];
     const dead: DeadRow[] = [];
@@ -368,7 +368,7 @@ export class CommitHistory {
   }
 
   /** Those before it that are not written came and were let go in the same commit. */
-  #event(topic: string, number: number, value: Uint8Array, { removals }: Part): void {
+  #event(topic: string, number: number, value: Uint8Array, { removals }: AtomicPart): void {
     const { tag } = fromText(decodeValue(value).text) as Post;
     this.eventNumbers.set(tag, number);
     this.eventsKept.set(number, true);

@@ -1,4 +1,4 @@
-import type { Part } from "../../runtime/ports/store.ts";
+import type { AtomicPart } from "../../runtime/ports/store.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { spaceOf } from "./rule.ts";
 
@@ -20,7 +20,7 @@ export class FailureDetectionCheck {
     return scenes.includes("saturated") && isCalm ? new FailureDetectionCheck(fail) : undefined;
   }
 
-  apply(parts: readonly Part[]): void {
+  apply(parts: readonly AtomicPart[]): void {
     for (const { writes } of parts) {
       for (const { key } of writes) {
         if (spaceOf(key) === "ended") this.#fail(`${key.split("\u001f")[1]} is taken for dead, and lives`);

@@ -1,7 +1,7 @@
 import type { System } from "@posthorn/posthorn";
 import type { Simulation } from "@posthorn/posthorn/testing";
 import { encodeValue } from "../../runtime/durable/rows/stored_value.ts";
-import type { Write } from "../../runtime/ports/store.ts";
+import type { Put } from "../../runtime/ports/store.ts";
 import type { Scene } from "./scenes.ts";
 
 /** Who wrote what was there before the program. */
@@ -42,8 +42,8 @@ function keyOf(...parts: readonly string[]): string {
 }
 
 /** Instances that ended, actors that nobody hosts, and dead letters: more than fit into one list. */
-function workload(): Write[] {
-  const rows: Write[] = [];
+function workload(): Put[] {
+  const rows: Put[] = [];
   for (let index = 0; index < many; index++) {
     const number = String(index).padStart(4, "0");
     rows.push({ key: keyOf("instance", `gone${number}`), value: encodeValue({ beat: 1 }, "") });
@@ -68,7 +68,7 @@ function workload(): Write[] {
 }
 
 /** Rows that cannot be read, and a state of an older form. */
-function unreadable(nowMs: number): Write[] {
+function unreadable(nowMs: number): Put[] {
   const due = String(nowMs + 5_000).padStart(16, "0");
   return [
     {

@@ -1,4 +1,4 @@
-import type { Stored } from "../../runtime/ports/store.ts";
+import type { Entry } from "../../runtime/ports/store.ts";
 import { subscribedKey, subscriberKey } from "../../runtime/durable/rows/keys.ts";
 import { isOver } from "../steady/is_over.ts";
 import type { CommitHistory } from "./commit_history.ts";
@@ -8,7 +8,7 @@ import { garbage } from "./foreign_rows.ts";
 export interface LeftoverRowsOptions {
   readonly history: CommitHistory;
   /** All that is in the store when everything is over and every window has passed. */
-  readonly rows: readonly Stored[];
+  readonly rows: readonly Entry[];
   readonly nowMs: number;
   /** Who is subscribed, by topic: the actor, and its operation. */
   readonly subscriptions: readonly (readonly [topic: string, actor: string, operation: string])[];

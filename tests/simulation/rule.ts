@@ -3,7 +3,7 @@ import { indexPrefix, nobody } from "../../runtime/durable/rows/keys.ts";
 import type { Probes } from "../../runtime/durable/commits/probes.ts";
 import type { RecordHead } from "../../runtime/durable/rows/record.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
-import type { Part, Range, Store, StoreConnection } from "../../runtime/ports/store.ts";
+import type { AtomicPart, KeyRange, Store, StoreConnection } from "../../runtime/ports/store.ts";
 import type { StoreCosts } from "./store_costs.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import type { Deploy } from "./rolling_deploy.ts";
@@ -16,7 +16,7 @@ export interface Rule {
   /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
   readonly foundBy: number;
   /** How parts are committed without it; absent where the code itself is told to leave it out. */
-  readonly part?: (part: Part) => Part;
+  readonly part?: (part: AtomicPart) => AtomicPart;
   /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
   readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
   readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
@@ -24,14 +24,17 @@ export interface Rule {
 
 export const spaceOf = (key: string): string => key.slice(0, key.indexOf("\u001f"));
 
-export function unchecked(space: string, when: (part: Part) => boolean = () => true): (part: Part) => Part {
+export function unchecked(
+  space: string,
+  when: (part: AtomicPart) => boolean = () => true,
+): (part: AtomicPart) => AtomicPart {
   return (part) =>
     when(part) ? { ...part, checks: part.checks.filter(({ key }) => spaceOf(key) !== space) } : part;
 }
 
-export const writes = (part: Part, space: string): boolean =>
+export const writes = (part: AtomicPart, space: string): boolean =>
   part.writes.some(({ key }) => spaceOf(key) === space);
-export const removes = (part: Part, space: string): boolean =>
+export const removes = (part: AtomicPart, space: string): boolean =>
   part.removals.some(({ key }) => spaceOf(key) === space);
 
 export function pause(clock: Clock, ms: number): Promise<void> {
@@ -79,14 +82,14 @@ export function abandoned(faultPlan: FaultPlan): FaultPlan {
 }
 
 /** It goes from an instance's index into nobody's. */
-export const isLeft = (part: Part): boolean =>
+export const isLeft = (part: AtomicPart): boolean =>
   removes(part, "index") && part.writes.some(({ key }) => key.startsWith(indexPrefix(nobody)));
-export const isDropped = ({ key, value }: Part["writes"][number]): boolean =>
+export const isDropped = ({ key, value }: AtomicPart["writes"][number]): boolean =>
   spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
 export const isState = ({ key }: { readonly key: string }): boolean =>
   !["mail", "index"].includes(spaceOf(key));
 /** The part with other turns in its records than those that came before. */
-export function turnsHidden(part: Part, before: readonly string[] | undefined): Part {
+export function turnsHidden(part: AtomicPart, before: readonly string[] | undefined): AtomicPart {
   const writes = part.writes.map((write) => {
     if (spaceOf(write.key) !== "actor") return write;
     const { head, text } = decodeValue<RecordHead>(write.value);
@@ -95,7 +98,7 @@ export function turnsHidden(part: Part, before: readonly string[] | undefined): 
   return { ...part, writes };
 }
 
-export const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
+export const isMail = ({ prefix }: KeyRange): boolean => spaceOf(prefix) === "mail";
 
 /** A store without a rule, whose connections let the code be watched. */
 export function probed(
@@ -134,7 +137,7 @@ export function probed(
 }
 
 /** The part with marks that are over soon. */
-export function withoutMarks(part: Part, expiresAtMs: number): Part {
+export function withoutMarks(part: AtomicPart, expiresAtMs: number): AtomicPart {
   const writes = part.writes.map((write) =>
     spaceOf(write.key) === "mark" ? { ...write, expiresAtMs } : write
   );

@@ -1,7 +1,7 @@
 import { eventNumber } from "../../runtime/durable/rows/keys.ts";
 import { placeOf } from "../../runtime/durable/rows/mail.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
-import type { Range, Stored } from "../../runtime/ports/store.ts";
+import type { Entry, KeyRange } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/base/store_errors.ts";
 import { alone } from "./fault_plan.ts";
 import { sceneRules } from "./scene_rules.ts";
@@ -141,7 +141,7 @@ export const rules: readonly Rule[] = [
     says: "what waits for an actor is read as of one moment",
     faultPlan: slow,
     connect: (connection, clock) => ({
-      async list(range: Range) {
+      async list(range: KeyRange) {
         if (!isMail(range) || range.limit < 3) return await connection.list(range);
         const middle = range.prefix + placeOf(Math.floor(clock.now() * 1_000), "");
         const first = (await connection.list(range)).filter(({ key }) => key <= middle);
@@ -157,7 +157,7 @@ export const rules: readonly Rule[] = [
     foundBy: 2,
     says: "an actor is read before the list of what waits for it",
     connect: (connection) => {
-      const early = new Map<string, Promise<Stored[]>>();
+      const early = new Map<string, Promise<Entry[]>>();
       return {
         async read(keys) {
           for (const key of keys) {

@@ -1,4 +1,4 @@
-import type { Part, Write } from "../../runtime/ports/store.ts";
+import type { AtomicPart, Put } from "../../runtime/ports/store.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
@@ -6,10 +6,10 @@ import { type Scene, withScene } from "./scenes.ts";
 const within = (...scenes: readonly Scene[]) => (faultPlan: FaultPlan): FaultPlan =>
   scenes.reduce(withScene, faultPlan);
 
-const isReplaced = ({ key, oldBytes }: Write): boolean => spaceOf(key) === "timer" && oldBytes !== undefined;
+const isReplaced = ({ key, oldBytes }: Put): boolean => spaceOf(key) === "timer" && oldBytes !== undefined;
 
 /** A removal of what the same part writes comes last, as in a part that had both. */
-function removedLast(part: Part): Part {
+function removedLast(part: AtomicPart): AtomicPart {
   const replaced = part.writes.filter(isReplaced);
   if (replaced.length === 0) return part;
   return {
@@ -19,7 +19,7 @@ function removedLast(part: Part): Part {
   };
 }
 
-const keeping = (space: string) => (part: Part): Part => ({
+const keeping = (space: string) => (part: AtomicPart): AtomicPart => ({
   ...part,
   removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
 });

@@ -1,6 +1,6 @@
 import type { System } from "@posthorn/posthorn";
 import type { Simulation } from "@posthorn/posthorn/testing";
-import type { Part, Range, StoreConnection } from "../../runtime/ports/store.ts";
+import type { AtomicPart, KeyRange, StoreConnection } from "../../runtime/ports/store.ts";
 
 const watchedMs = 20_000;
 /** So many rows a process may list at rest in a second, whatever is in the store that does not concern it. */
@@ -18,14 +18,14 @@ export class StoreCosts {
   #refused = 0;
 
   /** Lists, and counts what that gives. */
-  async list(connection: StoreConnection, range: Range) {
+  async list(connection: StoreConnection, range: KeyRange) {
     const rows = await connection.list(range);
     this.#rows += rows.length;
     return rows;
   }
 
   /** Commits, and counts what is not taken. */
-  async commit(connection: StoreConnection, parts: readonly Part[]) {
+  async commit(connection: StoreConnection, parts: readonly AtomicPart[]) {
     try {
       return await connection.commit(parts);
     } catch (error) {

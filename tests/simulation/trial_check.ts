@@ -1,4 +1,4 @@
-import type { Part } from "../../runtime/ports/store.ts";
+import type { AtomicPart } from "../../runtime/ports/store.ts";
 import type { RecordHead } from "../../runtime/durable/rows/record.ts";
 import { decodeValue } from "../../runtime/durable/rows/stored_value.ts";
 import { spaceOf } from "./rule.ts";
@@ -24,7 +24,7 @@ export class TrialCheck {
     this.#onRare = onRare;
   }
 
-  apply(parts: readonly Part[]): void {
+  apply(parts: readonly AtomicPart[]): void {
     for (const { writes, removals } of parts) {
       for (const { key, value } of writes) {
         if (spaceOf(key) === "actor") this.#record(key, decodeValue<RecordHead>(value).head);

@@ -1,6 +1,6 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import type { Random } from "../../../runtime/base/random.ts";
-import type { Part, StoreLimits, Write } from "../../../runtime/ports/store.ts";
+import type { AtomicPart, Put, StoreLimits } from "../../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
 import { requireFits, sum, weigh } from "../../../runtime/ports/store_weight.ts";
 import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
@@ -40,7 +40,7 @@ type Result = { ok: true; versionstamp: string } | { ok: false };
  */
 export async function commitParts(
   services: CommitServices,
-  parts: readonly Part[],
+  parts: readonly AtomicPart[],
 ): Promise<(string | undefined)[]> {
   const versions = new Array<string | undefined>(parts.length).fill(undefined);
   let open = parts.map((part, index) => ({ part, index }));
@@ -67,7 +67,7 @@ export async function commitParts(
 const contended = `Cannot commit: others changed what it checks during each of ${roundsMax} tries`;
 
 /** Those whose checks still hold. */
-async function fresh<P extends { readonly part: Part }>(
+async function fresh<P extends { readonly part: AtomicPart }>(
   { values }: CommitServices,
   open: readonly P[],
 ): Promise<P[]> {
@@ -77,7 +77,7 @@ async function fresh<P extends { readonly part: Part }>(
 }
 
 /** A file that another process writes to is locked: nothing was committed then, so it can be tried again. */
-async function commitUnlocked(services: CommitServices, parts: readonly Part[]): Promise<Result> {
+async function commitUnlocked(services: CommitServices, parts: readonly AtomicPart[]): Promise<Result> {
   const { clock, random } = services;
   for (let tries = 1;; tries++) {
     try {
@@ -95,7 +95,7 @@ async function commitUnlocked(services: CommitServices, parts: readonly Part[]):
   }
 }
 
-function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[]): Promise<Result> {
+function commitOnce({ kv, values, clock }: CommitServices, parts: readonly AtomicPart[]): Promise<Result> {
   const atomic = kv.atomic();
   const nowMs = clock.now();
   let rings = false;
@@ -123,7 +123,7 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Part[
 }
 
 /** Whether it writes no byte, for ever, in the place of no large value: an entry of an index. */
-function isEmpty({ value, oldBytes = 0, expiresAtMs }: Write): boolean {
+function isEmpty({ value, oldBytes = 0, expiresAtMs }: Put): boolean {
   return value.length === 0 && oldBytes === 0 && expiresAtMs === undefined;
 }
 
@@ -134,7 +134,7 @@ function isEmpty({ value, oldBytes = 0, expiresAtMs }: Write): boolean {
 function failureOf(
   error: unknown,
   { limits }: CommitServices,
-  parts: readonly Part[],
+  parts: readonly AtomicPart[],
 ): unknown {
   const message = messageOf(error);
   if (isClosed(error)) return new StoreError("store-closed", `Cannot commit: ${message}`, { cause: error });

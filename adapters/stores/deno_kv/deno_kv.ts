@@ -1,11 +1,11 @@
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { type Random, systemRandom } from "../../../runtime/base/random.ts";
 import type {
-  Part,
-  Range,
+  AtomicPart,
+  Entry,
+  KeyRange,
   Store,
   StoreConnection,
-  Stored,
   StoreLimits,
   StoreServices,
   StoreTraits,
@@ -260,15 +260,15 @@ class DenoKvConnection implements StoreConnection {
     this.#looksMs = clock.monotonicMs() + lookEachMs;
   }
 
-  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     return this.#run("read", () => reading(() => this.#open.values.read(keys)));
   }
 
-  list(range: Range): Promise<Stored[]> {
+  list(range: KeyRange): Promise<Entry[]> {
     return this.#run("list", () => reading(() => this.#open.values.list(range)));
   }
 
-  commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+  commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
     return this.#run("commit", async () => {
       requireOneWord(parts);
       try {
@@ -298,7 +298,7 @@ class DenoKvConnection implements StoreConnection {
     this.#shared.release(this.#open);
   }
 
-  async #letPiecesGo(applied: readonly Part[]): Promise<void> {
+  async #letPiecesGo(applied: readonly AtomicPart[]): Promise<void> {
     try {
       await this.#open.values.pieces.applied(applied);
     } catch {

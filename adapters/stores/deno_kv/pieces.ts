@@ -1,4 +1,4 @@
-import type { Part } from "../../../runtime/ports/store.ts";
+import type { AtomicPart } from "../../../runtime/ports/store.ts";
 import type { KvAtomic, KvEntry, KvHandle, KvKey } from "./handle.ts";
 
 /** The most bytes of one value: bytes are kept as they are, so nothing is added to them. */
@@ -51,7 +51,7 @@ export class KvPieces {
   }
 
   /** Parts were applied: removes what is known to be left of the values that were there before. */
-  async applied(parts: readonly Part[]): Promise<void> {
+  async applied(parts: readonly AtomicPart[]): Promise<void> {
     const left = new Map<string, number>();
     for (const { writes, removals } of parts) {
       for (const { key, value, oldBytes = 0 } of writes) {

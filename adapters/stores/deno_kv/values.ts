@@ -1,4 +1,4 @@
-import type { Range, Removal, Stored, Write } from "../../../runtime/ports/store.ts";
+import type { Delete, Entry, KeyRange, Put } from "../../../runtime/ports/store.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import type { KvAtomic, KvEntry, KvHandle, KvKey } from "./handle.ts";
 import { KvPieces, piecesOf, valueBytesMax } from "./pieces.ts";
@@ -43,7 +43,7 @@ export class KvValues {
   }
 
   /** Adds a write to what will be applied. */
-  set(atomic: KvAtomic, { key, value, oldBytes = 0, expiresAtMs }: Write, nowMs: number): void {
+  set(atomic: KvAtomic, { key, value, oldBytes = 0, expiresAtMs }: Put, nowMs: number): void {
     const pieces = piecesOf(value.length);
     const goesMs = expiresAtMs === undefined ? Infinity : Math.max(expiresAtMs - nowMs, 0);
     const leftMs = goesMs > expiryMsMax ? undefined : Math.ceil(goesMs);
@@ -58,7 +58,7 @@ export class KvValues {
   }
 
   /** Adds a removal to what will be applied. */
-  remove(atomic: KvAtomic, { key, oldBytes = 0 }: Removal): void {
+  remove(atomic: KvAtomic, { key, oldBytes = 0 }: Delete): void {
     atomic.delete(this.headOf(key));
     this.pieces.remove(atomic, key, 0, piecesOf(oldBytes));
   }
@@ -70,7 +70,7 @@ export class KvValues {
   }
 
   /** What is under keys. */
-  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  async read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     const entries = await this.#entries(keys);
     return await Promise.all(entries.map(async (entry, index) => {
       const key = keys[index];
@@ -85,7 +85,7 @@ export class KvValues {
   }
 
   /** What is under the keys of a range: one batch, for a second one would be of another moment. */
-  async list({ prefix, after, limit, reverse = false }: Range): Promise<Stored[]> {
+  async list({ prefix, after, limit, reverse = false }: KeyRange): Promise<Entry[]> {
     let from = prefix;
     let to = endOf(prefix);
     if (after !== undefined && reverse && (to === undefined || isBefore(after, to))) to = after;
@@ -112,7 +112,7 @@ export class KvValues {
   }
 
   /** The value that begins there; `undefined` where somebody has written it since. */
-  async #join(key: string, { value, versionstamp }: KvEntry): Promise<Stored | undefined> {
+  async #join(key: string, { value, versionstamp }: KvEntry): Promise<Entry | undefined> {
     const version = versionstamp!;
     if (value instanceof Uint8Array) return { key, value, version };
     if (typeof value !== "number") {

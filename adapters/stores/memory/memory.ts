@@ -2,11 +2,11 @@ import type { Clock } from "../../../runtime/base/clock.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import { OrderedKeys } from "../../../runtime/base/ordered_keys.ts";
 import type {
-  Part,
-  Range,
+  AtomicPart,
+  Entry,
+  KeyRange,
   Store,
   StoreConnection,
-  Stored,
   StoreTraits,
 } from "../../../runtime/ports/store.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
@@ -67,14 +67,14 @@ export function memoryStore(): Store {
 
 /** What all connections to one store share. */
 class Memory {
-  readonly values = new Map<string, Stored>();
+  readonly values = new Map<string, Entry>();
   readonly keys = new OrderedKeys();
   readonly connections = new Set<MemoryConnection>();
   readonly #ends = new MemoryEnds();
   commits = 0;
 
   /** Applies a part, unless a check of it fails. */
-  apply({ checks, writes, removals }: Part, version: string): boolean {
+  apply({ checks, writes, removals }: AtomicPart, version: string): boolean {
     for (const check of checks) {
       if (this.values.get(check.key)?.version !== check.version) return false;
     }
@@ -115,15 +115,15 @@ class MemoryConnection implements StoreConnection {
   }
 
   // deno-lint-ignore require-await -- what is thrown rejects
-  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  async read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     this.#requireOpen("read");
     return keys.map((key) => copyOf(this.#memory.values.get(key)));
   }
 
   // deno-lint-ignore require-await -- what is thrown rejects
-  async list({ prefix, after, limit, reverse = false }: Range): Promise<Stored[]> {
+  async list({ prefix, after, limit, reverse = false }: KeyRange): Promise<Entry[]> {
     this.#requireOpen("list");
-    const found: Stored[] = [];
+    const found: Entry[] = [];
     for (const key of this.#memory.keys.list(prefix, after, reverse)) {
       if (found.length === limit) break;
       found.push(copyOf(this.#memory.values.get(key))!);
@@ -132,7 +132,7 @@ class MemoryConnection implements StoreConnection {
   }
 
   // deno-lint-ignore require-await -- what is thrown rejects
-  async commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+  async commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
     this.#requireOpen("commit to");
     requireOneWord(parts);
     this.#memory.expire(this.#clock.now(), parts.reduce((sum, { writes }) => sum + writes.length, 0));
@@ -179,6 +179,6 @@ class MemoryConnection implements StoreConnection {
 }
 
 /** A copy, so that nobody changes what others read. */
-function copyOf(stored: Stored | undefined): Stored | undefined {
+function copyOf(stored: Entry | undefined): Entry | undefined {
   return stored && { ...stored, value: stored.value.slice() };
 }

@@ -1,6 +1,6 @@
 // What the SQLite store says to its file: how that is laid out, and every statement.
 
-import type { Stored } from "../../../runtime/ports/store.ts";
+import type { Entry } from "../../../runtime/ports/store.ts";
 
 /** How long a call waits for the lock while nothing else of the process runs. Heartbeats must go on. */
 const blockMs = 4;
@@ -101,7 +101,7 @@ export function prepare(database: Database) {
 }
 
 /** What a row says. */
-export function toStored(row: Record<string, unknown>): Stored {
+export function toEntry(row: Record<string, unknown>): Entry {
   const { key, value, version } = row as unknown as Row;
   return { key, value, version: String(version) };
 }

@@ -2,11 +2,11 @@ import type { Clock } from "../../../runtime/base/clock.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import type {
-  Part,
-  Range,
+  AtomicPart,
+  Entry,
+  KeyRange,
   Store,
   StoreConnection,
-  Stored,
   StoreLimits,
   StoreServices,
   StoreTraits,
@@ -21,7 +21,7 @@ import {
   prepare,
   setUp,
   type Statements,
-  toStored,
+  toEntry,
   versionsAtOnce,
 } from "./database.ts";
 import { SqliteExpiry } from "./expiry.ts";
@@ -184,15 +184,15 @@ class SqliteConnection implements StoreConnection {
     this.#expiry = new SqliteExpiry(this.#statements, clock);
   }
 
-  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     return this.#run("read", () =>
       keys.map((key) => {
         const row = this.#statements.get.get(key);
-        return row === undefined ? undefined : toStored(row);
+        return row === undefined ? undefined : toEntry(row);
       }));
   }
 
-  list({ prefix, after, limit, reverse = false }: Range): Promise<Stored[]> {
+  list({ prefix, after, limit, reverse = false }: KeyRange): Promise<Entry[]> {
     const { forward, forwardBehind, backward } = this.#statements;
     const end = endOf(prefix);
     return this.#run("list", () => {
@@ -201,11 +201,11 @@ class SqliteConnection implements StoreConnection {
         : after?.startsWith(prefix)
         ? forwardBehind.all(after, end, limit)
         : forward.all(prefix, after ?? prefix, end, limit);
-      return rows.map(toStored);
+      return rows.map(toEntry);
     });
   }
 
-  commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+  commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
     try {
       requireOneWord(parts);
     } catch (error) {
@@ -256,13 +256,13 @@ class SqliteConnection implements StoreConnection {
     return waiting;
   }
 
-  #write(parts: readonly Part[]): (string | undefined)[] {
+  #write(parts: readonly AtomicPart[]): (string | undefined)[] {
     // Mostly all checks hold: then most of them cost nothing beside the statement that writes. Else it begins again.
     return this.#transact(parts, false) ?? this.#transact(parts, true)!;
   }
 
   /** Applies parts in one transaction; where a check fails that was not looked at before, nothing, and returns nothing. */
-  #transact(parts: readonly Part[], looks: boolean): (string | undefined)[] | undefined {
+  #transact(parts: readonly AtomicPart[], looks: boolean): (string | undefined)[] | undefined {
     const { begin, commit, rollback } = this.#statements;
     const reservedBefore = this.#lastVersion;
     let landing = false;
@@ -319,7 +319,7 @@ class SqliteConnection implements StoreConnection {
   }
 
   /** Applies a part; where a check fails it may have done so in part. What is checked and written is one statement. */
-  #apply({ checks, writes, removals }: Part, version: number): boolean {
+  #apply({ checks, writes, removals }: AtomicPart, version: number): boolean {
     const { put, add, replace, remove, removeVersion } = this.#statements;
     const expected = new Map<string, string | undefined>();
     for (const check of checks) expected.set(check.key, check.version);
@@ -346,7 +346,7 @@ class SqliteConnection implements StoreConnection {
   }
 
   /** Commits that only check: all of one moment, without the lock and without waiting for the disk. */
-  #test(parts: readonly Part[]): (string | undefined)[] {
+  #test(parts: readonly AtomicPart[]): (string | undefined)[] {
     const { beginRead, commit } = this.#statements;
     beginRead.run();
     try {
@@ -356,7 +356,7 @@ class SqliteConnection implements StoreConnection {
     }
   }
 
-  #holds({ checks }: Part): boolean {
+  #holds({ checks }: AtomicPart): boolean {
     for (const { key, version } of checks) if (this.#versionOf(key) !== version) return false;
     return true;
   }

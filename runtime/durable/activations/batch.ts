@@ -1,4 +1,4 @@
-import type { Check, Part } from "../../ports/store.ts";
+import type { AtomicPart, Check } from "../../ports/store.ts";
 import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
 import { Effects } from "../commits/effects.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
@@ -198,7 +198,7 @@ export class Batch {
     const fault = this.#erased ? undefined : record.fault;
     // What cannot be read is not written: another program may be able to read it.
     const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
-    const written: Part = this.#erased
+    const written: AtomicPart = this.#erased
       ? this.#erasure(value, head.clock)
       : { checks: [], writes, removals: [] };
     const { limits } = this.#ledger.traits;
@@ -222,7 +222,7 @@ export class Batch {
    * that it landed, and the time of its last message: the next it sends, in another life, must be behind, also where it
    * begins by a clock that is behind.
    */
-  #erasure(value: Uint8Array, stampMicros: number): Part {
+  #erasure(value: Uint8Array, stampMicros: number): AtomicPart {
     const { actor, record } = this.#start;
     const nowMs = this.#ledger.clock.now();
     const aheadMs = Math.min(Math.max(stampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);

@@ -1,5 +1,5 @@
 import { HeldBytes } from "../../base/held_bytes.ts";
-import type { Stored } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { Mail } from "../rows/mail.ts";
 
 /** How many messages of one actor are kept here as they come; those behind them are listed when it is their turn. */
@@ -130,7 +130,7 @@ export class DurableMailbox {
    * that stepped aside in that of their times, behind what need not wait. So where the last that is listed has stepped
    * aside, nothing behind it can be handled before it. Returns all of them.
    */
-  listed(stored: readonly Stored[], prefix: string, beyond: number, asideBeyond = 0): readonly Mail[] {
+  listed(stored: readonly Entry[], prefix: string, beyond: number, asideBeyond = 0): readonly Mail[] {
     const late = this.#late ?? [];
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];

@@ -1,6 +1,6 @@
 import { Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
-import type { Stored, StoreLimits } from "../../ports/store.ts";
+import type { Entry, StoreLimits } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, weigh } from "../../ports/store_weight.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
@@ -72,7 +72,7 @@ export class Alarm {
     }
   }
 
-  async #fire(due: Stored, nowMs: number): Promise<void> {
+  async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
     const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
     let effects = voided(due);
@@ -99,7 +99,7 @@ export class Alarm {
    * The schedule that is due, as it is in its row; nothing where that is not the one which was set for this time. One that
    * cannot be read never fires, and the others do; its timer stays until it is cancelled or set anew.
    */
-  #readable(due: Stored, row: Stored | undefined): { head: StoredSchedule; text: string } | undefined {
+  #readable(due: Entry, row: Entry | undefined): { head: StoredSchedule; text: string } | undefined {
     try {
       const { token } = decodeValue<StoredDue>(due.value).head;
       const found = row && decodeValue<StoredSchedule>(row.value);
@@ -113,7 +113,7 @@ export class Alarm {
   #send(
     effects: Effects,
     schedule: StoredSchedule,
-    row: Stored,
+    row: Entry,
     text: string,
     dueKey: string,
     nowMs: number,
@@ -132,14 +132,14 @@ export class Alarm {
   }
 
   /** Writes both rows of a schedule with another time. */
-  #plan(effects: Effects, schedule: StoredSchedule, row: Stored, text: string, dueMs: number): void {
+  #plan(effects: Effects, schedule: StoredSchedule, row: Entry, text: string, dueMs: number): void {
     const due: StoredDue = { token: schedule.token, by: this.#ledger.setBy() };
     effects.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
     effects.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
   }
 
   /** A schedule whose message cannot be made, or which no commit can take, is a dead letter, and is over. */
-  #giveUp(due: Stored, schedule: StoredSchedule, row: Stored, text: string, error: unknown): Effects {
+  #giveUp(due: Entry, schedule: StoredSchedule, row: Entry, text: string, error: unknown): Effects {
     const route = new Route(namedOperation(schedule.to));
     const id = nameOfMessage(schedule, due.key);
     const reason = error instanceof PosthornError ? error.code : "failed";
@@ -185,7 +185,7 @@ export class Alarm {
   }
 
   /** Moves one. What cannot be read is told, and stays; rejects where the store does not answer. */
-  async #shiftOne(due: Stored): Promise<void> {
+  async #shiftOne(due: Entry): Promise<void> {
     let { key } = due;
     try {
       const { token, by } = decodeValue<StoredDue>(due.value).head;
@@ -227,7 +227,7 @@ export class Alarm {
 }
 
 /** That a row in the order of time is as it was read, and goes. */
-function voided({ key, version }: Stored): Effects {
+function voided({ key, version }: Entry): Effects {
   const effects = new Effects();
   effects.checks.push({ key, version });
   effects.remove(key);

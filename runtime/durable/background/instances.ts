@@ -1,5 +1,5 @@
 import { Recent } from "../../base/recent.ts";
-import type { Check, Part, Stored } from "../../ports/store.ts";
+import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
 import { Effects } from "../commits/effects.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
@@ -261,7 +261,7 @@ export class Instances {
   }
 
   /** Its row, where that is as it was; the first only where it has not ended meanwhile: a commit may land late. */
-  #part(instance: string, version: string | undefined): Part {
+  #part(instance: string, version: string | undefined): AtomicPart {
     const key = instanceKey(instance);
     const checks: Check[] = [{ key, version }];
     if (version === undefined) checks.push({ key: endedKey(instance), version: undefined });
@@ -275,12 +275,12 @@ export class Instances {
   }
 
   /** The rows of all others. */
-  async #rows(): Promise<Stored[]> {
+  async #rows(): Promise<Entry[]> {
     const { connection, instance } = this.#ledger;
     const own = instanceKey(instance);
-    const found: Stored[] = [];
+    const found: Entry[] = [];
     for (let after: string | undefined = instancePrefix; after !== undefined;) {
-      const rows: Stored[] = await connection.list({ prefix: instancePrefix, after, limit: pageMax });
+      const rows: Entry[] = await connection.list({ prefix: instancePrefix, after, limit: pageMax });
       found.push(...rows);
       after = rows.length < pageMax ? undefined : rows.at(-1)!.key;
     }

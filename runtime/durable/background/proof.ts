@@ -1,4 +1,4 @@
-import type { Stored, StoreTraits } from "../../ports/store.ts";
+import type { Entry, StoreTraits } from "../../ports/store.ts";
 import { Effects } from "../commits/effects.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
@@ -36,7 +36,7 @@ export class Proof {
     await commitOne(this.#ledger.committer, effects);
   }
 
-  #read({ key, value }: Stored): void {
+  #read({ key, value }: Entry): void {
     try {
       this.#since = new Date(decodeValue<ProofRow>(value).head.atMs).toISOString();
     } catch (error) { // it proves nothing, and the store is used all the same

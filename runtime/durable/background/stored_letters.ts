@@ -1,7 +1,7 @@
-import type { DeadLetter, Entry, KeptDeadLetters } from "../../ports/dead_letters.ts";
+import type { DeadLetter, DeadLetterEntry, KeptDeadLetters } from "../../ports/dead_letters.ts";
 import { messageOf, NotFoundError } from "../../base/errors.ts";
 import { OrderedKeys } from "../../base/ordered_keys.ts";
-import type { Check, Stored } from "../../ports/store.ts";
+import type { Check, Entry } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { Dispatch, StoredLetter } from "../delivery/dispatch.ts";
 import { Effects, type Landing } from "../commits/effects.ts";
@@ -32,7 +32,7 @@ interface Kept {
   readonly version: string;
   readonly bytes: number;
   /** What is listed; absent where it cannot be read. */
-  entry: Entry | undefined;
+  entry: DeadLetterEntry | undefined;
 }
 
 type Removed = Pick<Kept, "version" | "bytes">;
@@ -105,7 +105,7 @@ export class StoredLetters {
   async #load(): Promise<void> {
     const { connection } = this.#services.ledger;
     const [sent] = await connection.read([sentAgainKey]);
-    const found: Stored[] = [];
+    const found: Entry[] = [];
     for (let more = true; more;) {
       const after = found.at(-1)?.key;
       const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
@@ -130,7 +130,7 @@ export class StoredLetters {
     await this.#trim();
   }
 
-  #add(row: Stored, known = false): void {
+  #add(row: Entry, known = false): void {
     const { key, version, value } = row;
     if (this.#kept.has(key) || this.#passed.has(key)) return;
     const { ledger } = this.#services;
@@ -148,7 +148,7 @@ export class StoredLetters {
   }
 
   /** Lists it; nothing where it cannot be read. */
-  #entryOf(row: Stored): Entry | undefined {
+  #entryOf(row: Entry): DeadLetterEntry | undefined {
     let letter: StoredLetter;
     let text: string;
     try {
@@ -167,7 +167,7 @@ export class StoredLetters {
   }
 
   /** It was pushed out. Whoever adds one removes what that pushes out: so they do not all do the same. */
-  #letGo({ key, version, value }: Stored): void {
+  #letGo({ key, version, value }: Entry): void {
     this.#drop(key);
     const kept = { version, bytes: value.length };
     if (this.#removes) {
@@ -203,7 +203,7 @@ export class StoredLetters {
   }
 
   async #resend(
-    { key, version, value }: Stored,
+    { key, version, value }: Entry,
     letter: StoredLetter,
     mail: StoredLetter["head"],
     text: string,

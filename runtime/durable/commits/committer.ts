@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import { type Probes, probesOf } from "./probes.ts";
-import type { Part, StoreConnection, StoreTraits } from "../../ports/store.ts";
+import type { AtomicPart, StoreConnection, StoreTraits } from "../../ports/store.ts";
 import { isOfStore, OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
 
@@ -26,7 +26,7 @@ export abstract class Commission {
   /** What it is, in errors. */
   abstract readonly name: string;
   /** What to commit; always the same. */
-  abstract readonly part: Part;
+  abstract readonly part: AtomicPart;
   /** It is committed: its writes have this version; none is known where others have written over them since. */
   abstract committed(version: string | undefined): void;
   /** A check failed: nothing of it is there. */
@@ -126,7 +126,7 @@ export class Committer {
    * Commits a part at once and once, beside all that waits and is under way. Resolves with its version, or nothing where
    * a check failed; rejects where the store did not take it, or did not say.
    */
-  async commitAside(part: Part): Promise<string | undefined> {
+  async commitAside(part: AtomicPart): Promise<string | undefined> {
     try {
       const [version] = await this.#connection.commit([part]);
       this.failure = undefined;
@@ -370,7 +370,11 @@ function closed(): StoreError {
 }
 
 /** Whether a part checks what another of its group changes, or the other way round. */
-function meets({ checks, writes, removals }: Part, checked: Set<string>, written: Set<string>): boolean {
+function meets(
+  { checks, writes, removals }: AtomicPart,
+  checked: Set<string>,
+  written: Set<string>,
+): boolean {
   for (const { key } of checks) if (written.has(key)) return true;
   if (checked.size === 0) return false;
   for (const { key } of writes) if (checked.has(key)) return true;

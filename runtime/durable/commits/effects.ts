@@ -1,6 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Route } from "../../messages/envelope.ts";
-import type { Check, Part, Removal, Write } from "../../ports/store.ts";
+import type { AtomicPart, Check, Delete, Put } from "../../ports/store.ts";
 import { indexKey, leftKey, nobody } from "../rows/keys.ts";
 import type { Mail, MailDraft } from "../rows/mail.ts";
 
@@ -31,10 +31,10 @@ const leftKeepMs = 60_000;
 const nothing = new Uint8Array();
 
 /** What one commit does: to the store, and in this process once it is there. */
-export class Effects implements Part {
+export class Effects implements AtomicPart {
   readonly checks: Check[] = [];
-  readonly writes: Write[] = [];
-  readonly removals: Removal[] = [];
+  readonly writes: Put[] = [];
+  readonly removals: Delete[] = [];
   rings = false;
   readonly arrivals: Arrival[] = [];
   readonly locals: LocalDelivery[] = [];
@@ -107,7 +107,7 @@ export class Effects implements Part {
     append(this.#followers, other.#followers);
   }
 
-  #append<Item extends Removal>(to: Item[], item: Item, words: ReadonlySet<string>): void {
+  #append<Item extends Delete>(to: Item[], item: Item, words: ReadonlySet<string>): void {
     if (!words.has(item.key)) return void to.push(item);
     to.push({ ...item, oldBytes: largest(item.oldBytes, this.#unsay(item.key)) });
   }
@@ -129,7 +129,7 @@ function append<Item>(to: Item[], items: readonly Item[]): void {
   for (let index = 0; index < items.length; index++) to.push(items[index]);
 }
 
-function takeOut(from: Removal[], key: string): number | undefined {
+function takeOut(from: Delete[], key: string): number | undefined {
   const index = from.findIndex((item) => item.key === key);
   return index < 0 ? undefined : from.splice(index, 1)[0].oldBytes;
 }

@@ -1,4 +1,4 @@
-import type { Check, Part } from "../../ports/store.ts";
+import type { AtomicPart, Check } from "../../ports/store.ts";
 import { Commission, type Committer, type Finding } from "./committer.ts";
 import type { Effects } from "./effects.ts";
 import { receiptKey } from "../rows/keys.ts";
@@ -12,7 +12,11 @@ const receiptKeepMs = 600_000;
  * or done twice: where its outcome is uncertain it counts as stale, and is looked at again. Rejects with a
  * `TooLargeError` where no commit can take it; `name` says then what it is.
  */
-export function commitOne(committer: Committer, part: Part, name = "a part"): Promise<string | undefined> {
+export function commitOne(
+  committer: Committer,
+  part: AtomicPart,
+  name = "a part",
+): Promise<string | undefined> {
   return new Promise((resolve, reject) =>
     committer.submit(new SingleCommission(part, name, { resolve, reject }))
   );
@@ -40,10 +44,10 @@ interface Waiter {
 
 class SingleCommission extends Commission {
   readonly name: string;
-  readonly part: Part;
+  readonly part: AtomicPart;
   readonly #waiter: Waiter;
 
-  constructor(part: Part, name: string, waiter: Waiter) {
+  constructor(part: AtomicPart, name: string, waiter: Waiter) {
     super();
     this.part = part;
     this.name = name;
@@ -71,7 +75,7 @@ class KnownCommission extends SingleCommission {
   readonly #proof: { readonly ledger: Ledger; readonly receipt: string };
 
   constructor(
-    part: Part,
+    part: AtomicPart,
     name: string,
     waiter: Waiter,
     proof: { readonly ledger: Ledger; readonly receipt: string },

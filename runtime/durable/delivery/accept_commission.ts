@@ -1,6 +1,6 @@
 import { fingerprint } from "../../base/fingerprint.ts";
 import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts";
-import type { Stored } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
 import { Commission, type Finding } from "../commits/committer.ts";
@@ -67,12 +67,12 @@ export class AcceptCommission extends Commission {
   readonly #resolve: (acceptance: Acceptance) => void;
   readonly #reject: (error: unknown) => void;
 
-  readonly #before: Stored | undefined;
+  readonly #before: Entry | undefined;
   /** Whether an earlier commit of the message may still land. */
   readonly #mayLand: boolean;
 
   /** `before` is the mark that it replaces: one whose time is over; `first` the commit that found it. */
-  constructor(options: AcceptOptions, before?: Stored, first?: AcceptCommission) {
+  constructor(options: AcceptOptions, before?: Entry, first?: AcceptCommission) {
     super(options.lane);
     this.#before = before;
     this.#mayLand = first !== undefined && (first.#mayLand || first.uncertain);
@@ -145,14 +145,14 @@ export class AcceptCommission extends Commission {
     this.#resolve(first);
   }
 
-  async #stored(): Promise<Stored | undefined> {
+  async #stored(): Promise<Entry | undefined> {
     if (this.#options.mark === undefined) return undefined;
     return (await this.#options.ledger.connection.read([this.#options.mark]))[0];
   }
 }
 
 /** Writes that a message was accepted; `before` is what it replaces. */
-export function writeMark(effects: Effects, key: string, mark: Mark, before?: Stored): void {
+export function writeMark(effects: Effects, key: string, mark: Mark, before?: Entry): void {
   const { untilMs } = mark;
   effects.checks.push({ key, version: before?.version });
   effects.write(key, encodeValue(mark, ""), { expiresAtMs: untilMs && untilMs + slackMs });
@@ -169,7 +169,7 @@ export async function acceptedBefore(named: Named): Promise<Acceptance | undefin
 }
 
 /** What a mark says of the first; nothing where its time is over. */
-function firstOf(stored: Stored | undefined, print: string, named: Named): Acceptance | undefined {
+function firstOf(stored: Entry | undefined, print: string, named: Named): Acceptance | undefined {
   const mark = stored && readMark(stored, named);
   if (mark === undefined || named.ledger.isOver(mark.untilMs)) return undefined;
   if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
@@ -178,7 +178,7 @@ function firstOf(stored: Stored | undefined, print: string, named: Named): Accep
 }
 
 /** What a mark says. Throws a `PosthornError` (`failed`) where it cannot be read: nobody knows then what was accepted. */
-function readMark({ value }: Stored, { name, id }: Named): Mark {
+function readMark({ value }: Entry, { name, id }: Named): Mark {
   try {
     const mark = decodeValue<Mark>(value).head;
     if (typeof mark.fingerprint !== "string") throw new TypeError("it is no mark");
@@ -190,7 +190,7 @@ function readMark({ value }: Stored, { name, id }: Named): Mark {
 }
 
 /** Whose mark it is; nothing where that cannot be read: it is another's then. */
-function tokenOf({ value }: Stored): string | undefined {
+function tokenOf({ value }: Entry): string | undefined {
   try {
     return decodeValue<Mark>(value).head.token;
   } catch {

@@ -2,7 +2,7 @@ import { Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Collector, surveyOf } from "../../messages/modes.ts";
 import { Recent } from "../../base/recent.ts";
-import type { Stored } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { Effects, type LocalDelivery } from "../commits/effects.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
@@ -122,7 +122,7 @@ export class Answers {
     }
   }
 
-  #bringOne({ key, value }: Stored): void {
+  #bringOne({ key, value }: Entry): void {
     this.#known.add(key);
     let local: LocalDelivery;
     try {
@@ -138,7 +138,7 @@ export class Answers {
     this.#deliver([local]);
   }
 
-  async #remove({ key, value }: Stored): Promise<void> {
+  async #remove({ key, value }: Entry): Promise<void> {
     const effects = new Effects();
     effects.remove(key, value.length);
     await commitOne(this.#ledger.committer, effects);

@@ -3,7 +3,7 @@ import { messageOf } from "../../base/errors.ts";
 import { callGuarded } from "../../base/guarded.ts";
 import type { LoggedEvent } from "../../ports/event_log.ts";
 import { Topic } from "../../messages/modes.ts";
-import type { Stored } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { eventKey, eventNumber, eventPrefix, recordKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
 import { Look } from "./look.ts";
@@ -99,7 +99,7 @@ export class EventLogRows {
     return (await this.#ledger.connection.list(range)).map((row) => this.#eventOf(row));
   }
 
-  #eventOf({ key, value }: Stored): LoggedEvent {
+  #eventOf({ key, value }: Entry): LoggedEvent {
     const number = eventNumber(key);
     try {
       const { head: { id, subject }, text } = decodeValue<EventHead>(value);

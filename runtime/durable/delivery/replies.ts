@@ -1,7 +1,7 @@
 import { errorOfReason } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
-import type { Stored } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
 import type { Effects } from "../commits/effects.ts";
@@ -112,7 +112,7 @@ export class Replies {
     }
   }
 
-  #isPending(stored: Stored | undefined): boolean {
+  #isPending(stored: Entry | undefined): boolean {
     if (stored === undefined) return false;
     try {
       const { status, untilMs } = decodeValue<ReplyHead>(stored.value).head;
@@ -149,7 +149,7 @@ export class Replies {
 }
 
 /** Throws a `PosthornError` (`failed`) where the row cannot be read. */
-function readRow({ value }: Stored, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
+function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
   try {
     const { head, text } = decodeValue<ReplyHead>(value);
     return { head, reply: head.status === "done" ? fromText(text) : undefined };

@@ -2,7 +2,7 @@ import type { Address } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
 import { type Asker, deadlineAt, isAsker, type Rarities, Route } from "../../messages/envelope.ts";
 import type { Operation } from "../../language/protocol.ts";
-import type { Stored } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import type { Weight } from "../../ports/store_weight.ts";
 import { endAt } from "../../base/times.ts";
 import { decodeValue, fromText, type ValueEncoder } from "./stored_value.ts";
@@ -126,7 +126,7 @@ export class Mail {
   }
 
   /** A message that was read. One whose row cannot be read has nothing but its place, and the whole row for a payload. */
-  static of({ key, value, version }: Stored, prefix: string): Mail {
+  static of({ key, value, version }: Entry, prefix: string): Mail {
     const stored = { key, version, bytes: value.length };
     const place = key.slice(prefix.length);
     try {

@@ -1,7 +1,7 @@
 import type { ActorId } from "../../language/address.ts";
 import { LimitExceededError } from "../../base/errors.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
-import type { Stored } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { timerKey, timerName } from "./keys.ts";
 import type { StoredSchedule } from "./schedule_row.ts";
 import { decodeValue } from "./stored_value.ts";
@@ -27,7 +27,7 @@ function planOf(plans: Plans, name: string): Planned | undefined {
 }
 
 /** What a row says of its schedule. One that cannot be read is like one that has fired: it can be set anew. */
-function plannedIn({ value }: Stored): Planned {
+function plannedIn({ value }: Entry): Planned {
   const bytes = value.length;
   try {
     const { dueMs, everyMs } = decodeValue<StoredSchedule>(value).head;
@@ -38,7 +38,7 @@ function plannedIn({ value }: Stored): Planned {
 }
 
 /** The plans that these rows make. */
-export function plansOf(rows: readonly Stored[]): Plans {
+export function plansOf(rows: readonly Entry[]): Plans {
   return Object.fromEntries(rows.map((row) => [timerName(row.key), plannedIn(row)]));
 }
 
@@ -67,7 +67,7 @@ export function namesToRead(
 
 /** Reads the rows of some schedules. */
 export async function readTimers(
-  read: (keys: readonly string[]) => Promise<(Stored | undefined)[]>,
+  read: (keys: readonly string[]) => Promise<(Entry | undefined)[]>,
   actor: ActorId,
   names: readonly string[],
 ): Promise<TimerRows> {

@@ -1,6 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
-import type { StoreConnection, Stored } from "../../ports/store.ts";
+import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { erasedKey, recordKey } from "./keys.ts";
 import type { Plans } from "./plans.ts";
 import { decodeValue } from "./stored_value.ts";
@@ -102,7 +102,7 @@ export class ActorRecord {
   }
 
   /** What was read under its key. */
-  static of(stored: Stored | undefined): ActorRecord {
+  static of(stored: Entry | undefined): ActorRecord {
     if (stored === undefined) return new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
     const { value, version } = stored;
     try {

@@ -1,5 +1,5 @@
 import type { ActorId, Address } from "../../language/address.ts";
-import type { Part, StoreLimits, Write } from "../../ports/store.ts";
+import type { AtomicPart, Put, StoreLimits } from "../../ports/store.ts";
 import { requireFits, weigh } from "../../ports/store_weight.ts";
 import { lastTimeMs } from "../../base/times.ts";
 import { indexKey, mailPrefix, scheduleKey, timerKey } from "./keys.ts";
@@ -43,7 +43,7 @@ const place = "0".repeat(40);
 /** Throws a `TooLargeError` where no commit could take what a schedule does when it is due. */
 export function requireFiring(
   schedule: StoredSchedule,
-  row: Pick<Write, "key" | "value">,
+  row: Pick<Put, "key" | "value">,
   limits: StoreLimits,
 ): void {
   const { actor, name, dueMs, everyMs, to } = schedule;
@@ -55,7 +55,7 @@ export function requireFiring(
     { key: indexKey(place, to), value: nothing },
     { key: place, value: new Uint8Array(mailBytes) },
   ];
-  const part: Part = {
+  const part: AtomicPart = {
     checks: [{ key: due, version: place }, { key: timerKey(actor, name), version: place }],
     writes: everyMs === undefined ? mail : [...mail, { key, value, oldBytes }, { key: due, value: nothing }],
     removals: everyMs === undefined ? [{ key: due }, { key, oldBytes }] : [{ key: due }],

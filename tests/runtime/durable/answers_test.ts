@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import {
   type Actor,
   actor,
+  type AtomicPart,
   OutcomeUnknownError,
-  type Part,
   protocol,
   type Store,
   type StoreConnection,
@@ -48,7 +48,7 @@ async function answersIn({ store, clock }: Stage): Promise<number> {
 
 /** That instance commits nothing with such keys, as if its store were away. */
 function hinder(stage: Stage, system: System, keys: string): void {
-  const hindered = ({ writes, removals }: Part) =>
+  const hindered = ({ writes, removals }: AtomicPart) =>
     [...writes, ...removals].some(({ key }) => key.startsWith(keys));
   stage.storeOf(system).refuse = (parts) => parts.some(hindered) ? away : undefined;
 }

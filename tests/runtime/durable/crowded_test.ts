@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {
   actor,
-  type Part,
+  type AtomicPart,
   protocol,
   type Store,
   type StoreConnection,
@@ -51,7 +51,7 @@ class Slow implements Store {
     return {
       read: (keys) => connection.read(keys),
       list: (range) => connection.list(range),
-      commit: async (parts: readonly Part[]) => {
+      commit: async (parts: readonly AtomicPart[]) => {
         await this.held?.promise;
         return await connection.commit(parts);
       },

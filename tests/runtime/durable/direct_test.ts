@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import {
+  type AtomicPart,
   type Failure,
   OutcomeUnknownError,
-  type Part,
   protocol,
   type Store,
   StoreError,
@@ -51,7 +51,7 @@ async function usual(stage: Stage, scripts: Scripts = {}, options?: StageOptions
 const usualNotes = ["first", "hello", "hello"];
 
 /** Whether a commit writes a key of that kind. */
-function writesKind(parts: readonly Part[], kind: string): boolean {
+function writesKind(parts: readonly AtomicPart[], kind: string): boolean {
   return parts.some(({ writes }) => writes.some(({ key }) => key.startsWith(`${kind}\u001f`)));
 }
 

@@ -3,6 +3,7 @@ import {
   actor,
   type ActorOptions,
   ask,
+  type AtomicPart,
   type Cancel,
   type Clock,
   type Context,
@@ -10,7 +11,6 @@ import {
   event,
   type Inspection,
   memoryStore,
-  type Part,
   protocol,
   type Ref,
   sqlite,
@@ -110,7 +110,7 @@ export class Cuttable implements Store {
   /** How many calls it has not answered. */
   calls = 0;
   /** Refuses commits, in place of the store. */
-  refuse: ((parts: readonly Part[]) => Error | undefined) | undefined;
+  refuse: ((parts: readonly AtomicPart[]) => Error | undefined) | undefined;
   /** Refuses lists of that kind of key. */
   refuseLists: string | undefined;
   /** Whether a call is never answered: of the prefix that is listed, or of a key that is written. */

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import {
   actor,
-  type Part,
+  type AtomicPart,
+  type Entry,
+  type KeyRange,
   protocol,
-  type Range,
   type Store,
   type StoreConnection,
-  type Stored,
   type System,
   tell,
   unchecked,
@@ -63,7 +63,7 @@ function counted(store: Store) {
       counts.reads++;
       return connection.read(keys);
     },
-    async list(range: Range): Promise<Stored[]> {
+    async list(range: KeyRange): Promise<Entry[]> {
       counts.lists++;
       const nobodys = range.prefix.startsWith(indexPrefix(nobody)) ? 1 : 0;
       counts.adopting += nobodys;
@@ -81,7 +81,7 @@ async function keysOf(stage: Stage, prefix: string): Promise<string[]> {
   const connection = await stage.store.open({ clock: stage.clock });
   const keys: string[] = [];
   for (let after: string | undefined = prefix; after !== undefined;) {
-    const rows: Stored[] = await connection.list({ prefix, after, limit: 1_000 });
+    const rows: Entry[] = await connection.list({ prefix, after, limit: 1_000 });
     keys.push(...rows.map(({ key }) => key));
     after = rows.length < 1_000 ? undefined : rows.at(-1)!.key;
   }
@@ -101,7 +101,7 @@ async function write(stage: Stage, keys: readonly string[], text = ""): Promise<
   await connection.close();
 }
 
-const writes = (parts: readonly Part[], space: string) =>
+const writes = (parts: readonly AtomicPart[], space: string) =>
   parts.some(({ writes }) => writes.some(({ key }) => key.startsWith(`${space}\u001f`)));
 
 // What keeps an instance alive.
@@ -221,7 +221,7 @@ inMemory("rows of thousands of instances that are no more hide no living one, an
   const second = await stage.start([wait]);
   await ref(first, "ada").tell(Worker.run, "wait");
   await ref(second, "bob").tell(Worker.run, "wait");
-  const takesOver = (parts: readonly Part[]) => {
+  const takesOver = (parts: readonly AtomicPart[]) => {
     for (const { removals } of parts) moved += removals.filter(({ key }) => key.startsWith("index")).length;
     return undefined;
   };

@@ -1,7 +1,7 @@
 // What waited when a process ended is tried by one instance at a time, and only a process that ended counts.
 
 import assert from "node:assert/strict";
-import { actor, ask, type Part, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+import { actor, ask, type AtomicPart, protocol, System, tell, unchecked } from "@posthorn/posthorn";
 import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
 import {
   deadOf,
@@ -97,7 +97,7 @@ for (const [forMs, latencyMsMax] of [[100, 4], [100, 30], [1_000, 30]]) {
 }
 
 /** Nothing that is handled can be committed. */
-function refusesTurns(parts: readonly Part[]): Error | undefined {
+function refusesTurns(parts: readonly AtomicPart[]): Error | undefined {
   const handles = parts.some(({ removals }) => removals.some(({ key }) => key.startsWith("mail")));
   return handles ? new Error("not now") : undefined;
 }

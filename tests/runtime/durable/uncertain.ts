@@ -1,4 +1,4 @@
-import type { Part, Store, StoreConnection } from "@posthorn/posthorn";
+import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn";
 
 /** A store over a network whose client repeats a commit by itself, as the client of Deno KV does. */
 export class RepeatingStore implements Store {
@@ -7,7 +7,7 @@ export class RepeatingStore implements Store {
   /** Whether the first of the two does not arrive. */
   lost = false;
   /** Which commits are made twice: the answer to the first is lost. */
-  repeats: (parts: readonly Part[]) => boolean = () => false;
+  repeats: (parts: readonly AtomicPart[]) => boolean = () => false;
   /** What happens between the two. */
   meanwhile: () => Promise<unknown> = () => Promise.resolve();
   /** Whether reads fail. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
-import type { Part, StoreConnection } from "../../../runtime/ports/store.ts";
+import type { AtomicPart, StoreConnection } from "../../../runtime/ports/store.ts";
 import type { SimulatedFaults } from "../../../testing/simulation/faults.ts";
 import { SimulatedStore, type SimulatedStoreOptions } from "../../../testing/simulation/store.ts";
 import { storeConformance } from "../../../testing/conformance/conformance.ts";
@@ -366,13 +366,13 @@ Deno.test("it counts the pieces that a real store would never find again", async
   assert.equal(bench.store.piecesLeft, 6);
 });
 
-const nothing: Part = { checks: [], writes: [], removals: [] };
+const nothing: AtomicPart = { checks: [], writes: [], removals: [] };
 
-function puts(...keys: string[]): Part {
+function puts(...keys: string[]): AtomicPart {
   return { ...nothing, writes: keys.map((key) => ({ key, value: new Uint8Array(1) })) };
 }
 
-function checked(...keys: string[]): Part {
+function checked(...keys: string[]): AtomicPart {
   return { ...puts(...keys), checks: keys.map((key) => ({ key, version: undefined })) };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { systemClock } from "../../../../runtime/base/clock.ts";
-import type { Part, StoreConnection } from "../../../../runtime/ports/store.ts";
+import type { AtomicPart, StoreConnection } from "../../../../runtime/ports/store.ts";
 import { denoKv } from "../../../../adapters/stores/deno_kv/deno_kv.ts";
 import type { KvAtomic, KvEntry, KvHandle, KvKey } from "../../../../adapters/stores/deno_kv/handle.ts";
 import { seededRandom } from "../../../../testing/seeded_random.ts";
@@ -297,9 +297,12 @@ function counted(kv: Deno.Kv, seen: { commits: number; reads: number }): KvHandl
   };
 }
 
-const nothing: Part = { checks: [], writes: [], removals: [] };
+const nothing: AtomicPart = { checks: [], writes: [], removals: [] };
 
-function commit(connection: StoreConnection, ...parts: Partial<Part>[]): Promise<(string | undefined)[]> {
+function commit(
+  connection: StoreConnection,
+  ...parts: Partial<AtomicPart>[]
+): Promise<(string | undefined)[]> {
   return connection.commit(parts.map((part) => ({ ...nothing, ...part })));
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../../../runtime/base/clock.ts";
-import type { Part, Store, StoreConnection } from "../../../../runtime/ports/store.ts";
+import type { AtomicPart, Store, StoreConnection } from "../../../../runtime/ports/store.ts";
 import { StoreError } from "../../../../runtime/base/store_errors.ts";
 import { fits, weigh } from "../../../../runtime/ports/store_weight.ts";
 import { denoKv } from "../../../../adapters/stores/deno_kv/deno_kv.ts";
@@ -178,7 +178,7 @@ Deno.test("whatever fits the limits is taken, at each of its edges", { ignore },
     Array.from({ length: count }, (_, n) => ({ key: `r${key(n, length)}`, oldBytes }));
   const checks = (count: number, length: number) =>
     Array.from({ length: count }, (_, n) => ({ key: `c${key(n, length)}`, version: undefined }));
-  const shapes: ((size: number) => Partial<Part>)[] = [
+  const shapes: ((size: number) => Partial<AtomicPart>)[] = [
     (n) => ({ writes: writes(n, 3, 0) }),
     (n) => ({ writes: writes(n, 20, 0) }),
     (n) => ({ writes: writes(n, 20, 700) }),
@@ -245,9 +245,12 @@ Deno.test("a commit over the limits says so, and nothing of it is there", { igno
   assert.deepEqual(await store.connection.read(["a"]), [undefined]);
 });
 
-const nothing: Part = { checks: [], writes: [], removals: [] };
+const nothing: AtomicPart = { checks: [], writes: [], removals: [] };
 
-function commit(connection: StoreConnection, ...parts: Partial<Part>[]): Promise<(string | undefined)[]> {
+function commit(
+  connection: StoreConnection,
+  ...parts: Partial<AtomicPart>[]
+): Promise<(string | undefined)[]> {
   return connection.commit(parts.map((part) => ({ ...nothing, ...part })));
 }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { denoKv, type Part, type StoreConnection } from "@posthorn/posthorn";
+import { type AtomicPart, denoKv, type StoreConnection } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 
 const ignore = typeof Deno.openKv !== "function";
@@ -18,11 +18,11 @@ async function piecesOf(kv: Deno.Kv): Promise<{ readonly there: number; readonly
   return { there, needed };
 }
 
-function write(key: string, bytes: number, oldBytes?: number): Part {
+function write(key: string, bytes: number, oldBytes?: number): AtomicPart {
   return { checks: [], writes: [{ key, value: new Uint8Array(bytes), oldBytes }], removals: [] };
 }
 
-function remove(key: string, oldBytes?: number): Part {
+function remove(key: string, oldBytes?: number): AtomicPart {
   return { checks: [], writes: [], removals: [{ key, oldBytes }] };
 }
 
@@ -125,7 +125,7 @@ Deno.test("small values cost a commit and nothing more, and large ones that are 
   });
   const clock = new VirtualClock();
   const connection = await denoKv(handle, { remote: false }).open({ clock });
-  const counted = async (...parts: Part[]) => {
+  const counted = async (...parts: AtomicPart[]) => {
     calls = 0;
     await connection.commit(parts);
     return calls;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { systemClock } from "../../../../runtime/base/clock.ts";
-import type { Part, StoreConnection } from "../../../../runtime/ports/store.ts";
+import type { AtomicPart, StoreConnection } from "../../../../runtime/ports/store.ts";
 import { denoKv } from "../../../../adapters/stores/deno_kv/deno_kv.ts";
 import type { KvEntry, KvHandle, KvKey } from "../../../../adapters/stores/deno_kv/handle.ts";
 
@@ -227,9 +227,12 @@ function forward(kv: Deno.Kv): KvHandle {
   };
 }
 
-const nothing: Part = { checks: [], writes: [], removals: [] };
+const nothing: AtomicPart = { checks: [], writes: [], removals: [] };
 
-function commit(connection: StoreConnection, ...parts: Partial<Part>[]): Promise<(string | undefined)[]> {
+function commit(
+  connection: StoreConnection,
+  ...parts: Partial<AtomicPart>[]
+): Promise<(string | undefined)[]> {
   return connection.commit(parts.map((part) => ({ ...nothing, ...part })));
 }
 

@@ -9,11 +9,11 @@ import {
 } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { Commission, Committer, type Finding } from "../../../../runtime/durable/commits/committer.ts";
-import type { Part } from "../../../../runtime/ports/store.ts";
+import type { AtomicPart } from "../../../../runtime/ports/store.ts";
 
 class Named extends Commission {
   readonly name = "a part";
-  readonly part: Part;
+  readonly part: AtomicPart;
 
   constructor(key: string) {
     super();
@@ -39,7 +39,7 @@ async function underWay(
   const connection = {
     read: () => Promise.resolve([]),
     list: () => Promise.resolve([]),
-    commit(parts: readonly Part[]) {
+    commit(parts: readonly AtomicPart[]) {
       groups.push(parts.length);
       return new Promise<never>(() => {});
     },
@@ -125,7 +125,7 @@ Deno.test("Committer refuses what no commit can take, and nothing waits for it",
 /** A committer whose store answers when it is let, with one commit at a time; and how to submit many to it. */
 function crowding() {
   const gate = Promise.withResolvers<void>();
-  const commit = async (parts: readonly Part[]) => {
+  const commit = async (parts: readonly AtomicPart[]) => {
     await gate.promise;
     return parts.map(() => "v1");
   };
