@@ -17,15 +17,15 @@ export interface Health {
 
 /**
  * How the store of a system is. `durable`: it has shown that it keeps what is written, for something of an earlier process
- * was in it. `unproven`: nothing was, as at the first start, or in a store that forgets without a word. `forgets`: it is
- * in memory. `opening`: it does not answer yet. `unavailable`: it cannot be opened, which is tried again and again, or did
- * not take the last commit; one is tried at each heartbeat.
+ * was in it. `unverified`: nothing was, as at the first start, or in a volatile store that does not say so. `volatile`:
+ * it is in memory. `opening`: it does not answer yet. `unavailable`: it cannot be opened, which is tried again and
+ * again, or did not take the last commit; one is tried at each heartbeat.
  */
 export interface StoreHealth {
   /** What the store is called. */
   readonly name: string;
   /** What it has shown. */
-  readonly status: "durable" | "unproven" | "forgets" | "opening" | "unavailable";
+  readonly status: "durable" | "unverified" | "volatile" | "opening" | "unavailable";
   /** Why. */
   readonly reason?: string;
 }

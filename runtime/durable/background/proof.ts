@@ -13,7 +13,7 @@ interface ProofRow {
 
 /**
  * Whether the store really keeps what is written: it does where it has something of an earlier process. A store that
- * forgets with each process (a database that is not linked, say) never has.
+ * loses all with each process (a database that is not linked, say) never has.
  */
 export class Proof {
   readonly #ledger: Ledger;
@@ -45,10 +45,10 @@ export class Proof {
   }
 
   /** What is known. */
-  get health(): { readonly status: "durable" | "unproven" | "forgets"; readonly reason?: string } {
-    if (this.#traits.durability === "nothing") return { status: "forgets", reason: "it is in memory" };
+  get health(): { readonly status: "durable" | "unverified" | "volatile"; readonly reason?: string } {
+    if (this.#traits.durability === "nothing") return { status: "volatile", reason: "it is in memory" };
     if (this.#since === undefined) {
-      return { status: "unproven", reason: "nothing of an earlier process was found in it" };
+      return { status: "unverified", reason: "nothing of an earlier process was found in it" };
     }
     return { status: "durable", reason: `it has kept data since ${this.#since}` };
   }

@@ -34,7 +34,7 @@ Deno.test("/healthz shows the store: that it opens, and what it has shown of its
   await desk.system.ready();
   assert.deepEqual(await health(desk), [200, {
     status: "running",
-    store: { name: "memory", status: "forgets", reason: "it is in memory" },
+    store: { name: "memory", status: "volatile", reason: "it is in memory" },
   }]);
 });
 
@@ -46,7 +46,7 @@ Deno.test("/healthz of a store that outlives its process says whether it has", a
   };
   for (
     const [seed, status, reason] of [
-      [1, "unproven", "nothing of an earlier process was found in it"],
+      [1, "unverified", "nothing of an earlier process was found in it"],
       [2, "durable", "it has kept data since 2030-01-01T00:00:00.000Z"],
     ] as const
   ) {

@@ -73,7 +73,7 @@ inMemory("sends wait until the store is open, and keep their order", async (stag
   assert.equal(system.health.store?.status, "opening");
   await Promise.all(sent);
   assert.deepEqual(await notesOf(system, "ada"), ["one", "two", "three"]);
-  assert.equal(system.health.store?.status, "forgets");
+  assert.equal(system.health.store?.status, "volatile");
 });
 
 onEach(kinds, "messages of one sender keep their order over a crash", async (stage) => {

@@ -211,7 +211,7 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   assert.deepEqual([status, reason], ["unavailable", "Cannot open memory: connection refused"]);
   await clock.advance(2_000);
   await system.ready();
-  assert.equal(system.health.store?.status, "forgets");
+  assert.equal(system.health.store?.status, "volatile");
   await ref(system, "ada").tell(Worker.note, "late");
   await system.publish(Worker.happened, "de late");
   await clock.settle();
@@ -376,10 +376,10 @@ Deno.test("a file that breaks while it is used: reads and sends say so, and noth
   assert.equal(told, "store-unavailable");
 });
 
-Deno.test("a store that is opened the first time is unproven, and the second time it has kept data", async () => {
+Deno.test("a store that is opened the first time is unverified, and the second time it has kept data", async () => {
   await using home = await folder();
   const path = `${home.path}/posthorn.db`;
-  for (const status of ["unproven", "durable"]) {
+  for (const status of ["unverified", "durable"]) {
     await using system = new System({ actors: [worker()], store: sqlite(path) });
     await system.ready();
     assert.equal(system.health.store?.status, status);
