@@ -15,7 +15,7 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { expiredAnswer } from "../runtime/messages/seen.ts";
+import { expiredAnswer } from "../runtime/messages/deduplication.ts";
 import { shownName } from "../runtime/messages/shown_name.ts";
 import type { OpenTurn } from "../runtime/turns/turn_host.ts";
 import { requireNoCycle } from "../runtime/turns/wait_chain.ts";

@@ -18,7 +18,7 @@ import {
 } from "../runtime/messages/modes.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Remembered } from "../runtime/messages/seen.ts";
+import type { Remembered } from "../runtime/messages/deduplication.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
 import type { OpenTurn } from "../runtime/turns/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
@@ -84,9 +84,10 @@ export function surveyAll(
     return collected;
   };
   // Its replies are in this process, so its name is, too, also where there is a store.
-  const replies = route.rarities?.scope === undefined
-    ? begin()
-    : runtime.delivery.seen.once(new Envelope(route, topic.key, route.rarities.id!, publication), begin);
+  const replies = route.rarities?.scope === undefined ? begin() : runtime.delivery.deduplication.once(
+    new Envelope(route, topic.key, route.rarities.id!, publication),
+    begin,
+  );
   return replies.iterate(options?.raw ?? false);
 }
 

@@ -3,7 +3,7 @@ import { Envelope, type Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Remembered } from "../runtime/messages/seen.ts";
+import type { Remembered } from "../runtime/messages/deduplication.ts";
 
 /** What every accepted notification resolves with: one promise for all, so that awaiting it costs nothing. */
 const accepted: Promise<void> = Promise.resolve();
@@ -46,5 +46,8 @@ export function once<Answer>(
   accept: (remembered?: Remembered) => Answer,
 ): Answer {
   if (route.rarities?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
-  return runtime.delivery.seen.once(new Envelope(route, to.key, route.rarities.id!, payload), accept);
+  return runtime.delivery.deduplication.once(
+    new Envelope(route, to.key, route.rarities.id!, payload),
+    accept,
+  );
 }

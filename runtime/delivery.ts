@@ -20,7 +20,7 @@ import { payloadOf } from "./messages/modes.ts";
 import { displaceOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse, unchecked } from "./language/schema.ts";
-import { Seen } from "./messages/seen.ts";
+import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
@@ -58,7 +58,7 @@ export class Delivery implements Deliveries {
     (silent) => this.listened(!silent),
     (error) => this.callbackFailed("inspect", error),
   );
-  readonly seen: Seen;
+  readonly deduplication: Deduplication;
   readonly deadLetters: KeptDeadLetters;
   readonly log: FailureLog;
   readonly hosts: Map<string, Host> = new Map();
@@ -80,7 +80,7 @@ export class Delivery implements Deliveries {
   ) {
     this.ids = ids;
     this.clock = clock;
-    this.seen = new Seen({ ids: limits.ids, windowMs, answerBytes: limits.answerBytes, answerMs }, clock);
+    this.deduplication = new Deduplication({ ...limits, windowMs, answerMs }, clock);
     this.deadLetters = new KeptDeadLetters(limits.deadLetters, limits.deadLetterBytes);
     this.log = new FailureLog(log, clock);
   }
@@ -167,7 +167,7 @@ export class Delivery implements Deliveries {
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
     const envelope = new Envelope(route, to.key, rarities.id!, payload);
     try {
-      this.seen.once(envelope, () => {
+      this.deduplication.once(envelope, () => {
         this.deliverNew(to, route, payload);
         return route.replyTo; // whoever submits it again is told where its reply is
       });

@@ -215,7 +215,9 @@ export class Runtime implements Services {
     payload: unknown,
   ): Address | undefined {
     const route = this.route(operation, { options: { id }, cause: turn });
-    return this.delivery.seen.answerOf(new Envelope(route, to.key, id, payload)) as Address | undefined;
+    return this.delivery.deduplication.answerOf(new Envelope(route, to.key, id, payload)) as
+      | Address
+      | undefined;
   }
 
   now(): number {

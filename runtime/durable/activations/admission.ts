@@ -1,6 +1,6 @@
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import type { Weight } from "../../ports/store_weight.ts";
-import { type Acceptance, type Mark, writeMark } from "../delivery/accept_commission.ts";
+import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/accept_commission.ts";
 import type { Batch } from "./batch.ts";
 import { Effects } from "../commits/effects.ts";
 import { replyRowKey } from "../rows/keys.ts";
@@ -16,7 +16,7 @@ export interface AdmissionParts {
   /** Names the message, in errors. */
   readonly name: string;
   /** The key of its mark, and what that says; absent where its commit cannot be tried again. */
-  readonly mark: { readonly key: string; readonly head: Omit<Mark, "token"> } | undefined;
+  readonly mark: { readonly key: string; readonly head: Omit<AcceptanceMark, "token"> } | undefined;
   /** Where its reply will be, where one is kept. */
   readonly ticket: string | undefined;
   readonly place: string;

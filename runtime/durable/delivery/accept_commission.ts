@@ -9,7 +9,7 @@ import type { Ledger } from "../commits/ledger.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
 /** That a message was accepted under a name. */
-export interface Mark {
+export interface AcceptanceMark {
   /** Names the send that was accepted. */
   readonly token: string;
   readonly fingerprint: string;
@@ -83,7 +83,7 @@ export class AcceptCommission extends Commission {
     this.#print = mark === undefined || !options.named ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = endAt(ledger.clock.now() + windowMs);
-      const head: Mark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
+      const head: AcceptanceMark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
       writeMark(effects, mark, head, before);
     }
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
@@ -152,7 +152,7 @@ export class AcceptCommission extends Commission {
 }
 
 /** Writes that a message was accepted; `before` is what it replaces. */
-export function writeMark(effects: Effects, key: string, mark: Mark, before?: Entry): void {
+export function writeMark(effects: Effects, key: string, mark: AcceptanceMark, before?: Entry): void {
   const { untilMs } = mark;
   effects.checks.push({ key, version: before?.version });
   effects.write(key, encodeValue(mark, ""), { expiresAtMs: untilMs && untilMs + slackMs });
@@ -178,9 +178,9 @@ function firstOf(stored: Entry | undefined, print: string, named: Named): Accept
 }
 
 /** What a mark says. Throws a `PosthornError` (`failed`) where it cannot be read: nobody knows then what was accepted. */
-function readMark({ value }: Entry, { name, id }: Named): Mark {
+function readMark({ value }: Entry, { name, id }: Named): AcceptanceMark {
   try {
-    const mark = decodeValue<Mark>(value).head;
+    const mark = decodeValue<AcceptanceMark>(value).head;
     if (typeof mark.fingerprint !== "string") throw new TypeError("it is no mark");
     return mark;
   } catch (cause) {
@@ -192,7 +192,7 @@ function readMark({ value }: Entry, { name, id }: Named): Mark {
 /** Whose mark it is; nothing where that cannot be read: it is another's then. */
 function tokenOf({ value }: Entry): string | undefined {
   try {
-    return decodeValue<Mark>(value).head.token;
+    return decodeValue<AcceptanceMark>(value).head.token;
   } catch {
     return undefined; // a mark that cannot be read is no commission's own
   }

@@ -7,7 +7,7 @@ import { roughBytes } from "../base/rough_bytes.ts";
 import { type Held, Shares } from "../base/shares.ts";
 import { shownName } from "./shown_name.ts";
 
-interface Mark {
+interface DeduplicationEntry {
   readonly name: string;
   readonly scope: string;
   readonly fingerprint: string;
@@ -36,7 +36,7 @@ export interface Remembered {
 }
 
 /** How much a {@linkcode Seen} remembers. */
-export interface SeenBounds {
+export interface DeduplicationBounds {
   /** How many ids, and for how long. */
   readonly ids: number;
   readonly windowMs: number;
@@ -50,14 +50,14 @@ export interface SeenBounds {
  * bound the oldest of whoever has the most is let go, so the window of a caller ends after its time, or when it holds more
  * than others and there is no room. Its answer may be let go before that: then a repeat is known, and told so.
  */
-export class Seen {
-  readonly #bounds: SeenBounds;
+export class Deduplication {
+  readonly #bounds: DeduplicationBounds;
   readonly #clock: Clock;
-  readonly #marks = new Map<string, Mark>();
-  readonly #ids: Shares<Mark>;
-  readonly #answers: Shares<Mark>;
+  readonly #marks = new Map<string, DeduplicationEntry>();
+  readonly #ids: Shares<DeduplicationEntry>;
+  readonly #answers: Shares<DeduplicationEntry>;
 
-  constructor(bounds: SeenBounds, clock: Clock) {
+  constructor(bounds: DeduplicationBounds, clock: Clock) {
     this.#bounds = bounds;
     this.#clock = clock;
     this.#ids = new Shares(bounds.ids);
@@ -82,7 +82,7 @@ export class Seen {
         } came before with another payload`,
       );
     }
-    const mark: Mark = {
+    const mark: DeduplicationEntry = {
       name: nameOf(envelope, scope),
       scope,
       fingerprint: print,
@@ -118,18 +118,18 @@ export class Seen {
     return first.fingerprint === fingerprint(payloadOf(envelope)) ? first.answer : undefined;
   }
 
-  #firstOf(envelope: Envelope, scope: string): Mark | undefined {
+  #firstOf(envelope: Envelope, scope: string): DeduplicationEntry | undefined {
     const first = this.#marks.get(nameOf(envelope, scope));
     return first !== undefined && first.untilMs > this.#clock.monotonicMs() ? first : undefined;
   }
 
-  #answerOf(envelope: Envelope, mark: Mark): unknown {
+  #answerOf(envelope: Envelope, mark: DeduplicationEntry): unknown {
     if (mark.answerUntilMs <= this.#clock.monotonicMs()) this.#letGo(mark);
     if (mark.answer !== letGo) return mark.answer;
     throw expiredAnswer(shown(envelope));
   }
 
-  #keep(mark: Mark, value: unknown): void {
+  #keep(mark: DeduplicationEntry, value: unknown): void {
     if (mark.answer === letGo) return;
     mark.bytes += roughBytes(value, this.#bounds.answerBytes + 1);
     mark.answerUntilMs = this.#clock.monotonicMs() + this.#bounds.answerMs;
@@ -137,12 +137,12 @@ export class Seen {
     mark.kept = this.#answers.add([mark.scope], mark, mark.bytes, (gone) => this.#letGo(gone));
   }
 
-  #letGo(mark: Mark): void {
+  #letGo(mark: DeduplicationEntry): void {
     mark.answer = letGo;
     mark.kept?.release();
   }
 
-  #forget(mark: Mark): void {
+  #forget(mark: DeduplicationEntry): void {
     this.#letGo(mark);
     mark.id?.release();
     if (this.#marks.get(mark.name) === mark) this.#marks.delete(mark.name);
