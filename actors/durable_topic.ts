@@ -17,7 +17,7 @@ import {
 import { decodeValue, encodeValue, toText } from "../runtime/durable/rows/stored_value.ts";
 import { TerminalError } from "../runtime/base/errors.ts";
 import {
-  type Subscription,
+  type SubscriptionRequest,
   type SubscriptionsPage,
   Topic,
   type Unsubscription,
@@ -39,7 +39,7 @@ interface TopicState {
 }
 
 /** A subscriber as its row says, ready to be sent to; without an address where the row cannot be read. */
-interface Known {
+interface KnownSubscriber {
   readonly key: string;
   readonly to: Address | undefined;
   readonly subject: string | undefined;
@@ -90,7 +90,7 @@ function publish(
 ): void | Promise<void> {
   const turn = ctx as unknown as DurableTurn;
   const from = ctx.state.cursors?.[turn.place];
-  const known = activationOf(ctx).cache as readonly Known[] | undefined;
+  const known = activationOf(ctx).cache as readonly KnownSubscriber[] | undefined;
   if (known !== undefined && from === undefined) return send(ctx, publication, known, true, eventsMax);
   return subscribersAfter(ctx, from).then((listed) => {
     const whole = listed.length < pageMax;
@@ -103,7 +103,7 @@ function publish(
 function send(
   ctx: TopicContext,
   { mode, subject, payload }: StoredPublication,
-  subscribers: readonly Known[],
+  subscribers: readonly KnownSubscriber[],
   whole: boolean,
   eventsMax: number,
 ): void {
@@ -130,7 +130,7 @@ function send(
 }
 
 /** How many of these subscribers one commit can send to, with room to spare; one at least. */
-function fittingOf(ctx: TopicContext, subscribers: readonly Known[], payload: unknown): number {
+function fittingOf(ctx: TopicContext, subscribers: readonly KnownSubscriber[], payload: unknown): number {
   const { bytes, keysBytes, valueBytes } = activationOf(ctx).durable.ledger.traits.limits;
   if (bytes === Infinity) return subscribers.length;
   const messageBytes = encoder.encode(toText(payload)).length + headBytes;
@@ -163,7 +163,7 @@ function log(
   rows.after(() => durable.published(topic));
 }
 
-async function subscribe(ctx: TopicContext, subscription: Subscription): Promise<void> {
+async function subscribe(ctx: TopicContext, subscription: SubscriptionRequest): Promise<void> {
   const { to } = subscription;
   const { protocol, key, operation } = to;
   const { events, subscribers, cursors } = ctx.state;
@@ -175,7 +175,7 @@ async function subscribe(ctx: TopicContext, subscription: Subscription): Promise
       { code: "too-many-subscribers" },
     );
   }
-  const row: Subscription = {
+  const row: SubscriptionRequest = {
     to: { protocol, key, operation },
     subject: subscription.subject,
     token: subscription.token,
@@ -230,11 +230,12 @@ function removeRows(ctx: TopicContext, keys: readonly string[]): void {
   ctx.state = { events, subscribers: subscribers - keys.length, cursors };
 }
 
-async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<Known[]> {
+async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<KnownSubscriber[]> {
   const rows = await connectionOf(ctx).list({ prefix: subscriberPrefix(ctx.key), after, limit: pageMax });
   return rows.map(({ key, value }) => {
     try {
-      const { to: { protocol, key: name, operation }, subject } = decodeValue<Subscription>(value).head;
+      const { to: { protocol, key: name, operation }, subject } =
+        decodeValue<SubscriptionRequest>(value).head;
       for (const part of [protocol, name, operation]) {
         if (typeof part !== "string") throw new TypeError("it has no address");
       }
@@ -248,9 +249,9 @@ async function subscribersAfter(ctx: TopicContext, after: string | undefined): P
 }
 
 /** Whether a row is of another subscription than that; not where it cannot be read, so that it may go. */
-function isAnother(value: Uint8Array, token: Subscription["token"]): boolean {
+function isAnother(value: Uint8Array, token: SubscriptionRequest["token"]): boolean {
   try {
-    return decodeValue<Subscription>(value).head.token !== token;
+    return decodeValue<SubscriptionRequest>(value).head.token !== token;
   } catch {
     return false;
   }

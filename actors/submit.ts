@@ -19,12 +19,12 @@ import {
   timeOfReplyName,
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
-import type { Receiver } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/delivery.ts";
 import { errorOfFailure, type KeptReply } from "../runtime/kept_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
-import { Waiter } from "./ask.ts";
+import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply } from "./reply_route.ts";
 import { once } from "./tell.ts";
@@ -36,7 +36,7 @@ import { submitBeside } from "./transient_submit.ts";
  */
 export function submit(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: SubmitOptions<unknown> | undefined,
@@ -146,7 +146,7 @@ class KeptTicket implements Ticket<unknown> {
 }
 
 /** Waits for a reply that is kept. */
-class ReplyWaiter extends Waiter {
+class ReplyWaiter extends PendingReply {
   override stopped(): void {
     const name = replyNameOf(this.key);
     this.fail(new StoppedError(`Cannot collect the reply ${name}: the system has stopped`));

@@ -61,7 +61,7 @@ export function surveyAll(
     runtime.delivery.requireRunning(`survey ${topicKey(operation)}`);
     const close = () =>
       runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined);
-    const collected = new Replies(close, remembered);
+    const collected = new ReplyStream(close, remembered);
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
       const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
@@ -111,7 +111,7 @@ function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline
  * is remembered by its id goes on to its own end: who repeats it, perhaps because the first was cut off, is answered as the
  * first would have been.
  */
-class Replies {
+class ReplyStream {
   readonly #close: () => void;
   readonly #remembered: Remembered | undefined;
   readonly #replies: { readonly output: unknown; readonly input: unknown }[] = [];

@@ -29,7 +29,7 @@ import type { Acceptance } from "./durable/delivery/accept_commission.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */
-export interface Receiver extends ActorId {
+export interface Target extends ActorId {
   readonly found?: Activation | undefined;
   /** That is the actor. */
   meet?(found: Activation): void;
@@ -100,7 +100,7 @@ export class Delivery implements Deliveries {
    * accepted. Without a route it is nothing but its payload. A durable receiver's is committed: a promise, which rejects
    * with the same.
    */
-  accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
+  accept(to: Target, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { found } = to;
     if (
       found !== undefined && this.usual && fitsAsItIs(operation, payload) &&
@@ -113,7 +113,7 @@ export class Delivery implements Deliveries {
   }
 
   private acceptAny(
-    to: Receiver,
+    to: Target,
     operation: Operation,
     payload: unknown,
     route?: Route,
@@ -140,7 +140,7 @@ export class Delivery implements Deliveries {
   }
 
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
-  async acceptDurably(to: Receiver, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
+  async acceptDurably(to: Target, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
     const { operation } = route;
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     this.check(operation, to.key, payload);
@@ -148,12 +148,12 @@ export class Delivery implements Deliveries {
     return await this.persistence!.accept(to, route, payload, { ticket });
   }
 
-  deliver(to: Receiver, route: Route, payload: unknown): void {
+  deliver(to: Target, route: Route, payload: unknown): void {
     if (!this.place(to, route, payload)) this.deliverAny(to, route, payload);
   }
 
   /** Puts a message of a turn into its mailbox where that needs nothing else. Returns whether it did. */
-  place(to: Receiver, route: Route, payload: unknown): boolean {
+  place(to: Target, route: Route, payload: unknown): boolean {
     const { found } = to;
     const { operation } = route;
     return found !== undefined && this.usual && route.rarities === undefined &&
@@ -161,7 +161,7 @@ export class Delivery implements Deliveries {
       found.takes(operation) && found.offer(route, payload, found.home.turnCapacity);
   }
 
-  private deliverAny(to: Receiver, route: Route, payload: unknown): void {
+  private deliverAny(to: Target, route: Route, payload: unknown): void {
     const { rarities } = route;
     if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
@@ -264,7 +264,7 @@ export class Delivery implements Deliveries {
   }
 
   /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitExceededError`. */
-  receiver(to: Receiver, operation: Operation): Activation {
+  receiver(to: Target, operation: Operation): Activation {
     if (to.found?.takes(operation)) return to.found;
     this.requireHandled(operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
@@ -293,14 +293,14 @@ export class Delivery implements Deliveries {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
   }
 
-  private deliverElsewhere(elsewhere: Elsewhere, to: Receiver, route: Route, payload: unknown): void {
+  private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
     elsewhere.deliver(to, route, payload, (error) => {
       this.astray++;
       this.buryError(this.envelope(route, to.key, payload), error);
     });
   }
 
-  private deliverNew(to: Receiver, route: Route, payload: unknown): void {
+  private deliverNew(to: Target, route: Route, payload: unknown): void {
     const { operation, rarities } = route;
     let activation: Activation;
     let value = payload;

@@ -6,7 +6,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Conversations, Modes } from "./conversations.ts";
 import type { SurveyOptions } from "./language/context.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
-import { Delivery, type Receiver } from "./delivery.ts";
+import { Delivery, type Target } from "./delivery.ts";
 import { deadlineAt, Envelope, type MessageId, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import type { DurableHost } from "./durable/activations/durable_host.ts";
@@ -146,7 +146,7 @@ export class Runtime implements Services {
     return this.delivery.find(protocol, key);
   }
 
-  place(to: Receiver, route: Route, payload: unknown): boolean {
+  place(to: Target, route: Route, payload: unknown): boolean {
     return this.delivery.place(to, route, payload);
   }
 

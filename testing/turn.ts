@@ -3,7 +3,7 @@ import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
 import { isAsker, type MessageId, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
-import { Publication, Reply, type Subscription, Topic } from "../runtime/messages/modes.ts";
+import { Publication, Reply, type SubscriptionRequest, Topic } from "../runtime/messages/modes.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { parse } from "../runtime/language/schema.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
@@ -190,7 +190,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
     published: published.map(({ operation, payload }) => ({ event: operation, payload })),
     subscribed: outgoing.flatMap(({ to: topic, route: { operation }, payload }) => {
       if (operation !== Topic.subscribe && operation !== Topic.unsubscribe) return [];
-      const { to, subject } = payload as Subscription;
+      const { to, subject } = payload as SubscriptionRequest;
       return [{
         topic: topic.key,
         to,

@@ -12,10 +12,10 @@ import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { TurnActor } from "../turns/turn_host.ts";
-import type { Waits } from "../turns/wait_chain.ts";
+import type { WaitingTurn } from "../turns/wait_chain.ts";
 
 /** One actor in this process, and the turn that runs. It takes one turn at a time; nothing else ever changes its state. */
-export class Activation extends Resident implements Runnable, TurnActor, Recoverable, Waits {
+export class Activation extends Resident implements Runnable, TurnActor, Recoverable, WaitingTurn {
   nextReady: Runnable | undefined = undefined;
 
   /** Itself: a message for it needs no search. */
@@ -182,7 +182,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     return envelopes.length;
   }
 
-  get waitsFor(): readonly Waits[] {
+  get waitsFor(): readonly WaitingTurn[] {
     return this.rarities?.turn?.waitsFor ?? [];
   }
 

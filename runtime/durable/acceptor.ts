@@ -12,7 +12,7 @@ import {
   type Acceptance,
   AcceptCommission,
   acceptedBefore,
-  type Named,
+  type NamedMessage,
 } from "./delivery/accept_commission.ts";
 import { Admission } from "./activations/admission.ts";
 import type { Admissions } from "./activations/admissions.ts";
@@ -22,7 +22,7 @@ import { Effects, type Landing } from "./commits/effects.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
 import type { Ledger } from "./commits/ledger.ts";
 import { headOf, Mail, type MailDraft, publicPlace } from "./rows/mail.ts";
-import type { Replies } from "./delivery/replies.ts";
+import type { ReplyRows } from "./delivery/reply_rows.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
 const retryWindowMs = 600_000;
@@ -78,7 +78,7 @@ function fullOfBytes({ mailbox, home }: Accepting, bytes: number): Fullness | un
 interface Incoming {
   readonly to: Accepting;
   readonly route: Route;
-  readonly named: Named;
+  readonly named: NamedMessage;
   readonly draft: MailDraft;
   readonly ticket: string | undefined;
   /** Before which moment a list must have begun that need not have it; 0 where its place is the next. */
@@ -91,7 +91,7 @@ interface Incoming {
 export interface AcceptorParts {
   readonly ledger: Ledger;
   readonly dispatch: Dispatch;
-  readonly replies: Replies;
+  readonly replies: ReplyRows;
   readonly ids: Ids;
   readonly deduplicationWindowMs: number;
   /** Takes in what commits bring to this process. */
@@ -209,7 +209,7 @@ export class Acceptor {
   }
 
   /** There is no room for it; unless it has been accepted before. */
-  #refuse(to: Accepting, full: Fullness, route: Route, named: Named): Promise<Acceptance> {
+  #refuse(to: Accepting, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
     const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
     if (route.rarities?.scope === undefined) throw refusal;
     return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));

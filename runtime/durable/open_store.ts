@@ -18,7 +18,7 @@ import { Keeper } from "./background/keeper.ts";
 import { Ledger } from "./commits/ledger.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { Proof } from "./background/proof.ts";
-import { Replies } from "./delivery/replies.ts";
+import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { StoredLetters } from "./background/stored_letters.ts";
 import { Suspects } from "./activations/suspects.ts";
@@ -52,7 +52,7 @@ export interface Residents {
 /** All that works on a store while it is open. */
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
-  readonly replies: Replies;
+  readonly replies: ReplyRows;
   readonly rows: RowWriter;
   readonly answers: Answers;
   readonly log: EventLogRows;
@@ -103,7 +103,7 @@ async function begin(
   const { timers, delivery } = services;
   const ledger = new Ledger(instance, connection, store.traits, clock, random, otherClocks);
   ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new Replies(ledger, replyRetentionMs);
+  const replies = new ReplyRows(ledger, replyRetentionMs);
   const landing = new Arrivals({
     ledger,
     delivery,

@@ -28,7 +28,7 @@ import {
   type StoreParts,
 } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { Replies } from "./delivery/replies.ts";
+import type { ReplyRows } from "./delivery/reply_rows.ts";
 import { Respondents } from "./delivery/respondents.ts";
 import { commitOne } from "./commits/single_commission.ts";
 import { topicsOf } from "./rows/topics_of.ts";
@@ -114,7 +114,7 @@ export class Persistence {
   }
 
   /** The replies of submits. */
-  replies(): Promise<Replies> {
+  replies(): Promise<ReplyRows> {
     return this.#whenOpen((open) => open.replies);
   }
 

@@ -62,7 +62,7 @@ export function payloadOf(envelope: Envelope): unknown {
 }
 
 /** A subscription of one address, by one topic. */
-export interface Subscription {
+export interface SubscriptionRequest {
   readonly to: Address;
   readonly subject: string | undefined;
   /** Tells it from another subscription of the same address. */
@@ -84,14 +84,14 @@ export interface SubscriptionsPage {
 /** What may be said to a topic: the actor that knows who subscribed to one event or survey. */
 export const Topic: Protocol<"~topic", {
   publish: Tell<Publication>;
-  subscribe: Tell<Subscription>;
+  subscribe: Tell<SubscriptionRequest>;
   unsubscribe: Tell<Unsubscription>;
   leave: Tell<ActorId>;
   list: Ask<{ readonly after?: string | undefined }, SubscriptionsPage>;
   remove: Ask<Unsubscription, boolean>;
 }> = nameOperations("~topic", {
   publish: tell(unchecked<Publication>()),
-  subscribe: tell(unchecked<Subscription>()),
+  subscribe: tell(unchecked<SubscriptionRequest>()),
   unsubscribe: tell(unchecked<Unsubscription>()),
   leave: tell(unchecked<ActorId>()),
   list: ask(unchecked<{ readonly after?: string | undefined }>(), unchecked<SubscriptionsPage>()),

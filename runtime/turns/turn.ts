@@ -16,9 +16,9 @@ import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
-import type { Found, Handle, OpenTurn, Parts, TurnActor } from "./turn_host.ts";
-import { TurnRef } from "./turn_ref.ts";
-import type { Waits } from "./wait_chain.ts";
+import type { CachedTarget, Handle, OpenTurn, Parts, TurnActor } from "./turn_host.ts";
+import { TurnActorRef } from "./turn_ref.ts";
+import type { WaitingTurn } from "./wait_chain.ts";
 
 /** What few turns need. */
 interface TurnRarities {
@@ -30,7 +30,7 @@ interface TurnRarities {
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
   deferred?: boolean;
-  waitsFor?: Waits[];
+  waitsFor?: WaitingTurn[];
 }
 
 /**
@@ -73,7 +73,7 @@ export class Turn implements OpenTurn {
     this.changed = true;
   }
 
-  get self(): TurnRef {
+  get self(): TurnActorRef {
     const { actor } = this;
     return this.refTo(actor.protocol, actor.key, actor);
   }
@@ -114,7 +114,7 @@ export class Turn implements OpenTurn {
     return rare.controller.signal;
   }
 
-  ref(to: NamedProtocol<string> | Handle, key?: string): TurnRef {
+  ref(to: NamedProtocol<string> | Handle, key?: string): TurnActorRef {
     if (key === undefined) return this.refAgain(to as Handle);
     const { name } = (to as NamedProtocol<string>)["~protocol"];
     return this.refTo(name, key, this.findNamed(name, key));
@@ -164,7 +164,7 @@ export class Turn implements OpenTurn {
     return this.actor.services.survey(this, operation, payload, options);
   }
 
-  /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnRef}. */
+  /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnActorRef}. */
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown> {
     this.requireTransient("ask");
     return this.actor.services.ask(this, operation, key, payload, options);
@@ -285,7 +285,7 @@ export class Turn implements OpenTurn {
     return this.rarities?.deferred ?? false;
   }
 
-  get waitsFor(): Waits[] {
+  get waitsFor(): WaitingTurn[] {
     return this.rare.waitsFor ??= [];
   }
 
@@ -335,9 +335,9 @@ export class Turn implements OpenTurn {
   }
 
   /** A handle of this turn for one that was made before. What that has met, and is still there, is not looked up. */
-  private refAgain(handle: Handle): TurnRef {
+  private refAgain(handle: Handle): TurnActorRef {
     const { protocol, key } = handle;
-    let found: Found | undefined;
+    let found: CachedTarget | undefined;
     if (handle.services !== this.actor.services) { // of another system: its actors are none of ours
       found = this.findNamed(protocol, key);
     } else {
@@ -350,14 +350,14 @@ export class Turn implements OpenTurn {
     return this.refTo(protocol, key, found);
   }
 
-  private findNamed(protocol: string, key: string): Found | undefined {
+  private findNamed(protocol: string, key: string): CachedTarget | undefined {
     const found = this.actor.find(protocol, key);
     if (found === undefined) requireKey(protocol, key); // who is found has passed it
     return found;
   }
 
-  private refTo(protocol: string, key: string, found: Found | undefined): TurnRef {
-    return new TurnRef(this, protocol, key, found);
+  private refTo(protocol: string, key: string, found: CachedTarget | undefined): TurnActorRef {
+    return new TurnActorRef(this, protocol, key, found);
   }
 
   private routeTo(operation: Operation): Route {

@@ -4,7 +4,7 @@ import type { Asker, Deadline, MessageId, Route } from "../messages/envelope.ts"
 import type { Callback } from "../ports/inspection.ts";
 import type { Outgoing } from "../messages/outbox.ts";
 import type { Operation } from "../language/protocol.ts";
-import type { Waits } from "./wait_chain.ts";
+import type { WaitingTurn } from "./wait_chain.ts";
 
 /** A turn, as those see it who do something for it. */
 export interface OpenTurn {
@@ -14,7 +14,7 @@ export interface OpenTurn {
   /** The name of its message. */
   readonly messageId: MessageId;
   /** Those whose answers it waits for. */
-  readonly waitsFor: Waits[];
+  readonly waitsFor: WaitingTurn[];
   /** Takes what would leave for one actor with the commit: it leaves now. */
   takeOutgoing(protocol: string, key: string): Outgoing[];
 }
@@ -67,7 +67,7 @@ export interface TurnHost {
 }
 
 /** An actor, where it was found in memory. */
-export interface Found extends ActorId {
+export interface CachedTarget extends ActorId {
   /** Whether it is still there; absent where that is not known. */
   readonly present?: boolean;
 }
@@ -77,9 +77,9 @@ export interface Handle extends ActorId {
   /** The system that it belongs to. */
   readonly services?: TurnHost;
   /** The actor itself, where it was in memory. */
-  readonly found?: Found | undefined;
+  readonly found?: CachedTarget | undefined;
   /** That is the actor. */
-  meet?(found: Found): void;
+  meet?(found: CachedTarget): void;
 }
 
 /** Whose turn it is. */
@@ -88,7 +88,7 @@ export interface TurnActor extends ActorId {
   readonly transient: boolean;
   readonly services: TurnHost;
   /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
-  find(protocol: string, key: string): Found | undefined;
+  find(protocol: string, key: string): CachedTarget | undefined;
 }
 
 /** What a route is made of, besides its operation. */

@@ -4,7 +4,7 @@ import { givenAddress } from "../language/given_address.ts";
 import { Reply } from "../messages/modes.ts";
 import type { Operation } from "../language/protocol.ts";
 import { replyName } from "../messages/reply_name.ts";
-import type { Found, Handle, Parts, TurnHost } from "./turn_host.ts";
+import type { CachedTarget, Handle, Parts, TurnHost } from "./turn_host.ts";
 
 /** What a handle needs of its turn. */
 export interface Sender {
@@ -25,14 +25,14 @@ export interface Sender {
 }
 
 /** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
-export class TurnRef implements Handle {
+export class TurnActorRef implements Handle {
   readonly turn: Sender;
   readonly protocol: string;
   readonly key: string;
   /** The actor itself, where it was in memory. */
-  found: Found | undefined;
+  found: CachedTarget | undefined;
 
-  constructor(turn: Sender, protocol: string, key: string, found: Found | undefined) {
+  constructor(turn: Sender, protocol: string, key: string, found: CachedTarget | undefined) {
     this.turn = turn;
     this.protocol = protocol;
     this.key = key;
@@ -43,7 +43,7 @@ export class TurnRef implements Handle {
     return this.turn.actor.services;
   }
 
-  meet(found: Found): void {
+  meet(found: CachedTarget): void {
     this.found = found;
   }
 

@@ -11,7 +11,7 @@ import type {
 } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";
 import { requireFits, sum, weigh } from "../../runtime/ports/store_weight.ts";
-import type { Fate } from "./faults.ts";
+import type { FaultInjector } from "./faults.ts";
 import { type Holder, type SimulatedLocks, simulatedPresence } from "./presence.ts";
 import type { SimulatedValues } from "./values.ts";
 
@@ -20,7 +20,7 @@ export interface SimulatedBackend {
   readonly clock: Clock;
   /** What its system says that the time is. */
   readonly ownClock: Clock;
-  readonly fate: Fate;
+  readonly fate: FaultInjector;
   readonly values: SimulatedValues;
   /** What it takes in truth. */
   readonly limits: StoreLimits;

@@ -2,7 +2,7 @@ import type { Clock } from "../../runtime/base/clock.ts";
 import { OrderedKeys } from "../../runtime/base/ordered_keys.ts";
 import type { AtomicPart, Entry, KeyRange, StoreLimits } from "../../runtime/ports/store.ts";
 import { placesOf } from "../../runtime/ports/store_weight.ts";
-import type { Fate } from "./faults.ts";
+import type { FaultInjector } from "./faults.ts";
 
 interface Kept extends Entry {
   readonly goneAtMs: number;
@@ -13,12 +13,12 @@ export class SimulatedValues {
   /** How many pieces of split values were left behind, because a commit did not say how large what it replaced was. */
   piecesLeft = 0;
   readonly #clock: Clock;
-  readonly #fate: Fate;
+  readonly #fate: FaultInjector;
   readonly #limits: StoreLimits;
   readonly #values = new Map<string, Kept>();
   readonly #keys = new OrderedKeys();
 
-  constructor(clock: Clock, fate: Fate, limits: StoreLimits) {
+  constructor(clock: Clock, fate: FaultInjector, limits: StoreLimits) {
     this.#clock = clock;
     this.#fate = fate;
     this.#limits = limits;

@@ -6,12 +6,12 @@ import { Effects } from "../commits/effects.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
 import type { MailDraft } from "../rows/mail.ts";
-import type { Replies } from "../delivery/replies.ts";
+import type { ReplyRows } from "../delivery/reply_rows.ts";
 
 /** What an admission is made of. */
 export interface AdmissionParts {
   readonly ledger: Ledger;
-  readonly replies: Replies;
+  readonly replies: ReplyRows;
   readonly draft: MailDraft;
   /** Names the message, in errors. */
   readonly name: string;

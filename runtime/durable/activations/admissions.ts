@@ -16,7 +16,7 @@ export interface Admitting extends DurableActor {
   ask(mail: Mail): void;
 }
 
-interface Open {
+interface OpenAdmission {
   readonly mail: Mail;
   readonly admission: Admission;
 }
@@ -29,7 +29,7 @@ interface Open {
 export class Admissions {
   readonly #actor: Admitting;
   /** Those that are not decided, in the order of coming: mostly the first is decided first. */
-  #open: Open[] = [];
+  #open: OpenAdmission[] = [];
   readonly #behind: (() => void)[] = [];
 
   constructor(actor: Admitting) {

@@ -4,7 +4,7 @@ import { buryAlone } from "./bury_alone.ts";
 import type { Mail } from "../rows/mail.ts";
 import type { RetryHead } from "../rows/record.ts";
 import type { Trial } from "./suspects.ts";
-import { Waits } from "./waits.ts";
+import { RemainingDelays } from "./remaining_delays.ts";
 
 /** That a message may be what ended a process: what must be in the record before it is tried, and whether it is there. */
 export interface Suspected {
@@ -28,7 +28,7 @@ export class MailPicker {
   readonly #asides = new Map<string, Timer>();
   #trial: Trial | undefined = undefined;
   /** Made for the first that waits; kept when the mailbox is listed again. */
-  #waits: Waits | undefined = undefined;
+  #remainingDelays: RemainingDelays | undefined = undefined;
 
   /** `onIdle` is called when one is back that had stepped aside, or has given way. */
   constructor(actor: DurableActor, onIdle: () => void) {
@@ -126,7 +126,7 @@ export class MailPicker {
   #leftMs({ place }: Mail, notBeforeMs: number, afterMs: number | undefined): number {
     const { ledger } = this.#actor.durable;
     const mostMs = ledger.probes?.without("own-wait") ? undefined : afterMs;
-    return (this.#waits ??= new Waits(ledger.clock)).leftMs(place, notBeforeMs, mostMs);
+    return (this.#remainingDelays ??= new RemainingDelays(ledger.clock)).leftMs(place, notBeforeMs, mostMs);
   }
 
   /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */

@@ -17,7 +17,7 @@ interface InstanceRow {
 }
 
 /** What is known here of another instance that has a row. */
-interface Known {
+interface KnownInstance {
   version: string;
   /** When the row was seen to change last, by this process's own clock. */
   sinceMs: number;
@@ -57,7 +57,7 @@ const goneMax = 1_000;
 export class Instances {
   readonly #ledger: Ledger;
   readonly #services: InstancesServices;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, KnownInstance>();
   readonly #ended = new Recent(goneMax);
   readonly #left = new Recent(goneMax);
   /** The names that this process had before. */
@@ -221,7 +221,7 @@ export class Instances {
   }
 
   /** That it ended stays known for a while: what it wrote may have ended it. */
-  async #end(instance: string, { version }: Known): Promise<void> {
+  async #end(instance: string, { version }: KnownInstance): Promise<void> {
     const { clock, committer, connection, otherClocks } = this.#ledger;
     const effects = new Effects();
     const key = instanceKey(instance);

@@ -37,7 +37,7 @@ export abstract class Commission {
   abstract find(): Promise<Finding>;
 }
 
-interface Waiting {
+interface QueuedCommit {
   readonly commission: Commission;
   readonly weight: Weight;
   readonly sinceMs: number;
@@ -66,7 +66,7 @@ export class Committer {
   readonly #traits: StoreTraits;
   readonly #clock: Clock;
   readonly #random: Random;
-  #waiting: Waiting[] = [];
+  #waiting: QueuedCommit[] = [];
   #waitingBytes = 0;
   readonly #lanes = new Map<string, number>();
   #underWay = 0;
@@ -195,7 +195,7 @@ export class Committer {
   #compose(): Commission[] {
     const { limits, partsAtOnce } = this.#traits;
     const group: Commission[] = [];
-    const left: Waiting[] = [];
+    const left: QueuedCommit[] = [];
     const passed = new Set<string>();
     const checked = new Set<string>();
     const written = new Set<string>();

@@ -37,7 +37,7 @@ export function commitKnown(ledger: Ledger, effects: Effects, name?: string): Pr
   );
 }
 
-interface Waiter {
+interface Deferred {
   resolve(version: string | undefined): void;
   reject(error: unknown): void;
 }
@@ -45,25 +45,25 @@ interface Waiter {
 class SingleCommission extends Commission {
   readonly name: string;
   readonly part: AtomicPart;
-  readonly #waiter: Waiter;
+  readonly #deferred: Deferred;
 
-  constructor(part: AtomicPart, name: string, waiter: Waiter) {
+  constructor(part: AtomicPart, name: string, deferred: Deferred) {
     super();
     this.part = part;
     this.name = name;
-    this.#waiter = waiter;
+    this.#deferred = deferred;
   }
 
   committed(version: string | undefined): void {
-    this.#waiter.resolve(version);
+    this.#deferred.resolve(version);
   }
 
   stale(): void {
-    this.#waiter.resolve(undefined);
+    this.#deferred.resolve(undefined);
   }
 
   failed(error: unknown): void {
-    this.#waiter.reject(error);
+    this.#deferred.reject(error);
   }
 
   find(): Promise<Finding> {
@@ -77,10 +77,10 @@ class KnownCommission extends SingleCommission {
   constructor(
     part: AtomicPart,
     name: string,
-    waiter: Waiter,
+    deferred: Deferred,
     proof: { readonly ledger: Ledger; readonly receipt: string },
   ) {
-    super(part, name, waiter);
+    super(part, name, deferred);
     this.#proof = proof;
   }
 

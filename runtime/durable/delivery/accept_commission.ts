@@ -159,17 +159,17 @@ export function writeMark(effects: Effects, key: string, mark: AcceptanceMark, b
 }
 
 /** What names a message. */
-export type Named = Pick<AcceptOptions, "ledger" | "mark" | "payload" | "name" | "id">;
+export type NamedMessage = Pick<AcceptOptions, "ledger" | "mark" | "payload" | "name" | "id">;
 
 /** How a message of that name was accepted before, if it was. Rejects where that was another message. */
-export async function acceptedBefore(named: Named): Promise<Acceptance | undefined> {
+export async function acceptedBefore(named: NamedMessage): Promise<Acceptance | undefined> {
   if (named.mark === undefined) return undefined;
   const [stored] = await named.ledger.connection.read([named.mark]);
   return firstOf(stored, fingerprint(named.payload), named);
 }
 
 /** What a mark says of the first; nothing where its time is over. */
-function firstOf(stored: Entry | undefined, print: string, named: Named): Acceptance | undefined {
+function firstOf(stored: Entry | undefined, print: string, named: NamedMessage): Acceptance | undefined {
   const mark = stored && readMark(stored, named);
   if (mark === undefined || named.ledger.isOver(mark.untilMs)) return undefined;
   if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
@@ -178,7 +178,7 @@ function firstOf(stored: Entry | undefined, print: string, named: Named): Accept
 }
 
 /** What a mark says. Throws a `PosthornError` (`failed`) where it cannot be read: nobody knows then what was accepted. */
-function readMark({ value }: Entry, { name, id }: Named): AcceptanceMark {
+function readMark({ value }: Entry, { name, id }: NamedMessage): AcceptanceMark {
   try {
     const mark = decodeValue<AcceptanceMark>(value).head;
     if (typeof mark.fingerprint !== "string") throw new TypeError("it is no mark");

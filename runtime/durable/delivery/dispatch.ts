@@ -13,7 +13,7 @@ import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { Effects } from "../commits/effects.ts";
 import type { Ledger } from "../commits/ledger.ts";
 import { headOf, MailDraft, type MailHead } from "../rows/mail.ts";
-import type { Replies } from "./replies.ts";
+import type { ReplyRows } from "./reply_rows.ts";
 import { encodeValue, fromText, toText } from "../rows/stored_value.ts";
 
 /** What a published event is in the store: a topic need not know its protocol. */
@@ -65,7 +65,7 @@ interface Parcel {
  */
 export class Dispatch {
   readonly #ledger: Ledger;
-  readonly #replies: Replies;
+  readonly #replies: ReplyRows;
   readonly #answers: Answers;
   readonly #whereabouts: Whereabouts;
   readonly #idText: (id: MessageId) => string;
@@ -73,7 +73,7 @@ export class Dispatch {
 
   constructor(
     ledger: Ledger,
-    replies: Replies,
+    replies: ReplyRows,
     answers: Answers,
     whereabouts: Whereabouts,
     ids: { text(id: MessageId): string; next(): number },

@@ -10,18 +10,18 @@ import { type Dispatch, namedOperation } from "./dispatch.ts";
 import { Effects, type Landing } from "../commits/effects.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
-import type { Replies } from "./replies.ts";
+import type { ReplyRows } from "./reply_rows.ts";
 import { commitOne } from "../commits/single_commission.ts";
-import { isAway, type Waiting, whileAway } from "./while_away.ts";
+import { isAway, type RetryServices, whileAway } from "./while_away.ts";
 
 /** How many rows may wait for a store that is away: what comes beyond is given up at once. */
 const waitingMax = 1_000;
 
 /** What writing rows needs of the others. */
-export interface RowWriterParts extends Waiting {
+export interface RowWriterParts extends RetryServices {
   readonly ledger: Ledger;
   readonly dispatch: Dispatch;
-  readonly replies: Replies;
+  readonly replies: ReplyRows;
   readonly landing: Landing;
   /** For how long a reply is kept, and so for how long it is tried to write one. */
   readonly replyRetentionMs: number;

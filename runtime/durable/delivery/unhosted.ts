@@ -19,7 +19,7 @@ const listMax = 1_000;
 const entriesAtHeartbeat = 5;
 const receiversAtHeartbeat = 5;
 
-interface Receiver {
+interface UnhostedReceiver {
   readonly actor: ActorId;
   /** About how many messages wait for it. */
   waiting: number;
@@ -39,8 +39,8 @@ export class Unhosted {
   readonly #ledger: Ledger;
   readonly #hosts: (protocol: string) => boolean;
   /** By name, in the order of being met. */
-  readonly #receivers = new Map<string, Receiver>();
-  readonly #toCount = new Set<Receiver>();
+  readonly #receivers = new Map<string, UnhostedReceiver>();
+  readonly #toCount = new Set<UnhostedReceiver>();
   #counting: Promise<void> | undefined;
   /** Where the next heartbeat goes on. */
   #lookedAt = indexPrefix(nobody);
@@ -74,7 +74,7 @@ export class Unhosted {
     const prefix = indexPrefix(nobody);
     const rows = await connection.list({ prefix, after: this.#lookedAt, limit: entriesAtHeartbeat });
     this.#lookedAt = rows.length < entriesAtHeartbeat ? prefix : rows[rows.length - 1].key;
-    const met: Receiver[] = [];
+    const met: UnhostedReceiver[] = [];
     for (const { key } of rows) {
       const { protocol, key: actorKey } = indexed(key);
       const actor = { protocol, key: actorKey };
@@ -103,9 +103,9 @@ export class Unhosted {
     return stats;
   }
 
-  #meet({ protocol, key }: ActorId, waiting: number): Receiver {
+  #meet({ protocol, key }: ActorId, waiting: number): UnhostedReceiver {
     const actor = { protocol, key };
-    const receiver: Receiver = { actor, waiting, since: 0, countedMs: -Infinity };
+    const receiver: UnhostedReceiver = { actor, waiting, since: 0, countedMs: -Infinity };
     this.#receivers.set(nameOfActor(actor), receiver);
     if (this.#receivers.size > receiversMax) {
       const [oldest] = this.#receivers.keys();
@@ -114,14 +114,14 @@ export class Unhosted {
     return receiver;
   }
 
-  #countNearBound(receiver: Receiver): void {
+  #countNearBound(receiver: UnhostedReceiver): void {
     if (receiver.waiting < (receiver.countedMs === -Infinity ? listMax : capacity - margin)) return;
     const agoMs = this.#ledger.clock.monotonicMs() - receiver.countedMs;
     if (agoMs >= countAgainMs) this.#count(receiver);
   }
 
   /** Counts it when those that are counted before it are done. */
-  #count(receiver: Receiver): void {
+  #count(receiver: UnhostedReceiver): void {
     receiver.countedMs = this.#ledger.clock.monotonicMs();
     this.#toCount.add(receiver);
     this.#counting ??= this.#countAll().catch(() => {}).finally(() => this.#counting = undefined);

@@ -12,7 +12,7 @@ export function isAway(error: unknown): boolean {
 }
 
 /** What is needed to wait. */
-export interface Waiting {
+export interface RetryServices {
   readonly timers: Timers;
   readonly random: Random;
 }
@@ -23,7 +23,7 @@ export interface Waiting {
  * nobody wants it any more, or the system has stopped.
  */
 export async function whileAway<Result>(
-  { timers, random }: Waiting,
+  { timers, random }: RetryServices,
   act: () => Promise<Result>,
   givenUp: () => boolean,
 ): Promise<Result> {

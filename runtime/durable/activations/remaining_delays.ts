@@ -7,7 +7,7 @@ const knownMax = 10_000;
  * How long is left until times of day that are waited for. The first look sets how long that is, and from then on it is
  * measured like any delay: nothing waits for an hour more where the clock of the machine is set back by one.
  */
-export class Waits {
+export class RemainingDelays {
   readonly #clock: Clock;
   readonly #known = new Map<string, { readonly untilMs: number; readonly dueMs: number }>();
 

@@ -30,7 +30,7 @@ const slackMs = 60_000;
 const pageMax = 100;
 
 /** The replies of submits: one row each, written by the turn that answers, in its commit. Any instance can collect it. */
-export class Replies {
+export class ReplyRows {
   readonly #ledger: Ledger;
   readonly #keepMs: number;
   /** Who waits here, by the name of the reply. */
