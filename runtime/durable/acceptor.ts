@@ -10,10 +10,10 @@ import { requireFits, weigh } from "../ports/store_weight.ts";
 import { endAt } from "../base/times.ts";
 import {
   type Acceptance,
-  AcceptCommission,
+  AcceptCommit,
   acceptedBefore,
   type NamedMessage,
-} from "./delivery/accept_commission.ts";
+} from "./delivery/accept_commit.ts";
 import { Admission } from "./activations/admission.ts";
 import type { Admissions } from "./activations/admissions.ts";
 import { type Dispatch, storable } from "./delivery/dispatch.ts";
@@ -170,7 +170,7 @@ export class Acceptor {
     if (drops) dispatch.drop(effects, to, route, draft, full);
     else dispatch.deliver(effects, to, draft);
     let over = false;
-    const commission = new AcceptCommission({
+    const pending = new AcceptCommit({
       ...named,
       effects,
       lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
@@ -194,12 +194,12 @@ export class Acceptor {
         to.mailbox.arrivingBytes -= bytes;
       },
     });
-    const weight = weigh(commission.part, ledger.traits.limits);
+    const weight = weigh(pending.part, ledger.traits.limits);
     if (!ledger.probes?.without("never-fits")) requireFits(named.name, weight, ledger.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
-    to.admissions.behind(() => ledger.committer.submit(commission, weight));
-    return commission.accepted;
+    to.admissions.behind(() => ledger.committer.submit(pending, weight));
+    return pending.accepted;
   }
 
   /** Whether it is far from what no commit takes. */

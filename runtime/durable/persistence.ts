@@ -11,7 +11,7 @@ import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
-import type { Acceptance } from "./delivery/accept_commission.ts";
+import type { Acceptance } from "./delivery/accept_commit.ts";
 import type { AcceptParts } from "./acceptor.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import { DurableHost } from "./activations/durable_host.ts";
@@ -30,7 +30,7 @@ import {
 import { Opening } from "./opening.ts";
 import type { ReplyRows } from "./delivery/reply_rows.ts";
 import { Respondents } from "./delivery/respondents.ts";
-import { commitOne } from "./commits/single_commission.ts";
+import { commitOne } from "./commits/commit_one.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import { whileAway } from "./delivery/while_away.ts";
 

@@ -1,6 +1,6 @@
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import type { Weight } from "../../ports/store_weight.ts";
-import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/accept_commission.ts";
+import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/accept_commit.ts";
 import type { Batch } from "./batch.ts";
 import { Effects } from "../commits/effects.ts";
 import { replyRowKey } from "../rows/keys.ts";

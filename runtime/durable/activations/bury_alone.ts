@@ -3,7 +3,7 @@ import type { Death } from "../delivery/dispatch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { Effects } from "../commits/effects.ts";
 import type { Mail } from "../rows/mail.ts";
-import { commitKnown } from "../commits/single_commission.ts";
+import { commitKnown } from "../commits/commit_one.ts";
 
 /**
  * A message that waits becomes a dead letter in a commit of its own, beside its actor's turns. Where that does not come

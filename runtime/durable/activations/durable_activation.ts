@@ -15,7 +15,7 @@ import { loadActor, makeState } from "./load.ts";
 import type { Mail } from "../rows/mail.ts";
 import { MailPicker, type Suspected } from "./mail_picker.ts";
 import type { ActorRecord } from "../rows/record.ts";
-import { TurnCommission } from "./turn_commission.ts";
+import { BatchCommit } from "./batch_commit.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
 /** How long an actor waits that the store did not let load or commit; a random part more. */
@@ -189,13 +189,13 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     if (batch.readsOnly && ledger.traits.processes === "one") {
       return this.#committed(batch, batch.fence(), this.record, "");
     }
-    let commission: TurnCommission;
+    let pending: BatchCommit;
     try {
-      commission = new TurnCommission(this, batch, (...seen) => this.#committed(batch, ...seen));
+      pending = new BatchCommit(this, batch, (...seen) => this.#committed(batch, ...seen));
     } catch (error) {
       return this.#refused(error, batch);
     }
-    ledger.committer.submit(commission, commission.weight);
+    ledger.committer.submit(pending, pending.weight);
   }
 
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */

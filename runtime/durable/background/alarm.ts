@@ -9,7 +9,7 @@ import { Effects, type Landing } from "../commits/effects.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
-import { commitKnown, commitOne } from "../commits/single_commission.ts";
+import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText } from "../rows/stored_value.ts";
 
 /** How many due schedules are looked at together. */

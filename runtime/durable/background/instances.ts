@@ -3,7 +3,7 @@ import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
 import { Effects } from "../commits/effects.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
-import { commitOne } from "../commits/single_commission.ts";
+import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
 /** An instance in the store: it lives, or nobody has noticed yet that it does not. */

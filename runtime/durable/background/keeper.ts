@@ -16,7 +16,7 @@ import {
   wholeIndexPrefix,
 } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
-import { commitKnown, commitOne } from "../commits/single_commission.ts";
+import { commitKnown, commitOne } from "../commits/commit_one.ts";
 
 /** What the keeper needs of the others. */
 export interface KeeperServices {

@@ -2,7 +2,7 @@ import type { Entry, StoreTraits } from "../../ports/store.ts";
 import { Effects } from "../commits/effects.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
-import { commitOne } from "../commits/single_commission.ts";
+import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
 interface ProofRow {

@@ -8,7 +8,7 @@ import { Effects, type Landing } from "../commits/effects.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
 import { MailDraft, stampOf } from "../rows/mail.ts";
-import { commitKnown, commitOne } from "../commits/single_commission.ts";
+import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/stored_value.ts";
 
 /** How many are read together, and how many are looked for that may be gone. */

@@ -3,7 +3,7 @@ import { PosthornError } from "../../base/errors.ts";
 import type { Random } from "../../base/random.ts";
 import type { StoreConnection, StoreTraits } from "../../ports/store.ts";
 import { ClockSteps } from "./clock_steps.ts";
-import { Committer } from "./committer.ts";
+import { GroupCommitter } from "./group_committer.ts";
 import { placeOf, publicStamp, stampMax } from "../rows/mail.ts";
 import { OtherClocks } from "./other_clocks.ts";
 import { type Probes, probesOf } from "./probes.ts";
@@ -21,7 +21,7 @@ export class Ledger {
   #instance: string;
   readonly connection: StoreConnection;
   readonly traits: StoreTraits;
-  readonly committer: Committer;
+  readonly committer: GroupCommitter;
   readonly clock: Clock;
   readonly clockSteps: ClockSteps;
   readonly otherClocks: OtherClocks;
@@ -55,7 +55,7 @@ export class Ledger {
     this.clockSteps = new ClockSteps(clock);
     this.otherClocks = otherClocks;
     this.probes = probesOf(connection);
-    this.committer = new Committer(connection, traits, clock, random);
+    this.committer = new GroupCommitter(connection, traits, clock, random);
     this.#tail = instance.slice(-10);
   }
 

@@ -6,7 +6,7 @@ import type { Entry } from "../../ports/store.ts";
 import { Effects, type LocalDelivery } from "../commits/effects.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
-import { commitOne } from "../commits/single_commission.ts";
+import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/stored_value.ts";
 
 /** What is written of an answer besides the reply. */

@@ -11,7 +11,7 @@ import { Effects, type Landing } from "../commits/effects.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { Ledger } from "../commits/ledger.ts";
 import type { ReplyRows } from "./reply_rows.ts";
-import { commitOne } from "../commits/single_commission.ts";
+import { commitOne } from "../commits/commit_one.ts";
 import { isAway, type RetryServices, whileAway } from "./while_away.ts";
 
 /** How many rows may wait for a store that is away: what comes beyond is given up at once. */

@@ -1,5 +1,5 @@
 import type { AtomicPart, Check } from "../../ports/store.ts";
-import { Commission, type Committer, type Finding } from "./committer.ts";
+import { type Finding, type GroupCommitter, PendingCommit } from "./group_committer.ts";
 import type { Effects } from "./effects.ts";
 import { receiptKey } from "../rows/keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -13,12 +13,12 @@ const receiptKeepMs = 600_000;
  * `TooLargeError` where no commit can take it; `name` says then what it is.
  */
 export function commitOne(
-  committer: Committer,
+  committer: GroupCommitter,
   part: AtomicPart,
   name = "a part",
 ): Promise<string | undefined> {
   return new Promise((resolve, reject) =>
-    committer.submit(new SingleCommission(part, name, { resolve, reject }))
+    committer.submit(new SingleCommit(part, name, { resolve, reject }))
   );
 }
 
@@ -32,7 +32,7 @@ export function commitKnown(ledger: Ledger, effects: Effects, name?: string): Pr
   effects.write(receipt, new Uint8Array(), { expiresAtMs: ledger.clock.now() + receiptKeepMs });
   return new Promise((resolve, reject) =>
     ledger.committer.submit(
-      new KnownCommission(effects, name ?? "a part", { resolve, reject }, { ledger, receipt }),
+      new ReceiptCommit(effects, name ?? "a part", { resolve, reject }, { ledger, receipt }),
     )
   );
 }
@@ -42,7 +42,7 @@ interface Deferred {
   reject(error: unknown): void;
 }
 
-class SingleCommission extends Commission {
+class SingleCommit extends PendingCommit {
   readonly name: string;
   readonly part: AtomicPart;
   readonly #deferred: Deferred;
@@ -71,21 +71,21 @@ class SingleCommission extends Commission {
   }
 }
 
-class KnownCommission extends SingleCommission {
-  readonly #proof: { readonly ledger: Ledger; readonly receipt: string };
+class ReceiptCommit extends SingleCommit {
+  readonly #known: { readonly ledger: Ledger; readonly receipt: string };
 
   constructor(
     part: AtomicPart,
     name: string,
     deferred: Deferred,
-    proof: { readonly ledger: Ledger; readonly receipt: string },
+    known: { readonly ledger: Ledger; readonly receipt: string },
   ) {
     super(part, name, deferred);
-    this.#proof = proof;
+    this.#known = known;
   }
 
   override async find(): Promise<Finding> {
-    const { ledger, receipt } = this.#proof;
+    const { ledger, receipt } = this.#known;
     const open = await hold(ledger, this.part.checks); // before the receipt: it may land in between
     const [landed] = await ledger.connection.read([receipt]);
     if (landed === undefined) return open ? "open" : "stale";

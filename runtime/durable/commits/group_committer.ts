@@ -13,7 +13,7 @@ import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_we
 export type Finding = { readonly landed: string | undefined } | "open" | "stale";
 
 /** A part on its way into the store, and who waits for it. */
-export abstract class Commission {
+export abstract class PendingCommit {
   /** Parts of one lane are committed in the order of submission: none is under way while an earlier one may still land. */
   readonly lane: string | undefined;
   /** Whether an attempt may have landed. */
@@ -38,7 +38,7 @@ export abstract class Commission {
 }
 
 interface QueuedCommit {
-  readonly commission: Commission;
+  readonly pending: PendingCommit;
   readonly weight: Weight;
   readonly sinceMs: number;
 }
@@ -61,7 +61,7 @@ const yieldAfterMs = 4;
  * Group commit: what becomes ready while a commit is under way goes into the next, together, as much as one takes. One
  * that is alone does not wait.
  */
-export class Committer {
+export class GroupCommitter {
   readonly #connection: StoreConnection;
   readonly #traits: StoreTraits;
   readonly #clock: Clock;
@@ -76,7 +76,7 @@ export class Committer {
   #endedMs = 0;
   #onIdle: (() => void)[] = [];
   /** What is in the store's hands. */
-  readonly #open = new Set<Commission>();
+  readonly #open = new Set<PendingCommit>();
   readonly #pauses = new Set<() => void>();
   #ended = false;
   /** Only in simulations. */
@@ -110,14 +110,14 @@ export class Committer {
    * Commits a part; what no commit can take is refused, and nothing waits behind it. `weight` is what it takes, where
    * that is known.
    */
-  submit(commission: Commission, weight: Weight = weigh(commission.part, this.#traits.limits)): void {
+  submit(pending: PendingCommit, weight: Weight = weigh(pending.part, this.#traits.limits)): void {
     try {
       if (this.#ended) throw closed();
-      if (!this.#probes?.without("never-fits")) requireFits(commission.name, weight, this.#traits.limits);
+      if (!this.#probes?.without("never-fits")) requireFits(pending.name, weight, this.#traits.limits);
     } catch (error) {
-      return queueMicrotask(() => commission.failed(error));
+      return queueMicrotask(() => pending.failed(error));
     }
-    this.#waiting.push({ commission, weight, sinceMs: this.#clock.monotonicMs() });
+    this.#waiting.push({ pending, weight, sinceMs: this.#clock.monotonicMs() });
     this.#waitingBytes += weight.bytes;
     this.#schedule();
   }
@@ -149,11 +149,11 @@ export class Committer {
     this.#ended = true;
     for (const goOn of this.#pauses) goOn();
     this.#waitingBytes = 0;
-    for (const { commission } of this.#waiting.splice(0)) commission.failed(closed());
-    for (const commission of this.#open) {
+    for (const { pending } of this.#waiting.splice(0)) pending.failed(closed());
+    for (const pending of this.#open) {
       const why =
-        `Cannot tell whether ${commission.name} was committed: the system stopped before the store answered`;
-      commission.failed(new OutcomeUnknownError(why));
+        `Cannot tell whether ${pending.name} was committed: the system stopped before the store answered`;
+      pending.failed(new OutcomeUnknownError(why));
     }
     this.#open.clear();
   }
@@ -192,9 +192,9 @@ export class Committer {
   }
 
   /** Takes as many of those that wait as one commit takes, in order, but for those whose lane is taken. */
-  #compose(): Commission[] {
+  #compose(): PendingCommit[] {
     const { limits, partsAtOnce } = this.#traits;
-    const group: Commission[] = [];
+    const group: PendingCommit[] = [];
     const left: QueuedCommit[] = [];
     const passed = new Set<string>();
     const checked = new Set<string>();
@@ -203,8 +203,8 @@ export class Committer {
     let index = 0;
     for (; index < this.#waiting.length && index < lookMax && group.length < partsAtOnce; index++) {
       const waiting = this.#waiting[index];
-      const { commission } = waiting;
-      const { lane, part } = commission;
+      const { pending } = waiting;
+      const { lane, part } = pending;
       const together = sum(weight, waiting.weight);
       const taken = lane !== undefined && (passed.has(lane) || this.#lanes.has(lane));
       if (taken || !fits(together, limits) || meets(part, checked, written)) {
@@ -213,7 +213,7 @@ export class Committer {
         continue;
       }
       weight = together;
-      group.push(commission);
+      group.push(pending);
       for (const { key } of part.checks) checked.add(key);
       for (const { key } of part.writes) written.add(key);
       for (const { key } of part.removals) written.add(key);
@@ -224,8 +224,8 @@ export class Committer {
   }
 
   /** Brings a group into the store, and goes on with what waits. */
-  async #carry(group: readonly Commission[]): Promise<void> {
-    for (const commission of group) this.#open.add(commission);
+  async #carry(group: readonly PendingCommit[]): Promise<void> {
+    for (const pending of group) this.#open.add(pending);
     await this.#commit(group);
     this.#underWay--;
     this.#endedMs = this.#clock.monotonicMs();
@@ -235,7 +235,7 @@ export class Committer {
     for (const idle of this.#onIdle.splice(0)) idle();
   }
 
-  async #commit(group: readonly Commission[]): Promise<void> {
+  async #commit(group: readonly PendingCommit[]): Promise<void> {
     const parts = group.map(({ part }) => part);
     const beganMs = this.#clock.monotonicMs();
     let versions: (string | undefined)[] | undefined;
@@ -246,7 +246,7 @@ export class Committer {
       } catch (error) {
         failure = error;
         const unknown = error instanceof OutcomeUnknownError;
-        if (unknown) { for (const commission of group) commission.uncertain = true; }
+        if (unknown) { for (const pending of group) pending.uncertain = true; }
         if (!isOfStore(error)) break; // the same commit is refused again
         // A store that always tells, and did not in time, may still do it: it must not be done once more.
         if (!this.#traits.unknownOutcomes) break;
@@ -258,14 +258,14 @@ export class Committer {
     if (this.#ended) return; // who waited for it was told
     if (versions === undefined) return await this.#refused(group, failure, beganMs);
     this.failure = undefined;
-    for (const [index, commission] of group.entries()) {
-      const settling = this.#settle(commission, versions[index]);
+    for (const [index, pending] of group.entries()) {
+      const settling = this.#settle(pending, versions[index]);
       if (settling !== undefined) await settling;
     }
   }
 
   /** A commit was not taken. What the store refuses together is divided: one that it will never take stops no other. */
-  async #refused(group: readonly Commission[], error: unknown, beganMs: number): Promise<void> {
+  async #refused(group: readonly PendingCommit[], error: unknown, beganMs: number): Promise<void> {
     if (!isOfStore(error) && group.length > 1) {
       const half = group.length >> 1;
       await this.#commit(group.slice(0, half)); // in order: they may share a lane
@@ -273,10 +273,10 @@ export class Committer {
       return;
     }
     if (isOfStore(error)) this.failure = error;
-    for (const commission of group) {
-      if (!this.#open.delete(commission)) continue;
-      const unknown = commission.uncertain && error instanceof StoreError;
-      commission.failed(unknown ? cannotTell(error) : error);
+    for (const pending of group) {
+      if (!this.#open.delete(pending)) continue;
+      const unknown = pending.uncertain && error instanceof StoreError;
+      pending.failed(unknown ? cannotTell(error) : error);
     }
     const longAgoMs = this.#clock.monotonicMs() - waitedMsMax;
     if (isOfStore(error) && beganMs <= longAgoMs) this.#giveUp(longAgoMs);
@@ -289,17 +289,17 @@ export class Committer {
     for (const each of waiting) {
       if (each.sinceMs > sinceMs) continue;
       this.#waitingBytes -= each.weight.bytes;
-      const why = `Cannot commit ${each.commission.name}: the store did not take what came before it`;
-      each.commission.failed(new StoreError("store-unavailable", why));
+      const why = `Cannot commit ${each.pending.name}: the store did not take what came before it`;
+      each.pending.failed(new StoreError("store-unavailable", why));
     }
   }
 
-  #settle(commission: Commission, version: string | undefined): Promise<void> | undefined {
+  #settle(pending: PendingCommit, version: string | undefined): Promise<void> | undefined {
     const believed = !this.#traits.unknownOutcomes || this.#probes?.without("landed-answers-stale");
-    if (version === undefined && (commission.uncertain || !believed)) return this.#find(commission);
-    if (!this.#open.delete(commission)) return;
-    if (version === undefined) commission.stale();
-    else commission.committed(version);
+    if (version === undefined && (pending.uncertain || !believed)) return this.#find(pending);
+    if (!this.#open.delete(pending)) return;
+    if (version === undefined) pending.stale();
+    else pending.committed(version);
   }
 
   /**
@@ -307,28 +307,28 @@ export class Committer {
    * commit whose answer was lost, and tells what it hears the second time. What is not there and may yet land is
    * committed as it was: so it is known in the end.
    */
-  async #find(commission: Commission): Promise<void> {
+  async #find(pending: PendingCommit): Promise<void> {
     const beganMs = this.#clock.monotonicMs();
     let failure: unknown;
     for (let attempt = 1;; attempt++) {
       let found: Finding = "open";
       try {
-        found = await commission.find();
+        found = await pending.find();
         if (found === "open") {
-          const [version] = await this.#connection.commit([commission.part]);
+          const [version] = await this.#connection.commit([pending.part]);
           if (version !== undefined) found = { landed: version };
         }
       } catch (error) {
         failure = error;
-        commission.uncertain ||= error instanceof OutcomeUnknownError;
+        pending.uncertain ||= error instanceof OutcomeUnknownError;
       }
       const over = found !== "open" || this.#isOver(attempt, beganMs);
-      if (over && !this.#open.delete(commission)) return; // the system has ended, and it was told so
-      if (found === "stale") return commission.stale();
-      if (found !== "open") return commission.committed(found.landed);
+      if (over && !this.#open.delete(pending)) return; // the system has ended, and it was told so
+      if (found === "stale") return pending.stale();
+      if (found !== "open") return pending.committed(found.landed);
       if (over) {
         this.failure = failure ?? this.failure;
-        return commission.failed(cannotTell(failure));
+        return pending.failed(cannotTell(failure));
       }
       await this.#pause(attempt);
       if (this.#ended) return;

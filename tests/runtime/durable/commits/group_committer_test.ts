@@ -8,10 +8,14 @@ import {
   type StoreTraits,
 } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import { Commission, Committer, type Finding } from "../../../../runtime/durable/commits/committer.ts";
+import {
+  type Finding,
+  GroupCommitter,
+  PendingCommit,
+} from "../../../../runtime/durable/commits/group_committer.ts";
 import type { AtomicPart } from "../../../../runtime/ports/store.ts";
 
-class Named extends Commission {
+class Named extends PendingCommit {
   readonly name = "a part";
   readonly part: AtomicPart;
 
@@ -46,7 +50,7 @@ async function underWay(
     watch: () => ({ [Symbol.dispose]() {} }),
     close: () => Promise.resolve(),
   };
-  const committer = new Committer(
+  const committer = new GroupCommitter(
     connection,
     { ...traits, partsAtOnce: 10, ...atOnce },
     clock,
@@ -75,7 +79,7 @@ Deno.test("Committer sends what there is where several commits are no slower tha
   assert.deepEqual(await underWay(31, { commitsAtOnce: 2, fullCommitsAtOnce: 3 }), [1, 10, 10]);
 });
 
-/** What became of a commission, in words. */
+/** What became of a pending commit, in words. */
 class Told extends Named {
   readonly told: string[] = [];
   found: Finding = "stale";
@@ -103,7 +107,7 @@ function committing(commit: StoreConnection["commit"], traits: Partial<StoreTrai
     watch: () => ({ [Symbol.dispose]() {} }),
     close: () => Promise.resolve(),
   };
-  const committer = new Committer(
+  const committer = new GroupCommitter(
     connection,
     { ...memoryStore().traits, ...traits },
     clock,
@@ -309,7 +313,7 @@ Deno.test("Committer commits aside at once, whatever waits and is under way, and
     watch: () => ({ [Symbol.dispose]() {} }),
     close: () => Promise.resolve(),
   };
-  const committer = new Committer(connection, traits, clock, seededRandom(1));
+  const committer = new GroupCommitter(connection, traits, clock, seededRandom(1));
   for (let index = 0; index < 300; index++) committer.submit(new Named(`k${index}`));
   await clock.settle();
   await assert.rejects(committer.commitAside(new Named("aside").part), /not now/);

@@ -1,12 +1,12 @@
 import { OutcomeUnknownError } from "../../base/store_errors.ts";
 import type { Weight } from "../../ports/store_weight.ts";
 import type { Batch } from "./batch.ts";
-import { Commission, type Finding } from "../commits/committer.ts";
+import { type Finding, PendingCommit } from "../commits/group_committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { Effects } from "../commits/effects.ts";
 import { withoutEffect } from "./fail_asks.ts";
 import { ActorRecord, mayHide } from "../rows/record.ts";
-import { hold } from "../commits/single_commission.ts";
+import { hold } from "../commits/commit_one.ts";
 
 /** Whose batch it is. */
 export interface Committing extends Pick<DurableActor, "protocol" | "key" | "durable" | "record"> {
@@ -17,7 +17,7 @@ export interface Committing extends Pick<DurableActor, "protocol" | "key" | "dur
 }
 
 /** A batch on its way into the store. */
-export class TurnCommission extends Commission {
+export class BatchCommit extends PendingCommit {
   readonly part: Effects;
   /** What it takes of a commit; absent where it writes nothing. */
   readonly weight: Weight | undefined;

@@ -3,7 +3,7 @@ import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts"
 import type { Entry } from "../../ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
-import { Commission, type Finding } from "../commits/committer.ts";
+import { type Finding, PendingCommit } from "../commits/group_committer.ts";
 import type { Effects } from "../commits/effects.ts";
 import type { Ledger } from "../commits/ledger.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
@@ -58,7 +58,7 @@ export interface AcceptOptions {
 }
 
 /** A message from outside on its way into its mailbox: once for each name within its window. */
-export class AcceptCommission extends Commission {
+export class AcceptCommit extends PendingCommit {
   readonly part: Effects;
   readonly accepted: Promise<Acceptance>;
   readonly #options: AcceptOptions;
@@ -72,7 +72,7 @@ export class AcceptCommission extends Commission {
   readonly #mayLand: boolean;
 
   /** `before` is the mark that it replaces: one whose time is over; `first` the commit that found it. */
-  constructor(options: AcceptOptions, before?: Entry, first?: AcceptCommission) {
+  constructor(options: AcceptOptions, before?: Entry, first?: AcceptCommit) {
     super(options.lane);
     this.#before = before;
     this.#mayLand = first !== undefined && (first.#mayLand || first.uncertain);
@@ -136,7 +136,7 @@ export class AcceptCommission extends Commission {
       ledger.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
-      const again = new AcceptCommission(this.#options, stored, this);
+      const again = new AcceptCommit(this.#options, stored, this);
       ledger.committer.submit(again);
       this.#resolve(await again.accepted);
       return;
@@ -194,6 +194,6 @@ function tokenOf({ value }: Entry): string | undefined {
   try {
     return decodeValue<AcceptanceMark>(value).head.token;
   } catch {
-    return undefined; // a mark that cannot be read is no commission's own
+    return undefined; // a mark that cannot be read is no pending commit's own
   }
 }
