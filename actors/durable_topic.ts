@@ -121,7 +121,7 @@ function send(
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
   }
   turn.again = !whole || fitting < subscribers.length;
-  if (turn.again) activationOf(ctx).durable.ledger.probes?.reach("an event has several pages");
+  if (turn.again) activationOf(ctx).durable.session.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
   const left = Object.entries(others).slice(turn.again ? 1 - cursorsMax : -cursorsMax);
   if (turn.again) left.push([turn.place, subscribers[fitting - 1].key]);
@@ -131,7 +131,7 @@ function send(
 
 /** How many of these subscribers one commit can send to, with room to spare; one at least. */
 function fittingOf(ctx: TopicContext, subscribers: readonly KnownSubscriber[], payload: unknown): number {
-  const { bytes, keysBytes, valueBytes } = activationOf(ctx).durable.ledger.traits.limits;
+  const { bytes, keysBytes, valueBytes } = activationOf(ctx).durable.session.traits.limits;
   if (bytes === Infinity) return subscribers.length;
   const messageBytes = encoder.encode(toText(payload)).length + headBytes;
   const pieces = 2 + Math.ceil(messageBytes / valueBytes);
@@ -242,7 +242,7 @@ async function subscribersAfter(ctx: TopicContext, after: string | undefined): P
       const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
       return { key, to: { protocol, key: name, operation }, subject, pattern };
     } catch (error) { // the other subscribers hear all the same
-      activationOf(ctx).durable.ledger.onUnreadable(key, error);
+      activationOf(ctx).durable.session.onUnreadable(key, error);
       return { key, to: undefined, subject: undefined, pattern: undefined };
     }
   });
@@ -266,7 +266,7 @@ function activationOf(ctx: TopicContext): DurableActor {
 }
 
 function connectionOf(ctx: TopicContext): StoreConnection {
-  return activationOf(ctx).durable.ledger.connection;
+  return activationOf(ctx).durable.session.connection;
 }
 
 function rowsOf(turn: DurableTurn): Effects {

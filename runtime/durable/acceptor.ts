@@ -20,7 +20,7 @@ import { type Dispatch, storable } from "./delivery/dispatch.ts";
 import type { DurableMailbox } from "./activations/durable_mailbox.ts";
 import { Effects, type Landing } from "./commits/effects.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
-import type { Ledger } from "./commits/ledger.ts";
+import type { StoreSession } from "./commits/store_session.ts";
 import { headOf, Mail, type MailDraft, publicPlace } from "./rows/mail.ts";
 import type { ReplyRows } from "./delivery/reply_rows.ts";
 
@@ -82,14 +82,14 @@ interface Incoming {
   readonly draft: MailDraft;
   readonly ticket: string | undefined;
   /** Before which moment a list must have begun that need not have it; 0 where its place is the next. */
-  readonly moment: number;
+  readonly epoch: number;
   readonly bytes: number;
   /** How full its mailbox is; absent where there is room. */
   readonly full: Fullness | undefined;
 }
 
 export interface AcceptorParts {
-  readonly ledger: Ledger;
+  readonly session: StoreSession;
   readonly dispatch: Dispatch;
   readonly replies: ReplyRows;
   readonly ids: Ids;
@@ -108,37 +108,37 @@ export class Acceptor {
 
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { ledger, dispatch, ids, landing } = this.#parts;
+    const { session, dispatch, ids, landing } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
     const name = shownName(operation, to.key);
     const sent = Publication.is(payload) ? storable(payload) : payload;
     const mark = isAsker(replyTo) ? undefined : this.#markOf(rarities?.scope, nameOf(operation, to.key), id);
-    const named = { ledger, mark, payload: sent, name, id };
+    const named = { session, mark, payload: sent, name, id };
     const { overflow } = to.home.actor.mailbox;
     const refuses = overflow === "reject" || isAsker(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
-    if (!isAsker(replyTo)) ledger.committer.requireRoom(name); // an ask is not committed
-    const place = rarities?.after === undefined || ledger.probes?.without("behind-its-place")
+    if (!isAsker(replyTo)) session.committer.requireRoom(name); // an ask is not committed
+    const place = rarities?.after === undefined || session.probes?.without("behind-its-place")
       ? undefined
-      : ledger.placeBehind(rarities.after);
+      : session.placeBehind(rarities.after);
     // What was written before this moment is in every list that begins later.
-    const moment = place === undefined ? 0 : ledger.nextMoment();
+    const epoch = place === undefined ? 0 : session.nextReadEpoch();
     const draft = isAsker(replyTo) ? undefined : dispatch.draft(to, route, payload, id, place);
     const bytes = draft === undefined ? rarities?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
     if (draft === undefined) {
-      const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
-      if (moment > 0) to.look();
-      const mail = Mail.ask(head, place ?? ledger.nextPlace(), payload, replyTo as Asker, bytes);
+      const head = headOf(route, id, session.instance, (id: MessageId) => ids.text(id));
+      if (epoch > 0) to.look();
+      const mail = Mail.ask(head, place ?? session.nextPlace(), payload, replyTo as Asker, bytes);
       landing.accepted(to, mail);
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
-    const incoming: Incoming = { to, route, named, draft, ticket, moment, bytes, full };
-    const isUsual = full === undefined && refuses && rarities?.scope === undefined && moment === 0;
+    const incoming: Incoming = { to, route, named, draft, ticket, epoch, bytes, full };
+    const isUsual = full === undefined && refuses && rarities?.scope === undefined && epoch === 0;
     if (isUsual && this.#isSmall(draft) && to.admissions.takes(operation)) {
       return this.#told(route, this.#admit(incoming));
     }
@@ -147,21 +147,21 @@ export class Acceptor {
 
   /** It is accepted with its turn, where that goes well. */
   #admit(incoming: Incoming): Promise<Acceptance> {
-    const { ledger, replies, dispatch } = this.#parts;
+    const { session, replies, dispatch } = this.#parts;
     const { to, named: { mark: key, name }, draft, ticket } = incoming;
     const place = publicPlace(draft.place);
-    const untilMs = endAt(ledger.clock.now() + retryWindowMs);
+    const untilMs = endAt(session.clock.now() + retryWindowMs);
     const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
     const deliver = (effects: Effects) => dispatch.deliver(effects, to, draft);
     const commit = () => this.#commit(incoming);
-    const admission = new Admission({ ledger, replies, draft, name, mark, ticket, place, deliver, commit });
+    const admission = new Admission({ session, replies, draft, name, mark, ticket, place, deliver, commit });
     to.admissions.take(admission);
     return admission.accepted;
   }
 
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
-  #commit({ to, route, named, draft, ticket, moment, bytes, full }: Incoming): Promise<Acceptance> {
-    const { ledger, dispatch, replies, deduplicationWindowMs, landing } = this.#parts;
+  #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
+    const { session, dispatch, replies, deduplicationWindowMs, landing } = this.#parts;
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
     const scope = route.rarities?.scope;
     const effects = new Effects();
@@ -173,7 +173,7 @@ export class Acceptor {
     const pending = new AcceptCommit({
       ...named,
       effects,
-      lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
+      lane: session.probes?.without("lane") ? undefined : mailPrefix(to),
       windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
       named: scope !== undefined,
       ticket,
@@ -181,7 +181,7 @@ export class Acceptor {
       onCommitted: (version) => {
         if (drops) landing.accepted(to, Mail.committed(draft, version ?? ""));
         const { arrived } = to.mailbox;
-        effects.land(landing, version, moment);
+        effects.land(landing, version, epoch);
         if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
         if (overflow !== "drop-oldest") return;
         while (to.waiting > capacity && to.displace());
@@ -194,17 +194,17 @@ export class Acceptor {
         to.mailbox.arrivingBytes -= bytes;
       },
     });
-    const weight = weigh(pending.part, ledger.traits.limits);
-    if (!ledger.probes?.without("never-fits")) requireFits(named.name, weight, ledger.traits.limits);
+    const weight = weigh(pending.part, session.traits.limits);
+    if (!session.probes?.without("never-fits")) requireFits(named.name, weight, session.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
-    to.admissions.behind(() => ledger.committer.submit(pending, weight));
+    to.admissions.behind(() => session.committer.submit(pending, weight));
     return pending.accepted;
   }
 
   /** Whether it is far from what no commit takes. */
   #isSmall({ value: { length } }: MailDraft): boolean {
-    const { limits } = this.#parts.ledger.traits;
+    const { limits } = this.#parts.session.traits;
     return length <= smallBytes && length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }
 
@@ -227,7 +227,7 @@ export class Acceptor {
 
   /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
   #markOf(scope: string | undefined, name: string, id: string): string | undefined {
-    const { limits, unknownOutcomes } = this.#parts.ledger.traits;
+    const { limits, unknownOutcomes } = this.#parts.session.traits;
     if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
     const key = markKey(`${encodeName(scope)}\n${name}\n${id}`);
     const bytes = new TextEncoder().encode(key).length;

@@ -4,12 +4,12 @@ import type { Deliveries } from "../activations/services.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { Arrival, Landing, LocalDelivery } from "./commits/effects.ts";
 import type { Keeper } from "./background/keeper.ts";
-import type { Ledger } from "./commits/ledger.ts";
+import type { StoreSession } from "./commits/store_session.ts";
 import { Mail } from "./rows/mail.ts";
 
 /** What taking in commits needs of the others. */
 export interface ArrivalsParts {
-  readonly ledger: Ledger;
+  readonly session: StoreSession;
   readonly delivery: Deliveries;
   keeper(): Keeper;
   /** Whether the system ends: then nothing is loaded any more. */
@@ -28,12 +28,12 @@ export class Arrivals implements Landing {
     this.#parts = parts;
   }
 
-  handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void {
+  handOver(arrivals: readonly Arrival[], version: string | undefined, senderEpoch: number): void {
     const parts = this.#parts;
-    const { probes } = parts.ledger;
+    const { probes } = parts.session;
     if (probes?.without("hand-over")) return;
     const keeper = parts.keeper();
-    const moment = probes?.without("listed-after-loaded") ? 0 : senderMoment;
+    const epoch = probes?.without("listed-after-loaded") ? 0 : senderEpoch;
     for (const { to, draft } of arrivals) {
       const found = parts.find(to);
       if (parts.ending() || (found ?? parts.activate(to)) === undefined) {
@@ -50,7 +50,7 @@ export class Arrivals implements Landing {
       const mail = Mail.committed(draft, version);
       const before = draft.head.attempts !== undefined || draft.accepted;
       if (!before) this.accepted(to, mail);
-      found?.arrive(mail, moment);
+      found?.arrive(mail, epoch);
     }
   }
 

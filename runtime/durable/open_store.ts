@@ -15,7 +15,7 @@ import type { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
 import { Instances } from "./background/instances.ts";
 import { Keeper } from "./background/keeper.ts";
-import { Ledger } from "./commits/ledger.ts";
+import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { Proof } from "./background/proof.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
@@ -101,32 +101,32 @@ async function begin(
 ): Promise<OpenStore> {
   const { clock, random, replyRetentionMs, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
-  const ledger = new Ledger(instance, connection, store.traits, clock, random, otherClocks);
-  ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new ReplyRows(ledger, replyRetentionMs);
+  const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
+  session.onUnreadable = (row, error) => delivery.unreadable(row, error);
+  const replies = new ReplyRows(session, replyRetentionMs);
   const landing = new Arrivals({
-    ledger,
+    session,
     delivery,
     keeper: () => keeper,
     ending: () => residents.ending(),
     find: ({ protocol, key }) => residents.hosts.get(protocol)?.find(key),
     activate: (actor) => residents.activate(actor),
   });
-  const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
-  const unhosted = new Unhosted(ledger, (protocol) => residents.hosts.has(protocol));
-  const dispatch = new Dispatch(ledger, replies, answers, whereabouts(residents, unhosted), ids);
-  const log = new EventLogRows(ledger, (error) => delivery.callbackFailed("watch", error));
-  const stored = new StoredLetters({ ledger, dispatch, landing }, letters, limits.deadLetters);
-  const alarm = new Alarm(ledger, { timers, dispatch, landing });
-  const { instances, keeper } = keeping(services, ledger, residents, [
+  const answers = new Answers(session, ids, (locals) => landing.deliverLocally(locals));
+  const unhosted = new Unhosted(session, (protocol) => residents.hosts.has(protocol));
+  const dispatch = new Dispatch(session, replies, answers, whereabouts(residents, unhosted), ids);
+  const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
+  const stored = new StoredLetters({ session, dispatch, landing }, letters, limits.deadLetters);
+  const alarm = new Alarm(session, { timers, dispatch, landing });
+  const { instances, keeper } = keeping(services, session, residents, [
     () => replies.look(), // what a watch should have told may have been lost
-    () => ledger.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
+    () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
     () => answers.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => alarm.ring(),
   ]);
-  const proof = new Proof(ledger, store.traits);
+  const proof = new Proof(session, store.traits);
   await proof.look();
   await keeper.begin();
   const watching = connection.watch(() => {
@@ -136,11 +136,11 @@ async function begin(
     keeper.adopt().catch(() => {}); // the next heartbeat does
   });
   return {
-    acceptor: new Acceptor({ ledger, dispatch, replies, ids, deduplicationWindowMs, landing }),
-    ledger,
+    acceptor: new Acceptor({ session, dispatch, replies, ids, deduplicationWindowMs, landing }),
+    session,
     dispatch,
     replies,
-    rows: new RowWriter({ ledger, dispatch, replies, landing, replyRetentionMs, timers, random }),
+    rows: new RowWriter({ session, dispatch, replies, landing, replyRetentionMs, timers, random }),
     answers,
     log,
     unhosted,
@@ -149,8 +149,8 @@ async function begin(
     proof,
     letters: stored,
     watching,
-    turnEffects: new TurnEffects(ledger, dispatch),
-    suspects: new Suspects(timers, ledger.probes),
+    turnEffects: new TurnEffects(session, dispatch),
+    suspects: new Suspects(timers, session.probes),
     suspicious: (names) => instances.suspicious(names),
     fateOf: (name) => instances.fateOf(name),
     lives: (name) => instances.lives(name),
@@ -176,19 +176,19 @@ function whereabouts(residents: Residents, unhosted: Unhosted): Whereabouts {
 /** What keeps this instance's place among those that share the store. */
 function keeping(
   services: Services,
-  ledger: Ledger,
+  session: StoreSession,
   residents: Residents,
   onHeartbeat: readonly (() => Promise<unknown>)[],
 ): { readonly instances: Instances; readonly keeper: Keeper } {
   const { hosts } = residents;
-  const instances: Instances = new Instances(ledger, {
+  const instances: Instances = new Instances(session, {
     newName: () => services.newId(),
     reborn: () => {
       keeper.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
-  const keeper: Keeper = new Keeper(ledger, instances, {
+  const keeper: Keeper = new Keeper(session, instances, {
     timers: services.timers,
     protocols: [...hosts.keys()],
     look: (actor, crashed) => residents.activate(actor)?.look(crashed) !== undefined,

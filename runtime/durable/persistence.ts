@@ -89,7 +89,7 @@ export class Persistence {
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    const failure = this.#opening.failure ?? this.#open?.ledger.committer.failure;
+    const failure = this.#opening.failure ?? this.#open?.session.committer.failure;
     if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
     return { name, ...this.#open.proof.health };
@@ -160,7 +160,7 @@ export class Persistence {
   async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
     const list = async () => {
       await this.opened;
-      return await topicsOf(this.#required.ledger.connection, actor);
+      return await topicsOf(this.#required.session.connection, actor);
     };
     const topics = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
     for (const topic of topics) leave(topic);
@@ -243,15 +243,15 @@ export class Persistence {
   }
 
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
-  async #close({ ledger, keeper, log, replies, watching }: OpenStore): Promise<void> {
+  async #close({ session, keeper, log, replies, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
-    const idle = await within(ledger.clock, endMs, ledger.committer.idle());
+    const idle = await within(session.clock, endMs, session.committer.idle());
     const ended = keeper.end().catch(() => {}); // others find out that it is gone
-    if (idle) await within(ledger.clock, endMs, ended);
+    if (idle) await within(session.clock, endMs, ended);
     replies.end(); // while its connection still answers: no more comes
-    ledger.committer.end();
-    await ledger.connection.close();
+    session.committer.end();
+    await session.connection.close();
   }
 
   get #required(): OpenStore {
@@ -302,11 +302,11 @@ export class Persistence {
   }
 
   #leaveToOthers(actor: ActorId, forMs: number): void {
-    const { ledger, keeper } = this.#required;
+    const { session, keeper } = this.#required;
     keeper.leftToOthers(actor, forMs);
     const effects = new Effects();
-    effects.leave(actor, ledger.clock.now());
-    effects.remove(indexKey(ledger.instance, actor));
-    commitOne(ledger.committer, effects).catch(() => {}); // its entry in this instance's index is still there
+    effects.leave(actor, session.clock.now());
+    effects.remove(indexKey(session.instance, actor));
+    commitOne(session.committer, effects).catch(() => {}); // its entry in this instance's index is still there
   }
 }

@@ -4,13 +4,13 @@ import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/acc
 import type { Batch } from "./batch.ts";
 import { Effects } from "../commits/effects.ts";
 import { replyRowKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import type { MailDraft } from "../rows/mail.ts";
 import type { ReplyRows } from "../delivery/reply_rows.ts";
 
 /** What an admission is made of. */
 export interface AdmissionParts {
-  readonly ledger: Ledger;
+  readonly session: StoreSession;
   readonly replies: ReplyRows;
   readonly draft: MailDraft;
   /** Names the message, in errors. */
@@ -63,15 +63,15 @@ export class Admission {
 
   /** It is accepted with what a batch does; `keeps` says that it stays in its mailbox. */
   join(batch: Batch, keeps: boolean): void {
-    const { ledger, replies, mark, ticket, deliver } = this.#parts;
-    const marks = mark !== undefined && !ledger.probes?.without("mark-with-turn");
+    const { session, replies, mark, ticket, deliver } = this.#parts;
+    const marks = mark !== undefined && !session.probes?.without("mark-with-turn");
     const opens = ticket !== undefined && !batch.writes(replyRowKey(ticket));
     if (!marks && !opens && !keeps) return;
     const effects = new Effects();
-    if (marks) writeMark(effects, mark.key, { ...mark.head, token: ledger.nextToken() });
+    if (marks) writeMark(effects, mark.key, { ...mark.head, token: session.nextToken() });
     if (opens) replies.open(effects, ticket);
     if (keeps) {
-      ledger.probes?.reach("a message comes into the store with its first attempt");
+      session.probes?.reach("a message comes into the store with its first attempt");
       deliver(effects);
     }
     batch.add(effects);

@@ -58,7 +58,7 @@ export class Admissions {
 
   /** Does something once none of them is open: now, where none is. */
   behind(commit: () => void): void {
-    const { probes } = this.#actor.durable.ledger;
+    const { probes } = this.#actor.durable.session;
     if (this.#open.length === 0 || probes?.without("behind-direct")) commit();
     else this.#behind.push(commit);
   }
@@ -102,7 +102,7 @@ export class Admissions {
    */
   store(inHand = 0): Promise<unknown> | undefined {
     if (this.#open.length === 0) return undefined;
-    const { mailbox, durable: { ledger: { probes } } } = this.#actor;
+    const { mailbox, durable: { session: { probes } } } = this.#actor;
     const all = this.#open;
     this.#open = [];
     const atHead = new Set(mailbox.mails.slice(0, inHand));

@@ -2,7 +2,7 @@ import type { AtomicPart, Check } from "../../ports/store.ts";
 import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
 import { Effects } from "../commits/effects.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import type { Mail } from "../rows/mail.ts";
 import type { Plans } from "../rows/plans.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/record.ts";
@@ -28,7 +28,7 @@ const share = 0.5;
 
 /** Turns of one actor that commit together: each sees what the one before left, and none is seen before all are there. */
 export class Batch {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #start: BatchStart;
   /** Those of the first message are taken as they are: most batches have no other. */
   #effects: Effects | undefined = undefined;
@@ -56,8 +56,8 @@ export class Batch {
   #retry: RetryHead | undefined;
   #schedules: Plans | undefined;
 
-  constructor(ledger: Ledger, start: BatchStart) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, start: BatchStart) {
+    this.#session = session;
     this.#start = start;
     this.state = start.state;
     this.#retry = start.record.head.retry;
@@ -92,7 +92,7 @@ export class Batch {
     const weight = this.#with(effects);
     const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, weight);
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
-    if (this.taken > 0 && !fits(twice, this.#ledger.traits.limits)) return false;
+    if (this.taken > 0 && !fits(twice, this.#session.traits.limits)) return false;
     this.#take(mail, effects, weight, again);
     return true;
   }
@@ -187,13 +187,13 @@ export class Batch {
     const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
     const head: RecordHead = {
       turn: token,
-      before: turnsBefore(record.head, this.#ledger.instance),
-      clock: Math.max(record.head.clock, this.#ledger.stampMicros),
+      before: turnsBefore(record.head, this.#session.instance),
+      clock: Math.max(record.head.clock, this.#session.stampMicros),
       schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
       retry: this.#retry,
       schedules: this.#schedules,
     };
-    const value = this.#ledger.encoder.encode(head, text ?? "");
+    const value = this.#session.encoder.encode(head, text ?? "");
     const check: Check = { key, version: record.storedVersion };
     const fault = this.#erased ? undefined : record.fault;
     // What cannot be read is not written: another program may be able to read it.
@@ -201,7 +201,7 @@ export class Batch {
     const written: AtomicPart = this.#erased
       ? this.#erasure(value, head.clock)
       : { checks: [], writes, removals: [] };
-    const { limits } = this.#ledger.traits;
+    const { limits } = this.#session.traits;
     const whole = sum(this.#weight, weigh({ ...written, checks: [check] }, limits));
     const weight = {
       ...whole,
@@ -224,7 +224,7 @@ export class Batch {
    */
   #erasure(value: Uint8Array, stampMicros: number): AtomicPart {
     const { actor, record } = this.#start;
-    const nowMs = this.#ledger.clock.now();
+    const nowMs = this.#session.clock.now();
     const aheadMs = Math.min(Math.max(stampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
     const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
     return {
@@ -278,7 +278,7 @@ export class Batch {
 
   /** What it weighs with that. */
   #with(effects: Effects): Weight {
-    return isEmpty(effects) ? this.#weight : sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
+    return isEmpty(effects) ? this.#weight : sum(this.#weight, weigh(effects, this.#session.traits.limits));
   }
 }
 

@@ -49,7 +49,7 @@ export class BatchCommit extends PendingCommit {
       this.part = batch.fence();
       return;
     }
-    this.#token = actor.durable.ledger.nextToken();
+    this.#token = actor.durable.session.nextToken();
     const { effects, record, weight } = batch.seal(this.#token);
     this.part = effects;
     this.#record = record;
@@ -79,34 +79,34 @@ export class BatchCommit extends PendingCommit {
 
   /** Looks at the record: it names the latest turns. */
   async find(): Promise<Finding> {
-    const { ledger } = this.#actor.durable;
+    const { session } = this.#actor.durable;
     if (this.#token === undefined) return "stale"; // it writes nothing: it can be done again
     let record = await this.#read();
     if (record.version === this.#began.version) {
-      if (await hold(ledger, this.part.checks)) return "open";
+      if (await hold(session, this.part.checks)) return "open";
       record = await this.#read(); // it may have landed in between
     }
     const { turn, before } = record.head;
     if (turn === this.#token) {
-      ledger.probes?.reach("a turn landed unheard");
+      session.probes?.reach("a turn landed unheard");
       return { landed: record.version };
     }
     if (before?.includes(this.#token)) {
-      ledger.probes?.reach("a turn landed unheard, and another followed");
+      session.probes?.reach("a turn landed unheard, and another followed");
       return { landed: undefined };
     }
     this.#hidden = record.version !== this.#began.version &&
-      (record.version === undefined || mayHide(record.head, ledger.instance, this.#began.head));
-    if (ledger.probes?.without("hidden-asks")) this.#hidden = false;
+      (record.version === undefined || mayHide(record.head, session.instance, this.#began.head));
+    if (session.probes?.without("hidden-asks")) this.#hidden = false;
     return "stale";
   }
 
   #unknown(): void {
     if (this.#batch.asks.length === 0) return;
-    this.#actor.durable.ledger.probes?.reach("the outcome of an ask cannot be known");
+    this.#actor.durable.session.probes?.reach("the outcome of an ask cannot be known");
   }
 
   #read(): Promise<ActorRecord> {
-    return ActorRecord.read(this.#actor.durable.ledger.connection, this.#actor);
+    return ActorRecord.read(this.#actor.durable.session.connection, this.#actor);
   }
 }

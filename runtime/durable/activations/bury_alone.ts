@@ -15,18 +15,18 @@ export async function buryAlone(
   death: Death,
 ): Promise<boolean> {
   const { home, durable } = actor;
-  const { ledger, dispatch } = durable;
+  const { session, dispatch } = durable;
   const effects = new Effects();
   const letter = dispatch.bury(effects, actor, mail, death);
   effects.checks.push({ key: mail.key!, version: mail.version });
   effects.remove(mail.key!, mail.bytes);
-  const { limits } = ledger.traits;
+  const { limits } = session.traits;
   if (!fits(weigh(effects, limits), limits)) return false; // the letter says more than the message did
-  const moment = actor.loadedMoment;
-  const version = await commitKnown(ledger, effects).catch(() => undefined); // it waits for its turn again
+  const epoch = actor.loadedEpoch;
+  const version = await commitKnown(session, effects).catch(() => undefined); // it waits for its turn again
   if (version === undefined) return false;
   home.buried++;
   durable.buried(letter);
-  effects.land(durable.landing, version, moment);
+  effects.land(durable.landing, version, epoch);
   return true;
 }

@@ -28,7 +28,7 @@ const storeBackoffMs = 1_000;
  */
 export class DurableActivation extends DurableMember<DurableActivation> implements DurableActor {
   readonly mailbox = new DurableMailbox(
-    (branch) => this.durable.ledger.probes?.reach(branch),
+    (branch) => this.durable.session.probes?.reach(branch),
     (mail) => this.#picker.setAside(mail),
   );
   /** How many messages from outside are on their way into its mailbox. */
@@ -78,8 +78,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
-  arrive(mail: Mail, senderMoment: number): void {
-    this.mailbox.arrive(mail, senderMoment);
+  arrive(mail: Mail, senderEpoch: number): void {
+    this.mailbox.arrive(mail, senderEpoch);
     if (this.status === "idle") this.proceed();
   }
 
@@ -185,8 +185,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     if (batch.taken === 0 && batch.readsOnly) return this.proceed();
     this.status = "committing";
     this.#committing = batch;
-    const { ledger } = this.durable;
-    if (batch.readsOnly && ledger.traits.processes === "one") {
+    const { session } = this.durable;
+    if (batch.readsOnly && session.traits.processes === "one") {
       return this.#committed(batch, batch.fence(), this.record, "");
     }
     let pending: BatchCommit;
@@ -195,7 +195,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     } catch (error) {
       return this.#refused(error, batch);
     }
-    ledger.committer.submit(pending, pending.weight);
+    session.committer.submit(pending, pending.weight);
   }
 
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */
@@ -257,7 +257,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
 
   #begin(): Batch {
     const { record, state, home } = this;
-    return new Batch(this.durable.ledger, { actor: this, record, state, schema: home.actor.stateVersion });
+    return new Batch(this.durable.session, { actor: this, record, state, schema: home.actor.stateVersion });
   }
 
   /** It is there; without a record another has gone on from it. */
@@ -276,7 +276,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.mailbox.drop(batch.taken);
     const { kept } = batch;
     if (kept?.direct !== undefined) this.mailbox.expect(kept);
-    effects.land(this.durable.landing, version, this.loadedMoment);
+    effects.land(this.durable.landing, version, this.loadedEpoch);
     if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
@@ -301,7 +301,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
   #refused(error: unknown, batch: Batch): void {
     this.#undo();
-    const { probes } = this.durable.ledger;
+    const { probes } = this.durable.session;
     probes?.reach(batch.turns > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
     if (batch.turns > 1) {
       this.#alone = true; // one of them is the one
@@ -356,7 +356,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       this.#counting = true;
       const batch = this.#begin();
       // Else one that another had handled would leave a record behind, of an actor that was erased as well.
-      if (!this.durable.ledger.probes?.without("tried-where-it-waits")) batch.whereWaits(mail);
+      if (!this.durable.session.probes?.without("tried-where-it-waits")) batch.whereWaits(mail);
       batch.retry(trial);
       this.finish(batch);
     });

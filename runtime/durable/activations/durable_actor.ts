@@ -27,8 +27,8 @@ export interface DurableActor extends TurnActor, ActorId {
   made: boolean;
   /** Why it could not be made: the failure of each message until it can. */
   fault: { readonly error: unknown } | undefined;
-  /** The moment after its record was read. */
-  loadedMoment: number;
+  /** The read epoch after its record was read. */
+  loadedEpoch: number;
   /** What of its mail may have ended a process; absent where nothing may. */
   suspicion: Suspicion | undefined;
   /** What became of the instance that tried the message at the head; absent where none did, or this one. */

@@ -6,7 +6,7 @@ import type { Services } from "../../activations/services.ts";
 import type { Dispatch } from "../delivery/dispatch.ts";
 import type { Landing } from "../commits/effects.ts";
 import type { Fate } from "../background/instances.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import type { Suspects } from "./suspects.ts";
 import type { TurnEffects } from "./turn_effects.ts";
 
@@ -15,7 +15,7 @@ export const leftMs = 30_000;
 
 /** What durable actors of one system share. */
 export interface DurableServices {
-  readonly ledger: Ledger;
+  readonly session: StoreSession;
   readonly dispatch: Dispatch;
   readonly turnEffects: TurnEffects;
   readonly suspects: Suspects;

@@ -29,7 +29,7 @@ export class DurableMailbox {
   #asks: Mail[] = [];
   /** What came since a list began. */
   #late: Mail[] | undefined = undefined;
-  #listedMoment = 0;
+  #listedEpoch = 0;
   /** The last place that the list brought; what comes by itself may be out of order. */
   #listedLast = "";
   /** Whether something may have come that the list under way does not see. */
@@ -105,10 +105,10 @@ export class DurableMailbox {
   }
 
   /** A list begins. */
-  begin(moment: number): void {
+  begin(epoch: number): void {
     this.#late = [];
     this.missed = false;
-    this.#listedMoment = moment;
+    this.#listedEpoch = epoch;
     this.#outdated = false;
     this.inHand = 0;
   }
@@ -162,11 +162,11 @@ export class DurableMailbox {
    * A message was committed here, by a sender that was loaded at that moment. Where an earlier message of that sender
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
-  arrive(mail: Mail, senderMoment: number): void {
+  arrive(mail: Mail, senderEpoch: number): void {
     this.arrived++;
     if (this.#keep(mail)) return;
-    if (this.#listedMoment <= senderMoment) {
-      if (this.#listedMoment > 0) this.#onRare("a sender was loaded after its receiver was listed");
+    if (this.#listedEpoch <= senderEpoch) {
+      if (this.#listedEpoch > 0) this.#onRare("a sender was loaded after its receiver was listed");
       this.look();
     }
     if (this.#late !== undefined) this.#late.push(mail);

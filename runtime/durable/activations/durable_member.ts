@@ -30,8 +30,8 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
   state: unknown = undefined;
   made = false;
   fault: { readonly error: unknown } | undefined = undefined;
-  /** The moment after its record was read. */
-  loadedMoment = 0;
+  /** The read epoch after its record was read. */
+  loadedEpoch = 0;
   suspicion: Suspicion | undefined = undefined;
   tried: Fate | undefined = undefined;
   inherited = false;

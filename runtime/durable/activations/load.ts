@@ -25,21 +25,21 @@ export type Loaded = "ours" | "newer" | "tried";
  */
 export async function loadActor(activation: DurableActor): Promise<Loaded> {
   const { durable, home, mailbox } = activation;
-  const { ledger } = durable;
-  const record = await ActorRecord.read(ledger.connection, activation);
-  activation.loadedMoment = ledger.nextMoment();
-  ledger.heard(record.head.clock);
+  const { session } = durable;
+  const record = await ActorRecord.read(session.connection, activation);
+  activation.loadedEpoch = session.nextReadEpoch();
+  session.heard(record.head.clock);
   const { actor } = home;
   const { schema } = record.head;
   const newer = schema !== undefined && schema > actor.stateVersion;
-  if (newer && !ledger.probes?.without("newer-state")) return "newer";
+  if (newer && !session.probes?.without("newer-state")) return "newer";
   activation.tried = await triedBy(activation, record);
   if (activation.tried === "lives") return "tried";
   activation.record = await withSchedules(activation, record);
   activation.made = false;
-  mailbox.begin(ledger.nextMoment());
+  mailbox.begin(session.nextReadEpoch());
   const prefix = mailPrefix(activation);
-  const mails = await ledger.connection.list({ prefix, limit: windowMax });
+  const mails = await session.connection.list({ prefix, limit: windowMax });
   const known = mailbox.beyond - mails.length;
   const beyond = mails.length < windowMax
     ? 0
@@ -51,9 +51,9 @@ export async function loadActor(activation: DurableActor): Promise<Loaded> {
     : 0;
   const read = mailbox.listed(mails, prefix, beyond, asideBeyond);
   const instances = new Set(read.map(({ head }) => head.via)); // also of those that stepped aside, and come back
-  instances.delete(ledger.instance);
+  instances.delete(session.instance);
   const ended = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
-  const suspects = (activation.inherited || ended.size > 0) && !ledger.probes?.without("suspects");
+  const suspects = (activation.inherited || ended.size > 0) && !session.probes?.without("suspects");
   const before = activation.inherited ? undefined : activation.suspicion;
   activation.suspicion = suspects ? Suspicion.of(read, instances, ended, before) : undefined;
   activation.inherited = false;
@@ -65,14 +65,14 @@ async function triedBy(
   activation: DurableActor,
   { head: { retry } }: ActorRecord,
 ): Promise<Fate | undefined> {
-  const { ledger } = activation.durable;
-  if (retry?.by === undefined || retry.by === ledger.instance) return undefined;
-  const fate = ledger.probes?.without("left-to-its-trial")
+  const { session } = activation.durable;
+  if (retry?.by === undefined || retry.by === session.instance) return undefined;
+  const fate = session.probes?.without("left-to-its-trial")
     ? "ended"
     : await activation.durable.fateOf(retry.by);
   if (fate !== "lives") return fate;
-  const [mail] = await ledger.connection.read([mailPrefix(activation) + retry.place]);
-  ledger.probes?.reach("another instance tries a message");
+  const [mail] = await session.connection.read([mailPrefix(activation) + retry.place]);
+  session.probes?.reach("another instance tries a message");
   return mail === undefined ? undefined : fate;
 }
 
@@ -85,7 +85,7 @@ export function makeState(activation: DurableActor, batch: { state: unknown }): 
   try {
     activation.state = activation.services.broken.make(activation, () => stateOf(activation));
   } catch (error) {
-    if (activation.durable.ledger.probes?.without("failure-of-its-message")) throw error;
+    if (activation.durable.session.probes?.without("failure-of-its-message")) throw error;
     activation.state = undefined;
     activation.fault = { error };
     return;
@@ -114,7 +114,7 @@ async function countBeyond({ durable, home }: DurableActor, prefix: string, afte
   const most = Math.min(home.actor.mailbox.capacity, countMax);
   let count = 0;
   for (let last = after; count <= most;) {
-    const rows = await durable.ledger.connection.list({ prefix, after: last, limit: listMax });
+    const rows = await durable.session.connection.list({ prefix, after: last, limit: listMax });
     count += rows.length;
     if (rows.length < listMax) break;
     last = rows.at(-1)!.key;
@@ -125,7 +125,7 @@ async function countBeyond({ durable, home }: DurableActor, prefix: string, afte
 /** Schedules that were due have gone by themselves. */
 async function withSchedules(activation: DurableActor, record: ActorRecord): Promise<ActorRecord> {
   if (record.head.schedules === undefined) return record;
-  const rows = await activation.durable.ledger.connection.list({
+  const rows = await activation.durable.session.connection.list({
     prefix: timerPrefix(activation),
     limit: schedulesMax,
   });

@@ -68,9 +68,9 @@ export class MailPicker {
 
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
-    const { suspects, ledger } = this.#actor.durable;
-    suspects.enter(ledger.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
-      ledger.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
+    const { suspects, session } = this.#actor.durable;
+    suspects.enter(session.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
+      session.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
       this.#trial = trial;
       begin();
     });
@@ -116,7 +116,7 @@ export class MailPicker {
    * this one tries is counted as long as it does; what another left with a word, that one did not end with.
    */
   #suspected(mail: Mail, retry: RetryHead | undefined): Suspected {
-    const { durable: { ledger: { instance } }, tried } = this.#actor;
+    const { durable: { session: { instance } }, tried } = this.#actor;
     if (retry?.by === instance) return { trial: retry, counted: true };
     const before = retry?.attempts ?? mail.head.attempts ?? 0;
     const attempts = retry?.by === undefined || tried === "ended" ? before + 1 : before;
@@ -124,9 +124,9 @@ export class MailPicker {
   }
 
   #leftMs({ place }: Mail, notBeforeMs: number, afterMs: number | undefined): number {
-    const { ledger } = this.#actor.durable;
-    const mostMs = ledger.probes?.without("own-wait") ? undefined : afterMs;
-    return (this.#remainingDelays ??= new RemainingDelays(ledger.clock)).leftMs(place, notBeforeMs, mostMs);
+    const { session } = this.#actor.durable;
+    const mostMs = session.probes?.without("own-wait") ? undefined : afterMs;
+    return (this.#remainingDelays ??= new RemainingDelays(session.clock)).leftMs(place, notBeforeMs, mostMs);
   }
 
   /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */
@@ -136,7 +136,7 @@ export class MailPicker {
     const { mailbox, services } = this.#actor;
     const afterMs = this.#leftMs(mail, notBeforeMs, inAllMs);
     if (afterMs <= 0) return false;
-    this.#actor.durable.ledger.probes?.reach("a message waits aside");
+    this.#actor.durable.session.probes?.reach("a message waits aside");
     if (this.#asides.has(mail.place)) return true;
     this.#asides.set(
       mail.place,

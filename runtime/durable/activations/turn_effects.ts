@@ -8,7 +8,7 @@ import type { Dispatch } from "../delivery/dispatch.ts";
 import type { DurableTurn } from "./durable_turn.ts";
 import { Effects } from "../commits/effects.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import type { Mail } from "../rows/mail.ts";
 import {
   namesToRead,
@@ -25,11 +25,11 @@ import { topicsOf } from "../rows/topics_of.ts";
 
 /** What a turn does, as effects of a commit. */
 export class TurnEffects {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #dispatch: Dispatch;
 
-  constructor(ledger: Ledger, dispatch: Dispatch) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, dispatch: Dispatch) {
+    this.#session = session;
     this.#dispatch = dispatch;
   }
 
@@ -52,12 +52,12 @@ export class TurnEffects {
 
   /** The names of schedules whose rows must be read before a turn's changes can be written. */
   unsure(plans: Plans, committed: Plans, changes: readonly ScheduleChange[]): readonly string[] {
-    return namesToRead(plans, committed, changes, this.#ledger.clock.now());
+    return namesToRead(plans, committed, changes, this.#session.clock.now());
   }
 
   /** What is in those rows. */
   read(actor: ActorId, names: readonly string[]): Promise<TimerRows> {
-    return readTimers((keys) => this.#ledger.connection.read(keys), actor, names);
+    return readTimers((keys) => this.#session.connection.read(keys), actor, names);
   }
 
   /**
@@ -86,7 +86,7 @@ export class TurnEffects {
 
   /** Erases an actor's schedules and subscriptions. */
   async erase(effects: Effects, actor: ActorId, plans: Plans): Promise<void> {
-    const { connection } = this.#ledger;
+    const { connection } = this.#session;
     const topics = await topicsOf(connection, actor);
     if (Object.keys(plans).length > 0) {
       const rows = await connection.list({ prefix: timerPrefix(actor), limit: schedulesMax });
@@ -102,7 +102,7 @@ export class TurnEffects {
         operation: Topic.leave.name,
       };
       this.#dispatch.answer(effects, address, { protocol, key }, {
-        id: this.#ledger.nextToken(),
+        id: this.#session.nextToken(),
         operation: "",
         via: "",
       });
@@ -115,7 +115,7 @@ export class TurnEffects {
     { name, when, to: { protocol, key, operation }, payload }: Required<ScheduleChange>,
     oldBytes: number | undefined,
   ): Planned {
-    const { clock, traits: { limits } } = this.#ledger;
+    const { clock, traits: { limits } } = this.#session;
     const nowMs = clock.now();
     const everyMs = "everyMs" in when ? when.everyMs : undefined;
     const dueMs = "at" in when
@@ -127,22 +127,22 @@ export class TurnEffects {
       dueMs,
       everyMs,
       to: { protocol, key, operation },
-      token: this.#ledger.nextToken(),
+      token: this.#session.nextToken(),
     };
     const value = encodeValue(row, toText(payload));
     const timer = timerKey(actor, name);
     requireFiring(row, { key: timer, value }, limits);
-    const by = "at" in when ? undefined : this.#ledger.setBy();
+    const by = "at" in when ? undefined : this.#session.setBy();
     const due: StoredDue = { token: row.token, by };
     effects.write(timer, value, { oldBytes });
     effects.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
-    effects.after(() => this.#ledger.dueAt(dueMs));
+    effects.after(() => this.#session.dueAt(dueMs));
     return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
   }
 
   /** Removes both rows of a schedule. That it is due, where it is by now, the alarm finds to be void. */
   #remove(effects: Effects, actor: ActorId, name: string, { dueMs, bytes }: Planned): void {
     effects.remove(timerKey(actor, name), bytes);
-    if (dueMs > this.#ledger.clock.now()) effects.remove(scheduleKey(dueMs, actor, name));
+    if (dueMs > this.#session.clock.now()) effects.remove(scheduleKey(dueMs, actor, name));
   }
 }

@@ -109,7 +109,7 @@ export class TurnRunner {
       return this.#bury(batch, mail, "deadline", lateness(attempts), attempts);
     }
     if (attempts >= home.actor.retry.attempts) {
-      this.#activation.durable.ledger.probes?.reach("a message is given up that ended processes");
+      this.#activation.durable.session.probes?.reach("a message is given up that ended processes");
       const why = `its process ended while it ran: ${attempts} of ${home.actor.retry.attempts} attempts`;
       return this.#bury(batch, mail, "failed", why, attempts);
     }
@@ -316,11 +316,11 @@ export class TurnRunner {
       if (mail.direct !== undefined) batch.keep(mail);
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
-    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs, afterMs };
+    const head = { ...mail.head, via: durable.session.instance, attempts, notBeforeMs, afterMs };
     const draft = new MailDraft(
-      durable.ledger.encoder,
+      durable.session.encoder,
       mailPrefix(this.#activation),
-      durable.ledger.placeAt(notBeforeMs),
+      durable.session.placeAt(notBeforeMs),
       head,
       mail.text,
     );
@@ -362,7 +362,7 @@ export class TurnRunner {
   #unknown(batch: Batch, mail: Mail, attempts: number): Handled {
     const { home, services } = this.#activation;
     const sinceMs = services.now() - stampOf(mail.place) / 1_000;
-    const keepMs = this.#activation.durable.ledger.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
+    const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
     if (mail.asker !== undefined || sinceMs >= keepMs) {
       const why = `cannot be handled: its actor has no such operation`;
       return this.#bury(batch, mail, "unknown-operation", why, attempts);

@@ -7,7 +7,7 @@ import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { type Dispatch, namedOperation } from "../delivery/dispatch.ts";
 import { Effects, type Landing } from "../commits/effects.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText } from "../rows/stored_value.ts";
@@ -30,7 +30,7 @@ export interface AlarmServices {
  * one wins, and the message is in its mailbox once. It may come early or late by what the clocks differ.
  */
 export class Alarm {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #services: AlarmServices;
   #timer: Timer | undefined;
   #dueMs = Infinity;
@@ -38,10 +38,10 @@ export class Alarm {
   /** How far the clock had been set back when all that this instance had set was moved. */
   #shiftedMs = 0;
 
-  constructor(ledger: Ledger, services: AlarmServices) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, services: AlarmServices) {
+    this.#session = session;
     this.#services = services;
-    ledger.onDue = (dueMs) => this.#wakeAt(dueMs);
+    session.onDue = (dueMs) => this.#wakeAt(dueMs);
   }
 
   /** Sends all that is due by now, and sets a timer for what is next. */
@@ -55,13 +55,13 @@ export class Alarm {
     await this.#shift();
     let after: string | undefined;
     for (;;) {
-      const nowMs = this.#ledger.clock.now();
-      const rows = await this.#ledger.connection.list({ prefix: schedulePrefix, after, limit: pageMax });
+      const nowMs = this.#session.clock.now();
+      const rows = await this.#session.connection.list({ prefix: schedulePrefix, after, limit: pageMax });
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
       // One that cannot be sent now stays, and stands in the way of none behind it.
       const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
       if (sent.some(({ status }) => status === "rejected")) {
-        this.#wakeAt(nowMs + this.#ledger.traits.heartbeatMs);
+        this.#wakeAt(nowMs + this.#session.traits.heartbeatMs);
       }
       if (due.length < pageMax) {
         const next = rows[due.length];
@@ -74,7 +74,7 @@ export class Alarm {
 
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
-    const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
+    const [row] = await this.#session.connection.read([timerKey(actor, name)]);
     let effects = voided(due);
     const found = this.#readable(due, row);
     if (row !== undefined && found !== undefined) { // else it was cancelled, or set anew
@@ -82,17 +82,17 @@ export class Alarm {
         this.#send(effects, found.head, row, found.text, due.key, nowMs);
         requireFits(nameOfMessage(found.head, due.key), weigh(effects, this.#limits), this.#limits);
       } catch (error) {
-        this.#ledger.probes?.reach("a schedule cannot be sent");
+        this.#session.probes?.reach("a schedule cannot be sent");
         effects = this.#giveUp(due, found.head, row, found.text, error);
       }
     }
     const committed = await commitKnown(
-      this.#ledger,
+      this.#session,
       effects,
       `the schedule ${name} of ${actor.protocol}/${actor.key}`,
     );
-    if (committed === undefined) this.#ledger.probes?.reach("another sent what is due");
-    else effects.land(this.#services.landing, committed, this.#ledger.nextMoment());
+    if (committed === undefined) this.#session.probes?.reach("another sent what is due");
+    else effects.land(this.#services.landing, committed, this.#session.nextReadEpoch());
   }
 
   /**
@@ -105,7 +105,7 @@ export class Alarm {
       const found = row && decodeValue<StoredSchedule>(row.value);
       return found?.head.token === token ? found : undefined;
     } catch (error) {
-      this.#ledger.onUnreadable(row?.key ?? due.key, error);
+      this.#session.onUnreadable(row?.key ?? due.key, error);
       return undefined;
     }
   }
@@ -133,7 +133,7 @@ export class Alarm {
 
   /** Writes both rows of a schedule with another time. */
   #plan(effects: Effects, schedule: StoredSchedule, row: Entry, text: string, dueMs: number): void {
-    const due: StoredDue = { token: schedule.token, by: this.#ledger.setBy() };
+    const due: StoredDue = { token: schedule.token, by: this.#session.setBy() };
     effects.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
     effects.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
   }
@@ -165,13 +165,13 @@ export class Alarm {
    * no longer, at a time that is still to come, in as long as it was meant to take. What is due at a time of day stays.
    */
   async #shift(): Promise<void> {
-    const { backMs } = this.#ledger.clockSteps;
+    const { backMs } = this.#session.clockSteps;
     if (backMs === this.#shiftedMs) return;
-    this.#ledger.probes?.reach("the clock was set back under schedules");
+    this.#session.probes?.reach("the clock was set back under schedules");
     let after: string | undefined;
     let all = true;
     for (;;) {
-      const rows = await this.#ledger.connection.list({
+      const rows = await this.#session.connection.list({
         prefix: schedulePrefix,
         after,
         limit: shiftedAtOnce,
@@ -189,10 +189,10 @@ export class Alarm {
     let { key } = due;
     try {
       const { token, by } = decodeValue<StoredDue>(due.value).head;
-      const lateMs = by === undefined ? 0 : this.#ledger.lateMs(by);
+      const lateMs = by === undefined ? 0 : this.#session.lateMs(by);
       if (lateMs <= 0) return;
       const { actor, name } = scheduled(key);
-      const [row] = await this.#ledger.connection.read([timerKey(actor, name)]);
+      const [row] = await this.#session.connection.read([timerKey(actor, name)]);
       if (row === undefined) return;
       key = row.key;
       const { head, text } = decodeValue<StoredSchedule>(row.value);
@@ -202,26 +202,26 @@ export class Alarm {
       const effects = voided(due);
       effects.checks.push({ key, version: row.version });
       this.#plan(effects, head, row, text, dueMs);
-      await commitOne(this.#ledger.committer, effects);
+      await commitOne(this.#session.committer, effects);
     } catch (error) {
       if (isOfStore(error)) throw error; // the next time it may
-      this.#ledger.onUnreadable(key, error);
+      this.#session.onUnreadable(key, error);
     }
   }
 
   get #limits(): StoreLimits {
-    return this.#ledger.traits.limits;
+    return this.#session.traits.limits;
   }
 
   #wakeAt(dueMs: number): void {
     if (dueMs >= this.#dueMs) return;
     this.#dueMs = dueMs;
     this.#timer?.cancel();
-    this.#timer = this.#services.timers.set(Math.max(dueMs - this.#ledger.clock.now(), 0), () => {
+    this.#timer = this.#services.timers.set(Math.max(dueMs - this.#session.clock.now(), 0), () => {
       this.#dueMs = Infinity;
       const ringing = this.#ringing; // it may have passed by what is due now
       const rung = ringing === undefined ? this.ring() : ringing.then(() => this.ring());
-      rung.catch(() => this.#wakeAt(this.#ledger.clock.now() + this.#ledger.traits.heartbeatMs));
+      rung.catch(() => this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs));
     });
   }
 }

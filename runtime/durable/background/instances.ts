@@ -2,7 +2,7 @@ import { Recent } from "../../base/recent.ts";
 import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
 import { Effects } from "../commits/effects.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
@@ -55,7 +55,7 @@ const goneMax = 1_000;
 
 /** Who shares the store: says that this instance lives, sees which of the others do, and writes down who does not. */
 export class Instances {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #services: InstancesServices;
   readonly #known = new Map<string, KnownInstance>();
   readonly #ended = new Recent(goneMax);
@@ -67,14 +67,14 @@ export class Instances {
   #held = false;
   #looked = false;
 
-  constructor(ledger: Ledger, services: InstancesServices) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, services: InstancesServices) {
+    this.#session = session;
     this.#services = services;
   }
 
   /** Says for the first time that it lives, and looks who is there. */
   async begin(): Promise<void> {
-    const { connection, committer, instance, traits, probes } = this.#ledger;
+    const { connection, committer, instance, traits, probes } = this.#session;
     this.#held = await connection.presence?.hold(instance) ?? false;
     this.#version = await commitOne(committer, this.#part(instance, undefined)); // else the first heartbeat finds it
     await this.look();
@@ -86,7 +86,7 @@ export class Instances {
 
   /** Says that it lives: beside what the users of this instance commit, however much that is. */
   async say(): Promise<void> {
-    const { connection, instance } = this.#ledger;
+    const { connection, instance } = this.#session;
     this.#heartbeat++;
     const version = await this.#write(instance, this.#version);
     if (version !== undefined) {
@@ -100,7 +100,7 @@ export class Instances {
 
   /** Its last word: what it leaves, others need not suspect. */
   async end(): Promise<void> {
-    const { committer, connection, instance } = this.#ledger;
+    const { committer, connection, instance } = this.#session;
     const effects = new Effects();
     effects.remove(instanceKey(instance));
     await commitOne(committer, effects);
@@ -109,8 +109,8 @@ export class Instances {
 
   /** Looks who lives. No two clocks are compared: a row lives while this process sees it change. */
   async look(): Promise<void> {
-    const nowMs = this.#ledger.clock.monotonicMs();
-    const { otherClocks, connection: { presence } } = this.#ledger;
+    const nowMs = this.#session.clock.monotonicMs();
+    const { otherClocks, connection: { presence } } = this.#session;
     const seen = new Set<string>();
     const isFirst = !this.#looked;
     for (const { key, value, version } of await this.#rows()) {
@@ -124,7 +124,7 @@ export class Instances {
       // What was not there at the last look was written since. Of what was there at the first, nobody knows when.
       if (atMs === undefined) continue;
       otherClocks.heard(instance, atMs, known !== undefined || !isFirst);
-      this.#ledger.heardTime(atMs);
+      this.#session.heardTime(atMs);
     }
     this.#looked = true;
     otherClocks.looked();
@@ -144,14 +144,14 @@ export class Instances {
       }
       return head;
     } catch (error) {
-      if (!this.#known.has(key.slice(instancePrefix.length))) this.#ledger.onUnreadable(key, error);
+      if (!this.#known.has(key.slice(instancePrefix.length))) this.#session.onUnreadable(key, error);
       return {};
     }
   }
 
   /** Whose row has not changed since then is taken for dead. */
   get #deadlineMs(): number {
-    return this.#ledger.clock.monotonicMs() - this.#ledger.traits.heartbeatMs * missedMax;
+    return this.#session.clock.monotonicMs() - this.#session.traits.heartbeatMs * missedMax;
   }
 
   /**
@@ -159,7 +159,7 @@ export class Instances {
    * is seen soon, at the cost of one look each, however many there are.
    */
   async nextIsGone(): Promise<boolean> {
-    const { connection: { presence }, instance: self } = this.#ledger;
+    const { connection: { presence }, instance: self } = this.#session;
     const names = [...this.#known].filter(([, { held }]) => held).map(([name]) => name).sort();
     const next = names.find((name) => name > self) ?? names[0];
     return next !== undefined && await presence?.isGone(next) === true;
@@ -169,7 +169,7 @@ export class Instances {
   async judge(isOver: () => boolean): Promise<void> {
     const deadlineMs = this.#deadlineMs;
     const dead = [...this.#known].filter(([, { sinceMs }]) => sinceMs <= deadlineMs).slice(0, endedMax);
-    const { partsAtOnce } = this.#ledger.traits;
+    const { partsAtOnce } = this.#session.traits;
     for (let first = 0; first < dead.length && !isOver(); first += partsAtOnce) {
       const some = dead.slice(first, first + partsAtOnce);
       await Promise.all(some.map(([instance, known]) => this.#end(instance, known)));
@@ -196,7 +196,7 @@ export class Instances {
   }
 
   async #fatesOf(instances: readonly string[]): Promise<ReadonlyMap<string, Fate>> {
-    const { connection, instance: self } = this.#ledger;
+    const { connection, instance: self } = this.#session;
     const fates = new Map<string, Fate>();
     let unknown: string[] = [];
     for (const instance of instances) {
@@ -222,7 +222,7 @@ export class Instances {
 
   /** That it ended stays known for a while: what it wrote may have ended it. */
   async #end(instance: string, { version }: KnownInstance): Promise<void> {
-    const { clock, committer, connection, otherClocks } = this.#ledger;
+    const { clock, committer, connection, otherClocks } = this.#session;
     const effects = new Effects();
     const key = instanceKey(instance);
     effects.checks.push({ key, version });
@@ -240,23 +240,23 @@ export class Instances {
    * under its new name before that is in the store: who finds it there and not among the instances would take it for gone.
    */
   async #beReborn(): Promise<void> {
-    const before = this.#ledger.instance;
+    const before = this.#session.instance;
     const name = this.#services.newName();
-    this.#held = await this.#ledger.connection.presence?.hold(name) ?? false;
+    this.#held = await this.#session.connection.presence?.hold(name) ?? false;
     const version = await this.#write(name, undefined).catch(() => undefined);
-    if (version === undefined) return await this.#ledger.connection.presence?.release(name); // the next heartbeat takes another
-    this.#ledger.probes?.reach("an instance hears that it was taken for dead");
+    if (version === undefined) return await this.#session.connection.presence?.release(name); // the next heartbeat takes another
+    this.#session.probes?.reach("an instance hears that it was taken for dead");
     this.#former.add(before);
-    this.#ledger.rename(name);
+    this.#session.rename(name);
     this.#version = version;
     this.#services.reborn();
-    await this.#ledger.connection.presence?.release(before);
+    await this.#session.connection.presence?.release(before);
   }
 
   /** Not behind what waits to be committed. Returns the version, or nothing where the row has another by now. */
   #write(instance: string, version: string | undefined): Promise<string | undefined> {
     const part = this.#part(instance, version);
-    const { committer, probes } = this.#ledger;
+    const { committer, probes } = this.#session;
     return probes?.without("heartbeat-aside") ? commitOne(committer, part) : committer.commitAside(part);
   }
 
@@ -269,14 +269,14 @@ export class Instances {
   }
 
   #row(): Uint8Array {
-    const atMs = this.#ledger.clock.now();
+    const atMs = this.#session.clock.now();
     const row: InstanceRow = { beat: this.#heartbeat, atMs, ...(this.#held && { held: true }) };
     return encodeValue(row, "");
   }
 
   /** The rows of all others. */
   async #rows(): Promise<Entry[]> {
-    const { connection, instance } = this.#ledger;
+    const { connection, instance } = this.#session;
     const own = instanceKey(instance);
     const found: Entry[] = [];
     for (let after: string | undefined = instancePrefix; after !== undefined;) {

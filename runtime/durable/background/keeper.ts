@@ -15,7 +15,7 @@ import {
   protocolPrefix,
   wholeIndexPrefix,
 } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 
 /** What the keeper needs of the others. */
@@ -43,7 +43,7 @@ const instancesMax = 100;
  * the dead left, and lets go of what is done. All of it is a hint: safety lies in the checks of each commit.
  */
 export class Keeper {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #instances: Instances;
   readonly #services: KeeperServices;
   /** The protocols that are hosted here, in the order of keys. */
@@ -66,21 +66,21 @@ export class Keeper {
   #glanceTimer: Timer | undefined;
   #ended = false;
 
-  constructor(ledger: Ledger, instances: Instances, services: KeeperServices) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, instances: Instances, services: KeeperServices) {
+    this.#session = session;
     this.#instances = instances;
     this.#services = services;
     this.#protocols = services.protocols.toSorted();
     this.#others = services.onHeartbeat.map((work) => new Chore(work));
     this.#saying = new Chore(() => instances.say().finally(() => this.#wait()));
-    this.#lookedAt = indexPrefix(ledger.instance);
+    this.#lookedAt = indexPrefix(session.instance);
   }
 
   /** Says that it lives, and from then on does so at each heartbeat. */
   async begin(): Promise<void> {
     await this.#instances.begin();
     this.heartbeat().catch(() => {}); // the next does what this one could not
-    if (this.#ledger.connection.presence !== undefined) this.#glance();
+    if (this.#session.connection.presence !== undefined) this.#glance();
   }
 
   /** An index entry was written for an actor. */
@@ -99,13 +99,13 @@ export class Keeper {
    */
   leftToOthers(actor: ActorId, forMs: number): void {
     this.left(actor);
-    this.#leftUntilMs.set(nameOfActor(actor), this.#ledger.clock.monotonicMs() + forMs);
+    this.#leftUntilMs.set(nameOfActor(actor), this.#session.clock.monotonicMs() + forMs);
   }
 
   /** Others look after what this instance did: it took too long to say that it lives. */
   forget(): void {
     this.#entries.clear();
-    this.#lookedAt = indexPrefix(this.#ledger.instance);
+    this.#lookedAt = indexPrefix(this.#session.instance);
   }
 
   /** One heartbeat: resolves when all that it found is on its way. Rejects where the store does not answer. */
@@ -134,13 +134,13 @@ export class Keeper {
   #wait(): void {
     if (this.#ended) return;
     this.#timer?.cancel();
-    const { heartbeatMs } = this.#ledger.traits;
+    const { heartbeatMs } = this.#session.traits;
     this.#timer = this.#services.timers.set(heartbeatMs, () => void this.heartbeat().catch(() => {}));
   }
 
   #glance(): void {
     if (this.#ended) return;
-    const afterMs = this.#ledger.traits.heartbeatMs / glancesPerHeartbeat;
+    const afterMs = this.#session.traits.heartbeatMs / glancesPerHeartbeat;
     this.#glanceTimer = this.#services.timers.set(afterMs, () => void this.#lookAtNext());
   }
 
@@ -161,13 +161,13 @@ export class Keeper {
     if (this.#ended) return;
     await this.#lookAtOwn();
     await this.#tidy();
-    const nowMs = this.#ledger.clock.monotonicMs();
+    const nowMs = this.#session.clock.monotonicMs();
     for (const [name, untilMs] of this.#leftUntilMs) if (untilMs <= nowMs) this.#leftUntilMs.delete(name);
   }
 
   /** Whoever has entries in the index and is no more. One read for each instance, however many entries it has. */
   async #takeOverFromTheDead(): Promise<void> {
-    const { connection, instance: self } = this.#ledger;
+    const { connection, instance: self } = this.#session;
     for (let count = 0; count < instancesMax && !this.#ended; count++) {
       const range = { prefix: wholeIndexPrefix, after: this.#scannedTo, limit: 1 };
       const [first] = await connection.list(range);
@@ -189,9 +189,9 @@ export class Keeper {
    */
   async #takeOver(instance: string, crashed = false): Promise<void> {
     const prefix = indexPrefix(instance);
-    const all = this.#ledger.probes?.without("taken-by-hosts") === true;
+    const all = this.#session.probes?.without("taken-by-hosts") === true;
     for (let after = prefix; !this.#ended;) {
-      const [first] = await this.#ledger.connection.list({ prefix, after, limit: 1 });
+      const [first] = await this.#session.connection.list({ prefix, after, limit: 1 });
       if (first === undefined) return;
       const { protocol } = indexed(first.key);
       if (all || this.#protocols.includes(protocol)) {
@@ -208,13 +208,13 @@ export class Keeper {
   async #takeOverProtocol(instance: string, protocol: string, crashed: boolean): Promise<void> {
     const prefix = protocolPrefix(instance, protocol);
     for (let after = prefix; !this.#ended;) {
-      const rows = await this.#ledger.connection.list({ prefix, after, limit: pageMax });
+      const rows = await this.#session.connection.list({ prefix, after, limit: pageMax });
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
         if (instance === nobody && this.#isLeft(actor)) return;
-        const committed = await this.#move(actor, { key, version }, this.#ledger.instance);
+        const committed = await this.#move(actor, { key, version }, this.#session.instance);
         if (committed === undefined) return;
-        this.#ledger.probes?.reach("an actor is taken over");
+        this.#session.probes?.reach("an actor is taken over");
         if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
         else this.left(actor);
       }));
@@ -233,12 +233,12 @@ export class Keeper {
     effects.checks.push({ key, version });
     effects.remove(key);
     effects.write(indexKey(to, actor), new Uint8Array());
-    return commitKnown(this.#ledger, effects);
+    return commitKnown(this.#session, effects);
   }
 
   /** What a bell told: only of protocols that are hosted here, and only where it told of them. */
   async #hear(): Promise<void> {
-    const rows = await this.#ledger.connection.read(this.#protocols.map(leftKey));
+    const rows = await this.#session.connection.read(this.#protocols.map(leftKey));
     for (const [index, row] of rows.entries()) {
       const protocol = this.#protocols[index];
       if (row === undefined || this.#heard.get(protocol) === row.version) continue;
@@ -249,7 +249,7 @@ export class Keeper {
 
   #isLeft(actor: ActorId): boolean {
     const untilMs = this.#leftUntilMs.get(nameOfActor(actor)) ?? -Infinity;
-    return untilMs > this.#ledger.clock.monotonicMs() && !this.#ledger.probes?.without("left-for-a-while");
+    return untilMs > this.#session.clock.monotonicMs() && !this.#session.probes?.without("left-for-a-while");
   }
 
   /**
@@ -257,14 +257,14 @@ export class Keeper {
    * after: a commit landed that seemed to have failed, or there was no room for its actor.
    */
   async #lookAtOwn(): Promise<void> {
-    const prefix = indexPrefix(this.#ledger.instance);
+    const prefix = indexPrefix(this.#session.instance);
     const range = { prefix, after: this.#lookedAt, limit: ownPageMax };
-    const rows = await this.#ledger.connection.list(range);
+    const rows = await this.#session.connection.list(range);
     this.#lookedAt = rows.length < ownPageMax ? prefix : rows.at(-1)!.key;
     for (const { key, version } of rows) {
       const actor = indexed(key);
       if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
-      this.#ledger.probes?.reach("an index entry was not known");
+      this.#session.probes?.reach("an index entry was not known");
       if (this.#protocols.includes(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
     }
   }
@@ -278,13 +278,13 @@ export class Keeper {
   }
 
   async #remove({ actor, version }: { readonly actor: ActorId; readonly version: string }): Promise<void> {
-    const { committer, instance, traits } = this.#ledger;
+    const { committer, instance, traits } = this.#session;
     const key = indexKey(instance, actor);
     const name = nameOfActor(actor);
     // A commit of which nothing was heard yet may have written a message, and the entry before its last version.
     if ((traits.unknownOutcomes || traits.fullCommitsAtOnce > 1) && await this.#waits(actor)) {
       if (!this.#services.atRest(actor)) return; // it has come by now
-      this.#ledger.probes?.reach("a message waits of which nothing was heard");
+      this.#session.probes?.reach("a message waits of which nothing was heard");
       if (!this.#services.look(actor)) this.left(actor);
       return;
     }
@@ -292,11 +292,11 @@ export class Keeper {
     effects.checks.push({ key, version });
     effects.remove(key);
     const removed = await commitOne(committer, effects);
-    if (removed === undefined) this.#ledger.probes?.reach("an index entry changed before it went");
+    if (removed === undefined) this.#session.probes?.reach("an index entry changed before it went");
     if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
   }
 
   async #waits(actor: ActorId): Promise<boolean> {
-    return (await this.#ledger.connection.list({ prefix: mailPrefix(actor), limit: 1 })).length > 0;
+    return (await this.#session.connection.list({ prefix: mailPrefix(actor), limit: 1 })).length > 0;
   }
 }

@@ -1,7 +1,7 @@
 import type { Entry, StoreTraits } from "../../ports/store.ts";
 import { Effects } from "../commits/effects.ts";
 import { proofKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
@@ -16,31 +16,31 @@ interface ProofRow {
  * loses all with each process (a database that is not linked, say) never has.
  */
 export class Proof {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #traits: StoreTraits;
   #since: string | undefined;
 
-  constructor(ledger: Ledger, traits: StoreTraits) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, traits: StoreTraits) {
+    this.#session = session;
     this.#traits = traits;
   }
 
   /** Looks for what an earlier process wrote, and writes something for a later one. */
   async look(): Promise<void> {
-    const [row] = await this.#ledger.connection.read([proofKey]);
+    const [row] = await this.#session.connection.read([proofKey]);
     if (row !== undefined) return this.#read(row);
     const effects = new Effects();
     effects.checks.push({ key: proofKey, version: undefined });
-    const proof: ProofRow = { instance: this.#ledger.instance, atMs: this.#ledger.clock.now() };
+    const proof: ProofRow = { instance: this.#session.instance, atMs: this.#session.clock.now() };
     effects.write(proofKey, encodeValue(proof, ""));
-    await commitOne(this.#ledger.committer, effects);
+    await commitOne(this.#session.committer, effects);
   }
 
   #read({ key, value }: Entry): void {
     try {
       this.#since = new Date(decodeValue<ProofRow>(value).head.atMs).toISOString();
     } catch (error) { // it proves nothing, and the store is used all the same
-      this.#ledger.onUnreadable(key, error);
+      this.#session.onUnreadable(key, error);
     }
   }
 

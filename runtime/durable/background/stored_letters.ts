@@ -6,7 +6,7 @@ import { isOfStore } from "../../base/store_errors.ts";
 import type { Dispatch, StoredLetter } from "../delivery/dispatch.ts";
 import { Effects, type Landing } from "../commits/effects.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { MailDraft, stampOf } from "../rows/mail.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/stored_value.ts";
@@ -21,7 +21,7 @@ const lateHeartbeats = 3;
 const passedShare = 0.1;
 
 export interface StoredLettersServices {
-  readonly ledger: Ledger;
+  readonly session: StoreSession;
   readonly dispatch: Dispatch;
   /** Takes in what commits bring to this process. */
   readonly landing: Landing;
@@ -90,7 +90,7 @@ export class StoredLetters {
       } else await this.#load();
       this.#latestAtHeartbeats = [...this.#latestAtHeartbeats, this.#latest].slice(-lateHeartbeats);
       if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
-      const { probes } = this.#services.ledger;
+      const { probes } = this.#services.session;
       if (this.#passed.size <= this.#capacity * passedShare || probes?.without("letters-anew")) return;
       await this.#settle();
     });
@@ -103,7 +103,7 @@ export class StoredLetters {
 
   /** Reads the latest: more than are kept, where there are more, so that the shares of all decide which stay. */
   async #load(): Promise<void> {
-    const { connection } = this.#services.ledger;
+    const { connection } = this.#services.session;
     const [sent] = await connection.read([sentAgainKey]);
     const found: Entry[] = [];
     for (let more = true; more;) {
@@ -120,7 +120,7 @@ export class StoredLetters {
 
   async #readAfter(after: string | undefined): Promise<void> {
     if (!this.#loaded) return await this.#load();
-    const { connection } = this.#services.ledger;
+    const { connection } = this.#services.session;
     for (let more = true; more;) {
       const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax });
       for (const row of rows) this.#add(row);
@@ -133,10 +133,10 @@ export class StoredLetters {
   #add(row: Entry, known = false): void {
     const { key, version, value } = row;
     if (this.#kept.has(key) || this.#passed.has(key)) return;
-    const { ledger } = this.#services;
+    const { session } = this.#services;
     const place = key.slice(deadPrefix.length);
-    ledger.heard(stampOf(place)); // what dies here from now on is behind it
-    const own = ledger.gave(place);
+    session.heard(stampOf(place)); // what dies here from now on is behind it
+    const own = session.gave(place);
     if (!own && !known) this.#letters.total++;
     const kept: Kept = { version, bytes: value.length, entry: undefined };
     this.#kept.set(key, kept);
@@ -154,7 +154,7 @@ export class StoredLetters {
     try {
       ({ head: letter, text } = decodeValue<StoredLetter>(row.value));
     } catch (error) { // another program has written it: it stays, and none of the others waits for it
-      this.#services.ledger.onUnreadable(row.key, error);
+      this.#services.session.onUnreadable(row.key, error);
       return undefined;
     }
     const { head: mail, ...whole } = letter;
@@ -208,7 +208,7 @@ export class StoredLetters {
     mail: StoredLetter["head"],
     text: string,
   ): Promise<void> {
-    const { ledger, dispatch } = this.#services;
+    const { session, dispatch } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
     const effects = new Effects();
     effects.checks.push({ key, version });
@@ -216,30 +216,30 @@ export class StoredLetters {
     effects.write(sentAgainKey, new Uint8Array());
     const head = {
       ...mail,
-      via: ledger.instance,
+      via: session.instance,
       attempts: undefined,
       notBeforeMs: undefined,
       afterMs: undefined,
       // It has passed, or would while it waits.
-      deadlineMs: ledger.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
+      deadlineMs: session.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
     };
     dispatch.deliver(
       effects,
       to,
-      new MailDraft(ledger.encoder, mailPrefix(to), ledger.nextPlace(), head, text),
+      new MailDraft(session.encoder, mailPrefix(to), session.nextPlace(), head, text),
     );
-    const committed = await commitKnown(ledger, effects, `the dead letter ${letter.id}`);
+    const committed = await commitKnown(session, effects, `the dead letter ${letter.id}`);
     this.#drop(key);
     if (committed === undefined) {
       const why = "another instance has sent it again";
       throw new NotFoundError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
     }
-    effects.land(this.#services.landing, committed, ledger.nextMoment());
+    effects.land(this.#services.landing, committed, session.nextReadEpoch());
   }
 
   /** Where one was sent again: of all that are kept it is asked whether they are there. No payload is read. */
   async #dropGone(): Promise<void> {
-    const [sent] = await this.#services.ledger.connection.read([sentAgainKey]);
+    const [sent] = await this.#services.session.connection.read([sentAgainKey]);
     if (sent?.version === this.#sentVersion) return;
     await this.#look();
     this.#sentVersion = sent?.version;
@@ -247,7 +247,7 @@ export class StoredLetters {
 
   /** Lets go here of those that are in the store no longer. */
   async #look(): Promise<void> {
-    const { traits } = this.#services.ledger;
+    const { traits } = this.#services.session;
     const kept = Array.from(this.#kept, ([key, { version }]) => ({ key, version }));
     const atOnce = Math.min(traits.limits.checks, pageMax);
     for (let first = 0; first < kept.length; first += atOnce) {
@@ -258,7 +258,7 @@ export class StoredLetters {
   async #check(checks: readonly Check[]): Promise<void> {
     let there: readonly (string | undefined)[];
     try {
-      there = await this.#services.ledger.connection.commit(
+      there = await this.#services.session.connection.commit(
         checks.map((check) => ({ checks: [check], writes: [], removals: [] })),
       );
     } catch (error) {
@@ -272,12 +272,12 @@ export class StoredLetters {
 
   /** Each let go of what it took for the one too many: as many as are gone here come back, and the others go. */
   async #settle(): Promise<void> {
-    this.#services.ledger.probes?.reach("dead letters are counted anew");
+    this.#services.session.probes?.reach("dead letters are counted anew");
     await this.#look();
     const passed = [...this.#passed].toSorted(([a], [b]) => a < b ? 1 : -1);
     const back = Math.max(this.#capacity - this.#kept.size, 0);
     for (const [key] of passed.slice(0, back)) {
-      const [row] = await this.#services.ledger.connection.read([key]);
+      const [row] = await this.#services.session.connection.read([key]);
       this.#passed.delete(key);
       if (row !== undefined) this.#add(row, true);
     }
@@ -289,7 +289,7 @@ export class StoredLetters {
 
   /** Lets go of those that are older than all that are kept: of others, or from when the bound was a larger one. */
   async #trimOlder(): Promise<void> {
-    const { connection } = this.#services.ledger;
+    const { connection } = this.#services.session;
     for (let limit = 1;; limit = pageMax) { // mostly there is none
       const oldest = this.#keys.list(deadPrefix, undefined, false).next().value ?? deadPrefix;
       const rows = await connection.list({ prefix: deadPrefix, limit });
@@ -307,7 +307,7 @@ export class StoredLetters {
     some: readonly (readonly [string, Removed])[],
     remove = (key: string, kept: Removed) => this.#remove(key, kept),
   ): Promise<void> {
-    const { partsAtOnce } = this.#services.ledger.traits;
+    const { partsAtOnce } = this.#services.session.traits;
     for (let first = 0; first < some.length; first += partsAtOnce) {
       await Promise.all(some.slice(first, first + partsAtOnce).map(([key, kept]) => remove(key, kept)));
     }
@@ -317,7 +317,7 @@ export class StoredLetters {
     const effects = new Effects();
     effects.checks.push({ key, version });
     effects.remove(key, bytes);
-    await commitOne(this.#services.ledger.committer, effects);
+    await commitOne(this.#services.session.committer, effects);
   }
 }
 

@@ -2,7 +2,7 @@ import type { AtomicPart, Check } from "../../ports/store.ts";
 import { type Finding, type GroupCommitter, PendingCommit } from "./group_committer.ts";
 import type { Effects } from "./effects.ts";
 import { receiptKey } from "../rows/keys.ts";
-import type { Ledger } from "./ledger.ts";
+import type { StoreSession } from "./store_session.ts";
 
 /** How long a receipt is kept: longer than its commit is tried again. */
 const receiptKeepMs = 600_000;
@@ -26,13 +26,17 @@ export function commitOne(
  * The same for a part whose outcome somebody has to know: where the store does not always say what became of a commit,
  * it writes a receipt with it, and looks for that. Its checks must fail once it has landed.
  */
-export function commitKnown(ledger: Ledger, effects: Effects, name?: string): Promise<string | undefined> {
-  if (!ledger.traits.unknownOutcomes) return commitOne(ledger.committer, effects, name);
-  const receipt = receiptKey(ledger.nextToken());
-  effects.write(receipt, new Uint8Array(), { expiresAtMs: ledger.clock.now() + receiptKeepMs });
+export function commitKnown(
+  session: StoreSession,
+  effects: Effects,
+  name?: string,
+): Promise<string | undefined> {
+  if (!session.traits.unknownOutcomes) return commitOne(session.committer, effects, name);
+  const receipt = receiptKey(session.nextToken());
+  effects.write(receipt, new Uint8Array(), { expiresAtMs: session.clock.now() + receiptKeepMs });
   return new Promise((resolve, reject) =>
-    ledger.committer.submit(
-      new ReceiptCommit(effects, name ?? "a part", { resolve, reject }, { ledger, receipt }),
+    session.committer.submit(
+      new ReceiptCommit(effects, name ?? "a part", { resolve, reject }, { session, receipt }),
     )
   );
 }
@@ -72,30 +76,30 @@ class SingleCommit extends PendingCommit {
 }
 
 class ReceiptCommit extends SingleCommit {
-  readonly #known: { readonly ledger: Ledger; readonly receipt: string };
+  readonly #known: { readonly session: StoreSession; readonly receipt: string };
 
   constructor(
     part: AtomicPart,
     name: string,
     deferred: Deferred,
-    known: { readonly ledger: Ledger; readonly receipt: string },
+    known: { readonly session: StoreSession; readonly receipt: string },
   ) {
     super(part, name, deferred);
     this.#known = known;
   }
 
   override async find(): Promise<Finding> {
-    const { ledger, receipt } = this.#known;
-    const open = await hold(ledger, this.part.checks); // before the receipt: it may land in between
-    const [landed] = await ledger.connection.read([receipt]);
+    const { session, receipt } = this.#known;
+    const open = await hold(session, this.part.checks); // before the receipt: it may land in between
+    const [landed] = await session.connection.read([receipt]);
     if (landed === undefined) return open ? "open" : "stale";
-    ledger.probes?.reach("a part landed unheard");
+    session.probes?.reach("a part landed unheard");
     return { landed: landed.version };
   }
 }
 
 /** Whether checks hold now. */
-export async function hold({ connection }: Ledger, checks: readonly Check[]): Promise<boolean> {
+export async function hold({ connection }: StoreSession, checks: readonly Check[]): Promise<boolean> {
   if (checks.length === 0) return true;
   const stored = await connection.read(checks.map(({ key }) => key));
   return checks.every(({ version }, index) => stored[index]?.version === version);

@@ -20,7 +20,7 @@ export interface LocalDelivery {
 /** Who takes in what a commit brings to this process. */
 export interface Landing {
   /** Messages were committed by a sender that was loaded at that moment: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string | undefined, senderMoment: number): void;
+  handOver(arrivals: readonly Arrival[], version: string | undefined, senderEpoch: number): void;
   /** A message is in the mailbox of an actor here. */
   accepted(to: ActorId, mail: Mail): void;
   /** Messages to those who keep nothing. */
@@ -81,12 +81,12 @@ export class Effects implements AtomicPart {
   }
 
   /**
-   * It is committed, under that version where that is known: does all that follows in this process. `senderMoment` is
+   * It is committed, under that version where that is known: does all that follows in this process. `senderEpoch` is
    * when its sender was loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
    */
-  land(landing: Landing, version: string | undefined, senderMoment: number): void {
+  land(landing: Landing, version: string | undefined, senderEpoch: number): void {
     for (const follow of this.#followers) follow();
-    if (this.arrivals.length > 0) landing.handOver(this.arrivals, version, senderMoment);
+    if (this.arrivals.length > 0) landing.handOver(this.arrivals, version, senderEpoch);
     if (this.locals.length > 0) landing.deliverLocally(this.locals);
   }
 

@@ -5,7 +5,7 @@ import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
 import { type Finding, PendingCommit } from "../commits/group_committer.ts";
 import type { Effects } from "../commits/effects.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
 /** That a message was accepted under a name. */
@@ -35,7 +35,7 @@ export interface Acceptance {
 const slackMs = 60_000;
 
 export interface AcceptOptions {
-  readonly ledger: Ledger;
+  readonly session: StoreSession;
   /** What is written with the message. */
   readonly effects: Effects;
   readonly lane: string | undefined;
@@ -76,13 +76,13 @@ export class AcceptCommit extends PendingCommit {
     super(options.lane);
     this.#before = before;
     this.#mayLand = first !== undefined && (first.#mayLand || first.uncertain);
-    const { ledger, effects, mark, windowMs, ticket, place } = options;
+    const { session, effects, mark, windowMs, ticket, place } = options;
     this.#options = options;
     this.part = effects;
-    this.#token = first === undefined ? ledger.nextToken() : first.#token; // whichever of them lands
+    this.#token = first === undefined ? session.nextToken() : first.#token; // whichever of them lands
     this.#print = mark === undefined || !options.named ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
-      const untilMs = endAt(ledger.clock.now() + windowMs);
+      const untilMs = endAt(session.clock.now() + windowMs);
       const head: AcceptanceMark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
       writeMark(effects, mark, head, before);
     }
@@ -110,18 +110,18 @@ export class AcceptCommit extends PendingCommit {
   failed(error: unknown): void {
     this.#options.onOver();
     if (!(error instanceof StoreError) || !(this.#mayLand || this.uncertain)) return this.#reject(error);
-    this.#options.ledger.probes?.reach("a message may land that the store refused");
+    this.#options.session.probes?.reach("a message may land that the store refused");
     const why = `Cannot tell whether ${this.#options.name} was accepted`;
     this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }
 
   /** Looks for its mark. It has one wherever the outcome of a commit may be unknown. */
   async find(): Promise<Finding> {
-    const { ledger, mark } = this.#options;
+    const { session, mark } = this.#options;
     if (mark === undefined) return "open";
     const stored = await this.#stored();
     if (stored !== undefined && tokenOf(stored) === this.#token) {
-      ledger.probes?.reach("an acceptance landed unheard");
+      session.probes?.reach("an acceptance landed unheard");
       return { landed: stored.version };
     }
     return stored?.version === this.#before?.version ? "open" : "stale";
@@ -129,15 +129,15 @@ export class AcceptCommit extends PendingCommit {
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
   async #repeat(): Promise<void> {
-    const { ledger, effects } = this.#options;
+    const { session, effects } = this.#options;
     const stored = await this.#stored();
     const first = firstOf(stored, this.#print, this.#options);
     if (first === undefined) {
-      ledger.probes?.reach("accepted in a second commit", this.#options.payload);
+      session.probes?.reach("accepted in a second commit", this.#options.payload);
       effects.checks.pop();
       effects.writes.pop();
       const again = new AcceptCommit(this.#options, stored, this);
-      ledger.committer.submit(again);
+      session.committer.submit(again);
       this.#resolve(await again.accepted);
       return;
     }
@@ -147,7 +147,7 @@ export class AcceptCommit extends PendingCommit {
 
   async #stored(): Promise<Entry | undefined> {
     if (this.#options.mark === undefined) return undefined;
-    return (await this.#options.ledger.connection.read([this.#options.mark]))[0];
+    return (await this.#options.session.connection.read([this.#options.mark]))[0];
   }
 }
 
@@ -159,19 +159,19 @@ export function writeMark(effects: Effects, key: string, mark: AcceptanceMark, b
 }
 
 /** What names a message. */
-export type NamedMessage = Pick<AcceptOptions, "ledger" | "mark" | "payload" | "name" | "id">;
+export type NamedMessage = Pick<AcceptOptions, "session" | "mark" | "payload" | "name" | "id">;
 
 /** How a message of that name was accepted before, if it was. Rejects where that was another message. */
 export async function acceptedBefore(named: NamedMessage): Promise<Acceptance | undefined> {
   if (named.mark === undefined) return undefined;
-  const [stored] = await named.ledger.connection.read([named.mark]);
+  const [stored] = await named.session.connection.read([named.mark]);
   return firstOf(stored, fingerprint(named.payload), named);
 }
 
 /** What a mark says of the first; nothing where its time is over. */
 function firstOf(stored: Entry | undefined, print: string, named: NamedMessage): Acceptance | undefined {
   const mark = stored && readMark(stored, named);
-  if (mark === undefined || named.ledger.isOver(mark.untilMs)) return undefined;
+  if (mark === undefined || named.session.isOver(mark.untilMs)) return undefined;
   if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
   const why = `the id ${JSON.stringify(named.id)} came before with another payload`;
   throw new IdConflictError(`Cannot accept ${named.name}: ${why}`);

@@ -5,7 +5,7 @@ import { Recent } from "../../base/recent.ts";
 import type { Entry } from "../../ports/store.ts";
 import { Effects, type LocalDelivery } from "../commits/effects.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/stored_value.ts";
 
@@ -35,7 +35,7 @@ const knownMax = 10_000;
  * gone, nobody hears of it.
  */
 export class Answers {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #ids: Ids;
   readonly #deliver: (locals: readonly LocalDelivery[]) => void;
   /** How many surveys are open here. */
@@ -50,8 +50,8 @@ export class Answers {
   #looking: Promise<void> | undefined;
   #again = false;
 
-  constructor(ledger: Ledger, ids: Ids, deliver: (locals: readonly LocalDelivery[]) => void) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, ids: Ids, deliver: (locals: readonly LocalDelivery[]) => void) {
+    this.#session = session;
     this.#ids = ids;
     this.#deliver = deliver;
   }
@@ -60,7 +60,7 @@ export class Answers {
   brings(collector: string): boolean {
     const survey = surveyOf(collector);
     if (survey === undefined || survey.surveyor === this.#ids.name) return false;
-    return this.#ledger.clock.now() < survey.deadlineMs + lateMs;
+    return this.#session.clock.now() < survey.deadlineMs + lateMs;
   }
 
   /** Writes an answer for whoever asked. */
@@ -72,7 +72,7 @@ export class Answers {
       correlationId: correlationId === undefined ? undefined : this.#ids.text(correlationId),
       headers: rarities?.headers,
     };
-    const key = answerKey(surveyor, collector, this.#ledger.nextPlace());
+    const key = answerKey(surveyor, collector, this.#session.nextPlace());
     effects.write(key, encodeValue(head, toText(reply)), { expiresAtMs: this.#lastMs(deadlineMs) });
     effects.rings = true;
   }
@@ -95,11 +95,11 @@ export class Answers {
 
   /** What no bell told of, and what came too late. */
   async heartbeat(): Promise<void> {
-    if (this.#open > 0 || this.#ledger.clock.now() < this.#untilMs) await this.#look();
+    if (this.#open > 0 || this.#session.clock.now() < this.#untilMs) await this.#look();
   }
 
   #lastMs(deadlineMs: number): number {
-    return Math.min(deadlineMs + keepMs, this.#ledger.clock.now() + longestMs);
+    return Math.min(deadlineMs + keepMs, this.#session.clock.now() + longestMs);
   }
 
   #look(): Promise<void> {
@@ -112,7 +112,7 @@ export class Answers {
     try {
       while (this.#again) {
         this.#again = false;
-        const rows = await this.#ledger.connection.list({ prefix, limit: pageMax });
+        const rows = await this.#session.connection.list({ prefix, limit: pageMax });
         for (const row of rows) if (!this.#known.has(row.key)) this.#bringOne(row);
         await Promise.all(rows.map((row) => this.#remove(row)));
         if (rows.length === pageMax) this.#again = true;
@@ -133,7 +133,7 @@ export class Answers {
       const to = { protocol: Collector.take.protocol, key: answered(key) };
       local = { to, route, payload: fromText(text) };
     } catch (error) { // it goes, and the others come
-      return this.#ledger.onUnreadable(key, error);
+      return this.#session.onUnreadable(key, error);
     }
     this.#deliver([local]);
   }
@@ -141,6 +141,6 @@ export class Answers {
   async #remove({ key, value }: Entry): Promise<void> {
     const effects = new Effects();
     effects.remove(key, value.length);
-    await commitOne(this.#ledger.committer, effects);
+    await commitOne(this.#session.committer, effects);
   }
 }

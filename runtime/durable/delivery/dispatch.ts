@@ -11,7 +11,7 @@ import { codeOf } from "../../base/thrown.ts";
 import type { Answers } from "./answers.ts";
 import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { Effects } from "../commits/effects.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, MailDraft, type MailHead } from "../rows/mail.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import { encodeValue, fromText, toText } from "../rows/stored_value.ts";
@@ -64,7 +64,7 @@ interface Parcel {
  * nothing.
  */
 export class Dispatch {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #replies: ReplyRows;
   readonly #answers: Answers;
   readonly #whereabouts: Whereabouts;
@@ -72,13 +72,13 @@ export class Dispatch {
   readonly #nextId: () => string;
 
   constructor(
-    ledger: Ledger,
+    session: StoreSession,
     replies: ReplyRows,
     answers: Answers,
     whereabouts: Whereabouts,
     ids: { text(id: MessageId): string; next(): number },
   ) {
-    this.#ledger = ledger;
+    this.#session = session;
     this.#replies = replies;
     this.#answers = answers;
     this.#whereabouts = whereabouts;
@@ -119,10 +119,10 @@ export class Dispatch {
     effects.writeOnce(draft.key, draft.value);
     const here = this.#whereabouts.hosting(to.protocol) === "durable";
     if (here) {
-      effects.writeOnce(indexKey(this.#ledger.instance, to), nothing);
+      effects.writeOnce(indexKey(this.#session.instance, to), nothing);
       return void effects.arrivals.push({ to, draft });
     }
-    effects.leave(to, this.#ledger.clock.now());
+    effects.leave(to, this.#session.clock.now());
     effects.after(() => this.#whereabouts.unhosted(to));
   }
 
@@ -179,10 +179,10 @@ export class Dispatch {
       reason,
       message: shorten(death.message, wordsMax),
       attempts,
-      atMs: this.#ledger.clock.now(),
+      atMs: this.#session.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
-    effects.writeOnce(deadPrefix + this.#ledger.nextPlace(), encodeValue(stored, text));
+    effects.writeOnce(deadPrefix + this.#session.nextPlace(), encodeValue(stored, text));
     const { failTo, replyTo } = head;
     const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
     if (told !== undefined) {
@@ -223,7 +223,7 @@ export class Dispatch {
     reason: string,
     why: string,
   ): void {
-    const head = headOf(route, id, this.#ledger.instance, this.#idText);
+    const head = headOf(route, id, this.#session.instance, this.#idText);
     const message = `${nameOf(route.operation, to.key)}: ${why}`;
     const letter = this.bury(effects, to, { head, text, payload }, { reason, message, attempts: 0 });
     effects.after(() => this.#whereabouts.astray(letter));
@@ -233,9 +233,9 @@ export class Dispatch {
     const input = route.rarities?.input;
     const sent = input === undefined ? payload : input.payload;
     const text = toText(Publication.is(sent) ? storable(sent) : sent);
-    const head = headOf(route, id, this.#ledger.instance, this.#idText);
-    const { encoder } = this.#ledger;
-    return new MailDraft(encoder, mailPrefix(to), place ?? this.#ledger.nextPlace(), head, text);
+    const head = headOf(route, id, this.#session.instance, this.#idText);
+    const { encoder } = this.#session;
+    return new MailDraft(encoder, mailPrefix(to), place ?? this.#session.nextPlace(), head, text);
   }
 
   #toReply(effects: Effects, name: string, operation: string, payload: unknown): void {

@@ -13,7 +13,7 @@ import {
   unknownReply,
   waitersMax,
 } from "../../messages/reply_name.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import { Look } from "./look.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/stored_value.ts";
 
@@ -31,15 +31,15 @@ const pageMax = 100;
 
 /** The replies of submits: one row each, written by the turn that answers, in its commit. Any instance can collect it. */
 export class ReplyRows {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #keepMs: number;
   /** Who waits here, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look: Look;
   #ended = false;
 
-  constructor(ledger: Ledger, keepMs: number) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, keepMs: number) {
+    this.#session = session;
     this.#keepMs = keepMs;
     this.#look = new Look(() => this.#lookAtWaiting());
   }
@@ -78,9 +78,9 @@ export class ReplyRows {
       if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
       this.#waiting.set(name, waiters.add(woken.resolve)); // before it is read: it may come in between
       try {
-        const [stored] = await this.#ledger.connection.read([replyRowKey(name)]);
+        const [stored] = await this.#session.connection.read([replyRowKey(name)]);
         const found = stored && readRow(stored, id);
-        if (found === undefined || this.#ledger.isOver(found.head.untilMs)) {
+        if (found === undefined || this.#session.isOver(found.head.untilMs)) {
           throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
         }
         if (found.head.status === "done") return found.reply;
@@ -107,7 +107,7 @@ export class ReplyRows {
     const names = [...this.#waiting.keys()];
     for (let first = 0; first < names.length; first += pageMax) {
       const page = names.slice(first, first + pageMax);
-      const rows = await this.#ledger.connection.read(page.map(replyRowKey));
+      const rows = await this.#session.connection.read(page.map(replyRowKey));
       for (const [index, name] of page.entries()) if (!this.#isPending(rows[index])) this.#wake(name);
     }
   }
@@ -116,7 +116,7 @@ export class ReplyRows {
     if (stored === undefined) return false;
     try {
       const { status, untilMs } = decodeValue<ReplyHead>(stored.value).head;
-      return status === "pending" && !this.#ledger.isOver(untilMs);
+      return status === "pending" && !this.#session.isOver(untilMs);
     } catch {
       return false; // whoever waits for it hears of it
     }
@@ -129,7 +129,7 @@ export class ReplyRows {
   /** Whether a reply of that name would be kept no longer: it carries its time. */
   #isOld(id: string): boolean {
     const atMs = timeOfReplyName(id);
-    return atMs !== undefined && this.#ledger.isOver(endAt(atMs + this.#keepMs));
+    return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
   }
 
   #write(
@@ -139,7 +139,7 @@ export class ReplyRows {
     text: string,
     failure?: Failure,
   ): void {
-    const untilMs = endAt(this.#ledger.clock.now() + this.#keepMs);
+    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
     const head: ReplyHead = { status, untilMs, failure };
     effects.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
     if (status === "pending") return;

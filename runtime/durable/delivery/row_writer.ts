@@ -9,7 +9,7 @@ import { requireFits, weigh } from "../../ports/store_weight.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
 import { Effects, type Landing } from "../commits/effects.ts";
 import { replyRowKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { isAway, type RetryServices, whileAway } from "./while_away.ts";
@@ -19,7 +19,7 @@ const waitingMax = 1_000;
 
 /** What writing rows needs of the others. */
 export interface RowWriterParts extends RetryServices {
-  readonly ledger: Ledger;
+  readonly session: StoreSession;
   readonly dispatch: Dispatch;
   readonly replies: ReplyRows;
   readonly landing: Landing;
@@ -85,7 +85,7 @@ export class RowWriter {
   }
 
   async #trying(act: () => Promise<void>): Promise<void> {
-    const { ledger: { clock }, replyRetentionMs } = this.#parts;
+    const { session: { clock }, replyRetentionMs } = this.#parts;
     const untilMs = clock.monotonicMs() + replyRetentionMs;
     this.#waiting++;
     try {
@@ -96,12 +96,12 @@ export class RowWriter {
   }
 
   async #commit(effects: Effects, name: string): Promise<void> {
-    const { ledger, landing } = this.#parts;
-    const { limits } = ledger.traits;
+    const { session, landing } = this.#parts;
+    const { limits } = session.traits;
     const what = `the reply ${replyNameOf(name)}`;
     requireFits(what, weigh(effects, limits), limits);
-    if (effects.writes.length > 0) ledger.committer.requireRoom(what);
-    const version = effects.writes.length === 0 ? "" : await commitOne(ledger.committer, effects);
-    if (version !== undefined) effects.land(landing, version, ledger.nextMoment());
+    if (effects.writes.length > 0) session.committer.requireRoom(what);
+    const version = effects.writes.length === 0 ? "" : await commitOne(session.committer, effects);
+    if (version !== undefined) effects.land(landing, version, session.nextReadEpoch());
   }
 }

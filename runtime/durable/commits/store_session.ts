@@ -17,7 +17,7 @@ const aheadMaxMs = 3_600_000;
  * One run of this system on its store: who it is there, its way to commit, and the places that it gives. Another run
  * of the same program is another instance.
  */
-export class Ledger {
+export class StoreSession {
   #instance: string;
   readonly connection: StoreConnection;
   readonly traits: StoreTraits;
@@ -33,7 +33,7 @@ export class Ledger {
   #stampMicros = 0;
   /** The latest time of a place that it gave to a single message. */
   #furthestMicros = 0;
-  #moment = 0;
+  #epoch = 0;
   #turns = 0;
   /** Hears when a schedule is due that was just committed. */
   onDue: (dueMs: number) => void = () => {};
@@ -131,9 +131,9 @@ export class Ledger {
     return placeOf(stampMicros + 1, this.#tail + own);
   }
 
-  /** The next moment in the order of this process's reads. */
-  nextMoment(): number {
-    return ++this.#moment;
+  /** The next number in the order of this process's reads. */
+  nextReadEpoch(): number {
+    return ++this.#epoch;
   }
 
   /** Whether what was kept until then is over, by the clocks of all that live; never, where no time is given. */
