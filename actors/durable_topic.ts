@@ -5,7 +5,7 @@ import type { StoredPublication } from "../runtime/durable/delivery/dispatch.ts"
 import { namedOperation } from "../runtime/durable/delivery/dispatch.ts";
 import type { DurableActor } from "../runtime/durable/activations/durable_actor.ts";
 import type { DurableTurn } from "../runtime/durable/activations/durable_turn.ts";
-import { Effects } from "../runtime/durable/commits/effects.ts";
+import { WriteSet } from "../runtime/durable/commits/write_set.ts";
 import type { EventHead } from "../runtime/durable/delivery/event_log_rows.ts";
 import {
   eventKey,
@@ -269,6 +269,6 @@ function connectionOf(ctx: TopicContext): StoreConnection {
   return activationOf(ctx).durable.session.connection;
 }
 
-function rowsOf(turn: DurableTurn): Effects {
-  return turn.rows ??= new Effects();
+function rowsOf(turn: DurableTurn): WriteSet {
+  return turn.rows ??= new WriteSet();
 }

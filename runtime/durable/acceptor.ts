@@ -18,7 +18,7 @@ import { Admission } from "./activations/admission.ts";
 import type { Admissions } from "./activations/admissions.ts";
 import { type Dispatch, storable } from "./delivery/dispatch.ts";
 import type { DurableMailbox } from "./activations/durable_mailbox.ts";
-import { Effects, type Landing } from "./commits/effects.ts";
+import { type Landing, WriteSet } from "./commits/write_set.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import { headOf, Mail, type MailDraft, publicPlace } from "./rows/mail.ts";
@@ -152,7 +152,7 @@ export class Acceptor {
     const place = publicPlace(draft.place);
     const untilMs = endAt(session.clock.now() + retryWindowMs);
     const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
-    const deliver = (effects: Effects) => dispatch.deliver(effects, to, draft);
+    const deliver = (writeSet: WriteSet) => dispatch.deliver(writeSet, to, draft);
     const commit = () => this.#commit(incoming);
     const admission = new Admission({ session, replies, draft, name, mark, ticket, place, deliver, commit });
     to.admissions.take(admission);
@@ -164,15 +164,15 @@ export class Acceptor {
     const { session, dispatch, replies, deduplicationWindowMs, landing } = this.#parts;
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
     const scope = route.rarities?.scope;
-    const effects = new Effects();
-    if (ticket !== undefined) replies.open(effects, ticket);
+    const writeSet = new WriteSet();
+    if (ticket !== undefined) replies.open(writeSet, ticket);
     const drops = full !== undefined && overflow === "drop-newest";
-    if (drops) dispatch.drop(effects, to, route, draft, full);
-    else dispatch.deliver(effects, to, draft);
+    if (drops) dispatch.drop(writeSet, to, route, draft, full);
+    else dispatch.deliver(writeSet, to, draft);
     let over = false;
     const pending = new AcceptCommit({
       ...named,
-      effects,
+      writeSet,
       lane: session.probes?.without("lane") ? undefined : mailPrefix(to),
       windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
       named: scope !== undefined,
@@ -181,7 +181,7 @@ export class Acceptor {
       onCommitted: (version) => {
         if (drops) landing.accepted(to, Mail.committed(draft, version ?? ""));
         const { arrived } = to.mailbox;
-        effects.land(landing, version, epoch);
+        writeSet.land(landing, version, epoch);
         if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
         if (overflow !== "drop-oldest") return;
         while (to.waiting > capacity && to.displace());

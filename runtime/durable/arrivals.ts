@@ -2,7 +2,7 @@ import type { ActorId } from "../language/address.ts";
 import { Envelope } from "../messages/envelope.ts";
 import type { Deliveries } from "../activations/services.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import type { Arrival, Landing, LocalDelivery } from "./commits/effects.ts";
+import type { Arrival, Landing, LocalDelivery } from "./commits/write_set.ts";
 import type { Keeper } from "./background/keeper.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import { Mail } from "./rows/mail.ts";

@@ -23,7 +23,7 @@ import { RowWriter } from "./delivery/row_writer.ts";
 import { StoredLetters } from "./background/stored_letters.ts";
 import { Suspects } from "./activations/suspects.ts";
 import { TimelyConnection } from "./timely_connection.ts";
-import { TurnEffects } from "./activations/turn_effects.ts";
+import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
 
 /** What is needed of a system to open its store. */
@@ -149,7 +149,7 @@ async function begin(
     proof,
     letters: stored,
     watching,
-    turnEffects: new TurnEffects(session, dispatch),
+    turnWrites: new TurnWrites(session, dispatch),
     suspects: new Suspects(timers, session.probes),
     suspicious: (names) => instances.suspicious(names),
     fateOf: (name) => instances.fateOf(name),

@@ -16,7 +16,7 @@ import type { AcceptParts } from "./acceptor.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import { DurableHost } from "./activations/durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
-import { Effects } from "./commits/effects.ts";
+import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
 import { Joining } from "./joining.ts";
 import {
@@ -304,9 +304,9 @@ export class Persistence {
   #leaveToOthers(actor: ActorId, forMs: number): void {
     const { session, keeper } = this.#required;
     keeper.leftToOthers(actor, forMs);
-    const effects = new Effects();
-    effects.leave(actor, session.clock.now());
-    effects.remove(indexKey(session.instance, actor));
-    commitOne(session.committer, effects).catch(() => {}); // its entry in this instance's index is still there
+    const writeSet = new WriteSet();
+    writeSet.leave(actor, session.clock.now());
+    writeSet.remove(indexKey(session.instance, actor));
+    commitOne(session.committer, writeSet).catch(() => {}); // its entry in this instance's index is still there
   }
 }

@@ -2,7 +2,7 @@ import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import type { Weight } from "../../ports/store_weight.ts";
 import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/accept_commit.ts";
 import type { Batch } from "./batch.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { MailDraft } from "../rows/mail.ts";
@@ -21,7 +21,7 @@ export interface AdmissionParts {
   readonly ticket: string | undefined;
   readonly place: string;
   /** Writes it into its mailbox. */
-  readonly deliver: (effects: Effects) => void;
+  readonly deliver: (writeSet: WriteSet) => void;
   /** Commits it by itself. */
   readonly commit: () => Promise<Acceptance>;
 }
@@ -67,14 +67,14 @@ export class Admission {
     const marks = mark !== undefined && !session.probes?.without("mark-with-turn");
     const opens = ticket !== undefined && !batch.writes(replyRowKey(ticket));
     if (!marks && !opens && !keeps) return;
-    const effects = new Effects();
-    if (marks) writeMark(effects, mark.key, { ...mark.head, token: session.nextToken() });
-    if (opens) replies.open(effects, ticket);
+    const writeSet = new WriteSet();
+    if (marks) writeMark(writeSet, mark.key, { ...mark.head, token: session.nextToken() });
+    if (opens) replies.open(writeSet, ticket);
     if (keeps) {
       session.probes?.reach("a message comes into the store with its first attempt");
-      deliver(effects);
+      deliver(writeSet);
     }
-    batch.add(effects);
+    batch.add(writeSet);
   }
 
   /** It was accepted with its turn. */

@@ -1,6 +1,6 @@
 import type { AtomicPart, Check } from "../../ports/store.ts";
 import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { Mail } from "../rows/mail.ts";
@@ -31,7 +31,7 @@ export class Batch {
   readonly #session: StoreSession;
   readonly #start: BatchStart;
   /** Those of the first message are taken as they are: most batches have no other. */
-  #effects: Effects | undefined = undefined;
+  #writeSet: WriteSet | undefined = undefined;
   /** Of all but the record, for which one check and one write are kept. */
   #weight = forRecord;
   /** How many messages of the mailbox it takes, from its head. */
@@ -81,32 +81,32 @@ export class Batch {
 
   /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
   get readsOnly(): boolean {
-    return !this.#changed && !this.#erased && (this.#effects === undefined || isEmpty(this.#effects)) &&
+    return !this.#changed && !this.#erased && (this.#writeSet === undefined || isEmpty(this.#writeSet)) &&
       this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
   }
 
   /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
-  takeWhereRoom(mail: Mail, effects: Effects, again: boolean): boolean {
+  takeWhereRoom(mail: Mail, writeSet: WriteSet, again: boolean): boolean {
     this.touch();
-    this.#remove(mail, effects, again);
-    const weight = this.#with(effects);
+    this.#remove(mail, writeSet, again);
+    const weight = this.#with(writeSet);
     const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, weight);
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
     if (this.taken > 0 && !fits(twice, this.#session.traits.limits)) return false;
-    this.#take(mail, effects, weight, again);
+    this.#take(mail, writeSet, weight, again);
     return true;
   }
 
   /** Takes a message out of the mailbox, with what came of it. */
-  take(mail: Mail, effects: Effects): void {
+  take(mail: Mail, writeSet: WriteSet): void {
     this.touch();
-    this.#remove(mail, effects, false);
-    this.#take(mail, effects, this.#with(effects), false);
+    this.#remove(mail, writeSet, false);
+    this.#take(mail, writeSet, this.#with(writeSet), false);
   }
 
   /** Does that too. Whoever gives it has no more to say to it. */
-  add(effects: Effects): void {
-    this.#add(effects, this.#with(effects));
+  add(writeSet: WriteSet): void {
+    this.#add(writeSet, this.#with(writeSet));
   }
 
   /** Its state becomes another: one that was looked at, of which `json` says whether JSON gives it back. */
@@ -138,9 +138,9 @@ export class Batch {
   /** All of it is for a message that must still wait as it was read. */
   whereWaits({ key, version }: Mail): void {
     if (key === undefined) return;
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    this.add(effects);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key, version });
+    this.add(writeSet);
   }
 
   /** A message that is in no store yet stays at the head of the mailbox. */
@@ -151,14 +151,14 @@ export class Batch {
 
   /** Whether it writes that key. */
   writes(key: string): boolean {
-    return this.#effects?.writes.some((write) => write.key === key) === true;
+    return this.#writeSet?.writes.some((write) => write.key === key) === true;
   }
 
   /** Takes a message out of the store that was in none when it took it. */
   remove(mail: Mail): void {
-    const effects = new Effects();
-    this.#remove(mail, effects, false);
-    this.add(effects);
+    const writeSet = new WriteSet();
+    this.#remove(mail, writeSet, false);
+    this.add(writeSet);
   }
 
   /** The message at the head is tried again later. */
@@ -174,14 +174,16 @@ export class Batch {
 
   /** Does something once it is committed. */
   after(follow: () => void): void {
-    (this.#effects ??= new Effects()).after(follow);
+    (this.#writeSet ??= new WriteSet()).after(follow);
   }
 
   /**
    * What to commit, and what the record is then but for its version. Throws a `TooLargeError` when one commit cannot
    * take it.
    */
-  seal(token: string): { readonly effects: Effects; readonly record: ActorRecord; readonly weight: Weight } {
+  seal(
+    token: string,
+  ): { readonly writeSet: WriteSet; readonly record: ActorRecord; readonly weight: Weight } {
     const { actor, record, schema } = this.#start;
     const key = recordKey(actor);
     const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
@@ -208,13 +210,13 @@ export class Batch {
       checks: whole.checks - forRecord.checks,
       writes: whole.writes - forRecord.writes,
     };
-    const effects = this.#effects ??= new Effects();
-    effects.checks.push(check);
-    effects.writes.push(...written.writes);
-    effects.removals.push(...written.removals);
+    const writeSet = this.#writeSet ??= new WriteSet();
+    writeSet.checks.push(check);
+    writeSet.writes.push(...written.writes);
+    writeSet.removals.push(...written.removals);
     requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
     const bytes = this.#erased ? 0 : fault === undefined ? value.length : record.bytes;
-    return { effects, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
+    return { writeSet, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
   }
 
   /**
@@ -235,25 +237,25 @@ export class Batch {
   }
 
   /** What to commit where nothing is written: that the state is still this one. */
-  fence(): Effects {
+  fence(): WriteSet {
     const { actor, record } = this.#start;
-    const effects = this.#effects ??= new Effects();
-    effects.checks.push({ key: recordKey(actor), version: record.storedVersion });
-    return effects;
+    const writeSet = this.#writeSet ??= new WriteSet();
+    writeSet.checks.push({ key: recordKey(actor), version: record.storedVersion });
+    return writeSet;
   }
 
   #text(): string {
     return this.#json ? jsonToText(this.state) : toText(this.state);
   }
 
-  #remove(mail: Mail, effects: Effects, again: boolean): void {
+  #remove(mail: Mail, writeSet: WriteSet, again: boolean): void {
     if (mail.key === undefined) return;
-    effects.checks.push({ key: mail.key, version: mail.version });
-    if (!again) effects.removeOnce(mail.key, mail.bytes);
+    writeSet.checks.push({ key: mail.key, version: mail.version });
+    if (!again) writeSet.removeOnce(mail.key, mail.bytes);
   }
 
-  #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {
-    this.#add(effects, weight);
+  #take(mail: Mail, writeSet: WriteSet, weight: Weight, again: boolean): void {
+    this.#add(writeSet, weight);
     if (again) this.goesOn = true;
     else this.taken++;
     if (mail.asker !== undefined) this.asks.push(mail);
@@ -264,10 +266,10 @@ export class Batch {
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }
 
-  #add(effects: Effects, weight: Weight): void {
+  #add(writeSet: WriteSet, weight: Weight): void {
     this.#weight = weight;
-    if (this.#effects === undefined) this.#effects = effects;
-    else this.#effects.add(effects);
+    if (this.#writeSet === undefined) this.#writeSet = writeSet;
+    else this.#writeSet.add(writeSet);
   }
 
   /** The same with what it takes at the most to accept messages. */
@@ -277,11 +279,11 @@ export class Batch {
   }
 
   /** What it weighs with that. */
-  #with(effects: Effects): Weight {
-    return isEmpty(effects) ? this.#weight : sum(this.#weight, weigh(effects, this.#session.traits.limits));
+  #with(writeSet: WriteSet): Weight {
+    return isEmpty(writeSet) ? this.#weight : sum(this.#weight, weigh(writeSet, this.#session.traits.limits));
   }
 }
 
-function isEmpty({ checks, writes, removals }: Effects): boolean {
+function isEmpty({ checks, writes, removals }: WriteSet): boolean {
   return checks.length + writes.length + removals.length === 0;
 }

@@ -3,7 +3,7 @@ import type { Weight } from "../../ports/store_weight.ts";
 import type { Batch } from "./batch.ts";
 import { type Finding, PendingCommit } from "../commits/group_committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import type { Effects } from "../commits/effects.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import { withoutEffect } from "./fail_asks.ts";
 import { ActorRecord, mayHide } from "../rows/record.ts";
 import { hold } from "../commits/commit_one.ts";
@@ -18,13 +18,13 @@ export interface Committing extends Pick<DurableActor, "protocol" | "key" | "dur
 
 /** A batch on its way into the store. */
 export class BatchCommit extends PendingCommit {
-  readonly part: Effects;
+  readonly part: WriteSet;
   /** What it takes of a commit; absent where it writes nothing. */
   readonly weight: Weight | undefined;
   readonly #actor: Committing;
   readonly #batch: Batch;
   readonly #began: ActorRecord;
-  readonly #then: (effects: Effects, record?: ActorRecord, version?: string) => void;
+  readonly #then: (writeSet: WriteSet, record?: ActorRecord, version?: string) => void;
   /** Names the turn in its record; absent where it writes none. */
   readonly #token: string | undefined;
   /** What the record is then, but for its version. */
@@ -38,7 +38,7 @@ export class BatchCommit extends PendingCommit {
   constructor(
     actor: Committing,
     batch: Batch,
-    then: (effects: Effects, record?: ActorRecord, version?: string) => void,
+    then: (writeSet: WriteSet, record?: ActorRecord, version?: string) => void,
   ) {
     super();
     this.#actor = actor;
@@ -50,8 +50,8 @@ export class BatchCommit extends PendingCommit {
       return;
     }
     this.#token = actor.durable.session.nextToken();
-    const { effects, record, weight } = batch.seal(this.#token);
-    this.part = effects;
+    const { writeSet, record, weight } = batch.seal(this.#token);
+    this.part = writeSet;
     this.#record = record;
     this.weight = weight;
   }

@@ -1,7 +1,7 @@
 import { fits, weigh } from "../../ports/store_weight.ts";
 import type { Death } from "../delivery/dispatch.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import type { Mail } from "../rows/mail.ts";
 import { commitKnown } from "../commits/commit_one.ts";
 
@@ -16,17 +16,17 @@ export async function buryAlone(
 ): Promise<boolean> {
   const { home, durable } = actor;
   const { session, dispatch } = durable;
-  const effects = new Effects();
-  const letter = dispatch.bury(effects, actor, mail, death);
-  effects.checks.push({ key: mail.key!, version: mail.version });
-  effects.remove(mail.key!, mail.bytes);
+  const writeSet = new WriteSet();
+  const letter = dispatch.bury(writeSet, actor, mail, death);
+  writeSet.checks.push({ key: mail.key!, version: mail.version });
+  writeSet.remove(mail.key!, mail.bytes);
   const { limits } = session.traits;
-  if (!fits(weigh(effects, limits), limits)) return false; // the letter says more than the message did
+  if (!fits(weigh(writeSet, limits), limits)) return false; // the letter says more than the message did
   const epoch = actor.loadedEpoch;
-  const version = await commitKnown(session, effects).catch(() => undefined); // it waits for its turn again
+  const version = await commitKnown(session, writeSet).catch(() => undefined); // it waits for its turn again
   if (version === undefined) return false;
   home.buried++;
   durable.buried(letter);
-  effects.land(durable.landing, version, epoch);
+  writeSet.land(durable.landing, version, epoch);
   return true;
 }

@@ -8,7 +8,7 @@ import type { DurableActor } from "./durable_actor.ts";
 import { type DurableHome, leftMs } from "./durable_home.ts";
 import { DurableMember } from "./durable_member.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
-import type { Effects } from "../commits/effects.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import { isOfStore, OutcomeUnknownError } from "../../base/store_errors.ts";
 import { Contention, yieldedMs } from "./contention.ts";
 import { loadActor, makeState } from "./load.ts";
@@ -261,7 +261,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** It is there; without a record another has gone on from it. */
-  #committed(batch: Batch, effects: Effects, record?: ActorRecord, version?: string): void {
+  #committed(batch: Batch, writeSet: WriteSet, record?: ActorRecord, version?: string): void {
     this.#committing = undefined;
     this.contention.won();
     this.#alone = false;
@@ -276,7 +276,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.mailbox.drop(batch.taken);
     const { kept } = batch;
     if (kept?.direct !== undefined) this.mailbox.expect(kept);
-    effects.land(this.durable.landing, version, this.loadedEpoch);
+    writeSet.land(this.durable.landing, version, this.loadedEpoch);
     if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
     if (this.gone) return;
     const ending = this.#runner.takeEnding();

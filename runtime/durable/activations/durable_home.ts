@@ -4,11 +4,11 @@ import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { Services } from "../../activations/services.ts";
 import type { Dispatch } from "../delivery/dispatch.ts";
-import type { Landing } from "../commits/effects.ts";
+import type { Landing } from "../commits/write_set.ts";
 import type { Fate } from "../background/instances.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { Suspects } from "./suspects.ts";
-import type { TurnEffects } from "./turn_effects.ts";
+import type { TurnWrites } from "./turn_writes.ts";
 
 /** How long an actor is left to those who know more than this program, without being taken back. */
 export const leftMs = 30_000;
@@ -17,7 +17,7 @@ export const leftMs = 30_000;
 export interface DurableServices {
   readonly session: StoreSession;
   readonly dispatch: Dispatch;
-  readonly turnEffects: TurnEffects;
+  readonly turnWrites: TurnWrites;
   readonly suspects: Suspects;
   /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
   suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;

@@ -13,7 +13,7 @@ import type { DurableActor } from "./durable_actor.ts";
 import { buryAlone } from "./bury_alone.ts";
 import { leftMs } from "./durable_home.ts";
 import { DurableTurn } from "./durable_turn.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
 import { type Mail, MailDraft, stampOf } from "../rows/mail.ts";
 import type { Plans, TimerRows } from "../rows/plans.ts";
@@ -158,10 +158,10 @@ export class TurnRunner {
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
   async erase(batch: Batch): Promise<void> {
-    const { durable: { turnEffects } } = this.#activation;
-    const effects = new Effects();
-    await turnEffects.erase(effects, this.#activation, batch.schedules);
-    batch.add(effects);
+    const { durable: { turnWrites } } = this.#activation;
+    const writeSet = new WriteSet();
+    await turnWrites.erase(writeSet, this.#activation, batch.schedules);
+    batch.add(writeSet);
     batch.erase();
     batch.after(() => {
       this.#activation.services.broken.remove(this.#activation);
@@ -215,21 +215,21 @@ export class TurnRunner {
     result: unknown,
     timers?: TimerRows,
   ): Handled | Promise<void> {
-    const { durable: { turnEffects }, home } = this.#activation;
+    const { durable: { turnWrites }, home } = this.#activation;
     if (turn.schedules !== undefined && timers === undefined) {
-      const unsure = turnEffects.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
+      const unsure = turnWrites.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
       const withTimers = (timers: TimerRows) => this.#done(batch, mail, turn, value, result, timers);
       if (unsure.length === 0) return withTimers(noTimers);
       return this.#read(unsure, withTimers);
     }
-    let effects: Effects;
+    let writeSet: WriteSet;
     let schedules: Plans | undefined;
     let json = false;
     try {
-      effects = turnEffects.of(turn, mail, result);
+      writeSet = turnWrites.of(turn, mail, result);
       if (turn.schedules !== undefined) {
         const before = batch.schedules;
-        schedules = turnEffects.schedule(effects, this.#activation, before, turn.schedules, timers!);
+        schedules = turnWrites.schedule(writeSet, this.#activation, before, turn.schedules, timers!);
       }
       if (turn.changed) json = requireText(turn.state);
     } catch (error) {
@@ -239,7 +239,7 @@ export class TurnRunner {
     const { state } = turn;
     turn.close();
     turn.discard();
-    if (!batch.takeWhereRoom(mail, effects, again)) return "last";
+    if (!batch.takeWhereRoom(mail, writeSet, again)) return "last";
     if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
@@ -267,7 +267,7 @@ export class TurnRunner {
 
   /** A turn's effects wait for what is in some rows. */
   async #read(names: readonly string[], goOn: (timers: TimerRows) => unknown): Promise<void> {
-    const timers = await this.#activation.durable.turnEffects.read(this.#activation, names);
+    const timers = await this.#activation.durable.turnWrites.read(this.#activation, names);
     if (this.#activation.status !== "gone") await goOn(timers);
   }
 
@@ -324,9 +324,9 @@ export class TurnRunner {
       head,
       mail.text,
     );
-    const effects = new Effects();
-    durable.dispatch.deliver(effects, this.#activation, draft);
-    batch.take(mail, effects);
+    const writeSet = new WriteSet();
+    durable.dispatch.deliver(writeSet, this.#activation, draft);
+    batch.take(mail, writeSet);
   }
 
   #bury(
@@ -338,24 +338,24 @@ export class TurnRunner {
     error?: unknown,
   ): Handled {
     const { home, services, durable, key, protocol } = this.#activation;
-    const effects = new Effects();
+    const writeSet = new WriteSet();
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
     if (mail.asker === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
       const death = { reason, message, attempts, words };
-      const letter = durable.dispatch.bury(effects, this.#activation, mail, death);
-      effects.after(() => {
+      const letter = durable.dispatch.bury(writeSet, this.#activation, mail, death);
+      writeSet.after(() => {
         home.buried++;
         durable.buried(letter, error);
       });
     } else {
       const envelope = this.#envelope(mail, attempts);
-      effects.after(() => {
+      writeSet.after(() => {
         home.buried++;
         services.delivery.bury(envelope, reason, message, error);
       });
     }
-    batch.take(mail, effects);
+    batch.take(mail, writeSet);
     return "next";
   }
 

@@ -5,7 +5,7 @@ import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, weigh } from "../../ports/store_weight.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { type Dispatch, namedOperation } from "../delivery/dispatch.ts";
-import { Effects, type Landing } from "../commits/effects.ts";
+import { type Landing, WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
@@ -75,24 +75,24 @@ export class Alarm {
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
     const [row] = await this.#session.connection.read([timerKey(actor, name)]);
-    let effects = voided(due);
+    let writeSet = voided(due);
     const found = this.#readable(due, row);
     if (row !== undefined && found !== undefined) { // else it was cancelled, or set anew
       try {
-        this.#send(effects, found.head, row, found.text, due.key, nowMs);
-        requireFits(nameOfMessage(found.head, due.key), weigh(effects, this.#limits), this.#limits);
+        this.#send(writeSet, found.head, row, found.text, due.key, nowMs);
+        requireFits(nameOfMessage(found.head, due.key), weigh(writeSet, this.#limits), this.#limits);
       } catch (error) {
         this.#session.probes?.reach("a schedule cannot be sent");
-        effects = this.#giveUp(due, found.head, row, found.text, error);
+        writeSet = this.#giveUp(due, found.head, row, found.text, error);
       }
     }
     const committed = await commitKnown(
       this.#session,
-      effects,
+      writeSet,
       `the schedule ${name} of ${actor.protocol}/${actor.key}`,
     );
     if (committed === undefined) this.#session.probes?.reach("another sent what is due");
-    else effects.land(this.#services.landing, committed, this.#session.nextReadEpoch());
+    else writeSet.land(this.#services.landing, committed, this.#session.nextReadEpoch());
   }
 
   /**
@@ -111,7 +111,7 @@ export class Alarm {
   }
 
   #send(
-    effects: Effects,
+    writeSet: WriteSet,
     schedule: StoredSchedule,
     row: Entry,
     text: string,
@@ -119,41 +119,41 @@ export class Alarm {
     nowMs: number,
   ): void {
     const { everyMs, to, dueMs } = schedule;
-    effects.checks.push({ key: row.key, version: row.version });
-    if (everyMs === undefined) effects.remove(row.key, row.value.length);
+    writeSet.checks.push({ key: row.key, version: row.version });
+    if (everyMs === undefined) writeSet.remove(row.key, row.value.length);
     else {
       const next = nextDueMs(dueMs, everyMs, nowMs);
-      this.#plan(effects, schedule, row, text, next);
-      effects.after(() => this.#wakeAt(next));
+      this.#plan(writeSet, schedule, row, text, next);
+      writeSet.after(() => this.#wakeAt(next));
     }
     const id = nameOfMessage(schedule, dueKey);
     const route = new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
-    this.#services.dispatch.post(effects, to, route, fromText(text));
+    this.#services.dispatch.post(writeSet, to, route, fromText(text));
   }
 
   /** Writes both rows of a schedule with another time. */
-  #plan(effects: Effects, schedule: StoredSchedule, row: Entry, text: string, dueMs: number): void {
+  #plan(writeSet: WriteSet, schedule: StoredSchedule, row: Entry, text: string, dueMs: number): void {
     const due: StoredDue = { token: schedule.token, by: this.#session.setBy() };
-    effects.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
-    effects.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
+    writeSet.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
+    writeSet.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
   }
 
   /** A schedule whose message cannot be made, or which no commit can take, is a dead letter, and is over. */
-  #giveUp(due: Entry, schedule: StoredSchedule, row: Entry, text: string, error: unknown): Effects {
+  #giveUp(due: Entry, schedule: StoredSchedule, row: Entry, text: string, error: unknown): WriteSet {
     const route = new Route(namedOperation(schedule.to));
     const id = nameOfMessage(schedule, due.key);
     const reason = error instanceof PosthornError ? error.code : "failed";
     const why = `its schedule ${schedule.name} cannot be sent: ${messageOf(error)}`;
     const letter = (kept: string) => {
-      const effects = voided(due);
-      effects.checks.push({ key: row.key, version: row.version });
-      effects.remove(row.key, row.value.length);
-      this.#services.dispatch.giveUp(effects, schedule.to, route, { id, text: kept, reason, why });
-      return effects;
+      const writeSet = voided(due);
+      writeSet.checks.push({ key: row.key, version: row.version });
+      writeSet.remove(row.key, row.value.length);
+      this.#services.dispatch.giveUp(writeSet, schedule.to, route, { id, text: kept, reason, why });
+      return writeSet;
     };
     try {
-      const effects = letter(text);
-      if (fits(weigh(effects, this.#limits), this.#limits)) return effects;
+      const writeSet = letter(text);
+      if (fits(weigh(writeSet, this.#limits), this.#limits)) return writeSet;
     } catch {
       // its payload cannot be read
     }
@@ -199,10 +199,10 @@ export class Alarm {
       if (head.token !== token) return;
       const dueMs = head.dueMs - lateMs;
       if (Number.isNaN(dueMs)) throw new TypeError("its time is no number");
-      const effects = voided(due);
-      effects.checks.push({ key, version: row.version });
-      this.#plan(effects, head, row, text, dueMs);
-      await commitOne(this.#session.committer, effects);
+      const writeSet = voided(due);
+      writeSet.checks.push({ key, version: row.version });
+      this.#plan(writeSet, head, row, text, dueMs);
+      await commitOne(this.#session.committer, writeSet);
     } catch (error) {
       if (isOfStore(error)) throw error; // the next time it may
       this.#session.onUnreadable(key, error);
@@ -227,11 +227,11 @@ export class Alarm {
 }
 
 /** That a row in the order of time is as it was read, and goes. */
-function voided({ key, version }: Entry): Effects {
-  const effects = new Effects();
-  effects.checks.push({ key, version });
-  effects.remove(key);
-  return effects;
+function voided({ key, version }: Entry): WriteSet {
+  const writeSet = new WriteSet();
+  writeSet.checks.push({ key, version });
+  writeSet.remove(key);
+  return writeSet;
 }
 
 /** The id of the message that a schedule sends when it is due: always the same, and of no other. */

@@ -1,6 +1,6 @@
 import { Recent } from "../../base/recent.ts";
 import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
@@ -101,9 +101,9 @@ export class Instances {
   /** Its last word: what it leaves, others need not suspect. */
   async end(): Promise<void> {
     const { committer, connection, instance } = this.#session;
-    const effects = new Effects();
-    effects.remove(instanceKey(instance));
-    await commitOne(committer, effects);
+    const writeSet = new WriteSet();
+    writeSet.remove(instanceKey(instance));
+    await commitOne(committer, writeSet);
     await connection.presence?.release(instance);
   }
 
@@ -223,12 +223,12 @@ export class Instances {
   /** That it ended stays known for a while: what it wrote may have ended it. */
   async #end(instance: string, { version }: KnownInstance): Promise<void> {
     const { clock, committer, connection, otherClocks } = this.#session;
-    const effects = new Effects();
+    const writeSet = new WriteSet();
     const key = instanceKey(instance);
-    effects.checks.push({ key, version });
-    effects.remove(key);
-    effects.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
-    if (await commitOne(committer, effects) === undefined) return; // it lives, or another was quicker
+    writeSet.checks.push({ key, version });
+    writeSet.remove(key);
+    writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
+    if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another was quicker
     this.#known.delete(instance);
     otherClocks.gone(instance); // it may have been missed since the look
     this.#ended.add(instance);

@@ -1,7 +1,7 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { Chore } from "./chore.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import type { Instances } from "./instances.ts";
 import {
   behindAll,
@@ -229,11 +229,11 @@ export class Keeper {
     { key, version }: { readonly key: string; readonly version: string },
     to: string,
   ): Promise<string | undefined> {
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    effects.remove(key);
-    effects.write(indexKey(to, actor), new Uint8Array());
-    return commitKnown(this.#session, effects);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key, version });
+    writeSet.remove(key);
+    writeSet.write(indexKey(to, actor), new Uint8Array());
+    return commitKnown(this.#session, writeSet);
   }
 
   /** What a bell told: only of protocols that are hosted here, and only where it told of them. */
@@ -288,10 +288,10 @@ export class Keeper {
       if (!this.#services.look(actor)) this.left(actor);
       return;
     }
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    effects.remove(key);
-    const removed = await commitOne(committer, effects);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key, version });
+    writeSet.remove(key);
+    const removed = await commitOne(committer, writeSet);
     if (removed === undefined) this.#session.probes?.reach("an index entry changed before it went");
     if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
   }

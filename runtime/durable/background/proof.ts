@@ -1,5 +1,5 @@
 import type { Entry, StoreTraits } from "../../ports/store.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
@@ -29,11 +29,11 @@ export class Proof {
   async look(): Promise<void> {
     const [row] = await this.#session.connection.read([proofKey]);
     if (row !== undefined) return this.#read(row);
-    const effects = new Effects();
-    effects.checks.push({ key: proofKey, version: undefined });
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key: proofKey, version: undefined });
     const proof: ProofRow = { instance: this.#session.instance, atMs: this.#session.clock.now() };
-    effects.write(proofKey, encodeValue(proof, ""));
-    await commitOne(this.#session.committer, effects);
+    writeSet.write(proofKey, encodeValue(proof, ""));
+    await commitOne(this.#session.committer, writeSet);
   }
 
   #read({ key, value }: Entry): void {

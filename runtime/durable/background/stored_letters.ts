@@ -4,7 +4,7 @@ import { OrderedKeys } from "../../base/ordered_keys.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { Dispatch, StoredLetter } from "../delivery/dispatch.ts";
-import { Effects, type Landing } from "../commits/effects.ts";
+import { type Landing, WriteSet } from "../commits/write_set.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { MailDraft, stampOf } from "../rows/mail.ts";
@@ -210,10 +210,10 @@ export class StoredLetters {
   ): Promise<void> {
     const { session, dispatch } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    effects.remove(key, value.length);
-    effects.write(sentAgainKey, new Uint8Array());
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key, version });
+    writeSet.remove(key, value.length);
+    writeSet.write(sentAgainKey, new Uint8Array());
     const head = {
       ...mail,
       via: session.instance,
@@ -224,17 +224,17 @@ export class StoredLetters {
       deadlineMs: session.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
     };
     dispatch.deliver(
-      effects,
+      writeSet,
       to,
       new MailDraft(session.encoder, mailPrefix(to), session.nextPlace(), head, text),
     );
-    const committed = await commitKnown(session, effects, `the dead letter ${letter.id}`);
+    const committed = await commitKnown(session, writeSet, `the dead letter ${letter.id}`);
     this.#drop(key);
     if (committed === undefined) {
       const why = "another instance has sent it again";
       throw new NotFoundError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
     }
-    effects.land(this.#services.landing, committed, session.nextReadEpoch());
+    writeSet.land(this.#services.landing, committed, session.nextReadEpoch());
   }
 
   /** Where one was sent again: of all that are kept it is asked whether they are there. No payload is read. */
@@ -314,10 +314,10 @@ export class StoredLetters {
   }
 
   async #remove(key: string, { version, bytes }: Removed): Promise<void> {
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    effects.remove(key, bytes);
-    await commitOne(this.#services.session.committer, effects);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key, version });
+    writeSet.remove(key, bytes);
+    await commitOne(this.#services.session.committer, writeSet);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AtomicPart, Check } from "../../ports/store.ts";
 import { type Finding, type GroupCommitter, PendingCommit } from "./group_committer.ts";
-import type { Effects } from "./effects.ts";
+import type { WriteSet } from "./write_set.ts";
 import { receiptKey } from "../rows/keys.ts";
 import type { StoreSession } from "./store_session.ts";
 
@@ -28,15 +28,15 @@ export function commitOne(
  */
 export function commitKnown(
   session: StoreSession,
-  effects: Effects,
+  writeSet: WriteSet,
   name?: string,
 ): Promise<string | undefined> {
-  if (!session.traits.unknownOutcomes) return commitOne(session.committer, effects, name);
+  if (!session.traits.unknownOutcomes) return commitOne(session.committer, writeSet, name);
   const receipt = receiptKey(session.nextToken());
-  effects.write(receipt, new Uint8Array(), { expiresAtMs: session.clock.now() + receiptKeepMs });
+  writeSet.write(receipt, new Uint8Array(), { expiresAtMs: session.clock.now() + receiptKeepMs });
   return new Promise((resolve, reject) =>
     session.committer.submit(
-      new ReceiptCommit(effects, name ?? "a part", { resolve, reject }, { session, receipt }),
+      new ReceiptCommit(writeSet, name ?? "a part", { resolve, reject }, { session, receipt }),
     )
   );
 }

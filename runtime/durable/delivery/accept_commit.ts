@@ -4,7 +4,7 @@ import type { Entry } from "../../ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
 import { type Finding, PendingCommit } from "../commits/group_committer.ts";
-import type { Effects } from "../commits/effects.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
@@ -37,7 +37,7 @@ const slackMs = 60_000;
 export interface AcceptOptions {
   readonly session: StoreSession;
   /** What is written with the message. */
-  readonly effects: Effects;
+  readonly writeSet: WriteSet;
   readonly lane: string | undefined;
   /** The key of its mark; absent where no repeat can come. */
   readonly mark?: string | undefined;
@@ -59,7 +59,7 @@ export interface AcceptOptions {
 
 /** A message from outside on its way into its mailbox: once for each name within its window. */
 export class AcceptCommit extends PendingCommit {
-  readonly part: Effects;
+  readonly part: WriteSet;
   readonly accepted: Promise<Acceptance>;
   readonly #options: AcceptOptions;
   readonly #token: string;
@@ -76,15 +76,15 @@ export class AcceptCommit extends PendingCommit {
     super(options.lane);
     this.#before = before;
     this.#mayLand = first !== undefined && (first.#mayLand || first.uncertain);
-    const { session, effects, mark, windowMs, ticket, place } = options;
+    const { session, writeSet, mark, windowMs, ticket, place } = options;
     this.#options = options;
-    this.part = effects;
+    this.part = writeSet;
     this.#token = first === undefined ? session.nextToken() : first.#token; // whichever of them lands
     this.#print = mark === undefined || !options.named ? "" : fingerprint(options.payload);
     if (mark !== undefined) {
       const untilMs = endAt(session.clock.now() + windowMs);
       const head: AcceptanceMark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
-      writeMark(effects, mark, head, before);
+      writeMark(writeSet, mark, head, before);
     }
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     this.accepted = promise;
@@ -129,13 +129,13 @@ export class AcceptCommit extends PendingCommit {
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
   async #repeat(): Promise<void> {
-    const { session, effects } = this.#options;
+    const { session, writeSet } = this.#options;
     const stored = await this.#stored();
     const first = firstOf(stored, this.#print, this.#options);
     if (first === undefined) {
       session.probes?.reach("accepted in a second commit", this.#options.payload);
-      effects.checks.pop();
-      effects.writes.pop();
+      writeSet.checks.pop();
+      writeSet.writes.pop();
       const again = new AcceptCommit(this.#options, stored, this);
       session.committer.submit(again);
       this.#resolve(await again.accepted);
@@ -152,10 +152,10 @@ export class AcceptCommit extends PendingCommit {
 }
 
 /** Writes that a message was accepted; `before` is what it replaces. */
-export function writeMark(effects: Effects, key: string, mark: AcceptanceMark, before?: Entry): void {
+export function writeMark(writeSet: WriteSet, key: string, mark: AcceptanceMark, before?: Entry): void {
   const { untilMs } = mark;
-  effects.checks.push({ key, version: before?.version });
-  effects.write(key, encodeValue(mark, ""), { expiresAtMs: untilMs && untilMs + slackMs });
+  writeSet.checks.push({ key, version: before?.version });
+  writeSet.write(key, encodeValue(mark, ""), { expiresAtMs: untilMs && untilMs + slackMs });
 }
 
 /** What names a message. */

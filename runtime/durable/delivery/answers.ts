@@ -3,7 +3,7 @@ import type { Ids } from "../../messages/ids.ts";
 import { Collector, surveyOf } from "../../messages/modes.ts";
 import { Recent } from "../../base/recent.ts";
 import type { Entry } from "../../ports/store.ts";
-import { Effects, type LocalDelivery } from "../commits/effects.ts";
+import { type LocalDelivery, WriteSet } from "../commits/write_set.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
@@ -64,7 +64,7 @@ export class Answers {
   }
 
   /** Writes an answer for whoever asked. */
-  write(effects: Effects, collector: string, route: Route, reply: unknown): void {
+  write(writeSet: WriteSet, collector: string, route: Route, reply: unknown): void {
     const { surveyor, deadlineMs } = surveyOf(collector)!;
     const { causationId, correlationId, rarities } = route;
     const head: AnswerHead = {
@@ -73,8 +73,8 @@ export class Answers {
       headers: rarities?.headers,
     };
     const key = answerKey(surveyor, collector, this.#session.nextPlace());
-    effects.write(key, encodeValue(head, toText(reply)), { expiresAtMs: this.#lastMs(deadlineMs) });
-    effects.rings = true;
+    writeSet.write(key, encodeValue(head, toText(reply)), { expiresAtMs: this.#lastMs(deadlineMs) });
+    writeSet.rings = true;
   }
 
   /** A survey is open here, until the result is disposed of. */
@@ -139,8 +139,8 @@ export class Answers {
   }
 
   async #remove({ key, value }: Entry): Promise<void> {
-    const effects = new Effects();
-    effects.remove(key, value.length);
-    await commitOne(this.#session.committer, effects);
+    const writeSet = new WriteSet();
+    writeSet.remove(key, value.length);
+    await commitOne(this.#session.committer, writeSet);
   }
 }

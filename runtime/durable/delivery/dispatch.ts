@@ -10,7 +10,7 @@ import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
 import type { Answers } from "./answers.ts";
 import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
-import type { Effects } from "../commits/effects.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, MailDraft, type MailHead } from "../rows/mail.ts";
 import type { ReplyRows } from "./reply_rows.ts";
@@ -87,26 +87,26 @@ export class Dispatch {
   }
 
   /** Sends a message with a commit. */
-  post(effects: Effects, to: ActorId, route: Route, payload: unknown): void {
+  post(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown): void {
     if (to.protocol === Reply.open.protocol) {
-      return this.#toReply(effects, to.key, route.operation.name, payload);
+      return this.#toReply(writeSet, to.key, route.operation.name, payload);
     }
     if (to.protocol === Collector.take.protocol && this.#answers.brings(to.key)) {
-      return this.#answers.write(effects, to.key, route, payload);
+      return this.#answers.write(writeSet, to.key, route, payload);
     }
     if (this.#whereabouts.hosting(to.protocol) === "transient") {
-      return void effects.locals.push({ to, route, payload });
+      return void writeSet.locals.push({ to, route, payload });
     }
     const id = this.#idText(route.rarities?.id ?? this.#nextId());
-    this.#toMailbox(effects, { to, route, payload, id });
+    this.#toMailbox(writeSet, { to, route, payload, id });
   }
 
   /** Sends a reply, or a failure, to an address. */
-  answer(effects: Effects, to: Address, payload: unknown, cause: MailHead): void {
+  answer(writeSet: WriteSet, to: Address, payload: unknown, cause: MailHead): void {
     const { id, correlationId = id, headers } = cause;
     const rarities = headers && { headers };
     const route = new Route(namedOperation(to), id, correlationId, undefined, undefined, rarities);
-    this.post(effects, to, route, payload);
+    this.post(writeSet, to, route, payload);
   }
 
   /** A message from outside, ready to be written: at that place, or at the next. Throws what its payload throws. */
@@ -115,20 +115,20 @@ export class Dispatch {
   }
 
   /** Writes a message into its mailbox, and that it should be looked at. */
-  deliver(effects: Effects, to: ActorId, draft: MailDraft): void {
-    effects.writeOnce(draft.key, draft.value);
+  deliver(writeSet: WriteSet, to: ActorId, draft: MailDraft): void {
+    writeSet.writeOnce(draft.key, draft.value);
     const here = this.#whereabouts.hosting(to.protocol) === "durable";
     if (here) {
-      effects.writeOnce(indexKey(this.#session.instance, to), nothing);
-      return void effects.arrivals.push({ to, draft });
+      writeSet.writeOnce(indexKey(this.#session.instance, to), nothing);
+      return void writeSet.arrivals.push({ to, draft });
     }
-    effects.leave(to, this.#session.clock.now());
-    effects.after(() => this.#whereabouts.unhosted(to));
+    writeSet.leave(to, this.#session.clock.now());
+    writeSet.after(() => this.#whereabouts.unhosted(to));
   }
 
   /** Writes a message from outside for which there is no room as a dead letter. */
   drop(
-    effects: Effects,
+    writeSet: WriteSet,
     to: ActorId,
     route: Route,
     draft: MailDraft,
@@ -136,12 +136,12 @@ export class Dispatch {
   ): void {
     const { text, head: { id } } = draft;
     const why = `it gave way: the mailbox held ${held} of ${bound} ${what}`;
-    this.#buryUndelivered(effects, { to, route, payload: fromText(text), id }, text, "dropped", why);
+    this.#buryUndelivered(writeSet, { to, route, payload: fromText(text), id }, text, "dropped", why);
   }
 
   /** Makes a dead letter of a message that will not be sent, as much of its payload as there is text of. */
   giveUp(
-    effects: Effects,
+    writeSet: WriteSet,
     to: ActorId,
     route: Route,
     { id, text, reason, why }: {
@@ -152,12 +152,12 @@ export class Dispatch {
     },
   ): void {
     const payload = fromText(text);
-    this.#buryUndelivered(effects, { to, route: withoutPayload(route), payload, id }, text, reason, why);
+    this.#buryUndelivered(writeSet, { to, route: withoutPayload(route), payload, id }, text, reason, why);
   }
 
   /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
   bury(
-    effects: Effects,
+    writeSet: WriteSet,
     to: ActorId,
     message: {
       readonly head: MailHead;
@@ -182,7 +182,7 @@ export class Dispatch {
       atMs: this.#session.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
-    effects.writeOnce(deadPrefix + this.#session.nextPlace(), encodeValue(stored, text));
+    writeSet.writeOnce(deadPrefix + this.#session.nextPlace(), encodeValue(stored, text));
     const { failTo, replyTo } = head;
     const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
     if (told !== undefined) {
@@ -191,33 +191,39 @@ export class Dispatch {
         code: reason,
         message: shorten(death.words ?? death.message, wordsMax),
       };
-      this.answer(effects, told, failure, head);
+      this.answer(writeSet, told, failure, head);
     }
     const { head: _, ...letter } = stored;
     return { ...letter, payload };
   }
 
-  #toMailbox(effects: Effects, parcel: Parcel): void {
+  #toMailbox(writeSet: WriteSet, parcel: Parcel): void {
     const { to, route } = parcel;
     try {
       const draft = this.#draft(parcel);
       const room = this.#whereabouts.roomFor(to);
-      if (room === undefined) return this.deliver(effects, to, draft);
-      const waiting = room.waiting + sentWith(effects, to, room.capacity - room.waiting);
-      if (waiting < room.capacity) return this.deliver(effects, to, draft);
+      if (room === undefined) return this.deliver(writeSet, to, draft);
+      const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
+      if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
       const hosted = this.#whereabouts.hosting(to.protocol) !== "no";
       const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
-      this.#buryUndelivered(effects, parcel, draft.text, "mailbox-full", why);
+      this.#buryUndelivered(writeSet, parcel, draft.text, "mailbox-full", why);
     } catch (error) {
       // What its schema or its `subject` throws is this message's failure, and not its sender's.
       const code = codeOf(error, "failed");
-      this.#buryUndelivered(effects, { ...parcel, route: withoutPayload(route) }, "", code, messageOf(error));
+      this.#buryUndelivered(
+        writeSet,
+        { ...parcel, route: withoutPayload(route) },
+        "",
+        code,
+        messageOf(error),
+      );
     }
   }
 
   #buryUndelivered(
-    effects: Effects,
+    writeSet: WriteSet,
     { to, route, payload, id }: Parcel,
     text: string,
     reason: string,
@@ -225,8 +231,8 @@ export class Dispatch {
   ): void {
     const head = headOf(route, id, this.#session.instance, this.#idText);
     const message = `${nameOf(route.operation, to.key)}: ${why}`;
-    const letter = this.bury(effects, to, { head, text, payload }, { reason, message, attempts: 0 });
-    effects.after(() => this.#whereabouts.astray(letter));
+    const letter = this.bury(writeSet, to, { head, text, payload }, { reason, message, attempts: 0 });
+    writeSet.after(() => this.#whereabouts.astray(letter));
   }
 
   #draft({ to, route, payload, id }: Parcel, place?: string): MailDraft {
@@ -238,17 +244,17 @@ export class Dispatch {
     return new MailDraft(encoder, mailPrefix(to), place ?? this.#session.nextPlace(), head, text);
   }
 
-  #toReply(effects: Effects, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.#replies.open(effects, name);
-    else if (operation === Reply.arrive.name) this.#replies.arrive(effects, name, payload);
-    else if (operation === Reply.refuse.name) this.#replies.refuse(effects, name, payload as Failure);
+  #toReply(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
+    if (operation === Reply.open.name) this.#replies.open(writeSet, name);
+    else if (operation === Reply.arrive.name) this.#replies.arrive(writeSet, name, payload);
+    else if (operation === Reply.refuse.name) this.#replies.refuse(writeSet, name, payload as Failure);
   }
 }
 
 const nothing = new Uint8Array();
 
 /** How many messages one commit sends to an actor; counted only where that may be as many as asked for. */
-function sentWith({ arrivals }: Effects, { protocol, key }: ActorId, atLeast: number): number {
+function sentWith({ arrivals }: WriteSet, { protocol, key }: ActorId, atLeast: number): number {
   if (arrivals.length < atLeast) return 0;
   return arrivals.filter(({ to }) => to.key === key && to.protocol === protocol).length;
 }

@@ -4,7 +4,7 @@ import type { Failure } from "../../language/failure.ts";
 import type { Entry } from "../../ports/store.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
-import type { Effects } from "../commits/effects.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import {
   expiredReply,
@@ -45,18 +45,18 @@ export class ReplyRows {
   }
 
   /** There will be a reply. */
-  open(effects: Effects, name: string): void {
-    this.#write(effects, name, "pending", "");
+  open(writeSet: WriteSet, name: string): void {
+    this.#write(writeSet, name, "pending", "");
   }
 
   /** The reply. */
-  arrive(effects: Effects, name: string, reply: unknown): void {
-    this.#write(effects, name, "done", toText(reply));
+  arrive(writeSet: WriteSet, name: string, reply: unknown): void {
+    this.#write(writeSet, name, "done", toText(reply));
   }
 
   /** There will be none. */
-  refuse(effects: Effects, name: string, failure: Failure): void {
-    this.#write(effects, name, "failed", "", failure);
+  refuse(writeSet: WriteSet, name: string, failure: Failure): void {
+    this.#write(writeSet, name, "failed", "", failure);
   }
 
   /** The system has stopped: who waits is told so, and so is who asks from now on. */
@@ -133,7 +133,7 @@ export class ReplyRows {
   }
 
   #write(
-    effects: Effects,
+    writeSet: WriteSet,
     name: string,
     status: ReplyHead["status"],
     text: string,
@@ -141,10 +141,10 @@ export class ReplyRows {
   ): void {
     const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
     const head: ReplyHead = { status, untilMs, failure };
-    effects.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
+    writeSet.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
     if (status === "pending") return;
-    effects.rings = true;
-    effects.after(() => this.#wake(name));
+    writeSet.rings = true;
+    writeSet.after(() => this.#wake(name));
   }
 }
 

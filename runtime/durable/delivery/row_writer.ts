@@ -7,7 +7,7 @@ import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
 import { requireFits, weigh } from "../../ports/store_weight.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
-import { Effects, type Landing } from "../commits/effects.ts";
+import { type Landing, WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { ReplyRows } from "./reply_rows.ts";
@@ -43,10 +43,10 @@ export class RowWriter {
    * There will be a reply of that name, unless it has come already. Rejects where the store does not take it.
    */
   async open(name: string): Promise<void> {
-    const effects = new Effects();
-    effects.checks.push({ key: replyRowKey(name), version: undefined });
-    this.#parts.replies.open(effects, name);
-    await this.#commit(effects, name);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key: replyRowKey(name), version: undefined });
+    this.#parts.replies.open(writeSet, name);
+    await this.#commit(writeSet, name);
   }
 
   /**
@@ -67,9 +67,9 @@ export class RowWriter {
     if (to.protocol === Reply.open.protocol && route.operation.name === Reply.open.name) {
       return await this.#trying(() => this.open(to.key));
     }
-    const effects = new Effects(); // one for all attempts: what landed unheard is written over, and not once more
-    this.#parts.dispatch.post(effects, to, route, payload);
-    await this.#trying(() => this.#commit(effects, to.key));
+    const writeSet = new WriteSet(); // one for all attempts: what landed unheard is written over, and not once more
+    this.#parts.dispatch.post(writeSet, to, route, payload);
+    await this.#trying(() => this.#commit(writeSet, to.key));
   }
 
   async #refuse(to: ActorId, route: Route, error: unknown): Promise<void> {
@@ -95,13 +95,13 @@ export class RowWriter {
     }
   }
 
-  async #commit(effects: Effects, name: string): Promise<void> {
+  async #commit(writeSet: WriteSet, name: string): Promise<void> {
     const { session, landing } = this.#parts;
     const { limits } = session.traits;
     const what = `the reply ${replyNameOf(name)}`;
-    requireFits(what, weigh(effects, limits), limits);
-    if (effects.writes.length > 0) session.committer.requireRoom(what);
-    const version = effects.writes.length === 0 ? "" : await commitOne(session.committer, effects);
-    if (version !== undefined) effects.land(landing, version, session.nextReadEpoch());
+    requireFits(what, weigh(writeSet, limits), limits);
+    if (writeSet.writes.length > 0) session.committer.requireRoom(what);
+    const version = writeSet.writes.length === 0 ? "" : await commitOne(session.committer, writeSet);
+    if (version !== undefined) writeSet.land(landing, version, session.nextReadEpoch());
   }
 }

@@ -31,7 +31,7 @@ const leftKeepMs = 60_000;
 const nothing = new Uint8Array();
 
 /** What one commit does: to the store, and in this process once it is there. */
-export class Effects implements AtomicPart {
+export class WriteSet implements AtomicPart {
   readonly checks: Check[] = [];
   readonly writes: Put[] = [];
   readonly removals: Delete[] = [];
@@ -91,7 +91,7 @@ export class Effects implements AtomicPart {
   }
 
   /** Takes in what others do, behind what is here. */
-  add(other: Effects): void {
+  add(other: WriteSet): void {
     append(this.checks, other.checks);
     if (this.#words === undefined || other.#words === undefined) {
       this.#words ??= other.#words;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { Effects } from "../../../../runtime/durable/commits/effects.ts";
+import { WriteSet } from "../../../../runtime/durable/commits/write_set.ts";
 
 interface Step {
   readonly key: string;
@@ -16,10 +16,10 @@ const step = fc.record<Step>({
 });
 
 /** All that is said of keys, each turn by itself, and what the turns come to together. */
-function effectsOf(turns: readonly (readonly Step[])[]): Effects {
-  const whole = new Effects();
+function effectsOf(turns: readonly (readonly Step[])[]): WriteSet {
+  const whole = new WriteSet();
   for (const [index, steps] of turns.entries()) {
-    const turn = new Effects();
+    const turn = new WriteSet();
     turn.removeOnce(`mail ${index}`);
     for (const { key, value, oldBytes } of steps) {
       if (value === undefined) turn.remove(key, oldBytes);

@@ -6,7 +6,7 @@ import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { Dispatch } from "../delivery/dispatch.ts";
 import type { DurableTurn } from "./durable_turn.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { Mail } from "../rows/mail.ts";
@@ -24,7 +24,7 @@ import { encodeValue, toText } from "../rows/stored_value.ts";
 import { topicsOf } from "../rows/topics_of.ts";
 
 /** What a turn does, as effects of a commit. */
-export class TurnEffects {
+export class TurnWrites {
   readonly #session: StoreSession;
   readonly #dispatch: Dispatch;
 
@@ -34,20 +34,20 @@ export class TurnEffects {
   }
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
-  of(turn: DurableTurn, mail: Mail, result: unknown): Effects {
-    const effects = turn.rows ?? new Effects();
-    for (const { to, route, payload } of turn.outgoing) this.#dispatch.post(effects, to, route, payload);
+  of(turn: DurableTurn, mail: Mail, result: unknown): WriteSet {
+    const writeSet = turn.rows ?? new WriteSet();
+    for (const { to, route, payload } of turn.outgoing) this.#dispatch.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;
     const { mode } = operation;
     if (replyTo === undefined || mode === "tell" || (result === undefined && mode === "survey")) {
-      return effects;
+      return writeSet;
     }
     const reply = operation.repliesUnchecked
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);
-    if (isAsker(replyTo)) effects.after(() => replyTo.reply(reply, result));
-    else this.#dispatch.answer(effects, replyTo, result, mail.head);
-    return effects;
+    if (isAsker(replyTo)) writeSet.after(() => replyTo.reply(reply, result));
+    else this.#dispatch.answer(writeSet, replyTo, result, mail.head);
+    return writeSet;
   }
 
   /** The names of schedules whose rows must be read before a turn's changes can be written. */
@@ -65,7 +65,7 @@ export class TurnEffects {
    * were unsure. Throws where there would be too many, or where one could never fire.
    */
   schedule(
-    effects: Effects,
+    writeSet: WriteSet,
     actor: ActorId,
     plans: Plans,
     changes: readonly ScheduleChange[],
@@ -75,23 +75,23 @@ export class TurnEffects {
     for (const [name, row] of rows) row === undefined ? all.delete(name) : all.set(name, row);
     for (const { name, when, to, payload } of changes) {
       const before = all.get(name);
-      if (before !== undefined) this.#remove(effects, actor, name, before);
+      if (before !== undefined) this.#remove(writeSet, actor, name, before);
       all.delete(name);
       if (when === undefined || to === undefined) continue;
-      all.set(name, this.#write(effects, actor, { name, when, to, payload }, before?.bytes));
+      all.set(name, this.#write(writeSet, actor, { name, when, to, payload }, before?.bytes));
     }
     requireRoom(all.size, actor);
     return Object.fromEntries(all);
   }
 
   /** Erases an actor's schedules and subscriptions. */
-  async erase(effects: Effects, actor: ActorId, plans: Plans): Promise<void> {
+  async erase(writeSet: WriteSet, actor: ActorId, plans: Plans): Promise<void> {
     const { connection } = this.#session;
     const topics = await topicsOf(connection, actor);
     if (Object.keys(plans).length > 0) {
       const rows = await connection.list({ prefix: timerPrefix(actor), limit: schedulesMax });
       for (const some of [plans, plansOf(rows)]) {
-        for (const [name, planned] of Object.entries(some)) this.#remove(effects, actor, name, planned);
+        for (const [name, planned] of Object.entries(some)) this.#remove(writeSet, actor, name, planned);
       }
     }
     const { protocol, key } = actor;
@@ -101,7 +101,7 @@ export class TurnEffects {
         key: topic,
         operation: Topic.leave.name,
       };
-      this.#dispatch.answer(effects, address, { protocol, key }, {
+      this.#dispatch.answer(writeSet, address, { protocol, key }, {
         id: this.#session.nextToken(),
         operation: "",
         via: "",
@@ -110,7 +110,7 @@ export class TurnEffects {
   }
 
   #write(
-    effects: Effects,
+    writeSet: WriteSet,
     actor: ActorId,
     { name, when, to: { protocol, key, operation }, payload }: Required<ScheduleChange>,
     oldBytes: number | undefined,
@@ -134,15 +134,15 @@ export class TurnEffects {
     requireFiring(row, { key: timer, value }, limits);
     const by = "at" in when ? undefined : this.#session.setBy();
     const due: StoredDue = { token: row.token, by };
-    effects.write(timer, value, { oldBytes });
-    effects.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
-    effects.after(() => this.#session.dueAt(dueMs));
+    writeSet.write(timer, value, { oldBytes });
+    writeSet.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
+    writeSet.after(() => this.#session.dueAt(dueMs));
     return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
   }
 
   /** Removes both rows of a schedule. That it is due, where it is by now, the alarm finds to be void. */
-  #remove(effects: Effects, actor: ActorId, name: string, { dueMs, bytes }: Planned): void {
-    effects.remove(timerKey(actor, name), bytes);
-    if (dueMs > this.#session.clock.now()) effects.remove(scheduleKey(dueMs, actor, name));
+  #remove(writeSet: WriteSet, actor: ActorId, name: string, { dueMs, bytes }: Planned): void {
+    writeSet.remove(timerKey(actor, name), bytes);
+    if (dueMs > this.#session.clock.now()) writeSet.remove(scheduleKey(dueMs, actor, name));
   }
 }
