@@ -18,7 +18,7 @@ import { Admission } from "./activations/admission.ts";
 import type { Admissions } from "./activations/admissions.ts";
 import { type Dispatch, storable } from "./delivery/dispatch.ts";
 import type { DurableMailbox } from "./activations/durable_mailbox.ts";
-import { type Landing, WriteSet } from "./commits/write_set.ts";
+import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import { headOf, Mail, type MailDraft, publicPlace } from "./rows/mail.ts";
@@ -95,7 +95,7 @@ export interface AcceptorParts {
   readonly ids: Ids;
   readonly deduplicationWindowMs: number;
   /** Takes in what commits bring to this process. */
-  readonly landing: Landing;
+  readonly committedDelivery: CommittedDelivery;
 }
 
 /** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
@@ -108,7 +108,7 @@ export class Acceptor {
 
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { session, dispatch, ids, landing } = this.#parts;
+    const { session, dispatch, ids, committedDelivery } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
     const name = shownName(operation, to.key);
@@ -133,7 +133,7 @@ export class Acceptor {
       const head = headOf(route, id, session.instance, (id: MessageId) => ids.text(id));
       if (epoch > 0) to.look();
       const mail = Mail.ask(head, place ?? session.nextPlace(), payload, replyTo as Asker, bytes);
-      landing.accepted(to, mail);
+      committedDelivery.accepted(to, mail);
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
@@ -161,7 +161,7 @@ export class Acceptor {
 
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
   #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
-    const { session, dispatch, replies, deduplicationWindowMs, landing } = this.#parts;
+    const { session, dispatch, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
     const scope = route.rarities?.scope;
     const writeSet = new WriteSet();
@@ -179,9 +179,9 @@ export class Acceptor {
       ticket,
       place: publicPlace(draft.place),
       onCommitted: (version) => {
-        if (drops) landing.accepted(to, Mail.committed(draft, version ?? ""));
+        if (drops) committedDelivery.accepted(to, Mail.committed(draft, version ?? ""));
         const { arrived } = to.mailbox;
-        writeSet.land(landing, version, epoch);
+        writeSet.land(committedDelivery, version, epoch);
         if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
         if (overflow !== "drop-oldest") return;
         while (to.waiting > capacity && to.displace());

@@ -7,7 +7,7 @@ import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Alarm } from "./background/alarm.ts";
 import { Answers } from "./delivery/answers.ts";
-import { Arrivals } from "./arrivals.ts";
+import { InProcessDelivery } from "./in_process_delivery.ts";
 import { Dispatch, type Whereabouts } from "./delivery/dispatch.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_home.ts";
@@ -104,7 +104,7 @@ async function begin(
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const replies = new ReplyRows(session, replyRetentionMs);
-  const landing = new Arrivals({
+  const committedDelivery = new InProcessDelivery({
     session,
     delivery,
     keeper: () => keeper,
@@ -112,12 +112,12 @@ async function begin(
     find: ({ protocol, key }) => residents.hosts.get(protocol)?.find(key),
     activate: (actor) => residents.activate(actor),
   });
-  const answers = new Answers(session, ids, (locals) => landing.deliverLocally(locals));
+  const answers = new Answers(session, ids, (locals) => committedDelivery.deliverTransient(locals));
   const unhosted = new Unhosted(session, (protocol) => residents.hosts.has(protocol));
   const dispatch = new Dispatch(session, replies, answers, whereabouts(residents, unhosted), ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
-  const stored = new StoredLetters({ session, dispatch, landing }, letters, limits.deadLetters);
-  const alarm = new Alarm(session, { timers, dispatch, landing });
+  const stored = new StoredLetters({ session, dispatch, committedDelivery }, letters, limits.deadLetters);
+  const alarm = new Alarm(session, { timers, dispatch, committedDelivery });
   const { instances, keeper } = keeping(services, session, residents, [
     () => replies.look(), // what a watch should have told may have been lost
     () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
@@ -136,11 +136,11 @@ async function begin(
     keeper.adopt().catch(() => {}); // the next heartbeat does
   });
   return {
-    acceptor: new Acceptor({ session, dispatch, replies, ids, deduplicationWindowMs, landing }),
+    acceptor: new Acceptor({ session, dispatch, replies, ids, deduplicationWindowMs, committedDelivery }),
     session,
     dispatch,
     replies,
-    rows: new RowWriter({ session, dispatch, replies, landing, replyRetentionMs, timers, random }),
+    rows: new RowWriter({ session, dispatch, replies, committedDelivery, replyRetentionMs, timers, random }),
     answers,
     log,
     unhosted,
@@ -154,7 +154,7 @@ async function begin(
     suspicious: (names) => instances.suspicious(names),
     fateOf: (name) => instances.fateOf(name),
     lives: (name) => instances.lives(name),
-    landing,
+    committedDelivery,
     published: (topic) => log.wake(topic),
     buried: (letter, error) => residents.buried(letter, error),
   };

@@ -265,7 +265,7 @@ class SqliteConnection implements StoreConnection {
   #transact(parts: readonly AtomicPart[], looks: boolean): (string | undefined)[] | undefined {
     const { begin, commit, rollback } = this.#statements;
     const reservedBefore = this.#lastVersion;
-    let landing = false;
+    let committedDelivery = false;
     let done = false;
     let rung: (() => void) | undefined;
     this.#expiring = 0;
@@ -285,14 +285,14 @@ class SqliteConnection implements StoreConnection {
       }
       if (version === undefined) return versions; // nothing to wait for the disk for
       if (this.#expiring > 0) this.#expiry.share(this.#expiring);
-      landing = true;
+      committedDelivery = true;
       commit.run();
       done = true;
       rung?.();
       return versions;
     } catch (error) {
       // The whole of it may be in the log, which is read again after a crash, though nobody sees it until then.
-      if (landing && /I\/O error/.test(messageOf(error))) {
+      if (committedDelivery && /I\/O error/.test(messageOf(error))) {
         const message = `Cannot tell whether ${this.#path} has the commit: ${messageOf(error)}`;
         throw new OutcomeUnknownError(message, { cause: error });
       }

@@ -52,7 +52,7 @@ export class Admissions {
     const mail = Mail.direct(draft, weight);
     this.#open.push({ mail, admission });
     draft.accepted = true;
-    this.#actor.durable.landing.accepted(this.#actor, mail);
+    this.#actor.durable.committedDelivery.accepted(this.#actor, mail);
     this.#actor.ask(mail);
   }
 

@@ -27,6 +27,6 @@ export async function buryAlone(
   if (version === undefined) return false;
   home.buried++;
   durable.buried(letter);
-  writeSet.land(durable.landing, version, epoch);
+  writeSet.land(durable.committedDelivery, version, epoch);
   return true;
 }

@@ -78,8 +78,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
-  arrive(mail: Mail, senderEpoch: number): void {
-    this.mailbox.arrive(mail, senderEpoch);
+  enqueue(mail: Mail, senderEpoch: number): void {
+    this.mailbox.enqueue(mail, senderEpoch);
     if (this.status === "idle") this.proceed();
   }
 
@@ -276,7 +276,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.mailbox.drop(batch.taken);
     const { kept } = batch;
     if (kept?.direct !== undefined) this.mailbox.expect(kept);
-    writeSet.land(this.durable.landing, version, this.loadedEpoch);
+    writeSet.land(this.durable.committedDelivery, version, this.loadedEpoch);
     if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
     if (this.gone) return;
     const ending = this.#runner.takeEnding();

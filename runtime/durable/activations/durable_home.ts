@@ -4,7 +4,7 @@ import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { Services } from "../../activations/services.ts";
 import type { Dispatch } from "../delivery/dispatch.ts";
-import type { Landing } from "../commits/write_set.ts";
+import type { CommittedDelivery } from "../commits/write_set.ts";
 import type { Fate } from "../background/instances.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { Suspects } from "./suspects.ts";
@@ -26,7 +26,7 @@ export interface DurableServices {
   /** Whether another instance was seen to live. */
   lives(instance: string): boolean;
   /** Takes in what commits bring to this process. */
-  readonly landing: Landing;
+  readonly committedDelivery: CommittedDelivery;
   /** An event was committed to the log of a topic. */
   published(topic: string): void;
   /** A dead letter was committed. */

@@ -162,7 +162,7 @@ export class DurableMailbox {
    * A message was committed here, by a sender that was loaded at that moment. Where an earlier message of that sender
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
-  arrive(mail: Mail, senderEpoch: number): void {
+  enqueue(mail: Mail, senderEpoch: number): void {
     this.arrived++;
     if (this.#keep(mail)) return;
     if (this.#listedEpoch <= senderEpoch) {

@@ -5,7 +5,7 @@ import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, weigh } from "../../ports/store_weight.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { type Dispatch, namedOperation } from "../delivery/dispatch.ts";
-import { type Landing, WriteSet } from "../commits/write_set.ts";
+import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
@@ -22,7 +22,7 @@ export interface AlarmServices {
   readonly timers: Timers;
   readonly dispatch: Dispatch;
   /** Takes in what commits bring to this process. */
-  readonly landing: Landing;
+  readonly committedDelivery: CommittedDelivery;
 }
 
 /**
@@ -92,7 +92,7 @@ export class Alarm {
       `the schedule ${name} of ${actor.protocol}/${actor.key}`,
     );
     if (committed === undefined) this.#session.probes?.reach("another sent what is due");
-    else writeSet.land(this.#services.landing, committed, this.#session.nextReadEpoch());
+    else writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
   }
 
   /**

@@ -4,7 +4,7 @@ import { OrderedKeys } from "../../base/ordered_keys.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { Dispatch, StoredLetter } from "../delivery/dispatch.ts";
-import { type Landing, WriteSet } from "../commits/write_set.ts";
+import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { MailDraft, stampOf } from "../rows/mail.ts";
@@ -24,7 +24,7 @@ export interface StoredLettersServices {
   readonly session: StoreSession;
   readonly dispatch: Dispatch;
   /** Takes in what commits bring to this process. */
-  readonly landing: Landing;
+  readonly committedDelivery: CommittedDelivery;
 }
 
 /** A dead letter that is in the store, as far as is known here. */
@@ -234,7 +234,7 @@ export class StoredLetters {
       const why = "another instance has sent it again";
       throw new NotFoundError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
     }
-    writeSet.land(this.#services.landing, committed, session.nextReadEpoch());
+    writeSet.land(this.#services.committedDelivery, committed, session.nextReadEpoch());
   }
 
   /** Where one was sent again: of all that are kept it is asked whether they are there. No payload is read. */

@@ -5,26 +5,30 @@ import { indexKey, leftKey, nobody } from "../rows/keys.ts";
 import type { Mail, MailDraft } from "../rows/mail.ts";
 
 /** A message that is written with its sender's commit. */
-export interface Arrival {
+export interface CommittedMessage {
   readonly to: ActorId;
   readonly draft: MailDraft;
 }
 
 /** A message to somebody in this process who keeps nothing: it is delivered after the commit. */
-export interface LocalDelivery {
+export interface TransientMessage {
   readonly to: ActorId;
   readonly route: Route;
   readonly payload: unknown;
 }
 
 /** Who takes in what a commit brings to this process. */
-export interface Landing {
+export interface CommittedDelivery {
   /** Messages were committed by a sender that was loaded at that moment: whom they are for may be here. */
-  handOver(arrivals: readonly Arrival[], version: string | undefined, senderEpoch: number): void;
+  deliverCommitted(
+    arrivals: readonly CommittedMessage[],
+    version: string | undefined,
+    senderEpoch: number,
+  ): void;
   /** A message is in the mailbox of an actor here. */
   accepted(to: ActorId, mail: Mail): void;
   /** Messages to those who keep nothing. */
-  deliverLocally(locals: readonly LocalDelivery[]): void;
+  deliverTransient(transientMessages: readonly TransientMessage[]): void;
 }
 /** How long it can be heard that an actor was left: where nobody is there who hears it, heartbeats find it. */
 const leftKeepMs = 60_000;
@@ -36,8 +40,8 @@ export class WriteSet implements AtomicPart {
   readonly writes: Put[] = [];
   readonly removals: Delete[] = [];
   rings = false;
-  readonly arrivals: Arrival[] = [];
-  readonly locals: LocalDelivery[] = [];
+  readonly arrivals: CommittedMessage[] = [];
+  readonly transientMessages: TransientMessage[] = [];
   readonly #followers: (() => void)[] = [];
   /** The keys that may be written and removed again. Most commits have none. */
   #words: Set<string> | undefined = undefined;
@@ -84,10 +88,10 @@ export class WriteSet implements AtomicPart {
    * It is committed, under that version where that is known: does all that follows in this process. `senderEpoch` is
    * when its sender was loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
    */
-  land(landing: Landing, version: string | undefined, senderEpoch: number): void {
+  land(committedDelivery: CommittedDelivery, version: string | undefined, senderEpoch: number): void {
     for (const follow of this.#followers) follow();
-    if (this.arrivals.length > 0) landing.handOver(this.arrivals, version, senderEpoch);
-    if (this.locals.length > 0) landing.deliverLocally(this.locals);
+    if (this.arrivals.length > 0) committedDelivery.deliverCommitted(this.arrivals, version, senderEpoch);
+    if (this.transientMessages.length > 0) committedDelivery.deliverTransient(this.transientMessages);
   }
 
   /** Takes in what others do, behind what is here. */
@@ -103,7 +107,7 @@ export class WriteSet implements AtomicPart {
     }
     this.rings ||= other.rings;
     append(this.arrivals, other.arrivals);
-    append(this.locals, other.locals);
+    append(this.transientMessages, other.transientMessages);
     append(this.#followers, other.#followers);
   }
 

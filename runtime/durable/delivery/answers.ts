@@ -3,7 +3,7 @@ import type { Ids } from "../../messages/ids.ts";
 import { Collector, surveyOf } from "../../messages/modes.ts";
 import { Recent } from "../../base/recent.ts";
 import type { Entry } from "../../ports/store.ts";
-import { type LocalDelivery, WriteSet } from "../commits/write_set.ts";
+import { type TransientMessage, WriteSet } from "../commits/write_set.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
@@ -37,7 +37,7 @@ const knownMax = 10_000;
 export class Answers {
   readonly #session: StoreSession;
   readonly #ids: Ids;
-  readonly #deliver: (locals: readonly LocalDelivery[]) => void;
+  readonly #deliver: (transientMessages: readonly TransientMessage[]) => void;
   /** How many surveys are open here. */
   #open = 0;
   /** Until when an answer may come to any survey that is over. */
@@ -50,7 +50,11 @@ export class Answers {
   #looking: Promise<void> | undefined;
   #again = false;
 
-  constructor(session: StoreSession, ids: Ids, deliver: (locals: readonly LocalDelivery[]) => void) {
+  constructor(
+    session: StoreSession,
+    ids: Ids,
+    deliver: (transientMessages: readonly TransientMessage[]) => void,
+  ) {
     this.#session = session;
     this.#ids = ids;
     this.#deliver = deliver;
@@ -124,7 +128,7 @@ export class Answers {
 
   #bringOne({ key, value }: Entry): void {
     this.#known.add(key);
-    let local: LocalDelivery;
+    let local: TransientMessage;
     try {
       const { head, text } = decodeValue<AnswerHead>(value);
       const { causationId, correlationId, headers } = head;

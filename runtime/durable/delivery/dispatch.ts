@@ -95,7 +95,7 @@ export class Dispatch {
       return this.#answers.write(writeSet, to.key, route, payload);
     }
     if (this.#whereabouts.hosting(to.protocol) === "transient") {
-      return void writeSet.locals.push({ to, route, payload });
+      return void writeSet.transientMessages.push({ to, route, payload });
     }
     const id = this.#idText(route.rarities?.id ?? this.#nextId());
     this.#toMailbox(writeSet, { to, route, payload, id });

@@ -7,7 +7,7 @@ import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
 import { requireFits, weigh } from "../../ports/store_weight.ts";
 import { type Dispatch, namedOperation } from "./dispatch.ts";
-import { type Landing, WriteSet } from "../commits/write_set.ts";
+import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { ReplyRows } from "./reply_rows.ts";
@@ -22,7 +22,7 @@ export interface RowWriterParts extends RetryServices {
   readonly session: StoreSession;
   readonly dispatch: Dispatch;
   readonly replies: ReplyRows;
-  readonly landing: Landing;
+  readonly committedDelivery: CommittedDelivery;
   /** For how long a reply is kept, and so for how long it is tried to write one. */
   readonly replyRetentionMs: number;
 }
@@ -96,12 +96,12 @@ export class RowWriter {
   }
 
   async #commit(writeSet: WriteSet, name: string): Promise<void> {
-    const { session, landing } = this.#parts;
+    const { session, committedDelivery } = this.#parts;
     const { limits } = session.traits;
     const what = `the reply ${replyNameOf(name)}`;
     requireFits(what, weigh(writeSet, limits), limits);
     if (writeSet.writes.length > 0) session.committer.requireRoom(what);
     const version = writeSet.writes.length === 0 ? "" : await commitOne(session.committer, writeSet);
-    if (version !== undefined) writeSet.land(landing, version, session.nextReadEpoch());
+    if (version !== undefined) writeSet.land(committedDelivery, version, session.nextReadEpoch());
   }
 }

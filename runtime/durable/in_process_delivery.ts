@@ -2,13 +2,13 @@ import type { ActorId } from "../language/address.ts";
 import { Envelope } from "../messages/envelope.ts";
 import type { Deliveries } from "../activations/services.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import type { Arrival, Landing, LocalDelivery } from "./commits/write_set.ts";
+import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./commits/write_set.ts";
 import type { Keeper } from "./background/keeper.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import { Mail } from "./rows/mail.ts";
 
 /** What taking in commits needs of the others. */
-export interface ArrivalsParts {
+export interface InProcessDeliveryParts {
   readonly session: StoreSession;
   readonly delivery: Deliveries;
   keeper(): Keeper;
@@ -21,14 +21,18 @@ export interface ArrivalsParts {
 }
 
 /** Takes in what commits bring to this process: mail goes to whom it is for, the rest to those who keep nothing. */
-export class Arrivals implements Landing {
-  readonly #parts: ArrivalsParts;
+export class InProcessDelivery implements CommittedDelivery {
+  readonly #parts: InProcessDeliveryParts;
 
-  constructor(parts: ArrivalsParts) {
+  constructor(parts: InProcessDeliveryParts) {
     this.#parts = parts;
   }
 
-  handOver(arrivals: readonly Arrival[], version: string | undefined, senderEpoch: number): void {
+  deliverCommitted(
+    arrivals: readonly CommittedMessage[],
+    version: string | undefined,
+    senderEpoch: number,
+  ): void {
     const parts = this.#parts;
     const { probes } = parts.session;
     if (probes?.without("hand-over")) return;
@@ -50,7 +54,7 @@ export class Arrivals implements Landing {
       const mail = Mail.committed(draft, version);
       const before = draft.head.attempts !== undefined || draft.accepted;
       if (!before) this.accepted(to, mail);
-      found?.arrive(mail, epoch);
+      found?.enqueue(mail, epoch);
     }
   }
 
@@ -64,9 +68,9 @@ export class Arrivals implements Landing {
     delivery.inspect({ type: "accepted" }, envelope);
   }
 
-  deliverLocally(locals: readonly LocalDelivery[]): void {
+  deliverTransient(transientMessages: readonly TransientMessage[]): void {
     const { delivery } = this.#parts;
-    for (const { to, route, payload } of locals) {
+    for (const { to, route, payload } of transientMessages) {
       const { protocol, key } = to;
       // An address knows no more than a name: its receiver is told by its own operation.
       const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
