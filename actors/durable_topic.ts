@@ -1,8 +1,8 @@
 import { type Actor, actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { Context } from "../runtime/language/context.ts";
-import type { StoredPublication } from "../runtime/durable/delivery/dispatch.ts";
-import { namedOperation } from "../runtime/durable/delivery/dispatch.ts";
+import type { StoredPublication } from "../runtime/durable/delivery/message_writer.ts";
+import { namedOperation } from "../runtime/durable/delivery/message_writer.ts";
 import type { DurableActor } from "../runtime/durable/activations/durable_actor.ts";
 import type { DurableTurn } from "../runtime/durable/activations/durable_turn.ts";
 import { WriteSet } from "../runtime/durable/commits/write_set.ts";

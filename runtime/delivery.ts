@@ -70,7 +70,7 @@ export class Delivery implements Deliveries {
   private readonly ids: Ids;
   private state: Health["status"] = "running";
   /** Messages that found no mailbox: their turn had committed. */
-  astray = 0;
+  undelivered = 0;
   /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
   private usual = true;
 
@@ -172,7 +172,7 @@ export class Delivery implements Deliveries {
         return route.replyTo; // whoever submits it again is told where its reply is
       });
     } catch (error) {
-      this.astray++; // a turn has committed: nothing may stop what is left of it
+      this.undelivered++; // a turn has committed: nothing may stop what is left of it
       this.buryError(envelope, error);
     }
   }
@@ -295,7 +295,7 @@ export class Delivery implements Deliveries {
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
     elsewhere.deliver(to, route, payload, (error) => {
-      this.astray++;
+      this.undelivered++;
       this.buryError(this.envelope(route, to.key, payload), error);
     });
   }
@@ -314,7 +314,7 @@ export class Delivery implements Deliveries {
       activation = this.receiver(to, operation);
       to.meet?.(activation);
     } catch (error) {
-      this.astray++;
+      this.undelivered++;
       return this.buryError(this.envelope(way, to.key, value), error);
     }
     if (!this.inspectors.silent) way = this.numbered(way);
@@ -349,7 +349,7 @@ export class Delivery implements Deliveries {
       );
     }
     if (overflow === "drop-oldest") return displaceOldest(activation, route, value, full);
-    this.astray++;
+    this.undelivered++;
     return [this.envelope(route, activation.key, value)];
   }
 
@@ -358,7 +358,7 @@ export class Delivery implements Deliveries {
   }
 
   private buryFull(activation: Activation, route: Route, value: unknown): void {
-    this.astray++;
+    this.undelivered++;
     const envelope = this.envelope(route, activation.key, value);
     const held = `the mailbox holds ${activation.length} of ${activation.home.turnCapacity} messages`;
     this.bury(envelope, "mailbox-full", `${envelope}: ${held}`);

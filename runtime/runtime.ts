@@ -179,7 +179,7 @@ export class Runtime implements Services {
     const sum = (count: (host: Host | DurableHost) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
-      accepted: sum((host) => host.accepted) + this.delivery.astray,
+      accepted: sum((host) => host.accepted) + this.delivery.undelivered,
       done: sum((host) => host.done),
       dead: this.delivery.deadLetters.buried,
       waiting: sum((host) => host.waiting),

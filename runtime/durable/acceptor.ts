@@ -16,7 +16,7 @@ import {
 } from "./delivery/accept_commit.ts";
 import { Admission } from "./activations/admission.ts";
 import type { Admissions } from "./activations/admissions.ts";
-import { type Dispatch, storable } from "./delivery/dispatch.ts";
+import { type MessageWriter, storable } from "./delivery/message_writer.ts";
 import type { DurableMailbox } from "./activations/durable_mailbox.ts";
 import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
@@ -90,7 +90,7 @@ interface Incoming {
 
 export interface AcceptorParts {
   readonly session: StoreSession;
-  readonly dispatch: Dispatch;
+  readonly writer: MessageWriter;
   readonly replies: ReplyRows;
   readonly ids: Ids;
   readonly deduplicationWindowMs: number;
@@ -108,7 +108,7 @@ export class Acceptor {
 
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { session, dispatch, ids, committedDelivery } = this.#parts;
+    const { session, writer, ids, committedDelivery } = this.#parts;
     const { rarities, replyTo, operation } = route;
     const id = ids.text(rarities?.id ?? ids.next());
     const name = shownName(operation, to.key);
@@ -125,7 +125,7 @@ export class Acceptor {
       : session.placeBehind(rarities.after);
     // What was written before this moment is in every list that begins later.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
-    const draft = isAsker(replyTo) ? undefined : dispatch.draft(to, route, payload, id, place);
+    const draft = isAsker(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
     const bytes = draft === undefined ? rarities?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
@@ -147,12 +147,12 @@ export class Acceptor {
 
   /** It is accepted with its turn, where that goes well. */
   #admit(incoming: Incoming): Promise<Acceptance> {
-    const { session, replies, dispatch } = this.#parts;
+    const { session, replies, writer } = this.#parts;
     const { to, named: { mark: key, name }, draft, ticket } = incoming;
     const place = publicPlace(draft.place);
     const untilMs = endAt(session.clock.now() + retryWindowMs);
     const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
-    const deliver = (writeSet: WriteSet) => dispatch.deliver(writeSet, to, draft);
+    const deliver = (writeSet: WriteSet) => writer.deliver(writeSet, to, draft);
     const commit = () => this.#commit(incoming);
     const admission = new Admission({ session, replies, draft, name, mark, ticket, place, deliver, commit });
     to.admissions.take(admission);
@@ -161,14 +161,14 @@ export class Acceptor {
 
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
   #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
-    const { session, dispatch, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
+    const { session, writer, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
     const scope = route.rarities?.scope;
     const writeSet = new WriteSet();
     if (ticket !== undefined) replies.open(writeSet, ticket);
     const drops = full !== undefined && overflow === "drop-newest";
-    if (drops) dispatch.drop(writeSet, to, route, draft, full);
-    else dispatch.deliver(writeSet, to, draft);
+    if (drops) writer.drop(writeSet, to, route, draft, full);
+    else writer.deliver(writeSet, to, draft);
     let over = false;
     const pending = new AcceptCommit({
       ...named,

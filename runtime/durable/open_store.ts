@@ -8,7 +8,7 @@ import { Acceptor } from "./acceptor.ts";
 import { Alarm } from "./background/alarm.ts";
 import { Answers } from "./delivery/answers.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
-import { Dispatch, type Whereabouts } from "./delivery/dispatch.ts";
+import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_home.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
@@ -114,10 +114,10 @@ async function begin(
   });
   const answers = new Answers(session, ids, (locals) => committedDelivery.deliverTransient(locals));
   const unhosted = new Unhosted(session, (protocol) => residents.hosts.has(protocol));
-  const dispatch = new Dispatch(session, replies, answers, whereabouts(residents, unhosted), ids);
+  const writer = new MessageWriter(session, replies, answers, hostLookup(residents, unhosted), ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
-  const stored = new StoredLetters({ session, dispatch, committedDelivery }, letters, limits.deadLetters);
-  const alarm = new Alarm(session, { timers, dispatch, committedDelivery });
+  const stored = new StoredLetters({ session, writer, committedDelivery }, letters, limits.deadLetters);
+  const alarm = new Alarm(session, { timers, writer, committedDelivery });
   const { instances, keeper } = keeping(services, session, residents, [
     () => replies.look(), // what a watch should have told may have been lost
     () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
@@ -136,11 +136,11 @@ async function begin(
     keeper.adopt().catch(() => {}); // the next heartbeat does
   });
   return {
-    acceptor: new Acceptor({ session, dispatch, replies, ids, deduplicationWindowMs, committedDelivery }),
+    acceptor: new Acceptor({ session, writer, replies, ids, deduplicationWindowMs, committedDelivery }),
     session,
-    dispatch,
+    writer,
     replies,
-    rows: new RowWriter({ session, dispatch, replies, committedDelivery, replyRetentionMs, timers, random }),
+    rows: new RowWriter({ session, writer, replies, committedDelivery, replyRetentionMs, timers, random }),
     answers,
     log,
     unhosted,
@@ -149,7 +149,7 @@ async function begin(
     proof,
     letters: stored,
     watching,
-    turnWrites: new TurnWrites(session, dispatch),
+    turnWrites: new TurnWrites(session, writer),
     suspects: new Suspects(timers, session.probes),
     suspicious: (names) => instances.suspicious(names),
     fateOf: (name) => instances.fateOf(name),
@@ -160,12 +160,12 @@ async function begin(
   };
 }
 
-function whereabouts(residents: Residents, unhosted: Unhosted): Whereabouts {
+function hostLookup(residents: Residents, unhosted: Unhosted): HostLookup {
   return {
     hosting: (protocol) => residents.hosting(protocol),
     roomFor: (actor) => (residents.hosts.has(actor.protocol) ? residents : unhosted).roomFor(actor),
     unhosted: (actor) => unhosted.wrote(actor),
-    astray: (letter) => {
+    undelivered: (letter) => {
       const host = residents.hosts.get(letter.protocol);
       if (host !== undefined) host.buried++;
       residents.buried(letter);

@@ -1,5 +1,5 @@
 import { fits, weigh } from "../../ports/store_weight.ts";
-import type { Death } from "../delivery/dispatch.ts";
+import type { DeadLetterReason } from "../delivery/message_writer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import type { Mail } from "../rows/mail.ts";
@@ -12,12 +12,12 @@ import { commitKnown } from "../commits/commit_one.ts";
 export async function buryAlone(
   actor: DurableActor,
   mail: Pick<Mail, "head" | "text" | "payload" | "place" | "key" | "version" | "bytes">,
-  death: Death,
+  deadLetterReason: DeadLetterReason,
 ): Promise<boolean> {
   const { home, durable } = actor;
-  const { session, dispatch } = durable;
+  const { session, writer } = durable;
   const writeSet = new WriteSet();
-  const letter = dispatch.bury(writeSet, actor, mail, death);
+  const letter = writer.bury(writeSet, actor, mail, deadLetterReason);
   writeSet.checks.push({ key: mail.key!, version: mail.version });
   writeSet.remove(mail.key!, mail.bytes);
   const { limits } = session.traits;

@@ -3,7 +3,7 @@ import type { ActorId } from "../../language/address.ts";
 import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { Services } from "../../activations/services.ts";
-import type { Dispatch } from "../delivery/dispatch.ts";
+import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { CommittedDelivery } from "../commits/write_set.ts";
 import type { Fate } from "../background/instances.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -16,7 +16,7 @@ export const leftMs = 30_000;
 /** What durable actors of one system share. */
 export interface DurableServices {
   readonly session: StoreSession;
-  readonly dispatch: Dispatch;
+  readonly writer: MessageWriter;
   readonly turnWrites: TurnWrites;
   readonly suspects: Suspects;
   /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */

@@ -95,8 +95,8 @@ export class MailPicker {
     if (mail === undefined) return false;
     const { capacity } = this.#actor.home.actor.mailbox;
     const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;
-    const death = { reason: "dropped", message, attempts: mail.head.attempts ?? 0 };
-    void buryAlone(this.#actor, mail, death).then((gone) => {
+    const deadLetterReason = { reason: "dropped", message, attempts: mail.head.attempts ?? 0 };
+    void buryAlone(this.#actor, mail, deadLetterReason).then((gone) => {
       mailbox.left(mail, gone);
       this.#onIdle();
     });

@@ -177,17 +177,17 @@ export class TurnRunner {
   /** The same in a commit of its own, without its payload where that is too large. */
   async refuseAlone(mail: Mail, error: unknown): Promise<void> {
     const attempts = this.#attemptsOf(mail) + 1;
-    const death = {
+    const deadLetterReason = {
       reason: codeOf(error, "failed"),
       message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
       attempts,
     };
-    if (await buryAlone(this.#activation, mail, death)) return;
+    if (await buryAlone(this.#activation, mail, deadLetterReason)) return;
     const { head, place, key, version, bytes } = mail;
     await buryAlone(
       this.#activation,
       { head, place, key, version, bytes, text: "", payload: undefined },
-      death,
+      deadLetterReason,
     );
   }
 
@@ -325,7 +325,7 @@ export class TurnRunner {
       mail.text,
     );
     const writeSet = new WriteSet();
-    durable.dispatch.deliver(writeSet, this.#activation, draft);
+    durable.writer.deliver(writeSet, this.#activation, draft);
     batch.take(mail, writeSet);
   }
 
@@ -342,8 +342,8 @@ export class TurnRunner {
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
     if (mail.asker === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
-      const death = { reason, message, attempts, words };
-      const letter = durable.dispatch.bury(writeSet, this.#activation, mail, death);
+      const deadLetterReason = { reason, message, attempts, words };
+      const letter = durable.writer.bury(writeSet, this.#activation, mail, deadLetterReason);
       writeSet.after(() => {
         home.buried++;
         durable.buried(letter, error);

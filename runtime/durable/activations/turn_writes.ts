@@ -4,7 +4,7 @@ import { Topic } from "../../messages/modes.ts";
 import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
-import type { Dispatch } from "../delivery/dispatch.ts";
+import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { DurableTurn } from "./durable_turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
@@ -26,17 +26,17 @@ import { topicsOf } from "../rows/topics_of.ts";
 /** What a turn does, as effects of a commit. */
 export class TurnWrites {
   readonly #session: StoreSession;
-  readonly #dispatch: Dispatch;
+  readonly #writer: MessageWriter;
 
-  constructor(session: StoreSession, dispatch: Dispatch) {
+  constructor(session: StoreSession, writer: MessageWriter) {
     this.#session = session;
-    this.#dispatch = dispatch;
+    this.#writer = writer;
   }
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
   of(turn: DurableTurn, mail: Mail, result: unknown): WriteSet {
     const writeSet = turn.rows ?? new WriteSet();
-    for (const { to, route, payload } of turn.outgoing) this.#dispatch.post(writeSet, to, route, payload);
+    for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;
     const { mode } = operation;
     if (replyTo === undefined || mode === "tell" || (result === undefined && mode === "survey")) {
@@ -46,7 +46,7 @@ export class TurnWrites {
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);
     if (isAsker(replyTo)) writeSet.after(() => replyTo.reply(reply, result));
-    else this.#dispatch.answer(writeSet, replyTo, result, mail.head);
+    else this.#writer.answer(writeSet, replyTo, result, mail.head);
     return writeSet;
   }
 
@@ -101,7 +101,7 @@ export class TurnWrites {
         key: topic,
         operation: Topic.leave.name,
       };
-      this.#dispatch.answer(writeSet, address, { protocol, key }, {
+      this.#writer.answer(writeSet, address, { protocol, key }, {
         id: this.#session.nextToken(),
         operation: "",
         via: "",

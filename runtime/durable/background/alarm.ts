@@ -4,7 +4,7 @@ import type { Entry, StoreLimits } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, weigh } from "../../ports/store_weight.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
-import { type Dispatch, namedOperation } from "../delivery/dispatch.ts";
+import { type MessageWriter, namedOperation } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -20,7 +20,7 @@ const shiftedAtOnce = 1_000;
 /** What the alarm needs of the others. */
 export interface AlarmServices {
   readonly timers: Timers;
-  readonly dispatch: Dispatch;
+  readonly writer: MessageWriter;
   /** Takes in what commits bring to this process. */
   readonly committedDelivery: CommittedDelivery;
 }
@@ -128,7 +128,7 @@ export class Alarm {
     }
     const id = nameOfMessage(schedule, dueKey);
     const route = new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
-    this.#services.dispatch.post(writeSet, to, route, fromText(text));
+    this.#services.writer.post(writeSet, to, route, fromText(text));
   }
 
   /** Writes both rows of a schedule with another time. */
@@ -148,7 +148,7 @@ export class Alarm {
       const writeSet = voided(due);
       writeSet.checks.push({ key: row.key, version: row.version });
       writeSet.remove(row.key, row.value.length);
-      this.#services.dispatch.giveUp(writeSet, schedule.to, route, { id, text: kept, reason, why });
+      this.#services.writer.giveUp(writeSet, schedule.to, route, { id, text: kept, reason, why });
       return writeSet;
     };
     try {

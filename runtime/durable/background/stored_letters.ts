@@ -3,7 +3,7 @@ import { messageOf, NotFoundError } from "../../base/errors.ts";
 import { OrderedKeys } from "../../base/ordered_keys.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
-import type { Dispatch, StoredLetter } from "../delivery/dispatch.ts";
+import type { MessageWriter, StoredLetter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -22,7 +22,7 @@ const passedShare = 0.1;
 
 export interface StoredLettersServices {
   readonly session: StoreSession;
-  readonly dispatch: Dispatch;
+  readonly writer: MessageWriter;
   /** Takes in what commits bring to this process. */
   readonly committedDelivery: CommittedDelivery;
 }
@@ -208,7 +208,7 @@ export class StoredLetters {
     mail: StoredLetter["head"],
     text: string,
   ): Promise<void> {
-    const { session, dispatch } = this.#services;
+    const { session, writer } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
     const writeSet = new WriteSet();
     writeSet.checks.push({ key, version });
@@ -223,7 +223,7 @@ export class StoredLetters {
       // It has passed, or would while it waits.
       deadlineMs: session.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
     };
-    dispatch.deliver(
+    writer.deliver(
       writeSet,
       to,
       new MailDraft(session.encoder, mailPrefix(to), session.nextPlace(), head, text),

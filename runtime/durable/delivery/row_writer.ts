@@ -6,7 +6,7 @@ import { Reply } from "../../messages/modes.ts";
 import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
 import { requireFits, weigh } from "../../ports/store_weight.ts";
-import { type Dispatch, namedOperation } from "./dispatch.ts";
+import { type MessageWriter, namedOperation } from "./message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -20,7 +20,7 @@ const waitingMax = 1_000;
 /** What writing rows needs of the others. */
 export interface RowWriterParts extends RetryServices {
   readonly session: StoreSession;
-  readonly dispatch: Dispatch;
+  readonly writer: MessageWriter;
   readonly replies: ReplyRows;
   readonly committedDelivery: CommittedDelivery;
   /** For how long a reply is kept, and so for how long it is tried to write one. */
@@ -68,7 +68,7 @@ export class RowWriter {
       return await this.#trying(() => this.open(to.key));
     }
     const writeSet = new WriteSet(); // one for all attempts: what landed unheard is written over, and not once more
-    this.#parts.dispatch.post(writeSet, to, route, payload);
+    this.#parts.writer.post(writeSet, to, route, payload);
     await this.#trying(() => this.#commit(writeSet, to.key));
   }
 

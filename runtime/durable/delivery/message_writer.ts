@@ -31,7 +31,7 @@ export interface StoredLetter extends Omit<DeadLetter, "payload"> {
 }
 
 /** Where messages go from here. */
-export interface Whereabouts {
+export interface HostLookup {
   /** Whether the actors of that protocol are durable and run here; whether they run here and keep nothing; neither. */
   hosting(protocol: string): "durable" | "transient" | "no";
   /** How many messages wait for an actor, and how many may, where that is known here. */
@@ -39,11 +39,11 @@ export interface Whereabouts {
   /** A message was committed for an actor whose protocol is not hosted here. */
   unhosted(actor: ActorId): void;
   /** A message was given up that did not come into its mailbox. */
-  astray(letter: DeadLetter): void;
+  undelivered(letter: DeadLetter): void;
 }
 
 /** Why a message will not be delivered. */
-export interface Death {
+export interface DeadLetterReason {
   readonly reason: string;
   readonly message: string;
   readonly attempts: number;
@@ -52,7 +52,7 @@ export interface Death {
 }
 
 /** What is written with a message. */
-interface Parcel {
+interface OutgoingMessage {
   readonly to: ActorId;
   readonly route: Route;
   readonly payload: unknown;
@@ -63,11 +63,11 @@ interface Parcel {
  * Writes what turns and callers send: into mailboxes, into replies and answers, or to those in this process who keep
  * nothing.
  */
-export class Dispatch {
+export class MessageWriter {
   readonly #session: StoreSession;
   readonly #replies: ReplyRows;
   readonly #answers: Answers;
-  readonly #whereabouts: Whereabouts;
+  readonly #hostLookup: HostLookup;
   readonly #idText: (id: MessageId) => string;
   readonly #nextId: () => string;
 
@@ -75,13 +75,13 @@ export class Dispatch {
     session: StoreSession,
     replies: ReplyRows,
     answers: Answers,
-    whereabouts: Whereabouts,
+    hostLookup: HostLookup,
     ids: { text(id: MessageId): string; next(): number },
   ) {
     this.#session = session;
     this.#replies = replies;
     this.#answers = answers;
-    this.#whereabouts = whereabouts;
+    this.#hostLookup = hostLookup;
     this.#idText = (id) => ids.text(id);
     this.#nextId = () => ids.text(ids.next());
   }
@@ -94,7 +94,7 @@ export class Dispatch {
     if (to.protocol === Collector.take.protocol && this.#answers.brings(to.key)) {
       return this.#answers.write(writeSet, to.key, route, payload);
     }
-    if (this.#whereabouts.hosting(to.protocol) === "transient") {
+    if (this.#hostLookup.hosting(to.protocol) === "transient") {
       return void writeSet.transientMessages.push({ to, route, payload });
     }
     const id = this.#idText(route.rarities?.id ?? this.#nextId());
@@ -117,13 +117,13 @@ export class Dispatch {
   /** Writes a message into its mailbox, and that it should be looked at. */
   deliver(writeSet: WriteSet, to: ActorId, draft: MailDraft): void {
     writeSet.writeOnce(draft.key, draft.value);
-    const here = this.#whereabouts.hosting(to.protocol) === "durable";
+    const here = this.#hostLookup.hosting(to.protocol) === "durable";
     if (here) {
       writeSet.writeOnce(indexKey(this.#session.instance, to), nothing);
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
-    writeSet.after(() => this.#whereabouts.unhosted(to));
+    writeSet.after(() => this.#hostLookup.unhosted(to));
   }
 
   /** Writes a message from outside for which there is no room as a dead letter. */
@@ -166,18 +166,18 @@ export class Dispatch {
       /** Where it waited; absent where it never came into its mailbox. */
       readonly place?: string;
     },
-    death: Death,
+    deadLetterReason: DeadLetterReason,
   ): DeadLetter {
     const { head, text, payload, place } = message;
     const { protocol, key } = to;
-    const { reason, attempts } = death;
+    const { reason, attempts } = deadLetterReason;
     const stored: StoredLetter = {
       id: head.id,
       protocol,
       key,
       operation: head.operation,
       reason,
-      message: shorten(death.message, wordsMax),
+      message: shorten(deadLetterReason.message, wordsMax),
       attempts,
       atMs: this.#session.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
@@ -189,7 +189,7 @@ export class Dispatch {
       const failure: Failure = {
         id: head.id,
         code: reason,
-        message: shorten(death.words ?? death.message, wordsMax),
+        message: shorten(deadLetterReason.words ?? deadLetterReason.message, wordsMax),
       };
       this.answer(writeSet, told, failure, head);
     }
@@ -197,24 +197,24 @@ export class Dispatch {
     return { ...letter, payload };
   }
 
-  #toMailbox(writeSet: WriteSet, parcel: Parcel): void {
-    const { to, route } = parcel;
+  #toMailbox(writeSet: WriteSet, outgoing: OutgoingMessage): void {
+    const { to, route } = outgoing;
     try {
-      const draft = this.#draft(parcel);
-      const room = this.#whereabouts.roomFor(to);
+      const draft = this.#draft(outgoing);
+      const room = this.#hostLookup.roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
-      const hosted = this.#whereabouts.hosting(to.protocol) !== "no";
+      const hosted = this.#hostLookup.hosting(to.protocol) !== "no";
       const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
-      this.#buryUndelivered(writeSet, parcel, draft.text, "mailbox-full", why);
+      this.#buryUndelivered(writeSet, outgoing, draft.text, "mailbox-full", why);
     } catch (error) {
       // What its schema or its `subject` throws is this message's failure, and not its sender's.
       const code = codeOf(error, "failed");
       this.#buryUndelivered(
         writeSet,
-        { ...parcel, route: withoutPayload(route) },
+        { ...outgoing, route: withoutPayload(route) },
         "",
         code,
         messageOf(error),
@@ -224,7 +224,7 @@ export class Dispatch {
 
   #buryUndelivered(
     writeSet: WriteSet,
-    { to, route, payload, id }: Parcel,
+    { to, route, payload, id }: OutgoingMessage,
     text: string,
     reason: string,
     why: string,
@@ -232,10 +232,10 @@ export class Dispatch {
     const head = headOf(route, id, this.#session.instance, this.#idText);
     const message = `${nameOf(route.operation, to.key)}: ${why}`;
     const letter = this.bury(writeSet, to, { head, text, payload }, { reason, message, attempts: 0 });
-    writeSet.after(() => this.#whereabouts.astray(letter));
+    writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  #draft({ to, route, payload, id }: Parcel, place?: string): MailDraft {
+  #draft({ to, route, payload, id }: OutgoingMessage, place?: string): MailDraft {
     const input = route.rarities?.input;
     const sent = input === undefined ? payload : input.payload;
     const text = toText(Publication.is(sent) ? storable(sent) : sent);
