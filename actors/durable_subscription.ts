@@ -68,7 +68,7 @@ function change(
     if (!givenUp() && runtime.health.status === "running") {
       const envelope = new Envelope(new Route(operation), topic.key, runtime.ids.next(), payload);
       const reason = error instanceof PosthornError ? error.code : "failed";
-      runtime.delivery.bury(envelope, reason, messageOf(error), error);
+      runtime.delivery.deadLetter(envelope, reason, messageOf(error), error);
     }
     throw error;
   }).finally(() => asked.over());

@@ -2,7 +2,7 @@ import type { Activation } from "./activations/activation.ts";
 import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
-import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./ports/dead_letters.ts";
+import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
 import { Envelope, isAsker, nameOf, Route } from "./messages/envelope.ts";
 import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
@@ -59,7 +59,7 @@ export class Delivery implements Deliveries {
     (error) => this.callbackFailed("inspect", error),
   );
   readonly deduplication: Deduplication;
-  readonly deadLetters: KeptDeadLetters;
+  readonly deadLetters: InMemoryDeadLetters;
   readonly log: FailureLog;
   readonly hosts: Map<string, Host> = new Map();
   /** The durable actors; absent where there is no store. */
@@ -81,7 +81,7 @@ export class Delivery implements Deliveries {
     this.ids = ids;
     this.clock = clock;
     this.deduplication = new Deduplication({ ...limits, windowMs, answerMs }, clock);
-    this.deadLetters = new KeptDeadLetters(limits.deadLetters, limits.deadLetterBytes);
+    this.deadLetters = new InMemoryDeadLetters(limits.deadLetters, limits.deadLetterBytes);
     this.log = new FailureLog(log, clock);
   }
 
@@ -135,7 +135,7 @@ export class Delivery implements Deliveries {
     if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
     for (const one of displaced) {
       const { held, bound, what } = full!;
-      this.bury(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
+      this.deadLetter(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
     }
   }
 
@@ -173,7 +173,7 @@ export class Delivery implements Deliveries {
       });
     } catch (error) {
       this.undelivered++; // a turn has committed: nothing may stop what is left of it
-      this.buryError(envelope, error);
+      this.deadLetterError(envelope, error);
     }
   }
 
@@ -190,7 +190,7 @@ export class Delivery implements Deliveries {
     this.deliverAny(address, route, payload);
   }
 
-  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void {
+  deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void {
     const letter: DeadLetter = {
       id: this.ids.text(envelope.id),
       protocol: envelope.operation.protocol,
@@ -204,7 +204,7 @@ export class Delivery implements Deliveries {
     };
     const { caller, bytes } = envelope.route.rarities ?? {};
     this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
-    this.buried(letter, error);
+    this.deadLettered(letter, error);
     const { replyTo, rarities } = envelope.route;
     if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = rarities?.failTo;
@@ -214,7 +214,7 @@ export class Delivery implements Deliveries {
   }
 
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
-  buried(letter: DeadLetter, error?: unknown): void {
+  deadLettered(letter: DeadLetter, error?: unknown): void {
     this.deadLetters.count();
     if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
     this.log.dead(letter, error);
@@ -296,7 +296,7 @@ export class Delivery implements Deliveries {
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
     elsewhere.deliver(to, route, payload, (error) => {
       this.undelivered++;
-      this.buryError(this.envelope(route, to.key, payload), error);
+      this.deadLetterError(this.envelope(route, to.key, payload), error);
     });
   }
 
@@ -315,11 +315,11 @@ export class Delivery implements Deliveries {
       to.meet?.(activation);
     } catch (error) {
       this.undelivered++;
-      return this.buryError(this.envelope(way, to.key, value), error);
+      return this.deadLetterError(this.envelope(way, to.key, value), error);
     }
     if (!this.inspectors.silent) way = this.numbered(way);
     if (!activation.offer(way, value, activation.home.turnCapacity)) {
-      return this.buryFull(activation, way, value);
+      return this.deadLetterFull(activation, way, value);
     }
     if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
   }
@@ -353,15 +353,15 @@ export class Delivery implements Deliveries {
     return [this.envelope(route, activation.key, value)];
   }
 
-  private buryError(envelope: Envelope, error: unknown): void {
-    this.bury(envelope, codeOf(error, "failed"), messageOf(error), error);
+  private deadLetterError(envelope: Envelope, error: unknown): void {
+    this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);
   }
 
-  private buryFull(activation: Activation, route: Route, value: unknown): void {
+  private deadLetterFull(activation: Activation, route: Route, value: unknown): void {
     this.undelivered++;
     const envelope = this.envelope(route, activation.key, value);
     const held = `the mailbox holds ${activation.length} of ${activation.home.turnCapacity} messages`;
-    this.bury(envelope, "mailbox-full", `${envelope}: ${held}`);
+    this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
   }
 
   private envelope(route: Route, key: string, value: unknown): Envelope {

@@ -181,7 +181,7 @@ export class Runtime implements Services {
     return {
       accepted: sum((host) => host.accepted) + this.delivery.undelivered,
       done: sum((host) => host.done),
-      dead: this.delivery.deadLetters.buried,
+      dead: this.delivery.deadLetters.deadLettered,
       waiting: sum((host) => host.waiting),
       running: this.running,
       lateReplies: this.lateReplies,
@@ -309,7 +309,9 @@ export class Runtime implements Services {
     this.delivery.status = "stopped";
     let left = 0;
     for (const host of this.delivery.hosts.values()) {
-      for (const activation of host.activations()) left += activation.bury("stopping", "the system stopped");
+      for (const activation of host.activations()) {
+        left += activation.deadLetter("stopping", "the system stopped");
+      }
     }
     await this.persistence?.end();
     this.timers.clear();

@@ -160,7 +160,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   /** Makes dead letters of all that waits, and of the turn that runs. Returns how many. */
-  bury(reason: string, message: string): number {
+  deadLetter(reason: string, message: string): number {
     const { services } = this.home;
     const envelopes: Envelope[] = [];
     const rare = this.rarities;
@@ -178,7 +178,9 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
       this.home.taken++;
       envelopes.push(envelope);
     }
-    for (const envelope of envelopes) services.delivery.bury(envelope, reason, `${envelope}: ${message}`);
+    for (const envelope of envelopes) {
+      services.delivery.deadLetter(envelope, reason, `${envelope}: ${message}`);
+    }
     return envelopes.length;
   }
 
@@ -193,7 +195,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
 
   private handle(route: Route, value: unknown): void {
     const { home } = this;
-    if (route.deadline !== undefined && this.buriesLate(route, value)) return;
+    if (route.deadline !== undefined && this.deadLettersLate(route, value)) return;
     const fresh = !this.active;
     let turn: Turn | undefined;
     let result: unknown;
@@ -223,11 +225,11 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     else this.commit(turn, value, result, fresh);
   }
 
-  private buriesLate(route: Route, value: unknown): boolean {
+  private deadLettersLate(route: Route, value: unknown): boolean {
     const { services } = this.home;
     if (route.deadline!.dueMs > services.scheduler.nowMs) return false;
     const envelope = this.envelope(route, value);
-    services.delivery.bury(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
+    services.delivery.deadLetter(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
     return true;
   }
 
@@ -243,7 +245,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     );
   }
 
-  /** A turn that was awaited is over; unless it was buried in the meantime. */
+  /** A turn that was awaited is over; unless it became a dead letter in the meantime. */
   private settle(turn: Turn, end: () => void): void {
     const rare = this.rare;
     if (rare.turn !== turn) return;
@@ -327,7 +329,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   stop(reason: string): void {
-    this.bury("stopped", reason);
+    this.deadLetter("stopped", reason);
     this.emit("stopped");
     this.passivate();
   }

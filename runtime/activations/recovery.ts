@@ -60,11 +60,11 @@ export class Recovery {
         monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
       });
     } catch (worse) { // a clock or a source of randomness that throws: the others go on
-      return delivery.bury(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
+      return delivery.deadLetter(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
     }
     const { directive, retryAfterMs } = decision;
     if (retryAfterMs !== undefined) this.#retry(envelope, error, retryAfterMs);
-    else delivery.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
+    else delivery.deadLetter(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
     this.#follow(directive, error);
   }
 

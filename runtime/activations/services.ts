@@ -25,13 +25,13 @@ export interface Deliveries extends Postman {
   /** The operation at an address, as whoever handles it here knows it. */
   operationAt(address: Address): Operation;
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
-  buried(letter: DeadLetter, error?: unknown): void;
+  deadLettered(letter: DeadLetter, error?: unknown): void;
   /** A function that was given to the system threw. */
   callbackFailed(callback: Callback, error: unknown): void;
   /** A row of the store cannot be read, and is passed by. */
   unreadable(row: string, error: unknown): void;
   /** Makes a dead letter, and tells whoever waits for the answer. */
-  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void;
+  deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void;
 }
 
 /** What an activation needs of its system. */

@@ -1,5 +1,5 @@
 import type { ActorId } from "../language/address.ts";
-import type { DeadLetter, KeptDeadLetters } from "../ports/dead_letters.ts";
+import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { Services } from "../activations/services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
@@ -20,7 +20,7 @@ import { OtherClocks } from "./commits/other_clocks.ts";
 import { Proof } from "./background/proof.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
-import { StoredLetters } from "./background/stored_letters.ts";
+import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { Suspects } from "./activations/suspects.ts";
 import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
@@ -32,7 +32,7 @@ export interface StoreParts {
   readonly options: ResolvedOptions;
   readonly services: Services;
   readonly ids: Ids;
-  readonly letters: KeptDeadLetters;
+  readonly letters: InMemoryDeadLetters;
 }
 
 /** The durable actors of the system, as all that works on its store sees them. */
@@ -46,7 +46,7 @@ export interface Residents {
   /** Loads an actor, where there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
   /** There is a dead letter. */
-  buried(letter: DeadLetter, error?: unknown): void;
+  deadLettered(letter: DeadLetter, error?: unknown): void;
 }
 
 /** All that works on a store while it is open. */
@@ -60,7 +60,7 @@ export interface OpenStore extends DurableServices {
   readonly keeper: Keeper;
   readonly alarm: Alarm;
   readonly proof: Proof;
-  readonly letters: StoredLetters;
+  readonly letters: DeadLetterRows;
   readonly watching: Disposable;
 }
 
@@ -116,7 +116,7 @@ async function begin(
   const unhosted = new Unhosted(session, (protocol) => residents.hosts.has(protocol));
   const writer = new MessageWriter(session, replies, answers, hostLookup(residents, unhosted), ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
-  const stored = new StoredLetters({ session, writer, committedDelivery }, letters, limits.deadLetters);
+  const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const alarm = new Alarm(session, { timers, writer, committedDelivery });
   const { instances, keeper } = keeping(services, session, residents, [
     () => replies.look(), // what a watch should have told may have been lost
@@ -156,7 +156,7 @@ async function begin(
     lives: (name) => instances.lives(name),
     committedDelivery,
     published: (topic) => log.wake(topic),
-    buried: (letter, error) => residents.buried(letter, error),
+    deadLettered: (letter, error) => residents.deadLettered(letter, error),
   };
 }
 
@@ -167,8 +167,8 @@ function hostLookup(residents: Residents, unhosted: Unhosted): HostLookup {
     unhosted: (actor) => unhosted.wrote(actor),
     undelivered: (letter) => {
       const host = residents.hosts.get(letter.protocol);
-      if (host !== undefined) host.buried++;
-      residents.buried(letter);
+      if (host !== undefined) host.deadLettered++;
+      residents.deadLettered(letter);
     },
   };
 }

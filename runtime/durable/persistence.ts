@@ -194,11 +194,11 @@ export class Persistence {
   }
 
   /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
-  deliver(to: ActorId, route: Route, payload: unknown, bury: (error: unknown) => void): void {
+  deliver(to: ActorId, route: Route, payload: unknown, deadLetter: (error: unknown) => void): void {
     const sent = this.hosts.has(to.protocol)
       ? this.accept(to, route, payload)
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
-    sent.then(() => {}, bury);
+    sent.then(() => {}, deadLetter);
   }
 
   /** There will be a reply of that name. Rejects where the store does not take it. */
@@ -268,7 +268,7 @@ export class Persistence {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
       activate: (actor) => this.#activate(actor),
-      buried: (letter, error) => this.#buried(letter, error),
+      deadLettered: (letter, error) => this.#deadLettered(letter, error),
     };
   }
 
@@ -296,8 +296,8 @@ export class Persistence {
     }
   }
 
-  #buried(letter: DeadLetter, error?: unknown): void {
-    this.#parts.services.delivery.buried(letter, error);
+  #deadLettered(letter: DeadLetter, error?: unknown): void {
+    this.#parts.services.delivery.deadLettered(letter, error);
     void this.#required.letters.read().catch(() => {}); // the next heartbeat does
   }
 

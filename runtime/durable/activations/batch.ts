@@ -46,7 +46,7 @@ export class Batch {
   #forDirect = nothing;
   /** One of them that stays in the mailbox. */
   kept: Mail | undefined = undefined;
-  /** Whether it buries a message that could not be committed. */
+  /** Whether it makes a dead letter of a message that could not be committed. */
   refuses = false;
   state: unknown;
   #changed = false;

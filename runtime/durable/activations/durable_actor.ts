@@ -13,7 +13,15 @@ import type { Suspicion } from "./suspicion.ts";
 export interface DurableActor extends TurnActor, ActorId {
   readonly home: Pick<
     DurableHome<unknown>,
-    "actor" | "handlers" | "awaited" | "direct" | "done" | "buried" | "heard" | "operation" | "leaveToOthers"
+    | "actor"
+    | "handlers"
+    | "awaited"
+    | "direct"
+    | "done"
+    | "deadLettered"
+    | "heard"
+    | "operation"
+    | "leaveToOthers"
   >;
   readonly services: Services;
   readonly durable: DurableServices;

@@ -30,7 +30,7 @@ export interface DurableServices {
   /** An event was committed to the log of a topic. */
   published(topic: string): void;
   /** A dead letter was committed. */
-  buried(letter: DeadLetter, error?: unknown): void;
+  deadLettered(letter: DeadLetter, error?: unknown): void;
 }
 
 /** Where durable activations of one actor definition live. */
@@ -46,7 +46,7 @@ export interface DurableHome<Member> {
   /** Whether somebody listens to what happens. */
   readonly heard: boolean;
   done: number;
-  buried: number;
+  deadLettered: number;
   /** The operation of that name, where it has a handler. */
   operation(name: string): Operation | undefined;
   /** An activation leaves memory. */

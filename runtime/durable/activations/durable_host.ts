@@ -23,7 +23,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
   readonly #idle: IdleList;
   readonly #leave: (actor: ActorId, forMs: number) => void;
   done = 0;
-  buried = 0;
+  deadLettered = 0;
 
   /** `durable` gives what is there once the store is open; `leave` tells others that they should look at an actor. */
   constructor(
@@ -58,7 +58,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
   /** How many messages this process has seen in its mailboxes. */
   get accepted(): number {
     const inHand = this.#activations.values().reduce((sum, { mailbox }) => sum + mailbox.inHand, 0);
-    return this.done + this.buried + this.waiting + inHand;
+    return this.done + this.deadLettered + this.waiting + inHand;
   }
 
   /** How many are in this process. */

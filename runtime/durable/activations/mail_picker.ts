@@ -1,6 +1,6 @@
 import type { Timer } from "../../scheduling/timers.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { buryAlone } from "./bury_alone.ts";
+import { deadLetterAlone } from "./dead_letter_alone.ts";
 import type { Mail } from "../rows/mail.ts";
 import type { RetryHead } from "../rows/record.ts";
 import type { Trial } from "./suspects.ts";
@@ -96,7 +96,7 @@ export class MailPicker {
     const { capacity } = this.#actor.home.actor.mailbox;
     const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;
     const deadLetterReason = { reason: "dropped", message, attempts: mail.head.attempts ?? 0 };
-    void buryAlone(this.#actor, mail, deadLetterReason).then((gone) => {
+    void deadLetterAlone(this.#actor, mail, deadLetterReason).then((gone) => {
       mailbox.left(mail, gone);
       this.#onIdle();
     });

@@ -10,7 +10,7 @@ import { timeAfter } from "../../base/times.ts";
 import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { buryAlone } from "./bury_alone.ts";
+import { deadLetterAlone } from "./dead_letter_alone.ts";
 import { leftMs } from "./durable_home.ts";
 import { DurableTurn } from "./durable_turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -56,12 +56,14 @@ export class TurnRunner {
     this.#ending = undefined;
   }
 
-  /** Why its mail is buried; absent where it is handled. */
+  /** Why its mail becomes dead letters; absent where it is handled. */
   get stopped(): string | undefined {
     return this.#stopped;
   }
 
-  /** All mail of an actor that stopped is buried: what comes now begins anew. Returns whether it had stopped. */
+  /**
+   * All mail of an actor that stopped becomes dead letters: what comes now begins anew. Returns whether it had stopped.
+   */
   revive(): boolean {
     if (this.#stopped === undefined) return false;
     this.#stopped = undefined;
@@ -102,16 +104,16 @@ export class TurnRunner {
     const { home, services } = this.#activation;
     const attempts = this.#attemptsOf(mail);
     if (mail.fault !== undefined) {
-      return this.#bury(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
+      return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
     }
-    if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
+    if (this.#stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", this.#stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
-      return this.#bury(batch, mail, "deadline", lateness(attempts), attempts);
+      return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
     }
     if (attempts >= home.actor.retry.attempts) {
       this.#activation.durable.session.probes?.reach("a message is given up that ended processes");
       const why = `its process ended while it ran: ${attempts} of ${home.actor.retry.attempts} attempts`;
-      return this.#bury(batch, mail, "failed", why, attempts);
+      return this.#deadLetter(batch, mail, "failed", why, attempts);
     }
     const operation = home.operation(mail.head.operation);
     if (operation === undefined) return this.#unknown(batch, mail, attempts);
@@ -122,7 +124,7 @@ export class TurnRunner {
       payload = mail.read();
     } catch (error) {
       const why = `cannot be handled: its payload cannot be read: ${messageOf(error)}`;
-      return this.#bury(batch, mail, "failed", why, attempts, error);
+      return this.#deadLetter(batch, mail, "failed", why, attempts, error);
     }
     try {
       value = operation.unchecked
@@ -130,7 +132,7 @@ export class TurnRunner {
         : parse(operation.payload, payload, "Cannot accept", nameOf(operation, this.#activation.key));
     } catch (error) {
       // A schema that throws on what is stored would throw again.
-      return this.#bury(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
+      return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
@@ -171,7 +173,8 @@ export class TurnRunner {
 
   /** What came of a message cannot be committed. */
   refuse(batch: Batch, mail: Mail, error: unknown): void {
-    this.#bury(batch, mail, codeOf(error, "failed"), messageOf(error), this.#attemptsOf(mail) + 1, error);
+    const attempts = this.#attemptsOf(mail) + 1;
+    this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
   }
 
   /** The same in a commit of its own, without its payload where that is too large. */
@@ -182,9 +185,9 @@ export class TurnRunner {
       message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
       attempts,
     };
-    if (await buryAlone(this.#activation, mail, deadLetterReason)) return;
+    if (await deadLetterAlone(this.#activation, mail, deadLetterReason)) return;
     const { head, place, key, version, bytes } = mail;
-    await buryAlone(
+    await deadLetterAlone(
       this.#activation,
       { head, place, key, version, bytes, text: "", payload: undefined },
       deadLetterReason,
@@ -259,7 +262,7 @@ export class TurnRunner {
     if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // it is in the batch, with all that it does
     const attempts = this.#attemptsOf(mail) + 1;
     try {
-      return this.#bury(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
+      return this.#deadLetter(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
     } catch (worse) {
       return Promise.reject(worse);
     }
@@ -290,7 +293,7 @@ export class TurnRunner {
     const { mailbox, record } = this.#activation;
     if (this.#fresh && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
     if (retryAfterMs === undefined) {
-      this.#bury(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
+      this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
       services.delivery.retrying(envelope, error, attempt, retryAfterMs);
       this.#retry(batch, mail, attempt, retryAfterMs);
@@ -329,7 +332,7 @@ export class TurnRunner {
     batch.take(mail, writeSet);
   }
 
-  #bury(
+  #deadLetter(
     batch: Batch,
     mail: Mail,
     reason: string,
@@ -343,16 +346,16 @@ export class TurnRunner {
     if (mail.asker === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
       const deadLetterReason = { reason, message, attempts, words };
-      const letter = durable.writer.bury(writeSet, this.#activation, mail, deadLetterReason);
+      const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
       writeSet.after(() => {
-        home.buried++;
-        durable.buried(letter, error);
+        home.deadLettered++;
+        durable.deadLettered(letter, error);
       });
     } else {
       const envelope = this.#envelope(mail, attempts);
       writeSet.after(() => {
-        home.buried++;
-        services.delivery.bury(envelope, reason, message, error);
+        home.deadLettered++;
+        services.delivery.deadLetter(envelope, reason, message, error);
       });
     }
     batch.take(mail, writeSet);
@@ -365,7 +368,7 @@ export class TurnRunner {
     const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
     if (mail.asker !== undefined || sinceMs >= keepMs) {
       const why = `cannot be handled: its actor has no such operation`;
-      return this.#bury(batch, mail, "unknown-operation", why, attempts);
+      return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
       home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);

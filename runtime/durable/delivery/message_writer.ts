@@ -26,7 +26,7 @@ export interface StoredPublication {
 }
 
 /** A dead letter in the store, besides its payload. */
-export interface StoredLetter extends Omit<DeadLetter, "payload"> {
+export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
   readonly head: MailHead;
 }
 
@@ -136,7 +136,7 @@ export class MessageWriter {
   ): void {
     const { text, head: { id } } = draft;
     const why = `it gave way: the mailbox held ${held} of ${bound} ${what}`;
-    this.#buryUndelivered(writeSet, { to, route, payload: fromText(text), id }, text, "dropped", why);
+    this.#deadLetterUndelivered(writeSet, { to, route, payload: fromText(text), id }, text, "dropped", why);
   }
 
   /** Makes a dead letter of a message that will not be sent, as much of its payload as there is text of. */
@@ -152,11 +152,17 @@ export class MessageWriter {
     },
   ): void {
     const payload = fromText(text);
-    this.#buryUndelivered(writeSet, { to, route: withoutPayload(route), payload, id }, text, reason, why);
+    this.#deadLetterUndelivered(
+      writeSet,
+      { to, route: withoutPayload(route), payload, id },
+      text,
+      reason,
+      why,
+    );
   }
 
   /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
-  bury(
+  deadLetter(
     writeSet: WriteSet,
     to: ActorId,
     message: {
@@ -171,7 +177,7 @@ export class MessageWriter {
     const { head, text, payload, place } = message;
     const { protocol, key } = to;
     const { reason, attempts } = deadLetterReason;
-    const stored: StoredLetter = {
+    const stored: StoredDeadLetter = {
       id: head.id,
       protocol,
       key,
@@ -208,11 +214,11 @@ export class MessageWriter {
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
       const hosted = this.#hostLookup.hosting(to.protocol) !== "no";
       const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
-      this.#buryUndelivered(writeSet, outgoing, draft.text, "mailbox-full", why);
+      this.#deadLetterUndelivered(writeSet, outgoing, draft.text, "mailbox-full", why);
     } catch (error) {
       // What its schema or its `subject` throws is this message's failure, and not its sender's.
       const code = codeOf(error, "failed");
-      this.#buryUndelivered(
+      this.#deadLetterUndelivered(
         writeSet,
         { ...outgoing, route: withoutPayload(route) },
         "",
@@ -222,7 +228,7 @@ export class MessageWriter {
     }
   }
 
-  #buryUndelivered(
+  #deadLetterUndelivered(
     writeSet: WriteSet,
     { to, route, payload, id }: OutgoingMessage,
     text: string,
@@ -231,7 +237,7 @@ export class MessageWriter {
   ): void {
     const head = headOf(route, id, this.#session.instance, this.#idText);
     const message = `${nameOf(route.operation, to.key)}: ${why}`;
-    const letter = this.bury(writeSet, to, { head, text, payload }, { reason, message, attempts: 0 });
+    const letter = this.deadLetter(writeSet, to, { head, text, payload }, { reason, message, attempts: 0 });
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 

@@ -9,7 +9,7 @@ import { commitKnown } from "../commits/commit_one.ts";
  * A message that waits becomes a dead letter in a commit of its own, beside its actor's turns. Where that does not come
  * through, it may have had its turn elsewhere, or it still waits for it. Returns whether it is gone.
  */
-export async function buryAlone(
+export async function deadLetterAlone(
   actor: DurableActor,
   mail: Pick<Mail, "head" | "text" | "payload" | "place" | "key" | "version" | "bytes">,
   deadLetterReason: DeadLetterReason,
@@ -17,7 +17,7 @@ export async function buryAlone(
   const { home, durable } = actor;
   const { session, writer } = durable;
   const writeSet = new WriteSet();
-  const letter = writer.bury(writeSet, actor, mail, deadLetterReason);
+  const letter = writer.deadLetter(writeSet, actor, mail, deadLetterReason);
   writeSet.checks.push({ key: mail.key!, version: mail.version });
   writeSet.remove(mail.key!, mail.bytes);
   const { limits } = session.traits;
@@ -25,8 +25,8 @@ export async function buryAlone(
   const epoch = actor.loadedEpoch;
   const version = await commitKnown(session, writeSet).catch(() => undefined); // it waits for its turn again
   if (version === undefined) return false;
-  home.buried++;
-  durable.buried(letter);
+  home.deadLettered++;
+  durable.deadLettered(letter);
   writeSet.land(durable.committedDelivery, version, epoch);
   return true;
 }

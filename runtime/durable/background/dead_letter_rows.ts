@@ -1,9 +1,9 @@
-import type { DeadLetter, DeadLetterEntry, KeptDeadLetters } from "../../ports/dead_letters.ts";
+import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../ports/dead_letters.ts";
 import { messageOf, NotFoundError } from "../../base/errors.ts";
 import { OrderedKeys } from "../../base/ordered_keys.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
-import type { MessageWriter, StoredLetter } from "../delivery/message_writer.ts";
+import type { MessageWriter, StoredDeadLetter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -20,7 +20,7 @@ const lateHeartbeats = 3;
 /** How much of the bound may be in the store besides what is known here, before it is looked at what is there. */
 const passedShare = 0.1;
 
-export interface StoredLettersServices {
+export interface DeadLetterRowsServices {
   readonly session: StoreSession;
   readonly writer: MessageWriter;
   /** Takes in what commits bring to this process. */
@@ -42,9 +42,9 @@ type Removed = Pick<Kept, "version" | "bytes">;
  * rest a heartbeat reads one small row: that changes when a letter was sent again, and only then is looked for which
  * are gone.
  */
-export class StoredLetters {
-  readonly #services: StoredLettersServices;
-  readonly #letters: KeptDeadLetters;
+export class DeadLetterRows {
+  readonly #services: DeadLetterRowsServices;
+  readonly #letters: InMemoryDeadLetters;
   readonly #capacity: number;
   readonly #kept = new Map<string, Kept>();
   /** Their keys, the oldest first. */
@@ -67,7 +67,7 @@ export class StoredLetters {
   #reading: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  constructor(services: StoredLettersServices, letters: KeptDeadLetters, capacity: number) {
+  constructor(services: DeadLetterRowsServices, letters: InMemoryDeadLetters, capacity: number) {
     this.#services = services;
     this.#letters = letters;
     this.#capacity = capacity;
@@ -149,10 +149,10 @@ export class StoredLetters {
 
   /** Lists it; nothing where it cannot be read. */
   #entryOf(row: Entry): DeadLetterEntry | undefined {
-    let letter: StoredLetter;
+    let letter: StoredDeadLetter;
     let text: string;
     try {
-      ({ head: letter, text } = decodeValue<StoredLetter>(row.value));
+      ({ head: letter, text } = decodeValue<StoredDeadLetter>(row.value));
     } catch (error) { // another program has written it: it stays, and none of the others waits for it
       this.#services.session.onUnreadable(row.key, error);
       return undefined;
@@ -204,8 +204,8 @@ export class StoredLetters {
 
   async #resend(
     { key, version, value }: Entry,
-    letter: StoredLetter,
-    mail: StoredLetter["head"],
+    letter: StoredDeadLetter,
+    mail: StoredDeadLetter["head"],
     text: string,
   ): Promise<void> {
     const { session, writer } = this.#services;
