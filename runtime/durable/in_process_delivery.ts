@@ -3,7 +3,7 @@ import { Envelope } from "../messages/envelope.ts";
 import type { Deliveries } from "../activations/services.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./commits/write_set.ts";
-import type { Keeper } from "./background/keeper.ts";
+import type { Assignments } from "./background/assignments.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import { Mail } from "./rows/mail.ts";
 
@@ -11,7 +11,7 @@ import { Mail } from "./rows/mail.ts";
 export interface InProcessDeliveryParts {
   readonly session: StoreSession;
   readonly delivery: Deliveries;
-  keeper(): Keeper;
+  assignments(): Assignments;
   /** Whether the system ends: then nothing is loaded any more. */
   ending(): boolean;
   /** An actor that is in memory. */
@@ -36,21 +36,21 @@ export class InProcessDelivery implements CommittedDelivery {
     const parts = this.#parts;
     const { probes } = parts.session;
     if (probes?.without("hand-over")) return;
-    const keeper = parts.keeper();
+    const assignments = parts.assignments();
     const epoch = probes?.without("listed-after-loaded") ? 0 : senderEpoch;
     for (const { to, draft } of arrivals) {
       const found = parts.find(to);
       if (parts.ending() || (found ?? parts.activate(to)) === undefined) {
-        keeper.left(to);
+        assignments.left(to);
         probes?.reach("there is no room for an actor that has mail");
         continue;
       }
       if (version === undefined) { // it may have been handled meanwhile: the store says
-        keeper.left(to);
+        assignments.left(to);
         found?.look();
         continue;
       }
-      keeper.wrote(to, version);
+      assignments.wrote(to, version);
       const mail = Mail.committed(draft, version);
       const before = draft.head.attempts !== undefined || draft.accepted;
       if (!before) this.accepted(to, mail);

@@ -13,8 +13,8 @@ import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_home.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
-import { Instances } from "./background/instances.ts";
-import { Keeper } from "./background/keeper.ts";
+import { Membership } from "./background/membership.ts";
+import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { Proof } from "./background/proof.ts";
@@ -57,7 +57,7 @@ export interface OpenStore extends DurableServices {
   readonly answers: Answers;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
-  readonly keeper: Keeper;
+  readonly assignments: Assignments;
   readonly alarm: Alarm;
   readonly proof: Proof;
   readonly letters: DeadLetterRows;
@@ -107,7 +107,7 @@ async function begin(
   const committedDelivery = new InProcessDelivery({
     session,
     delivery,
-    keeper: () => keeper,
+    assignments: () => assignments,
     ending: () => residents.ending(),
     find: ({ protocol, key }) => residents.hosts.get(protocol)?.find(key),
     activate: (actor) => residents.activate(actor),
@@ -118,7 +118,7 @@ async function begin(
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const alarm = new Alarm(session, { timers, writer, committedDelivery });
-  const { instances, keeper } = keeping(services, session, residents, [
+  const { membership, assignments } = keeping(services, session, residents, [
     () => replies.look(), // what a watch should have told may have been lost
     () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
     () => answers.heartbeat(),
@@ -128,12 +128,12 @@ async function begin(
   ]);
   const proof = new Proof(session, store.traits);
   await proof.look();
-  await keeper.begin();
+  await assignments.begin();
   const watching = connection.watch(() => {
     replies.look().catch(() => {}); // the next heartbeat does
     answers.wake();
     log.look().catch(() => {}); // the next heartbeat does
-    keeper.adopt().catch(() => {}); // the next heartbeat does
+    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
   return {
     acceptor: new Acceptor({ session, writer, replies, ids, deduplicationWindowMs, committedDelivery }),
@@ -144,16 +144,16 @@ async function begin(
     answers,
     log,
     unhosted,
-    keeper,
+    assignments,
     alarm,
     proof,
     letters: stored,
     watching,
     turnWrites: new TurnWrites(session, writer),
     suspects: new Suspects(timers, session.probes),
-    suspicious: (names) => instances.suspicious(names),
-    fateOf: (name) => instances.fateOf(name),
-    lives: (name) => instances.lives(name),
+    mayHaveCrashed: (names) => membership.mayHaveCrashed(names),
+    fateOf: (name) => membership.fateOf(name),
+    lives: (name) => membership.lives(name),
     committedDelivery,
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => residents.deadLettered(letter, error),
@@ -179,21 +179,21 @@ function keeping(
   session: StoreSession,
   residents: Residents,
   onHeartbeat: readonly (() => Promise<unknown>)[],
-): { readonly instances: Instances; readonly keeper: Keeper } {
+): { readonly membership: Membership; readonly assignments: Assignments } {
   const { hosts } = residents;
-  const instances: Instances = new Instances(session, {
+  const membership: Membership = new Membership(session, {
     newName: () => services.newId(),
     reborn: () => {
-      keeper.forget();
+      assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
-  const keeper: Keeper = new Keeper(session, instances, {
+  const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     protocols: [...hosts.keys()],
     look: (actor, crashed) => residents.activate(actor)?.look(crashed) !== undefined,
     atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
     onHeartbeat,
   });
-  return { instances, keeper };
+  return { membership, assignments };
 }

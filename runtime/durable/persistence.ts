@@ -62,7 +62,7 @@ export class Persistence {
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
     for (const actor of parts.actors) {
-      const leave = (id: ActorId, forMs: number) => this.#leaveToOthers(id, forMs);
+      const leave = (id: ActorId, forMs: number) => this.#release(id, forMs);
       const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
@@ -209,8 +209,8 @@ export class Persistence {
   /** Looks after all that this instance should: what the dead left, what is due. Resolves when nothing is left to run. */
   async sweep(): Promise<void> {
     await this.opened;
-    const { keeper, alarm } = this.#required;
-    await keeper.heartbeat();
+    const { assignments, alarm } = this.#required;
+    await assignments.heartbeat();
     await alarm.ring();
   }
 
@@ -243,11 +243,11 @@ export class Persistence {
   }
 
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
-  async #close({ session, keeper, log, replies, watching }: OpenStore): Promise<void> {
+  async #close({ session, assignments, log, replies, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
     const idle = await within(session.clock, endMs, session.committer.idle());
-    const ended = keeper.end().catch(() => {}); // others find out that it is gone
+    const ended = assignments.end().catch(() => {}); // others find out that it is gone
     if (idle) await within(session.clock, endMs, ended);
     replies.end(); // while its connection still answers: no more comes
     session.committer.end();
@@ -301,9 +301,9 @@ export class Persistence {
     void this.#required.letters.read().catch(() => {}); // the next heartbeat does
   }
 
-  #leaveToOthers(actor: ActorId, forMs: number): void {
-    const { session, keeper } = this.#required;
-    keeper.leftToOthers(actor, forMs);
+  #release(actor: ActorId, forMs: number): void {
+    const { session, assignments } = this.#required;
+    assignments.released(actor, forMs);
     const writeSet = new WriteSet();
     writeSet.leave(actor, session.clock.now());
     writeSet.remove(indexKey(session.instance, actor));

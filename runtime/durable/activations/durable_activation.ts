@@ -378,8 +378,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** It leaves memory: to others, where a time is given for which it is not taken back. */
-  #vanish(leftForMs?: number): void {
-    if (leftForMs !== undefined) this.home.leaveToOthers(this, leftForMs);
+  #vanish(releasedForMs?: number): void {
+    if (releasedForMs !== undefined) this.home.release(this, releasedForMs);
     this.status = "gone";
     this.#held?.cancel();
     this.#picker.reset();

@@ -5,7 +5,7 @@ import type { Services } from "../../activations/services.ts";
 import type { TurnActor } from "../../turns/turn_host.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
-import type { Fate } from "../background/instances.ts";
+import type { Fate } from "../background/membership.ts";
 import type { ActorRecord } from "../rows/record.ts";
 import type { Suspicion } from "./suspicion.ts";
 
@@ -21,7 +21,7 @@ export interface DurableActor extends TurnActor, ActorId {
     | "deadLettered"
     | "heard"
     | "operation"
-    | "leaveToOthers"
+    | "release"
   >;
   readonly services: Services;
   readonly durable: DurableServices;

@@ -5,7 +5,7 @@ import type { Operation } from "../../language/protocol.ts";
 import type { Services } from "../../activations/services.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { CommittedDelivery } from "../commits/write_set.ts";
-import type { Fate } from "../background/instances.ts";
+import type { Fate } from "../background/membership.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { Suspects } from "./suspects.ts";
 import type { TurnWrites } from "./turn_writes.ts";
@@ -20,7 +20,7 @@ export interface DurableServices {
   readonly turnWrites: TurnWrites;
   readonly suspects: Suspects;
   /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
-  suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
+  mayHaveCrashed(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
   /** What became of an instance. Rejects where the store cannot be asked. */
   fateOf(instance: string): Promise<Fate>;
   /** Whether another instance was seen to live. */
@@ -54,5 +54,5 @@ export interface DurableHome<Member> {
   watchIdle(activation: Member): void;
   leaveIdle(activation: Member): void;
   /** Another instance of this program is to have it: this one leaves it alone, for so long without taking it back. */
-  leaveToOthers(actor: ActorId, forMs: number): void;
+  release(actor: ActorId, forMs: number): void;
 }

@@ -122,7 +122,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
     this.#idle.leave(activation);
   }
 
-  leaveToOthers(actor: ActorId, forMs: number): void {
+  release(actor: ActorId, forMs: number): void {
     this.#leave(actor, forMs);
   }
 

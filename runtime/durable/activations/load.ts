@@ -1,6 +1,6 @@
 import { schedulesMax } from "../../turns/schedules.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import type { Fate } from "../background/instances.ts";
+import type { Fate } from "../background/membership.ts";
 import { mailPrefix, timerPrefix } from "../rows/keys.ts";
 import { placeOf } from "../rows/mail.ts";
 import { plansOf } from "../rows/plans.ts";
@@ -52,7 +52,7 @@ export async function loadActor(activation: DurableActor): Promise<Loaded> {
   const read = mailbox.listed(mails, prefix, beyond, asideBeyond);
   const instances = new Set(read.map(({ head }) => head.via)); // also of those that stepped aside, and come back
   instances.delete(session.instance);
-  const ended = instances.size === 0 ? new Set<string>() : await durable.suspicious(instances);
+  const ended = instances.size === 0 ? new Set<string>() : await durable.mayHaveCrashed(instances);
   const suspects = (activation.inherited || ended.size > 0) && !session.probes?.without("suspects");
   const before = activation.inherited ? undefined : activation.suspicion;
   activation.suspicion = suspects ? Suspicion.of(read, instances, ended, before) : undefined;

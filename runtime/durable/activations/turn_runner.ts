@@ -371,7 +371,7 @@ export class TurnRunner {
       return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
-      home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
+      home.release({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
       this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";

@@ -1,7 +1,7 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Route } from "../../messages/envelope.ts";
 import type { AtomicPart, Check, Delete, Put } from "../../ports/store.ts";
-import { indexKey, leftKey, nobody } from "../rows/keys.ts";
+import { indexKey, leftKey, unassigned } from "../rows/keys.ts";
 import type { Mail, MailDraft } from "../rows/mail.ts";
 
 /** A message that is written with its sender's commit. */
@@ -64,9 +64,9 @@ export class WriteSet implements AtomicPart {
     this.writes.push({ key, value, oldBytes, expiresAtMs: more?.expiresAtMs });
   }
 
-  /** Puts an actor into the index of nobody, and rings for those who host it. */
+  /** Puts an actor into the index of unassigned actors, and rings for those who host it. */
   leave(actor: ActorId, nowMs: number): void {
-    this.write(indexKey(nobody, actor), nothing);
+    this.write(indexKey(unassigned, actor), nothing);
     this.rings = true;
     this.#left ??= new Set();
     if (this.#left.has(actor.protocol)) return;

@@ -1,6 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
 import type { UnhostedStats } from "../../ports/stats.ts";
-import { indexed, indexPrefix, mailPrefix, nameOfActor, nobody } from "../rows/keys.ts";
+import { indexed, indexPrefix, mailPrefix, nameOfActor, unassigned } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 
 /**
@@ -43,7 +43,7 @@ export class Unhosted {
   readonly #toCount = new Set<UnhostedReceiver>();
   #counting: Promise<void> | undefined;
   /** Where the next heartbeat goes on. */
-  #lookedAt = indexPrefix(nobody);
+  #lookedAt = indexPrefix(unassigned);
 
   /** `hosts` says whether a protocol is hosted here. */
   constructor(session: StoreSession, hosts: (protocol: string) => boolean) {
@@ -71,7 +71,7 @@ export class Unhosted {
   /** Looks for some that others wrote to, and whether some that are known have been taken care of. */
   async heartbeat(): Promise<void> {
     const { connection } = this.#session;
-    const prefix = indexPrefix(nobody);
+    const prefix = indexPrefix(unassigned);
     const rows = await connection.list({ prefix, after: this.#lookedAt, limit: entriesAtHeartbeat });
     this.#lookedAt = rows.length < entriesAtHeartbeat ? prefix : rows[rows.length - 1].key;
     const met: UnhostedReceiver[] = [];

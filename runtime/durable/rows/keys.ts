@@ -22,7 +22,7 @@ export function encodeName(text: string): string {
 export const behindAll = "\u{10ffff}";
 
 /** The index entries of an actor that no instance has: whoever hosts it may take it. */
-export const nobody = "~";
+export const unassigned = "~";
 
 /** An actor, in one piece. */
 export function nameOfActor({ protocol, key }: ActorId): string {
@@ -84,7 +84,7 @@ export function protocolPrefix(instance: string, protocol: string): string {
   return indexPrefix(instance) + protocol + separator;
 }
 
-/** Changes whenever an actor of that protocol is put into the index of nobody: who hosts it looks there. */
+/** Changes whenever an actor of that protocol is put into the index of unassigned actors: who hosts it looks there. */
 export function leftKey(protocol: string): string {
   return keyOf("left", protocol);
 }

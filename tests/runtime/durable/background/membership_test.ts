@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { memoryStore } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import { Instances } from "../../../../runtime/durable/background/instances.ts";
+import { Membership } from "../../../../runtime/durable/background/membership.ts";
 import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
 
 Deno.test("who is missed only after the look, and written down as ended, is known to live no longer", async () => {
@@ -17,7 +17,7 @@ Deno.test("who is missed only after the look, and written down as ended, is know
       clock,
       seededRandom(1),
     );
-    const instances = new Instances(session, { newName: () => `${name}-again`, reborn: () => {} });
+    const instances = new Membership(session, { newName: () => `${name}-again`, reborn: () => {} });
     await within(instances.begin());
     return { session, instances };
   };

@@ -33,7 +33,7 @@ interface KnownInstance {
 export type Fate = "lives" | "ended" | "left";
 
 /** What is told to the others of this process. */
-export interface InstancesServices {
+export interface MembershipServices {
   /** A name that no instance has had. */
   newName(): string;
   /** The others took this instance for dead. It has a new name, and nothing of what it looked after is its own. */
@@ -54,9 +54,9 @@ const endedKeepMs = 86_400_000;
 const goneMax = 1_000;
 
 /** Who shares the store: says that this instance lives, sees which of the others do, and writes down who does not. */
-export class Instances {
+export class Membership {
   readonly #session: StoreSession;
-  readonly #services: InstancesServices;
+  readonly #services: MembershipServices;
   readonly #known = new Map<string, KnownInstance>();
   readonly #ended = new Recent(goneMax);
   readonly #left = new Recent(goneMax);
@@ -67,7 +67,7 @@ export class Instances {
   #held = false;
   #looked = false;
 
-  constructor(session: StoreSession, services: InstancesServices) {
+  constructor(session: StoreSession, services: MembershipServices) {
     this.#session = session;
     this.#services = services;
   }
@@ -187,7 +187,7 @@ export class Instances {
   }
 
   /** Which of these instances ended without a word, or may have: whoever has not been seen to live. */
-  async suspicious(instances: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  async mayHaveCrashed(instances: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const fates = await this.#fatesOf([...instances]);
     return new Set([...instances].filter((instance) => {
       const fate = fates.get(instance);

@@ -2,7 +2,7 @@ import type { ActorId } from "../../language/address.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { Chore } from "./chore.ts";
 import { WriteSet } from "../commits/write_set.ts";
-import type { Instances } from "./instances.ts";
+import type { Membership } from "./membership.ts";
 import {
   behindAll,
   indexed,
@@ -11,15 +11,15 @@ import {
   leftKey,
   mailPrefix,
   nameOfActor,
-  nobody,
   protocolPrefix,
+  unassigned,
   wholeIndexPrefix,
 } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 
-/** What the keeper needs of the others. */
-export interface KeeperServices {
+/** What the assignments need of the others. */
+export interface AssignmentsServices {
   readonly timers: Timers;
   /** The protocols that are hosted here. */
   readonly protocols: readonly string[];
@@ -33,29 +33,30 @@ export interface KeeperServices {
 
 const pageMax = 100;
 /** How many times in a heartbeat it looks whether a process is gone, where that can be seen at once. */
-const glancesPerHeartbeat = 4;
+const presenceChecksPerHeartbeat = 4;
 const ownPageMax = 1_000;
 /** How many instances that are no more are looked at in one heartbeat; the next goes on behind them. */
 const instancesMax = 100;
 
 /**
- * Keeps this instance's place among those that share the store: says at each heartbeat that it lives, takes over what
- * the dead left, and lets go of what is done. All of it is a hint: safety lies in the checks of each commit.
+ * Which actors this instance looks after: at each heartbeat it says that it lives, claims what is unassigned, takes
+ * what ended instances left, and removes the entries of what is done. All of it is a hint: safety lies in the checks of
+ * each commit.
  */
-export class Keeper {
+export class Assignments {
   readonly #session: StoreSession;
-  readonly #instances: Instances;
-  readonly #services: KeeperServices;
+  readonly #membership: Membership;
+  readonly #services: AssignmentsServices;
   /** The protocols that are hosted here, in the order of keys. */
   readonly #protocols: readonly string[];
   /** Index entries that this instance has written, by actor: with the version of the last write. */
   readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
   /** Until when actors are not taken back, by this process's own clock. */
-  readonly #leftUntilMs = new Map<string, number>();
-  /** What was last heard of actors that are left to nobody, by protocol. */
+  readonly #releasedUntilMs = new Map<string, number>();
+  /** What was last heard of unassigned actors, by protocol. */
   readonly #heard = new Map<string, string>();
   readonly #round = new Chore(() => this.#goRound());
-  readonly #adoption = new Chore(() => this.#hear());
+  readonly #claiming = new Chore(() => this.#hear());
   readonly #others: readonly Chore[];
   readonly #saying: Chore;
   /** The entry of its own index at which it looked last. */
@@ -63,24 +64,24 @@ export class Keeper {
   /** The instance that is no more and was looked at last. */
   #scannedTo = wholeIndexPrefix;
   #timer: Timer | undefined;
-  #glanceTimer: Timer | undefined;
+  #presenceTimer: Timer | undefined;
   #ended = false;
 
-  constructor(session: StoreSession, instances: Instances, services: KeeperServices) {
+  constructor(session: StoreSession, membership: Membership, services: AssignmentsServices) {
     this.#session = session;
-    this.#instances = instances;
+    this.#membership = membership;
     this.#services = services;
     this.#protocols = services.protocols.toSorted();
     this.#others = services.onHeartbeat.map((work) => new Chore(work));
-    this.#saying = new Chore(() => instances.say().finally(() => this.#wait()));
+    this.#saying = new Chore(() => membership.say().finally(() => this.#wait()));
     this.#lookedAt = indexPrefix(session.instance);
   }
 
   /** Says that it lives, and from then on does so at each heartbeat. */
   async begin(): Promise<void> {
-    await this.#instances.begin();
+    await this.#membership.begin();
     this.heartbeat().catch(() => {}); // the next does what this one could not
-    if (this.#session.connection.presence !== undefined) this.#glance();
+    if (this.#session.connection.presence !== undefined) this.#checkPresenceLater();
   }
 
   /** An index entry was written for an actor. */
@@ -97,9 +98,9 @@ export class Keeper {
    * Others are to have an actor. It is not taken back for a while: two instances of an older revision of the program
    * would hand it to each other without end, each at once when it hears that it is nobody's.
    */
-  leftToOthers(actor: ActorId, forMs: number): void {
+  released(actor: ActorId, forMs: number): void {
     this.left(actor);
-    this.#leftUntilMs.set(nameOfActor(actor), this.#session.clock.monotonicMs() + forMs);
+    this.#releasedUntilMs.set(nameOfActor(actor), this.#session.clock.monotonicMs() + forMs);
   }
 
   /** Others look after what this instance did: it took too long to say that it lives. */
@@ -115,19 +116,19 @@ export class Keeper {
     await Promise.all([this.#round, ...this.#others].map((chore) => chore.run()));
   }
 
-  /** Others have committed something: what nobody's index has of late is looked after, where it is hosted here. */
-  async adopt(): Promise<void> {
-    await this.#adoption.wake();
+  /** Others have committed something: what was left unassigned of late is claimed, where it is hosted here. */
+  async claimUnassigned(): Promise<void> {
+    await this.#claiming.wake();
   }
 
   /** Its last word: what it leaves, others need not suspect. */
   async end(): Promise<void> {
     this.#ended = true;
-    this.#glanceTimer?.cancel();
+    this.#presenceTimer?.cancel();
     await Promise.all([this.#saying, this.#round].map((chore) => chore.idle()));
     this.#timer?.cancel();
     await this.#tidy().catch(() => {}); // others find it without
-    await this.#instances.end();
+    await this.#membership.end();
   }
 
   /** The next heartbeat is timed by the last one alone, whatever that has found to do. */
@@ -138,35 +139,37 @@ export class Keeper {
     this.#timer = this.#services.timers.set(heartbeatMs, () => void this.heartbeat().catch(() => {}));
   }
 
-  #glance(): void {
+  #checkPresenceLater(): void {
     if (this.#ended) return;
-    const afterMs = this.#session.traits.heartbeatMs / glancesPerHeartbeat;
-    this.#glanceTimer = this.#services.timers.set(afterMs, () => void this.#lookAtNext());
+    const afterMs = this.#session.traits.heartbeatMs / presenceChecksPerHeartbeat;
+    this.#presenceTimer = this.#services.timers.set(afterMs, () => void this.#checkNextPresence());
   }
 
-  async #lookAtNext(): Promise<void> {
+  async #checkNextPresence(): Promise<void> {
     try {
-      if (await this.#instances.nextIsGone()) await this.#round.run();
+      if (await this.#membership.nextIsGone()) await this.#round.run();
     } catch {
       // the next heartbeat does what this could not
     }
-    this.#glance();
+    this.#checkPresenceLater();
   }
 
   async #goRound(): Promise<void> {
-    await this.#instances.look();
-    await this.#instances.judge(() => this.#ended);
-    await this.#takeOverFromTheDead();
-    await this.#takeOver(nobody);
+    await this.#membership.look();
+    await this.#membership.judge(() => this.#ended);
+    await this.#reassignFromEnded();
+    await this.#reassign(unassigned);
     if (this.#ended) return;
     await this.#lookAtOwn();
     await this.#tidy();
     const nowMs = this.#session.clock.monotonicMs();
-    for (const [name, untilMs] of this.#leftUntilMs) if (untilMs <= nowMs) this.#leftUntilMs.delete(name);
+    for (const [name, untilMs] of this.#releasedUntilMs) {
+      if (untilMs <= nowMs) this.#releasedUntilMs.delete(name);
+    }
   }
 
   /** Whoever has entries in the index and is no more. One read for each instance, however many entries it has. */
-  async #takeOverFromTheDead(): Promise<void> {
+  async #reassignFromEnded(): Promise<void> {
     const { connection, instance: self } = this.#session;
     for (let count = 0; count < instancesMax && !this.#ended; count++) {
       const range = { prefix: wholeIndexPrefix, after: this.#scannedTo, limit: 1 };
@@ -177,9 +180,9 @@ export class Keeper {
       }
       const { instance } = indexed(first.key);
       this.#scannedTo = indexPrefix(instance) + behindAll;
-      if (instance === self || instance === nobody || this.#instances.lives(instance)) continue;
-      const fate = await this.#instances.fateOf(instance);
-      if (fate !== "lives") await this.#takeOver(instance, fate === "ended");
+      if (instance === self || instance === unassigned || this.#membership.lives(instance)) continue;
+      const fate = await this.#membership.fateOf(instance);
+      if (fate !== "lives") await this.#reassign(instance, fate === "ended");
     }
   }
 
@@ -187,7 +190,7 @@ export class Keeper {
    * What an instance that is no more had in its index becomes this one's, as far as it is hosted here. What is not is
    * passed by without being listed: one read for each protocol, however many actors wait.
    */
-  async #takeOver(instance: string, crashed = false): Promise<void> {
+  async #reassign(instance: string, crashed = false): Promise<void> {
     const prefix = indexPrefix(instance);
     const all = this.#session.probes?.without("taken-by-hosts") === true;
     for (let after = prefix; !this.#ended;) {
@@ -195,7 +198,7 @@ export class Keeper {
       if (first === undefined) return;
       const { protocol } = indexed(first.key);
       if (all || this.#protocols.includes(protocol)) {
-        await this.#takeOverProtocol(instance, protocol, crashed);
+        await this.#reassignProtocol(instance, protocol, crashed);
         after = protocolPrefix(instance, protocol) + behindAll;
         continue;
       }
@@ -205,13 +208,13 @@ export class Keeper {
     }
   }
 
-  async #takeOverProtocol(instance: string, protocol: string, crashed: boolean): Promise<void> {
+  async #reassignProtocol(instance: string, protocol: string, crashed: boolean): Promise<void> {
     const prefix = protocolPrefix(instance, protocol);
     for (let after = prefix; !this.#ended;) {
       const rows = await this.#session.connection.list({ prefix, after, limit: pageMax });
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
-        if (instance === nobody && this.#isLeft(actor)) return;
+        if (instance === unassigned && this.#isReleased(actor)) return;
         const committed = await this.#move(actor, { key, version }, this.#session.instance);
         if (committed === undefined) return;
         this.#session.probes?.reach("an actor is taken over");
@@ -243,12 +246,12 @@ export class Keeper {
       const protocol = this.#protocols[index];
       if (row === undefined || this.#heard.get(protocol) === row.version) continue;
       this.#heard.set(protocol, row.version);
-      await this.#takeOverProtocol(nobody, protocol, false);
+      await this.#reassignProtocol(unassigned, protocol, false);
     }
   }
 
-  #isLeft(actor: ActorId): boolean {
-    const untilMs = this.#leftUntilMs.get(nameOfActor(actor)) ?? -Infinity;
+  #isReleased(actor: ActorId): boolean {
+    const untilMs = this.#releasedUntilMs.get(nameOfActor(actor)) ?? -Infinity;
     return untilMs > this.#session.clock.monotonicMs() && !this.#session.probes?.without("left-for-a-while");
   }
 
