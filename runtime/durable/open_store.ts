@@ -5,7 +5,7 @@ import type { Services } from "../activations/services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
-import { Alarm } from "./background/alarm.ts";
+import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { Answers } from "./delivery/answers.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
 import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
@@ -58,7 +58,7 @@ export interface OpenStore extends DurableServices {
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
   readonly assignments: Assignments;
-  readonly alarm: Alarm;
+  readonly scheduleRunner: ScheduleRunner;
   readonly proof: Proof;
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
@@ -117,14 +117,14 @@ async function begin(
   const writer = new MessageWriter(session, replies, answers, hostLookup(residents, unhosted), ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
-  const alarm = new Alarm(session, { timers, writer, committedDelivery });
+  const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
   const { membership, assignments } = keeping(services, session, residents, [
     () => replies.look(), // what a watch should have told may have been lost
     () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
     () => answers.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
-    () => alarm.ring(),
+    () => scheduleRunner.run(),
   ]);
   const proof = new Proof(session, store.traits);
   await proof.look();
@@ -145,7 +145,7 @@ async function begin(
     log,
     unhosted,
     assignments,
-    alarm,
+    scheduleRunner,
     proof,
     letters: stored,
     watching,

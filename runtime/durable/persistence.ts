@@ -209,9 +209,9 @@ export class Persistence {
   /** Looks after all that this instance should: what the dead left, what is due. Resolves when nothing is left to run. */
   async sweep(): Promise<void> {
     await this.opened;
-    const { assignments, alarm } = this.#required;
+    const { assignments, scheduleRunner } = this.#required;
     await assignments.heartbeat();
-    await alarm.ring();
+    await scheduleRunner.run();
   }
 
   /** Whether nothing runs here and nothing is on its way. */

@@ -4,7 +4,7 @@ import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { Mail } from "../rows/mail.ts";
-import type { Plans } from "../rows/plans.ts";
+import type { ScheduleSummaries } from "../rows/schedule_summaries.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/record.ts";
 import { jsonToText, toText } from "../rows/stored_value.ts";
 
@@ -54,7 +54,7 @@ export class Batch {
   #json = false;
   #erased = false;
   #retry: RetryHead | undefined;
-  #schedules: Plans | undefined;
+  #schedules: ScheduleSummaries | undefined;
 
   constructor(session: StoreSession, start: BatchStart) {
     this.#session = session;
@@ -70,12 +70,12 @@ export class Batch {
   }
 
   /** The actor's schedules. */
-  get schedules(): Plans {
+  get schedules(): ScheduleSummaries {
     return this.#schedules ?? {};
   }
 
   /** Its schedules before the batch. */
-  get committedSchedules(): Plans {
+  get committedSchedules(): ScheduleSummaries {
     return this.#start.record.head.schedules ?? {};
   }
 
@@ -168,7 +168,7 @@ export class Batch {
   }
 
   /** Its schedules become others. */
-  schedule(plans: Plans): void {
+  schedule(plans: ScheduleSummaries): void {
     this.#schedules = Object.keys(plans).length === 0 ? undefined : plans;
   }
 

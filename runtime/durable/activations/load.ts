@@ -3,7 +3,7 @@ import type { DurableActor } from "./durable_actor.ts";
 import type { Fate } from "../background/membership.ts";
 import { mailPrefix, timerPrefix } from "../rows/keys.ts";
 import { placeOf } from "../rows/mail.ts";
-import { plansOf } from "../rows/plans.ts";
+import { summariesOf } from "../rows/schedule_summaries.ts";
 import { ActorRecord } from "../rows/record.ts";
 import { fromText } from "../rows/stored_value.ts";
 import { Suspicion } from "./suspicion.ts";
@@ -129,6 +129,6 @@ async function withSchedules(activation: DurableActor, record: ActorRecord): Pro
     prefix: timerPrefix(activation),
     limit: schedulesMax,
   });
-  const schedules = rows.length === 0 ? undefined : plansOf(rows);
+  const schedules = rows.length === 0 ? undefined : summariesOf(rows);
   return new ActorRecord({ ...record.head, schedules }, record.text, record.version, record.bytes);
 }

@@ -16,7 +16,7 @@ import { DurableTurn } from "./durable_turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
 import { type Mail, MailDraft, stampOf } from "../rows/mail.ts";
-import type { Plans, TimerRows } from "../rows/plans.ts";
+import type { ScheduleSummaries, TimerRows } from "../rows/schedule_summaries.ts";
 import { requireText } from "../rows/stored_value.ts";
 
 /** Whether a batch may go on behind a message, or ends: before it, or with it. */
@@ -226,7 +226,7 @@ export class TurnRunner {
       return this.#read(unsure, withTimers);
     }
     let writeSet: WriteSet;
-    let schedules: Plans | undefined;
+    let schedules: ScheduleSummaries | undefined;
     let json = false;
     try {
       writeSet = turnWrites.of(turn, mail, result);

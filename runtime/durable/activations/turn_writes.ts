@@ -12,13 +12,13 @@ import type { StoreSession } from "../commits/store_session.ts";
 import type { Mail } from "../rows/mail.ts";
 import {
   namesToRead,
-  type Planned,
-  type Plans,
-  plansOf,
   readTimers,
   requireRoom,
+  type ScheduleSummaries,
+  type ScheduleSummary,
+  summariesOf,
   type TimerRows,
-} from "../rows/plans.ts";
+} from "../rows/schedule_summaries.ts";
 import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { encodeValue, toText } from "../rows/stored_value.ts";
 import { topicsOf } from "../rows/topics_of.ts";
@@ -51,7 +51,11 @@ export class TurnWrites {
   }
 
   /** The names of schedules whose rows must be read before a turn's changes can be written. */
-  unsure(plans: Plans, committed: Plans, changes: readonly ScheduleChange[]): readonly string[] {
+  unsure(
+    plans: ScheduleSummaries,
+    committed: ScheduleSummaries,
+    changes: readonly ScheduleChange[],
+  ): readonly string[] {
     return namesToRead(plans, committed, changes, this.#session.clock.now());
   }
 
@@ -67,10 +71,10 @@ export class TurnWrites {
   schedule(
     writeSet: WriteSet,
     actor: ActorId,
-    plans: Plans,
+    plans: ScheduleSummaries,
     changes: readonly ScheduleChange[],
     rows: TimerRows,
-  ): Plans {
+  ): ScheduleSummaries {
     const all = new Map(Object.entries(plans));
     for (const [name, row] of rows) row === undefined ? all.delete(name) : all.set(name, row);
     for (const { name, when, to, payload } of changes) {
@@ -85,12 +89,12 @@ export class TurnWrites {
   }
 
   /** Erases an actor's schedules and subscriptions. */
-  async erase(writeSet: WriteSet, actor: ActorId, plans: Plans): Promise<void> {
+  async erase(writeSet: WriteSet, actor: ActorId, plans: ScheduleSummaries): Promise<void> {
     const { connection } = this.#session;
     const topics = await topicsOf(connection, actor);
     if (Object.keys(plans).length > 0) {
       const rows = await connection.list({ prefix: timerPrefix(actor), limit: schedulesMax });
-      for (const some of [plans, plansOf(rows)]) {
+      for (const some of [plans, summariesOf(rows)]) {
         for (const [name, planned] of Object.entries(some)) this.#remove(writeSet, actor, name, planned);
       }
     }
@@ -114,7 +118,7 @@ export class TurnWrites {
     actor: ActorId,
     { name, when, to: { protocol, key, operation }, payload }: Required<ScheduleChange>,
     oldBytes: number | undefined,
-  ): Planned {
+  ): ScheduleSummary {
     const { clock, traits: { limits } } = this.#session;
     const nowMs = clock.now();
     const everyMs = "everyMs" in when ? when.everyMs : undefined;
@@ -140,8 +144,8 @@ export class TurnWrites {
     return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
   }
 
-  /** Removes both rows of a schedule. That it is due, where it is by now, the alarm finds to be void. */
-  #remove(writeSet: WriteSet, actor: ActorId, name: string, { dueMs, bytes }: Planned): void {
+  /** Removes both rows of a schedule. That it is due, where it is by now, the schedule runner finds to be void. */
+  #remove(writeSet: WriteSet, actor: ActorId, name: string, { dueMs, bytes }: ScheduleSummary): void {
     writeSet.remove(timerKey(actor, name), bytes);
     if (dueMs > this.#session.clock.now()) writeSet.remove(scheduleKey(dueMs, actor, name));
   }

@@ -2,7 +2,7 @@ import type { ActorId } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { erasedKey, recordKey } from "./keys.ts";
-import type { Plans } from "./plans.ts";
+import type { ScheduleSummaries } from "./schedule_summaries.ts";
 import { decodeValue } from "./stored_value.ts";
 
 /** A message that is to be tried again, or that was running when its process ended. */
@@ -33,7 +33,7 @@ export interface RecordHead {
   /** The version of the state's form; absent where it has no state. */
   readonly schema?: number | undefined;
   readonly retry?: RetryHead | undefined;
-  readonly schedules?: Plans | undefined;
+  readonly schedules?: ScheduleSummaries | undefined;
 }
 
 /** How many instances are known whose turns were the latest. */

@@ -17,8 +17,8 @@ const pageMax = 100;
 /** How many are looked at together where the clock was set back. */
 const shiftedAtOnce = 1_000;
 
-/** What the alarm needs of the others. */
-export interface AlarmServices {
+/** What the schedule runner needs of the others. */
+export interface ScheduleRunnerServices {
   readonly timers: Timers;
   readonly writer: MessageWriter;
   /** Takes in what commits bring to this process. */
@@ -29,27 +29,27 @@ export interface AlarmServices {
  * Sends what is due. Any instance may: the row of a due schedule is removed with the commit that sends its message, so
  * one wins, and the message is in its mailbox once. It may come early or late by what the clocks differ.
  */
-export class Alarm {
+export class ScheduleRunner {
   readonly #session: StoreSession;
-  readonly #services: AlarmServices;
+  readonly #services: ScheduleRunnerServices;
   #timer: Timer | undefined;
   #dueMs = Infinity;
-  #ringing: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
   /** How far the clock had been set back when all that this instance had set was moved. */
   #shiftedMs = 0;
 
-  constructor(session: StoreSession, services: AlarmServices) {
+  constructor(session: StoreSession, services: ScheduleRunnerServices) {
     this.#session = session;
     this.#services = services;
     session.onDue = (dueMs) => this.#wakeAt(dueMs);
   }
 
   /** Sends all that is due by now, and sets a timer for what is next. */
-  ring(): Promise<void> {
-    return this.#ringing ??= this.#ring().finally(() => this.#ringing = undefined);
+  run(): Promise<void> {
+    return this.#running ??= this.#run().finally(() => this.#running = undefined);
   }
 
-  async #ring(): Promise<void> {
+  async #run(): Promise<void> {
     this.#timer?.cancel();
     this.#dueMs = Infinity;
     await this.#shift();
@@ -219,9 +219,9 @@ export class Alarm {
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#session.clock.now(), 0), () => {
       this.#dueMs = Infinity;
-      const ringing = this.#ringing; // it may have passed by what is due now
-      const rung = ringing === undefined ? this.ring() : ringing.then(() => this.ring());
-      rung.catch(() => this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs));
+      const running = this.#running; // it may have passed by what is due now
+      const ran = running === undefined ? this.run() : running.then(() => this.run());
+      ran.catch(() => this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs));
     });
   }
 }

@@ -7,8 +7,11 @@ import type { StoredSchedule } from "./schedule_row.ts";
 import { decodeValue } from "./stored_value.ts";
 
 /** What the record of an actor knows of one of its schedules: enough to remove its rows. */
-export interface Planned {
-  /** When it is due. Of one that repeats that is when it was due first: the alarm moves its rows, and not the record. */
+export interface ScheduleSummary {
+  /**
+   * When it is due. Of one that repeats that is when it was due first: the schedule runner moves its rows, and not the
+   * record.
+   */
   readonly dueMs: number;
   readonly repeats?: true | undefined;
   /** How many bytes its row has. */
@@ -16,18 +19,18 @@ export interface Planned {
 }
 
 /** The schedules of an actor by their names, as its record has them. One that fired may still be there. */
-export type Plans = Readonly<Record<string, Planned>>;
+export type ScheduleSummaries = Readonly<Record<string, ScheduleSummary>>;
 
 /** What the rows of schedules say; `undefined` for a row that is not there. */
-export type TimerRows = ReadonlyMap<string, Planned | undefined>;
+export type TimerRows = ReadonlyMap<string, ScheduleSummary | undefined>;
 
 /** The plan of a name; names are any text, also those that every object has. */
-function planOf(plans: Plans, name: string): Planned | undefined {
+function summaryOf(plans: ScheduleSummaries, name: string): ScheduleSummary | undefined {
   return Object.hasOwn(plans, name) ? plans[name] : undefined;
 }
 
 /** What a row says of its schedule. One that cannot be read is like one that has fired: it can be set anew. */
-function plannedIn({ value }: Entry): Planned {
+function summaryIn({ value }: Entry): ScheduleSummary {
   const bytes = value.length;
   try {
     const { dueMs, everyMs } = decodeValue<StoredSchedule>(value).head;
@@ -38,8 +41,8 @@ function plannedIn({ value }: Entry): Planned {
 }
 
 /** The plans that these rows make. */
-export function plansOf(rows: readonly Entry[]): Plans {
-  return Object.fromEntries(rows.map((row) => [timerName(row.key), plannedIn(row)]));
+export function summariesOf(rows: readonly Entry[]): ScheduleSummaries {
+  return Object.fromEntries(rows.map((row) => [timerName(row.key), summaryIn(row)]));
 }
 
 /**
@@ -47,19 +50,19 @@ export function plansOf(rows: readonly Entry[]): Plans {
  * and where there would be too many, what may have fired. What is no plan of `committed` is only in this batch as yet.
  */
 export function namesToRead(
-  plans: Plans,
-  committed: Plans,
+  plans: ScheduleSummaries,
+  committed: ScheduleSummaries,
   changes: readonly ScheduleChange[],
   nowMs: number,
 ): readonly string[] {
   const names = new Set<string>();
   for (const { name } of changes) {
-    const plan = planOf(plans, name);
-    if (plan?.repeats === true && planOf(committed, name) === plan) names.add(name);
+    const plan = summaryOf(plans, name);
+    if (plan?.repeats === true && summaryOf(committed, name) === plan) names.add(name);
   }
   if (Object.keys(plans).length + changes.length > schedulesMax) {
     for (const [name, plan] of Object.entries(plans)) {
-      if (plan.dueMs <= nowMs && planOf(committed, name) === plan) names.add(name);
+      if (plan.dueMs <= nowMs && summaryOf(committed, name) === plan) names.add(name);
     }
   }
   return [...names];
@@ -74,7 +77,7 @@ export async function readTimers(
   const rows = await read(names.map((name) => timerKey(actor, name)));
   return new Map(names.map((name, index) => {
     const row = rows[index];
-    return [name, row && plannedIn(row)];
+    return [name, row && summaryIn(row)];
   }));
 }
 
