@@ -21,7 +21,7 @@ import { Proof } from "./background/proof.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
-import { Suspects } from "./activations/suspects.ts";
+import { CrashSuspects } from "./activations/crash_suspects.ts";
 import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
@@ -150,7 +150,7 @@ async function begin(
     letters: stored,
     watching,
     turnWrites: new TurnWrites(session, writer),
-    suspects: new Suspects(timers, session.probes),
+    crashSuspects: new CrashSuspects(timers, session.probes),
     mayHaveCrashed: (names) => membership.mayHaveCrashed(names),
     fateOf: (name) => membership.fateOf(name),
     lives: (name) => membership.lives(name),

@@ -7,7 +7,7 @@ import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { CommittedDelivery } from "../commits/write_set.ts";
 import type { Fate } from "../background/membership.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import type { Suspects } from "./suspects.ts";
+import type { CrashSuspects } from "./crash_suspects.ts";
 import type { TurnWrites } from "./turn_writes.ts";
 
 /** How long an actor is left to those who know more than this program, without being taken back. */
@@ -18,7 +18,7 @@ export interface DurableServices {
   readonly session: StoreSession;
   readonly writer: MessageWriter;
   readonly turnWrites: TurnWrites;
-  readonly suspects: Suspects;
+  readonly crashSuspects: CrashSuspects;
   /** Whether an instance ended without a word, as far as is known. Rejects where the store cannot be asked. */
   mayHaveCrashed(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
   /** What became of an instance. Rejects where the store cannot be asked. */

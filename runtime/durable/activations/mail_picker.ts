@@ -3,7 +3,7 @@ import type { DurableActor } from "./durable_actor.ts";
 import { deadLetterAlone } from "./dead_letter_alone.ts";
 import type { Mail } from "../rows/mail.ts";
 import type { RetryHead } from "../rows/record.ts";
-import type { Trial } from "./suspects.ts";
+import type { Trial } from "./crash_suspects.ts";
 import { RemainingDelays } from "./remaining_delays.ts";
 
 /** That a message may be what ended a process: what must be in the record before it is tried, and whether it is there. */
@@ -68,8 +68,8 @@ export class MailPicker {
 
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
-    const { suspects, session } = this.#actor.durable;
-    suspects.enter(session.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
+    const { crashSuspects, session } = this.#actor.durable;
+    crashSuspects.enter(session.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
       session.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
       this.#trial = trial;
       begin();

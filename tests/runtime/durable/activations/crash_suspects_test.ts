@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import { Suspects, type Trial } from "../../../../runtime/durable/activations/suspects.ts";
+import { CrashSuspects, type Trial } from "../../../../runtime/durable/activations/crash_suspects.ts";
 import { Timers } from "../../../../runtime/scheduling/timers.ts";
 
 class Court {
   readonly clock = new VirtualClock();
-  readonly suspects = new Suspects(new Timers(this.clock));
+  readonly suspects = new CrashSuspects(new Timers(this.clock));
   readonly entered: string[] = [];
   readonly trials = new Map<string, Trial>();
 
@@ -65,7 +65,7 @@ Deno.test("Suspects: many that are tried alone and many that are not come in tur
 });
 
 Deno.test("Suspects: any number may end as soon as they enter", () => {
-  const suspects = new Suspects(new Timers(new VirtualClock()));
+  const suspects = new CrashSuspects(new Timers(new VirtualClock()));
   const first: Trial[] = [];
   suspects.enter(2, (trial) => first.push(trial));
   let entered = 0;

@@ -25,7 +25,7 @@ export interface Trial {
  * that takes long goes on beside them, for longer alone at each attempt, and between two that are tried alone come those
  * that are tried together.
  */
-export class Suspects {
+export class CrashSuspects {
   readonly #timers: Timers;
   /** Only in simulations. */
   readonly #probes: Probes | undefined;
