@@ -76,7 +76,7 @@ export function surveyAll(
       () => runtime.delivery.deliverTo({ ...collector, operation: Collector.expire.name }, undefined),
       () => collected.fail(new StoppedError(`Cannot survey ${topicKey(operation)}: the system has stopped`)),
     );
-    const expecting = runtime.persistence?.expectAnswers(deadlineMs);
+    const expecting = runtime.persistence?.expectSurveyReplies(deadlineMs);
     collected.onEnd = () => {
       timer.cancel();
       expecting?.[Symbol.dispose]();

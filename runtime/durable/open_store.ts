@@ -6,7 +6,7 @@ import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
-import { Answers } from "./delivery/answers.ts";
+import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
 import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
@@ -54,7 +54,7 @@ export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
-  readonly answers: Answers;
+  readonly surveyReplies: SurveyReplies;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
   readonly assignments: Assignments;
@@ -112,16 +112,20 @@ async function begin(
     find: ({ protocol, key }) => residents.hosts.get(protocol)?.find(key),
     activate: (actor) => residents.activate(actor),
   });
-  const answers = new Answers(session, ids, (locals) => committedDelivery.deliverTransient(locals));
+  const surveyReplies = new SurveyReplies(
+    session,
+    ids,
+    (locals) => committedDelivery.deliverTransient(locals),
+  );
   const unhosted = new Unhosted(session, (protocol) => residents.hosts.has(protocol));
-  const writer = new MessageWriter(session, replies, answers, hostLookup(residents, unhosted), ids);
+  const writer = new MessageWriter(session, replies, surveyReplies, hostLookup(residents, unhosted), ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
   const { membership, assignments } = keeping(services, session, residents, [
     () => replies.look(), // what a watch should have told may have been lost
     () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
-    () => answers.heartbeat(),
+    () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
@@ -131,7 +135,7 @@ async function begin(
   await assignments.begin();
   const watching = connection.watch(() => {
     replies.look().catch(() => {}); // the next heartbeat does
-    answers.wake();
+    surveyReplies.wake();
     log.look().catch(() => {}); // the next heartbeat does
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
@@ -141,7 +145,7 @@ async function begin(
     writer,
     replies,
     rows: new RowWriter({ session, writer, replies, committedDelivery, replyRetentionMs, timers, random }),
-    answers,
+    surveyReplies,
     log,
     unhosted,
     assignments,

@@ -29,7 +29,7 @@ import {
 } from "./open_store.ts";
 import { Opening } from "./opening.ts";
 import type { ReplyRows } from "./delivery/reply_rows.ts";
-import { Respondents } from "./delivery/respondents.ts";
+import { LocalRespondents } from "./delivery/local_respondents.ts";
 import { commitOne } from "./commits/commit_one.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import { whileAway } from "./delivery/while_away.ts";
@@ -49,7 +49,7 @@ export interface PersistenceParts extends StoreParts {
 export class Persistence {
   readonly hosts = new Map<string, DurableHost>();
   /** Functions in this process that answer surveys. */
-  readonly respondents = new Respondents();
+  readonly respondents = new LocalRespondents();
   /** Subscriptions of addresses that the store has not taken yet. */
   readonly joining = new Joining();
   readonly #parts: PersistenceParts;
@@ -103,7 +103,8 @@ export class Persistence {
   /** Whether what is sent there is committed: to durable actors, to replies, and to surveys of other instances. */
   takes({ protocol, key }: ActorId): boolean {
     if (this.hosts.has(protocol) || protocol === Reply.open.protocol) return true;
-    return protocol === Collector.take.protocol && this.#open?.answers.brings(key) === true;
+    return protocol === Collector.take.protocol &&
+      this.#open?.surveyReplies.isForAnotherInstance(key) === true;
   }
 
   /** Gives an actor a signal: it takes effect before any waiting message. */
@@ -119,8 +120,8 @@ export class Persistence {
   }
 
   /** A survey is open here until the result is disposed of: its answers may come from other instances. */
-  expectAnswers(deadlineMs: number): Disposable {
-    return this.#onceOpen(({ answers }) => answers.expect(deadlineMs));
+  expectSurveyReplies(deadlineMs: number): Disposable {
+    return this.#onceOpen(({ surveyReplies }) => surveyReplies.expect(deadlineMs));
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */

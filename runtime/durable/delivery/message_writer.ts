@@ -8,7 +8,7 @@ import type { Fullness } from "../../activations/overflow.ts";
 import type { Operation } from "../../language/protocol.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
-import type { Answers } from "./answers.ts";
+import type { SurveyReplies } from "./survey_replies.ts";
 import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -66,7 +66,7 @@ interface OutgoingMessage {
 export class MessageWriter {
   readonly #session: StoreSession;
   readonly #replies: ReplyRows;
-  readonly #answers: Answers;
+  readonly #surveyReplies: SurveyReplies;
   readonly #hostLookup: HostLookup;
   readonly #idText: (id: MessageId) => string;
   readonly #nextId: () => string;
@@ -74,13 +74,13 @@ export class MessageWriter {
   constructor(
     session: StoreSession,
     replies: ReplyRows,
-    answers: Answers,
+    surveyReplies: SurveyReplies,
     hostLookup: HostLookup,
     ids: { text(id: MessageId): string; next(): number },
   ) {
     this.#session = session;
     this.#replies = replies;
-    this.#answers = answers;
+    this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
     this.#idText = (id) => ids.text(id);
     this.#nextId = () => ids.text(ids.next());
@@ -91,8 +91,8 @@ export class MessageWriter {
     if (to.protocol === Reply.open.protocol) {
       return this.#toReply(writeSet, to.key, route.operation.name, payload);
     }
-    if (to.protocol === Collector.take.protocol && this.#answers.brings(to.key)) {
-      return this.#answers.write(writeSet, to.key, route, payload);
+    if (to.protocol === Collector.take.protocol && this.#surveyReplies.isForAnotherInstance(to.key)) {
+      return this.#surveyReplies.write(writeSet, to.key, route, payload);
     }
     if (this.#hostLookup.hosting(to.protocol) === "transient") {
       return void writeSet.transientMessages.push({ to, route, payload });

@@ -7,7 +7,7 @@ interface Respondent {
 }
 
 /** Functions in this process that answer surveys: they live with it, so no store has them. */
-export class Respondents {
+export class LocalRespondents {
   readonly #byTopic = new Map<string, Set<Respondent>>();
 
   /** Adds one, until the result is disposed of. */

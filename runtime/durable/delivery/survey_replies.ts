@@ -10,7 +10,7 @@ import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/stored_value.ts";
 
 /** What is written of an answer besides the reply. */
-interface AnswerHead {
+interface SurveyReplyHead {
   readonly causationId?: string | undefined;
   readonly correlationId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -34,7 +34,7 @@ const knownMax = 10_000;
  * Where the survey is over it is counted there, for an hour at the most; later, or where the whole instance is
  * gone, nobody hears of it.
  */
-export class Answers {
+export class SurveyReplies {
   readonly #session: StoreSession;
   readonly #ids: Ids;
   readonly #deliver: (transientMessages: readonly TransientMessage[]) => void;
@@ -61,7 +61,7 @@ export class Answers {
   }
 
   /** Whether what is for that collector goes to another instance, which may still hear it. */
-  brings(collector: string): boolean {
+  isForAnotherInstance(collector: string): boolean {
     const survey = surveyOf(collector);
     if (survey === undefined || survey.surveyor === this.#ids.name) return false;
     return this.#session.clock.now() < survey.deadlineMs + lateMs;
@@ -71,7 +71,7 @@ export class Answers {
   write(writeSet: WriteSet, collector: string, route: Route, reply: unknown): void {
     const { surveyor, deadlineMs } = surveyOf(collector)!;
     const { causationId, correlationId, rarities } = route;
-    const head: AnswerHead = {
+    const head: SurveyReplyHead = {
       causationId: causationId === undefined ? undefined : this.#ids.text(causationId),
       correlationId: correlationId === undefined ? undefined : this.#ids.text(correlationId),
       headers: rarities?.headers,
@@ -130,7 +130,7 @@ export class Answers {
     this.#known.add(key);
     let local: TransientMessage;
     try {
-      const { head, text } = decodeValue<AnswerHead>(value);
+      const { head, text } = decodeValue<SurveyReplyHead>(value);
       const { causationId, correlationId, headers } = head;
       const rarities = headers && { headers };
       const route = new Route(Collector.take, causationId, correlationId, undefined, undefined, rarities);
