@@ -23,7 +23,7 @@ export function subscribeDurably(
   subject: string | undefined,
 ): Subscription {
   const address = givenAddress(to);
-  persistence.joining.requireRoom(topicKey(event));
+  persistence.pendingSubscriptions.requireRoom(topicKey(event));
   const token = runtime.newId(); // the same at each attempt: one that landed unheard is not another
   let wanted = true;
   const ready = change(
@@ -49,7 +49,7 @@ export function subscribeDurably(
 /** Tells a topic of a subscription, and again while the store is away. Throws where the system takes nothing in. */
 function change(
   runtime: Runtime,
-  { joining }: Persistence,
+  { pendingSubscriptions: joining }: Persistence,
   event: Operation,
   operation: Change,
   payload: { readonly to: Address; readonly subject?: string | undefined; readonly token: string },

@@ -42,7 +42,7 @@ export function publish(
     const route = runtime.route(Topic.publish, { options });
     const { persistence } = runtime;
     if (persistence === undefined) return acceptOnce(runtime, topic, route, publication);
-    const joining = persistence.joining.settle(topic.key);
+    const joining = persistence.pendingSubscriptions.settle(topic.key);
     return persistence.whenFollowed(
       async () => await acceptOnce(runtime, topic, route, publication),
       joining,

@@ -17,7 +17,7 @@ import { Membership } from "./background/membership.ts";
 import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
-import { Proof } from "./background/proof.ts";
+import { DurabilityCheck } from "./background/durability_check.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
@@ -59,7 +59,7 @@ export interface OpenStore extends DurableServices {
   readonly unhosted: Unhosted;
   readonly assignments: Assignments;
   readonly scheduleRunner: ScheduleRunner;
-  readonly proof: Proof;
+  readonly durabilityCheck: DurabilityCheck;
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
 }
@@ -130,8 +130,8 @@ async function begin(
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
   ]);
-  const proof = new Proof(session, store.traits);
-  await proof.look();
+  const durabilityCheck = new DurabilityCheck(session, store.traits);
+  await durabilityCheck.look();
   await assignments.begin();
   const watching = connection.watch(() => {
     replies.look().catch(() => {}); // the next heartbeat does
@@ -150,7 +150,7 @@ async function begin(
     unhosted,
     assignments,
     scheduleRunner,
-    proof,
+    durabilityCheck,
     letters: stored,
     watching,
     turnWrites: new TurnWrites(session, writer),

@@ -15,10 +15,10 @@ import type { Acceptance } from "./delivery/accept_commit.ts";
 import type { AcceptParts } from "./acceptor.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import { DurableHost } from "./activations/durable_host.ts";
-import { EarlyCalls } from "./early_calls.ts";
+import { StartupQueue } from "./startup_queue.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
-import { Joining } from "./joining.ts";
+import { PendingSubscriptions } from "./pending_subscriptions.ts";
 import {
   type Connected,
   connectStore,
@@ -51,13 +51,13 @@ export class Persistence {
   /** Functions in this process that answer surveys. */
   readonly respondents = new LocalRespondents();
   /** Subscriptions of addresses that the store has not taken yet. */
-  readonly joining = new Joining();
+  readonly pendingSubscriptions = new PendingSubscriptions();
   readonly #parts: PersistenceParts;
   readonly #instance: string;
   readonly #opening: Opening<Connected, OpenStore>;
   #open: OpenStore | undefined;
   #ending = false;
-  readonly #early = new EarlyCalls();
+  readonly #startup = new StartupQueue();
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
@@ -73,9 +73,9 @@ export class Persistence {
       begin: (connected) => openStore(this.#instance, parts, this.#residents, connected),
       opened: (open) => {
         this.#open = open;
-        this.#early.run();
+        this.#startup.run();
       },
-      failed: (error) => this.#early.fail(error),
+      failed: (error) => this.#startup.fail(error),
       close: ({ connection }) => connection.close(),
       discard: (open) => this.#close(open),
     });
@@ -92,7 +92,7 @@ export class Persistence {
     const failure = this.#opening.failure ?? this.#open?.session.committer.failure;
     if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
-    return { name, ...this.#open.proof.health };
+    return { name, ...this.#open.durabilityCheck.health };
   }
 
   /** Whether an actor's protocol is durable here. */
@@ -141,20 +141,20 @@ export class Persistence {
 
   /** Does something that all hear of who listen here by now, and what `joining` brings; so large, where that is known. */
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>, bytes?: number): Promise<Result> {
-    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act, joining), bytes);
+    if (this.#open === undefined) return this.#startup.ask(() => this.whenFollowed(act, joining), bytes);
     return this.#open.log.whenFollowed(act, joining);
   }
 
   /** Does something now, or behind all that was asked for before the store was open. */
   #whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
     const now = async () => await act(this.#required);
-    return this.#open === undefined ? this.#early.ask(now) : now();
+    return this.#open === undefined ? this.#startup.ask(now) : now();
   }
 
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
   #onceOpen(begin: (open: OpenStore) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
-    return this.#early.begin(() => begin(this.#required));
+    return this.#startup.begin(() => begin(this.#required));
   }
 
   /** An actor that keeps nothing was erased: `leave` is called for each topic of the store to which it subscribed. */
@@ -182,7 +182,7 @@ export class Persistence {
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
     if (this.#open === undefined) {
-      return this.#early.ask(() => this.accept(to, route, payload, parts), route.rarities?.bytes);
+      return this.#startup.ask(() => this.accept(to, route, payload, parts), route.rarities?.bytes);
     }
     try {
       if (this.#ending) {
@@ -239,7 +239,7 @@ export class Persistence {
     this.#ending = true;
     for (const host of this.hosts.values()) for (const activation of host.activations()) activation.end();
     const open = await this.#opening.end(endMs);
-    this.#early.fail(new StoppedError("Cannot use the store: the system has stopped"));
+    this.#startup.fail(new StoppedError("Cannot use the store: the system has stopped"));
     if (open !== undefined) await this.#close(open);
   }
 

@@ -7,7 +7,7 @@ const waitingMax = 10_000;
  * Subscriptions that were made here and that the store has not taken yet, by topic. What is published here afterwards
  * comes behind them.
  */
-export class Joining {
+export class PendingSubscriptions {
   readonly #byTopic = new Map<string, Set<Attempts>>();
   #waiting = 0;
 

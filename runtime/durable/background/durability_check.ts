@@ -5,7 +5,7 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue } from "../rows/stored_value.ts";
 
-interface ProofRow {
+interface DurabilityRow {
   readonly instance: string;
   /** When it was written, in milliseconds since 1970. */
   readonly atMs: number;
@@ -15,7 +15,7 @@ interface ProofRow {
  * Whether the store really keeps what is written: it does where it has something of an earlier process. A store that
  * loses all with each process (a database that is not linked, say) never has.
  */
-export class Proof {
+export class DurabilityCheck {
   readonly #session: StoreSession;
   readonly #traits: StoreTraits;
   #since: string | undefined;
@@ -31,14 +31,14 @@ export class Proof {
     if (row !== undefined) return this.#read(row);
     const writeSet = new WriteSet();
     writeSet.checks.push({ key: proofKey, version: undefined });
-    const proof: ProofRow = { instance: this.#session.instance, atMs: this.#session.clock.now() };
+    const proof: DurabilityRow = { instance: this.#session.instance, atMs: this.#session.clock.now() };
     writeSet.write(proofKey, encodeValue(proof, ""));
     await commitOne(this.#session.committer, writeSet);
   }
 
   #read({ key, value }: Entry): void {
     try {
-      this.#since = new Date(decodeValue<ProofRow>(value).head.atMs).toISOString();
+      this.#since = new Date(decodeValue<DurabilityRow>(value).head.atMs).toISOString();
     } catch (error) { // it proves nothing, and the store is used all the same
       this.#session.onUnreadable(key, error);
     }

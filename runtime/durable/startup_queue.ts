@@ -9,7 +9,7 @@ const bytesMax = 67_108_864;
  * who asks is told, and who begins something goes on waiting: it may be opened later. One who asks past the bound is told
  * at once, and those before it go on waiting.
  */
-export class EarlyCalls {
+export class StartupQueue {
   /** In the order of asking: who begins something is among them. */
   readonly #waiting = new Set<{ readonly run: () => void; readonly fail?: (error: unknown) => void }>();
   /** How many of them ask. */
