@@ -21,7 +21,7 @@ import type { DurableMailbox } from "./activations/durable_mailbox.ts";
 import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
 import type { StoreSession } from "./commits/store_session.ts";
-import { headOf, Mail, type MailDraft, publicPlace } from "./rows/mail.ts";
+import { headOf, type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
 import type { ReplyRows } from "./delivery/reply_rows.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
@@ -57,7 +57,7 @@ export interface Accepting extends ActorId {
   readonly admissions: Pick<Admissions, "takes" | "take" | "behind">;
   /** What another instance wrote may be for it. */
   look(): unknown;
-  ask(mail: Mail): void;
+  ask(mail: QueuedMessage): void;
   /** The oldest that waits gives way. Returns whether there was one. */
   displace(): boolean;
 }
@@ -79,7 +79,7 @@ interface Incoming {
   readonly to: Accepting;
   readonly route: Route;
   readonly named: NamedMessage;
-  readonly draft: MailDraft;
+  readonly draft: NewMessage;
   readonly ticket: string | undefined;
   /** Before which moment a list must have begun that need not have it; 0 where its place is the next. */
   readonly epoch: number;
@@ -122,7 +122,7 @@ export class Acceptor {
     if (!isAsker(replyTo)) session.committer.requireRoom(name); // an ask is not committed
     const place = rarities?.after === undefined || session.probes?.without("behind-its-place")
       ? undefined
-      : session.placeBehind(rarities.after);
+      : session.positionBehind(rarities.after);
     // What was written before this moment is in every list that begins later.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
     const draft = isAsker(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
@@ -132,7 +132,7 @@ export class Acceptor {
     if (draft === undefined) {
       const head = headOf(route, id, session.instance, (id: MessageId) => ids.text(id));
       if (epoch > 0) to.look();
-      const mail = Mail.ask(head, place ?? session.nextPlace(), payload, replyTo as Asker, bytes);
+      const mail = QueuedMessage.ask(head, place ?? session.nextPosition(), payload, replyTo as Asker, bytes);
       committedDelivery.accepted(to, mail);
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
@@ -149,7 +149,7 @@ export class Acceptor {
   #admit(incoming: Incoming): Promise<Acceptance> {
     const { session, replies, writer } = this.#parts;
     const { to, named: { mark: key, name }, draft, ticket } = incoming;
-    const place = publicPlace(draft.place);
+    const place = positionToken(draft.place);
     const untilMs = endAt(session.clock.now() + retryWindowMs);
     const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
     const deliver = (writeSet: WriteSet) => writer.deliver(writeSet, to, draft);
@@ -177,9 +177,9 @@ export class Acceptor {
       windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
       named: scope !== undefined,
       ticket,
-      place: publicPlace(draft.place),
+      place: positionToken(draft.place),
       onCommitted: (version) => {
-        if (drops) committedDelivery.accepted(to, Mail.committed(draft, version ?? ""));
+        if (drops) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
         const { arrived } = to.mailbox;
         writeSet.land(committedDelivery, version, epoch);
         if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
@@ -203,7 +203,7 @@ export class Acceptor {
   }
 
   /** Whether it is far from what no commit takes. */
-  #isSmall({ value: { length } }: MailDraft): boolean {
+  #isSmall({ value: { length } }: NewMessage): boolean {
     const { limits } = this.#parts.session.traits;
     return length <= smallBytes && length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }

@@ -5,7 +5,7 @@ import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./commits/write_set.ts";
 import type { Assignments } from "./background/assignments.ts";
 import type { StoreSession } from "./commits/store_session.ts";
-import { Mail } from "./rows/mail.ts";
+import { QueuedMessage } from "./rows/queued_message.ts";
 
 /** What taking in commits needs of the others. */
 export interface InProcessDeliveryParts {
@@ -51,14 +51,14 @@ export class InProcessDelivery implements CommittedDelivery {
         continue;
       }
       assignments.wrote(to, version);
-      const mail = Mail.committed(draft, version);
+      const mail = QueuedMessage.committed(draft, version);
       const before = draft.head.attempts !== undefined || draft.accepted;
       if (!before) this.accepted(to, mail);
       found?.enqueue(mail, epoch);
     }
   }
 
-  accepted(to: ActorId, mail: Mail): void {
+  accepted(to: ActorId, mail: QueuedMessage): void {
     const { delivery } = this.#parts;
     if (delivery.inspectors.silent) return;
     const { id, operation: name } = mail.head;

@@ -1,5 +1,5 @@
 import type { AtomicPart } from "../../runtime/ports/store.ts";
-import type { RecordHead } from "../../runtime/durable/rows/record.ts";
+import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
 import { decodeValue } from "../../runtime/durable/rows/stored_value.ts";
 import { spaceOf } from "./rule.ts";
 

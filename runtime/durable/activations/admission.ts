@@ -5,14 +5,14 @@ import type { Batch } from "./batch.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import type { MailDraft } from "../rows/mail.ts";
+import type { NewMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "../delivery/reply_rows.ts";
 
 /** What an admission is made of. */
 export interface AdmissionParts {
   readonly session: StoreSession;
   readonly replies: ReplyRows;
-  readonly draft: MailDraft;
+  readonly draft: NewMessage;
   /** Names the message, in errors. */
   readonly name: string;
   /** The key of its mark, and what that says; absent where its commit cannot be tried again. */
@@ -36,7 +36,7 @@ const rowsBytes = 512;
  * it is committed by itself, and waits like any other.
  */
 export class Admission {
-  readonly draft: MailDraft;
+  readonly draft: NewMessage;
   readonly accepted: Promise<Acceptance>;
   readonly #parts: AdmissionParts;
   readonly #resolve: (acceptance: Acceptance) => void;

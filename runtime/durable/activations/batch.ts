@@ -3,9 +3,9 @@ import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_we
 import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import type { Mail } from "../rows/mail.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
 import type { ScheduleSummaries } from "../rows/schedule_summaries.ts";
-import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/record.ts";
+import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
 import { jsonToText, toText } from "../rows/stored_value.ts";
 
 /** What a batch begins with: the actor as it was committed, and what its state is in memory. */
@@ -39,13 +39,13 @@ export class Batch {
   /** Whether the next one had a turn as well, and stays: it goes on with another. */
   goesOn = false;
   /** Those among them that are asks: they are nowhere else. */
-  readonly asks: Mail[] = [];
+  readonly asks: QueuedMessage[] = [];
   /** Those that are to be accepted with it. */
-  readonly direct: Mail[] = [];
+  readonly direct: QueuedMessage[] = [];
   /** What these take at the most, besides what their turns do. */
   #forDirect = nothing;
   /** One of them that stays in the mailbox. */
-  kept: Mail | undefined = undefined;
+  kept: QueuedMessage | undefined = undefined;
   /** Whether it makes a dead letter of a message that could not be committed. */
   refuses = false;
   state: unknown;
@@ -86,7 +86,7 @@ export class Batch {
   }
 
   /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
-  takeWhereRoom(mail: Mail, writeSet: WriteSet, again: boolean): boolean {
+  takeWhereRoom(mail: QueuedMessage, writeSet: WriteSet, again: boolean): boolean {
     this.touch();
     this.#remove(mail, writeSet, again);
     const weight = this.#with(writeSet);
@@ -98,7 +98,7 @@ export class Batch {
   }
 
   /** Takes a message out of the mailbox, with what came of it. */
-  take(mail: Mail, writeSet: WriteSet): void {
+  take(mail: QueuedMessage, writeSet: WriteSet): void {
     this.touch();
     this.#remove(mail, writeSet, false);
     this.#take(mail, writeSet, this.#with(writeSet), false);
@@ -136,7 +136,7 @@ export class Batch {
   }
 
   /** All of it is for a message that must still wait as it was read. */
-  whereWaits({ key, version }: Mail): void {
+  whereWaits({ key, version }: QueuedMessage): void {
     if (key === undefined) return;
     const writeSet = new WriteSet();
     writeSet.checks.push({ key, version });
@@ -144,7 +144,7 @@ export class Batch {
   }
 
   /** A message that is in no store yet stays at the head of the mailbox. */
-  keep(mail: Mail): void {
+  keep(mail: QueuedMessage): void {
     this.direct.push(mail);
     this.kept = mail;
   }
@@ -155,7 +155,7 @@ export class Batch {
   }
 
   /** Takes a message out of the store that was in none when it took it. */
-  remove(mail: Mail): void {
+  remove(mail: QueuedMessage): void {
     const writeSet = new WriteSet();
     this.#remove(mail, writeSet, false);
     this.add(writeSet);
@@ -190,7 +190,7 @@ export class Batch {
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#session.instance),
-      clock: Math.max(record.head.clock, this.#session.stampMicros),
+      clock: Math.max(record.head.clock, this.#session.timestampMicros),
       schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
       retry: this.#retry,
       schedules: this.#schedules,
@@ -224,10 +224,10 @@ export class Batch {
    * that it landed, and the time of its last message: the next it sends, in another life, must be behind, also where it
    * begins by a clock that is behind.
    */
-  #erasure(value: Uint8Array, stampMicros: number): AtomicPart {
+  #erasure(value: Uint8Array, timestampMicros: number): AtomicPart {
     const { actor, record } = this.#start;
     const nowMs = this.#session.clock.now();
-    const aheadMs = Math.min(Math.max(stampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
+    const aheadMs = Math.min(Math.max(timestampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
     const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
     return {
       checks: [],
@@ -248,13 +248,13 @@ export class Batch {
     return this.#json ? jsonToText(this.state) : toText(this.state);
   }
 
-  #remove(mail: Mail, writeSet: WriteSet, again: boolean): void {
+  #remove(mail: QueuedMessage, writeSet: WriteSet, again: boolean): void {
     if (mail.key === undefined) return;
     writeSet.checks.push({ key: mail.key, version: mail.version });
     if (!again) writeSet.removeOnce(mail.key, mail.bytes);
   }
 
-  #take(mail: Mail, writeSet: WriteSet, weight: Weight, again: boolean): void {
+  #take(mail: QueuedMessage, writeSet: WriteSet, weight: Weight, again: boolean): void {
     this.#add(writeSet, weight);
     if (again) this.goesOn = true;
     else this.taken++;
@@ -273,7 +273,7 @@ export class Batch {
   }
 
   /** The same with what it takes at the most to accept messages. */
-  #withDirect({ direct }: Mail, weight: Weight): Weight {
+  #withDirect({ direct }: QueuedMessage, weight: Weight): Weight {
     if (this.direct.length === 0 && direct === undefined) return weight;
     return sum(sum(weight, this.#forDirect), direct ?? nothing);
   }

@@ -5,7 +5,7 @@ import { type Finding, PendingCommit } from "../commits/group_committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import { withoutEffect } from "./fail_asks.ts";
-import { ActorRecord, mayHide } from "../rows/record.ts";
+import { ActorRecord, mayHide } from "../rows/actor_record.ts";
 import { hold } from "../commits/commit_one.ts";
 
 /** Whose batch it is. */

@@ -2,7 +2,7 @@ import { fits, weigh } from "../../ports/store_weight.ts";
 import type { DeadLetterReason } from "../delivery/message_writer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { WriteSet } from "../commits/write_set.ts";
-import type { Mail } from "../rows/mail.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
 import { commitKnown } from "../commits/commit_one.ts";
 
 /**
@@ -11,7 +11,7 @@ import { commitKnown } from "../commits/commit_one.ts";
  */
 export async function deadLetterAlone(
   actor: DurableActor,
-  mail: Pick<Mail, "head" | "text" | "payload" | "place" | "key" | "version" | "bytes">,
+  mail: Pick<QueuedMessage, "head" | "text" | "payload" | "place" | "key" | "version" | "bytes">,
   deadLetterReason: DeadLetterReason,
 ): Promise<boolean> {
   const { home, durable } = actor;

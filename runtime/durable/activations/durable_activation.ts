@@ -11,10 +11,10 @@ import { DurableMailbox } from "./durable_mailbox.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import { isOfStore, OutcomeUnknownError } from "../../base/store_errors.ts";
 import { Contention, yieldedMs } from "./contention.ts";
-import { loadActor, makeState } from "./load.ts";
-import type { Mail } from "../rows/mail.ts";
-import { MailPicker, type Suspected } from "./mail_picker.ts";
-import type { ActorRecord } from "../rows/record.ts";
+import { loadActor, makeState } from "./load_actor.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
+import { MessagePicker, type Suspected } from "./message_picker.ts";
+import type { ActorRecord } from "../rows/actor_record.ts";
 import { BatchCommit } from "./batch_commit.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
@@ -36,7 +36,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** Those that come with their turns. */
   readonly admissions: Admissions = new Admissions(this);
   readonly #runner: TurnRunner;
-  readonly #picker: MailPicker;
+  readonly #picker: MessagePicker;
   #wanted: "passivate" | "erase" | undefined = undefined;
   #held: Timer | undefined = undefined;
   readonly contention = new Contention();
@@ -52,7 +52,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   constructor(home: DurableHome<DurableActivation>, key: string) {
     super(home, key);
     this.#runner = new TurnRunner(this);
-    this.#picker = new MailPicker(this, () => void (this.status === "idle" && this.proceed()));
+    this.#picker = new MessagePicker(this, () => void (this.status === "idle" && this.proceed()));
     void this.load();
   }
 
@@ -78,13 +78,13 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
-  enqueue(mail: Mail, senderEpoch: number): void {
+  enqueue(mail: QueuedMessage, senderEpoch: number): void {
     this.mailbox.enqueue(mail, senderEpoch);
     if (this.status === "idle") this.proceed();
   }
 
   /** An ask for it: it is nowhere but here. */
-  ask(mail: Mail): void {
+  ask(mail: QueuedMessage): void {
     this.mailbox.ask(mail);
     if (this.status === "idle") this.proceed();
   }

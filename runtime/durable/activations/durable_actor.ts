@@ -6,7 +6,7 @@ import type { TurnActor } from "../../turns/turn_host.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
 import type { Fate } from "../background/membership.ts";
-import type { ActorRecord } from "../rows/record.ts";
+import type { ActorRecord } from "../rows/actor_record.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** One durable actor in this process, as those see it who load it and bring messages through its turns. */

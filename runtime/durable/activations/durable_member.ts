@@ -6,7 +6,7 @@ import type { Runnable, Scheduler } from "../../scheduling/scheduler.ts";
 import type { Services } from "../../activations/services.ts";
 import type { DurableHome, DurableServices } from "./durable_home.ts";
 import type { Fate } from "../background/membership.ts";
-import { ActorRecord } from "../rows/record.ts";
+import { ActorRecord } from "../rows/actor_record.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /**

@@ -15,12 +15,12 @@ import { leftMs } from "./durable_home.ts";
 import { DurableTurn } from "./durable_turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
-import { type Mail, MailDraft, stampOf } from "../rows/mail.ts";
+import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
 import type { ScheduleSummaries, TimerRows } from "../rows/schedule_summaries.ts";
 import { requireText } from "../rows/stored_value.ts";
 
 /** Whether a batch may go on behind a message, or ends: before it, or with it. */
-export type Handled = "next" | "last";
+export type TurnOutcome = "next" | "last";
 
 /** How long a message of an unknown operation waits for a revision of the program that knows it. */
 const unknownKeepMs = 300_000;
@@ -86,8 +86,8 @@ export class TurnRunner {
    * Handles a message. Whatever comes of it is in the batch then; a promise where its handler is awaited. It rejects where
    * the store did not answer.
    */
-  handle(batch: Batch, mail: Mail): Handled | Promise<void> {
-    let handled: Handled | Promise<void>;
+  handle(batch: Batch, mail: QueuedMessage): TurnOutcome | Promise<void> {
+    let handled: TurnOutcome | Promise<void>;
     try {
       handled = this.#handle(batch, mail);
     } catch (error) {
@@ -100,7 +100,7 @@ export class TurnRunner {
     });
   }
 
-  #handle(batch: Batch, mail: Mail): Handled | Promise<void> {
+  #handle(batch: Batch, mail: QueuedMessage): TurnOutcome | Promise<void> {
     const { home, services } = this.#activation;
     const attempts = this.#attemptsOf(mail);
     if (mail.fault !== undefined) {
@@ -172,13 +172,13 @@ export class TurnRunner {
   }
 
   /** What came of a message cannot be committed. */
-  refuse(batch: Batch, mail: Mail, error: unknown): void {
+  refuse(batch: Batch, mail: QueuedMessage, error: unknown): void {
     const attempts = this.#attemptsOf(mail) + 1;
     this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
   }
 
   /** The same in a commit of its own, without its payload where that is too large. */
-  async refuseAlone(mail: Mail, error: unknown): Promise<void> {
+  async refuseAlone(mail: QueuedMessage, error: unknown): Promise<void> {
     const attempts = this.#attemptsOf(mail) + 1;
     const deadLetterReason = {
       reason: codeOf(error, "failed"),
@@ -194,7 +194,13 @@ export class TurnRunner {
     );
   }
 
-  async #await(batch: Batch, mail: Mail, turn: DurableTurn, value: unknown, promise: unknown): Promise<void> {
+  async #await(
+    batch: Batch,
+    mail: QueuedMessage,
+    turn: DurableTurn,
+    value: unknown,
+    promise: unknown,
+  ): Promise<void> {
     this.#turn = turn;
     try {
       let result: unknown;
@@ -212,12 +218,12 @@ export class TurnRunner {
 
   #done(
     batch: Batch,
-    mail: Mail,
+    mail: QueuedMessage,
     turn: DurableTurn,
     value: unknown,
     result: unknown,
     timers?: TimerRows,
-  ): Handled | Promise<void> {
+  ): TurnOutcome | Promise<void> {
     const { durable: { turnWrites }, home } = this.#activation;
     if (turn.schedules !== undefined && timers === undefined) {
       const unsure = turnWrites.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
@@ -258,7 +264,7 @@ export class TurnRunner {
   }
 
   /** What is in the way of a message is not its handler's: it is given up. Where even that fails, it waits. */
-  #giveUp(batch: Batch, mail: Mail, error: unknown): Handled | Promise<void> {
+  #giveUp(batch: Batch, mail: QueuedMessage, error: unknown): TurnOutcome | Promise<void> {
     if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // it is in the batch, with all that it does
     const attempts = this.#attemptsOf(mail) + 1;
     try {
@@ -274,7 +280,7 @@ export class TurnRunner {
     if (this.#activation.status !== "gone") await goOn(timers);
   }
 
-  #failed(batch: Batch, mail: Mail, turn: DurableTurn, value: unknown, error: unknown): Handled {
+  #failed(batch: Batch, mail: QueuedMessage, turn: DurableTurn, value: unknown, error: unknown): TurnOutcome {
     const { home, services } = this.#activation;
     const envelope = turn.envelope(value);
     turn.close();
@@ -310,7 +316,7 @@ export class TurnRunner {
     return "last";
   }
 
-  #retry(batch: Batch, mail: Mail, attempts: number, delayMs: number): void {
+  #retry(batch: Batch, mail: QueuedMessage, attempts: number, delayMs: number): void {
     const { home, services, durable } = this.#activation;
     const notBeforeMs = timeAfter(services.now(), delayMs);
     const afterMs = timeAfter(0, delayMs);
@@ -320,10 +326,10 @@ export class TurnRunner {
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
     const head = { ...mail.head, via: durable.session.instance, attempts, notBeforeMs, afterMs };
-    const draft = new MailDraft(
+    const draft = new NewMessage(
       durable.session.encoder,
       mailPrefix(this.#activation),
-      durable.session.placeAt(notBeforeMs),
+      durable.session.positionAt(notBeforeMs),
       head,
       mail.text,
     );
@@ -334,12 +340,12 @@ export class TurnRunner {
 
   #deadLetter(
     batch: Batch,
-    mail: Mail,
+    mail: QueuedMessage,
     reason: string,
     why: string,
     attempts: number,
     error?: unknown,
-  ): Handled {
+  ): TurnOutcome {
     const { home, services, durable, key, protocol } = this.#activation;
     const writeSet = new WriteSet();
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
@@ -362,9 +368,9 @@ export class TurnRunner {
     return "next";
   }
 
-  #unknown(batch: Batch, mail: Mail, attempts: number): Handled {
+  #unknown(batch: Batch, mail: QueuedMessage, attempts: number): TurnOutcome {
     const { home, services } = this.#activation;
-    const sinceMs = services.now() - stampOf(mail.place) / 1_000;
+    const sinceMs = services.now() - timestampOf(mail.place) / 1_000;
     const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
     if (mail.asker !== undefined || sinceMs >= keepMs) {
       const why = `cannot be handled: its actor has no such operation`;
@@ -377,13 +383,13 @@ export class TurnRunner {
     return "last";
   }
 
-  #attemptsOf(mail: Mail): number {
+  #attemptsOf(mail: QueuedMessage): number {
     const { retry } = this.#activation.record.head;
     if (retry?.place !== mail.place) return mail.head.attempts ?? 0;
     return this.#activation.onTrial ? retry.attempts - 1 : retry.attempts;
   }
 
-  #envelope(mail: Mail, attempts: number): Envelope {
+  #envelope(mail: QueuedMessage, attempts: number): Envelope {
     const { home, key, protocol } = this.#activation;
     const operation: Operation = home.operation(mail.head.operation) ??
       { protocol, name: mail.head.operation, mode: "ask", slot: -1 };

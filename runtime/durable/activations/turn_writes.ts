@@ -9,7 +9,7 @@ import type { DurableTurn } from "./durable_turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import type { Mail } from "../rows/mail.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
 import {
   namesToRead,
   readTimers,
@@ -34,7 +34,7 @@ export class TurnWrites {
   }
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
-  of(turn: DurableTurn, mail: Mail, result: unknown): WriteSet {
+  of(turn: DurableTurn, mail: QueuedMessage, result: unknown): WriteSet {
     const writeSet = turn.rows ?? new WriteSet();
     for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;

@@ -7,7 +7,7 @@ import type { MessageWriter, StoredDeadLetter } from "../delivery/message_writer
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { MailDraft, stampOf } from "../rows/mail.ts";
+import { NewMessage, timestampOf } from "../rows/queued_message.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/stored_value.ts";
 
@@ -135,7 +135,7 @@ export class DeadLetterRows {
     if (this.#kept.has(key) || this.#passed.has(key)) return;
     const { session } = this.#services;
     const place = key.slice(deadPrefix.length);
-    session.heard(stampOf(place)); // what dies here from now on is behind it
+    session.heard(timestampOf(place)); // what dies here from now on is behind it
     const own = session.gave(place);
     if (!own && !known) this.#letters.total++;
     const kept: Kept = { version, bytes: value.length, entry: undefined };
@@ -226,7 +226,7 @@ export class DeadLetterRows {
     writer.deliver(
       writeSet,
       to,
-      new MailDraft(session.encoder, mailPrefix(to), session.nextPlace(), head, text),
+      new NewMessage(session.encoder, mailPrefix(to), session.nextPosition(), head, text),
     );
     const committed = await commitKnown(session, writeSet, `the dead letter ${letter.id}`);
     this.#drop(key);

@@ -4,7 +4,7 @@ import type { Random } from "../../base/random.ts";
 import type { StoreConnection, StoreTraits } from "../../ports/store.ts";
 import { ClockSteps } from "./clock_steps.ts";
 import { GroupCommitter } from "./group_committer.ts";
-import { placeOf, publicStamp, stampMax } from "../rows/mail.ts";
+import { positionOf, timestampMax, timestampOfToken } from "../rows/queued_message.ts";
 import { OtherClocks } from "./other_clocks.ts";
 import { type Probes, probesOf } from "./probes.ts";
 import type { SetBy } from "../rows/schedule_row.ts";
@@ -14,7 +14,7 @@ import { ValueEncoder } from "../rows/stored_value.ts";
 const aheadMaxMs = 3_600_000;
 
 /**
- * One run of this system on its store: who it is there, its way to commit, and the places that it gives. Another run
+ * One run of this system on its store: who it is there, its way to commit, and the positions that it gives. Another run
  * of the same program is another instance.
  */
 export class StoreSession {
@@ -28,11 +28,11 @@ export class StoreSession {
   readonly encoder = new ValueEncoder();
   /** Only in simulations. */
   readonly probes: Probes | undefined;
-  /** What tells its places from those of other instances. */
+  /** What tells its positions from those of other instances. */
   readonly #tail: string;
-  #stampMicros = 0;
-  /** The latest time of a place that it gave to a single message. */
-  #furthestMicros = 0;
+  #timestampMicros = 0;
+  /** The latest time of a position that it gave to a single message. */
+  #furthestTimestampMicros = 0;
   #epoch = 0;
   #turns = 0;
   /** Hears when a schedule is due that was just committed. */
@@ -64,22 +64,22 @@ export class StoreSession {
     return this.#instance;
   }
 
-  /** It goes on under another name. Its places keep what tells them from those of others. */
+  /** It goes on under another name. Its positions keep what tells them from those of others. */
   rename(instance: string): void {
     this.#instance = instance;
   }
 
-  /** The time of the latest place that it gave or heard of, in microseconds since 1970. */
-  get stampMicros(): number {
-    return this.#stampMicros;
+  /** The time of the latest position that it gave or heard of, in microseconds since 1970. */
+  get timestampMicros(): number {
+    return this.#timestampMicros;
   }
 
   /**
-   * It goes on from there: an actor hands on the time of the last place that it gave, because the clocks of two
+   * It goes on from there: an actor hands on the time of the last position that it gave, because the clocks of two
    * instances differ, and its next message must be behind.
    */
-  heard(stampMicros: number): void {
-    if (stampMicros > this.#stampMicros) this.#stampMicros = stampMicros;
+  heard(timestampMicros: number): void {
+    if (timestampMicros > this.#timestampMicros) this.#timestampMicros = timestampMicros;
   }
 
   /** An instance told its time. What this one gives is behind that, unless that clock is wrong: another may never have heard. */
@@ -87,48 +87,53 @@ export class StoreSession {
     if (atMs <= this.clock.now() + aheadMaxMs) this.heard(Math.floor(atMs * 1_000));
   }
 
-  /** Whether it gave that place. */
-  gave(place: string): boolean {
-    return place.endsWith(this.#tail);
+  /** Whether it gave that position. */
+  gave(position: string): boolean {
+    return position.endsWith(this.#tail);
   }
 
-  /** A place behind all that it gave or heard of (a hybrid logical clock, in the words of Kulkarni and others). */
-  nextPlace(): string {
-    this.#stampMicros = Math.max(Math.floor(this.clock.now() * 1_000), this.#stampMicros + 1);
-    return placeOf(this.#stampMicros, this.#tail);
-  }
-
-  /**
-   * A place for a message that waits until then: behind all that come before that time, so that it is not in their way.
-   * It is its own, whatever else has that time.
-   */
-  placeAt(atMs: number): string {
-    const stampMicros = Math.max(Math.floor(atMs * 1_000), this.#stampMicros + 1);
-    return placeOf(Math.min(stampMicros, stampMax), `${this.#tail}${(++this.#turns).toString(36)}`);
+  /** A position behind all that it gave or heard of (a hybrid logical clock, in the words of Kulkarni and others). */
+  nextPosition(): string {
+    this.#timestampMicros = Math.max(Math.floor(this.clock.now() * 1_000), this.#timestampMicros + 1);
+    return positionOf(this.#timestampMicros, this.#tail);
   }
 
   /**
-   * A place behind that one, which it or another instance gave: for one message. Whoever names a place moves that message
-   * and nothing else: the time from which this instance goes on is its own, or a stranger could put all that it accepts
-   * behind the others'. A place far ahead is refused all the same: it was never given.
+   * A position for a message that waits until then: behind all that come before that time, so that it is not in their
+   * way. It is its own, whatever else has that time.
    */
-  placeBehind(place: string): string {
-    const stampMicros = publicStamp(place);
+  positionAt(atMs: number): string {
+    const timestampMicros = Math.max(Math.floor(atMs * 1_000), this.#timestampMicros + 1);
+    return positionOf(
+      Math.min(timestampMicros, timestampMax),
+      `${this.#tail}${(++this.#turns).toString(36)}`,
+    );
+  }
+
+  /**
+   * A position behind that one, which it or another instance gave: for one message. Whoever names a position moves that
+   * message and nothing else: the time from which this instance goes on is its own, or a stranger could put all that it
+   * accepts behind the others'. A position far ahead is refused all the same: it was never given.
+   */
+  positionBehind(position: string): string {
+    const timestampMicros = timestampOfToken(position);
     const latestMicros = (this.clock.now() + aheadMaxMs) * 1_000;
-    const given = stampMicros !== undefined &&
-      stampMicros <= Math.max(this.#stampMicros, this.#furthestMicros);
-    if (stampMicros === undefined || (!given && stampMicros > latestMicros)) {
-      const text = JSON.stringify(String(place).slice(0, 80));
-      const why = stampMicros === undefined
+    const given = timestampMicros !== undefined &&
+      timestampMicros <= Math.max(this.#timestampMicros, this.#furthestTimestampMicros);
+    if (timestampMicros === undefined || (!given && timestampMicros > latestMicros)) {
+      const text = JSON.stringify(String(position).slice(0, 80));
+      const why = timestampMicros === undefined
         ? `it must be a place that a system gave: current value is ${text}`
-        : `it is ${Math.ceil(stampMicros / 1_000 - this.clock.now())} of ${aheadMaxMs} ms ahead of the clock`;
+        : `it is ${
+          Math.ceil(timestampMicros / 1_000 - this.clock.now())
+        } of ${aheadMaxMs} ms ahead of the clock`;
       throw new PosthornError("invalid-after", `Cannot go behind that message: ${why}`);
     }
-    const own = this.nextPlace();
-    // Its own place tells it from others that are behind the same one, in the order in which they came.
-    if (this.#stampMicros > stampMicros) return own;
-    this.#furthestMicros = Math.max(this.#furthestMicros, stampMicros + 1);
-    return placeOf(stampMicros + 1, this.#tail + own);
+    const own = this.nextPosition();
+    // Its own position tells it from others that are behind the same one, in the order in which they came.
+    if (this.#timestampMicros > timestampMicros) return own;
+    this.#furthestTimestampMicros = Math.max(this.#furthestTimestampMicros, timestampMicros + 1);
+    return positionOf(timestampMicros + 1, this.#tail + own);
   }
 
   /** The next number in the order of this process's reads. */

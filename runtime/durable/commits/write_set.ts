@@ -2,12 +2,12 @@ import type { ActorId } from "../../language/address.ts";
 import type { Route } from "../../messages/envelope.ts";
 import type { AtomicPart, Check, Delete, Put } from "../../ports/store.ts";
 import { indexKey, leftKey, unassigned } from "../rows/keys.ts";
-import type { Mail, MailDraft } from "../rows/mail.ts";
+import type { NewMessage, QueuedMessage } from "../rows/queued_message.ts";
 
 /** A message that is written with its sender's commit. */
 export interface CommittedMessage {
   readonly to: ActorId;
-  readonly draft: MailDraft;
+  readonly draft: NewMessage;
 }
 
 /** A message to somebody in this process who keeps nothing: it is delivered after the commit. */
@@ -26,7 +26,7 @@ export interface CommittedDelivery {
     senderEpoch: number,
   ): void;
   /** A message is in the mailbox of an actor here. */
-  accepted(to: ActorId, mail: Mail): void;
+  accepted(to: ActorId, mail: QueuedMessage): void;
   /** Messages to those who keep nothing. */
   deliverTransient(transientMessages: readonly TransientMessage[]): void;
 }

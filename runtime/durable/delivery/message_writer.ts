@@ -12,7 +12,7 @@ import type { SurveyReplies } from "./survey_replies.ts";
 import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { headOf, MailDraft, type MailHead } from "../rows/mail.ts";
+import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import { encodeValue, fromText, toText } from "../rows/stored_value.ts";
 
@@ -27,7 +27,7 @@ export interface StoredPublication {
 
 /** A dead letter in the store, besides its payload. */
 export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
-  readonly head: MailHead;
+  readonly head: MessageHeader;
 }
 
 /** Where messages go from here. */
@@ -102,7 +102,7 @@ export class MessageWriter {
   }
 
   /** Sends a reply, or a failure, to an address. */
-  answer(writeSet: WriteSet, to: Address, payload: unknown, cause: MailHead): void {
+  answer(writeSet: WriteSet, to: Address, payload: unknown, cause: MessageHeader): void {
     const { id, correlationId = id, headers } = cause;
     const rarities = headers && { headers };
     const route = new Route(namedOperation(to), id, correlationId, undefined, undefined, rarities);
@@ -110,12 +110,12 @@ export class MessageWriter {
   }
 
   /** A message from outside, ready to be written: at that place, or at the next. Throws what its payload throws. */
-  draft(to: ActorId, route: Route, payload: unknown, id: string, place?: string): MailDraft {
+  draft(to: ActorId, route: Route, payload: unknown, id: string, place?: string): NewMessage {
     return this.#draft({ to, route, payload, id }, place);
   }
 
   /** Writes a message into its mailbox, and that it should be looked at. */
-  deliver(writeSet: WriteSet, to: ActorId, draft: MailDraft): void {
+  deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
     const here = this.#hostLookup.hosting(to.protocol) === "durable";
     if (here) {
@@ -131,7 +131,7 @@ export class MessageWriter {
     writeSet: WriteSet,
     to: ActorId,
     route: Route,
-    draft: MailDraft,
+    draft: NewMessage,
     { held, bound, what }: Fullness,
   ): void {
     const { text, head: { id } } = draft;
@@ -166,7 +166,7 @@ export class MessageWriter {
     writeSet: WriteSet,
     to: ActorId,
     message: {
-      readonly head: MailHead;
+      readonly head: MessageHeader;
       readonly text: string;
       readonly payload: unknown;
       /** Where it waited; absent where it never came into its mailbox. */
@@ -188,7 +188,7 @@ export class MessageWriter {
       atMs: this.#session.clock.now(),
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
-    writeSet.writeOnce(deadPrefix + this.#session.nextPlace(), encodeValue(stored, text));
+    writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
     const { failTo, replyTo } = head;
     const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
     if (told !== undefined) {
@@ -241,13 +241,13 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  #draft({ to, route, payload, id }: OutgoingMessage, place?: string): MailDraft {
+  #draft({ to, route, payload, id }: OutgoingMessage, place?: string): NewMessage {
     const input = route.rarities?.input;
     const sent = input === undefined ? payload : input.payload;
     const text = toText(Publication.is(sent) ? storable(sent) : sent);
     const head = headOf(route, id, this.#session.instance, this.#idText);
     const { encoder } = this.#session;
-    return new MailDraft(encoder, mailPrefix(to), place ?? this.#session.nextPlace(), head, text);
+    return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
 
   #toReply(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {

@@ -76,7 +76,7 @@ export class SurveyReplies {
       correlationId: correlationId === undefined ? undefined : this.#ids.text(correlationId),
       headers: rarities?.headers,
     };
-    const key = answerKey(surveyor, collector, this.#session.nextPlace());
+    const key = answerKey(surveyor, collector, this.#session.nextPosition());
     writeSet.write(key, encodeValue(head, toText(reply)), { expiresAtMs: this.#lastMs(deadlineMs) });
     writeSet.rings = true;
   }

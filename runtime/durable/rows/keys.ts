@@ -42,7 +42,7 @@ export function erasedKey(actor: ActorId): string {
   return keyOf("erased", actor.protocol, actor.key);
 }
 
-/** What the keys of an actor's waiting messages begin with; a message's place follows. */
+/** What the keys of an actor's waiting messages begin with; a message's position follows. */
 export function mailPrefix(actor: ActorId): string {
   return mailsPrefix + nameOfActor(actor) + separator;
 }
@@ -109,7 +109,7 @@ export function answerPrefix(surveyor: string): string {
   return keyOf("answer", surveyor, "");
 }
 
-/** An answer to a survey of another process: a place tells it from the others of that survey. */
+/** An answer to a survey of another process: a position tells it from the others of that survey. */
 export function answerKey(surveyor: string, collector: string, place: string): string {
   return answerPrefix(surveyor) + keyOf(collector, place);
 }
@@ -155,7 +155,7 @@ function dueText(dueMs: number): string {
   return Math.max(Math.ceil(dueMs), 0).toString().padStart(16, "0");
 }
 
-/** What the keys of dead letters begin with; a place follows. */
+/** What the keys of dead letters begin with; a position follows. */
 export const deadPrefix: string = keyOf("dead", "");
 
 /** Written with each dead letter that is sent again: its version says that one was. */

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { type Asker, asks } from "../../../../runtime/messages/envelope.ts";
 import { DurableMailbox } from "../../../../runtime/durable/activations/durable_mailbox.ts";
-import { Mail, MailDraft, type MailHead, placeOf } from "../../../../runtime/durable/rows/mail.ts";
+import {
+  type MessageHeader,
+  NewMessage,
+  positionOf,
+  QueuedMessage,
+} from "../../../../runtime/durable/rows/queued_message.ts";
 import { ValueEncoder } from "../../../../runtime/durable/rows/stored_value.ts";
 
 const prefix = "mail/";
@@ -13,16 +18,16 @@ class Nobody implements Asker {
   fail(): void {}
 }
 
-function headOf(id: string): MailHead {
+function headOf(id: string): MessageHeader {
   return { id, operation: "add", via: "a" };
 }
 
-function draft(stamp: number): MailDraft {
-  return new MailDraft(new ValueEncoder(), prefix, placeOf(stamp, "a"), headOf(`m${stamp}`), "");
+function draft(stamp: number): NewMessage {
+  return new NewMessage(new ValueEncoder(), prefix, positionOf(stamp, "a"), headOf(`m${stamp}`), "");
 }
 
-function committed(stamp: number): Mail {
-  return Mail.committed(draft(stamp), "1");
+function committed(stamp: number): QueuedMessage {
+  return QueuedMessage.committed(draft(stamp), "1");
 }
 
 function stored(stamp: number) {
@@ -30,8 +35,8 @@ function stored(stamp: number) {
   return { key, value, version: "1" };
 }
 
-function ask(stamp: number): Mail {
-  return Mail.ask(headOf(`m${stamp}`), placeOf(stamp, "a"), undefined, new Nobody());
+function ask(stamp: number): QueuedMessage {
+  return QueuedMessage.ask(headOf(`m${stamp}`), positionOf(stamp, "a"), undefined, new Nobody());
 }
 
 function idsOf(mailbox: DurableMailbox): string[] {
@@ -103,7 +108,7 @@ Deno.test("a DurableMailbox keeps a bounded part of what comes, and the rest is 
 /** Stepped aside until that time, which is its place. */
 function aside(stamp: number) {
   const head = { ...headOf(`m${stamp}`), notBeforeMs: stamp };
-  return new MailDraft(new ValueEncoder(), prefix, placeOf(stamp, "a"), head, "");
+  return new NewMessage(new ValueEncoder(), prefix, positionOf(stamp, "a"), head, "");
 }
 
 /** A full list that ends with what stepped aside until 100; five more wait behind it. */
@@ -123,8 +128,8 @@ Deno.test("a DurableMailbox that was listed up to what stepped aside is complete
   const mailbox = endingAside(taken);
   mailbox.enqueue(committed(50), 0);
   mailbox.ask(ask(60));
-  mailbox.enqueue(Mail.committed(aside(70), "1"), 0);
-  mailbox.enqueue(Mail.committed(aside(150), "1"), 0);
+  mailbox.enqueue(QueuedMessage.committed(aside(70), "1"), 0);
+  mailbox.enqueue(QueuedMessage.committed(aside(150), "1"), 0);
   assert.deepEqual(idsOf(mailbox), ["m1", "m50", "m60"]);
   assert.deepEqual(taken, ["m100", "m70"]);
   assert.deepEqual([mailbox.complete, mailbox.length, mailbox.asideBeyond], [true, 3, 6]);

@@ -2,9 +2,9 @@ import { schedulesMax } from "../../turns/schedules.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { Fate } from "../background/membership.ts";
 import { mailPrefix, timerPrefix } from "../rows/keys.ts";
-import { placeOf } from "../rows/mail.ts";
+import { positionOf } from "../rows/queued_message.ts";
 import { summariesOf } from "../rows/schedule_summaries.ts";
-import { ActorRecord } from "../rows/record.ts";
+import { ActorRecord } from "../rows/actor_record.ts";
 import { fromText } from "../rows/stored_value.ts";
 import { Suspicion } from "./suspicion.ts";
 
@@ -105,7 +105,7 @@ function stateOf({ home: { actor }, record }: DurableActor): unknown {
 
 /** How many have stepped aside behind what was listed: their places are later than now. */
 function countAside(activation: DurableActor, prefix: string, after: string): Promise<number> {
-  const now = prefix + placeOf(Math.floor(activation.services.now() * 1_000), "");
+  const now = prefix + positionOf(Math.floor(activation.services.now() * 1_000), "");
   return countBeyond(activation, prefix, after < now ? now : after);
 }
 

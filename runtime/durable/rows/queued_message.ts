@@ -8,7 +8,7 @@ import { endAt } from "../../base/times.ts";
 import { decodeValue, fromText, type ValueEncoder } from "./stored_value.ts";
 
 /** What is written of a message besides its payload. What is absent is not written. */
-export interface MailHead {
+export interface MessageHeader {
   readonly id: string;
   readonly operation: string;
   /** The instance that wrote it. */
@@ -26,41 +26,41 @@ export interface MailHead {
   readonly notBeforeMs?: number | undefined;
   /** How long that was to be then, in milliseconds: nobody waits for longer, whatever the clocks say. */
   readonly afterMs?: number | undefined;
-  /** Its first place, where it was given up and sent again. */
+  /** Its first position, where it was given up and sent again. */
   readonly firstPlace?: string | undefined;
 }
 
-/** The length of a place's first half, which is a time: places are in the order of their times. */
-const stampDigits = 11;
+/** The length of a position's first half, which is a time: positions are in the order of their times. */
+const timestampDigits = 11;
 /** So many of them are as small as numbers are fastest. */
 const lowDigits = 5;
 const lowSpan = 36 ** lowDigits;
-/** The last time that a place can have: in the year 6140. */
-export const stampMax: number = 36 ** stampDigits - 1;
+/** The last time that a position can have: in the year 6140. */
+export const timestampMax: number = 36 ** timestampDigits - 1;
 
-/** A place in a mailbox: behind all that have an earlier time, or the same and a lower name. */
-export function placeOf(stampMicros: number, name: string): string {
-  const high = Math.floor(stampMicros / lowSpan); // in two halves, of which small numbers are made: the whole is slow
-  const low = (stampMicros - high * lowSpan).toString(36);
-  return digits(high.toString(36), stampDigits - lowDigits) + digits(low, lowDigits) + name;
+/** A position in a mailbox: behind all that have an earlier time, or the same and a lower name. */
+export function positionOf(timestampMicros: number, name: string): string {
+  const high = Math.floor(timestampMicros / lowSpan); // in two halves, of which small numbers are made: the whole is slow
+  const low = (timestampMicros - high * lowSpan).toString(36);
+  return digits(high.toString(36), timestampDigits - lowDigits) + digits(low, lowDigits) + name;
 }
 
 function digits(text: string, length: number): string {
   return text.length === length ? text : text.padStart(length, "0");
 }
 
-/** The time of a place, in microseconds since 1970. */
-export function stampOf(place: string): number {
-  return parseInt(place.slice(0, stampDigits), 36);
+/** The time of a position, in microseconds since 1970. */
+export function timestampOf(place: string): number {
+  return parseInt(place.slice(0, timestampDigits), 36);
 }
 
-/** What the world may know of a place: its time, and not who gave it. */
-export function publicPlace(place: string): string {
-  return place.slice(0, stampDigits);
+/** What the world may know of a position: its time, and not who gave it. */
+export function positionToken(place: string): string {
+  return place.slice(0, timestampDigits);
 }
 
-/** The time of what {@linkcode publicPlace} gave; nothing where it never did. */
-export function publicStamp(text: string): number | undefined {
+/** The time of what {@linkcode positionToken} gave; nothing where it never did. */
+export function timestampOfToken(text: string): number | undefined {
   const stamp = /^[0-9a-z]{11}$/.test(text) ? parseInt(text, 36) : NaN;
   return Number.isSafeInteger(stamp) ? stamp : undefined;
 }
@@ -70,7 +70,7 @@ const unreadableName = "~unreadable";
 const decoder = new TextDecoder();
 
 /** Throws where a head is not what {@linkcode headOf} makes: what is told by it later may not fail then. */
-function requireHead(head: MailHead): void {
+function requireHead(head: MessageHeader): void {
   const { id, operation, via, causationId, correlationId, firstPlace, replyTo, failTo } = head;
   for (const part of [id, operation, via]) requireText(part);
   for (const part of [causationId, correlationId, firstPlace]) requireText(part ?? "");
@@ -88,8 +88,8 @@ function requireText(part: unknown): void {
 }
 
 /** One message that waits for its turn: in the store, or an ask, which waits in this process only. */
-export class Mail {
-  readonly head: MailHead;
+export class QueuedMessage {
+  readonly head: MessageHeader;
   /** Its key in the store; absent for an ask, and as long as it is to be accepted with its turn. */
   key: string | undefined;
   readonly place: string;
@@ -106,7 +106,7 @@ export class Mail {
   readonly #payload: unknown;
 
   private constructor(
-    head: MailHead,
+    head: MessageHeader,
     place: string,
     payload: { readonly text: string } | { readonly payload: unknown },
     stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
@@ -125,18 +125,21 @@ export class Mail {
     this.asker = asker;
   }
 
-  /** A message that was read. One whose row cannot be read has nothing but its place, and the whole row for a payload. */
-  static of({ key, value, version }: Entry, prefix: string): Mail {
+  /**
+   * A message that was read. One whose row cannot be read has nothing but its position, and the whole row for a
+   * payload.
+   */
+  static of({ key, value, version }: Entry, prefix: string): QueuedMessage {
     const stored = { key, version, bytes: value.length };
     const place = key.slice(prefix.length);
     try {
-      const { head, text } = decodeValue<MailHead>(value);
+      const { head, text } = decodeValue<MessageHeader>(value);
       requireHead(head);
-      return new Mail(head, place, { text }, stored);
+      return new QueuedMessage(head, place, { text }, stored);
     } catch (error) {
-      const head: MailHead = { id: place, operation: unreadableName, via: "" };
+      const head: MessageHeader = { id: place, operation: unreadableName, via: "" };
       const text = JSON.stringify(decoder.decode(value));
-      return new Mail(
+      return new QueuedMessage(
         head,
         place,
         { text },
@@ -148,25 +151,25 @@ export class Mail {
   }
 
   /** A message that was just committed, which need not be read again. */
-  static committed(draft: MailDraft, version: string): Mail {
+  static committed(draft: NewMessage, version: string): QueuedMessage {
     const { key, place, head, text, value } = draft;
-    return new Mail(head, place, { text }, { key, version, bytes: value.length });
+    return new QueuedMessage(head, place, { text }, { key, version, bytes: value.length });
   }
 
   /** A message from outside that is to be accepted with its turn: nothing of it is in the store yet. */
-  static direct({ place, head, text, value }: MailDraft, weight: Weight): Mail {
-    const mail = new Mail(head, place, { text }, undefined, undefined, undefined, value.length);
+  static direct({ place, head, text, value }: NewMessage, weight: Weight): QueuedMessage {
+    const mail = new QueuedMessage(head, place, { text }, undefined, undefined, undefined, value.length);
     mail.direct = weight;
     return mail;
   }
 
   /** An ask: nothing of it is in the store. */
-  static ask(head: MailHead, place: string, payload: unknown, asker: Asker, bytes = 0): Mail {
-    return new Mail(head, place, { payload }, undefined, asker, undefined, bytes);
+  static ask(head: MessageHeader, place: string, payload: unknown, asker: Asker, bytes = 0): QueuedMessage {
+    return new QueuedMessage(head, place, { payload }, undefined, asker, undefined, bytes);
   }
 
   /** It has come into the store. */
-  stored({ key, version }: Mail): void {
+  stored({ key, version }: QueuedMessage): void {
     this.key = key;
     this.version = version;
     this.direct = undefined;
@@ -206,16 +209,16 @@ export function payloadOf(text: string): unknown {
 }
 
 /** A message that is to be written. */
-export class MailDraft {
+export class NewMessage {
   readonly key: string;
   readonly place: string;
-  readonly head: MailHead;
+  readonly head: MessageHeader;
   readonly text: string;
   readonly value: Uint8Array;
   /** Whether who listens has been told that it is accepted. */
   accepted = false;
 
-  constructor(encoder: ValueEncoder, prefix: string, place: string, head: MailHead, text: string) {
+  constructor(encoder: ValueEncoder, prefix: string, place: string, head: MessageHeader, text: string) {
     this.key = prefix + place;
     this.place = place;
     this.head = head;
@@ -230,7 +233,7 @@ export function headOf(
   id: string,
   via: string,
   nameOf: (id: string | number) => string,
-): MailHead {
+): MessageHeader {
   const { operation, causationId, correlationId, replyTo, deadline, rarities } = route;
   return {
     id,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mayHide, type RecordHead, turnsBefore } from "../../../../runtime/durable/rows/record.ts";
+import { mayHide, type RecordHead, turnsBefore } from "../../../../runtime/durable/rows/actor_record.ts";
 
 /** The record after turns of these instances, one after the other. */
 function after(...instances: string[]): RecordHead {

@@ -1,8 +1,8 @@
 import type { Timer } from "../../scheduling/timers.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { deadLetterAlone } from "./dead_letter_alone.ts";
-import type { Mail } from "../rows/mail.ts";
-import type { RetryHead } from "../rows/record.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
+import type { RetryHead } from "../rows/actor_record.ts";
 import type { Trial } from "./crash_suspects.ts";
 import { RemainingDelays } from "./remaining_delays.ts";
 
@@ -13,7 +13,7 @@ export interface Suspected {
 }
 
 /** What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or one that is suspected. */
-export type Picked = Mail | undefined | { readonly waitMs: number } | Suspected;
+export type NextMessage = QueuedMessage | undefined | { readonly waitMs: number } | Suspected;
 
 /** How long is waited for one at the head that gives way: about as long as a commit takes. */
 const leavingMs = 10;
@@ -22,7 +22,7 @@ const leavingMs = 10;
  * Finds the next message of one actor: some stepped aside for a while, some hold their place, some are suspected, some
  * give way to others.
  */
-export class MailPicker {
+export class MessagePicker {
   readonly #actor: DurableActor;
   readonly #onIdle: () => void;
   readonly #asides = new Map<string, Timer>();
@@ -47,10 +47,10 @@ export class MailPicker {
   }
 
   /** The next message of a batch that has taken so many. */
-  next(taken: number): Picked {
+  next(taken: number): NextMessage {
     const { mailbox, record, services } = this.#actor;
     const { nowMs } = services.scheduler;
-    const mail: Mail | undefined = mailbox.mails[taken];
+    const mail: QueuedMessage | undefined = mailbox.mails[taken];
     if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
     if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
     const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
@@ -115,7 +115,7 @@ export class MailPicker {
    * What was tried before counts where it has failed, or where the instance that tried it ended without a word. What
    * this one tries is counted as long as it does; what another left with a word, that one did not end with.
    */
-  #suspected(mail: Mail, retry: RetryHead | undefined): Suspected {
+  #suspected(mail: QueuedMessage, retry: RetryHead | undefined): Suspected {
     const { durable: { session: { instance } }, tried } = this.#actor;
     if (retry?.by === instance) return { trial: retry, counted: true };
     const before = retry?.attempts ?? mail.head.attempts ?? 0;
@@ -123,14 +123,14 @@ export class MailPicker {
     return { trial: { place: mail.place, attempts, notBeforeMs: 0, by: instance }, counted: false };
   }
 
-  #leftMs({ place }: Mail, notBeforeMs: number, afterMs: number | undefined): number {
+  #leftMs({ place }: QueuedMessage, notBeforeMs: number, afterMs: number | undefined): number {
     const { session } = this.#actor.durable;
     const mostMs = session.probes?.without("own-wait") ? undefined : afterMs;
     return (this.#remainingDelays ??= new RemainingDelays(session.clock)).leftMs(place, notBeforeMs, mostMs);
   }
 
   /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */
-  setAside(mail: Mail): boolean {
+  setAside(mail: QueuedMessage): boolean {
     const { notBeforeMs, afterMs: inAllMs } = mail.head;
     if (notBeforeMs === undefined) return false;
     const { mailbox, services } = this.#actor;
