@@ -1,7 +1,14 @@
 import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/language/address.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
-import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/messages/envelope.ts";
+import {
+  type Asker,
+  asks,
+  deadlineAt,
+  nameOf,
+  Route,
+  type RouteExtras,
+} from "../runtime/messages/envelope.ts";
 import {
   DeadlineExceededError,
   NotFoundError,
@@ -42,10 +49,10 @@ export function ask(
     }
     const timeoutMs = options?.timeoutMs ?? runtime.options.askTimeoutMs;
     if (options !== undefined) requireDuration("timeoutMs", timeoutMs);
-    const rarities = options === undefined ? undefined : originOf(options);
+    const extras = options === undefined ? undefined : originOf(options);
     const waiter = new PendingReply(operation, to.key, options?.raw ?? false);
     const answer = waiter.wait(runtime, timeoutMs);
-    const route = new Route(operation, undefined, undefined, waiter, waiter.deadline, rarities);
+    const route = new Route(operation, undefined, undefined, waiter, waiter.deadline, extras);
     acceptAsk(runtime, to, payload, route, waiter);
     return answer;
   } catch (error) {
@@ -59,7 +66,7 @@ function isPlain({ id, headers, signal, after }: AskOptions): boolean {
 }
 
 /** Whose it is and how large, where it came from outside of the program. */
-function originOf({ caller, bytes }: AskOptions): Rarities | undefined {
+function originOf({ caller, bytes }: AskOptions): RouteExtras | undefined {
   if (caller !== undefined) requireCaller(caller);
   return (caller ?? bytes) === undefined ? undefined : { caller, bytes };
 }
@@ -96,7 +103,7 @@ function askWith(
     return answer;
   });
   if (signal === undefined) return answer;
-  const alone = route.rarities?.scope === undefined; // else others may wait for the same answer
+  const alone = route.extras?.scope === undefined; // else others may wait for the same answer
   return abortable(answer, signal).finally(() => alone && waiter.end());
 }
 

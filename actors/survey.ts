@@ -84,8 +84,8 @@ export function surveyAll(
     return collected;
   };
   // Its replies are in this process, so its name is, too, also where there is a store.
-  const replies = route.rarities?.scope === undefined ? begin() : runtime.delivery.deduplication.once(
-    new Envelope(route, topic.key, route.rarities.id!, publication),
+  const replies = route.extras?.scope === undefined ? begin() : runtime.delivery.deduplication.once(
+    new Envelope(route, topic.key, route.extras.id!, publication),
     begin,
   );
   return replies.iterate(options?.raw ?? false);
@@ -93,7 +93,7 @@ export function surveyAll(
 
 /** What a store would know as the first of that name may come from another instance, which has other replies. */
 function unnamed(runtime: Runtime, route: Route): Route {
-  if (route.rarities?.scope === undefined || runtime.persistence === undefined) return route;
+  if (route.extras?.scope === undefined || runtime.persistence === undefined) return route;
   return route.with({ id: runtime.newId(), scope: undefined });
 }
 

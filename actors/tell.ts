@@ -45,9 +45,9 @@ export function once<Answer>(
   payload: unknown,
   accept: (remembered?: Remembered) => Answer,
 ): Answer {
-  if (route.rarities?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
+  if (route.extras?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
   return runtime.delivery.deduplication.once(
-    new Envelope(route, to.key, route.rarities.id!, payload),
+    new Envelope(route, to.key, route.extras.id!, payload),
     accept,
   );
 }

@@ -104,7 +104,7 @@ export class Delivery implements Deliveries {
     const { found } = to;
     if (
       found !== undefined && this.usual && fitsAsItIs(operation, payload) &&
-      (route === undefined || route.rarities === undefined) && found.takes(operation)
+      (route === undefined || route.extras === undefined) && found.takes(operation)
     ) {
       const { home } = found;
       if (found.offer(route ?? home.plainRoutes[operation.slot], payload, home.capacity)) return;
@@ -156,16 +156,16 @@ export class Delivery implements Deliveries {
   place(to: Target, route: Route, payload: unknown): boolean {
     const { found } = to;
     const { operation } = route;
-    return found !== undefined && this.usual && route.rarities === undefined &&
+    return found !== undefined && this.usual && route.extras === undefined &&
       fitsAsItIs(operation, payload) &&
       found.takes(operation) && found.offer(route, payload, found.home.turnCapacity);
   }
 
   private deliverAny(to: Target, route: Route, payload: unknown): void {
-    const { rarities } = route;
+    const { extras } = route;
     if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
-    if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
-    const envelope = new Envelope(route, to.key, rarities.id!, payload);
+    if (extras?.scope === undefined) return this.deliverNew(to, route, payload);
+    const envelope = new Envelope(route, to.key, extras.id!, payload);
     try {
       this.deduplication.once(envelope, () => {
         this.deliverNew(to, route, payload);
@@ -202,12 +202,12 @@ export class Delivery implements Deliveries {
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
-    const { caller, bytes } = envelope.route.rarities ?? {};
+    const { caller, bytes } = envelope.route.extras ?? {};
     this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
     this.deadLettered(letter, error);
-    const { replyTo, rarities } = envelope.route;
+    const { replyTo, extras } = envelope.route;
     if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
-    const failTo = rarities?.failTo;
+    const failTo = extras?.failTo;
     if (failTo === undefined) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
     this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
@@ -301,13 +301,13 @@ export class Delivery implements Deliveries {
   }
 
   private deliverNew(to: Target, route: Route, payload: unknown): void {
-    const { operation, rarities } = route;
+    const { operation, extras } = route;
     let activation: Activation;
     let value = payload;
     let way = route;
     try {
       if (this.state === "stopped") this.requireRunning(`accept ${shownName(operation, to.key)}`);
-      if (rarities === undefined || rarities.input === undefined) {
+      if (extras === undefined || extras.input === undefined) {
         value = this.check(operation, to.key, payload);
         if (value !== payload) way = route.with({ input: { payload } });
       }
@@ -365,12 +365,12 @@ export class Delivery implements Deliveries {
   }
 
   private envelope(route: Route, key: string, value: unknown): Envelope {
-    return new Envelope(route, key, route.rarities?.id ?? this.ids.next(), value);
+    return new Envelope(route, key, route.extras?.id ?? this.ids.next(), value);
   }
 
   /** With an id of its own: whoever listens sees the same from the beginning to the end. */
   private numbered(route: Route): Route {
-    return route.rarities?.id === undefined ? route.with({ id: this.ids.next() }) : route;
+    return route.extras?.id === undefined ? route.with({ id: this.ids.next() }) : route;
   }
 
   private listened(heard: boolean): void {
@@ -379,7 +379,7 @@ export class Delivery implements Deliveries {
   }
 
   private resend({ route, key, payload, id }: Envelope): void | Promise<void> {
-    const { operation, causationId, correlationId, replyTo, rarities } = route;
+    const { operation, causationId, correlationId, replyTo, extras } = route;
     const again = new Route(
       operation,
       causationId,
@@ -388,10 +388,10 @@ export class Delivery implements Deliveries {
       undefined,
       {
         id,
-        failTo: rarities?.failTo,
-        headers: rarities?.headers,
-        caller: rarities?.caller,
-        bytes: rarities?.bytes,
+        failTo: extras?.failTo,
+        headers: extras?.headers,
+        caller: extras?.caller,
+        bytes: extras?.bytes,
       },
     );
     const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);

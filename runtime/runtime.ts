@@ -118,7 +118,7 @@ export class Runtime implements Services {
     const deadline = parts.deadline ??
       (timeoutMs === undefined ? undefined : deadlineAt(this.clock.now() + timeoutMs));
     const given = options?.headers ?? undefined;
-    const headers = given === undefined ? cause?.route.rarities?.headers : givenHeaders(given);
+    const headers = given === undefined ? cause?.route.extras?.headers : givenHeaders(given);
     const { failTo } = parts;
     const scope = options?.id === undefined || options.deduplicate === false
       ? undefined

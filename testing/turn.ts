@@ -183,7 +183,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
       protocol: route.operation.protocol,
       key: to.key,
       operation: route.operation.name,
-      id: String(route.rarities?.id ?? host.newId()),
+      id: String(route.extras?.id ?? host.newId()),
       payload,
       ...addresses(route),
     })),
@@ -203,8 +203,8 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
   };
 }
 
-function addresses({ replyTo, rarities }: Route): { replyTo?: Address; failTo?: Address } {
-  const failTo = rarities?.failTo;
+function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Address } {
+  const failTo = extras?.failTo;
   const kept = replyTo === undefined || isAsker(replyTo) || replyTo.protocol === Reply.open.protocol;
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }

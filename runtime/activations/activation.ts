@@ -163,18 +163,18 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   deadLetter(reason: string, message: string): number {
     const { services } = this.home;
     const envelopes: Envelope[] = [];
-    const rare = this.rarities;
-    const turn = rare?.turn;
-    if (rare !== undefined && turn !== undefined) {
+    const extras = this.extras;
+    const turn = extras?.turn;
+    if (extras !== undefined && turn !== undefined) {
       turn.abort(new StoppedError(`${turn}: ${message}`));
       turn.close();
       turn.discard();
       services.running--;
-      envelopes.push(turn.envelope(rare.value));
-      rare.turn = rare.value = undefined;
+      envelopes.push(turn.envelope(extras.value));
+      extras.turn = extras.value = undefined;
     }
     while (this.route !== undefined) envelopes.push(this.displace());
-    for (const envelope of rare?.recovery?.take() ?? []) {
+    for (const envelope of extras?.recovery?.take() ?? []) {
       this.home.taken++;
       envelopes.push(envelope);
     }
@@ -185,7 +185,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   get waitsFor(): readonly WaitingTurn[] {
-    return this.rarities?.turn?.waitsFor ?? [];
+    return this.extras?.turn?.waitsFor ?? [];
   }
 
   private wake(): void {
@@ -236,8 +236,8 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const promise = Promise.resolve(result); // not every thenable settles later, as a promise does; and it may throw here
     this.status = Status.running;
-    this.rare.turn = turn;
-    this.rare.value = value;
+    this.ensureExtras.turn = turn;
+    this.ensureExtras.value = value;
     this.home.services.running++;
     promise.then(
       (result) => this.settle(turn, () => this.commit(turn, value, result, fresh)),
@@ -247,10 +247,10 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
 
   /** A turn that was awaited is over; unless it became a dead letter in the meantime. */
   private settle(turn: Turn, end: () => void): void {
-    const rare = this.rare;
-    if (rare.turn !== turn) return;
+    const extras = this.ensureExtras;
+    if (extras.turn !== turn) return;
     const { services } = this.home;
-    rare.turn = rare.value = undefined;
+    extras.turn = extras.value = undefined;
     this.status = Status.ready;
     services.running--;
     end();
@@ -310,7 +310,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     }
     if (fresh) this.active = false; // a first message that fails leaves no actor behind
     services.delivery.inspect({ type: "failed", error }, envelope);
-    (this.rare.recovery ??= new Recovery(this)).recover(envelope, error);
+    (this.ensureExtras.recovery ??= new Recovery(this)).recover(envelope, error);
     if (this.status === Status.held) this.obeyAll(); // they would wait as long as the message
   }
 
@@ -335,6 +335,6 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   private envelope(route: Route, value: unknown): Envelope {
-    return new Envelope(route, this.key, route.rarities?.id ?? this.home.services.nextNumber(), value);
+    return new Envelope(route, this.key, route.extras?.id ?? this.home.services.nextNumber(), value);
   }
 }

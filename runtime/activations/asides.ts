@@ -23,7 +23,7 @@ export class Asides {
   /** How many bytes they take, of those whose size is known. */
   get bytes(): number {
     let bytes = 0;
-    for (const { envelope } of this.#asides) bytes += envelope.route.rarities?.bytes ?? 0;
+    for (const { envelope } of this.#asides) bytes += envelope.route.extras?.bytes ?? 0;
     return bytes;
   }
 

@@ -12,7 +12,7 @@ import { type Decision, Supervisor } from "../turns/supervisor.ts";
 export interface Recoverable extends ActorId {
   readonly home: { readonly actor: Actor; readonly services: Services; taken: number };
   /** What few need: of how many bytes wait, where that is known of some. */
-  readonly rare: { held?: HeldBytes };
+  readonly ensureExtras: { held?: HeldBytes };
   /** Puts a message back in its place, and handles nothing else before it. */
   hold(envelope: Envelope): void;
   /** Goes on after that. */
@@ -35,7 +35,7 @@ export class Recovery {
     this.#actor = actor;
     this.#supervisor = new Supervisor(actor.home.actor, actor.home.services.random);
     this.#asides = new Asides(actor.home.services.timers);
-    (actor.rare.held ??= new HeldBytes()).aside = this.#asides;
+    (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#asides;
   }
 
   /** How many messages stepped aside. */

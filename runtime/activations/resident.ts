@@ -1,6 +1,6 @@
 import type { HeldBytes } from "../base/held_bytes.ts";
 import type { Idler } from "../scheduling/idle.ts";
-import { Mailbox, type MailboxRarities } from "../messages/mailbox.ts";
+import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules } from "../turns/schedules.ts";
 import type { Home, Services } from "./services.ts";
@@ -14,7 +14,7 @@ const activeFlag = 1;
 const keptFlag = 2;
 
 /** What few actors need. */
-export interface ResidentRarities extends MailboxRarities<Signal> {
+export interface ResidentExtras extends MailboxExtras<Signal> {
   /** The turn for which a promise is awaited, and what its handler got. */
   turn?: Turn | undefined;
   value?: unknown;
@@ -37,7 +37,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   usedMs = 0;
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;
-  declare protected rarities: ResidentRarities | undefined;
+  declare protected extras: ResidentExtras | undefined;
 
   constructor(home: Home<Resident>, key: string) {
     super();
@@ -89,7 +89,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
 
   /** Whether it has nothing that would be lost with it. */
   get disposable(): boolean {
-    const { schedules, recovery } = this.rarities ?? {};
+    const { schedules, recovery } = this.extras ?? {};
     return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
   }
 
@@ -132,7 +132,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   }
 
   protected erase(): void {
-    this.rarities?.schedules?.clear();
+    this.extras?.schedules?.clear();
     this.dropState();
     this.active = false;
     this.home.services.broken.remove(this);
@@ -160,14 +160,14 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   /** Its process has no more use for it. */
   leave(): void {
     this.status = Status.gone;
-    this.rarities?.schedules?.clear();
+    this.extras?.schedules?.clear();
   }
 
-  get rare(): ResidentRarities {
-    return this.rarities ??= {};
+  get ensureExtras(): ResidentExtras {
+    return this.extras ??= {};
   }
 
   protected get ownSchedules(): Schedules {
-    return this.rare.schedules ??= new Schedules(this.home.services, () => this.leaveIfDone());
+    return this.ensureExtras.schedules ??= new Schedules(this.home.services, () => this.leaveIfDone());
   }
 }

@@ -109,24 +109,24 @@ export class Acceptor {
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
     const { session, writer, ids, committedDelivery } = this.#parts;
-    const { rarities, replyTo, operation } = route;
-    const id = ids.text(rarities?.id ?? ids.next());
+    const { extras, replyTo, operation } = route;
+    const id = ids.text(extras?.id ?? ids.next());
     const name = shownName(operation, to.key);
     const sent = Publication.is(payload) ? storable(payload) : payload;
-    const mark = isAsker(replyTo) ? undefined : this.#markOf(rarities?.scope, nameOf(operation, to.key), id);
+    const mark = isAsker(replyTo) ? undefined : this.#markOf(extras?.scope, nameOf(operation, to.key), id);
     const named = { session, mark, payload: sent, name, id };
     const { overflow } = to.home.actor.mailbox;
     const refuses = overflow === "reject" || isAsker(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
     if (!isAsker(replyTo)) session.committer.requireRoom(name); // an ask is not committed
-    const place = rarities?.after === undefined || session.probes?.without("behind-its-place")
+    const place = extras?.after === undefined || session.probes?.without("behind-its-place")
       ? undefined
-      : session.positionBehind(rarities.after);
+      : session.positionBehind(extras.after);
     // What was written before this moment is in every list that begins later.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
     const draft = isAsker(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
-    const bytes = draft === undefined ? rarities?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
+    const bytes = draft === undefined ? extras?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
     if (draft === undefined) {
@@ -138,7 +138,7 @@ export class Acceptor {
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const incoming: Incoming = { to, route, named, draft, ticket, epoch, bytes, full };
-    const isUsual = full === undefined && refuses && rarities?.scope === undefined && epoch === 0;
+    const isUsual = full === undefined && refuses && extras?.scope === undefined && epoch === 0;
     if (isUsual && this.#isSmall(draft) && to.admissions.takes(operation)) {
       return this.#told(route, this.#admit(incoming));
     }
@@ -163,7 +163,7 @@ export class Acceptor {
   #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
     const { session, writer, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
-    const scope = route.rarities?.scope;
+    const scope = route.extras?.scope;
     const writeSet = new WriteSet();
     if (ticket !== undefined) replies.open(writeSet, ticket);
     const drops = full !== undefined && overflow === "drop-newest";
@@ -211,13 +211,13 @@ export class Acceptor {
   /** There is no room for it; unless it has been accepted before. */
   #refuse(to: Accepting, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
     const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
-    if (route.rarities?.scope === undefined) throw refusal;
+    if (route.extras?.scope === undefined) throw refusal;
     return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
   }
 
   /** Tells who asked for it where the message is. */
-  #told({ rarities }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
-    const onAccepted = rarities?.onAccepted;
+  #told({ extras }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
+    const onAccepted = extras?.onAccepted;
     if (onAccepted === undefined) return accepted;
     return accepted.then((acceptance) => {
       if (acceptance.place !== undefined) onAccepted(acceptance.place);

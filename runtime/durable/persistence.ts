@@ -182,7 +182,7 @@ export class Persistence {
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
     if (this.#open === undefined) {
-      return this.#startup.ask(() => this.accept(to, route, payload, parts), route.rarities?.bytes);
+      return this.#startup.ask(() => this.accept(to, route, payload, parts), route.extras?.bytes);
     }
     try {
       if (this.#ending) {

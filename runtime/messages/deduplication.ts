@@ -70,7 +70,7 @@ export class Deduplication {
    * not remembered: the same id may try again.
    */
   once<Answer>(envelope: Envelope, accept: (remembered?: Remembered) => Answer): Answer {
-    const { scope } = envelope.route.rarities ?? {};
+    const { scope } = envelope.route.extras ?? {};
     if (scope === undefined) return accept();
     const print = fingerprint(payloadOf(envelope));
     const first = this.#firstOf(envelope, scope);
@@ -112,7 +112,7 @@ export class Deduplication {
 
   /** How the first of that name was answered, where that is known and it was the same. */
   answerOf(envelope: Envelope): unknown {
-    const { scope } = envelope.route.rarities ?? {};
+    const { scope } = envelope.route.extras ?? {};
     const first = scope === undefined ? undefined : this.#firstOf(envelope, scope);
     if (first === undefined || first.answer === letGo) return undefined;
     return first.fingerprint === fingerprint(payloadOf(envelope)) ? first.answer : undefined;

@@ -37,7 +37,7 @@ export function deadlineAt(atMs: number): Deadline {
 export type MessageId = string | number;
 
 /** What few messages have. */
-export interface Rarities {
+export interface RouteExtras {
   readonly id?: MessageId | undefined;
   readonly failTo?: Address | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -69,7 +69,7 @@ export class Route {
   readonly replyTo: Asker | Address | undefined;
   /** Not started later than this. */
   readonly deadline: Deadline | undefined;
-  readonly rarities: Rarities | undefined;
+  readonly extras: RouteExtras | undefined;
 
   constructor(
     operation: Operation,
@@ -77,19 +77,19 @@ export class Route {
     correlationId?: MessageId,
     replyTo?: Asker | Address,
     deadline?: Deadline,
-    rarities?: Rarities,
+    extras?: RouteExtras,
   ) {
     this.operation = operation;
     this.causationId = causationId;
     this.correlationId = correlationId;
     this.replyTo = replyTo;
     this.deadline = deadline;
-    this.rarities = rarities;
+    this.extras = extras;
   }
 
   /** Whether it only says where its messages come from. */
   get plain(): boolean {
-    return this.replyTo === undefined && this.deadline === undefined && this.rarities === undefined;
+    return this.replyTo === undefined && this.deadline === undefined && this.extras === undefined;
   }
 
   /** Whether nobody waits for the reply, and it is never too late. */
@@ -100,16 +100,16 @@ export class Route {
   /** The same way of another operation. */
   of(operation: Operation): Route {
     if (operation === this.operation) return this;
-    const { causationId, correlationId, replyTo, deadline, rarities } = this;
-    return new Route(operation, causationId, correlationId, replyTo, deadline, rarities);
+    const { causationId, correlationId, replyTo, deadline, extras } = this;
+    return new Route(operation, causationId, correlationId, replyTo, deadline, extras);
   }
 
   /** The same, with something that few messages have. */
-  with(rarities: Rarities): Route {
+  with(extras: RouteExtras): Route {
     const { operation, causationId, correlationId, replyTo, deadline } = this;
     return new Route(operation, causationId, correlationId, replyTo, deadline, {
-      ...this.rarities,
-      ...rarities,
+      ...this.extras,
+      ...extras,
     });
   }
 }
@@ -128,7 +128,7 @@ export class Envelope {
   readonly value: unknown;
 
   constructor(route: Route, key: string, id: MessageId, value: unknown) {
-    const input = route.rarities?.input;
+    const input = route.extras?.input;
     this.route = route;
     this.key = key;
     this.id = id;
@@ -146,12 +146,12 @@ export class Envelope {
   }
 
   get headers(): Readonly<Record<string, string>> | undefined {
-    return this.route.rarities?.headers;
+    return this.route.extras?.headers;
   }
 
   /** How many attempts at its turn have begun. */
   get attempts(): number {
-    return this.route.rarities?.attempts ?? 0;
+    return this.route.extras?.attempts ?? 0;
   }
 
   /** Receiver and operation, for messages to people: `order/ada add`. */

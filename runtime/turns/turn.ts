@@ -21,7 +21,7 @@ import { TurnActorRef } from "./turn_ref.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
 /** What few turns need. */
-interface TurnRarities {
+interface TurnExtras {
   now?: number;
   controller?: AbortController;
   /** Why its work is no longer wanted; also for a handler that looks only later. */
@@ -51,7 +51,7 @@ export class Turn implements OpenTurn {
   private sentPayload: unknown = undefined;
   /** What came after it. */
   private others: Outbox | undefined = undefined;
-  private rarities: TurnRarities | undefined = undefined;
+  private extras: TurnExtras | undefined = undefined;
 
   constructor(actor: TurnActor, route: Route, state: unknown) {
     this.actor = actor;
@@ -92,15 +92,15 @@ export class Turn implements OpenTurn {
   }
 
   get attempt(): number {
-    return (this.route.rarities?.attempts ?? 0) + 1;
+    return (this.route.extras?.attempts ?? 0) + 1;
   }
 
   get now(): number {
-    return this.rare.now ??= this.actor.services.now();
+    return this.ensureExtras.now ??= this.actor.services.now();
   }
 
   get signal(): AbortSignal {
-    const rare = this.rare;
+    const rare = this.ensureExtras;
     if (rare.controller === undefined) {
       rare.controller = guardedController((error) => this.actor.services.callbackFailed("signal", error));
       const { deadline } = this.route;
@@ -141,22 +141,22 @@ export class Turn implements OpenTurn {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
     const own = this.actor.protocol.startsWith("~"); // the runtime's own actors have other keys
-    (this.rare.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
+    (this.ensureExtras.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
   }
 
   cancel(name: string): void {
     if (this.over) this.refuse("cancel");
-    (this.rare.schedules ??= []).push({ name });
+    (this.ensureExtras.schedules ??= []).push({ name });
   }
 
   passivate(): void {
     if (this.over) this.refuse("passivate");
-    this.rare.ending ??= "passivate";
+    this.ensureExtras.ending ??= "passivate";
   }
 
   erase(): void {
     if (this.over) this.refuse("erase");
-    this.rare.ending = "erase";
+    this.ensureExtras.ending = "erase";
   }
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
@@ -239,7 +239,7 @@ export class Turn implements OpenTurn {
 
   /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
   defer(): Asker | Address | undefined {
-    this.rare.deferred = true;
+    this.ensureExtras.deferred = true;
     return this.route.replyTo;
   }
 
@@ -251,7 +251,7 @@ export class Turn implements OpenTurn {
   replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
     const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
       route.operation === operation && key === to.key && protocol === to.protocol &&
-      route.rarities?.id === id && fingerprint(sent) === fingerprint(payload)
+      route.extras?.id === id && fingerprint(sent) === fingerprint(payload)
     );
     const replyTo = before === undefined
       ? this.actor.services.replyToOf(this, to, operation, id, payload)
@@ -261,7 +261,7 @@ export class Turn implements OpenTurn {
 
   /** The name of its message; a number is given to it when somebody asks. */
   get messageId(): MessageId {
-    return this.ownId ??= this.route.rarities?.id ?? this.actor.services.nextNumber();
+    return this.ownId ??= this.route.extras?.id ?? this.actor.services.nextNumber();
   }
 
   /** Its message by itself, with this attempt counted; `value` is what the handler got. */
@@ -272,21 +272,21 @@ export class Turn implements OpenTurn {
 
   /** What its schedules become, in order. */
   get schedules(): readonly ScheduleChange[] | undefined {
-    return this.rarities?.schedules;
+    return this.extras?.schedules;
   }
 
   /** What becomes of the actor after the commit. */
   get ending(): "passivate" | "erase" | undefined {
-    return this.rarities?.ending;
+    return this.extras?.ending;
   }
 
   /** Whether the reply is given later, by whoever took `replyTo`. */
   get deferred(): boolean {
-    return this.rarities?.deferred ?? false;
+    return this.extras?.deferred ?? false;
   }
 
   get waitsFor(): WaitingTurn[] {
-    return this.rare.waitsFor ??= [];
+    return this.ensureExtras.waitsFor ??= [];
   }
 
   /** Takes what would leave for one actor with the commit: it leaves now. */
@@ -304,19 +304,19 @@ export class Turn implements OpenTurn {
 
   /** Tells the handler that its work is no longer wanted. */
   abort(reason: unknown): void {
-    this.rare.abortion = { reason };
-    this.rare.controller?.abort(reason);
+    this.ensureExtras.abortion = { reason };
+    this.ensureExtras.controller?.abort(reason);
   }
 
   /** The turn is over, one way or the other. */
   close(): void {
     this.over = true;
-    if (this.rarities !== undefined) this.rarities.deadline?.cancel();
+    if (this.extras !== undefined) this.extras.deadline?.cancel();
   }
 
   /** Whether it has nothing but state and messages to commit. */
   get plain(): boolean {
-    return this.rarities === undefined;
+    return this.extras === undefined;
   }
 
   /** Whether somebody waits for what the handler returned. */
@@ -330,8 +330,8 @@ export class Turn implements OpenTurn {
     return nameOf(this.route.operation, this.actor.key);
   }
 
-  private get rare(): TurnRarities {
-    return this.rarities ??= {};
+  private get ensureExtras(): TurnExtras {
+    return this.extras ??= {};
   }
 
   /** A handle of this turn for one that was made before. What that has met, and is still there, is not looked up. */
@@ -366,7 +366,7 @@ export class Turn implements OpenTurn {
     const known = this.others?.routeTo(operation);
     if (known !== undefined) return known;
     const { route } = this;
-    if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
+    if (route.extras !== undefined) return this.routeOf(operation, {}); // its headers travel on
     const id = this.messageId;
     return new Route(operation, id, route.correlationId ?? id);
   }

@@ -97,15 +97,15 @@ export class MessageWriter {
     if (this.#hostLookup.hosting(to.protocol) === "transient") {
       return void writeSet.transientMessages.push({ to, route, payload });
     }
-    const id = this.#idText(route.rarities?.id ?? this.#nextId());
+    const id = this.#idText(route.extras?.id ?? this.#nextId());
     this.#toMailbox(writeSet, { to, route, payload, id });
   }
 
   /** Sends a reply, or a failure, to an address. */
   answer(writeSet: WriteSet, to: Address, payload: unknown, cause: MessageHeader): void {
     const { id, correlationId = id, headers } = cause;
-    const rarities = headers && { headers };
-    const route = new Route(namedOperation(to), id, correlationId, undefined, undefined, rarities);
+    const extras = headers && { headers };
+    const route = new Route(namedOperation(to), id, correlationId, undefined, undefined, extras);
     this.post(writeSet, to, route, payload);
   }
 
@@ -242,7 +242,7 @@ export class MessageWriter {
   }
 
   #draft({ to, route, payload, id }: OutgoingMessage, place?: string): NewMessage {
-    const input = route.rarities?.input;
+    const input = route.extras?.input;
     const sent = input === undefined ? payload : input.payload;
     const text = toText(Publication.is(sent) ? storable(sent) : sent);
     const head = headOf(route, id, this.#session.instance, this.#idText);
@@ -277,8 +277,8 @@ function refusalAt({ protocol, key }: Address): Address {
   return { protocol, key, operation: Reply.refuse.name };
 }
 
-function withoutPayload({ operation, causationId, correlationId, rarities }: Route): Route {
-  return new Route(operation, causationId, correlationId, undefined, undefined, rarities);
+function withoutPayload({ operation, causationId, correlationId, extras }: Route): Route {
+  return new Route(operation, causationId, correlationId, undefined, undefined, extras);
 }
 
 /** The operation at an address, for what is only written: its schema is its receiver's. */

@@ -70,11 +70,11 @@ export class SurveyReplies {
   /** Writes an answer for whoever asked. */
   write(writeSet: WriteSet, collector: string, route: Route, reply: unknown): void {
     const { surveyor, deadlineMs } = surveyOf(collector)!;
-    const { causationId, correlationId, rarities } = route;
+    const { causationId, correlationId, extras } = route;
     const head: SurveyReplyHead = {
       causationId: causationId === undefined ? undefined : this.#ids.text(causationId),
       correlationId: correlationId === undefined ? undefined : this.#ids.text(correlationId),
-      headers: rarities?.headers,
+      headers: extras?.headers,
     };
     const key = answerKey(surveyor, collector, this.#session.nextPosition());
     writeSet.write(key, encodeValue(head, toText(reply)), { expiresAtMs: this.#lastMs(deadlineMs) });
@@ -132,8 +132,8 @@ export class SurveyReplies {
     try {
       const { head, text } = decodeValue<SurveyReplyHead>(value);
       const { causationId, correlationId, headers } = head;
-      const rarities = headers && { headers };
-      const route = new Route(Collector.take, causationId, correlationId, undefined, undefined, rarities);
+      const extras = headers && { headers };
+      const route = new Route(Collector.take, causationId, correlationId, undefined, undefined, extras);
       const to = { protocol: Collector.take.protocol, key: answered(key) };
       local = { to, route, payload: fromText(text) };
     } catch (error) { // it goes, and the others come

@@ -1,6 +1,6 @@
 import type { Address } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
-import { type Asker, deadlineAt, isAsker, type Rarities, Route } from "../../messages/envelope.ts";
+import { type Asker, deadlineAt, isAsker, Route, type RouteExtras } from "../../messages/envelope.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { Entry } from "../../ports/store.ts";
 import type { Weight } from "../../ports/store_weight.ts";
@@ -193,9 +193,9 @@ export class QueuedMessage {
   /** The way it came, as its turn sees it. */
   route(operation: Operation, attempts: number, input: { readonly payload: unknown } | undefined): Route {
     const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers, caller } = this.head;
-    const rarities: Rarities = { id, failTo, headers, input, attempts, caller };
+    const extras: RouteExtras = { id, failTo, headers, input, attempts, caller };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
-    return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, rarities);
+    return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, extras);
   }
 }
 
@@ -234,7 +234,7 @@ export function headOf(
   via: string,
   nameOf: (id: string | number) => string,
 ): MessageHeader {
-  const { operation, causationId, correlationId, replyTo, deadline, rarities } = route;
+  const { operation, causationId, correlationId, replyTo, deadline, extras } = route;
   return {
     id,
     operation: operation.name,
@@ -242,10 +242,10 @@ export function headOf(
     causationId: causationId === undefined ? undefined : nameOf(causationId),
     correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
     replyTo: replyTo === undefined || isAsker(replyTo) ? undefined : plain(replyTo),
-    failTo: rarities?.failTo && plain(rarities.failTo),
+    failTo: extras?.failTo && plain(extras.failTo),
     deadlineMs: deadline && endAt(deadline.atMs),
-    headers: rarities?.headers,
-    caller: rarities?.caller,
+    headers: extras?.headers,
+    caller: extras?.caller,
   };
 }
 

@@ -7,8 +7,8 @@ import {
   Envelope,
   isAsker,
   nameOf,
-  type Rarities,
   Route,
+  type RouteExtras,
 } from "../../../runtime/messages/envelope.ts";
 
 const Order = protocol("order", { add: tell(z.object({ cents: z.number().default(1) })) });
@@ -20,8 +20,8 @@ class Nobody implements Asker {
   fail(): void {}
 }
 
-function envelope(value: unknown, rarities?: Rarities, correlationId?: number): Envelope {
-  const route = new Route(Order.add, undefined, correlationId, undefined, undefined, rarities);
+function envelope(value: unknown, extras?: RouteExtras, correlationId?: number): Envelope {
+  const route = new Route(Order.add, undefined, correlationId, undefined, undefined, extras);
   return new Envelope(route, "ada", 7, value);
 }
 
@@ -75,10 +75,10 @@ Deno.test("Route with something more keeps all that it had, and is another route
       correlationId: 2,
       replyTo: asker,
       deadline,
-      rarities: { input, attempts: 2, id: 9 },
+      extras: { input, attempts: 2, id: 9 },
     },
   );
-  assert.deepEqual(route.rarities, { input, attempts: 1 });
+  assert.deepEqual(route.extras, { input, attempts: 1 });
   assert.equal(numbered.deadline, deadline, "it is the same deadline, which may still move");
 });
 
