@@ -24,7 +24,7 @@ import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { expiredAnswer } from "../runtime/messages/deduplication.ts";
 import { shownName } from "../runtime/messages/shown_name.ts";
-import type { OpenTurn } from "../runtime/turns/turn_host.ts";
+import type { OpenTurn } from "../runtime/turns/turn_services.ts";
 import { requireNoCycle } from "../runtime/turns/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";

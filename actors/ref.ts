@@ -5,7 +5,7 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
-import type { Handle } from "../runtime/turns/turn_host.ts";
+import type { Handle } from "../runtime/turns/turn_services.ts";
 import { ask } from "./ask.ts";
 import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";

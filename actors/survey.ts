@@ -20,7 +20,7 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
-import type { OpenTurn } from "../runtime/turns/turn_host.ts";
+import type { OpenTurn } from "../runtime/turns/turn_services.ts";
 import { timeLeftMs } from "./ask.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */

@@ -2,7 +2,7 @@ import type { Actor } from "./language/actor.ts";
 import type { ActorId, AskOptions } from "./language/address.ts";
 import type { SurveyOptions } from "./language/context.ts";
 import type { Operation } from "./language/protocol.ts";
-import type { OpenTurn } from "./turns/turn_host.ts";
+import type { OpenTurn } from "./turns/turn_services.ts";
 
 /** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
 export interface Conversations<System> {

@@ -6,7 +6,7 @@ import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from ".
 import { Envelope, isAsker, nameOf, Route } from "./messages/envelope.ts";
 import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
-import type { Host } from "./activations/host.ts";
+import type { MemoryHost } from "./activations/memory_host.ts";
 import type { Ids } from "./messages/ids.ts";
 import { FailureLog, type Log } from "./ports/failure_log.ts";
 import {
@@ -24,7 +24,7 @@ import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
-import type { Deliveries, Elsewhere } from "./activations/services.ts";
+import type { Deliveries, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/accept_commit.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
@@ -61,7 +61,7 @@ export class Delivery implements Deliveries {
   readonly deduplication: Deduplication;
   readonly deadLetters: InMemoryDeadLetters;
   readonly log: FailureLog;
-  readonly hosts: Map<string, Host> = new Map();
+  readonly hosts: Map<string, MemoryHost> = new Map();
   /** The durable actors; absent where there is no store. */
   persistence: Persistence | undefined = undefined;
   /** The store; where there is none, the replies that are kept in memory. */
@@ -106,8 +106,8 @@ export class Delivery implements Deliveries {
       found !== undefined && this.usual && fitsAsItIs(operation, payload) &&
       (route === undefined || route.extras === undefined) && found.takes(operation)
     ) {
-      const { home } = found;
-      if (found.offer(route ?? home.plainRoutes[operation.slot], payload, home.capacity)) return;
+      const { host } = found;
+      if (found.offer(route ?? host.plainRoutes[operation.slot], payload, host.capacity)) return;
     }
     return this.acceptAny(to, operation, payload, route);
   }
@@ -126,8 +126,8 @@ export class Delivery implements Deliveries {
     }
     const activation = this.receiver(to, operation);
     to.meet?.(activation);
-    const { home } = activation;
-    let way = route ?? home.plainRoutes[operation.slot];
+    const { host } = activation;
+    let way = route ?? host.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
     if (!this.inspectors.silent) way = this.numbered(way);
     const full = offerWithin(activation, way, value);
@@ -158,7 +158,7 @@ export class Delivery implements Deliveries {
     const { operation } = route;
     return found !== undefined && this.usual && route.extras === undefined &&
       fitsAsItIs(operation, payload) &&
-      found.takes(operation) && found.offer(route, payload, found.home.turnCapacity);
+      found.takes(operation) && found.offer(route, payload, found.host.turnCapacity);
   }
 
   private deliverAny(to: Target, route: Route, payload: unknown): void {
@@ -318,7 +318,7 @@ export class Delivery implements Deliveries {
       return this.deadLetterError(this.envelope(way, to.key, value), error);
     }
     if (!this.inspectors.silent) way = this.numbered(way);
-    if (!activation.offer(way, value, activation.home.turnCapacity)) {
+    if (!activation.offer(way, value, activation.host.turnCapacity)) {
       return this.deadLetterFull(activation, way, value);
     }
     if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
@@ -339,7 +339,7 @@ export class Delivery implements Deliveries {
 
   /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
   private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
-    const { overflow } = activation.home.actor.mailbox;
+    const { overflow } = activation.host.actor.mailbox;
     if (overflow === "reject") {
       throw new MailboxFullError(
         shownActor(activation.protocol, activation.key),
@@ -360,7 +360,7 @@ export class Delivery implements Deliveries {
   private deadLetterFull(activation: Activation, route: Route, value: unknown): void {
     this.undelivered++;
     const envelope = this.envelope(route, activation.key, value);
-    const held = `the mailbox holds ${activation.length} of ${activation.home.turnCapacity} messages`;
+    const held = `the mailbox holds ${activation.length} of ${activation.host.turnCapacity} messages`;
     this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
   }
 

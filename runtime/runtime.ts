@@ -12,7 +12,7 @@ import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
-import { Host, type Population } from "./activations/host.ts";
+import { MemoryHost, type Population } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
 import type { Callback } from "./ports/inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
@@ -20,20 +20,20 @@ import { Reply, Topic } from "./messages/modes.ts";
 import type { Operation } from "./language/protocol.ts";
 import type { Signal } from "./activations/resident.ts";
 import type { Random } from "./base/random.ts";
-import type { Services } from "./activations/services.ts";
+import type { RuntimeServices } from "./activations/runtime_services.ts";
 import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
 import { Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
-import type { OpenTurn, Parts } from "./turns/turn_host.ts";
+import type { OpenTurn, RouteParts } from "./turns/turn_services.ts";
 
 /**
  * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
  * outside of it.
  */
-export class Runtime implements Services {
+export class Runtime implements RuntimeServices {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly random: Random;
@@ -84,7 +84,7 @@ export class Runtime implements Services {
       }
       names.add(actor.name);
       if (store !== undefined && !actor.transient) durable.push(actor);
-      else this.delivery.hosts.set(actor.name, new Host(actor, this, population));
+      else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, population));
     }
     if (store !== undefined) {
       this.delivery.persistence = new Persistence({
@@ -104,7 +104,7 @@ export class Runtime implements Services {
     this.close = resolve;
   }
 
-  route(operation: Operation, parts: Parts): Route {
+  route(operation: Operation, parts: RouteParts): Route {
     const { options, cause, input } = parts;
     const id = parts.id ?? options?.id;
     if (id !== undefined && !isGivenId(id)) {
@@ -176,7 +176,7 @@ export class Runtime implements Services {
 
   stats(): Stats {
     const hosts = [...this.delivery.hosts.values(), ...this.persistence?.hosts.values() ?? []];
-    const sum = (count: (host: Host | DurableHost) => number) =>
+    const sum = (count: (host: MemoryHost | DurableHost) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
       accepted: sum((host) => host.accepted) + this.delivery.undelivered,

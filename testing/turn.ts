@@ -8,7 +8,7 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import { parse } from "../runtime/language/schema.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
-import type { OpenTurn, Parts, TurnHost } from "../runtime/turns/turn_host.ts";
+import type { OpenTurn, RouteParts, TurnServices } from "../runtime/turns/turn_services.ts";
 import type { Callback } from "../runtime/ports/inspection.ts";
 import { seededRandom } from "./seeded_random.ts";
 
@@ -210,7 +210,7 @@ function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Ad
 }
 
 /** What a turn needs of a system, where there is none. */
-class LoneHost implements TurnHost {
+class LoneHost implements TurnServices {
   readonly #nowMs: number;
   readonly #ask: TurnOptions<unknown>["ask"];
   readonly #random = seededRandom(0);
@@ -220,7 +220,7 @@ class LoneHost implements TurnHost {
     this.#ask = ask;
   }
 
-  route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: Parts): Route {
+  route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: RouteParts): Route {
     const correlationId = cause && (cause.route.correlationId ?? cause.messageId);
     return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
       id,

@@ -11,7 +11,7 @@ import { parse } from "../language/schema.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
 import { isThenable } from "../base/thenable.ts";
-import type { TurnActor } from "../turns/turn_host.ts";
+import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
 
 /** One actor in this process, and the turn that runs. It takes one turn at a time; nothing else ever changes its state. */
@@ -25,18 +25,18 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
 
   /** Whether a message of that operation may be given to it. */
   takes(operation: Operation): boolean {
-    return this.status !== Status.gone && this.home.handled[operation.slot] === operation;
+    return this.status !== Status.gone && this.host.handled[operation.slot] === operation;
   }
 
   find(protocol: string, key: string): ActorId | undefined {
-    return this.home.reach(protocol, key);
+    return this.host.reach(protocol, key);
   }
 
   /** Puts a message into the mailbox where that holds fewer than `capacity`. Returns whether it did. */
   offer(route: Route, value: unknown, capacity: number): boolean {
     if (this.length >= capacity) return false;
     this.push(route, value);
-    this.home.accepted++;
+    this.host.accepted++;
     if (this.status === Status.idle) this.wake();
     return true;
   }
@@ -45,7 +45,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   displace(): Envelope {
     const envelope = this.envelope(this.route!, this.value);
     this.drop();
-    this.home.taken++;
+    this.host.taken++;
     return envelope;
   }
 
@@ -104,7 +104,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   private handleLone(route: Route): void {
     const value = this.loneValue;
     this.lone = this.loneValue = undefined;
-    this.home.taken++;
+    this.host.taken++;
     this.handle(route, value);
   }
 
@@ -113,22 +113,22 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
    * many. Here most messages of a busy actor are handled: what is the same for all of them is looked at once.
    */
   private drain(ring: Ring, most: number): number {
-    const { home } = this;
+    const { host } = this;
     let { route } = ring;
-    if (!this.active || home.heard || !route.carefree) {
+    if (!this.active || host.heard || !route.carefree) {
       const { value } = ring;
       ring.drop();
-      home.taken++;
+      host.taken++;
       this.handle(route, value);
       return 1;
     }
     const { operation } = route;
-    const handler = home.handlers[operation.slot]!;
+    const handler = host.handlers[operation.slot]!;
     let count = 0;
     for (;;) {
       const { value } = ring;
       ring.drop();
-      home.taken++;
+      host.taken++;
       count++;
       const turn = new Turn(this, route, this.state);
       let result: unknown;
@@ -138,14 +138,14 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
         this.fail(turn, route, value, false, error);
         return count;
       }
-      if (result !== undefined || !turn.plain || home.heard) {
+      if (result !== undefined || !turn.plain || host.heard) {
         this.finish(turn, value, result, false);
         return count;
       }
       if (turn.changed) this.keep(turn.state);
       turn.close();
-      if (turn.sends) turn.deliver(home.services.delivery);
-      home.done++;
+      if (turn.sends) turn.deliver(host.services.delivery);
+      host.done++;
       if (count === most || ring.empty || this.lone !== undefined || !this.undisturbed) return count;
       const next = ring.route;
       if (next === route) continue;
@@ -161,7 +161,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
 
   /** Makes dead letters of all that waits, and of the turn that runs. Returns how many. */
   deadLetter(reason: string, message: string): number {
-    const { services } = this.home;
+    const { services } = this.host;
     const envelopes: Envelope[] = [];
     const extras = this.extras;
     const turn = extras?.turn;
@@ -175,7 +175,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     }
     while (this.route !== undefined) envelopes.push(this.displace());
     for (const envelope of extras?.recovery?.take() ?? []) {
-      this.home.taken++;
+      this.host.taken++;
       envelopes.push(envelope);
     }
     for (const envelope of envelopes) {
@@ -190,11 +190,11 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
 
   private wake(): void {
     this.status = Status.ready;
-    this.home.services.scheduler.add(this);
+    this.host.services.scheduler.add(this);
   }
 
   private handle(route: Route, value: unknown): void {
-    const { home } = this;
+    const { host } = this;
     if (route.deadline !== undefined && this.deadLettersLate(route, value)) return;
     const fresh = !this.active;
     let turn: Turn | undefined;
@@ -202,13 +202,13 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     try {
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
-      if (home.heard) this.inspect("started", turn, value);
-      const handler = home.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
+      if (host.heard) this.inspect("started", turn, value);
+      const handler = host.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
       result = handler(turn, value);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
     }
-    if (result === undefined && turn.plain && route.replyTo === undefined && !home.heard) this.apply(turn);
+    if (result === undefined && turn.plain && route.replyTo === undefined && !host.heard) this.apply(turn);
     else this.finish(turn, value, result, fresh);
   }
 
@@ -221,12 +221,12 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
       return this.fail(turn, route, value, fresh, error);
     }
     // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
-    if (turn.plain && route.replyTo === undefined && !this.home.heard) this.apply(turn);
+    if (turn.plain && route.replyTo === undefined && !this.host.heard) this.apply(turn);
     else this.commit(turn, value, result, fresh);
   }
 
   private deadLettersLate(route: Route, value: unknown): boolean {
-    const { services } = this.home;
+    const { services } = this.host;
     if (route.deadline!.dueMs > services.scheduler.nowMs) return false;
     const envelope = this.envelope(route, value);
     services.delivery.deadLetter(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
@@ -238,7 +238,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     this.status = Status.running;
     this.ensureExtras.turn = turn;
     this.ensureExtras.value = value;
-    this.home.services.running++;
+    this.host.services.running++;
     promise.then(
       (result) => this.settle(turn, () => this.commit(turn, value, result, fresh)),
       (error) => this.settle(turn, () => this.fail(turn, turn.route, value, fresh, error)),
@@ -249,7 +249,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   private settle(turn: Turn, end: () => void): void {
     const extras = this.ensureExtras;
     if (extras.turn !== turn) return;
-    const { services } = this.home;
+    const { services } = this.host;
     extras.turn = extras.value = undefined;
     this.status = Status.ready;
     services.running--;
@@ -274,9 +274,9 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     if (replies) {
       const replyTo = route.replyTo!;
       if (isAsker(replyTo)) replyTo.reply(reply, result);
-      else this.home.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
+      else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     }
-    if (this.home.heard) this.inspect("done", turn, value);
+    if (this.host.heard) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();
     else if (turn.ending === "erase") this.erase();
@@ -287,9 +287,9 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     if (turn.changed) this.keep(turn.state);
     turn.close();
     if (!turn.plain) this.applySchedules(turn);
-    const { home } = this;
-    turn.deliver(home.services.delivery);
-    home.done++;
+    const { host } = this;
+    turn.deliver(host.services.delivery);
+    host.done++;
   }
 
   private applySchedules({ schedules }: Turn): void {
@@ -297,11 +297,11 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   private inspect(type: "started" | "done", turn: Turn, value: unknown): void {
-    this.home.services.delivery.inspect({ type }, turn.envelope(value));
+    this.host.services.delivery.inspect({ type }, turn.envelope(value));
   }
 
   private fail(turn: Turn | undefined, route: Route, value: unknown, fresh: boolean, error: unknown): void {
-    const { services } = this.home;
+    const { services } = this.host;
     // Where there is no turn, the initial state could not be made.
     const envelope = (turn ?? new Turn(this, route, undefined)).envelope(value);
     if (turn !== undefined) {
@@ -335,6 +335,6 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   private envelope(route: Route, value: unknown): Envelope {
-    return new Envelope(route, this.key, route.extras?.id ?? this.home.services.nextNumber(), value);
+    return new Envelope(route, this.key, route.extras?.id ?? this.host.services.nextNumber(), value);
   }
 }

@@ -11,7 +11,7 @@ export interface Fullness {
 
 /** Puts a message from outside into its mailbox, unless that is full: then it returns how. */
 export function offerWithin(activation: Activation, route: Route, value: unknown): Fullness | undefined {
-  const { capacity, bytes: bound } = activation.home.actor.mailbox;
+  const { capacity, bytes: bound } = activation.host.actor.mailbox;
   const bytes = route.extras?.bytes;
   const held = bytes === undefined ? undefined : takeBytes(activation, bytes);
   if (held !== undefined) return { held, bound, what: "bytes" };
@@ -40,5 +40,5 @@ export function displaceOldest(
 /** Takes in the bytes of a message where that may be; else it returns how many wait. */
 function takeBytes(activation: Activation, bytes: number): number | undefined {
   const held = activation.ensureExtras.held ??= new HeldBytes();
-  return held.take(bytes, activation.home.actor.mailbox.bytes, () => activation.countBytes());
+  return held.take(bytes, activation.host.actor.mailbox.bytes, () => activation.countBytes());
 }

@@ -5,12 +5,12 @@ import { reasonOf } from "../ports/dead_letters.ts";
 import type { Envelope } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
 import { messageOf } from "../base/errors.ts";
-import type { Services } from "./services.ts";
+import type { RuntimeServices } from "./runtime_services.ts";
 import { type Decision, Supervisor } from "../turns/supervisor.ts";
 
 /** What may become of an actor after a failed turn. */
 export interface Recoverable extends ActorId {
-  readonly home: { readonly actor: Actor; readonly services: Services; taken: number };
+  readonly host: { readonly actor: Actor; readonly services: RuntimeServices; taken: number };
   /** What few need: of how many bytes wait, where that is known of some. */
   readonly ensureExtras: { held?: HeldBytes };
   /** Puts a message back in its place, and handles nothing else before it. */
@@ -33,8 +33,8 @@ export class Recovery {
 
   constructor(actor: Recoverable) {
     this.#actor = actor;
-    this.#supervisor = new Supervisor(actor.home.actor, actor.home.services.random);
-    this.#asides = new Asides(actor.home.services.timers);
+    this.#supervisor = new Supervisor(actor.host.actor, actor.host.services.random);
+    this.#asides = new Asides(actor.host.services.timers);
     (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#asides;
   }
 
@@ -70,9 +70,9 @@ export class Recovery {
 
   #retry(envelope: Envelope, error: unknown, afterMs: number): void {
     const actor = this.#actor;
-    const { mailbox, retry } = actor.home.actor;
+    const { mailbox, retry } = actor.host.actor;
     const { delivery, timers } = this.#services;
-    actor.home.taken--; // it waits again
+    actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, envelope.attempts, afterMs);
     const full = this.#asides.size >= mailbox.capacity; // who stepped aside takes memory as well
     if (retry.order === "hold" || full) {
@@ -90,7 +90,7 @@ export class Recovery {
     if (directive === "escalate") this.#services.escalate(this.#actor, error);
   }
 
-  get #services(): Services {
-    return this.#actor.home.services;
+  get #services(): RuntimeServices {
+    return this.#actor.host.services;
   }
 }

@@ -40,7 +40,7 @@ export interface AcceptParts {
 
 /** Who takes a message in. */
 export interface Accepting extends ActorId {
-  readonly home: {
+  readonly host: {
     readonly actor: {
       readonly mailbox: {
         readonly capacity: number;
@@ -62,14 +62,14 @@ export interface Accepting extends ActorId {
   displace(): boolean;
 }
 
-function fullOfMessages({ waiting: held, home }: Accepting): Fullness | undefined {
-  const { capacity: bound } = home.actor.mailbox;
+function fullOfMessages({ waiting: held, host }: Accepting): Fullness | undefined {
+  const { capacity: bound } = host.actor.mailbox;
   return held >= bound ? { held, bound, what: "messages" } : undefined;
 }
 
 /** Takes in the bytes of a message, unless that are too many. */
-function fullOfBytes({ mailbox, home }: Accepting, bytes: number): Fullness | undefined {
-  const { bytes: bound } = home.actor.mailbox;
+function fullOfBytes({ mailbox, host }: Accepting, bytes: number): Fullness | undefined {
+  const { bytes: bound } = host.actor.mailbox;
   const held = mailbox.takeBytes(bytes, bound);
   return held === undefined ? undefined : { held, bound, what: "bytes" };
 }
@@ -115,7 +115,7 @@ export class Acceptor {
     const sent = Publication.is(payload) ? storable(payload) : payload;
     const mark = isAsker(replyTo) ? undefined : this.#markOf(extras?.scope, nameOf(operation, to.key), id);
     const named = { session, mark, payload: sent, name, id };
-    const { overflow } = to.home.actor.mailbox;
+    const { overflow } = to.host.actor.mailbox;
     const refuses = overflow === "reject" || isAsker(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
@@ -162,7 +162,7 @@ export class Acceptor {
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
   #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
     const { session, writer, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
-    const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
+    const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
     const scope = route.extras?.scope;
     const writeSet = new WriteSet();
     if (ticket !== undefined) replies.open(writeSet, ticket);

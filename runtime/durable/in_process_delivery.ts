@@ -1,6 +1,6 @@
 import type { ActorId } from "../language/address.ts";
 import { Envelope } from "../messages/envelope.ts";
-import type { Deliveries } from "../activations/services.ts";
+import type { Deliveries } from "../activations/runtime_services.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./commits/write_set.ts";
 import type { Assignments } from "./background/assignments.ts";

@@ -1,7 +1,7 @@
 import type { ActorId } from "../language/address.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
-import type { Services } from "../activations/services.ts";
+import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -10,7 +10,7 @@ import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
 import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import type { DurableServices } from "./activations/durable_home.ts";
+import type { DurableServices } from "./activations/durable_services.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
 import { Membership } from "./background/membership.ts";
@@ -30,7 +30,7 @@ import { Unhosted } from "./delivery/unhosted.ts";
 export interface StoreParts {
   readonly store: Store;
   readonly options: ResolvedOptions;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly ids: Ids;
   readonly letters: InMemoryDeadLetters;
 }
@@ -179,7 +179,7 @@ function hostLookup(residents: Residents, unhosted: Unhosted): HostLookup {
 
 /** What keeps this instance's place among those that share the store. */
 function keeping(
-  services: Services,
+  services: RuntimeServices,
   session: StoreSession,
   residents: Residents,
   onHeartbeat: readonly (() => Promise<unknown>)[],

@@ -4,7 +4,7 @@ import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
-import { type Population, turnRoom } from "../activations/host.ts";
+import { type Population, turnRoom } from "../activations/memory_host.ts";
 import { Collector, Reply } from "../messages/modes.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
@@ -281,7 +281,7 @@ export class Persistence {
   #roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
     const activation = this.find(actor.protocol, actor.key);
     if (activation === undefined) return undefined;
-    return { waiting: activation.waiting, capacity: activation.home.actor.mailbox.capacity * turnRoom };
+    return { waiting: activation.waiting, capacity: activation.host.actor.mailbox.capacity * turnRoom };
   }
 
   /**

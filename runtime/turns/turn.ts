@@ -16,7 +16,7 @@ import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
-import type { CachedTarget, Handle, OpenTurn, Parts, TurnActor } from "./turn_host.ts";
+import type { CachedTarget, Handle, OpenTurn, RouteParts, TurnActor } from "./turn_services.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
@@ -171,7 +171,7 @@ export class Turn implements OpenTurn {
   }
 
   /** Keeps a message until the commit. */
-  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void {
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<RouteParts, "cause">): void {
     this.post(to, parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts), payload);
   }
 
@@ -228,7 +228,7 @@ export class Turn implements OpenTurn {
   }
 
   /** The way of messages of this turn that are more than their payload. */
-  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route {
+  routeOf(operation: Operation, parts: Omit<RouteParts, "cause">): Route {
     return this.actor.services.route(operation, { ...parts, cause: this });
   }
 

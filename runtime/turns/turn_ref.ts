@@ -4,16 +4,16 @@ import { givenAddress } from "../language/given_address.ts";
 import { Reply } from "../messages/modes.ts";
 import type { Operation } from "../language/protocol.ts";
 import { replyName } from "../messages/reply_name.ts";
-import type { CachedTarget, Handle, Parts, TurnHost } from "./turn_host.ts";
+import type { CachedTarget, Handle, RouteParts, TurnServices } from "./turn_services.ts";
 
 /** What a handle needs of its turn. */
 export interface Sender {
   /** Whose turn it is. */
-  readonly actor: { readonly services: TurnHost };
+  readonly actor: { readonly services: TurnServices };
   /** Keeps a message until the commit. */
-  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void;
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<RouteParts, "cause">): void;
   /** The way of a message with options. Throws where one of them is refused. */
-  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route;
+  routeOf(operation: Operation, parts: Omit<RouteParts, "cause">): Route;
   /** Keeps a message whose way is known until the commit. */
   post(to: ActorId, route: Route, payload: unknown): void;
   /** Asks now. */
@@ -39,7 +39,7 @@ export class TurnActorRef implements Handle {
     this.found = found;
   }
 
-  get services(): TurnHost {
+  get services(): TurnServices {
     return this.turn.actor.services;
   }
 

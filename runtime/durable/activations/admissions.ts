@@ -38,8 +38,8 @@ export class Admissions {
 
   /** Whether a message of that operation can be accepted with its turn. */
   takes({ slot }: Operation): boolean {
-    const { home, mailbox, status, accepting, contention, onTrial, protocol } = this.#actor;
-    if (home.direct[slot] !== true || accepting > 0 || !contention.calm || onTrial) return false;
+    const { host, mailbox, status, accepting, contention, onTrial, protocol } = this.#actor;
+    if (host.direct[slot] !== true || accepting > 0 || !contention.calm || onTrial) return false;
     if (status !== "idle" && status !== "ready" && status !== "committing") return false;
     if (protocol.startsWith("~")) return false; // a turn of theirs may be one of many
     const { mails, inHand, complete, missed, leaving } = mailbox;

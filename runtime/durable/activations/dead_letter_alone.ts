@@ -14,7 +14,7 @@ export async function deadLetterAlone(
   mail: Pick<QueuedMessage, "head" | "text" | "payload" | "place" | "key" | "version" | "bytes">,
   deadLetterReason: DeadLetterReason,
 ): Promise<boolean> {
-  const { home, durable } = actor;
+  const { host, durable } = actor;
   const { session, writer } = durable;
   const writeSet = new WriteSet();
   const letter = writer.deadLetter(writeSet, actor, mail, deadLetterReason);
@@ -25,7 +25,7 @@ export async function deadLetterAlone(
   const epoch = actor.loadedEpoch;
   const version = await commitKnown(session, writeSet).catch(() => undefined); // it waits for its turn again
   if (version === undefined) return false;
-  home.deadLettered++;
+  host.deadLettered++;
   durable.deadLettered(letter);
   writeSet.land(durable.committedDelivery, version, epoch);
   return true;

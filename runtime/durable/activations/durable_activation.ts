@@ -5,7 +5,7 @@ import { Admissions } from "./admissions.ts";
 import { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { type DurableHome, leftMs } from "./durable_home.ts";
+import { type DurableActorHost, leftMs } from "./durable_services.ts";
 import { DurableMember } from "./durable_member.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
 import type { WriteSet } from "../commits/write_set.ts";
@@ -49,8 +49,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** What is in the store's hands. */
   #committing: Batch | undefined = undefined;
 
-  constructor(home: DurableHome<DurableActivation>, key: string) {
-    super(home, key);
+  constructor(host: DurableActorHost<DurableActivation>, key: string) {
+    super(host, key);
     this.#runner = new TurnRunner(this);
     this.#picker = new MessagePicker(this, () => void (this.status === "idle" && this.proceed()));
     void this.load();
@@ -145,7 +145,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       void this.load();
     } else {
       if (this.#runner.revive() && this.atRest) return this.passivate();
-      this.home.watchIdle(this);
+      this.host.watchIdle(this);
       this.services.rest();
     }
   }
@@ -256,8 +256,8 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   #begin(): Batch {
-    const { record, state, home } = this;
-    return new Batch(this.durable.session, { actor: this, record, state, schema: home.actor.stateVersion });
+    const { record, state, host } = this;
+    return new Batch(this.durable.session, { actor: this, record, state, schema: host.actor.stateVersion });
   }
 
   /** It is there; without a record another has gone on from it. */
@@ -379,11 +379,11 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
 
   /** It leaves memory: to others, where a time is given for which it is not taken back. */
   #vanish(releasedForMs?: number): void {
-    if (releasedForMs !== undefined) this.home.release(this, releasedForMs);
+    if (releasedForMs !== undefined) this.host.release(this, releasedForMs);
     this.status = "gone";
     this.#held?.cancel();
     this.#picker.reset();
-    this.home.remove(this);
+    this.host.remove(this);
     this.services.rest();
   }
 

@@ -1,9 +1,9 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Envelope } from "../../messages/envelope.ts";
 import type { MessageEvent } from "../../ports/inspection.ts";
-import type { Services } from "../../activations/services.ts";
-import type { TurnActor } from "../../turns/turn_host.ts";
-import type { DurableHome, DurableServices } from "./durable_home.ts";
+import type { RuntimeServices } from "../../activations/runtime_services.ts";
+import type { TurnActor } from "../../turns/turn_services.ts";
+import type { DurableActorHost, DurableServices } from "./durable_services.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
 import type { Fate } from "../background/membership.ts";
 import type { ActorRecord } from "../rows/actor_record.ts";
@@ -11,8 +11,8 @@ import type { Suspicion } from "./suspicion.ts";
 
 /** One durable actor in this process, as those see it who load it and bring messages through its turns. */
 export interface DurableActor extends TurnActor, ActorId {
-  readonly home: Pick<
-    DurableHome<unknown>,
+  readonly host: Pick<
+    DurableActorHost<unknown>,
     | "actor"
     | "handlers"
     | "awaited"
@@ -23,7 +23,7 @@ export interface DurableActor extends TurnActor, ActorId {
     | "operation"
     | "release"
   >;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly durable: DurableServices;
   readonly mailbox: DurableMailbox;
   /** `gone` when it is no longer in this process. */

@@ -1,18 +1,18 @@
 import type { Actor, Handler } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import { LimitExceededError } from "../../base/errors.ts";
-import type { Population } from "../../activations/host.ts";
+import type { Population } from "../../activations/memory_host.ts";
 import { IdleList } from "../../scheduling/idle.ts";
 import type { Operation } from "../../language/protocol.ts";
-import type { Services } from "../../activations/services.ts";
+import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import { shownActor } from "../../messages/shown_name.ts";
 import { DurableActivation } from "./durable_activation.ts";
-import type { DurableHome, DurableServices } from "./durable_home.ts";
+import type { DurableActorHost, DurableServices } from "./durable_services.ts";
 
 /** All durable actors of one definition that are in this process, by key. The others are in the store. */
-export class DurableHost implements DurableHome<DurableActivation> {
+export class DurableHost implements DurableActorHost<DurableActivation> {
   readonly actor: Actor;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly handlers: readonly (Handler | undefined)[];
   readonly awaited: boolean[] = [];
   readonly direct: boolean[] = [];
@@ -28,7 +28,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
   /** `durable` gives what is there once the store is open; `leave` tells others that they should look at an actor. */
   constructor(
     actor: Actor,
-    services: Services,
+    services: RuntimeServices,
     population: Population,
     durable: () => DurableServices,
     leave: (actor: ActorId, forMs: number) => void,

@@ -24,12 +24,12 @@ export type Loaded = "ours" | "newer" | "tried";
  * instance, no mail is read.
  */
 export async function loadActor(activation: DurableActor): Promise<Loaded> {
-  const { durable, home, mailbox } = activation;
+  const { durable, host, mailbox } = activation;
   const { session } = durable;
   const record = await ActorRecord.read(session.connection, activation);
   activation.loadedEpoch = session.nextReadEpoch();
   session.heard(record.head.clock);
-  const { actor } = home;
+  const { actor } = host;
   const { schema } = record.head;
   const newer = schema !== undefined && schema > actor.stateVersion;
   if (newer && !session.probes?.without("newer-state")) return "newer";
@@ -95,7 +95,7 @@ export function makeState(activation: DurableActor, batch: { state: unknown }): 
   activation.fault = undefined;
 }
 
-function stateOf({ home: { actor }, record }: DurableActor): unknown {
+function stateOf({ host: { actor }, record }: DurableActor): unknown {
   const { head: { schema }, text, fault } = record;
   if (fault !== undefined) throw new Error(fault);
   if (text === undefined || schema === undefined) return actor.state();
@@ -110,8 +110,8 @@ function countAside(activation: DurableActor, prefix: string, after: string): Pr
 }
 
 /** At least how many wait behind what was listed: whether the mailbox is full, unless that takes too many lists. */
-async function countBeyond({ durable, home }: DurableActor, prefix: string, after: string): Promise<number> {
-  const most = Math.min(home.actor.mailbox.capacity, countMax);
+async function countBeyond({ durable, host }: DurableActor, prefix: string, after: string): Promise<number> {
+  const most = Math.min(host.actor.mailbox.capacity, countMax);
   let count = 0;
   for (let last = after; count <= most;) {
     const rows = await durable.session.connection.list({ prefix, after: last, limit: listMax });

@@ -54,7 +54,7 @@ export class MessagePicker {
     if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
     if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
     const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
-    const known = this.#actor.home.operation(mail.head.operation) !== undefined; // else it is not tried at all
+    const known = this.#actor.host.operation(mail.head.operation) !== undefined; // else it is not tried at all
     const suspected = known && (retry?.by !== undefined || this.#actor.suspicion?.has(mail) === true);
     if (retry === undefined && !suspected) return mail;
     if (taken > 0) return undefined;
@@ -93,7 +93,7 @@ export class MessagePicker {
     const { mailbox } = this.#actor;
     const mail = mailbox.displace(this.onTrial ? 1 : 0);
     if (mail === undefined) return false;
-    const { capacity } = this.#actor.home.actor.mailbox;
+    const { capacity } = this.#actor.host.actor.mailbox;
     const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;
     const deadLetterReason = { reason: "dropped", message, attempts: mail.head.attempts ?? 0 };
     void deadLetterAlone(this.#actor, mail, deadLetterReason).then((gone) => {

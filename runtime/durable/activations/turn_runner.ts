@@ -11,7 +11,7 @@ import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { deadLetterAlone } from "./dead_letter_alone.ts";
-import { leftMs } from "./durable_home.ts";
+import { leftMs } from "./durable_services.ts";
 import { DurableTurn } from "./durable_turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
@@ -101,7 +101,7 @@ export class TurnRunner {
   }
 
   #handle(batch: Batch, mail: QueuedMessage): TurnOutcome | Promise<void> {
-    const { home, services } = this.#activation;
+    const { host, services } = this.#activation;
     const attempts = this.#attemptsOf(mail);
     if (mail.fault !== undefined) {
       return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
@@ -110,14 +110,14 @@ export class TurnRunner {
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
       return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
     }
-    if (attempts >= home.actor.retry.attempts) {
+    if (attempts >= host.actor.retry.attempts) {
       this.#activation.durable.session.probes?.reach("a message is given up that ended processes");
-      const why = `its process ended while it ran: ${attempts} of ${home.actor.retry.attempts} attempts`;
+      const why = `its process ended while it ran: ${attempts} of ${host.actor.retry.attempts} attempts`;
       return this.#deadLetter(batch, mail, "failed", why, attempts);
     }
-    const operation = home.operation(mail.head.operation);
+    const operation = host.operation(mail.head.operation);
     if (operation === undefined) return this.#unknown(batch, mail, attempts);
-    if (home.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it need not wait for it
+    if (host.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it need not wait for it
     let value: unknown;
     let payload: unknown;
     try {
@@ -141,17 +141,17 @@ export class TurnRunner {
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
     if (this.#fresh) this.#activation.emit("activated");
-    if (this.#activation.home.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
+    if (this.#activation.host.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     let awaited: boolean;
     try {
-      result = home.handlers[operation.slot]!(turn, value);
+      result = host.handlers[operation.slot]!(turn, value);
       awaited = typeof result === "object" && isThenable(result);
     } catch (error) {
       return this.#failed(batch, mail, turn, value, error);
     }
-    if (home.awaited[operation.slot] !== awaited) home.awaited[operation.slot] = awaited;
-    if (awaited || home.direct[operation.slot] === undefined) home.direct[operation.slot] = !awaited;
+    if (host.awaited[operation.slot] !== awaited) host.awaited[operation.slot] = awaited;
+    if (awaited || host.direct[operation.slot] === undefined) host.direct[operation.slot] = !awaited;
     if (awaited) {
       return this.#await(batch, mail, turn, value, result);
     }
@@ -224,7 +224,7 @@ export class TurnRunner {
     result: unknown,
     timers?: TimerRows,
   ): TurnOutcome | Promise<void> {
-    const { durable: { turnWrites }, home } = this.#activation;
+    const { durable: { turnWrites }, host } = this.#activation;
     if (turn.schedules !== undefined && timers === undefined) {
       const unsure = turnWrites.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
       const withTimers = (timers: TimerRows) => this.#done(batch, mail, turn, value, result, timers);
@@ -252,8 +252,8 @@ export class TurnRunner {
     if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
-      if (!again) home.done++;
-      if (home.heard) this.#activation.inspect({ type: "done" }, turn.envelope(value));
+      if (!again) host.done++;
+      if (host.heard) this.#activation.inspect({ type: "done" }, turn.envelope(value));
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
@@ -281,13 +281,13 @@ export class TurnRunner {
   }
 
   #failed(batch: Batch, mail: QueuedMessage, turn: DurableTurn, value: unknown, error: unknown): TurnOutcome {
-    const { home, services } = this.#activation;
+    const { host, services } = this.#activation;
     const envelope = turn.envelope(value);
     turn.close();
     turn.discard();
     if (this.#fresh) this.#activation.active = false; // a first message that fails leaves no actor behind
     this.#activation.inspect({ type: "failed", error }, envelope);
-    this.#supervisor ??= new Supervisor(home.actor, services.random);
+    this.#supervisor ??= new Supervisor(host.actor, services.random);
     const { mode } = turn.route.operation;
     const attempt = turn.attempt;
     const { directive, retryAfterMs } = this.#supervisor.decide({
@@ -317,10 +317,10 @@ export class TurnRunner {
   }
 
   #retry(batch: Batch, mail: QueuedMessage, attempts: number, delayMs: number): void {
-    const { home, services, durable } = this.#activation;
+    const { host, services, durable } = this.#activation;
     const notBeforeMs = timeAfter(services.now(), delayMs);
     const afterMs = timeAfter(0, delayMs);
-    const { mailbox, retry } = home.actor;
+    const { mailbox, retry } = host.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
       if (mail.direct !== undefined) batch.keep(mail);
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
@@ -346,7 +346,7 @@ export class TurnRunner {
     attempts: number,
     error?: unknown,
   ): TurnOutcome {
-    const { home, services, durable, key, protocol } = this.#activation;
+    const { host, services, durable, key, protocol } = this.#activation;
     const writeSet = new WriteSet();
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
     if (mail.asker === undefined) {
@@ -354,13 +354,13 @@ export class TurnRunner {
       const deadLetterReason = { reason, message, attempts, words };
       const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
       writeSet.after(() => {
-        home.deadLettered++;
+        host.deadLettered++;
         durable.deadLettered(letter, error);
       });
     } else {
       const envelope = this.#envelope(mail, attempts);
       writeSet.after(() => {
-        home.deadLettered++;
+        host.deadLettered++;
         services.delivery.deadLetter(envelope, reason, message, error);
       });
     }
@@ -369,7 +369,7 @@ export class TurnRunner {
   }
 
   #unknown(batch: Batch, mail: QueuedMessage, attempts: number): TurnOutcome {
-    const { home, services } = this.#activation;
+    const { host, services } = this.#activation;
     const sinceMs = services.now() - timestampOf(mail.place) / 1_000;
     const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
     if (mail.asker !== undefined || sinceMs >= keepMs) {
@@ -377,7 +377,7 @@ export class TurnRunner {
       return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
-      home.release({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
+      host.release({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
       this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";
@@ -390,8 +390,8 @@ export class TurnRunner {
   }
 
   #envelope(mail: QueuedMessage, attempts: number): Envelope {
-    const { home, key, protocol } = this.#activation;
-    const operation: Operation = home.operation(mail.head.operation) ??
+    const { host, key, protocol } = this.#activation;
+    const operation: Operation = host.operation(mail.head.operation) ??
       { protocol, name: mail.head.operation, mode: "ask", slot: -1 };
     return new Envelope(mail.route(operation, attempts, undefined), key, mail.head.id, mail.payload);
   }

@@ -5,7 +5,7 @@ import { Route } from "../messages/envelope.ts";
 import { LimitExceededError } from "../base/errors.ts";
 import { IdleList } from "../scheduling/idle.ts";
 import type { Operation } from "../language/protocol.ts";
-import type { Home, Services } from "./services.ts";
+import type { ActorHost, RuntimeServices } from "./runtime_services.ts";
 import { shownActor } from "../messages/shown_name.ts";
 
 /** What turns send has this many times the room of what comes from outside. */
@@ -20,9 +20,9 @@ export interface Population {
 }
 
 /** All actors of one definition in this system, by key. */
-export class Host implements Home<Activation> {
+export class MemoryHost implements ActorHost<Activation> {
   readonly actor: Actor;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly handlers: readonly (Handler | undefined)[];
   readonly handled: readonly (Operation | undefined)[];
   readonly plainRoutes: readonly Route[];
@@ -34,12 +34,12 @@ export class Host implements Home<Activation> {
   taken = 0;
   done = 0;
   /** The host that one of its actors looked into last: mostly it is the next, too. */
-  private lastReached: Pick<Home<ActorId>, "name" | "find"> | undefined = undefined;
+  private lastReached: Pick<ActorHost<ActorId>, "name" | "find"> | undefined = undefined;
   private readonly population: Population;
   private readonly _activations = new Map<string, Activation>();
   private readonly idle: IdleList;
 
-  constructor(actor: Actor, services: Services, population: Population) {
+  constructor(actor: Actor, services: RuntimeServices, population: Population) {
     this.actor = actor;
     const operations = Object.values(actor.operations);
     this.handled = operations.map((operation) => operation.mode === "event" ? undefined : operation);

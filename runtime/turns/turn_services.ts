@@ -20,9 +20,9 @@ export interface OpenTurn {
 }
 
 /** What the runtime does for a turn while it runs. What must wait for the commit, the turn keeps itself. */
-export interface TurnHost {
+export interface TurnServices {
   /** The way of a message that is more than its payload. */
-  route(operation: Operation, parts: Parts): Route;
+  route(operation: Operation, parts: RouteParts): Route;
   /** The operation at an address; where this system does not know it, one that cannot be delivered. */
   operationAt(address: Address): Operation;
   /** Puts a message into its mailbox where nothing stands in the way. Returns whether it did. */
@@ -75,7 +75,7 @@ export interface CachedTarget extends ActorId {
 /** A handle to an actor, which outlives a turn. */
 export interface Handle extends ActorId {
   /** The system that it belongs to. */
-  readonly services?: TurnHost;
+  readonly services?: TurnServices;
   /** The actor itself, where it was in memory. */
   readonly found?: CachedTarget | undefined;
   /** That is the actor. */
@@ -86,13 +86,13 @@ export interface Handle extends ActorId {
 export interface TurnActor extends ActorId {
   /** Whether it may wait for others. */
   readonly transient: boolean;
-  readonly services: TurnHost;
+  readonly services: TurnServices;
   /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
   find(protocol: string, key: string): CachedTarget | undefined;
 }
 
 /** What a route is made of, besides its operation. */
-export interface Parts {
+export interface RouteParts {
   readonly options?: SendOptions | undefined;
   readonly cause?: OpenTurn | undefined;
   readonly replyTo?: Asker | Address | undefined;

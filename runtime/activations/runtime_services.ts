@@ -9,13 +9,13 @@ import type { Operation } from "../language/protocol.ts";
 import type { Random } from "../base/random.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { Timers } from "../scheduling/timers.ts";
-import type { TurnHost } from "../turns/turn_host.ts";
+import type { TurnServices } from "../turns/turn_services.ts";
 
 /** What an activation needs of the delivery of its system. */
 export interface Deliveries extends Postman {
   readonly inspectors: Inspectors;
   /** Where the actors of each protocol are that live in memory alone. */
-  readonly hosts: ReadonlyMap<string, Pick<Home<ActorId>, "name" | "find">>;
+  readonly hosts: ReadonlyMap<string, Pick<ActorHost<ActorId>, "name" | "find">>;
   /** Tells whoever listens what became of a message. */
   inspect(event: MessageEvent, envelope: Envelope): void;
   /** A message has failed so often, and is tried again after that long: tells whoever listens, and the log. */
@@ -35,7 +35,7 @@ export interface Deliveries extends Postman {
 }
 
 /** What an activation needs of its system. */
-export interface Services extends TurnHost {
+export interface RuntimeServices extends TurnServices {
   readonly scheduler: Scheduler;
   readonly timers: Timers;
   readonly random: Random;
@@ -55,11 +55,11 @@ export interface Services extends TurnHost {
 }
 
 /** Where activations of one actor definition live. */
-export interface Home<Member> {
+export interface ActorHost<Member> {
   readonly actor: Actor;
   /** The name of its protocol. */
   readonly name: string;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   /** What handles each operation, at its slot. */
   readonly handlers: readonly (Handler | undefined)[];
   /** The operations that it handles, each at its slot. An event is published, and not sent to an actor. */

@@ -2,7 +2,7 @@ import type { Actor, Handler } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { Operation } from "../../language/protocol.ts";
-import type { Services } from "../../activations/services.ts";
+import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { CommittedDelivery } from "../commits/write_set.ts";
 import type { Fate } from "../background/membership.ts";
@@ -34,9 +34,9 @@ export interface DurableServices {
 }
 
 /** Where durable activations of one actor definition live. */
-export interface DurableHome<Member> {
+export interface DurableActorHost<Member> {
   readonly actor: Actor;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly durable: DurableServices;
   readonly handlers: readonly (Handler | undefined)[];
   /** Operations whose handler returned a promise the last time, by slot. */
