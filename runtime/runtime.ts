@@ -12,7 +12,7 @@ import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
-import { MemoryHost, type Population } from "./activations/memory_host.ts";
+import { type ActorQuota, MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
 import type { Callback } from "./ports/inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
@@ -74,7 +74,7 @@ export class Runtime implements RuntimeServices {
     this.delivery = new Delivery(this.ids, resolved);
     this.replies = new KeptReplies(resolved.limits, resolved.replyRetentionMs, this);
     this.conversations = modes.conversations;
-    const population: Population = { capacity: resolved.limits.actors, size: 0 };
+    const quota: ActorQuota = { capacity: resolved.limits.actors, size: 0 };
     const durable: Actor[] = [];
     const names = new Set<string>();
     const { store } = options;
@@ -84,7 +84,7 @@ export class Runtime implements RuntimeServices {
       }
       names.add(actor.name);
       if (store !== undefined && !actor.transient) durable.push(actor);
-      else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, population));
+      else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, quota));
     }
     if (store !== undefined) {
       this.delivery.persistence = new Persistence({
@@ -94,7 +94,7 @@ export class Runtime implements RuntimeServices {
         ids: this.ids,
         letters: this.delivery.deadLetters,
         actors: durable,
-        population,
+        quota,
         isTransient: (protocol) => this.delivery.hosts.has(protocol),
       });
     }

@@ -12,7 +12,7 @@ import { shownActor } from "../messages/shown_name.ts";
 export const turnRoom = 10;
 
 /** How many actors there are, and may be: one count over several hosts. */
-export interface Population {
+export interface ActorQuota {
   readonly capacity: number;
   size: number;
   /** Lets one leave memory that rests in a store, of whichever host. */
@@ -35,11 +35,11 @@ export class MemoryHost implements ActorHost<Activation> {
   done = 0;
   /** The host that one of its actors looked into last: mostly it is the next, too. */
   private lastReached: Pick<ActorHost<ActorId>, "name" | "find"> | undefined = undefined;
-  private readonly population: Population;
+  private readonly quota: ActorQuota;
   private readonly _activations = new Map<string, Activation>();
   private readonly idle: IdleList;
 
-  constructor(actor: Actor, services: RuntimeServices, population: Population) {
+  constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota) {
     this.actor = actor;
     const operations = Object.values(actor.operations);
     this.handled = operations.map((operation) => operation.mode === "event" ? undefined : operation);
@@ -50,7 +50,7 @@ export class MemoryHost implements ActorHost<Activation> {
     this.capacity = actor.mailbox.capacity;
     this.turnCapacity = actor.mailbox.capacity * turnRoom;
     this.services = services;
-    this.population = population;
+    this.quota = quota;
   }
 
   /** How many there are, active or with something kept. */
@@ -79,9 +79,9 @@ export class MemoryHost implements ActorHost<Activation> {
   get(key: string): Activation {
     const found = this._activations.get(key);
     if (found !== undefined) return found;
-    const { capacity } = this.population;
-    if (this.population.size >= capacity) this.population.makeRoom?.();
-    const { size } = this.population;
+    const { capacity } = this.quota;
+    if (this.quota.size >= capacity) this.quota.makeRoom?.();
+    const { size } = this.quota;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} actors`;
       throw new LimitExceededError(
@@ -91,7 +91,7 @@ export class MemoryHost implements ActorHost<Activation> {
     }
     const activation = new Activation(this, key);
     this._activations.set(key, activation);
-    this.population.size++;
+    this.quota.size++;
     return activation;
   }
 
@@ -101,7 +101,7 @@ export class MemoryHost implements ActorHost<Activation> {
 
   remove(activation: Activation): void {
     if (!this._activations.delete(activation.key)) return;
-    this.population.size--;
+    this.quota.size--;
     this.idle.leave(activation);
     activation.leave();
   }

@@ -1,6 +1,6 @@
 import type { Actor, OnFailure } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
-import { Asides } from "./asides.ts";
+import { DelayedRetries } from "./delayed_retries.ts";
 import { reasonOf } from "../ports/dead_letters.ts";
 import type { Envelope } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
@@ -29,23 +29,23 @@ export interface Recoverable extends ActorId {
 export class Recovery {
   readonly #actor: Recoverable;
   readonly #supervisor: Supervisor;
-  readonly #asides: Asides;
+  readonly #delayedRetries: DelayedRetries;
 
   constructor(actor: Recoverable) {
     this.#actor = actor;
     this.#supervisor = new Supervisor(actor.host.actor, actor.host.services.random);
-    this.#asides = new Asides(actor.host.services.timers);
-    (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#asides;
+    this.#delayedRetries = new DelayedRetries(actor.host.services.timers);
+    (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#delayedRetries;
   }
 
   /** How many messages stepped aside. */
   get size(): number {
-    return this.#asides.size;
+    return this.#delayedRetries.size;
   }
 
   /** Takes all that stepped aside: they do not come back. */
   take(): Envelope[] {
-    return this.#asides.take();
+    return this.#delayedRetries.take();
   }
 
   /** A turn has failed: tries its message again or makes a dead letter of it, and does to its actor what is due. */
@@ -74,13 +74,13 @@ export class Recovery {
     const { delivery, timers } = this.#services;
     actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, envelope.attempts, afterMs);
-    const full = this.#asides.size >= mailbox.capacity; // who stepped aside takes memory as well
+    const full = this.#delayedRetries.size >= mailbox.capacity; // who stepped aside takes memory as well
     if (retry.order === "hold" || full) {
       actor.hold(envelope);
       timers.set(afterMs, () => actor.goOn());
       return;
     }
-    this.#asides.add(envelope, afterMs, () => actor.takeBack(envelope));
+    this.#delayedRetries.add(envelope, afterMs, () => actor.takeBack(envelope));
   }
 
   #follow(directive: OnFailure, error: unknown): void {

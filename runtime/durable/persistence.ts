@@ -4,7 +4,7 @@ import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
-import { type Population, turnRoom } from "../activations/memory_host.ts";
+import { type ActorQuota, turnRoom } from "../activations/memory_host.ts";
 import { Collector, Reply } from "../messages/modes.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
@@ -40,7 +40,7 @@ const endMs = 5_000;
 /** What a persistence needs of its system. */
 export interface PersistenceParts extends StoreParts {
   readonly actors: readonly Actor[];
-  readonly population: Population;
+  readonly quota: ActorQuota;
   /** Whether that protocol runs here and keeps nothing. */
   isTransient(protocol: string): boolean;
 }
@@ -63,10 +63,10 @@ export class Persistence {
     this.#parts = parts;
     for (const actor of parts.actors) {
       const leave = (id: ActorId, forMs: number) => this.#release(id, forMs);
-      const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
+      const host = new DurableHost(actor, parts.services, parts.quota, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
-    parts.population.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
+    parts.quota.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => connectStore(parts),

@@ -1,7 +1,7 @@
 import type { Actor, Handler } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import { LimitExceededError } from "../../base/errors.ts";
-import type { Population } from "../../activations/memory_host.ts";
+import type { ActorQuota } from "../../activations/memory_host.ts";
 import { IdleList } from "../../scheduling/idle.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
@@ -17,7 +17,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
   readonly awaited: boolean[] = [];
   readonly direct: boolean[] = [];
   readonly #durable: () => DurableServices;
-  readonly #population: Population;
+  readonly #quota: ActorQuota;
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #activations = new Map<string, DurableActivation>();
   readonly #idle: IdleList;
@@ -29,7 +29,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
   constructor(
     actor: Actor,
     services: RuntimeServices,
-    population: Population,
+    quota: ActorQuota,
     durable: () => DurableServices,
     leave: (actor: ActorId, forMs: number) => void,
   ) {
@@ -37,7 +37,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
     this.services = services;
     this.handlers = actor.handlers;
     this.#durable = durable;
-    this.#population = population;
+    this.#quota = quota;
     this.#operations = new Map(
       Object.values(actor.operations).filter(({ mode }) => mode !== "event").map((
         operation,
@@ -86,9 +86,9 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
   get(key: string): DurableActivation {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
-    const { capacity } = this.#population;
-    if (this.#population.size >= capacity) this.#population.makeRoom?.();
-    const { size } = this.#population;
+    const { capacity } = this.#quota;
+    if (this.#quota.size >= capacity) this.#quota.makeRoom?.();
+    const { size } = this.#quota;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} actors`;
       throw new LimitExceededError(
@@ -98,7 +98,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
     }
     const activation = new DurableActivation(this, key);
     this.#activations.set(key, activation);
-    this.#population.size++;
+    this.#quota.size++;
     return activation;
   }
 
@@ -110,7 +110,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
   remove(activation: DurableActivation): void {
     if (this.#activations.get(activation.key) !== activation) return;
     this.#activations.delete(activation.key);
-    this.#population.size--;
+    this.#quota.size--;
     this.#idle.leave(activation);
   }
 

@@ -25,7 +25,7 @@ const leavingMs = 10;
 export class MessagePicker {
   readonly #actor: DurableActor;
   readonly #onIdle: () => void;
-  readonly #asides = new Map<string, Timer>();
+  readonly #delayedRetries = new Map<string, Timer>();
   #trial: Trial | undefined = undefined;
   /** Made for the first that waits; kept when the mailbox is listed again. */
   #remainingDelays: RemainingDelays | undefined = undefined;
@@ -38,7 +38,7 @@ export class MessagePicker {
 
   /** How many have stepped aside. */
   get aside(): number {
-    return this.#asides.size;
+    return this.#delayedRetries.size;
   }
 
   /** Whether the message at the head is tried, and that is counted. */
@@ -105,9 +105,9 @@ export class MessagePicker {
 
   /** The mailbox is listed again: what stepped aside is in it. */
   reset(): void {
-    for (const timer of this.#asides.values()) timer.cancel();
-    this.#actor.mailbox.forgetAside(this.#asides.size);
-    this.#asides.clear();
+    for (const timer of this.#delayedRetries.values()) timer.cancel();
+    this.#actor.mailbox.forgetAside(this.#delayedRetries.size);
+    this.#delayedRetries.clear();
     this.endTrial();
   }
 
@@ -137,11 +137,11 @@ export class MessagePicker {
     const afterMs = this.#leftMs(mail, notBeforeMs, inAllMs);
     if (afterMs <= 0) return false;
     this.#actor.durable.session.probes?.reach("a message waits aside");
-    if (this.#asides.has(mail.place)) return true;
-    this.#asides.set(
+    if (this.#delayedRetries.has(mail.place)) return true;
+    this.#delayedRetries.set(
       mail.place,
       services.timers.set(afterMs, () => {
-        this.#asides.delete(mail.place);
+        this.#delayedRetries.delete(mail.place);
         mailbox.mails.push(mail);
         this.#onIdle();
       }),

@@ -1,15 +1,15 @@
 import type { Envelope } from "../messages/envelope.ts";
 import type { Timer, Timers } from "../scheduling/timers.ts";
 
-interface Aside {
+interface DelayedRetry {
   readonly timer: Timer;
   readonly envelope: Envelope;
 }
 
 /** Messages of one actor that stepped aside: they come back after a while, and the others go on. */
-export class Asides {
+export class DelayedRetries {
   readonly #timers: Timers;
-  readonly #asides = new Set<Aside>();
+  readonly #delayedRetries = new Set<DelayedRetry>();
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -17,33 +17,33 @@ export class Asides {
 
   /** How many there are. */
   get size(): number {
-    return this.#asides.size;
+    return this.#delayedRetries.size;
   }
 
   /** How many bytes they take, of those whose size is known. */
   get bytes(): number {
     let bytes = 0;
-    for (const { envelope } of this.#asides) bytes += envelope.route.extras?.bytes ?? 0;
+    for (const { envelope } of this.#delayedRetries) bytes += envelope.route.extras?.bytes ?? 0;
     return bytes;
   }
 
   /** Puts one aside; `back` is called when it comes back. */
   add(envelope: Envelope, afterMs: number, back: () => void): void {
     const timer = this.#timers.set(afterMs, () => {
-      this.#asides.delete(aside);
+      this.#delayedRetries.delete(aside);
       back();
     });
-    const aside: Aside = { timer, envelope };
-    this.#asides.add(aside);
+    const aside: DelayedRetry = { timer, envelope };
+    this.#delayedRetries.add(aside);
   }
 
   /** Takes all of them: they do not come back. */
   take(): Envelope[] {
-    const envelopes = Array.from(this.#asides, ({ timer, envelope }) => {
+    const envelopes = Array.from(this.#delayedRetries, ({ timer, envelope }) => {
       timer.cancel();
       return envelope;
     });
-    this.#asides.clear();
+    this.#delayedRetries.clear();
     return envelopes;
   }
 }
