@@ -2,10 +2,10 @@ import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/language/address.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
 import {
-  type Asker,
   asks,
   deadlineAt,
   nameOf,
+  type ReplyTarget,
   Route,
   type RouteExtras,
 } from "../runtime/messages/envelope.ts";
@@ -186,7 +186,7 @@ export function acceptAsk(
 }
 
 /** Waits for one reply: a promise, a deadline, and whoever comes first. */
-export class PendingReply implements Asker, DeadlineWaiter {
+export class PendingReply implements ReplyTarget, DeadlineWaiter {
   readonly operation: Operation;
   readonly key: string;
   protected readonly raw: boolean;

@@ -5,7 +5,7 @@ import { whileAway } from "../runtime/durable/delivery/while_away.ts";
 import { Envelope, Route } from "../runtime/messages/envelope.ts";
 import { messageOf, PosthornError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Topic, topicKey } from "../runtime/messages/modes.ts";
+import { Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 

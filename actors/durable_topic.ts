@@ -21,7 +21,7 @@ import {
   type SubscriptionsPage,
   Topic,
   type Unsubscription,
-} from "../runtime/messages/modes.ts";
+} from "../runtime/messages/builtin_protocols.ts";
 import type { StoreConnection } from "../runtime/ports/store.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
 import { subscribersMax } from "./builtin/subscribers.ts";

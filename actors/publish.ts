@@ -6,7 +6,7 @@ import type { Persistence } from "../runtime/durable/persistence.ts";
 import { whileAway } from "../runtime/durable/delivery/while_away.ts";
 import { messageOf, TerminalError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Publication, Topic, topicKey } from "../runtime/messages/modes.ts";
+import { Publication, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
 import {
   nameOperations,
   type Operation,

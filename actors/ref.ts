@@ -28,11 +28,11 @@ export class ActorRef implements Target, Handle {
     return this.runtime;
   }
 
-  get found(): Activation | undefined {
+  get target(): Activation | undefined {
     return this.known;
   }
 
-  meet(found: Activation): void {
+  cacheTarget(found: Activation): void {
     this.known = found;
   }
 

@@ -8,7 +8,7 @@ import {
   StoppedError,
 } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Reply } from "../runtime/messages/modes.ts";
+import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import {
   expiredReply,

@@ -15,7 +15,7 @@ import {
   Publication,
   Topic,
   topicKey,
-} from "../runtime/messages/modes.ts";
+} from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";

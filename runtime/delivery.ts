@@ -3,7 +3,7 @@ import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
-import { Envelope, isAsker, nameOf, Route } from "./messages/envelope.ts";
+import { Envelope, isReplyTarget, nameOf, Route } from "./messages/envelope.ts";
 import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
@@ -16,7 +16,7 @@ import {
   Inspectors,
   type MessageEvent,
 } from "./ports/inspection.ts";
-import { payloadOf } from "./messages/modes.ts";
+import { payloadOf } from "./messages/builtin_protocols.ts";
 import { displaceOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse, unchecked } from "./language/schema.ts";
@@ -24,15 +24,15 @@ import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
-import type { Deliveries, Elsewhere } from "./activations/runtime_services.ts";
+import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/accept_commit.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */
 export interface Target extends ActorId {
-  readonly found?: Activation | undefined;
+  readonly target?: Activation | undefined;
   /** That is the actor. */
-  meet?(found: Activation): void;
+  cacheTarget?(found: Activation): void;
 }
 
 /** What delivery needs to know of a system's bounds. */
@@ -53,7 +53,7 @@ export interface DeliveryOptions {
  * The two ways into a mailbox: `accept` from outside, which throws what stands in the way; `deliver` from turns, which
  * have committed, so that what stands in the way makes a dead letter.
  */
-export class Delivery implements Deliveries {
+export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
     (silent) => this.listened(!silent),
     (error) => this.callbackFailed("inspect", error),
@@ -101,7 +101,7 @@ export class Delivery implements Deliveries {
    * with the same.
    */
   accept(to: Target, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
-    const { found } = to;
+    const { target: found } = to;
     if (
       found !== undefined && this.usual && fitsAsItIs(operation, payload) &&
       (route === undefined || route.extras === undefined) && found.takes(operation)
@@ -125,7 +125,7 @@ export class Delivery implements Deliveries {
       return this.persistence.accept(to, route ?? new Route(operation), payload);
     }
     const activation = this.receiver(to, operation);
-    to.meet?.(activation);
+    to.cacheTarget?.(activation);
     const { host } = activation;
     let way = route ?? host.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
@@ -154,7 +154,7 @@ export class Delivery implements Deliveries {
 
   /** Puts a message of a turn into its mailbox where that needs nothing else. Returns whether it did. */
   place(to: Target, route: Route, payload: unknown): boolean {
-    const { found } = to;
+    const { target: found } = to;
     const { operation } = route;
     return found !== undefined && this.usual && route.extras === undefined &&
       fitsAsItIs(operation, payload) &&
@@ -206,7 +206,7 @@ export class Delivery implements Deliveries {
     this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
-    if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
+    if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = extras?.failTo;
     if (failTo === undefined) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
@@ -265,7 +265,7 @@ export class Delivery implements Deliveries {
 
   /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitExceededError`. */
   receiver(to: Target, operation: Operation): Activation {
-    if (to.found?.takes(operation)) return to.found;
+    if (to.target?.takes(operation)) return to.target;
     this.requireHandled(operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
   }
@@ -312,7 +312,7 @@ export class Delivery implements Deliveries {
         if (value !== payload) way = route.with({ input: { payload } });
       }
       activation = this.receiver(to, operation);
-      to.meet?.(activation);
+      to.cacheTarget?.(activation);
     } catch (error) {
       this.undelivered++;
       return this.deadLetterError(this.envelope(way, to.key, value), error);
@@ -384,7 +384,7 @@ export class Delivery implements Deliveries {
       operation,
       causationId,
       correlationId,
-      isAsker(replyTo) ? undefined : replyTo,
+      isReplyTarget(replyTo) ? undefined : replyTo,
       undefined,
       {
         id,

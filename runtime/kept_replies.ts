@@ -1,10 +1,10 @@
 import type { ActorId } from "./language/address.ts";
 import { errorOfReason } from "./ports/dead_letters.ts";
-import type { Asker, Route } from "./messages/envelope.ts";
+import type { ReplyTarget, Route } from "./messages/envelope.ts";
 import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
 import { ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
 import type { Failure } from "./language/failure.ts";
-import { Reply } from "./messages/modes.ts";
+import { Reply } from "./messages/builtin_protocols.ts";
 import { Recent } from "./base/recent.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
 import { roughBytes } from "./base/rough_bytes.ts";
@@ -36,7 +36,7 @@ export class KeptReply {
   collected = false;
   bytes = 0;
   held: Held | undefined = undefined;
-  private waiting: Asker[] | undefined = undefined;
+  private waiting: ReplyTarget[] | undefined = undefined;
 
   constructor(key: string, caller: Caller | undefined) {
     this.key = key;
@@ -44,15 +44,15 @@ export class KeptReply {
   }
 
   /** Lets one more wait until it comes. Throws a `ReplyPendingError` where as many do as may. */
-  wait(asker: Asker): void {
+  wait(replyTarget: ReplyTarget): void {
     const waiting = this.waiting?.filter((other) => !other.over) ?? [];
     if (waiting.length >= waitersMax) throw pendingReply(replyNameOf(this.key), waiting.length);
-    this.waiting = [...waiting, asker];
+    this.waiting = [...waiting, replyTarget];
   }
 
   /** Nobody waits any longer. Returns those who did. */
-  takeWaiting(): readonly Asker[] {
-    const waiting = this.waiting?.filter((asker) => !asker.over) ?? [];
+  takeWaiting(): readonly ReplyTarget[] {
+    const waiting = this.waiting?.filter((replyTarget) => !replyTarget.over) ?? [];
     this.waiting = undefined;
     return waiting;
   }
@@ -202,9 +202,9 @@ export class KeptReplies {
     }
     reply.outcome = outcome;
     const waiting = reply.takeWaiting();
-    for (const asker of waiting) {
-      if ("reply" in outcome) asker.reply(outcome.reply, outcome.reply);
-      else asker.fail(errorOfFailure(outcome.failure));
+    for (const replyTarget of waiting) {
+      if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);
+      else replyTarget.fail(errorOfFailure(outcome.failure));
     }
     if (waiting.length > 0) this.collect(reply);
     this.#weigh(reply);
@@ -225,7 +225,7 @@ export class KeptReplies {
   #expire(reply: KeptReply): void {
     this.#remove(reply);
     this.expired.add(reply.key);
-    for (const asker of reply.takeWaiting()) asker.fail(expiredReply(replyNameOf(reply.key)));
+    for (const replyTarget of reply.takeWaiting()) replyTarget.fail(expiredReply(replyNameOf(reply.key)));
   }
 
   #remove(reply: KeptReply): void {

@@ -3,7 +3,7 @@ import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address, AskOptions } from "./language/address.ts";
 import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
-import type { Conversations, Modes } from "./conversations.ts";
+import type { ModeHooks, ModeSet } from "./mode_hooks.ts";
 import type { SurveyOptions } from "./language/context.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery, type Target } from "./delivery.ts";
@@ -16,7 +16,7 @@ import { type ActorQuota, MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
 import type { Callback } from "./ports/inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
-import { Reply, Topic } from "./messages/modes.ts";
+import { Reply, Topic } from "./messages/builtin_protocols.ts";
 import type { Operation } from "./language/protocol.ts";
 import type { Signal } from "./activations/resident.ts";
 import type { Random } from "./base/random.ts";
@@ -50,14 +50,14 @@ export class Runtime implements RuntimeServices {
   /** Replies to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
-  private readonly conversations: Conversations<Runtime>;
+  private readonly modeHooks: ModeHooks<Runtime>;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
   private stopping: Promise<StopReport> | undefined;
   private rested: (() => void) | undefined;
 
   /** `modes` brings what the modes need: their actors, each with a bound of its own, and their conversations. */
-  constructor(options: SystemOptions, modes: Modes<Runtime>) {
+  constructor(options: SystemOptions, modes: ModeSet<Runtime>) {
     const resolved = this.options = resolveOptions(options);
     this.clock = resolved.clock;
     this.random = resolved.random;
@@ -73,7 +73,7 @@ export class Runtime implements RuntimeServices {
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
     this.replies = new KeptReplies(resolved.limits, resolved.replyRetentionMs, this);
-    this.conversations = modes.conversations;
+    this.modeHooks = modes.modeHooks;
     const quota: ActorQuota = { capacity: resolved.limits.actors, size: 0 };
     const durable: Actor[] = [];
     const names = new Set<string>();
@@ -242,7 +242,7 @@ export class Runtime implements RuntimeServices {
     for (const { to, route, payload } of turn.takeOutgoing(operation.protocol, key)) {
       this.delivery.deliver(to, route, payload);
     }
-    return this.conversations.ask(
+    return this.modeHooks.ask(
       this,
       { protocol: operation.protocol, key },
       operation,
@@ -258,7 +258,7 @@ export class Runtime implements RuntimeServices {
     payload: unknown,
     options?: SurveyOptions,
   ): AsyncIterableIterator<unknown> {
-    return this.conversations.survey(this, operation, payload, options, turn);
+    return this.modeHooks.survey(this, operation, payload, options, turn);
   }
 
   get health(): Health {

@@ -1,9 +1,14 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
-import { isAsker, type MessageId, Route } from "../runtime/messages/envelope.ts";
+import { isReplyTarget, type MessageId, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
-import { Publication, Reply, type SubscriptionRequest, Topic } from "../runtime/messages/modes.ts";
+import {
+  Publication,
+  Reply,
+  type SubscriptionRequest,
+  Topic,
+} from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { parse } from "../runtime/language/schema.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
@@ -205,7 +210,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
 
 function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Address } {
   const failTo = extras?.failTo;
-  const kept = replyTo === undefined || isAsker(replyTo) || replyTo.protocol === Reply.open.protocol;
+  const kept = replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol === Reply.open.protocol;
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }
 

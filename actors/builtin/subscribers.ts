@@ -17,7 +17,7 @@ export class Subscriber implements Target {
   readonly token: number | string | undefined;
   /** The tokens of its subject; absent where it takes everything. */
   readonly pattern: readonly string[] | undefined;
-  found: Activation | undefined = undefined;
+  target: Activation | undefined = undefined;
 
   constructor(
     to: Address,
@@ -46,8 +46,8 @@ export class Subscriber implements Target {
     return this.to.key;
   }
 
-  meet(found: Activation): void {
-    this.found = found;
+  cacheTarget(found: Activation): void {
+    this.target = found;
   }
 }
 

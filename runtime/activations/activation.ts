@@ -1,5 +1,5 @@
 import type { ActorId } from "../language/address.ts";
-import { Envelope, isAsker, type Route } from "../messages/envelope.ts";
+import { Envelope, isReplyTarget, type Route } from "../messages/envelope.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
 import type { Operation } from "../language/protocol.ts";
@@ -19,7 +19,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   nextReady: Runnable | undefined = undefined;
 
   /** Itself: a message for it needs no search. */
-  get found(): this {
+  get target(): this {
     return this;
   }
 
@@ -273,7 +273,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;
-      if (isAsker(replyTo)) replyTo.reply(reply, result);
+      if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
       else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     }
     if (this.host.heard) this.inspect("done", turn, value);

@@ -4,7 +4,7 @@ import type { BrokenActors } from "../ports/broken_actors.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Callback, Inspectors, MessageEvent } from "../ports/inspection.ts";
-import type { Postman } from "../messages/outbox.ts";
+import type { MessageSink } from "../messages/outbox.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Random } from "../base/random.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
@@ -12,7 +12,7 @@ import type { Timers } from "../scheduling/timers.ts";
 import type { TurnServices } from "../turns/turn_services.ts";
 
 /** What an activation needs of the delivery of its system. */
-export interface Deliveries extends Postman {
+export interface DeliveryPort extends MessageSink {
   readonly inspectors: Inspectors;
   /** Where the actors of each protocol are that live in memory alone. */
   readonly hosts: ReadonlyMap<string, Pick<ActorHost<ActorId>, "name" | "find">>;
@@ -39,7 +39,7 @@ export interface RuntimeServices extends TurnServices {
   readonly scheduler: Scheduler;
   readonly timers: Timers;
   readonly random: Random;
-  readonly delivery: Deliveries;
+  readonly delivery: DeliveryPort;
   /** The actor of that key, where it is in memory. */
   find(protocol: string, key: string): ActorId | undefined;
   /** Actors whose state cannot be made. */

@@ -1,8 +1,8 @@
 import type { ActorId } from "../language/address.ts";
-import { type Asker, isAsker, type MessageId, nameOf, type Route } from "../messages/envelope.ts";
+import { isReplyTarget, type MessageId, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { MailboxFullError } from "../base/errors.ts";
 import type { Ids } from "../messages/ids.ts";
-import { Publication } from "../messages/modes.ts";
+import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import { TooLargeError } from "../base/store_errors.ts";
@@ -113,26 +113,34 @@ export class Acceptor {
     const id = ids.text(extras?.id ?? ids.next());
     const name = shownName(operation, to.key);
     const sent = Publication.is(payload) ? storable(payload) : payload;
-    const mark = isAsker(replyTo) ? undefined : this.#markOf(extras?.scope, nameOf(operation, to.key), id);
+    const mark = isReplyTarget(replyTo)
+      ? undefined
+      : this.#markOf(extras?.scope, nameOf(operation, to.key), id);
     const named = { session, mark, payload: sent, name, id };
     const { overflow } = to.host.actor.mailbox;
-    const refuses = overflow === "reject" || isAsker(replyTo);
+    const refuses = overflow === "reject" || isReplyTarget(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
-    if (!isAsker(replyTo)) session.committer.requireRoom(name); // an ask is not committed
+    if (!isReplyTarget(replyTo)) session.committer.requireRoom(name); // an ask is not committed
     const place = extras?.after === undefined || session.probes?.without("behind-its-place")
       ? undefined
       : session.positionBehind(extras.after);
     // What was written before this moment is in every list that begins later.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
-    const draft = isAsker(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
+    const draft = isReplyTarget(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
     const bytes = draft === undefined ? extras?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
     if (draft === undefined) {
       const head = headOf(route, id, session.instance, (id: MessageId) => ids.text(id));
       if (epoch > 0) to.look();
-      const mail = QueuedMessage.ask(head, place ?? session.nextPosition(), payload, replyTo as Asker, bytes);
+      const mail = QueuedMessage.ask(
+        head,
+        place ?? session.nextPosition(),
+        payload,
+        replyTo as ReplyTarget,
+        bytes,
+      );
       committedDelivery.accepted(to, mail);
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });

@@ -1,6 +1,6 @@
 import type { ActorId } from "../language/address.ts";
 import { Envelope } from "../messages/envelope.ts";
-import type { Deliveries } from "../activations/runtime_services.ts";
+import type { DeliveryPort } from "../activations/runtime_services.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./commits/write_set.ts";
 import type { Assignments } from "./background/assignments.ts";
@@ -10,7 +10,7 @@ import { QueuedMessage } from "./rows/queued_message.ts";
 /** What taking in commits needs of the others. */
 export interface InProcessDeliveryParts {
   readonly session: StoreSession;
-  readonly delivery: Deliveries;
+  readonly delivery: DeliveryPort;
   assignments(): Assignments;
   /** Whether the system ends: then nothing is loaded any more. */
   ending(): boolean;

@@ -5,7 +5,7 @@ import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { type ActorQuota, turnRoom } from "../activations/memory_host.ts";
-import { Collector, Reply } from "../messages/modes.ts";
+import { Collector, Reply } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";

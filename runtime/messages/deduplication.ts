@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Envelope } from "./envelope.ts";
 import { IdConflictError, NotFoundError } from "../base/errors.ts";
 import { fingerprint } from "../base/fingerprint.ts";
-import { payloadOf } from "./modes.ts";
+import { payloadOf } from "./builtin_protocols.ts";
 import { roughBytes } from "../base/rough_bytes.ts";
 import { type Held, Shares } from "../base/shares.ts";
 import { shownName } from "./shown_name.ts";

@@ -6,7 +6,7 @@ import type { Operation } from "../language/protocol.ts";
 export const asks: unique symbol = Symbol("asks");
 
 /** Someone in this process who waits for the reply of one message. */
-export interface Asker {
+export interface ReplyTarget {
   readonly [asks]: true;
   /** Whether it waits no longer. */
   readonly over: boolean;
@@ -17,7 +17,7 @@ export interface Asker {
 }
 
 /** Whether the reply goes to someone in this process. */
-export function isAsker(replyTo: Asker | Address | undefined): replyTo is Asker {
+export function isReplyTarget(replyTo: ReplyTarget | Address | undefined): replyTo is ReplyTarget {
   return replyTo !== undefined && asks in replyTo;
 }
 
@@ -66,7 +66,7 @@ export class Route {
   readonly causationId: MessageId | undefined;
   /** Absent where the message itself is the beginning. */
   readonly correlationId: MessageId | undefined;
-  readonly replyTo: Asker | Address | undefined;
+  readonly replyTo: ReplyTarget | Address | undefined;
   /** Not started later than this. */
   readonly deadline: Deadline | undefined;
   readonly extras: RouteExtras | undefined;
@@ -75,7 +75,7 @@ export class Route {
     operation: Operation,
     causationId?: MessageId,
     correlationId?: MessageId,
-    replyTo?: Asker | Address,
+    replyTo?: ReplyTarget | Address,
     deadline?: Deadline,
     extras?: RouteExtras,
   ) {

@@ -6,12 +6,12 @@ import {
   type SendOptions,
 } from "../language/address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
-import { type Asker, Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
+import { Envelope, type MessageId, nameOf, type ReplyTarget, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { guardedController } from "../base/guarded_signal.ts";
-import { Publication, Reply, Topic, topicKey } from "../messages/modes.ts";
-import { Outbox, type Outgoing, type Postman } from "../messages/outbox.ts";
+import { Publication, Reply, Topic, topicKey } from "../messages/builtin_protocols.ts";
+import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
@@ -204,7 +204,7 @@ export class Turn implements OpenTurn {
   }
 
   /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
-  deliver(postman: Postman): void {
+  deliver(postman: MessageSink): void {
     const to = this.sentTo;
     if (to === undefined) return;
     this.sentTo = undefined;
@@ -238,7 +238,7 @@ export class Turn implements OpenTurn {
   }
 
   /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
-  defer(): Asker | Address | undefined {
+  defer(): ReplyTarget | Address | undefined {
     this.ensureExtras.deferred = true;
     return this.route.replyTo;
   }
@@ -341,10 +341,10 @@ export class Turn implements OpenTurn {
     if (handle.services !== this.actor.services) { // of another system: its actors are none of ours
       found = this.findNamed(protocol, key);
     } else {
-      found = handle.found;
+      found = handle.target;
       if (found === undefined || found.present !== true) {
         found = this.findNamed(protocol, key);
-        if (found !== undefined) handle.meet!(found);
+        if (found !== undefined) handle.cacheTarget!(found);
       }
     }
     return this.refTo(protocol, key, found);

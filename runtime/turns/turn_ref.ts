@@ -1,7 +1,7 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
 import type { Route } from "../messages/envelope.ts";
 import { givenAddress } from "../language/given_address.ts";
-import { Reply } from "../messages/modes.ts";
+import { Reply } from "../messages/builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
 import { replyName } from "../messages/reply_name.ts";
 import type { CachedTarget, Handle, RouteParts, TurnServices } from "./turn_services.ts";
@@ -30,21 +30,21 @@ export class TurnActorRef implements Handle {
   readonly protocol: string;
   readonly key: string;
   /** The actor itself, where it was in memory. */
-  found: CachedTarget | undefined;
+  target: CachedTarget | undefined;
 
   constructor(turn: Sender, protocol: string, key: string, found: CachedTarget | undefined) {
     this.turn = turn;
     this.protocol = protocol;
     this.key = key;
-    this.found = found;
+    this.target = found;
   }
 
   get services(): TurnServices {
     return this.turn.actor.services;
   }
 
-  meet(found: CachedTarget): void {
-    this.found = found;
+  cacheTarget(found: CachedTarget): void {
+    this.target = found;
   }
 
   tell(operation: Operation, payload?: unknown, options?: SendOptions): void {
@@ -85,6 +85,6 @@ export class TurnActorRef implements Handle {
 
   /** Never itself: what is sent would keep it, and most handles need no memory. */
   private get receiver(): ActorId {
-    return this.found ?? { protocol: this.protocol, key: this.key };
+    return this.target ?? { protocol: this.protocol, key: this.key };
   }
 }

@@ -1,6 +1,6 @@
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { SurveyOptions } from "../language/context.ts";
-import type { Asker, Deadline, MessageId, Route } from "../messages/envelope.ts";
+import type { Deadline, MessageId, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Callback } from "../ports/inspection.ts";
 import type { Outgoing } from "../messages/outbox.ts";
 import type { Operation } from "../language/protocol.ts";
@@ -77,9 +77,9 @@ export interface Handle extends ActorId {
   /** The system that it belongs to. */
   readonly services?: TurnServices;
   /** The actor itself, where it was in memory. */
-  readonly found?: CachedTarget | undefined;
+  readonly target?: CachedTarget | undefined;
   /** That is the actor. */
-  meet?(found: CachedTarget): void;
+  cacheTarget?(found: CachedTarget): void;
 }
 
 /** Whose turn it is. */
@@ -95,7 +95,7 @@ export interface TurnActor extends ActorId {
 export interface RouteParts {
   readonly options?: SendOptions | undefined;
   readonly cause?: OpenTurn | undefined;
-  readonly replyTo?: Asker | Address | undefined;
+  readonly replyTo?: ReplyTarget | Address | undefined;
   readonly failTo?: Address | undefined;
   readonly id?: string | undefined;
   /** Instead of what the options say. */

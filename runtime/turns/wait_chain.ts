@@ -25,7 +25,7 @@ function pathTo(end: WaitingTurn, foundBy: ReadonlyMap<WaitingTurn, WaitingTurn 
 }
 
 /** Throws a `DeadlockError` when `target`, itself or through those whose answers it waits for, waits for `asker`. */
-export function requireNoCycle(asker: WaitingTurn, target: WaitingTurn): void {
-  const chain = waitChain(target, asker);
-  if (chain !== undefined) throw new DeadlockError([asker, ...chain].map(String));
+export function requireNoCycle(replyTarget: WaitingTurn, target: WaitingTurn): void {
+  const chain = waitChain(target, replyTarget);
+  if (chain !== undefined) throw new DeadlockError([replyTarget, ...chain].map(String));
 }

@@ -258,7 +258,7 @@ export class Batch {
     this.#add(writeSet, weight);
     if (again) this.goesOn = true;
     else this.taken++;
-    if (mail.asker !== undefined) this.asks.push(mail);
+    if (mail.replyTarget !== undefined) this.asks.push(mail);
     if (mail.direct !== undefined) {
       this.direct.push(mail);
       this.#forDirect = sum(this.#forDirect, mail.direct);

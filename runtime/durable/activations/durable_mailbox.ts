@@ -277,8 +277,8 @@ export class DurableMailbox {
   }
 }
 
-function isAsk({ asker }: QueuedMessage): boolean {
-  return asker !== undefined;
+function isAsk({ replyTarget }: QueuedMessage): boolean {
+  return replyTarget !== undefined;
 }
 
 function byPosition(a: QueuedMessage, b: QueuedMessage): number {

@@ -6,7 +6,7 @@ import type { QueuedMessage } from "../rows/queued_message.ts";
 /** Tells those who ask why there will be no answer. */
 export function failAsks(asks: readonly QueuedMessage[], error: unknown): void {
   const failure = isSound(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
-  for (const { asker } of asks) asker?.fail(failure);
+  for (const { replyTarget } of asks) replyTarget?.fail(failure);
 }
 
 /** The system has stopped: an ask had no turn. */

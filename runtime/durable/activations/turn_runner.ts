@@ -293,7 +293,7 @@ export class TurnRunner {
     const { directive, retryAfterMs } = this.#supervisor.decide({
       error,
       attempt,
-      mode: mail.asker === undefined ? mode : "ask",
+      mode: mail.replyTarget === undefined ? mode : "ask",
       monotonicMs: services.monotonicMs(),
     });
     const { mailbox, record } = this.#activation;
@@ -349,7 +349,7 @@ export class TurnRunner {
     const { host, services, durable, key, protocol } = this.#activation;
     const writeSet = new WriteSet();
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
-    if (mail.asker === undefined) {
+    if (mail.replyTarget === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
       const deadLetterReason = { reason, message, attempts, words };
       const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
@@ -372,7 +372,7 @@ export class TurnRunner {
     const { host, services } = this.#activation;
     const sinceMs = services.now() - timestampOf(mail.place) / 1_000;
     const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
-    if (mail.asker !== undefined || sinceMs >= keepMs) {
+    if (mail.replyTarget !== undefined || sinceMs >= keepMs) {
       const why = `cannot be handled: its actor has no such operation`;
       return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }

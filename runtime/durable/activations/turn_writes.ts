@@ -1,6 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
-import { isAsker } from "../../messages/envelope.ts";
-import { Topic } from "../../messages/modes.ts";
+import { isReplyTarget } from "../../messages/envelope.ts";
+import { Topic } from "../../messages/builtin_protocols.ts";
 import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
@@ -45,7 +45,7 @@ export class TurnWrites {
     const reply = operation.repliesUnchecked
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);
-    if (isAsker(replyTo)) writeSet.after(() => replyTo.reply(reply, result));
+    if (isReplyTarget(replyTo)) writeSet.after(() => replyTo.reply(reply, result));
     else this.#writer.answer(writeSet, replyTo, result, mail.head);
     return writeSet;
   }

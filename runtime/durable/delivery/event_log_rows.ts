@@ -2,7 +2,7 @@ import type { Cancel } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { callGuarded } from "../../base/guarded.ts";
 import type { LoggedEvent } from "../../ports/event_log.ts";
-import { Topic } from "../../messages/modes.ts";
+import { Topic } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { eventKey, eventNumber, eventPrefix, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";

@@ -3,7 +3,7 @@ import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
 import { type MessageId, nameOf, Route } from "../../messages/envelope.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
-import { Collector, Publication, Reply } from "../../messages/modes.ts";
+import { Collector, Publication, Reply } from "../../messages/builtin_protocols.ts";
 import type { Fullness } from "../../activations/overflow.ts";
 import type { Operation } from "../../language/protocol.ts";
 import { shorten } from "../../base/shorten.ts";

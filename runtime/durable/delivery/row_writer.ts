@@ -2,7 +2,7 @@ import type { ActorId } from "../../language/address.ts";
 import { wordsMax } from "../../ports/dead_letters.ts";
 import type { Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
-import { Reply } from "../../messages/modes.ts";
+import { Reply } from "../../messages/builtin_protocols.ts";
 import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
 import { requireFits, weigh } from "../../ports/store_weight.ts";

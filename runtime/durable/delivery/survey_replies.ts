@@ -1,6 +1,6 @@
 import { Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
-import { Collector, surveyOf } from "../../messages/modes.ts";
+import { Collector, surveyOf } from "../../messages/builtin_protocols.ts";
 import { Recent } from "../../base/recent.ts";
 import type { Entry } from "../../ports/store.ts";
 import { type TransientMessage, WriteSet } from "../commits/write_set.ts";

@@ -1,6 +1,12 @@
 import type { Address } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
-import { type Asker, deadlineAt, isAsker, Route, type RouteExtras } from "../../messages/envelope.ts";
+import {
+  deadlineAt,
+  isReplyTarget,
+  type ReplyTarget,
+  Route,
+  type RouteExtras,
+} from "../../messages/envelope.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { Entry } from "../../ports/store.ts";
 import type { Weight } from "../../ports/store_weight.ts";
@@ -99,7 +105,7 @@ export class QueuedMessage {
   direct: Weight | undefined = undefined;
   readonly bytes: number;
   /** Who waits for its reply in this process. */
-  readonly asker: Asker | undefined;
+  readonly replyTarget: ReplyTarget | undefined;
   /** Why its row cannot be read; absent where it can. */
   readonly fault: string | undefined;
   readonly #text: string | undefined;
@@ -110,7 +116,7 @@ export class QueuedMessage {
     place: string,
     payload: { readonly text: string } | { readonly payload: unknown },
     stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
-    asker?: Asker,
+    replyTarget?: ReplyTarget,
     fault?: string,
     bytes = 0,
   ) {
@@ -122,7 +128,7 @@ export class QueuedMessage {
     this.key = stored?.key;
     this.version = stored?.version;
     this.bytes = stored?.bytes ?? bytes;
-    this.asker = asker;
+    this.replyTarget = replyTarget;
   }
 
   /**
@@ -164,8 +170,14 @@ export class QueuedMessage {
   }
 
   /** An ask: nothing of it is in the store. */
-  static ask(head: MessageHeader, place: string, payload: unknown, asker: Asker, bytes = 0): QueuedMessage {
-    return new QueuedMessage(head, place, { payload }, undefined, asker, undefined, bytes);
+  static ask(
+    head: MessageHeader,
+    place: string,
+    payload: unknown,
+    replyTarget: ReplyTarget,
+    bytes = 0,
+  ): QueuedMessage {
+    return new QueuedMessage(head, place, { payload }, undefined, replyTarget, undefined, bytes);
   }
 
   /** It has come into the store. */
@@ -195,7 +207,7 @@ export class QueuedMessage {
     const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers, caller } = this.head;
     const extras: RouteExtras = { id, failTo, headers, input, attempts, caller };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
-    return new Route(operation, causationId, correlationId, this.asker ?? replyTo, deadline, extras);
+    return new Route(operation, causationId, correlationId, this.replyTarget ?? replyTo, deadline, extras);
   }
 }
 
@@ -241,7 +253,7 @@ export function headOf(
     via,
     causationId: causationId === undefined ? undefined : nameOf(causationId),
     correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
-    replyTo: replyTo === undefined || isAsker(replyTo) ? undefined : plain(replyTo),
+    replyTo: replyTo === undefined || isReplyTarget(replyTo) ? undefined : plain(replyTo),
     failTo: extras?.failTo && plain(extras.failTo),
     deadlineMs: deadline && endAt(deadline.atMs),
     headers: extras?.headers,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Asker, asks } from "../../../../runtime/messages/envelope.ts";
+import { asks, type ReplyTarget } from "../../../../runtime/messages/envelope.ts";
 import { DurableMailbox } from "../../../../runtime/durable/activations/durable_mailbox.ts";
 import {
   type MessageHeader,
@@ -11,7 +11,7 @@ import { ValueEncoder } from "../../../../runtime/durable/rows/stored_value.ts";
 
 const prefix = "mail/";
 
-class Nobody implements Asker {
+class Nobody implements ReplyTarget {
   readonly [asks] = true;
   readonly over = false;
   reply(): void {}

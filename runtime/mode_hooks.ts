@@ -5,7 +5,7 @@ import type { Operation } from "./language/protocol.ts";
 import type { OpenTurn } from "./turns/turn_services.ts";
 
 /** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
-export interface Conversations<System> {
+export interface ModeHooks<System> {
   ask(
     system: System,
     to: ActorId,
@@ -24,8 +24,8 @@ export interface Conversations<System> {
 }
 
 /** What the modes bring to a system. */
-export interface Modes<System> {
-  readonly conversations: Conversations<System>;
+export interface ModeSet<System> {
+  readonly modeHooks: ModeHooks<System>;
   /** The actors that the modes need of a system that begins. */
   actors(system: System, durable: boolean): readonly Actor[];
 }
