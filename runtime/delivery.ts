@@ -55,7 +55,7 @@ export interface DeliveryOptions {
  */
 export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
-    (silent) => this.listened(!silent),
+    (unobserved) => this.observersChanged(!unobserved),
     (error) => this.callbackFailed("inspect", error),
   );
   readonly deduplication: Deduplication;
@@ -92,7 +92,7 @@ export class Delivery implements DeliveryPort {
 
   set status(status: Health["status"]) {
     this.state = status;
-    this.usual = status === "running" && this.inspectors.silent;
+    this.usual = status === "running" && this.inspectors.unobserved;
   }
 
   /**
@@ -129,10 +129,10 @@ export class Delivery implements DeliveryPort {
     const { host } = activation;
     let way = route ?? host.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
-    if (!this.inspectors.silent) way = this.numbered(way);
+    if (!this.inspectors.unobserved) way = this.numbered(way);
     const full = offerWithin(activation, way, value);
     const displaced = full === undefined ? [] : this.displace(activation, way, value, full);
-    if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
     for (const one of displaced) {
       const { held, bound, what } = full!;
       this.deadLetter(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
@@ -216,7 +216,7 @@ export class Delivery implements DeliveryPort {
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
   deadLettered(letter: DeadLetter, error?: unknown): void {
     this.deadLetters.count();
-    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    if (!this.inspectors.unobserved) this.inspectors.emit({ type: "dead", letter });
     this.log.dead(letter, error);
   }
 
@@ -255,7 +255,7 @@ export class Delivery implements DeliveryPort {
   }
 
   inspect(event: MessageEvent, envelope: Envelope): void {
-    if (this.inspectors.silent) return;
+    if (this.inspectors.unobserved) return;
     this.inspectors.emit({ ...event, message: this.inspected(envelope) });
   }
 
@@ -317,11 +317,11 @@ export class Delivery implements DeliveryPort {
       this.undelivered++;
       return this.deadLetterError(this.envelope(way, to.key, value), error);
     }
-    if (!this.inspectors.silent) way = this.numbered(way);
+    if (!this.inspectors.unobserved) way = this.numbered(way);
     if (!activation.offer(way, value, activation.host.turnCapacity)) {
       return this.deadLetterFull(activation, way, value);
     }
-    if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
   }
 
   /** What its schema makes of a payload. Throws an `InvalidPayloadError` when it does not fit. */
@@ -373,9 +373,9 @@ export class Delivery implements DeliveryPort {
     return route.extras?.id === undefined ? route.with({ id: this.ids.next() }) : route;
   }
 
-  private listened(heard: boolean): void {
-    this.usual = !heard && this.state === "running";
-    for (const host of this.hosts.values()) host.heard = heard;
+  private observersChanged(observed: boolean): void {
+    this.usual = !observed && this.state === "running";
+    for (const host of this.hosts.values()) host.observed = observed;
   }
 
   private resend({ route, key, payload, id }: Envelope): void | Promise<void> {

@@ -280,7 +280,7 @@ export class Runtime implements RuntimeServices {
 
   escalate({ protocol, key }: ActorId, error: unknown): void {
     const { inspectors } = this.delivery;
-    if (!inspectors.silent) inspectors.emit({ type: "escalated", actor: { protocol, key }, error });
+    if (!inspectors.unobserved) inspectors.emit({ type: "escalated", actor: { protocol, key }, error });
     this.failure ??= error;
     void this.stop(this.options.drainMs);
   }

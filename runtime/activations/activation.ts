@@ -115,7 +115,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   private drain(ring: Ring, most: number): number {
     const { host } = this;
     let { route } = ring;
-    if (!this.active || host.heard || !route.carefree) {
+    if (!this.active || host.observed || !route.carefree) {
       const { value } = ring;
       ring.drop();
       host.taken++;
@@ -138,7 +138,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
         this.fail(turn, route, value, false, error);
         return count;
       }
-      if (result !== undefined || !turn.plain || host.heard) {
+      if (result !== undefined || !turn.plain || host.observed) {
         this.finish(turn, value, result, false);
         return count;
       }
@@ -202,13 +202,13 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     try {
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
-      if (host.heard) this.inspect("started", turn, value);
+      if (host.observed) this.inspect("started", turn, value);
       const handler = host.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
       result = handler(turn, value);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
     }
-    if (result === undefined && turn.plain && route.replyTo === undefined && !host.heard) this.apply(turn);
+    if (result === undefined && turn.plain && route.replyTo === undefined && !host.observed) this.apply(turn);
     else this.finish(turn, value, result, fresh);
   }
 
@@ -221,7 +221,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
       return this.fail(turn, route, value, fresh, error);
     }
     // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
-    if (turn.plain && route.replyTo === undefined && !this.host.heard) this.apply(turn);
+    if (turn.plain && route.replyTo === undefined && !this.host.observed) this.apply(turn);
     else this.commit(turn, value, result, fresh);
   }
 
@@ -276,7 +276,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
       if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
       else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     }
-    if (this.host.heard) this.inspect("done", turn, value);
+    if (this.host.observed) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();
     else if (turn.ending === "erase") this.erase();

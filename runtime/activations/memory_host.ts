@@ -29,7 +29,7 @@ export class MemoryHost implements ActorHost<Activation> {
   readonly name: string;
   readonly capacity: number;
   readonly turnCapacity: number;
-  heard = false;
+  observed = false;
   accepted = 0;
   taken = 0;
   done = 0;

@@ -153,7 +153,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
 
   protected emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
     const { inspectors } = this.host.services.delivery;
-    if (inspectors.silent) return;
+    if (inspectors.unobserved) return;
     inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 

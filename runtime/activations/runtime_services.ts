@@ -70,7 +70,7 @@ export interface ActorHost<Member> {
   readonly capacity: number;
   readonly turnCapacity: number;
   /** Whether somebody listens to what happens. */
-  readonly heard: boolean;
+  readonly observed: boolean;
   /** How many messages came into mailboxes, and how many were taken out: counted here, there may be a million. */
   accepted: number;
   taken: number;

@@ -60,7 +60,7 @@ export class InProcessDelivery implements CommittedDelivery {
 
   accepted(to: ActorId, mail: QueuedMessage): void {
     const { delivery } = this.#parts;
-    if (delivery.inspectors.silent) return;
+    if (delivery.inspectors.unobserved) return;
     const { id, operation: name } = mail.head;
     const { protocol, key } = to;
     const operation = delivery.operationAt({ protocol, key, operation: name });

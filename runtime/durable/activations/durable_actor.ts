@@ -19,7 +19,7 @@ export interface DurableActor extends TurnActor, ActorId {
     | "direct"
     | "done"
     | "deadLettered"
-    | "heard"
+    | "observed"
     | "operation"
     | "release"
   >;

@@ -51,8 +51,8 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
     return this.#durable();
   }
 
-  get heard(): boolean {
-    return !this.services.delivery.inspectors.silent;
+  get observed(): boolean {
+    return !this.services.delivery.inspectors.unobserved;
   }
 
   /** How many messages this process has seen in its mailboxes. */

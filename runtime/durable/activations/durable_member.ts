@@ -77,12 +77,12 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
   }
 
   inspect(event: MessageEvent, envelope: Envelope): void {
-    if (this.host.heard) this.services.delivery.inspect(event, envelope);
+    if (this.host.observed) this.services.delivery.inspect(event, envelope);
   }
 
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
     const { inspectors } = this.services.delivery;
     if (type !== "stopped") this.active = type === "activated";
-    if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
+    if (!inspectors.unobserved) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 }

@@ -44,7 +44,7 @@ export interface DurableActorHost<Member> {
   /** Whether all handlers of an operation have returned at once, by slot; absent where none has run. */
   readonly direct: boolean[];
   /** Whether somebody listens to what happens. */
-  readonly heard: boolean;
+  readonly observed: boolean;
   done: number;
   deadLettered: number;
   /** The operation of that name, where it has a handler. */

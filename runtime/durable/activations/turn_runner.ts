@@ -141,7 +141,7 @@ export class TurnRunner {
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
     if (this.#fresh) this.#activation.emit("activated");
-    if (this.#activation.host.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
+    if (this.#activation.host.observed) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     let awaited: boolean;
     try {
@@ -253,7 +253,7 @@ export class TurnRunner {
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) host.done++;
-      if (host.heard) this.#activation.inspect({ type: "done" }, turn.envelope(value));
+      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(value));
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
