@@ -207,11 +207,11 @@ export class KeptReplies {
       else replyTarget.fail(errorOfFailure(outcome.failure));
     }
     if (waiting.length > 0) this.collect(reply);
-    this.#weigh(reply);
+    this.#sizeOfCommit(reply);
   }
 
   /** What a caller's takes is looked at, for what strangers ask for may be of any size. */
-  #weigh(reply: KeptReply): void {
+  #sizeOfCommit(reply: KeptReply): void {
     const { caller } = reply;
     if (caller === undefined) return;
     reply.held?.release();

@@ -6,7 +6,7 @@ import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import { TooLargeError } from "../base/store_errors.ts";
-import { requireFits, weigh } from "../ports/store_weight.ts";
+import { requireFits, sizeOfCommit } from "../ports/commit_size.ts";
 import { endAt } from "../base/times.ts";
 import {
   type Acceptance,
@@ -202,11 +202,11 @@ export class Acceptor {
         to.mailbox.arrivingBytes -= bytes;
       },
     });
-    const weight = weigh(pending.part, session.traits.limits);
-    if (!session.probes?.without("never-fits")) requireFits(named.name, weight, session.traits.limits);
+    const size = sizeOfCommit(pending.part, session.traits.limits);
+    if (!session.probes?.without("never-fits")) requireFits(named.name, size, session.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
-    to.admissions.behind(() => session.committer.submit(pending, weight));
+    to.admissions.behind(() => session.committer.submit(pending, size));
     return pending.accepted;
   }
 

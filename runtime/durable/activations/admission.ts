@@ -1,5 +1,5 @@
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
-import type { Weight } from "../../ports/store_weight.ts";
+import type { CommitSize } from "../../ports/commit_size.ts";
 import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/accept_commit.ts";
 import type { Batch } from "./batch.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -27,7 +27,7 @@ export interface AdmissionParts {
 }
 
 /** What to take a message out of the store takes: it may have come into it before its turn is over. */
-const asInStore: Weight = { checks: 1, writes: 1, bytes: 512, keysBytes: 256 };
+const asInStore: CommitSize = { checks: 1, writes: 1, bytes: 512, keysBytes: 256 };
 /** How many bytes a mark and a pending reply take at the most, beside their keys. */
 const rowsBytes = 512;
 
@@ -54,7 +54,7 @@ export class Admission {
   }
 
   /** What it takes of its turn's commit, at the most. */
-  get weight(): Weight {
+  get size(): CommitSize {
     const { mark, ticket } = this.#parts;
     if (mark === undefined && ticket === undefined) return asInStore;
     const keysBytes = 3 * ((mark?.key.length ?? 0) + 2 * (ticket?.length ?? 0));

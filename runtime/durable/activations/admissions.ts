@@ -48,8 +48,8 @@ export class Admissions {
 
   /** It is handled in its turn, and accepted with that. */
   take(admission: Admission): void {
-    const { draft, weight } = admission;
-    const mail = QueuedMessage.direct(draft, weight);
+    const { draft, size } = admission;
+    const mail = QueuedMessage.direct(draft, size);
     this.#open.push({ mail, admission });
     draft.accepted = true;
     this.#actor.durable.committedDelivery.accepted(this.#actor, mail);

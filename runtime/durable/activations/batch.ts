@@ -1,5 +1,5 @@
 import type { AtomicPart, Check } from "../../ports/store.ts";
-import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
+import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -17,12 +17,12 @@ export interface BatchStart {
   readonly schema: number;
 }
 
-const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
+const forRecord: CommitSize = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 /** How long the last turn of an actor that is erased is known, and its time after the slowest of all clocks has passed it. */
 const erasedKeepMs = 300_000;
 /** How far its time may be ahead to be waited for: one that is further ahead is from a clock that was wrong. */
 const erasedAheadMaxMs = 86_400_000;
-const nothing: Weight = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
+const nothing: CommitSize = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
 /** How much of a commit's room messages may take; the rest is for the state. */
 const share = 0.5;
 
@@ -33,7 +33,7 @@ export class Batch {
   /** Those of the first message are taken as they are: most batches have no other. */
   #writeSet: WriteSet | undefined = undefined;
   /** Of all but the record, for which one check and one write are kept. */
-  #weight = forRecord;
+  #size = forRecord;
   /** How many messages of the mailbox it takes, from its head. */
   taken = 0;
   /** Whether the next one had a turn as well, and stays: it goes on with another. */
@@ -89,11 +89,11 @@ export class Batch {
   takeWhereRoom(mail: QueuedMessage, writeSet: WriteSet, again: boolean): boolean {
     this.touch();
     this.#remove(mail, writeSet, again);
-    const weight = this.#with(writeSet);
-    const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, weight);
+    const size = this.#with(writeSet);
+    const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, size);
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
     if (this.taken > 0 && !fits(twice, this.#session.traits.limits)) return false;
-    this.#take(mail, writeSet, weight, again);
+    this.#take(mail, writeSet, size, again);
     return true;
   }
 
@@ -183,7 +183,7 @@ export class Batch {
    */
   seal(
     token: string,
-  ): { readonly writeSet: WriteSet; readonly record: ActorRecord; readonly weight: Weight } {
+  ): { readonly writeSet: WriteSet; readonly record: ActorRecord; readonly size: CommitSize } {
     const { actor, record, schema } = this.#start;
     const key = recordKey(actor);
     const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
@@ -204,8 +204,8 @@ export class Batch {
       ? this.#erasure(value, head.clock)
       : { checks: [], writes, removals: [] };
     const { limits } = this.#session.traits;
-    const whole = sum(this.#weight, weigh({ ...written, checks: [check] }, limits));
-    const weight = {
+    const whole = sum(this.#size, sizeOfCommit({ ...written, checks: [check] }, limits));
+    const size = {
       ...whole,
       checks: whole.checks - forRecord.checks,
       writes: whole.writes - forRecord.writes,
@@ -214,9 +214,9 @@ export class Batch {
     writeSet.checks.push(check);
     writeSet.writes.push(...written.writes);
     writeSet.removals.push(...written.removals);
-    requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
+    requireFits(`${actor.protocol}/${actor.key}`, size, limits);
     const bytes = this.#erased ? 0 : fault === undefined ? value.length : record.bytes;
-    return { writeSet, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
+    return { writeSet, size, record: new ActorRecord(head, text, record.version, bytes, fault) };
   }
 
   /**
@@ -254,8 +254,8 @@ export class Batch {
     if (!again) writeSet.removeOnce(mail.key, mail.bytes);
   }
 
-  #take(mail: QueuedMessage, writeSet: WriteSet, weight: Weight, again: boolean): void {
-    this.#add(writeSet, weight);
+  #take(mail: QueuedMessage, writeSet: WriteSet, size: CommitSize, again: boolean): void {
+    this.#add(writeSet, size);
     if (again) this.goesOn = true;
     else this.taken++;
     if (mail.replyTarget !== undefined) this.asks.push(mail);
@@ -266,21 +266,23 @@ export class Batch {
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }
 
-  #add(writeSet: WriteSet, weight: Weight): void {
-    this.#weight = weight;
+  #add(writeSet: WriteSet, size: CommitSize): void {
+    this.#size = size;
     if (this.#writeSet === undefined) this.#writeSet = writeSet;
     else this.#writeSet.add(writeSet);
   }
 
   /** The same with what it takes at the most to accept messages. */
-  #withDirect({ direct }: QueuedMessage, weight: Weight): Weight {
-    if (this.direct.length === 0 && direct === undefined) return weight;
-    return sum(sum(weight, this.#forDirect), direct ?? nothing);
+  #withDirect({ direct }: QueuedMessage, size: CommitSize): CommitSize {
+    if (this.direct.length === 0 && direct === undefined) return size;
+    return sum(sum(size, this.#forDirect), direct ?? nothing);
   }
 
-  /** What it weighs with that. */
-  #with(writeSet: WriteSet): Weight {
-    return isEmpty(writeSet) ? this.#weight : sum(this.#weight, weigh(writeSet, this.#session.traits.limits));
+  /** How large it is with that. */
+  #with(writeSet: WriteSet): CommitSize {
+    return isEmpty(writeSet)
+      ? this.#size
+      : sum(this.#size, sizeOfCommit(writeSet, this.#session.traits.limits));
   }
 }
 

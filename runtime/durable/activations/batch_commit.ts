@@ -1,5 +1,5 @@
 import { OutcomeUnknownError } from "../../base/store_errors.ts";
-import type { Weight } from "../../ports/store_weight.ts";
+import type { CommitSize } from "../../ports/commit_size.ts";
 import type { Batch } from "./batch.ts";
 import { type Finding, PendingCommit } from "../commits/group_committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
@@ -20,7 +20,7 @@ export interface Committing extends Pick<DurableActor, "protocol" | "key" | "dur
 export class BatchCommit extends PendingCommit {
   readonly part: WriteSet;
   /** What it takes of a commit; absent where it writes nothing. */
-  readonly weight: Weight | undefined;
+  readonly size: CommitSize | undefined;
   readonly #actor: Committing;
   readonly #batch: Batch;
   readonly #began: ActorRecord;
@@ -50,10 +50,10 @@ export class BatchCommit extends PendingCommit {
       return;
     }
     this.#token = actor.durable.session.nextToken();
-    const { writeSet, record, weight } = batch.seal(this.#token);
+    const { writeSet, record, size } = batch.seal(this.#token);
     this.part = writeSet;
     this.#record = record;
-    this.weight = weight;
+    this.size = size;
   }
 
   get name(): string {

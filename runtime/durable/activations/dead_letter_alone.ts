@@ -1,4 +1,4 @@
-import { fits, weigh } from "../../ports/store_weight.ts";
+import { fits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { DeadLetterReason } from "../delivery/message_writer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -21,7 +21,7 @@ export async function deadLetterAlone(
   writeSet.checks.push({ key: mail.key!, version: mail.version });
   writeSet.remove(mail.key!, mail.bytes);
   const { limits } = session.traits;
-  if (!fits(weigh(writeSet, limits), limits)) return false; // the letter says more than the message did
+  if (!fits(sizeOfCommit(writeSet, limits), limits)) return false; // the letter says more than the message did
   const epoch = actor.loadedEpoch;
   const version = await commitKnown(session, writeSet).catch(() => undefined); // it waits for its turn again
   if (version === undefined) return false;

@@ -195,7 +195,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     } catch (error) {
       return this.#refused(error, batch);
     }
-    session.committer.submit(pending, pending.weight);
+    session.committer.submit(pending, pending.size);
   }
 
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */

@@ -2,7 +2,7 @@ import { Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import type { Entry, StoreLimits } from "../../ports/store.ts";
 import { isOfStore } from "../../base/store_errors.ts";
-import { fits, requireFits, weigh } from "../../ports/store_weight.ts";
+import { fits, requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { type MessageWriter, namedOperation } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
@@ -80,7 +80,7 @@ export class ScheduleRunner {
     if (row !== undefined && found !== undefined) { // else it was cancelled, or set anew
       try {
         this.#send(writeSet, found.head, row, found.text, due.key, nowMs);
-        requireFits(nameOfMessage(found.head, due.key), weigh(writeSet, this.#limits), this.#limits);
+        requireFits(nameOfMessage(found.head, due.key), sizeOfCommit(writeSet, this.#limits), this.#limits);
       } catch (error) {
         this.#session.probes?.reach("a schedule cannot be sent");
         writeSet = this.#giveUp(due, found.head, row, found.text, error);
@@ -153,7 +153,7 @@ export class ScheduleRunner {
     };
     try {
       const writeSet = letter(text);
-      if (fits(weigh(writeSet, this.#limits), this.#limits)) return writeSet;
+      if (fits(sizeOfCommit(writeSet, this.#limits), this.#limits)) return writeSet;
     } catch {
       // its payload cannot be read
     }

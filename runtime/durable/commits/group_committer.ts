@@ -3,7 +3,7 @@ import type { Random } from "../../base/random.ts";
 import { type Probes, probesOf } from "./probes.ts";
 import type { AtomicPart, StoreConnection, StoreTraits } from "../../ports/store.ts";
 import { isOfStore, OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
-import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
+import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
 
 /**
  * What is so of a part that was answered stale, or not at all. `landed`: it is there, under that version; without one
@@ -39,7 +39,7 @@ export abstract class PendingCommit {
 
 interface QueuedCommit {
   readonly pending: PendingCommit;
-  readonly weight: Weight;
+  readonly size: CommitSize;
   readonly sinceMs: number;
 }
 
@@ -107,18 +107,18 @@ export class GroupCommitter {
   }
 
   /**
-   * Commits a part; what no commit can take is refused, and nothing waits behind it. `weight` is what it takes, where
+   * Commits a part; what no commit can take is refused, and nothing waits behind it. `size` is what it takes, where
    * that is known.
    */
-  submit(pending: PendingCommit, weight: Weight = weigh(pending.part, this.#traits.limits)): void {
+  submit(pending: PendingCommit, size: CommitSize = sizeOfCommit(pending.part, this.#traits.limits)): void {
     try {
       if (this.#ended) throw closed();
-      if (!this.#probes?.without("never-fits")) requireFits(pending.name, weight, this.#traits.limits);
+      if (!this.#probes?.without("never-fits")) requireFits(pending.name, size, this.#traits.limits);
     } catch (error) {
       return queueMicrotask(() => pending.failed(error));
     }
-    this.#waiting.push({ pending, weight, sinceMs: this.#clock.monotonicMs() });
-    this.#waitingBytes += weight.bytes;
+    this.#waiting.push({ pending, size, sinceMs: this.#clock.monotonicMs() });
+    this.#waitingBytes += size.bytes;
     this.#schedule();
   }
 
@@ -199,26 +199,26 @@ export class GroupCommitter {
     const passed = new Set<string>();
     const checked = new Set<string>();
     const written = new Set<string>();
-    let weight: Weight = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
+    let size: CommitSize = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
     let index = 0;
     for (; index < this.#waiting.length && index < lookMax && group.length < partsAtOnce; index++) {
       const waiting = this.#waiting[index];
       const { pending } = waiting;
       const { lane, part } = pending;
-      const together = sum(weight, waiting.weight);
+      const together = sum(size, waiting.size);
       const taken = lane !== undefined && (passed.has(lane) || this.#lanes.has(lane));
       if (taken || !fits(together, limits) || meets(part, checked, written)) {
         if (lane !== undefined) passed.add(lane);
         left.push(waiting);
         continue;
       }
-      weight = together;
+      size = together;
       group.push(pending);
       for (const { key } of part.checks) checked.add(key);
       for (const { key } of part.writes) written.add(key);
       for (const { key } of part.removals) written.add(key);
     }
-    this.#waitingBytes -= weight.bytes;
+    this.#waitingBytes -= size.bytes;
     this.#waiting = left.length === 0 ? this.#waiting.slice(index) : [...left, ...this.#waiting.slice(index)];
     return group;
   }
@@ -288,7 +288,7 @@ export class GroupCommitter {
     this.#waiting = waiting.filter((each) => each.sinceMs > sinceMs);
     for (const each of waiting) {
       if (each.sinceMs > sinceMs) continue;
-      this.#waitingBytes -= each.weight.bytes;
+      this.#waitingBytes -= each.size.bytes;
       const why = `Cannot commit ${each.pending.name}: the store did not take what came before it`;
       each.pending.failed(new StoreError("store-unavailable", why));
     }

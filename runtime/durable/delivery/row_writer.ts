@@ -5,7 +5,7 @@ import { messageOf, PosthornError } from "../../base/errors.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
-import { requireFits, weigh } from "../../ports/store_weight.ts";
+import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import { type MessageWriter, namedOperation } from "./message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
@@ -99,7 +99,7 @@ export class RowWriter {
     const { session, committedDelivery } = this.#parts;
     const { limits } = session.traits;
     const what = `the reply ${replyNameOf(name)}`;
-    requireFits(what, weigh(writeSet, limits), limits);
+    requireFits(what, sizeOfCommit(writeSet, limits), limits);
     if (writeSet.writes.length > 0) session.committer.requireRoom(what);
     const version = writeSet.writes.length === 0 ? "" : await commitOne(session.committer, writeSet);
     if (version !== undefined) writeSet.land(committedDelivery, version, session.nextReadEpoch());

@@ -9,7 +9,7 @@ import {
 } from "../../messages/envelope.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { Entry } from "../../ports/store.ts";
-import type { Weight } from "../../ports/store_weight.ts";
+import type { CommitSize } from "../../ports/commit_size.ts";
 import { endAt } from "../../base/times.ts";
 import { decodeValue, fromText, type ValueEncoder } from "./stored_value.ts";
 
@@ -102,7 +102,7 @@ export class QueuedMessage {
   /** How it is in the store. */
   version: string | undefined;
   /** What it takes to accept it with its turn, at the most; absent where it is in the store, or is an ask. */
-  direct: Weight | undefined = undefined;
+  direct: CommitSize | undefined = undefined;
   readonly bytes: number;
   /** Who waits for its reply in this process. */
   readonly replyTarget: ReplyTarget | undefined;
@@ -163,9 +163,9 @@ export class QueuedMessage {
   }
 
   /** A message from outside that is to be accepted with its turn: nothing of it is in the store yet. */
-  static direct({ place, head, text, value }: NewMessage, weight: Weight): QueuedMessage {
+  static direct({ place, head, text, value }: NewMessage, size: CommitSize): QueuedMessage {
     const mail = new QueuedMessage(head, place, { text }, undefined, undefined, undefined, value.length);
-    mail.direct = weight;
+    mail.direct = size;
     return mail;
   }
 

@@ -135,11 +135,11 @@ function crowding() {
   };
   const { clock, committer } = committing(commit, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
   const fill = async (count: number, bytes: number): Promise<void> => {
-    const weight = { checks: 0, writes: 1, bytes, keysBytes: 1 };
+    const size = { checks: 0, writes: 1, bytes, keysBytes: 1 };
     const part = new Named("k");
-    committer.submit(part, weight);
+    committer.submit(part, size);
     await clock.settle(); // this one does not wait
-    for (let index = 0; index < count; index++) committer.submit(part, weight);
+    for (let index = 0; index < count; index++) committer.submit(part, size);
   };
   return { clock, committer, gate, fill };
 }

@@ -2,7 +2,7 @@ import type { AtomicPart, StoreLimits } from "./store.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 
 /** What a part takes of a commit. */
-export interface Weight {
+export interface CommitSize {
   readonly checks: number;
   readonly writes: number;
   readonly bytes: number;
@@ -13,24 +13,24 @@ export interface Weight {
 const overheadBytes = 32;
 
 /** In how many places a value of that size lies: its own, and one for each piece where it is split. */
-export function placesOf(bytes: number, limits: StoreLimits): number {
+export function cellsOf(bytes: number, limits: StoreLimits): number {
   return bytes <= limits.valueBytes ? 1 : 1 + Math.ceil(bytes / limits.valueBytes);
 }
 
 /** What a part takes of a commit of a store with these limits. */
-export function weigh({ checks, writes, removals }: AtomicPart, limits: StoreLimits): Weight {
+export function sizeOfCommit({ checks, writes, removals }: AtomicPart, limits: StoreLimits): CommitSize {
   let places = 0;
   let bytes = 0;
   let keysBytes = 0;
   for (const { key } of checks) keysBytes += bytesOf(key);
   for (const { key, value, oldBytes = 0 } of writes) {
-    const most = Math.max(placesOf(value.length, limits), placesOf(oldBytes, limits)); // what shrinks lets pieces go
+    const most = Math.max(cellsOf(value.length, limits), cellsOf(oldBytes, limits)); // what shrinks lets pieces go
     places += most;
     keysBytes += bytesOf(key) * most;
     bytes += value.length;
   }
   for (const { key, oldBytes = 0 } of removals) {
-    const most = placesOf(oldBytes, limits);
+    const most = cellsOf(oldBytes, limits);
     places += most;
     keysBytes += bytesOf(key) * most;
   }
@@ -43,7 +43,7 @@ export function weigh({ checks, writes, removals }: AtomicPart, limits: StoreLim
 }
 
 /** Both together. */
-export function sum(a: Weight, b: Weight): Weight {
+export function sum(a: CommitSize, b: CommitSize): CommitSize {
   return {
     checks: a.checks + b.checks,
     writes: a.writes + b.writes,
@@ -53,18 +53,18 @@ export function sum(a: Weight, b: Weight): Weight {
 }
 
 /** Whether one commit can take so much. */
-export function fits(weight: Weight, limits: StoreLimits): boolean {
-  return excessOf(weight, limits) === undefined;
+export function fits(size: CommitSize, limits: StoreLimits): boolean {
+  return excessOf(size, limits) === undefined;
 }
 
 /** Throws a `TooLargeError`, which names size and limit, unless one commit can take it. */
-export function requireFits(what: { toString(): string }, weight: Weight, limits: StoreLimits): void {
-  const excess = excessOf(weight, limits);
+export function requireFits(what: { toString(): string }, size: CommitSize, limits: StoreLimits): void {
+  const excess = excessOf(size, limits);
   if (excess !== undefined) throw new TooLargeError(String(what), excess.unit, excess.size, excess.limit);
 }
 
 function excessOf(
-  { checks, writes, bytes, keysBytes }: Weight,
+  { checks, writes, bytes, keysBytes }: CommitSize,
   limits: StoreLimits,
 ): { unit: string; size: number; limit: number } | undefined {
   if (bytes > limits.bytes) return { unit: "bytes", size: bytes, limit: limits.bytes };
