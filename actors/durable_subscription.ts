@@ -1,7 +1,7 @@
 import type { Address } from "../runtime/language/address.ts";
 import type { Subscription } from "../runtime/language/context.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { whileAway } from "../runtime/durable/delivery/while_away.ts";
+import { retryWhileUnavailable } from "../runtime/durable/delivery/retry_while_unavailable.ts";
 import { Envelope, Route } from "../runtime/messages/envelope.ts";
 import { messageOf, PosthornError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
@@ -64,7 +64,7 @@ function change(
     first = undefined;
     return attempt;
   });
-  return whileAway(runtime, () => asked.attempt(), givenUp).catch((error) => {
+  return retryWhileUnavailable(runtime, () => asked.attempt(), givenUp).catch((error) => {
     if (!givenUp() && runtime.health.status === "running") {
       const envelope = new Envelope(new Route(operation), topic.key, runtime.ids.next(), payload);
       const reason = error instanceof PosthornError ? error.code : "failed";

@@ -14,7 +14,7 @@ import {
   subscriberKey,
   subscriberPrefix,
 } from "../runtime/durable/rows/keys.ts";
-import { decodeValue, encodeValue, toText } from "../runtime/durable/rows/stored_value.ts";
+import { decodeValue, encodeValue, toText } from "../runtime/durable/rows/value_codec.ts";
 import { TerminalError } from "../runtime/base/errors.ts";
 import {
   type SubscriptionRequest,

@@ -3,7 +3,7 @@ import type { Address, SendOptions } from "../runtime/language/address.ts";
 import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { whileAway } from "../runtime/durable/delivery/while_away.ts";
+import { retryWhileUnavailable } from "../runtime/durable/delivery/retry_while_unavailable.ts";
 import { messageOf, TerminalError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Publication, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
@@ -114,7 +114,7 @@ function listenDurably(
   const over = () => listening.listener === undefined;
   const ready = event.mode === "survey"
     ? Promise.resolve()
-    : whileAway(runtime, () => persistence.whenFollowed(async () => {}), over);
+    : retryWhileUnavailable(runtime, () => persistence.whenFollowed(async () => {}), over);
   ready.catch(() => {}); // whoever does not await it need not know
   return {
     ready,

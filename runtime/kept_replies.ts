@@ -5,7 +5,7 @@ import { LimitExceededError, type PosthornError, TerminalError } from "./base/er
 import { ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
 import type { Failure } from "./language/failure.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
-import { Recent } from "./base/recent.ts";
+import { BoundedSet } from "./base/bounded_set.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
 import { roughBytes } from "./base/rough_bytes.ts";
 import type { ProtocolStats } from "./ports/stats.ts";
@@ -72,7 +72,7 @@ export interface ReplyLimits {
  */
 export class KeptReplies {
   /** Those that have expired lately: to tell them from those that never were. */
-  readonly expired: Recent;
+  readonly expired: BoundedSet;
   readonly #capacity: number;
   readonly #bytesMax: number;
   readonly #replies = new Map<string, KeptReply>();
@@ -89,7 +89,7 @@ export class KeptReplies {
     const expire = (reply: KeptReply) => this.#expire(reply);
     this.#kept = new ExpiryList(keepMs, services, expire);
     this.#leaving = new ExpiryList(collectedKeepMs, services, expire);
-    this.expired = new Recent(ids);
+    this.expired = new BoundedSet(ids);
     this.#capacity = replies;
     this.#bytesMax = replyBytes;
     this.#weights = new Shares(replyBytes);

@@ -1,4 +1,4 @@
-import { callGuarded } from "./guarded.ts";
+import { callGuarded } from "./call_guarded.ts";
 
 type SignalListener = EventListenerOrEventListenerObject;
 

@@ -32,7 +32,7 @@ import type { ReplyRows } from "./delivery/reply_rows.ts";
 import { LocalRespondents } from "./delivery/local_respondents.ts";
 import { commitOne } from "./commits/commit_one.ts";
 import { topicsOf } from "./rows/topics_of.ts";
-import { whileAway } from "./delivery/while_away.ts";
+import { retryWhileUnavailable } from "./delivery/retry_while_unavailable.ts";
 
 /** How long the end waits for the store, at each of its two steps. */
 const endMs = 5_000;
@@ -163,7 +163,9 @@ export class Persistence {
       await this.opened;
       return await topicsOf(this.#required.session.connection, actor);
     };
-    const topics = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
+    const topics = await retryWhileUnavailable(this.#parts.services, list, () => this.#ending).catch(
+      () => [],
+    ); // it has stopped
     for (const topic of topics) leave(topic);
   }
 

@@ -1,7 +1,7 @@
 import type { ActorId } from "../language/address.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import type { Envelope, MessageId } from "../messages/envelope.ts";
-import { callGuarded } from "../base/guarded.ts";
+import { callGuarded } from "../base/call_guarded.ts";
 
 /** One message, as an inspection sees it. */
 export interface InspectedMessage extends ActorId {

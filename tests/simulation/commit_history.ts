@@ -3,7 +3,7 @@ import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { eventKey } from "../../runtime/durable/rows/keys.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
-import { decodeValue, fromText } from "../../runtime/durable/rows/stored_value.ts";
+import { decodeValue, fromText } from "../../runtime/durable/rows/value_codec.ts";
 import { storedDiary } from "./state_versions.ts";
 import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } from "./messages.ts";
 

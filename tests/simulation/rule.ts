@@ -2,7 +2,7 @@ import type { Clock } from "../../runtime/base/clock.ts";
 import { indexPrefix, unassigned } from "../../runtime/durable/rows/keys.ts";
 import type { Probes } from "../../runtime/durable/commits/probes.ts";
 import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
-import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { AtomicPart, KeyRange, Store, StoreConnection } from "../../runtime/ports/store.ts";
 import type { StoreCosts } from "./store_costs.ts";
 import type { FaultPlan } from "./fault_plan.ts";

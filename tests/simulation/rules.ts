@@ -1,6 +1,6 @@
 import { eventNumber } from "../../runtime/durable/rows/keys.ts";
 import { positionOf } from "../../runtime/durable/rows/queued_message.ts";
-import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { Entry, KeyRange } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/base/store_errors.ts";
 import { alone } from "./fault_plan.ts";

@@ -13,7 +13,7 @@ import type {
 } from "../../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
 import { isFolder, StoreFile } from "../../../runtime/ports/store_file.ts";
-import { SqliteBell } from "./bell.ts";
+import { SqliteNotifier } from "./notifier.ts";
 import {
   type Database,
   endOf,
@@ -163,7 +163,7 @@ class SqliteConnection implements StoreConnection {
   readonly #statements: Statements;
   /** Calls that wait for the lock. */
   readonly #waiting = new Set<Promise<unknown>>();
-  readonly #bell: SqliteBell;
+  readonly #notifier: SqliteNotifier;
   readonly #expiry: SqliteExpiry;
   /** Its file, where that can be looked at. */
   file: StoreFile | undefined;
@@ -180,7 +180,7 @@ class SqliteConnection implements StoreConnection {
     this.#database = database;
     this.#clock = clock;
     this.#statements = prepare(database);
-    this.#bell = new SqliteBell(this.#statements, clock);
+    this.#notifier = new SqliteNotifier(this.#statements, clock);
     this.#expiry = new SqliteExpiry(this.#statements, clock);
   }
 
@@ -217,7 +217,7 @@ class SqliteConnection implements StoreConnection {
 
   watch(onChange: () => void): Disposable {
     if (this.#closed !== undefined) return { [Symbol.dispose]: () => {} };
-    return this.#bell.watch(onChange);
+    return this.#notifier.watch(onChange);
   }
 
   close(): Promise<void> {
@@ -226,7 +226,7 @@ class SqliteConnection implements StoreConnection {
 
   async #close(): Promise<void> {
     this.#expiry.end();
-    this.#bell.end();
+    this.#notifier.end();
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
     this.presence?.close();
     this.#database.close(); // the last one writes the log into the file
@@ -280,7 +280,7 @@ class SqliteConnection implements StoreConnection {
         }
         version ??= this.#takeVersion();
         if (!this.#apply(part, version)) return undefined;
-        if (part.rings) rung ??= this.#bell.ring();
+        if (part.rings) rung ??= this.#notifier.ring();
         versions.push(String(version));
       }
       if (version === undefined) return versions; // nothing to wait for the disk for

@@ -6,7 +6,7 @@ import type { StoreSession } from "../commits/store_session.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import type { ScheduleSummaries } from "../rows/schedule_summaries.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
-import { jsonToText, toText } from "../rows/stored_value.ts";
+import { jsonToText, toText } from "../rows/value_codec.ts";
 
 /** What a batch begins with: the actor as it was committed, and what its state is in memory. */
 export interface BatchStart {

@@ -5,7 +5,7 @@ import { mailPrefix, timerPrefix } from "../rows/keys.ts";
 import { positionOf } from "../rows/queued_message.ts";
 import { summariesOf } from "../rows/schedule_summaries.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
-import { fromText } from "../rows/stored_value.ts";
+import { fromText } from "../rows/value_codec.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /** How many messages are taken into memory at once. */

@@ -17,7 +17,7 @@ import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
 import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
 import type { ScheduleSummaries, TimerRows } from "../rows/schedule_summaries.ts";
-import { requireText } from "../rows/stored_value.ts";
+import { requireText } from "../rows/value_codec.ts";
 
 /** Whether a batch may go on behind a message, or ends: before it, or with it. */
 export type TurnOutcome = "next" | "last";

@@ -20,7 +20,7 @@ import {
   type TimerRows,
 } from "../rows/schedule_summaries.ts";
 import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
-import { encodeValue, toText } from "../rows/stored_value.ts";
+import { encodeValue, toText } from "../rows/value_codec.ts";
 import { topicsOf } from "../rows/topics_of.ts";
 
 /** What a turn does, as effects of a commit. */

@@ -1,6 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
-import { Chore } from "./chore.ts";
+import { SingleFlight } from "./single_flight.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
 import {
@@ -55,10 +55,10 @@ export class Assignments {
   readonly #releasedUntilMs = new Map<string, number>();
   /** What was last heard of unassigned actors, by protocol. */
   readonly #heard = new Map<string, string>();
-  readonly #round = new Chore(() => this.#goRound());
-  readonly #claiming = new Chore(() => this.#hear());
-  readonly #others: readonly Chore[];
-  readonly #saying: Chore;
+  readonly #round = new SingleFlight(() => this.#goRound());
+  readonly #claiming = new SingleFlight(() => this.#hear());
+  readonly #others: readonly SingleFlight[];
+  readonly #saying: SingleFlight;
   /** The entry of its own index at which it looked last. */
   #lookedAt: string;
   /** The instance that is no more and was looked at last. */
@@ -72,8 +72,8 @@ export class Assignments {
     this.#membership = membership;
     this.#services = services;
     this.#protocols = services.protocols.toSorted();
-    this.#others = services.onHeartbeat.map((work) => new Chore(work));
-    this.#saying = new Chore(() => membership.say().finally(() => this.#wait()));
+    this.#others = services.onHeartbeat.map((work) => new SingleFlight(work));
+    this.#saying = new SingleFlight(() => membership.say().finally(() => this.#wait()));
     this.#lookedAt = indexPrefix(session.instance);
   }
 
@@ -239,7 +239,7 @@ export class Assignments {
     return commitKnown(this.#session, writeSet);
   }
 
-  /** What a bell told: only of protocols that are hosted here, and only where it told of them. */
+  /** What a notification told: only of protocols that are hosted here, and only where it told of them. */
   async #hear(): Promise<void> {
     const rows = await this.#session.connection.read(this.#protocols.map(leftKey));
     for (const [index, row] of rows.entries()) {

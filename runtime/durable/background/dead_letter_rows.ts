@@ -9,7 +9,7 @@ import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { NewMessage, timestampOf } from "../rows/queued_message.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
-import { decodeValue, fromText } from "../rows/stored_value.ts";
+import { decodeValue, fromText } from "../rows/value_codec.ts";
 
 /** How many are read together, and how many are looked for that may be gone. */
 const pageMax = 100;

@@ -3,7 +3,7 @@ import { WriteSet } from "../commits/write_set.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
-import { decodeValue, encodeValue } from "../rows/stored_value.ts";
+import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
 interface DurabilityRow {
   readonly instance: string;

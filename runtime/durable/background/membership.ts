@@ -1,10 +1,10 @@
-import { Recent } from "../../base/recent.ts";
+import { BoundedSet } from "../../base/bounded_set.ts";
 import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
-import { decodeValue, encodeValue } from "../rows/stored_value.ts";
+import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
 /** An instance in the store: it lives, or nobody has noticed yet that it does not. */
 interface InstanceRow {
@@ -58,10 +58,10 @@ export class Membership {
   readonly #session: StoreSession;
   readonly #services: MembershipServices;
   readonly #known = new Map<string, KnownInstance>();
-  readonly #ended = new Recent(goneMax);
-  readonly #left = new Recent(goneMax);
+  readonly #ended = new BoundedSet(goneMax);
+  readonly #left = new BoundedSet(goneMax);
   /** The names that this process had before. */
-  readonly #former = new Recent(goneMax);
+  readonly #former = new BoundedSet(goneMax);
   #heartbeat = 0;
   #version: string | undefined;
   #held = false;

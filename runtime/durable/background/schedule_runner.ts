@@ -10,7 +10,7 @@ import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.t
 import type { StoreSession } from "../commits/store_session.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
-import { decodeValue, encodeValue, fromText } from "../rows/stored_value.ts";
+import { decodeValue, encodeValue, fromText } from "../rows/value_codec.ts";
 
 /** How many due schedules are looked at together. */
 const pageMax = 100;

@@ -8,7 +8,7 @@ import { positionOf, timestampMax, timestampOfToken } from "../rows/queued_messa
 import { OtherClocks } from "./other_clocks.ts";
 import { type Probes, probesOf } from "./probes.ts";
 import type { SetBy } from "../rows/schedule_row.ts";
-import { ValueEncoder } from "../rows/stored_value.ts";
+import { ValueEncoder } from "../rows/value_codec.ts";
 
 /** How far the clock of another instance may be ahead: what its clock has given is never refused for that. */
 const aheadMaxMs = 3_600_000;

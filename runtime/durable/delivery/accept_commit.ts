@@ -6,7 +6,7 @@ import { endAt } from "../../base/times.ts";
 import { type Finding, PendingCommit } from "../commits/group_committer.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { decodeValue, encodeValue } from "../rows/stored_value.ts";
+import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
 /** That a message was accepted under a name. */
 export interface AcceptanceMark {

@@ -1,13 +1,13 @@
 import type { Cancel } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
-import { callGuarded } from "../../base/guarded.ts";
+import { callGuarded } from "../../base/call_guarded.ts";
 import type { LoggedEvent } from "../../ports/event_log.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { eventKey, eventNumber, eventPrefix, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { Look } from "./look.ts";
-import { decodeValue, fromText } from "../rows/stored_value.ts";
+import { SharedRead } from "./shared_read.ts";
+import { decodeValue, fromText } from "../rows/value_codec.ts";
 
 /** What is written of an event besides its payload. */
 export interface EventHead {
@@ -35,13 +35,13 @@ export class EventLogRows {
   readonly #reading = new Map<string, Promise<LoggedEvent[]>>();
   /** The version of the record of each topic that somebody listens to, when it was looked at last: each event changes it. */
   #versions = new Map<string, string | undefined>();
-  readonly #look: Look;
+  readonly #look: SharedRead;
 
   /** `onFailure` hears what those throw who watch. */
   constructor(session: StoreSession, onFailure: (error: unknown) => void) {
     this.#session = session;
     this.#onFailure = onFailure;
-    this.#look = new Look(() => this.#lookAtTopics());
+    this.#look = new SharedRead(() => this.#lookAtTopics());
   }
 
   /**

@@ -14,7 +14,7 @@ import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "./reply_rows.ts";
-import { encodeValue, fromText, toText } from "../rows/stored_value.ts";
+import { encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 /** What a published event is in the store: a topic need not know its protocol. */
 export interface StoredPublication {

@@ -14,8 +14,8 @@ import {
   waitersMax,
 } from "../../messages/reply_name.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { Look } from "./look.ts";
-import { decodeValue, encodeValue, fromText, toText } from "../rows/stored_value.ts";
+import { SharedRead } from "./shared_read.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 interface ReplyHead {
   readonly status: "pending" | "done" | "failed";
@@ -35,13 +35,13 @@ export class ReplyRows {
   readonly #keepMs: number;
   /** Who waits here, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
-  readonly #look: Look;
+  readonly #look: SharedRead;
   #ended = false;
 
   constructor(session: StoreSession, keepMs: number) {
     this.#session = session;
     this.#keepMs = keepMs;
-    this.#look = new Look(() => this.#lookAtWaiting());
+    this.#look = new SharedRead(() => this.#lookAtWaiting());
   }
 
   /** There will be a reply. */

@@ -12,7 +12,7 @@ import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import { commitOne } from "../commits/commit_one.ts";
-import { isAway, type RetryServices, whileAway } from "./while_away.ts";
+import { isUnavailable, type RetryServices, retryWhileUnavailable } from "./retry_while_unavailable.ts";
 
 /** How many rows may wait for a store that is away: what comes beyond is given up at once. */
 const waitingMax = 1_000;
@@ -58,7 +58,7 @@ export class RowWriter {
       await this.#write(to, route, payload);
     } catch (error) {
       const replies = to.protocol === Reply.arrive.protocol && route.operation.name === Reply.arrive.name;
-      if (replies && !isAway(error)) await this.#refuse(to, route, error);
+      if (replies && !isUnavailable(error)) await this.#refuse(to, route, error);
       throw error;
     }
   }
@@ -89,7 +89,11 @@ export class RowWriter {
     const untilMs = clock.monotonicMs() + replyRetentionMs;
     this.#waiting++;
     try {
-      await whileAway(this.#parts, act, () => this.#waiting > waitingMax || clock.monotonicMs() >= untilMs);
+      await retryWhileUnavailable(
+        this.#parts,
+        act,
+        () => this.#waiting > waitingMax || clock.monotonicMs() >= untilMs,
+      );
     } finally {
       this.#waiting--;
     }

@@ -1,13 +1,13 @@
 import { Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Collector, surveyOf } from "../../messages/builtin_protocols.ts";
-import { Recent } from "../../base/recent.ts";
+import { BoundedSet } from "../../base/bounded_set.ts";
 import type { Entry } from "../../ports/store.ts";
 import { type TransientMessage, WriteSet } from "../commits/write_set.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
-import { decodeValue, encodeValue, fromText, toText } from "../rows/stored_value.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 /** What is written of an answer besides the reply. */
 interface SurveyReplyHead {
@@ -46,7 +46,7 @@ export class SurveyReplies {
    * What was delivered lately. It may still be there, where it could not be removed; and come back, where its commit is
    * tried again because nobody knows its outcome.
    */
-  readonly #known = new Recent(knownMax);
+  readonly #known = new BoundedSet(knownMax);
   #looking: Promise<void> | undefined;
   #again = false;
 
@@ -97,7 +97,7 @@ export class SurveyReplies {
     if (this.#open > 0) this.#look().catch(() => {}); // the next heartbeat does
   }
 
-  /** What no bell told of, and what came too late. */
+  /** What no notification told of, and what came too late. */
   async heartbeat(): Promise<void> {
     if (this.#open > 0 || this.#session.clock.now() < this.#untilMs) await this.#look();
   }
@@ -107,7 +107,7 @@ export class SurveyReplies {
   }
 
   #look(): Promise<void> {
-    this.#again = true; // who lists just now may not have seen what the bell is about
+    this.#again = true; // who lists just now may not have seen what the notification is about
     return this.#looking ??= this.#bring();
   }
 

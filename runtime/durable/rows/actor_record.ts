@@ -3,7 +3,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { erasedKey, recordKey } from "./keys.ts";
 import type { ScheduleSummaries } from "./schedule_summaries.ts";
-import { decodeValue } from "./stored_value.ts";
+import { decodeValue } from "./value_codec.ts";
 
 /** A message that is to be tried again, or that was running when its process ended. */
 export interface RetryHead {

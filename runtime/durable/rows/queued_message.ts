@@ -11,7 +11,7 @@ import type { Operation } from "../../language/protocol.ts";
 import type { Entry } from "../../ports/store.ts";
 import type { CommitSize } from "../../ports/commit_size.ts";
 import { endAt } from "../../base/times.ts";
-import { decodeValue, fromText, type ValueEncoder } from "./stored_value.ts";
+import { decodeValue, fromText, type ValueEncoder } from "./value_codec.ts";
 
 /** What is written of a message besides its payload. What is absent is not written. */
 export interface MessageHeader {

@@ -4,7 +4,7 @@ import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import type { Entry } from "../../ports/store.ts";
 import { timerKey, timerName } from "./keys.ts";
 import type { StoredSchedule } from "./schedule_row.ts";
-import { decodeValue } from "./stored_value.ts";
+import { decodeValue } from "./value_codec.ts";
 
 /** What the record of an actor knows of one of its schedules: enough to remove its rows. */
 export interface ScheduleSummary {

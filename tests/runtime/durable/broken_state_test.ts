@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type Actor, type StoreConnection, type System, systemClock } from "@posthorn/posthorn";
-import { encodeValue } from "../../../runtime/durable/rows/stored_value.ts";
+import { encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   deadOf,
   inMemory,

@@ -290,7 +290,7 @@ const Away = protocol("away", { hear: tell(unchecked<string>()) });
 /** How many heartbeats there are in which it is counted. */
 const heartbeats = 11;
 
-/** What one who does not host `away` reads while so many actors of it wait, through heartbeats and bells. */
+/** What one who does not host `away` reads while so many actors of it wait, through heartbeats and notifications. */
 async function costOf(
   waiting: number,
   leftBy: string,

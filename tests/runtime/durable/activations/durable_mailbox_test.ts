@@ -7,7 +7,7 @@ import {
   positionOf,
   QueuedMessage,
 } from "../../../../runtime/durable/rows/queued_message.ts";
-import { ValueEncoder } from "../../../../runtime/durable/rows/stored_value.ts";
+import { ValueEncoder } from "../../../../runtime/durable/rows/value_codec.ts";
 
 const prefix = "mail/";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { QueuedMessage } from "../../../../runtime/durable/rows/queued_message.ts";
-import { encodeValue } from "../../../../runtime/durable/rows/stored_value.ts";
+import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 import { Suspicion } from "../../../../runtime/durable/activations/suspicion.ts";
 
 function mail(place: number, via: string): QueuedMessage {

@@ -4,7 +4,7 @@ import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { EventLogRows } from "../../../../runtime/durable/delivery/event_log_rows.ts";
 import { eventKey } from "../../../../runtime/durable/rows/keys.ts";
 import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
-import { encodeValue } from "../../../../runtime/durable/rows/stored_value.ts";
+import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 
 /** A log on a store whose lists can be held back after they have read. */
 async function logOn(): Promise<{

@@ -6,7 +6,7 @@ import type { Timers } from "../../scheduling/timers.ts";
 const pauseMs = 1_000;
 
 /** Whether that says that the store does not take anything for now. */
-export function isAway(error: unknown): boolean {
+export function isUnavailable(error: unknown): boolean {
   return error instanceof OutcomeUnknownError ||
     (error instanceof StoreError && error.code !== "store-closed");
 }
@@ -22,7 +22,7 @@ export interface RetryServices {
  * once or twice. Rejects with what another attempt cannot change; with what the store said last where `givenUp` says that
  * nobody wants it any more, or the system has stopped.
  */
-export async function whileAway<Result>(
+export async function retryWhileUnavailable<Result>(
   { timers, random }: RetryServices,
   act: () => Promise<Result>,
   givenUp: () => boolean,
@@ -31,7 +31,7 @@ export async function whileAway<Result>(
     try {
       return await act();
     } catch (error) {
-      if (!isAway(error) || givenUp()) throw error;
+      if (!isUnavailable(error) || givenUp()) throw error;
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const timer = timers.set(pauseMs * (1 + random.next()), () => resolve(true), () => resolve(false));
       if (!timer.waiting) resolve(false); // the system has stopped

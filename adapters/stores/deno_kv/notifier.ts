@@ -15,7 +15,7 @@ interface Listener {
  * Tells the connections of one handle when something has rung: what this process commits at once, and what others
  * commit as soon as the watched key says so. One watch serves them all, and only while somebody listens.
  */
-export class Bell {
+export class DenoKvNotifier {
   readonly #kv: KvHandle;
   readonly #values: KvValues;
   readonly #watches: boolean;

@@ -1,5 +1,5 @@
 /** Something that is done again and again, once at a time: who asks for it while it is under way waits for that. */
-export class Chore {
+export class SingleFlight {
   readonly #work: () => Promise<unknown>;
   #running: Promise<void> | undefined;
   #again = false;

@@ -1,12 +1,12 @@
-import { Latest } from "./latest.ts";
+import { RingBuffer } from "./ring_buffer.ts";
 
 /** The latest names of some kind. Past the bound the oldest is let go. */
-export class Recent {
+export class BoundedSet {
   readonly #names = new Set<string>();
-  readonly #order: Latest<string>;
+  readonly #order: RingBuffer<string>;
 
   constructor(capacity: number) {
-    this.#order = new Latest(capacity);
+    this.#order = new RingBuffer(capacity);
   }
 
   add(name: string): void {

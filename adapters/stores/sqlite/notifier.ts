@@ -8,7 +8,7 @@ const pollMs = 20;
  * Tells who watches that another connection has committed something that rings. SQLite says that others have committed;
  * a row counts what rang, so that nobody is woken by the rest.
  */
-export class SqliteBell {
+export class SqliteNotifier {
   readonly #statements: Statements;
   readonly #clock: Clock;
   readonly #watchers = new Set<{ readonly onChange: () => void }>();

@@ -7,7 +7,7 @@ import {
   requireText,
   toText,
   ValueEncoder,
-} from "../../../../runtime/durable/rows/stored_value.ts";
+} from "../../../../runtime/durable/rows/value_codec.ts";
 
 const inside: readonly [where: string, wrap: (value: unknown) => unknown, path: string][] = [
   ["by itself", (value) => value, ""],

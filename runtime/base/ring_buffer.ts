@@ -1,5 +1,5 @@
 /** The latest of some kind, so many of them: past that the oldest gives way to one more. A ring of places. */
-export class Latest<Item> {
+export class RingBuffer<Item> {
   readonly #capacity: number;
   readonly #places: (Item | undefined)[] = [];
   /** The place of the oldest. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { Chore } from "../../../../runtime/durable/background/chore.ts";
+import { SingleFlight } from "../../../../runtime/durable/background/single_flight.ts";
 
 Deno.test("Chore: who asks for it while it is under way waits for that", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
-  const chore = new Chore(() => {
+  const chore = new SingleFlight(() => {
     gates.push(Promise.withResolvers());
     return gates.at(-1)!.promise;
   });
@@ -19,7 +19,7 @@ Deno.test("Chore: who asks for it while it is under way waits for that", async (
 
 Deno.test("Chore: what wakes it while it is under way has it done once more, once for many", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
-  const chore = new Chore(() => {
+  const chore = new SingleFlight(() => {
     gates.push(Promise.withResolvers());
     return gates.at(-1)!.promise;
   });
@@ -34,7 +34,7 @@ Deno.test("Chore: what wakes it while it is under way has it done once more, onc
 
 Deno.test("Chore: what wakes it when it is about to end is not missed", async () => {
   let works = 0;
-  const chore = new Chore(async () => {
+  const chore = new SingleFlight(async () => {
     works++;
     await Promise.resolve();
   });
@@ -50,7 +50,7 @@ Deno.test("Chore: what wakes it when it is about to end is not missed", async ()
 
 Deno.test("Chore: where it fails whoever asked is told, and it can be done again", async () => {
   let fails = true;
-  const chore = new Chore(() => fails ? Promise.reject(new Error("no")) : Promise.resolve());
+  const chore = new SingleFlight(() => fails ? Promise.reject(new Error("no")) : Promise.resolve());
   await assert.rejects(chore.run(), /no/);
   await chore.idle();
   fails = false;

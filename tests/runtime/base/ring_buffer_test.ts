@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Latest } from "../../../runtime/base/latest.ts";
+import { RingBuffer } from "../../../runtime/base/ring_buffer.ts";
 
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.constant("add" as const) },
@@ -10,7 +10,7 @@ const step = fc.oneof(
 Deno.test("Latest behaves as an array does that is cut at its beginning", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 7 }), fc.array(step, { maxLength: 60 }), (capacity, steps) => {
-      const real = new Latest<number>(capacity);
+      const real = new RingBuffer<number>(capacity);
       const model: number[] = [];
       steps.forEach((step, number) => {
         if (step === "add") {

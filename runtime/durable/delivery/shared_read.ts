@@ -1,5 +1,5 @@
 /** A look at the store for all who wait for something: one at a time, and once more where there was a reason meanwhile. */
-export class Look {
+export class SharedRead {
   readonly #look: () => Promise<void>;
   #looking: Promise<void> | undefined;
   #again = false;
