@@ -20,7 +20,7 @@ import {
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
 import type { Target } from "../runtime/delivery.ts";
-import { errorOfFailure, type KeptReply } from "../runtime/kept_replies.ts";
+import { errorOfFailure, type KeptReply } from "../runtime/in_memory_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
@@ -68,7 +68,7 @@ export function submit(
         throw error;
       }
       runtime.replies.accepted();
-      return ticketAfter(runtime, new KeptTicket(runtime, name, options?.caller, operation.reply));
+      return ticketAfter(runtime, new InMemoryTicket(runtime, name, options?.caller, operation.reply));
     });
   } catch (error) {
     return Promise.reject(error);
@@ -87,11 +87,11 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
   if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
   return runtime.persistence === undefined
-    ? new KeptTicket(runtime, id, caller, undefined)
+    ? new InMemoryTicket(runtime, id, caller, undefined)
     : new DurableTicket(runtime, id, replyKey(id, caller), undefined);
 }
 
-class KeptTicket implements Ticket<unknown> {
+class InMemoryTicket implements Ticket<unknown> {
   readonly id: string;
   readonly #runtime: Runtime;
   readonly #key: string;

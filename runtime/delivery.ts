@@ -17,7 +17,7 @@ import {
   type MessageEvent,
 } from "./ports/inspection.ts";
 import { payloadOf } from "./messages/builtin_protocols.ts";
-import { displaceOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
+import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse, unchecked } from "./language/schema.ts";
 import { Deduplication } from "./messages/deduplication.ts";
@@ -348,7 +348,7 @@ export class Delivery implements DeliveryPort {
         full.what,
       );
     }
-    if (overflow === "drop-oldest") return displaceOldest(activation, route, value, full);
+    if (overflow === "drop-oldest") return evictOldest(activation, route, value, full);
     this.undelivered++;
     return [this.envelope(route, activation.key, value)];
   }

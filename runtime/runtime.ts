@@ -15,7 +15,7 @@ import type { Health, StopReport } from "./ports/health.ts";
 import { type ActorQuota, MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
 import type { Callback } from "./ports/inspection.ts";
-import { KeptReplies } from "./kept_replies.ts";
+import { InMemoryReplies } from "./in_memory_replies.ts";
 import { Reply, Topic } from "./messages/builtin_protocols.ts";
 import type { Operation } from "./language/protocol.ts";
 import type { Signal } from "./activations/resident.ts";
@@ -43,7 +43,7 @@ export class Runtime implements RuntimeServices {
   readonly ids: Ids;
   readonly delivery: Delivery;
   /** The replies that wait to be collected, where there is no store. */
-  readonly replies: KeptReplies;
+  readonly replies: InMemoryReplies;
   /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
@@ -72,7 +72,7 @@ export class Runtime implements RuntimeServices {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new KeptReplies(resolved.limits, resolved.replyRetentionMs, this);
+    this.replies = new InMemoryReplies(resolved.limits, resolved.replyRetentionMs, this);
     this.modeHooks = modes.modeHooks;
     const quota: ActorQuota = { capacity: resolved.limits.actors, size: 0 };
     const durable: Actor[] = [];

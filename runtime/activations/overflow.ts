@@ -20,7 +20,7 @@ export function offerWithin(activation: Activation, route: Route, value: unknown
 }
 
 /** Takes the oldest messages out of a full mailbox until there is room for a newer one, and puts that in. */
-export function displaceOldest(
+export function evictOldest(
   activation: Activation,
   route: Route,
   value: unknown,

@@ -58,8 +58,8 @@ export interface Accepting extends ActorId {
   /** What another instance wrote may be for it. */
   look(): unknown;
   ask(mail: QueuedMessage): void;
-  /** The oldest that waits gives way. Returns whether there was one. */
-  displace(): boolean;
+  /** The oldest that waits is evicted. Returns whether there was one. */
+  evictOldest(): boolean;
 }
 
 function fullOfMessages({ waiting: held, host }: Accepting): Fullness | undefined {
@@ -192,8 +192,8 @@ export class Acceptor {
         writeSet.land(committedDelivery, version, epoch);
         if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
         if (overflow !== "drop-oldest") return;
-        while (to.waiting > capacity && to.displace());
-        while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.displace());
+        while (to.waiting > capacity && to.evictOldest());
+        while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
       },
       onOver: () => {
         if (over) return;

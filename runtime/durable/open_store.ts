@@ -36,7 +36,7 @@ export interface StoreParts {
 }
 
 /** The durable actors of the system, as all that works on its store sees them. */
-export interface Residents {
+export interface LocalActors {
   readonly hosts: ReadonlyMap<string, DurableHost>;
   /** Whether the system ends: then nothing is loaded any more. */
   ending(): boolean;
@@ -81,11 +81,11 @@ export async function connectStore({ store, options: { clock } }: StoreParts): P
 export async function openStore(
   instance: string,
   parts: StoreParts,
-  residents: Residents,
+  localActors: LocalActors,
   { connection, otherClocks }: Connected,
 ): Promise<OpenStore> {
   try {
-    return await begin(instance, parts, residents, connection, otherClocks);
+    return await begin(instance, parts, localActors, connection, otherClocks);
   } catch (error) {
     await connection.close().catch(() => {}); // why it could not be used says more
     throw error;
@@ -95,7 +95,7 @@ export async function openStore(
 async function begin(
   instance: string,
   { store, options, services, ids, letters }: StoreParts,
-  residents: Residents,
+  localActors: LocalActors,
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
@@ -108,21 +108,21 @@ async function begin(
     session,
     delivery,
     assignments: () => assignments,
-    ending: () => residents.ending(),
-    find: ({ protocol, key }) => residents.hosts.get(protocol)?.find(key),
-    activate: (actor) => residents.activate(actor),
+    ending: () => localActors.ending(),
+    find: ({ protocol, key }) => localActors.hosts.get(protocol)?.find(key),
+    activate: (actor) => localActors.activate(actor),
   });
   const surveyReplies = new SurveyReplies(
     session,
     ids,
     (locals) => committedDelivery.deliverTransient(locals),
   );
-  const unhosted = new Unhosted(session, (protocol) => residents.hosts.has(protocol));
-  const writer = new MessageWriter(session, replies, surveyReplies, hostLookup(residents, unhosted), ids);
+  const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
+  const writer = new MessageWriter(session, replies, surveyReplies, hostLookup(localActors, unhosted), ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
-  const { membership, assignments } = keeping(services, session, residents, [
+  const { membership, assignments } = keeping(services, session, localActors, [
     () => replies.look(), // what a watch should have told may have been lost
     () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
     () => surveyReplies.heartbeat(),
@@ -160,19 +160,19 @@ async function begin(
     lives: (name) => membership.lives(name),
     committedDelivery,
     published: (topic) => log.wake(topic),
-    deadLettered: (letter, error) => residents.deadLettered(letter, error),
+    deadLettered: (letter, error) => localActors.deadLettered(letter, error),
   };
 }
 
-function hostLookup(residents: Residents, unhosted: Unhosted): HostLookup {
+function hostLookup(localActors: LocalActors, unhosted: Unhosted): HostLookup {
   return {
-    hosting: (protocol) => residents.hosting(protocol),
-    roomFor: (actor) => (residents.hosts.has(actor.protocol) ? residents : unhosted).roomFor(actor),
+    hosting: (protocol) => localActors.hosting(protocol),
+    roomFor: (actor) => (localActors.hosts.has(actor.protocol) ? localActors : unhosted).roomFor(actor),
     unhosted: (actor) => unhosted.wrote(actor),
     undelivered: (letter) => {
-      const host = residents.hosts.get(letter.protocol);
+      const host = localActors.hosts.get(letter.protocol);
       if (host !== undefined) host.deadLettered++;
-      residents.deadLettered(letter);
+      localActors.deadLettered(letter);
     },
   };
 }
@@ -181,10 +181,10 @@ function hostLookup(residents: Residents, unhosted: Unhosted): HostLookup {
 function keeping(
   services: RuntimeServices,
   session: StoreSession,
-  residents: Residents,
+  localActors: LocalActors,
   onHeartbeat: readonly (() => Promise<unknown>)[],
 ): { readonly membership: Membership; readonly assignments: Assignments } {
-  const { hosts } = residents;
+  const { hosts } = localActors;
   const membership: Membership = new Membership(session, {
     newName: () => services.newId(),
     reborn: () => {
@@ -195,7 +195,7 @@ function keeping(
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     protocols: [...hosts.keys()],
-    look: (actor, crashed) => residents.activate(actor)?.look(crashed) !== undefined,
+    look: (actor, crashed) => localActors.activate(actor)?.look(crashed) !== undefined,
     atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
     onHeartbeat,
   });

@@ -22,9 +22,9 @@ import { PendingSubscriptions } from "./pending_subscriptions.ts";
 import {
   type Connected,
   connectStore,
+  type LocalActors,
   type OpenStore,
   openStore,
-  type Residents,
   type StoreParts,
 } from "./open_store.ts";
 import { Opening } from "./opening.ts";
@@ -70,7 +70,7 @@ export class Persistence {
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => connectStore(parts),
-      begin: (connected) => openStore(this.#instance, parts, this.#residents, connected),
+      begin: (connected) => openStore(this.#instance, parts, this.#localActors, connected),
       opened: (open) => {
         this.#open = open;
         this.#startup.run();
@@ -264,7 +264,7 @@ export class Persistence {
     return this.#open;
   }
 
-  get #residents(): Residents {
+  get #localActors(): LocalActors {
     return {
       hosts: this.hosts,
       ending: () => this.#ending,

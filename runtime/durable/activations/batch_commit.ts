@@ -1,12 +1,12 @@
 import { OutcomeUnknownError } from "../../base/store_errors.ts";
 import type { CommitSize } from "../../ports/commit_size.ts";
 import type { Batch } from "./batch.ts";
-import { type Finding, PendingCommit } from "../commits/group_committer.ts";
+import { type CommitOutcome, PendingCommit } from "../commits/group_committer.ts";
 import type { DurableActor } from "./durable_actor.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import { withoutEffect } from "./fail_asks.ts";
 import { ActorRecord, mayHide } from "../rows/actor_record.ts";
-import { hold } from "../commits/commit_one.ts";
+import { checksHold } from "../commits/commit_one.ts";
 
 /** Whose batch it is. */
 export interface Committing extends Pick<DurableActor, "protocol" | "key" | "durable" | "record"> {
@@ -78,12 +78,12 @@ export class BatchCommit extends PendingCommit {
   }
 
   /** Looks at the record: it names the latest turns. */
-  async find(): Promise<Finding> {
+  async find(): Promise<CommitOutcome> {
     const { session } = this.#actor.durable;
     if (this.#token === undefined) return "stale"; // it writes nothing: it can be done again
     let record = await this.#read();
     if (record.version === this.#began.version) {
-      if (await hold(session, this.part.checks)) return "open";
+      if (await checksHold(session, this.part.checks)) return "open";
       record = await this.#read(); // it may have landed in between
     }
     const { turn, before } = record.head;

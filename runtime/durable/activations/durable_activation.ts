@@ -89,9 +89,9 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     if (this.status === "idle") this.proceed();
   }
 
-  /** Its mailbox is fuller than it may be: the oldest that waits gives way. Returns whether there was one. */
-  displace(): boolean {
-    return this.#picker.displace();
+  /** Its mailbox is fuller than it may be: the oldest that waits is evicted. Returns whether there was one. */
+  evictOldest(): boolean {
+    return this.#picker.evictOldest();
   }
 
   /** Another instance wrote something for it, perhaps. `crashed` says that it ended without a word. */
@@ -349,7 +349,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       if (this.gone) return this.#picker.endTrial();
       if (counted) return this.proceed();
       const mail = this.mailbox.mails.find(({ place }) => place === trial.place);
-      if (mail === undefined) { // it gave way meanwhile
+      if (mail === undefined) { // it was evicted meanwhile
         this.#picker.endTrial();
         return this.proceed();
       }

@@ -83,8 +83,8 @@ export class DurableMailbox {
     return this.#asks.length > 0 || this.mails.some(({ key }) => key === undefined);
   }
 
-  /** The oldest that waits gives way, but for so many at the head: it keeps its place until it is gone. */
-  displace(besides: number): QueuedMessage | undefined {
+  /** The oldest that waits is evicted, but for so many at the head: it keeps its place until it is gone. */
+  evictOldest(besides: number): QueuedMessage | undefined {
     const first = Math.max(this.inHand, besides);
     const mail = this.mails.find(({ key, place }, index) =>
       index >= first && key !== undefined && !this.leaving.has(place)
@@ -93,7 +93,7 @@ export class DurableMailbox {
     return mail;
   }
 
-  /** What gave way is gone, or stays where it is. */
+  /** What was evicted is gone, or stays where it is. */
   left({ place }: QueuedMessage, gone: boolean): void {
     this.leaving.delete(place);
     if (gone) this.mails = this.mails.filter((mail) => mail.place !== place);

@@ -15,7 +15,7 @@ export interface Suspected {
 /** What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or one that is suspected. */
 export type NextMessage = QueuedMessage | undefined | { readonly waitMs: number } | Suspected;
 
-/** How long is waited for one at the head that gives way: about as long as a commit takes. */
+/** How long is waited for one at the head that is evicted: about as long as a commit takes. */
 const leavingMs = 10;
 
 /**
@@ -88,10 +88,10 @@ export class MessagePicker {
     trial?.end();
   }
 
-  /** The oldest that waits gives way, but not one that is tried. Returns whether there was one. */
-  displace(): boolean {
+  /** The oldest that waits is evicted, but not one that is tried. Returns whether there was one. */
+  evictOldest(): boolean {
     const { mailbox } = this.#actor;
-    const mail = mailbox.displace(this.onTrial ? 1 : 0);
+    const mail = mailbox.evictOldest(this.onTrial ? 1 : 0);
     if (mail === undefined) return false;
     const { capacity } = this.#actor.host.actor.mailbox;
     const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;

@@ -28,14 +28,14 @@ export interface DeadLetterRowsServices {
 }
 
 /** A dead letter that is in the store, as far as is known here. */
-interface Kept {
+interface KnownDeadLetter {
   readonly version: string;
   readonly bytes: number;
   /** What is listed; absent where it cannot be read. */
   entry: DeadLetterEntry | undefined;
 }
 
-type Removed = Pick<Kept, "version" | "bytes">;
+type Removed = Pick<KnownDeadLetter, "version" | "bytes">;
 
 /**
  * The dead letters in the store, of whichever instance: this process knows the latest of them. It reads each once, and at
@@ -46,7 +46,7 @@ export class DeadLetterRows {
   readonly #services: DeadLetterRowsServices;
   readonly #letters: InMemoryDeadLetters;
   readonly #capacity: number;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, KnownDeadLetter>();
   /** Their keys, the oldest first. */
   readonly #keys = new OrderedKeys();
   /** The latest key, and what it was at each of the last heartbeats. */
@@ -138,7 +138,7 @@ export class DeadLetterRows {
     session.heard(timestampOf(place)); // what dies here from now on is behind it
     const own = session.gave(place);
     if (!own && !known) this.#letters.total++;
-    const kept: Kept = { version, bytes: value.length, entry: undefined };
+    const kept: KnownDeadLetter = { version, bytes: value.length, entry: undefined };
     this.#kept.set(key, kept);
     this.#keys.add(key);
     if (key > (this.#latest ?? "")) this.#latest = key;

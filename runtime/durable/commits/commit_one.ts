@@ -1,5 +1,5 @@
 import type { AtomicPart, Check } from "../../ports/store.ts";
-import { type Finding, type GroupCommitter, PendingCommit } from "./group_committer.ts";
+import { type CommitOutcome, type GroupCommitter, PendingCommit } from "./group_committer.ts";
 import type { WriteSet } from "./write_set.ts";
 import { receiptKey } from "../rows/keys.ts";
 import type { StoreSession } from "./store_session.ts";
@@ -70,7 +70,7 @@ class SingleCommit extends PendingCommit {
     this.#deferred.reject(error);
   }
 
-  find(): Promise<Finding> {
+  find(): Promise<CommitOutcome> {
     return Promise.resolve("stale");
   }
 }
@@ -88,9 +88,9 @@ class ReceiptCommit extends SingleCommit {
     this.#known = known;
   }
 
-  override async find(): Promise<Finding> {
+  override async find(): Promise<CommitOutcome> {
     const { session, receipt } = this.#known;
-    const open = await hold(session, this.part.checks); // before the receipt: it may land in between
+    const open = await checksHold(session, this.part.checks); // before the receipt: it may land in between
     const [landed] = await session.connection.read([receipt]);
     if (landed === undefined) return open ? "open" : "stale";
     session.probes?.reach("a part landed unheard");
@@ -99,7 +99,7 @@ class ReceiptCommit extends SingleCommit {
 }
 
 /** Whether checks hold now. */
-export async function hold({ connection }: StoreSession, checks: readonly Check[]): Promise<boolean> {
+export async function checksHold({ connection }: StoreSession, checks: readonly Check[]): Promise<boolean> {
   if (checks.length === 0) return true;
   const stored = await connection.read(checks.map(({ key }) => key));
   return checks.every(({ version }, index) => stored[index]?.version === version);

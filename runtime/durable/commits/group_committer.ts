@@ -10,7 +10,7 @@ import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../por
  * where others have written over it since. `open`: it is not there, and all that it checks still holds, so that it may
  * land yet. `stale`: it is not there, and never will be.
  */
-export type Finding = { readonly landed: string | undefined } | "open" | "stale";
+export type CommitOutcome = { readonly landed: string | undefined } | "open" | "stale";
 
 /** A part on its way into the store, and who waits for it. */
 export abstract class PendingCommit {
@@ -34,7 +34,7 @@ export abstract class PendingCommit {
   /** The store did not take it. */
   abstract failed(error: unknown): void;
   /** Asks the store what became of it, where its answer does not say so. */
-  abstract find(): Promise<Finding>;
+  abstract find(): Promise<CommitOutcome>;
 }
 
 interface QueuedCommit {
@@ -311,7 +311,7 @@ export class GroupCommitter {
     const beganMs = this.#clock.monotonicMs();
     let failure: unknown;
     for (let attempt = 1;; attempt++) {
-      let found: Finding = "open";
+      let found: CommitOutcome = "open";
       try {
         found = await pending.find();
         if (found === "open") {

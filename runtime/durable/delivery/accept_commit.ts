@@ -3,7 +3,7 @@ import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts"
 import type { Entry } from "../../ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
-import { type Finding, PendingCommit } from "../commits/group_committer.ts";
+import { type CommitOutcome, PendingCommit } from "../commits/group_committer.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { decodeValue, encodeValue } from "../rows/value_codec.ts";
@@ -116,7 +116,7 @@ export class AcceptCommit extends PendingCommit {
   }
 
   /** Looks for its mark. It has one wherever the outcome of a commit may be unknown. */
-  async find(): Promise<Finding> {
+  async find(): Promise<CommitOutcome> {
     const { session, mark } = this.#options;
     if (mark === undefined) return "open";
     const stored = await this.#stored();

@@ -9,7 +9,7 @@ import {
 } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import {
-  type Finding,
+  type CommitOutcome,
   GroupCommitter,
   PendingCommit,
 } from "../../../../runtime/durable/commits/group_committer.ts";
@@ -27,7 +27,7 @@ class Named extends PendingCommit {
   committed(_version?: string): void {}
   stale(): void {}
   failed(_error: unknown): void {}
-  find(): Promise<Finding> {
+  find(): Promise<CommitOutcome> {
     return Promise.resolve("stale");
   }
 }
@@ -82,7 +82,7 @@ Deno.test("Committer sends what there is where several commits are no slower tha
 /** What became of a pending commit, in words. */
 class Told extends Named {
   readonly told: string[] = [];
-  found: Finding = "stale";
+  found: CommitOutcome = "stale";
 
   override committed(version: string | undefined): void {
     this.told.push(`committed ${version}`);
@@ -93,7 +93,7 @@ class Told extends Named {
   override failed(error: unknown): void {
     this.told.push((error as { code?: string }).code ?? String(error));
   }
-  override find(): Promise<Finding> {
+  override find(): Promise<CommitOutcome> {
     return Promise.resolve(this.found);
   }
 }

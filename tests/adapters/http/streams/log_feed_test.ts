@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { EventLog, IngressSystem, LoggedEvent } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import { KeptFeed } from "../../../../adapters/http/streams/kept_feed.ts";
-import { windowSize } from "../../../../adapters/http/streams/kept_topic.ts";
+import { LogFeed } from "../../../../adapters/http/streams/log_feed.ts";
+import { windowSize } from "../../../../adapters/http/streams/topic_log.ts";
 import { Order } from "../desk.ts";
 
 /** A log that answers when it is told to. */
@@ -15,10 +15,10 @@ class SlowLog implements EventLog {
   held: (() => void)[] | undefined;
   #onChange = () => {};
 
-  feed(eventsMax = 1_000, charactersMax = 1_000_000): KeptFeed {
+  feed(eventsMax = 1_000, charactersMax = 1_000_000): LogFeed {
     const { clock } = this;
     const system: Partial<IngressSystem> = { clock, closed: this.closed.promise, eventLog: () => this };
-    return new KeptFeed(system as IngressSystem, [Order.paused], { eventsMax, charactersMax });
+    return new LogFeed(system as IngressSystem, [Order.paused], { eventsMax, charactersMax });
   }
 
   /** Keeps so many more, and tells. */

@@ -15,7 +15,7 @@ export interface FeedCursor {
  * The latest events of one protocol, for any number of readers. A reader is no more than a count, so one that is slow
  * holds no memory: it falls behind, and is cut off when the buffer has moved past it.
  */
-export class EventFeed implements Feed {
+export class MemoryFeed implements Feed {
   readonly #capacity: number;
   readonly #bytesMax: number;
   readonly #epoch: string;
@@ -126,12 +126,12 @@ function jsonOf({ protocol, name }: Operation, payload: unknown): string {
 
 /** A place in the buffer. */
 class RingReader implements FeedReader {
-  readonly #feed: EventFeed;
+  readonly #feed: MemoryFeed;
   readonly #cursor: FeedCursor;
   readonly gap: boolean;
   readonly keeps = false;
 
-  constructor(feed: EventFeed, cursor: FeedCursor, gap: boolean) {
+  constructor(feed: MemoryFeed, cursor: FeedCursor, gap: boolean) {
     this.#feed = feed;
     this.#cursor = cursor;
     this.gap = gap;

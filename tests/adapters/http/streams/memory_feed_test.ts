@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { System } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import { EventFeed } from "../../../../adapters/http/streams/event_feed.ts";
+import { MemoryFeed } from "../../../../adapters/http/streams/memory_feed.ts";
 import { Order } from "../desk.ts";
 
 /** A system without actors of its own, and a feed of two events. */
 class Feeding implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly system = new System({ actors: [], clock: this.clock, random: seededRandom(1) });
-  readonly feed: EventFeed;
+  readonly feed: MemoryFeed;
 
   constructor(capacity = 3, bytesMax = 1_000) {
-    this.feed = new EventFeed(this.system, [Order.settled, Order.paused], capacity, bytesMax);
+    this.feed = new MemoryFeed(this.system, [Order.settled, Order.paused], capacity, bytesMax);
   }
 
   async publish(...texts: string[]): Promise<void> {
@@ -122,7 +122,7 @@ Deno.test("EventFeed cannot begin behind an id that is not its own", async () =>
 Deno.test("EventFeed cannot begin behind an id of another feed", async () => {
   await using feeding = new Feeding();
   const cursor = feeding.feed.latest();
-  const later = new EventFeed(feeding.system, [Order.paused], 3, 100);
+  const later = new MemoryFeed(feeding.system, [Order.paused], 3, 100);
   await feeding.publish("a");
   const { id } = feeding.feed.read(cursor)!;
   assert.notEqual(feeding.feed.after(id), undefined);
@@ -151,7 +151,7 @@ Deno.test("EventFeed ends, and wakes who waits, when its system has stopped", as
 Deno.test("EventFeed subscribes to all of its events or, where one subscription fails, to none", async () => {
   const clock = new VirtualClock();
   const system = new System({ actors: [], clock, random: seededRandom(1), limits: { actors: 3 } });
-  assert.throws(() => new EventFeed(system, [Order.settled, Order.paused], 3, 100), {
+  assert.throws(() => new MemoryFeed(system, [Order.settled, Order.paused], 3, 100), {
     code: "too-many-actors",
   });
   await clock.settle();

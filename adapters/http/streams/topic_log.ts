@@ -3,10 +3,10 @@ import { FrameData } from "./frame_data.ts";
 import { jsonText } from "../body/json_text.ts";
 
 /** What a window has under a number: an event, nothing yet, or nothing any more. */
-export type Found = KeptEntry | "none" | "gone";
+export type LogLookup = LogEntry | "none" | "gone";
 
 /** One logged event, as streams carry it. */
-export interface KeptEntry {
+export interface LogEntry {
   readonly tokens: readonly string[];
   /** The payload; absent where it has no JSON: such an event is nobody's to hear. */
   readonly data: FrameData | undefined;
@@ -19,7 +19,7 @@ export const windowSize = 32;
 class Window {
   /** The number before its first. */
   readonly before: number;
-  readonly entries: (KeptEntry | undefined)[] = [];
+  readonly entries: (LogEntry | undefined)[] = [];
   /** Up to which number it is known what there is. */
   known: number;
   /** The state of the topic when it was last read. */
@@ -76,7 +76,7 @@ export class Windows {
 }
 
 /** One topic's log, read in windows that all readers share: what many want to know at once is asked once. */
-export class KeptTopic {
+export class TopicLog {
   readonly name: string;
   readonly #log: EventLog;
   readonly #windows: Windows;
@@ -103,13 +103,13 @@ export class KeptTopic {
   }
 
   /** What is under a number. */
-  find(number: number): Found | Promise<Found> {
+  find(number: number): LogLookup | Promise<LogLookup> {
     const before = number - 1 - (number - 1) % windowSize;
     const page = this.#windows.use(this.name, before);
     return this.#in(page, number) ?? this.#findLoading(page, number);
   }
 
-  async #findLoading(page: Window, number: number): Promise<Found> {
+  async #findLoading(page: Window, number: number): Promise<LogLookup> {
     for (;;) {
       const answered = await this.#load(page);
       const found = this.#in(page, number);
@@ -118,7 +118,7 @@ export class KeptTopic {
     } // what others had begun to load may be from before the latest change
   }
 
-  #in(page: Window, number: number): Found | undefined {
+  #in(page: Window, number: number): LogLookup | undefined {
     const entry = page.entries[number - page.before - 1];
     if (entry !== undefined) return entry;
     if (number <= page.known) return "gone";

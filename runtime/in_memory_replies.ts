@@ -70,7 +70,7 @@ export interface ReplyLimits {
  * none may have more that wait to be collected than are left free, so one alone has half, two have a third each, and there
  * is always room for another. What the program submits for itself has no share to keep to.
  */
-export class KeptReplies {
+export class InMemoryReplies {
   /** Those that have expired lately: to tell them from those that never were. */
   readonly expired: BoundedSet;
   readonly #capacity: number;

@@ -1,7 +1,7 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import type { Operation } from "../../../runtime/language/protocol.ts";
 import type { Feed, FeedEntry, FeedReader, FeedStart } from "./feed.ts";
-import { KeptTopic, type WindowBounds, Windows } from "./kept_topic.ts";
+import { TopicLog, type WindowBounds, Windows } from "./topic_log.ts";
 import type { IngressSystem } from "../port.ts";
 
 /** How long readers wait that the store did not answer. */
@@ -11,9 +11,9 @@ const retryMs = 1_000;
  * The events of one protocol as a store keeps them: any instance can go on behind an id that another gave, also after a
  * restart. A reader is a number for each of its events; what is read is shared by all.
  */
-export class KeptFeed implements Feed {
+export class LogFeed implements Feed {
   readonly #clock: Clock;
-  readonly #topics: readonly KeptTopic[];
+  readonly #topics: readonly TopicLog[];
   readonly #waiting = new Set<() => void>();
   #cancelRetry: (() => void) | undefined;
   #ended = false;
@@ -26,7 +26,7 @@ export class KeptFeed implements Feed {
     const watching: Disposable[] = [];
     this.#topics = events.map((event) => {
       const log = system.eventLog(event as Operation<"event">)!;
-      const topic = new KeptTopic(event.name, log, windows, () => this.#retry());
+      const topic = new TopicLog(event.name, log, windows, () => this.#retry());
       watching.push(log.watch(() => {
         topic.changed();
         this.#wake();
@@ -56,14 +56,14 @@ export class KeptFeed implements Feed {
     const given = lastEventId === undefined ? undefined : numbersOf(lastEventId);
     let gap = false;
     const places = await Promise.all(
-      this.#topics.filter(({ name }) => events.has(name)).map(async (topic): Promise<Place> => {
+      this.#topics.filter(({ name }) => events.has(name)).map(async (topic): Promise<TopicPosition> => {
         const number = given?.get(topic.name);
         if (number !== undefined && await this.#isKept(topic, number)) return { topic, number };
         gap ||= lastEventId !== undefined;
         return { topic, number: await topic.latest() };
       }),
     );
-    return new KeptReader(this, places, gap);
+    return new LogReader(this, places, gap);
   }
 
   /** Calls `wake` once, when there may be something to read or nothing will come any more. */
@@ -73,7 +73,7 @@ export class KeptFeed implements Feed {
   }
 
   /** Whether all that came behind an event is there. */
-  async #isKept(topic: KeptTopic, number: number): Promise<boolean> {
+  async #isKept(topic: TopicLog, number: number): Promise<boolean> {
     const next = await topic.find(number + 1);
     return next !== "gone" && (next !== "none" || await topic.latest() >= number);
   }
@@ -96,15 +96,15 @@ export class KeptFeed implements Feed {
 }
 
 /** Where a reader stands in one topic: behind the event of that number. */
-interface Place {
-  readonly topic: KeptTopic;
+interface TopicPosition {
+  readonly topic: TopicLog;
   number: number;
 }
 
 /** A place in each of some topics. Its id has the number of each, so it says all of them whichever event has it. */
-class KeptReader implements FeedReader {
-  readonly #feed: KeptFeed;
-  readonly #places: readonly Place[];
+class LogReader implements FeedReader {
+  readonly #feed: LogFeed;
+  readonly #places: readonly TopicPosition[];
   readonly gap: boolean;
   readonly keeps = true;
   lost = false;
@@ -112,7 +112,7 @@ class KeptReader implements FeedReader {
   #first = 0;
   #state = -1;
 
-  constructor(feed: KeptFeed, places: readonly Place[], gap: boolean) {
+  constructor(feed: LogFeed, places: readonly TopicPosition[], gap: boolean) {
     this.#feed = feed;
     this.#places = places;
     this.gap = gap;
