@@ -32,7 +32,7 @@ export type SurveyEnd = "max" | "deadline";
  * with it.
  *
  * It lives in this process. Where topics are in a store, respondents may run on another instance: their replies come by
- * way of the store (`Answers`), each at most once, and do not survive this process.
+ * way of the store (`SurveyReplies`), each at most once, and do not survive this process.
  */
 export function surveyAll(
   runtime: Runtime,
