@@ -6,7 +6,7 @@ import { Timers } from "../../../runtime/scheduling/timers.ts";
 
 const named = (name: string) => name as unknown as Envelope;
 
-Deno.test("Asides bring each message back when its time has come", async () => {
+Deno.test("DelayedRetries bring each message back when its time has come", async () => {
   const clock = new VirtualClock();
   const delayedRetries = new DelayedRetries(new Timers(clock));
   const back: string[] = [];
@@ -18,7 +18,7 @@ Deno.test("Asides bring each message back when its time has come", async () => {
   assert.deepEqual([back, delayedRetries.size], [["early", "late"], 0]);
 });
 
-Deno.test("Asides that are taken do not come back, and leave no timer", async () => {
+Deno.test("DelayedRetries that are taken do not come back, and leave no timer", async () => {
   const clock = new VirtualClock();
   const timers = new Timers(clock);
   const delayedRetries = new DelayedRetries(timers);

@@ -5,7 +5,7 @@ function actorsOf(it: Stage): number {
   return it.system.stats().protocols.worker.actors;
 }
 
-Deno.test("Host passivates an actor that was idle for idleMs, and keeps its state", async () => {
+Deno.test("MemoryHost passivates an actor that was idle for idleMs, and keeps its state", async () => {
   await using it = stage(worker({ idleMs: 1_000 })).watch("activated", "passivated");
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "kept");
@@ -16,7 +16,7 @@ Deno.test("Host passivates an actor that was idle for idleMs, and keeps its stat
   assert.deepEqual(await notesOf(ada), ["kept"]);
 });
 
-Deno.test("Host lets no trace of a passivated actor stay where onIdle is drop", async () => {
+Deno.test("MemoryHost lets no trace of a passivated actor stay where onIdle is drop", async () => {
   await using it = stage(worker({ idleMs: 1_000, onIdle: "drop" }));
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "lost");
@@ -25,7 +25,7 @@ Deno.test("Host lets no trace of a passivated actor stay where onIdle is drop", 
   assert.deepEqual(await notesOf(ada), []);
 });
 
-Deno.test("Host lets no trace of a passivated actor stay that never committed a state", async () => {
+Deno.test("MemoryHost lets no trace of a passivated actor stay that never committed a state", async () => {
   await using it = stage(worker({ idleMs: 1_000 }));
   await notesOf(it.ref("ada"));
   assert.equal(actorsOf(it), 1);
@@ -33,7 +33,7 @@ Deno.test("Host lets no trace of a passivated actor stay that never committed a 
   assert.equal(actorsOf(it), 0);
 });
 
-Deno.test("Host drops the state of a transient actor when it passivates", async () => {
+Deno.test("MemoryHost drops the state of a transient actor when it passivates", async () => {
   await using it = stage(walker({ idleMs: 1_000 }));
   const wim = it.walker("wim");
   await wim.tell(Walker.note, "lost");
@@ -41,7 +41,7 @@ Deno.test("Host drops the state of a transient actor when it passivates", async 
   assert.deepEqual(await wim.ask(Walker.call, (ctx) => ctx.state), []);
 });
 
-Deno.test("Host keeps a transient actor that has a schedule", async () => {
+Deno.test("MemoryHost keeps a transient actor that has a schedule", async () => {
   await using it = stage(walker({ idleMs: 1_000 }));
   await it.walker("wim").tell(Walker.run, (ctx) => {
     ctx.schedule("tick", { afterMs: 5_000 }, ctx.self.at(Walker.note), "tick");
@@ -50,7 +50,7 @@ Deno.test("Host keeps a transient actor that has a schedule", async () => {
   assert.equal(it.system.stats().protocols.walker.actors, 1);
 });
 
-Deno.test("Host keeps an actor whose turn takes longer than idleMs", async () => {
+Deno.test("MemoryHost keeps an actor whose turn takes longer than idleMs", async () => {
   await using it = stage(worker({ idleMs: 1_000 })).watch("passivated");
   const gate = Promise.withResolvers<void>();
   const ada = it.ref("ada");
@@ -64,7 +64,7 @@ Deno.test("Host keeps an actor whose turn takes longer than idleMs", async () =>
   assert.deepEqual(await notesOf(ada), ["late"]);
 });
 
-Deno.test("Host keeps an actor that waits to try a message again", async () => {
+Deno.test("MemoryHost keeps an actor that waits to try a message again", async () => {
   await using it = stage(worker({ idleMs: 100, onIdle: "drop", retry: { baseMs: 1_000 } })).watch(
     "passivated",
   );
@@ -78,14 +78,14 @@ Deno.test("Host keeps an actor that waits to try a message again", async () => {
   assert.deepEqual(it.events, []);
 });
 
-Deno.test("Host never passivates where idleMs is Infinity", async () => {
+Deno.test("MemoryHost never passivates where idleMs is Infinity", async () => {
   await using it = stage(worker({ idleMs: Infinity }));
   await it.ref("ada").tell(Worker.note, "kept");
   await it.clock.settle();
   assert.equal(it.clock.waiting, 0);
 });
 
-Deno.test("Host passivates within twice idleMs of the last turn, whatever the others do", async () => {
+Deno.test("MemoryHost passivates within twice idleMs of the last turn, whatever the others do", async () => {
   await using it = stage(worker({ idleMs: 800 }));
   const last = new Map<string, number>();
   const late: string[] = [];
@@ -107,7 +107,7 @@ Deno.test("Host passivates within twice idleMs of the last turn, whatever the ot
   assert.deepEqual([...last.keys()], []);
 });
 
-Deno.test("Host holds one timer for all idle actors, and none when all are passivated", async () => {
+Deno.test("MemoryHost holds one timer for all idle actors, and none when all are passivated", async () => {
   await using it = stage(worker({ idleMs: 1_000 }));
   for (let key = 0; key < 100; key++) await it.ref(`${key}`).tell(Worker.note, "");
   assert.equal(it.clock.waiting, 1);
@@ -115,7 +115,7 @@ Deno.test("Host holds one timer for all idle actors, and none when all are passi
   assert.equal(it.clock.waiting, 0);
 });
 
-Deno.test("Host refuses one actor too many, and has room again when one is gone", async () => {
+Deno.test("MemoryHost refuses one actor too many, and has room again when one is gone", async () => {
   await using it = new Stage({ actors: [worker()], limits: { actors: 2 } });
   await it.ref("ada").tell(Worker.note, "");
   await it.ref("bob").tell(Worker.note, "");
@@ -130,20 +130,20 @@ Deno.test("Host refuses one actor too many, and has room again when one is gone"
   await it.ref("cyd").tell(Worker.note, "");
 });
 
-Deno.test("Host makes a dead letter of what a turn sends to one actor too many", async () => {
+Deno.test("MemoryHost makes a dead letter of what a turn sends to one actor too many", async () => {
   await using it = new Stage({ actors: [worker()], limits: { actors: 1 } });
   await it.ref("ada").tell(Worker.run, (ctx) => ctx.ref(Worker, "bob").tell(Worker.note, ""));
   await it.clock.settle();
   assert.deepEqual(it.dead, ["bob note: too-many-actors"]);
 });
 
-Deno.test("Host counts the actors of all protocols together", async () => {
+Deno.test("MemoryHost counts the actors of all protocols together", async () => {
   await using it = new Stage({ actors: [worker(), walker()], limits: { actors: 1 } });
   await it.ref("ada").tell(Worker.note, "");
   await assert.rejects(it.walker("wim").tell(Walker.note, ""), { code: "too-many-actors" });
 });
 
-Deno.test("Host keeps nothing of actors that came and went, also not to look whether they are idle", async () => {
+Deno.test("MemoryHost keeps nothing of actors that came and went, also not to look whether they are idle", async () => {
   await using it = stage(worker({ idleMs: 8_000 }));
   await it.ref("ada").ask(Worker.call, () => 1);
   await it.clock.advance(1_500);
@@ -155,7 +155,7 @@ Deno.test("Host keeps nothing of actors that came and went, also not to look whe
   assert.deepEqual(it.events, ["passivated ada", "passivated bob"]);
 });
 
-Deno.test("Host lets its actors send to those of several types in turn, whether they are in memory or not", async () => {
+Deno.test("MemoryHost lets its actors send to those of several types in turn, whether they are in memory or not", async () => {
   await using it = stage(worker(), walker());
   const ada = it.ref("ada");
   await ada.tell(Worker.run, (ctx) => {

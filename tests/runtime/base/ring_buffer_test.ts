@@ -7,7 +7,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.nat(9).map((index) => ({ remove: index })) },
 );
 
-Deno.test("Latest behaves as an array does that is cut at its beginning", () => {
+Deno.test("RingBuffer behaves as an array does that is cut at its beginning", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 7 }), fc.array(step, { maxLength: 60 }), (capacity, steps) => {
       const real = new RingBuffer<number>(capacity);

@@ -5,14 +5,14 @@ import { fail, notesOf, Stage, stage, Walker, walker, Worker, worker } from "../
 
 const again = { id: "again" };
 
-Deno.test("Seen lets a repeated tell in once", async () => {
+Deno.test("Deduplication lets a repeated tell in once", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   for (let count = 0; count < 3; count++) await ada.tell(Worker.note, "1", again);
   assert.deepEqual(await notesOf(ada), ["1"]);
 });
 
-Deno.test("Seen answers a repeated ask as the first was, also when that failed", async () => {
+Deno.test("Deduplication answers a repeated ask as the first was, also when that failed", async () => {
   await using it = stage(worker());
   let turns = 0;
   for (const [key, script] of [["ada", () => ++turns], ["bob", () => (turns++, fail())]] as const) {
@@ -23,7 +23,7 @@ Deno.test("Seen answers a repeated ask as the first was, also when that failed",
   assert.equal(turns, 2);
 });
 
-Deno.test("Seen gives a repeated submit the ticket of the first", async () => {
+Deno.test("Deduplication gives a repeated submit the ticket of the first", async () => {
   await using it = stage(worker());
   let turns = 0;
   const script = () => ++turns;
@@ -35,7 +35,7 @@ Deno.test("Seen gives a repeated submit the ticket of the first", async () => {
   assert.deepEqual(await Promise.all(tickets.map((ticket) => ticket.reply())), [1, 1]);
 });
 
-Deno.test("Seen publishes a repeated event once", async () => {
+Deno.test("Deduplication publishes a repeated event once", async () => {
   await using it = stage(worker());
   const News = protocol("news", { said: event(unchecked<string>()) });
   it.system.subscribe(News.said, it.ref("ada").at(Worker.note));
@@ -45,7 +45,7 @@ Deno.test("Seen publishes a repeated event once", async () => {
   assert.deepEqual(await notesOf(it.ref("ada")), ["1"]);
 });
 
-Deno.test("Seen refuses the same id with another payload", async () => {
+Deno.test("Deduplication refuses the same id with another payload", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "1", again);
@@ -57,7 +57,7 @@ Deno.test("Seen refuses the same id with another payload", async () => {
   assert.deepEqual(await notesOf(ada), ["1"]);
 });
 
-Deno.test("Seen tells callers, receivers and operations apart", async () => {
+Deno.test("Deduplication tells callers, receivers and operations apart", async () => {
   await using it = stage(worker(), walker());
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "1", again);
@@ -70,7 +70,7 @@ Deno.test("Seen tells callers, receivers and operations apart", async () => {
   assert.equal(it.system.stats().done, 7);
 });
 
-Deno.test("Seen forgets an id after its window, counted from the first", async () => {
+Deno.test("Deduplication forgets an id after its window, counted from the first", async () => {
   await using it = new Stage({ actors: [worker()], deduplicationWindowMs: 1_000 });
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "1", again);
@@ -81,14 +81,14 @@ Deno.test("Seen forgets an id after its window, counted from the first", async (
   assert.deepEqual(await notesOf(ada), ["1", "2"]);
 });
 
-Deno.test("Seen forgets the oldest id past its bound", async () => {
+Deno.test("Deduplication forgets the oldest id past its bound", async () => {
   await using it = new Stage({ actors: [worker()], limits: { ids: 2 } });
   const ada = it.ref("ada");
   for (const id of ["a", "b", "c", "b", "a"]) await ada.tell(Worker.note, id, { id });
   assert.deepEqual(await notesOf(ada), ["a", "b", "c", "a"]);
 });
 
-Deno.test("Seen counts an id that came again after its window as the newest", async () => {
+Deno.test("Deduplication counts an id that came again after its window as the newest", async () => {
   await using it = new Stage({ actors: [worker()], limits: { ids: 2 }, deduplicationWindowMs: 1_000 });
   const ada = it.ref("ada");
   for (const id of ["a", "b"]) await ada.tell(Worker.note, id, { id });
@@ -97,7 +97,7 @@ Deno.test("Seen counts an id that came again after its window as the newest", as
   assert.deepEqual(await notesOf(ada), ["a", "b", "a", "c"]);
 });
 
-Deno.test("Seen does not remember what was refused", async () => {
+Deno.test("Deduplication does not remember what was refused", async () => {
   await using it = stage(worker({ mailbox: { capacity: 1 } }));
   const ada = it.ref("ada");
   void ada.tell(Worker.note, "full");
@@ -106,14 +106,14 @@ Deno.test("Seen does not remember what was refused", async () => {
   assert.deepEqual(await notesOf(ada), ["full", "1"]);
 });
 
-Deno.test("Seen takes no notice of an id that is known to be new", async () => {
+Deno.test("Deduplication takes no notice of an id that is known to be new", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   for (const text of ["1", "2"]) await ada.tell(Worker.note, text, { ...again, deduplicate: false });
   assert.deepEqual(await notesOf(ada), ["1", "2"]);
 });
 
-Deno.test("Seen lets what turns of one actor repeat in once, and tells their actors apart", async () => {
+Deno.test("Deduplication lets what turns of one actor repeat in once, and tells their actors apart", async () => {
   await using it = stage(worker());
   for (const key of ["ada", "bob", "ada"]) {
     await it.ref(key).tell(Worker.run, (ctx) => ctx.ref(Worker, "cyd").tell(Worker.note, "1", again));
@@ -121,7 +121,7 @@ Deno.test("Seen lets what turns of one actor repeat in once, and tells their act
   assert.deepEqual(await notesOf(it.ref("cyd")), ["1", "1"]);
 });
 
-Deno.test("Seen does not remember what a failed turn would have sent", async () => {
+Deno.test("Deduplication does not remember what a failed turn would have sent", async () => {
   await using it = stage(worker());
   for (const broken of [true, false]) {
     await it.ref("ada").tell(Worker.run, (ctx) => {
@@ -135,7 +135,7 @@ Deno.test("Seen does not remember what a failed turn would have sent", async () 
 
 const told = fc.record({ id: fc.constantFrom(..."abcdefg"), waitMs: fc.constantFrom(0, 0, 1, 3, 8) });
 
-Deno.test("Seen knows an id within its window, and the latest ids within its bound", () =>
+Deno.test("Deduplication knows an id within its window, and the latest ids within its bound", () =>
   fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),
@@ -161,7 +161,7 @@ Deno.test("Seen knows an id within its window, and the latest ids within its bou
     { numRuns: 200 },
   ));
 
-Deno.test("Seen lets the oldest id go of whoever has the most: a flood of one caller's leaves another's alone", async () => {
+Deno.test("Deduplication lets the oldest id go of whoever has the most: a flood of one caller's leaves another's alone", async () => {
   await using it = new Stage({ actors: [worker()], limits: { ids: 10 } });
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "alice", { id: "1", caller: "alice" });
@@ -178,7 +178,7 @@ Deno.test("Seen lets the oldest id go of whoever has the most: a flood of one ca
 const large = "x".repeat(1_000);
 const expiredReply = { name: "NotFoundError", code: "expired-reply" };
 
-Deno.test("Seen lets the oldest answers go when they are too large together; their ids are known all the same", async () => {
+Deno.test("Deduplication lets the oldest answers go when they are too large together; their ids are known all the same", async () => {
   await using it = new Stage({ actors: [worker()], limits: { answerBytes: 5_000 } });
   const ada = it.ref("ada");
   let turns = 0;
@@ -195,7 +195,7 @@ Deno.test("Seen lets the oldest answers go when they are too large together; the
   });
 });
 
-Deno.test("Seen keeps an answer no longer than replies are kept, and its id to the end of the window", async () => {
+Deno.test("Deduplication keeps an answer no longer than replies are kept, and its id to the end of the window", async () => {
   await using it = new Stage({ actors: [worker()], replyRetentionMs: 1_000, deduplicationWindowMs: 5_000 });
   const ada = it.ref("ada");
   let turns = 0;
@@ -213,7 +213,7 @@ Deno.test("Seen keeps an answer no longer than replies are kept, and its id to t
   assert.equal(await ask(), 2);
 });
 
-Deno.test("Seen gives an answer that is too large once, and does not keep it", async () => {
+Deno.test("Deduplication gives an answer that is too large once, and does not keep it", async () => {
   await using it = new Stage({ actors: [worker()], limits: { answerBytes: 500 } });
   const ask = () => it.ref("ada").ask(Worker.call, () => large, again);
   const [first, second] = [ask(), ask()];

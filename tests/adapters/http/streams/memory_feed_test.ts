@@ -33,7 +33,7 @@ class Feeding implements AsyncDisposable {
   }
 }
 
-Deno.test("EventFeed gives each reader all events from where it stands, in order", async () => {
+Deno.test("MemoryFeed gives each reader all events from where it stands, in order", async () => {
   await using feeding = new Feeding();
   const early = feeding.feed.latest();
   await feeding.publish("a", "b");
@@ -42,7 +42,7 @@ Deno.test("EventFeed gives each reader all events from where it stands, in order
   assert.deepEqual([feeding.rest(early), feeding.rest(late)], [['"a"', '"b"', '"c"'], ['"c"']]);
 });
 
-Deno.test("EventFeed keeps event, subject and input of what was published", async () => {
+Deno.test("MemoryFeed keeps event, subject and input of what was published", async () => {
   await using feeding = new Feeding();
   const cursor = feeding.feed.latest();
   await feeding.system.publish(Order.settled, { country: "de", cents: 1 });
@@ -54,7 +54,7 @@ Deno.test("EventFeed keeps event, subject and input of what was published", asyn
   }]);
 });
 
-Deno.test("EventFeed begins again behind the id of any event that it keeps", async () => {
+Deno.test("MemoryFeed begins again behind the id of any event that it keeps", async () => {
   await using feeding = new Feeding();
   const cursor = feeding.feed.latest();
   await feeding.publish("a", "b", "c");
@@ -63,7 +63,7 @@ Deno.test("EventFeed begins again behind the id of any event that it keeps", asy
   assert.deepEqual(ids.map((id) => feeding.rest(feeding.feed.after(id)!)), [['"b"', '"c"'], ['"c"'], []]);
 });
 
-Deno.test("EventFeed keeps no more events than its capacity, and says who has lost some", async () => {
+Deno.test("MemoryFeed keeps no more events than its capacity, and says who has lost some", async () => {
   await using feeding = new Feeding(3);
   const [slow, quick] = [feeding.feed.latest(), feeding.feed.latest()];
   await feeding.publish("a", "b", "c", "d");
@@ -73,7 +73,7 @@ Deno.test("EventFeed keeps no more events than its capacity, and says who has lo
   assert.deepEqual(feeding.rest(quick), ['"b"', '"c"', '"d"']);
 });
 
-Deno.test("EventFeed knows that it cannot begin behind an event that it no longer keeps", async () => {
+Deno.test("MemoryFeed knows that it cannot begin behind an event that it no longer keeps", async () => {
   await using feeding = new Feeding(2);
   const cursor = feeding.feed.latest();
   await feeding.publish("a");
@@ -84,7 +84,7 @@ Deno.test("EventFeed knows that it cannot begin behind an event that it no longe
   assert.equal(feeding.feed.after(id), undefined);
 });
 
-Deno.test("EventFeed keeps no more characters than its bound, and always the latest event", async () => {
+Deno.test("MemoryFeed keeps no more characters than its bound, and always the latest event", async () => {
   await using feeding = new Feeding(100, 10);
   const cursor = feeding.feed.latest();
   await feeding.publish("aaa", "bbb", "ccc");
@@ -96,7 +96,7 @@ Deno.test("EventFeed keeps no more characters than its bound, and always the lat
   assert.deepEqual(feeding.rest({ next: 3 }), [`"${"d".repeat(50)}"`]);
 });
 
-Deno.test("EventFeed cannot begin behind an id that is not its own", async () => {
+Deno.test("MemoryFeed cannot begin behind an id that is not its own", async () => {
   await using feeding = new Feeding();
   await feeding.publish("a", "b");
   const cursor = { next: 0 };
@@ -119,7 +119,7 @@ Deno.test("EventFeed cannot begin behind an id that is not its own", async () =>
   }
 });
 
-Deno.test("EventFeed cannot begin behind an id of another feed", async () => {
+Deno.test("MemoryFeed cannot begin behind an id of another feed", async () => {
   await using feeding = new Feeding();
   const cursor = feeding.feed.latest();
   const later = new MemoryFeed(feeding.system, [Order.paused], 3, 100);
@@ -129,7 +129,7 @@ Deno.test("EventFeed cannot begin behind an id of another feed", async () => {
   assert.equal(later.after(id), undefined);
 });
 
-Deno.test("EventFeed wakes who waits, once, at the next event", async () => {
+Deno.test("MemoryFeed wakes who waits, once, at the next event", async () => {
   await using feeding = new Feeding();
   let woken = 0;
   feeding.feed.wait(() => woken++);
@@ -138,7 +138,7 @@ Deno.test("EventFeed wakes who waits, once, at the next event", async () => {
   assert.equal(woken, 1);
 });
 
-Deno.test("EventFeed ends, and wakes who waits, when its system has stopped", async () => {
+Deno.test("MemoryFeed ends, and wakes who waits, when its system has stopped", async () => {
   await using feeding = new Feeding();
   let woken = 0;
   feeding.feed.wait(() => woken++);
@@ -148,7 +148,7 @@ Deno.test("EventFeed ends, and wakes who waits, when its system has stopped", as
   assert.deepEqual([feeding.feed.ended, woken], [true, 1]);
 });
 
-Deno.test("EventFeed subscribes to all of its events or, where one subscription fails, to none", async () => {
+Deno.test("MemoryFeed subscribes to all of its events or, where one subscription fails, to none", async () => {
   const clock = new VirtualClock();
   const system = new System({ actors: [], clock, random: seededRandom(1), limits: { actors: 3 } });
   assert.throws(() => new MemoryFeed(system, [Order.settled, Order.paused], 3, 100), {
@@ -159,7 +159,7 @@ Deno.test("EventFeed subscribes to all of its events or, where one subscription 
   await system.stop();
 });
 
-Deno.test("EventFeed hands the same data to all readers of an event", async () => {
+Deno.test("MemoryFeed hands the same data to all readers of an event", async () => {
   await using feeding = new Feeding();
   const [one, other] = [feeding.feed.latest(), feeding.feed.latest()];
   await feeding.publish("a");

@@ -64,17 +64,17 @@ async function underWay(
   return groups;
 }
 
-Deno.test("Committer lets one commit be under way, and what comes meanwhile fills up the next", async () => {
+Deno.test("GroupCommitter lets one commit be under way, and what comes meanwhile fills up the next", async () => {
   assert.deepEqual(await underWay(31, { commitsAtOnce: 1, fullCommitsAtOnce: 1 }), [1]);
 });
 
-Deno.test("Committer sends another ahead where that one is full", async () => {
+Deno.test("GroupCommitter sends another ahead where that one is full", async () => {
   assert.deepEqual(await underWay(10, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1]);
   assert.deepEqual(await underWay(11, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1, 10]);
   assert.deepEqual(await underWay(31, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1, 10]);
 });
 
-Deno.test("Committer sends what there is where several commits are no slower than one", async () => {
+Deno.test("GroupCommitter sends what there is where several commits are no slower than one", async () => {
   assert.deepEqual(await underWay(5, { commitsAtOnce: 2, fullCommitsAtOnce: 2 }), [1, 4]);
   assert.deepEqual(await underWay(31, { commitsAtOnce: 2, fullCommitsAtOnce: 3 }), [1, 10, 10]);
 });
@@ -116,7 +116,7 @@ function committing(commit: StoreConnection["commit"], traits: Partial<StoreTrai
   return { clock, committer };
 }
 
-Deno.test("Committer refuses what no commit can take, and nothing waits for it", async () => {
+Deno.test("GroupCommitter refuses what no commit can take, and nothing waits for it", async () => {
   const limits = { ...memoryStore().traits.limits, writes: 0 };
   const { clock, committer } = committing(() => Promise.resolve(["v1"]), { limits });
   const large = new Told("a");
@@ -144,7 +144,7 @@ function crowding() {
   return { clock, committer, gate, fill };
 }
 
-Deno.test("Committer takes in from outside until 100,000 commits wait: turns go on, and then there is room again", async () => {
+Deno.test("GroupCommitter takes in from outside until 100,000 commits wait: turns go on, and then there is room again", async () => {
   const { clock, committer, gate, fill } = crowding();
   await fill(99_999, 100);
   committer.requireRoom("worker/ada note");
@@ -164,7 +164,7 @@ Deno.test("Committer takes in from outside until 100,000 commits wait: turns go 
   await clock.settle();
 });
 
-Deno.test("Committer takes in from outside until 64 MiB wait: what has gone, and what is given up, takes no room", async () => {
+Deno.test("GroupCommitter takes in from outside until 64 MiB wait: what has gone, and what is given up, takes no room", async () => {
   const { clock, committer, gate, fill } = crowding();
   await fill(63, 1_048_576);
   committer.requireRoom("worker/ada note");
@@ -194,7 +194,7 @@ Deno.test("Committer takes in from outside until 64 MiB wait: what has gone, and
   await other.clock.settle();
 });
 
-Deno.test("Committer divides what is refused together: one that is never taken stops no other", async () => {
+Deno.test("GroupCommitter divides what is refused together: one that is never taken stops no other", async () => {
   const groups: string[][] = [];
   const { clock, committer } = committing((parts) => {
     const keys = parts.map(({ writes }) => writes[0].key);
@@ -227,7 +227,7 @@ Deno.test("Committer divides what is refused together: one that is never taken s
   assert.equal(committer.failure, undefined); // the store is well
 });
 
-Deno.test("Committer looks for what is said to be stale, where the store may be wrong", async () => {
+Deno.test("GroupCommitter looks for what is said to be stale, where the store may be wrong", async () => {
   for (
     const [found, told] of [
       ["stale", "stale"],
@@ -243,7 +243,7 @@ Deno.test("Committer looks for what is said to be stale, where the store may be 
   }
 });
 
-Deno.test("Committer commits again what is not there and may yet land, for ten seconds at the most", async () => {
+Deno.test("GroupCommitter commits again what is not there and may yet land, for ten seconds at the most", async () => {
   let commits = 0;
   const { clock, committer } = committing(() => {
     commits++;
@@ -269,7 +269,7 @@ Deno.test("Committer commits again what is not there and may yet land, for ten s
   assert.equal(lost.committer.failure, unread);
 });
 
-Deno.test("Committer gives up ten seconds after a commit whose outcome it does not learn", async () => {
+Deno.test("GroupCommitter gives up ten seconds after a commit whose outcome it does not learn", async () => {
   const unknown = () => Promise.reject(new OutcomeUnknownError("Cannot tell"));
   const { clock, committer } = committing(
     () => new Promise((_, reject) => clock.setTimer(5_000, () => unknown().catch(reject))),
@@ -280,7 +280,7 @@ Deno.test("Committer gives up ten seconds after a commit whose outcome it does n
   assert.deepEqual(part.told, ["outcome-unknown"]);
 });
 
-Deno.test("Committer that ends tells who waits, and what is in the store's hands once", async () => {
+Deno.test("GroupCommitter that ends tells who waits, and what is in the store's hands once", async () => {
   const answer = Promise.withResolvers<string[]>();
   const { clock, committer } = committing(() => answer.promise, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
   const [underWay, waiting, late] = ["a", "b", "c"].map((key) => new Told(key));
@@ -298,7 +298,7 @@ Deno.test("Committer that ends tells who waits, and what is in the store's hands
   ]);
 });
 
-Deno.test("Committer commits aside at once, whatever waits and is under way, and says what came of the last", async () => {
+Deno.test("GroupCommitter commits aside at once, whatever waits and is under way, and says what came of the last", async () => {
   const clock = new VirtualClock();
   const { traits } = memoryStore();
   const answers = [
