@@ -1,9 +1,14 @@
+interface Requested {
+  readonly headers: Record<string, string>;
+  readonly signal: AbortSignal;
+}
+
 export interface FollowOptions {
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Record<string, string>;
   readonly signal: AbortSignal;
   /** Behind which event to go on; without it from now on. */
   readonly lastEventId?: string;
-  readonly fetch?: (url: string, init: RequestInit) => Response | Promise<Response>;
+  readonly fetch?: (url: string, request: Requested) => Response | Promise<Response>;
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 

@@ -46,26 +46,29 @@ Deno.test("the guide's curl lines answer as it says", async () => {
   }
 });
 
+interface Sent {
+  method?: string;
+  body?: string;
+  readonly headers: Record<string, string>;
+}
+
 /** The request that a line of curl sends. */
-function requestOf(command: string): { readonly path: string; readonly init: RequestInit } {
+function requestOf(command: string): { readonly path: string; readonly init: Sent } {
   const words = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare);
   assert.equal(words.shift(), "curl");
-  const headers = new Headers();
-  const init: RequestInit & { headers: Headers } = { headers };
+  const init: Sent = { headers: {} };
   let path: string | undefined;
   while (words.length > 0) {
     const word = words.shift()!;
     if (word === "-X") init.method = words.shift()!;
-    else if (word === "-H") headers.set(...headerOf(words.shift()!));
-    else if (word === "--json") {
-      Object.assign(init, { method: "POST", body: words.shift()! });
-      headers.set("content-type", "application/json");
+    else if (word === "-H") {
+      const [, name, value] = /^([^:]+): (.*)$/.exec(words.shift()!) ?? assert.fail(command);
+      init.headers[name] = value;
+    } else if (word === "--json") {
+      init.method = "POST";
+      init.body = words.shift()!;
+      init.headers["content-type"] = "application/json";
     } else path = word.replace(/^localhost:8000/, "");
   }
   return { path: path ?? assert.fail(command), init };
-}
-
-function headerOf(text: string): [name: string, value: string] {
-  const [, name, value] = /^([^:]+): (.*)$/.exec(text) ?? assert.fail(text);
-  return [name, value];
 }

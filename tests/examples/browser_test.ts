@@ -37,7 +37,7 @@ Deno.test("a browser signs in, and its cookie is enough from then on", async () 
 Deno.test("nobody reads, writes or hears what is another's", async () => {
   const { system, app } = open();
   await using _ = system;
-  const status = async (path: string, headers: HeadersInit, method = "POST") => {
+  const status = async (path: string, headers: Record<string, string>, method = "POST") => {
     const response = await app.request(path, { method, headers });
     await response.body?.cancel();
     return response.status;
@@ -145,14 +145,15 @@ Deno.test("a refusal ends a stream that is followed by fetch, and says why", asy
   await assert.rejects(stream.next(), /answers 403: .*not-yours/);
 });
 
-Deno.test("an EventSource hears events with its cookie, and is told when it is refused", async () => {
+const leaky = { sanitizeResources: false }; // Deno's EventSource does not read the body of a refusal
+
+Deno.test("an EventSource hears events with its cookie, and is told when it is refused", leaky, async () => {
   const { system, app } = open();
   const body = JSON.stringify({ password: "of ada" });
   const signed = await app.request("/session", { method: "POST", headers: json, body });
   let cookie = signed.headers.get("set-cookie")!.split(";")[0];
   // A browser adds the cookie; the EventSource of Deno has none.
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    if (cookie === "") return new Response(null, { status: 401 }); // Deno's would never read a body
     const headers = new Headers(request.headers);
     headers.set("cookie", cookie);
     return app.fetch(new Request(request, { headers }));
