@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import * as posthorn from "@posthorn/posthorn";
 import { PosthornError, problemResponse } from "@posthorn/posthorn";
-import { root, textOf } from "./page.ts";
+import { sources, textOf } from "./page.ts";
 
 const page = await textOf("docs/errors.md");
 const literal = String.raw`"[a-z]+(?:-[a-z]+)*"`;
@@ -19,32 +19,6 @@ const places = [
   String.raw`\bdescribeHidden\(${literal}`,
   String.raw`^  ${literal}: (?<status>[45]\d\d),$`, // "mailbox-full": 429,
 ];
-
-/** The files that the entries of the package load. */
-async function sources(): Promise<string[]> {
-  const { exports } = JSON.parse(await textOf("deno.json")) as { readonly exports: Record<string, string> };
-  const own = new Set<string>();
-  for (const entry of Object.values(exports)) {
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", entry],
-      cwd: root,
-      stderr: "null",
-    }).output();
-    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
-      readonly modules: readonly { readonly specifier: string }[];
-    };
-    for (const { specifier } of modules) {
-      if (specifier.startsWith(root.href) && !/\/(links|testing)\//.test(specifier)) own.add(specifier);
-    }
-  }
-  return await Promise.all(
-    Array.from(own, async (url) => withoutComments(await Deno.readTextFile(new URL(url)))),
-  );
-}
-
-function withoutComments(text: string): string {
-  return text.replace(/\/\*[^]*?\*\/|(?<=^|\s)\/\/ [^\n]*/g, "");
-}
 
 /** Every code of the source, with the status that stands beside it, where one does. */
 async function codesOfSource(): Promise<Map<string, Set<number>>> {
