@@ -5,11 +5,11 @@ import { cors } from "hono/cors";
 import { Notes } from "./notes.ts";
 
 interface Access {
-  /** Where the page comes from, as browsers say it: `https://notes.example`. */
+  /** The origin of the page, for example `https://notes.example`. */
   readonly origin: string;
-  /** What signs the cookies; nobody else may know it. */
+  /** Signs the cookies. Keep it secret. */
   readonly secret: string;
-  /** Who a password or a token belongs to; nothing where to nobody. */
+  /** The user that a password or token belongs to, if there is one. */
   userOf(proof: string): string | undefined;
 }
 type Signed = { Variables: { user: string } };
@@ -17,7 +17,7 @@ type Signed = { Variables: { user: string } };
 export function notesApp(system: System, access: Access): Hono<Signed> {
   const app = new Hono<Signed>();
 
-  // Before all that may refuse: a refusal that the page may not read looks like a broken network.
+  // First, because a page cannot read a refusal without CORS headers.
   app.use(cors({
     origin: access.origin,
     credentials: true, // cookies
@@ -56,7 +56,7 @@ export function notesApp(system: System, access: Access): Hono<Signed> {
     context.set("user", user);
     await next();
   });
-  // Each speaks to his own notes, and hears of his own: whoever may subscribe may read all that is kept of an event.
+  // Users may reach only their own notes and events. A client that may subscribe may also read the log of the event.
   app.use("/api/actors/notes/:key/*", async (context, next) => {
     if (context.req.param("key") !== context.get("user")) return context.json({ code: "not-yours" }, 403);
     await next();
@@ -69,7 +69,7 @@ export function notesApp(system: System, access: Access): Hono<Signed> {
   return app;
 }
 
-/** By the cookie, or by a token for who has none. */
+/** The user, by a bearer token or by the cookie. */
 async function signedIn(context: Context, access: Access): Promise<string | undefined> {
   const token = /^Bearer (.+)$/.exec(context.req.header("authorization") ?? "")?.[1];
   if (token !== undefined) return access.userOf(token);

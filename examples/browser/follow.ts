@@ -6,20 +6,20 @@ interface Requested {
 export interface FollowOptions {
   readonly headers: Record<string, string>;
   readonly signal: AbortSignal;
-  /** Behind which event to go on; without it from now on. */
+  /** Resume after this event. Without it, the stream begins with new events. */
   readonly lastEventId?: string;
   readonly fetch?: (url: string, request: Requested) => Response | Promise<Response>;
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 
 export interface Followed {
-  /** `message`, the event's name where the stream has several, or `gap`: something was missed. */
+  /** `message`; the name of the event, if the stream has several; or `gap`, if events are missing. */
   readonly event: string;
   readonly payload: unknown;
   readonly lastEventId: string;
 }
 
-/** Follows events by `fetch`, with headers of your own; comes back behind what it has had, as an `EventSource` does. */
+/** Follows events with `fetch` and your own headers. Reconnects and resumes as an `EventSource` does. */
 export async function* follow(url: string, options: FollowOptions): AsyncGenerator<Followed, void> {
   const { headers, signal, fetch: send = fetch, wait = delay } = options;
   let { lastEventId = "" } = options;
@@ -37,15 +37,15 @@ export async function* follow(url: string, options: FollowOptions): AsyncGenerat
         lastEventId = id ?? lastEventId;
         if (data !== undefined) yield { event, payload: JSON.parse(data), lastEventId };
       }
-      if (!response.ok) await response.body?.cancel(); // a proxy whose server is away
+      if (!response.ok) await response.body?.cancel(); // for example 502 from a proxy
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof TypeError)) throw error; // of fetch that is a broken network: it comes back
+      if (!(error instanceof TypeError)) throw error; // fetch throws a TypeError if the network fails: reconnect
     }
   }
 }
 
-/** The frames of a stream: each an object of its fields. */
+/** The frames of a stream, each as an object of its fields. */
 async function* frames(response: Response): AsyncGenerator<Record<string, string>, void> {
   const reader = response.body!.getReader();
   const decoder = new TextDecoder();
@@ -59,7 +59,7 @@ async function* frames(response: Response): AsyncGenerator<Record<string, string
       }
     }
   } finally {
-    await reader.cancel().catch(() => {}); // it may be broken already
+    await reader.cancel().catch(() => {}); // the connection may already be broken
   }
 }
 

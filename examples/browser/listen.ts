@@ -1,19 +1,19 @@
-export interface Hearing {
-  /** Hears an event, and the place behind which to go on. */
-  hear(payload: unknown, lastEventId: string): void;
-  /** Something was missed: read the whole anew. */
-  startOver(): void;
-  /** The server refuses: it will not be tried again. */
-  refused(): void;
+export interface Listener {
+  /** Called with each event, and the position to resume from. */
+  onEvent(payload: unknown, lastEventId: string): void;
+  /** Called if events are missing: load the current state. */
+  onGap(): void;
+  /** Called if the server refuses. An `EventSource` does not retry this. */
+  onRefused(): void;
 }
 
-/** Follows events by an `EventSource`, which sends cookies and no header of yours. */
-export function listen(url: string, hearing: Hearing): EventSource {
+/** Follows events with an `EventSource`, which sends cookies but none of your headers. */
+export function listen(url: string, listener: Listener): EventSource {
   const source = new EventSource(url, { withCredentials: true });
-  source.onmessage = ({ data, lastEventId }) => hearing.hear(JSON.parse(data), lastEventId);
-  source.addEventListener("gap", () => hearing.startOver());
+  source.onmessage = ({ data, lastEventId }) => listener.onEvent(JSON.parse(data), lastEventId);
+  source.addEventListener("gap", () => listener.onGap());
   source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) hearing.refused(); // else it comes back by itself
+    if (source.readyState === EventSource.CLOSED) listener.onRefused(); // otherwise it reconnects by itself
   };
   return source;
 }

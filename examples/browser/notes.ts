@@ -3,7 +3,7 @@ import * as z from "zod";
 
 const Note = z.object({ user: z.string(), text: z.string().max(1_000) });
 
-/** One for each user; the key is their name. */
+/** One actor for each user. The key is the name of the user. */
 export const Notes = protocol("notes", {
   add: tell(z.string().max(1_000)),
   list: ask(z.array(z.string())),

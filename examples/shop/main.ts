@@ -21,9 +21,9 @@ const signals = ["SIGINT", "SIGTERM"] as const;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
 
 async function stop(): Promise<void> {
-  for (const signal of signals) Deno.removeSignalListener(signal, stop); // a second one ends it at once
-  const closed = server.shutdown(); // no new connections; requests that are there are answered
-  const { kept } = await system.stop(); // ends event streams, commits what runs; the rest stays in the store
+  for (const signal of signals) Deno.removeSignalListener(signal, stop); // a second signal ends the process at once
+  const closed = server.shutdown(); // accepts no new connections; requests under way are answered
+  const { kept } = await system.stop(); // ends event streams and running turns; other messages stay in the store
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 2_000))]);
   console.log(`The shop is closed; ${kept} messages wait in ${path}.`);
   Deno.exit();

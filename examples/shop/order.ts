@@ -15,7 +15,7 @@ export const order = actor(Order, {
   state: (): OrderState => ({ status: "new", cents: 0 }),
   on: {
     place(ctx, purchase) {
-      if (ctx.state.status !== "new") return; // it was placed before: the same again changes nothing
+      if (ctx.state.status !== "new") return; // already placed: a repeated request changes nothing
       ctx.state = { ...ctx.state, status: "reserving", purchase };
       const { sku, count } = purchase;
       ctx.ref(Stock, sku).submit(Stock.reserve, { order: ctx.key, count }, {
@@ -24,7 +24,7 @@ export const order = actor(Order, {
       });
     },
     reserved(ctx, { cents }) {
-      if (ctx.state.status !== "reserving") return; // it was cancelled meanwhile
+      if (ctx.state.status !== "reserving") return; // cancelled in the meantime
       if (cents === null) return change(ctx, { status: "sold-out" });
       change(ctx, { status: "unpaid", cents });
       ctx.schedule("remind", { afterMs: hourMs }, ctx.self.at(Order.remind));
@@ -42,8 +42,8 @@ export const order = actor(Order, {
     },
     charged(ctx, { paid }) {
       const { status, purchase } = ctx.state;
-      if (status !== "paying" || purchase === undefined) return; // it was cancelled meanwhile
-      if (!paid) { // another card may do
+      if (status !== "paying" || purchase === undefined) return; // cancelled in the meantime
+      if (!paid) { // the buyer may try another card
         ctx.schedule("expire", { afterMs: hourMs }, ctx.self.at(Order.expire));
         return change(ctx, { status: "unpaid" });
       }
@@ -71,7 +71,7 @@ export const order = actor(Order, {
   },
 });
 
-/** Takes back whatever was done. Each of the others knows whether there is something to take back. */
+/** Undoes the earlier steps. Each receiver knows whether it has anything to undo. */
 function undo(ctx: OrderContext, why: string): void {
   const { status, purchase } = ctx.state;
   if (purchase === undefined || status === "shipped" || status === "cancelled") return;

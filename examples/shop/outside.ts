@@ -1,12 +1,12 @@
 import { RetryError, TerminalError } from "@posthorn/posthorn";
 
-/** What every call carries: the id, by which the other side knows a repeat, and the signal that ends it. */
+/** Sent with every call: an id by which the service recognises a repetition, and a signal that cancels the call. */
 export interface Call {
   readonly id: string;
   readonly signal: AbortSignal;
 }
 
-/** The services of others. */
+/** The services of other companies. */
 export interface Outside {
   charge(call: Call, order: string, card: string, cents: number): Promise<{ paid: boolean }>;
   refund(call: Call, order: string): Promise<void>;
@@ -15,7 +15,7 @@ export interface Outside {
   mail(call: Call, to: string, subject: string, text: string): Promise<void>;
 }
 
-/** Speaks to them over HTTP. */
+/** Calls the services over HTTP. */
 export function httpOutside(origin: string): Outside {
   async function post(call: Call, path: string, body: unknown): Promise<Response> {
     const response = await fetch(`${origin}/${path}`, {
@@ -30,9 +30,9 @@ export function httpOutside(origin: string): Outside {
     const afterSeconds = Number(response.headers.get("retry-after") ?? NaN);
     if (response.status === 429 || response.status >= 500) {
       if (afterSeconds >= 0) throw new RetryError(words, { afterMs: afterSeconds * 1_000 });
-      throw new Error(words); // tried again, with backoff
+      throw new Error(words); // retried with backoff
     }
-    throw new TerminalError(words, { code: "refused" }); // it will say the same each time
+    throw new TerminalError(words, { code: "refused" }); // a repetition would get the same answer
   }
   return {
     charge: async (call, order, card, cents) =>
@@ -45,7 +45,7 @@ export function httpOutside(origin: string): Outside {
   };
 }
 
-/** Stands in for them while nobody is there: prints what it would have done. */
+/** Prints each call instead of making it, to try out the shop. */
 export function printedOutside(print: (line: string) => void = console.log): Outside {
   const say = (...words: unknown[]) => Promise.resolve(print(words.join(" ")));
   return {

@@ -30,25 +30,25 @@ export const OrderView = z.object({
 });
 export type OrderView = z.infer<typeof OrderView>;
 
-/** One for each order; the key is the id that the buyer made up, a UUID. */
+/** One actor for each order. The key is a UUID that the client of the buyer has chosen. */
 export const Order = protocol("order", {
-  // What the buyer says.
+  // From the buyer.
   place: tell(Purchase),
   pay: tell(z.object({ card: z.string().min(1).max(64) })),
   view: ask(OrderView),
-  // What the others answer.
+  // Replies of the other actors.
   reserved: tell(z.object({ cents: Cents.nullable() })),
   charged: tell(z.object({ paid: z.boolean() })),
   shipped: tell(z.object({ tracking: z.string() })),
   failed: tell(Failure),
-  // What the order says to itself, later.
+  // Scheduled by the order itself.
   remind: tell(),
   expire: tell(),
-  // What everybody may hear.
+  // Published.
   changed: event(OrderView, { subject: (view) => view.status }),
 });
 
-/** One for each article; the key is its number. */
+/** One actor for each article. The key is the article number. */
 export const Stock = protocol("stock", {
   fill: tell(z.object({ count: Count, cents: Cents })),
   left: ask(z.number()),
@@ -57,24 +57,24 @@ export const Stock = protocol("stock", {
   sold: tell(OfOrder),
 });
 
-/** One for each order. It takes the money, and gives it back. */
+/** One actor for each order: charges the card and refunds. */
 export const Payment = protocol("payment", {
   charge: submit(z.object({ card: z.string(), cents: Cents }), z.object({ paid: z.boolean() })),
   refund: tell(),
 });
 
-/** One for each order. It sends the parcel, and calls it back. */
+/** One actor for each order: sends the parcel and recalls it. */
 export const Parcel = protocol("parcel", {
   ship: submit(z.object({ sku: z.string(), count: Count }), z.object({ tracking: z.string() })),
   recall: tell(),
 });
 
-/** One for each address. */
+/** One actor for each mail address. */
 export const Mail = protocol("mail", {
   send: tell(z.object({ subject: z.string(), text: z.string() })),
 });
 
-/** There is one; its key is `main`. */
+/** A single actor with the key `main`. */
 export const Report = protocol("report", {
   start: tell(),
   record: tell(OrderView),

@@ -7,13 +7,13 @@ interface ReportState {
   cents: number;
 }
 
-/** Counts what was shipped, and sends a mail of it each night. */
+/** Counts the shipped orders, and mails the numbers to the owner every night. */
 export function report(owner: string): Actor<"report"> {
   return actor(Report, {
     state: (): ReportState => ({ started: false, orders: 0, cents: 0 }),
     on: {
       start(ctx) {
-        if (ctx.state.started) return; // each start of the program says so: a night that was missed must not move
+        if (ctx.state.started) return; // sent at every start of the program
         ctx.state = { ...ctx.state, started: true };
         scheduleNext(ctx);
       },
@@ -35,7 +35,7 @@ function scheduleNext(ctx: Context<"report", ReportState>): void {
   ctx.schedule("send", { at: nextNight(ctx.now) }, ctx.self.at(Report.send));
 }
 
-/** The next time that it is two o'clock at night, UTC. */
+/** The next two o'clock at night, UTC. */
 export function nextNight(nowMs: number): Date {
   const night = new Date(nowMs);
   night.setUTCHours(2, 0, 0, 0);

@@ -2,17 +2,17 @@ import { type Actor, actor } from "@posthorn/posthorn";
 import type { Outside } from "./outside.ts";
 import { Mail, Parcel, Payment } from "./protocols.ts";
 
-/** The actors that speak to the services of others. They may wait and fail for long, so they hold up nobody else. */
+/** The actors that call outside services. Such calls may be slow or fail, so each has an actor of its own. */
 export function services(outside: Outside): Actor[] {
   const payment = actor(Payment, {
     state: () => ({ refunded: false }),
     on: {
       async charge(ctx, { card, cents }) {
-        if (ctx.state.refunded) return { paid: false }; // the order is cancelled, and this came late
+        if (ctx.state.refunded) return { paid: false }; // the order was cancelled before
         return await outside.charge(ctx, ctx.key, card, cents);
       },
       async refund(ctx) {
-        await outside.refund(ctx, ctx.key); // it knows whether there was a charge
+        await outside.refund(ctx, ctx.key); // the bank knows whether there was a charge
         ctx.state = { refunded: true };
       },
     },
@@ -33,7 +33,7 @@ export function services(outside: Outside): Actor[] {
   const mail = actor(Mail, {
     state: () => null,
     on: { send: (ctx, { subject, text }) => outside.mail(ctx, ctx.key, subject, text) },
-    retry: { attempts: 20, order: "aside" }, // one mail that cannot be sent does not keep back the next
+    retry: { attempts: 20, order: "aside" }, // a mail that cannot be sent does not delay the next one
   });
   return [payment, parcel, mail];
 }

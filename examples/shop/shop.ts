@@ -9,7 +9,7 @@ import { report } from "./report.ts";
 import { services } from "./services.ts";
 import { stock } from "./stock.ts";
 
-/** Starts the actors. Without a store they are in memory. */
+/** Starts the system. Without a store the actors are in memory. */
 export async function openShop(
   outside: Outside,
   options: Pick<SystemOptions, "store" | "clock" | "log"> = {},
@@ -23,7 +23,7 @@ export async function openShop(
   return system;
 }
 
-/** The shop over HTTP: what buyers may do, and behind a token what the owner may. */
+/** The HTTP app: one part for buyers, and one for the owner behind a bearer token. */
 export function shop(system: System, adminToken: string): Hono {
   const app = new Hono();
   app.onError((error) => error instanceof HTTPException ? error.getResponse() : problemResponse(error));

@@ -9,7 +9,7 @@ import { openShop, shop } from "./shop.ts";
 const hourMs = 60 * 60 * 1_000;
 const purchase = { sku: "tea", count: 2, email: "ada@example.com" };
 
-/** Services that do what a test says: they fail as often as it says, and write down what they did. */
+/** Fake services: they fail as often as the test says, and record what they did. */
 class FakeOutside implements Outside {
   readonly done: string[] = [];
   readonly ids = new Set<string>();
@@ -19,7 +19,7 @@ class FakeOutside implements Outside {
     if (this.fails !== undefined && what.startsWith(this.fails.call) && this.fails.times-- > 0) {
       return Promise.reject(this.fails.error);
     }
-    if (!this.ids.has(call.id)) this.done.push(what); // a repeat changes nothing, as with any good service
+    if (!this.ids.has(call.id)) this.done.push(what); // a repeated id changes nothing
     this.ids.add(call.id);
     return Promise.resolve();
   }
@@ -38,7 +38,7 @@ class FakeOutside implements Outside {
     this.#do(call, `mail ${to}: ${subject}: ${text}`);
 }
 
-/** A shop with ten packets of tea, whose time stands still. */
+/** A shop with ten packets of tea, on a clock that the test advances. */
 class Stage implements AsyncDisposable {
   readonly clock: VirtualClock;
   readonly outside: FakeOutside;
@@ -62,7 +62,7 @@ class Stage implements AsyncDisposable {
     return this.system.ref(Order, key);
   }
 
-  /** What has become of an order, once nothing runs any more. */
+  /** The status of an order, after all messages have been handled. */
   async status(key: string): Promise<string> {
     await this.clock.settle();
     return (await this.order(key).ask(Order.view)).status;
@@ -190,7 +190,7 @@ Deno.test("an order that was placed before a restart is paid and shipped after i
       assert.equal(await settled(stage, "o1", "unpaid"), "unpaid");
     }
     {
-      await using stage = await Stage.open(sqlite(path)); // another process would do the same
+      await using stage = await Stage.open(sqlite(path)); // as another process would
       assert.equal(await stage.left(), 8);
       await stage.order("o1").tell(Order.pay, { card: "4242" });
       assert.equal(await settled(stage, "o1", "shipped"), "shipped");
@@ -201,9 +201,9 @@ Deno.test("an order that was placed before a restart is paid and shipped after i
   }
 });
 
-/** A file takes real time, also where the clock stands still: so many looks are enough. */
+/** The file takes real time although the clock is virtual, so the status is read repeatedly. */
 async function settled(stage: Stage, key: string, status: string): Promise<string> {
-  for (let looks = 1; looks < 1_000; looks++) {
+  for (let attempts = 1; attempts < 1_000; attempts++) {
     const found = await stage.status(key);
     if (found === status) return found;
   }

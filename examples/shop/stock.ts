@@ -3,9 +3,9 @@ import { Stock } from "./protocols.ts";
 
 interface StockState {
   left: number;
-  /** What one costs. */
+  /** Price of one. */
   cents: number;
-  /** How many are kept for each order that is not done. */
+  /** Reserved quantity of each open order. */
   reserved: Record<string, number>;
 }
 
@@ -18,7 +18,7 @@ export const stock = actor(Stock, {
     left: (ctx) => ctx.state.left,
     reserve(ctx, { order, count }) {
       const { left, cents, reserved } = ctx.state;
-      if (count > left) return { cents: null }; // a "no" is a reply, and no error
+      if (count > left) return { cents: null }; // sold out is a reply, not an error
       ctx.state = { left: left - count, cents, reserved: { ...reserved, [order]: count } };
       return { cents: count * cents };
     },

@@ -22,8 +22,8 @@ function headersBehind(words: string): string[] {
   return [...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, name]) => name.toLowerCase());
 }
 
-const read = headersBehind("What a request may say.");
-const answered = headersBehind("What an answer may say.");
+const read = headersBehind("Request headers.");
+const answered = headersBehind("Response headers.");
 /** What any page of another origin may send or see, and what browsers and servers say by themselves. */
 const byItself = [
   "accept",

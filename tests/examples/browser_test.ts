@@ -162,18 +162,18 @@ Deno.test("an EventSource hears events with its cookie, and is told when it is r
   await system.ready();
   await system.ref(Notes, "ada").tell(Notes.add, "one");
   const { promise: heard, resolve } = Promise.withResolvers<unknown>();
-  const first = listen(`${url}&lastEventId=added:0`, { hear: resolve, startOver() {}, refused() {} });
+  const first = listen(`${url}&lastEventId=added:0`, { onEvent: resolve, onGap() {}, onRefused() {} });
   assert.deepEqual(await heard, { user: "ada", text: "one" });
   first.close();
 
-  const { promise: startedOver, resolve: startOver } = Promise.withResolvers<void>();
-  const second = listen(`${url}&lastEventId=added:99`, { hear() {}, startOver, refused() {} });
-  await startedOver;
+  const { promise: gap, resolve: onGap } = Promise.withResolvers<void>();
+  const second = listen(`${url}&lastEventId=added:99`, { onEvent() {}, onGap, onRefused() {} });
+  await gap;
   second.close();
 
   cookie = "";
-  const { promise: refused, resolve: refuse } = Promise.withResolvers<void>();
-  listen(url, { hear() {}, startOver() {}, refused: refuse });
+  const { promise: refused, resolve: onRefused } = Promise.withResolvers<void>();
+  listen(url, { onEvent() {}, onGap() {}, onRefused });
   await refused;
   await system.stop();
   await server.shutdown();
