@@ -34,27 +34,27 @@
 
 // The language: what may be said, by whom, and what it does.
 export {
-  CycleError,
   DeadLetterError,
-  DeadlineError,
-  IdReusedError,
+  DeadlineExceededError,
+  DeadlockError,
+  IdConflictError,
   InvalidPayloadError,
   type Issue,
-  LimitError,
+  LimitExceededError,
   MailboxFullError,
+  NotFoundError,
   PosthornError,
   ReplyPendingError,
-  RetryError,
-  type RetryErrorOptions,
+  RetryableError,
+  type RetryableErrorOptions,
   StillRunningError,
   StoppedError,
   TerminalError,
   type TerminalErrorOptions,
-  UnknownError,
-} from "./runtime/errors.ts";
-export { type Schema, unchecked } from "./runtime/schema.ts";
-export type { Frozen, FrozenList, Whole } from "./runtime/frozen.ts";
-export { Failure } from "./runtime/failure.ts";
+} from "./runtime/base/errors.ts";
+export { type Schema, unchecked } from "./runtime/language/schema.ts";
+export type { Frozen, FrozenList, Whole } from "./runtime/language/frozen.ts";
+export { Failure } from "./runtime/language/failure.ts";
 export {
   type Ask,
   ask,
@@ -80,7 +80,7 @@ export {
   survey,
   type Tell,
   tell,
-} from "./runtime/protocol.ts";
+} from "./runtime/language/protocol.ts";
 export type {
   AcceptedBy,
   ActorId,
@@ -90,52 +90,52 @@ export type {
   Ref,
   SendOptions,
   SubmitOptions,
-} from "./runtime/address.ts";
-export type * from "./runtime/ticket.ts";
-export type * from "./runtime/context.ts";
-export * from "./runtime/actor.ts";
+} from "./runtime/language/address.ts";
+export type * from "./runtime/language/ticket.ts";
+export type * from "./runtime/language/context.ts";
+export * from "./runtime/language/actor.ts";
 
 // The system, and what it can be asked.
 export { type StopOptions, System } from "./actors/system.ts";
 export type { SurveyEnd } from "./actors/survey.ts";
-export type { Limits, SystemOptions } from "./runtime/system_options.ts";
-export type { BrokenActor } from "./runtime/broken_actors.ts";
-export type { Log } from "./runtime/failure_log.ts";
-export type { Health, StopReport, StoreHealth } from "./runtime/health.ts";
-export type { ProtocolStats, Stats, UnhostedStats } from "./runtime/stats.ts";
-export type { Signal } from "./runtime/resident.ts";
-export type { KeptEvent, KeptEvents } from "./runtime/kept_events.ts";
-export type { SchedulerOptions } from "./runtime/scheduler.ts";
-export type { DeadLetter, DeadLetters } from "./runtime/dead_letters.ts";
-export type { InspectedMessage, Inspection, Inspector } from "./runtime/inspection.ts";
+export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
+export type { BrokenActor } from "./runtime/ports/broken_actors.ts";
+export type { Log } from "./runtime/ports/failure_log.ts";
+export type { Health, StopReport, StoreHealth } from "./runtime/ports/health.ts";
+export type { ProtocolStats, Stats, UnhostedStats } from "./runtime/ports/stats.ts";
+export type { Signal } from "./runtime/activations/resident.ts";
+export type { EventLog, LoggedEvent } from "./runtime/ports/event_log.ts";
+export type { SchedulerOptions } from "./runtime/scheduling/scheduler.ts";
+export type { DeadLetter, DeadLetters } from "./runtime/ports/dead_letters.ts";
+export type { InspectedMessage, Inspection, Inspector } from "./runtime/ports/inspection.ts";
 
 // The way in.
-export { ingress, type IngressOptions } from "./runtime/ingress/ingress.ts";
-export { problemResponse } from "./runtime/ingress/problem.ts";
-export type { Exposed } from "./runtime/ingress/exposure.ts";
-export type { IngressSystem } from "./runtime/ingress/port.ts";
+export { ingress, type IngressOptions } from "./adapters/http/ingress.ts";
+export { problemResponse } from "./adapters/http/problem.ts";
+export type { Exposed } from "./adapters/http/exposure.ts";
+export type { IngressSystem } from "./adapters/http/port.ts";
 
 // The ports.
-export { type Cancel, type Clock, systemClock } from "./runtime/clock.ts";
-export { type Random, systemRandom } from "./runtime/random.ts";
+export { type Cancel, type Clock, systemClock } from "./runtime/base/clock.ts";
+export { type Random, systemRandom } from "./runtime/base/random.ts";
 export type {
+  AtomicPart,
   Check,
-  Part,
-  Range,
-  Removal,
+  Delete,
+  Entry,
+  KeyRange,
+  Put,
   Store,
   StoreConnection,
-  Stored,
   StoreLimits,
   StorePresence,
   StoreServices,
   StoreTraits,
-  Write,
-} from "./runtime/store.ts";
-export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/store_errors.ts";
+} from "./runtime/ports/store.ts";
+export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/base/store_errors.ts";
 
 // The stores.
-export { memoryStore } from "./runtime/stores/memory.ts";
-export { sqlite, type SqliteOptions } from "./runtime/stores/sqlite.ts";
-export { denoKv, type DenoKvOptions } from "./runtime/stores/deno_kv.ts";
-export type { KvAtomic, KvEntry, KvHandle, KvKey } from "./runtime/stores/deno_kv_handle.ts";
+export { memoryStore } from "./adapters/stores/memory/memory.ts";
+export { sqlite, type SqliteOptions } from "./adapters/stores/sqlite/sqlite.ts";
+export { denoKv, type DenoKvOptions } from "./adapters/stores/deno_kv/deno_kv.ts";
+export type { KvAtomic, KvEntry, KvHandle, KvKey } from "./adapters/stores/deno_kv/handle.ts";

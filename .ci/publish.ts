@@ -5,7 +5,17 @@
  */
 
 /** What may be in the package. */
-const contents = ["mod.ts", "runtime", "actors", "docs", "README.md", "LICENSE", "CHANGELOG.md"];
+const contents = [
+  "mod.ts",
+  "runtime",
+  "actors",
+  "adapters",
+  "testing",
+  "docs",
+  "README.md",
+  "LICENSE",
+  "CHANGELOG.md",
+];
 
 /** What deno.json says of the package itself; its tasks, and what only tests and benches import, stay here. */
 const fields = ["name", "version", "license", "exports", "imports", "compilerOptions"];

@@ -11,7 +11,7 @@ const stores: Readonly<Record<string, Store>> = {
   "memoryStore()": memoryStore(),
 };
 
-const outlives: Readonly<Record<StoreTraits["outlives"], string>> = {
+const durability: Readonly<Record<StoreTraits["durability"], string>> = {
   nothing: "nothing",
   process: "the end of the process",
   power: "a loss of power",
@@ -28,10 +28,10 @@ export function storesTable(): string {
   const heads = ["store", "a commit outlives", "processes", "one commit takes", "taken for dead after"];
   const rows = Object.entries(stores).map(([code, { traits }]) => [
     code.replace(/(sqlite|denoKv|memoryStore)\([^)]*\)/g, "`$&`"),
-    outlives[traits.outlives],
+    durability[traits.durability],
     processes(traits),
     room(traits),
-    `${3 * traits.beatMs / 1_000} s`,
+    `${3 * traits.heartbeatMs / 1_000} s`,
   ]);
   return [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

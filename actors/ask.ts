@@ -1,24 +1,24 @@
 import { abortable } from "@std/async/abortable";
-import type { AskOptions } from "../runtime/address.ts";
-import type { SharedDeadline, Waiting } from "../runtime/deadlines.ts";
-import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/envelope.ts";
+import type { AskOptions } from "../runtime/language/address.ts";
+import type { SharedDeadline, Waiting } from "../runtime/scheduling/deadlines.ts";
+import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/messages/envelope.ts";
 import {
-  DeadlineError,
+  DeadlineExceededError,
+  NotFoundError,
   type PosthornError,
   ReplyPendingError,
   requireDuration,
   StillRunningError,
   StoppedError,
-  UnknownError,
-} from "../runtime/errors.ts";
-import type { Operation } from "../runtime/protocol.ts";
+} from "../runtime/base/errors.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
-import { requireCaller } from "../runtime/reply_name.ts";
+import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { expiredAnswer } from "../runtime/seen.ts";
-import { shownName } from "../runtime/shown_name.ts";
-import type { OpenTurn } from "../runtime/turn_host.ts";
-import { requireNoCycle } from "../runtime/wait_chain.ts";
+import { expiredAnswer } from "../runtime/messages/seen.ts";
+import { shownName } from "../runtime/messages/shown_name.ts";
+import type { OpenTurn } from "../runtime/turns/turn_host.ts";
+import { requireNoCycle } from "../runtime/turns/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
 
@@ -144,12 +144,12 @@ async function askByName(
   try {
     return await ticket.collect(repeated ? 0 : timeoutMs, options.signal, options.raw ?? false);
   } catch (error) {
-    if (repeated && error instanceof UnknownError) {
+    if (repeated && error instanceof NotFoundError) {
       throw expiredAnswer(name);
     }
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
-    throw new DeadlineError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
+    throw new DeadlineExceededError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
   }
 }
 
@@ -243,7 +243,7 @@ export class Waiter implements Asker, Waiting {
 
   /** What it fails with when the time is up. */
   protected late(timeoutMs: number): PosthornError {
-    return new DeadlineError(
+    return new DeadlineExceededError(
       `Cannot ask ${shownName(this.operation, this.key)}: no answer in ${timeoutMs} ms`,
     );
   }

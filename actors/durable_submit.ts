@@ -1,11 +1,11 @@
-import type { SubmitOptions } from "../runtime/address.ts";
-import { requireDuration } from "../runtime/errors.ts";
-import type { Operation } from "../runtime/protocol.ts";
-import { replyNameOf } from "../runtime/reply_name.ts";
+import type { SubmitOptions } from "../runtime/language/address.ts";
+import { requireDuration } from "../runtime/base/errors.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
+import { replyNameOf } from "../runtime/messages/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, type Schema } from "../runtime/schema.ts";
-import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
+import { parse, type Schema } from "../runtime/language/schema.ts";
+import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
 import { routeToReply } from "./reply_route.ts";
 
 /** A request whose reply is a row in the store. */

@@ -1,12 +1,12 @@
-import type { Address } from "../runtime/address.ts";
-import type { Subscription } from "../runtime/context.ts";
+import type { Address } from "../runtime/language/address.ts";
+import type { Subscription } from "../runtime/language/context.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { whileAway } from "../runtime/durable/while_away.ts";
-import { Envelope, Route } from "../runtime/envelope.ts";
-import { messageOf, PosthornError } from "../runtime/errors.ts";
-import { givenAddress } from "../runtime/given_address.ts";
-import { Topic, topicKey } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
+import { whileAway } from "../runtime/durable/delivery/while_away.ts";
+import { Envelope, Route } from "../runtime/messages/envelope.ts";
+import { messageOf, PosthornError } from "../runtime/base/errors.ts";
+import { givenAddress } from "../runtime/language/given_address.ts";
+import { Topic, topicKey } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 type Change = typeof Topic.subscribe | typeof Topic.unsubscribe;

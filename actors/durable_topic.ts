@@ -1,25 +1,30 @@
-import { type Actor, actor } from "../runtime/actor.ts";
-import type { ActorId, Address } from "../runtime/address.ts";
-import type { Context } from "../runtime/context.ts";
-import type { StoredPublication } from "../runtime/durable/dispatch.ts";
-import { namedOperation } from "../runtime/durable/dispatch.ts";
-import type { DurableActor } from "../runtime/durable/durable_actor.ts";
-import type { DurableTurn } from "../runtime/durable/durable_turn.ts";
-import { Effects } from "../runtime/durable/effects.ts";
-import type { EventHead } from "../runtime/durable/event_log.ts";
+import { type Actor, actor } from "../runtime/language/actor.ts";
+import type { ActorId, Address } from "../runtime/language/address.ts";
+import type { Context } from "../runtime/language/context.ts";
+import type { StoredPublication } from "../runtime/durable/delivery/dispatch.ts";
+import { namedOperation } from "../runtime/durable/delivery/dispatch.ts";
+import type { DurableActor } from "../runtime/durable/activations/durable_actor.ts";
+import type { DurableTurn } from "../runtime/durable/activations/durable_turn.ts";
+import { Effects } from "../runtime/durable/commits/effects.ts";
+import type { EventHead } from "../runtime/durable/delivery/event_log_rows.ts";
 import {
   eventKey,
   subscribedKey,
   subscriberActorPrefix,
   subscriberKey,
   subscriberPrefix,
-} from "../runtime/durable/keys.ts";
-import { decodeValue, encodeValue, toText } from "../runtime/durable/stored_value.ts";
-import { TerminalError } from "../runtime/errors.ts";
-import { type Subscription, type SubscriptionsPage, Topic, type Unsubscription } from "../runtime/modes.ts";
-import type { StoreConnection } from "../runtime/store.ts";
-import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
-import { subscribersMax } from "./subscribers.ts";
+} from "../runtime/durable/rows/keys.ts";
+import { decodeValue, encodeValue, toText } from "../runtime/durable/rows/stored_value.ts";
+import { TerminalError } from "../runtime/base/errors.ts";
+import {
+  type Subscription,
+  type SubscriptionsPage,
+  Topic,
+  type Unsubscription,
+} from "../runtime/messages/modes.ts";
+import type { StoreConnection } from "../runtime/ports/store.ts";
+import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
+import { subscribersMax } from "./builtin/subscribers.ts";
 
 /** What a topic keeps in its state; its subscribers and its events are rows of their own. */
 interface TopicState {

@@ -1,12 +1,12 @@
-import { actor } from "../runtime/actor.ts";
-import type { Address, SendOptions } from "../runtime/address.ts";
-import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/context.ts";
-import { Route } from "../runtime/envelope.ts";
+import { actor } from "../runtime/language/actor.ts";
+import type { Address, SendOptions } from "../runtime/language/address.ts";
+import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
+import { Route } from "../runtime/messages/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { whileAway } from "../runtime/durable/while_away.ts";
-import { messageOf, TerminalError } from "../runtime/errors.ts";
-import { givenAddress } from "../runtime/given_address.ts";
-import { Publication, Topic, topicKey } from "../runtime/modes.ts";
+import { whileAway } from "../runtime/durable/delivery/while_away.ts";
+import { messageOf, TerminalError } from "../runtime/base/errors.ts";
+import { givenAddress } from "../runtime/language/given_address.ts";
+import { Publication, Topic, topicKey } from "../runtime/messages/modes.ts";
 import {
   nameOperations,
   type Operation,
@@ -15,14 +15,14 @@ import {
   survey,
   type Tell,
   tell,
-} from "../runtime/protocol.ts";
+} from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { unchecked } from "../runtime/schema.ts";
-import { matchesSubject, parseSubjectPattern } from "../runtime/subject.ts";
-import { codeOf } from "../runtime/thrown.ts";
-import type { Turn } from "../runtime/turn.ts";
+import { unchecked } from "../runtime/language/schema.ts";
+import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
+import { codeOf } from "../runtime/base/thrown.ts";
+import type { Turn } from "../runtime/turns/turn.ts";
 import { subscribeDurably } from "./durable_subscription.ts";
-import { Subscriber, Subscribers, subscribersMax } from "./subscribers.ts";
+import { Subscriber, Subscribers, subscribersMax } from "./builtin/subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
 /**
@@ -167,7 +167,7 @@ export const listenerActor = actor(Listener, {
       const { value, subject } = publication.check();
       return ctx.state.listener?.(value, { id: ctx.causationId!, subject, input: publication.payload });
     },
-    close: (ctx) => ctx.stop(),
+    close: (ctx) => ctx.passivate(),
   },
   onFailure: "resume",
   idleMs: Infinity, // its subscription ends it

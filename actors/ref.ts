@@ -1,11 +1,11 @@
-import type { Activation } from "../runtime/activation.ts";
-import { type Address, type Ref, requireKey } from "../runtime/address.ts";
-import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/address.ts";
-import type { Operation } from "../runtime/protocol.ts";
+import type { Activation } from "../runtime/activations/activation.ts";
+import { type Address, type Ref, requireKey } from "../runtime/language/address.ts";
+import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/language/address.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Ticket } from "../runtime/ticket.ts";
-import type { Handle } from "../runtime/turn_host.ts";
+import type { Ticket } from "../runtime/language/ticket.ts";
+import type { Handle } from "../runtime/turns/turn_host.ts";
 import { ask } from "./ask.ts";
 import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";

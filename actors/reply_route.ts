@@ -1,8 +1,8 @@
-import type { ActorId, SubmitOptions } from "../runtime/address.ts";
-import type { Route } from "../runtime/envelope.ts";
-import { Reply } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
-import { replyKey, replyName } from "../runtime/reply_name.ts";
+import type { ActorId, SubmitOptions } from "../runtime/language/address.ts";
+import type { Route } from "../runtime/messages/envelope.ts";
+import { Reply } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
+import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** The way of a request whose reply is kept. */
@@ -18,7 +18,7 @@ export interface ReplyRoute {
 export function routeToReply(
   runtime: Runtime,
   operation: Operation,
-  id: string,
+  id: string | undefined,
   options: SubmitOptions<unknown> | undefined,
 ): ReplyRoute {
   const name = replyName(runtime.newId());

@@ -1,21 +1,15 @@
 import { abortable } from "@std/async/abortable";
-import { type Actor, actor } from "../runtime/actor.ts";
-import type { SubmitOptions } from "../runtime/address.ts";
-import type { Context } from "../runtime/context.ts";
-import { errorOfReason } from "../runtime/dead_letters.ts";
-import { type Asker, isAsker, Route } from "../runtime/envelope.ts";
+import type { SubmitOptions } from "../runtime/language/address.ts";
 import {
+  NotFoundError,
   type PosthornError,
   ReplyPendingError,
   requireDuration,
   StoppedError,
-  TerminalError,
-  UnknownError,
-} from "../runtime/errors.ts";
-import type { Failure } from "../runtime/failure.ts";
-import { givenAddress } from "../runtime/given_address.ts";
-import { Reply } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
+} from "../runtime/base/errors.ts";
+import { givenAddress } from "../runtime/language/given_address.ts";
+import { Reply } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import {
   expiredReply,
   isCaller,
@@ -24,15 +18,13 @@ import {
   replyNameOf,
   timeOfReplyName,
   unknownReply,
-  waitersMax,
-} from "../runtime/reply_name.ts";
+} from "../runtime/messages/reply_name.ts";
 import type { Receiver } from "../runtime/delivery.ts";
-import type { KeptReplies } from "../runtime/kept_replies.ts";
+import { errorOfFailure, type KeptReply } from "../runtime/kept_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, type Schema } from "../runtime/schema.ts";
-import type { Ticket, TicketOptions } from "../runtime/ticket.ts";
-import type { Turn } from "../runtime/turn.ts";
-import { acceptAsk, Waiter } from "./ask.ts";
+import { parse, type Schema } from "../runtime/language/schema.ts";
+import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
+import { Waiter } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply } from "./reply_route.ts";
 import { once } from "./tell.ts";
@@ -40,7 +32,7 @@ import { submitBeside } from "./transient_submit.ts";
 
 /**
  * Request / asynchronous response: one envelope to one actor, whose `replyTo` is an address. Where the caller names
- * none, it is the address of a reply: an actor of its own, which keeps what comes until it is collected or expires.
+ * none, it is the address of a reply, which is kept until it is collected or expires.
  */
 export function submit(
   runtime: Runtime,
@@ -57,9 +49,8 @@ export function submit(
       }
       return submitDurably(runtime, to, operation, payload, options).then(({ ticket }) => ticket);
     }
-    const id = options?.id ?? runtime.newId();
     if (options?.replyTo !== undefined) {
-      const { failTo } = options;
+      const { failTo, id = runtime.newId() } = options;
       const replyTo = givenAddress(options.replyTo);
       const route = runtime.route(operation, { options, id, replyTo, failTo });
       return once(runtime, to, route, payload, async () => {
@@ -67,18 +58,16 @@ export function submit(
         return await ticketAfter(runtime, new AddressedTicket(id));
       });
     }
-    const { route, name, reply } = routeToReply(runtime, operation, id, options);
+    const { route, name, reply } = routeToReply(runtime, operation, options?.id, options);
     return once(runtime, to, route, payload, () => {
-      runtime.delivery.check(operation, to.key, payload);
-      runtime.replies.requireRoom(options?.caller);
-      runtime.delivery.accept(reply, Reply.open, undefined); // before it is sent: the reply may come at once
-      runtime.replies.opened(reply.key, options?.caller);
+      const kept = runtime.replies.open(reply.key, options?.caller); // before it is sent: it may fail at once
       try {
         runtime.delivery.accept(to, operation, payload, route);
       } catch (error) {
-        runtime.delivery.deliverTo({ ...reply, operation: Reply.cancel.name }, undefined);
+        runtime.replies.cancel(kept);
         throw error;
       }
+      runtime.replies.accepted();
       return ticketAfter(runtime, new KeptTicket(runtime, name, options?.caller, operation.reply));
     });
   } catch (error) {
@@ -117,35 +106,47 @@ class KeptTicket implements Ticket<unknown> {
 
   async reply(options?: TicketOptions): Promise<unknown> {
     const runtime = this.#runtime;
-    const kept = runtime.find(Reply.collect.protocol, this.#key);
+    const kept = runtime.replies.find(this.#key);
     if (kept === undefined) throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
     const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     runtime.delivery.requireRunning(`collect the reply ${this.id}`);
-    const waiter = new Collector(Reply.collect, this.#key, false);
-    const answer = waiter.wait(runtime, timeoutMs > 0 ? timeoutMs : runtime.options.askTimeoutMs);
-    const route = new Route(Reply.collect, undefined, undefined, waiter);
-    acceptAsk(runtime, kept, { wait: timeoutMs > 0 && !peek, peek }, route, waiter);
     let reply: unknown;
-    try {
-      reply = await (signal === undefined ? answer : abortable(answer, signal));
-    } finally {
-      waiter.end(); // who was interrupted has not collected it
+    if (kept.outcome === undefined) {
+      if (timeoutMs === 0 || peek) throw pendingReply(this.id);
+      reply = await this.#wait(kept, timeoutMs, signal);
+    } else {
+      if (!peek) runtime.replies.collect(kept);
+      if ("failure" in kept.outcome) throw errorOfFailure(kept.outcome.failure);
+      reply = kept.outcome.reply;
     }
     if (this.#schema === undefined) return reply;
     return parse(this.#schema, reply, "Cannot collect the reply", this.id);
   }
 
+  async #wait(kept: KeptReply, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+    const waiter = new ReplyWaiter(Reply.arrive, this.#key, false);
+    const answer = waiter.wait(this.#runtime, timeoutMs);
+    try {
+      kept.wait(waiter);
+      this.#runtime.scheduler.lookSoon();
+      return await (signal === undefined ? answer : abortable(answer, signal));
+    } finally {
+      waiter.end(); // who was interrupted has not collected it
+    }
+  }
+
   /** Whether it was kept, or no reply of that age would be. */
   #isGone(): boolean {
     const { clock, replies, options } = this.#runtime;
-    return replies.expired.has(this.#key) || timeOfReplyName(this.id)! + options.replyKeepMs <= clock.now();
+    return replies.expired.has(this.#key) ||
+      timeOfReplyName(this.id)! + options.replyRetentionMs <= clock.now();
   }
 }
 
 /** Waits for a reply that is kept. */
-class Collector extends Waiter {
+class ReplyWaiter extends Waiter {
   override stopped(): void {
     const name = replyNameOf(this.key);
     this.fail(new StoppedError(`Cannot collect the reply ${name}: the system has stopped`));
@@ -184,93 +185,6 @@ class AddressedTicket implements Ticket<unknown> {
 
   reply(): Promise<unknown> {
     const why = "it goes to an address";
-    return Promise.reject(new UnknownError("unknown-reply", `Cannot collect the reply ${this.id}: ${why}`));
-  }
-}
-
-type ReplyState =
-  | { readonly status: "absent" }
-  | { readonly status: "pending"; readonly waiting: readonly Asker[] }
-  | Outcome;
-
-type Outcome = { readonly status: "done"; readonly reply: unknown } | {
-  readonly status: "failed";
-  readonly failure: Failure;
-};
-
-type ReplyContext = Context<"~reply", ReplyState>;
-
-/** The actor that keeps the reply of one submit, for as long as `replies` says. */
-export function replyActor(replies: KeptReplies): Actor<"~reply"> {
-  return actor(Reply, {
-    state: (): ReplyState => ({ status: "absent" }),
-    on: {
-      open(ctx) {
-        if (ctx.state.status !== "absent") return; // a turn may submit again under the same id
-        ctx.state = { status: "pending", waiting: [] };
-        replies.keep(ctx.key);
-      },
-      arrive: (ctx, reply) => settle(ctx, { status: "done", reply }, replies),
-      refuse: (ctx, failure) => settle(ctx, { status: "failed", failure }, replies),
-      collect(ctx, { wait, peek }) {
-        const turn = ctx as unknown as Turn;
-        const asker = turn.defer();
-        if (!isAsker(asker) || asker.over) return;
-        const state = ctx.state as ReplyState;
-        if (state.status === "absent") { // it expired when this was on its way
-          ctx.stop();
-          return asker.fail(unknownReply(replyNameOf(ctx.key)));
-        }
-        if (state.status === "pending") {
-          const waiting = state.waiting.filter((other) => !other.over);
-          if (!wait || waiting.length >= waitersMax) {
-            return asker.fail(pendingReply(replyNameOf(ctx.key), wait ? waiting.length : undefined));
-          }
-          ctx.state = { ...state, waiting: [...waiting, asker] };
-          return;
-        }
-        answer(asker, state);
-        if (!peek) replies.collected(ctx.key);
-      },
-      expire(ctx) {
-        const state = ctx.state as ReplyState;
-        if (state.status === "pending") {
-          for (const asker of state.waiting) asker.fail(expiredReply(replyNameOf(ctx.key)));
-        }
-        replies.ended(ctx.key, true);
-        ctx.stop();
-      },
-      cancel(ctx) {
-        replies.ended(ctx.key, false);
-        ctx.stop();
-      },
-    },
-    onFailure: "resume",
-    idleMs: Infinity, // it ends itself
-    onIdle: "drop",
-  });
-}
-
-function settle(ctx: ReplyContext, outcome: Outcome, replies: KeptReplies): void {
-  const state = ctx.state as ReplyState;
-  const late = state.status === "absent" || state.status === "done" ||
-    (state.status === "failed" && outcome.status === "failed"); // what failed may be sent again, and succeed
-  if (late) {
-    throw new TerminalError(`The reply to ${replyNameOf(ctx.key)} came when nobody waited for it`, {
-      code: "late-reply",
-    });
-  }
-  const waiting = state.status === "pending" ? state.waiting.filter((asker) => !asker.over) : [];
-  for (const asker of waiting) answer(asker, outcome);
-  ctx.state = outcome;
-  replies.settled(ctx.key, outcome);
-  if (waiting.length > 0) replies.collected(ctx.key);
-}
-
-function answer(asker: Asker, outcome: Outcome): void {
-  if (outcome.status === "done") asker.reply(outcome.reply, outcome.reply);
-  else {
-    const { id, code, message } = outcome.failure;
-    asker.fail(Object.assign(errorOfReason(code, message), { id }));
+    return Promise.reject(new NotFoundError("unknown-reply", `Cannot collect the reply ${this.id}: ${why}`));
   }
 }

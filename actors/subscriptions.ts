@@ -1,8 +1,8 @@
-import type { Address } from "../runtime/address.ts";
-import type { Subscribed } from "../runtime/context.ts";
-import { DeadlineError } from "../runtime/errors.ts";
-import { type SubscriptionsPage, Topic, topicKey } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
+import type { Address } from "../runtime/language/address.ts";
+import type { Subscribed } from "../runtime/language/context.ts";
+import { DeadlineExceededError } from "../runtime/base/errors.ts";
+import { type SubscriptionsPage, Topic, topicKey } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { ask } from "./ask.ts";
 
@@ -36,8 +36,10 @@ async function askTopic(
   try {
     return await ask(runtime, topic, operation, payload, undefined);
   } catch (error) {
-    if (!(error instanceof DeadlineError)) throw error;
+    if (!(error instanceof DeadlineExceededError)) throw error;
     const timeoutMs = runtime.options.askTimeoutMs;
-    throw new DeadlineError(`Cannot ask for the subscriptions of ${topic.key}: no answer in ${timeoutMs} ms`);
+    throw new DeadlineExceededError(
+      `Cannot ask for the subscriptions of ${topic.key}: no answer in ${timeoutMs} ms`,
+    );
   }
 }

@@ -1,19 +1,26 @@
-import { type Actor, actor } from "../runtime/actor.ts";
-import { deadlineAt, Envelope, Route } from "../runtime/envelope.ts";
-import type { SurveyOptions } from "../runtime/context.ts";
+import { type Actor, actor } from "../runtime/language/actor.ts";
+import { deadlineAt, Envelope, Route } from "../runtime/messages/envelope.ts";
+import type { SurveyOptions } from "../runtime/language/context.ts";
 import {
   messageOf,
   type PosthornError,
   requireInteger,
   StoppedError,
   TerminalError,
-} from "../runtime/errors.ts";
-import { type Collection, Collector, collectorKey, Publication, Topic, topicKey } from "../runtime/modes.ts";
-import type { Operation } from "../runtime/protocol.ts";
+} from "../runtime/base/errors.ts";
+import {
+  type Collection,
+  Collector,
+  collectorKey,
+  Publication,
+  Topic,
+  topicKey,
+} from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Remembered } from "../runtime/seen.ts";
-import { parse, type Schema } from "../runtime/schema.ts";
-import type { OpenTurn } from "../runtime/turn_host.ts";
+import type { Remembered } from "../runtime/messages/seen.ts";
+import { parse, type Schema } from "../runtime/language/schema.ts";
+import type { OpenTurn } from "../runtime/turns/turn_host.ts";
 import { timeLeftMs } from "./ask.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
@@ -200,21 +207,21 @@ export function collectorActor(onLate: () => void): Actor<"~collector"> {
       take(ctx, reply) {
         if (ctx.state === undefined) {
           onLate();
-          return ctx.stop();
+          return ctx.passivate();
         }
         const { collection, taken } = ctx.state;
         collection.replies.push(checked(collection.reply, reply), reply);
         ctx.state = { collection, taken: taken + 1 };
         if (taken + 1 < collection.max) return;
         collection.replies.end("max");
-        ctx.stop();
+        ctx.passivate();
       },
       expire(ctx) {
         ctx.state?.collection.replies.end("deadline");
-        ctx.stop();
+        ctx.passivate();
       },
       close(ctx) {
-        ctx.stop();
+        ctx.passivate();
       },
     },
     mailbox: { capacity: 10_000 },

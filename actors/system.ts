@@ -1,18 +1,18 @@
-import type { Signal } from "../runtime/resident.ts";
-import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/address.ts";
-import type { Clock } from "../runtime/clock.ts";
+import type { Signal } from "../runtime/activations/resident.ts";
+import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/language/address.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import type {
   Published,
   Subscribed,
   SubscribeOptions,
   Subscription,
   SurveyOptions,
-} from "../runtime/context.ts";
-import type { DeadLetters } from "../runtime/dead_letters.ts";
-import type { KeptEvents } from "../runtime/kept_events.ts";
-import { topicKey } from "../runtime/modes.ts";
-import { requireDelay } from "../runtime/errors.ts";
-import type { Inspector } from "../runtime/inspection.ts";
+} from "../runtime/language/context.ts";
+import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
+import type { EventLog } from "../runtime/ports/event_log.ts";
+import { topicKey } from "../runtime/messages/modes.ts";
+import { requireDelay } from "../runtime/base/errors.ts";
+import type { Inspector } from "../runtime/ports/inspection.ts";
 import type {
   InputOf,
   NamedProtocol,
@@ -20,19 +20,18 @@ import type {
   OutputOf,
   ReplyOf,
   ReplyOutputOf,
-} from "../runtime/protocol.ts";
-import type { Health, StopReport } from "../runtime/health.ts";
-import type { Population } from "../runtime/host.ts";
+} from "../runtime/language/protocol.ts";
+import type { Health, StopReport } from "../runtime/ports/health.ts";
 import { Runtime } from "../runtime/runtime.ts";
-import type { Stats } from "../runtime/stats.ts";
-import type { SystemOptions } from "../runtime/system_options.ts";
-import type { Ticket } from "../runtime/ticket.ts";
-import type { Actor } from "../runtime/actor.ts";
+import type { Stats } from "../runtime/ports/stats.ts";
+import type { SystemOptions } from "../runtime/ports/options.ts";
+import type { Ticket } from "../runtime/language/ticket.ts";
+import type { Actor } from "../runtime/language/actor.ts";
 import { ask } from "./ask.ts";
 import { durableTopicActor } from "./durable_topic.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
-import { replyActor, ticketOf } from "./submit.ts";
+import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
 import { collectorActor, surveyAll, type SurveyEnd } from "./survey.ts";
 
@@ -46,16 +45,10 @@ export interface StopOptions {
   readonly drainMs?: number;
 }
 
-/** What the modes need. Where there is a store topics are in it, and so are replies, which need no actor there. */
-function actorsOf(
-  runtime: Runtime,
-  durable: boolean,
-): { readonly actor: Actor; readonly population?: Population }[] {
-  const { options: { limits }, replies } = runtime;
-  const transient = [{ actor: listenerActor }, { actor: collectorActor(() => runtime.lateReplies++) }];
-  if (durable) return [{ actor: durableTopicActor(limits.events) }, ...transient];
-  const reply = { actor: replyActor(replies), population: replies.population };
-  return [{ actor: topicActor }, ...transient, reply];
+/** What the modes need. Where there is a store, topics are in it. */
+function actorsOf(runtime: Runtime, durable: boolean): Actor[] {
+  const topic = durable ? durableTopicActor(runtime.options.limits.events) : topicActor;
+  return [topic, listenerActor, collectorActor(() => runtime.lateReplies++)];
 }
 
 /**
@@ -180,8 +173,8 @@ export class System implements AsyncDisposable {
   }
 
   /** What its store keeps of an event; nothing where it has no store. */
-  keptEvents(event: Operation<"event">): KeptEvents | undefined {
-    return this.#runtime.persistence?.keptEvents(topicKey(event));
+  eventLog(event: Operation<"event">): EventLog | undefined {
+    return this.#runtime.persistence?.eventLog(topicKey(event));
   }
 
   /**
@@ -194,9 +187,9 @@ export class System implements AsyncDisposable {
 
   /**
    * Gives an actor a signal, if there is such an actor: it takes effect before any waiting message. `passivate`: it
-   * leaves memory until the next message. `restart`: it begins again from its last committed state. `forget`: state,
+   * leaves memory until the next message. `restart`: it begins again from its last committed state. `erase`: state,
    * schedules and subscriptions are erased. A durable actor may have to be loaded for that: then it returns a promise,
-   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitError} where it was not given.
+   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitExceededError} where it was not given.
    */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     return this.#runtime.signal(actor, signal);
@@ -237,9 +230,9 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Looks after what others left and what is due, as it does by itself at each beat while it runs. For platforms that
-   * wake a process from time to time and let it run only that long; resolves when nothing is left to do. Without a store
-   * there is nothing to look after.
+   * Looks after what others left and what is due, as it does by itself at each heartbeat while it runs. For platforms
+   * that wake a process from time to time and let it run only that long; resolves when nothing is left to do. Without a
+   * store there is nothing to look after.
    */
   async sweep(): Promise<void> {
     await this.#runtime.persistence?.sweep();

@@ -1,9 +1,9 @@
-import type { SendOptions } from "../runtime/address.ts";
-import { Envelope, type Route } from "../runtime/envelope.ts";
-import type { Operation } from "../runtime/protocol.ts";
+import type { SendOptions } from "../runtime/language/address.ts";
+import { Envelope, type Route } from "../runtime/messages/envelope.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Remembered } from "../runtime/seen.ts";
+import type { Remembered } from "../runtime/messages/seen.ts";
 
 /** What every accepted notification resolves with: one promise for all, so that awaiting it costs nothing. */
 const accepted: Promise<void> = Promise.resolve();

@@ -1,9 +1,9 @@
-import type { SubmitOptions } from "../runtime/address.ts";
-import { nameOf } from "../runtime/envelope.ts";
-import type { Operation } from "../runtime/protocol.ts";
+import type { SubmitOptions } from "../runtime/language/address.ts";
+import { nameOf } from "../runtime/messages/envelope.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Receiver } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { OutcomeUnknownError } from "../runtime/store_errors.ts";
+import { OutcomeUnknownError } from "../runtime/base/store_errors.ts";
 import { DurableTicket } from "./durable_submit.ts";
 import { routeToReply } from "./reply_route.ts";
 import { once } from "./tell.ts";

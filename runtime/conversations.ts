@@ -1,9 +1,8 @@
-import type { Actor } from "./actor.ts";
-import type { ActorId, AskOptions } from "./address.ts";
-import type { SurveyOptions } from "./context.ts";
-import type { Population } from "./host.ts";
-import type { Operation } from "./protocol.ts";
-import type { OpenTurn } from "./turn_host.ts";
+import type { Actor } from "./language/actor.ts";
+import type { ActorId, AskOptions } from "./language/address.ts";
+import type { SurveyOptions } from "./language/context.ts";
+import type { Operation } from "./language/protocol.ts";
+import type { OpenTurn } from "./turns/turn_host.ts";
 
 /** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
 export interface Conversations<System> {
@@ -27,9 +26,6 @@ export interface Conversations<System> {
 /** What the modes bring to a system. */
 export interface Modes<System> {
   readonly conversations: Conversations<System>;
-  /** The actors that the modes need of a system that begins; a population where they do not count among the users' own. */
-  actors(
-    system: System,
-    durable: boolean,
-  ): readonly { readonly actor: Actor; readonly population?: Population }[];
+  /** The actors that the modes need of a system that begins. */
+  actors(system: System, durable: boolean): readonly Actor[];
 }

@@ -1,31 +1,31 @@
-import type { Activation } from "./activation.ts";
-import type { Actor } from "./actor.ts";
-import type { ActorId, Address } from "./address.ts";
-import type { Clock } from "./clock.ts";
-import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./dead_letters.ts";
-import { Envelope, isAsker, nameOf, Route } from "./envelope.ts";
-import { MailboxFullError, messageOf, StoppedError, TerminalError, UnknownError } from "./errors.ts";
-import type { Health } from "./health.ts";
-import type { Host } from "./host.ts";
-import type { Ids } from "./ids.ts";
-import { FailureLog, type Log } from "./failure_log.ts";
+import type { Activation } from "./activations/activation.ts";
+import type { Actor } from "./language/actor.ts";
+import type { ActorId, Address } from "./language/address.ts";
+import type { Clock } from "./base/clock.ts";
+import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./ports/dead_letters.ts";
+import { Envelope, isAsker, nameOf, Route } from "./messages/envelope.ts";
+import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
+import type { Health } from "./ports/health.ts";
+import type { Host } from "./activations/host.ts";
+import type { Ids } from "./messages/ids.ts";
+import { FailureLog, type Log } from "./ports/failure_log.ts";
 import {
   type Callback,
   type InspectedMessage,
   inspectedMessage,
   Inspectors,
   type MessageEvent,
-} from "./inspection.ts";
-import { payloadOf } from "./modes.ts";
-import { displaceOldest, type Fullness, offerWithin } from "./overflow.ts";
-import { fitsAsItIs, type Operation } from "./protocol.ts";
-import { parse, unchecked } from "./schema.ts";
-import { Seen } from "./seen.ts";
-import { shorten } from "./shorten.ts";
-import { shownActor, shownName } from "./shown_name.ts";
-import { codeOf, isThrown } from "./thrown.ts";
-import type { Deliveries } from "./services.ts";
-import type { Acceptance } from "./durable/accept_commission.ts";
+} from "./ports/inspection.ts";
+import { payloadOf } from "./messages/modes.ts";
+import { displaceOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
+import { fitsAsItIs, type Operation } from "./language/protocol.ts";
+import { parse, unchecked } from "./language/schema.ts";
+import { Seen } from "./messages/seen.ts";
+import { shorten } from "./base/shorten.ts";
+import { shownActor, shownName } from "./messages/shown_name.ts";
+import { codeOf, isThrown } from "./base/thrown.ts";
+import type { Deliveries, Elsewhere } from "./activations/services.ts";
+import type { Acceptance } from "./durable/delivery/accept_commission.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */
@@ -38,8 +38,8 @@ export interface Receiver extends ActorId {
 /** What delivery needs to know of a system's bounds. */
 export interface DeliveryOptions {
   readonly clock: Clock;
-  readonly idWindowMs: number;
-  readonly replyKeepMs: number;
+  readonly deduplicationWindowMs: number;
+  readonly replyRetentionMs: number;
   readonly log: Log | false;
   readonly limits: {
     readonly ids: number;
@@ -64,6 +64,8 @@ export class Delivery implements Deliveries {
   readonly hosts: Map<string, Host> = new Map();
   /** The durable actors; absent where there is no store. */
   persistence: Persistence | undefined = undefined;
+  /** The store; where there is none, the replies that are kept in memory. */
+  elsewhere: Elsewhere | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
@@ -74,7 +76,7 @@ export class Delivery implements Deliveries {
 
   constructor(
     ids: Ids,
-    { clock, idWindowMs: windowMs, replyKeepMs: answerMs, limits, log }: DeliveryOptions,
+    { clock, deduplicationWindowMs: windowMs, replyRetentionMs: answerMs, limits, log }: DeliveryOptions,
   ) {
     this.ids = ids;
     this.clock = clock;
@@ -161,9 +163,7 @@ export class Delivery implements Deliveries {
 
   private deliverAny(to: Receiver, route: Route, payload: unknown): void {
     const { rarities } = route;
-    if (this.persistence?.takes(to)) {
-      return this.deliverDurably(this.persistence, to, route, payload);
-    }
+    if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
     if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
     const envelope = new Envelope(route, to.key, rarities.id!, payload);
     try {
@@ -203,7 +203,7 @@ export class Delivery implements Deliveries {
       atMs: this.clock.now(),
     };
     const { caller, bytes } = envelope.route.rarities ?? {};
-    this.deadLetters.add(letter, { sendAgain: () => this.resend(envelope), caller, bytes });
+    this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
     this.buried(letter, error);
     const { replyTo, rarities } = envelope.route;
     if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
@@ -263,19 +263,19 @@ export class Delivery implements Deliveries {
     return inspectedMessage(envelope, (id) => this.ids.text(id));
   }
 
-  /** The actor that handles an operation under that name. Throws an `UnknownError` or a `LimitError`. */
+  /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitExceededError`. */
   receiver(to: Receiver, operation: Operation): Activation {
     if (to.found?.takes(operation)) return to.found;
     this.requireHandled(operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
   }
 
-  /** Throws an `UnknownError` unless somebody here handles the operation. */
+  /** Throws an `NotFoundError` unless somebody here handles the operation. */
   private requireHandled(operation: Operation, key: string): void {
     const actor = this.actorOf(operation.protocol);
     if (actor === undefined) {
       const why = `this system hosts no actor of ${operation.protocol}`;
-      throw new UnknownError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
+      throw new NotFoundError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     // By identity: another protocol of that name would meet a handler that is not its own, unchecked.
     const own = actor.operations[operation.name];
@@ -285,7 +285,7 @@ export class Delivery implements Deliveries {
         : own === operation
         ? `${operation.name} is an event, which is published and not sent to an actor`
         : `its ${operation.protocol} is another protocol of that name, or a second copy of its module`;
-      throw new UnknownError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
+      throw new NotFoundError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
   }
 
@@ -293,8 +293,8 @@ export class Delivery implements Deliveries {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
   }
 
-  private deliverDurably(persistence: Persistence, to: Receiver, route: Route, payload: unknown): void {
-    persistence.deliver(to, route, payload, (error) => {
+  private deliverElsewhere(elsewhere: Elsewhere, to: Receiver, route: Route, payload: unknown): void {
+    elsewhere.deliver(to, route, payload, (error) => {
       this.astray++;
       this.buryError(this.envelope(route, to.key, payload), error);
     });

@@ -1,33 +1,33 @@
-import type { Activation } from "./activation.ts";
-import type { Actor } from "./actor.ts";
-import type { ActorId, Address, AskOptions } from "./address.ts";
-import { BrokenActors } from "./broken_actors.ts";
-import type { Clock } from "./clock.ts";
+import type { Activation } from "./activations/activation.ts";
+import type { Actor } from "./language/actor.ts";
+import type { ActorId, Address, AskOptions } from "./language/address.ts";
+import { BrokenActors } from "./ports/broken_actors.ts";
+import type { Clock } from "./base/clock.ts";
 import type { Conversations, Modes } from "./conversations.ts";
-import type { SurveyOptions } from "./context.ts";
-import { Deadlines } from "./deadlines.ts";
+import type { SurveyOptions } from "./language/context.ts";
+import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery, type Receiver } from "./delivery.ts";
-import { deadlineAt, Envelope, type MessageId, Route } from "./envelope.ts";
-import { messageOf, PosthornError, requireDuration } from "./errors.ts";
-import type { DurableHost } from "./durable/durable_host.ts";
-import { givenHeaders } from "./given_headers.ts";
-import type { Health, StopReport } from "./health.ts";
-import { Host, type Population } from "./host.ts";
-import { Ids, isGivenId } from "./ids.ts";
-import type { Callback } from "./inspection.ts";
+import { deadlineAt, Envelope, type MessageId, Route } from "./messages/envelope.ts";
+import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
+import type { DurableHost } from "./durable/activations/durable_host.ts";
+import { givenHeaders } from "./language/given_headers.ts";
+import type { Health, StopReport } from "./ports/health.ts";
+import { Host, type Population } from "./activations/host.ts";
+import { Ids, isGivenId } from "./messages/ids.ts";
+import type { Callback } from "./ports/inspection.ts";
 import { KeptReplies } from "./kept_replies.ts";
-import { Reply, Topic } from "./modes.ts";
-import type { Operation } from "./protocol.ts";
-import type { Signal } from "./resident.ts";
-import type { Random } from "./random.ts";
-import type { Services } from "./services.ts";
-import type { Stats } from "./stats.ts";
-import { requireCaller } from "./reply_name.ts";
-import { Scheduler } from "./scheduler.ts";
-import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./system_options.ts";
+import { Reply, Topic } from "./messages/modes.ts";
+import type { Operation } from "./language/protocol.ts";
+import type { Signal } from "./activations/resident.ts";
+import type { Random } from "./base/random.ts";
+import type { Services } from "./activations/services.ts";
+import type { Stats } from "./ports/stats.ts";
+import { requireCaller } from "./messages/reply_name.ts";
+import { Scheduler } from "./scheduling/scheduler.ts";
+import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
 import { Persistence } from "./durable/persistence.ts";
-import { Timers } from "./timers.ts";
-import type { OpenTurn, Parts } from "./turn_host.ts";
+import { Timers } from "./scheduling/timers.ts";
+import type { OpenTurn, Parts } from "./turns/turn_host.ts";
 
 /**
  * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
@@ -72,32 +72,19 @@ export class Runtime implements Services {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new KeptReplies(resolved.limits, resolved.replyKeepMs, this, (key) => {
-      const { protocol, name: operation } = Reply.expire;
-      this.delivery.deliverTo({ protocol, key, operation }, undefined);
-    });
+    this.replies = new KeptReplies(resolved.limits, resolved.replyRetentionMs, this);
     this.conversations = modes.conversations;
-    const population: Population = {
-      capacity: resolved.limits.actors,
-      size: 0,
-      code: "too-many-actors",
-      what: "actors",
-    };
+    const population: Population = { capacity: resolved.limits.actors, size: 0 };
     const durable: Actor[] = [];
     const names = new Set<string>();
     const { store } = options;
-    for (
-      const { actor, population: own = population } of [
-        ...modes.actors(this, store !== undefined),
-        ...options.actors.map((actor) => ({ actor, population: undefined })),
-      ]
-    ) {
+    for (const actor of [...modes.actors(this, store !== undefined), ...options.actors]) {
       if (names.has(actor.name)) {
         throw new TypeError(`Cannot start the system: two of its actors have the protocol ${actor.name}`);
       }
       names.add(actor.name);
       if (store !== undefined && !actor.transient) durable.push(actor);
-      else this.delivery.hosts.set(actor.name, new Host(actor, this, own));
+      else this.delivery.hosts.set(actor.name, new Host(actor, this, population));
     }
     if (store !== undefined) {
       this.delivery.persistence = new Persistence({
@@ -111,6 +98,7 @@ export class Runtime implements Services {
         isTransient: (protocol) => this.delivery.hosts.has(protocol),
       });
     }
+    this.delivery.elsewhere = this.persistence ?? this.replies;
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;
@@ -197,9 +185,12 @@ export class Runtime implements Services {
       waiting: sum((host) => host.waiting),
       running: this.running,
       lateReplies: this.lateReplies,
-      protocols: Object.fromEntries(
-        hosts.map((host) => [host.actor.name, { actors: host.size, waiting: host.waiting, done: host.done }]),
-      ),
+      protocols: {
+        ...Object.fromEntries(
+          hosts.map(({ actor, size, waiting, done }) => [actor.name, { actors: size, waiting, done }]),
+        ),
+        ...this.persistence === undefined && { [Reply.open.protocol]: this.replies.counts },
+      },
       ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
     };
   }

@@ -5,169 +5,44 @@ import assert from "node:assert/strict";
 const root = new URL("../", import.meta.url);
 
 /**
- * Every file of the product in its layer, lowest first. A file imports from its own layer and from those below it. A
- * new file goes into the lowest layer from which it can import all that it needs.
+ * Every folder of the product, lowest first: each is a layer. A file imports from its own folder and from those above in
+ * this list. A new file goes into the lowest folder from which it can import all that it needs. What ends with two stars
+ * is one layer with all folders in it.
  */
-const layers: readonly (readonly [layer: string, files: readonly string[]])[] = [
-  ["words", [
-    "shorten",
-    "escape",
-    "credentials",
-    "issues",
-    "errors",
-    "error_text",
-    "store_errors",
-    "thrown",
-    "schema",
-    "frozen",
-    "clock",
-    "random",
-    "fingerprint",
-    "subject",
-    "recent",
-    "shares",
-    "rough_bytes",
-    "held_bytes",
-    "thenable",
-    "guarded",
-    "guarded_signal",
-    "latest",
-    "ordered_keys",
-    "storable",
-    "times",
-    "within",
-  ]],
-  ["language", [
-    "protocol",
-    "address",
-    "given_address",
-    "given_headers",
-    "ticket",
-    "failure",
-    "context",
-    "actor",
-    "envelope",
-    "modes",
-  ]],
-  ["ports", [
-    "dead_letters",
-    "inspection",
-    "rate_limit",
-    "failure_log",
-    "stats",
-    "broken_actors",
-    "health",
-    "kept_events",
-    "store",
-    "store_weight",
-    "one_word",
-    "store_file",
-  ]],
-  [
-    "machinery",
-    [
-      "ids",
-      "reply_name",
-      "shown_name",
-      "seen",
-      "ring",
-      "mailbox",
-      "timers",
-      "expiry_list",
-      "scheduler",
-      "deadlines",
-      "status",
-      "idle",
-      "outbox",
-      "supervisor",
-      "turn_host",
-      "turn_ref",
-      "turn",
-      "schedules",
-      "asides",
-      "wait_chain",
-    ],
-  ],
-  ["activation", ["services", "recovery", "resident", "activation", "overflow", "host"]],
-  [
-    "durable",
-    [
-      "system_options",
-      ...[
-        "keys",
-        "stored_value",
-        "committer",
-        "fail_asks",
-        "single_commission",
-        "probes",
-        "mail",
-        "record",
-        "ledger",
-        "effects",
-        "look",
-        "replies",
-        "answers",
-        "unhosted",
-        "dispatch",
-        "clock_steps",
-        "while_away",
-        "row_writer",
-        "other_clocks",
-        "schedule_row",
-        "plans",
-        "topics_of",
-        "turn_effects",
-        "durable_turn",
-        "suspects",
-        "suspicion",
-        "contention",
-        "chore",
-        "instances",
-        "batch",
-        "durable_mailbox",
-        "durable_home",
-        "durable_actor",
-        "turn_runner",
-        "load",
-        "bury_alone",
-        "waits",
-        "mail_picker",
-        "turn_commission",
-        "accept_commission",
-        "admission",
-        "admissions",
-        "durable_member",
-        "durable_activation",
-        "durable_host",
-        "alarm",
-        "keeper",
-        "event_log",
-        "respondents",
-        "joining",
-        "acceptor",
-        "early_calls",
-        "stored_letters",
-        "arrivals",
-        "proof",
-        "timely_connection",
-        "open_store",
-        "opening",
-        "persistence",
-      ].map((file) => `durable/${file}`),
-    ],
-  ],
-  ["runtime", ["conversations", "kept_replies", "delivery", "runtime"]],
+const layers: readonly string[] = [
+  "runtime/base/",
+  "runtime/language/",
+  "runtime/messages/",
+  "runtime/scheduling/",
+  "runtime/ports/",
+  "runtime/turns/",
+  "runtime/activations/",
+  "runtime/durable/rows/",
+  "runtime/durable/commits/",
+  "runtime/durable/delivery/",
+  "runtime/durable/background/",
+  "runtime/durable/activations/",
+  "runtime/durable/",
+  "runtime/",
+  "adapters/stores/**",
+  "adapters/telemetry/**",
+  "adapters/http/**",
+  "testing/**",
+  "actors/builtin/",
+  "actors/",
+  "mod.ts",
 ];
 
-/** Folders of adapters: above the runtime, beside the actors, and none knows another. */
-const adapters = ["runtime/ingress/", "runtime/testing/", "runtime/stores/"];
+/** Folders of adapters: none knows the actors or another adapter, and only the public surface knows them. */
+const adapters = ["adapters/stores/", "adapters/telemetry/", "adapters/http/", "testing/"];
 
-const stores = ["memory", "sqlite", "deno_kv"];
+/** Which adapter builds on which all the same: the Hono app has a page of metrics. */
+const buildsOn: Readonly<Record<string, string>> = { "adapters/http/": "adapters/telemetry/" };
 
-/** What a store may import beside its own files, which begin with its name: the lowest layers, without the language. */
-const underStores = ["words", "ports"];
+/** What a store may import besides the files of its own folder. */
+const underStores = ["runtime/base/", "runtime/ports/"];
 
-const surfaces = ["mod.ts", "runtime/testing/mod.ts"];
+const surfaces = ["mod.ts", "testing/mod.ts"];
 
 interface Source {
   readonly path: string;
@@ -184,17 +59,15 @@ interface Module {
 const sources = await readSources();
 const modules = await readModules();
 
-Deno.test("every file has its layer, and imports only from its own and from those below", () => {
+Deno.test("every folder is a layer, and a file imports only from its own and from those below", () => {
   for (const { path } of sources) {
     assert.ok(
       layerOf(path) >= 0,
-      `${path} is in no layer: add its name to the table at the top of tests/tidy_test.ts`,
+      `${path} is in no layer: put it into a folder of the list in tests/tidy_test.ts`,
     );
   }
-  for (const [layer, files] of layers) {
-    for (const file of files) {
-      assert.ok(sources.some(({ path }) => path === `runtime/${file}.ts`), `${layer} has no file ${file}`);
-    }
+  for (const [layer, folder] of layers.entries()) {
+    assert.ok(sources.some(({ path }) => layerOf(path) === layer), `${folder} has no file`);
   }
   for (const { path, imports } of modules) {
     for (const target of imports.filter((target) => layerOf(target) >= 0)) {
@@ -205,39 +78,28 @@ Deno.test("every file has its layer, and imports only from its own and from thos
 
 Deno.test("the runtime knows no mode, and adapters know neither actors nor each other", () => {
   for (const { path, imports } of modules) {
-    const own = adapters.find((folder) => path.startsWith(folder));
+    const own = adapterOf(path);
     for (const target of imports) {
-      const other = adapters.find((folder) => target.startsWith(folder));
-      if (path.startsWith("runtime/")) {
-        assert.ok(
-          !target.startsWith("actors/"),
-          `${path} imports ${target}: nothing in runtime/ knows a mode`,
-        );
+      const other = adapterOf(target);
+      if (path.startsWith("runtime/") || own !== undefined) {
+        assert.ok(!target.startsWith("actors/"), `${path} imports ${target}: only the actors know a mode`);
         assert.notEqual(target, "mod.ts", `${path} imports the public surface`);
       }
-      if (other === undefined || other === own) continue;
+      if (other === undefined || other === own || (own !== undefined && buildsOn[own] === other)) continue;
       assert.equal(path, "mod.ts", `${path} imports the adapter ${target}: only mod.ts does`);
     }
   }
 });
 
-Deno.test("a store knows words and ports alone, and no other store", () => {
-  const folder = "runtime/stores/";
-  for (const { path, imports } of modules.filter(({ path }) => path.startsWith(folder))) {
-    for (const target of imports) {
-      if (target.startsWith(folder)) {
-        const [shorter, longer] = [path, target].map((file) => file.replace(/\.ts$/, "")).sort();
-        const own = stores.filter((store) =>
-          longer.startsWith(folder + store) && shorter.startsWith(folder + store)
-        );
-        assert.equal(own.length, 1, `${path} imports ${target}, which is another store's`);
-      } else {
-        const layer = layers[layerOf(target)]?.[0] ?? target;
-        assert.ok(
-          underStores.includes(layer),
-          `${path} imports ${target}: a store builds on words and ports alone`,
-        );
-      }
+Deno.test("a store knows base and ports alone, and no other store", () => {
+  for (const { path, imports } of modules.filter(({ path }) => path.startsWith("adapters/stores/"))) {
+    const own = folderOf(path);
+    assert.match(own, /^adapters\/stores\/\w+\/$/, `${path} belongs into the folder of its store`);
+    for (const target of imports.filter((target) => layerOf(target) >= 0)) {
+      assert.ok(
+        [own, ...underStores].includes(folderOf(target)),
+        `${path} imports ${target}: a store builds on base and ports alone, and on no other store`,
+      );
     }
   }
 });
@@ -263,8 +125,8 @@ Deno.test("nothing needs one platform", () => {
   forbid(
     /\bDeno\s*[.[]|\bprocess\s*[.[]|\bBuffer\b|\bglobalThis\b|\bwindow\b/,
     sources.filter(({ path }) =>
-      !path.startsWith("runtime/stores/deno_kv") && // its store is that platform's
-      !["runtime/stores/sqlite_presence.ts", "runtime/store_file.ts"].includes(path) // ask what it permits, where it is there
+      !path.startsWith("adapters/stores/deno_kv/") && // its store is that platform's
+      !["adapters/stores/sqlite/presence.ts", "runtime/ports/store_file.ts"].includes(path) // ask what it permits, where it is there
     ),
     "it is one platform's",
   );
@@ -288,7 +150,7 @@ Deno.test("time and chance come from clock.ts and random.ts alone", () => {
       /(?<!\bnew\s)\bDate\s*\(\s*\)/,
     ].map(({ source }) => source).join("|"),
   );
-  const ports = ["runtime/clock.ts", "runtime/random.ts"];
+  const ports = ["runtime/base/clock.ts", "runtime/base/random.ts"];
   forbid(ambient, sources.filter(({ path }) => !ports.includes(path)), "take the system's clock and random");
 });
 
@@ -330,11 +192,19 @@ Deno.test("every public symbol is explained, and what can be called has an examp
   }
 });
 
+/** The place of a file's layer in the list, from 0; -1 for what is in none. */
 function layerOf(path: string): number {
-  const index = layers.findIndex(([, files]) => files.some((file) => path === `runtime/${file}.ts`));
-  if (index >= 0) return index;
-  if (adapters.some((folder) => path.startsWith(folder)) || path.startsWith("actors/")) return layers.length;
-  return path === "mod.ts" ? layers.length + 1 : -1;
+  return layers.findIndex((layer) =>
+    layer.endsWith("**") ? path.startsWith(layer.slice(0, -2)) : layer === path || layer === folderOf(path)
+  );
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
+function adapterOf(path: string): string | undefined {
+  return adapters.find((folder) => path.startsWith(folder));
 }
 
 function forbid(pattern: RegExp, among: readonly Source[], why: string): void {
@@ -358,8 +228,7 @@ async function readSources(): Promise<Source[]> {
       }
     }
   }
-  await walk("runtime/");
-  await walk("actors/");
+  for (const folder of ["runtime/", "adapters/", "testing/", "actors/"]) await walk(folder);
   const text = await Deno.readTextFile(new URL("mod.ts", root));
   return [...found, { path: "mod.ts", text, code: codeOf(text) }];
 }
@@ -409,7 +278,7 @@ async function readModules(): Promise<Module[]> {
     const info = await run("info", "--json", surface) as Info;
     for (const { specifier, dependencies = [] } of info.modules) {
       const path = pathOf(specifier);
-      if (!/^(mod\.ts$|runtime\/|actors\/)/.test(path)) continue;
+      if (!/^(mod\.ts$|runtime\/|adapters\/|testing\/|actors\/)/.test(path)) continue;
       const imports = dependencies.map(({ specifier, code, type }) =>
         pathOf((code ?? type)?.specifier ?? specifier)
       );

@@ -1,4 +1,4 @@
-import { memoryStore, type Part, type Store, systemClock } from "@posthorn/posthorn";
+import { type AtomicPart, memoryStore, type Store, systemClock } from "@posthorn/posthorn";
 import type { Outcome } from "../contender.ts";
 import { bytesOfHeap } from "../heap.ts";
 import { inFolder, type StoreKind } from "./stores.ts";
@@ -55,7 +55,7 @@ async function fill(store: Store, waiting: number): Promise<void> {
       key: head + (stamp + from + at).toString(36).padStart(stampDigits, "0") + tail,
       value: mail.value,
     }));
-    const part: Part = { checks: [], writes: from === 0 ? [index, ...rows] : rows, removals: [] };
+    const part: AtomicPart = { checks: [], writes: from === 0 ? [index, ...rows] : rows, removals: [] };
     await connection.commit([part]);
   }
   await connection.close();

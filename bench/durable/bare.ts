@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import type { Part } from "@posthorn/posthorn";
+import type { AtomicPart } from "@posthorn/posthorn";
 import type { Outcome } from "../contender.ts";
 import { inFolder, type StoreKind } from "./stores.ts";
 import { processorMicros, turns } from "./turns.ts";
@@ -42,7 +42,7 @@ export async function bareSqlite(kind: StoreKind, size: Size): Promise<Outcome> 
     const commit = database.prepare("COMMIT");
     const ended = recorded.reduce((sum, parts) => sum + parts.flatMap(({ removals }) => removals).length, 0);
     let removed = 0;
-    const write = (parts: readonly Part[]) => {
+    const write = (parts: readonly AtomicPart[]) => {
       begin.run();
       for (const { writes, removals } of parts) {
         for (const { key, value } of writes) put.run(key, value);
@@ -74,7 +74,7 @@ export async function bareKv(kind: StoreKind, size: Size): Promise<Outcome> {
   const { before, recorded, turns: count } = await record(kind, size);
   return await inFolder(async (folder) => {
     using kv = await Deno.openKv(kind.id === "kvFile" ? `${folder}/bare.kv` : ":memory:");
-    const write = async (parts: readonly Part[]) => {
+    const write = async (parts: readonly AtomicPart[]) => {
       const atomic = kv.atomic();
       for (const { writes, removals } of parts) {
         for (const { key, value } of writes) atomic.set(["bare", key], value);
@@ -98,9 +98,9 @@ const mutationsMax = 1_000;
  * The same parts in about so many groups, none of which is too large. Of what a group writes, an index entry that it has
  * already written is left out, as Posthorn's store does.
  */
-function regrouped(parts: readonly Part[], groups: number): (readonly Part[])[] {
+function regrouped(parts: readonly AtomicPart[], groups: number): (readonly AtomicPart[])[] {
   const each = parts.length / groups;
-  const made: Part[][] = [[]];
+  const made: AtomicPart[][] = [[]];
   let entries = new Set<string>();
   let mutations = 0;
   let until = each;
@@ -120,7 +120,7 @@ function regrouped(parts: readonly Part[], groups: number): (readonly Part[])[] 
   return made;
 }
 
-function shapeOf(groups: readonly (readonly Part[])[]) {
+function shapeOf(groups: readonly (readonly AtomicPart[])[]) {
   const parts = groups.flat();
   const rows = parts.reduce((sum, { writes, removals }) => sum + writes.length + removals.length, 0);
   return { partsPerCommit: parts.length / groups.length, rowsPerCommit: rows / groups.length };

@@ -95,9 +95,9 @@ and no order: they hand a message to a function that counts.`;
 }
 
 function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number): string {
-  const rows = storeKinds.flatMap(({ id, label, outlives }) => [
-    rowOf(`turns ${id} ${actors}`, `**Posthorn, ${label}**`, outlives, turns),
-    rowOf(`bare ${id} ${actors}`, `bare ${label}`, outlives, turns),
+  const rows = storeKinds.flatMap(({ id, label, durability }) => [
+    rowOf(`turns ${id} ${actors}`, `**Posthorn, ${label}**`, durability, turns),
+    rowOf(`bare ${id} ${actors}`, `bare ${label}`, durability, turns),
   ]);
   const peers = [
     rowOf("kvQueue", "Deno KV's queue, file", "a loss of power", queued),
@@ -125,7 +125,7 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
   ];
   return `${title}\n\n${tableOf(head, [...rows, ...peers].filter((row) => row !== undefined), 2)}`;
 
-  function rowOf(id: string, label: string, outlives: string, count: number): string[] | undefined {
+  function rowOf(id: string, label: string, durability: string, count: number): string[] | undefined {
     if (series[id] === undefined) return undefined;
     const rate = spread(series[id], ({ elapsedMs }) => count * 1_000 / elapsedMs);
     const lead = id.startsWith("turns ") ? leadOf(series, id, id.replace("turns ", "bare ")) : undefined;
@@ -135,7 +135,7 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
     };
     return [
       label,
-      outlives,
+      durability,
       ...rate === undefined ? ["no result", "", ""] : [rate.median, rate.min, rate.max].map(formatRate),
       also("p50"),
       also("p99"),

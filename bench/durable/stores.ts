@@ -7,33 +7,33 @@ export interface StoreKind {
   /** As tables name it, with how durable it is. */
   readonly label: string;
   /** What a commit outlives. */
-  readonly outlives: string;
+  readonly durability: string;
   /** A new and empty one, in a folder that exists. */
   make(folder: string): Store;
 }
 
 /** Every store, in the form in which its users would take it. */
 export const storeKinds: readonly StoreKind[] = [
-  { id: "memory", label: "memory", outlives: "nothing", make: () => memoryStore() },
+  { id: "memory", label: "memory", durability: "nothing", make: () => memoryStore() },
   {
     id: "sqliteFull",
     label: "SQLite, FULL",
-    outlives: "a loss of power",
+    durability: "a loss of power",
     make: (folder) => sqlite(`${folder}/posthorn.db`),
   },
   {
     id: "sqliteNormal",
     label: "SQLite, NORMAL",
-    outlives: "the process",
+    durability: "the process",
     make: (folder) => sqlite(`${folder}/posthorn.db`, { synchronous: "normal" }),
   },
   {
     id: "kvFile",
     label: "Deno KV, file",
-    outlives: "a loss of power",
+    durability: "a loss of power",
     make: (folder) => denoKv(`${folder}/posthorn.kv`),
   },
-  { id: "kvMemory", label: "Deno KV, :memory:", outlives: "nothing", make: () => denoKv(":memory:") },
+  { id: "kvMemory", label: "Deno KV, :memory:", durability: "nothing", make: () => denoKv(":memory:") },
 ];
 
 /** The store of that name. */

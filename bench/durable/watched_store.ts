@@ -1,9 +1,9 @@
-import type { Part, Store, StoreConnection } from "@posthorn/posthorn";
+import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn";
 
 /** What hears of each commit, once it is there. */
 export interface Watcher {
   /** Those parts of a commit were applied. */
-  committed(parts: readonly Part[]): void;
+  committed(parts: readonly AtomicPart[]): void;
 }
 
 /** What went through a store. */
@@ -44,7 +44,7 @@ export class Counting implements Watcher, Traffic {
   writes = 0;
   removals = 0;
 
-  committed(parts: readonly Part[]): void {
+  committed(parts: readonly AtomicPart[]): void {
     this.commits++;
     this.parts += parts.length;
     for (const { writes, removals } of parts) {
@@ -84,7 +84,7 @@ export class Following extends Counting {
     else waiting.push(nowMs);
   }
 
-  override committed(parts: readonly Part[]): void {
+  override committed(parts: readonly AtomicPart[]): void {
     super.committed(parts);
     const nowMs = performance.now();
     const before = this.done;
@@ -121,13 +121,13 @@ export class Following extends Counting {
 
 /** Keeps what is committed, commit by commit: what came before the measurement, and what belongs to it. */
 export class Recording extends Following {
-  before: (readonly Part[])[] = [];
-  recorded: (readonly Part[])[] = [];
+  before: (readonly AtomicPart[])[] = [];
+  recorded: (readonly AtomicPart[])[] = [];
   /** How many turns are recorded. */
   turns = 0;
   #ended = false;
 
-  override committed(parts: readonly Part[]): void {
+  override committed(parts: readonly AtomicPart[]): void {
     if (!this.#ended) {
       this.recorded.push(parts.map(({ checks, writes, removals }) => ({
         checks: [...checks],

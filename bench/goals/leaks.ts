@@ -14,8 +14,8 @@ const attempts: Readonly<Record<string, (ctx: KeeperContext) => unknown>> = {
   "to send to another actor": (ctx) => ctx.ref(Keeper, "other").tell(Keeper.add, -1),
   "to publish": (ctx) => ctx.publish(Keeper.out),
   "to schedule": (ctx) => ctx.schedule("tick", { afterMs: 1 }, ctx.self.at(Keeper.add), -1),
-  "to stop its actor": (ctx) => ctx.stop(),
-  "to erase its actor": (ctx) => ctx.forget(),
+  "to passivate its actor": (ctx) => ctx.passivate(),
+  "to erase its actor": (ctx) => ctx.erase(),
 };
 
 /** Whether what a turn left behind can still do something, in turns as they run when they are compiled. */

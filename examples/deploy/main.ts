@@ -29,10 +29,10 @@ const cart = actor(Cart, {
     total: (ctx) => ctx.state.cents,
     settle(ctx) {
       const receipt = { cart: ctx.key, cents: ctx.state.cents };
-      ctx.forget();
+      ctx.erase();
       return receipt;
     },
-    expire: (ctx) => ctx.forget(),
+    expire: (ctx) => ctx.erase(),
   },
 });
 
@@ -51,8 +51,8 @@ const server = Deno.serve({
 // /healthz says name and status for as long as it runs; why is for the log.
 system.ready().catch(() => {}).then(() => {
   const { name, status, reason } = system.health.store!;
-  const hint = status === "unproven"
-    ? ". The first time that is so; after that it means that the store forgets: is a database assigned to this app?"
+  const hint = status === "unverified"
+    ? ". The first time that is so; after that it means that the store is volatile: is a database assigned to this app?"
     : "";
   const log = status === "durable" ? console.log : console.warn;
   log(`The store (${name}) is ${status}: ${reason}${hint}`);

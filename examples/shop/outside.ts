@@ -1,4 +1,4 @@
-import { RetryError, TerminalError } from "@posthorn/posthorn";
+import { RetryableError, TerminalError } from "@posthorn/posthorn";
 
 /** Sent with every call: an id by which the service recognises a repetition, and a signal that cancels the call. */
 export interface Call {
@@ -29,7 +29,7 @@ export function httpOutside(origin: string): Outside {
     await response.body?.cancel();
     const afterSeconds = Number(response.headers.get("retry-after") ?? NaN);
     if (response.status === 429 || response.status >= 500) {
-      if (afterSeconds >= 0) throw new RetryError(words, { afterMs: afterSeconds * 1_000 });
+      if (afterSeconds >= 0) throw new RetryableError(words, { afterMs: afterSeconds * 1_000 });
       throw new Error(words); // retried with backoff
     }
     throw new TerminalError(words, { code: "refused" }); // a repetition would get the same answer

@@ -32,7 +32,7 @@ export function shop(system: System, adminToken: string): Hono {
   app.use("/admin/*", bearerAuth({ token: adminToken }));
   app.get("/admin/dead-letters", (context) => context.json(system.deadLetters.list()));
   app.post("/admin/dead-letters/:id", async (context) => {
-    await system.deadLetters.sendAgain(context.req.param("id"));
+    await system.deadLetters.resend(context.req.param("id"));
     return context.body(null, 204);
   });
   app.route(

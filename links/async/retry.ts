@@ -1,9 +1,9 @@
 /** Thrown when every attempt of {@linkcode retry} has failed; `cause` is the last error. */
-export class RetryError extends Error {
+export class RetryableError extends Error {
   /** Makes the error from the last failure and the number of attempts. */
   constructor(cause: unknown, attempts: number) {
     super(`Retrying exceeded the maxAttempts (${attempts}).`, { cause });
-    this.name = "RetryError";
+    this.name = "RetryableError";
   }
 }
 
@@ -31,7 +31,7 @@ export async function retry<T>(fn: (() => Promise<T>) | (() => T), options: Retr
       return await fn();
     } catch (error) {
       if (!settings.isRetriable(error)) throw error;
-      if (attempt + 1 >= settings.maxAttempts) throw new RetryError(error, settings.maxAttempts);
+      if (attempt + 1 >= settings.maxAttempts) throw new RetryableError(error, settings.maxAttempts);
     }
     const wait = backoff(attempt, settings);
     await new Promise((resolve) => setTimeout(resolve, wait));

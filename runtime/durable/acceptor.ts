@@ -1,23 +1,28 @@
-import type { ActorId } from "../address.ts";
-import { type Asker, isAsker, type MessageId, nameOf, type Route } from "../envelope.ts";
-import { MailboxFullError } from "../errors.ts";
-import type { Ids } from "../ids.ts";
-import { Publication } from "../modes.ts";
-import type { Fullness } from "../overflow.ts";
-import { shownActor, shownName } from "../shown_name.ts";
-import { TooLargeError } from "../store_errors.ts";
-import { requireFits, weigh } from "../store_weight.ts";
-import { endAt } from "../times.ts";
-import { type Acceptance, AcceptCommission, acceptedBefore, type Named } from "./accept_commission.ts";
-import { Admission } from "./admission.ts";
-import type { Admissions } from "./admissions.ts";
-import { type Dispatch, storable } from "./dispatch.ts";
-import type { DurableMailbox } from "./durable_mailbox.ts";
-import { Effects, type Landing } from "./effects.ts";
-import { encodeName, mailPrefix, markKey } from "./keys.ts";
-import type { Ledger } from "./ledger.ts";
-import { headOf, Mail, type MailDraft, publicPlace } from "./mail.ts";
-import type { Replies } from "./replies.ts";
+import type { ActorId } from "../language/address.ts";
+import { type Asker, isAsker, type MessageId, nameOf, type Route } from "../messages/envelope.ts";
+import { MailboxFullError } from "../base/errors.ts";
+import type { Ids } from "../messages/ids.ts";
+import { Publication } from "../messages/modes.ts";
+import type { Fullness } from "../activations/overflow.ts";
+import { shownActor, shownName } from "../messages/shown_name.ts";
+import { TooLargeError } from "../base/store_errors.ts";
+import { requireFits, weigh } from "../ports/store_weight.ts";
+import { endAt } from "../base/times.ts";
+import {
+  type Acceptance,
+  AcceptCommission,
+  acceptedBefore,
+  type Named,
+} from "./delivery/accept_commission.ts";
+import { Admission } from "./activations/admission.ts";
+import type { Admissions } from "./activations/admissions.ts";
+import { type Dispatch, storable } from "./delivery/dispatch.ts";
+import type { DurableMailbox } from "./activations/durable_mailbox.ts";
+import { Effects, type Landing } from "./commits/effects.ts";
+import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
+import type { Ledger } from "./commits/ledger.ts";
+import { headOf, Mail, type MailDraft, publicPlace } from "./rows/mail.ts";
+import type { Replies } from "./delivery/replies.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
 const retryWindowMs = 600_000;
@@ -88,7 +93,7 @@ export interface AcceptorParts {
   readonly dispatch: Dispatch;
   readonly replies: Replies;
   readonly ids: Ids;
-  readonly idWindowMs: number;
+  readonly deduplicationWindowMs: number;
   /** Takes in what commits bring to this process. */
   readonly landing: Landing;
 }
@@ -156,7 +161,7 @@ export class Acceptor {
 
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
   #commit({ to, route, named, draft, ticket, moment, bytes, full }: Incoming): Promise<Acceptance> {
-    const { ledger, dispatch, replies, idWindowMs, landing } = this.#parts;
+    const { ledger, dispatch, replies, deduplicationWindowMs, landing } = this.#parts;
     const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
     const scope = route.rarities?.scope;
     const effects = new Effects();
@@ -169,7 +174,7 @@ export class Acceptor {
       ...named,
       effects,
       lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
-      windowMs: scope === undefined ? retryWindowMs : idWindowMs,
+      windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
       named: scope !== undefined,
       ticket,
       place: publicPlace(draft.place),

@@ -1,11 +1,11 @@
-import type { ActorId } from "../address.ts";
-import { Envelope } from "../envelope.ts";
-import type { Deliveries } from "../services.ts";
-import type { DurableActivation } from "./durable_activation.ts";
-import type { Arrival, Landing, LocalDelivery } from "./effects.ts";
-import type { Keeper } from "./keeper.ts";
-import type { Ledger } from "./ledger.ts";
-import { Mail } from "./mail.ts";
+import type { ActorId } from "../language/address.ts";
+import { Envelope } from "../messages/envelope.ts";
+import type { Deliveries } from "../activations/services.ts";
+import type { DurableActivation } from "./activations/durable_activation.ts";
+import type { Arrival, Landing, LocalDelivery } from "./commits/effects.ts";
+import type { Keeper } from "./background/keeper.ts";
+import type { Ledger } from "./commits/ledger.ts";
+import { Mail } from "./rows/mail.ts";
 
 /** What taking in commits needs of the others. */
 export interface ArrivalsParts {

@@ -1,4 +1,4 @@
-import { StoreError } from "../store_errors.ts";
+import { StoreError } from "../base/store_errors.ts";
 
 /** How many that ask wait for the store at the most, and how many bytes they have together, where that is known. */
 const callsMax = 10_000;

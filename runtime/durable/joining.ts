@@ -1,4 +1,4 @@
-import { StoreError } from "../store_errors.ts";
+import { StoreError } from "../base/store_errors.ts";
 
 /** How many subscriptions, and ends of subscriptions, may wait before no other is begun. */
 const waitingMax = 10_000;

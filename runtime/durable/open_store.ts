@@ -1,30 +1,30 @@
-import type { ActorId } from "../address.ts";
-import type { DeadLetter, KeptDeadLetters } from "../dead_letters.ts";
-import type { Ids } from "../ids.ts";
-import type { Services } from "../services.ts";
-import type { Store, StoreConnection } from "../store.ts";
-import type { ResolvedOptions } from "../system_options.ts";
+import type { ActorId } from "../language/address.ts";
+import type { DeadLetter, KeptDeadLetters } from "../ports/dead_letters.ts";
+import type { Ids } from "../messages/ids.ts";
+import type { Services } from "../activations/services.ts";
+import type { Store, StoreConnection } from "../ports/store.ts";
+import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
-import { Alarm } from "./alarm.ts";
-import { Answers } from "./answers.ts";
+import { Alarm } from "./background/alarm.ts";
+import { Answers } from "./delivery/answers.ts";
 import { Arrivals } from "./arrivals.ts";
-import { Dispatch, type Whereabouts } from "./dispatch.ts";
-import type { DurableActivation } from "./durable_activation.ts";
-import type { DurableServices } from "./durable_home.ts";
-import type { DurableHost } from "./durable_host.ts";
-import { EventLog } from "./event_log.ts";
-import { Instances } from "./instances.ts";
-import { Keeper } from "./keeper.ts";
-import { Ledger } from "./ledger.ts";
-import { OtherClocks } from "./other_clocks.ts";
-import { Proof } from "./proof.ts";
-import { Replies } from "./replies.ts";
-import { RowWriter } from "./row_writer.ts";
-import { StoredLetters } from "./stored_letters.ts";
-import { Suspects } from "./suspects.ts";
+import { Dispatch, type Whereabouts } from "./delivery/dispatch.ts";
+import type { DurableActivation } from "./activations/durable_activation.ts";
+import type { DurableServices } from "./activations/durable_home.ts";
+import type { DurableHost } from "./activations/durable_host.ts";
+import { EventLogRows } from "./delivery/event_log_rows.ts";
+import { Instances } from "./background/instances.ts";
+import { Keeper } from "./background/keeper.ts";
+import { Ledger } from "./commits/ledger.ts";
+import { OtherClocks } from "./commits/other_clocks.ts";
+import { Proof } from "./background/proof.ts";
+import { Replies } from "./delivery/replies.ts";
+import { RowWriter } from "./delivery/row_writer.ts";
+import { StoredLetters } from "./background/stored_letters.ts";
+import { Suspects } from "./activations/suspects.ts";
 import { TimelyConnection } from "./timely_connection.ts";
-import { TurnEffects } from "./turn_effects.ts";
-import { Unhosted } from "./unhosted.ts";
+import { TurnEffects } from "./activations/turn_effects.ts";
+import { Unhosted } from "./delivery/unhosted.ts";
 
 /** What is needed of a system to open its store. */
 export interface StoreParts {
@@ -55,7 +55,7 @@ export interface OpenStore extends DurableServices {
   readonly replies: Replies;
   readonly rows: RowWriter;
   readonly answers: Answers;
-  readonly log: EventLog;
+  readonly log: EventLogRows;
   readonly unhosted: Unhosted;
   readonly keeper: Keeper;
   readonly alarm: Alarm;
@@ -99,11 +99,11 @@ async function begin(
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
-  const { clock, random, replyKeepMs, idWindowMs, limits } = options;
+  const { clock, random, replyRetentionMs, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
   const ledger = new Ledger(instance, connection, store.traits, clock, random, otherClocks);
   ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new Replies(ledger, replyKeepMs);
+  const replies = new Replies(ledger, replyRetentionMs);
   const landing = new Arrivals({
     ledger,
     delivery,
@@ -115,32 +115,32 @@ async function begin(
   const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
   const unhosted = new Unhosted(ledger, (protocol) => residents.hosts.has(protocol));
   const dispatch = new Dispatch(ledger, replies, answers, whereabouts(residents, unhosted), ids);
-  const log = new EventLog(ledger, (error) => delivery.callbackFailed("watch", error));
+  const log = new EventLogRows(ledger, (error) => delivery.callbackFailed("watch", error));
   const stored = new StoredLetters({ ledger, dispatch, landing }, letters, limits.deadLetters);
   const alarm = new Alarm(ledger, { timers, dispatch, landing });
   const { instances, keeper } = keeping(services, ledger, residents, [
     () => replies.look(), // what a watch should have told may have been lost
-    () => ledger.probes?.without("log-at-beat") ? Promise.resolve() : log.look(),
-    () => answers.beat(),
-    () => unhosted.beat(),
-    () => stored.beat(),
+    () => ledger.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
+    () => answers.heartbeat(),
+    () => unhosted.heartbeat(),
+    () => stored.heartbeat(),
     () => alarm.ring(),
   ]);
   const proof = new Proof(ledger, store.traits);
   await proof.look();
   await keeper.begin();
   const watching = connection.watch(() => {
-    replies.look().catch(() => {}); // the next beat does
+    replies.look().catch(() => {}); // the next heartbeat does
     answers.wake();
-    log.look().catch(() => {}); // the next beat does
-    keeper.adopt().catch(() => {}); // the next beat does
+    log.look().catch(() => {}); // the next heartbeat does
+    keeper.adopt().catch(() => {}); // the next heartbeat does
   });
   return {
-    acceptor: new Acceptor({ ledger, dispatch, replies, ids, idWindowMs, landing }),
+    acceptor: new Acceptor({ ledger, dispatch, replies, ids, deduplicationWindowMs, landing }),
     ledger,
     dispatch,
     replies,
-    rows: new RowWriter({ ledger, dispatch, replies, landing, replyKeepMs, timers, random }),
+    rows: new RowWriter({ ledger, dispatch, replies, landing, replyRetentionMs, timers, random }),
     answers,
     log,
     unhosted,
@@ -178,7 +178,7 @@ function keeping(
   services: Services,
   ledger: Ledger,
   residents: Residents,
-  onBeat: readonly (() => Promise<unknown>)[],
+  onHeartbeat: readonly (() => Promise<unknown>)[],
 ): { readonly instances: Instances; readonly keeper: Keeper } {
   const { hosts } = residents;
   const instances: Instances = new Instances(ledger, {
@@ -193,7 +193,7 @@ function keeping(
     protocols: [...hosts.keys()],
     look: (actor, crashed) => residents.activate(actor)?.look(crashed) !== undefined,
     atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
-    onBeat,
+    onHeartbeat,
   });
   return { instances, keeper };
 }

@@ -1,9 +1,9 @@
-import type { Cancel, Clock } from "../clock.ts";
-import { messageOf, PosthornError, StoppedError } from "../errors.ts";
-import type { Random } from "../random.ts";
-import { StoreError } from "../store_errors.ts";
-import { isSound } from "../thrown.ts";
-import { within } from "../within.ts";
+import type { Cancel, Clock } from "../base/clock.ts";
+import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
+import type { Random } from "../base/random.ts";
+import { StoreError } from "../base/store_errors.ts";
+import { isSound } from "../base/thrown.ts";
+import { within } from "../base/within.ts";
 
 /** How long an attempt may take before those who wait for it are told, and another begins beside it. */
 const waitMs = 15_000;

@@ -1,23 +1,23 @@
-import type { Actor } from "../actor.ts";
-import type { ActorId } from "../address.ts";
-import type { DeadLetter } from "../dead_letters.ts";
-import type { Route } from "../envelope.ts";
-import { messageOf, PosthornError, StoppedError } from "../errors.ts";
-import type { StoreHealth } from "../health.ts";
-import { type Population, turnRoom } from "../host.ts";
-import { Collector, Reply } from "../modes.ts";
-import type { KeptEvent, KeptEvents } from "../kept_events.ts";
-import { shownName } from "../shown_name.ts";
-import type { UnhostedStats } from "../stats.ts";
-import { StoreError } from "../store_errors.ts";
-import { within } from "../within.ts";
-import type { Acceptance } from "./accept_commission.ts";
+import type { Actor } from "../language/actor.ts";
+import type { ActorId } from "../language/address.ts";
+import type { DeadLetter } from "../ports/dead_letters.ts";
+import type { Route } from "../messages/envelope.ts";
+import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
+import type { StoreHealth } from "../ports/health.ts";
+import { type Population, turnRoom } from "../activations/host.ts";
+import { Collector, Reply } from "../messages/modes.ts";
+import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
+import { shownName } from "../messages/shown_name.ts";
+import type { UnhostedStats } from "../ports/stats.ts";
+import { StoreError } from "../base/store_errors.ts";
+import { within } from "../base/within.ts";
+import type { Acceptance } from "./delivery/accept_commission.ts";
 import type { AcceptParts } from "./acceptor.ts";
-import type { DurableActivation } from "./durable_activation.ts";
-import { DurableHost } from "./durable_host.ts";
+import type { DurableActivation } from "./activations/durable_activation.ts";
+import { DurableHost } from "./activations/durable_host.ts";
 import { EarlyCalls } from "./early_calls.ts";
-import { Effects } from "./effects.ts";
-import { indexKey } from "./keys.ts";
+import { Effects } from "./commits/effects.ts";
+import { indexKey } from "./rows/keys.ts";
 import { Joining } from "./joining.ts";
 import {
   type Connected,
@@ -28,11 +28,11 @@ import {
   type StoreParts,
 } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { Replies } from "./replies.ts";
-import { Respondents } from "./respondents.ts";
-import { commitOne } from "./single_commission.ts";
-import { topicsOf } from "./topics_of.ts";
-import { whileAway } from "./while_away.ts";
+import type { Replies } from "./delivery/replies.ts";
+import { Respondents } from "./delivery/respondents.ts";
+import { commitOne } from "./commits/single_commission.ts";
+import { topicsOf } from "./rows/topics_of.ts";
+import { whileAway } from "./delivery/while_away.ts";
 
 /** How long the end waits for the store, at each of its two steps. */
 const endMs = 5_000;
@@ -107,10 +107,10 @@ export class Persistence {
   }
 
   /** Gives an actor a signal: it takes effect before any waiting message. */
-  async signal(actor: ActorId, signal: "passivate" | "restart" | "forget"): Promise<void> {
+  async signal(actor: ActorId, signal: "passivate" | "restart" | "erase"): Promise<void> {
     const found = this.find(actor.protocol, actor.key);
     if (found !== undefined) found.signal(signal);
-    else if (signal === "forget") (await this.activate(actor)).signal(signal);
+    else if (signal === "erase") (await this.activate(actor)).signal(signal);
   }
 
   /** The replies of submits. */
@@ -124,12 +124,12 @@ export class Persistence {
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */
-  follow(topic: string, hear: (event: KeptEvent) => void, after?: number): Disposable {
+  follow(topic: string, hear: (event: LoggedEvent) => void, after?: number): Disposable {
     return this.#onceOpen(({ log }) => log.follow(topic, after, hear));
   }
 
   /** What is kept of a topic's events. */
-  keptEvents(topic: string): KeptEvents {
+  eventLog(topic: string): EventLog {
     const log = () => this.opened.then(() => this.#required.log);
     return {
       latest: async () => await (await log()).latest(topic),
@@ -210,7 +210,7 @@ export class Persistence {
   async sweep(): Promise<void> {
     await this.opened;
     const { keeper, alarm } = this.#required;
-    await keeper.beat();
+    await keeper.heartbeat();
     await alarm.ring();
   }
 
@@ -283,7 +283,10 @@ export class Persistence {
     return { waiting: activation.waiting, capacity: activation.home.actor.mailbox.capacity * turnRoom };
   }
 
-  /** Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later beat looks again. */
+  /**
+   * Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later heartbeat looks
+   * again.
+   */
   #activate({ protocol, key }: ActorId): DurableActivation | undefined {
     try {
       return this.hosts.get(protocol)?.get(key);
@@ -295,7 +298,7 @@ export class Persistence {
 
   #buried(letter: DeadLetter, error?: unknown): void {
     this.#parts.services.delivery.buried(letter, error);
-    void this.#required.letters.read().catch(() => {}); // the next beat does
+    void this.#required.letters.read().catch(() => {}); // the next heartbeat does
   }
 
   #leaveToOthers(actor: ActorId, forMs: number): void {

@@ -1,10 +1,17 @@
-import type { Cancel, Clock } from "../clock.ts";
-import type { Part, Range, StoreConnection, Stored, StorePresence, StoreTraits } from "../store.ts";
-import { messageOf } from "../errors.ts";
-import { OutcomeUnknownError, StoreError } from "../store_errors.ts";
-import { isThrown } from "../thrown.ts";
-import { within } from "../within.ts";
-import { type Probes, probesOf } from "./probes.ts";
+import type { Cancel, Clock } from "../base/clock.ts";
+import type {
+  AtomicPart,
+  Entry,
+  KeyRange,
+  StoreConnection,
+  StorePresence,
+  StoreTraits,
+} from "../ports/store.ts";
+import { messageOf } from "../base/errors.ts";
+import { OutcomeUnknownError, StoreError } from "../base/store_errors.ts";
+import { isThrown } from "../base/thrown.ts";
+import { within } from "../base/within.ts";
+import { type Probes, probesOf } from "./commits/probes.ts";
 
 /**
  * How long a call may take. Where outcomes can be unknown the store is somewhere else, and what it did not answer is
@@ -55,15 +62,15 @@ export class TimelyConnection implements StoreConnection {
     this.#callMs = unknownOutcomes ? remoteMs : localMs;
   }
 
-  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     return this.#call(() => this.#connection.read(keys), () => this.#unread("read"));
   }
 
-  list(range: Range): Promise<Stored[]> {
+  list(range: KeyRange): Promise<Entry[]> {
     return this.#call(() => this.#connection.list(range), () => this.#unread("list"));
   }
 
-  commit(parts: readonly Part[]): Promise<(string | undefined)[]> {
+  commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
     return this.#call(() => this.#connection.commit(parts), () => {
       const why = `the store did not answer within ${this.#callMs} ms`;
       return new OutcomeUnknownError(`Cannot tell whether a commit landed: ${why}`);

@@ -4,7 +4,7 @@ import {
   ask,
   event,
   InvalidPayloadError,
-  LimitError,
+  LimitExceededError,
   MailboxFullError,
   protocol,
   type Published,
@@ -15,7 +15,7 @@ import {
 } from "@posthorn/posthorn";
 import fc from "fast-check";
 import * as z from "zod";
-import { gate, untyped, World } from "./world.ts";
+import { gate, untyped, World } from "./memory_world.ts";
 
 const Note = z.object({ subject: z.string(), n: z.number() });
 type Note = z.infer<typeof Note>;
@@ -34,7 +34,7 @@ const Reader = protocol("reader", {
   count: ask(Note, z.number()),
   follow: tell(z.object({ subject: z.string().optional(), fail: z.boolean() })),
   leave: tell(),
-  forget: tell(),
+  erase: tell(),
 });
 
 const shop = actor(Shop, {
@@ -72,7 +72,7 @@ function reader(heard: string[]) {
         if (fail) throw new Error("broken");
       },
       leave: (ctx) => ctx.unsubscribe(Shop.sold, ctx.self.at(Reader.hear)),
-      forget: (ctx) => ctx.forget(),
+      erase: (ctx) => ctx.erase(),
     },
     retry: { attempts: 1 },
     onFailure: "resume",
@@ -305,13 +305,13 @@ Deno.test("an actor subscribes and unsubscribes with its turn's commit", async (
   assert.deepEqual(heard, ["r 2"]);
 });
 
-Deno.test("an actor that is forgotten is no subscriber any more", async () => {
+Deno.test("an actor that is erased is no subscriber any more", async () => {
   const heard: string[] = [];
   await using world = new World([reader(heard)]);
   const { system } = world;
   for (const key of ["r", "s"]) system.subscribe(Shop.sold, system.ref(Reader, key).at(Reader.hear));
   await publishAll(world, numbers(1));
-  await system.ref(Reader, "r").tell(Reader.forget);
+  await system.ref(Reader, "r").tell(Reader.erase);
   await world.clock.settle();
   await publishAll(world, numbers(2));
   assert.deepEqual(heard.toSorted(), ["r 1", "s 1", "s 2"]);
@@ -492,10 +492,10 @@ Deno.test("a subscription that cannot be made leaves nothing behind", async () =
   const { system } = world;
   await system.ref(Reader, "r").tell(Reader.follow, { fail: false }); // an actor and a topic
   await world.clock.settle();
-  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitError);
-  system.signal({ protocol: "reader", key: "r" }, "forget");
+  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError);
+  system.signal({ protocol: "reader", key: "r" }, "erase");
   await world.clock.settle();
-  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitError); // there is place for the listener alone
+  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError); // there is place for the listener alone
   await world.clock.settle();
   assert.deepEqual(world.population, { "~topic": 1 });
   using _ = system.subscribe(Shop.sold, () => {});
@@ -552,7 +552,7 @@ Deno.test("what a local function failed on can be sent to it again", async () =>
   const [letter] = system.deadLetters.list();
   assert.deepEqual(letter.payload, { subject: "de", n: 1 });
   broken = false;
-  system.deadLetters.sendAgain(letter.id);
+  system.deadLetters.resend(letter.id);
   await world.clock.settle();
   assert.deepEqual(heard, [[1, { id: "first", subject: "de", input: { subject: "de", n: 1 } }]]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { actor, ask, PosthornError, protocol, type Ref, tell, unchecked } from "@posthorn/posthorn";
 import fc from "fast-check";
-import { World } from "./world.ts";
+import { World } from "./memory_world.ts";
 
 const Echo = protocol("echo", {
   key: ask(unchecked<string>()),

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { PosthornError, type System } from "@posthorn/posthorn";
-import { kinds, onEach, ref, Worker, worker } from "../durable/stage.ts";
-import { inEach, type World } from "../durable/worlds.ts";
+import { kinds, onEach, ref, Worker, worker } from "../runtime/durable/durable_stage.ts";
+import { inEach, type World } from "../runtime/durable/worlds.ts";
 
 /** Does something while time goes on, and says with what that failed. */
 async function errorOf(world: World, act: () => unknown): Promise<readonly [code: string, message: string]> {

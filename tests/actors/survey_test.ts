@@ -3,7 +3,7 @@ import {
   actor,
   ask,
   InvalidPayloadError,
-  LimitError,
+  LimitExceededError,
   protocol,
   StoppedError,
   survey,
@@ -11,7 +11,7 @@ import {
   unchecked,
 } from "@posthorn/posthorn";
 import * as z from "zod";
-import { gate, untyped, watch, World } from "./world.ts";
+import { gate, untyped, watch, World } from "./memory_world.ts";
 
 const Carrier = protocol("carrier", {
   quote: survey(z.number(), z.number()),
@@ -241,7 +241,7 @@ Deno.test("what does not fit, and bounds that are none, throw at the call, and n
     assert.throws(() => system.survey(Carrier.quote, 10, { max }), RangeError);
   }
   assert.equal(system.stats().accepted, 0);
-  assert.throws(() => system.survey(Carrier.quote, 10), LimitError); // for the topic has no place
+  assert.throws(() => system.survey(Carrier.quote, 10), LimitExceededError); // for the topic has no place
   await world.clock.settle();
   assert.deepEqual(world.population, {});
 });

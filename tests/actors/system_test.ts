@@ -14,7 +14,7 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
-import { gate, watch, World } from "./world.ts";
+import { gate, watch, World } from "./memory_world.ts";
 
 const Worker = protocol("worker", {
   work: ask(unchecked<Promise<number> | number>(), unchecked<number>()),
@@ -56,12 +56,12 @@ Deno.test("options out of their bounds throw a RangeError that names the option"
       "Cannot use askTimeoutMs: it must be a number of milliseconds above 0: current value is 0",
     ],
     [
-      { idWindowMs: -1 },
-      "Cannot use idWindowMs: it must be a number of milliseconds above 0: current value is -1",
+      { deduplicationWindowMs: -1 },
+      "Cannot use deduplicationWindowMs: it must be a number of milliseconds above 0: current value is -1",
     ],
     [
-      { replyKeepMs: NaN },
-      "Cannot use replyKeepMs: it must be a number of milliseconds above 0: current value is NaN",
+      { replyRetentionMs: NaN },
+      "Cannot use replyRetentionMs: it must be a number of milliseconds above 0: current value is NaN",
     ],
     [{ drainMs: -1 }, "Cannot use drainMs: it must be at least 0: current value is -1"],
     [
@@ -207,7 +207,7 @@ Deno.test("a signal takes effect before any waiting message", async () => {
   const { system } = world;
   const ref = system.ref(Worker, "a");
   const actorId = { protocol: "worker", key: "a" };
-  for (const signal of ["passivate", "restart", "forget"] as const) system.signal(actorId, signal); // there is none
+  for (const signal of ["passivate", "restart", "erase"] as const) system.signal(actorId, signal); // there is none
   assert.deepEqual(world.population, {});
   await ref.ask(Worker.work, 1);
   const kept = async () => await (await ref.submit(Worker.job)).reply();
@@ -217,7 +217,7 @@ Deno.test("a signal takes effect before any waiting message", async () => {
     assert.equal(await kept(), 1);
   }
   const submitted = ref.submit(Worker.job);
-  system.signal(actorId, "forget");
+  system.signal(actorId, "erase");
   assert.equal(await (await submitted).reply(), 0);
 });
 
@@ -241,11 +241,11 @@ Deno.test("a dead letter can be sent again, and is then one no more", async () =
   await world.clock.settle();
   const [letter] = system.deadLetters.list();
   assert.deepEqual([letter.id, letter.reason, letter.atMs], ["7", "failed", world.clock.now()]);
-  system.deadLetters.sendAgain("7");
+  system.deadLetters.resend("7");
   assert.equal(system.deadLetters.size, 0);
   await world.clock.settle();
   assert.deepEqual([system.deadLetters.size, system.deadLetters.total], [1, 2]);
-  assert.throws(() => system.deadLetters.sendAgain("8"), { code: "unknown-dead-letter" });
+  assert.throws(() => system.deadLetters.resend("8"), { code: "unknown-dead-letter" });
 });
 
 Deno.test("new ids carry their time, and come in order", async () => {

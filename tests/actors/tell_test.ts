@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import {
   actor,
   ask,
-  IdReusedError,
+  IdConflictError,
   InvalidPayloadError,
-  LimitError,
+  LimitExceededError,
   MailboxFullError,
+  NotFoundError,
   PosthornError,
   protocol,
   StoppedError,
   System,
   tell,
   unchecked,
-  UnknownError,
 } from "@posthorn/posthorn";
 import fc from "fast-check";
 import * as z from "zod";
-import { gate, untyped, World } from "./world.ts";
+import { gate, untyped, World } from "./memory_world.ts";
 
 const Log = protocol("log", {
   write: tell(z.string()),
@@ -128,18 +128,18 @@ Deno.test("a tell to whom the system does not know rejects", async () => {
   await using world = new World([logActor([])], { limits: { actors: 2 } });
   await assert.rejects(
     world.system.ref(Nobody, "a").tell(Nobody.hear),
-    (error: unknown) => error instanceof UnknownError && error.code === "unknown-protocol",
+    (error: unknown) => error instanceof NotFoundError && error.code === "unknown-protocol",
   );
   const [one, two, three, four, five] = [tell(), tell(), tell(), tell(), tell()];
   const Newer = protocol("log", { one, two, three, four, five, erase: tell() });
   await assert.rejects(
     world.system.ref(Newer, "a").tell(Newer.erase),
-    (error: unknown) => error instanceof UnknownError && error.code === "unknown-operation",
+    (error: unknown) => error instanceof NotFoundError && error.code === "unknown-operation",
   );
   for (const key of ["a", "b"]) await world.system.ref(Log, key).tell(Log.wait, gate().promise);
   await assert.rejects(
     world.system.ref(Log, "c").tell(Log.write, "one"),
-    (error: unknown) => error instanceof LimitError && error.code === "too-many-actors",
+    (error: unknown) => error instanceof LimitExceededError && error.code === "too-many-actors",
   );
   assert.equal(world.system.stats().accepted, 2);
 });
@@ -173,7 +173,7 @@ Deno.test("options that are out of their bounds reject", async () => {
 
 Deno.test("the same id again is accepted as the first was, and handled once", async () => {
   const heard: string[] = [];
-  await using world = new World([logActor(heard)], { idWindowMs: 1_000 });
+  await using world = new World([logActor(heard)], { deduplicationWindowMs: 1_000 });
   const ref = world.system.ref(Log, "a");
   await ref.tell(Log.write, "one", { id: "7" });
   await ref.tell(Log.write, "one", { id: "7" });
@@ -181,7 +181,7 @@ Deno.test("the same id again is accepted as the first was, and handled once", as
   assert.deepEqual(heard, ["a: one"]);
   await assert.rejects(
     ref.tell(Log.write, "two", { id: "7" }),
-    (error: unknown) => error instanceof IdReusedError && error.code === "id-reused",
+    (error: unknown) => error instanceof IdConflictError && error.code === "id-reused",
   );
   await ref.tell(Log.write, "caller", { id: "7", caller: "bob" });
   await world.system.ref(Log, "b").tell(Log.write, "receiver", { id: "7" });

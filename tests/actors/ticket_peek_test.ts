@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import {
   actor,
   memoryStore,
+  NotFoundError,
   protocol,
   ReplyPendingError,
   submit,
   System,
-  UnknownError,
 } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
@@ -30,6 +30,6 @@ for (const [where, options] of [["in memory", {}], ["in a store", { store: memor
     await clock.advance(120_000); // a collected one would be gone from memory
     assert.equal(await ticket.reply({ peek: true }), 7);
     await clock.advance(3_600_000);
-    await assert.rejects(ticket.reply({ peek: true }), UnknownError);
+    await assert.rejects(ticket.reply({ peek: true }), NotFoundError);
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { actor, ask, event, protocol, tell, TerminalError, unchecked } from "@posthorn/posthorn";
 import * as z from "zod";
-import { World } from "./world.ts";
+import { World } from "./memory_world.ts";
 
 const Line = z.object({ cents: z.coerce.number().default(1) });
 const News = protocol("news", { out: event(Line), plain: event(unchecked<string>()) });
@@ -12,7 +12,7 @@ const Reader = protocol("reader", {
   anything: tell(unchecked<unknown>()),
   nothing: tell(),
   text: tell(unchecked<string>()),
-  forget: tell(),
+  erase: tell(),
   subscribe: tell(),
   read: ask(unchecked<unknown[]>()),
 });
@@ -34,7 +34,7 @@ function reader(remembers: boolean, heard: unknown[][] = []) {
       anything: hear("anything"),
       nothing: hear("nothing"),
       text: hear("text"),
-      forget: (ctx) => ctx.forget(),
+      erase: (ctx) => ctx.erase(),
       subscribe: (ctx) => ctx.subscribe(News.plain, ctx.self.at(Reader.text)),
       read: (ctx) => [...ctx.state],
     },
@@ -123,7 +123,7 @@ for (const listened of [false, true]) {
     assert.equal(accepted, done);
   });
 
-  Deno.test(`Topic lets subscribers that were forgotten hear nothing, until they subscribe again${suffix}`, async () => {
+  Deno.test(`Topic lets subscribers that were erased hear nothing, until they subscribe again${suffix}`, async () => {
     await using it = new World([reader(true)]);
     if (listened) it.system.inspect(() => {});
     const ada = it.system.ref(Reader, "ada");
@@ -135,7 +135,7 @@ for (const listened of [false, true]) {
     await it.clock.settle();
     await publish("1");
     assert.deepEqual(await ada.ask(Reader.read), ["1"]);
-    await ada.tell(Reader.forget);
+    await ada.tell(Reader.erase);
     await it.clock.settle();
     await publish("2");
     assert.deepEqual(await ada.ask(Reader.read), []);

@@ -20,7 +20,7 @@ const parsedByWhoHandles = [
 ] as const;
 
 const dropsItsState = [
-  "runtime/actor.ts",
+  "runtime/language/actor.ts",
   "activates it again from its last committed state (a transient actor, which commits nothing, from its initial state)",
 ] as const;
 

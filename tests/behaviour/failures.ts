@@ -1,4 +1,4 @@
-import { RetryError, TerminalError } from "@posthorn/posthorn";
+import { RetryableError, TerminalError } from "@posthorn/posthorn";
 import type { Scenario } from "./scenario.ts";
 import { One, type Scripts, type World } from "./world.ts";
 
@@ -17,7 +17,7 @@ function failing(world: () => World): Scripts {
     },
     later: (ctx) => {
       world().write(`${ctx.key} tries later, attempt ${ctx.attempt} after ${world().passedMs} ms`);
-      if (ctx.attempt < 3) throw new RetryError("later", { afterMs: 300 });
+      if (ctx.attempt < 3) throw new RetryableError("later", { afterMs: 300 });
     },
     slow: () => new Promise<void>((resolve) => void world().clock.setTimer(1_000, resolve)),
     async reject() {
@@ -174,7 +174,7 @@ export const failures: readonly Scenario[] = [
       await world.hear("mend", a.tell(One.run, "mend"));
       await world.settle();
       for (const id of ["t", "s", "t"]) {
-        await world.hear(`again ${id}`, (async () => await world.system.deadLetters.sendAgain(id))());
+        await world.hear(`again ${id}`, (async () => await world.system.deadLetters.resend(id))());
         await world.settle();
       }
       await world.hear("its reply", ticket.reply({ timeoutMs: 0 }));

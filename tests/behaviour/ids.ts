@@ -64,7 +64,7 @@ export const ids: readonly Scenario[] = [
       await world.pass(2_000, 1_000);
       await world.hear("after", a.tell(One.note, "1", { id: "t" }));
     },
-    options: { idWindowMs: 10_000 },
+    options: { deduplicationWindowMs: 10_000 },
   },
 
   {

@@ -121,7 +121,7 @@ export const modes: readonly Scenario[] = [
       await world.pass(120_000, 5_000);
       await world.hear("later", ticket.reply({ timeoutMs: 0 }));
     },
-    options: { replyKeepMs: 10_000 },
+    options: { replyRetentionMs: 10_000 },
   },
 
   {

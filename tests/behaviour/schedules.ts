@@ -82,13 +82,13 @@ export const schedules: readonly Scenario[] = [
   },
 
   {
-    name: "schedules outlive that their actor passivates, and not that it is forgotten",
+    name: "schedules outlive that their actor passivates, and not that it is erased",
     scripts: (world) => ({
       ...ticking(world),
       after: (ctx) => ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick after"),
-      forget(ctx) {
+      erase(ctx) {
         ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick never");
-        ctx.forget();
+        ctx.erase();
       },
     }),
     async run(world) {
@@ -99,9 +99,9 @@ export const schedules: readonly Scenario[] = [
       await world.pass(1_000);
       await world.hear("after", a.tell(One.run, "after"));
       await world.settle();
-      world.system.signal(a, "forget");
+      world.system.signal(a, "erase");
       await world.pass(1_000);
-      await world.hear("forget", a.tell(One.run, "forget"));
+      await world.hear("erase", a.tell(One.run, "erase"));
       await world.pass(1_000);
     },
   },

@@ -4,7 +4,7 @@ import { One } from "./world.ts";
 export const signals: readonly Scenario[] = [
   {
     name: "an actor passivates and is restarted, and goes on from what it committed",
-    scripts: () => ({ stop: (ctx) => ctx.stop() }),
+    scripts: () => ({ passivate: (ctx) => ctx.passivate() }),
     async run(world) {
       const a = world.ref("a");
       for (const signal of ["passivate", "restart"] as const) {
@@ -14,7 +14,7 @@ export const signals: readonly Scenario[] = [
         await world.settle();
         await world.hear("notes", a.ask(One.call, "notes"));
       }
-      await world.hear("stop", a.tell(One.run, "stop"));
+      await world.hear("passivate", a.tell(One.run, "passivate"));
       await world.settle();
       await world.hear("notes", a.ask(One.call, "notes"));
       await world.pass(120_000, 10_000);
@@ -23,10 +23,10 @@ export const signals: readonly Scenario[] = [
   },
 
   {
-    name: "an actor that is forgotten begins anew, without its subscriptions",
+    name: "an actor that is erased begins anew, without its subscriptions",
     scripts: () => ({
       follow: (ctx) => ctx.subscribe(One.happened, ctx.self.at(One.note)),
-      forget: (ctx) => ctx.forget(),
+      erase: (ctx) => ctx.erase(),
     }),
     async run(world) {
       const a = world.ref("a");
@@ -35,8 +35,8 @@ export const signals: readonly Scenario[] = [
         await world.settle();
         await world.hear("published", world.system.publish(One.happened, "de 1"));
         await world.settle();
-        if (how === "a signal") await world.system.signal(a, "forget");
-        else await world.hear("forget", a.tell(One.run, "forget"));
+        if (how === "a signal") await world.system.signal(a, "erase");
+        else await world.hear("erase", a.tell(One.run, "erase"));
         await world.settle();
         await world.hear("published", world.system.publish(One.happened, "de 2"));
         await world.settle();
@@ -45,7 +45,7 @@ export const signals: readonly Scenario[] = [
     },
   },
 
-  ...(["passivate", "restart", "forget"] as const).map((signal): Scenario => ({
+  ...(["passivate", "restart", "erase"] as const).map((signal): Scenario => ({
     name: `a signal goes before what waits: ${signal}`,
     scripts: (world) => ({
       slow: () => new Promise<void>((resolve) => void world().clock.setTimer(1_000, resolve)),
@@ -63,11 +63,13 @@ export const signals: readonly Scenario[] = [
   })),
 
   {
-    name: "what waits behind a turn that stops or forgets is handled",
-    scripts: () => ({ stop: (ctx) => ctx.stop(), forget: (ctx) => ctx.forget() }),
+    name: "what waits behind a turn that passivates or erases its actor is handled",
+    scripts: () => ({ passivate: (ctx) => ctx.passivate(), erase: (ctx) => ctx.erase() }),
     async run(world) {
       const a = world.ref("a");
-      const sent = ["note 1", "stop", "note 2", "forget", "note 3"].map((script) => a.tell(One.run, script));
+      const sent = ["note 1", "passivate", "note 2", "erase", "note 3"].map((script) =>
+        a.tell(One.run, script)
+      );
       for (const one of sent) await world.hear("sent", one);
       await world.settle();
       await world.hear("notes", a.ask(One.call, "notes"));

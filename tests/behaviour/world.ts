@@ -23,7 +23,7 @@ import {
 } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
-import { Cuttable } from "../durable/stage.ts";
+import { Cuttable } from "../runtime/durable/durable_stage.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** An actor that does what a scenario tells it to: a payload names one of its scripts. */

@@ -194,7 +194,7 @@ export class Load {
   async #rest(): Promise<Map<string, readonly string[]>> {
     let before = -1;
     for (let quiet = 0; quiet < 3;) {
-      await sleep(6_000); // more than a beat
+      await sleep(6_000); // more than a heartbeat
       const states = new Map<string, readonly string[]>();
       for (const name of [...books, ...readers]) {
         states.set(name, await this.#systems[0].ref(Book, name).ask(Book.read));

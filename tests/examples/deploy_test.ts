@@ -90,7 +90,7 @@ Deno.test("The entry for Deno Deploy ends cleanly within a second, and keeps wha
     let location: string;
     {
       await using app = await App.start(path);
-      assert.equal(await app.storeStatus(), "unproven");
+      assert.equal(await app.storeStatus(), "unverified");
       await app.json(app.post("ada/add", { sku: "tea", cents: 450 }));
       const submitted = await app.post("ada/settle");
       assert.equal(submitted.status, 202);
@@ -108,7 +108,7 @@ Deno.test("The entry for Deno Deploy ends cleanly within a second, and keeps wha
       assert.ok(tookMs < 1_000, `it took ${tookMs} ms to end`);
       assert.match(
         output,
-        /^The store \(Deno KV, file\) is unproven: .*is a database assigned to this app\?$/m,
+        /^The store \(Deno KV, file\) is unverified: .*is a database assigned to this app\?$/m,
       );
       assert.match(output, /^Stopped\.$/m);
     }

@@ -76,8 +76,8 @@ export class Target implements AsyncDisposable {
     this.#system = new System({
       actors: [this.#order(), this.#carrier()],
       limits: { ids: 500, replies: 2_000, deadLetters: 100, actors: 5_000 },
-      idWindowMs: 20_000,
-      replyKeepMs: 20_000,
+      deduplicationWindowMs: 20_000,
+      replyRetentionMs: 20_000,
       log: false,
       ...(store === undefined ? {} : { store }),
     });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { abortable, deadline, pooledMap, retry, RetryError, type RetryOptions } from "@std/async";
+import { abortable, deadline, pooledMap, retry, RetryableError, type RetryOptions } from "@std/async";
 import { abortable as abortableAlone } from "@std/async/abortable";
 
 /** Replaces the global timers: callbacks run when the test fires them, or at once if told so. */
@@ -311,7 +311,7 @@ function failing(): { calls: number; call: () => Promise<never> } {
 
 async function delaysOf(options: RetryOptions): Promise<number[]> {
   using timers = new FakeTimers({ fireAtOnce: true });
-  await assert.rejects(retry(failing().call, options), RetryError);
+  await assert.rejects(retry(failing().call, options), RetryableError);
   return timers.delays;
 }
 
@@ -336,18 +336,18 @@ Deno.test("retry() waits before it calls again", async () => {
   await settle();
   assert.equal(state.calls, 1);
   timers.fireAll();
-  await assert.rejects(retried, RetryError);
+  await assert.rejects(retried, RetryableError);
   assert.equal(state.calls, 2);
 });
 
-Deno.test("retry() rejects with a RetryError after five attempts unless told otherwise", async () => {
+Deno.test("retry() rejects with a RetryableError after five attempts unless told otherwise", async () => {
   using _timers = new FakeTimers({ fireAtOnce: true });
   for (const maxAttempts of [undefined, 1, 3]) {
     const state = failing();
     const expected = maxAttempts ?? 5;
     await assert.rejects(retry(state.call, { maxAttempts }), (error) => {
-      assert.ok(error instanceof RetryError);
-      assert.equal(error.name, "RetryError");
+      assert.ok(error instanceof RetryableError);
+      assert.equal(error.name, "RetryableError");
       assert.equal(error.message, `Retrying exceeded the maxAttempts (${expected}).`);
       assert.ok(error.cause instanceof Error);
       assert.equal(error.cause.message, `call ${expected}`);

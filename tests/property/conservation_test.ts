@@ -4,14 +4,14 @@ import {
   type Overflow,
   protocol,
   type Ref,
-  RetryError,
+  RetryableError,
   type Stats,
   tell,
   TerminalError,
   unchecked,
 } from "@posthorn/posthorn";
 import fc from "fast-check";
-import { fail, note, Stage, Walker, Worker, worker, type WorkerContext } from "../runtime/stage.ts";
+import { fail, note, Stage, Walker, Worker, worker, type WorkerContext } from "../runtime/memory_stage.ts";
 
 const keys = ["ada", "bob", "cyd"] as const;
 const slowMs = 15;
@@ -28,7 +28,7 @@ const behaviours = {
     throw new TerminalError("No.");
   },
   later() {
-    throw new RetryError("busy", { afterMs: 5 });
+    throw new RetryableError("busy", { afterMs: 5 });
   },
   flood(ctx: WorkerContext) {
     for (let count = 0; count < 15; count++) ctx.self.tell(Worker.note, "flood");
@@ -41,8 +41,8 @@ const behaviours = {
   twice(ctx: WorkerContext) {
     for (const text of ["one", "one", "other"]) ctx.self.tell(Worker.note, text, { id: "same" });
   },
-  stop: (ctx: WorkerContext) => ctx.stop(),
-  forget: (ctx: WorkerContext) => ctx.forget(),
+  passivate: (ctx: WorkerContext) => ctx.passivate(),
+  erase: (ctx: WorkerContext) => ctx.erase(),
   tick: (ctx: WorkerContext) => ctx.schedule("tick", { everyMs: 7 }, ctx.self.at(Worker.note), "tick"),
 };
 
@@ -81,11 +81,11 @@ type Step = (it: Stage) => unknown;
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: plan.map((plan): Step => (it) => send(it, plan)) },
   { weight: 2, arbitrary: fc.nat(60).map((byMs): Step => (it) => it.clock.advance(byMs)) },
-  { weight: 1, arbitrary: fc.nat(9).map((which): Step => (it) => sendAgain(it, which)) },
+  { weight: 1, arbitrary: fc.nat(9).map((which): Step => (it) => resend(it, which)) },
   { weight: 1, arbitrary: fc.constant<Step>((it) => void it.watch("stopped")) }, // from here on somebody listens
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.constantFrom("passivate", "restart", "forget"), fc.constantFrom(...keys)).map(
+    arbitrary: fc.tuple(fc.constantFrom("passivate", "restart", "erase"), fc.constantFrom(...keys)).map(
       ([signal, key]): Step => (it) => it.system.signal({ protocol: "worker", key }, signal),
     ),
   },
@@ -133,11 +133,11 @@ function send(it: Stage, plan: Plan): void {
   sent[plan.mode]().catch(() => {});
 }
 
-function sendAgain({ system }: Stage, which: number): void {
+function resend({ system }: Stage, which: number): void {
   const letters = system.deadLetters.list();
   if (letters.length === 0) return;
   try {
-    system.deadLetters.sendAgain(letters[which % letters.length].id);
+    system.deadLetters.resend(letters[which % letters.length].id);
   } catch { /* refused: nothing was accepted */ }
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import fc from "fast-check";
-import { IdleList, type Idler } from "../../runtime/idle.ts";
-import { Timers } from "../../runtime/timers.ts";
+import { IdleList, type Idler } from "../../runtime/scheduling/idle.ts";
+import { Timers } from "../../runtime/scheduling/timers.ts";
 
 /** A member as an actor is one: it joins when it is used, notes when, and leaves when it is told. */
 class Member implements Idler {

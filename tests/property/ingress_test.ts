@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SuperJSON } from "superjson";
-import { Desk, Order, PieceReader, superjsonType } from "../runtime/ingress/desk.ts";
+import { Desk, Order, PieceReader, superjsonType } from "../adapters/http/desk.ts";
 
 const refusedKey = /"(__proto__|constructor|prototype)"/;
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Overflow } from "@posthorn/posthorn";
-import { Mailbox } from "../../runtime/mailbox.ts";
-import { drain, routeOf, takeFrom } from "../runtime/mail.ts";
-import { note, notesOf, Stage, Worker, worker } from "../runtime/stage.ts";
+import { Mailbox } from "../../runtime/messages/mailbox.ts";
+import { drain, routeOf, takeFrom } from "../runtime/messages/mail.ts";
+import { note, notesOf, Stage, Worker, worker } from "../runtime/memory_stage.ts";
 
-const signals = ["passivate", "restart", "forget"] as const;
+const signals = ["passivate", "restart", "erase"] as const;
 type Signal = typeof signals[number];
 
 /** A mailbox as a plain array would have it. */

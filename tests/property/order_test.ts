@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fail, note, notesOf, Stage, Worker, worker, type WorkerContext } from "../runtime/stage.ts";
+import { fail, note, notesOf, Stage, Worker, worker, type WorkerContext } from "../runtime/memory_stage.ts";
 
 const behaviours = {
   done: () => {},

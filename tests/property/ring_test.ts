@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Ring } from "../../runtime/ring.ts";
-import { drain, routeOf, takeFrom } from "../runtime/mail.ts";
+import { Ring } from "../../runtime/messages/ring.ts";
+import { drain, routeOf, takeFrom } from "../runtime/messages/mail.ts";
 
 interface Step {
   readonly kind: "push" | "unshift" | "drop";

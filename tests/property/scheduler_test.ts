@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Scheduler } from "../../runtime/scheduler.ts";
-import { LoopClock, Work } from "../runtime/loop_clock.ts";
+import { Scheduler } from "../../runtime/scheduling/scheduler.ts";
+import { LoopClock, Work } from "../runtime/scheduling/loop_clock.ts";
 
 const works = fc.array(
   fc.record({

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { seededRandom } from "@posthorn/posthorn/testing";
 import fc from "fast-check";
-import { backoffMs, Supervisor } from "../../runtime/supervisor.ts";
-import { worker } from "../runtime/stage.ts";
+import { backoffMs, Supervisor } from "../../runtime/turns/supervisor.ts";
+import { worker } from "../runtime/memory_stage.ts";
 
 Deno.test("Supervisor never restarts more often than its limit in any window, and stops only at the limit", () => {
   fc.assert(

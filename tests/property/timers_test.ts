@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import fc from "fast-check";
-import { type Timer, Timers } from "../../runtime/timers.ts";
+import { type Timer, Timers } from "../../runtime/scheduling/timers.ts";
 
 type Step =
   | { readonly type: "set"; readonly delayMs: number }

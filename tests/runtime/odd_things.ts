@@ -1,4 +1,4 @@
-import { RetryError, TerminalError } from "@posthorn/posthorn";
+import { RetryableError, TerminalError } from "@posthorn/posthorn";
 
 /** Fails: a getter or a trap of what does not let itself be looked at. */
 export function broken(): never {
@@ -56,11 +56,11 @@ export const oddThings: readonly (readonly [name: string, make: () => unknown])[
   ["a terminal error whose code is a number", () => Object.assign(new TerminalError("odd"), { code: 7 })],
   [
     "a retry error without a readable time",
-    () => unreadable(new RetryError("odd", { afterMs: 1 }), "afterMs"),
+    () => unreadable(new RetryableError("odd", { afterMs: 1 }), "afterMs"),
   ],
   [
     "a retry error without a number",
-    () => Object.assign(new RetryError("odd", { afterMs: 1 }), { afterMs: NaN }),
+    () => Object.assign(new RetryableError("odd", { afterMs: 1 }), { afterMs: NaN }),
   ],
   ["a frozen error", () => Object.freeze(new Error("odd"))],
   ["an error of many letters", () => new Error("x".repeat(100_000))],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { actor, type DeadLetterError, event, protocol, System, tell, unchecked } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import { fail, note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./stage.ts";
+import { fail, note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "./memory_stage.ts";
 
 // --- Delivery
 
@@ -22,7 +22,7 @@ Deno.test("Runtime refuses two actors of the same protocol", () => {
 Deno.test("Runtime refuses a message to a protocol that it does not host, and accepts nothing", async () => {
   await using it = stage(worker());
   await assert.rejects(it.walker("wim").tell(Walker.note, ""), {
-    name: "UnknownError",
+    name: "NotFoundError",
     code: "unknown-protocol",
   });
   assert.equal(it.system.stats().accepted, 0);
@@ -145,7 +145,7 @@ Deno.test("Runtime that has stopped leaves no timer behind, whatever is tried af
   assert.equal(it.clock.waiting, 0);
   await assert.rejects(ada.ask(Worker.call, () => 1), { code: "stopping" });
   await assert.rejects(ada.submit(Worker.job, () => "1"), { code: "stopping" });
-  it.system.signal(ada, "forget");
+  it.system.signal(ada, "erase");
   await it.clock.settle();
   assert.equal(it.clock.waiting, 0);
 });

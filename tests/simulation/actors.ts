@@ -1,8 +1,8 @@
 import { type Actor, actor, type Clock, type Context, TerminalError } from "@posthorn/posthorn";
 import type { SimulatedHost } from "@posthorn/posthorn/testing";
-import { type Echoes, echoOf } from "./beside.ts";
-import type { Weather } from "./faults.ts";
-import { type Form, formOf } from "./forms.ts";
+import { transientActorOf, type TransientDeliveries } from "./transient_actors.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import { type StateVersion, stateVersionOf } from "./state_versions.ts";
 import type { Hanging } from "./hung.ts";
 import {
   type Answer,
@@ -19,13 +19,13 @@ import {
   StampedScroll,
   tagOf,
 } from "./messages.ts";
-import type { Program } from "./rollout.ts";
+import type { Program } from "./rolling_deploy.ts";
 
 /** What actors share that is outside of the store. */
 export interface World {
   /** What was refused once and is not any more. */
   readonly healed: Set<string>;
-  readonly echoes: Echoes;
+  readonly transientDeliveries: TransientDeliveries;
   readonly hanging: Hanging;
   /** Whether what is frail throws. */
   readonly spoils: () => boolean;
@@ -41,18 +41,18 @@ type NodeContext = Context<"node", unknown>;
 interface Stage {
   readonly host: SimulatedHost;
   readonly world: World;
-  readonly form: Form;
+  readonly form: StateVersion;
 }
 
 /** The actors of one process. */
-export function actorsOf(host: SimulatedHost, world: World, weather: Weather, program: Program): Actor[] {
-  const { capacity, brim } = weather;
+export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan, program: Program): Actor[] {
+  const { capacity, brim } = faultPlan;
   const attempts: Record<string, number> = { glass: 3 };
-  const echoing = weather.beside ? [echoOf(host, world.echoes)] : [];
-  const lasting = Object.entries(kinds).filter(([name]) => isPresent(name, weather, program)).map(
+  const echoing = faultPlan.beside ? [transientActorOf(host, world.transientDeliveries)] : [];
+  const lasting = Object.entries(kinds).filter(([name]) => isPresent(name, faultPlan, program)).map(
     ([name, kind]) => {
       const overflow = overflowOf(name);
-      const stage = { host, world, form: formOf(name, program.revision) };
+      const stage = { host, world, form: stateVersionOf(name, program.revision) };
       const stamps = name === "scroll" && program.revision === 2;
       const protocol = stamps ? StampedScroll : kind;
       const spoil = (what: string) => {
@@ -94,7 +94,7 @@ export function actorsOf(host: SimulatedHost, world: World, weather: Weather, pr
   return [...lasting, ...echoing];
 }
 
-function isPresent(protocol: string, { brim, deploy, scenes }: Weather, { hosts }: Program): boolean {
+function isPresent(protocol: string, { brim, deploy, scenes }: FaultPlan, { hosts }: Program): boolean {
   if (protocol === "frail") return scenes.includes("spoiled");
   if (protocol === "scroll") return deploy !== undefined;
   return protocol === "guest" ? hosts : brim > 0 || overflowOf(protocol) === undefined;
@@ -155,8 +155,8 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   if (does === "every") ctx.schedule(tag, { everyMs: 2_000 }, self.at(kind.tick), { tag });
   if (does === "whisper") ctx.ref(Echo, "e0").tell(Echo.hear, `${nameOf(ctx)} ${tag}`);
   if (does === "cancel") ctx.cancel(target);
-  if (does === "forget") ctx.forget();
-  if (does === "leave") ctx.stop();
+  if (does === "erase") ctx.erase();
+  if (does === "leave") ctx.passivate();
   const answers = job.from === "poll" || ((job.from === "submit" || job.from === "ask") && bulk > 0);
   return { tag, at: log, ...(answers && { by: nameOf(ctx), pad: "x".repeat(bulk) }) };
 }

@@ -1,12 +1,12 @@
-import type { StoreLimits } from "../../runtime/store.ts";
-import type { Clients, Crowd, Work } from "./clients.ts";
+import type { StoreLimits } from "../../runtime/ports/store.ts";
+import type { Clients, Work, Workload } from "./clients.ts";
 
 const actors = ["node/k0", "node/k1", "aside/k2"];
 /** What a commit of a store that says nothing else takes. */
 const usual = { bytes: 737_280, valueBytes: 65_536 };
 
 /** People whose messages, states, replies and schedules are about as large as one commit takes, or a little larger. */
-export function bulky(limits: Partial<StoreLimits>): Crowd {
+export function bulky(limits: Partial<StoreLimits>): Workload {
   const { bytes, valueBytes } = { ...usual, ...limits };
   return { name: "k", count: 14, everyMs: 2_500, errand };
 

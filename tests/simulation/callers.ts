@@ -1,5 +1,5 @@
 import { OutcomeUnknownError, StoreError } from "@posthorn/posthorn";
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 import { type Job, partsOf } from "./messages.ts";
 
 const actors = ["node/c0", "node/c1"];
@@ -10,7 +10,7 @@ const count = 8;
  * Callers as an ingress has them: two that choose the same ids, each of whom sends one message after the other through
  * whatever process there is, behind the place of the one before.
  */
-export const callers: Crowd = { name: "c", count: 2, everyMs: 1_000, errand };
+export const callers: Workload = { name: "c", count: 2, everyMs: 1_000, errand };
 
 async function errand(clients: Clients, tag: string): Promise<void> {
   const caller = names[Number(tag.slice(1)) - 1];

@@ -1,13 +1,13 @@
 import {
   type DeadLetter,
-  IdReusedError,
+  IdConflictError,
   OutcomeUnknownError,
   PosthornError,
   StoreError,
   type System,
 } from "@posthorn/posthorn";
 import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
-import type { Books } from "./books.ts";
+import type { CommitHistory } from "./commit_history.ts";
 import type { Listeners } from "./listening.ts";
 import { type Answer, Echo, type Job, News, partsOf, StampedScroll } from "./messages.ts";
 import { markFresh } from "./odd_schema.ts";
@@ -33,14 +33,14 @@ const waitMs = 20_000;
 
 export interface ClientsOptions {
   readonly simulation: Simulation<System>;
-  readonly books: Books;
+  readonly history: CommitHistory;
   readonly asks: Set<string>;
   readonly healed: Set<string>;
   readonly fail: (why: string) => void;
 }
 
 /** Some of the people outside, and what they do. */
-export interface Crowd {
+export interface Workload {
   /** What their tags begin with. */
   readonly name: string;
   /** How many things they do in all, and how often on average. */
@@ -67,13 +67,13 @@ export class Clients {
     this.#options = options;
   }
 
-  /** A crowd does something now and then, until as much is done as it wants. */
-  begin(crowd: Crowd, done = 0): void {
-    if (done >= crowd.count) return;
+  /** A workload does something now and then, until as much is done as it wants. */
+  begin(workload: Workload, done = 0): void {
+    if (done >= workload.count) return;
     this.open++;
-    void crowd.errand(this, `${crowd.name}${done + 1}`).then(() => this.open--);
+    void workload.errand(this, `${workload.name}${done + 1}`).then(() => this.open--);
     const { simulation } = this.#options;
-    simulation.clock.setTimer(this.draw() * 2 * crowd.everyMs, () => this.begin(crowd, done + 1));
+    simulation.clock.setTimer(this.draw() * 2 * workload.everyMs, () => this.begin(workload, done + 1));
   }
 
   /** Takes back all schedules that come again and again. */
@@ -105,15 +105,15 @@ export class Clients {
   }
 
   async read(actor: string): Promise<void> {
-    const { books } = this.#options;
+    const { history } = this.#options;
     const { kind, key } = partsOf(actor);
     let before = 0;
     const outcome = await this.call((system) => {
-      before = books.written(actor);
+      before = history.written(actor);
       return system.ref(kind, key).ask(kind.read, undefined, { timeoutMs: 4_000 });
     });
     if (!("value" in outcome)) return;
-    const after = books.written(actor);
+    const after = history.written(actor);
     if (outcome.value >= before && outcome.value <= after) return;
     this.#options.fail(`${actor} says ${outcome.value}, and was between ${before} and ${after}`);
   }
@@ -201,7 +201,7 @@ export class Clients {
   }
 
   /** One of the dead letters that are wanted is sent again. */
-  async sendAgain(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
+  async resend(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
     await this.call(async (system) => {
       const letter = system.deadLetters.list().find((letter) =>
         letter.operation === "job" && wanted(letter.payload as Job, letter)
@@ -210,7 +210,7 @@ export class Clients {
       const { tag } = letter.payload as Job;
       this.#options.healed.add(tag);
       this.unordered.add(tag);
-      await system.deadLetters.sendAgain(letter.id);
+      await system.deadLetters.resend(letter.id);
     });
   }
 
@@ -259,7 +259,7 @@ export class Clients {
     await this.pause(this.draw() * 6_000);
     const outcome = await this.call((system) => system.ref(kind, key).tell(kind.job, again, { id: job.tag }));
     if (other && "value" in outcome) this.#options.fail(`${job.tag} is accepted again with another payload`);
-    if (!other && "error" in outcome && outcome.error instanceof IdReusedError) {
+    if (!other && "error" in outcome && outcome.error instanceof IdConflictError) {
       this.#options.fail(`${job.tag} is refused as another payload, and is the same`);
     }
   }
@@ -292,7 +292,7 @@ export class Clients {
 
   /** Who has an answer has one to something that is so, whatever happens now. */
   #requireCommitted(actor: string, { tag }: Job): void {
-    if ((this.#options.books.effects.get(`${actor} ${tag}`) ?? 0) > 0) return;
+    if ((this.#options.history.effects.get(`${actor} ${tag}`) ?? 0) > 0) return;
     this.#options.fail(`${tag} of ${actor} is answered, and not committed`);
   }
 

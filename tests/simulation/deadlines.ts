@@ -1,9 +1,9 @@
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 
 const actors = ["node/d0", "node/d1"];
 
 /** People whose messages are not to be begun late, to actors that are busy; who send again what came too late. */
-export const deadlines: Crowd = { name: "w", count: 16, everyMs: 2_300, errand };
+export const deadlines: Workload = { name: "w", count: 16, everyMs: 2_300, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const kind = clients.draw();
@@ -11,7 +11,7 @@ function errand(clients: Clients, tag: string): Promise<void> {
   if (kind < 0.25) {
     return clients.send(actor, { tag, does: "wait", more: 500 + clients.draw() * 2_500, path: [] }, "once");
   }
-  if (kind < 0.5) return clients.sendAgain((_, { reason }) => reason === "deadline");
+  if (kind < 0.5) return clients.resend((_, { reason }) => reason === "deadline");
   const timeoutMs = 100 + Math.floor(clients.draw() * 2_000);
   return clients.send(actor, { tag, does: "write", path: [], timeoutMs }, "once");
 }

@@ -1,9 +1,9 @@
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 
 export const hungActors: readonly string[] = Array.from({ length: 6 }, (_, index) => `node/h${index}`);
 
 /** People who run into handlers that do not end while there is misfortune. */
-export const hung: Crowd = { name: "u", count: 14, everyMs: 2_000, errand };
+export const hung: Workload = { name: "u", count: 14, everyMs: 2_000, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const actor = clients.pick(hungActors);

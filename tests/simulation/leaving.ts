@@ -1,17 +1,17 @@
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 import { News, partsOf } from "./messages.ts";
 
 const actors = ["node/v0", "node/v1", "mayfly/v2"];
 
 /** Actors that hear the news for a while: they subscribe and leave in their turns, or are erased. */
-export const leaving: Crowd = { name: "v", count: 16, everyMs: 2_200, errand };
+export const leaving: Workload = { name: "v", count: 16, everyMs: 2_200, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const actor = clients.pick(actors);
   const kind = clients.draw();
   if (kind < 0.15) return clients.send("node/n0", { tag, does: "publish", path: [] }, "once");
   if (actor.startsWith("mayfly") && kind < 0.5) {
-    return clients.send(actor, { tag, does: "forget", path: [] }, "once");
+    return clients.send(actor, { tag, does: "erase", path: [] }, "once");
   }
   return clients.send(actor, { tag, does: kind < 0.55 ? "listen" : "deafen", path: [] }, "once");
 }

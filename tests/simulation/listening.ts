@@ -1,11 +1,11 @@
 import type { System } from "@posthorn/posthorn";
 import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
-import type { Books } from "./books.ts";
-import type { Clients, Crowd } from "./clients.ts";
+import type { CommitHistory } from "./commit_history.ts";
+import type { Clients, Workload } from "./clients.ts";
 import { News } from "./messages.ts";
 
 /** People who publish, where functions listen. */
-export function listening(listeners: Listeners): Crowd {
+export function listening(listeners: Listeners): Workload {
   return {
     name: "l",
     count: 10,
@@ -35,15 +35,15 @@ interface Listener {
   readonly published: string[];
 }
 
-/** The functions that hear the news, one in each process, against the books. */
+/** The functions that hear the news, one in each process, against the history. */
 export class Listeners {
-  readonly #books: Books;
+  readonly #history: CommitHistory;
   readonly #fail: (why: string) => void;
   readonly #onRare: (branch: string) => void;
   readonly #listeners = new Map<string, Listener>();
 
-  constructor(books: Books, fail: (why: string) => void, onRare: (branch: string) => void) {
-    this.#books = books;
+  constructor(history: CommitHistory, fail: (why: string) => void, onRare: (branch: string) => void) {
+    this.#history = history;
     this.#fail = fail;
     this.#onRare = onRare;
   }
@@ -65,7 +65,7 @@ export class Listeners {
   }
 
   /** What is still in the log has been heard by whoever lives and was there before. */
-  judge({ running }: Simulation<System>): void {
+  checkAtRest({ running }: Simulation<System>): void {
     for (const { host } of running) {
       const listener = this.#listeners.get(host.name);
       if (listener !== undefined) this.#requireHeard(listener, Infinity);
@@ -74,7 +74,7 @@ export class Listeners {
 
   #hears(listener: Listener, tag: string): void {
     const { host, heard } = listener;
-    const number = this.#books.eventNumbers.get(tag);
+    const number = this.#history.eventNumbers.get(tag);
     const last = heard.at(-1) ?? 0;
     if (!host.alive) this.#fail(`a function hears ${tag} in ${host.name}, which has ended`);
     if (this.#listeners.get(host.name) !== listener) {
@@ -88,10 +88,10 @@ export class Listeners {
 
   /** What it did not hear of the events before one was let go before it was read: it is in the log no longer. */
   #requireHeard({ host, heard, published }: Listener, before: number): void {
-    const own = published.map((tag) => this.#books.eventNumbers.get(tag) ?? Infinity);
+    const own = published.map((tag) => this.#history.eventNumbers.get(tag) ?? Infinity);
     const first = Math.min(heard[0] ?? Infinity, ...own);
     const last = heard.at(-1) ?? 0;
-    for (const [number, isKept] of this.#books.eventsKept) {
+    for (const [number, isKept] of this.#history.eventsKept) {
       if (number < first || number <= last || number >= before) continue;
       if (isKept) this.#fail(`a function in ${host.name} does not hear event ${number}`);
       else this.#onRare("an event was let go before a function heard it");

@@ -2,7 +2,7 @@
 // without hints. --plain: without what takes part in some runs only. --trace: each step. --marks: which rare branches were reached. --table: how many seeds find each rule
 // that is taken out. --failures N: stops after so many. --brief: without the last steps.
 
-import { plain, type Weather } from "./faults.ts";
+import { type FaultPlan, plain } from "./fault_plan.ts";
 import { rules } from "./rules.ts";
 import { sceneNames, withScene } from "./scenes.ts";
 import { simulate } from "./simulate.ts";
@@ -20,7 +20,7 @@ const stopAfter = Number(options.get("--failures") ?? 5);
 const without = options.get("--without");
 const onStep = options.has("--trace") ? (step: string) => console.log(step) : undefined;
 const scene = sceneNames.find((name) => name === options.get("--scene"));
-const weather = options.has("--plain") ? plain : scene && ((drawn: Weather) => withScene(drawn, scene));
+const faultPlan = options.has("--plain") ? plain : scene && ((drawn: FaultPlan) => withScene(drawn, scene));
 const hints = !options.has("--twin");
 
 if (options.has("--table")) {
@@ -47,7 +47,7 @@ let seeds = 0;
 let happened = 0;
 let restMs = 0;
 for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
-  const result = await simulate(seed, { without, hints, onStep, ...(weather && { weather }) });
+  const result = await simulate(seed, { without, hints, onStep, ...(faultPlan && { faultPlan }) });
   seeds++;
   happened += result.happened;
   restMs = Math.max(restMs, result.restMs);
@@ -55,7 +55,7 @@ for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
   if (one !== undefined) {
     console.log(`seed ${seed}: ${result.hash}, ${result.happened} events, ${result.commits} commits`);
   }
-  if (one !== undefined) console.log(JSON.stringify(result.weather, rounded));
+  if (one !== undefined) console.log(JSON.stringify(result.faultPlan, rounded));
   if (result.failure === undefined) continue;
   failures++;
   const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin") +

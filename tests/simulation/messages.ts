@@ -14,7 +14,7 @@ export type Deed =
   | "every"
   | "cancel"
   | "submit"
-  | "forget"
+  | "erase"
   | "leave"
   | "stamp"
   | "whisper"

@@ -1,4 +1,4 @@
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 
 const count = 14;
 const poisonous = 3;
@@ -7,7 +7,7 @@ const poisonous = 3;
  * Messages that end each process that handles them until they are given up, among others that only take their time: these
  * must not be given up with them.
  */
-export const poisons: Crowd = { name: "p", count, everyMs: 250, errand };
+export const poisons: Workload = { name: "p", count, everyMs: 250, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const number = Number(tag.slice(1));

@@ -1,10 +1,10 @@
-import type { Clients, Crowd, Work } from "./clients.ts";
+import type { Clients, Work, Workload } from "./clients.ts";
 
 const actors = ["node/r0", "node/r1", "aside/r2"];
 const receivers = ["node/n0", "node/r1", "aside/a0"];
 
 /** People who have actors remind others, take that back and set it anew, in one turn and in one batch. */
-export const reminders: Crowd = { name: "r", count: 14, everyMs: 2_500, errand };
+export const reminders: Workload = { name: "r", count: 14, everyMs: 2_500, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const actor = clients.pick(actors);

@@ -1,12 +1,12 @@
-import type { Clock } from "../../runtime/clock.ts";
-import { indexPrefix, nobody } from "../../runtime/durable/keys.ts";
-import type { Probes } from "../../runtime/durable/probes.ts";
-import type { RecordHead } from "../../runtime/durable/record.ts";
-import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
-import type { Part, Range, Store, StoreConnection } from "../../runtime/store.ts";
-import type { Costs } from "./costs.ts";
-import type { Weather } from "./faults.ts";
-import type { Deploy } from "./rollout.ts";
+import type { Clock } from "../../runtime/base/clock.ts";
+import { indexPrefix, nobody } from "../../runtime/durable/rows/keys.ts";
+import type { Probes } from "../../runtime/durable/commits/probes.ts";
+import type { RecordHead } from "../../runtime/durable/rows/record.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import type { AtomicPart, KeyRange, Store, StoreConnection } from "../../runtime/ports/store.ts";
+import type { StoreCosts } from "./store_costs.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import type { Deploy } from "./rolling_deploy.ts";
 
 /** One rule of the protocol, and how to take it out. */
 export interface Rule {
@@ -16,22 +16,25 @@ export interface Rule {
   /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
   readonly foundBy: number;
   /** How parts are committed without it; absent where the code itself is told to leave it out. */
-  readonly part?: (part: Part) => Part;
+  readonly part?: (part: AtomicPart) => AtomicPart;
   /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
-  readonly weather?: (weather: Weather) => Weather;
+  readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
   readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
 }
 
 export const spaceOf = (key: string): string => key.slice(0, key.indexOf("\u001f"));
 
-export function unchecked(space: string, when: (part: Part) => boolean = () => true): (part: Part) => Part {
+export function unchecked(
+  space: string,
+  when: (part: AtomicPart) => boolean = () => true,
+): (part: AtomicPart) => AtomicPart {
   return (part) =>
     when(part) ? { ...part, checks: part.checks.filter(({ key }) => spaceOf(key) !== space) } : part;
 }
 
-export const writes = (part: Part, space: string): boolean =>
+export const writes = (part: AtomicPart, space: string): boolean =>
   part.writes.some(({ key }) => spaceOf(key) === space);
-export const removes = (part: Part, space: string): boolean =>
+export const removes = (part: AtomicPart, space: string): boolean =>
   part.removals.some(({ key }) => spaceOf(key) === space);
 
 export function pause(clock: Clock, ms: number): Promise<void> {
@@ -39,54 +42,54 @@ export function pause(clock: Clock, ms: number): Promise<void> {
 }
 
 /** Many calls take long. */
-export function slow(weather: Weather): Weather {
-  return { ...weather, store: { ...weather.store, slow: 0.2 } };
+export function slow(faultPlan: FaultPlan): FaultPlan {
+  return { ...faultPlan, store: { ...faultPlan.store, slow: 0.2 } };
 }
 
 /** A store over a network whose client often repeats a commit by itself. */
-export function repeated(weather: Weather): Weather {
-  if (weather.shared !== undefined) return weather;
-  return { ...weather, store: { ...weather.store, landedStale: 0.2 } };
+export function repeated(faultPlan: FaultPlan): FaultPlan {
+  if (faultPlan.shared !== undefined) return faultPlan;
+  return { ...faultPlan, store: { ...faultPlan.store, landedStale: 0.2 } };
 }
 
-export function listened(weather: Weather): Weather {
-  return { ...weather, listening: true };
+export function listened(faultPlan: FaultPlan): FaultPlan {
+  return { ...faultPlan, listening: true };
 }
 
 /** Another revision takes over, in the end of all. */
-export function deployed(weather: Weather): Weather {
+export function deployed(faultPlan: FaultPlan): FaultPlan {
   const gets = (place: number) => 10_000 + 10_000 * place;
-  const places = Array.from({ length: weather.processes }, (_, place) => place);
+  const places = Array.from({ length: faultPlan.processes }, (_, place) => place);
   const deploy: Deploy = {
     getsMs: places.map(gets),
     backMs: undefined,
     abandoned: false,
     hosting: places.map((place) => place % 2 === 0),
   };
-  return { ...weather, deploy: weather.deploy ?? deploy };
+  return { ...faultPlan, deploy: faultPlan.deploy ?? deploy };
 }
 
 /** The revision that takes over is taken back for a while, in more than one process. */
-export function abandoned(weather: Weather): Weather {
-  const { shared, ...rest } = weather;
+export function abandoned(faultPlan: FaultPlan): FaultPlan {
+  const { shared, ...rest } = faultPlan;
   return {
     ...rest,
     ...shared,
     processes: 3,
-    deploy: { ...weather.deploy!, abandoned: true },
+    deploy: { ...faultPlan.deploy!, abandoned: true },
     shared: undefined,
   };
 }
 
 /** It goes from an instance's index into nobody's. */
-export const isLeft = (part: Part): boolean =>
+export const isLeft = (part: AtomicPart): boolean =>
   removes(part, "index") && part.writes.some(({ key }) => key.startsWith(indexPrefix(nobody)));
-export const isDropped = ({ key, value }: Part["writes"][number]): boolean =>
+export const isDropped = ({ key, value }: AtomicPart["writes"][number]): boolean =>
   spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
 export const isState = ({ key }: { readonly key: string }): boolean =>
   !["mail", "index"].includes(spaceOf(key));
 /** The part with other turns in its records than those that came before. */
-export function turnsHidden(part: Part, before: readonly string[] | undefined): Part {
+export function turnsHidden(part: AtomicPart, before: readonly string[] | undefined): AtomicPart {
   const writes = part.writes.map((write) => {
     if (spaceOf(write.key) !== "actor") return write;
     const { head, text } = decodeValue<RecordHead>(write.value);
@@ -95,7 +98,7 @@ export function turnsHidden(part: Part, before: readonly string[] | undefined): 
   return { ...part, writes };
 }
 
-export const isMail = ({ prefix }: Range): boolean => spaceOf(prefix) === "mail";
+export const isMail = ({ prefix }: KeyRange): boolean => spaceOf(prefix) === "mail";
 
 /** A store without a rule, whose connections let the code be watched. */
 export function probed(
@@ -104,7 +107,7 @@ export function probed(
   { rule, hints, costs, opening }: {
     readonly rule: Rule | undefined;
     readonly hints: boolean;
-    readonly costs: Costs;
+    readonly costs: StoreCosts;
     /** What stands in the way of its opening now. */
     readonly opening: (clock: Clock) => Promise<void>;
   },
@@ -134,7 +137,7 @@ export function probed(
 }
 
 /** The part with marks that are over soon. */
-export function withoutMarks(part: Part, expiresAtMs: number): Part {
+export function withoutMarks(part: AtomicPart, expiresAtMs: number): AtomicPart {
   const writes = part.writes.map((write) =>
     spaceOf(write.key) === "mark" ? { ...write, expiresAtMs } : write
   );

@@ -1,9 +1,9 @@
-import { eventNumber } from "../../runtime/durable/keys.ts";
-import { placeOf } from "../../runtime/durable/mail.ts";
-import { decodeValue, encodeValue } from "../../runtime/durable/stored_value.ts";
-import type { Range, Stored } from "../../runtime/store.ts";
-import { OutcomeUnknownError, StoreError } from "../../runtime/store_errors.ts";
-import { alone } from "./faults.ts";
+import { eventNumber } from "../../runtime/durable/rows/keys.ts";
+import { placeOf } from "../../runtime/durable/rows/mail.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import type { Entry, KeyRange } from "../../runtime/ports/store.ts";
+import { OutcomeUnknownError, StoreError } from "../../runtime/base/store_errors.ts";
+import { alone } from "./fault_plan.ts";
 import { sceneRules } from "./scene_rules.ts";
 import {
   abandoned,
@@ -139,9 +139,9 @@ export const rules: readonly Rule[] = [
     name: "one-list",
     foundBy: 4,
     says: "what waits for an actor is read as of one moment",
-    weather: slow,
+    faultPlan: slow,
     connect: (connection, clock) => ({
-      async list(range: Range) {
+      async list(range: KeyRange) {
         if (!isMail(range) || range.limit < 3) return await connection.list(range);
         const middle = range.prefix + placeOf(Math.floor(clock.now() * 1_000), "");
         const first = (await connection.list(range)).filter(({ key }) => key <= middle);
@@ -157,7 +157,7 @@ export const rules: readonly Rule[] = [
     foundBy: 2,
     says: "an actor is read before the list of what waits for it",
     connect: (connection) => {
-      const early = new Map<string, Promise<Stored[]>>();
+      const early = new Map<string, Promise<Entry[]>>();
       return {
         async read(keys) {
           for (const key of keys) {
@@ -205,7 +205,7 @@ export const rules: readonly Rule[] = [
     name: "mark-with-turn",
     foundBy: 21,
     says: "a message that is accepted with its turn has its mark in the same commit",
-    weather: repeated,
+    faultPlan: repeated,
     part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),
   },
   {
@@ -225,7 +225,7 @@ export const rules: readonly Rule[] = [
     name: "suspects",
     foundBy: 1,
     says: "what waited when a process ended without a word is counted before it is tried",
-    weather: (weather) => ({ ...weather, poison: true }),
+    faultPlan: (faultPlan) => ({ ...faultPlan, poison: true }),
   },
   {
     name: "left-to-its-trial",
@@ -288,44 +288,44 @@ export const rules: readonly Rule[] = [
     name: "newer-state",
     foundBy: 3,
     says: "state of a newer form than the program's is left as it is",
-    weather: deployed,
+    faultPlan: deployed,
   },
   {
     name: "unknown-waits",
     foundBy: 3,
     says: "a message of an operation that is not known waits for who knows it",
-    weather: deployed,
+    faultPlan: deployed,
   },
   {
     name: "left-to-nobody",
     foundBy: 17,
     says: "what an instance leaves to others it puts where they look",
-    weather: deployed,
+    faultPlan: deployed,
     part: (part) => isLeft(part) ? { checks: [], writes: [], removals: [] } : part,
   },
   {
     name: "left-for-a-while",
     foundBy: 1,
     says: "what an instance left to others it does not take back at once",
-    weather: (weather) => abandoned(deployed(weather)),
+    faultPlan: (faultPlan) => abandoned(deployed(faultPlan)),
   },
   {
     name: "one-process",
     foundBy: 1,
     says: "a store that says that one process uses it is used by one at a time",
-    weather: (weather) => ({ ...alone(weather), processes: 3 }),
+    faultPlan: (faultPlan) => ({ ...alone(faultPlan), processes: 3 }),
   },
   {
     name: "taken-over-at-once",
     foundBy: 1,
     says: "where one process uses a store, the next goes on at once with what waits",
-    weather: alone,
+    faultPlan: alone,
   },
   {
     name: "seen-after-commit",
     foundBy: 1,
     says: "nothing of a turn is seen before its commit is known",
-    weather: (weather) => ({ ...weather, beside: true }),
+    faultPlan: (faultPlan) => ({ ...faultPlan, beside: true }),
     connect: (connection) => ({
       commit(parts) {
         if (!parts.every((part) => writes(part, "actor"))) return connection.commit(parts);
@@ -338,25 +338,25 @@ export const rules: readonly Rule[] = [
     name: "taken-by-hosts",
     foundBy: 1,
     says: "an instance takes over only what it hosts",
-    weather: deployed,
+    faultPlan: deployed,
   },
   {
     name: "listen-first",
     foundBy: 5,
     says: "what is published waits until the functions that listen by then have begun",
-    weather: (weather) => slow(listened(weather)),
+    faultPlan: (faultPlan) => slow(listened(faultPlan)),
   },
   {
-    name: "log-at-beat",
+    name: "log-at-heartbeat",
     foundBy: 1,
     says: "a log is looked at now and then, whatever watches do not tell",
-    weather: (weather) => ({ ...listened(weather), store: { ...weather.store, watchLost: 1 } }),
+    faultPlan: (faultPlan) => ({ ...listened(faultPlan), store: { ...faultPlan.store, watchLost: 1 } }),
   },
   {
     name: "read-on",
     foundBy: 1,
     says: "a function that listens reads on behind what it heard last",
-    weather: listened,
+    faultPlan: listened,
     connect: (connection) => ({
       list(range) {
         if (spaceOf(range.prefix) !== "event" || range.after === undefined) return connection.list(range);
@@ -369,20 +369,20 @@ export const rules: readonly Rule[] = [
     name: "landed-answers-stale",
     foundBy: 1,
     says: "where a store has unknown outcomes, what it calls stale may have landed before",
-    weather: repeated,
+    faultPlan: repeated,
   },
   {
     name: "hidden-asks",
     foundBy: 34,
     says: "an ask that may have had its effect is not run again",
-    weather: repeated,
+    faultPlan: repeated,
     part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),
   },
   {
     name: "latest-turns",
     foundBy: 34,
     says: "a record names the latest turns of the instances that had it before",
-    weather: repeated,
+    faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),
   },
   {

@@ -1,10 +1,10 @@
-import type { Clients, Crowd, Work } from "./clients.ts";
+import type { Clients, Work, Workload } from "./clients.ts";
 
 const actors = 40;
 const count = 160;
 
-/** Somebody who sends to one process more than it can commit in three beats. */
-export const saturated: Crowd = { name: "f", count: 3, everyMs: 8_000, errand };
+/** Somebody who sends to one process more than it can commit in three heartbeats. */
+export const saturated: Workload = { name: "f", count: 3, everyMs: 8_000, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   if (tag !== "f1") return clients.read("node/n0");

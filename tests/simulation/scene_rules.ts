@@ -1,15 +1,15 @@
-import type { Part, Write } from "../../runtime/store.ts";
-import type { Weather } from "./faults.ts";
+import type { AtomicPart, Put } from "../../runtime/ports/store.ts";
+import type { FaultPlan } from "./fault_plan.ts";
 import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
 
-const within = (...scenes: readonly Scene[]) => (weather: Weather): Weather =>
-  scenes.reduce(withScene, weather);
+const within = (...scenes: readonly Scene[]) => (faultPlan: FaultPlan): FaultPlan =>
+  scenes.reduce(withScene, faultPlan);
 
-const isReplaced = ({ key, oldBytes }: Write): boolean => spaceOf(key) === "timer" && oldBytes !== undefined;
+const isReplaced = ({ key, oldBytes }: Put): boolean => spaceOf(key) === "timer" && oldBytes !== undefined;
 
 /** A removal of what the same part writes comes last, as in a part that had both. */
-function removedLast(part: Part): Part {
+function removedLast(part: AtomicPart): AtomicPart {
   const replaced = part.writes.filter(isReplaced);
   if (replaced.length === 0) return part;
   return {
@@ -19,7 +19,7 @@ function removedLast(part: Part): Part {
   };
 }
 
-const keeping = (space: string) => (part: Part): Part => ({
+const keeping = (space: string) => (part: AtomicPart): AtomicPart => ({
   ...part,
   removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
 });
@@ -30,54 +30,54 @@ export const sceneRules: readonly Rule[] = [
     name: "deadline-again",
     foundBy: 1,
     says: "what is sent again from the dead letters has no deadline any more",
-    weather: within("deadlines"),
+    faultPlan: within("deadlines"),
   },
   {
     name: "letters-anew",
     foundBy: 59,
     says: "dead letters of which instances let go differently are counted anew",
-    weather: (weather) =>
+    faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
-        ...weather,
-        ...weather.shared,
+        ...faultPlan,
+        ...faultPlan.shared,
         shared: undefined,
         processes: 2,
         brim: 1,
         times: {},
-        process: { ...weather.process, pause: 4 },
+        process: { ...faultPlan.process, pause: 4 },
       }),
   },
   {
     name: "never-fits",
     foundBy: 1,
     says: "what no commit can take is refused, and stands in nobody's way",
-    weather: within("bulky"),
+    faultPlan: within("bulky"),
   },
   {
     name: "page-refused",
     foundBy: 1,
     says: "a page of an event that no commit can take is a dead letter",
-    weather: within("bulky"),
+    faultPlan: within("bulky"),
   },
   {
-    name: "beat-aside",
+    name: "heartbeat-aside",
     foundBy: 1,
     says: "an instance says that it lives beside what waits to be committed",
-    weather: within("saturated"),
+    faultPlan: within("saturated"),
   },
   {
     name: "tried-alone",
     foundBy: 3,
     says: "what was tried before is tried alone",
-    weather: within("poisons"),
+    faultPlan: within("poisons"),
   },
   {
     name: "tried-where-it-waits",
     foundBy: 196,
     says: "that a message is tried is written only where it still waits",
-    weather: (weather) => ({
-      ...repeated(weather),
-      process: { ...weather.process, crash: 6, pause: 4 },
+    faultPlan: (faultPlan) => ({
+      ...repeated(faultPlan),
+      process: { ...faultPlan.process, crash: 6, pause: 4 },
       actorsMax: 1_000,
     }),
   },
@@ -96,50 +96,50 @@ export const sceneRules: readonly Rule[] = [
     name: "hung-give-way",
     foundBy: 1,
     says: "what is tried keeps the others out for a while, and not for ever",
-    weather: within("hung"),
+    faultPlan: within("hung"),
   },
   {
     name: "failure-of-its-message",
     foundBy: 1,
     says: "a state that cannot be made is the failure of the message that it was made for",
-    weather: within("spoiled"),
+    faultPlan: within("spoiled"),
   },
   {
     name: "last-word",
     foundBy: 1,
     says: "what is set anew in a turn or a batch is there, whatever was taken back before",
-    weather: within("reminders"),
+    faultPlan: within("reminders"),
     part: removedLast,
   },
   {
     name: "behind-its-place",
     foundBy: 1,
     says: "a message that names the place of an earlier one is handled behind it",
-    weather: within("callers"),
+    faultPlan: within("callers"),
   },
   {
     name: "own-wait",
     foundBy: 1,
     says: "nobody waits longer for a retry than it was to wait, whatever the clocks say",
-    weather: within("hours"),
+    faultPlan: within("hours"),
   },
   {
     name: "slowest-clock",
     foundBy: 3,
     says: "what is kept for a while is over when it is by the clocks of all instances",
-    weather: (weather) =>
+    faultPlan: (faultPlan) =>
       within("hours")({
-        ...weather,
+        ...faultPlan,
         poison: false,
         scenes: [],
-        process: { ...weather.process, crash: 0, stop: 0, clockJump: 0 },
+        process: { ...faultPlan.process, crash: 0, stop: 0, clockJump: 0 },
       }),
   },
   {
     name: "dead-are-seen",
     foundBy: 1,
-    says: "where it can be seen that a process has ended, nobody waits for its beats",
-    weather: within("presence"),
+    says: "where it can be seen that a process has ended, nobody waits for its heartbeats",
+    faultPlan: within("presence"),
     connect: () => ({ presence: undefined }),
   },
   {
@@ -157,7 +157,7 @@ export const sceneRules: readonly Rule[] = [
     name: "subscription-goes",
     foundBy: 1,
     says: "of a subscription that ended no row is left",
-    weather: within("leaving"),
+    faultPlan: within("leaving"),
     part: keeping("subscribed"),
   },
   {

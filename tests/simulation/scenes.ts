@@ -1,6 +1,6 @@
 import type { Random } from "@posthorn/posthorn";
-import type { StoreLimits } from "../../runtime/store.ts";
-import type { Weather } from "./faults.ts";
+import type { StoreLimits } from "../../runtime/ports/store.ts";
+import type { FaultPlan } from "./fault_plan.ts";
 
 /** What takes part in some runs only, besides what people do in every run. */
 export const sceneNames = [
@@ -48,29 +48,29 @@ const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
 /** Draws which of them take part. */
-export function withScenes(weather: Weather, random: Random): Weather {
+export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
   const drawn = sceneNames.filter((name) => random.next() < shares[name]);
   const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   const served = random.next();
-  const checks = served < 0.1 ? { limits: { ...weather.limits, ...tenChecks } } : {};
+  const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
-  return scenes.reduce(withScene, { ...weather, ...checks, ...strict });
+  return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 
-/** A weather in which one of them takes part. */
-export function withScene(weather: Weather, scene: Scene): Weather {
+/** A fault plan in which one of them takes part. */
+export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   // Only where nothing else goes on is a false "ended" what nobody can excuse.
-  const others = weather.scenes.filter((name) => name !== scene && name !== "saturated");
+  const others = faultPlan.scenes.filter((name) => name !== scene && name !== "saturated");
   const scenes = scene === "saturated" ? [scene] : [...others, scene];
-  const added: Weather = { ...weather, scenes };
+  const added: FaultPlan = { ...faultPlan, scenes };
   switch (scene) {
     case "bulky":
-      return { ...added, limits: { ...smallLimits, ...weather.limits } };
+      return { ...added, limits: { ...smallLimits, ...faultPlan.limits } };
     case "hours": // how long an unknown operation waits is counted by clocks that are nearly the same
       return {
         ...added,
         deploy: undefined,
-        process: { ...weather.process, clocksApartMs: 2 * hourMs },
+        process: { ...faultPlan.process, clocksApartMs: 2 * hourMs },
       };
     case "hundreds":
     case "hung":
@@ -80,8 +80,8 @@ export function withScene(weather: Weather, scene: Scene): Weather {
       return {
         ...added,
         actorsMax: 1_000,
-        process: { ...weather.process, crash: 0, stop: 0, pause: 0 },
-        store: { watchLost: weather.store.watchLost ?? 0, listBatch: weather.store.listBatch ?? 0 },
+        process: { ...faultPlan.process, crash: 0, stop: 0, pause: 0 },
+        store: { watchLost: faultPlan.store.watchLost ?? 0, listBatch: faultPlan.store.listBatch ?? 0 },
         strict: {},
         deploy: undefined,
         poison: false,
@@ -94,9 +94,9 @@ export function withScene(weather: Weather, scene: Scene): Weather {
         deploy: undefined,
         brim: 0,
         poison: false,
-        process: { ...weather.process, pause: 0, crash: 0, stop: 0 },
-        traits: { ...weather.traits, commitsAtOnce: 1, fullCommitsAtOnce: 1, partsAtOnce: 2 },
-        store: { watchLost: weather.store.watchLost ?? 0, lazyExpiry: weather.store.lazyExpiry ?? 0 },
+        process: { ...faultPlan.process, pause: 0, crash: 0, stop: 0 },
+        traits: { ...faultPlan.traits, commitsAtOnce: 1, fullCommitsAtOnce: 1, partsAtOnce: 2 },
+        store: { watchLost: faultPlan.store.watchLost ?? 0, lazyExpiry: faultPlan.store.lazyExpiry ?? 0 },
         times: { latencyMsMin: 20, latencyMsMax: 300 },
       };
     default:
@@ -105,7 +105,7 @@ export function withScene(weather: Weather, scene: Scene): Weather {
 }
 
 /** Whether clocks are hours apart, and stay so, and no instance comes when another is gone whose clock it never heard. */
-export function isSteady({ scenes, process, poison }: Weather): boolean {
+export function isSteady({ scenes, process, poison }: FaultPlan): boolean {
   const { crash = 0, stop = 0, clockJump = 0 } = process;
   return scenes.includes("hours") && !poison && !scenes.includes("poisons") && crash + stop + clockJump === 0;
 }

@@ -1,29 +1,29 @@
 import { StoreError, System } from "@posthorn/posthorn";
 import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
-import { abandon, goOnBeside, poison, restart, type Stage, subscribeAll } from "./acts.ts";
+import { abandon, goOnBeside, poison, restart, type Stage, subscribeAll } from "./phases.ts";
 import { actorsOf } from "./actors.ts";
-import { Books } from "./books.ts";
-import { Echoes } from "./beside.ts";
+import { CommitHistory } from "./commit_history.ts";
+import { TransientDeliveries } from "./transient_actors.ts";
 import { Clients } from "./clients.ts";
-import { type Weather, weatherOf } from "./faults.ts";
-import { crowdsOf } from "./crowds.ts";
-import { Costs } from "./costs.ts";
+import { type FaultPlan, faultPlanOf } from "./fault_plan.ts";
+import { workloadsOf } from "./workloads.ts";
+import { StoreCosts } from "./store_costs.ts";
 import { Hanging } from "./hung.ts";
 import { leaveAll } from "./leaving.ts";
-import { Lively } from "./lively.ts";
+import { FailureDetectionCheck } from "./failure_detection_check.ts";
 import { type Job, News, subscribersOf } from "./messages.ts";
-import { plant, planter } from "./planted.ts";
-import { judgeRemains } from "./remains.ts";
-import { Reminded } from "./reminded.ts";
+import { plant, planter } from "./foreign_rows.ts";
+import { checkLeftoverRows } from "./leftover_rows_check.ts";
+import { ScheduleCheck } from "./schedule_check.ts";
 import { isSteady, type Scene } from "./scenes.ts";
 import { uncaught } from "./uncaught.ts";
 import { respondents } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
-import { Rollout } from "./rollout.ts";
+import { RollingDeploy } from "./rolling_deploy.ts";
 import { probed } from "./rule.ts";
 import { rules } from "./rules.ts";
-import { Trials } from "./trials.ts";
-import { judge } from "./verdict.ts";
+import { TrialCheck } from "./trial_check.ts";
+import { checkAtRest } from "./final_check.ts";
 
 export interface SeedOptions {
   /** A rule that is taken out. */
@@ -31,7 +31,7 @@ export interface SeedOptions {
   /** Whether bells, watches and hand-overs work; without them everything is found by looking. */
   readonly hints?: boolean;
   /** Changes what goes wrong. */
-  readonly weather?: (weather: Weather) => Weather;
+  readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
   readonly onStep?: ((step: string) => void) | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface SeedResult {
   readonly happened: number;
   readonly commits: number;
   readonly restMs: number;
-  readonly weather: Weather;
+  readonly faultPlan: FaultPlan;
 }
 
 const eventsMax = 10;
@@ -84,19 +84,19 @@ export async function simulate(seed: number, options: SeedOptions = {}): Promise
 
 class Run {
   readonly #seed: number;
-  readonly #weather: Weather;
-  readonly #books: Books;
+  readonly #faultPlan: FaultPlan;
+  readonly #history: CommitHistory;
   readonly #clients: Clients;
-  readonly #echoes: Echoes;
+  readonly #transientDeliveries: TransientDeliveries;
   readonly #listeners: Listeners;
   readonly #simulation: Simulation<System>;
-  readonly #rollout: Rollout;
+  readonly #rollingDeploy: RollingDeploy;
   readonly #marks = new Set<string>();
   readonly #asks = new Set<string>();
   readonly #healed = new Set<string>();
   readonly #hanging = new Hanging();
-  readonly #reminded = new Reminded();
-  readonly #costs = new Costs();
+  readonly #reminded = new ScheduleCheck();
+  readonly #costs = new StoreCosts();
   #planted: ReadonlySet<string> = new Set();
   /** Whether there is misfortune. */
   #troubled = false;
@@ -104,23 +104,23 @@ class Run {
   #failure: string | undefined;
   #steps: readonly string[] = [];
 
-  constructor(seed: number, { without, hints = true, weather = (same) => same, onStep }: SeedOptions) {
+  constructor(seed: number, { without, hints = true, faultPlan = (same) => same, onStep }: SeedOptions) {
     this.#seed = seed;
     const rule = rules.find(({ name }) => name === without);
-    const drawn = weatherOf(seededRandom(Math.imul(seed, 0x9e3779b1)));
-    this.#weather = weather(rule?.weather?.(drawn) ?? drawn);
+    const drawn = faultPlanOf(seededRandom(Math.imul(seed, 0x9e3779b1)));
+    this.#faultPlan = faultPlan(rule?.faultPlan?.(drawn) ?? drawn);
     if (without !== undefined && rule === undefined) throw new RangeError(`There is no rule ${without}`);
     const { processes, process, traits, limits, strict, times, store, capacity, actorsMax, scenes } =
-      this.#weather;
-    this.#rollout = new Rollout(this.#weather.deploy);
-    this.#books = new Books({
+      this.#faultPlan;
+    this.#rollingDeploy = new RollingDeploy(this.#faultPlan.deploy);
+    this.#history = new CommitHistory({
       asks: this.#asks,
       sent: (actor, tag) => this.#clients.unnamed(actor, tag),
       eventsMax,
       waitingMax: capacity * 10 + 200,
-      revisionOf: (instance) => this.#rollout.revisionOf(instance),
+      revisionOf: (instance) => this.#rollingDeploy.revisionOf(instance),
       planted: () => this.#planted,
-      onDone: (actor, job) => this.#reminded.done(this.#books, actor, job),
+      onDone: (actor, job) => this.#reminded.done(this.#history, actor, job),
       fail: (why) => this.fail(why),
       onRare: (branch) => this.#marks.add(branch),
     });
@@ -133,13 +133,13 @@ class Run {
       without: (name: string) => name === without || (!hints && name === "hand-over"),
     };
     const onRare = (branch: string) => void this.#marks.add(branch);
-    const trials = new Trials((why) => this.fail(why), onRare);
-    const lively = Lively.in(this.#weather, (why) => this.fail(why));
-    this.#echoes = new Echoes(this.#books, (why) => this.fail(why), onRare);
-    this.#listeners = new Listeners(this.#books, (why) => this.fail(why), onRare);
+    const trials = new TrialCheck((why) => this.fail(why), onRare);
+    const lively = FailureDetectionCheck.in(this.#faultPlan, (why) => this.fail(why));
+    this.#transientDeliveries = new TransientDeliveries(this.#history, (why) => this.fail(why), onRare);
+    this.#listeners = new Listeners(this.#history, (why) => this.fail(why), onRare);
     const world = {
       healed: this.#healed,
-      echoes: this.#echoes,
+      transientDeliveries: this.#transientDeliveries,
       hanging: this.#hanging,
       spoils: () => this.#troubled,
       ran: (host: string, actor: string, tag: string, attempt: number) =>
@@ -165,14 +165,14 @@ class Run {
           this.#simulation.note(`${commit.instance} commits ${commit.version} (${commit.outcome}): ${text}`);
           if (commit.outcome !== "known") this.#marks.add(`a commit is ${commit.outcome}`);
           if (commit.instance === planter) return;
-          this.#books.apply(commit, parts);
+          this.#history.apply(commit, parts);
           trials.apply(parts);
           lively?.apply(parts);
         },
       },
       start: (host) => {
         const system = new System({
-          actors: actorsOf(host, world, this.#weather, this.#rollout.start(host.name)),
+          actors: actorsOf(host, world, this.#faultPlan, this.#rollingDeploy.start(host.name)),
           clock: host.clock,
           random: host.random,
           store: probed(host.store, probes, {
@@ -182,20 +182,20 @@ class Run {
             opening: () => this.#opening(host),
           }),
           limits: { actors: actorsMax, events: eventsMax, deadLetters: this.#lettersMax },
-          idWindowMs: isSteady(this.#weather) ? shortWindowMs : dayMs,
+          deduplicationWindowMs: isSteady(this.#faultPlan) ? shortWindowMs : dayMs,
           log: false,
         });
-        if (this.#weather.listening) this.#listen(host, system);
+        if (this.#faultPlan.listening) this.#listen(host, system);
         system.ready().catch(() => {
           if (!scenes.includes("opening")) host.crash(); // its program ends, and is started again
         });
         return system;
       },
     });
-    if (!hints) this.#weather = { ...this.#weather, store: { ...store, watchLost: 1 } };
+    if (!hints) this.#faultPlan = { ...this.#faultPlan, store: { ...store, watchLost: 1 } };
     this.#clients = new Clients({
       simulation: this.#simulation,
-      books: this.#books,
+      history: this.#history,
       asks: this.#asks,
       healed: this.#healed,
       fail: (why) => this.fail(why),
@@ -212,11 +212,11 @@ class Run {
   async go(): Promise<SeedResult> {
     const simulation = this.#simulation;
     const failed = () => this.#failure !== undefined;
-    this.#planted = await plant(simulation, this.#weather.scenes);
+    this.#planted = await plant(simulation, this.#faultPlan.scenes);
     this.#subscribedMs = await subscribeAll(this.#stage(failed), this.#subscribers, this.#has("surveys"));
     this.#troubled = true;
-    simulation.store.faults = this.#weather.store;
-    simulation.faults = this.#weather.process;
+    simulation.store.faults = this.#faultPlan.store;
+    simulation.faults = this.#faultPlan.process;
     this.#begin();
     await simulation.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
@@ -226,16 +226,16 @@ class Run {
     simulation.calm();
     await simulation.advance(lateMs, failed);
     const stage = this.#stage(failed);
-    if (this.#weather.deploy?.abandoned) await abandon(stage);
-    this.#rollout.finish();
+    if (this.#faultPlan.deploy?.abandoned) await abandon(stage);
+    this.#rollingDeploy.finish();
     if (this.#has("hung")) await goOnBeside(stage);
     let canceled = false;
     void this.#clients.cancelSchedules().then(() => canceled = true);
-    const { books } = this;
+    const { history } = this;
     // What was set by a clock that was an hour ahead may be due an hour late.
-    const scheduled = () => this.#has("hours") ? 0 : books.scheduled;
+    const scheduled = () => this.#has("hours") ? 0 : history.scheduled;
     const atRest = () =>
-      canceled && this.#clients.open === 0 && books.waiting + books.indexed + scheduled() === 0;
+      canceled && this.#clients.open === 0 && history.waiting + history.indexed + scheduled() === 0;
     const rest = async () => {
       await simulation.advance(restMsMax, () => failed() || atRest());
       if (!failed() && !atRest()) this.#notAtRest(canceled);
@@ -248,19 +248,19 @@ class Run {
       void leaveAll(this.#clients).then(() => canceled = true);
       await rest();
     }
-    const seen = (this.#weather.shared !== undefined || this.#has("presence")) &&
-      this.#weather.times.latencyMsMax === undefined;
-    if (!failed() && seen && this.#weather.actorsMax > 5) {
+    const seen = (this.#faultPlan.shared !== undefined || this.#has("presence")) &&
+      this.#faultPlan.times.latencyMsMax === undefined;
+    if (!failed() && seen && this.#faultPlan.actorsMax > 5) {
       await restart(stage);
       await rest();
     }
     if (!failed() && this.#has("crowded")) {
       await this.#costs.judgeLists(simulation, failed, (why) => this.fail(why));
     }
-    if (!failed()) await this.#judge(failed);
+    if (!failed()) await this.#checkAtRest(failed);
     if (!failed()) await this.#costs.judgeRefused(simulation, failed, (why) => this.fail(why));
     if (!failed()) await this.#stopAll();
-    if (!failed()) await this.#judgeRemains(failed);
+    if (!failed()) await this.#checkLeftoverRows(failed);
     return {
       seed: this.#seed,
       failure: this.#failure,
@@ -270,46 +270,49 @@ class Run {
       happened: simulation.happened,
       commits: simulation.store.log.length,
       restMs,
-      weather: this.#weather,
+      faultPlan: this.#faultPlan,
     };
   }
 
   /** All that takes part. */
   #begin(): void {
-    const crowds = crowdsOf(this.#weather, {
-      books: this.books,
+    const workloads = workloadsOf(this.#faultPlan, {
+      history: this.history,
       listeners: this.#listeners,
       fail: (why) => this.fail(why),
     });
-    for (const crowd of crowds) this.#clients.begin(crowd);
-    this.#rollout.begin(this.#simulation);
-    if (this.#weather.poison) poison({ simulation: this.#simulation });
+    for (const workload of workloads) this.#clients.begin(workload);
+    this.#rollingDeploy.begin(this.#simulation);
+    if (this.#faultPlan.poison) poison({ simulation: this.#simulation });
   }
 
-  async #judge(failed: () => boolean): Promise<void> {
-    judge({
-      books: this.books,
+  async #checkAtRest(failed: () => boolean): Promise<void> {
+    checkAtRest({
+      history: this.history,
       clients: this.#clients,
       subscribers: this.#subscribers,
       sinceMs: this.#subscribedMs,
       innocents: this.#has("poisons"),
       fail: (why) => this.fail(why),
     });
-    if (!this.#has("hours")) this.#reminded.judge(this.books, (why) => this.fail(why));
+    if (!this.#has("hours")) this.#reminded.checkAtRest(this.history, (why) => this.fail(why));
     const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
-    this.#echoes.judge(this.#simulation, whispers.map(({ actor, job }) => `${actor} ${job.tag}`));
-    if (failed() || !this.#weather.listening) return;
+    this.#transientDeliveries.checkAtRest(
+      this.#simulation,
+      whispers.map(({ actor, job }) => `${actor} ${job.tag}`),
+    );
+    if (failed() || !this.#faultPlan.listening) return;
     await this.#simulation.advance(hearMs, failed);
-    this.#listeners.judge(this.#simulation);
+    this.#listeners.checkAtRest(this.#simulation);
   }
 
   /** Nobody is there any more, and every window has passed. */
-  async #judgeRemains(failed: () => boolean): Promise<void> {
+  async #checkLeftoverRows(failed: () => boolean): Promise<void> {
     const simulation = this.#simulation;
     await simulation.advance(windowsMs, failed);
     const asked = this.#has("surveys") ? respondents : [];
-    judgeRemains({
-      books: this.books,
+    checkLeftoverRows({
+      history: this.history,
       rows: simulation.store.snapshot(),
       nowMs: simulation.clock.now(),
       subscriptions: [
@@ -319,7 +322,7 @@ class Run {
       planted: this.#planted,
       mayBeDue: this.#has("hours"),
       lettersMax: this.#lettersMax,
-      processes: this.#weather.processes,
+      processes: this.#faultPlan.processes,
       eventsMax,
       fail: (why) => this.fail(why),
     });
@@ -330,15 +333,15 @@ class Run {
   }
 
   #has(scene: Scene): boolean {
-    return this.#weather.scenes.includes(scene);
+    return this.#faultPlan.scenes.includes(scene);
   }
 
   #stage(failed: () => boolean): Stage {
     return {
       simulation: this.#simulation,
-      books: this.#books,
+      history: this.#history,
       clients: this.#clients,
-      rollout: this.#rollout,
+      rollingDeploy: this.#rollingDeploy,
       hanging: this.#hanging,
       failed,
       fail: (why) => this.fail(why),
@@ -366,15 +369,15 @@ class Run {
   }
 
   get #subscribers(): readonly string[] {
-    return subscribersOf(this.#weather.deploy !== undefined);
+    return subscribersOf(this.#faultPlan.deploy !== undefined);
   }
 
-  get books(): Books {
-    return this.#books;
+  get history(): CommitHistory {
+    return this.#history;
   }
 
   #notAtRest(canceled: boolean): void {
-    const left = [...this.books.actors].filter(([, { waiting, index }]) => waiting > 0 || index.size > 0)
+    const left = [...this.history.actors].filter(([, { waiting, index }]) => waiting > 0 || index.size > 0)
       .map(([name, { waiting, index }]) =>
         `${name} has ${waiting} waiting, indexed by ${[...index].join(" ")}`
       );

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { plain, type Weather } from "./faults.ts";
+import { type FaultPlan, plain } from "./fault_plan.ts";
 import { regressions, sceneRegressions } from "./regressions.ts";
 import { withScene } from "./scenes.ts";
 import { type SeedResult, simulate } from "./simulate.ts";
@@ -85,10 +85,10 @@ Deno.test(`${fixedSeeds} fixed seeds keep every promise, and reach every rare br
 });
 
 Deno.test("seeds that once found a fault find it no more", async () => {
-  for (const [seed] of regressions) requireRight(await simulate(seed, { weather: plain }), " --plain");
+  for (const [seed] of regressions) requireRight(await simulate(seed, { faultPlan: plain }), " --plain");
   for (const [seed, scene] of sceneRegressions) {
-    const weather = (drawn: Weather) => scene === undefined ? drawn : withScene(drawn, scene);
-    requireRight(await simulate(seed, { weather }), scene === undefined ? "" : ` --scene ${scene}`);
+    const faultPlan = (drawn: FaultPlan) => scene === undefined ? drawn : withScene(drawn, scene);
+    requireRight(await simulate(seed, { faultPlan }), scene === undefined ? "" : ` --scene ${scene}`);
   }
 });
 

@@ -1,11 +1,11 @@
-import type { Clients, Crowd } from "./clients.ts";
+import type { Clients, Workload } from "./clients.ts";
 import { oddities } from "./odd_schema.ts";
 
 /** `f1` has a state that goes through `migrate`, `f2` a message that cannot be read, `f3` such a record. */
 export const frailActors: readonly string[] = ["frail/f0", "frail/f1", "frail/f2", "frail/f3", "frail/f4"];
 
 /** People who speak to actors whose schemas, first state and `migrate` throw, and whose rows cannot be read. */
-export const spoiled: Crowd = { name: "o", count: 18, everyMs: 2_100, errand };
+export const spoiled: Workload = { name: "o", count: 18, everyMs: 2_100, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
   const kind = clients.draw();

@@ -1,13 +1,13 @@
 import type { System } from "@posthorn/posthorn";
-import type { Books } from "./books.ts";
-import type { Clients, Crowd } from "./clients.ts";
+import type { CommitHistory } from "./commit_history.ts";
+import type { Clients, Workload } from "./clients.ts";
 import { type Answer, type Job, kinds, partsOf } from "./messages.ts";
 
 /** Those that are asked. */
 export const respondents: readonly string[] = ["node/n0", "node/n1", "node/s0"];
 
 /** People who ask all at once. What comes is committed, and comes once from each. */
-export function surveys(books: Books, fail: (why: string) => void): Crowd {
+export function surveys(history: CommitHistory, fail: (why: string) => void): Workload {
   return { name: "s", count: 9, everyMs: 4_000, errand };
 
   async function errand(clients: Clients, tag: string): Promise<void> {
@@ -21,7 +21,7 @@ export function surveys(books: Books, fail: (why: string) => void): Crowd {
         if (of !== tag) fail(`a survey of ${tag} is answered ${of}`);
         if (heard.has(by)) fail(`${by} answers the survey ${tag} twice`);
         heard.add(by);
-        if ((books.effects.get(`${by} ${tag}`) ?? 0) === 0) {
+        if ((history.effects.get(`${by} ${tag}`) ?? 0) === 0) {
           fail(`${by} answers ${tag}, and has not committed it`);
         }
       }

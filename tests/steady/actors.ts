@@ -1,4 +1,4 @@
-// What a steady run does: every mode, schedules, failures, subscriptions that come and go, actors that are forgotten. Each
+// What a steady run does: every mode, schedules, failures, subscriptions that come and go, actors that are erased. Each
 // step ends by itself, so that once it is over nothing of it should be left but what is kept for a while.
 
 import {
@@ -15,8 +15,8 @@ import {
   unchecked,
 } from "@posthorn/posthorn";
 
-/** Actors that are forgotten have keys that begin so. */
-export const forgotten = "forgotten-";
+/** Actors that are erased have keys that begin so. */
+export const erased = "erased-";
 /** So many actors there are that stay. */
 const staying = 20;
 const soonMs = 10_000;
@@ -48,7 +48,7 @@ export function loadActor(): Actor {
       fail: (_ctx, why) => {
         throw new TerminalError(why, { code: "steady" });
       },
-      leave: (ctx) => ctx.forget(),
+      leave: (ctx) => ctx.erase(),
       remind(ctx, n) {
         const to = ctx.self.at(Load.tick);
         ctx.schedule("once", { afterMs: soonMs }, to, "once");
@@ -82,7 +82,7 @@ export function loadActor(): Actor {
 /** What is done in one step; resolves when all of it has its answer. */
 export async function step(system: System, name: string, n: number): Promise<void> {
   const ref = system.ref(Load, `staying-${n % staying}`);
-  const gone = system.ref(Load, `${forgotten}${name}-${n}`);
+  const gone = system.ref(Load, `${erased}${name}-${n}`);
   const id = `${name}-${n}`;
   const all: Promise<unknown>[] = [
     ref.tell(Load.add, 1, { id }),

@@ -1,7 +1,7 @@
 // What is in a store: how many rows of each kind and how many bytes, and what of it should not be there any more.
 
 import type { StoreConnection } from "@posthorn/posthorn";
-import { forgotten } from "./actors.ts";
+import { erased } from "./actors.ts";
 import { isOver } from "./is_over.ts";
 
 const pageMax = 1_000;
@@ -34,7 +34,7 @@ export async function censusOf(connection: StoreConnection, nowMs: number): Prom
 }
 
 function isErased(kind: string, key: string): boolean {
-  return kind === "actor" && key.includes(`\u001f${forgotten}`);
+  return kind === "actor" && key.includes(`\u001f${erased}`);
 }
 
 function add(counts: Map<string, number>, kind: string): void {

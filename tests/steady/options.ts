@@ -1,8 +1,8 @@
 /** Short windows and small logs: a run is at its full size soon. */
 export const options = {
   log: false as const,
-  idWindowMs: 60_000,
-  replyKeepMs: 60_000,
+  deduplicationWindowMs: 60_000,
+  replyRetentionMs: 60_000,
   limits: { events: 200, deadLetters: 200 },
 };
 /** From when on the store should grow no more: marks are kept a minute longer, and go within another. */

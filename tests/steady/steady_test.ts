@@ -2,15 +2,15 @@
 // is over it holds nothing but what is kept for a while, and in the end nothing but states, logs and letters.
 
 import assert from "node:assert/strict";
-import { onEach, type Stage } from "../durable/stage.ts";
+import { onEach, type Stage } from "../runtime/durable/durable_stage.ts";
 import { begin, end, loadActor, step } from "./actors.ts";
 import { type Census, censusOf, growing, shown } from "./census.ts";
 
 const minuteMs = 60_000;
 const stepMs = 5_000;
 const options = {
-  idWindowMs: 2 * minuteMs,
-  replyKeepMs: 2 * minuteMs,
+  deduplicationWindowMs: 2 * minuteMs,
+  replyRetentionMs: 2 * minuteMs,
   limits: { events: 50, deadLetters: 50 },
   drainMs: 1_000,
 };

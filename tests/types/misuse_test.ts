@@ -512,7 +512,7 @@ const state: Cases = {
     ctx.state = { m: 1 };
   },
   "assign nothing": (ctx: Context<"order", { n: number }>) => {
-    // @ts-expect-error: forget() erases it
+    // @ts-expect-error: erase() is for that
     ctx.state = undefined;
   },
   "change the state in a handler": () =>

@@ -1,0 +1,108 @@
+import type { Activation } from "../../runtime/activations/activation.ts";
+import type { ActorId, Address } from "../../runtime/language/address.ts";
+import type { Subscribed } from "../../runtime/language/context.ts";
+import type { Operation } from "../../runtime/language/protocol.ts";
+import type { Receiver } from "../../runtime/delivery.ts";
+import { parseSubjectPattern } from "../../runtime/language/subject.ts";
+
+/** The most subscribers of a topic. */
+export const subscribersMax = 100_000;
+
+/** One subscription of a topic, and the way to its subscriber. */
+export class Subscriber implements Receiver {
+  readonly to: Address;
+  /** What the subscriber hears it as. */
+  readonly operation: Operation;
+  /** Tells it from another subscription of the same address. */
+  readonly token: number | string | undefined;
+  /** The tokens of its subject; absent where it takes everything. */
+  readonly pattern: readonly string[] | undefined;
+  found: Activation | undefined = undefined;
+
+  constructor(
+    to: Address,
+    operation: Operation,
+    token: number | string | undefined,
+    subject: string | undefined,
+  ) {
+    this.to = to;
+    this.operation = operation;
+    this.token = token;
+    this.pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
+  }
+
+  get protocol(): string {
+    return this.to.protocol;
+  }
+
+  /** The subscription, for people. */
+  get subscribed(): Subscribed {
+    const { protocol, key, operation } = this.to;
+    const to = { protocol, key, operation };
+    return this.pattern === undefined ? { to } : { to, subject: this.pattern.join(".") };
+  }
+
+  get key(): string {
+    return this.to.key;
+  }
+
+  meet(found: Activation): void {
+    this.found = found;
+  }
+}
+
+/** Who subscribed to one topic: by actor, so that one that is erased is found at once, then by operation. */
+export class Subscribers {
+  readonly #byActor = new Map<string, Map<string, Subscriber>>();
+  /** All of them, put together when somebody asks after a change. */
+  #all: readonly Subscriber[] | undefined;
+  /** How many there are. */
+  size = 0;
+
+  has(to: Address): boolean {
+    return this.#byActor.get(nameOf(to))?.has(to.operation) ?? false;
+  }
+
+  /** Subscribes an address, in place of what it had. */
+  set(subscriber: Subscriber): void {
+    const { to } = subscriber;
+    const name = nameOf(to);
+    const own = this.#byActor.get(name) ?? new Map<string, Subscriber>();
+    this.#byActor.set(name, own);
+    const before = own.size;
+    own.set(to.operation, subscriber);
+    this.size += own.size - before;
+    this.#all = undefined;
+  }
+
+  /** Ends the subscription of an address; with a token, only that very one. Returns whether there was one. */
+  delete(to: Address, token: number | string | undefined): boolean {
+    const own = this.#byActor.get(nameOf(to));
+    const found = own?.get(to.operation);
+    if (own === undefined || found === undefined || (token !== undefined && found.token !== token)) {
+      return false;
+    }
+    own.delete(to.operation);
+    this.size--;
+    if (own.size === 0) this.#byActor.delete(nameOf(to));
+    this.#all = undefined;
+    return true;
+  }
+
+  /** Ends all subscriptions of an actor. */
+  leave(actor: ActorId): void {
+    const name = nameOf(actor);
+    this.size -= this.#byActor.get(name)?.size ?? 0;
+    this.#byActor.delete(name);
+    this.#all = undefined;
+  }
+
+  /** All subscriptions, by actor. */
+  list(): readonly Subscriber[] {
+    return this.#all ??= this.#byActor.values().flatMap((own) => own.values()).toArray();
+  }
+}
+
+function nameOf({ protocol, key }: ActorId): string {
+  return `${protocol}/${key}`;
+}

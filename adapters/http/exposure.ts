@@ -1,0 +1,103 @@
+import {
+  type Mode,
+  type NamedProtocol,
+  type Operation,
+  operationsOf,
+} from "../../runtime/language/protocol.ts";
+import { isUnchecked } from "../../runtime/language/schema.ts";
+import { RequestError } from "./problem.ts";
+
+/** An operation, or a protocol where all of it is meant. */
+export type Exposed = Operation | NamedProtocol<string>;
+
+/** What a stream calls its own frames, and what an `EventSource` hears when it opens and when it breaks. */
+const reservedEvents: ReadonlySet<string> = new Set(["gap", "open", "error"]);
+
+/** What can be reached from outside. What is not in it does not exist for HTTP. */
+export class Exposure {
+  readonly #exposed = new Map<string, Map<string, Operation>>();
+  readonly #publishable = new Set<Operation>();
+  readonly #subscribable = new Set<Operation>();
+
+  /** Throws a `TypeError` when something would let the outside world in without a check. */
+  constructor(expose: readonly Exposed[], accept: readonly Operation<"event">[]) {
+    for (const item of expose) {
+      const operations = "~protocol" in item ? Object.values(operationsOf(item)) : [item];
+      for (const operation of operations) {
+        this.#add(operation, operation.mode !== "event");
+        if (operation.mode === "event") this.#addSubscribable(operation);
+      }
+    }
+    for (const event of accept) {
+      this.#add(event, true);
+      this.#publishable.add(event);
+    }
+  }
+
+  /** An operation that may be spoken in one of these modes, or the error that says why not. */
+  operation(protocol: string, name: string, modes: readonly Mode[]): Operation {
+    const operations = this.#exposed.get(protocol);
+    if (operations === undefined) {
+      throw new RequestError(404, "unknown-protocol", `There is no protocol ${protocol} here`);
+    }
+    const operation = operations.get(name);
+    if (operation !== undefined && modes.includes(operation.mode)) return operation;
+    const elsewhere = operation === undefined ? "" : `: it is spoken to at ${routeOf(operation)}`;
+    const why = `There is no operation ${name} of ${protocol} here${elsewhere}`;
+    throw new RequestError(404, "unknown-operation", why);
+  }
+
+  /** The HTTP methods that an operation answers to. */
+  methods(operation: Operation): string {
+    const subscribing = this.maySubscribe(operation) ? ["GET", "HEAD"] : [];
+    const sending = operation.mode !== "event" || this.mayPublish(operation) ? ["POST"] : [];
+    return [...subscribing, ...sending].join(", ");
+  }
+
+  /** Whether outsiders may publish an event. */
+  mayPublish(event: Operation): boolean {
+    return this.#publishable.has(event);
+  }
+
+  /** Whether outsiders may subscribe to an event. */
+  maySubscribe(event: Operation): boolean {
+    return this.#subscribable.has(event);
+  }
+
+  /** The events of a protocol that outsiders may subscribe to. */
+  events(protocol: string): Operation[] {
+    const operations = this.#exposed.get(protocol)?.values() ?? [];
+    return [...operations].filter((operation) => this.maySubscribe(operation));
+  }
+
+  #addSubscribable(event: Operation): void {
+    if (reservedEvents.has(event.name)) {
+      throw new TypeError(
+        `Cannot expose ${event.protocol}.${event.name}: a stream could not tell it from what the stream itself says: ` +
+          "give the event another name",
+      );
+    }
+    this.#subscribable.add(event);
+  }
+
+  #add(operation: Operation, inbound: boolean): void {
+    if (inbound && operation.payload !== undefined && isUnchecked(operation.payload)) {
+      throw new TypeError(
+        `Cannot expose ${operation.protocol}.${operation.name}: its payload is unchecked, and what comes from ` +
+          "outside must be checked",
+      );
+    }
+    const operations = this.#exposed.get(operation.protocol) ?? new Map<string, Operation>();
+    if ((operations.get(operation.name) ?? operation) !== operation) {
+      throw new TypeError(`Cannot expose ${operation.protocol}: two protocols have that name`);
+    }
+    operations.set(operation.name, operation);
+    this.#exposed.set(operation.protocol, operations);
+  }
+}
+
+/** Where an operation is spoken to. */
+function routeOf({ protocol, mode, name }: Operation): string {
+  if (mode === "event") return `/events/${protocol}/${name}`;
+  return mode === "survey" ? `/surveys/${protocol}/${name}` : `/actors/${protocol}/{key}/${name}`;
+}

@@ -1,0 +1,143 @@
+import { type Context, Hono } from "hono";
+import type { Health } from "../../runtime/ports/health.ts";
+import { Exposure } from "./exposure.ts";
+import { Failures } from "./failures.ts";
+import { type IngressOptions, resolveBounds } from "./options.ts";
+import { requireTextPath } from "./parameters.ts";
+import type { IngressSystem } from "./port.ts";
+import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "./problem.ts";
+import { actorModes, notStored, Routes } from "./routes.ts";
+
+export type { IngressOptions } from "./options.ts";
+
+/**
+ * The way in over HTTP, derived from the protocols alone: a Hono app to serve or to mount, behind whatever
+ * middleware. Only what `expose` and `accept` list can be reached.
+ *
+ * - `POST /actors/{protocol}/{key}/{operation}`: tell 202, ask 200 with the reply, submit 202 with `Location`
+ * - `GET /replies/{id}`: the reply of a submit; 202 while it is pending
+ * - `POST /events/{protocol}/{event}`: publish, 202
+ * - `GET /events/{protocol}/{event}`, `GET /events/{protocol}?event=a,b`: server-sent events
+ * - `POST /surveys/{protocol}/{operation}`: 200, lines of JSON as replies come
+ * - `GET /healthz`, and `GET /metrics` where asked for
+ *
+ * `Idempotency-Key` names the message of a POST: repeated, it is answered as the first was. Every failure is a
+ * problem document (RFC 9457) with a stable `code`.
+ *
+ * Over a system with a store all of it means the same to every instance on the store, and after a restart: keys, replies,
+ * and the ids of streams, which are places in the events' logs. Each 202 has a `Posthorn-After`: a POST that carries it
+ * is handled behind that message.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { actor, ask, ingress, protocol, System } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * const Greeter = protocol("greeter", { greet: ask(z.string(), z.string()) });
+ * const greeter = actor(Greeter, { state: () => null, on: { greet: (ctx, name) => `${ctx.key} greets ${name}` } });
+ *
+ * await using system = new System({ actors: [greeter] });
+ * const app = ingress(system, { expose: [Greeter.greet] });
+ * const response = await app.request("/actors/greeter/ada/greet", {
+ *   method: "POST",
+ *   headers: { "content-type": "application/json" },
+ *   body: JSON.stringify("Bob"),
+ * });
+ * assert(await response.json() === "ada greets Bob");
+ * ```
+ *
+ * @param system the system that it leads to
+ * @param options what it lets in
+ * @returns a Hono app
+ * @throws {TypeError} when what could come in would not be checked: its payload is `unchecked`
+ * @throws {RangeError} when an option is out of its bounds
+ */
+export function ingress(system: IngressSystem, options: IngressOptions): Hono {
+  const exposure = new Exposure(options.expose, options.accept ?? []);
+  const failures = new Failures(options.onError, system.clock);
+  const routes = new Routes(system, exposure, options.caller, resolveBounds(options), failures);
+  const app = new Hono();
+  app.onError((error) => failures.answer(error));
+  app.notFound(() => problemResponse(unknownRoute()));
+  addRoutes(app, routes, failures);
+  app.all("/healthz", (context) => {
+    if (!reads(context)) return refuseMethod(context, "GET, HEAD");
+    const { broken: _, ...health } = system.health; // keys of actors are nobody's business outside
+    const well = health.status === "running" && health.store?.status !== "unavailable";
+    const headers = well ? notStored : { ...notStored, "retry-after": retryAfterSeconds };
+    return context.json(options.healthReasons ? health : withoutReasons(health), well ? 200 : 503, headers);
+  });
+  if (options.metrics) {
+    app.all("/metrics", async (context) => {
+      if (!reads(context)) return refuseMethod(context, "GET, HEAD");
+      const { metricsText } = await import("../telemetry/metrics.ts");
+      const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8", ...notStored };
+      return context.body(metricsText(system.stats(), system.health.store), 200, headers);
+    });
+  }
+  return app;
+}
+
+/** Reasons name files, hosts and variables. */
+function withoutReasons({ status, store }: Health): Health {
+  return store === undefined ? { status } : { status, store: { name: store.name, status: store.status } };
+}
+
+type Handler = (context: Context) => Response | Promise<Response>;
+
+/**
+ * One handler for each path: a request that no second one matches goes through Hono the short way. The right path with
+ * the wrong method is 405, where there is something.
+ */
+function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
+  // Hono looks only at what is an `Error`: whatever else a schema, a `subject` or a `caller` throws is answered here.
+  const fail = (error: unknown) => failures.answer(error);
+  const route = (path: string, handle: Handler) =>
+    app.all(path, (context) => {
+      try {
+        requireTextPath(context);
+        const answer = handle(context);
+        return answer instanceof Promise ? answer.catch(fail) : answer;
+      } catch (error) {
+        return fail(error);
+      }
+    });
+  route("/actors/:protocol/:key/:operation", (context) => {
+    if (posts(context)) return routes.send(context);
+    return refuseMethod(context, routes.methods(context, actorModes));
+  });
+  route("/replies/:id", (context) => {
+    return reads(context) ? routes.reply(context) : refuseMethod(context, "GET, HEAD");
+  });
+  route("/events/:protocol/:operation", (context) => {
+    if (posts(context)) return routes.publish(context);
+    if (reads(context)) return routes.subscribe(context, [routes.event(context)], false);
+    return refuseMethod(context, routes.methods(context, ["event"]));
+  });
+  route("/events/:protocol", (context) => {
+    const events = routes.events(context);
+    return reads(context) ? routes.subscribe(context, events, true) : refuseMethod(context, "GET, HEAD");
+  });
+  route("/surveys/:protocol/:operation", (context) => {
+    if (posts(context)) return routes.survey(context);
+    return refuseMethod(context, routes.methods(context, ["survey"]));
+  });
+  // What begins like a route and is none is 404 behind a mount, too, where `notFound` is the other app's. A mount takes
+  // over what `routes` lists; added as a route, it would be a second handler for every request.
+  for (const path of ["/actors/*", "/replies/*", "/events/*", "/surveys/*"]) {
+    app.routes.push({ basePath: "/", path, method: "ALL", handler: () => problemResponse(unknownRoute()) });
+  }
+}
+
+function posts(context: Context): boolean {
+  return context.req.method === "POST";
+}
+
+function reads(context: Context): boolean {
+  return context.req.method === "GET" || context.req.method === "HEAD";
+}
+
+function unknownRoute(): RequestError {
+  return new RequestError(404, "unknown-route", "There is no such route");
+}

@@ -1,0 +1,373 @@
+import type { Context } from "hono";
+import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
+import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../../runtime/language/protocol.ts";
+import { StoreError } from "../../runtime/base/store_errors.ts";
+import { parseSubjectPattern } from "../../runtime/language/subject.ts";
+import { type AnswerHeaders, Answers } from "./answers.ts";
+import { readPayload, wantsSuperjson } from "./body/body.ts";
+import type { Callers } from "./caller.ts";
+import type { Exposure } from "./exposure.ts";
+import type { Failures } from "./failures.ts";
+import type { Feed, FeedReader, FeedStart } from "./streams/feed.ts";
+import type { IngressBounds, IngressOptions } from "./options.ts";
+import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } from "./parameters.ts";
+import type { IngressSystem } from "./port.ts";
+import { refuseMethod, RequestError } from "./problem.ts";
+
+/** How one speaks to one actor. */
+export const actorModes = ["tell", "ask", "submit"] as const;
+
+/** Of a request: behind which message it comes; of an answer: the place of its own. */
+const placeHeader = "posthorn-after";
+
+/** For what is its caller's alone, or another thing a moment later. */
+export const notStored = { "cache-control": "no-store" };
+
+/** What is said of a request whose reply is still to come. */
+interface Pending {
+  /** Of the message to who sent it, of the reply to who asks for that. */
+  readonly id: string;
+  /** What the answer has in any case. */
+  readonly headers: Readonly<AnswerHeaders>;
+  /** Where the reply will be; absent where one is there to ask for it. */
+  readonly location?: string;
+}
+
+/** How a reply is waited for. */
+interface Wait {
+  readonly timeoutMs: number;
+  /** Whether it is only looked at. */
+  readonly looks: boolean;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal | undefined;
+  /** The preference that is applied; absent where there is none. */
+  readonly applied: string | undefined;
+}
+
+/** What the routes share. */
+export class Routes {
+  readonly #system: IngressSystem;
+  readonly #exposure: Exposure;
+  readonly #ownCaller: IngressOptions["caller"];
+  #callers: Callers | undefined;
+  readonly #options: IngressBounds;
+  readonly #failures: Failures;
+  readonly #answers: Answers;
+  /** Whether there is a store: then messages have places, which other instances understand. */
+  readonly #durable: boolean;
+  readonly #feeds = new Map<string, Feed>();
+  #streams = 0;
+
+  constructor(
+    system: IngressSystem,
+    exposure: Exposure,
+    caller: IngressOptions["caller"],
+    options: IngressBounds,
+    failures: Failures,
+  ) {
+    this.#system = system;
+    this.#exposure = exposure;
+    this.#ownCaller = caller;
+    this.#options = options;
+    this.#failures = failures;
+    this.#answers = new Answers(caller !== undefined);
+    this.#durable = system.health.store !== undefined;
+  }
+
+  async send(context: Context): Promise<Response> {
+    const { req } = context;
+    const protocol = req.param("protocol") as string;
+    const operation = this.#exposure.operation(protocol, req.param("operation") as string, actorModes);
+    const ref = this.#system.ref(
+      { "~protocol": { name: protocol, operations: {} } },
+      req.param("key") as string,
+    );
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
+    const id = idempotencyKey(context);
+    const found = this.#caller(context, id !== undefined || operation.mode !== "ask");
+    const caller = typeof found === "string" ? found : await found;
+    if (operation.mode === "ask") {
+      const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
+      const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
+      const after = this.#after(context);
+      if (id === undefined) { // it has no place
+        const options = { caller, timeoutMs, bytes, after, raw: true };
+        return this.#answers.value(context, await ref.ask(asking, payload, options));
+      }
+      const headers: AnswerHeaders = {};
+      const onAccepted = this.#tellsPlace(headers);
+      const options = { id, caller, timeoutMs, bytes, after, onAccepted, raw: true };
+      return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
+    }
+    const headers: AnswerHeaders = {};
+    const options = this.#named(context, id, caller, bytes, headers);
+    if (operation.mode === "tell") {
+      await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
+      return this.#answers.accepted(context, options.id, headers);
+    }
+    // All that the answer needs is understood before it is accepted. The prefix of a mount may have parameters of its own.
+    const replies = `${pathBefore(context, 4)}/replies/`;
+    const wait = this.#wait(context);
+    const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
+    const ticket = await ref.submit(submitting, payload, options);
+    const location = `${replies}${encodeURIComponent(ticket.id)}`;
+    const pending = { id: options.id, headers, location };
+    if (wait.applied === undefined) return this.#pending(context, pending);
+    try {
+      return await this.#collect(context, ticket.id, caller, wait, pending);
+    } catch (error) {
+      // It is accepted, so that its reply cannot be had now is no failure of the request.
+      if (error instanceof StoreError || error instanceof StoppedError) {
+        this.#failures.tell(error);
+        return this.#pending(context, pending);
+      }
+      const response = this.#failures.answer(error);
+      response.headers.set("location", location);
+      return response;
+    }
+  }
+
+  async reply(context: Context): Promise<Response> {
+    const id = context.req.param("id") as string;
+    const wait = this.#wait(context);
+    return await this.#collect(context, id, await this.#caller(context, true), wait, { id, headers: {} });
+  }
+
+  async publish(context: Context): Promise<Response> {
+    const event = this.event(context);
+    if (!this.#exposure.mayPublish(event)) return refuseMethod(context, this.#exposure.methods(event));
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
+    const id = idempotencyKey(context);
+    const headers: AnswerHeaders = {};
+    const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
+    await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
+    return this.#answers.accepted(context, options.id, headers);
+  }
+
+  async subscribe(context: Context, events: readonly Operation[], named: boolean): Promise<Response> {
+    const refused = events.find((event) => !this.#exposure.maySubscribe(event));
+    if (refused !== undefined) return refuseMethod(context, this.#exposure.methods(refused));
+    const pattern = subjectPattern(context);
+    const { retryMs, keepAliveMs } = this.#options;
+    const headers = {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    };
+    if (context.req.method === "HEAD") return context.body(null, 200, headers);
+    const { comeBackStream, eventStream } = await import("./streams/event_stream.ts");
+    const lastEventId = context.req.header("last-event-id") || context.req.query("lastEventId") || undefined;
+    const names = new Set(events.map((event) => event.name));
+    const reader = await this.#reader(events[0].protocol, { events: names, lastEventId });
+    if (reader === undefined) {
+      return context.body(comeBackStream(retryMs), 200, headers); // an error would make an EventSource give up
+    }
+    const options = { events: names, pattern, named, lastEventId, retryMs, keepAliveMs };
+    return context.body(
+      eventStream(reader, this.#system.clock, options, () => this.#streams--),
+      200,
+      headers,
+    );
+  }
+
+  async survey(context: Context): Promise<Response> {
+    const operation = this.#operation(context, ["survey"]);
+    let bytes: number | undefined;
+    const payload = await readPayload(context, this.#options, (read) => bytes = read);
+    const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
+    const id = idempotencyKey(context);
+    const { surveyRepliesMax, timeoutMsMax } = this.#options;
+    const { surveyStream } = await import("./streams/survey_stream.ts");
+    const replies = this.#system.survey(surveying, payload, {
+      id,
+      caller: await this.#caller(context, id !== undefined),
+      bytes,
+      timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
+      max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
+      raw: true,
+    });
+    const onFailure = (error: unknown) => this.#failures.tell(error);
+    return context.body(surveyStream(replies, wantsSuperjson(context), onFailure), 200, {
+      "content-type": "application/x-ndjson",
+    });
+  }
+
+  /** How long it is waited for a reply. HEAD only looks. Read at once: who has left by then is not told of. */
+  #wait(context: Context): Wait {
+    const seconds = preferredWaitSeconds(context);
+    const looks = context.req.method === "HEAD";
+    const timeoutMs = looks ? 0 : Math.min((seconds ?? 0) * 1_000, this.#options.timeoutMsMax);
+    return {
+      timeoutMs,
+      looks,
+      signal: timeoutMs > 0 ? context.req.raw.signal : undefined,
+      applied: seconds === undefined ? undefined : `wait=${Math.floor(timeoutMs / 1_000)}`,
+    };
+  }
+
+  /** What a kept reply answers: what an ask would have, or that it is pending. Who left while it waited collects nothing. */
+  async #collect(
+    context: Context,
+    id: string,
+    caller: string,
+    { timeoutMs, looks, signal, applied }: Wait,
+    pending: Pending,
+  ): Promise<Response> {
+    const told: AnswerHeaders = { ...notStored, ...pending.headers };
+    if (applied !== undefined) told["preference-applied"] = applied;
+    try {
+      const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
+      return await this.#answers.value(context, reply, { ...told, vary: "accept, prefer" });
+    } catch (error) {
+      const left = signal?.aborted ?? false; // then nobody reads the answer
+      if (!left && !(error instanceof ReplyPendingError)) throw error;
+      return this.#pending(context, pending);
+    }
+  }
+
+  #pending(context: Context, { id, headers, location }: Pending): Response {
+    const told: AnswerHeaders = { ...headers, "retry-after": "1" };
+    if (location === undefined) Object.assign(told, notStored, { vary: "prefer" });
+    else told.location = location; // an answer to a POST, which no cache keeps
+    return this.#answers.accepted(context, id, told);
+  }
+
+  /**
+   * Who speaks. A digest takes longer than an ask, so it is made where an id, a reply, or what may become a dead letter must
+   * be told apart by it.
+   */
+  #caller(context: Context, toldApart: boolean): string | Promise<string> {
+    if (this.#ownCaller !== undefined) {
+      const caller = this.#ownCaller(context);
+      return typeof caller === "string" ? caller : textOfCaller(caller);
+    }
+    if (!toldApart || context.req.header("authorization") === undefined) return "";
+    return this.#callers === undefined ? this.#loadCallers(context) : this.#callers.of(context);
+  }
+
+  /** What makes digests is loaded with the first request that needs one: a load for each would cost as much as an ask. */
+  async #loadCallers(context: Context): Promise<string> {
+    const { Callers } = await import("./caller.ts");
+    return await (this.#callers ??= new Callers()).of(context);
+  }
+
+  /** What is answered with its id has one, also where its caller gave none. */
+  #named(
+    context: Context,
+    id: string | undefined,
+    caller: string,
+    bytes: number | undefined,
+    headers: AnswerHeaders,
+  ) {
+    return {
+      id: id ?? this.#system.newId(),
+      caller,
+      deduplicate: id !== undefined,
+      bytes,
+      after: this.#after(context),
+      onAccepted: this.#tellsPlace(headers),
+    };
+  }
+
+  /** Puts the place of a message into the headers of the answer: where there is a store. */
+  #tellsPlace(headers: AnswerHeaders): ((place: string) => void) | undefined {
+    return this.#durable ? (place) => headers[placeHeader] = place : undefined;
+  }
+
+  /** Behind which message it comes: where there is a store. */
+  #after(context: Context): string | undefined {
+    return this.#durable ? context.req.header(placeHeader) || undefined : undefined;
+  }
+
+  /** The event that a path names. */
+  event(context: Context): Operation {
+    return this.#operation(context, ["event"]);
+  }
+
+  /** The events that `?event=` names, or all of the protocol that can be subscribed to. */
+  events(context: Context): Operation[] {
+    const protocol = context.req.param("protocol") as string;
+    const names = context.req.query("event");
+    if (names !== undefined) {
+      return names.split(",").map((name) => this.#exposure.operation(protocol, name, ["event"]));
+    }
+    const events = this.#exposure.events(protocol);
+    if (events.length > 0) return events;
+    throw new RequestError(404, "unknown-protocol", `There is no protocol ${protocol} with events here`);
+  }
+
+  /** The HTTP methods that the operation of a path answers to. */
+  methods(context: Context, modes: readonly Mode[]): string {
+    return this.#exposure.methods(this.#operation(context, modes));
+  }
+
+  #operation(context: Context, modes: readonly Mode[]): Operation {
+    const { protocol, operation } = context.req.param() as Record<string, string>;
+    return this.#exposure.operation(protocol, operation, modes);
+  }
+
+  /** A reader of events, which is counted; nothing where it can only be told to come back. */
+  async #reader(protocol: string, start: FeedStart): Promise<FeedReader | undefined> {
+    if (this.#streams >= this.#options.streamsMax || this.#system.health.status !== "running") {
+      return undefined;
+    }
+    this.#streams++;
+    try {
+      const reader = (await this.#feed(protocol)).open(start);
+      return reader instanceof Promise ? await reader : reader;
+    } catch (error) {
+      this.#streams--;
+      if (error instanceof PosthornError) return undefined; // there is no room, or the store does not answer
+      throw error;
+    }
+  }
+
+  /** Made with the first reader: who never subscribed has nothing to replay. Rejects where the system has no room. */
+  async #feed(protocol: string): Promise<Feed> {
+    const found = this.#feeds.get(protocol);
+    if (found !== undefined) return found;
+    const { replayEventsMax: eventsMax, replayCharactersMax: charactersMax } = this.#options;
+    const make = this.#durable ? keptFeed : eventFeed;
+    const made = await make(this.#system, this.#exposure.events(protocol), { eventsMax, charactersMax });
+    const feed = this.#feeds.get(protocol) ?? made(); // another may have come in between
+    this.#feeds.set(protocol, feed);
+    return feed;
+  }
+}
+
+/** A program that means to name somebody and names nobody would make all of its callers one, so it is told. */
+async function textOfCaller(found: Promise<string>): Promise<string> {
+  const caller: unknown = await found;
+  if (typeof caller === "string") return caller;
+  const got = caller === null ? "null" : typeof caller;
+  throw new TypeError(`The option caller of an ingress must return text: it returned ${got}`);
+}
+
+function subjectPattern(context: Context): readonly string[] | undefined {
+  const subject = context.req.query("subject");
+  if (subject === undefined) return undefined;
+  try {
+    return parseSubjectPattern(subject);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RequestError(400, "invalid-subject", error.message);
+  }
+}
+
+type FeedParts = readonly [
+  system: IngressSystem,
+  events: readonly Operation[],
+  bounds: { readonly eventsMax: number; readonly charactersMax: number },
+];
+
+async function eventFeed(...[system, events, bounds]: FeedParts): Promise<() => Feed> {
+  const { EventFeed } = await import("./streams/event_feed.ts");
+  return () => new EventFeed(system, events, bounds.eventsMax, bounds.charactersMax);
+}
+
+async function keptFeed(...[system, events, bounds]: FeedParts): Promise<() => Feed> {
+  const { KeptFeed } = await import("./streams/kept_feed.ts");
+  return () => new KeptFeed(system, events, bounds);
+}

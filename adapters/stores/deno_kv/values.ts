@@ -1,0 +1,172 @@
+import type { Delete, Entry, KeyRange, Put } from "../../../runtime/ports/store.ts";
+import { StoreError } from "../../../runtime/base/store_errors.ts";
+import type { KvAtomic, KvEntry, KvHandle, KvKey } from "./handle.ts";
+import { KvPieces, piecesOf, valueBytesMax } from "./pieces.ts";
+
+/** The most keys that one read takes. */
+const keysAtOnce = 10;
+/** How often a value is read that changes while its pieces are read. Each time somebody has just written it. */
+const triesMax = 10;
+/**
+ * How much longer than asked for a value is kept, and its pieces once more: they must not go before it. Whoever wrote
+ * the time may have a clock that is ahead.
+ */
+const expirySlackMs = 60_000;
+/** What is to go later than that stays: Deno ends the process where a time to live leads behind its last date. */
+const expiryMsMax = 1e13;
+
+/**
+ * How values lie in a Deno KV. One that fits lies under its key as bytes. A larger one is split: under its key is the
+ * number of its bytes, and its pieces are under keys beside, where no list finds them. All are written by one commit
+ * and so have one version: a piece with another one belongs to another value.
+ */
+export class KvValues {
+  /** The pieces of the large ones. */
+  readonly pieces: KvPieces;
+  readonly #kv: KvHandle;
+  readonly #prefix: string;
+
+  constructor(kv: KvHandle, prefix: string) {
+    this.#kv = kv;
+    this.#prefix = prefix;
+    this.pieces = new KvPieces(kv, prefix);
+  }
+
+  /** The key that whoever waits for changes watches. */
+  get bell(): KvKey {
+    return [`${this.#prefix}.bell`];
+  }
+
+  /** Where the value of a key begins. */
+  headOf(key: string): KvKey {
+    return [this.#prefix, key];
+  }
+
+  /** Adds a write to what will be applied. */
+  set(atomic: KvAtomic, { key, value, oldBytes = 0, expiresAtMs }: Put, nowMs: number): void {
+    const pieces = piecesOf(value.length);
+    const goesMs = expiresAtMs === undefined ? Infinity : Math.max(expiresAtMs - nowMs, 0);
+    const leftMs = goesMs > expiryMsMax ? undefined : Math.ceil(goesMs);
+    const expiry = (slacks: number) =>
+      leftMs === undefined ? {} : { expireIn: leftMs + slacks * expirySlackMs };
+    atomic.set(this.headOf(key), pieces === 0 ? value : value.length, expiry(1));
+    for (let n = 0; n < pieces; n++) {
+      const piece = value.subarray(n * valueBytesMax, (n + 1) * valueBytesMax);
+      atomic.set(this.pieces.keyOf(key, n), piece, expiry(2));
+    }
+    this.pieces.remove(atomic, key, pieces, piecesOf(oldBytes));
+  }
+
+  /** Adds a removal to what will be applied. */
+  remove(atomic: KvAtomic, { key, oldBytes = 0 }: Delete): void {
+    atomic.delete(this.headOf(key));
+    this.pieces.remove(atomic, key, 0, piecesOf(oldBytes));
+  }
+
+  /** The versions of keys, each as it is now. */
+  async versions(keys: readonly string[]): Promise<Map<string, string | undefined>> {
+    const entries = await this.#entries(keys);
+    return new Map(keys.map((key, index) => [key, entries[index].versionstamp ?? undefined]));
+  }
+
+  /** What is under keys. */
+  async read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
+    const entries = await this.#entries(keys);
+    return await Promise.all(entries.map(async (entry, index) => {
+      const key = keys[index];
+      for (let tries = 1; tries <= triesMax; tries++) {
+        if (entry.versionstamp === null) return undefined;
+        const stored = await this.#join(key, entry);
+        if (stored !== undefined) return stored;
+        [entry] = await this.#entries([key]);
+      }
+      throw restless(key);
+    }));
+  }
+
+  /** What is under the keys of a range: one batch, for a second one would be of another moment. */
+  async list({ prefix, after, limit, reverse = false }: KeyRange): Promise<Entry[]> {
+    let from = prefix;
+    let to = endOf(prefix);
+    if (after !== undefined && reverse && (to === undefined || isBefore(after, to))) to = after;
+    if (after !== undefined && !reverse && !isBefore(after, prefix)) from = `${after}\0`; // the next string there is
+    if (to !== undefined && !isBefore(from, to)) return [];
+    const range = { start: this.headOf(from), end: to === undefined ? this.#end : this.headOf(to) };
+    const options = { limit, batchSize: limit, reverse, consistency: "strong" } as const;
+    for (let tries = 1; tries <= triesMax; tries++) {
+      const heads: KvEntry[] = [];
+      for await (const entry of this.#kv.list(range, options)) heads.push(entry);
+      const found = await Promise.all(heads.map((entry) => this.#join(entry.key[1] as string, entry)));
+      if (found.every((stored) => stored !== undefined)) return found;
+    }
+    throw restless(prefix);
+  }
+
+  async #entries(keys: readonly string[]): Promise<KvEntry[]> {
+    const reads: Promise<KvEntry[]>[] = [];
+    for (let index = 0; index < keys.length; index += keysAtOnce) {
+      const heads = keys.slice(index, index + keysAtOnce).map((key) => this.headOf(key));
+      reads.push(this.#kv.getMany(heads, { consistency: "strong" }));
+    }
+    return (await Promise.all(reads)).flat();
+  }
+
+  /** The value that begins there; `undefined` where somebody has written it since. */
+  async #join(key: string, { value, versionstamp }: KvEntry): Promise<Entry | undefined> {
+    const version = versionstamp!;
+    if (value instanceof Uint8Array) return { key, value, version };
+    if (typeof value !== "number") {
+      throw new StoreError("store-unavailable", `Cannot read ${shown(key)}: another program has written it`);
+    }
+    const pieces = piecesOf(value);
+    const whole = new Uint8Array(value);
+    const range = { start: this.pieces.keyOf(key, 0), end: this.pieces.keyOf(key, pieces) };
+    const options = { limit: pieces, batchSize: pieces, consistency: "strong" } as const;
+    let n = 0;
+    for await (const piece of this.#kv.list(range, options)) {
+      if (piece.versionstamp !== version) return undefined;
+      whole.set(piece.value as Uint8Array, n++ * valueBytesMax);
+    }
+    if (n !== pieces) return undefined;
+    this.pieces.saw(key, pieces);
+    return { key, value: whole, version };
+  }
+
+  /** Behind all keys: booleans come after strings. */
+  get #end(): KvKey {
+    return [this.#prefix, true];
+  }
+}
+
+/** The first string behind all that begin with `prefix`, in the order of UTF-8; `undefined` where there is none. */
+function endOf(prefix: string): string | undefined {
+  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
+  while (points.at(-1) === 0x10ffff) points.pop();
+  const last = points.pop();
+  if (last === undefined) return undefined;
+  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1); // surrogates are no characters
+}
+
+/** Whether `a` comes before `b` in the order of UTF-8, which is not that of JavaScript: surrogates are last there. */
+function isBefore(a: string, b: string): boolean {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  if (at === a.length || at >= b.length) return a.length < b.length;
+  return rankOf(a.charCodeAt(at)) < rankOf(b.charCodeAt(at));
+}
+
+function rankOf(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+}
+
+function restless(key: string): StoreError {
+  return new StoreError(
+    "store-unavailable",
+    `Cannot read ${shown(key)}: it was written anew during each of ${triesMax} tries`,
+  );
+}
+
+/** Keys are put together with control characters, which nobody wants in a message. */
+function shown(key: string): string {
+  return JSON.stringify(key);
+}

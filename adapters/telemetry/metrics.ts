@@ -1,0 +1,53 @@
+import type { StoreHealth } from "../../runtime/ports/health.ts";
+import type { Stats } from "../../runtime/ports/stats.ts";
+
+/** What a system is doing, in the text format of Prometheus. */
+export function metricsText(stats: Stats, store?: StoreHealth): string {
+  const protocols = Object.entries(stats.protocols);
+  const unhosted = Object.entries(stats.unhosted ?? {});
+  const each = (pick: (protocol: Stats["protocols"][string]) => number) =>
+    protocols.map(([name, protocol]): Sample => [labels("protocol", name), pick(protocol)]);
+  return [
+    metric("accepted_total", "counter", "Messages accepted", [["", stats.accepted]]),
+    metric("done_total", "counter", "Messages whose turn committed", each((protocol) => protocol.done)),
+    metric("dead_total", "counter", "Messages that became dead letters", [["", stats.dead]]),
+    metric("late_replies_total", "counter", "Replies to surveys that came when these were over", [
+      ["", stats.lateReplies],
+    ]),
+    metric("waiting", "gauge", "Messages in mailboxes", each((protocol) => protocol.waiting)),
+    metric("running", "gauge", "Turns that a promise is awaited for", [["", stats.running]]),
+    metric(
+      "actors",
+      "gauge",
+      "Actors that are active or have state kept",
+      each((protocol) => protocol.actors),
+    ),
+    ...unhosted.length === 0 ? [] : [
+      metric(
+        "waiting_unhosted",
+        "gauge",
+        "Messages in the store for protocols that are not hosted here",
+        unhosted.map(([name, { waiting }]): Sample => [labels("protocol", name), waiting]),
+      ),
+    ],
+    ...store === undefined ? [] : [
+      metric("store_available", "gauge", "Whether the store takes commits", [
+        [labels("store", store.name), store.status === "unavailable" || store.status === "opening" ? 0 : 1],
+      ]),
+    ],
+  ].join("");
+}
+
+type Sample = readonly [labels: string, value: number];
+
+/** A label as the format wants it. */
+function labels(name: string, value: string): string {
+  const escaped = value.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
+  return `{${name}="${escaped}"}`;
+}
+
+function metric(name: string, type: "counter" | "gauge", help: string, samples: readonly Sample[]): string {
+  const full = `posthorn_${name}`;
+  const lines = samples.map(([labels, value]) => `${full}${labels} ${value}\n`);
+  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("")}`;
+}

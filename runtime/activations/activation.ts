@@ -1,0 +1,338 @@
+import type { ActorId } from "../language/address.ts";
+import { Envelope, isAsker, type Route } from "../messages/envelope.ts";
+import { lateness } from "../ports/dead_letters.ts";
+import { StoppedError } from "../base/errors.ts";
+import type { Operation } from "../language/protocol.ts";
+import type { Ring } from "../messages/ring.ts";
+import { type Recoverable, Recovery } from "./recovery.ts";
+import { Resident, type Signal } from "./resident.ts";
+import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
+import { parse } from "../language/schema.ts";
+import { Status } from "./status.ts";
+import { Turn } from "../turns/turn.ts";
+import { isThenable } from "../base/thenable.ts";
+import type { TurnActor } from "../turns/turn_host.ts";
+import type { Waits } from "../turns/wait_chain.ts";
+
+/** One actor in this process, and the turn that runs. It takes one turn at a time; nothing else ever changes its state. */
+export class Activation extends Resident implements Runnable, TurnActor, Recoverable, Waits {
+  nextReady: Runnable | undefined = undefined;
+
+  /** Itself: a message for it needs no search. */
+  get found(): this {
+    return this;
+  }
+
+  /** Whether a message of that operation may be given to it. */
+  takes(operation: Operation): boolean {
+    return this.status !== Status.gone && this.home.handled[operation.slot] === operation;
+  }
+
+  find(protocol: string, key: string): ActorId | undefined {
+    return this.home.reach(protocol, key);
+  }
+
+  /** Puts a message into the mailbox where that holds fewer than `capacity`. Returns whether it did. */
+  offer(route: Route, value: unknown, capacity: number): boolean {
+    if (this.length >= capacity) return false;
+    this.push(route, value);
+    this.home.accepted++;
+    if (this.status === Status.idle) this.wake();
+    return true;
+  }
+
+  /** Takes the oldest waiting message out, for a newer one. */
+  displace(): Envelope {
+    const envelope = this.envelope(this.route!, this.value);
+    this.drop();
+    this.home.taken++;
+    return envelope;
+  }
+
+  /** Gives it a signal: it goes before every waiting message. */
+  override signal(signal: Signal): void {
+    if (this.status === Status.held) return this.obey(signal);
+    super.signal(signal);
+    if (this.status === Status.idle) this.wake();
+  }
+
+  run(scheduler: Scheduler): boolean {
+    if (this.signalled) this.obeyAll();
+    this.usedMs = scheduler.monotonicMs;
+    if (this.lone !== undefined && this.length === 1 && this.status === Status.ready) { // as it is with most actors
+      this.handleLone(this.lone);
+      scheduler.spend(1);
+      return this.hasMore();
+    }
+    // What this run sends to itself waits for the next: a mailbox never runs longer than what was in it.
+    let left = this.length;
+    while (left > 0 && this.status === Status.ready) {
+      const handled = this.take(Math.min(left, scheduler.allowance));
+      left = handled === 0 ? 0 : left - handled;
+      if (!scheduler.spend(handled) || this.signalled) break;
+    }
+    return this.hasMore();
+  }
+
+  /** At the end of a run: whether there is more to do. */
+  private hasMore(): boolean {
+    if (this.status !== Status.ready) return false;
+    if (this.route !== undefined || this.signalled) return true;
+    this.status = Status.idle;
+    if (!this.active) this.leaveIfDone();
+    return false;
+  }
+
+  /** Handles so many messages, or fewer where something comes between. Returns how many. */
+  private take(most: number): number {
+    let count = 0;
+    while (count < most) {
+      const { ring } = this;
+      if (this.lone !== undefined) {
+        this.handleLone(this.lone);
+        count++;
+      } else if (ring !== undefined && !ring.empty) {
+        count += this.drain(ring, most - count);
+      } else {
+        break;
+      }
+      if (!this.undisturbed) break;
+    }
+    return count;
+  }
+
+  private handleLone(route: Route): void {
+    const value = this.loneValue;
+    this.lone = this.loneValue = undefined;
+    this.home.taken++;
+    this.handle(route, value);
+  }
+
+  /**
+   * Handles so many messages of the ring, or fewer where something comes between or another operation follows. Returns how
+   * many. Here most messages of a busy actor are handled: what is the same for all of them is looked at once.
+   */
+  private drain(ring: Ring, most: number): number {
+    const { home } = this;
+    let { route } = ring;
+    if (!this.active || home.heard || !route.carefree) {
+      const { value } = ring;
+      ring.drop();
+      home.taken++;
+      this.handle(route, value);
+      return 1;
+    }
+    const { operation } = route;
+    const handler = home.handlers[operation.slot]!;
+    let count = 0;
+    for (;;) {
+      const { value } = ring;
+      ring.drop();
+      home.taken++;
+      count++;
+      const turn = new Turn(this, route, this.state);
+      let result: unknown;
+      try {
+        result = handler(turn, value);
+      } catch (error) {
+        this.fail(turn, route, value, false, error);
+        return count;
+      }
+      if (result !== undefined || !turn.plain || home.heard) {
+        this.finish(turn, value, result, false);
+        return count;
+      }
+      if (turn.changed) this.keep(turn.state);
+      turn.close();
+      if (turn.sends) turn.deliver(home.services.delivery);
+      home.done++;
+      if (count === most || ring.empty || this.lone !== undefined || !this.undisturbed) return count;
+      const next = ring.route;
+      if (next === route) continue;
+      if (next.operation !== operation || !next.carefree) return count;
+      route = next;
+    }
+  }
+
+  /** Whether nothing has come between its messages. */
+  private get undisturbed(): boolean {
+    return this.status === Status.ready && !this.signalled;
+  }
+
+  /** Makes dead letters of all that waits, and of the turn that runs. Returns how many. */
+  bury(reason: string, message: string): number {
+    const { services } = this.home;
+    const envelopes: Envelope[] = [];
+    const rare = this.rarities;
+    const turn = rare?.turn;
+    if (rare !== undefined && turn !== undefined) {
+      turn.abort(new StoppedError(`${turn}: ${message}`));
+      turn.close();
+      turn.discard();
+      services.running--;
+      envelopes.push(turn.envelope(rare.value));
+      rare.turn = rare.value = undefined;
+    }
+    while (this.route !== undefined) envelopes.push(this.displace());
+    for (const envelope of rare?.recovery?.take() ?? []) {
+      this.home.taken++;
+      envelopes.push(envelope);
+    }
+    for (const envelope of envelopes) services.delivery.bury(envelope, reason, `${envelope}: ${message}`);
+    return envelopes.length;
+  }
+
+  get waitsFor(): readonly Waits[] {
+    return this.rarities?.turn?.waitsFor ?? [];
+  }
+
+  private wake(): void {
+    this.status = Status.ready;
+    this.home.services.scheduler.add(this);
+  }
+
+  private handle(route: Route, value: unknown): void {
+    const { home } = this;
+    if (route.deadline !== undefined && this.buriesLate(route, value)) return;
+    const fresh = !this.active;
+    let turn: Turn | undefined;
+    let result: unknown;
+    try {
+      if (fresh) this.activate();
+      turn = new Turn(this, route, this.state);
+      if (home.heard) this.inspect("started", turn, value);
+      const handler = home.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
+      result = handler(turn, value);
+    } catch (error) {
+      return this.fail(turn, route, value, fresh, error);
+    }
+    if (result === undefined && turn.plain && route.replyTo === undefined && !home.heard) this.apply(turn);
+    else this.finish(turn, value, result, fresh);
+  }
+
+  /** A handler has returned: its turn commits, or waits for the promise. */
+  private finish(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
+    const { route } = turn;
+    try {
+      if (typeof result === "object" && isThenable(result)) return this.await(turn, value, result, fresh);
+    } catch (error) {
+      return this.fail(turn, route, value, fresh, error);
+    }
+    // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
+    if (turn.plain && route.replyTo === undefined && !this.home.heard) this.apply(turn);
+    else this.commit(turn, value, result, fresh);
+  }
+
+  private buriesLate(route: Route, value: unknown): boolean {
+    const { services } = this.home;
+    if (route.deadline!.dueMs > services.scheduler.nowMs) return false;
+    const envelope = this.envelope(route, value);
+    services.delivery.bury(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
+    return true;
+  }
+
+  private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
+    const promise = Promise.resolve(result); // not every thenable settles later, as a promise does; and it may throw here
+    this.status = Status.running;
+    this.rare.turn = turn;
+    this.rare.value = value;
+    this.home.services.running++;
+    promise.then(
+      (result) => this.settle(turn, () => this.commit(turn, value, result, fresh)),
+      (error) => this.settle(turn, () => this.fail(turn, turn.route, value, fresh, error)),
+    );
+  }
+
+  /** A turn that was awaited is over; unless it was buried in the meantime. */
+  private settle(turn: Turn, end: () => void): void {
+    const rare = this.rare;
+    if (rare.turn !== turn) return;
+    const { services } = this.home;
+    rare.turn = rare.value = undefined;
+    this.status = Status.ready;
+    services.running--;
+    end();
+    if (this.status === Status.ready) services.scheduler.add(this);
+    else services.rest();
+  }
+
+  private commit(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
+    const { route, plain } = turn;
+    const replies = route.replyTo !== undefined && turn.wantsReply(result);
+    let reply = result;
+    if (!plain || (replies && !route.operation.repliesUnchecked)) {
+      try {
+        if (replies) reply = parse(route.operation.reply, result, "Cannot reply to", turn);
+        if (turn.schedules !== undefined) this.ownSchedules.requireRoom(turn.schedules, String(this));
+      } catch (error) {
+        return this.fail(turn, route, value, fresh, error);
+      }
+    }
+    this.apply(turn);
+    if (replies) {
+      const replyTo = route.replyTo!;
+      if (isAsker(replyTo)) replyTo.reply(reply, result);
+      else this.home.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
+    }
+    if (this.home.heard) this.inspect("done", turn, value);
+    if (plain) return;
+    if (turn.ending === "passivate") this.passivate();
+    else if (turn.ending === "erase") this.erase();
+  }
+
+  /** The turn takes effect: its state, its schedules, its messages. */
+  private apply(turn: Turn): void {
+    if (turn.changed) this.keep(turn.state);
+    turn.close();
+    if (!turn.plain) this.applySchedules(turn);
+    const { home } = this;
+    turn.deliver(home.services.delivery);
+    home.done++;
+  }
+
+  private applySchedules({ schedules }: Turn): void {
+    schedules?.forEach((change) => this.ownSchedules.change(change));
+  }
+
+  private inspect(type: "started" | "done", turn: Turn, value: unknown): void {
+    this.home.services.delivery.inspect({ type }, turn.envelope(value));
+  }
+
+  private fail(turn: Turn | undefined, route: Route, value: unknown, fresh: boolean, error: unknown): void {
+    const { services } = this.home;
+    // Where there is no turn, the initial state could not be made.
+    const envelope = (turn ?? new Turn(this, route, undefined)).envelope(value);
+    if (turn !== undefined) {
+      turn.close();
+      turn.discard();
+    }
+    if (fresh) this.active = false; // a first message that fails leaves no actor behind
+    services.delivery.inspect({ type: "failed", error }, envelope);
+    (this.rare.recovery ??= new Recovery(this)).recover(envelope, error);
+    if (this.status === Status.held) this.obeyAll(); // they would wait as long as the message
+  }
+
+  hold({ route, value }: Envelope): void {
+    this.unshift(route, value);
+    this.status = Status.held;
+  }
+
+  goOn(): void {
+    if (this.status === Status.held) this.wake();
+  }
+
+  takeBack({ route, value }: Envelope): void {
+    this.push(route, value); // it has been in the mailbox before: its place is not taken from others
+    if (this.status === Status.idle) this.wake();
+  }
+
+  stop(reason: string): void {
+    this.bury("stopped", reason);
+    this.emit("stopped");
+    this.passivate();
+  }
+
+  private envelope(route: Route, value: unknown): Envelope {
+    return new Envelope(route, this.key, route.rarities?.id ?? this.home.services.nextNumber(), value);
+  }
+}

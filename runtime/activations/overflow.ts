@@ -1,0 +1,44 @@
+import type { Activation } from "./activation.ts";
+import type { Envelope, Route } from "../messages/envelope.ts";
+import { HeldBytes } from "../base/held_bytes.ts";
+
+/** How a mailbox is full. */
+export interface Fullness {
+  readonly held: number;
+  readonly bound: number;
+  readonly what: "messages" | "bytes";
+}
+
+/** Puts a message from outside into its mailbox, unless that is full: then it returns how. */
+export function offerWithin(activation: Activation, route: Route, value: unknown): Fullness | undefined {
+  const { capacity, bytes: bound } = activation.home.actor.mailbox;
+  const bytes = route.rarities?.bytes;
+  const held = bytes === undefined ? undefined : takeBytes(activation, bytes);
+  if (held !== undefined) return { held, bound, what: "bytes" };
+  if (activation.offer(route, value, capacity)) return undefined;
+  return { held: activation.length, bound: capacity, what: "messages" };
+}
+
+/** Takes the oldest messages out of a full mailbox until there is room for a newer one, and puts that in. */
+export function displaceOldest(
+  activation: Activation,
+  route: Route,
+  value: unknown,
+  { what }: Fullness,
+): Envelope[] {
+  const displaced: Envelope[] = [];
+  if (what === "messages") displaced.push(activation.displace());
+  else {
+    while (activation.length > 0 && takeBytes(activation, route.rarities!.bytes!) !== undefined) {
+      displaced.push(activation.displace());
+    }
+  }
+  activation.offer(route, value, Infinity); // turns may have filled it past its capacity
+  return displaced;
+}
+
+/** Takes in the bytes of a message where that may be; else it returns how many wait. */
+function takeBytes(activation: Activation, bytes: number): number | undefined {
+  const held = activation.rare.held ??= new HeldBytes();
+  return held.take(bytes, activation.home.actor.mailbox.bytes, () => activation.countBytes());
+}

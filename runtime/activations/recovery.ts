@@ -1,0 +1,96 @@
+import type { Actor, OnFailure } from "../language/actor.ts";
+import type { ActorId } from "../language/address.ts";
+import { Asides } from "./asides.ts";
+import { reasonOf } from "../ports/dead_letters.ts";
+import type { Envelope } from "../messages/envelope.ts";
+import { HeldBytes } from "../base/held_bytes.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Services } from "./services.ts";
+import { type Decision, Supervisor } from "../turns/supervisor.ts";
+
+/** What may become of an actor after a failed turn. */
+export interface Recoverable extends ActorId {
+  readonly home: { readonly actor: Actor; readonly services: Services; taken: number };
+  /** What few need: of how many bytes wait, where that is known of some. */
+  readonly rare: { held?: HeldBytes };
+  /** Puts a message back in its place, and handles nothing else before it. */
+  hold(envelope: Envelope): void;
+  /** Goes on after that. */
+  goOn(): void;
+  /** Puts one that was kept aside at the end of the mailbox. */
+  takeBack(envelope: Envelope): void;
+  /** Begins again from the last committed state. */
+  restart(): void;
+  /** Makes dead letters of all that waits, and leaves memory. */
+  stop(reason: string): void;
+}
+
+/** Brings one actor and its message through failed turns. Only an actor that ever failed has one. */
+export class Recovery {
+  readonly #actor: Recoverable;
+  readonly #supervisor: Supervisor;
+  readonly #asides: Asides;
+
+  constructor(actor: Recoverable) {
+    this.#actor = actor;
+    this.#supervisor = new Supervisor(actor.home.actor, actor.home.services.random);
+    this.#asides = new Asides(actor.home.services.timers);
+    (actor.rare.held ??= new HeldBytes()).aside = this.#asides;
+  }
+
+  /** How many messages stepped aside. */
+  get size(): number {
+    return this.#asides.size;
+  }
+
+  /** Takes all that stepped aside: they do not come back. */
+  take(): Envelope[] {
+    return this.#asides.take();
+  }
+
+  /** A turn has failed: tries its message again or makes a dead letter of it, and does to its actor what is due. */
+  recover(envelope: Envelope, error: unknown): void {
+    const { delivery } = this.#services;
+    let decision: Decision;
+    try {
+      decision = this.#supervisor.decide({
+        error,
+        attempt: envelope.attempts,
+        mode: envelope.operation.mode,
+        monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
+      });
+    } catch (worse) { // a clock or a source of randomness that throws: the others go on
+      return delivery.bury(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
+    }
+    const { directive, retryAfterMs } = decision;
+    if (retryAfterMs !== undefined) this.#retry(envelope, error, retryAfterMs);
+    else delivery.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
+    this.#follow(directive, error);
+  }
+
+  #retry(envelope: Envelope, error: unknown, afterMs: number): void {
+    const actor = this.#actor;
+    const { mailbox, retry } = actor.home.actor;
+    const { delivery, timers } = this.#services;
+    actor.home.taken--; // it waits again
+    delivery.retrying(envelope, error, envelope.attempts, afterMs);
+    const full = this.#asides.size >= mailbox.capacity; // who stepped aside takes memory as well
+    if (retry.order === "hold" || full) {
+      actor.hold(envelope);
+      timers.set(afterMs, () => actor.goOn());
+      return;
+    }
+    this.#asides.add(envelope, afterMs, () => actor.takeBack(envelope));
+  }
+
+  #follow(directive: OnFailure, error: unknown): void {
+    if (directive === "resume") return;
+    if (directive === "restart") return this.#actor.restart();
+    this.#actor.stop(`its actor stopped: ${messageOf(error)}`);
+    if (directive === "escalate") this.#services.escalate(this.#actor, error);
+  }
+
+  get #services(): Services {
+    return this.#actor.home.services;
+  }
+}

@@ -1,0 +1,173 @@
+import type { HeldBytes } from "../base/held_bytes.ts";
+import type { Idler } from "../scheduling/idle.ts";
+import { Mailbox, type MailboxRarities } from "../messages/mailbox.ts";
+import type { Recovery } from "./recovery.ts";
+import { Schedules } from "../turns/schedules.ts";
+import type { Home, Services } from "./services.ts";
+import { Status } from "./status.ts";
+import type { Turn } from "../turns/turn.ts";
+
+/** What one may ask of an actor from outside; it takes effect before any waiting message. */
+export type Signal = "passivate" | "restart" | "erase";
+
+const activeFlag = 1;
+const keptFlag = 2;
+
+/** What few actors need. */
+export interface ResidentRarities extends MailboxRarities<Signal> {
+  /** The turn for which a promise is awaited, and what its handler got. */
+  turn?: Turn | undefined;
+  value?: unknown;
+  recovery?: Recovery;
+  held?: HeldBytes;
+  schedules?: Schedules;
+}
+
+/**
+ * One actor in this process and what it keeps: its mailbox, its state, its schedules, and how it comes into memory, begins
+ * again and leaves. It extends its mailbox, and keeps apart what few need, because there may be a million.
+ */
+export abstract class Resident extends Mailbox<Signal> implements Idler {
+  readonly home: Home<Resident>;
+  readonly key: string;
+  status: Status = Status.idle;
+  /** Whether it is active, and whether a state was committed: a number for both takes half of the memory. */
+  private flags = 0;
+  protected state: unknown = undefined;
+  usedMs = 0;
+  idleBefore: Idler | undefined = undefined;
+  idleAfter: Idler | undefined = undefined;
+  declare protected rarities: ResidentRarities | undefined;
+
+  constructor(home: Home<Resident>, key: string) {
+    super();
+    this.home = home;
+    this.key = key;
+  }
+
+  /** Whether its state is in memory; a passivated one keeps it where it was committed. */
+  get active(): boolean {
+    return (this.flags & activeFlag) !== 0;
+  }
+
+  set active(active: boolean) {
+    this.flags = active ? this.flags | activeFlag : this.flags & ~activeFlag;
+  }
+
+  /** Whether a state was committed: the initial one can be made again. */
+  private get kept(): boolean {
+    return (this.flags & keptFlag) !== 0;
+  }
+
+  /** A turn has committed that state: only an active one has turns. */
+  protected keep(state: unknown): void {
+    this.state = state;
+    this.flags = activeFlag | keptFlag;
+  }
+
+  get services(): Services {
+    return this.home.services;
+  }
+
+  /** Whether it has nothing to do. */
+  get idle(): boolean {
+    return this.status === Status.idle;
+  }
+
+  /** Whether its process still has it: who was removed never comes back, another takes its key. */
+  get present(): boolean {
+    return this.status !== Status.gone;
+  }
+
+  get transient(): boolean {
+    return this.home.actor.transient;
+  }
+
+  get protocol(): string {
+    return this.home.actor.name;
+  }
+
+  /** Whether it has nothing that would be lost with it. */
+  get disposable(): boolean {
+    const { schedules, recovery } = this.rarities ?? {};
+    return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
+  }
+
+  override toString(): string {
+    return `${this.protocol}/${this.key}`;
+  }
+
+  protected activate(): void {
+    if (!this.kept) this.state = this.services.broken.make(this, this.home.actor.state);
+    this.active = true;
+    this.home.watchIdle(this);
+    this.emit("activated");
+  }
+
+  /** Leaves memory; the state stays where it was committed, or goes where the actor says so. */
+  passivate(): void {
+    if (!this.active) return;
+    this.active = false;
+    this.home.leaveIdle(this);
+    this.release();
+    if (this.home.actor.onIdle === "drop") this.dropState();
+    this.emit("passivated");
+    this.leaveIfDone();
+  }
+
+  protected obeyAll(): void {
+    for (let next = this.takeSignal(); next !== undefined; next = this.takeSignal()) this.obey(next);
+  }
+
+  protected obey(signal: Signal): void {
+    if (signal === "restart") this.restart();
+    else if (signal === "passivate") this.passivate();
+    else this.erase();
+  }
+
+  restart(): void {
+    if (this.home.actor.transient) this.dropState();
+    this.active = false;
+    this.emit("restarted");
+  }
+
+  protected erase(): void {
+    this.rarities?.schedules?.clear();
+    this.dropState();
+    this.active = false;
+    this.home.services.broken.remove(this);
+    this.home.services.leaveTopics(this);
+    this.emit("erased");
+    this.leaveIfDone();
+  }
+
+  /** An actor with nothing that would be lost leaves memory altogether. */
+  protected leaveIfDone(): void {
+    if (this.disposable && !this.active) this.home.remove(this);
+  }
+
+  private dropState(): void {
+    this.flags &= ~keptFlag;
+    this.state = undefined;
+  }
+
+  protected emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
+    const { inspectors } = this.home.services.delivery;
+    if (inspectors.silent) return;
+    inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
+  }
+
+  /** Its process has no more use for it. */
+  leave(): void {
+    this.status = Status.gone;
+    this.rarities?.schedules?.clear();
+  }
+
+  get rare(): ResidentRarities {
+    return this.rarities ??= {};
+  }
+
+  protected get ownSchedules(): Schedules {
+    return this.rare.schedules ??= new Schedules(this.home.services, () => this.leaveIfDone());
+  }
+}

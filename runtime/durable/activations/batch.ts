@@ -1,0 +1,287 @@
+import type { AtomicPart, Check } from "../../ports/store.ts";
+import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
+import { Effects } from "../commits/effects.ts";
+import { erasedKey, recordKey } from "../rows/keys.ts";
+import type { Ledger } from "../commits/ledger.ts";
+import type { Mail } from "../rows/mail.ts";
+import type { Plans } from "../rows/plans.ts";
+import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/record.ts";
+import { jsonToText, toText } from "../rows/stored_value.ts";
+
+/** What a batch begins with: the actor as it was committed, and what its state is in memory. */
+export interface BatchStart {
+  readonly actor: { readonly protocol: string; readonly key: string };
+  readonly record: ActorRecord;
+  readonly state: unknown;
+  /** The version of its state's form. */
+  readonly schema: number;
+}
+
+const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
+/** How long the last turn of an actor that is erased is known, and its time after the slowest of all clocks has passed it. */
+const erasedKeepMs = 300_000;
+/** How far its time may be ahead to be waited for: one that is further ahead is from a clock that was wrong. */
+const erasedAheadMaxMs = 86_400_000;
+const nothing: Weight = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
+/** How much of a commit's room messages may take; the rest is for the state. */
+const share = 0.5;
+
+/** Turns of one actor that commit together: each sees what the one before left, and none is seen before all are there. */
+export class Batch {
+  readonly #ledger: Ledger;
+  readonly #start: BatchStart;
+  /** Those of the first message are taken as they are: most batches have no other. */
+  #effects: Effects | undefined = undefined;
+  /** Of all but the record, for which one check and one write are kept. */
+  #weight = forRecord;
+  /** How many messages of the mailbox it takes, from its head. */
+  taken = 0;
+  /** Whether the next one had a turn as well, and stays: it goes on with another. */
+  goesOn = false;
+  /** Those among them that are asks: they are nowhere else. */
+  readonly asks: Mail[] = [];
+  /** Those that are to be accepted with it. */
+  readonly direct: Mail[] = [];
+  /** What these take at the most, besides what their turns do. */
+  #forDirect = nothing;
+  /** One of them that stays in the mailbox. */
+  kept: Mail | undefined = undefined;
+  /** Whether it buries a message that could not be committed. */
+  refuses = false;
+  state: unknown;
+  #changed = false;
+  /** Whether it is known that JSON gives its state back: no handler has run since that was looked at. */
+  #json = false;
+  #erased = false;
+  #retry: RetryHead | undefined;
+  #schedules: Plans | undefined;
+
+  constructor(ledger: Ledger, start: BatchStart) {
+    this.#ledger = ledger;
+    this.#start = start;
+    this.state = start.state;
+    this.#retry = start.record.head.retry;
+    this.#schedules = start.record.head.schedules;
+  }
+
+  /** How many messages had a turn in it. */
+  get turns(): number {
+    return this.taken + (this.goesOn || this.kept?.direct !== undefined ? 1 : 0);
+  }
+
+  /** The actor's schedules. */
+  get schedules(): Plans {
+    return this.#schedules ?? {};
+  }
+
+  /** Its schedules before the batch. */
+  get committedSchedules(): Plans {
+    return this.#start.record.head.schedules ?? {};
+  }
+
+  /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
+  get readsOnly(): boolean {
+    return !this.#changed && !this.#erased && (this.#effects === undefined || isEmpty(this.#effects)) &&
+      this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
+  }
+
+  /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
+  takeWhereRoom(mail: Mail, effects: Effects, again: boolean): boolean {
+    this.touch();
+    this.#remove(mail, effects, again);
+    const weight = this.#with(effects);
+    const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, weight);
+    const twice = { checks, writes, bytes: bytes / share, keysBytes };
+    if (this.taken > 0 && !fits(twice, this.#ledger.traits.limits)) return false;
+    this.#take(mail, effects, weight, again);
+    return true;
+  }
+
+  /** Takes a message out of the mailbox, with what came of it. */
+  take(mail: Mail, effects: Effects): void {
+    this.touch();
+    this.#remove(mail, effects, false);
+    this.#take(mail, effects, this.#with(effects), false);
+  }
+
+  /** Does that too. Whoever gives it has no more to say to it. */
+  add(effects: Effects): void {
+    this.#add(effects, this.#with(effects));
+  }
+
+  /** Its state becomes another: one that was looked at, of which `json` says whether JSON gives it back. */
+  change(state: unknown, json = false): void {
+    this.state = state;
+    this.#changed = true;
+    this.#json = json;
+    this.#erased = false;
+  }
+
+  /** A handler has run since its state was looked at, or may have: it may have changed what it had in its hands. */
+  touch(): void {
+    this.#json = false;
+  }
+
+  /** Its state goes: nobody handles anything behind that in this batch. */
+  erase(): void {
+    this.state = undefined;
+    this.#changed = false;
+    this.#erased = true;
+    this.#schedules = undefined;
+  }
+
+  /** Whether its state goes. */
+  get erased(): boolean {
+    return this.#erased;
+  }
+
+  /** All of it is for a message that must still wait as it was read. */
+  whereWaits({ key, version }: Mail): void {
+    if (key === undefined) return;
+    const effects = new Effects();
+    effects.checks.push({ key, version });
+    this.add(effects);
+  }
+
+  /** A message that is in no store yet stays at the head of the mailbox. */
+  keep(mail: Mail): void {
+    this.direct.push(mail);
+    this.kept = mail;
+  }
+
+  /** Whether it writes that key. */
+  writes(key: string): boolean {
+    return this.#effects?.writes.some((write) => write.key === key) === true;
+  }
+
+  /** Takes a message out of the store that was in none when it took it. */
+  remove(mail: Mail): void {
+    const effects = new Effects();
+    this.#remove(mail, effects, false);
+    this.add(effects);
+  }
+
+  /** The message at the head is tried again later. */
+  retry(retry: RetryHead): void {
+    this.touch();
+    this.#retry = retry;
+  }
+
+  /** Its schedules become others. */
+  schedule(plans: Plans): void {
+    this.#schedules = Object.keys(plans).length === 0 ? undefined : plans;
+  }
+
+  /** Does something once it is committed. */
+  after(follow: () => void): void {
+    (this.#effects ??= new Effects()).after(follow);
+  }
+
+  /**
+   * What to commit, and what the record is then but for its version. Throws a `TooLargeError` when one commit cannot
+   * take it.
+   */
+  seal(token: string): { readonly effects: Effects; readonly record: ActorRecord; readonly weight: Weight } {
+    const { actor, record, schema } = this.#start;
+    const key = recordKey(actor);
+    const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
+    const head: RecordHead = {
+      turn: token,
+      before: turnsBefore(record.head, this.#ledger.instance),
+      clock: Math.max(record.head.clock, this.#ledger.stampMicros),
+      schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
+      retry: this.#retry,
+      schedules: this.#schedules,
+    };
+    const value = this.#ledger.encoder.encode(head, text ?? "");
+    const check: Check = { key, version: record.storedVersion };
+    const fault = this.#erased ? undefined : record.fault;
+    // What cannot be read is not written: another program may be able to read it.
+    const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
+    const written: AtomicPart = this.#erased
+      ? this.#erasure(value, head.clock)
+      : { checks: [], writes, removals: [] };
+    const { limits } = this.#ledger.traits;
+    const whole = sum(this.#weight, weigh({ ...written, checks: [check] }, limits));
+    const weight = {
+      ...whole,
+      checks: whole.checks - forRecord.checks,
+      writes: whole.writes - forRecord.writes,
+    };
+    const effects = this.#effects ??= new Effects();
+    effects.checks.push(check);
+    effects.writes.push(...written.writes);
+    effects.removals.push(...written.removals);
+    requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
+    const bytes = this.#erased ? 0 : fault === undefined ? value.length : record.bytes;
+    return { effects, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
+  }
+
+  /**
+   * An actor that is erased leaves nothing for good. For a while it is known which turn that was, should nobody have heard
+   * that it landed, and the time of its last message: the next it sends, in another life, must be behind, also where it
+   * begins by a clock that is behind.
+   */
+  #erasure(value: Uint8Array, stampMicros: number): AtomicPart {
+    const { actor, record } = this.#start;
+    const nowMs = this.#ledger.clock.now();
+    const aheadMs = Math.min(Math.max(stampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
+    const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
+    return {
+      checks: [],
+      writes: [{ key: erasedKey(actor), value, expiresAtMs }],
+      removals: record.bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: record.bytes }],
+    };
+  }
+
+  /** What to commit where nothing is written: that the state is still this one. */
+  fence(): Effects {
+    const { actor, record } = this.#start;
+    const effects = this.#effects ??= new Effects();
+    effects.checks.push({ key: recordKey(actor), version: record.storedVersion });
+    return effects;
+  }
+
+  #text(): string {
+    return this.#json ? jsonToText(this.state) : toText(this.state);
+  }
+
+  #remove(mail: Mail, effects: Effects, again: boolean): void {
+    if (mail.key === undefined) return;
+    effects.checks.push({ key: mail.key, version: mail.version });
+    if (!again) effects.removeOnce(mail.key, mail.bytes);
+  }
+
+  #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {
+    this.#add(effects, weight);
+    if (again) this.goesOn = true;
+    else this.taken++;
+    if (mail.asker !== undefined) this.asks.push(mail);
+    if (mail.direct !== undefined) {
+      this.direct.push(mail);
+      this.#forDirect = sum(this.#forDirect, mail.direct);
+    }
+    if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
+  }
+
+  #add(effects: Effects, weight: Weight): void {
+    this.#weight = weight;
+    if (this.#effects === undefined) this.#effects = effects;
+    else this.#effects.add(effects);
+  }
+
+  /** The same with what it takes at the most to accept messages. */
+  #withDirect({ direct }: Mail, weight: Weight): Weight {
+    if (this.direct.length === 0 && direct === undefined) return weight;
+    return sum(sum(weight, this.#forDirect), direct ?? nothing);
+  }
+
+  /** What it weighs with that. */
+  #with(effects: Effects): Weight {
+    return isEmpty(effects) ? this.#weight : sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
+  }
+}
+
+function isEmpty({ checks, writes, removals }: Effects): boolean {
+  return checks.length + writes.length + removals.length === 0;
+}

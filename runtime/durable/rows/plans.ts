@@ -1,0 +1,88 @@
+import type { ActorId } from "../../language/address.ts";
+import { LimitExceededError } from "../../base/errors.ts";
+import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
+import type { Entry } from "../../ports/store.ts";
+import { timerKey, timerName } from "./keys.ts";
+import type { StoredSchedule } from "./schedule_row.ts";
+import { decodeValue } from "./stored_value.ts";
+
+/** What the record of an actor knows of one of its schedules: enough to remove its rows. */
+export interface Planned {
+  /** When it is due. Of one that repeats that is when it was due first: the alarm moves its rows, and not the record. */
+  readonly dueMs: number;
+  readonly repeats?: true | undefined;
+  /** How many bytes its row has. */
+  readonly bytes: number;
+}
+
+/** The schedules of an actor by their names, as its record has them. One that fired may still be there. */
+export type Plans = Readonly<Record<string, Planned>>;
+
+/** What the rows of schedules say; `undefined` for a row that is not there. */
+export type TimerRows = ReadonlyMap<string, Planned | undefined>;
+
+/** The plan of a name; names are any text, also those that every object has. */
+function planOf(plans: Plans, name: string): Planned | undefined {
+  return Object.hasOwn(plans, name) ? plans[name] : undefined;
+}
+
+/** What a row says of its schedule. One that cannot be read is like one that has fired: it can be set anew. */
+function plannedIn({ value }: Entry): Planned {
+  const bytes = value.length;
+  try {
+    const { dueMs, everyMs } = decodeValue<StoredSchedule>(value).head;
+    return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes };
+  } catch {
+    return { dueMs: 0, bytes };
+  }
+}
+
+/** The plans that these rows make. */
+export function plansOf(rows: readonly Entry[]): Plans {
+  return Object.fromEntries(rows.map((row) => [timerName(row.key), plannedIn(row)]));
+}
+
+/**
+ * The names whose rows must be read before changes are written: what repeats, of which only its row knows when it is due,
+ * and where there would be too many, what may have fired. What is no plan of `committed` is only in this batch as yet.
+ */
+export function namesToRead(
+  plans: Plans,
+  committed: Plans,
+  changes: readonly ScheduleChange[],
+  nowMs: number,
+): readonly string[] {
+  const names = new Set<string>();
+  for (const { name } of changes) {
+    const plan = planOf(plans, name);
+    if (plan?.repeats === true && planOf(committed, name) === plan) names.add(name);
+  }
+  if (Object.keys(plans).length + changes.length > schedulesMax) {
+    for (const [name, plan] of Object.entries(plans)) {
+      if (plan.dueMs <= nowMs && planOf(committed, name) === plan) names.add(name);
+    }
+  }
+  return [...names];
+}
+
+/** Reads the rows of some schedules. */
+export async function readTimers(
+  read: (keys: readonly string[]) => Promise<(Entry | undefined)[]>,
+  actor: ActorId,
+  names: readonly string[],
+): Promise<TimerRows> {
+  const rows = await read(names.map((name) => timerKey(actor, name)));
+  return new Map(names.map((name, index) => {
+    const row = rows[index];
+    return [name, row && plannedIn(row)];
+  }));
+}
+
+/** Throws a `LimitExceededError` where an actor would have more schedules than it may. */
+export function requireRoom(count: number, { protocol, key }: ActorId): void {
+  if (count <= schedulesMax) return;
+  throw new LimitExceededError(
+    "too-many-schedules",
+    `Cannot schedule for ${protocol}/${key}: it would have ${count} of ${schedulesMax} schedules`,
+  );
+}

@@ -1,0 +1,89 @@
+import type { ActorId } from "../language/address.ts";
+import type { Route } from "./envelope.ts";
+import type { Operation } from "../language/protocol.ts";
+
+/** Delivers messages. */
+export interface Postman {
+  deliver(to: ActorId, route: Route, payload: unknown): void;
+}
+
+/** A message on its way: to whom, by which way, and what was sent. */
+export interface Outgoing {
+  readonly to: ActorId;
+  readonly route: Route;
+  readonly payload: unknown;
+}
+
+/** A message takes three places: to whom, by which way, and what was sent. */
+const placesFirst = 24;
+/** Each chunk has twice the room of the one before, up to this. */
+const placesMax = 1_536;
+/** How many of the latest messages are looked through for a route. */
+const routesBack = 8;
+
+/**
+ * Messages that wait for the commit of a turn, in the order of sending: in chunks that are made as they are needed, and
+ * never used again. What is written into a young array costs the collector nothing. The last place of a chunk is for the
+ * chunk behind it.
+ */
+export class Outbox {
+  private readonly first: unknown[] = chunkOf(placesFirst);
+  private slots = this.first;
+  private taken = 0;
+  /** How many places back the latest route was found. */
+  private back = 2;
+
+  push(to: ActorId, route: Route, payload: unknown): void {
+    if (this.taken === this.slots.length - 1) this.extend();
+    const { slots, taken } = this;
+    slots[taken] = to;
+    slots[taken + 1] = route;
+    slots[taken + 2] = payload;
+    this.taken = taken + 3;
+  }
+
+  /** The way that a message went lately, where it is plain and of that operation. */
+  routeTo(operation: Operation): Route | undefined {
+    const { slots, taken } = this;
+    const guess = taken - this.back; // who sends to several types in turn finds each as far back as the one before it
+    if (guess > 0) {
+      const route = slots[guess] as Route;
+      if (route.operation === operation && route.plain) return route;
+    }
+    for (let place = taken - 2; place >= Math.max(taken - 3 * routesBack, 0); place -= 3) {
+      const route = slots[place] as Route;
+      if (route.operation !== operation || !route.plain) continue;
+      this.back = taken - place;
+      return route;
+    }
+    return undefined;
+  }
+
+  deliver(postman: Postman): void {
+    for (let slots = this.first;; slots = slots[slots.length - 1] as unknown[]) {
+      const end = slots === this.slots ? this.taken : slots.length - 1;
+      for (let place = 0; place < end; place += 3) {
+        postman.deliver(slots[place] as ActorId, slots[place + 1] as Route, slots[place + 2]);
+      }
+      if (slots === this.slots) return;
+    }
+  }
+
+  /** All that is in it, in order. */
+  list(): Outgoing[] {
+    const all: Outgoing[] = [];
+    this.deliver({ deliver: (to, route, payload) => void all.push({ to, route, payload }) });
+    return all;
+  }
+
+  private extend(): void {
+    const { slots, taken } = this; // all of its places are taken
+    this.slots = slots[taken] = chunkOf(Math.min(taken * 2, placesMax));
+    this.taken = 0;
+  }
+}
+
+/** A chunk with so many places for messages. */
+function chunkOf(places: number): unknown[] {
+  return new Array(places + 1);
+}

@@ -1,0 +1,121 @@
+import type { Clock } from "../base/clock.ts";
+import type { Deadline } from "../messages/envelope.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Timer, Timers } from "./timers.ts";
+
+/** Someone who waits until a deadline, in the list of those who wait until the same. */
+export interface Waiting {
+  /** The neighbours in that list; its own business. */
+  before: Waiting | undefined;
+  after: Waiting | undefined;
+  /** The time is up. */
+  expire(): void;
+  /** The system stopped first. */
+  stopped(): void;
+}
+
+/**
+ * The deadline of all who began to wait equally long between two looks at the clock. It counts from the second look:
+ * nobody's time is up too early, and nobody reads the clock or sets a timer of their own.
+ */
+export class SharedDeadline implements Deadline {
+  readonly timeoutMs: number;
+  dueMs = Infinity;
+  private readonly clock: Clock;
+  first: Waiting | undefined;
+  last: Waiting | undefined;
+  timer: Timer | undefined;
+
+  constructor(timeoutMs: number, clock: Clock) {
+    this.timeoutMs = timeoutMs;
+    this.clock = clock;
+  }
+
+  get atMs(): number {
+    return this.dueMs === Infinity ? this.clock.now() + this.timeoutMs : this.dueMs;
+  }
+
+  add(waiting: Waiting): void {
+    const { last } = this;
+    waiting.before = last;
+    if (last === undefined) this.first = waiting;
+    else last.after = waiting;
+    this.last = waiting;
+  }
+
+  /** Takes one out that waits. */
+  remove(waiting: Waiting): void {
+    const { before, after } = waiting;
+    if (before === undefined) this.first = after;
+    else before.after = after;
+    if (after === undefined) this.last = before;
+    else after.before = before;
+    waiting.before = waiting.after = undefined;
+    if (this.first === undefined) this.timer?.cancel();
+  }
+}
+
+/** The deadlines of those who wait in this process. */
+export class Deadlines {
+  private readonly clock: Clock;
+  private readonly timers: Timers;
+  private readonly scheduler: Scheduler;
+  /** Those since the last look at the clock, by their length. */
+  private readonly open = new Map<number, SharedDeadline>();
+  private latest: SharedDeadline | undefined;
+
+  constructor(clock: Clock, timers: Timers, scheduler: Scheduler) {
+    this.clock = clock;
+    this.timers = timers;
+    this.scheduler = scheduler;
+  }
+
+  /** Lets someone wait for so long, until they are removed from what is returned. */
+  add(waiting: Waiting, timeoutMs: number): SharedDeadline {
+    const latest = this.latest;
+    const shared = latest !== undefined && latest.timeoutMs === timeoutMs ? latest : this.shared(timeoutMs);
+    shared.add(waiting);
+    return shared;
+  }
+
+  /** The clock has been looked at: what began before counts from now on. */
+  begin(): void {
+    if (this.latest === undefined) return;
+    const { nowMs } = this.scheduler;
+    for (const shared of this.open.values()) {
+      shared.dueMs = nowMs + shared.timeoutMs;
+      if (shared.first === undefined) continue;
+      shared.timer = this.timers.set(
+        shared.timeoutMs,
+        () => each(shared, (waiting) => waiting.expire()),
+        () => each(shared, (waiting) => waiting.stopped()),
+      );
+    }
+    this.open.clear();
+    this.latest = undefined;
+  }
+
+  /** Whether somebody's time does not count yet. */
+  get wantsLook(): boolean {
+    return this.latest !== undefined && this.open.values().some((shared) => shared.first !== undefined);
+  }
+
+  /** The system has stopped: tells those whose time no timer counts yet. */
+  stop(): void {
+    for (const shared of this.open.values()) each(shared, (waiting) => waiting.stopped());
+  }
+
+  private shared(timeoutMs: number): SharedDeadline {
+    let shared = this.open.get(timeoutMs);
+    if (shared === undefined) {
+      shared = new SharedDeadline(timeoutMs, this.clock);
+      this.open.set(timeoutMs, shared);
+    }
+    return this.latest = shared;
+  }
+}
+
+/** Whoever is called leaves the list. */
+function each(shared: SharedDeadline, call: (waiting: Waiting) => void): void {
+  for (let first = shared.first; first !== undefined; first = shared.first) call(first);
+}

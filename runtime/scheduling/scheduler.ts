@@ -1,0 +1,229 @@
+import type { Clock } from "../base/clock.ts";
+
+/** Something that has work. */
+export interface Runnable {
+  /** The one that runs after it; the scheduler's. */
+  nextReady: Runnable | undefined;
+  /** Works until `scheduler.spend()` says no, or it has nothing more. Returns whether it has more. */
+  run(scheduler: Scheduler): boolean;
+}
+
+/** Options of a {@linkcode Scheduler}. */
+export interface SchedulerOptions {
+  /**
+   * The most messages of one mailbox before the next has its turn, at least 1.
+   *
+   * @default {4_096}
+   */
+  readonly throughput?: number;
+  /**
+   * The most time of one mailbox before the next has its turn, in milliseconds above 0.
+   *
+   * @default {1}
+   */
+  readonly mailboxMs?: number;
+  /**
+   * The most time before timers, sockets and signals have theirs, in milliseconds above 0.
+   *
+   * @default {1.5}
+   */
+  readonly sliceMs?: number;
+}
+
+/** The most messages between two reads of the clock. */
+const strideMax = 256;
+/** The most messages of one slice: on a deployed worker the clock stands still until the event loop turns. */
+const sliceMax = 32_768;
+/** The clock is read about once in this time: more often at once when more has passed, less often below half of it. */
+const strideMs = 0.25;
+
+/**
+ * Runs what is ready, in the order in which it became ready: so much of each, then the next; and after a slice of
+ * time yields to the event loop.
+ *
+ * It begins in a microtask, so that a lone message is handled at once. The slice goes on over microtasks until the
+ * event loop has really turned: a loop of awaited asks would otherwise starve timers and sockets for ever.
+ */
+export class Scheduler {
+  private readonly clock: Clock;
+  private readonly onRest: () => void;
+  private readonly onLook: () => void;
+  private readonly wantsLook: () => boolean;
+  private readonly options: Required<SchedulerOptions>;
+  private first: Runnable | undefined;
+  private last: Runnable | undefined;
+  /** Whether a run is on its way. */
+  private awake = false;
+  /** Whether the event loop has turned since the slice began. */
+  private turned = true;
+  /** Whether the clock will tell it when the event loop turns. */
+  private armed = false;
+  private exhausted = false;
+  private stride = 1;
+  private untilRead = 1;
+  private sliceLeft = 0;
+  private left = 0;
+  private readMs = 0;
+  private sliceBeganMs = 0;
+  private mailboxBeganMs = 0;
+  private readonly begun = () => this.slice();
+  private readonly beacon = () => {
+    this.turned = true;
+    this.armed = false;
+    if (this.wantsLook()) this.look();
+  };
+  private readonly resume = () => {
+    this.turned = true;
+    this.yielding = false;
+    const ended = this.pauseOver;
+    this.pausing = this.pauseOver = undefined;
+    try {
+      this.slice();
+    } finally {
+      ended?.();
+    }
+  };
+  /** Whether the event loop has its turn before the next run. */
+  private yielding = false;
+  private pausing: Promise<void> | undefined;
+  private pauseOver: (() => void) | undefined;
+  /** The time of day, and the monotonic time in whole milliseconds, at the last look at the clock: right within a slice. */
+  nowMs = 0;
+  monotonicMs = 0;
+
+  /**
+   * `onRest` is called whenever nothing is left to run, `onLook` whenever it has looked at the clock; `wantsLook` says
+   * whether somebody waits for that.
+   */
+  constructor(
+    clock: Clock,
+    options: Required<SchedulerOptions>,
+    onRest: () => void,
+    onLook: () => void = () => {},
+    wantsLook: () => boolean = () => false,
+  ) {
+    this.clock = clock;
+    this.onRest = onRest;
+    this.onLook = onLook;
+    this.wantsLook = wantsLook;
+    this.options = options;
+  }
+
+  /** Whether something waits for its turn. */
+  get busy(): boolean {
+    return this.first !== undefined;
+  }
+
+  /**
+   * Resolves when the next slice has run, while the event loop has its turn; nothing otherwise. Who sends in a loop and
+   * awaits each send must wait for that, or the loop of microtasks never lets the event loop turn.
+   */
+  get pause(): Promise<void> | undefined {
+    if (!this.yielding) return undefined;
+    return this.pausing ??= new Promise((resolve) => this.pauseOver = resolve);
+  }
+
+  /** Puts something that has work at the end. Whoever calls it knows that it is not there yet. */
+  add(runnable: Runnable): void {
+    if (this.last === undefined) this.first = runnable;
+    else this.last.nextReady = runnable;
+    this.last = runnable;
+    if (this.awake) return;
+    this.awake = true;
+    if (this.exhausted && !this.turned) this.yield();
+    else queueMicrotask(this.begun);
+  }
+
+  /** Makes sure that it looks at the clock before long, at the latest when the event loop has turned. */
+  lookSoon(): void {
+    if (!this.awake) this.arm(); // else the end of the slice sees to it
+  }
+
+  /** Whether the clock is still to call it. */
+  get pending(): boolean {
+    return this.armed || this.yielding;
+  }
+
+  /** How many messages may pass until they are counted. */
+  get allowance(): number {
+    return Math.min(this.left, this.untilRead);
+  }
+
+  /** Counts messages, not more than the allowance. Returns whether the mailbox may go on. */
+  spend(count: number): boolean {
+    this.left -= count;
+    this.untilRead -= count;
+    if (this.untilRead === 0) this.read();
+    return this.left > 0;
+  }
+
+  private slice(): void {
+    if (this.turned) {
+      this.begin();
+    } else if (!this.armed) { // the first slice goes unwatched: most are alone in their turn of the event loop
+      this.begin();
+      this.arm();
+    }
+    try {
+      for (let next = this.first; next !== undefined; next = this.first) {
+        this.first = next.nextReady;
+        if (this.first === undefined) this.last = undefined;
+        next.nextReady = undefined;
+        this.left = this.options.throughput;
+        this.mailboxBeganMs = this.readMs;
+        if (next.run(this)) this.add(next);
+        if (this.exhausted) break;
+      }
+    } finally { // what throws here is a fault of the runtime: it surfaces, and the others go on
+      this.awake = this.first !== undefined;
+      if (this.awake) this.yield();
+      else {
+        if (!this.armed && (this.exhausted || this.wantsLook())) this.arm();
+        this.onRest();
+      }
+    }
+  }
+
+  private arm(): void {
+    if (this.armed) return;
+    this.armed = true;
+    this.clock.macrotask(this.beacon);
+  }
+
+  private yield(): void {
+    this.yielding = true;
+    this.clock.yield(this.resume);
+  }
+
+  private begin(): void {
+    this.turned = false;
+    this.exhausted = false;
+    this.look();
+    this.sliceBeganMs = this.readMs;
+    this.untilRead = this.stride;
+    this.sliceLeft = sliceMax;
+  }
+
+  private look(): void {
+    this.readMs = this.clock.monotonicMs();
+    this.monotonicMs = Math.trunc(this.readMs); // actors keep it: a whole number takes no memory of its own
+    this.nowMs = this.clock.now();
+    this.onLook();
+  }
+
+  /** Reads the clock, and finds how many messages may pass until it is read again. */
+  private read(): void {
+    const beforeMs = this.readMs;
+    this.sliceLeft -= this.stride;
+    this.look();
+    const tookMs = this.readMs - beforeMs;
+    if (tookMs > strideMs) this.stride = Math.max(1, Math.floor(this.stride * strideMs / tookMs));
+    else if (tookMs < strideMs / 2) this.stride = Math.min(strideMax, this.stride << 1);
+    this.untilRead = this.stride;
+    if (this.readMs - this.mailboxBeganMs >= this.options.mailboxMs) this.left = 0;
+    if (this.readMs - this.sliceBeganMs >= this.options.sliceMs || this.sliceLeft <= 0) {
+      this.exhausted = true;
+      this.left = 0; // the mailbox's turn ends with the slice, or the slice would last as much longer
+    }
+  }
+}

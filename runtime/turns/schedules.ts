@@ -1,0 +1,124 @@
+import { type Address, faultOfName } from "../language/address.ts";
+import type { When } from "../language/context.ts";
+import { LimitExceededError } from "../base/errors.ts";
+import type { Timer, Timers } from "../scheduling/timers.ts";
+
+/** What a turn wants scheduled under a name, or taken back where `when` is absent. */
+export interface ScheduleChange {
+  readonly name: string;
+  readonly when?: When;
+  readonly to?: Address;
+  readonly payload?: unknown;
+}
+
+/** What the schedules of an actor need of its system. */
+export interface ScheduleServices {
+  readonly timers: Timers;
+  /** The time of day, in milliseconds since 1970. */
+  now(): number;
+  /** The time that delays are measured with. */
+  monotonicMs(): number;
+  readonly delivery: {
+    /** Sends to an address. */
+    deliverTo(address: Address, payload: unknown): void;
+  };
+}
+
+interface Schedule {
+  timer: Timer;
+  readonly when: When;
+  readonly to: Address;
+  readonly payload: unknown;
+}
+
+/** The most schedules of one actor. */
+export const schedulesMax = 1_000;
+
+/** What one actor wants sent later, by name. */
+export class Schedules {
+  readonly #services: ScheduleServices;
+  readonly #onEmpty: () => void;
+  readonly #schedules = new Map<string, Schedule>();
+
+  /** `onEmpty` is called when the last has fired. */
+  constructor(services: ScheduleServices, onEmpty: () => void) {
+    this.#services = services;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#schedules.size;
+  }
+
+  /** Throws a `LimitExceededError` when there would be too many. */
+  requireRoom(changes: readonly ScheduleChange[], actor: string): void {
+    const names = new Set(this.#schedules.keys());
+    for (const { name, when } of changes) when === undefined ? names.delete(name) : names.add(name);
+    if (names.size <= schedulesMax) return;
+    throw new LimitExceededError(
+      "too-many-schedules",
+      `Cannot schedule for ${actor}: it would have ${names.size} of ${schedulesMax} schedules`,
+    );
+  }
+
+  /** Sets what a turn scheduled, in place of what had its name, or takes it back. */
+  change({ name, when, to, payload }: ScheduleChange): void {
+    this.#schedules.get(name)?.timer.cancel();
+    this.#schedules.delete(name);
+    if (when === undefined || to === undefined) return;
+    const delayMs = "afterMs" in when
+      ? when.afterMs
+      : "everyMs" in when
+      ? when.everyMs
+      : when.at.getTime() - this.#services.now();
+    this.#schedules.set(name, { when, to, payload, timer: this.#arm(name, Math.max(delayMs, 0)) });
+  }
+
+  /** Takes all back. */
+  clear(): void {
+    for (const { timer } of this.#schedules.values()) timer.cancel();
+    this.#schedules.clear();
+  }
+
+  #arm(name: string, delayMs: number): Timer {
+    return this.#services.timers.set(delayMs, () => this.#fire(name));
+  }
+
+  #fire(name: string): void {
+    const schedule = this.#schedules.get(name)!;
+    if ("everyMs" in schedule.when) {
+      const { everyMs } = schedule.when;
+      const lateMs = this.#services.monotonicMs() - schedule.timer.dueMs;
+      schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // ticks that were missed come as this one
+    } else {
+      this.#schedules.delete(name);
+    }
+    this.#services.delivery.deliverTo(schedule.to, schedule.payload);
+    if (this.#schedules.size === 0) this.#onEmpty();
+  }
+}
+
+/** Throws a `RangeError` unless something can be due then, under that name. */
+export function requireSchedule(name: string, when: When): void {
+  const fault = faultOfName(name);
+  if (fault !== undefined) {
+    const shown = JSON.stringify(String(name).slice(0, 80));
+    throw new RangeError(`Cannot schedule ${shown}: a name is 1 to 512 bytes of text: ${fault}`);
+  }
+  if ("at" in when) {
+    const atMs = when.at instanceof Date ? when.at.getTime() : NaN;
+    if (!Number.isNaN(atMs)) return;
+    throw new RangeError(
+      `Cannot schedule ${name}: at must be a valid date: current value is ${String(when.at)}`,
+    );
+  }
+  const [option, value, least] = "afterMs" in when
+    ? ["afterMs", when.afterMs, 0]
+    : ["everyMs", when.everyMs, 1];
+  if (Number.isFinite(value) && value >= least) return;
+  const what = `a finite number of milliseconds of at least ${least}`;
+  throw new RangeError(
+    `Cannot schedule ${name}: ${option} must be ${what}: current value is ${String(value)}`,
+  );
+}

@@ -1,0 +1,391 @@
+import {
+  type ActorId,
+  type Address,
+  type AskOptions,
+  requireKey,
+  type SendOptions,
+} from "../language/address.ts";
+import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
+import { type Asker, Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
+import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
+import { givenAddress } from "../language/given_address.ts";
+import { guardedController } from "../base/guarded_signal.ts";
+import { Publication, Reply, Topic, topicKey } from "../messages/modes.ts";
+import { Outbox, type Outgoing, type Postman } from "../messages/outbox.ts";
+import type { NamedProtocol, Operation } from "../language/protocol.ts";
+import { fingerprint } from "../base/fingerprint.ts";
+import { requireSchedule, type ScheduleChange } from "./schedules.ts";
+import { parseSubjectPattern } from "../language/subject.ts";
+import type { Found, Handle, OpenTurn, Parts, TurnActor } from "./turn_host.ts";
+import { TurnRef } from "./turn_ref.ts";
+import type { Waits } from "./wait_chain.ts";
+
+/** What few turns need. */
+interface TurnRarities {
+  now?: number;
+  controller?: AbortController;
+  /** Why its work is no longer wanted; also for a handler that looks only later. */
+  abortion?: { readonly reason: unknown };
+  deadline?: { cancel(): void };
+  schedules?: ScheduleChange[];
+  ending?: "passivate" | "erase";
+  deferred?: boolean;
+  waitsFor?: Waits[];
+}
+
+/**
+ * One message handled: what its handler sees of the world, and all that it wants done, kept until the commit. It
+ * does nothing itself, so dropping it is the rollback.
+ */
+export class Turn implements OpenTurn {
+  readonly actor: TurnActor;
+  readonly route: Route;
+  private ownState: unknown;
+  /** Whether the state was assigned. */
+  changed = false;
+  private over = false;
+  private ownId: MessageId | undefined = undefined;
+  /** The first message that leaves with the commit. Most turns send no other. */
+  private sentTo: ActorId | undefined = undefined;
+  private sentRoute: Route | undefined = undefined;
+  private sentPayload: unknown = undefined;
+  /** What came after it. */
+  private others: Outbox | undefined = undefined;
+  private rarities: TurnRarities | undefined = undefined;
+
+  constructor(actor: TurnActor, route: Route, state: unknown) {
+    this.actor = actor;
+    this.route = route;
+    this.ownState = state;
+  }
+
+  get key(): string {
+    return this.actor.key;
+  }
+
+  get state(): unknown {
+    return this.ownState;
+  }
+
+  set state(value: unknown) {
+    if (this.over) this.refuse("change the state");
+    this.ownState = value;
+    this.changed = true;
+  }
+
+  get self(): TurnRef {
+    const { actor } = this;
+    return this.refTo(actor.protocol, actor.key, actor);
+  }
+
+  get id(): string {
+    return this.actor.services.idText(this.messageId);
+  }
+
+  get causationId(): string | undefined {
+    const { causationId } = this.route;
+    return causationId === undefined ? undefined : this.actor.services.idText(causationId);
+  }
+
+  get correlationId(): string {
+    return this.actor.services.idText(this.route.correlationId ?? this.messageId);
+  }
+
+  get attempt(): number {
+    return (this.route.rarities?.attempts ?? 0) + 1;
+  }
+
+  get now(): number {
+    return this.rare.now ??= this.actor.services.now();
+  }
+
+  get signal(): AbortSignal {
+    const rare = this.rare;
+    if (rare.controller === undefined) {
+      rare.controller = guardedController((error) => this.actor.services.callbackFailed("signal", error));
+      const { deadline } = this.route;
+      if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
+      else if (!this.over && deadline !== undefined) {
+        const { services } = this.actor;
+        const late = () => this.abort(new DeadlineExceededError(`${this} did not end before its deadline`));
+        rare.deadline = services.after(Math.max(deadline.atMs - services.now(), 0), late);
+      }
+    }
+    return rare.controller.signal;
+  }
+
+  ref(to: NamedProtocol<string> | Handle, key?: string): TurnRef {
+    if (key === undefined) return this.refAgain(to as Handle);
+    const { name } = (to as NamedProtocol<string>)["~protocol"];
+    return this.refTo(name, key, this.findNamed(name, key));
+  }
+
+  publish(event: Operation, payload?: unknown, options?: SendOptions): void {
+    const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
+    this.send(topic, Topic.publish, new Publication(event, payload), options && { options });
+  }
+
+  subscribe(event: Operation, to: Address, options?: SubscribeOptions): void {
+    const subject = options?.subject;
+    if (subject !== undefined) parseSubjectPattern(subject);
+    const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
+    this.send(topic, Topic.subscribe, { to: givenAddress(to), subject });
+  }
+
+  unsubscribe(event: Operation, to: Address): void {
+    const topic = { protocol: Topic.unsubscribe.protocol, key: topicKey(event) };
+    this.send(topic, Topic.unsubscribe, { to: givenAddress(to) });
+  }
+
+  schedule(name: string, when: When, to: Address, payload?: unknown): void {
+    if (this.over) this.refuse("schedule");
+    requireSchedule(name, when);
+    const own = this.actor.protocol.startsWith("~"); // the runtime's own actors have other keys
+    (this.rare.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
+  }
+
+  cancel(name: string): void {
+    if (this.over) this.refuse("cancel");
+    (this.rare.schedules ??= []).push({ name });
+  }
+
+  passivate(): void {
+    if (this.over) this.refuse("passivate");
+    this.rare.ending ??= "passivate";
+  }
+
+  erase(): void {
+    if (this.over) this.refuse("erase");
+    this.rare.ending = "erase";
+  }
+
+  survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
+    this.requireTransient("survey");
+    return this.actor.services.survey(this, operation, payload, options);
+  }
+
+  /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnRef}. */
+  ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown> {
+    this.requireTransient("ask");
+    return this.actor.services.ask(this, operation, key, payload, options);
+  }
+
+  /** Keeps a message until the commit. */
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void {
+    this.post(to, parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts), payload);
+  }
+
+  /** Keeps a message whose way is known until the commit. */
+  post(to: ActorId, route: Route, payload: unknown): void {
+    if (this.over) this.refuse("send");
+    if (this.sentTo === undefined) {
+      this.sentTo = to;
+      this.sentRoute = route;
+      this.sentPayload = payload;
+    } else {
+      (this.others ??= new Outbox()).push(to, route, payload);
+    }
+  }
+
+  /**
+   * Sends a message of a turn that can fail no more: at once where nothing else of it waits, else in its order. For the
+   * runtime's own actors.
+   */
+  postNow(to: ActorId, route: Route, payload: unknown): void {
+    if (this.over) this.refuse("send");
+    if (this.sentTo !== undefined || !this.actor.services.place(to, route, payload)) {
+      this.post(to, route, payload);
+    }
+  }
+
+  /** Whether something leaves with the commit. */
+  get sends(): boolean {
+    return this.sentTo !== undefined;
+  }
+
+  /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
+  deliver(postman: Postman): void {
+    const to = this.sentTo;
+    if (to === undefined) return;
+    this.sentTo = undefined;
+    postman.deliver(to, this.sentRoute!, this.sentPayload);
+    if (this.others === undefined) return;
+    this.others.deliver(postman);
+    this.discard();
+  }
+
+  /** Drops what would leave with the commit. */
+  discard(): void {
+    this.sentTo = undefined;
+    this.others = undefined;
+  }
+
+  /** All that leaves with the commit, in the order of sending. */
+  get outgoing(): Outgoing[] {
+    if (this.sentTo === undefined) return [];
+    const first = { to: this.sentTo, route: this.sentRoute!, payload: this.sentPayload };
+    return [first, ...this.others?.list() ?? []];
+  }
+
+  /** The way of messages of this turn that are more than their payload. */
+  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route {
+    return this.actor.services.route(operation, { ...parts, cause: this });
+  }
+
+  /** The operation at an address. For the runtime's own actors. */
+  operationAt(address: Address): Operation {
+    return this.actor.services.operationAt(address);
+  }
+
+  /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
+  defer(): Asker | Address | undefined {
+    this.rare.deferred = true;
+    return this.route.replyTo;
+  }
+
+  /** A new id, which carries its time. */
+  newId(): string {
+    return this.actor.services.newId();
+  }
+
+  replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
+    const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
+      route.operation === operation && key === to.key && protocol === to.protocol &&
+      route.rarities?.id === id && fingerprint(sent) === fingerprint(payload)
+    );
+    const replyTo = before === undefined
+      ? this.actor.services.replyToOf(this, to, operation, id, payload)
+      : before.route.replyTo as Address;
+    return replyTo?.protocol === Reply.open.protocol ? replyTo : undefined;
+  }
+
+  /** The name of its message; a number is given to it when somebody asks. */
+  get messageId(): MessageId {
+    return this.ownId ??= this.route.rarities?.id ?? this.actor.services.nextNumber();
+  }
+
+  /** Its message by itself, with this attempt counted; `value` is what the handler got. */
+  envelope(value: unknown): Envelope {
+    const id = this.messageId;
+    return new Envelope(this.route.with({ id, attempts: this.attempt }), this.actor.key, id, value);
+  }
+
+  /** What its schedules become, in order. */
+  get schedules(): readonly ScheduleChange[] | undefined {
+    return this.rarities?.schedules;
+  }
+
+  /** What becomes of the actor after the commit. */
+  get ending(): "passivate" | "erase" | undefined {
+    return this.rarities?.ending;
+  }
+
+  /** Whether the reply is given later, by whoever took `replyTo`. */
+  get deferred(): boolean {
+    return this.rarities?.deferred ?? false;
+  }
+
+  get waitsFor(): Waits[] {
+    return this.rare.waitsFor ??= [];
+  }
+
+  /** Takes what would leave for one actor with the commit: it leaves now. */
+  takeOutgoing(protocol: string, key: string): Outgoing[] {
+    const taken: Outgoing[] = [];
+    const all = this.outgoing;
+    this.discard();
+    for (const outgoing of all) {
+      const { to, route, payload } = outgoing;
+      if (to.protocol === protocol && to.key === key) taken.push(outgoing);
+      else this.post(to, route, payload);
+    }
+    return taken;
+  }
+
+  /** Tells the handler that its work is no longer wanted. */
+  abort(reason: unknown): void {
+    this.rare.abortion = { reason };
+    this.rare.controller?.abort(reason);
+  }
+
+  /** The turn is over, one way or the other. */
+  close(): void {
+    this.over = true;
+    if (this.rarities !== undefined) this.rarities.deadline?.cancel();
+  }
+
+  /** Whether it has nothing but state and messages to commit. */
+  get plain(): boolean {
+    return this.rarities === undefined;
+  }
+
+  /** Whether somebody waits for what the handler returned. */
+  wantsReply(result: unknown): boolean {
+    const { mode } = this.route.operation;
+    return mode !== "tell" && !this.deferred && !(result === undefined && mode === "survey");
+  }
+
+  /** Receiver and operation of its message, for messages to people. */
+  toString(): string {
+    return nameOf(this.route.operation, this.actor.key);
+  }
+
+  private get rare(): TurnRarities {
+    return this.rarities ??= {};
+  }
+
+  /** A handle of this turn for one that was made before. What that has met, and is still there, is not looked up. */
+  private refAgain(handle: Handle): TurnRef {
+    const { protocol, key } = handle;
+    let found: Found | undefined;
+    if (handle.services !== this.actor.services) { // of another system: its actors are none of ours
+      found = this.findNamed(protocol, key);
+    } else {
+      found = handle.found;
+      if (found === undefined || found.present !== true) {
+        found = this.findNamed(protocol, key);
+        if (found !== undefined) handle.meet!(found);
+      }
+    }
+    return this.refTo(protocol, key, found);
+  }
+
+  private findNamed(protocol: string, key: string): Found | undefined {
+    const found = this.actor.find(protocol, key);
+    if (found === undefined) requireKey(protocol, key); // who is found has passed it
+    return found;
+  }
+
+  private refTo(protocol: string, key: string, found: Found | undefined): TurnRef {
+    return new TurnRef(this, protocol, key, found);
+  }
+
+  private routeTo(operation: Operation): Route {
+    const first = this.sentRoute;
+    if (first !== undefined && first.operation === operation && first.plain) return first;
+    const known = this.others?.routeTo(operation);
+    if (known !== undefined) return known;
+    const { route } = this;
+    if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
+    const id = this.messageId;
+    return new Route(operation, id, route.correlationId ?? id);
+  }
+
+  private refuse(what: string): never {
+    const { protocol, key } = this.actor;
+    throw new PosthornError(
+      "turn-over",
+      `Cannot ${what} in a turn of ${protocol}/${key} that is over: await everything within the handler`,
+    );
+  }
+
+  private requireTransient(what: string): void {
+    if (this.over) this.refuse(what);
+    const { transient, protocol, key } = this.actor;
+    if (transient) return;
+    throw new PosthornError(
+      "not-transient",
+      `Cannot ${what} in a turn of ${protocol}/${key}: only a transient actor may wait for others`,
+    );
+  }
+}

@@ -1,0 +1,90 @@
+import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
+import type { Route } from "../messages/envelope.ts";
+import { givenAddress } from "../language/given_address.ts";
+import { Reply } from "../messages/modes.ts";
+import type { Operation } from "../language/protocol.ts";
+import { replyName } from "../messages/reply_name.ts";
+import type { Found, Handle, Parts, TurnHost } from "./turn_host.ts";
+
+/** What a handle needs of its turn. */
+export interface Sender {
+  /** Whose turn it is. */
+  readonly actor: { readonly services: TurnHost };
+  /** Keeps a message until the commit. */
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void;
+  /** The way of a message with options. Throws where one of them is refused. */
+  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route;
+  /** Keeps a message whose way is known until the commit. */
+  post(to: ActorId, route: Route, payload: unknown): void;
+  /** Asks now. */
+  ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown>;
+  /** A new id, which carries its time. */
+  newId(): string;
+  /** Where the reply goes of a message that was sent before under the same id, here or earlier, where that is known. */
+  replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined;
+}
+
+/** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
+export class TurnRef implements Handle {
+  readonly turn: Sender;
+  readonly protocol: string;
+  readonly key: string;
+  /** The actor itself, where it was in memory. */
+  found: Found | undefined;
+
+  constructor(turn: Sender, protocol: string, key: string, found: Found | undefined) {
+    this.turn = turn;
+    this.protocol = protocol;
+    this.key = key;
+    this.found = found;
+  }
+
+  get services(): TurnHost {
+    return this.turn.actor.services;
+  }
+
+  meet(found: Found): void {
+    this.found = found;
+  }
+
+  tell(operation: Operation, payload?: unknown, options?: SendOptions): void {
+    this.turn.send(this.receiver, operation, payload, options && { options });
+  }
+
+  submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
+    const given = options?.id;
+    const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
+    const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
+    const id = given ?? this.turn.newId();
+    const to = this.receiver;
+    if (replyTo !== undefined) {
+      this.turn.send(to, operation, payload, { options, id, replyTo, failTo });
+      return id;
+    }
+    // The same again changes nothing: its reply is that of the first.
+    const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
+    const reply = { protocol: Reply.open.protocol, key: first?.key ?? replyName(this.turn.newId()) };
+    const route = this.turn.routeOf(operation, { // before its reply is opened: an option may be refused
+      options,
+      id,
+      replyTo: { ...reply, operation: Reply.arrive.name },
+      failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
+    });
+    if (first === undefined) this.turn.send(reply, Reply.open, undefined);
+    this.turn.post(to, route, payload);
+    return reply.key;
+  }
+
+  ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
+    return this.turn.ask(operation, this.key, payload, options);
+  }
+
+  at(operation: Operation): Address {
+    return { protocol: this.protocol, key: this.key, operation: operation.name };
+  }
+
+  /** Never itself: what is sent would keep it, and most handles need no memory. */
+  private get receiver(): ActorId {
+    return this.found ?? { protocol: this.protocol, key: this.key };
+  }
+}

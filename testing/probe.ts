@@ -1,0 +1,94 @@
+import { type Actor, actor } from "../runtime/language/actor.ts";
+import type { Context } from "../runtime/language/context.ts";
+import { TerminalError } from "../runtime/base/errors.ts";
+import {
+  type NamedProtocol,
+  type Operation,
+  type Operations,
+  operationsOf,
+} from "../runtime/language/protocol.ts";
+
+/** One message that a probe got. */
+export interface ProbedMessage {
+  /** The key to which it was sent. */
+  readonly key: string;
+  /** The name of its operation. */
+  readonly operation: string;
+  /** Its payload, as the schema let it through. */
+  readonly payload: unknown;
+  /** Its id. */
+  readonly id: string;
+  /** The id of the message whose turn sent it; for a reply, of the request. */
+  readonly causationId: string | undefined;
+}
+
+/** Stands in for the actors of one protocol. */
+export interface Probe<Name extends string> {
+  /** The actor to give to a system. */
+  readonly actor: Actor<Name>;
+  /** All that it got, in order. */
+  readonly received: readonly ProbedMessage[];
+  /** The next message that nobody has waited for yet, as soon as there is one. */
+  next(): Promise<ProbedMessage>;
+}
+
+/**
+ * Makes an actor that writes down what it gets, to look at in a test. It answers a request with what `replies` says
+ * for its operation, and fails it where that says nothing.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { protocol, System, tell, unchecked } from "@posthorn/posthorn";
+ * import { probe } from "@posthorn/posthorn/testing";
+ *
+ * const Ledger = protocol("ledger", { record: tell(unchecked<{ cents: number }>()) });
+ * const ledger = probe(Ledger);
+ *
+ * await using system = new System({ actors: [ledger.actor] });
+ * await system.ref(Ledger, "main").tell(Ledger.record, { cents: 450 });
+ * const message = await ledger.next();
+ * assert(message.operation === "record" && message.key === "main");
+ * ```
+ *
+ * @param protocol what it stands in for
+ * @param replies what it answers, by the name of the operation: from the payload
+ * @returns the probe
+ */
+export function probe<Name extends string>(
+  protocol: NamedProtocol<Name>,
+  replies: Readonly<Record<string, (payload: unknown) => unknown>> = {},
+): Probe<Name> {
+  const received: ProbedMessage[] = [];
+  const wanted: ((message: ProbedMessage) => void)[] = [];
+  let taken = 0;
+  const handle = (operation: Operation) => (ctx: Context<Name, null>, payload: unknown) => {
+    const { key, id, causationId } = ctx;
+    const message: ProbedMessage = { key, operation: operation.name, payload, id, causationId };
+    received.push(message);
+    const next = wanted.shift();
+    if (next !== undefined) {
+      taken++;
+      next(message);
+    }
+    if (operation.mode === "tell") return;
+    const reply = replies[operation.name];
+    if (reply === undefined) throw new TerminalError(`The probe has no reply for ${operation.name}`);
+    return reply(payload);
+  };
+  const operations = operationsOf(protocol);
+  const handlers = Object.values(operations)
+    .filter((operation) => operation.mode !== "event")
+    .map((operation) => [operation.name, handle(operation)]);
+  return {
+    actor: actor(protocol as NamedProtocol<Name, Operations>, {
+      state: () => null,
+      on: Object.fromEntries(handlers),
+    }),
+    received,
+    next: () =>
+      taken < received.length
+        ? Promise.resolve(received[taken++])
+        : new Promise((resolve) => wanted.push(resolve)),
+  };
+}

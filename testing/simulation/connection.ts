@@ -1,0 +1,306 @@
+import type { Cancel, Clock } from "../../runtime/base/clock.ts";
+import { requireInteger } from "../../runtime/base/errors.ts";
+import { requireOneWord } from "../../runtime/ports/one_word.ts";
+import type {
+  AtomicPart,
+  Entry,
+  KeyRange,
+  StoreConnection,
+  StoreLimits,
+  StorePresence,
+} from "../../runtime/ports/store.ts";
+import { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";
+import { requireFits, sum, weigh } from "../../runtime/ports/store_weight.ts";
+import type { Fate } from "./faults.ts";
+import { type Holder, type SimulatedLocks, simulatedPresence } from "./presence.ts";
+import type { SimulatedValues } from "./values.ts";
+
+/** What a connection needs of its store. */
+export interface SimulatedBackend {
+  readonly clock: Clock;
+  /** What its system says that the time is. */
+  readonly ownClock: Clock;
+  readonly fate: Fate;
+  readonly values: SimulatedValues;
+  /** What it takes in truth. */
+  readonly limits: StoreLimits;
+  /** Who is held by whom; absent where nobody can tell. */
+  readonly locks: SimulatedLocks | undefined;
+  /** Whether there is room for a commit that arrives now. */
+  readonly hasRoom: () => boolean;
+  /** Applies what is not stale now. */
+  readonly apply: (
+    parts: readonly AtomicPart[],
+    outcome: "known" | "unknown" | "late",
+  ) => (string | undefined)[];
+  /** It is closed, or has crashed. */
+  readonly ended: () => void;
+}
+
+const lookMs = 1;
+/** How long a value is there that is over when it comes. */
+const overMs = 60_000;
+
+interface Watcher {
+  readonly onChange: () => void;
+  /** A coalesced call is under way: it stands for all that rings until then. */
+  pending: boolean;
+}
+
+/**
+ * A connection to a simulated store. A call goes there, does what it does at one moment, and its answer comes back:
+ * what is between call and answer is the caller's not to know.
+ */
+export class SimulatedConnection implements StoreConnection, Holder {
+  readonly presence: StorePresence | undefined;
+  readonly #backend: SimulatedBackend;
+  readonly #watchers = new Set<Watcher>();
+  /** Take back commits that are not applied yet. */
+  readonly #commits = new Set<Cancel>();
+  readonly #calls = new Set<Promise<unknown>>();
+  /** What waits until the instance goes on; absent while it does. */
+  #waiting: (() => void)[] | undefined;
+  #crashed = false;
+  #closed: Promise<void> | undefined;
+  /** Whether its process has ended, or has closed it. */
+  gone = false;
+
+  constructor(backend: SimulatedBackend) {
+    this.#backend = backend;
+    this.presence = backend.locks && simulatedPresence(this, backend.locks, (look) => this.#look(look));
+  }
+
+  read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
+    const { fate, values } = this.#backend;
+    return this.#call("read", () => {
+      const apart = fate.strikes("readApart");
+      const early = keys.map((key) => apart && fate.share() < 0.5 ? { stored: values.get(key) } : undefined);
+      const read = () => keys.map((key, index) => early[index] ? early[index].stored : values.get(key));
+      return this.#ask(read, 1);
+    });
+  }
+
+  list(range: KeyRange): Promise<Entry[]> {
+    const { fate, values } = this.#backend;
+    return this.#call("list", () => {
+      requireInteger("range.limit", range.limit, 1);
+      if (range.limit > 1_000) {
+        throw new RangeError(
+          `Cannot use range.limit: it must be at most 1000: current value is ${range.limit}`,
+        );
+      }
+      return this.#ask(() => values.list(range), fate.strikes("listBatch") ? fate.share() : 1);
+    });
+  }
+
+  commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
+    return this.#call("commit to", () => {
+      requireCommittable(parts, this.#backend.limits);
+      const { clock, fate } = this.#backend;
+      const totalMs = fate.latencyMs();
+      const thereMs = totalMs * fate.share();
+      const work = this.#fateOf(parts.map((part) => this.#copyOf(part))); // it may land when the caller has long changed its bytes
+      return new Promise((resolve, reject) => {
+        this.#later(thereMs, () => {
+          const answer = answerOf(work, resolve, reject);
+          clock.setTimer(totalMs - thereMs, () => this.#deliver(answer));
+        });
+      });
+    });
+  }
+
+  watch(onChange: () => void): Disposable {
+    const watcher: Watcher = { onChange, pending: false };
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#end();
+  }
+
+  /** Tells those who watch that another has rung, unless that is lost. */
+  ring(): void {
+    const { clock, fate } = this.#backend;
+    for (const watcher of this.#watchers) {
+      if (watcher.pending || fate.strikes("watchLost")) continue;
+      watcher.pending = fate.strikes("watchCoalesced");
+      const delayMs = fate.latencyMs() + (watcher.pending ? fate.below("coalescedMsMax") : 0);
+      const coalesced = watcher.pending;
+      clock.setTimer(delayMs, () => {
+        if (coalesced) watcher.pending = false;
+        this.#deliver(() => {
+          if (this.#watchers.has(watcher)) watcher.onChange();
+        });
+      });
+    }
+  }
+
+  /** Nothing is answered or heard any more, and what was not applied yet is not, unless it is already on its way. */
+  crash(): void {
+    if (this.#crashed) return;
+    this.#crashed = this.gone = true;
+    this.#waiting = undefined;
+    this.#watchers.clear();
+    for (const cancel of this.#commits) if (!this.#backend.fate.strikes("crashLands")) cancel();
+    this.#commits.clear();
+    this.#backend.ended();
+  }
+
+  pause(): void {
+    this.#waiting ??= [];
+  }
+
+  resume(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const action of waiting) this.#deliver(action);
+  }
+
+  /** What a commit will do when it is there. */
+  #fateOf(parts: readonly AtomicPart[]): () => (string | undefined)[] {
+    const { fate, apply, hasRoom } = this.#backend;
+    if (parts.length === 0) return () => [];
+    if (fate.strikes("locked")) return () => fail("store-unavailable", "commit to", "it is locked");
+    if (fate.strikes("unknownLost")) return () => failUnknown();
+    if (fate.strikes("unknownLandsLate")) {
+      return () => {
+        this.#later(fate.below("lateMsMax"), () => {
+          if (hasRoom()) apply(parts, "late");
+        });
+        return failUnknown();
+      };
+    }
+    const unknown = fate.strikes("unknownLanded");
+    const repeats = !unknown && fate.strikes("landedStale");
+    return () => {
+      if (!hasRoom()) return fail("store-full", "commit to", "it is full");
+      if (repeats) apply(parts, "unknown");
+      const versions = apply(parts, unknown ? "unknown" : "known");
+      return unknown ? failUnknown() : versions;
+    };
+  }
+
+  /** Reads after that share of the time that the call takes, and fails or answers after all of it. */
+  #ask<T>(read: () => T, share: number): Promise<T> {
+    const { clock, fate } = this.#backend;
+    const totalMs = fate.latencyMs();
+    const fails = fate.strikes("unreadable");
+    return new Promise((resolve, reject) => {
+      const work = fails ? () => fail("store-unavailable", "read", "it does not answer") : read;
+      clock.setTimer(totalMs * share, () => {
+        const answer = answerOf(work, resolve, reject);
+        if (share === 1) this.#deliver(answer);
+        else clock.setTimer(totalMs * (1 - share), () => this.#deliver(answer));
+      });
+    });
+  }
+
+  /**
+   * As it is sent: how long a value is kept is counted from now, whatever the system's clock says. One that is over by
+   * that clock, which may have been set forward meanwhile, is there for a while all the same.
+   */
+  #copyOf(part: AtomicPart): AtomicPart {
+    const { clock, ownClock } = this.#backend;
+    const endOf = (expiresAtMs: number) => {
+      const leftMs = expiresAtMs - ownClock.now();
+      return clock.now() + (leftMs > 0 ? leftMs : overMs);
+    };
+    const writes = part.writes.map((write) => ({
+      ...write,
+      value: write.value.slice(),
+      expiresAtMs: write.expiresAtMs === undefined ? undefined : endOf(write.expiresAtMs),
+    }));
+    return { ...part, writes };
+  }
+
+  /** Asks what the operating system knows: that takes hardly any time, and does not fail. */
+  #look<T>(look: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.#backend.clock.setTimer(lookMs, () => this.#deliver(() => resolve(look())));
+    });
+  }
+
+  #call<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#crashed) return new Promise(() => {}); // nobody is there who could get an answer
+    let call: Promise<T>;
+    try {
+      if (this.#closed !== undefined) return fail("store-closed", name, "its connection is closed");
+      call = work();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#calls.add(call);
+    const end = () => void this.#calls.delete(call);
+    call.then(end, end);
+    return call;
+  }
+
+  /** Does it after that time, unless it is taken back by a crash. */
+  #later(afterMs: number, action: () => void): void {
+    const cancel = this.#backend.clock.setTimer(afterMs, () => {
+      this.#commits.delete(cancel);
+      action();
+    });
+    this.#commits.add(cancel);
+  }
+
+  /** Lets the instance know, when it runs. */
+  #deliver(action: () => void): void {
+    if (this.#crashed) return;
+    if (this.#waiting === undefined) action();
+    else this.#waiting.push(action);
+  }
+
+  async #end(): Promise<void> {
+    this.#watchers.clear();
+    if (this.#crashed) return;
+    await Promise.allSettled(this.#calls);
+    this.gone = true;
+    this.#backend.ended();
+  }
+}
+
+function answerOf<T>(work: () => T, resolve: (value: T) => void, reject: (error: unknown) => void) {
+  try {
+    const value = work();
+    return () => resolve(value);
+  } catch (error) {
+    return () => reject(error);
+  }
+}
+
+function fail(code: "store-unavailable" | "store-full" | "store-closed", what: string, why: string): never {
+  throw new StoreError(code, `Cannot ${what} the simulated store: ${why}`);
+}
+
+function failUnknown(): never {
+  throw new OutcomeUnknownError("Cannot tell whether a commit took effect: the simulated store did not say");
+}
+
+/** Throws what a caller does wrong: real stores would refuse it, or do something else than was meant. */
+function requireCommittable(parts: readonly AtomicPart[], limits: StoreLimits): void {
+  if (parts.length === 0) return;
+  requireOneWord(parts);
+  requireFits(`${parts.length} parts together`, parts.map((part) => weigh(part, limits)).reduce(sum), limits);
+  const changedBy = new Map<string, number>();
+  const several = -1;
+  for (const [index, { writes, removals }] of parts.entries()) {
+    for (const { key } of [...writes, ...removals]) {
+      const bytes = encoder.encode(key).length;
+      if (bytes > limits.keyBytes) {
+        throw new TooLargeError(JSON.stringify(key), "bytes of its key", bytes, limits.keyBytes);
+      }
+      const other = changedBy.get(key);
+      changedBy.set(key, other === undefined || other === index ? index : several);
+    }
+  }
+  for (const [index, { checks }] of parts.entries()) {
+    for (const { key } of checks) {
+      if ((changedBy.get(key) ?? index) === index) continue;
+      throw new TypeError(`Cannot commit: one part checks ${JSON.stringify(key)}, which another one changes`);
+    }
+  }
+}
+
+const encoder = new TextEncoder();

@@ -1,0 +1,96 @@
+import type { Clock } from "../../runtime/base/clock.ts";
+import { OrderedKeys } from "../../runtime/base/ordered_keys.ts";
+import type { AtomicPart, Entry, KeyRange, StoreLimits } from "../../runtime/ports/store.ts";
+import { placesOf } from "../../runtime/ports/store_weight.ts";
+import type { Fate } from "./faults.ts";
+
+interface Kept extends Entry {
+  readonly goneAtMs: number;
+}
+
+/** What a simulated store holds: values, in the order of their keys, until they expire. */
+export class SimulatedValues {
+  /** How many pieces of split values were left behind, because a commit did not say how large what it replaced was. */
+  piecesLeft = 0;
+  readonly #clock: Clock;
+  readonly #fate: Fate;
+  readonly #limits: StoreLimits;
+  readonly #values = new Map<string, Kept>();
+  readonly #keys = new OrderedKeys();
+
+  constructor(clock: Clock, fate: Fate, limits: StoreLimits) {
+    this.#clock = clock;
+    this.#fate = fate;
+    this.#limits = limits;
+  }
+
+  /** What is under a key now. */
+  get(key: string): Entry | undefined {
+    const kept = this.#kept(key);
+    return kept && { key, value: kept.value.slice(), version: kept.version };
+  }
+
+  /** What is under the keys of a range now. */
+  list({ prefix, after, limit, reverse = false }: KeyRange): Entry[] {
+    const found: Entry[] = [];
+    const gone: string[] = [];
+    for (const key of this.#keys.list(prefix, after, reverse)) {
+      if (found.length === limit) break;
+      if (this.#isGone(this.#values.get(key)!)) gone.push(key);
+      else found.push(this.get(key)!);
+    }
+    for (const key of gone) this.#delete(key);
+    return found;
+  }
+
+  /** All that is there now, in the order of keys. */
+  all(): Entry[] {
+    return this.list({ prefix: "", limit: Infinity });
+  }
+
+  /** Whether all checks of a part hold now. */
+  holds({ checks }: AtomicPart): boolean {
+    return checks.every(({ key, version }) => this.#kept(key)?.version === version);
+  }
+
+  /** Applies a part, whose checks hold. */
+  apply({ writes, removals }: AtomicPart, version: string): void {
+    for (const { key, value, oldBytes, expiresAtMs } of writes) {
+      this.#leave(key, oldBytes, placesOf(value.length, this.#limits));
+      if (!this.#values.has(key)) this.#keys.add(key);
+      const lagMs = expiresAtMs !== undefined && this.#fate.strikes("lazyExpiry")
+        ? this.#fate.below("expiryMsMax")
+        : 0;
+      const goneAtMs = expiresAtMs === undefined ? Infinity : expiresAtMs + lagMs;
+      this.#values.set(key, { key, value: value.slice(), version, goneAtMs });
+    }
+    for (const { key, oldBytes } of removals) {
+      this.#leave(key, oldBytes, 0);
+      this.#delete(key);
+    }
+  }
+
+  /** Counts the pieces that a real store would not find again. */
+  #leave(key: string, oldBytes = 0, newPlaces: number): void {
+    const old = this.#kept(key);
+    if (old === undefined) return;
+    const places = placesOf(old.value.length, this.#limits);
+    if (places === 1) return;
+    this.piecesLeft += Math.max(places - Math.max(placesOf(oldBytes, this.#limits), newPlaces), 0);
+  }
+
+  #kept(key: string): Kept | undefined {
+    const kept = this.#values.get(key);
+    if (kept === undefined || !this.#isGone(kept)) return kept;
+    this.#delete(key);
+    return undefined;
+  }
+
+  #isGone({ goneAtMs }: Kept): boolean {
+    return goneAtMs <= this.#clock.now();
+  }
+
+  #delete(key: string): void {
+    if (this.#values.delete(key)) this.#keys.delete(key);
+  }
+}

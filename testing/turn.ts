@@ -1,0 +1,281 @@
+import type { Actor } from "../runtime/language/actor.ts";
+import type { ActorId, Address } from "../runtime/language/address.ts";
+import type { When } from "../runtime/language/context.ts";
+import { isAsker, type MessageId, Route } from "../runtime/messages/envelope.ts";
+import { givenHeaders } from "../runtime/language/given_headers.ts";
+import { Publication, Reply, type Subscription, Topic } from "../runtime/messages/modes.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
+import { parse } from "../runtime/language/schema.ts";
+import { requireStorable } from "../runtime/base/storable.ts";
+import { Turn } from "../runtime/turns/turn.ts";
+import type { OpenTurn, Parts, TurnHost } from "../runtime/turns/turn_host.ts";
+import type { Callback } from "../runtime/ports/inspection.ts";
+import { seededRandom } from "./seeded_random.ts";
+
+/** The circumstances of a {@linkcode turn}. */
+export interface TurnOptions<State> {
+  /**
+   * The key of the actor.
+   *
+   * @default {"test"}
+   */
+  readonly key?: string;
+  /** The state before; without it the initial one. */
+  readonly state?: State;
+  /**
+   * The time of the turn, in milliseconds since 1970.
+   *
+   * @default {0}
+   */
+  readonly now?: number;
+  /**
+   * Which attempt it is, from 1.
+   *
+   * @default {1}
+   */
+  readonly attempt?: number;
+  /** The id of the message; without it a made one. */
+  readonly id?: string;
+  /** The id of the message whose turn sent it. */
+  readonly causationId?: string;
+  /**
+   * Whether the turn fails (`not-storable`) as it would with a store, where its payload, its state, a reply that is kept or
+   * what it sends is no plain data: see {@linkcode requireStorable}. A system without a store does not look.
+   *
+   * @default {true}, but for transient actors, which are never stored
+   */
+  readonly storable?: boolean;
+  /** Answers what a transient actor asks. Without it such an ask rejects. */
+  readonly ask?: (to: Address, payload: unknown) => unknown;
+}
+
+/** A message that a turn sent. */
+export interface SentMessage extends ActorId {
+  /** The name of the operation. */
+  readonly operation: string;
+  /** Its id: what `submit` returned where the reply goes to an address, whose turn will see it as `causationId`. */
+  readonly id: string;
+  /** What was sent: the schema's input. */
+  readonly payload: unknown;
+  /** Where the reply goes, where the turn said so. */
+  readonly replyTo?: Address;
+  /** Where a failure goes, where the turn said so. */
+  readonly failTo?: Address;
+}
+
+/** What came of a {@linkcode turn}. A failed one has an error, and nothing else has changed. */
+export interface TurnResult<State, Reply> {
+  /** What the asker gets. */
+  readonly reply: Reply | undefined;
+  /** The state after. */
+  readonly state: State;
+  /** Messages to actors, in order. */
+  readonly sent: readonly SentMessage[];
+  /** Published events, in order. */
+  readonly published: readonly { readonly event: Operation; readonly payload: unknown }[];
+  /** Subscriptions that were made, with their subject, or ended. */
+  readonly subscribed: readonly {
+    readonly topic: string;
+    readonly to: Address;
+    readonly subject?: string;
+    readonly ended: boolean;
+  }[];
+  /** What was scheduled under a name; cancelled where `when` is absent. */
+  readonly scheduled: readonly { name: string; when?: When; to?: Address; payload?: unknown }[];
+  /** How the actor ends with this turn. */
+  readonly ending: "passivate" | "erase" | undefined;
+  /** What the handler threw, or why payload or reply did not fit. */
+  readonly error: unknown;
+}
+
+/**
+ * Runs one handler, without a system, a clock or a store, and returns all that it did.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { actor, protocol, tell, unchecked } from "@posthorn/posthorn";
+ * import { turn } from "@posthorn/posthorn/testing";
+ *
+ * const Counter = protocol("counter", { add: tell(unchecked<number>()) });
+ * const counter = actor(Counter, { state: () => 0, on: { add: (ctx, n) => { ctx.state += n; } } });
+ *
+ * const result = await turn(counter, Counter.add, 2, { state: 40 });
+ * assert(result.state === 42 && result.error === undefined);
+ * ```
+ *
+ * @param actor whose handler runs
+ * @param operation which of its handlers
+ * @param payload what it gets: the schema's input
+ * @param options the circumstances
+ * @returns what the turn did, or why it failed
+ */
+export async function turn<Name extends string, State, I, O, R, S>(
+  actor: Actor<Name, State>,
+  operation: Operation<"tell" | "ask" | "submit" | "survey", NoInfer<Name>, I, O, R, S>,
+  payload: NoInfer<I>,
+  options: TurnOptions<NoInfer<State>> = {},
+): Promise<TurnResult<State, S>> {
+  if (actor.operations[operation.name] !== operation) {
+    throw new TypeError(
+      `Cannot run ${operation.protocol} ${operation.name}: it is no operation of ${actor.name}`,
+    );
+  }
+  const { key = "test", attempt = 1 } = options;
+  const host = new LoneHost(options.now ?? 0, options.ask);
+  const before = "state" in options ? options.state as State : actor.state();
+  const id = options.id ?? host.newId();
+  const { causationId } = options;
+  const route = new Route(operation, causationId, undefined, undefined, undefined, {
+    id,
+    attempts: attempt - 1,
+  });
+  const lone = {
+    protocol: actor.name,
+    key,
+    transient: actor.transient,
+    services: host,
+    find: () => undefined,
+  };
+  const running = new Turn(lone, route, before);
+  try {
+    const value = parse(operation.payload, payload, "Cannot accept", running);
+    const result = await actor.handlers[operation.slot]!(running, value);
+    const abstained = result === undefined && operation.mode === "survey";
+    const silent = operation.mode === "tell" || abstained;
+    const reply = silent ? undefined : parse(operation.reply, result, "Cannot reply to", running);
+    running.close();
+    if (options.storable ?? !actor.transient) {
+      if (operation.mode !== "ask") requireStorable([payload, reply]); // neither is kept of an ask
+      requireKept(running);
+    }
+    return {
+      ...outcomeOf(running, host),
+      state: running.state as State,
+      reply: reply as S,
+      error: undefined,
+    };
+  } catch (error) {
+    running.close();
+    return { ...nothing, state: before, reply: undefined, error };
+  }
+}
+
+/** Throws where a store would not keep what a turn leaves. */
+function requireKept({ changed, state, outgoing, schedules = [] }: Turn): void {
+  if (changed) requireStorable(state);
+  for (const { payload } of outgoing) {
+    requireStorable(Publication.is(payload) ? payload.payload : payload);
+  }
+  for (const { payload } of schedules) requireStorable(payload);
+}
+
+const nothing = { sent: [], published: [], subscribed: [], scheduled: [], ending: undefined };
+
+function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
+  const sent = outgoing.filter(({ route }) => {
+    const { protocol } = route.operation;
+    return protocol !== Topic.publish.protocol && protocol !== Reply.open.protocol;
+  });
+  const published = outgoing.flatMap(({ payload }) => Publication.is(payload) ? [payload] : []);
+  return {
+    sent: sent.map(({ to, route, payload }): SentMessage => ({
+      protocol: route.operation.protocol,
+      key: to.key,
+      operation: route.operation.name,
+      id: String(route.rarities?.id ?? host.newId()),
+      payload,
+      ...addresses(route),
+    })),
+    published: published.map(({ operation, payload }) => ({ event: operation, payload })),
+    subscribed: outgoing.flatMap(({ to: topic, route: { operation }, payload }) => {
+      if (operation !== Topic.subscribe && operation !== Topic.unsubscribe) return [];
+      const { to, subject } = payload as Subscription;
+      return [{
+        topic: topic.key,
+        to,
+        ...(subject === undefined ? {} : { subject }),
+        ended: operation === Topic.unsubscribe,
+      }];
+    }),
+    scheduled: schedules,
+    ending,
+  };
+}
+
+function addresses({ replyTo, rarities }: Route): { replyTo?: Address; failTo?: Address } {
+  const failTo = rarities?.failTo;
+  const kept = replyTo === undefined || isAsker(replyTo) || replyTo.protocol === Reply.open.protocol;
+  return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
+}
+
+/** What a turn needs of a system, where there is none. */
+class LoneHost implements TurnHost {
+  readonly #nowMs: number;
+  readonly #ask: TurnOptions<unknown>["ask"];
+  readonly #random = seededRandom(0);
+
+  constructor(nowMs: number, ask: TurnOptions<unknown>["ask"]) {
+    this.#nowMs = nowMs;
+    this.#ask = ask;
+  }
+
+  route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: Parts): Route {
+    const correlationId = cause && (cause.route.correlationId ?? cause.messageId);
+    return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
+      id,
+      failTo,
+      headers: options?.headers === undefined ? undefined : givenHeaders(options.headers),
+    });
+  }
+
+  place(): boolean {
+    return false;
+  }
+
+  nextNumber(): number {
+    throw new TypeError("Cannot number a message in a lone turn: it has an id");
+  }
+
+  operationAt(address: Address): Operation {
+    return { protocol: address.protocol, mode: "tell", name: address.operation, slot: -1 };
+  }
+
+  idText(id: MessageId): string {
+    return String(id);
+  }
+
+  newId(): string {
+    return this.#random.ulid(this.#nowMs);
+  }
+
+  replyToOf(): undefined {}
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return 0;
+  }
+
+  callbackFailed(_: Callback, error: unknown): void {
+    throw error;
+  }
+
+  after(): { cancel(): void } {
+    return { cancel() {} };
+  }
+
+  // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
+  async ask(_turn: OpenTurn, operation: Operation, key: string, payload: unknown): Promise<unknown> {
+    if (this.#ask === undefined) {
+      throw new TypeError(`Cannot ask ${operation.protocol}/${key}: give the turn an ask option`);
+    }
+    return this.#ask({ protocol: operation.protocol, key, operation: operation.name }, payload);
+  }
+
+  survey(_turn: OpenTurn, operation: Operation): AsyncIterableIterator<unknown> {
+    throw new TypeError(`Cannot survey ${operation.protocol} ${operation.name} in a lone turn: use a system`);
+  }
+}

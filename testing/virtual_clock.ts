@@ -1,0 +1,105 @@
+import { type Cancel, type Clock, macrotask } from "../runtime/base/clock.ts";
+
+/** Options of {@linkcode VirtualClock}. */
+export interface VirtualClockOptions {
+  /**
+   * The time at which it begins, in milliseconds since 1970.
+   *
+   * @default {Date.UTC(2030, 0, 1)}
+   */
+  readonly nowMs?: number;
+}
+
+interface VirtualTimer {
+  readonly dueMs: number;
+  readonly callback: () => void;
+}
+
+/**
+ * A clock that stands still until it is told to go on: time-outs, backoff and schedules of a test take no time and
+ * happen in the same order in every run.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { actor, ask, protocol, System, unchecked } from "@posthorn/posthorn";
+ * import { VirtualClock } from "@posthorn/posthorn/testing";
+ *
+ * const Sloth = protocol("sloth", { hurry: ask(unchecked<void>()) });
+ * const sloth = actor(Sloth, { state: () => null, on: { hurry: () => new Promise<void>(() => {}) } });
+ *
+ * const clock = new VirtualClock();
+ * const system = new System({ actors: [sloth], clock });
+ * const answer = system.ref(Sloth, "sid").ask(Sloth.hurry, undefined, { timeoutMs: 60_000 });
+ * const code = answer.catch((error) => error.code);
+ * await clock.advance(60_000);
+ * assert(await code === "deadline");
+ * await system.stop({ drainMs: 0 });
+ * ```
+ */
+export class VirtualClock implements Clock {
+  readonly #beganMs: number;
+  #nowMs: number;
+  /** In the order of firing. */
+  readonly #timers: VirtualTimer[] = [];
+
+  /** Makes a clock that stands at `nowMs`. */
+  constructor(options: VirtualClockOptions = {}) {
+    this.#nowMs = this.#beganMs = options.nowMs ?? Date.UTC(2030, 0, 1);
+  }
+
+  /** The virtual time of day, in milliseconds since 1970. */
+  now(): number {
+    return this.#nowMs;
+  }
+
+  /** Virtual milliseconds since the clock was made. */
+  monotonicMs(): number {
+    return this.#nowMs - this.#beganMs;
+  }
+
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#timers.length;
+  }
+
+  /** Calls `callback` when the clock has been advanced by `delayMs`. */
+  setTimer(delayMs: number, callback: () => void): Cancel {
+    const timer = { dueMs: this.#nowMs + Math.max(delayMs, 0), callback };
+    let index = this.#timers.length;
+    while (index > 0 && this.#timers[index - 1].dueMs > timer.dueMs) index--;
+    this.#timers.splice(index, 0, timer);
+    return () => {
+      const place = this.#timers.indexOf(timer);
+      if (place >= 0) this.#timers.splice(place, 1);
+    };
+  }
+
+  /** Calls `callback` without time going on. */
+  macrotask(callback: () => void): void {
+    queueMicrotask(callback);
+  }
+
+  /** Calls `callback` without time going on. */
+  yield(callback: () => void): void {
+    queueMicrotask(callback);
+  }
+
+  /** Lets time go on by so many milliseconds: fires what falls due, in order, and lets all that follows from it run. */
+  async advance(byMs: number): Promise<void> {
+    const untilMs = this.#nowMs + byMs;
+    await this.settle();
+    while (this.#timers.length > 0 && this.#timers[0].dueMs <= untilMs) {
+      const { dueMs, callback } = this.#timers.shift()!;
+      this.#nowMs = dueMs;
+      callback();
+      await this.settle();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** Lets everything run that needs no time to go on. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => macrotask(resolve));
+  }
+}

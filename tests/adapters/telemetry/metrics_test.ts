@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { metricsText } from "../../../adapters/telemetry/metrics.ts";
+
+const text = metricsText({
+  accepted: 10,
+  done: 5,
+  dead: 2,
+  waiting: 3,
+  running: 1,
+  lateReplies: 7,
+  protocols: { order: { actors: 4, waiting: 3, done: 5 }, carrier: { actors: 0, waiting: 0, done: 0 } },
+});
+
+Deno.test("metricsText() gives every number of the stats, by protocol where there is one", () => {
+  for (
+    const line of [
+      "posthorn_accepted_total 10",
+      "posthorn_dead_total 2",
+      "posthorn_running 1",
+      "posthorn_late_replies_total 7",
+      'posthorn_done_total{protocol="order"} 5',
+      'posthorn_done_total{protocol="carrier"} 0',
+      'posthorn_waiting{protocol="order"} 3',
+      'posthorn_actors{protocol="order"} 4',
+    ]
+  ) assert.ok(text.includes(`\n${line}\n`), line);
+});
+
+Deno.test("metricsText() is in the text format: help, type, samples, each on a line of its own", () => {
+  assert.ok(text.endsWith("\n"));
+  let family = "";
+  for (const line of text.trimEnd().split("\n")) {
+    const help = /^# HELP (posthorn_[a-z_]+) \S.*$/.exec(line);
+    family = help?.[1] ?? family;
+    assert.match(
+      line,
+      new RegExp(`^(# HELP|# TYPE) ${family} .+$|^${family}(\\{protocol="[^"]+"\\})? \\d+$`),
+    );
+  }
+});
+
+Deno.test("metricsText() escapes what a label must not have", () => {
+  const hostile = 'a"b\\c\nposthorn_dead_total 9';
+  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const unhosted = { [hostile]: { actors: 1, waiting: 3 } }; // as it stands in a store that others write
+  const text = metricsText({ ...stats, unhosted }, { name: hostile, status: "durable" });
+  const escaped = 'a\\"b\\\\c\\nposthorn_dead_total 9';
+  assert.ok(text.includes(`\nposthorn_store_available{store="${escaped}"} 1\n`));
+  assert.ok(text.includes(`\nposthorn_waiting_unhosted{protocol="${escaped}"} 3\n`));
+  assert.doesNotMatch(text, /^posthorn_dead_total 9/m);
+});
+
+Deno.test("metricsText() calls counters total and nothing else", () => {
+  for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    assert.equal(type, name.endsWith("_total") ? "counter" : "gauge");
+  }
+});

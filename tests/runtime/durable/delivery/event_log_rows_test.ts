@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { memoryStore, type StoreConnection } from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { EventLogRows } from "../../../../runtime/durable/delivery/event_log_rows.ts";
+import { eventKey } from "../../../../runtime/durable/rows/keys.ts";
+import { Ledger } from "../../../../runtime/durable/commits/ledger.ts";
+import { encodeValue } from "../../../../runtime/durable/rows/stored_value.ts";
+
+/** A log on a store whose lists can be held back after they have read. */
+async function logOn(): Promise<{
+  readonly log: EventLogRows;
+  readonly clock: VirtualClock;
+  readonly lists: () => number;
+  hold(until: Promise<void> | undefined): void;
+  publish(number: number): Promise<unknown>;
+}> {
+  const clock = new VirtualClock();
+  const store = memoryStore();
+  const connection = await store.open({ clock });
+  let held: Promise<void> | undefined;
+  let lists = 0;
+  const slow: StoreConnection = {
+    read: (keys) => connection.read(keys),
+    list: async (range) => {
+      lists++;
+      const rows = await connection.list(range);
+      await held;
+      return rows;
+    },
+    commit: (parts) => connection.commit(parts),
+    watch: (onChange) => connection.watch(onChange),
+    close: () => connection.close(),
+  };
+  const ledger = new Ledger("instance", slow, store.traits, clock, seededRandom(1));
+  return {
+    log: new EventLogRows(ledger, (error) => {
+      throw error;
+    }),
+    clock,
+    lists: () => lists,
+    hold: (until) => void (held = until),
+    publish(number) {
+      const value = encodeValue({ id: `${number}`, subject: "" }, JSON.stringify({ json: number }));
+      return connection.commit([{
+        checks: [],
+        writes: [{ key: eventKey("topic", number), value }],
+        removals: [],
+      }]);
+    },
+  };
+}
+
+Deno.test("those who stand at one place read once", async () => {
+  const { log, clock, lists, publish } = await logOn();
+  const heard: number[] = [];
+  for (let n = 0; n < 10; n++) log.follow("topic", 0, ({ number }) => void heard.push(number));
+  await clock.settle();
+  const before = lists();
+  await publish(1);
+  log.wake("topic");
+  await clock.settle();
+  assert.equal(heard.length, 10);
+  assert.equal(lists() - before, 1);
+  log.end();
+});
+
+Deno.test("who is woken does not share a read that began before", async () => {
+  const { log, clock, hold, publish } = await logOn();
+  const heard: string[] = [];
+  log.follow("topic", 0, ({ number }) => void heard.push(`first ${number}`));
+  await clock.settle();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  hold(promise);
+  log.follow("topic", 0, ({ number }) => void heard.push(`second ${number}`)); // it reads, and there is nothing yet
+  await clock.settle();
+  hold(undefined);
+  await publish(1);
+  log.wake("topic");
+  await clock.settle();
+  resolve();
+  await clock.settle();
+  assert.deepEqual(heard.toSorted(), ["first 1", "second 1"]);
+  log.end();
+});
+
+/** How many promises are waited for together while something is done. */
+async function waitedFor(act: () => Promise<void>): Promise<number> {
+  const { all } = Promise;
+  let count = 0;
+  Promise.all = ((promises: unknown[]) => {
+    count += promises.length;
+    return all.call(Promise, promises);
+  }) as typeof all;
+  try {
+    await act();
+  } finally {
+    Promise.all = all;
+  }
+  return count;
+}
+
+Deno.test("of many who begin to listen together, each waits for little more than itself", async () => {
+  const { log, clock } = await logOn();
+  const many = 500;
+  let ready = 0;
+  const count = await waitedFor(async () => {
+    for (let n = 0; n < many; n++) {
+      log.follow("topic", undefined, () => {});
+      void log.whenFollowed(() => Promise.resolve(void ready++));
+    }
+    await clock.settle();
+  });
+  assert.equal(ready, many);
+  assert.ok(count <= 6 * many, `${count} promises for ${many}`);
+});
+
+Deno.test("what is published waits for all who have begun to listen, and for those who begin again", async () => {
+  const { log, clock, hold } = await logOn();
+  const gate = Promise.withResolvers<void>();
+  hold(gate.promise);
+  for (let n = 0; n < 3; n++) log.follow("topic", undefined, () => {});
+  const order: string[] = [];
+  const told = (name: string) => () => Promise.resolve(void order.push(name));
+  const first = assert.rejects(log.whenFollowed(told("first")), /away/);
+  const gone = log.follow("topic", undefined, () => {});
+  gone[Symbol.dispose]();
+  gate.reject(new Error("away"));
+  await first;
+  const again = Promise.withResolvers<void>();
+  hold(again.promise);
+  await clock.settle();
+  const second = log.whenFollowed(told("second"));
+  await clock.advance(2_000);
+  assert.deepEqual(order, []); // they have not begun yet
+  again.resolve();
+  await clock.settle();
+  await second;
+  assert.deepEqual(order, ["second"]);
+  await log.whenFollowed(told("third"));
+  assert.deepEqual(order, ["second", "third"]);
+});

@@ -1,0 +1,368 @@
+import {
+  type Actor,
+  actor,
+  type ActorOptions,
+  ask,
+  type AtomicPart,
+  type Cancel,
+  type Clock,
+  type Context,
+  denoKv,
+  event,
+  type Inspection,
+  memoryStore,
+  protocol,
+  type Ref,
+  sqlite,
+  type Store,
+  type StoreConnection,
+  StoreError,
+  type StoreServices,
+  submit,
+  survey,
+  System,
+  systemClock,
+  type SystemOptions,
+  tell,
+  unchecked,
+} from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+
+/** What a worker remembers. */
+export type Notes = readonly string[];
+export type WorkerContext = Context<"worker", Notes>;
+export type Scripts = Readonly<Record<string, (ctx: WorkerContext, payload: string) => unknown>>;
+
+/** An actor that does what a test tells it to: a message names one of the scripts that its test has. */
+export const Worker = protocol("worker", {
+  note: tell(unchecked<string>()),
+  run: tell(unchecked<string>()),
+  call: ask(unchecked<string>(), unchecked<unknown>()),
+  job: submit(unchecked<string>(), unchecked<unknown>()),
+  quote: survey(unchecked<string>(), unchecked<string>()),
+  happened: event(unchecked<string>(), { subject: (text) => text.split(" ")[0] }),
+});
+
+type Traits = Partial<Omit<ActorOptions<string, unknown, Notes>, "on" | "transient">>;
+
+export function worker(scripts: Scripts = {}, traits?: Traits): Actor<"worker", Notes> {
+  const all: Scripts = { notes: (ctx) => ctx.state, ...scripts };
+  const run = (ctx: WorkerContext, text: string) => {
+    const name = text.split(" ")[0];
+    if (all[name] === undefined) throw new Error(`no script ${name}`);
+    return all[name](ctx, text.slice(name.length + 1));
+  };
+  return actor(Worker, {
+    state: (): Notes => [],
+    on: {
+      note: (ctx, text) => note(ctx, text),
+      run: (ctx, name) => run(ctx, name) as void,
+      call: run,
+      job: run,
+      quote: (ctx, name) => run(ctx, name) as string | undefined,
+    },
+    ...traits,
+  });
+}
+
+/** Writes a line into the state. */
+export function note(ctx: { state: Notes }, text: string): void {
+  ctx.state = [...ctx.state, text];
+}
+
+/** The time of one process, which may be apart from that of others: it stands still when the process is killed. */
+class ProcessClock implements Clock {
+  readonly #clock: Clock;
+  aheadMs: number;
+  stopped = false;
+
+  constructor(clock: Clock, aheadMs: number) {
+    this.#clock = clock;
+    this.aheadMs = aheadMs;
+  }
+
+  now(): number {
+    return this.#clock.now() + this.aheadMs;
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  setTimer(delayMs: number, callback: () => void): Cancel {
+    return this.#clock.setTimer(delayMs, () => this.stopped || callback());
+  }
+
+  macrotask(callback: () => void): void {
+    this.#clock.macrotask(() => this.stopped || callback());
+  }
+
+  yield(callback: () => void): void {
+    this.#clock.yield(() => this.stopped || callback());
+  }
+}
+
+/** A store whose connections can be cut: as for a process that is killed, nothing comes back and nothing arrives. */
+export class Cuttable implements Store {
+  readonly #store: Store;
+  readonly #connections: StoreConnection[] = [];
+  #cut = false;
+  /** How many calls it has not answered. */
+  calls = 0;
+  /** Refuses commits, in place of the store. */
+  refuse: ((parts: readonly AtomicPart[]) => Error | undefined) | undefined;
+  /** Refuses lists of that kind of key. */
+  refuseLists: string | undefined;
+  /** Whether a call is never answered: of the prefix that is listed, or of a key that is written. */
+  hangs: ((key: string) => boolean) | undefined;
+  /** How many lists of each kind of key there were: by the first word of their prefix. */
+  readonly lists = new Map<string, number>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get traits() {
+    return this.#store.traits;
+  }
+
+  async open(services: StoreServices): Promise<StoreConnection> {
+    const connection = await this.#store.open(services);
+    this.#connections.push(connection);
+    const never = new Promise<never>(() => {});
+    const alive = async <Result>(call: () => Promise<Result>): Promise<Result> => {
+      if (this.#cut) return await never;
+      this.calls++;
+      try {
+        return await call();
+      } finally {
+        this.calls--;
+        if (this.#cut) await never;
+      }
+    };
+    return {
+      read: (keys) => alive(() => connection.read(keys)),
+      list: (range) => {
+        const kind = range.prefix.split("\u001f")[0];
+        this.lists.set(kind, (this.lists.get(kind) ?? 0) + 1);
+        if (kind === this.refuseLists) {
+          return Promise.reject(new StoreError("store-unavailable", "Cannot list"));
+        }
+        if (this.hangs?.(range.prefix)) return never;
+        return alive(() => connection.list(range));
+      },
+      commit: (parts) => {
+        if (parts.some(({ writes }) => writes.some(({ key }) => this.hangs?.(key)))) return never;
+        return alive(() => {
+          const refusal = this.refuse?.(parts);
+          return refusal === undefined ? connection.commit(parts) : Promise.reject(refusal);
+        });
+      },
+      watch: (onChange) => connection.watch(() => this.#cut || onChange()),
+      close: () => this.#cut ? Promise.resolve() : connection.close(),
+      presence: connection.presence,
+    };
+  }
+
+  /** The process is no more. */
+  async cut(): Promise<void> {
+    this.#cut = true;
+    await Promise.all(this.#connections.map((connection) => connection.close()));
+  }
+}
+
+export type StageOptions = Partial<SystemOptions> & {
+  readonly store?: Store;
+  /** By how much the clock of the process is ahead of the others'. */
+  readonly aheadMs?: number;
+};
+
+/** One process after another, or several, on one store, and one time that stands still. */
+export class Stage implements AsyncDisposable {
+  readonly clock = new VirtualClock();
+  readonly store: Store;
+  readonly #dispose: () => Promise<void>;
+  readonly #running = new Map<System, { readonly store: Cuttable; readonly clock: ProcessClock }>();
+  /** One for all: two that begin at the same time have different names. */
+  readonly #random = seededRandom(1);
+
+  constructor(store: Store, dispose: () => Promise<void>) {
+    this.store = store;
+    this.#dispose = dispose;
+  }
+
+  /** Starts a process, and waits until its store is open and it has looked around. */
+  async start(actors: readonly Actor[], options: StageOptions = {}): Promise<System> {
+    const system = this.begin(actors, options);
+    await system.ready();
+    await this.settle();
+    return system;
+  }
+
+  /** The same without waiting. */
+  begin(actors: readonly Actor[], { aheadMs = 0, ...options }: StageOptions = {}): System {
+    const store = new Cuttable(options.store ?? this.store);
+    const clock = new ProcessClock(this.clock, aheadMs);
+    const system = new System({
+      random: this.#random,
+      drainMs: 0,
+      log: false,
+      ...options,
+      actors,
+      store,
+      clock,
+    });
+    this.#running.set(system, { store, clock });
+    return system;
+  }
+
+  /** How the process reaches its store. */
+  storeOf(system: System): Cuttable {
+    return this.#running.get(system)!.store;
+  }
+
+  /** The clock of a process is set forward, or back. */
+  step(system: System, byMs: number): void {
+    this.#running.get(system)!.clock.aheadMs += byMs;
+  }
+
+  /** The keys that are in the store, with a space between their parts: those whose first word is one of these. */
+  async keys(...words: readonly string[]): Promise<string[]> {
+    const connection = await this.store.open({ clock: this.clock });
+    try {
+      const keys: string[] = [];
+      for (const word of words) {
+        for (let after: string | undefined, more = true; more;) {
+          const rows = await connection.list({
+            prefix: `${word}\u001f`,
+            limit: 1_000,
+            ...(after && { after }),
+          });
+          keys.push(...rows.map(({ key }) => key.replaceAll("\u001f", " ")));
+          after = rows.at(-1)?.key;
+          more = rows.length === 1_000;
+        }
+      }
+      return keys;
+    } finally {
+      await connection.close();
+    }
+  }
+
+  /** The process is killed. */
+  async kill(system: System): Promise<void> {
+    const { store, clock } = this.#running.get(system)!;
+    this.#running.delete(system);
+    clock.stopped = true;
+    await store.cut();
+  }
+
+  /** Lets everything run that needs no time to go on. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 6; quiet++) {
+      await this.clock.settle();
+      if ([...this.#running.values()].some(({ store }) => store.calls > 0)) quiet = -1;
+    }
+  }
+
+  /** Lets time go on, in steps, so that what one brings about is done in the next. */
+  async pass(byMs: number, stepMs = 1_000): Promise<void> {
+    await this.settle();
+    for (let leftMs = byMs; leftMs > 0; leftMs -= stepMs) {
+      await this.clock.advance(Math.min(stepMs, leftMs));
+      await this.settle();
+    }
+  }
+
+  /** Lets everything run until something is so; time stands still. */
+  async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+    for (let turn = 0; turn < 2_000; turn++) {
+      if (await holds()) return;
+      await this.settle();
+    }
+    throw new Error(`never: ${what}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const system of this.#running.keys()) await system.stop({ drainMs: 0 });
+    await this.#dispose();
+  }
+}
+
+/** Over so long a killed process is missed, and what it left is taken over. */
+export const missedMs = 10_000;
+
+export function ref(system: System, key: string): Ref<"worker"> {
+  return system.ref(Worker, key);
+}
+
+/** What the actor has written down. */
+export function notesOf(system: System, key: string): Promise<unknown> {
+  return ref(system, key).ask(Worker.call, "notes");
+}
+
+/** All that a survey brings, in the order of the alphabet; `heard` has it as it comes. */
+export async function collect(replies: AsyncIterable<string>, heard: string[] = []): Promise<string[]> {
+  for await (const reply of replies) heard.push(reply);
+  return heard.toSorted();
+}
+
+/** The reason of each dead letter, after its receiver. */
+export function deadOf(system: System): string[] {
+  return system.deadLetters.list().map(({ key, operation, reason }) => `${key} ${operation}: ${reason}`);
+}
+
+/** Writes down what happens, one line each. */
+export function watch(system: System, ...types: Inspection["type"][]): string[] {
+  const lines: string[] = [];
+  system.inspect((event) => {
+    if (types.includes(event.type)) lines.push(lineOf(event));
+  });
+  return lines;
+}
+
+function lineOf(event: Inspection): string {
+  if ("message" in event) return `${event.type} ${event.message.key} ${event.message.operation}`;
+  if ("letter" in event) return `dead ${event.letter.key} ${event.letter.operation}: ${event.letter.reason}`;
+  if ("actor" in event) return `${event.type} ${event.actor.key}`;
+  return event.type === "unreadable"
+    ? `unreadable ${event.row.split("\u001f")[0]}`
+    : `${event.type} ${event.callback}`;
+}
+
+export type Kind = "memory" | "sqlite" | "denoKv";
+export const kinds: readonly Kind[] = ["memory", "sqlite", "denoKv"];
+/** Stores that several systems share at the same time. */
+export const sharedKinds: readonly Kind[] = ["memory", "sqlite"];
+
+export async function stageOn(kind: Kind): Promise<Stage> {
+  if (kind === "memory") return new Stage(memoryStore(), () => Promise.resolve());
+  if (kind === "sqlite") {
+    const folder = await Deno.makeTempDir({ prefix: "posthorn-durable-" });
+    const store = sqlite(`${folder}/posthorn.db`, { synchronous: "normal" });
+    return new Stage(store, () => Deno.remove(folder, { recursive: true }));
+  }
+  const store = denoKv(":memory:");
+  const connection = await store.open({ clock: systemClock() }); // what is in it lives as long as a connection
+  return new Stage(store, () => connection.close());
+}
+
+/** One test for each kind of store. */
+export function onEach(kinds: readonly Kind[], name: string, run: (stage: Stage) => Promise<void>): void {
+  for (const kind of kinds) {
+    const ignore = kind === "denoKv" && typeof Deno.openKv !== "function";
+    Deno.test({
+      name: `${kind}: ${name}`,
+      ignore,
+      async fn() {
+        await using stage = await stageOn(kind);
+        await run(stage);
+      },
+    });
+  }
+}
+
+/** A test of what no store has a part in. */
+export function inMemory(name: string, run: (stage: Stage) => Promise<void>): void {
+  onEach(["memory"], name, run);
+}

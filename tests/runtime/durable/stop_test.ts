@@ -1,0 +1,171 @@
+// A system that stops while the store has something of it in its hands, and a store that does not answer at all.
+
+import assert from "node:assert/strict";
+import { memoryStore, RetryableError, type Store, System } from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { inMemory, note, ref, Worker, worker } from "./durable_stage.ts";
+import { inEach } from "./worlds.ts";
+import { replyName } from "../../../runtime/messages/reply_name.ts";
+
+/** A store that holds back the answers of commits with a write of some kind, or all answers. */
+class HoldingStore implements Store {
+  readonly traits: Store["traits"];
+  readonly #store: Store;
+  /** Which commits are held: of what kind of key. */
+  kind: string | undefined;
+  /** Whether nothing is answered at all, and nothing done. */
+  silent = false;
+  #gate = Promise.withResolvers<void>();
+  held = 0;
+
+  constructor(store: Store, traits: Partial<Store["traits"]> = {}) {
+    this.#store = store;
+    this.traits = { ...store.traits, ...traits };
+  }
+
+  release(): void {
+    this.kind = undefined;
+    this.#gate.resolve();
+  }
+
+  async open(services: Parameters<Store["open"]>[0]): ReturnType<Store["open"]> {
+    const connection = await this.#store.open(services);
+    const answer = <Result>(call: () => Promise<Result>) =>
+      this.silent ? new Promise<Result>(() => {}) : call();
+    return {
+      read: (keys) => answer(() => connection.read(keys)),
+      list: (range) => answer(() => connection.list(range)),
+      commit: (parts) =>
+        answer(async () => {
+          const versions = await connection.commit(parts);
+          const { kind } = this;
+          const holds = parts.some(({ writes }) => writes.some(({ key }) => key.split("\u001f")[0] === kind));
+          if (!holds) return versions;
+          this.held++;
+          await this.#gate.promise;
+          return versions;
+        }),
+      watch: (onChange) => connection.watch(onChange),
+      close: () => answer(() => connection.close()),
+    };
+  }
+}
+
+function systemOn(store: Store, clock = new VirtualClock()) {
+  const actors = [worker({
+    add(ctx, text) {
+      note(ctx, text);
+      return ctx.state.length;
+    },
+  })];
+  const system = new System({ actors, store, clock, random: seededRandom(1), drainMs: 0 });
+  return { system, clock };
+}
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then((value) => `answered ${value}`, (error) => error.code as string);
+
+inMemory("an ask whose commit is on its way when the system stops is answered", async (stage) => {
+  const store = new HoldingStore(stage.store);
+  const { system, clock } = systemOn(store, stage.clock);
+  await ref(system, "ada").ask(Worker.call, "add one");
+  store.kind = "actor";
+  const asked = codeOf(ref(system, "ada").ask(Worker.call, "add two"));
+  const behind = codeOf(ref(system, "ada").ask(Worker.call, "add three"));
+  await clock.settle();
+  assert.equal(store.held, 1);
+  const stopping = system.stop();
+  await clock.settle();
+  store.release();
+  await stopping;
+  assert.deepEqual(await Promise.all([asked, behind]), ["answered 2", "answered 3"]); // of one batch
+});
+
+inMemory("an ask that had no turn when the system stops is told so", async (stage) => {
+  const store = new HoldingStore(stage.store);
+  const { system, clock } = systemOn(store, stage.clock);
+  await ref(system, "ada").ask(Worker.call, "add one");
+  store.kind = "actor";
+  const asked = codeOf(ref(system, "ada").ask(Worker.call, "add two"));
+  await clock.settle();
+  const behind = codeOf(ref(system, "ada").ask(Worker.call, "add three"));
+  await clock.settle();
+  const stopping = system.stop();
+  await clock.settle();
+  store.release();
+  await stopping;
+  assert.deepEqual(await Promise.all([asked, behind]), ["answered 2", "stopping"]);
+});
+
+for (const unknownOutcomes of [true, false]) {
+  const kind = unknownOutcomes ? "over a network" : "on this machine";
+  Deno.test(`stop() ends though the store, ${kind}, never answers; nobody is told what is not known`, async () => {
+    const store = new HoldingStore(memoryStore(), { unknownOutcomes });
+    const { system, clock } = systemOn(store);
+    await ref(system, "ada").ask(Worker.call, "add one");
+    await clock.settle();
+    store.silent = true;
+    const told = [
+      codeOf(ref(system, "ada").ask(Worker.call, "add two")),
+      codeOf(ref(system, "ada").tell(Worker.note, "three")),
+    ];
+    await clock.settle();
+    const beganMs = clock.now();
+    let report: unknown;
+    void system.stop().then((stopped) => report = stopped);
+    while (report === undefined && clock.now() - beganMs < 60_000) await clock.advance(100);
+    assert.ok(report !== undefined && clock.now() - beganMs < 15_000, `${clock.now() - beganMs} ms`);
+    assert.deepEqual(await Promise.all(told), ["outcome-unknown", "outcome-unknown"]);
+    assert.equal(clock.waiting, 0);
+  });
+}
+
+inEach(
+  "who waits for a reply when the system stops, or asks for it then, is told that it stops",
+  async (world) => {
+    const later = () => {
+      throw new RetryableError("not yet", { afterMs: 600_000 });
+    };
+    const system = await world.start([worker({ later })]);
+    const sent = ref(system, "ada").submit(Worker.job, "later");
+    await world.settle();
+    const ticket = await sent;
+    const told = [ticket, system.ticket(ticket.id)].map((one) => codeOf(one.reply({ timeoutMs: 60_000 })));
+    await world.settle();
+    const stopped = system.stop();
+    await world.settle();
+    await stopped;
+    assert.deepEqual(await Promise.all(told), ["stopping", "stopping"]);
+    const refusal = {
+      code: "stopping",
+      message: `Cannot collect the reply ${ticket.id}: the system has stopped`,
+    };
+    for (const one of [ticket, system.ticket(ticket.id)]) await assert.rejects(one.reply(), refusal);
+    await assert.rejects(ticket.reply({ peek: true }), refusal);
+  },
+);
+
+Deno.test("a store that does not answer: each send is told within bounded time, and health says so", async () => {
+  const store = new HoldingStore(memoryStore(), { unknownOutcomes: true });
+  const { system, clock } = systemOn(store);
+  await ref(system, "ada").ask(Worker.call, "add one");
+  await clock.settle();
+  store.silent = true;
+  const told = Promise.all([
+    codeOf(ref(system, "ada").tell(Worker.note, "two")),
+    codeOf(ref(system, "ada").tell(Worker.note, "three", { id: "3" })),
+    codeOf(ref(system, "ada").ask(Worker.call, "add four", { timeoutMs: 60_000 })),
+    codeOf(ref(system, "bob").ask(Worker.call, "add five", { timeoutMs: 60_000 })), // it has to be loaded first
+    codeOf(system.ticket(replyName(seededRandom(1).ulid(clock.now()))).reply({ timeoutMs: 60_000 })),
+  ]);
+  await clock.advance(11_000);
+  const [first, second, ...rest] = await told;
+  assert.ok([first, second].includes("outcome-unknown")); // what was given to it; what waited behind that was not
+  assert.deepEqual(rest, ["store-unavailable", "store-unavailable", "store-unavailable"]);
+  assert.equal(system.health.store?.status, "unavailable");
+  store.silent = false;
+  await clock.advance(20_000);
+  assert.equal(await ref(system, "bob").ask(Worker.call, "add six"), 1);
+  assert.notEqual(system.health.store?.status, "unavailable");
+  await system.stop();
+});

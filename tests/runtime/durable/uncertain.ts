@@ -1,0 +1,51 @@
+import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn";
+
+/** A store over a network whose client repeats a commit by itself, as the client of Deno KV does. */
+export class RepeatingStore implements Store {
+  readonly traits: Store["traits"];
+  readonly #store: Store;
+  /** Whether the first of the two does not arrive. */
+  lost = false;
+  /** Which commits are made twice: the answer to the first is lost. */
+  repeats: (parts: readonly AtomicPart[]) => boolean = () => false;
+  /** What happens between the two. */
+  meanwhile: () => Promise<unknown> = () => Promise.resolve();
+  /** Whether reads fail. */
+  unreadable = false;
+  /** How many commits were made twice. */
+  repeated = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.traits = { ...store.traits, unknownOutcomes: true };
+  }
+
+  async open(services: Parameters<Store["open"]>[0]): Promise<StoreConnection> {
+    const connection = await this.#store.open(services);
+    return {
+      read: (keys) =>
+        this.unreadable ? Promise.reject(new Error("error sending request")) : connection.read(keys),
+      list: (range) => connection.list(range),
+      commit: async (parts) => {
+        if (!this.repeats(parts)) return await connection.commit(parts);
+        this.repeated++;
+        if (!this.lost) await connection.commit(parts);
+        await this.meanwhile();
+        return await connection.commit(parts);
+      },
+      watch: (onChange) => connection.watch(onChange),
+      close: () => connection.close(),
+    };
+  }
+
+  /** The next commit with a write of that kind of key is made twice. */
+  repeatNext(kind: string): void {
+    this.repeats = (parts) => {
+      const found = parts.some(({ writes, removals }) =>
+        [...writes, ...removals].some(({ key }) => key.startsWith(`${kind}\u001f`))
+      );
+      if (found) this.repeats = () => false;
+      return found;
+    };
+  }
+}

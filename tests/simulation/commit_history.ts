@@ -1,0 +1,396 @@
+import type { SimulatedCommit } from "@posthorn/posthorn/testing";
+import type { AtomicPart } from "../../runtime/ports/store.ts";
+import { eventKey } from "../../runtime/durable/rows/keys.ts";
+import type { MailHead } from "../../runtime/durable/rows/mail.ts";
+import type { RecordHead } from "../../runtime/durable/rows/record.ts";
+import { decodeValue, fromText } from "../../runtime/durable/rows/stored_value.ts";
+import { storedDiary } from "./state_versions.ts";
+import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } from "./messages.ts";
+
+interface KnownMail {
+  readonly actor: string;
+  readonly id: string;
+  readonly operation: string;
+  readonly tag: string;
+  readonly payload: unknown;
+  /** When it came. */
+  readonly atMs: number;
+  waits: boolean;
+}
+
+interface KnownActor {
+  /** Its diary as it was committed last. */
+  log: readonly string[];
+  /** The form of it. */
+  form: number;
+  /** All that it ever did, also before it was erased. */
+  readonly done: Entry[];
+  waiting: number;
+  readonly index: Set<string>;
+}
+
+interface DeadRow {
+  readonly actor: string;
+  readonly tag: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What commits must keep to, each watched as it lands. */
+export interface CommitHistoryOptions {
+  /** Asks leave nothing in a mailbox: the tags that may take effect without a message. */
+  readonly asks: ReadonlySet<string>;
+  /** What a client sent without an id: it may be accepted with its turn, without a message in a mailbox. */
+  readonly sent: (actor: string, tag: string) => Job | undefined;
+  readonly eventsMax: number;
+  /** The most that may wait for one actor. */
+  readonly waitingMax: number;
+  /** Which revision of the program an instance runs. */
+  readonly revisionOf: (instance: string) => number;
+  /** What was there before the program: nothing is known of it. */
+  readonly planted: () => ReadonlySet<string>;
+  /** A message of an actor took effect. */
+  readonly onDone: (actor: string, job: Job) => void;
+  readonly fail: (why: string) => void;
+  readonly onRare: (branch: string) => void;
+}
+
+/** Five minutes, as clocks see them that are 20 s apart. */
+const unknownKeepMs = 279_000;
+const separator = "\u001f";
+
+/** The truth about all messages, from nothing but the commits that the store applied. */
+export class CommitHistory {
+  readonly actors: Map<string, KnownActor> = new Map();
+  readonly mails: Map<string, KnownMail> = new Map();
+  /** How often each tag took effect, by actor and tag. */
+  readonly effects: Map<string, number> = new Map();
+  /** In which commit each tag took effect, by actor and tag. */
+  readonly committedBy: Map<string, SimulatedCommit> = new Map();
+  readonly deadRows: Map<string, DeadRow> = new Map();
+  /** Every death by actor and tag. */
+  readonly deaths: Map<string, DeadRow> = new Map();
+  /** What was sent again from the dead letters. */
+  readonly revived: Set<string> = new Set();
+  readonly replies: Map<string, { status: string; text: string; failure?: unknown }> = new Map();
+  /** The latest event of each topic, and how many are kept. */
+  readonly events: Map<string, { latest: number; kept: number }> = new Map();
+  /** The numbers of events, by tag, and whether each is still in the log. */
+  readonly eventNumbers: Map<string, number> = new Map();
+  readonly eventsKept: Map<number, boolean> = new Map();
+  /** How many subscriptions were made. */
+  subscribed = 0;
+  readonly #schedules: Set<string> = new Set();
+  /** Tags of schedules that were cancelled. */
+  readonly cancelled: Set<string> = new Set();
+  readonly #options: CommitHistoryOptions;
+
+  constructor(options: CommitHistoryOptions) {
+    this.#options = options;
+  }
+
+  /** How much an actor has written down. */
+  written(actor: string): number {
+    return this.actors.get(actor)?.log.length ?? 0;
+  }
+
+  /** How many messages wait. */
+  get waiting(): number {
+    return [...this.actors.values()].reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** How many entries the index has. */
+  get indexed(): number {
+    return [...this.actors.values()].reduce((sum, { index }) => sum + index.size, 0);
+  }
+
+  /** How many schedules are due some time. */
+  get scheduled(): number {
+    return this.#schedules.size;
+  }
+
+  apply(commit: SimulatedCommit, parts: readonly AtomicPart[]): void {
+    const touched = new Set<string>();
+    for (const part of parts) this.#part(commit, part, touched);
+    for (const [topic, { kept }] of this.events) {
+      if (kept > this.#options.eventsMax) this.#fail(`${topic} keeps ${kept} events`);
+    }
+    for (const name of touched) {
+      const { waiting, index } = this.#actor(name);
+      if (waiting > 0 && index.size === 0) this.#fail(`${waiting} wait for ${name} and no index has it`);
+      if (waiting > this.#options.waitingMax) this.#fail(`${waiting} wait for ${name}`);
+    }
+  }
+
+  #part(commit: SimulatedCommit, part: AtomicPart, touched: Set<string>): void {
+    const written = new Map<string, KnownMail>();
+    const removed: KnownMail[] = [];
+    const dead: DeadRow[] = [];
+    let record: { name: string; value: Uint8Array } | undefined;
+    for (const { key, value } of part.writes) {
+      const [space, protocol, name, ...rest] = key.split(separator);
+      if (space === "actor" || space === "erased") record = { name: `${protocol}/${name}`, value };
+      else if (space === "mail") {
+        written.set(key, this.#mail(commit, key, `${protocol}/${name}`, value));
+        touched.add(`${protocol}/${name}`);
+      } else if (space === "index") {
+        const actor = `${name}/${rest[0]}`;
+        touched.add(actor);
+        this.#actor(actor).index.add(protocol);
+      } else if (space === "dead") {
+        const row = this.#death(key, value);
+        if (row !== undefined) dead.push(row);
+      } else if (space === "schedule") this.#schedules.add(key);
+      else if (space === "reply") this.#reply(key, value);
+      else if (space === "subscriber") this.subscribed++;
+      else if (space === "event") this.#event(protocol, Number(name), value, part);
+    }
+    for (const { key } of part.removals) {
+      const [space, protocol, name, ...rest] = key.split(separator);
+      if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name, dead));
+      else if (space === "index") {
+        touched.add(`${name}/${rest[0]}`);
+        this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
+      } else if (space === "schedule") this.#schedules.delete(key);
+      else if (space === "dead") this.#gone(key, written);
+      else if (space === "event") {
+        this.events.get(protocol)!.kept--;
+        this.eventsKept.set(Number(name), false);
+      }
+    }
+    if (record === undefined || !(record.name.split("/")[0] in kinds)) return;
+    this.#forms(commit, record.name, record.value);
+    this.#unknown(commit, removed, dead);
+    this.#turn(commit, record.name, record.value, removed, written, dead);
+  }
+
+  #mail({ atMs }: SimulatedCommit, key: string, actor: string, value: Uint8Array): KnownMail {
+    const { head, text } = decodeValue<MailHead>(value);
+    const payload = fromText(text);
+    const user = actor.split("/")[0] in kinds;
+    const tag = user ? tagOf(head.operation, payload, head.id) : head.id;
+    if (this.mails.has(key)) this.#fail(`the message ${tag} for ${actor} is written twice`);
+    if (this.cancelled.has(tag)) this.#fail(`the timer of ${tag} fires, and was cancelled`);
+    const { id, operation } = head;
+    const mail: KnownMail = { actor, id, operation, tag, payload, atMs, waits: true };
+    this.mails.set(key, mail);
+    this.#actor(actor).waiting++;
+    return mail;
+  }
+
+  /** A message leaves with a turn, or is a dead letter in a commit of its own: it gives way, or cannot be handled. */
+  #taken(key: string, actor: string, record: string | undefined, dead: readonly DeadRow[]): KnownMail[] {
+    const mail = this.mails.get(key);
+    if (this.#options.planted().has(key)) return [];
+    const buried = dead.some(({ actor: of, tag }) => of === actor && tag === mail?.tag);
+    if (record !== actor && !buried) {
+      this.#fail(`${mail?.tag} leaves the mailbox of ${actor} without a turn`);
+    }
+    if (mail === undefined || !mail.waits) {
+      this.#fail(`${mail?.tag ?? key} is taken from ${actor}, where it does not wait`);
+      return [];
+    }
+    mail.waits = false;
+    this.#actor(actor).waiting--;
+    return [mail];
+  }
+
+  #death(key: string, value: Uint8Array): DeadRow | undefined {
+    interface Letter {
+      readonly id: string;
+      readonly protocol: string;
+      readonly key: string;
+      readonly operation: string;
+      readonly reason: string;
+      readonly message: string;
+    }
+    const { head, text } = decodeValue<Letter>(value);
+    if (head.operation === "~unreadable") return undefined;
+    const actor = `${head.protocol}/${head.key}`;
+    const tag = text === ""
+      ? this.#tagOf(actor, head.id) // there was no room for its payload
+      : head.protocol in kinds
+      ? tagOf(head.operation, fromText(text), head.id)
+      : head.id;
+    const row = { actor, tag, reason: head.reason, message: head.message };
+    this.deadRows.set(key, row);
+    if (head.reason === "dropped") this.#dropped(head.protocol, tag);
+    const name = `${actor} ${tag}`;
+    if (this.revived.has(name) && head.reason === "deadline") {
+      this.#fail(`${tag} of ${actor} was sent again, and its deadline had passed`);
+    }
+    if (this.deaths.has(name) && !this.revived.delete(name)) this.#fail(`${tag} of ${actor} dies twice`);
+    if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
+    this.deaths.set(name, row);
+    return row;
+  }
+
+  #tagOf(actor: string, id: string): string {
+    for (const mail of this.mails.values()) if (mail.id === id && mail.actor === actor) return mail.tag;
+    return id;
+  }
+
+  /** Only where the mailbox is so: it is counted, and never happens elsewhere. */
+  #dropped(protocol: string, tag: string): void {
+    const overflow = overflowOf(protocol);
+    if (overflow === undefined) this.#fail(`${tag} gives way in a mailbox that refuses`);
+    else this.#options.onRare(`${overflow} in a full mailbox`);
+  }
+
+  /** A dead letter goes: it is sent again, or makes room. */
+  #gone(key: string, written: ReadonlyMap<string, KnownMail>): void {
+    const row = this.deadRows.get(key);
+    if (row === undefined) return;
+    this.deadRows.delete(key);
+    for (const { actor, tag } of written.values()) {
+      if (actor === row.actor && tag === row.tag) this.revived.add(`${actor} ${tag}`);
+    }
+  }
+
+  #turn(
+    commit: SimulatedCommit,
+    name: string,
+    value: Uint8Array,
+    removed: readonly KnownMail[],
+    written: ReadonlyMap<string, KnownMail>,
+    dead: readonly DeadRow[],
+  ): void {
+    const { head, text } = decodeValue<RecordHead>(value);
+    const actor = this.#actor(name);
+    const taken = new Map(removed.map((mail) => [mail.tag, mail]));
+    const sent = new Map([...written.values()].map((mail) => [`${mail.actor} ${mail.tag}`, mail]));
+    const buried = new Set(dead.map(({ actor, tag }) => `${actor} ${tag}`));
+    if (head.schema === undefined) { // never was, or was erased: what it did then cannot be seen any more
+      if (actor.log.length > 0 && !name.startsWith("mayfly/")) this.#fail(`the state of ${name} is lost`);
+      actor.log = [];
+      for (const { tag, payload } of removed) {
+        if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue;
+        const { from = "", seq = 0 } = payload as Partial<Job>;
+        this.#effect(commit, name, actor, { tag, from, seq });
+      }
+      return;
+    }
+    const log = this.#logOf(name, head.schema, text);
+    if (log.length < actor.log.length || actor.log.some((entry, index) => log[index] !== entry)) {
+      this.#fail(`the state of ${name} does not go on from what was committed before`);
+    }
+    for (const entry of log.slice(actor.log.length).map(entryOf)) {
+      const mail = taken.get(entry.tag) ?? this.#direct(name, entry.tag);
+      if (mail === undefined && !this.#options.asks.has(entry.tag)) {
+        this.#fail(`${entry.tag} takes effect on ${name}, and no message of it is taken`);
+      }
+      taken.delete(entry.tag);
+      if (mail !== undefined) this.#sends(name, mail, sent, buried);
+      this.#effect(commit, name, actor, entry);
+    }
+    actor.log = log;
+    for (const tag of taken.keys()) {
+      if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue; // dead, or stepped aside
+      this.#fail(`${tag} leaves the mailbox of ${name} without an effect`);
+    }
+  }
+
+  /** A message that was accepted with its turn, where it may have been: nothing of it ever was in a mailbox. */
+  #direct(actor: string, tag: string): Pick<KnownMail, "tag" | "payload" | "operation"> | undefined {
+    const payload = this.#options.sent(actor, tag);
+    if (payload === undefined) return undefined;
+    for (const mail of this.mails.values()) if (mail.actor === actor && mail.tag === tag) return undefined;
+    this.#options.onRare("a message is accepted with its turn");
+    return { tag, payload, operation: payload.does === "stamp" ? "stamp" : "job" };
+  }
+
+  /** State goes from form to form in one direction, and who does not know its form leaves it as it is. */
+  #forms({ instance }: SimulatedCommit, name: string, value: Uint8Array): void {
+    const { form = 0 } = this.actors.get(name) ?? {};
+    const { schema = 0 } = decodeValue<RecordHead>(value).head;
+    if (schema < form) this.#fail(`the state of ${name} was of form ${form} and is of ${schema}`);
+    const revision = this.#options.revisionOf(instance);
+    if (form > revision) this.#fail(`${instance}, revision ${revision}, writes ${name} of form ${form}`);
+    if (form === 1 && schema === 2) this.#options.onRare("state is migrated");
+    this.#actor(name).form = schema;
+  }
+
+  #logOf(name: string, form: number, text: string): readonly string[] {
+    try {
+      return storedDiary(form, fromText(text)).log;
+    } catch (error) {
+      this.#fail(`the state of ${name}: ${error instanceof Error ? error.message : error}`);
+      return [];
+    }
+  }
+
+  /** An operation that is not known waits its while, by clocks that may differ. */
+  #unknown({ atMs }: SimulatedCommit, removed: readonly KnownMail[], dead: readonly DeadRow[]): void {
+    for (const { actor, tag, reason } of dead) {
+      if (reason !== "unknown-operation") continue;
+      const mail = removed.find((mail) => mail.actor === actor && mail.tag === tag);
+      const waitedMs = atMs - (mail?.atMs ?? 0);
+      if (waitedMs < unknownKeepMs) this.#fail(`${tag} of ${actor} is given up after ${waitedMs} ms`);
+      this.#options.onRare("an unknown operation is given up");
+    }
+  }
+
+  /** What a message makes its actor send is in the same commit. */
+  #sends(
+    name: string,
+    { tag, payload, operation }: Pick<KnownMail, "tag" | "payload" | "operation">,
+    sent: ReadonlyMap<string, KnownMail>,
+    buried: ReadonlySet<string>,
+  ): void {
+    if (operation !== "job" && operation !== "work" && operation !== "stamp") return;
+    const { path, does, target } = payload as Job;
+    this.#options.onDone(name, payload as Job);
+    if (does === "cancel" && this.effects.has(`${name} ${target}`)) this.cancelled.add(`${target}!`);
+    if (path[0] === undefined) return;
+    const next = `${path[0]} ${tag}${does === "submit" ? "?" : ">"}`;
+    if (!sent.has(next) && !buried.has(next)) this.#fail(`${tag} of ${name} does not go on to ${path[0]}`);
+  }
+
+  #effect(commit: SimulatedCommit, name: string, actor: KnownActor, entry: Entry): void {
+    const key = `${name} ${entry.tag}`;
+    const count = (this.effects.get(key) ?? 0) + 1;
+    this.effects.set(key, count);
+    this.committedBy.set(key, commit);
+    if (count > 1) this.#fail(`${entry.tag} takes effect on ${name} ${count} times`);
+    if (this.deaths.has(key) && !this.revived.has(key)) {
+      this.#fail(`${entry.tag} of ${name} is dead and takes effect`);
+    }
+    actor.done.push(entry);
+  }
+
+  #reply(key: string, value: Uint8Array): void {
+    const { head, text } = decodeValue<{ status: string; failure?: unknown }>(value);
+    const before = this.replies.get(key);
+    if (before !== undefined && before.status !== "pending" && head.status !== "failed") {
+      this.#fail(`the reply ${key} is ${before.status} and becomes ${head.status}`);
+    }
+    this.replies.set(key, { status: head.status, text, failure: head.failure });
+  }
+
+  /** Those before it that are not written came and were let go in the same commit. */
+  #event(topic: string, number: number, value: Uint8Array, { removals }: AtomicPart): void {
+    const { tag } = fromText(decodeValue(value).text) as Post;
+    this.eventNumbers.set(tag, number);
+    this.eventsKept.set(number, true);
+    const known = this.events.get(topic) ?? { latest: 0, kept: 0 };
+    for (let passed = known.latest + 1; passed < number; passed++) {
+      const letGo = removals.some(({ key }) => key === eventKey(topic, passed));
+      if (!letGo) this.#fail(`event ${number} of ${topic} comes after ${known.latest}`);
+    }
+    known.kept += number - known.latest;
+    known.latest = number;
+    this.events.set(topic, known);
+  }
+
+  #actor(name: string): KnownActor {
+    const found = this.actors.get(name);
+    if (found !== undefined) return found;
+    const made: KnownActor = { log: [], form: 0, done: [], waiting: 0, index: new Set() };
+    this.actors.set(name, made);
+    return made;
+  }
+
+  #fail(why: string): void {
+    this.#options.fail(why);
+  }
+}

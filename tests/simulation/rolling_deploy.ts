@@ -1,0 +1,116 @@
+import type { Clock, Random } from "@posthorn/posthorn";
+import type { SimulatedHost } from "@posthorn/posthorn/testing";
+
+/** How a new revision of the program comes to the places where processes run. */
+export interface Deploy {
+  /** When each place gets it, in milliseconds after the beginning; one that is absent never does. */
+  readonly getsMs: readonly (number | undefined)[];
+  /** From when to when the second place goes back to the old one. */
+  readonly backMs: readonly [from: number, until: number] | undefined;
+  /** Whether all go back to the old one when the misfortune ends, for longer than an unknown operation waits. */
+  readonly abandoned: boolean;
+  /** Whether the program of each place has the guests. */
+  readonly hosting: readonly boolean[];
+}
+
+/** What one process runs. */
+export interface Program {
+  readonly revision: 1 | 2;
+  readonly hosts: boolean;
+}
+
+/** Draws a deploy. The first place has all in the end. */
+export function deployOf(random: Random, processes: number): Deploy {
+  const places = Array.from({ length: processes }, (_, place) => place);
+  const fromMs = 10_000 + random.next() * 25_000;
+  return {
+    getsMs: places.map((place) =>
+      place > 0 && random.next() < 0.25 ? undefined : 2_000 + random.next() * 40_000
+    ),
+    backMs: random.next() < 0.4 ? [fromMs, fromMs + random.next() * 15_000] : undefined,
+    abandoned: random.next() < 0.06,
+    hosting: places.map((place) => place === 0 || random.next() < 0.5),
+  };
+}
+
+/** Where processes run, and the true time there. */
+export interface Places {
+  readonly clock: Clock;
+  readonly running: readonly { readonly host: SimulatedHost }[];
+}
+
+/** Which process runs what; it stops those that run what they should no longer. */
+export class RollingDeploy {
+  readonly #deploy: Deploy | undefined;
+  #places: Places | undefined;
+  #beganMs = 0;
+  readonly #programs = new Map<string, Program>();
+  #phase: "rolling" | "abandoned" | "done" = "rolling";
+
+  /** Until it begins, all run the old one. */
+  constructor(deploy: Deploy | undefined) {
+    this.#deploy = deploy;
+  }
+
+  /** What a process is to run that starts now. */
+  start(host: string): Program {
+    const program = { revision: this.#revisionAt(placeOf(host)), hosts: this.#hostsAt(placeOf(host)) };
+    this.#programs.set(host, program);
+    return program;
+  }
+
+  /** What a process runs, or ran. */
+  revisionOf(host: string): number {
+    return this.#programs.get(host)?.revision ?? 1;
+  }
+
+  /** Sees to it from now on who runs what. */
+  begin(places: Places): void {
+    if (this.#deploy === undefined) return;
+    this.#places = places;
+    this.#beganMs = places.clock.now();
+    this.#look(places.clock);
+  }
+
+  /** All go back. */
+  abandon(): void {
+    this.#phase = "abandoned";
+    this.#replace();
+  }
+
+  /** It comes to its end. */
+  finish(): void {
+    this.#phase = "done";
+    this.#replace();
+  }
+
+  #look(clock: Clock): void {
+    this.#replace();
+    if (this.#phase === "rolling") clock.setTimer(700, () => this.#look(clock));
+  }
+
+  #replace(): void {
+    for (const { host } of this.#places?.running ?? []) {
+      if (this.revisionOf(host.name) !== this.#revisionAt(placeOf(host.name))) host.stop();
+    }
+  }
+
+  #hostsAt(place: number): boolean {
+    return this.#deploy?.hosting[place] ?? false;
+  }
+
+  #revisionAt(place: number): 1 | 2 {
+    const getsMs = this.#deploy?.getsMs[place];
+    if (this.#places === undefined || getsMs === undefined || this.#phase === "abandoned") return 1;
+    if (this.#phase === "done") return 2;
+    const atMs = this.#places.clock.now() - this.#beganMs;
+    const [fromMs, untilMs] = this.#deploy?.backMs ?? [Infinity, Infinity];
+    const isBack = place === 1 && atMs >= fromMs && atMs < untilMs;
+    return atMs < getsMs || isBack ? 1 : 2;
+  }
+}
+
+/** The how-manieth place a process is at, from 0. */
+function placeOf(host: string): number {
+  return host.charCodeAt(0) - 97;
+}

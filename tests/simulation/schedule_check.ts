@@ -1,0 +1,30 @@
+import type { CommitHistory } from "./commit_history.ts";
+import type { Job } from "./messages.ts";
+
+/** Schedules against the history: each fires unless it was taken back or set anew, and none that was. */
+export class ScheduleCheck {
+  /** The latest of each name, by actor and name: the tag with which it was set. */
+  readonly #latest = new Map<string, string>();
+  readonly #due = new Set<string>();
+
+  /** A message of an actor took effect. */
+  done(history: CommitHistory, actor: string, { tag, does, target = "" }: Job): void {
+    if (does === "timer") this.#due.add(`${tag}!`);
+    if (does !== "remind") return;
+    const name = `${actor} ${target}`;
+    const before = this.#latest.get(name);
+    if (before !== undefined) history.cancelled.add(`${before}!`);
+    history.cancelled.add(`${tag}~`);
+    this.#latest.set(name, tag);
+    this.#due.add(`${tag}!`);
+  }
+
+  /** Nothing is due any more. */
+  checkAtRest({ mails, deaths, cancelled }: CommitHistory, fail: (why: string) => void): void {
+    const came = new Set([...mails.values()].map(({ tag }) => tag));
+    for (const { tag } of deaths.values()) came.add(tag);
+    for (const tag of this.#due) {
+      if (!came.has(tag) && !cancelled.has(tag)) fail(`the schedule of ${tag} has gone without a word`);
+    }
+  }
+}

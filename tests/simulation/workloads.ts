@@ -1,0 +1,57 @@
+import type { CommitHistory } from "./commit_history.ts";
+import { transientActors } from "./transient_actors.ts";
+import { fullMailboxes } from "./full_mailboxes.ts";
+import { bulky } from "./bulky.ts";
+import { callers } from "./callers.ts";
+import type { Workload } from "./clients.ts";
+import { deadlines } from "./deadlines.ts";
+import { deploying } from "./deploying.ts";
+import { usualWork } from "./usual_work.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import { hundreds } from "./hundreds.ts";
+import { hung } from "./hung.ts";
+import { leaving } from "./leaving.ts";
+import { type Listeners, listening } from "./listening.ts";
+import { poisons } from "./poisons.ts";
+import { reminders } from "./reminders.ts";
+import { saturated } from "./saturated.ts";
+import type { Scene } from "./scenes.ts";
+import { spoiled } from "./spoiled.ts";
+import { surveys } from "./surveys.ts";
+
+/** How many things people do in every run; fewer where each takes long. */
+const usual = 120;
+const few = 30;
+
+/** All who take part in a run. */
+export function workloadsOf(
+  faultPlan: FaultPlan,
+  { history, listeners, fail }: {
+    readonly history: CommitHistory;
+    readonly listeners: Listeners;
+    readonly fail: (why: string) => void;
+  },
+): readonly Workload[] {
+  const { limits, brim, deploy, beside, scenes } = faultPlan;
+  const count = scenes.includes("saturated") ? few : usual;
+  const workloads: Workload[] = [usualWork(limits.bytes === undefined ? 90_000 : 8_000, count)];
+  if (brim > 0) workloads.push(fullMailboxes);
+  if (deploy !== undefined) workloads.push(deploying);
+  if (beside) workloads.push(transientActors);
+  if (faultPlan.listening) workloads.push(listening(listeners));
+  const own: Partial<Record<Scene, Workload>> = {
+    bulky: bulky(limits),
+    callers,
+    deadlines,
+    hundreds,
+    hung,
+    leaving,
+    poisons,
+    reminders,
+    saturated,
+    spoiled,
+    surveys: surveys(history, fail),
+  };
+  for (const scene of scenes) if (own[scene] !== undefined) workloads.push(own[scene]);
+  return workloads;
+}
