@@ -1,4 +1,4 @@
-// What the stores can do, as README shows it: made from their traits. `deno run -A .ci/stores_table.ts` writes it there.
+// What the stores can do, as the pages show it: made from their traits. `deno run -A .ci/stores_table.ts` writes it there.
 
 import { denoKv, memoryStore, sqlite, type Store, type StoreTraits } from "../mod.ts";
 
@@ -16,6 +16,9 @@ const durability: Readonly<Record<StoreTraits["durability"], string>> = {
   process: "the end of the process",
   power: "a loss of power",
 };
+
+/** The pages that may show the table. */
+export const pagesWithTable = ["README.md", "docs/stores.md"];
 
 const begin = "<!-- stores: made by .ci/stores_table.ts -->";
 const end = "<!-- end of stores -->";
@@ -58,9 +61,20 @@ function sizeText(bytes: number): string {
   return kib >= 1_024 ? `${Math.floor(kib / 1_024)} MiB` : `${Math.floor(kib)} KiB`;
 }
 
+/** Whether a page shows the table. */
+export function hasTable(page: string): boolean {
+  return page.includes(begin) && page.includes(end);
+}
+
 if (import.meta.main) {
-  const readme = new URL("../README.md", import.meta.url);
-  const text = await Deno.readTextFile(readme);
-  const [before, after] = [text.slice(0, text.indexOf(begin) + begin.length), text.slice(text.indexOf(end))];
-  await Deno.writeTextFile(readme, `${before}\n\n${storesTable()}\n\n${after}`);
+  for (const name of pagesWithTable) {
+    const file = new URL(`../${name}`, import.meta.url);
+    const page = await Deno.readTextFile(file);
+    if (!hasTable(page)) continue;
+    const [before, after] = [
+      page.slice(0, page.indexOf(begin) + begin.length),
+      page.slice(page.indexOf(end)),
+    ];
+    await Deno.writeTextFile(file, `${before}\n\n${storesTable()}\n\n${after}`);
+  }
 }

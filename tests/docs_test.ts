@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
-import { storesTable, tableIn } from "../.ci/stores_table.ts";
+import { hasTable, pagesWithTable, storesTable, tableIn } from "../.ci/stores_table.ts";
 
 const root = new URL("../", import.meta.url);
 
-for (
-  const name of [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "docs/durability.md",
-    "docs/deploy.md",
-    "docs/schedules.md",
-  ]
-) {
+const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "llms.txt"];
+await addPages("docs/");
+
+async function addPages(folder: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, root))) {
+    if (isDirectory) await addPages(`${folder}${name}/`);
+    else if (name.endsWith(".md")) pages.push(folder + name);
+  }
+}
+
+for (const name of pages) {
   Deno.test(`${name} links only to what is there`, async () => {
     const page = new URL(name, root);
     for (const [, target] of (await Deno.readTextFile(page)).matchAll(/\]\(([^)]+)\)/g)) {
@@ -44,11 +45,18 @@ Deno.test("README begins with what a new user needs: two commands, an actor, its
   assert.ok(!places.includes(-1));
 });
 
-Deno.test("README's table of stores is what their traits say", async () => {
-  const text = await Deno.readTextFile(new URL("README.md", root));
-  assert.equal(
-    tableIn(text),
-    storesTable(),
-    "write it anew: deno run -A .ci/stores_table.ts && deno fmt README.md",
-  );
+for (const name of pagesWithTable) {
+  Deno.test(`the table of stores in ${name}, where it has one, is what their traits say`, async () => {
+    const text = await Deno.readTextFile(new URL(name, root));
+    if (!hasTable(text)) return;
+    assert.equal(
+      tableIn(text),
+      storesTable(),
+      "write it anew: deno run -A .ci/stores_table.ts && deno fmt README.md docs/stores.md",
+    );
+  });
+}
+
+Deno.test("docs/stores.md has the table of stores", async () => {
+  assert.ok(hasTable(await Deno.readTextFile(new URL("docs/stores.md", root))));
 });

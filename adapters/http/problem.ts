@@ -47,7 +47,6 @@ export const statuses: Readonly<Record<string, number>> = {
   "unknown-reply": 404,
   "unknown-dead-letter": 404,
   "still-running": 409,
-  "ticket-taken": 409,
   "expired-reply": 410,
   "too-large": 413,
   "id-reused": 422,

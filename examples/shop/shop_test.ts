@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { sqlite, type Store, type System, TerminalError } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import type { Call, Outside } from "./outside.ts";
+import { Mail, Order, Report, Stock } from "./protocols.ts";
+import { nextNight } from "./report.ts";
+import { openShop, shop } from "./shop.ts";
+
+const hourMs = 60 * 60 * 1_000;
+const purchase = { sku: "tea", count: 2, email: "ada@example.com" };
+
+/** Fake services: they fail as often as the test says, and record what they did. */
+class FakeOutside implements Outside {
+  readonly done: string[] = [];
+  readonly ids = new Set<string>();
+  fails: { readonly call: string; readonly error: Error; times: number } | undefined;
+
+  #do(call: Call, what: string): Promise<void> {
+    if (this.fails !== undefined && what.startsWith(this.fails.call) && this.fails.times-- > 0) {
+      return Promise.reject(this.fails.error);
+    }
+    if (!this.ids.has(call.id)) this.done.push(what); // a repeated id changes nothing
+    this.ids.add(call.id);
+    return Promise.resolve();
+  }
+
+  async charge(call: Call, order: string, card: string, cents: number) {
+    await this.#do(call, `charge ${order} ${cents}`);
+    return { paid: card !== "empty" };
+  }
+  async ship(call: Call, order: string, sku: string, count: number) {
+    await this.#do(call, `ship ${order} ${count} ${sku}`);
+    return { tracking: "T1" };
+  }
+  refund = (call: Call, order: string) => this.#do(call, `refund ${order}`);
+  recall = (call: Call, order: string) => this.#do(call, `recall ${order}`);
+  mail = (call: Call, to: string, subject: string, text: string) =>
+    this.#do(call, `mail ${to}: ${subject}: ${text}`);
+}
+
+/** A shop with ten packets of tea, on a clock that the test advances. */
+class Stage implements AsyncDisposable {
+  readonly clock: VirtualClock;
+  readonly outside: FakeOutside;
+  readonly system: System;
+
+  private constructor(clock: VirtualClock, outside: FakeOutside, system: System) {
+    this.clock = clock;
+    this.outside = outside;
+    this.system = system;
+  }
+
+  static async open(store?: Store): Promise<Stage> {
+    const clock = new VirtualClock({ nowMs: Date.UTC(2030, 0, 1, 12) });
+    const outside = new FakeOutside();
+    const system = await openShop(outside, { clock, log: false, ...(store !== undefined && { store }) });
+    await system.ref(Stock, "tea").tell(Stock.fill, { count: 10, cents: 450 }, { id: "delivery-1" });
+    return new Stage(clock, outside, system);
+  }
+
+  order(key: string) {
+    return this.system.ref(Order, key);
+  }
+
+  /** The status of an order, after all messages have been handled. */
+  async status(key: string): Promise<string> {
+    await this.clock.settle();
+    return (await this.order(key).ask(Order.view)).status;
+  }
+
+  left(): Promise<number> {
+    return this.system.ref(Stock, "tea").ask(Stock.left);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.system.stop({ drainMs: 0 });
+  }
+}
+
+Deno.test("an order is reserved, paid and shipped, however often the buyer sends it", async () => {
+  await using stage = await Stage.open();
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.order("o1").tell(Order.place, purchase);
+  assert.equal(await stage.status("o1"), "unpaid");
+  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  assert.equal(await stage.status("o1"), "shipped");
+  assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
+  assert.equal(await stage.left(), 8);
+  assert.deepEqual(await stage.system.ref(Report, "main").ask(Report.today), { orders: 1, cents: 900 });
+});
+
+Deno.test("what there is not enough of is sold out, and is no failure", async () => {
+  await using stage = await Stage.open();
+  await stage.order("o1").tell(Order.place, { ...purchase, count: 11 });
+  assert.equal(await stage.status("o1"), "sold-out");
+  assert.equal(stage.system.deadLetters.size, 0);
+});
+
+Deno.test("a card that is declined leaves the order to be paid with another", async () => {
+  await using stage = await Stage.open();
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.settle();
+  await stage.order("o1").tell(Order.pay, { card: "empty" });
+  assert.equal(await stage.status("o1"), "unpaid");
+  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  assert.equal(await stage.status("o1"), "shipped");
+});
+
+Deno.test("a bank that is away for a while is tried again, and charges once", async () => {
+  await using stage = await Stage.open();
+  stage.outside.fails = { call: "charge", error: new Error("the bank is away"), times: 3 };
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.settle();
+  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  assert.equal(await stage.status("o1"), "paying");
+  await stage.clock.advance(10_000);
+  assert.equal(await stage.status("o1"), "shipped");
+  assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
+});
+
+Deno.test("a parcel that cannot be sent undoes what was done before it", async () => {
+  await using stage = await Stage.open();
+  stage.outside.fails = { call: "ship", error: new TerminalError("there is no such street"), times: 1 };
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.settle();
+  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  assert.equal(await stage.status("o1"), "cancelled");
+  assert.equal(await stage.left(), 10);
+  assert.deepEqual(stage.outside.done.toSorted(), [
+    "charge o1 900",
+    "mail ada@example.com: Order o1: it is cancelled: something went wrong, and nothing is charged",
+    "recall o1",
+    "refund o1",
+  ]);
+});
+
+Deno.test("whoever does not pay is reminded after an hour, and loses the reservation after a day", async () => {
+  await using stage = await Stage.open();
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.advance(hourMs);
+  assert.deepEqual(stage.outside.done, ["mail ada@example.com: Order o1: it waits to be paid"]);
+  assert.equal(await stage.left(), 8);
+  await stage.clock.advance(23 * hourMs);
+  assert.equal(await stage.status("o1"), "cancelled");
+  assert.equal(await stage.left(), 10);
+});
+
+Deno.test("each night at two the owner gets the numbers of the day", async () => {
+  await using stage = await Stage.open();
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.settle();
+  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  await stage.clock.advance(14 * hourMs);
+  await stage.clock.advance(24 * hourMs);
+  assert.deepEqual(stage.outside.done.filter((line) => line.startsWith("mail owner")), [
+    "mail owner@shop.example: Today: 1 orders, 900 cents",
+    "mail owner@shop.example: Today: 0 orders, 0 cents",
+  ]);
+  assert.equal(nextNight(Date.UTC(2030, 0, 1, 2)).toISOString(), "2030-01-02T02:00:00.000Z");
+});
+
+Deno.test("a mail that was given up is listed, and sent again by the owner", async () => {
+  await using stage = await Stage.open();
+  const app = shop(stage.system, "secret");
+  const owner = { headers: { authorization: "Bearer secret" } };
+  stage.outside.fails = { call: "mail", error: new TerminalError("no such mailbox"), times: 1 };
+  const note = { subject: "Hello", text: "from the shop" };
+  await stage.system.ref(Mail, "ada@example.com").tell(Mail.send, note);
+  await stage.clock.settle();
+
+  assert.equal((await app.request("/admin/dead-letters")).status, 401);
+  const [letter] = await (await app.request("/admin/dead-letters", owner)).json();
+  assert.equal(letter.reason, "terminal");
+  const again = await app.request(`/admin/dead-letters/${letter.id}`, { method: "POST", ...owner });
+  assert.equal(again.status, 204);
+  await stage.clock.settle();
+  assert.deepEqual(stage.outside.done, ["mail ada@example.com: Hello: from the shop"]);
+  const twice = await app.request(`/admin/dead-letters/${letter.id}`, { method: "POST", ...owner });
+  assert.equal(twice.status, 404);
+});
+
+Deno.test("an order that was placed before a restart is paid and shipped after it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/shop.db`;
+    {
+      await using stage = await Stage.open(sqlite(path));
+      await stage.order("o1").tell(Order.place, purchase);
+      assert.equal(await settled(stage, "o1", "unpaid"), "unpaid");
+    }
+    {
+      await using stage = await Stage.open(sqlite(path)); // as another process would
+      assert.equal(await stage.left(), 8);
+      await stage.order("o1").tell(Order.pay, { card: "4242" });
+      assert.equal(await settled(stage, "o1", "shipped"), "shipped");
+      assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** The file takes real time although the clock is virtual, so the status is read repeatedly. */
+async function settled(stage: Stage, key: string, status: string): Promise<string> {
+  for (let attempts = 1; attempts < 1_000; attempts++) {
+    const found = await stage.status(key);
+    if (found === status) return found;
+  }
+  return await stage.status(key);
+}
