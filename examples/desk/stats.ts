@@ -1,22 +1,23 @@
-import type { System } from "@posthorn/posthorn";
+import type { Stats, System } from "@posthorn/posthorn";
+import { countedBy, type Counts } from "./counts.ts";
 import { Audit } from "./protocols.ts";
 
-/** What the live page shows of the system. */
-export interface DeskStats {
+/** What the system says of itself, and what the live page shows beside it. */
+export interface DeskStats extends Stats {
   readonly deliveries: number;
   readonly repositories: number;
   readonly actors: number;
-  readonly waiting: number;
-  readonly done: number;
-  readonly dead: number;
+  /** How many dead letters there are for each reason. */
+  readonly deadLetters: Counts;
 }
 
-/** Counts what there is; the runtime's own actors, whose names begin with `~`, are left out. */
+/** Counts what there is; among the actors, the runtime's own, whose names begin with `~`, are left out. */
 export async function readStats(system: System): Promise<DeskStats> {
   const { deliveries, byRepository } = await system.ref(Audit, "desk").ask(Audit.numbers);
-  const { protocols, waiting, done, dead } = system.stats();
-  const actors = Object.entries(protocols)
+  const stats = system.stats();
+  const actors = Object.entries(stats.protocols)
     .filter(([name]) => !name.startsWith("~"))
     .reduce((sum, [, protocol]) => sum + protocol.actors, 0);
-  return { deliveries, repositories: Object.keys(byRepository).length, actors, waiting, done, dead };
+  const deadLetters = countedBy(system.deadLetters.list(), ({ reason }) => reason);
+  return { ...stats, deliveries, repositories: Object.keys(byRepository).length, actors, deadLetters };
 }
