@@ -46,7 +46,8 @@ export class Client {
 
   /** Server-sent events as they come; comes back for the rest where the stream breaks off, until `signal` aborts. */
   async *events<Data>(path: string, signal: AbortSignal, onOpen: () => void): AsyncGenerator<Data> {
-    let lastEventId: string | undefined;
+    let id: string | undefined;
+    let lastEventId: string | undefined; // of the last event that came whole
     let retryMs = 100;
     while (!signal.aborted) {
       const headers: HeadersInit = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
@@ -58,8 +59,11 @@ export class Client {
           if (line.startsWith("retry: ")) {
             retryMs = Math.min(Number(line.slice("retry: ".length)), retryMsMax);
           }
-          if (line.startsWith("id: ")) lastEventId = line.slice("id: ".length);
-          if (line.startsWith("data: ")) yield JSON.parse(line.slice("data: ".length));
+          if (line.startsWith("id: ")) id = line.slice("id: ".length);
+          if (line.startsWith("data: ")) {
+            lastEventId = id;
+            yield JSON.parse(line.slice("data: ".length));
+          }
         }
       } catch (error) {
         if (!(error instanceof TypeError)) throw error; // whoever served it is gone, as `fetch` says

@@ -14,7 +14,7 @@ import { type Origin, replay } from "./replay.ts";
 import { report } from "./report.ts";
 import { exampleSecret } from "./secrets.ts";
 import { ServedDesk } from "./served_desk.ts";
-import type { DeskStats } from "./stats.ts";
+import type { SystemStats } from "./stats.ts";
 import { waitUntil } from "./wait_until.ts";
 import { readWebhook } from "./webhook.ts";
 
@@ -109,7 +109,7 @@ async function converse(
     audit: await client.ask<AuditNumbers>("/actors/audit/desk/numbers"),
     labels: await client.ask<LabelTotals>("/actors/labels/desk/totals"),
     streamed,
-    stats: await client.get<DeskStats>("/stats"),
+    stats: await client.get<SystemStats>("/system"),
   };
 }
 
@@ -127,7 +127,7 @@ async function kill(client: Client, restart: () => Promise<void>): Promise<Kille
   const killedMs = performance.now();
   await restart();
   const downMs = performance.now() - killedMs;
-  const { waiting } = await client.get<DeskStats>("/stats");
+  const { waiting } = await client.get<SystemStats>("/system");
   return { waiting, downMs };
 }
 
@@ -182,7 +182,7 @@ type SurveyLine = { readonly reply: Offer } | { readonly done: string };
 /** Waits until nobody has anything left to do. */
 async function rest(client: Client): Promise<void> {
   const resting = async () => {
-    const { waiting, running } = await client.get<DeskStats>("/stats");
+    const { waiting, running } = await client.get<SystemStats>("/system");
     return waiting + running === 0;
   };
   await waitUntil(resting, { timeoutMs: settleTimeoutMs });

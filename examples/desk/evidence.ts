@@ -1,7 +1,7 @@
 import type { Sending } from "./plan.ts";
 import type { AuditNumbers, LabelTotals, Numbers, Recorded } from "./protocols.ts";
 import type { Replayed } from "./replay.ts";
-import type { DeskStats } from "./stats.ts";
+import type { SystemStats } from "./stats.ts";
 
 /** What a run of the demo saw, all of it over HTTP. */
 export interface Evidence {
@@ -22,7 +22,7 @@ export interface Evidence {
   readonly streamed: readonly Recorded[];
   readonly surveys: readonly SurveyEvidence[];
   /** What the process that served last says of itself. */
-  readonly stats: DeskStats;
+  readonly stats: SystemStats;
 }
 
 export interface Killed {
