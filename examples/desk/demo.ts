@@ -209,7 +209,7 @@ if (import.meta.main) {
   const progress = new Progress("Delivering");
   const evidence = await demo({
     examples,
-    rounds: 5,
+    rounds: 4,
     seed: 1,
     origin: served.origin,
     onProgress: (done, total) => progress.show(done, total),
