@@ -3,8 +3,8 @@ import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { Context } from "../runtime/language/context.ts";
 import type { StoredPublication } from "../runtime/durable/delivery/message_writer.ts";
 import { namedOperation } from "../runtime/durable/delivery/message_writer.ts";
-import type { DurableActor } from "../runtime/durable/activations/durable_actor.ts";
-import type { DurableTurn } from "../runtime/durable/activations/durable_turn.ts";
+import type { DurableActivation } from "../runtime/durable/activations/durable_activation.ts";
+import type { DurableTurn } from "../runtime/durable/activations/turn_writes.ts";
 import { WriteSet } from "../runtime/durable/commits/write_set.ts";
 import type { EventHead } from "../runtime/durable/delivery/event_log_rows.ts";
 import {
@@ -159,7 +159,7 @@ function log(
   rows.write(eventKey(topic, number), encodeValue(head, toText(payload)));
   if (number > eventsMax) rows.remove(eventKey(topic, number - eventsMax));
   rows.rings = true;
-  const { durable } = turn.actor as DurableActor;
+  const { durable } = turn.actor as DurableActivation;
   rows.after(() => durable.published(topic));
 }
 
@@ -261,8 +261,8 @@ function keyOf(ctx: TopicContext, address: Address): string {
   return subscriberKey(ctx.key, address);
 }
 
-function activationOf(ctx: TopicContext): DurableActor {
-  return (ctx as unknown as DurableTurn).actor as DurableActor;
+function activationOf(ctx: TopicContext): DurableActivation {
+  return (ctx as unknown as DurableTurn).actor as DurableActivation;
 }
 
 function connectionOf(ctx: TopicContext): StoreConnection {

@@ -122,9 +122,7 @@ export class Acceptor {
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
     if (!isReplyTarget(replyTo)) session.committer.requireRoom(name); // an ask is not committed
-    const place = extras?.after === undefined || session.probes?.without("behind-its-place")
-      ? undefined
-      : session.positionBehind(extras.after);
+    const place = extras?.after === undefined ? undefined : session.positionBehind(extras.after);
     // What was written before this moment is in every list that begins later.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
     const draft = isReplyTarget(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
@@ -181,7 +179,7 @@ export class Acceptor {
     const pending = new AcceptCommit({
       ...named,
       writeSet,
-      lane: session.probes?.without("lane") ? undefined : mailPrefix(to),
+      lane: mailPrefix(to),
       windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
       named: scope !== undefined,
       ticket,
@@ -203,7 +201,7 @@ export class Acceptor {
       },
     });
     const size = sizeOfCommit(pending.part, session.traits.limits);
-    if (!session.probes?.without("never-fits")) requireFits(named.name, size, session.traits.limits);
+    requireFits(named.name, size, session.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
     to.admissions.behind(() => session.committer.submit(pending, size));

@@ -34,15 +34,12 @@ export class InProcessDelivery implements CommittedDelivery {
     senderEpoch: number,
   ): void {
     const parts = this.#parts;
-    const { probes } = parts.session;
-    if (probes?.without("hand-over")) return;
     const assignments = parts.assignments();
-    const epoch = probes?.without("listed-after-loaded") ? 0 : senderEpoch;
     for (const { to, draft } of arrivals) {
       const found = parts.find(to);
       if (parts.ending() || (found ?? parts.activate(to)) === undefined) {
         assignments.left(to);
-        probes?.reach("there is no room for an actor that has mail");
+        parts.session.probes?.reach("there is no room for an actor that has mail");
         continue;
       }
       if (version === undefined) { // it may have been handled meanwhile: the store says
@@ -54,7 +51,7 @@ export class InProcessDelivery implements CommittedDelivery {
       const mail = QueuedMessage.committed(draft, version);
       const before = draft.head.attempts !== undefined || draft.accepted;
       if (!before) this.accepted(to, mail);
-      found?.enqueue(mail, epoch);
+      found?.enqueue(mail, senderEpoch);
     }
   }
 

@@ -64,11 +64,10 @@ export class Admission {
   /** It is accepted with what a batch does; `keeps` says that it stays in its mailbox. */
   join(batch: Batch, keeps: boolean): void {
     const { session, replies, mark, ticket, deliver } = this.#parts;
-    const marks = mark !== undefined && !session.probes?.without("mark-with-turn");
     const opens = ticket !== undefined && !batch.writes(replyRowKey(ticket));
-    if (!marks && !opens && !keeps) return;
+    if (mark === undefined && !opens && !keeps) return;
     const writeSet = new WriteSet();
-    if (marks) writeMark(writeSet, mark.key, { ...mark.head, token: session.nextToken() });
+    if (mark !== undefined) writeMark(writeSet, mark.key, { ...mark.head, token: session.nextToken() });
     if (opens) replies.open(writeSet, ticket);
     if (keeps) {
       session.probes?.reach("a message comes into the store with its first attempt");

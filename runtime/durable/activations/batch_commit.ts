@@ -2,26 +2,18 @@ import { OutcomeUnknownError } from "../../base/store_errors.ts";
 import type { CommitSize } from "../../ports/commit_size.ts";
 import type { Batch } from "./batch.ts";
 import { type CommitOutcome, PendingCommit } from "../commits/group_committer.ts";
-import type { DurableActor } from "./durable_actor.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import { withoutEffect } from "./fail_asks.ts";
 import { ActorRecord, mayHide } from "../rows/actor_record.ts";
 import { checksHold } from "../commits/commit_one.ts";
-
-/** Whose batch it is. */
-export interface Committing extends Pick<DurableActor, "protocol" | "key" | "durable" | "record"> {
-  /** A check failed. `hidden` where it may have landed before: what came after does not let it be seen. */
-  stale(batch: Batch, hidden: boolean): void;
-  /** The store did not take it. */
-  failed(error: unknown, batch: Batch): void;
-}
 
 /** A batch on its way into the store. */
 export class BatchCommit extends PendingCommit {
   readonly part: WriteSet;
   /** What it takes of a commit; absent where it writes nothing. */
   readonly size: CommitSize | undefined;
-  readonly #actor: Committing;
+  readonly #actor: DurableActivation;
   readonly #batch: Batch;
   readonly #began: ActorRecord;
   readonly #then: (writeSet: WriteSet, record?: ActorRecord, version?: string) => void;
@@ -36,7 +28,7 @@ export class BatchCommit extends PendingCommit {
    * is committed, or without one where others have written it since.
    */
   constructor(
-    actor: Committing,
+    actor: DurableActivation,
     batch: Batch,
     then: (writeSet: WriteSet, record?: ActorRecord, version?: string) => void,
   ) {
@@ -97,7 +89,6 @@ export class BatchCommit extends PendingCommit {
     }
     this.#hidden = record.version !== this.#began.version &&
       (record.version === undefined || mayHide(record.head, session.instance, this.#began.head));
-    if (session.probes?.without("hidden-asks")) this.#hidden = false;
     return "stale";
   }
 

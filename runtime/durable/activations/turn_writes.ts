@@ -5,7 +5,7 @@ import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
-import type { DurableTurn } from "./durable_turn.ts";
+import { Turn } from "../../turns/turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -20,8 +20,18 @@ import {
   type TimerRows,
 } from "../rows/schedule_summaries.ts";
 import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
-import { encodeValue, toText } from "../rows/value_codec.ts";
 import { topicsOf } from "../rows/topics_of.ts";
+import { encodeValue, toText } from "../rows/value_codec.ts";
+
+/** A turn of a durable actor. The runtime's own may write more than their state. */
+export class DurableTurn extends Turn {
+  /** What it writes besides, with the same commit. */
+  rows: WriteSet | undefined = undefined;
+  /** The first place of its message in the mailbox: no other message of the actor ever had it. */
+  place = "";
+  /** Whether its message stays where it is, for another turn. */
+  again = false;
+}
 
 /** What a turn does, as effects of a commit. */
 export class TurnWrites {

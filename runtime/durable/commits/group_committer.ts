@@ -1,6 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import { type Probes, probesOf } from "./probes.ts";
 import type { AtomicPart, StoreConnection, StoreTraits } from "../../ports/store.ts";
 import { isOfStore, OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
@@ -79,8 +78,6 @@ export class GroupCommitter {
   readonly #open = new Set<PendingCommit>();
   readonly #pauses = new Set<() => void>();
   #ended = false;
-  /** Only in simulations. */
-  readonly #probes: Probes | undefined;
   /** Why the last commit did not come through; absent where it did. */
   failure: unknown;
 
@@ -89,7 +86,6 @@ export class GroupCommitter {
     this.#traits = traits;
     this.#clock = clock;
     this.#random = random;
-    this.#probes = probesOf(connection);
   }
 
   /**
@@ -113,7 +109,7 @@ export class GroupCommitter {
   submit(pending: PendingCommit, size: CommitSize = sizeOfCommit(pending.part, this.#traits.limits)): void {
     try {
       if (this.#ended) throw closed();
-      if (!this.#probes?.without("never-fits")) requireFits(pending.name, size, this.#traits.limits);
+      requireFits(pending.name, size, this.#traits.limits);
     } catch (error) {
       return queueMicrotask(() => pending.failed(error));
     }
@@ -295,8 +291,9 @@ export class GroupCommitter {
   }
 
   #settle(pending: PendingCommit, version: string | undefined): Promise<void> | undefined {
-    const believed = !this.#traits.unknownOutcomes || this.#probes?.without("landed-answers-stale");
-    if (version === undefined && (pending.uncertain || !believed)) return this.#find(pending);
+    if (version === undefined && (pending.uncertain || this.#traits.unknownOutcomes)) {
+      return this.#find(pending);
+    }
     if (!this.#open.delete(pending)) return;
     if (version === undefined) pending.stale();
     else pending.committed(version);
