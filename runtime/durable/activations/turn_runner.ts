@@ -26,8 +26,6 @@ const unknownKeepMs = 300_000;
 /** How long an actor waits before it looks whether it is still unknown. */
 const unknownRetryMs = 5_000;
 
-const noTimers: TimerRows = new Map();
-
 /** Brings messages of one durable actor through their turns, into its batch. */
 export class TurnRunner {
   readonly #activation: DurableActivation;
@@ -134,11 +132,10 @@ export class TurnRunner {
       return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
-    const turn = new DurableTurn(this.#activation, route, batch.state);
-    turn.place = mail.head.firstPlace ?? mail.place;
+    const turn = new DurableTurn(this.#activation, route, batch.state, mail, value);
     this.#fresh = !this.#activation.active;
     const { fault } = this.#activation;
-    if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
+    if (fault !== undefined) return this.#failed(batch, turn, fault.error);
     if (this.#fresh) this.#activation.emit("activated");
     if (this.#activation.host.observed) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
@@ -147,14 +144,11 @@ export class TurnRunner {
       result = host.handlers[operation.slot]!(turn, value);
       awaited = typeof result === "object" && isThenable(result);
     } catch (error) {
-      return this.#failed(batch, mail, turn, value, error);
+      return this.#failed(batch, turn, error);
     }
     if (host.awaited[operation.slot] !== awaited) host.awaited[operation.slot] = awaited;
     if (awaited || host.direct[operation.slot] === undefined) host.direct[operation.slot] = !awaited;
-    if (awaited) {
-      return this.#await(batch, mail, turn, value, result);
-    }
-    return this.#done(batch, mail, turn, value, result);
+    return awaited ? this.#await(batch, turn, result) : this.#done(batch, turn, result);
   }
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
@@ -190,66 +184,55 @@ export class TurnRunner {
     await this.#activation.deadLetterAlone(bare, deadLetterReason);
   }
 
-  async #await(
-    batch: Batch,
-    mail: QueuedMessage,
-    turn: DurableTurn,
-    value: unknown,
-    promise: unknown,
-  ): Promise<void> {
+  async #await(batch: Batch, turn: DurableTurn, promise: unknown): Promise<void> {
     this.#turn = turn;
     try {
       let result: unknown;
       try {
         result = await promise;
       } catch (error) {
-        if (this.#activation.status !== "gone") this.#failed(batch, mail, turn, value, error);
+        if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
         return;
       }
-      if (this.#activation.status !== "gone") await this.#done(batch, mail, turn, value, result);
+      if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
     } finally {
       this.#turn = undefined;
     }
   }
 
-  #done(
-    batch: Batch,
-    mail: QueuedMessage,
-    turn: DurableTurn,
-    value: unknown,
-    result: unknown,
-    timers?: TimerRows,
-  ): TurnOutcome | Promise<void> {
+  /** A handler has returned: what its turn does is in the batch, once the rows of its schedules are read. */
+  #done(batch: Batch, turn: DurableTurn, result: unknown): TurnOutcome | Promise<void> {
+    if (turn.schedules === undefined) return this.#take(batch, turn, result);
+    const timers = this.#activation.durable.turnWrites.timersFor(this.#activation, batch, turn.schedules);
+    if (!(timers instanceof Promise)) return this.#take(batch, turn, result, timers);
+    return timers.then(async (timers) => {
+      if (this.#activation.status !== "gone") await this.#take(batch, turn, result, timers);
+    });
+  }
+
+  #take(batch: Batch, turn: DurableTurn, result: unknown, timers?: TimerRows): TurnOutcome | Promise<void> {
     const { durable: { turnWrites }, host } = this.#activation;
-    if (turn.schedules !== undefined && timers === undefined) {
-      const unsure = turnWrites.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
-      const withTimers = (timers: TimerRows) => this.#done(batch, mail, turn, value, result, timers);
-      if (unsure.length === 0) return withTimers(noTimers);
-      return this.#read(unsure, withTimers);
-    }
     let writeSet: WriteSet;
     let schedules: ScheduleSummaries | undefined;
     let json = false;
     try {
-      writeSet = turnWrites.of(turn, mail, result);
-      if (turn.schedules !== undefined) {
-        const before = batch.schedules;
-        schedules = turnWrites.schedule(writeSet, this.#activation, before, turn.schedules, timers!);
+      writeSet = turnWrites.of(turn, result);
+      if (timers !== undefined) {
+        schedules = turnWrites.schedule(writeSet, this.#activation, batch.schedules, turn.schedules!, timers);
       }
       if (turn.changed) json = requireText(turn.state);
     } catch (error) {
-      return this.#failed(batch, mail, turn, value, error);
+      return this.#failed(batch, turn, error);
     }
-    const { changed, ending, again } = turn;
-    const { state } = turn;
+    const { changed, ending, again, state } = turn;
     turn.close();
     turn.discard();
-    if (!batch.takeWhereRoom(mail, writeSet, again)) return "last";
+    if (!batch.takeWhereRoom(turn.mail, writeSet, again)) return "last";
     if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) host.done++;
-      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(value));
+      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(turn.value));
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
@@ -270,15 +253,10 @@ export class TurnRunner {
     }
   }
 
-  /** A turn's effects wait for what is in some rows. */
-  async #read(names: readonly string[], goOn: (timers: TimerRows) => unknown): Promise<void> {
-    const timers = await this.#activation.durable.turnWrites.read(this.#activation, names);
-    if (this.#activation.status !== "gone") await goOn(timers);
-  }
-
-  #failed(batch: Batch, mail: QueuedMessage, turn: DurableTurn, value: unknown, error: unknown): TurnOutcome {
+  #failed(batch: Batch, turn: DurableTurn, error: unknown): TurnOutcome {
     const { host, services } = this.#activation;
-    const envelope = turn.envelope(value);
+    const { mail } = turn;
+    const envelope = turn.envelope(turn.value);
     turn.close();
     turn.discard();
     if (this.#fresh) this.#activation.active = false; // a first message that fails leaves no actor behind

@@ -7,10 +7,12 @@ import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { type MessageWriter, namedOperation } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
+import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText } from "../rows/value_codec.ts";
+import { SingleFlight } from "./single_flight.ts";
 
 /** How many due schedules are looked at together. */
 const pageMax = 100;
@@ -34,7 +36,7 @@ export class ScheduleRunner {
   readonly #services: ScheduleRunnerServices;
   #timer: Timer | undefined;
   #dueMs = Infinity;
-  #running: Promise<void> | undefined;
+  readonly #flight = new SingleFlight(() => this.#run());
   /** How far the clock had been set back when all that this instance had set was moved. */
   #shiftedMs = 0;
 
@@ -46,29 +48,24 @@ export class ScheduleRunner {
 
   /** Sends all that is due by now, and sets a timer for what is next. */
   run(): Promise<void> {
-    return this.#running ??= this.#run().finally(() => this.#running = undefined);
+    return this.#flight.run();
   }
 
   async #run(): Promise<void> {
     this.#timer?.cancel();
     this.#dueMs = Infinity;
     await this.#shift();
-    let after: string | undefined;
-    for (;;) {
-      const nowMs = this.#session.clock.now();
-      const rows = await this.#session.connection.list({ prefix: schedulePrefix, after, limit: pageMax });
+    const { clock, connection, traits } = this.#session;
+    for await (const rows of pages(connection, { prefix: schedulePrefix, limit: pageMax })) {
+      const nowMs = clock.now();
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
       // One that cannot be sent now stays, and stands in the way of none behind it.
       const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
       if (sent.some(({ status }) => status === "rejected")) {
-        this.#wakeAt(nowMs + this.#session.traits.heartbeatMs);
+        this.#wakeAt(nowMs + traits.heartbeatMs);
       }
-      if (due.length < pageMax) {
-        const next = rows[due.length];
-        if (next !== undefined) this.#wakeAt(scheduled(next.key).dueMs);
-        return;
-      }
-      after = rows.at(-1)!.key;
+      const next = rows[due.length];
+      if (next !== undefined) return this.#wakeAt(scheduled(next.key).dueMs);
     }
   }
 
@@ -168,18 +165,11 @@ export class ScheduleRunner {
     const { backMs } = this.#session.clockSteps;
     if (backMs === this.#shiftedMs) return;
     this.#session.probes?.reach("the clock was set back under schedules");
-    let after: string | undefined;
     let all = true;
-    for (;;) {
-      const rows = await this.#session.connection.list({
-        prefix: schedulePrefix,
-        after,
-        limit: shiftedAtOnce,
-      });
+    const range = { prefix: schedulePrefix, limit: shiftedAtOnce };
+    for await (const rows of pages(this.#session.connection, range)) {
       const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row)));
       all &&= shifted.every(({ status }) => status === "fulfilled");
-      if (rows.length < shiftedAtOnce) break;
-      after = rows.at(-1)!.key;
     }
     if (all) this.#shiftedMs = backMs;
   }
@@ -219,9 +209,9 @@ export class ScheduleRunner {
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#session.clock.now(), 0), () => {
       this.#dueMs = Infinity;
-      const running = this.#running; // it may have passed by what is due now
-      const ran = running === undefined ? this.run() : running.then(() => this.run());
-      ran.catch(() => this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs));
+      this.#flight.wake().catch(() =>
+        this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs)
+      );
     });
   }
 }
