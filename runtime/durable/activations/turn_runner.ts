@@ -31,41 +31,14 @@ export class TurnRunner {
   readonly #activation: DurableActivation;
   #supervisor: Supervisor | undefined = undefined;
   #turn: DurableTurn | undefined = undefined;
-  #stopped: string | undefined = undefined;
-  #ending: "passivate" | undefined = undefined;
-  /** Whether the turn that runs is its actor's first since that is here. */
-  #fresh = false;
 
   constructor(activation: DurableActivation) {
     this.#activation = activation;
   }
 
-  /** What becomes of the actor after the commit. */
-  takeEnding(): "passivate" | undefined {
-    const ending = this.#ending;
-    this.#ending = undefined;
-    return ending;
-  }
-
-  /** A batch was dropped, and what it decided about the actor with it; `stoppedBefore` is how it was then. */
-  drop(stoppedBefore: string | undefined): void {
-    this.#stopped = stoppedBefore;
-    this.#ending = undefined;
-  }
-
-  /** Why its mail becomes dead letters; absent where it is handled. */
-  get stopped(): string | undefined {
-    return this.#stopped;
-  }
-
-  /**
-   * All mail of an actor that stopped becomes dead letters: what comes now begins anew. Returns whether it had stopped.
-   */
-  revive(): boolean {
-    if (this.#stopped === undefined) return false;
-    this.#stopped = undefined;
+  /** Its actor had stopped, and begins anew: nothing that failed before counts. */
+  revive(): void {
     this.#supervisor = undefined;
-    return true;
   }
 
   /** Whether a turn is awaited. */
@@ -103,7 +76,7 @@ export class TurnRunner {
     if (mail.fault !== undefined) {
       return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
     }
-    if (this.#stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", this.#stopped, attempts);
+    if (batch.stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", batch.stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
       return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
     }
@@ -133,10 +106,9 @@ export class TurnRunner {
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state, mail, value);
-    this.#fresh = !this.#activation.active;
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, turn, fault.error);
-    if (this.#fresh) this.#activation.emit("activated");
+    if (turn.isFirst) this.#activation.emit("activated");
     if (this.#activation.host.observed) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     let awaited: boolean;
@@ -236,7 +208,7 @@ export class TurnRunner {
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
-      this.#ending = "passivate";
+      batch.passivates = true;
       batch.after(() => this.#activation.emit("passivated")); // what waits behind activates it again
     }
     return again || ending !== undefined ? "last" : "next";
@@ -259,7 +231,7 @@ export class TurnRunner {
     const envelope = turn.envelope(turn.value);
     turn.close();
     turn.discard();
-    if (this.#fresh) this.#activation.active = false; // a first message that fails leaves no actor behind
+    if (turn.isFirst) this.#activation.active = false; // a first message that fails leaves no actor behind
     this.#activation.inspect({ type: "failed", error }, envelope);
     this.#supervisor ??= new Supervisor(host.actor, services.random);
     const { mode } = turn.route.operation;
@@ -271,7 +243,7 @@ export class TurnRunner {
       monotonicMs: services.monotonicMs(),
     });
     const { mailbox, record } = this.#activation;
-    if (this.#fresh && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
+    if (turn.isFirst && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
     if (retryAfterMs === undefined) {
       this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
@@ -280,7 +252,7 @@ export class TurnRunner {
     }
     if (directive === "restart") this.#activation.emit("restarted");
     if (directive === "stop" || directive === "escalate") {
-      this.#stopped = `its actor stopped: ${messageOf(error)}`;
+      batch.stopped = `its actor stopped: ${messageOf(error)}`;
       batch.after(() => {
         this.#activation.emit("stopped");
         if (this.#activation.active) this.#activation.emit("passivated");

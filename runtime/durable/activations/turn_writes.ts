@@ -5,9 +5,9 @@ import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { Batch } from "./batch.ts";
+import type { DurableMember } from "./durable_member.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import { Turn } from "../../turns/turn.ts";
-import type { TurnActor } from "../../turns/turn_services.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -32,6 +32,8 @@ export class DurableTurn extends Turn {
   /** Its message as it waits in the mailbox, and what its handler is given. */
   readonly mail: QueuedMessage;
   readonly value: unknown;
+  /** Whether it is the first since its actor is in this process, or was restarted. */
+  readonly isFirst: boolean;
   /** What it writes besides, with the same commit. */
   rows: WriteSet | undefined = undefined;
   /** The first place of its message in the mailbox: no other message of the actor ever had it. */
@@ -39,8 +41,9 @@ export class DurableTurn extends Turn {
   /** Whether its message stays where it is, for another turn. */
   again = false;
 
-  constructor(actor: TurnActor, route: Route, state: unknown, mail: QueuedMessage, value: unknown) {
+  constructor(actor: DurableMember, route: Route, state: unknown, mail: QueuedMessage, value: unknown) {
     super(actor, route, state);
+    this.isFirst = !actor.active;
     this.mail = mail;
     this.value = value;
     this.place = mail.head.firstPlace ?? mail.place;
