@@ -211,8 +211,7 @@ export class DeadLetterRows {
     const { session, writer } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key, value.length);
+    writeSet.removeIfUnchanged({ key, version }, value.length);
     writeSet.write(sentAgainKey, new Uint8Array());
     const head = {
       ...mail,
@@ -315,8 +314,7 @@ export class DeadLetterRows {
 
   async #remove(key: string, { version, bytes }: Removed): Promise<void> {
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key, bytes);
+    writeSet.removeIfUnchanged({ key, version }, bytes);
     await commitOne(this.#services.session.committer, writeSet);
   }
 }

@@ -119,8 +119,7 @@ export class ScheduleRunner {
     nowMs: number,
   ): void {
     const { everyMs, to, dueMs } = schedule;
-    writeSet.checks.push({ key: row.key, version: row.version });
-    if (everyMs === undefined) writeSet.remove(row.key, row.value.length);
+    if (everyMs === undefined) writeSet.removeIfUnchanged(row, row.value.length);
     else {
       const next = nextDueMs(dueMs, everyMs, nowMs);
       this.#plan(writeSet, schedule, row, text, next);
@@ -131,8 +130,9 @@ export class ScheduleRunner {
     this.#services.writer.post(writeSet, to, route, fromText(text));
   }
 
-  /** Writes both rows of a schedule with another time. */
+  /** Writes both rows of a schedule with another time, if its own is still as it was read. */
   #plan(writeSet: WriteSet, schedule: StoredSchedule, row: Entry, text: string, dueMs: number): void {
+    writeSet.checks.push({ key: row.key, version: row.version });
     const due: StoredDue = { token: schedule.token, by: this.#session.setBy() };
     writeSet.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
     writeSet.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
@@ -146,8 +146,7 @@ export class ScheduleRunner {
     const why = `its schedule ${schedule.name} cannot be sent: ${messageOf(error)}`;
     const letter = (kept: string) => {
       const writeSet = voided(due);
-      writeSet.checks.push({ key: row.key, version: row.version });
-      writeSet.remove(row.key, row.value.length);
+      writeSet.removeIfUnchanged(row, row.value.length);
       this.#services.writer.giveUp(writeSet, schedule.to, route, { id, text: kept, reason, why });
       return writeSet;
     };
@@ -200,7 +199,6 @@ export class ScheduleRunner {
       const dueMs = head.dueMs - lateMs;
       if (Number.isNaN(dueMs)) throw new TypeError("its time is no number");
       const writeSet = voided(due);
-      writeSet.checks.push({ key, version: row.version });
       this.#plan(writeSet, head, row, text, dueMs);
       await commitOne(this.#session.committer, writeSet);
     } catch (error) {
@@ -227,10 +225,9 @@ export class ScheduleRunner {
 }
 
 /** That a row in the order of time is as it was read, and goes. */
-function voided({ key, version }: Entry): WriteSet {
+function voided(due: Entry): WriteSet {
   const writeSet = new WriteSet();
-  writeSet.checks.push({ key, version });
-  writeSet.remove(key);
+  writeSet.removeIfUnchanged(due);
   return writeSet;
 }
 
