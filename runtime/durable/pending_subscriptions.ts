@@ -1,3 +1,4 @@
+import { SingleFlight } from "../base/single_flight.ts";
 import { StoreError } from "../base/store_errors.ts";
 
 /** How many subscriptions, and ends of subscriptions, may wait before no other is begun. */
@@ -8,7 +9,7 @@ const waitingMax = 10_000;
  * comes behind them.
  */
 export class PendingSubscriptions {
-  readonly #byTopic = new Map<string, Set<Attempts>>();
+  readonly #byTopic = new Map<string, Set<SingleFlight>>();
   #waiting = 0;
 
   /**
@@ -23,12 +24,12 @@ export class PendingSubscriptions {
 
   /** A subscription: `attempt` asks the store for it once. It is tried again until `over` says that it is. */
   add(topic: string, attempt: () => Promise<void>): { attempt(): Promise<void>; over(): void } {
-    const attempts = new Attempts(attempt);
+    const attempts = new SingleFlight(attempt);
     const all = this.#byTopic.get(topic) ?? new Set();
     this.#byTopic.set(topic, all.add(attempts));
     this.#waiting++;
     return {
-      attempt: () => attempts.attempt(),
+      attempt: () => attempts.run(),
       over: () => {
         if (all.delete(attempts)) this.#waiting--;
         if (all.size === 0 && this.#byTopic.get(topic) === all) this.#byTopic.delete(topic);
@@ -40,22 +41,8 @@ export class PendingSubscriptions {
   settle(topic: string): Promise<void> | undefined {
     const all = this.#byTopic.get(topic);
     if (all === undefined) return undefined;
-    const settled = Promise.all([...all].map((attempts) => attempts.attempt())).then(() => {});
+    const settled = Promise.all([...all].map((attempts) => attempts.run())).then(() => {});
     settled.catch(() => {}); // the store may turn out not to open before anybody waits for it
     return settled;
-  }
-}
-
-/** One subscription, for which one attempt is under way at a time. */
-class Attempts {
-  readonly #attempt: () => Promise<void>;
-  #underWay: Promise<void> | undefined;
-
-  constructor(attempt: () => Promise<void>) {
-    this.#attempt = attempt;
-  }
-
-  attempt(): Promise<void> {
-    return this.#underWay ??= this.#attempt().finally(() => this.#underWay = undefined);
   }
 }

@@ -1,6 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
-import { SingleFlight } from "./single_flight.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
 import {

@@ -1,6 +1,7 @@
 import { Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import type { Entry, StoreLimits } from "../../ports/store.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
@@ -34,7 +35,7 @@ export class ScheduleRunner {
   readonly #services: ScheduleRunnerServices;
   #timer: Timer | undefined;
   #dueMs = Infinity;
-  #running: Promise<void> | undefined;
+  readonly #running = new SingleFlight(() => this.#run());
   /** How far the clock had been set back when all that this instance had set was moved. */
   #shiftedMs = 0;
 
@@ -46,7 +47,7 @@ export class ScheduleRunner {
 
   /** Sends all that is due by now, and sets a timer for what is next. */
   run(): Promise<void> {
-    return this.#running ??= this.#run().finally(() => this.#running = undefined);
+    return this.#running.run();
   }
 
   async #run(): Promise<void> {
@@ -217,9 +218,9 @@ export class ScheduleRunner {
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#session.clock.now(), 0), () => {
       this.#dueMs = Infinity;
-      const running = this.#running; // it may have passed by what is due now
-      const ran = running === undefined ? this.run() : running.then(() => this.run());
-      ran.catch(() => this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs));
+      this.#running.wake().catch(() =>
+        this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs)
+      );
     });
   }
 }
