@@ -28,6 +28,7 @@ import {
   type StoreParts,
 } from "./open_store.ts";
 import { Opening } from "./opening.ts";
+import { topicActor } from "./topic.ts";
 import type { ReplyRows } from "./delivery/reply_rows.ts";
 import { LocalRespondents } from "./delivery/local_respondents.ts";
 import { commitOne } from "./commits/commit_one.ts";
@@ -51,7 +52,7 @@ export class Persistence {
   /** Functions in this process that answer surveys. */
   readonly respondents = new LocalRespondents();
   /** Subscriptions of addresses that the store has not taken yet. */
-  readonly pendingSubscriptions = new PendingSubscriptions();
+  readonly pendingSubscriptions: PendingSubscriptions;
   readonly #parts: PersistenceParts;
   readonly #instance: string;
   readonly #opening: Opening<Connected, OpenStore>;
@@ -61,14 +62,17 @@ export class Persistence {
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
-    for (const actor of parts.actors) {
+    this.pendingSubscriptions = new PendingSubscriptions(parts.services);
+    const { store: { traits }, options: { limits } } = parts;
+    const topic = topicActor({ events: limits.events, commit: traits.limits });
+    for (const actor of [topic, ...parts.actors]) {
       const leave = (id: ActorId, forMs: number) => this.#release(id, forMs);
       const host = new DurableHost(actor, parts.services, parts.quota, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
     parts.quota.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
-    this.#opening = new Opening(parts.store.traits.name, parts.options, {
+    this.#opening = new Opening(traits.name, parts.options, {
       connect: () => connectStore(parts),
       begin: (connected) => openStore(this.#instance, parts, this.#localActors, connected),
       opened: (open) => {

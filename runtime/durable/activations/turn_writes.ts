@@ -35,7 +35,7 @@ export class TurnWrites {
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
   of(turn: DurableTurn, mail: QueuedMessage, result: unknown): WriteSet {
-    const writeSet = turn.rows ?? new WriteSet();
+    const writeSet = turn.rows;
     for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;
     const { mode } = operation;

@@ -7,10 +7,11 @@ import { Topic } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { eventKey, eventNumber, eventPrefix, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { decodeValue, fromText } from "../rows/value_codec.ts";
+import type { WriteSet } from "../commits/write_set.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 /** What is written of an event besides its payload. */
-export interface EventHead {
+interface EventHead {
   /** The id of the message that published it. */
   readonly id: string;
   readonly subject: string;
@@ -19,6 +20,19 @@ export interface EventHead {
 const pageMax = 100;
 /** How long a reader waits that the store did not answer. */
 const retryMs = 1_000;
+
+/** Writes an event into the log of its topic, which keeps so many of the latest. */
+export function writeEvent(
+  writeSet: WriteSet,
+  topic: string,
+  { number, id, subject, payload }: LoggedEvent,
+  eventsMax: number,
+): void {
+  const head: EventHead = { id, subject };
+  writeSet.write(eventKey(topic, number), encodeValue(head, toText(payload)));
+  if (number > eventsMax) writeSet.remove(eventKey(topic, number - eventsMax));
+  writeSet.rings = true;
+}
 
 /** The events of each topic, in the order of publishing, for readers in this process. */
 export class EventLogRows {
