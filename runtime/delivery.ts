@@ -25,7 +25,7 @@ import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
-import type { Acceptance } from "./durable/delivery/accept_commit.ts";
+import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */

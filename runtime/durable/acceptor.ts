@@ -5,25 +5,17 @@ import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import { TooLargeError } from "../base/store_errors.ts";
-import { requireFits, sizeOfCommit } from "../ports/commit_size.ts";
 import { endAt } from "../base/times.ts";
-import {
-  type Acceptance,
-  AcceptCommit,
-  acceptedBefore,
-  type NamedMessage,
-} from "./delivery/accept_commit.ts";
+import { AcceptCommit, type Incoming, retryWindowMs } from "./accept_commit.ts";
+import { type Acceptance, acceptedBefore, type NamedMessage } from "./delivery/acceptance.ts";
 import { Admission } from "./activations/admission.ts";
 import { type MessageWriter, storable } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
-import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
+import type { CommittedDelivery, WriteSet } from "./commits/write_set.ts";
+import { encodeName, markKey } from "./rows/keys.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import { headOf, type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
 import type { ReplyRows } from "./delivery/reply_rows.ts";
-
-/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
-const retryWindowMs = 600_000;
 
 /** How large a message may be to be accepted with its turn: until then it waits in memory, beside a batch of others. */
 const smallBytes = 65_536;
@@ -48,20 +40,7 @@ function fullOfBytes({ mailbox, host }: DurableActivation, bytes: number): Fulln
   return held === undefined ? undefined : { held, bound, what: "bytes" };
 }
 
-/** A message from outside that is to be taken in. */
-interface Incoming {
-  readonly to: DurableActivation;
-  readonly route: Route;
-  readonly named: NamedMessage;
-  readonly draft: NewMessage;
-  readonly ticket: string | undefined;
-  /** Before which moment a list must have begun that need not have it; 0 where its place is the next. */
-  readonly epoch: number;
-  readonly bytes: number;
-  /** How full its mailbox is; absent where there is room. */
-  readonly full: Fullness | undefined;
-}
-
+/** What an acceptor needs of the store and its system. */
 export interface AcceptorParts {
   readonly session: StoreSession;
   readonly writer: MessageWriter;
@@ -146,54 +125,11 @@ export class Acceptor {
     return admission.accepted;
   }
 
-  /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
+  /** It is committed to its mailbox, behind all that came before. Throws a `TooLargeError` if no commit can take it. */
   #commit(incoming: Incoming): Promise<Acceptance> {
-    const { to, route, named, draft, ticket, bytes, full } = incoming;
-    const { session, writer, replies, deduplicationWindowMs } = this.#parts;
-    const scope = route.extras?.scope;
-    const writeSet = new WriteSet();
-    if (ticket !== undefined) replies.open(writeSet, ticket);
-    const drops = full !== undefined && to.host.actor.mailbox.overflow === "drop-newest";
-    if (drops) writer.drop(writeSet, to, route, draft, full);
-    else writer.deliver(writeSet, to, draft);
-    const pending = new AcceptCommit({
-      ...named,
-      writeSet,
-      lane: session.probes?.without("lane") ? undefined : mailPrefix(to),
-      windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
-      named: scope !== undefined,
-      ticket,
-      place: positionToken(draft.place),
-      onOver: (landed) => {
-        to.accepting--;
-        to.mailbox.arrivingBytes -= bytes;
-        if (landed !== undefined) this.#land(incoming, writeSet, drops, landed.version);
-      },
-    });
-    const size = pending.size = sizeOfCommit(writeSet, session.traits.limits);
-    if (!session.probes?.without("never-fits")) requireFits(named.name, size, session.traits.limits);
-    to.accepting++;
-    to.mailbox.arrivingBytes += bytes;
-    to.admissions.behind(() => session.committer.submit(pending));
+    const pending = new AcceptCommit(this.#parts, incoming);
+    incoming.to.admissions.behind(() => this.#parts.session.committer.submit(pending));
     return pending.accepted;
-  }
-
-  /** It is committed: the actor gets it, and makes room for it. */
-  #land(
-    { to, draft, epoch }: Incoming,
-    writeSet: WriteSet,
-    dropped: boolean,
-    version: string | undefined,
-  ): void {
-    const { committedDelivery } = this.#parts;
-    const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
-    if (dropped) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
-    const { arrived } = to.mailbox;
-    writeSet.land(committedDelivery, version, epoch);
-    if (!dropped && to.mailbox.arrived === arrived) to.mailbox.missed = true;
-    if (overflow !== "drop-oldest") return;
-    while (to.waiting > capacity && to.evictOldest());
-    while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
   }
 
   /** Whether it is far from what no commit takes. */

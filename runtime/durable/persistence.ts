@@ -11,7 +11,7 @@ import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
-import type { Acceptance } from "./delivery/accept_commit.ts";
+import type { Acceptance } from "./delivery/acceptance.ts";
 import type { AcceptParts } from "./acceptor.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import { DurableHost } from "./activations/durable_host.ts";

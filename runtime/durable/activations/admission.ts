@@ -1,6 +1,6 @@
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import type { CommitSize } from "../../ports/commit_size.ts";
-import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/accept_commit.ts";
+import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/acceptance.ts";
 import type { Batch } from "./batch.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
