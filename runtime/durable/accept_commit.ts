@@ -18,6 +18,7 @@ import {
   writeMark,
 } from "./delivery/acceptance.ts";
 import { mailPrefix } from "./rows/keys.ts";
+import { fromText } from "./rows/value_codec.ts";
 import { type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
@@ -69,8 +70,12 @@ export class AcceptCommit implements CommitRequest {
     this.lane = session.probes?.without("lane") ? undefined : mailPrefix(to);
     this.#drops = full !== undefined && to.host.actor.mailbox.overflow === "drop-newest";
     if (ticket !== undefined) replies.open(this.part, ticket);
-    if (this.#drops) writer.drop(this.part, to, route, draft, full!);
-    else writer.deliver(this.part, to, draft);
+    if (this.#drops) {
+      const { text, head: { id } } = draft;
+      const why = `it gave way: the mailbox held ${full!.held} of ${full!.bound} ${full!.what}`;
+      const dropped = { to, route, payload: fromText(text), id };
+      writer.undelivered(this.part, dropped, { text, reason: "dropped", why });
+    } else writer.deliver(this.part, to, draft);
     this.#token = session.nextToken();
     this.#print = named.mark === undefined || route.extras?.scope === undefined
       ? ""
