@@ -1,43 +1,15 @@
 import { fingerprint } from "../base/fingerprint.ts";
-import type { Fullness } from "../activations/overflow.ts";
-import type { Route } from "../messages/envelope.ts";
 import type { Entry } from "../ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../base/store_errors.ts";
 import { endAt } from "../base/times.ts";
 import { type CommitSize, requireFits, sizeOfCommit } from "../ports/commit_size.ts";
-import type { AcceptorParts } from "./acceptor.ts";
-import type { DurableActivation } from "./activations/durable_activation.ts";
+import { type AcceptanceServices, type Incoming, retryWindowMs } from "./activations/incoming.ts";
 import type { CommitOutcome, CommitRequest, CommitResult } from "./commits/group_committer.ts";
 import { WriteSet } from "./commits/write_set.ts";
-import {
-  type Acceptance,
-  firstOf,
-  type NamedMessage,
-  storedMark,
-  tokenOf,
-  writeMark,
-} from "./delivery/acceptance.ts";
+import { type Acceptance, firstOf, storedMark, tokenOf, writeMark } from "./delivery/acceptance.ts";
 import { mailPrefix } from "./rows/keys.ts";
 import { fromText } from "./rows/value_codec.ts";
-import { type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
-
-/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
-export const retryWindowMs = 600_000;
-
-/** A message from outside that is to be committed to its mailbox. */
-export interface Incoming {
-  readonly to: DurableActivation;
-  readonly route: Route;
-  readonly named: NamedMessage;
-  readonly draft: NewMessage;
-  /** Where its reply will be, if one is kept: it is opened with the message. */
-  readonly ticket: string | undefined;
-  /** A list that began before this moment need not have it; 0 if its position is the next. */
-  readonly epoch: number;
-  readonly bytes: number;
-  /** How full its mailbox is; absent if there is room. */
-  readonly full: Fullness | undefined;
-}
+import { positionToken, QueuedMessage } from "./rows/queued_message.ts";
 
 /** A message from outside on its way into its mailbox: once for each name within its window. */
 export class AcceptCommit implements CommitRequest {
@@ -46,7 +18,7 @@ export class AcceptCommit implements CommitRequest {
   readonly part = new WriteSet();
   size: CommitSize | undefined;
   readonly accepted: Promise<Acceptance>;
-  readonly #parts: AcceptorParts;
+  readonly #services: AcceptanceServices;
   readonly #incoming: Incoming;
   /** Whether the mailbox is full, and this message becomes a dead letter for it. */
   readonly #drops: boolean;
@@ -61,10 +33,10 @@ export class AcceptCommit implements CommitRequest {
   #mayLand = false;
 
   /** Throws a `TooLargeError` if no commit can take it. */
-  constructor(parts: AcceptorParts, incoming: Incoming) {
-    const { session, writer, replies } = parts;
+  constructor(services: AcceptanceServices, incoming: Incoming) {
+    const { session, writer, replies } = services;
     const { to, route, named, draft, ticket, full } = incoming;
-    this.#parts = parts;
+    this.#services = services;
     this.#incoming = incoming;
     this.name = named.name;
     this.lane = session.probes?.without("lane") ? undefined : mailPrefix(to);
@@ -137,7 +109,7 @@ export class AcceptCommit implements CommitRequest {
     const { named: { session, mark }, route, ticket, draft } = this.#incoming;
     this.#before = before;
     if (mark === undefined) return;
-    const windowMs = route.extras?.scope === undefined ? retryWindowMs : this.#parts.deduplicationWindowMs;
+    const windowMs = route.extras?.scope === undefined ? retryWindowMs : this.#services.deduplicationWindowMs;
     const head = {
       token: this.#token,
       fingerprint: this.#print,
@@ -150,7 +122,7 @@ export class AcceptCommit implements CommitRequest {
 
   /** It is committed: the actor gets it, and makes room for it. */
   #land(version: string | undefined): void {
-    const { committedDelivery } = this.#parts;
+    const { committedDelivery } = this.#services;
     const { to, draft, epoch } = this.#incoming;
     const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
     if (this.#drops) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
@@ -165,7 +137,7 @@ export class AcceptCommit implements CommitRequest {
   #fail(error: unknown, uncertain = false): void {
     this.#over();
     if (!(error instanceof StoreError) || !(this.#mayLand || uncertain)) return this.#reject(error);
-    this.#parts.session.probes?.reach("a message may land that the store refused");
+    this.#services.session.probes?.reach("a message may land that the store refused");
     const why = `Cannot tell whether ${this.name} was accepted`;
     this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }

@@ -1,32 +1,22 @@
 import { isReplyTarget, type MessageId, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { MailboxFullError } from "../base/errors.ts";
-import type { Ids } from "../messages/ids.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import { TooLargeError } from "../base/store_errors.ts";
-import { endAt } from "../base/times.ts";
-import { AcceptCommit, type Incoming, retryWindowMs } from "./accept_commit.ts";
+import { AcceptCommit } from "./accept_commit.ts";
 import { type Acceptance, acceptedBefore, type NamedMessage } from "./delivery/acceptance.ts";
 import { Admission } from "./activations/admission.ts";
-import { type MessageWriter, storable } from "./delivery/message_writer.ts";
+import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
+import { storable } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import type { CommittedDelivery, WriteSet } from "./commits/write_set.ts";
 import { encodeName, markKey } from "./rows/keys.ts";
-import type { StoreSession } from "./commits/store_session.ts";
-import { headOf, type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
-import type { ReplyRows } from "./delivery/reply_rows.ts";
+import { headOf, type NewMessage, QueuedMessage } from "./rows/queued_message.ts";
 
 /** How large a message may be to be accepted with its turn: until then it waits in memory, beside a batch of others. */
 const smallBytes = 65_536;
 /** And it may be a so-manieth of what a commit takes: else it is looked at first. */
 const smallParts = 4;
-
-/** More of a message from outside than its way. */
-export interface AcceptParts {
-  /** Where its reply will be, where one is kept: it is opened with the message. */
-  readonly ticket?: string | undefined;
-}
 
 function fullOfMessages({ waiting: held, host }: DurableActivation): Fullness | undefined {
   const { capacity: bound } = host.actor.mailbox;
@@ -40,23 +30,12 @@ function fullOfBytes({ mailbox, host }: DurableActivation, bytes: number): Fulln
   return held === undefined ? undefined : { held, bound, what: "bytes" };
 }
 
-/** What an acceptor needs of the store and its system. */
-export interface AcceptorParts {
-  readonly session: StoreSession;
-  readonly writer: MessageWriter;
-  readonly replies: ReplyRows;
-  readonly ids: Ids;
-  readonly deduplicationWindowMs: number;
-  /** Takes in what commits bring to this process. */
-  readonly committedDelivery: CommittedDelivery;
-}
-
 /** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
 export class Acceptor {
-  readonly #parts: AcceptorParts;
+  readonly #services: AcceptanceServices;
 
-  constructor(parts: AcceptorParts) {
-    this.#parts = parts;
+  constructor(services: AcceptanceServices) {
+    this.#services = services;
   }
 
   /** Throws, or rejects with, what stands in the way. */
@@ -64,9 +43,9 @@ export class Acceptor {
     to: DurableActivation,
     route: Route,
     payload: unknown,
-    { ticket }: AcceptParts,
+    ticket?: string,
   ): Promise<Acceptance> {
-    const { session, writer, ids, committedDelivery } = this.#parts;
+    const { session, writer, ids, committedDelivery } = this.#services;
     const { extras, replyTo, operation } = route;
     const id = ids.text(extras?.id ?? ids.next());
     const name = shownName(operation, to.key);
@@ -111,30 +90,23 @@ export class Acceptor {
     return this.#told(route, this.#commit(incoming));
   }
 
-  /** It is accepted with its turn, where that goes well. */
+  /** It is accepted with its turn if that goes well; else it is committed by itself. */
   #admit(incoming: Incoming): Promise<Acceptance> {
-    const { session, replies, writer } = this.#parts;
-    const { to, named: { mark: key, name }, draft, ticket } = incoming;
-    const place = positionToken(draft.place);
-    const untilMs = endAt(session.clock.now() + retryWindowMs);
-    const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
-    const deliver = (writeSet: WriteSet) => writer.deliver(writeSet, to, draft);
-    const commit = () => this.#commit(incoming);
-    const admission = new Admission({ session, replies, draft, name, mark, ticket, place, deliver, commit });
-    to.admissions.take(admission);
+    const admission = new Admission(this.#services, incoming, () => this.#commit(incoming));
+    incoming.to.admissions.take(admission);
     return admission.accepted;
   }
 
   /** It is committed to its mailbox, behind all that came before. Throws a `TooLargeError` if no commit can take it. */
   #commit(incoming: Incoming): Promise<Acceptance> {
-    const pending = new AcceptCommit(this.#parts, incoming);
-    incoming.to.admissions.behind(() => this.#parts.session.committer.submit(pending));
+    const pending = new AcceptCommit(this.#services, incoming);
+    incoming.to.admissions.behind(() => this.#services.session.committer.submit(pending));
     return pending.accepted;
   }
 
   /** Whether it is far from what no commit takes. */
   #isSmall({ value: { length } }: NewMessage): boolean {
-    const { limits } = this.#parts.session.traits;
+    const { limits } = this.#services.session.traits;
     return length <= smallBytes && length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }
 
@@ -157,7 +129,7 @@ export class Acceptor {
 
   /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
   #markOf(scope: string | undefined, name: string, id: string): string | undefined {
-    const { limits, unknownOutcomes } = this.#parts.session.traits;
+    const { limits, unknownOutcomes } = this.#services.session.traits;
     if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
     const key = markKey(`${encodeName(scope)}\n${name}\n${id}`);
     const bytes = new TextEncoder().encode(key).length;

@@ -6,7 +6,7 @@ import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { DurableTurn } from "./durable_turn.ts";
-import { WriteSet } from "../commits/write_set.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
