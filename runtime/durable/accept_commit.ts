@@ -39,7 +39,7 @@ export class AcceptCommit implements CommitRequest {
     this.#services = services;
     this.#incoming = incoming;
     this.name = named.name;
-    this.lane = session.probes?.without("lane") ? undefined : mailPrefix(to);
+    this.lane = mailPrefix(to);
     this.#drops = full !== undefined && to.host.actor.mailbox.overflow === "drop-newest";
     if (ticket !== undefined) replies.open(this.part, ticket);
     if (this.#drops) {
@@ -55,7 +55,7 @@ export class AcceptCommit implements CommitRequest {
     this.#mark(undefined);
     const { limits } = session.traits;
     this.size = sizeOfCommit(this.part, limits);
-    if (!session.probes?.without("never-fits")) requireFits(this.name, this.size, limits);
+    requireFits(this.name, this.size, limits);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     this.accepted = promise;
     this.#resolve = resolve;

@@ -59,9 +59,7 @@ export class Acceptor {
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
     if (!isReplyTarget(replyTo)) session.committer.requireRoom(name); // an ask is not committed
-    const place = extras?.after === undefined || session.probes?.without("behind-its-place")
-      ? undefined
-      : session.positionBehind(extras.after);
+    const place = extras?.after === undefined ? undefined : session.positionBehind(extras.after);
     // What was written before this moment is in every list that begins later.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
     const draft = isReplyTarget(replyTo) ? undefined : writer.draft(to, route, payload, id, place);

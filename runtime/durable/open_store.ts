@@ -117,7 +117,7 @@ async function begin(
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
   const { membership, assignments } = keeping(services, session, localActors, [
     () => replies.look(), // what a watch should have told may have been lost
-    () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
+    () => log.look(),
     () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
@@ -147,7 +147,7 @@ async function begin(
     letters: stored,
     watching,
     turnWrites: new TurnWrites(session, writer),
-    crashSuspects: new CrashSuspects(timers, session.probes),
+    crashSuspects: new CrashSuspects(timers),
     mayHaveCrashed: (names) => membership.mayHaveCrashed(names),
     fateOf: (name) => membership.fateOf(name),
     lives: (name) => membership.lives(name),

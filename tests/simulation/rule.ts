@@ -6,6 +6,7 @@ import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec
 import type { AtomicPart, KeyRange, Store, StoreConnection } from "../../runtime/ports/store.ts";
 import type { StoreCosts } from "./store_costs.ts";
 import type { FaultPlan } from "./fault_plan.ts";
+import type { Patches } from "./patches.ts";
 import type { Deploy } from "./rolling_deploy.ts";
 
 /** One rule of the protocol, and how to take it out. */
@@ -15,10 +16,13 @@ export interface Rule {
   readonly says: string;
   /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
   readonly foundBy: number;
-  /** How parts are committed without it; absent where the code itself is told to leave it out. */
+  /** Replaces methods of the code by ones that do without it. */
+  readonly code?: (patches: Patches) => void;
+  /** How parts are committed without it. */
   readonly part?: (part: AtomicPart) => AtomicPart;
   /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
   readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
+  /** What connections do without it. */
   readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
 }
 
@@ -30,6 +34,11 @@ export function unchecked(
 ): (part: AtomicPart) => AtomicPart {
   return (part) =>
     when(part) ? { ...part, checks: part.checks.filter(({ key }) => spaceOf(key) !== space) } : part;
+}
+
+/** The part without its writes of that space. */
+export function unwritten(space: string): (part: AtomicPart) => AtomicPart {
+  return (part) => ({ ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== space) });
 }
 
 export const writes = (part: AtomicPart, space: string): boolean =>

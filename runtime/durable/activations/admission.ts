@@ -52,11 +52,10 @@ export class Admission {
   join(batch: Batch, keeps: boolean): void {
     const { session, replies, writer } = this.#services;
     const { to, named: { mark }, draft, ticket } = this.#incoming;
-    const marks = mark !== undefined && !session.probes?.without("mark-with-turn");
     const opens = ticket !== undefined && !batch.writes(replyRowKey(ticket));
-    if (!marks && !opens && !keeps) return;
+    if (mark === undefined && !opens && !keeps) return;
     const writeSet = new WriteSet();
-    if (marks) {
+    if (mark !== undefined) {
       const untilMs = endAt(session.clock.now() + retryWindowMs);
       const place = positionToken(draft.place);
       writeMark(writeSet, mark, { token: session.nextToken(), fingerprint: "", untilMs, ticket, place });

@@ -3,18 +3,9 @@ import type { Operation } from "../../language/protocol.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import type { Admission } from "./admission.ts";
 import type { Batch } from "./batch.ts";
-import type { Contention } from "./contention.ts";
-import type { DurableActor } from "./durable_actor.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import { QueuedMessage } from "../rows/queued_message.ts";
 import { batchMax } from "./suspicion.ts";
-
-/** What admissions need of their actor. */
-export interface Admitting extends DurableActor {
-  /** How many messages from outside are on their way into its mailbox, each in a commit of its own. */
-  readonly accepting: number;
-  readonly contention: Pick<Contention, "calm">;
-  ask(mail: QueuedMessage): void;
-}
 
 interface OpenAdmission {
   readonly mail: QueuedMessage;
@@ -27,19 +18,19 @@ interface OpenAdmission {
  * Whatever comes behind them and cannot go that way waits until they are decided.
  */
 export class Admissions {
-  readonly #actor: Admitting;
+  readonly #actor: DurableActivation;
   /** Those that are not decided, in the order of coming: mostly the first is decided first. */
   #open: OpenAdmission[] = [];
   readonly #behind: (() => void)[] = [];
 
-  constructor(actor: Admitting) {
+  constructor(actor: DurableActivation) {
     this.#actor = actor;
   }
 
   /** Whether a message of that operation can be accepted with its turn. */
   takes({ slot }: Operation): boolean {
-    const { host, mailbox, status, accepting, contention, onTrial, protocol } = this.#actor;
-    if (host.direct[slot] !== true || accepting > 0 || !contention.calm || onTrial) return false;
+    const { host, mailbox, status, accepting, contention, picker, protocol } = this.#actor;
+    if (host.direct[slot] !== true || accepting > 0 || !contention.calm || picker.onTrial) return false;
     if (status !== "idle" && status !== "ready" && status !== "committing") return false;
     if (protocol.startsWith("~")) return false; // a turn of theirs may be one of many
     const { mails, inHand, complete, missed, leaving } = mailbox;
@@ -58,8 +49,7 @@ export class Admissions {
 
   /** Does something once none of them is open: now, where none is. */
   behind(commit: () => void): void {
-    const { probes } = this.#actor.durable.session;
-    if (this.#open.length === 0 || probes?.without("behind-direct")) commit();
+    if (this.#open.length === 0) commit();
     else this.#behind.push(commit);
   }
 

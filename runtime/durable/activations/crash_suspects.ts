@@ -1,5 +1,4 @@
 import type { Timers } from "../../scheduling/timers.ts";
-import type { Probes } from "../commits/probes.ts";
 
 /** How much is tried at once. What has begun takes 4: 25 begin together. What awaits something takes 1. */
 const placesMax = 100;
@@ -27,8 +26,6 @@ export interface Trial {
  */
 export class CrashSuspects {
   readonly #timers: Timers;
-  /** Only in simulations. */
-  readonly #probes: Probes | undefined;
   #free = placesMax;
   /** In the order of coming. Sets, since to take the first of a long array costs as much as it is long. */
   readonly #together = new Set<() => void>();
@@ -37,9 +34,8 @@ export class CrashSuspects {
   #wave = waveMax;
   #admitting = false;
 
-  constructor(timers: Timers, probes?: Probes) {
+  constructor(timers: Timers) {
     this.#timers = timers;
-    this.#probes = probes;
   }
 
   /** Calls `enter` when its so-many-th attempt may begin; from the second on nothing else runs beside it at first. */
@@ -48,6 +44,11 @@ export class CrashSuspects {
     const places = alone ? placesMax : beginning;
     (alone ? this.#alone : this.#together).add(() => enter(this.#begin(attempt, places, alone)));
     this.#admit();
+  }
+
+  /** How long its so-many-th attempt keeps others out. */
+  exclusionMs(attempt: number): number {
+    return Math.min(excludesMs * 2 ** attempt, excludesMsMax);
   }
 
   #begin(attempt: number, places: number, alone: boolean): Trial {
@@ -59,8 +60,7 @@ export class CrashSuspects {
       taken = most;
       this.#admit();
     };
-    const forMs = Math.min(excludesMs * 2 ** attempt, excludesMsMax);
-    const timer = this.#timers.set(forMs, () => this.#probes?.without("hung-give-way") || keep(0));
+    const timer = this.#timers.set(this.exclusionMs(attempt), () => keep(0));
     return {
       awaits: () => alone || keep(awaiting),
       end() {

@@ -2,18 +2,18 @@ import { PosthornError, StoppedError } from "../../base/errors.ts";
 import type { Scheduler } from "../../scheduling/scheduler.ts";
 import type { Timer } from "../../scheduling/timers.ts";
 import { Admissions } from "./admissions.ts";
-import { Batch } from "./batch.ts";
+import type { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
-import type { DurableActor } from "./durable_actor.ts";
-import { type DurableActorHost, leftMs } from "./durable_services.ts";
+import { leftMs } from "./durable_services.ts";
 import { DurableMember } from "./durable_member.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
+import type { DurableHost } from "./durable_host.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import { isOfStore, OutcomeUnknownError } from "../../base/store_errors.ts";
 import { Contention, yieldedMs } from "./contention.ts";
-import { loadActor, makeState } from "./load_actor.ts";
-import type { QueuedMessage } from "../rows/queued_message.ts";
-import { MessagePicker, type Suspected } from "./message_picker.ts";
+import { loadActor } from "./load_actor.ts";
+import { QueuedMessage } from "../rows/queued_message.ts";
+import { MessagePicker, type TrialDue } from "./message_picker.ts";
 import type { ActorRecord } from "../rows/actor_record.ts";
 import { commitBatch } from "./batch_commit.ts";
 import { TurnRunner } from "./turn_runner.ts";
@@ -26,17 +26,17 @@ const storeBackoffMs = 1_000;
  * as one part; until that is known nothing of it is seen by anybody. Where a check fails, another instance went on: it
  * is loaded again, and what it did is gone.
  */
-export class DurableActivation extends DurableMember<DurableActivation> implements DurableActor {
+export class DurableActivation extends DurableMember {
   readonly mailbox = new DurableMailbox(
     (branch) => this.durable.session.probes?.reach(branch),
-    (mail) => this.#picker.setAside(mail),
+    (mail) => this.picker.setAside(mail),
   );
   /** How many messages from outside are on their way into its mailbox. */
   accepting = 0;
   /** Those that come with their turns. */
   readonly admissions: Admissions = new Admissions(this);
   readonly #runner: TurnRunner;
-  readonly #picker: MessagePicker;
+  readonly picker: MessagePicker;
   #wanted: "passivate" | "erase" | undefined = undefined;
   #held: Timer | undefined = undefined;
   readonly contention = new Contention();
@@ -49,10 +49,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** What is in the store's hands. */
   #committing: Batch | undefined = undefined;
 
-  constructor(host: DurableActorHost<DurableActivation>, key: string) {
+  constructor(host: DurableHost, key: string) {
     super(host, key);
     this.#runner = new TurnRunner(this);
-    this.#picker = new MessagePicker(this, () => void (this.status === "idle" && this.proceed()));
+    this.picker = new MessagePicker(this, () => void (this.status === "idle" && this.proceed()));
     void this.load();
   }
 
@@ -63,12 +63,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
 
   /** About how many have stepped aside: they take no room from the others. */
   get aside(): number {
-    return this.#picker.aside + this.mailbox.asideBeyond;
-  }
-
-  /** Whether the message at the head is tried that may have ended a process, and that is counted. */
-  get onTrial(): boolean {
-    return this.#picker.onTrial;
+    return this.picker.aside + this.mailbox.asideBeyond;
   }
 
   /** Whether nothing that this instance wrote still waits. */
@@ -91,7 +86,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
 
   /** Its mailbox is fuller than it may be: the oldest that waits is evicted. Returns whether there was one. */
   evictOldest(): boolean {
-    return this.#picker.evictOldest();
+    return this.picker.evictOldest();
   }
 
   /** Another instance wrote something for it, perhaps. `crashed` says that it ended without a word. */
@@ -107,19 +102,21 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.status = "loading";
     this.cache = undefined;
     this.admissions.store();
-    this.#picker.reset();
+    this.picker.reset();
     try {
       const loaded = await loadActor(this);
       if (this.gone) return;
       if (loaded === "newer") {
-        const why = `Cannot ask ${this}: a newer program has written its state`;
-        failAsks(this.mailbox.takeAsks(), new PosthornError("newer-state", why));
+        const why = "a newer program has written its state";
+        failAsks(this.mailbox.takeAsks(), new PosthornError("newer-state", `Cannot ask ${this}: ${why}`));
+        this.#keepAfterAll(new PosthornError("newer-state", `Cannot erase ${this}: ${why}`));
         return this.#vanish(leftMs);
       }
       // Never is a message taken from one that lives: slow handlers would make each other's turns stale without end.
       if (loaded === "tried") {
         return this.hold(this.contention.left(this.services.random), () => void this.load());
       }
+      this.take(loaded);
       const yields = this.contention.yieldsTo(this.record.head, this.durable);
       if (yields && !this.#isNeeded) return this.#vanish(yieldedMs);
     } catch (error) {
@@ -141,7 +138,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     if (this.mailbox.mails.length > 0 || this.#wanted === "erase") {
       this.status = "ready";
       this.services.scheduler.add(this);
-    } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.#picker.aside === 0)) {
+    } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.picker.aside === 0)) {
       void this.load();
     } else {
       if (this.#runner.revive() && this.atRest) return this.passivate();
@@ -154,20 +151,21 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     if (this.status !== "ready") return false;
     this.usedMs = scheduler.monotonicMs;
     this.#stoppedBefore = this.#runner.stopped;
-    const batch = this.#begin();
+    const batch = this.begin();
     if (this.#wanted === "erase") {
       this.#await(batch, this.#runner.erase(batch));
       return false;
     }
-    const most = this.#alone || this.onTrial ? 1 : this.contention.batchMax;
+    const most = this.#alone || this.picker.onTrial ? 1 : this.contention.batchMax;
     while (batch.taken < most) {
-      const picked = this.#picker.next(batch.taken);
+      const picked = this.picker.next(batch.taken);
       if (picked === undefined) break;
-      if ("waitMs" in picked) this.hold(picked.waitMs, () => this.proceed());
-      else if ("trial" in picked) this.#try(picked);
-      else {
+      if (!(picked instanceof QueuedMessage)) {
+        if (picked.kind === "wait") this.hold(picked.forMs, () => this.proceed());
+        else this.#try(picked);
+      } else {
         this.mailbox.inHand = batch.taken + 1;
-        makeState(this, batch);
+        this.makeState(batch);
         const handled = this.#runner.handle(batch, picked);
         if (handled instanceof Promise) this.#await(batch, handled);
         else if (handled === "next" && scheduler.spend(1)) continue;
@@ -201,7 +199,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.#committing = undefined;
     this.contention.won();
     this.#alone = false;
-    if (!this.#counting) this.#picker.endTrial();
+    if (!this.#counting) this.picker.endTrial();
     this.#counting = false;
     if (record !== undefined) {
       this.record = record;
@@ -225,6 +223,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */
   stale(batch: Batch, hidden: boolean): void {
     const why = `Cannot tell whether ${this} took effect`;
+    if (this.gone) this.#keepAfterAll(stopped(this, "erase"));
     if (this.gone) return this.#answer(batch, hidden ? new OutcomeUnknownError(why) : stopped(this));
     if (hidden) {
       this.#answerAsks(batch, new OutcomeUnknownError(why));
@@ -240,7 +239,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   failed(error: unknown, batch?: Batch): void {
     if (batch !== undefined && !isOfStore(error) && !this.gone) return this.#refused(error, batch);
     if (batch !== undefined) this.#answer(batch, error);
-    if (this.gone) return;
+    if (this.gone) return this.#keepAfterAll(error);
     this.#dropped();
     failAsks(this.mailbox.takeAsks(), withoutEffect(this, error)); // they had no turn
     this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
@@ -271,17 +270,20 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.status = "gone";
     this.#held?.cancel();
     if (this.#runner.awaits) this.#runner.abort(new StoppedError(`${this}: the system stopped`));
-    this.#picker.reset();
+    this.picker.reset();
     this.mailbox.inHand = 0; // it waits in the store, for whoever comes next
-    const { asks = [], direct = [] } = this.#committing ?? {};
+    const { asks = [], direct = [], erased = false } = this.#committing ?? {};
     const waiting = this.mailbox.takeAsks().filter((ask) => !asks.includes(ask));
     if (waiting.length > 0) failAsks(waiting, stopped(this));
     this.admissions.end(direct);
+    if (!erased) this.#keepAfterAll(stopped(this, "erase"));
   }
 
-  #begin(): Batch {
-    const { record, state, host } = this;
-    return new Batch(this.durable.session, { actor: this, record, state, schema: host.actor.stateVersion });
+  /** It is not erased, although a signal said so: whoever gave that is told why. */
+  #keepAfterAll(error: unknown): void {
+    if (this.#wanted !== "erase") return;
+    this.#wanted = undefined;
+    this.services.callbackFailed("signal", error);
   }
 
   /** Nothing of a batch is there. */
@@ -299,23 +301,21 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
   #refused(error: unknown, batch: Batch): void {
     this.#undo();
-    const { probes } = this.durable.session;
-    probes?.reach(batch.turns > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
+    this.durable.session.probes?.reach(
+      batch.turns > 1 ? "a batch cannot be committed" : "a turn cannot be committed",
+    );
     if (batch.turns > 1) {
       this.#alone = true; // one of them is the one
       return this.proceed();
     }
     const [mail] = this.mailbox.mails;
-    const turns = probes?.without("page-refused") ? batch.taken : batch.turns;
-    if (turns === 0 && this.#wanted === "erase") { // no commit can do it, and nobody waits for it
-      this.#wanted = undefined;
-      this.services.callbackFailed("signal", error);
-    }
+    const { turns } = batch;
+    if (turns === 0) this.#keepAfterAll(error); // no commit can do it, and nobody waits for it
     if (turns === 0 || mail === undefined) return this.failed(error);
     // It has no room beside the state, or its letter has none.
     if ((batch.refuses || batch.kept) && mail.key === undefined) return this.stale(batch, false); // it is stored first
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
-    const alone = this.#begin();
+    const alone = this.begin();
     this.#runner.refuse(alone, mail, error);
     alone.refuses = true;
     this.finish(alone);
@@ -324,7 +324,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** A handler is awaited, and with it the batch. */
   #await(batch: Batch, promise: Promise<void>): void {
     this.status = "running";
-    this.#picker.awaits();
+    this.picker.awaits();
     this.services.running++;
     const stored = this.admissions.store(this.mailbox.inHand); // what is in hand stays, and waits no more
     promise.then(() => stored).then(() => {
@@ -340,21 +340,21 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
    * The message at the head may be what ended a process: that it is tried is committed first, so that it is counted
    * should it end this one as well.
    */
-  #try({ trial, counted }: Suspected): void {
+  #try({ trial, counted }: TrialDue): void {
     this.status = "trying";
     this.admissions.store();
-    this.#picker.enter(trial, () => {
-      if (this.gone) return this.#picker.endTrial();
+    this.picker.enter(trial, () => {
+      if (this.gone) return this.picker.endTrial();
       if (counted) return this.proceed();
       const mail = this.mailbox.mails.find(({ place }) => place === trial.place);
       if (mail === undefined) { // it was evicted meanwhile
-        this.#picker.endTrial();
+        this.picker.endTrial();
         return this.proceed();
       }
       this.#counting = true;
-      const batch = this.#begin();
+      const batch = this.begin();
       // Else one that another had handled would leave a record behind, of an actor that was erased as well.
-      if (!this.durable.session.probes?.without("tried-where-it-waits")) batch.whereWaits(mail);
+      batch.whereWaits(mail);
       batch.retry(trial);
       this.finish(batch);
     });
@@ -380,7 +380,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     if (releasedForMs !== undefined) this.host.release(this, releasedForMs);
     this.status = "gone";
     this.#held?.cancel();
-    this.#picker.reset();
+    this.picker.reset();
     this.host.remove(this);
     this.services.rest();
   }

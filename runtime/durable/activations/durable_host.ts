@@ -7,14 +7,16 @@ import type { Operation } from "../../language/protocol.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import { shownActor } from "../../messages/shown_name.ts";
 import { DurableActivation } from "./durable_activation.ts";
-import type { DurableActorHost, DurableServices } from "./durable_services.ts";
+import type { DurableServices } from "./durable_services.ts";
 
 /** All durable actors of one definition that are in this process, by key. The others are in the store. */
-export class DurableHost implements DurableActorHost<DurableActivation> {
+export class DurableHost {
   readonly actor: Actor;
   readonly services: RuntimeServices;
   readonly handlers: readonly (Handler | undefined)[];
+  /** Operations whose handler returned a promise the last time, by slot. */
   readonly awaited: boolean[] = [];
+  /** Whether all handlers of an operation have returned at once, by slot; absent if none has run. */
   readonly direct: boolean[] = [];
   readonly #durable: () => DurableServices;
   readonly #quota: ActorQuota;
@@ -51,6 +53,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
     return this.#durable();
   }
 
+  /** Whether somebody listens to what happens. */
   get observed(): boolean {
     return !this.services.delivery.inspectors.unobserved;
   }
@@ -71,6 +74,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
     return this.#activations.values().reduce((sum, { waiting, aside }) => sum + waiting + aside, 0);
   }
 
+  /** The operation of that name, if it has a handler. */
   operation(name: string): Operation | undefined {
     return this.#operations.get(name);
   }
@@ -107,6 +111,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
     return this.#activations.values();
   }
 
+  /** An activation leaves memory. */
   remove(activation: DurableActivation): void {
     if (this.#activations.get(activation.key) !== activation) return;
     this.#activations.delete(activation.key);
@@ -122,6 +127,7 @@ export class DurableHost implements DurableActorHost<DurableActivation> {
     this.#idle.leave(activation);
   }
 
+  /** Another instance of this program is to have it: this one leaves it alone, for so long without taking it back. */
   release(actor: ActorId, forMs: number): void {
     this.#leave(actor, forMs);
   }

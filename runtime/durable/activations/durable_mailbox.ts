@@ -261,13 +261,8 @@ export class DurableMailbox {
     this.#asks = this.#asks.filter(stays);
   }
 
-  /** All asks that wait; or only those among so many at the head. */
-  takeAsks(among?: number): QueuedMessage[] {
-    if (among !== undefined) {
-      const asks = this.mails.slice(0, among).filter(isAsk);
-      for (const ask of asks) this.remove(ask);
-      return asks;
-    }
+  /** Takes out all asks that wait. */
+  takeAsks(): QueuedMessage[] {
     const late = this.#late ?? [];
     const asks = [...this.mails, ...this.#asks, ...late].filter(isAsk);
     this.mails = this.mails.filter((mail) => !isAsk(mail));

@@ -9,9 +9,9 @@ export function failAsks(asks: readonly QueuedMessage[], error: unknown): void {
   for (const { replyTarget } of asks) replyTarget?.fail(failure);
 }
 
-/** The system has stopped: an ask had no turn. */
-export function stopped(actor: { toString(): string }): StoppedError {
-  return new StoppedError(`Cannot ask ${actor}: the system has stopped`);
+/** The system has stopped before an ask had its turn, or a signal its effect. */
+export function stopped(actor: { toString(): string }, what: "ask" | "erase" = "ask"): StoppedError {
+  return new StoppedError(`Cannot ${what} ${actor}: the system has stopped`);
 }
 
 /** Of an ask that had no effect, that is known, whatever became of a commit. */

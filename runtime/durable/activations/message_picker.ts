@@ -1,19 +1,19 @@
 import type { Timer } from "../../scheduling/timers.ts";
-import type { DurableActor } from "./durable_actor.ts";
-import { deadLetterAlone } from "./dead_letter_alone.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import type { RetryHead } from "../rows/actor_record.ts";
 import type { Trial } from "./crash_suspects.ts";
 import { RemainingDelays } from "./remaining_delays.ts";
 
-/** That a message may be what ended a process: what must be in the record before it is tried, and whether it is there. */
-export interface Suspected {
+/** What the next message has to wait for: a time; or its trial, since it may be what ended a process. */
+export type Obstacle = { readonly kind: "wait"; readonly forMs: number } | TrialDue;
+
+/** That a message is to be tried: what must be in the record first, and whether it is there. */
+export interface TrialDue {
+  readonly kind: "trial";
   readonly trial: RetryHead;
   readonly counted: boolean;
 }
-
-/** What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or one that is suspected. */
-export type NextMessage = QueuedMessage | undefined | { readonly waitMs: number } | Suspected;
 
 /** How long is waited for one at the head that is evicted: about as long as a commit takes. */
 const leavingMs = 10;
@@ -23,7 +23,7 @@ const leavingMs = 10;
  * give way to others.
  */
 export class MessagePicker {
-  readonly #actor: DurableActor;
+  readonly #actor: DurableActivation;
   readonly #onIdle: () => void;
   readonly #delayedRetries = new Map<string, Timer>();
   #trial: Trial | undefined = undefined;
@@ -31,7 +31,7 @@ export class MessagePicker {
   #remainingDelays: RemainingDelays | undefined = undefined;
 
   /** `onIdle` is called when one is back that had stepped aside, or has given way. */
-  constructor(actor: DurableActor, onIdle: () => void) {
+  constructor(actor: DurableActivation, onIdle: () => void) {
     this.#actor = actor;
     this.#onIdle = onIdle;
   }
@@ -46,30 +46,29 @@ export class MessagePicker {
     return this.#trial !== undefined;
   }
 
-  /** The next message of a batch that has taken so many. */
-  next(taken: number): NextMessage {
+  /** The next message of a batch that has taken so many, or what it waits for; nothing if the batch ends here. */
+  next(taken: number): QueuedMessage | Obstacle | undefined {
     const { mailbox, record, services } = this.#actor;
     const { nowMs } = services.scheduler;
     const mail: QueuedMessage | undefined = mailbox.mails[taken];
     if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
-    if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
+    if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { kind: "wait", forMs: leavingMs };
     const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
     const known = this.#actor.host.operation(mail.head.operation) !== undefined; // else it is not tried at all
     const suspected = known && (retry?.by !== undefined || this.#actor.suspicion?.has(mail) === true);
     if (retry === undefined && !suspected) return mail;
     if (taken > 0) return undefined;
-    const waitMs = retry !== undefined && retry.notBeforeMs > nowMs
+    const forMs = retry !== undefined && retry.notBeforeMs > nowMs
       ? this.#leftMs(mail, retry.notBeforeMs, retry.afterMs)
       : 0;
-    if (waitMs > 0) return { waitMs };
-    if (!suspected) return mail;
-    return this.#suspected(mail, retry);
+    if (forMs > 0) return { kind: "wait", forMs };
+    return suspected ? this.#trialOf(mail, retry) : mail;
   }
 
   /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
     const { crashSuspects, session } = this.#actor.durable;
-    crashSuspects.enter(session.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
+    crashSuspects.enter(attempts, (trial) => {
       session.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
       this.#trial = trial;
       begin();
@@ -95,8 +94,8 @@ export class MessagePicker {
     if (mail === undefined) return false;
     const { capacity } = this.#actor.host.actor.mailbox;
     const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;
-    const deadLetterReason = { reason: "dropped", message, attempts: mail.head.attempts ?? 0 };
-    void deadLetterAlone(this.#actor, mail, deadLetterReason).then((gone) => {
+    const attempts = mail.head.attempts ?? 0;
+    void this.#actor.deadLetterAlone(mail, { reason: "dropped", message, attempts }).then((gone) => {
       mailbox.left(mail, gone);
       this.#onIdle();
     });
@@ -115,18 +114,18 @@ export class MessagePicker {
    * What was tried before counts where it has failed, or where the instance that tried it ended without a word. What
    * this one tries is counted as long as it does; what another left with a word, that one did not end with.
    */
-  #suspected(mail: QueuedMessage, retry: RetryHead | undefined): Suspected {
+  #trialOf(mail: QueuedMessage, retry: RetryHead | undefined): TrialDue {
     const { durable: { session: { instance } }, tried } = this.#actor;
-    if (retry?.by === instance) return { trial: retry, counted: true };
+    if (retry?.by === instance) return { kind: "trial", trial: retry, counted: true };
     const before = retry?.attempts ?? mail.head.attempts ?? 0;
     const attempts = retry?.by === undefined || tried === "ended" ? before + 1 : before;
-    return { trial: { place: mail.place, attempts, notBeforeMs: 0, by: instance }, counted: false };
+    const trial = { place: mail.place, attempts, notBeforeMs: 0, by: instance };
+    return { kind: "trial", trial, counted: false };
   }
 
   #leftMs({ place }: QueuedMessage, notBeforeMs: number, afterMs: number | undefined): number {
-    const { session } = this.#actor.durable;
-    const mostMs = session.probes?.without("own-wait") ? undefined : afterMs;
-    return (this.#remainingDelays ??= new RemainingDelays(session.clock)).leftMs(place, notBeforeMs, mostMs);
+    const { clock } = this.#actor.durable.session;
+    return (this.#remainingDelays ??= new RemainingDelays(clock)).leftMs(place, notBeforeMs, afterMs);
   }
 
   /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */

@@ -9,10 +9,9 @@ import { isThenable } from "../../base/thenable.ts";
 import { timeAfter } from "../../base/times.ts";
 import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
-import type { DurableActor } from "./durable_actor.ts";
-import { deadLetterAlone } from "./dead_letter_alone.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import { leftMs } from "./durable_services.ts";
-import { DurableTurn } from "./durable_turn.ts";
+import { DurableTurn } from "./turn_writes.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
 import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
@@ -31,7 +30,7 @@ const noTimers: TimerRows = new Map();
 
 /** Brings messages of one durable actor through their turns, into its batch. */
 export class TurnRunner {
-  readonly #activation: DurableActor;
+  readonly #activation: DurableActivation;
   #supervisor: Supervisor | undefined = undefined;
   #turn: DurableTurn | undefined = undefined;
   #stopped: string | undefined = undefined;
@@ -39,7 +38,7 @@ export class TurnRunner {
   /** Whether the turn that runs is its actor's first since that is here. */
   #fresh = false;
 
-  constructor(activation: DurableActor) {
+  constructor(activation: DurableActivation) {
     this.#activation = activation;
   }
 
@@ -185,13 +184,10 @@ export class TurnRunner {
       message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
       attempts,
     };
-    if (await deadLetterAlone(this.#activation, mail, deadLetterReason)) return;
+    if (await this.#activation.deadLetterAlone(mail, deadLetterReason)) return;
     const { head, place, key, version, bytes } = mail;
-    await deadLetterAlone(
-      this.#activation,
-      { head, place, key, version, bytes, text: "", payload: undefined },
-      deadLetterReason,
-    );
+    const bare = { head, place, key, version, bytes, text: "", payload: undefined };
+    await this.#activation.deadLetterAlone(bare, deadLetterReason);
   }
 
   async #await(
@@ -371,8 +367,7 @@ export class TurnRunner {
   #unknown(batch: Batch, mail: QueuedMessage, attempts: number): TurnOutcome {
     const { host, services } = this.#activation;
     const sinceMs = services.now() - timestampOf(mail.place) / 1_000;
-    const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
-    if (mail.replyTarget !== undefined || sinceMs >= keepMs) {
+    if (mail.replyTarget !== undefined || sinceMs >= unknownKeepMs) {
       const why = `cannot be handled: its actor has no such operation`;
       return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
@@ -386,7 +381,7 @@ export class TurnRunner {
   #attemptsOf(mail: QueuedMessage): number {
     const { retry } = this.#activation.record.head;
     if (retry?.place !== mail.place) return mail.head.attempts ?? 0;
-    return this.#activation.onTrial ? retry.attempts - 1 : retry.attempts;
+    return this.#activation.picker.onTrial ? retry.attempts - 1 : retry.attempts;
   }
 
   #envelope(mail: QueuedMessage, attempts: number): Envelope {

@@ -1,12 +1,13 @@
 import type { ActorId } from "../../language/address.ts";
-import { isReplyTarget } from "../../messages/envelope.ts";
+import { isReplyTarget, type Route } from "../../messages/envelope.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
 import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
-import type { DurableTurn } from "./durable_turn.ts";
-import type { WriteSet } from "../commits/write_set.ts";
+import { Turn } from "../../turns/turn.ts";
+import { WriteSet } from "../commits/write_set.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
@@ -20,8 +21,33 @@ import {
   type TimerRows,
 } from "../rows/schedule_summaries.ts";
 import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
-import { encodeValue, toText } from "../rows/value_codec.ts";
 import { topicsOf } from "../rows/topics_of.ts";
+import { encodeValue, toText } from "../rows/value_codec.ts";
+
+/** A turn of a durable actor. The runtime's own actors may write more than their state, and read rows. */
+export class DurableTurn extends Turn {
+  declare readonly actor: DurableActivation;
+  /** The first place of its message in the mailbox: no other message of the actor ever had it. */
+  readonly place: string;
+  /** Whether its message stays where it is, for another turn. */
+  again = false;
+  private ownRows: WriteSet | undefined = undefined;
+
+  constructor(actor: DurableActivation, route: Route, state: unknown, place: string) {
+    super(actor, route, state);
+    this.place = place;
+  }
+
+  /** What it writes with its commit, besides its state and messages. */
+  get rows(): WriteSet {
+    return this.ownRows ??= new WriteSet();
+  }
+
+  /** The store that its actor is in. */
+  get session(): StoreSession {
+    return this.actor.durable.session;
+  }
+}
 
 /** What a turn does, as effects of a commit. */
 export class TurnWrites {

@@ -131,6 +131,11 @@ export class Assignments {
     await this.#membership.end();
   }
 
+  /** Whether actors of a protocol are hosted here. */
+  hosts(protocol: string): boolean {
+    return this.#protocols.includes(protocol);
+  }
+
   /** The next heartbeat is timed by the last one alone, whatever that has found to do. */
   #wait(): void {
     if (this.#ended) return;
@@ -192,12 +197,11 @@ export class Assignments {
    */
   async #reassign(instance: string, crashed = false): Promise<void> {
     const prefix = indexPrefix(instance);
-    const all = this.#session.probes?.without("taken-by-hosts") === true;
     for (let after = prefix; !this.#ended;) {
       const [first] = await this.#session.connection.list({ prefix, after, limit: 1 });
       if (first === undefined) return;
       const { protocol } = indexed(first.key);
-      if (all || this.#protocols.includes(protocol)) {
+      if (this.hosts(protocol)) {
         await this.#reassignProtocol(instance, protocol, crashed);
         after = protocolPrefix(instance, protocol) + behindAll;
         continue;
@@ -251,7 +255,7 @@ export class Assignments {
 
   #isReleased(actor: ActorId): boolean {
     const untilMs = this.#releasedUntilMs.get(nameOfActor(actor)) ?? -Infinity;
-    return untilMs > this.#session.clock.monotonicMs() && !this.#session.probes?.without("left-for-a-while");
+    return untilMs > this.#session.clock.monotonicMs();
   }
 
   /**
@@ -267,7 +271,7 @@ export class Assignments {
       const actor = indexed(key);
       if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
       this.#session.probes?.reach("an index entry was not known");
-      if (this.#protocols.includes(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
+      if (this.hosts(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
     }
   }
 

@@ -91,9 +91,7 @@ export class DeadLetterRows {
       } else await this.#load();
       this.#latestAtHeartbeats = [...this.#latestAtHeartbeats, this.#latest].slice(-lateHeartbeats);
       if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
-      const { probes } = this.#services.session;
-      if (this.#passed.size <= this.#capacity * passedShare || probes?.without("letters-anew")) return;
-      await this.#settle();
+      if (this.#passed.size > this.#capacity * passedShare) await this.countAnew();
     });
   }
 
@@ -220,8 +218,7 @@ export class DeadLetterRows {
       attempts: undefined,
       notBeforeMs: undefined,
       afterMs: undefined,
-      // It has passed, or would while it waits.
-      deadlineMs: session.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
+      deadlineMs: undefined, // it has passed, or would while it waits
     };
     writer.deliver(
       writeSet,
@@ -271,7 +268,7 @@ export class DeadLetterRows {
   }
 
   /** Each let go of what it took for the one too many: as many as are gone here come back, and the others go. */
-  async #settle(): Promise<void> {
+  async countAnew(): Promise<void> {
     this.#services.session.probes?.reach("dead letters are counted anew");
     await this.#look();
     const passed = [...this.#passed].toSorted(([a], [b]) => a < b ? 1 : -1);

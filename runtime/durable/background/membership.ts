@@ -74,14 +74,17 @@ export class Membership {
 
   /** Says for the first time that it lives, and looks who is there. */
   async begin(): Promise<void> {
-    const { connection, committer, instance, traits, probes } = this.#session;
+    const { connection, committer, instance, traits } = this.#session;
     this.#held = await connection.presence?.hold(instance) ?? false;
     this.#version = await commitOne(committer, this.#part(instance, undefined)); // else the first heartbeat finds it
     await this.look();
     await connection.presence?.retain(new Set([instance, ...this.#known.keys()]));
-    // Whoever was here before is not here any more: two processes never share such a store.
-    const alone = traits.processes === "one" && !probes?.without("taken-over-at-once");
-    if (alone) { for (const known of this.#known.values()) known.sinceMs = -Infinity; }
+    if (traits.processes === "one") this.takeAllForDead();
+  }
+
+  /** Whoever was here before is not here any more: two processes never share such a store. */
+  takeAllForDead(): void {
+    for (const known of this.#known.values()) known.sinceMs = -Infinity;
   }
 
   /** Says that it lives: beside what the users of this instance commit, however much that is. */
@@ -254,8 +257,7 @@ export class Membership {
   /** Not behind what waits to be committed. Returns the version, or nothing where the row has another by now. */
   #write(instance: string, version: string | undefined): Promise<string | undefined> {
     const part = this.#part(instance, version);
-    const { committer, probes } = this.#session;
-    return probes?.without("heartbeat-aside") ? commitOne(committer, part) : committer.commitAside(part);
+    return this.#session.committer.commitAside(part);
   }
 
   /** Its row, where that is as it was; the first only where it has not ended meanwhile: a commit may land late. */

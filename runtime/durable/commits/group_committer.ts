@@ -1,6 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import { type Probes, probesOf } from "./probes.ts";
 import type { AtomicPart, StoreConnection, StoreTraits } from "../../ports/store.ts";
 import { isOfStore, OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
@@ -82,8 +81,6 @@ export class GroupCommitter {
   readonly #open = new Set<QueuedCommit>();
   readonly #pauses = new Set<() => void>();
   #ended = false;
-  /** Only in simulations. */
-  readonly #probes: Probes | undefined;
   /** Why the last commit did not come through; absent where it did. */
   failure: unknown;
 
@@ -92,7 +89,6 @@ export class GroupCommitter {
     this.#traits = traits;
     this.#clock = clock;
     this.#random = random;
-    this.#probes = probesOf(connection);
   }
 
   /**
@@ -115,7 +111,7 @@ export class GroupCommitter {
     const size = request.size ?? sizeOfCommit(request.part, limits);
     try {
       if (this.#ended) throw closed();
-      if (!this.#probes?.without("never-fits")) requireFits(request.name, size, limits);
+      requireFits(request.name, size, limits);
     } catch (error) {
       return queueMicrotask(() => request.done(failed(error)));
     }
@@ -296,8 +292,7 @@ export class GroupCommitter {
 
   #settle(queued: QueuedCommit, version: string | undefined): Promise<void> | undefined {
     const { request, uncertain } = queued;
-    const believed = !this.#traits.unknownOutcomes || this.#probes?.without("landed-answers-stale");
-    if (version === undefined && (uncertain || !believed)) return this.#find(queued);
+    if (version === undefined && (uncertain || this.#traits.unknownOutcomes)) return this.#find(queued);
     if (!this.#open.delete(queued)) return;
     request.done(version === undefined ? { status: "stale", uncertain } : { status: "committed", version });
   }

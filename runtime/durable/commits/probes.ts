@@ -1,11 +1,9 @@
 import type { StoreConnection } from "../../ports/store.ts";
 
-/** What a simulation may know and change of this code: it hears of rare branches, and can take a rule out. */
+/** Tells a simulation which rare branches were reached. */
 export interface Probes {
   /** A rare branch was reached, with what it was about. */
   reach(branch: string, about?: unknown): void;
-  /** Whether a rule is taken out, to see what breaks without it. */
-  without(rule: string): boolean;
 }
 
 /** The probes that a simulated connection brings; no other has any. */

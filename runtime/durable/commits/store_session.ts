@@ -143,8 +143,7 @@ export class StoreSession {
 
   /** Whether what was kept until then is over, by the clocks of all that live; never, where no time is given. */
   isOver(untilMs: number | undefined): boolean {
-    const aheadMs = this.probes?.without("slowest-clock") ? 0 : this.otherClocks.aheadMs;
-    return untilMs !== undefined && untilMs + aheadMs <= this.clock.now();
+    return untilMs !== undefined && untilMs + this.otherClocks.aheadMs <= this.clock.now();
   }
 
   /** Who sets a schedule now. */

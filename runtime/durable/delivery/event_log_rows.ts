@@ -63,8 +63,7 @@ export class EventLogRows {
    */
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
     const begun = this.#allBegun();
-    const all = (begun ?? joining ?? this.#waiting) === undefined;
-    if (all || this.#session.probes?.without("listen-first")) return act();
+    if ((begun ?? joining ?? this.#waiting) === undefined) return act();
     let acting: Promise<Result>;
     const waiting = Promise.all([this.#waiting?.catch(() => {}), begun, joining]).then(() => {
       acting = act();

@@ -1,9 +1,10 @@
+import type { Actor } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { erasedKey, recordKey } from "./keys.ts";
 import type { ScheduleSummaries } from "./schedule_summaries.ts";
-import { decodeValue } from "./value_codec.ts";
+import { decodeValue, fromText } from "./value_codec.ts";
 
 /** A message that is to be tried again, or that was running when its process ended. */
 export interface RetryHead {
@@ -84,6 +85,20 @@ export class ActorRecord {
     this.text = text;
     this.version = version;
     this.bytes = bytes;
+  }
+
+  /** The state that it says, for this program. Throws if `state` or `migrate` does, or if it cannot be read. */
+  stateFor(actor: Pick<Actor, "state" | "stateVersion" | "migrate">): unknown {
+    const { schema } = this.head;
+    if (this.fault !== undefined) throw new Error(this.fault);
+    if (this.text === undefined || schema === undefined) return actor.state();
+    const stored = fromText(this.text);
+    return schema === actor.stateVersion ? stored : actor.migrate(stored, schema);
+  }
+
+  /** Whether a program has written its state that has a later version of its form. */
+  isNewerThan(stateVersion: number): boolean {
+    return (this.head.schema ?? 0) > stateVersion;
   }
 
   /** How it is in the store; absent where it is not: nothing was committed, or it was erased. */
