@@ -1,7 +1,7 @@
 import type { Address } from "../runtime/language/address.ts";
 import type { Subscription } from "../runtime/language/context.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { retryWhileUnavailable } from "../runtime/durable/delivery/retry_while_unavailable.ts";
+import { retryWhileUnavailable } from "../runtime/scheduling/retry_while_unavailable.ts";
 import { Envelope, Route } from "../runtime/messages/envelope.ts";
 import { messageOf, PosthornError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";

@@ -290,7 +290,7 @@ export class Delivery implements DeliveryPort {
   }
 
   private actorOf(protocol: string): Actor | undefined {
-    return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
+    return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
