@@ -1,7 +1,14 @@
 import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/language/address.ts";
-import type { SharedDeadline, Waiting } from "../runtime/scheduling/deadlines.ts";
-import { type Asker, asks, deadlineAt, nameOf, type Rarities, Route } from "../runtime/messages/envelope.ts";
+import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
+import {
+  asks,
+  deadlineAt,
+  nameOf,
+  type ReplyTarget,
+  Route,
+  type RouteExtras,
+} from "../runtime/messages/envelope.ts";
 import {
   DeadlineExceededError,
   NotFoundError,
@@ -12,12 +19,12 @@ import {
   StoppedError,
 } from "../runtime/base/errors.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import type { Receiver } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/delivery.ts";
 import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { expiredAnswer } from "../runtime/messages/seen.ts";
+import { expiredAnswer } from "../runtime/messages/deduplication.ts";
 import { shownName } from "../runtime/messages/shown_name.ts";
-import type { OpenTurn } from "../runtime/turns/turn_host.ts";
+import type { OpenTurn } from "../runtime/turns/turn_services.ts";
 import { requireNoCycle } from "../runtime/turns/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
@@ -28,7 +35,7 @@ import { once } from "./tell.ts";
  */
 export function ask(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: AskOptions | undefined,
@@ -42,10 +49,10 @@ export function ask(
     }
     const timeoutMs = options?.timeoutMs ?? runtime.options.askTimeoutMs;
     if (options !== undefined) requireDuration("timeoutMs", timeoutMs);
-    const rarities = options === undefined ? undefined : originOf(options);
-    const waiter = new Waiter(operation, to.key, options?.raw ?? false);
+    const extras = options === undefined ? undefined : originOf(options);
+    const waiter = new PendingReply(operation, to.key, options?.raw ?? false);
     const answer = waiter.wait(runtime, timeoutMs);
-    const route = new Route(operation, undefined, undefined, waiter, waiter.deadline, rarities);
+    const route = new Route(operation, undefined, undefined, waiter, waiter.deadline, extras);
     acceptAsk(runtime, to, payload, route, waiter);
     return answer;
   } catch (error) {
@@ -59,14 +66,14 @@ function isPlain({ id, headers, signal, after }: AskOptions): boolean {
 }
 
 /** Whose it is and how large, where it came from outside of the program. */
-function originOf({ caller, bytes }: AskOptions): Rarities | undefined {
+function originOf({ caller, bytes }: AskOptions): RouteExtras | undefined {
   if (caller !== undefined) requireCaller(caller);
   return (caller ?? bytes) === undefined ? undefined : { caller, bytes };
 }
 
 function askWith(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: AskOptions,
@@ -78,8 +85,8 @@ function askWith(
   const timeoutMs = timeLeftMs(nowMs, options.timeoutMs ?? runtime.options.askTimeoutMs, turn);
   const raw = options.raw ?? false;
   const waiter = options.id === undefined
-    ? new Waiter(operation, to.key, raw)
-    : new NamedWaiter(operation, to.key, raw);
+    ? new PendingReply(operation, to.key, raw)
+    : new NamedPendingReply(operation, to.key, raw);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
   const answer = once(runtime, to, route, payload, (remembered) => {
@@ -89,23 +96,23 @@ function askWith(
     if (remembered !== undefined) {
       const keep = (value: unknown) => remembered.answered(value);
       answer.then(keep, keep);
-      if (waiter instanceof NamedWaiter) {
+      if (waiter instanceof NamedPendingReply) {
         waiter.onLate = (answer, value) => remembered.answeredLate(answer, value);
       }
     }
     return answer;
   });
   if (signal === undefined) return answer;
-  const alone = route.rarities?.scope === undefined; // else others may wait for the same answer
+  const alone = route.extras?.scope === undefined; // else others may wait for the same answer
   return abortable(answer, signal).finally(() => alone && waiter.end());
 }
 
 function askInTurn(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   payload: unknown,
   route: Route,
-  waiter: Waiter,
+  waiter: PendingReply,
   timeoutMs: number,
   turn: OpenTurn,
 ): Promise<unknown> {
@@ -131,7 +138,7 @@ function askInTurn(
  */
 async function askByName(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: AskOptions,
@@ -163,10 +170,10 @@ export function timeLeftMs(nowMs: number, timeoutMs: number, turn: OpenTurn | un
 /** Sends what somebody already waits for: the answer may come at once. */
 export function acceptAsk(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   payload: unknown,
   route: Route,
-  waiter: Waiter,
+  waiter: PendingReply,
 ): void {
   try {
     const accepted = runtime.delivery.accept(to, route.operation, payload, route);
@@ -179,12 +186,12 @@ export function acceptAsk(
 }
 
 /** Waits for one reply: a promise, a deadline, and whoever comes first. */
-export class Waiter implements Asker, Waiting {
+export class PendingReply implements ReplyTarget, DeadlineWaiter {
   readonly operation: Operation;
   readonly key: string;
   protected readonly raw: boolean;
-  before: Waiting | undefined = undefined;
-  after: Waiting | undefined = undefined;
+  before: DeadlineWaiter | undefined = undefined;
+  after: DeadlineWaiter | undefined = undefined;
   /** Until when it waits; absent when it does not. */
   deadline: SharedDeadline | undefined = undefined;
   private resolve!: (value: unknown) => void;
@@ -250,7 +257,7 @@ export class Waiter implements Asker, Waiting {
 }
 
 /** Waits for the reply to an ask that has a name: what comes when its time was up is for whoever repeats it. */
-class NamedWaiter extends Waiter {
+class NamedPendingReply extends PendingReply {
   onLate: ((answer: Promise<unknown>, value: unknown) => void) | undefined = undefined;
 
   override reply(output: unknown, input: unknown): void {

@@ -2,7 +2,7 @@ import type { SubmitOptions } from "../runtime/language/address.ts";
 import { requireDuration } from "../runtime/base/errors.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyNameOf } from "../runtime/messages/reply_name.ts";
-import type { Receiver } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
@@ -18,7 +18,7 @@ export interface SubmittedDurably {
 /** Request / asynchronous response with a store: the message and its pending reply are committed together. */
 export async function submitDurably(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: SubmitOptions<unknown> | undefined,

@@ -1,11 +1,11 @@
 import type { Address } from "../runtime/language/address.ts";
 import type { Subscription } from "../runtime/language/context.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { whileAway } from "../runtime/durable/delivery/while_away.ts";
+import { retryWhileUnavailable } from "../runtime/durable/delivery/retry_while_unavailable.ts";
 import { Envelope, Route } from "../runtime/messages/envelope.ts";
 import { messageOf, PosthornError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Topic, topicKey } from "../runtime/messages/modes.ts";
+import { Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
@@ -23,7 +23,7 @@ export function subscribeDurably(
   subject: string | undefined,
 ): Subscription {
   const address = givenAddress(to);
-  persistence.joining.requireRoom(topicKey(event));
+  persistence.pendingSubscriptions.requireRoom(topicKey(event));
   const token = runtime.newId(); // the same at each attempt: one that landed unheard is not another
   let wanted = true;
   const ready = change(
@@ -49,7 +49,7 @@ export function subscribeDurably(
 /** Tells a topic of a subscription, and again while the store is away. Throws where the system takes nothing in. */
 function change(
   runtime: Runtime,
-  { joining }: Persistence,
+  { pendingSubscriptions: joining }: Persistence,
   event: Operation,
   operation: Change,
   payload: { readonly to: Address; readonly subject?: string | undefined; readonly token: string },
@@ -64,11 +64,11 @@ function change(
     first = undefined;
     return attempt;
   });
-  return whileAway(runtime, () => asked.attempt(), givenUp).catch((error) => {
+  return retryWhileUnavailable(runtime, () => asked.attempt(), givenUp).catch((error) => {
     if (!givenUp() && runtime.health.status === "running") {
       const envelope = new Envelope(new Route(operation), topic.key, runtime.ids.next(), payload);
       const reason = error instanceof PosthornError ? error.code : "failed";
-      runtime.delivery.bury(envelope, reason, messageOf(error), error);
+      runtime.delivery.deadLetter(envelope, reason, messageOf(error), error);
     }
     throw error;
   }).finally(() => asked.over());

@@ -1,11 +1,11 @@
 import { type Actor, actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { Context } from "../runtime/language/context.ts";
-import type { StoredPublication } from "../runtime/durable/delivery/dispatch.ts";
-import { namedOperation } from "../runtime/durable/delivery/dispatch.ts";
+import type { StoredPublication } from "../runtime/durable/delivery/message_writer.ts";
+import { namedOperation } from "../runtime/durable/delivery/message_writer.ts";
 import type { DurableActor } from "../runtime/durable/activations/durable_actor.ts";
 import type { DurableTurn } from "../runtime/durable/activations/durable_turn.ts";
-import { Effects } from "../runtime/durable/commits/effects.ts";
+import { WriteSet } from "../runtime/durable/commits/write_set.ts";
 import type { EventHead } from "../runtime/durable/delivery/event_log_rows.ts";
 import {
   eventKey,
@@ -14,14 +14,14 @@ import {
   subscriberKey,
   subscriberPrefix,
 } from "../runtime/durable/rows/keys.ts";
-import { decodeValue, encodeValue, toText } from "../runtime/durable/rows/stored_value.ts";
+import { decodeValue, encodeValue, toText } from "../runtime/durable/rows/value_codec.ts";
 import { TerminalError } from "../runtime/base/errors.ts";
 import {
-  type Subscription,
+  type SubscriptionRequest,
   type SubscriptionsPage,
   Topic,
   type Unsubscription,
-} from "../runtime/messages/modes.ts";
+} from "../runtime/messages/builtin_protocols.ts";
 import type { StoreConnection } from "../runtime/ports/store.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
 import { subscribersMax } from "./builtin/subscribers.ts";
@@ -39,7 +39,7 @@ interface TopicState {
 }
 
 /** A subscriber as its row says, ready to be sent to; without an address where the row cannot be read. */
-interface Known {
+interface KnownSubscriber {
   readonly key: string;
   readonly to: Address | undefined;
   readonly subject: string | undefined;
@@ -90,7 +90,7 @@ function publish(
 ): void | Promise<void> {
   const turn = ctx as unknown as DurableTurn;
   const from = ctx.state.cursors?.[turn.place];
-  const known = activationOf(ctx).cache as readonly Known[] | undefined;
+  const known = activationOf(ctx).cache as readonly KnownSubscriber[] | undefined;
   if (known !== undefined && from === undefined) return send(ctx, publication, known, true, eventsMax);
   return subscribersAfter(ctx, from).then((listed) => {
     const whole = listed.length < pageMax;
@@ -103,7 +103,7 @@ function publish(
 function send(
   ctx: TopicContext,
   { mode, subject, payload }: StoredPublication,
-  subscribers: readonly Known[],
+  subscribers: readonly KnownSubscriber[],
   whole: boolean,
   eventsMax: number,
 ): void {
@@ -121,7 +121,7 @@ function send(
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
   }
   turn.again = !whole || fitting < subscribers.length;
-  if (turn.again) activationOf(ctx).durable.ledger.probes?.reach("an event has several pages");
+  if (turn.again) activationOf(ctx).durable.session.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
   const left = Object.entries(others).slice(turn.again ? 1 - cursorsMax : -cursorsMax);
   if (turn.again) left.push([turn.place, subscribers[fitting - 1].key]);
@@ -130,8 +130,8 @@ function send(
 }
 
 /** How many of these subscribers one commit can send to, with room to spare; one at least. */
-function fittingOf(ctx: TopicContext, subscribers: readonly Known[], payload: unknown): number {
-  const { bytes, keysBytes, valueBytes } = activationOf(ctx).durable.ledger.traits.limits;
+function fittingOf(ctx: TopicContext, subscribers: readonly KnownSubscriber[], payload: unknown): number {
+  const { bytes, keysBytes, valueBytes } = activationOf(ctx).durable.session.traits.limits;
   if (bytes === Infinity) return subscribers.length;
   const messageBytes = encoder.encode(toText(payload)).length + headBytes;
   const pieces = 2 + Math.ceil(messageBytes / valueBytes);
@@ -163,7 +163,7 @@ function log(
   rows.after(() => durable.published(topic));
 }
 
-async function subscribe(ctx: TopicContext, subscription: Subscription): Promise<void> {
+async function subscribe(ctx: TopicContext, subscription: SubscriptionRequest): Promise<void> {
   const { to } = subscription;
   const { protocol, key, operation } = to;
   const { events, subscribers, cursors } = ctx.state;
@@ -175,7 +175,7 @@ async function subscribe(ctx: TopicContext, subscription: Subscription): Promise
       { code: "too-many-subscribers" },
     );
   }
-  const row: Subscription = {
+  const row: SubscriptionRequest = {
     to: { protocol, key, operation },
     subject: subscription.subject,
     token: subscription.token,
@@ -230,27 +230,28 @@ function removeRows(ctx: TopicContext, keys: readonly string[]): void {
   ctx.state = { events, subscribers: subscribers - keys.length, cursors };
 }
 
-async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<Known[]> {
+async function subscribersAfter(ctx: TopicContext, after: string | undefined): Promise<KnownSubscriber[]> {
   const rows = await connectionOf(ctx).list({ prefix: subscriberPrefix(ctx.key), after, limit: pageMax });
   return rows.map(({ key, value }) => {
     try {
-      const { to: { protocol, key: name, operation }, subject } = decodeValue<Subscription>(value).head;
+      const { to: { protocol, key: name, operation }, subject } =
+        decodeValue<SubscriptionRequest>(value).head;
       for (const part of [protocol, name, operation]) {
         if (typeof part !== "string") throw new TypeError("it has no address");
       }
       const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
       return { key, to: { protocol, key: name, operation }, subject, pattern };
     } catch (error) { // the other subscribers hear all the same
-      activationOf(ctx).durable.ledger.onUnreadable(key, error);
+      activationOf(ctx).durable.session.onUnreadable(key, error);
       return { key, to: undefined, subject: undefined, pattern: undefined };
     }
   });
 }
 
 /** Whether a row is of another subscription than that; not where it cannot be read, so that it may go. */
-function isAnother(value: Uint8Array, token: Subscription["token"]): boolean {
+function isAnother(value: Uint8Array, token: SubscriptionRequest["token"]): boolean {
   try {
-    return decodeValue<Subscription>(value).head.token !== token;
+    return decodeValue<SubscriptionRequest>(value).head.token !== token;
   } catch {
     return false;
   }
@@ -265,9 +266,9 @@ function activationOf(ctx: TopicContext): DurableActor {
 }
 
 function connectionOf(ctx: TopicContext): StoreConnection {
-  return activationOf(ctx).durable.ledger.connection;
+  return activationOf(ctx).durable.session.connection;
 }
 
-function rowsOf(turn: DurableTurn): Effects {
-  return turn.rows ??= new Effects();
+function rowsOf(turn: DurableTurn): WriteSet {
+  return turn.rows ??= new WriteSet();
 }

@@ -3,10 +3,10 @@ import type { Address, SendOptions } from "../runtime/language/address.ts";
 import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { whileAway } from "../runtime/durable/delivery/while_away.ts";
+import { retryWhileUnavailable } from "../runtime/durable/delivery/retry_while_unavailable.ts";
 import { messageOf, TerminalError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Publication, Topic, topicKey } from "../runtime/messages/modes.ts";
+import { Publication, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
 import {
   nameOperations,
   type Operation,
@@ -42,7 +42,7 @@ export function publish(
     const route = runtime.route(Topic.publish, { options });
     const { persistence } = runtime;
     if (persistence === undefined) return acceptOnce(runtime, topic, route, publication);
-    const joining = persistence.joining.settle(topic.key);
+    const joining = persistence.pendingSubscriptions.settle(topic.key);
     return persistence.whenFollowed(
       async () => await acceptOnce(runtime, topic, route, publication),
       joining,
@@ -114,7 +114,7 @@ function listenDurably(
   const over = () => listening.listener === undefined;
   const ready = event.mode === "survey"
     ? Promise.resolve()
-    : whileAway(runtime, () => persistence.whenFollowed(async () => {}), over);
+    : retryWhileUnavailable(runtime, () => persistence.whenFollowed(async () => {}), over);
   ready.catch(() => {}); // whoever does not await it need not know
   return {
     ready,

@@ -2,16 +2,16 @@ import type { Activation } from "../runtime/activations/activation.ts";
 import { type Address, type Ref, requireKey } from "../runtime/language/address.ts";
 import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/language/address.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import type { Receiver } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
-import type { Handle } from "../runtime/turns/turn_host.ts";
+import type { Handle } from "../runtime/turns/turn_services.ts";
 import { ask } from "./ask.ts";
 import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";
 
 /** A handle to one actor from outside a turn: the three modes that speak to one. */
-export class ActorRef implements Receiver, Handle {
+export class ActorRef implements Target, Handle {
   private readonly runtime: Runtime;
   readonly protocol: string;
   readonly key: string;
@@ -28,11 +28,11 @@ export class ActorRef implements Receiver, Handle {
     return this.runtime;
   }
 
-  get found(): Activation | undefined {
+  get target(): Activation | undefined {
     return this.known;
   }
 
-  meet(found: Activation): void {
+  cacheTarget(found: Activation): void {
     this.known = found;
   }
 

@@ -1,6 +1,6 @@
 import type { ActorId, SubmitOptions } from "../runtime/language/address.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
-import { Reply } from "../runtime/messages/modes.ts";
+import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";

@@ -8,7 +8,7 @@ import {
   StoppedError,
 } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Reply } from "../runtime/messages/modes.ts";
+import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import {
   expiredReply,
@@ -19,12 +19,12 @@ import {
   timeOfReplyName,
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
-import type { Receiver } from "../runtime/delivery.ts";
-import { errorOfFailure, type KeptReply } from "../runtime/kept_replies.ts";
+import type { Target } from "../runtime/delivery.ts";
+import { errorOfFailure, type KeptReply } from "../runtime/in_memory_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
-import { Waiter } from "./ask.ts";
+import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply } from "./reply_route.ts";
 import { once } from "./tell.ts";
@@ -36,7 +36,7 @@ import { submitBeside } from "./transient_submit.ts";
  */
 export function submit(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: SubmitOptions<unknown> | undefined,
@@ -68,7 +68,7 @@ export function submit(
         throw error;
       }
       runtime.replies.accepted();
-      return ticketAfter(runtime, new KeptTicket(runtime, name, options?.caller, operation.reply));
+      return ticketAfter(runtime, new InMemoryTicket(runtime, name, options?.caller, operation.reply));
     });
   } catch (error) {
     return Promise.reject(error);
@@ -87,11 +87,11 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
   if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
   return runtime.persistence === undefined
-    ? new KeptTicket(runtime, id, caller, undefined)
+    ? new InMemoryTicket(runtime, id, caller, undefined)
     : new DurableTicket(runtime, id, replyKey(id, caller), undefined);
 }
 
-class KeptTicket implements Ticket<unknown> {
+class InMemoryTicket implements Ticket<unknown> {
   readonly id: string;
   readonly #runtime: Runtime;
   readonly #key: string;
@@ -146,7 +146,7 @@ class KeptTicket implements Ticket<unknown> {
 }
 
 /** Waits for a reply that is kept. */
-class ReplyWaiter extends Waiter {
+class ReplyWaiter extends PendingReply {
   override stopped(): void {
     const name = replyNameOf(this.key);
     this.fail(new StoppedError(`Cannot collect the reply ${name}: the system has stopped`));

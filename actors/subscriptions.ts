@@ -1,7 +1,7 @@
 import type { Address } from "../runtime/language/address.ts";
 import type { Subscribed } from "../runtime/language/context.ts";
 import { DeadlineExceededError } from "../runtime/base/errors.ts";
-import { type SubscriptionsPage, Topic, topicKey } from "../runtime/messages/modes.ts";
+import { type SubscriptionsPage, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { ask } from "./ask.ts";

@@ -15,12 +15,12 @@ import {
   Publication,
   Topic,
   topicKey,
-} from "../runtime/messages/modes.ts";
+} from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Remembered } from "../runtime/messages/seen.ts";
+import type { Remembered } from "../runtime/messages/deduplication.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
-import type { OpenTurn } from "../runtime/turns/turn_host.ts";
+import type { OpenTurn } from "../runtime/turns/turn_services.ts";
 import { timeLeftMs } from "./ask.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
@@ -32,7 +32,7 @@ export type SurveyEnd = "max" | "deadline";
  * with it.
  *
  * It lives in this process. Where topics are in a store, respondents may run on another instance: their replies come by
- * way of the store (`Answers`), each at most once, and do not survive this process.
+ * way of the store (`SurveyReplies`), each at most once, and do not survive this process.
  */
 export function surveyAll(
   runtime: Runtime,
@@ -61,7 +61,7 @@ export function surveyAll(
     runtime.delivery.requireRunning(`survey ${topicKey(operation)}`);
     const close = () =>
       runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined);
-    const collected = new Replies(close, remembered);
+    const collected = new ReplyStream(close, remembered);
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
       const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
@@ -76,7 +76,7 @@ export function surveyAll(
       () => runtime.delivery.deliverTo({ ...collector, operation: Collector.expire.name }, undefined),
       () => collected.fail(new StoppedError(`Cannot survey ${topicKey(operation)}: the system has stopped`)),
     );
-    const expecting = runtime.persistence?.expectAnswers(deadlineMs);
+    const expecting = runtime.persistence?.expectSurveyReplies(deadlineMs);
     collected.onEnd = () => {
       timer.cancel();
       expecting?.[Symbol.dispose]();
@@ -84,15 +84,16 @@ export function surveyAll(
     return collected;
   };
   // Its replies are in this process, so its name is, too, also where there is a store.
-  const replies = route.rarities?.scope === undefined
-    ? begin()
-    : runtime.delivery.seen.once(new Envelope(route, topic.key, route.rarities.id!, publication), begin);
+  const replies = route.extras?.scope === undefined ? begin() : runtime.delivery.deduplication.once(
+    new Envelope(route, topic.key, route.extras.id!, publication),
+    begin,
+  );
   return replies.iterate(options?.raw ?? false);
 }
 
 /** What a store would know as the first of that name may come from another instance, which has other replies. */
 function unnamed(runtime: Runtime, route: Route): Route {
-  if (route.rarities?.scope === undefined || runtime.persistence === undefined) return route;
+  if (route.extras?.scope === undefined || runtime.persistence === undefined) return route;
   return route.with({ id: runtime.newId(), scope: undefined });
 }
 
@@ -110,7 +111,7 @@ function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline
  * is remembered by its id goes on to its own end: who repeats it, perhaps because the first was cut off, is answered as the
  * first would have been.
  */
-class Replies {
+class ReplyStream {
   readonly #close: () => void;
   readonly #remembered: Remembered | undefined;
   readonly #replies: { readonly output: unknown; readonly input: unknown }[] = [];

@@ -10,7 +10,7 @@ import type {
 } from "../runtime/language/context.ts";
 import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
-import { topicKey } from "../runtime/messages/modes.ts";
+import { topicKey } from "../runtime/messages/builtin_protocols.ts";
 import { requireDelay } from "../runtime/base/errors.ts";
 import type { Inspector } from "../runtime/ports/inspection.ts";
 import type {
@@ -83,7 +83,7 @@ export class System implements AsyncDisposable {
    * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
    */
   constructor(options: SystemOptions) {
-    this.#runtime = new Runtime(options, { conversations: { ask, survey: surveyAll }, actors: actorsOf });
+    this.#runtime = new Runtime(options, { modeHooks: { ask, survey: surveyAll }, actors: actorsOf });
   }
 
   /**

@@ -1,9 +1,9 @@
 import type { SendOptions } from "../runtime/language/address.ts";
 import { Envelope, type Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import type { Receiver } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Remembered } from "../runtime/messages/seen.ts";
+import type { Remembered } from "../runtime/messages/deduplication.ts";
 
 /** What every accepted notification resolves with: one promise for all, so that awaiting it costs nothing. */
 const accepted: Promise<void> = Promise.resolve();
@@ -14,7 +14,7 @@ const accepted: Promise<void> = Promise.resolve();
  */
 export function tell(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: SendOptions | undefined,
@@ -29,7 +29,7 @@ export function tell(
 }
 
 /** Accepts a message from outside, or throws; a repeat of one that was accepted changes nothing. */
-export function acceptOnce(runtime: Runtime, to: Receiver, route: Route, payload: unknown): Promise<void> {
+export function acceptOnce(runtime: Runtime, to: Target, route: Route, payload: unknown): Promise<void> {
   const accept = () => runtime.delivery.accept(to, route.operation, payload, route);
   const committed = once(runtime, to, route, payload, accept);
   return committed === undefined ? runtime.scheduler.pause ?? accepted : committed.then(nothing);
@@ -40,11 +40,14 @@ function nothing(): void {}
 /** Answers a repeated message as the first was, and one that is new with `accept`. A store keeps names by itself. */
 export function once<Answer>(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   route: Route,
   payload: unknown,
   accept: (remembered?: Remembered) => Answer,
 ): Answer {
-  if (route.rarities?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
-  return runtime.delivery.seen.once(new Envelope(route, to.key, route.rarities.id!, payload), accept);
+  if (route.extras?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
+  return runtime.delivery.deduplication.once(
+    new Envelope(route, to.key, route.extras.id!, payload),
+    accept,
+  );
 }

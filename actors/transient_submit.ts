@@ -1,7 +1,7 @@
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import { nameOf } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import type { Receiver } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { OutcomeUnknownError } from "../runtime/base/store_errors.ts";
 import { DurableTicket } from "./durable_submit.ts";
@@ -18,7 +18,7 @@ import { once } from "./tell.ts";
  */
 export async function submitBeside(
   runtime: Runtime,
-  to: Receiver,
+  to: Target,
   operation: Operation,
   payload: unknown,
   options: SubmitOptions<unknown> | undefined,
@@ -28,13 +28,13 @@ export async function submitBeside(
   const pending = once(runtime, to, route, payload, () => {
     runtime.delivery.accept(to, operation, payload, route);
     const ticket = new DurableTicket(runtime, name, reply.key, operation.reply);
-    return new PendingReply(runtime, reply.key, nameOf(operation, to.key), ticket);
+    return new TransientReply(runtime, reply.key, nameOf(operation, to.key), ticket);
   });
   return await pending.opened();
 }
 
 /** A reply whose request was accepted: its row is written until it is there. */
-class PendingReply {
+class TransientReply {
   readonly #runtime: Runtime;
   readonly #key: string;
   readonly #request: string;

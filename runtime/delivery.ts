@@ -2,11 +2,11 @@ import type { Activation } from "./activations/activation.ts";
 import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
-import { type DeadLetter, errorOfReason, KeptDeadLetters, wordsMax } from "./ports/dead_letters.ts";
-import { Envelope, isAsker, nameOf, Route } from "./messages/envelope.ts";
+import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
+import { Envelope, isReplyTarget, nameOf, Route } from "./messages/envelope.ts";
 import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
-import type { Host } from "./activations/host.ts";
+import type { MemoryHost } from "./activations/memory_host.ts";
 import type { Ids } from "./messages/ids.ts";
 import { FailureLog, type Log } from "./ports/failure_log.ts";
 import {
@@ -16,23 +16,23 @@ import {
   Inspectors,
   type MessageEvent,
 } from "./ports/inspection.ts";
-import { payloadOf } from "./messages/modes.ts";
-import { displaceOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
+import { payloadOf } from "./messages/builtin_protocols.ts";
+import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse, unchecked } from "./language/schema.ts";
-import { Seen } from "./messages/seen.ts";
+import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
-import type { Deliveries, Elsewhere } from "./activations/services.ts";
-import type { Acceptance } from "./durable/delivery/accept_commission.ts";
+import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
+import type { Acceptance } from "./durable/delivery/accept_commit.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */
-export interface Receiver extends ActorId {
-  readonly found?: Activation | undefined;
+export interface Target extends ActorId {
+  readonly target?: Activation | undefined;
   /** That is the actor. */
-  meet?(found: Activation): void;
+  cacheTarget?(found: Activation): void;
 }
 
 /** What delivery needs to know of a system's bounds. */
@@ -53,15 +53,15 @@ export interface DeliveryOptions {
  * The two ways into a mailbox: `accept` from outside, which throws what stands in the way; `deliver` from turns, which
  * have committed, so that what stands in the way makes a dead letter.
  */
-export class Delivery implements Deliveries {
+export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
-    (silent) => this.listened(!silent),
+    (unobserved) => this.observersChanged(!unobserved),
     (error) => this.callbackFailed("inspect", error),
   );
-  readonly seen: Seen;
-  readonly deadLetters: KeptDeadLetters;
+  readonly deduplication: Deduplication;
+  readonly deadLetters: InMemoryDeadLetters;
   readonly log: FailureLog;
-  readonly hosts: Map<string, Host> = new Map();
+  readonly hosts: Map<string, MemoryHost> = new Map();
   /** The durable actors; absent where there is no store. */
   persistence: Persistence | undefined = undefined;
   /** The store; where there is none, the replies that are kept in memory. */
@@ -70,7 +70,7 @@ export class Delivery implements Deliveries {
   private readonly ids: Ids;
   private state: Health["status"] = "running";
   /** Messages that found no mailbox: their turn had committed. */
-  astray = 0;
+  undelivered = 0;
   /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
   private usual = true;
 
@@ -80,8 +80,8 @@ export class Delivery implements Deliveries {
   ) {
     this.ids = ids;
     this.clock = clock;
-    this.seen = new Seen({ ids: limits.ids, windowMs, answerBytes: limits.answerBytes, answerMs }, clock);
-    this.deadLetters = new KeptDeadLetters(limits.deadLetters, limits.deadLetterBytes);
+    this.deduplication = new Deduplication({ ...limits, windowMs, answerMs }, clock);
+    this.deadLetters = new InMemoryDeadLetters(limits.deadLetters, limits.deadLetterBytes);
     this.log = new FailureLog(log, clock);
   }
 
@@ -92,7 +92,7 @@ export class Delivery implements Deliveries {
 
   set status(status: Health["status"]) {
     this.state = status;
-    this.usual = status === "running" && this.inspectors.silent;
+    this.usual = status === "running" && this.inspectors.unobserved;
   }
 
   /**
@@ -100,20 +100,20 @@ export class Delivery implements Deliveries {
    * accepted. Without a route it is nothing but its payload. A durable receiver's is committed: a promise, which rejects
    * with the same.
    */
-  accept(to: Receiver, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
-    const { found } = to;
+  accept(to: Target, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
+    const { target: found } = to;
     if (
       found !== undefined && this.usual && fitsAsItIs(operation, payload) &&
-      (route === undefined || route.rarities === undefined) && found.takes(operation)
+      (route === undefined || route.extras === undefined) && found.takes(operation)
     ) {
-      const { home } = found;
-      if (found.offer(route ?? home.plainRoutes[operation.slot], payload, home.capacity)) return;
+      const { host } = found;
+      if (found.offer(route ?? host.plainRoutes[operation.slot], payload, host.capacity)) return;
     }
     return this.acceptAny(to, operation, payload, route);
   }
 
   private acceptAny(
-    to: Receiver,
+    to: Target,
     operation: Operation,
     payload: unknown,
     route?: Route,
@@ -125,22 +125,22 @@ export class Delivery implements Deliveries {
       return this.persistence.accept(to, route ?? new Route(operation), payload);
     }
     const activation = this.receiver(to, operation);
-    to.meet?.(activation);
-    const { home } = activation;
-    let way = route ?? home.plainRoutes[operation.slot];
+    to.cacheTarget?.(activation);
+    const { host } = activation;
+    let way = route ?? host.plainRoutes[operation.slot];
     if (value !== payload) way = way.with({ input: { payload } });
-    if (!this.inspectors.silent) way = this.numbered(way);
+    if (!this.inspectors.unobserved) way = this.numbered(way);
     const full = offerWithin(activation, way, value);
     const displaced = full === undefined ? [] : this.displace(activation, way, value, full);
-    if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
     for (const one of displaced) {
       const { held, bound, what } = full!;
-      this.bury(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
+      this.deadLetter(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
     }
   }
 
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
-  async acceptDurably(to: Receiver, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
+  async acceptDurably(to: Target, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
     const { operation } = route;
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     this.check(operation, to.key, payload);
@@ -148,32 +148,32 @@ export class Delivery implements Deliveries {
     return await this.persistence!.accept(to, route, payload, { ticket });
   }
 
-  deliver(to: Receiver, route: Route, payload: unknown): void {
+  deliver(to: Target, route: Route, payload: unknown): void {
     if (!this.place(to, route, payload)) this.deliverAny(to, route, payload);
   }
 
   /** Puts a message of a turn into its mailbox where that needs nothing else. Returns whether it did. */
-  place(to: Receiver, route: Route, payload: unknown): boolean {
-    const { found } = to;
+  place(to: Target, route: Route, payload: unknown): boolean {
+    const { target: found } = to;
     const { operation } = route;
-    return found !== undefined && this.usual && route.rarities === undefined &&
+    return found !== undefined && this.usual && route.extras === undefined &&
       fitsAsItIs(operation, payload) &&
-      found.takes(operation) && found.offer(route, payload, found.home.turnCapacity);
+      found.takes(operation) && found.offer(route, payload, found.host.turnCapacity);
   }
 
-  private deliverAny(to: Receiver, route: Route, payload: unknown): void {
-    const { rarities } = route;
+  private deliverAny(to: Target, route: Route, payload: unknown): void {
+    const { extras } = route;
     if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
-    if (rarities?.scope === undefined) return this.deliverNew(to, route, payload);
-    const envelope = new Envelope(route, to.key, rarities.id!, payload);
+    if (extras?.scope === undefined) return this.deliverNew(to, route, payload);
+    const envelope = new Envelope(route, to.key, extras.id!, payload);
     try {
-      this.seen.once(envelope, () => {
+      this.deduplication.once(envelope, () => {
         this.deliverNew(to, route, payload);
         return route.replyTo; // whoever submits it again is told where its reply is
       });
     } catch (error) {
-      this.astray++; // a turn has committed: nothing may stop what is left of it
-      this.buryError(envelope, error);
+      this.undelivered++; // a turn has committed: nothing may stop what is left of it
+      this.deadLetterError(envelope, error);
     }
   }
 
@@ -190,7 +190,7 @@ export class Delivery implements Deliveries {
     this.deliverAny(address, route, payload);
   }
 
-  bury(envelope: Envelope, reason: string, message: string, error?: unknown): void {
+  deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void {
     const letter: DeadLetter = {
       id: this.ids.text(envelope.id),
       protocol: envelope.operation.protocol,
@@ -202,21 +202,21 @@ export class Delivery implements Deliveries {
       attempts: envelope.attempts,
       atMs: this.clock.now(),
     };
-    const { caller, bytes } = envelope.route.rarities ?? {};
+    const { caller, bytes } = envelope.route.extras ?? {};
     this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
-    this.buried(letter, error);
-    const { replyTo, rarities } = envelope.route;
-    if (isAsker(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
-    const failTo = rarities?.failTo;
+    this.deadLettered(letter, error);
+    const { replyTo, extras } = envelope.route;
+    if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
+    const failTo = extras?.failTo;
     if (failTo === undefined) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
     this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
   }
 
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
-  buried(letter: DeadLetter, error?: unknown): void {
+  deadLettered(letter: DeadLetter, error?: unknown): void {
     this.deadLetters.count();
-    if (!this.inspectors.silent) this.inspectors.emit({ type: "dead", letter });
+    if (!this.inspectors.unobserved) this.inspectors.emit({ type: "dead", letter });
     this.log.dead(letter, error);
   }
 
@@ -255,7 +255,7 @@ export class Delivery implements Deliveries {
   }
 
   inspect(event: MessageEvent, envelope: Envelope): void {
-    if (this.inspectors.silent) return;
+    if (this.inspectors.unobserved) return;
     this.inspectors.emit({ ...event, message: this.inspected(envelope) });
   }
 
@@ -264,8 +264,8 @@ export class Delivery implements Deliveries {
   }
 
   /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitExceededError`. */
-  receiver(to: Receiver, operation: Operation): Activation {
-    if (to.found?.takes(operation)) return to.found;
+  receiver(to: Target, operation: Operation): Activation {
+    if (to.target?.takes(operation)) return to.target;
     this.requireHandled(operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
   }
@@ -293,35 +293,35 @@ export class Delivery implements Deliveries {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
   }
 
-  private deliverElsewhere(elsewhere: Elsewhere, to: Receiver, route: Route, payload: unknown): void {
+  private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
     elsewhere.deliver(to, route, payload, (error) => {
-      this.astray++;
-      this.buryError(this.envelope(route, to.key, payload), error);
+      this.undelivered++;
+      this.deadLetterError(this.envelope(route, to.key, payload), error);
     });
   }
 
-  private deliverNew(to: Receiver, route: Route, payload: unknown): void {
-    const { operation, rarities } = route;
+  private deliverNew(to: Target, route: Route, payload: unknown): void {
+    const { operation, extras } = route;
     let activation: Activation;
     let value = payload;
     let way = route;
     try {
       if (this.state === "stopped") this.requireRunning(`accept ${shownName(operation, to.key)}`);
-      if (rarities === undefined || rarities.input === undefined) {
+      if (extras === undefined || extras.input === undefined) {
         value = this.check(operation, to.key, payload);
         if (value !== payload) way = route.with({ input: { payload } });
       }
       activation = this.receiver(to, operation);
-      to.meet?.(activation);
+      to.cacheTarget?.(activation);
     } catch (error) {
-      this.astray++;
-      return this.buryError(this.envelope(way, to.key, value), error);
+      this.undelivered++;
+      return this.deadLetterError(this.envelope(way, to.key, value), error);
     }
-    if (!this.inspectors.silent) way = this.numbered(way);
-    if (!activation.offer(way, value, activation.home.turnCapacity)) {
-      return this.buryFull(activation, way, value);
+    if (!this.inspectors.unobserved) way = this.numbered(way);
+    if (!activation.offer(way, value, activation.host.turnCapacity)) {
+      return this.deadLetterFull(activation, way, value);
     }
-    if (!this.inspectors.silent) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
   }
 
   /** What its schema makes of a payload. Throws an `InvalidPayloadError` when it does not fit. */
@@ -339,7 +339,7 @@ export class Delivery implements Deliveries {
 
   /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
   private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
-    const { overflow } = activation.home.actor.mailbox;
+    const { overflow } = activation.host.actor.mailbox;
     if (overflow === "reject") {
       throw new MailboxFullError(
         shownActor(activation.protocol, activation.key),
@@ -348,50 +348,50 @@ export class Delivery implements Deliveries {
         full.what,
       );
     }
-    if (overflow === "drop-oldest") return displaceOldest(activation, route, value, full);
-    this.astray++;
+    if (overflow === "drop-oldest") return evictOldest(activation, route, value, full);
+    this.undelivered++;
     return [this.envelope(route, activation.key, value)];
   }
 
-  private buryError(envelope: Envelope, error: unknown): void {
-    this.bury(envelope, codeOf(error, "failed"), messageOf(error), error);
+  private deadLetterError(envelope: Envelope, error: unknown): void {
+    this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);
   }
 
-  private buryFull(activation: Activation, route: Route, value: unknown): void {
-    this.astray++;
+  private deadLetterFull(activation: Activation, route: Route, value: unknown): void {
+    this.undelivered++;
     const envelope = this.envelope(route, activation.key, value);
-    const held = `the mailbox holds ${activation.length} of ${activation.home.turnCapacity} messages`;
-    this.bury(envelope, "mailbox-full", `${envelope}: ${held}`);
+    const held = `the mailbox holds ${activation.length} of ${activation.host.turnCapacity} messages`;
+    this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
   }
 
   private envelope(route: Route, key: string, value: unknown): Envelope {
-    return new Envelope(route, key, route.rarities?.id ?? this.ids.next(), value);
+    return new Envelope(route, key, route.extras?.id ?? this.ids.next(), value);
   }
 
   /** With an id of its own: whoever listens sees the same from the beginning to the end. */
   private numbered(route: Route): Route {
-    return route.rarities?.id === undefined ? route.with({ id: this.ids.next() }) : route;
+    return route.extras?.id === undefined ? route.with({ id: this.ids.next() }) : route;
   }
 
-  private listened(heard: boolean): void {
-    this.usual = !heard && this.state === "running";
-    for (const host of this.hosts.values()) host.heard = heard;
+  private observersChanged(observed: boolean): void {
+    this.usual = !observed && this.state === "running";
+    for (const host of this.hosts.values()) host.observed = observed;
   }
 
   private resend({ route, key, payload, id }: Envelope): void | Promise<void> {
-    const { operation, causationId, correlationId, replyTo, rarities } = route;
+    const { operation, causationId, correlationId, replyTo, extras } = route;
     const again = new Route(
       operation,
       causationId,
       correlationId,
-      isAsker(replyTo) ? undefined : replyTo,
+      isReplyTarget(replyTo) ? undefined : replyTo,
       undefined,
       {
         id,
-        failTo: rarities?.failTo,
-        headers: rarities?.headers,
-        caller: rarities?.caller,
-        bytes: rarities?.bytes,
+        failTo: extras?.failTo,
+        headers: extras?.headers,
+        caller: extras?.caller,
+        bytes: extras?.bytes,
       },
     );
     const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);

@@ -3,37 +3,37 @@ import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address, AskOptions } from "./language/address.ts";
 import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
-import type { Conversations, Modes } from "./conversations.ts";
+import type { ModeHooks, ModeSet } from "./mode_hooks.ts";
 import type { SurveyOptions } from "./language/context.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
-import { Delivery, type Receiver } from "./delivery.ts";
+import { Delivery, type Target } from "./delivery.ts";
 import { deadlineAt, Envelope, type MessageId, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
-import { Host, type Population } from "./activations/host.ts";
+import { type ActorQuota, MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
 import type { Callback } from "./ports/inspection.ts";
-import { KeptReplies } from "./kept_replies.ts";
-import { Reply, Topic } from "./messages/modes.ts";
+import { InMemoryReplies } from "./in_memory_replies.ts";
+import { Reply, Topic } from "./messages/builtin_protocols.ts";
 import type { Operation } from "./language/protocol.ts";
 import type { Signal } from "./activations/resident.ts";
 import type { Random } from "./base/random.ts";
-import type { Services } from "./activations/services.ts";
+import type { RuntimeServices } from "./activations/runtime_services.ts";
 import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
 import { Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
-import type { OpenTurn, Parts } from "./turns/turn_host.ts";
+import type { OpenTurn, RouteParts } from "./turns/turn_services.ts";
 
 /**
  * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
  * outside of it.
  */
-export class Runtime implements Services {
+export class Runtime implements RuntimeServices {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,21 +43,21 @@ export class Runtime implements Services {
   readonly ids: Ids;
   readonly delivery: Delivery;
   /** The replies that wait to be collected, where there is no store. */
-  readonly replies: KeptReplies;
+  readonly replies: InMemoryReplies;
   /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
   /** Replies to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
-  private readonly conversations: Conversations<Runtime>;
+  private readonly modeHooks: ModeHooks<Runtime>;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
   private stopping: Promise<StopReport> | undefined;
   private rested: (() => void) | undefined;
 
   /** `modes` brings what the modes need: their actors, each with a bound of its own, and their conversations. */
-  constructor(options: SystemOptions, modes: Modes<Runtime>) {
+  constructor(options: SystemOptions, modes: ModeSet<Runtime>) {
     const resolved = this.options = resolveOptions(options);
     this.clock = resolved.clock;
     this.random = resolved.random;
@@ -72,9 +72,9 @@ export class Runtime implements Services {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new KeptReplies(resolved.limits, resolved.replyRetentionMs, this);
-    this.conversations = modes.conversations;
-    const population: Population = { capacity: resolved.limits.actors, size: 0 };
+    this.replies = new InMemoryReplies(resolved.limits, resolved.replyRetentionMs, this);
+    this.modeHooks = modes.modeHooks;
+    const quota: ActorQuota = { capacity: resolved.limits.actors, size: 0 };
     const durable: Actor[] = [];
     const names = new Set<string>();
     const { store } = options;
@@ -84,7 +84,7 @@ export class Runtime implements Services {
       }
       names.add(actor.name);
       if (store !== undefined && !actor.transient) durable.push(actor);
-      else this.delivery.hosts.set(actor.name, new Host(actor, this, population));
+      else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, quota));
     }
     if (store !== undefined) {
       this.delivery.persistence = new Persistence({
@@ -94,7 +94,7 @@ export class Runtime implements Services {
         ids: this.ids,
         letters: this.delivery.deadLetters,
         actors: durable,
-        population,
+        quota,
         isTransient: (protocol) => this.delivery.hosts.has(protocol),
       });
     }
@@ -104,7 +104,7 @@ export class Runtime implements Services {
     this.close = resolve;
   }
 
-  route(operation: Operation, parts: Parts): Route {
+  route(operation: Operation, parts: RouteParts): Route {
     const { options, cause, input } = parts;
     const id = parts.id ?? options?.id;
     if (id !== undefined && !isGivenId(id)) {
@@ -118,7 +118,7 @@ export class Runtime implements Services {
     const deadline = parts.deadline ??
       (timeoutMs === undefined ? undefined : deadlineAt(this.clock.now() + timeoutMs));
     const given = options?.headers ?? undefined;
-    const headers = given === undefined ? cause?.route.rarities?.headers : givenHeaders(given);
+    const headers = given === undefined ? cause?.route.extras?.headers : givenHeaders(given);
     const { failTo } = parts;
     const scope = options?.id === undefined || options.deduplicate === false
       ? undefined
@@ -146,7 +146,7 @@ export class Runtime implements Services {
     return this.delivery.find(protocol, key);
   }
 
-  place(to: Receiver, route: Route, payload: unknown): boolean {
+  place(to: Target, route: Route, payload: unknown): boolean {
     return this.delivery.place(to, route, payload);
   }
 
@@ -176,12 +176,12 @@ export class Runtime implements Services {
 
   stats(): Stats {
     const hosts = [...this.delivery.hosts.values(), ...this.persistence?.hosts.values() ?? []];
-    const sum = (count: (host: Host | DurableHost) => number) =>
+    const sum = (count: (host: MemoryHost | DurableHost) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
-      accepted: sum((host) => host.accepted) + this.delivery.astray,
+      accepted: sum((host) => host.accepted) + this.delivery.undelivered,
       done: sum((host) => host.done),
-      dead: this.delivery.deadLetters.buried,
+      dead: this.delivery.deadLetters.deadLettered,
       waiting: sum((host) => host.waiting),
       running: this.running,
       lateReplies: this.lateReplies,
@@ -215,7 +215,9 @@ export class Runtime implements Services {
     payload: unknown,
   ): Address | undefined {
     const route = this.route(operation, { options: { id }, cause: turn });
-    return this.delivery.seen.answerOf(new Envelope(route, to.key, id, payload)) as Address | undefined;
+    return this.delivery.deduplication.answerOf(new Envelope(route, to.key, id, payload)) as
+      | Address
+      | undefined;
   }
 
   now(): number {
@@ -240,7 +242,7 @@ export class Runtime implements Services {
     for (const { to, route, payload } of turn.takeOutgoing(operation.protocol, key)) {
       this.delivery.deliver(to, route, payload);
     }
-    return this.conversations.ask(
+    return this.modeHooks.ask(
       this,
       { protocol: operation.protocol, key },
       operation,
@@ -256,7 +258,7 @@ export class Runtime implements Services {
     payload: unknown,
     options?: SurveyOptions,
   ): AsyncIterableIterator<unknown> {
-    return this.conversations.survey(this, operation, payload, options, turn);
+    return this.modeHooks.survey(this, operation, payload, options, turn);
   }
 
   get health(): Health {
@@ -278,7 +280,7 @@ export class Runtime implements Services {
 
   escalate({ protocol, key }: ActorId, error: unknown): void {
     const { inspectors } = this.delivery;
-    if (!inspectors.silent) inspectors.emit({ type: "escalated", actor: { protocol, key }, error });
+    if (!inspectors.unobserved) inspectors.emit({ type: "escalated", actor: { protocol, key }, error });
     this.failure ??= error;
     void this.stop(this.options.drainMs);
   }
@@ -307,7 +309,9 @@ export class Runtime implements Services {
     this.delivery.status = "stopped";
     let left = 0;
     for (const host of this.delivery.hosts.values()) {
-      for (const activation of host.activations()) left += activation.bury("stopping", "the system stopped");
+      for (const activation of host.activations()) {
+        left += activation.deadLetter("stopping", "the system stopped");
+      }
     }
     await this.persistence?.end();
     this.timers.clear();

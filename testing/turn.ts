@@ -1,14 +1,19 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
-import { isAsker, type MessageId, Route } from "../runtime/messages/envelope.ts";
+import { isReplyTarget, type MessageId, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
-import { Publication, Reply, type Subscription, Topic } from "../runtime/messages/modes.ts";
+import {
+  Publication,
+  Reply,
+  type SubscriptionRequest,
+  Topic,
+} from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { parse } from "../runtime/language/schema.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
-import type { OpenTurn, Parts, TurnHost } from "../runtime/turns/turn_host.ts";
+import type { OpenTurn, RouteParts, TurnServices } from "../runtime/turns/turn_services.ts";
 import type { Callback } from "../runtime/ports/inspection.ts";
 import { seededRandom } from "./seeded_random.ts";
 
@@ -183,14 +188,14 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
       protocol: route.operation.protocol,
       key: to.key,
       operation: route.operation.name,
-      id: String(route.rarities?.id ?? host.newId()),
+      id: String(route.extras?.id ?? host.newId()),
       payload,
       ...addresses(route),
     })),
     published: published.map(({ operation, payload }) => ({ event: operation, payload })),
     subscribed: outgoing.flatMap(({ to: topic, route: { operation }, payload }) => {
       if (operation !== Topic.subscribe && operation !== Topic.unsubscribe) return [];
-      const { to, subject } = payload as Subscription;
+      const { to, subject } = payload as SubscriptionRequest;
       return [{
         topic: topic.key,
         to,
@@ -203,14 +208,14 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
   };
 }
 
-function addresses({ replyTo, rarities }: Route): { replyTo?: Address; failTo?: Address } {
-  const failTo = rarities?.failTo;
-  const kept = replyTo === undefined || isAsker(replyTo) || replyTo.protocol === Reply.open.protocol;
+function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Address } {
+  const failTo = extras?.failTo;
+  const kept = replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol === Reply.open.protocol;
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }
 
 /** What a turn needs of a system, where there is none. */
-class LoneHost implements TurnHost {
+class LoneHost implements TurnServices {
   readonly #nowMs: number;
   readonly #ask: TurnOptions<unknown>["ask"];
   readonly #random = seededRandom(0);
@@ -220,7 +225,7 @@ class LoneHost implements TurnHost {
     this.#ask = ask;
   }
 
-  route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: Parts): Route {
+  route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: RouteParts): Route {
     const correlationId = cause && (cause.route.correlationId ?? cause.messageId);
     return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
       id,

@@ -2,14 +2,14 @@ import type { Activation } from "../../runtime/activations/activation.ts";
 import type { ActorId, Address } from "../../runtime/language/address.ts";
 import type { Subscribed } from "../../runtime/language/context.ts";
 import type { Operation } from "../../runtime/language/protocol.ts";
-import type { Receiver } from "../../runtime/delivery.ts";
+import type { Target } from "../../runtime/delivery.ts";
 import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 
 /** The most subscribers of a topic. */
 export const subscribersMax = 100_000;
 
 /** One subscription of a topic, and the way to its subscriber. */
-export class Subscriber implements Receiver {
+export class Subscriber implements Target {
   readonly to: Address;
   /** What the subscriber hears it as. */
   readonly operation: Operation;
@@ -17,7 +17,7 @@ export class Subscriber implements Receiver {
   readonly token: number | string | undefined;
   /** The tokens of its subject; absent where it takes everything. */
   readonly pattern: readonly string[] | undefined;
-  found: Activation | undefined = undefined;
+  target: Activation | undefined = undefined;
 
   constructor(
     to: Address,
@@ -46,8 +46,8 @@ export class Subscriber implements Receiver {
     return this.to.key;
   }
 
-  meet(found: Activation): void {
-    this.found = found;
+  cacheTarget(found: Activation): void {
+    this.target = found;
   }
 }
 

@@ -84,7 +84,7 @@ function withoutReasons({ status, store }: Health): Health {
   return store === undefined ? { status } : { status, store: { name: store.name, status: store.status } };
 }
 
-type Handler = (context: Context) => Response | Promise<Response>;
+type RequestHandler = (context: Context) => Response | Promise<Response>;
 
 /**
  * One handler for each path: a request that no second one matches goes through Hono the short way. The right path with
@@ -93,7 +93,7 @@ type Handler = (context: Context) => Response | Promise<Response>;
 function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
   // Hono looks only at what is an `Error`: whatever else a schema, a `subject` or a `caller` throws is answered here.
   const fail = (error: unknown) => failures.answer(error);
-  const route = (path: string, handle: Handler) =>
+  const route = (path: string, handle: RequestHandler) =>
     app.all(path, (context) => {
       try {
         requireTextPath(context);

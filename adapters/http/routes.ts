@@ -363,11 +363,11 @@ type FeedParts = readonly [
 ];
 
 async function eventFeed(...[system, events, bounds]: FeedParts): Promise<() => Feed> {
-  const { EventFeed } = await import("./streams/event_feed.ts");
-  return () => new EventFeed(system, events, bounds.eventsMax, bounds.charactersMax);
+  const { MemoryFeed } = await import("./streams/memory_feed.ts");
+  return () => new MemoryFeed(system, events, bounds.eventsMax, bounds.charactersMax);
 }
 
 async function keptFeed(...[system, events, bounds]: FeedParts): Promise<() => Feed> {
-  const { KeptFeed } = await import("./streams/kept_feed.ts");
-  return () => new KeptFeed(system, events, bounds);
+  const { LogFeed } = await import("./streams/log_feed.ts");
+  return () => new LogFeed(system, events, bounds);
 }

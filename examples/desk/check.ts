@@ -1,6 +1,8 @@
 import { countedBy, type Counts } from "./counts.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Kind } from "./plan.ts";
+import type { Recorded } from "./protocols.ts";
+import type { Answer } from "./replay.ts";
 import { readWebhook } from "./webhook.ts";
 
 const statusExpected: Readonly<Record<Kind, number>> = {
@@ -39,6 +41,9 @@ export function check(evidence: Evidence): string[] {
   require("deliveries in the audit log", audit.deliveries, sent.length);
   requireCounts("in the audit log for", audit.byRepository, byRepository);
   requireCounts("streamed", countedBy(streamed, ({ id }) => id), countedBy(sent, ({ id }) => id));
+  for (const id of overtaken(streamed, replayed.answers)) {
+    faults.push(`${id} was recorded late: after a delivery that was sent only when it had been accepted`);
+  }
 
   const labelsWhere = (fits: (event: string, action: string | undefined) => boolean) =>
     countedBy(
@@ -58,10 +63,23 @@ export function check(evidence: Evidence): string[] {
     (sum, { willing, offers }) => sum + willing.length - offers.length,
     0,
   );
-  requireCounts("dead letters", evidence.deadLetters, {});
+  requireCounts("dead letters", stats.deadLetters, {});
   require("dead letters in all", stats.dead, 0);
   require("replies that came late", stats.lateReplies, missed);
   require("messages that still wait", stats.waiting + stats.running, 0);
   require("messages handled or dead", stats.done + stats.dead, stats.accepted);
   return faults;
+}
+
+/** Which deliveries came after one of the same repository that was sent only when they had been accepted. */
+function overtaken(streamed: readonly Recorded[], answers: readonly Answer[]): string[] {
+  const answerOf = new Map(answers.filter(({ kind }) => kind === "new").map((answer) => [answer.id, answer]));
+  const latestSentMs = new Map<string, number>();
+  return streamed.filter(({ id, repository }) => {
+    const answer = answerOf.get(id);
+    if (answer === undefined) return false; // nobody sent it: its count says so
+    const beforeMs = latestSentMs.get(repository) ?? -Infinity;
+    latestSentMs.set(repository, Math.max(answer.sentMs, beforeMs));
+    return answer.sentMs + answer.durationMs < beforeMs;
+  }).map(({ id }) => id);
 }

@@ -1,18 +1,20 @@
-/** A desk that is restarted is back soon. */
+import type { Origin } from "./replay.ts";
+
+/** A desk that is started again is back soon. */
 const retryMsMax = 200;
 
 /** What the demo needs of HTTP: the ingress' routes, spoken with `fetch` alone. */
 export class Client {
-  readonly #origin: string;
+  readonly #origin: Origin;
 
-  constructor(origin: string) {
+  constructor(origin: Origin) {
     this.#origin = origin;
   }
 
   /** Posts to a route of the ingress. */
-  post(path: string, options: { payload?: unknown; token?: string } = {}): Promise<Response> {
+  async post(path: string, options: { payload?: unknown; token?: string } = {}): Promise<Response> {
     const { payload, token } = options;
-    return fetch(`${this.#origin}/api${path}`, {
+    return await fetch(`${await this.#origin()}/api${path}`, {
       method: "POST",
       headers: { ...(payload === undefined ? {} : { "content-type": "application/json" }), ...bearer(token) },
       body: payload === undefined ? undefined : JSON.stringify(payload),
@@ -21,14 +23,19 @@ export class Client {
 
   /** Asks one actor. The reply is what its protocol says. */
   async ask<Reply>(path: string, token?: string): Promise<Reply> {
-    const response = await this.post(path, { token });
-    if (response.ok) return await response.json();
-    throw new Error(`Cannot ask ${path}: ${response.status} ${await response.text()}`);
+    return await bodyOf(path, await this.post(path, { token }));
   }
 
   /** Collects the reply of a submit at its location, and waits for it. */
-  collect(location: string, token: string): Promise<Response> {
-    return fetch(`${this.#origin}${location}`, { headers: { prefer: "wait=5", ...bearer(token) } });
+  async collect(location: string, token: string): Promise<Response> {
+    return await fetch(`${await this.#origin()}${location}`, {
+      headers: { prefer: "wait=5", ...bearer(token) },
+    });
+  }
+
+  /** Reads what is at a path of the desk. */
+  async get<Body>(path: string): Promise<Body> {
+    return await bodyOf(path, await fetch(`${await this.#origin()}${path}`));
   }
 
   /** The lines of a survey's answer as they come. */
@@ -39,21 +46,36 @@ export class Client {
 
   /** Server-sent events as they come; comes back for the rest where the stream breaks off, until `signal` aborts. */
   async *events<Data>(path: string, signal: AbortSignal, onOpen: () => void): AsyncGenerator<Data> {
-    let lastEventId: string | undefined;
+    let id: string | undefined;
+    let lastEventId: string | undefined; // of the last event that came whole
+    let retryMs = 100;
     while (!signal.aborted) {
       const headers: HeadersInit = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
-      const response = await fetch(`${this.#origin}/api${path}`, { headers, signal });
-      onOpen();
-      let retryMs = 100;
-      for await (const line of lines(response)) {
-        if (line === "event: gap") throw new Error("The event stream has lost events");
-        if (line.startsWith("retry: ")) retryMs = Math.min(Number(line.slice("retry: ".length)), retryMsMax);
-        if (line.startsWith("id: ")) lastEventId = line.slice("id: ".length);
-        if (line.startsWith("data: ")) yield JSON.parse(line.slice("data: ".length));
+      try {
+        const response = await fetch(`${await this.#origin()}/api${path}`, { headers, signal });
+        onOpen();
+        for await (const line of lines(response)) {
+          if (line === "event: gap") throw new Error("The event stream has lost events");
+          if (line.startsWith("retry: ")) {
+            retryMs = Math.min(Number(line.slice("retry: ".length)), retryMsMax);
+          }
+          if (line.startsWith("id: ")) id = line.slice("id: ".length);
+          if (line.startsWith("data: ")) {
+            lastEventId = id;
+            yield JSON.parse(line.slice("data: ".length));
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // whoever served it is gone, as `fetch` says
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   }
+}
+
+async function bodyOf<Body>(path: string, response: Response): Promise<Body> {
+  if (response.ok) return await response.json();
+  throw new Error(`Cannot ask ${path}: ${response.status} ${await response.text()}`);
 }
 
 function bearer(token: string | undefined): Record<string, string> {

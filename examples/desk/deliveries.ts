@@ -1,8 +1,5 @@
 import definitions from "@octokit/webhooks-examples" with { type: "json" };
 
-/** The secret with which the examples are signed where nobody says another. */
-export const exampleSecret = "It's a secret to everybody";
-
 /** A webhook as GitHub sent it once. */
 export interface Example {
   readonly event: string;

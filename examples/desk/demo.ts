@@ -1,18 +1,20 @@
-import { sqlite, type System } from "@posthorn/posthorn";
+import type { Health } from "@posthorn/posthorn";
 import { deadline } from "@std/async";
 import { tokenOf } from "./access.ts";
+import { readArguments } from "./arguments.ts";
 import { check } from "./check.ts";
 import { Client } from "./client.ts";
-import { countedBy } from "./counts.ts";
-import { type Example, examples, exampleSecret } from "./deliveries.ts";
-import type { Evidence, SurveyEvidence } from "./evidence.ts";
-import { openSystem, reviewers } from "./open_system.ts";
+import { type Example, examples } from "./deliveries.ts";
+import type { Evidence, Killed, SurveyEvidence } from "./evidence.ts";
+import { reviewers } from "./open_system.ts";
 import { plan, type Sending } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import type { AuditNumbers, LabelTotals, Numbers, Offer, PullRequest, Recorded } from "./protocols.ts";
-import { replay, type Replayed } from "./replay.ts";
+import { type Origin, replay } from "./replay.ts";
 import { report } from "./report.ts";
+import { exampleSecret } from "./secrets.ts";
 import { ServedDesk } from "./served_desk.ts";
+import type { SystemStats } from "./stats.ts";
 import { waitUntil } from "./wait_until.ts";
 import { readWebhook } from "./webhook.ts";
 
@@ -20,16 +22,17 @@ export interface DemoOptions {
   readonly examples: readonly Example[];
   readonly rounds: number;
   readonly seed: number;
-  /** The actors, ready to be spoken to. */
-  readonly open?: () => Promise<System>;
-  /** Whether the system is stopped in the middle and opened again: what it had accepted must be in its store. */
-  readonly restarts?: boolean;
+  /** The desk to speak to. */
+  readonly origin: Origin;
+  /** Kills the process that serves the desk, and starts another: what it had accepted must be in its store. */
+  readonly restart?: () => Promise<void>;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-const secrets = { webhooks: exampleSecret, tokens: "a token for each repository" };
-/** How many of the last deliveries come again after a restart. */
-const repeatedAfterRestart = 20;
+/** The secrets of the desk that the demo speaks to. */
+export const secrets = { webhooks: exampleSecret, tokens: "a token for each repository" };
+/** How many of the last deliveries before the kill come again at the end. */
+const repeatedAfterKill = 20;
 /** The pull request of the examples. */
 const pullRequest: PullRequest = {
   repository: "Codertocat/Hello-World",
@@ -39,40 +42,44 @@ const pullRequest: PullRequest = {
 };
 const settleTimeoutMs = 30_000;
 
-/** Serves a desk, speaks to it over HTTP in all five modes, and closes everything. */
+/** Speaks to a desk over HTTP in all five modes. */
 export async function demo(options: DemoOptions): Promise<Evidence> {
-  await using served = await ServedDesk.open(options.open ?? openSystem, secrets);
-  return await converse(served, options);
-}
-
-async function converse(served: ServedDesk, options: DemoOptions): Promise<Evidence> {
-  const client = new Client(served.origin);
-  const parts = options.restarts ? inTwo(plan(options.examples, options)) : [plan(options.examples, options)];
-  const sendings = parts.flat();
+  const client = new Client(options.origin);
   const streamed: Recorded[] = [];
-  const replays: Replayed[] = [];
-  let restarted: Evidence["restarted"];
   // Subscribe before anything happens, then let it happen.
   const listening = new AbortController();
   const stream = listen(client, listening.signal, (recorded) => streamed.push(recorded));
-  await deadline(stream.open, settleTimeoutMs);
-  for (const [index, part] of parts.entries()) {
-    if (index > 0) {
-      await waitUntil(() => streamed.length > 0, { timeoutMs: settleTimeoutMs }); // the stream knows where to go on
-      restarted = { waiting: await served.restart() };
-    }
-    const before = replays.reduce((sum, { answers }) => sum + answers.length, 0);
-    replays.push(
-      await replay(served.origin, part, {
-        secret: secrets.webhooks,
-        onAnswer: (answered) => options.onProgress?.(before + answered, sendings.length),
-      }),
-    );
-  }
-  const { system } = served;
-  await rest(system);
+  const conversation = deadline(stream.open, settleTimeoutMs)
+    .then(() => converse(client, streamed, options))
+    .finally(() => listening.abort());
+  const [evidence] = await Promise.all([conversation, stream.ended]);
+  return evidence;
+}
+
+async function converse(
+  client: Client,
+  streamed: readonly Recorded[],
+  { origin, restart, onProgress, ...options }: DemoOptions,
+): Promise<Evidence> {
+  const planned = plan(options.examples, options);
+  const half = Math.ceil(planned.length / 2);
+  const sendings = restart === undefined ? planned : [...planned, ...repeatsOf(planned.slice(0, half))];
+  const { promise: halfway, resolve: reachHalf } = Promise.withResolvers<void>();
+  const [replayed, killed] = await Promise.all([
+    replay(origin, sendings, {
+      secret: secrets.webhooks,
+      onAnswer(answered) {
+        if (answered === half) reachHalf();
+        onProgress?.(answered, sendings.length);
+      },
+    }),
+    restart && halfway
+      .then(() => waitUntil(() => streamed.length > 0, { timeoutMs: settleTimeoutMs })) // it knows where to go on
+      .then(() => kill(client, restart)),
+  ]);
   const expected = newIn(sendings);
   await waitUntil(() => streamed.length >= expected.length, { timeoutMs: settleTimeoutMs });
+  await rest(client);
 
   const keys = [...new Set(expected.map(({ event, body }) => readWebhook(event, body).key))];
   const repositories = new Map<string, Numbers>();
@@ -86,32 +93,23 @@ async function converse(served: ServedDesk, options: DemoOptions): Promise<Evide
     token: await tokenOf(secrets.tokens, "other"),
   });
   await refused.body?.cancel();
-  const evidence = {
+  return {
+    store: (await client.get<Health>("/api/healthz")).store?.name,
+    killed,
+    sendings,
+    replayed,
+    repositories,
+    askedWithoutToken: refused.status,
     report: await orderReport(client, keys[0]),
     // One question that waits for all, and one for which a single answer is enough.
     surveys: [
-      await askAround(client, system, "all in 200 ms", "timeoutMs=200"),
-      await askAround(client, system, "the first answer", "timeoutMs=200&max=1"),
+      await askAround(client, "all in 200 ms", "timeoutMs=200"),
+      await askAround(client, "the first answer", "timeoutMs=200&max=1"),
     ],
     audit: await client.ask<AuditNumbers>("/actors/audit/desk/numbers"),
     labels: await client.ask<LabelTotals>("/actors/labels/desk/totals"),
-  };
-  listening.abort();
-  await stream.ended;
-  return {
-    ...evidence,
-    store: system.health.store?.name,
-    restarted,
-    sendings,
-    replayed: {
-      answers: replays.flatMap(({ answers }) => answers),
-      durationMs: replays.reduce((sum, { durationMs }) => sum + durationMs, 0),
-    },
-    repositories,
-    askedWithoutToken: refused.status,
     streamed,
-    stats: served.stats,
-    deadLetters: countedBy(system.deadLetters.list(), ({ reason }) => reason),
+    stats: await client.get<SystemStats>("/system"),
   };
 }
 
@@ -119,15 +117,18 @@ function newIn(sendings: readonly Sending[]): Sending[] {
   return sendings.filter(({ kind }) => kind === "new");
 }
 
-/** The first half, and the second; which begins with some of the first that come again. */
-function inTwo(sendings: readonly Sending[]): Sending[][] {
-  const half = Math.ceil(sendings.length / 2);
-  const first = sendings.slice(0, half);
-  const again = newIn(first).slice(-repeatedAfterRestart).map((sending): Sending => ({
-    ...sending,
-    kind: "repeated",
-  }));
-  return [first, [...again, ...sendings.slice(half)]];
+/** The last of them once more, as GitHub delivers again what it thinks was lost. */
+function repeatsOf(sendings: readonly Sending[]): Sending[] {
+  return newIn(sendings).slice(-repeatedAfterKill).map((sending) => ({ ...sending, kind: "repeated" }));
+}
+
+/** Kills the process that serves, amid requests, and starts it again. */
+async function kill(client: Client, restart: () => Promise<void>): Promise<Killed> {
+  const killedMs = performance.now();
+  await restart();
+  const downMs = performance.now() - killedMs;
+  const { waiting } = await client.get<SystemStats>("/system");
+  return { waiting, downMs };
 }
 
 interface Listening {
@@ -137,14 +138,14 @@ interface Listening {
 }
 
 function listen(client: Client, signal: AbortSignal, hear: (recorded: Recorded) => void): Listening {
-  const { promise: open, resolve, reject } = Promise.withResolvers<void>();
+  const { promise: open, resolve } = Promise.withResolvers<void>();
   const ended = (async () => {
     try {
       for await (const recorded of client.events<Recorded>("/events/repository/recorded", signal, resolve)) {
         hear(recorded);
       }
     } catch (error) {
-      if (!signal.aborted) reject(error);
+      if (!signal.aborted) throw error;
     }
   })();
   return { open, ended };
@@ -160,12 +161,7 @@ async function orderReport(client: Client, key: string): Promise<Evidence["repor
 }
 
 /** Asks all reviewers, and waits until those who were too late have answered too. */
-async function askAround(
-  client: Client,
-  system: System,
-  question: string,
-  limits: string,
-): Promise<SurveyEvidence> {
+async function askAround(client: Client, question: string, limits: string): Promise<SurveyEvidence> {
   const willing = Object.entries(reviewers)
     .filter(([login, { languages }]) =>
       login !== pullRequest.author && languages.includes(pullRequest.language)
@@ -177,55 +173,52 @@ async function askAround(
     if ("done" in line) end = line.done;
     else offers.push(line.reply);
   }
-  await rest(system);
+  await rest(client);
   return { question, offers, end, willing };
 }
 
 type SurveyLine = { readonly reply: Offer } | { readonly done: string };
 
 /** Waits until nobody has anything left to do. */
-async function rest(system: System): Promise<void> {
-  const resting = () => {
-    const { waiting, running } = system.stats();
+async function rest(client: Client): Promise<void> {
+  const resting = async () => {
+    const { waiting, running } = await client.get<SystemStats>("/system");
     return waiting + running === 0;
   };
   await waitUntil(resting, { timeoutMs: settleTimeoutMs });
-}
-
-/** Does something in a temporary folder, and removes it. */
-async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await Deno.makeTempDir({ prefix: "posthorn-desk-" });
-  try {
-    return await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 function pathOf(key: string): string {
   return `/actors/repository/${encodeURIComponent(key)}`;
 }
 
-// deno task demo: on a SQLite file in a temporary folder; deno task demo --memory: without a store
+const usage = `deno task demo [options]
+
+  --memory   without a store: nothing is killed, for nothing would be left
+  --help     this`;
+
 if (import.meta.main) {
+  const { values: { memory } } = readArguments(usage, { options: { memory: { type: "boolean" } } });
+  await using stack = new AsyncDisposableStack();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => void stack.disposeAsync().finally(() => Deno.exit(130)));
+  }
+  const folder = await Deno.makeTempDir({ prefix: "posthorn-desk-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const served = stack.use(new ServedDesk(memory ? ["--memory"] : ["--store", `${folder}/desk.db`], secrets));
   const progress = new Progress("Delivering");
-  const run = (open: () => Promise<System>, restarts: boolean) =>
-    demo({
-      examples,
-      rounds: 5,
-      seed: 1,
-      open,
-      restarts,
-      onProgress: (done, total) => progress.show(done, total),
-    });
-  const evidence = Deno.args.includes("--memory")
-    ? await run(openSystem, false)
-    : await inFolder((folder) => {
-      const store = sqlite(`${folder}/desk.db`);
-      return run(() => openSystem({ store }), true);
-    });
+  const evidence = await demo({
+    examples,
+    rounds: 4,
+    seed: 1,
+    origin: served.origin,
+    onProgress: (done, total) => progress.show(done, total),
+    ...(!memory && { restart: () => served.restart() }),
+  });
   const faults = check(evidence);
   console.log(`\n${report(evidence)}\n`);
-  console.log(faults.length === 0 ? "Nothing was lost, nothing came twice." : faults.join("\n"));
+  console.log(
+    faults.length === 0 ? "Nothing was lost, nothing came twice, all in order." : faults.join("\n"),
+  );
   if (faults.length > 0) Deno.exitCode = 1;
 }

@@ -8,7 +8,7 @@ import { problem, problemOf } from "./problem.ts";
 import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
 import { readBody } from "./read_body.ts";
 import type { Secrets } from "./secrets.ts";
-import { readStats } from "./stats.ts";
+import { readStats, systemStats } from "./stats.ts";
 import { readWebhook, type Webhook } from "./webhook.ts";
 
 const webhookBytesMax = 25_000_000; // GitHub sends no more
@@ -77,6 +77,7 @@ export function desk(system: System, secrets: Secrets): Hono<{ Variables: Secure
     }),
   );
 
+  app.get("/system", (context) => context.json(systemStats(system)));
   app.get("/stats", async (context) => context.json(await readStats(system)));
   app.get("/", async (context) => {
     const [{ latest }, stats] = await Promise.all([

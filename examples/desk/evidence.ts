@@ -1,14 +1,14 @@
-import type { Stats } from "@posthorn/posthorn";
 import type { Sending } from "./plan.ts";
 import type { AuditNumbers, LabelTotals, Numbers, Recorded } from "./protocols.ts";
 import type { Replayed } from "./replay.ts";
+import type { SystemStats } from "./stats.ts";
 
-/** What a run of the demo saw, all of it over HTTP but for the last two. */
+/** What a run of the demo saw, all of it over HTTP. */
 export interface Evidence {
   /** What its store is called; absent where it was in memory. */
   readonly store: string | undefined;
-  /** How many messages waited when the system was stopped and opened again; absent where it was not. */
-  readonly restarted: { readonly waiting: number } | undefined;
+  /** How the process that serves was killed and started again; absent if it was not. */
+  readonly killed: Killed | undefined;
   readonly sendings: readonly Sending[];
   readonly replayed: Replayed;
   /** What each repository says about itself, by key. */
@@ -21,9 +21,14 @@ export interface Evidence {
   /** What came down the event stream. */
   readonly streamed: readonly Recorded[];
   readonly surveys: readonly SurveyEvidence[];
-  readonly stats: Stats;
-  /** How many dead letters there are for each reason. */
-  readonly deadLetters: Readonly<Record<string, number>>;
+  /** What the process that served last says of itself. */
+  readonly stats: SystemStats;
+}
+
+export interface Killed {
+  /** How many messages waited in the store when the desk could be reached again. */
+  readonly waiting: number;
+  readonly downMs: number;
 }
 
 export interface SurveyEvidence {

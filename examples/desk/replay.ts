@@ -1,13 +1,19 @@
 import { sign } from "@octokit/webhooks-methods";
 import { pooledMap, retry } from "@std/async";
-import { examples, exampleSecret } from "./deliveries.ts";
+import { readArguments, refuse } from "./arguments.ts";
+import { examples } from "./deliveries.ts";
 import { type Kind, plan, type Sending } from "./plan.ts";
+import { exampleSecret } from "./secrets.ts";
 
-/** What the desk said to one request, and how long that took. */
+/** What the desk said to one request, when it was sent first, and how long that took. */
 export interface Answer {
   readonly kind: Kind;
+  readonly id: string;
   readonly status: number;
+  readonly sentMs: number;
   readonly durationMs: number;
+  /** How often it was sent until there was an answer. */
+  readonly attempts: number;
 }
 
 export interface Replayed {
@@ -21,20 +27,23 @@ export interface ReplayOptions {
   readonly onAnswer?: (answered: number) => void;
 }
 
+/** Where the desk is now. Resolves once it can be reached there. */
+export type Origin = () => Promise<string>;
+
 /** Sends webhooks to a desk as GitHub does, so many at a time. */
 export async function replay(
-  origin: string,
+  origin: Origin,
   sendings: readonly Sending[],
   { secret, concurrency = 32, onAnswer }: ReplayOptions,
 ): Promise<Replayed> {
-  const requests = await Promise.all(sendings.map((sending) => requestOf(origin, sending, secret)));
+  const requests = await Promise.all(sendings.map((sending) => requestOf(sending, secret)));
   const answers: Answer[] = [];
   const beganMs = performance.now();
   for await (
-    const answer of pooledMap(concurrency, requests, async ({ kind, request }): Promise<Answer> => {
+    const answer of pooledMap(concurrency, requests, async ({ kind, id, request }): Promise<Answer> => {
       const sentMs = performance.now();
-      const status = await deliver(request);
-      return { kind, status, durationMs: performance.now() - sentMs };
+      const { status, attempts } = await deliver(origin, request);
+      return { kind, id, status, sentMs, durationMs: performance.now() - sentMs, attempts };
     })
   ) {
     answers.push(answer);
@@ -43,21 +52,22 @@ export async function replay(
   return { answers, durationMs: performance.now() - beganMs };
 }
 
-/** Sends one webhook, and again when the desk says that it has no place now: the id makes that safe. */
-async function deliver(request: Request): Promise<number> {
+/** Sends one webhook, and again if the desk has no room now or does not answer: the id makes that safe. */
+async function deliver(origin: Origin, request: RequestInit): Promise<Pick<Answer, "status" | "attempts">> {
+  let attempts = 0;
   return await retry(async () => {
-    const response = await fetch(request.clone());
+    attempts++;
+    const response = await fetch(`${await origin()}/webhooks`, request);
     await response.body?.cancel();
-    if (response.status === 429) throw new Error("The desk has no place now");
-    return response.status;
-  }, { maxAttempts: 5, minTimeout: 1_000 });
+    if (response.status === 429) throw new Error("The desk has no room now");
+    return { status: response.status, attempts };
+  }, { maxAttempts: 8, minTimeout: 100 });
 }
 
 async function requestOf(
-  origin: string,
   { kind, id, event, body }: Sending,
   secret: string,
-): Promise<{ readonly kind: Kind; readonly request: Request }> {
+): Promise<{ readonly kind: Kind; readonly id: string; readonly request: RequestInit }> {
   const headers = new Headers({
     "content-type": "application/json",
     "user-agent": "GitHub-Hookshot/example",
@@ -67,12 +77,16 @@ async function requestOf(
   if (kind !== "unsigned") {
     headers.set("x-hub-signature-256", await sign(kind === "forged" ? `not ${secret}` : secret, body));
   }
-  return { kind, request: new Request(`${origin}/webhooks`, { method: "POST", headers, body }) };
+  return { kind, id, request: { method: "POST", headers, body } };
 }
 
-// deno run -A examples/desk/replay.ts http://127.0.0.1:8000
+const usage = "deno run -A examples/desk/replay.ts [http://127.0.0.1:8000]";
+
 if (import.meta.main) {
-  const [origin = "http://127.0.0.1:8000"] = Deno.args;
+  const { positionals } = readArguments(usage, { allowPositionals: true });
+  const [origin = "http://127.0.0.1:8000", ...others] = positionals;
+  if (!/^https?:\/\//.test(origin)) refuse(`Not the address of a desk: '${origin}'`, usage);
+  if (others.length > 0) refuse(`Unexpected argument '${others[0]}'`, usage);
   const secret = Deno.env.get("WEBHOOK_SECRET") ?? exampleSecret;
   const run = Date.now().toString(36); // its own ids: what an earlier run delivered would change nothing
   const sendings = plan(examples, { rounds: 1, seed: 1 }).map((sending) => ({
@@ -80,7 +94,7 @@ if (import.meta.main) {
     id: `${run}-${sending.id}`,
   }));
   try {
-    const { answers } = await replay(origin, sendings, { secret, concurrency: 4 });
+    const { answers } = await replay(() => Promise.resolve(origin), sendings, { secret, concurrency: 4 });
     const accepted = answers.filter(({ status }) => status === 202).length;
     console.log(`${answers.length} sent, ${accepted} accepted, ${answers.length - accepted} refused.`);
   } catch (error) {

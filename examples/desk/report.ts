@@ -8,33 +8,48 @@ import { table } from "./table.ts";
 export function report(evidence: Evidence): string {
   return [
     stored(evidence),
-    section("tell: POST /webhooks, as GitHub sends them", told(evidence)),
+    ...killed(evidence),
+    section("notification (tell): POST /webhooks, as GitHub sends them", told(evidence)),
     section(
-      "ask: POST /api/actors/repository/{key}/numbers, with the repository's own token",
+      "request / synchronous response (ask): POST /api/actors/repository/{key}/numbers, with the repository's own token",
       asked(evidence),
     ),
     section(
-      "submit: POST /api/actors/repository/{key}/report, collected at its Location",
+      "request / asynchronous response (submit): POST /api/actors/repository/{key}/report, collected at its Location",
       submitted(evidence),
     ),
     section(
       "publish / subscribe: the repositories publish, the others subscribe by subject",
       published(evidence),
     ),
-    section("survey: POST /api/surveys/reviewer/review, lines of JSON as they come", surveyed(evidence)),
-    section("totals: every message is handled or a dead letter", handled(evidence), equations(evidence)),
+    section(
+      "publish / asynchronous response (survey): POST /api/surveys/reviewer/review, lines of JSON as they come",
+      surveyed(evidence),
+    ),
+    section(
+      `totals: every message is handled or a dead letter${evidence.killed ? ", since the kill" : ""}`,
+      handled(evidence),
+      equations(evidence),
+    ),
     speed(evidence),
   ].join("\n\n");
 }
 
-function stored({ store, restarted }: Evidence): string {
+function stored({ store }: Evidence): string {
   if (store === undefined) return "store: none, all in memory";
-  const kept = `store: ${store}; a delivery is answered when it is committed`;
-  if (restarted === undefined) return kept;
-  const waited = restarted.waiting === 1
-    ? "1 message waited"
-    : `${number(restarted.waiting)} messages waited`;
-  return `${kept}\n  in the middle the system was stopped and opened again: ${waited} in the store meanwhile`;
+  return `store: ${store}; a delivery is answered when it is committed`;
+}
+
+function killed({ killed, replayed }: Evidence): string[] {
+  if (killed === undefined) return [];
+  const again = replayed.answers.filter(({ attempts }) => attempts > 1).length;
+  return [section(
+    "kill: the process that serves got SIGKILL amid requests, and another was started on its store",
+    table(
+      ["down for", "messages that waited in the store", "deliveries that had no answer and were sent again"],
+      [[`${Math.round(killed.downMs)} ms`, killed.waiting, again]],
+    ),
+  )];
 }
 
 function told({ replayed, repositories }: Evidence): string {
@@ -107,9 +122,9 @@ function handled({ stats }: Evidence): string {
   );
 }
 
-function equations({ sendings, repositories, audit, streamed, stats, deadLetters }: Evidence): string {
+function equations({ sendings, repositories, audit, streamed, stats }: Evidence): string {
   const sent = sendings.filter(({ kind }) => kind === "new").length;
-  const dead = Object.entries(deadLetters).map(([reason, count]) => `${count} ${reason}`).join(", ");
+  const dead = Object.entries(stats.deadLetters).map(([reason, count]) => `${count} ${reason}`).join(", ");
   return [
     `  ${number(sent)} new deliveries = ${number(recordedIn(repositories))} recorded by repositories` +
     ` = ${number(audit.deliveries)} in the audit log = ${number(streamed.length)} on the event stream`,

@@ -1,66 +1,55 @@
-import type { Stats, System } from "@posthorn/posthorn";
-import { desk } from "./desk.ts";
 import type { Secrets } from "./secrets.ts";
 
-/** A desk that is served, and can be stopped and opened again behind the same address. */
+const opened = /^The webhook desk is open: (http:\S+)\n/m;
+
+/** The desk in a process of its own, as `start.ts` serves it; the process can be killed, and started again. */
 export class ServedDesk implements AsyncDisposable {
-  readonly origin: string;
-  readonly #open: () => Promise<System>;
-  readonly #secrets: Secrets;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  #system: System;
-  #fetch: (request: Request) => Response | Promise<Response>;
-  /** What its earlier systems have done. */
-  readonly #before: Stats[] = [];
+  readonly #command: Deno.Command;
+  #process: Deno.ChildProcess;
+  #origin: Promise<string>;
 
-  private constructor(open: () => Promise<System>, system: System, secrets: Secrets) {
-    this.#open = open;
-    this.#secrets = secrets;
-    this.#system = system;
-    this.#fetch = desk(system, secrets).fetch;
-    this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      (request) => this.#fetch(request),
-    );
-    this.origin = `http://127.0.0.1:${this.#server.addr.port}`;
+  /** Starts it with these options. */
+  constructor(options: readonly string[], secrets: Secrets) {
+    this.#command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", `${import.meta.dirname}/start.ts`, ...options],
+      // A free port: what it prints says which.
+      env: { HOST: "127.0.0.1", PORT: "0", WEBHOOK_SECRET: secrets.webhooks, TOKEN_SECRET: secrets.tokens },
+      stdin: "null",
+      stdout: "piped",
+    });
+    this.#process = this.#command.spawn();
+    this.#origin = originOf(this.#process);
   }
 
-  static async open(open: () => Promise<System>, secrets: Secrets): Promise<ServedDesk> {
-    return new ServedDesk(open, await open(), secrets);
-  }
+  /** Where it can be reached: resolves once it can be, also after a kill. */
+  readonly origin = (): Promise<string> => this.#origin;
 
-  /** The system that runs now. */
-  get system(): System {
-    return this.#system;
-  }
-
-  /** What was done so far, by all its systems. What one left waiting, the next has done. */
-  get stats(): Stats {
-    return [...this.#before, this.#system.stats()].reduce((all, stats) => ({
-      ...stats,
-      accepted: all.accepted - all.waiting + stats.accepted,
-      done: all.done + stats.done,
-      dead: all.dead + stats.dead,
-      protocols: Object.fromEntries(
-        Object.entries(stats.protocols).map((
-          [name, protocol],
-        ) => [name, { ...protocol, done: protocol.done + (all.protocols[name]?.done ?? 0) }]),
-      ),
-    }));
-  }
-
-  /** Stops the system as it is, and opens another on what is stored. Returns how many messages waited. */
-  async restart(): Promise<number> {
-    await this.#system.stop({ drainMs: 0 });
-    const stats = this.#system.stats();
-    this.#before.push(stats);
-    this.#system = await this.#open();
-    this.#fetch = desk(this.#system, this.#secrets).fetch;
-    return stats.waiting;
+  /** Kills the process as it is, without a word to it, and starts another with the same options. */
+  async restart(): Promise<void> {
+    const killed = this.#process;
+    killed.kill("SIGKILL");
+    this.#process = this.#command.spawn();
+    this.#origin = originOf(this.#process);
+    await Promise.all([killed.status, this.#origin]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#system.stop();
-    await this.#server.shutdown();
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // it has ended by itself
+    }
+    await this.#process.status;
   }
+}
+
+/** Reads what the process prints up to the line that says where the desk can be reached. */
+async function originOf({ stdout }: Deno.ChildProcess): Promise<string> {
+  let printed = "";
+  for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
+    printed += text;
+    const origin = opened.exec(printed)?.[1];
+    if (origin !== undefined) return origin;
+  }
+  throw new Error(`Cannot open the desk: its process ended before it said where it is. ${printed}`);
 }

@@ -1,19 +1,25 @@
-import { parseArgs } from "node:util";
 import { sign } from "@octokit/webhooks-methods";
 import { sqlite } from "@posthorn/posthorn";
 import { tokenOf } from "./access.ts";
+import { readArguments, refuse } from "./arguments.ts";
 import { desk } from "./desk.ts";
-import { exampleSecret } from "./deliveries.ts";
 import { openSystem } from "./open_system.ts";
-import { secretsFault } from "./secrets.ts";
+import { exampleSecret, secretsFault } from "./secrets.ts";
 
-// deno task start: on ./posthorn-desk.db; --store path: on another file; --memory: without a store
-const { values: { store: path, memory } } = parseArgs({
-  options: {
-    store: { type: "string", default: "./posthorn-desk.db" },
-    memory: { type: "boolean", default: false },
-  },
+const usage = `deno task start [options]
+
+  --store FILE   keeps the actors in this SQLite file (./posthorn-desk.db)
+  --memory       keeps nothing: the actors end with the process
+  --help         this
+
+In the environment: HOST (127.0.0.1), PORT (8000), WEBHOOK_SECRET, TOKEN_SECRET`;
+
+const { values: { store, memory } } = readArguments(usage, {
+  options: { store: { type: "string" }, memory: { type: "boolean" } },
 });
+if (memory && store !== undefined) refuse("Either --store or --memory, not both", usage);
+if (store === "") refuse("--store needs the name of a file", usage);
+const path = store ?? "./posthorn-desk.db";
 const secrets = {
   webhooks: Deno.env.get("WEBHOOK_SECRET") ?? exampleSecret,
   tokens: Deno.env.get("TOKEN_SECRET") ?? crypto.randomUUID(),
@@ -35,13 +41,16 @@ const server = Deno.serve({
 const signals = ["SIGINT", "SIGTERM"] as const;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
 
-/** What was accepted is still handled: the system comes to rest, which ends its event streams, then the server. */
+/** What was accepted is still handled: the system comes to rest, which ends its event streams, then the server ends. */
 async function stop(): Promise<void> {
   for (const signal of signals) Deno.removeSignalListener(signal, stop); // a second Ctrl+C does not wait
   const { left } = await system.stop();
-  await server.shutdown();
+  // It would wait for a client that does not end its request, and Deno 2.5 for one that says nothing.
+  const late = new Promise((resolve) => setTimeout(resolve, 300, "late"));
+  const closed = await Promise.race([server.shutdown(), late]);
   const kept = memory ? "" : ` What waits is in ${path}.`;
   console.log(`Stopped; ${left === 0 ? "nothing was" : `${left} messages were`} left.${kept}`);
+  if (closed === "late") Deno.exit();
 }
 
 async function printHints(origin: string): Promise<void> {
@@ -62,21 +71,21 @@ async function printHints(origin: string): Promise<void> {
   console.log(`The webhook desk is open: ${origin}
 ${memory ? "It is in memory, and lost with the process." : `It is kept in ${path}; --memory keeps nothing.`}
 
-Deliver a signed webhook (tell), and watch it arrive on the page:
+Deliver a signed webhook (notification: tell), and watch it arrive on the page:
   curl --json '${body}' \\
     -H 'x-github-event: label' -H "x-github-delivery: $(date +%s)" \\
     -H 'x-hub-signature-256: ${await sign(secrets.webhooks, body)}' \\
     ${origin}/webhooks
 Deliver every example (329):
   deno run -A examples/desk/replay.ts ${origin}
-Ask a repository for its numbers (ask):
+Ask a repository for its numbers (request / synchronous response: ask):
   curl --json '' -H '${authorization}' ${repository}/numbers
-Order a report (submit), and collect it where its Location says, with the same token:
+Order a report (request / asynchronous response: submit), and collect it where its Location says, with the same token:
   curl -i --json '' -H '${authorization}' ${repository}/report
   curl -H '${authorization}' ${origin}/api/replies/{reply}
 Follow what happens to labels (publish / subscribe):
   curl -N '${origin}/api/events/repository/recorded?subject=label.>'
-Ask around who can review a pull request (survey):
+Ask around who can review a pull request (publish / asynchronous response: survey):
   curl -N --json '${JSON.stringify(pullRequest)}' '${origin}/api/surveys/reviewer/review?timeoutMs=200'
 
 End it with Ctrl+C.`);

@@ -1,4 +1,5 @@
-import type { System } from "@posthorn/posthorn";
+import type { Stats, System } from "@posthorn/posthorn";
+import { countedBy, type Counts } from "./counts.ts";
 import { Audit } from "./protocols.ts";
 
 /** What the live page shows of the system. */
@@ -19,4 +20,14 @@ export async function readStats(system: System): Promise<DeskStats> {
     .filter(([name]) => !name.startsWith("~"))
     .reduce((sum, [, protocol]) => sum + protocol.actors, 0);
   return { deliveries, repositories: Object.keys(byRepository).length, actors, waiting, done, dead };
+}
+
+/** What the system says of itself, without a word to any actor: behind what waits for it, an answer would take a while. */
+export interface SystemStats extends Stats {
+  /** How many dead letters there are for each reason. */
+  readonly deadLetters: Counts;
+}
+
+export function systemStats(system: System): SystemStats {
+  return { ...system.stats(), deadLetters: countedBy(system.deadLetters.list(), ({ reason }) => reason) };
 }

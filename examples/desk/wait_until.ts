@@ -1,9 +1,12 @@
-const pollMs = 5;
+const pollMs = 20;
 
 /** Waits until it holds, but no longer than that. Whoever needs to know whether it holds looks afterwards. */
-export async function waitUntil(holds: () => boolean, { timeoutMs }: { timeoutMs: number }): Promise<void> {
+export async function waitUntil(
+  holds: () => boolean | Promise<boolean>,
+  { timeoutMs }: { timeoutMs: number },
+): Promise<void> {
   const untilMs = performance.now() + timeoutMs;
-  while (!holds() && performance.now() < untilMs) {
+  while (!await holds() && performance.now() < untilMs) {
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

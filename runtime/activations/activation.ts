@@ -1,5 +1,5 @@
 import type { ActorId } from "../language/address.ts";
-import { Envelope, isAsker, type Route } from "../messages/envelope.ts";
+import { Envelope, isReplyTarget, type Route } from "../messages/envelope.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
 import type { Operation } from "../language/protocol.ts";
@@ -11,32 +11,32 @@ import { parse } from "../language/schema.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
 import { isThenable } from "../base/thenable.ts";
-import type { TurnActor } from "../turns/turn_host.ts";
-import type { Waits } from "../turns/wait_chain.ts";
+import type { TurnActor } from "../turns/turn_services.ts";
+import type { WaitingTurn } from "../turns/wait_chain.ts";
 
 /** One actor in this process, and the turn that runs. It takes one turn at a time; nothing else ever changes its state. */
-export class Activation extends Resident implements Runnable, TurnActor, Recoverable, Waits {
+export class Activation extends Resident implements Runnable, TurnActor, Recoverable, WaitingTurn {
   nextReady: Runnable | undefined = undefined;
 
   /** Itself: a message for it needs no search. */
-  get found(): this {
+  get target(): this {
     return this;
   }
 
   /** Whether a message of that operation may be given to it. */
   takes(operation: Operation): boolean {
-    return this.status !== Status.gone && this.home.handled[operation.slot] === operation;
+    return this.status !== Status.gone && this.host.handled[operation.slot] === operation;
   }
 
   find(protocol: string, key: string): ActorId | undefined {
-    return this.home.reach(protocol, key);
+    return this.host.reach(protocol, key);
   }
 
   /** Puts a message into the mailbox where that holds fewer than `capacity`. Returns whether it did. */
   offer(route: Route, value: unknown, capacity: number): boolean {
     if (this.length >= capacity) return false;
     this.push(route, value);
-    this.home.accepted++;
+    this.host.accepted++;
     if (this.status === Status.idle) this.wake();
     return true;
   }
@@ -45,7 +45,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   displace(): Envelope {
     const envelope = this.envelope(this.route!, this.value);
     this.drop();
-    this.home.taken++;
+    this.host.taken++;
     return envelope;
   }
 
@@ -104,7 +104,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   private handleLone(route: Route): void {
     const value = this.loneValue;
     this.lone = this.loneValue = undefined;
-    this.home.taken++;
+    this.host.taken++;
     this.handle(route, value);
   }
 
@@ -113,22 +113,22 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
    * many. Here most messages of a busy actor are handled: what is the same for all of them is looked at once.
    */
   private drain(ring: Ring, most: number): number {
-    const { home } = this;
+    const { host } = this;
     let { route } = ring;
-    if (!this.active || home.heard || !route.carefree) {
+    if (!this.active || host.observed || !route.carefree) {
       const { value } = ring;
       ring.drop();
-      home.taken++;
+      host.taken++;
       this.handle(route, value);
       return 1;
     }
     const { operation } = route;
-    const handler = home.handlers[operation.slot]!;
+    const handler = host.handlers[operation.slot]!;
     let count = 0;
     for (;;) {
       const { value } = ring;
       ring.drop();
-      home.taken++;
+      host.taken++;
       count++;
       const turn = new Turn(this, route, this.state);
       let result: unknown;
@@ -138,14 +138,14 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
         this.fail(turn, route, value, false, error);
         return count;
       }
-      if (result !== undefined || !turn.plain || home.heard) {
+      if (result !== undefined || !turn.plain || host.observed) {
         this.finish(turn, value, result, false);
         return count;
       }
       if (turn.changed) this.keep(turn.state);
       turn.close();
-      if (turn.sends) turn.deliver(home.services.delivery);
-      home.done++;
+      if (turn.sends) turn.deliver(host.services.delivery);
+      host.done++;
       if (count === most || ring.empty || this.lone !== undefined || !this.undisturbed) return count;
       const next = ring.route;
       if (next === route) continue;
@@ -160,53 +160,55 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   /** Makes dead letters of all that waits, and of the turn that runs. Returns how many. */
-  bury(reason: string, message: string): number {
-    const { services } = this.home;
+  deadLetter(reason: string, message: string): number {
+    const { services } = this.host;
     const envelopes: Envelope[] = [];
-    const rare = this.rarities;
-    const turn = rare?.turn;
-    if (rare !== undefined && turn !== undefined) {
+    const extras = this.extras;
+    const turn = extras?.turn;
+    if (extras !== undefined && turn !== undefined) {
       turn.abort(new StoppedError(`${turn}: ${message}`));
       turn.close();
       turn.discard();
       services.running--;
-      envelopes.push(turn.envelope(rare.value));
-      rare.turn = rare.value = undefined;
+      envelopes.push(turn.envelope(extras.value));
+      extras.turn = extras.value = undefined;
     }
     while (this.route !== undefined) envelopes.push(this.displace());
-    for (const envelope of rare?.recovery?.take() ?? []) {
-      this.home.taken++;
+    for (const envelope of extras?.recovery?.take() ?? []) {
+      this.host.taken++;
       envelopes.push(envelope);
     }
-    for (const envelope of envelopes) services.delivery.bury(envelope, reason, `${envelope}: ${message}`);
+    for (const envelope of envelopes) {
+      services.delivery.deadLetter(envelope, reason, `${envelope}: ${message}`);
+    }
     return envelopes.length;
   }
 
-  get waitsFor(): readonly Waits[] {
-    return this.rarities?.turn?.waitsFor ?? [];
+  get waitsFor(): readonly WaitingTurn[] {
+    return this.extras?.turn?.waitsFor ?? [];
   }
 
   private wake(): void {
     this.status = Status.ready;
-    this.home.services.scheduler.add(this);
+    this.host.services.scheduler.add(this);
   }
 
   private handle(route: Route, value: unknown): void {
-    const { home } = this;
-    if (route.deadline !== undefined && this.buriesLate(route, value)) return;
+    const { host } = this;
+    if (route.deadline !== undefined && this.deadLettersLate(route, value)) return;
     const fresh = !this.active;
     let turn: Turn | undefined;
     let result: unknown;
     try {
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
-      if (home.heard) this.inspect("started", turn, value);
-      const handler = home.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
+      if (host.observed) this.inspect("started", turn, value);
+      const handler = host.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
       result = handler(turn, value);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
     }
-    if (result === undefined && turn.plain && route.replyTo === undefined && !home.heard) this.apply(turn);
+    if (result === undefined && turn.plain && route.replyTo === undefined && !host.observed) this.apply(turn);
     else this.finish(turn, value, result, fresh);
   }
 
@@ -219,36 +221,36 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
       return this.fail(turn, route, value, fresh, error);
     }
     // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
-    if (turn.plain && route.replyTo === undefined && !this.home.heard) this.apply(turn);
+    if (turn.plain && route.replyTo === undefined && !this.host.observed) this.apply(turn);
     else this.commit(turn, value, result, fresh);
   }
 
-  private buriesLate(route: Route, value: unknown): boolean {
-    const { services } = this.home;
+  private deadLettersLate(route: Route, value: unknown): boolean {
+    const { services } = this.host;
     if (route.deadline!.dueMs > services.scheduler.nowMs) return false;
     const envelope = this.envelope(route, value);
-    services.delivery.bury(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
+    services.delivery.deadLetter(envelope, "deadline", `${envelope} ${lateness(envelope.attempts)}`);
     return true;
   }
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const promise = Promise.resolve(result); // not every thenable settles later, as a promise does; and it may throw here
     this.status = Status.running;
-    this.rare.turn = turn;
-    this.rare.value = value;
-    this.home.services.running++;
+    this.ensureExtras.turn = turn;
+    this.ensureExtras.value = value;
+    this.host.services.running++;
     promise.then(
       (result) => this.settle(turn, () => this.commit(turn, value, result, fresh)),
       (error) => this.settle(turn, () => this.fail(turn, turn.route, value, fresh, error)),
     );
   }
 
-  /** A turn that was awaited is over; unless it was buried in the meantime. */
+  /** A turn that was awaited is over; unless it became a dead letter in the meantime. */
   private settle(turn: Turn, end: () => void): void {
-    const rare = this.rare;
-    if (rare.turn !== turn) return;
-    const { services } = this.home;
-    rare.turn = rare.value = undefined;
+    const extras = this.ensureExtras;
+    if (extras.turn !== turn) return;
+    const { services } = this.host;
+    extras.turn = extras.value = undefined;
     this.status = Status.ready;
     services.running--;
     end();
@@ -271,10 +273,10 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;
-      if (isAsker(replyTo)) replyTo.reply(reply, result);
-      else this.home.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
+      if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
+      else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     }
-    if (this.home.heard) this.inspect("done", turn, value);
+    if (this.host.observed) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();
     else if (turn.ending === "erase") this.erase();
@@ -285,9 +287,9 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     if (turn.changed) this.keep(turn.state);
     turn.close();
     if (!turn.plain) this.applySchedules(turn);
-    const { home } = this;
-    turn.deliver(home.services.delivery);
-    home.done++;
+    const { host } = this;
+    turn.deliver(host.services.delivery);
+    host.done++;
   }
 
   private applySchedules({ schedules }: Turn): void {
@@ -295,11 +297,11 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   private inspect(type: "started" | "done", turn: Turn, value: unknown): void {
-    this.home.services.delivery.inspect({ type }, turn.envelope(value));
+    this.host.services.delivery.inspect({ type }, turn.envelope(value));
   }
 
   private fail(turn: Turn | undefined, route: Route, value: unknown, fresh: boolean, error: unknown): void {
-    const { services } = this.home;
+    const { services } = this.host;
     // Where there is no turn, the initial state could not be made.
     const envelope = (turn ?? new Turn(this, route, undefined)).envelope(value);
     if (turn !== undefined) {
@@ -308,7 +310,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     }
     if (fresh) this.active = false; // a first message that fails leaves no actor behind
     services.delivery.inspect({ type: "failed", error }, envelope);
-    (this.rare.recovery ??= new Recovery(this)).recover(envelope, error);
+    (this.ensureExtras.recovery ??= new Recovery(this)).recover(envelope, error);
     if (this.status === Status.held) this.obeyAll(); // they would wait as long as the message
   }
 
@@ -327,12 +329,12 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   stop(reason: string): void {
-    this.bury("stopped", reason);
+    this.deadLetter("stopped", reason);
     this.emit("stopped");
     this.passivate();
   }
 
   private envelope(route: Route, value: unknown): Envelope {
-    return new Envelope(route, this.key, route.rarities?.id ?? this.home.services.nextNumber(), value);
+    return new Envelope(route, this.key, route.extras?.id ?? this.host.services.nextNumber(), value);
   }
 }

@@ -11,8 +11,8 @@ export interface Fullness {
 
 /** Puts a message from outside into its mailbox, unless that is full: then it returns how. */
 export function offerWithin(activation: Activation, route: Route, value: unknown): Fullness | undefined {
-  const { capacity, bytes: bound } = activation.home.actor.mailbox;
-  const bytes = route.rarities?.bytes;
+  const { capacity, bytes: bound } = activation.host.actor.mailbox;
+  const bytes = route.extras?.bytes;
   const held = bytes === undefined ? undefined : takeBytes(activation, bytes);
   if (held !== undefined) return { held, bound, what: "bytes" };
   if (activation.offer(route, value, capacity)) return undefined;
@@ -20,7 +20,7 @@ export function offerWithin(activation: Activation, route: Route, value: unknown
 }
 
 /** Takes the oldest messages out of a full mailbox until there is room for a newer one, and puts that in. */
-export function displaceOldest(
+export function evictOldest(
   activation: Activation,
   route: Route,
   value: unknown,
@@ -29,7 +29,7 @@ export function displaceOldest(
   const displaced: Envelope[] = [];
   if (what === "messages") displaced.push(activation.displace());
   else {
-    while (activation.length > 0 && takeBytes(activation, route.rarities!.bytes!) !== undefined) {
+    while (activation.length > 0 && takeBytes(activation, route.extras!.bytes!) !== undefined) {
       displaced.push(activation.displace());
     }
   }
@@ -39,6 +39,6 @@ export function displaceOldest(
 
 /** Takes in the bytes of a message where that may be; else it returns how many wait. */
 function takeBytes(activation: Activation, bytes: number): number | undefined {
-  const held = activation.rare.held ??= new HeldBytes();
-  return held.take(bytes, activation.home.actor.mailbox.bytes, () => activation.countBytes());
+  const held = activation.ensureExtras.held ??= new HeldBytes();
+  return held.take(bytes, activation.host.actor.mailbox.bytes, () => activation.countBytes());
 }

@@ -1,18 +1,18 @@
 import type { Actor, OnFailure } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
-import { Asides } from "./asides.ts";
+import { DelayedRetries } from "./delayed_retries.ts";
 import { reasonOf } from "../ports/dead_letters.ts";
 import type { Envelope } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
 import { messageOf } from "../base/errors.ts";
-import type { Services } from "./services.ts";
+import type { RuntimeServices } from "./runtime_services.ts";
 import { type Decision, Supervisor } from "../turns/supervisor.ts";
 
 /** What may become of an actor after a failed turn. */
 export interface Recoverable extends ActorId {
-  readonly home: { readonly actor: Actor; readonly services: Services; taken: number };
+  readonly host: { readonly actor: Actor; readonly services: RuntimeServices; taken: number };
   /** What few need: of how many bytes wait, where that is known of some. */
-  readonly rare: { held?: HeldBytes };
+  readonly ensureExtras: { held?: HeldBytes };
   /** Puts a message back in its place, and handles nothing else before it. */
   hold(envelope: Envelope): void;
   /** Goes on after that. */
@@ -29,23 +29,23 @@ export interface Recoverable extends ActorId {
 export class Recovery {
   readonly #actor: Recoverable;
   readonly #supervisor: Supervisor;
-  readonly #asides: Asides;
+  readonly #delayedRetries: DelayedRetries;
 
   constructor(actor: Recoverable) {
     this.#actor = actor;
-    this.#supervisor = new Supervisor(actor.home.actor, actor.home.services.random);
-    this.#asides = new Asides(actor.home.services.timers);
-    (actor.rare.held ??= new HeldBytes()).aside = this.#asides;
+    this.#supervisor = new Supervisor(actor.host.actor, actor.host.services.random);
+    this.#delayedRetries = new DelayedRetries(actor.host.services.timers);
+    (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#delayedRetries;
   }
 
   /** How many messages stepped aside. */
   get size(): number {
-    return this.#asides.size;
+    return this.#delayedRetries.size;
   }
 
   /** Takes all that stepped aside: they do not come back. */
   take(): Envelope[] {
-    return this.#asides.take();
+    return this.#delayedRetries.take();
   }
 
   /** A turn has failed: tries its message again or makes a dead letter of it, and does to its actor what is due. */
@@ -60,27 +60,27 @@ export class Recovery {
         monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
       });
     } catch (worse) { // a clock or a source of randomness that throws: the others go on
-      return delivery.bury(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
+      return delivery.deadLetter(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
     }
     const { directive, retryAfterMs } = decision;
     if (retryAfterMs !== undefined) this.#retry(envelope, error, retryAfterMs);
-    else delivery.bury(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
+    else delivery.deadLetter(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
     this.#follow(directive, error);
   }
 
   #retry(envelope: Envelope, error: unknown, afterMs: number): void {
     const actor = this.#actor;
-    const { mailbox, retry } = actor.home.actor;
+    const { mailbox, retry } = actor.host.actor;
     const { delivery, timers } = this.#services;
-    actor.home.taken--; // it waits again
+    actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, envelope.attempts, afterMs);
-    const full = this.#asides.size >= mailbox.capacity; // who stepped aside takes memory as well
+    const full = this.#delayedRetries.size >= mailbox.capacity; // who stepped aside takes memory as well
     if (retry.order === "hold" || full) {
       actor.hold(envelope);
       timers.set(afterMs, () => actor.goOn());
       return;
     }
-    this.#asides.add(envelope, afterMs, () => actor.takeBack(envelope));
+    this.#delayedRetries.add(envelope, afterMs, () => actor.takeBack(envelope));
   }
 
   #follow(directive: OnFailure, error: unknown): void {
@@ -90,7 +90,7 @@ export class Recovery {
     if (directive === "escalate") this.#services.escalate(this.#actor, error);
   }
 
-  get #services(): Services {
-    return this.#actor.home.services;
+  get #services(): RuntimeServices {
+    return this.#actor.host.services;
   }
 }

@@ -1,9 +1,9 @@
 import type { HeldBytes } from "../base/held_bytes.ts";
 import type { Idler } from "../scheduling/idle.ts";
-import { Mailbox, type MailboxRarities } from "../messages/mailbox.ts";
+import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules } from "../turns/schedules.ts";
-import type { Home, Services } from "./services.ts";
+import type { ActorHost, RuntimeServices } from "./runtime_services.ts";
 import { Status } from "./status.ts";
 import type { Turn } from "../turns/turn.ts";
 
@@ -14,7 +14,7 @@ const activeFlag = 1;
 const keptFlag = 2;
 
 /** What few actors need. */
-export interface ResidentRarities extends MailboxRarities<Signal> {
+export interface ResidentExtras extends MailboxExtras<Signal> {
   /** The turn for which a promise is awaited, and what its handler got. */
   turn?: Turn | undefined;
   value?: unknown;
@@ -28,7 +28,7 @@ export interface ResidentRarities extends MailboxRarities<Signal> {
  * again and leaves. It extends its mailbox, and keeps apart what few need, because there may be a million.
  */
 export abstract class Resident extends Mailbox<Signal> implements Idler {
-  readonly home: Home<Resident>;
+  readonly host: ActorHost<Resident>;
   readonly key: string;
   status: Status = Status.idle;
   /** Whether it is active, and whether a state was committed: a number for both takes half of the memory. */
@@ -37,11 +37,11 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   usedMs = 0;
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;
-  declare protected rarities: ResidentRarities | undefined;
+  declare protected extras: ResidentExtras | undefined;
 
-  constructor(home: Home<Resident>, key: string) {
+  constructor(host: ActorHost<Resident>, key: string) {
     super();
-    this.home = home;
+    this.host = host;
     this.key = key;
   }
 
@@ -65,8 +65,8 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     this.flags = activeFlag | keptFlag;
   }
 
-  get services(): Services {
-    return this.home.services;
+  get services(): RuntimeServices {
+    return this.host.services;
   }
 
   /** Whether it has nothing to do. */
@@ -80,16 +80,16 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   }
 
   get transient(): boolean {
-    return this.home.actor.transient;
+    return this.host.actor.transient;
   }
 
   get protocol(): string {
-    return this.home.actor.name;
+    return this.host.actor.name;
   }
 
   /** Whether it has nothing that would be lost with it. */
   get disposable(): boolean {
-    const { schedules, recovery } = this.rarities ?? {};
+    const { schedules, recovery } = this.extras ?? {};
     return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
   }
 
@@ -98,9 +98,9 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   }
 
   protected activate(): void {
-    if (!this.kept) this.state = this.services.broken.make(this, this.home.actor.state);
+    if (!this.kept) this.state = this.services.broken.make(this, this.host.actor.state);
     this.active = true;
-    this.home.watchIdle(this);
+    this.host.watchIdle(this);
     this.emit("activated");
   }
 
@@ -108,9 +108,9 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   passivate(): void {
     if (!this.active) return;
     this.active = false;
-    this.home.leaveIdle(this);
+    this.host.leaveIdle(this);
     this.release();
-    if (this.home.actor.onIdle === "drop") this.dropState();
+    if (this.host.actor.onIdle === "drop") this.dropState();
     this.emit("passivated");
     this.leaveIfDone();
   }
@@ -126,24 +126,24 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   }
 
   restart(): void {
-    if (this.home.actor.transient) this.dropState();
+    if (this.host.actor.transient) this.dropState();
     this.active = false;
     this.emit("restarted");
   }
 
   protected erase(): void {
-    this.rarities?.schedules?.clear();
+    this.extras?.schedules?.clear();
     this.dropState();
     this.active = false;
-    this.home.services.broken.remove(this);
-    this.home.services.leaveTopics(this);
+    this.host.services.broken.remove(this);
+    this.host.services.leaveTopics(this);
     this.emit("erased");
     this.leaveIfDone();
   }
 
   /** An actor with nothing that would be lost leaves memory altogether. */
   protected leaveIfDone(): void {
-    if (this.disposable && !this.active) this.home.remove(this);
+    if (this.disposable && !this.active) this.host.remove(this);
   }
 
   private dropState(): void {
@@ -152,22 +152,22 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   }
 
   protected emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
-    const { inspectors } = this.home.services.delivery;
-    if (inspectors.silent) return;
+    const { inspectors } = this.host.services.delivery;
+    if (inspectors.unobserved) return;
     inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 
   /** Its process has no more use for it. */
   leave(): void {
     this.status = Status.gone;
-    this.rarities?.schedules?.clear();
+    this.extras?.schedules?.clear();
   }
 
-  get rare(): ResidentRarities {
-    return this.rarities ??= {};
+  get ensureExtras(): ResidentExtras {
+    return this.extras ??= {};
   }
 
   protected get ownSchedules(): Schedules {
-    return this.rare.schedules ??= new Schedules(this.home.services, () => this.leaveIfDone());
+    return this.ensureExtras.schedules ??= new Schedules(this.host.services, () => this.leaveIfDone());
   }
 }

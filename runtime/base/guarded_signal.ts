@@ -1,6 +1,6 @@
-import { callGuarded } from "./guarded.ts";
+import { callGuarded } from "./call_guarded.ts";
 
-type Listener = EventListenerOrEventListenerObject;
+type SignalListener = EventListenerOrEventListenerObject;
 
 /**
  * An `AbortController` whose signal has listeners of a user: `failed` hears what they throw. A platform reports that as
@@ -9,8 +9,8 @@ type Listener = EventListenerOrEventListenerObject;
 export function guardedController(failed: (error: unknown) => void): AbortController {
   const controller = new AbortController();
   const { signal } = controller;
-  const guards = new WeakMap<Listener, EventListener>();
-  const guardOf = (listener: Listener | null): EventListener | null => {
+  const guards = new WeakMap<SignalListener, EventListener>();
+  const guardOf = (listener: SignalListener | null): EventListener | null => {
     if (listener === null) return null;
     const known = guards.get(listener);
     if (known !== undefined) return known;
@@ -28,11 +28,11 @@ export function guardedController(failed: (error: unknown) => void): AbortContro
   let onabortGuard: EventListener | null = null;
   Object.defineProperties(signal, {
     addEventListener: {
-      value: (type: string, listener: Listener | null, options?: AddEventListenerOptions | boolean) =>
+      value: (type: string, listener: SignalListener | null, options?: AddEventListenerOptions | boolean) =>
         add(type, guardOf(listener), options),
     },
     removeEventListener: {
-      value: (type: string, listener: Listener | null, options?: EventListenerOptions | boolean) =>
+      value: (type: string, listener: SignalListener | null, options?: EventListenerOptions | boolean) =>
         remove(type, guardOf(listener), options),
     },
     onabort: {

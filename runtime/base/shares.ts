@@ -27,7 +27,7 @@ export class Shares<Item> {
   add(owner: readonly string[], item: Item, size: number, onLetGo: (item: Item) => void): Held {
     let share = this.#all;
     for (const name of owner) share = share.of(name);
-    const entry = new Entry(share, item, size, ++this.#count);
+    const entry = new ShareEntry(share, item, size, ++this.#count);
     share.append(entry);
     while (this.#all.size > this.#bound) {
       const oldest = this.#all.oldestOfMost;
@@ -39,15 +39,15 @@ export class Shares<Item> {
 }
 
 /** One that is held: a link of its owner's list. */
-class Entry<Item> implements Held {
+class ShareEntry<Item> implements Held {
   readonly #share: Share<Item>;
   readonly item: Item;
   readonly size: number;
   /** Tells older from younger. */
   readonly number: number;
   #there = true;
-  before: Entry<Item> | undefined = undefined;
-  after: Entry<Item> | undefined = undefined;
+  before: ShareEntry<Item> | undefined = undefined;
+  after: ShareEntry<Item> | undefined = undefined;
 
   constructor(share: Share<Item>, item: Item, size: number, number: number) {
     this.#share = share;
@@ -72,8 +72,8 @@ class Share<Item> {
   size = 0;
   /** The number of the oldest, or of about the oldest where others are within it. */
   #sinceNumber = 0;
-  #first: Entry<Item> | undefined = undefined;
-  #last: Entry<Item> | undefined = undefined;
+  #first: ShareEntry<Item> | undefined = undefined;
+  #last: ShareEntry<Item> | undefined = undefined;
   #within: Map<string, Share<Item>> | undefined = undefined;
   readonly #heap: Share<Item>[] = [];
   /** Its place in the heap of its parent. */
@@ -95,11 +95,11 @@ class Share<Item> {
   }
 
   /** The oldest entry of whoever holds the most. Ask only where something is held. */
-  get oldestOfMost(): Entry<Item> {
+  get oldestOfMost(): ShareEntry<Item> {
     return this.#first ?? this.#heap[0].oldestOfMost;
   }
 
-  append(entry: Entry<Item>): void {
+  append(entry: ShareEntry<Item>): void {
     entry.before = this.#last;
     if (this.#last === undefined) this.#first = entry;
     else this.#last.after = entry;
@@ -107,7 +107,7 @@ class Share<Item> {
     this.#grow(entry.size, entry.number);
   }
 
-  remove(entry: Entry<Item>): void {
+  remove(entry: ShareEntry<Item>): void {
     const { before, after } = entry;
     if (before === undefined) this.#first = after;
     else before.after = after;

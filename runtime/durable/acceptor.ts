@@ -1,28 +1,28 @@
 import type { ActorId } from "../language/address.ts";
-import { type Asker, isAsker, type MessageId, nameOf, type Route } from "../messages/envelope.ts";
+import { isReplyTarget, type MessageId, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { MailboxFullError } from "../base/errors.ts";
 import type { Ids } from "../messages/ids.ts";
-import { Publication } from "../messages/modes.ts";
+import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import { TooLargeError } from "../base/store_errors.ts";
-import { requireFits, weigh } from "../ports/store_weight.ts";
+import { requireFits, sizeOfCommit } from "../ports/commit_size.ts";
 import { endAt } from "../base/times.ts";
 import {
   type Acceptance,
-  AcceptCommission,
+  AcceptCommit,
   acceptedBefore,
-  type Named,
-} from "./delivery/accept_commission.ts";
+  type NamedMessage,
+} from "./delivery/accept_commit.ts";
 import { Admission } from "./activations/admission.ts";
 import type { Admissions } from "./activations/admissions.ts";
-import { type Dispatch, storable } from "./delivery/dispatch.ts";
+import { type MessageWriter, storable } from "./delivery/message_writer.ts";
 import type { DurableMailbox } from "./activations/durable_mailbox.ts";
-import { Effects, type Landing } from "./commits/effects.ts";
+import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
-import type { Ledger } from "./commits/ledger.ts";
-import { headOf, Mail, type MailDraft, publicPlace } from "./rows/mail.ts";
-import type { Replies } from "./delivery/replies.ts";
+import type { StoreSession } from "./commits/store_session.ts";
+import { headOf, type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
+import type { ReplyRows } from "./delivery/reply_rows.ts";
 
 /** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
 const retryWindowMs = 600_000;
@@ -40,7 +40,7 @@ export interface AcceptParts {
 
 /** Who takes a message in. */
 export interface Accepting extends ActorId {
-  readonly home: {
+  readonly host: {
     readonly actor: {
       readonly mailbox: {
         readonly capacity: number;
@@ -57,19 +57,19 @@ export interface Accepting extends ActorId {
   readonly admissions: Pick<Admissions, "takes" | "take" | "behind">;
   /** What another instance wrote may be for it. */
   look(): unknown;
-  ask(mail: Mail): void;
-  /** The oldest that waits gives way. Returns whether there was one. */
-  displace(): boolean;
+  ask(mail: QueuedMessage): void;
+  /** The oldest that waits is evicted. Returns whether there was one. */
+  evictOldest(): boolean;
 }
 
-function fullOfMessages({ waiting: held, home }: Accepting): Fullness | undefined {
-  const { capacity: bound } = home.actor.mailbox;
+function fullOfMessages({ waiting: held, host }: Accepting): Fullness | undefined {
+  const { capacity: bound } = host.actor.mailbox;
   return held >= bound ? { held, bound, what: "messages" } : undefined;
 }
 
 /** Takes in the bytes of a message, unless that are too many. */
-function fullOfBytes({ mailbox, home }: Accepting, bytes: number): Fullness | undefined {
-  const { bytes: bound } = home.actor.mailbox;
+function fullOfBytes({ mailbox, host }: Accepting, bytes: number): Fullness | undefined {
+  const { bytes: bound } = host.actor.mailbox;
   const held = mailbox.takeBytes(bytes, bound);
   return held === undefined ? undefined : { held, bound, what: "bytes" };
 }
@@ -78,24 +78,24 @@ function fullOfBytes({ mailbox, home }: Accepting, bytes: number): Fullness | un
 interface Incoming {
   readonly to: Accepting;
   readonly route: Route;
-  readonly named: Named;
-  readonly draft: MailDraft;
+  readonly named: NamedMessage;
+  readonly draft: NewMessage;
   readonly ticket: string | undefined;
   /** Before which moment a list must have begun that need not have it; 0 where its place is the next. */
-  readonly moment: number;
+  readonly epoch: number;
   readonly bytes: number;
   /** How full its mailbox is; absent where there is room. */
   readonly full: Fullness | undefined;
 }
 
 export interface AcceptorParts {
-  readonly ledger: Ledger;
-  readonly dispatch: Dispatch;
-  readonly replies: Replies;
+  readonly session: StoreSession;
+  readonly writer: MessageWriter;
+  readonly replies: ReplyRows;
   readonly ids: Ids;
   readonly deduplicationWindowMs: number;
   /** Takes in what commits bring to this process. */
-  readonly landing: Landing;
+  readonly committedDelivery: CommittedDelivery;
 }
 
 /** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
@@ -108,37 +108,45 @@ export class Acceptor {
 
   /** Throws, or rejects with, what stands in the way. */
   accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { ledger, dispatch, ids, landing } = this.#parts;
-    const { rarities, replyTo, operation } = route;
-    const id = ids.text(rarities?.id ?? ids.next());
+    const { session, writer, ids, committedDelivery } = this.#parts;
+    const { extras, replyTo, operation } = route;
+    const id = ids.text(extras?.id ?? ids.next());
     const name = shownName(operation, to.key);
     const sent = Publication.is(payload) ? storable(payload) : payload;
-    const mark = isAsker(replyTo) ? undefined : this.#markOf(rarities?.scope, nameOf(operation, to.key), id);
-    const named = { ledger, mark, payload: sent, name, id };
-    const { overflow } = to.home.actor.mailbox;
-    const refuses = overflow === "reject" || isAsker(replyTo);
+    const mark = isReplyTarget(replyTo)
+      ? undefined
+      : this.#markOf(extras?.scope, nameOf(operation, to.key), id);
+    const named = { session, mark, payload: sent, name, id };
+    const { overflow } = to.host.actor.mailbox;
+    const refuses = overflow === "reject" || isReplyTarget(replyTo);
     const crowded = fullOfMessages(to);
     if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
-    if (!isAsker(replyTo)) ledger.committer.requireRoom(name); // an ask is not committed
-    const place = rarities?.after === undefined || ledger.probes?.without("behind-its-place")
+    if (!isReplyTarget(replyTo)) session.committer.requireRoom(name); // an ask is not committed
+    const place = extras?.after === undefined || session.probes?.without("behind-its-place")
       ? undefined
-      : ledger.placeBehind(rarities.after);
+      : session.positionBehind(extras.after);
     // What was written before this moment is in every list that begins later.
-    const moment = place === undefined ? 0 : ledger.nextMoment();
-    const draft = isAsker(replyTo) ? undefined : dispatch.draft(to, route, payload, id, place);
-    const bytes = draft === undefined ? rarities?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
+    const epoch = place === undefined ? 0 : session.nextReadEpoch();
+    const draft = isReplyTarget(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
+    const bytes = draft === undefined ? extras?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
     if (draft === undefined) {
-      const head = headOf(route, id, ledger.instance, (id: MessageId) => ids.text(id));
-      if (moment > 0) to.look();
-      const mail = Mail.ask(head, place ?? ledger.nextPlace(), payload, replyTo as Asker, bytes);
-      landing.accepted(to, mail);
+      const head = headOf(route, id, session.instance, (id: MessageId) => ids.text(id));
+      if (epoch > 0) to.look();
+      const mail = QueuedMessage.ask(
+        head,
+        place ?? session.nextPosition(),
+        payload,
+        replyTo as ReplyTarget,
+        bytes,
+      );
+      committedDelivery.accepted(to, mail);
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
-    const incoming: Incoming = { to, route, named, draft, ticket, moment, bytes, full };
-    const isUsual = full === undefined && refuses && rarities?.scope === undefined && moment === 0;
+    const incoming: Incoming = { to, route, named, draft, ticket, epoch, bytes, full };
+    const isUsual = full === undefined && refuses && extras?.scope === undefined && epoch === 0;
     if (isUsual && this.#isSmall(draft) && to.admissions.takes(operation)) {
       return this.#told(route, this.#admit(incoming));
     }
@@ -147,45 +155,45 @@ export class Acceptor {
 
   /** It is accepted with its turn, where that goes well. */
   #admit(incoming: Incoming): Promise<Acceptance> {
-    const { ledger, replies, dispatch } = this.#parts;
+    const { session, replies, writer } = this.#parts;
     const { to, named: { mark: key, name }, draft, ticket } = incoming;
-    const place = publicPlace(draft.place);
-    const untilMs = endAt(ledger.clock.now() + retryWindowMs);
+    const place = positionToken(draft.place);
+    const untilMs = endAt(session.clock.now() + retryWindowMs);
     const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
-    const deliver = (effects: Effects) => dispatch.deliver(effects, to, draft);
+    const deliver = (writeSet: WriteSet) => writer.deliver(writeSet, to, draft);
     const commit = () => this.#commit(incoming);
-    const admission = new Admission({ ledger, replies, draft, name, mark, ticket, place, deliver, commit });
+    const admission = new Admission({ session, replies, draft, name, mark, ticket, place, deliver, commit });
     to.admissions.take(admission);
     return admission.accepted;
   }
 
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
-  #commit({ to, route, named, draft, ticket, moment, bytes, full }: Incoming): Promise<Acceptance> {
-    const { ledger, dispatch, replies, deduplicationWindowMs, landing } = this.#parts;
-    const { capacity, bytes: bytesMax, overflow } = to.home.actor.mailbox;
-    const scope = route.rarities?.scope;
-    const effects = new Effects();
-    if (ticket !== undefined) replies.open(effects, ticket);
+  #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
+    const { session, writer, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
+    const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
+    const scope = route.extras?.scope;
+    const writeSet = new WriteSet();
+    if (ticket !== undefined) replies.open(writeSet, ticket);
     const drops = full !== undefined && overflow === "drop-newest";
-    if (drops) dispatch.drop(effects, to, route, draft, full);
-    else dispatch.deliver(effects, to, draft);
+    if (drops) writer.drop(writeSet, to, route, draft, full);
+    else writer.deliver(writeSet, to, draft);
     let over = false;
-    const commission = new AcceptCommission({
+    const pending = new AcceptCommit({
       ...named,
-      effects,
-      lane: ledger.probes?.without("lane") ? undefined : mailPrefix(to),
+      writeSet,
+      lane: session.probes?.without("lane") ? undefined : mailPrefix(to),
       windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
       named: scope !== undefined,
       ticket,
-      place: publicPlace(draft.place),
+      place: positionToken(draft.place),
       onCommitted: (version) => {
-        if (drops) landing.accepted(to, Mail.committed(draft, version ?? ""));
+        if (drops) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
         const { arrived } = to.mailbox;
-        effects.land(landing, version, moment);
+        writeSet.land(committedDelivery, version, epoch);
         if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
         if (overflow !== "drop-oldest") return;
-        while (to.waiting > capacity && to.displace());
-        while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.displace());
+        while (to.waiting > capacity && to.evictOldest());
+        while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
       },
       onOver: () => {
         if (over) return;
@@ -194,30 +202,30 @@ export class Acceptor {
         to.mailbox.arrivingBytes -= bytes;
       },
     });
-    const weight = weigh(commission.part, ledger.traits.limits);
-    if (!ledger.probes?.without("never-fits")) requireFits(named.name, weight, ledger.traits.limits);
+    const size = sizeOfCommit(pending.part, session.traits.limits);
+    if (!session.probes?.without("never-fits")) requireFits(named.name, size, session.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
-    to.admissions.behind(() => ledger.committer.submit(commission, weight));
-    return commission.accepted;
+    to.admissions.behind(() => session.committer.submit(pending, size));
+    return pending.accepted;
   }
 
   /** Whether it is far from what no commit takes. */
-  #isSmall({ value: { length } }: MailDraft): boolean {
-    const { limits } = this.#parts.ledger.traits;
+  #isSmall({ value: { length } }: NewMessage): boolean {
+    const { limits } = this.#parts.session.traits;
     return length <= smallBytes && length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }
 
   /** There is no room for it; unless it has been accepted before. */
-  #refuse(to: Accepting, full: Fullness, route: Route, named: Named): Promise<Acceptance> {
+  #refuse(to: Accepting, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
     const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
-    if (route.rarities?.scope === undefined) throw refusal;
+    if (route.extras?.scope === undefined) throw refusal;
     return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
   }
 
   /** Tells who asked for it where the message is. */
-  #told({ rarities }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
-    const onAccepted = rarities?.onAccepted;
+  #told({ extras }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
+    const onAccepted = extras?.onAccepted;
     if (onAccepted === undefined) return accepted;
     return accepted.then((acceptance) => {
       if (acceptance.place !== undefined) onAccepted(acceptance.place);
@@ -227,7 +235,7 @@ export class Acceptor {
 
   /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
   #markOf(scope: string | undefined, name: string, id: string): string | undefined {
-    const { limits, unknownOutcomes } = this.#parts.ledger.traits;
+    const { limits, unknownOutcomes } = this.#parts.session.traits;
     if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
     const key = markKey(`${encodeName(scope)}\n${name}\n${id}`);
     const bytes = new TextEncoder().encode(key).length;

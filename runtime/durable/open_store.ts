@@ -1,42 +1,42 @@
 import type { ActorId } from "../language/address.ts";
-import type { DeadLetter, KeptDeadLetters } from "../ports/dead_letters.ts";
+import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
-import type { Services } from "../activations/services.ts";
+import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
-import { Alarm } from "./background/alarm.ts";
-import { Answers } from "./delivery/answers.ts";
-import { Arrivals } from "./arrivals.ts";
-import { Dispatch, type Whereabouts } from "./delivery/dispatch.ts";
+import { ScheduleRunner } from "./background/schedule_runner.ts";
+import { SurveyReplies } from "./delivery/survey_replies.ts";
+import { InProcessDelivery } from "./in_process_delivery.ts";
+import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import type { DurableServices } from "./activations/durable_home.ts";
+import type { DurableServices } from "./activations/durable_services.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
-import { Instances } from "./background/instances.ts";
-import { Keeper } from "./background/keeper.ts";
-import { Ledger } from "./commits/ledger.ts";
+import { Membership } from "./background/membership.ts";
+import { Assignments } from "./background/assignments.ts";
+import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
-import { Proof } from "./background/proof.ts";
-import { Replies } from "./delivery/replies.ts";
+import { DurabilityCheck } from "./background/durability_check.ts";
+import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
-import { StoredLetters } from "./background/stored_letters.ts";
-import { Suspects } from "./activations/suspects.ts";
+import { DeadLetterRows } from "./background/dead_letter_rows.ts";
+import { CrashSuspects } from "./activations/crash_suspects.ts";
 import { TimelyConnection } from "./timely_connection.ts";
-import { TurnEffects } from "./activations/turn_effects.ts";
+import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
 
 /** What is needed of a system to open its store. */
 export interface StoreParts {
   readonly store: Store;
   readonly options: ResolvedOptions;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly ids: Ids;
-  readonly letters: KeptDeadLetters;
+  readonly letters: InMemoryDeadLetters;
 }
 
 /** The durable actors of the system, as all that works on its store sees them. */
-export interface Residents {
+export interface LocalActors {
   readonly hosts: ReadonlyMap<string, DurableHost>;
   /** Whether the system ends: then nothing is loaded any more. */
   ending(): boolean;
@@ -46,21 +46,21 @@ export interface Residents {
   /** Loads an actor, where there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
   /** There is a dead letter. */
-  buried(letter: DeadLetter, error?: unknown): void;
+  deadLettered(letter: DeadLetter, error?: unknown): void;
 }
 
 /** All that works on a store while it is open. */
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
-  readonly replies: Replies;
+  readonly replies: ReplyRows;
   readonly rows: RowWriter;
-  readonly answers: Answers;
+  readonly surveyReplies: SurveyReplies;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
-  readonly keeper: Keeper;
-  readonly alarm: Alarm;
-  readonly proof: Proof;
-  readonly letters: StoredLetters;
+  readonly assignments: Assignments;
+  readonly scheduleRunner: ScheduleRunner;
+  readonly durabilityCheck: DurabilityCheck;
+  readonly letters: DeadLetterRows;
   readonly watching: Disposable;
 }
 
@@ -81,11 +81,11 @@ export async function connectStore({ store, options: { clock } }: StoreParts): P
 export async function openStore(
   instance: string,
   parts: StoreParts,
-  residents: Residents,
+  localActors: LocalActors,
   { connection, otherClocks }: Connected,
 ): Promise<OpenStore> {
   try {
-    return await begin(instance, parts, residents, connection, otherClocks);
+    return await begin(instance, parts, localActors, connection, otherClocks);
   } catch (error) {
     await connection.close().catch(() => {}); // why it could not be used says more
     throw error;
@@ -95,105 +95,109 @@ export async function openStore(
 async function begin(
   instance: string,
   { store, options, services, ids, letters }: StoreParts,
-  residents: Residents,
+  localActors: LocalActors,
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
   const { clock, random, replyRetentionMs, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
-  const ledger = new Ledger(instance, connection, store.traits, clock, random, otherClocks);
-  ledger.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new Replies(ledger, replyRetentionMs);
-  const landing = new Arrivals({
-    ledger,
+  const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
+  session.onUnreadable = (row, error) => delivery.unreadable(row, error);
+  const replies = new ReplyRows(session, replyRetentionMs);
+  const committedDelivery = new InProcessDelivery({
+    session,
     delivery,
-    keeper: () => keeper,
-    ending: () => residents.ending(),
-    find: ({ protocol, key }) => residents.hosts.get(protocol)?.find(key),
-    activate: (actor) => residents.activate(actor),
+    assignments: () => assignments,
+    ending: () => localActors.ending(),
+    find: ({ protocol, key }) => localActors.hosts.get(protocol)?.find(key),
+    activate: (actor) => localActors.activate(actor),
   });
-  const answers = new Answers(ledger, ids, (locals) => landing.deliverLocally(locals));
-  const unhosted = new Unhosted(ledger, (protocol) => residents.hosts.has(protocol));
-  const dispatch = new Dispatch(ledger, replies, answers, whereabouts(residents, unhosted), ids);
-  const log = new EventLogRows(ledger, (error) => delivery.callbackFailed("watch", error));
-  const stored = new StoredLetters({ ledger, dispatch, landing }, letters, limits.deadLetters);
-  const alarm = new Alarm(ledger, { timers, dispatch, landing });
-  const { instances, keeper } = keeping(services, ledger, residents, [
+  const surveyReplies = new SurveyReplies(
+    session,
+    ids,
+    (locals) => committedDelivery.deliverTransient(locals),
+  );
+  const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
+  const writer = new MessageWriter(session, replies, surveyReplies, hostLookup(localActors, unhosted), ids);
+  const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
+  const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
+  const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
+  const { membership, assignments } = keeping(services, session, localActors, [
     () => replies.look(), // what a watch should have told may have been lost
-    () => ledger.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
-    () => answers.heartbeat(),
+    () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
+    () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
-    () => alarm.ring(),
+    () => scheduleRunner.run(),
   ]);
-  const proof = new Proof(ledger, store.traits);
-  await proof.look();
-  await keeper.begin();
+  const durabilityCheck = new DurabilityCheck(session, store.traits);
+  await durabilityCheck.look();
+  await assignments.begin();
   const watching = connection.watch(() => {
     replies.look().catch(() => {}); // the next heartbeat does
-    answers.wake();
+    surveyReplies.wake();
     log.look().catch(() => {}); // the next heartbeat does
-    keeper.adopt().catch(() => {}); // the next heartbeat does
+    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
   return {
-    acceptor: new Acceptor({ ledger, dispatch, replies, ids, deduplicationWindowMs, landing }),
-    ledger,
-    dispatch,
+    acceptor: new Acceptor({ session, writer, replies, ids, deduplicationWindowMs, committedDelivery }),
+    session,
+    writer,
     replies,
-    rows: new RowWriter({ ledger, dispatch, replies, landing, replyRetentionMs, timers, random }),
-    answers,
+    rows: new RowWriter({ session, writer, replies, committedDelivery, replyRetentionMs, timers, random }),
+    surveyReplies,
     log,
     unhosted,
-    keeper,
-    alarm,
-    proof,
+    assignments,
+    scheduleRunner,
+    durabilityCheck,
     letters: stored,
     watching,
-    turnEffects: new TurnEffects(ledger, dispatch),
-    suspects: new Suspects(timers, ledger.probes),
-    suspicious: (names) => instances.suspicious(names),
-    fateOf: (name) => instances.fateOf(name),
-    lives: (name) => instances.lives(name),
-    landing,
+    turnWrites: new TurnWrites(session, writer),
+    crashSuspects: new CrashSuspects(timers, session.probes),
+    mayHaveCrashed: (names) => membership.mayHaveCrashed(names),
+    fateOf: (name) => membership.fateOf(name),
+    lives: (name) => membership.lives(name),
+    committedDelivery,
     published: (topic) => log.wake(topic),
-    buried: (letter, error) => residents.buried(letter, error),
+    deadLettered: (letter, error) => localActors.deadLettered(letter, error),
   };
 }
 
-function whereabouts(residents: Residents, unhosted: Unhosted): Whereabouts {
+function hostLookup(localActors: LocalActors, unhosted: Unhosted): HostLookup {
   return {
-    hosting: (protocol) => residents.hosting(protocol),
-    roomFor: (actor) => (residents.hosts.has(actor.protocol) ? residents : unhosted).roomFor(actor),
+    hosting: (protocol) => localActors.hosting(protocol),
+    roomFor: (actor) => (localActors.hosts.has(actor.protocol) ? localActors : unhosted).roomFor(actor),
     unhosted: (actor) => unhosted.wrote(actor),
-    astray: (letter) => {
-      const host = residents.hosts.get(letter.protocol);
-      if (host !== undefined) host.buried++;
-      residents.buried(letter);
+    undelivered: (letter) => {
+      const host = localActors.hosts.get(letter.protocol);
+      if (host !== undefined) host.deadLettered++;
+      localActors.deadLettered(letter);
     },
   };
 }
 
 /** What keeps this instance's place among those that share the store. */
 function keeping(
-  services: Services,
-  ledger: Ledger,
-  residents: Residents,
+  services: RuntimeServices,
+  session: StoreSession,
+  localActors: LocalActors,
   onHeartbeat: readonly (() => Promise<unknown>)[],
-): { readonly instances: Instances; readonly keeper: Keeper } {
-  const { hosts } = residents;
-  const instances: Instances = new Instances(ledger, {
+): { readonly membership: Membership; readonly assignments: Assignments } {
+  const { hosts } = localActors;
+  const membership: Membership = new Membership(session, {
     newName: () => services.newId(),
     reborn: () => {
-      keeper.forget();
+      assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
-  const keeper: Keeper = new Keeper(ledger, instances, {
+  const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     protocols: [...hosts.keys()],
-    look: (actor, crashed) => residents.activate(actor)?.look(crashed) !== undefined,
+    look: (actor, crashed) => localActors.activate(actor)?.look(crashed) !== undefined,
     atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
     onHeartbeat,
   });
-  return { instances, keeper };
+  return { membership, assignments };
 }

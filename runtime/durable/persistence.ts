@@ -4,35 +4,35 @@ import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
-import { type Population, turnRoom } from "../activations/host.ts";
-import { Collector, Reply } from "../messages/modes.ts";
+import { type ActorQuota, turnRoom } from "../activations/memory_host.ts";
+import { Collector, Reply } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
-import type { Acceptance } from "./delivery/accept_commission.ts";
+import type { Acceptance } from "./delivery/accept_commit.ts";
 import type { AcceptParts } from "./acceptor.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import { DurableHost } from "./activations/durable_host.ts";
-import { EarlyCalls } from "./early_calls.ts";
-import { Effects } from "./commits/effects.ts";
+import { StartupQueue } from "./startup_queue.ts";
+import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
-import { Joining } from "./joining.ts";
+import { PendingSubscriptions } from "./pending_subscriptions.ts";
 import {
   type Connected,
   connectStore,
+  type LocalActors,
   type OpenStore,
   openStore,
-  type Residents,
   type StoreParts,
 } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { Replies } from "./delivery/replies.ts";
-import { Respondents } from "./delivery/respondents.ts";
-import { commitOne } from "./commits/single_commission.ts";
+import type { ReplyRows } from "./delivery/reply_rows.ts";
+import { LocalRespondents } from "./delivery/local_respondents.ts";
+import { commitOne } from "./commits/commit_one.ts";
 import { topicsOf } from "./rows/topics_of.ts";
-import { whileAway } from "./delivery/while_away.ts";
+import { retryWhileUnavailable } from "./delivery/retry_while_unavailable.ts";
 
 /** How long the end waits for the store, at each of its two steps. */
 const endMs = 5_000;
@@ -40,7 +40,7 @@ const endMs = 5_000;
 /** What a persistence needs of its system. */
 export interface PersistenceParts extends StoreParts {
   readonly actors: readonly Actor[];
-  readonly population: Population;
+  readonly quota: ActorQuota;
   /** Whether that protocol runs here and keeps nothing. */
   isTransient(protocol: string): boolean;
 }
@@ -49,33 +49,33 @@ export interface PersistenceParts extends StoreParts {
 export class Persistence {
   readonly hosts = new Map<string, DurableHost>();
   /** Functions in this process that answer surveys. */
-  readonly respondents = new Respondents();
+  readonly respondents = new LocalRespondents();
   /** Subscriptions of addresses that the store has not taken yet. */
-  readonly joining = new Joining();
+  readonly pendingSubscriptions = new PendingSubscriptions();
   readonly #parts: PersistenceParts;
   readonly #instance: string;
   readonly #opening: Opening<Connected, OpenStore>;
   #open: OpenStore | undefined;
   #ending = false;
-  readonly #early = new EarlyCalls();
+  readonly #startup = new StartupQueue();
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
     for (const actor of parts.actors) {
-      const leave = (id: ActorId, forMs: number) => this.#leaveToOthers(id, forMs);
-      const host = new DurableHost(actor, parts.services, parts.population, () => this.#required, leave);
+      const leave = (id: ActorId, forMs: number) => this.#release(id, forMs);
+      const host = new DurableHost(actor, parts.services, parts.quota, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
-    parts.population.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
+    parts.quota.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => connectStore(parts),
-      begin: (connected) => openStore(this.#instance, parts, this.#residents, connected),
+      begin: (connected) => openStore(this.#instance, parts, this.#localActors, connected),
       opened: (open) => {
         this.#open = open;
-        this.#early.run();
+        this.#startup.run();
       },
-      failed: (error) => this.#early.fail(error),
+      failed: (error) => this.#startup.fail(error),
       close: ({ connection }) => connection.close(),
       discard: (open) => this.#close(open),
     });
@@ -89,10 +89,10 @@ export class Persistence {
   /** What the store has shown of itself. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
-    const failure = this.#opening.failure ?? this.#open?.ledger.committer.failure;
+    const failure = this.#opening.failure ?? this.#open?.session.committer.failure;
     if (failure !== undefined) return { name, status: "unavailable", reason: messageOf(failure) };
     if (this.#open === undefined) return { name, status: "opening" };
-    return { name, ...this.#open.proof.health };
+    return { name, ...this.#open.durabilityCheck.health };
   }
 
   /** Whether an actor's protocol is durable here. */
@@ -103,7 +103,8 @@ export class Persistence {
   /** Whether what is sent there is committed: to durable actors, to replies, and to surveys of other instances. */
   takes({ protocol, key }: ActorId): boolean {
     if (this.hosts.has(protocol) || protocol === Reply.open.protocol) return true;
-    return protocol === Collector.take.protocol && this.#open?.answers.brings(key) === true;
+    return protocol === Collector.take.protocol &&
+      this.#open?.surveyReplies.isForAnotherInstance(key) === true;
   }
 
   /** Gives an actor a signal: it takes effect before any waiting message. */
@@ -114,13 +115,13 @@ export class Persistence {
   }
 
   /** The replies of submits. */
-  replies(): Promise<Replies> {
+  replies(): Promise<ReplyRows> {
     return this.#whenOpen((open) => open.replies);
   }
 
   /** A survey is open here until the result is disposed of: its answers may come from other instances. */
-  expectAnswers(deadlineMs: number): Disposable {
-    return this.#onceOpen(({ answers }) => answers.expect(deadlineMs));
+  expectSurveyReplies(deadlineMs: number): Disposable {
+    return this.#onceOpen(({ surveyReplies }) => surveyReplies.expect(deadlineMs));
   }
 
   /** Hears what is published to a topic from now on, until it is disposed of. */
@@ -140,29 +141,31 @@ export class Persistence {
 
   /** Does something that all hear of who listen here by now, and what `joining` brings; so large, where that is known. */
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>, bytes?: number): Promise<Result> {
-    if (this.#open === undefined) return this.#early.ask(() => this.whenFollowed(act, joining), bytes);
+    if (this.#open === undefined) return this.#startup.ask(() => this.whenFollowed(act, joining), bytes);
     return this.#open.log.whenFollowed(act, joining);
   }
 
   /** Does something now, or behind all that was asked for before the store was open. */
   #whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
     const now = async () => await act(this.#required);
-    return this.#open === undefined ? this.#early.ask(now) : now();
+    return this.#open === undefined ? this.#startup.ask(now) : now();
   }
 
   /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
   #onceOpen(begin: (open: OpenStore) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
-    return this.#early.begin(() => begin(this.#required));
+    return this.#startup.begin(() => begin(this.#required));
   }
 
   /** An actor that keeps nothing was erased: `leave` is called for each topic of the store to which it subscribed. */
   async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
     const list = async () => {
       await this.opened;
-      return await topicsOf(this.#required.ledger.connection, actor);
+      return await topicsOf(this.#required.session.connection, actor);
     };
-    const topics = await whileAway(this.#parts.services, list, () => this.#ending).catch(() => []); // it has stopped
+    const topics = await retryWhileUnavailable(this.#parts.services, list, () => this.#ending).catch(
+      () => [],
+    ); // it has stopped
     for (const topic of topics) leave(topic);
   }
 
@@ -181,7 +184,7 @@ export class Persistence {
    */
   accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
     if (this.#open === undefined) {
-      return this.#early.ask(() => this.accept(to, route, payload, parts), route.rarities?.bytes);
+      return this.#startup.ask(() => this.accept(to, route, payload, parts), route.extras?.bytes);
     }
     try {
       if (this.#ending) {
@@ -194,11 +197,11 @@ export class Persistence {
   }
 
   /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
-  deliver(to: ActorId, route: Route, payload: unknown, bury: (error: unknown) => void): void {
+  deliver(to: ActorId, route: Route, payload: unknown, deadLetter: (error: unknown) => void): void {
     const sent = this.hosts.has(to.protocol)
       ? this.accept(to, route, payload)
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
-    sent.then(() => {}, bury);
+    sent.then(() => {}, deadLetter);
   }
 
   /** There will be a reply of that name. Rejects where the store does not take it. */
@@ -209,9 +212,9 @@ export class Persistence {
   /** Looks after all that this instance should: what the dead left, what is due. Resolves when nothing is left to run. */
   async sweep(): Promise<void> {
     await this.opened;
-    const { keeper, alarm } = this.#required;
-    await keeper.heartbeat();
-    await alarm.ring();
+    const { assignments, scheduleRunner } = this.#required;
+    await assignments.heartbeat();
+    await scheduleRunner.run();
   }
 
   /** Whether nothing runs here and nothing is on its way. */
@@ -238,20 +241,20 @@ export class Persistence {
     this.#ending = true;
     for (const host of this.hosts.values()) for (const activation of host.activations()) activation.end();
     const open = await this.#opening.end(endMs);
-    this.#early.fail(new StoppedError("Cannot use the store: the system has stopped"));
+    this.#startup.fail(new StoppedError("Cannot use the store: the system has stopped"));
     if (open !== undefined) await this.#close(open);
   }
 
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
-  async #close({ ledger, keeper, log, replies, watching }: OpenStore): Promise<void> {
+  async #close({ session, assignments, log, replies, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
-    const idle = await within(ledger.clock, endMs, ledger.committer.idle());
-    const ended = keeper.end().catch(() => {}); // others find out that it is gone
-    if (idle) await within(ledger.clock, endMs, ended);
+    const idle = await within(session.clock, endMs, session.committer.idle());
+    const ended = assignments.end().catch(() => {}); // others find out that it is gone
+    if (idle) await within(session.clock, endMs, ended);
     replies.end(); // while its connection still answers: no more comes
-    ledger.committer.end();
-    await ledger.connection.close();
+    session.committer.end();
+    await session.connection.close();
   }
 
   get #required(): OpenStore {
@@ -261,14 +264,14 @@ export class Persistence {
     return this.#open;
   }
 
-  get #residents(): Residents {
+  get #localActors(): LocalActors {
     return {
       hosts: this.hosts,
       ending: () => this.#ending,
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
       activate: (actor) => this.#activate(actor),
-      buried: (letter, error) => this.#buried(letter, error),
+      deadLettered: (letter, error) => this.#deadLettered(letter, error),
     };
   }
 
@@ -280,7 +283,7 @@ export class Persistence {
   #roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
     const activation = this.find(actor.protocol, actor.key);
     if (activation === undefined) return undefined;
-    return { waiting: activation.waiting, capacity: activation.home.actor.mailbox.capacity * turnRoom };
+    return { waiting: activation.waiting, capacity: activation.host.actor.mailbox.capacity * turnRoom };
   }
 
   /**
@@ -296,17 +299,17 @@ export class Persistence {
     }
   }
 
-  #buried(letter: DeadLetter, error?: unknown): void {
-    this.#parts.services.delivery.buried(letter, error);
+  #deadLettered(letter: DeadLetter, error?: unknown): void {
+    this.#parts.services.delivery.deadLettered(letter, error);
     void this.#required.letters.read().catch(() => {}); // the next heartbeat does
   }
 
-  #leaveToOthers(actor: ActorId, forMs: number): void {
-    const { ledger, keeper } = this.#required;
-    keeper.leftToOthers(actor, forMs);
-    const effects = new Effects();
-    effects.leave(actor, ledger.clock.now());
-    effects.remove(indexKey(ledger.instance, actor));
-    commitOne(ledger.committer, effects).catch(() => {}); // its entry in this instance's index is still there
+  #release(actor: ActorId, forMs: number): void {
+    const { session, assignments } = this.#required;
+    assignments.released(actor, forMs);
+    const writeSet = new WriteSet();
+    writeSet.leave(actor, session.clock.now());
+    writeSet.remove(indexKey(session.instance, actor));
+    commitOne(session.committer, writeSet).catch(() => {}); // its entry in this instance's index is still there
   }
 }

@@ -6,7 +6,7 @@ import type { Operation } from "../language/protocol.ts";
 export const asks: unique symbol = Symbol("asks");
 
 /** Someone in this process who waits for the reply of one message. */
-export interface Asker {
+export interface ReplyTarget {
   readonly [asks]: true;
   /** Whether it waits no longer. */
   readonly over: boolean;
@@ -17,7 +17,7 @@ export interface Asker {
 }
 
 /** Whether the reply goes to someone in this process. */
-export function isAsker(replyTo: Asker | Address | undefined): replyTo is Asker {
+export function isReplyTarget(replyTo: ReplyTarget | Address | undefined): replyTo is ReplyTarget {
   return replyTo !== undefined && asks in replyTo;
 }
 
@@ -37,7 +37,7 @@ export function deadlineAt(atMs: number): Deadline {
 export type MessageId = string | number;
 
 /** What few messages have. */
-export interface Rarities {
+export interface RouteExtras {
   readonly id?: MessageId | undefined;
   readonly failTo?: Address | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -66,30 +66,30 @@ export class Route {
   readonly causationId: MessageId | undefined;
   /** Absent where the message itself is the beginning. */
   readonly correlationId: MessageId | undefined;
-  readonly replyTo: Asker | Address | undefined;
+  readonly replyTo: ReplyTarget | Address | undefined;
   /** Not started later than this. */
   readonly deadline: Deadline | undefined;
-  readonly rarities: Rarities | undefined;
+  readonly extras: RouteExtras | undefined;
 
   constructor(
     operation: Operation,
     causationId?: MessageId,
     correlationId?: MessageId,
-    replyTo?: Asker | Address,
+    replyTo?: ReplyTarget | Address,
     deadline?: Deadline,
-    rarities?: Rarities,
+    extras?: RouteExtras,
   ) {
     this.operation = operation;
     this.causationId = causationId;
     this.correlationId = correlationId;
     this.replyTo = replyTo;
     this.deadline = deadline;
-    this.rarities = rarities;
+    this.extras = extras;
   }
 
   /** Whether it only says where its messages come from. */
   get plain(): boolean {
-    return this.replyTo === undefined && this.deadline === undefined && this.rarities === undefined;
+    return this.replyTo === undefined && this.deadline === undefined && this.extras === undefined;
   }
 
   /** Whether nobody waits for the reply, and it is never too late. */
@@ -100,16 +100,16 @@ export class Route {
   /** The same way of another operation. */
   of(operation: Operation): Route {
     if (operation === this.operation) return this;
-    const { causationId, correlationId, replyTo, deadline, rarities } = this;
-    return new Route(operation, causationId, correlationId, replyTo, deadline, rarities);
+    const { causationId, correlationId, replyTo, deadline, extras } = this;
+    return new Route(operation, causationId, correlationId, replyTo, deadline, extras);
   }
 
   /** The same, with something that few messages have. */
-  with(rarities: Rarities): Route {
+  with(extras: RouteExtras): Route {
     const { operation, causationId, correlationId, replyTo, deadline } = this;
     return new Route(operation, causationId, correlationId, replyTo, deadline, {
-      ...this.rarities,
-      ...rarities,
+      ...this.extras,
+      ...extras,
     });
   }
 }
@@ -128,7 +128,7 @@ export class Envelope {
   readonly value: unknown;
 
   constructor(route: Route, key: string, id: MessageId, value: unknown) {
-    const input = route.rarities?.input;
+    const input = route.extras?.input;
     this.route = route;
     this.key = key;
     this.id = id;
@@ -146,12 +146,12 @@ export class Envelope {
   }
 
   get headers(): Readonly<Record<string, string>> | undefined {
-    return this.route.rarities?.headers;
+    return this.route.extras?.headers;
   }
 
   /** How many attempts at its turn have begun. */
   get attempts(): number {
-    return this.route.rarities?.attempts ?? 0;
+    return this.route.extras?.attempts ?? 0;
   }
 
   /** Receiver and operation, for messages to people: `order/ada add`. */

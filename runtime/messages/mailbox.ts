@@ -2,7 +2,7 @@ import type { Route } from "./envelope.ts";
 import { Ring } from "./ring.ts";
 
 /** What few mailboxes have. */
-export interface MailboxRarities<Signal extends string> {
+export interface MailboxExtras<Signal extends string> {
   signals?: Signal[];
 }
 
@@ -16,7 +16,7 @@ export class Mailbox<Signal extends string = never> {
   protected loneValue: unknown = undefined;
   protected ring: Ring | undefined = undefined;
   /** What few need lies apart: there may be a million. */
-  protected rarities: MailboxRarities<Signal> | undefined = undefined;
+  protected extras: MailboxExtras<Signal> | undefined = undefined;
 
   /** How many messages wait. */
   get length(): number {
@@ -39,8 +39,8 @@ export class Mailbox<Signal extends string = never> {
 
   /** How many bytes wait, of the messages whose size is known. It looks at each. */
   countBytes(): number {
-    let bytes = this.lone?.rarities?.bytes ?? 0;
-    for (const route of this.ring?.routes() ?? []) bytes += route.rarities?.bytes ?? 0;
+    let bytes = this.lone?.extras?.bytes ?? 0;
+    for (const route of this.ring?.routes() ?? []) bytes += route.extras?.bytes ?? 0;
     return bytes;
   }
 
@@ -73,19 +73,19 @@ export class Mailbox<Signal extends string = never> {
 
   /** Puts a signal into the control lane. The same signal waits once, so the lane is bounded by their kinds. */
   signal(signal: Signal): void {
-    const signals = (this.rarities ??= {}).signals ??= [];
+    const signals = (this.extras ??= {}).signals ??= [];
     if (!signals.includes(signal)) signals.push(signal);
   }
 
   /** Whether a signal waits. */
   get signalled(): boolean {
-    const signals = this.rarities?.signals;
+    const signals = this.extras?.signals;
     return signals !== undefined && signals.length > 0;
   }
 
   /** Takes the oldest signal. */
   takeSignal(): Signal | undefined {
-    return this.rarities?.signals?.shift();
+    return this.extras?.signals?.shift();
   }
 
   /** Lets the memory of an empty ring go. */

@@ -3,7 +3,7 @@ import type { Route } from "./envelope.ts";
 import type { Operation } from "../language/protocol.ts";
 
 /** Delivers messages. */
-export interface Postman {
+export interface MessageSink {
   deliver(to: ActorId, route: Route, payload: unknown): void;
 }
 
@@ -59,7 +59,7 @@ export class Outbox {
     return undefined;
   }
 
-  deliver(postman: Postman): void {
+  deliver(postman: MessageSink): void {
     for (let slots = this.first;; slots = slots[slots.length - 1] as unknown[]) {
       const end = slots === this.slots ? this.taken : slots.length - 1;
       for (let place = 0; place < end; place += 3) {

@@ -1,5 +1,5 @@
 import { nameOf } from "./envelope.ts";
-import { Reply, Topic } from "./modes.ts";
+import { Reply, Topic } from "./builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
 import { replyNameOf } from "./reply_name.ts";
 

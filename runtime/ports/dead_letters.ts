@@ -133,7 +133,7 @@ export interface DeadLetterEntry extends LetterParts {
 }
 
 /** The dead letters that are kept in memory. */
-export class KeptDeadLetters implements DeadLetters {
+export class InMemoryDeadLetters implements DeadLetters {
   /** Oldest first. Not by id: two senders may give the same one. */
   readonly #entries = new Set<DeadLetterEntry>();
   readonly #shares: Shares<DeadLetterEntry>;
@@ -142,7 +142,7 @@ export class KeptDeadLetters implements DeadLetters {
   readonly #sending = new Set<DeadLetterEntry>();
   total = 0;
   /** How many there have been of this system alone. */
-  buried = 0;
+  deadLettered = 0;
 
   /** How many it keeps, and how many bytes. */
   constructor(capacity: number, bytesMax: number) {
@@ -174,7 +174,7 @@ export class KeptDeadLetters implements DeadLetters {
   /** Counts one of this system. */
   count(): void {
     this.total++;
-    this.buried++;
+    this.deadLettered++;
   }
 
   /** Keeps one. What it pushes out, perhaps itself, hears of it. */

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import { errorLine, safeLine } from "../base/error_text.ts";
 import { escapeControls } from "../base/escape.ts";
-import { callGuarded } from "../base/guarded.ts";
+import { callGuarded } from "../base/call_guarded.ts";
 import type { InspectedMessage, Inspection } from "./inspection.ts";
 import { RateLimit } from "../base/rate_limit.ts";
 

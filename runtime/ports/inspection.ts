@@ -1,7 +1,7 @@
 import type { ActorId } from "../language/address.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import type { Envelope, MessageId } from "../messages/envelope.ts";
-import { callGuarded } from "../base/guarded.ts";
+import { callGuarded } from "../base/call_guarded.ts";
 
 /** One message, as an inspection sees it. */
 export interface InspectedMessage extends ActorId {
@@ -84,12 +84,12 @@ export type Inspector = (event: Inspection) => void;
 export class Inspectors {
   readonly #listeners = new Set<Inspector>();
   /** Whether nobody listens: then nothing is put together for them. */
-  silent = true;
-  readonly #onChange: (silent: boolean) => void;
+  unobserved = true;
+  readonly #onChange: (unobserved: boolean) => void;
   readonly #onFailure: (error: unknown) => void;
 
   /** `onChange` hears whether nobody listens, `onFailure` that a listener threw: it hears no more. */
-  constructor(onChange: (silent: boolean) => void, onFailure: (error: unknown) => void) {
+  constructor(onChange: (unobserved: boolean) => void, onFailure: (error: unknown) => void) {
     this.#onChange = onChange;
     this.#onFailure = onFailure;
   }
@@ -97,7 +97,7 @@ export class Inspectors {
   add(listener: Inspector): Disposable {
     const own: Inspector = (event) => listener(event); // the same function may listen twice
     this.#listeners.add(own);
-    this.#onChange(this.silent = false);
+    this.#onChange(this.unobserved = false);
     return { [Symbol.dispose]: () => this.#remove(own) };
   }
 
@@ -113,6 +113,6 @@ export class Inspectors {
 
   #remove(listener: Inspector): void {
     this.#listeners.delete(listener);
-    this.#onChange(this.silent = this.#listeners.size === 0);
+    this.#onChange(this.unobserved = this.#listeners.size === 0);
   }
 }

@@ -4,10 +4,10 @@ import type { Scheduler } from "./scheduler.ts";
 import type { Timer, Timers } from "./timers.ts";
 
 /** Someone who waits until a deadline, in the list of those who wait until the same. */
-export interface Waiting {
+export interface DeadlineWaiter {
   /** The neighbours in that list; its own business. */
-  before: Waiting | undefined;
-  after: Waiting | undefined;
+  before: DeadlineWaiter | undefined;
+  after: DeadlineWaiter | undefined;
   /** The time is up. */
   expire(): void;
   /** The system stopped first. */
@@ -22,8 +22,8 @@ export class SharedDeadline implements Deadline {
   readonly timeoutMs: number;
   dueMs = Infinity;
   private readonly clock: Clock;
-  first: Waiting | undefined;
-  last: Waiting | undefined;
+  first: DeadlineWaiter | undefined;
+  last: DeadlineWaiter | undefined;
   timer: Timer | undefined;
 
   constructor(timeoutMs: number, clock: Clock) {
@@ -35,7 +35,7 @@ export class SharedDeadline implements Deadline {
     return this.dueMs === Infinity ? this.clock.now() + this.timeoutMs : this.dueMs;
   }
 
-  add(waiting: Waiting): void {
+  add(waiting: DeadlineWaiter): void {
     const { last } = this;
     waiting.before = last;
     if (last === undefined) this.first = waiting;
@@ -44,7 +44,7 @@ export class SharedDeadline implements Deadline {
   }
 
   /** Takes one out that waits. */
-  remove(waiting: Waiting): void {
+  remove(waiting: DeadlineWaiter): void {
     const { before, after } = waiting;
     if (before === undefined) this.first = after;
     else before.after = after;
@@ -71,7 +71,7 @@ export class Deadlines {
   }
 
   /** Lets someone wait for so long, until they are removed from what is returned. */
-  add(waiting: Waiting, timeoutMs: number): SharedDeadline {
+  add(waiting: DeadlineWaiter, timeoutMs: number): SharedDeadline {
     const latest = this.latest;
     const shared = latest !== undefined && latest.timeoutMs === timeoutMs ? latest : this.shared(timeoutMs);
     shared.add(waiting);
@@ -116,6 +116,6 @@ export class Deadlines {
 }
 
 /** Whoever is called leaves the list. */
-function each(shared: SharedDeadline, call: (waiting: Waiting) => void): void {
+function each(shared: SharedDeadline, call: (waiting: DeadlineWaiter) => void): void {
   for (let first = shared.first; first !== undefined; first = shared.first) call(first);
 }

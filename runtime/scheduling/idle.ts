@@ -21,7 +21,7 @@ export interface Idler extends Link {
 }
 
 /** The beginning of a part: what follows joined at that time. */
-class Mark implements Link {
+class IdleMarker implements Link {
   idleBefore: Link | undefined = undefined;
   idleAfter: Link | undefined = undefined;
   readonly atMs: number;
@@ -49,7 +49,7 @@ export class IdleList {
   #first: Link | undefined;
   #last: Link | undefined;
   /** The mark of those who join now. */
-  #newest: Mark | undefined;
+  #newest: IdleMarker | undefined;
   #timer: Timer | undefined;
 
   constructor(idleMs: number, services: IdleServices) {
@@ -61,7 +61,7 @@ export class IdleList {
   join(member: Idler, nowMs: number = member.usedMs): void {
     if (this.#idleMs === Infinity || this.#holds(member)) return;
     if (this.#newest === undefined || nowMs >= this.#newest.atMs + this.#idleMs / partsPerIdle) {
-      this.#add(this.#newest = new Mark(nowMs));
+      this.#add(this.#newest = new IdleMarker(nowMs));
     }
     this.#add(member);
     if (this.#timer === undefined) this.#watch();
@@ -76,7 +76,7 @@ export class IdleList {
     const nowMs = this.#services.monotonicMs();
     const due: Idler[] = [];
     for (let first = this.#first; first !== undefined; first = this.#first) {
-      if (first instanceof Mark) {
+      if (first instanceof IdleMarker) {
         if (first.atMs + this.#idleMs > nowMs) break;
         if (first === this.#newest) this.#newest = undefined;
       } else {
@@ -94,7 +94,7 @@ export class IdleList {
 
   /** Looks again when the oldest part is due. */
   #watch(): void {
-    const oldest = this.#first as Mark | undefined; // the list begins with a mark
+    const oldest = this.#first as IdleMarker | undefined; // the list begins with a mark
     this.#timer?.cancel();
     this.#timer = oldest &&
       this.#services.timers.set(

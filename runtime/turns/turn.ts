@@ -6,22 +6,22 @@ import {
   type SendOptions,
 } from "../language/address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
-import { type Asker, Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
+import { Envelope, type MessageId, nameOf, type ReplyTarget, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { guardedController } from "../base/guarded_signal.ts";
-import { Publication, Reply, Topic, topicKey } from "../messages/modes.ts";
-import { Outbox, type Outgoing, type Postman } from "../messages/outbox.ts";
+import { Publication, Reply, Topic, topicKey } from "../messages/builtin_protocols.ts";
+import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
-import type { Found, Handle, OpenTurn, Parts, TurnActor } from "./turn_host.ts";
-import { TurnRef } from "./turn_ref.ts";
-import type { Waits } from "./wait_chain.ts";
+import type { CachedTarget, Handle, OpenTurn, RouteParts, TurnActor } from "./turn_services.ts";
+import { TurnActorRef } from "./turn_ref.ts";
+import type { WaitingTurn } from "./wait_chain.ts";
 
 /** What few turns need. */
-interface TurnRarities {
+interface TurnExtras {
   now?: number;
   controller?: AbortController;
   /** Why its work is no longer wanted; also for a handler that looks only later. */
@@ -30,7 +30,7 @@ interface TurnRarities {
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
   deferred?: boolean;
-  waitsFor?: Waits[];
+  waitsFor?: WaitingTurn[];
 }
 
 /**
@@ -51,7 +51,7 @@ export class Turn implements OpenTurn {
   private sentPayload: unknown = undefined;
   /** What came after it. */
   private others: Outbox | undefined = undefined;
-  private rarities: TurnRarities | undefined = undefined;
+  private extras: TurnExtras | undefined = undefined;
 
   constructor(actor: TurnActor, route: Route, state: unknown) {
     this.actor = actor;
@@ -73,7 +73,7 @@ export class Turn implements OpenTurn {
     this.changed = true;
   }
 
-  get self(): TurnRef {
+  get self(): TurnActorRef {
     const { actor } = this;
     return this.refTo(actor.protocol, actor.key, actor);
   }
@@ -92,15 +92,15 @@ export class Turn implements OpenTurn {
   }
 
   get attempt(): number {
-    return (this.route.rarities?.attempts ?? 0) + 1;
+    return (this.route.extras?.attempts ?? 0) + 1;
   }
 
   get now(): number {
-    return this.rare.now ??= this.actor.services.now();
+    return this.ensureExtras.now ??= this.actor.services.now();
   }
 
   get signal(): AbortSignal {
-    const rare = this.rare;
+    const rare = this.ensureExtras;
     if (rare.controller === undefined) {
       rare.controller = guardedController((error) => this.actor.services.callbackFailed("signal", error));
       const { deadline } = this.route;
@@ -114,7 +114,7 @@ export class Turn implements OpenTurn {
     return rare.controller.signal;
   }
 
-  ref(to: NamedProtocol<string> | Handle, key?: string): TurnRef {
+  ref(to: NamedProtocol<string> | Handle, key?: string): TurnActorRef {
     if (key === undefined) return this.refAgain(to as Handle);
     const { name } = (to as NamedProtocol<string>)["~protocol"];
     return this.refTo(name, key, this.findNamed(name, key));
@@ -141,22 +141,22 @@ export class Turn implements OpenTurn {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
     const own = this.actor.protocol.startsWith("~"); // the runtime's own actors have other keys
-    (this.rare.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
+    (this.ensureExtras.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
   }
 
   cancel(name: string): void {
     if (this.over) this.refuse("cancel");
-    (this.rare.schedules ??= []).push({ name });
+    (this.ensureExtras.schedules ??= []).push({ name });
   }
 
   passivate(): void {
     if (this.over) this.refuse("passivate");
-    this.rare.ending ??= "passivate";
+    this.ensureExtras.ending ??= "passivate";
   }
 
   erase(): void {
     if (this.over) this.refuse("erase");
-    this.rare.ending = "erase";
+    this.ensureExtras.ending = "erase";
   }
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
@@ -164,14 +164,14 @@ export class Turn implements OpenTurn {
     return this.actor.services.survey(this, operation, payload, options);
   }
 
-  /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnRef}. */
+  /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnActorRef}. */
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown> {
     this.requireTransient("ask");
     return this.actor.services.ask(this, operation, key, payload, options);
   }
 
   /** Keeps a message until the commit. */
-  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void {
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<RouteParts, "cause">): void {
     this.post(to, parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts), payload);
   }
 
@@ -204,7 +204,7 @@ export class Turn implements OpenTurn {
   }
 
   /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
-  deliver(postman: Postman): void {
+  deliver(postman: MessageSink): void {
     const to = this.sentTo;
     if (to === undefined) return;
     this.sentTo = undefined;
@@ -228,7 +228,7 @@ export class Turn implements OpenTurn {
   }
 
   /** The way of messages of this turn that are more than their payload. */
-  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route {
+  routeOf(operation: Operation, parts: Omit<RouteParts, "cause">): Route {
     return this.actor.services.route(operation, { ...parts, cause: this });
   }
 
@@ -238,8 +238,8 @@ export class Turn implements OpenTurn {
   }
 
   /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
-  defer(): Asker | Address | undefined {
-    this.rare.deferred = true;
+  defer(): ReplyTarget | Address | undefined {
+    this.ensureExtras.deferred = true;
     return this.route.replyTo;
   }
 
@@ -251,7 +251,7 @@ export class Turn implements OpenTurn {
   replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
     const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
       route.operation === operation && key === to.key && protocol === to.protocol &&
-      route.rarities?.id === id && fingerprint(sent) === fingerprint(payload)
+      route.extras?.id === id && fingerprint(sent) === fingerprint(payload)
     );
     const replyTo = before === undefined
       ? this.actor.services.replyToOf(this, to, operation, id, payload)
@@ -261,7 +261,7 @@ export class Turn implements OpenTurn {
 
   /** The name of its message; a number is given to it when somebody asks. */
   get messageId(): MessageId {
-    return this.ownId ??= this.route.rarities?.id ?? this.actor.services.nextNumber();
+    return this.ownId ??= this.route.extras?.id ?? this.actor.services.nextNumber();
   }
 
   /** Its message by itself, with this attempt counted; `value` is what the handler got. */
@@ -272,21 +272,21 @@ export class Turn implements OpenTurn {
 
   /** What its schedules become, in order. */
   get schedules(): readonly ScheduleChange[] | undefined {
-    return this.rarities?.schedules;
+    return this.extras?.schedules;
   }
 
   /** What becomes of the actor after the commit. */
   get ending(): "passivate" | "erase" | undefined {
-    return this.rarities?.ending;
+    return this.extras?.ending;
   }
 
   /** Whether the reply is given later, by whoever took `replyTo`. */
   get deferred(): boolean {
-    return this.rarities?.deferred ?? false;
+    return this.extras?.deferred ?? false;
   }
 
-  get waitsFor(): Waits[] {
-    return this.rare.waitsFor ??= [];
+  get waitsFor(): WaitingTurn[] {
+    return this.ensureExtras.waitsFor ??= [];
   }
 
   /** Takes what would leave for one actor with the commit: it leaves now. */
@@ -304,19 +304,19 @@ export class Turn implements OpenTurn {
 
   /** Tells the handler that its work is no longer wanted. */
   abort(reason: unknown): void {
-    this.rare.abortion = { reason };
-    this.rare.controller?.abort(reason);
+    this.ensureExtras.abortion = { reason };
+    this.ensureExtras.controller?.abort(reason);
   }
 
   /** The turn is over, one way or the other. */
   close(): void {
     this.over = true;
-    if (this.rarities !== undefined) this.rarities.deadline?.cancel();
+    if (this.extras !== undefined) this.extras.deadline?.cancel();
   }
 
   /** Whether it has nothing but state and messages to commit. */
   get plain(): boolean {
-    return this.rarities === undefined;
+    return this.extras === undefined;
   }
 
   /** Whether somebody waits for what the handler returned. */
@@ -330,34 +330,34 @@ export class Turn implements OpenTurn {
     return nameOf(this.route.operation, this.actor.key);
   }
 
-  private get rare(): TurnRarities {
-    return this.rarities ??= {};
+  private get ensureExtras(): TurnExtras {
+    return this.extras ??= {};
   }
 
   /** A handle of this turn for one that was made before. What that has met, and is still there, is not looked up. */
-  private refAgain(handle: Handle): TurnRef {
+  private refAgain(handle: Handle): TurnActorRef {
     const { protocol, key } = handle;
-    let found: Found | undefined;
+    let found: CachedTarget | undefined;
     if (handle.services !== this.actor.services) { // of another system: its actors are none of ours
       found = this.findNamed(protocol, key);
     } else {
-      found = handle.found;
+      found = handle.target;
       if (found === undefined || found.present !== true) {
         found = this.findNamed(protocol, key);
-        if (found !== undefined) handle.meet!(found);
+        if (found !== undefined) handle.cacheTarget!(found);
       }
     }
     return this.refTo(protocol, key, found);
   }
 
-  private findNamed(protocol: string, key: string): Found | undefined {
+  private findNamed(protocol: string, key: string): CachedTarget | undefined {
     const found = this.actor.find(protocol, key);
     if (found === undefined) requireKey(protocol, key); // who is found has passed it
     return found;
   }
 
-  private refTo(protocol: string, key: string, found: Found | undefined): TurnRef {
-    return new TurnRef(this, protocol, key, found);
+  private refTo(protocol: string, key: string, found: CachedTarget | undefined): TurnActorRef {
+    return new TurnActorRef(this, protocol, key, found);
   }
 
   private routeTo(operation: Operation): Route {
@@ -366,7 +366,7 @@ export class Turn implements OpenTurn {
     const known = this.others?.routeTo(operation);
     if (known !== undefined) return known;
     const { route } = this;
-    if (route.rarities !== undefined) return this.routeOf(operation, {}); // its headers travel on
+    if (route.extras !== undefined) return this.routeOf(operation, {}); // its headers travel on
     const id = this.messageId;
     return new Route(operation, id, route.correlationId ?? id);
   }

@@ -1,19 +1,19 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
 import type { Route } from "../messages/envelope.ts";
 import { givenAddress } from "../language/given_address.ts";
-import { Reply } from "../messages/modes.ts";
+import { Reply } from "../messages/builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
 import { replyName } from "../messages/reply_name.ts";
-import type { Found, Handle, Parts, TurnHost } from "./turn_host.ts";
+import type { CachedTarget, Handle, RouteParts, TurnServices } from "./turn_services.ts";
 
 /** What a handle needs of its turn. */
 export interface Sender {
   /** Whose turn it is. */
-  readonly actor: { readonly services: TurnHost };
+  readonly actor: { readonly services: TurnServices };
   /** Keeps a message until the commit. */
-  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<Parts, "cause">): void;
+  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<RouteParts, "cause">): void;
   /** The way of a message with options. Throws where one of them is refused. */
-  routeOf(operation: Operation, parts: Omit<Parts, "cause">): Route;
+  routeOf(operation: Operation, parts: Omit<RouteParts, "cause">): Route;
   /** Keeps a message whose way is known until the commit. */
   post(to: ActorId, route: Route, payload: unknown): void;
   /** Asks now. */
@@ -25,26 +25,26 @@ export interface Sender {
 }
 
 /** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
-export class TurnRef implements Handle {
+export class TurnActorRef implements Handle {
   readonly turn: Sender;
   readonly protocol: string;
   readonly key: string;
   /** The actor itself, where it was in memory. */
-  found: Found | undefined;
+  target: CachedTarget | undefined;
 
-  constructor(turn: Sender, protocol: string, key: string, found: Found | undefined) {
+  constructor(turn: Sender, protocol: string, key: string, found: CachedTarget | undefined) {
     this.turn = turn;
     this.protocol = protocol;
     this.key = key;
-    this.found = found;
+    this.target = found;
   }
 
-  get services(): TurnHost {
+  get services(): TurnServices {
     return this.turn.actor.services;
   }
 
-  meet(found: Found): void {
-    this.found = found;
+  cacheTarget(found: CachedTarget): void {
+    this.target = found;
   }
 
   tell(operation: Operation, payload?: unknown, options?: SendOptions): void {
@@ -85,6 +85,6 @@ export class TurnRef implements Handle {
 
   /** Never itself: what is sent would keep it, and most handles need no memory. */
   private get receiver(): ActorId {
-    return this.found ?? { protocol: this.protocol, key: this.key };
+    return this.target ?? { protocol: this.protocol, key: this.key };
   }
 }

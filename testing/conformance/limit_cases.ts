@@ -1,5 +1,5 @@
 import type { AtomicPart, StoreLimits } from "../../runtime/ports/store.ts";
-import { weigh } from "../../runtime/ports/store_weight.ts";
+import { sizeOfCommit } from "../../runtime/ports/commit_size.ts";
 import {
   applied,
   type Bench,
@@ -129,7 +129,7 @@ function partsAtLimits(limits: StoreLimits): Record<string, AtomicPart> {
     const filled = [];
     for (let rest = most; rest > 0;) {
       const key = name(filled.length);
-      const overhead = weigh(part({ writes: [{ key, value: new Uint8Array(0) }] }), limits).bytes;
+      const overhead = sizeOfCommit(part({ writes: [{ key, value: new Uint8Array(0) }] }), limits).bytes;
       if (rest < overhead) break;
       filled.push({ key, value: bytes(Math.min(size, rest - overhead), filled.length) });
       rest -= overhead + filled.at(-1)!.value.length;

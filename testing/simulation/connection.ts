@@ -10,8 +10,8 @@ import type {
   StorePresence,
 } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";
-import { requireFits, sum, weigh } from "../../runtime/ports/store_weight.ts";
-import type { Fate } from "./faults.ts";
+import { requireFits, sizeOfCommit, sum } from "../../runtime/ports/commit_size.ts";
+import type { FaultInjector } from "./faults.ts";
 import { type Holder, type SimulatedLocks, simulatedPresence } from "./presence.ts";
 import type { SimulatedValues } from "./values.ts";
 
@@ -20,7 +20,7 @@ export interface SimulatedBackend {
   readonly clock: Clock;
   /** What its system says that the time is. */
   readonly ownClock: Clock;
-  readonly fate: Fate;
+  readonly fate: FaultInjector;
   readonly values: SimulatedValues;
   /** What it takes in truth. */
   readonly limits: StoreLimits;
@@ -282,7 +282,11 @@ function failUnknown(): never {
 function requireCommittable(parts: readonly AtomicPart[], limits: StoreLimits): void {
   if (parts.length === 0) return;
   requireOneWord(parts);
-  requireFits(`${parts.length} parts together`, parts.map((part) => weigh(part, limits)).reduce(sum), limits);
+  requireFits(
+    `${parts.length} parts together`,
+    parts.map((part) => sizeOfCommit(part, limits)).reduce(sum),
+    limits,
+  );
   const changedBy = new Map<string, number>();
   const several = -1;
   for (const [index, { writes, removals }] of parts.entries()) {

@@ -120,7 +120,7 @@ const usualTimes: Required<SimulatedTimes> = {
 };
 
 /** Draws what happens, and counts what did. */
-export class Fate {
+export class FaultInjector {
   /** How often each fault has happened. */
   readonly counts: Record<SimulatedFault, number> = { ...none };
   readonly #random: Random;

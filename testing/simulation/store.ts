@@ -9,7 +9,7 @@ import type {
   StoreTraits,
 } from "../../runtime/ports/store.ts";
 import { SimulatedConnection } from "./connection.ts";
-import { Fate, type SimulatedFault, type SimulatedFaults, type SimulatedTimes } from "./faults.ts";
+import { FaultInjector, type SimulatedFault, type SimulatedFaults, type SimulatedTimes } from "./faults.ts";
 import type { SimulatedLocks } from "./presence.ts";
 import { SimulatedValues } from "./values.ts";
 
@@ -115,7 +115,7 @@ const usualLimits: StoreLimits = {
 export class SimulatedStore {
   readonly #options: SimulatedStoreOptions;
   readonly #traits: StoreTraits;
-  readonly #fate: Fate;
+  readonly #fate: FaultInjector;
   readonly #values: SimulatedValues;
   /** In the order of opening. */
   readonly #connections = new Set<SimulatedConnection>();
@@ -129,7 +129,7 @@ export class SimulatedStore {
     const limits = { ...usualLimits, ...options.limits };
     this.#traits = { ...usualTraits, ...options.traits, limits };
     this.#locks = options.presence ? new Map() : undefined;
-    this.#fate = new Fate(options.random, options.times ?? {});
+    this.#fate = new FaultInjector(options.random, options.times ?? {});
     this.#fate.faults = options.faults ?? {};
     this.#values = new SimulatedValues(options.clock, this.#fate, limits);
   }

@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, macrotask } from "../../runtime/base/clock.ts";
 
-interface Event {
+interface TimedEvent {
   readonly dueMs: number;
   /** Its place among those of the same time. */
   readonly order: number;
@@ -14,7 +14,7 @@ interface Event {
 export class SimulatedTime implements Clock {
   readonly #beganMs: number;
   #nowMs: number;
-  #events: Event[] = [];
+  #events: TimedEvent[] = [];
   #last = 0;
   /** How much has happened. */
   happened = 0;
@@ -32,7 +32,7 @@ export class SimulatedTime implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Cancel {
-    const event: Event = {
+    const event: TimedEvent = {
       dueMs: this.#nowMs + Math.max(delayMs, 0),
       order: ++this.#last,
       action: callback,
@@ -69,7 +69,7 @@ export class SimulatedTime implements Clock {
     this.#nowMs = untilMs;
   }
 
-  #push(event: Event): void {
+  #push(event: TimedEvent): void {
     const heap = this.#events;
     let index = heap.push(event) - 1;
     while (index > 0) {
@@ -164,7 +164,7 @@ export class ProcessClock implements Clock {
   }
 }
 
-function isBefore(one: Event, other: Event): boolean {
+function isBefore(one: TimedEvent, other: TimedEvent): boolean {
   return one.dueMs < other.dueMs || (one.dueMs === other.dueMs && one.order < other.order);
 }
 

@@ -1,8 +1,8 @@
 import type { Clock } from "../../runtime/base/clock.ts";
 import { OrderedKeys } from "../../runtime/base/ordered_keys.ts";
 import type { AtomicPart, Entry, KeyRange, StoreLimits } from "../../runtime/ports/store.ts";
-import { placesOf } from "../../runtime/ports/store_weight.ts";
-import type { Fate } from "./faults.ts";
+import { cellsOf } from "../../runtime/ports/commit_size.ts";
+import type { FaultInjector } from "./faults.ts";
 
 interface Kept extends Entry {
   readonly goneAtMs: number;
@@ -13,12 +13,12 @@ export class SimulatedValues {
   /** How many pieces of split values were left behind, because a commit did not say how large what it replaced was. */
   piecesLeft = 0;
   readonly #clock: Clock;
-  readonly #fate: Fate;
+  readonly #fate: FaultInjector;
   readonly #limits: StoreLimits;
   readonly #values = new Map<string, Kept>();
   readonly #keys = new OrderedKeys();
 
-  constructor(clock: Clock, fate: Fate, limits: StoreLimits) {
+  constructor(clock: Clock, fate: FaultInjector, limits: StoreLimits) {
     this.#clock = clock;
     this.#fate = fate;
     this.#limits = limits;
@@ -56,7 +56,7 @@ export class SimulatedValues {
   /** Applies a part, whose checks hold. */
   apply({ writes, removals }: AtomicPart, version: string): void {
     for (const { key, value, oldBytes, expiresAtMs } of writes) {
-      this.#leave(key, oldBytes, placesOf(value.length, this.#limits));
+      this.#leave(key, oldBytes, cellsOf(value.length, this.#limits));
       if (!this.#values.has(key)) this.#keys.add(key);
       const lagMs = expiresAtMs !== undefined && this.#fate.strikes("lazyExpiry")
         ? this.#fate.below("expiryMsMax")
@@ -74,9 +74,9 @@ export class SimulatedValues {
   #leave(key: string, oldBytes = 0, newPlaces: number): void {
     const old = this.#kept(key);
     if (old === undefined) return;
-    const places = placesOf(old.value.length, this.#limits);
+    const places = cellsOf(old.value.length, this.#limits);
     if (places === 1) return;
-    this.piecesLeft += Math.max(places - Math.max(placesOf(oldBytes, this.#limits), newPlaces), 0);
+    this.piecesLeft += Math.max(places - Math.max(cellsOf(oldBytes, this.#limits), newPlaces), 0);
   }
 
   #kept(key: string): Kept | undefined {

@@ -336,8 +336,8 @@ Deno.test("an ask within a turn does not outlast the message that the turn handl
 Deno.test("an ask within a turn with a payload that does not fit leaves no actor behind", async () => {
   const Strict = protocol("strict", { double: ask(z.number(), z.number()) });
   const strict = actor(Strict, { state: () => null, on: { double: (_ctx, n) => n * 2 } });
-  const Asker = protocol("asker", { ask: ask(z.string()) });
-  const asker = actor(Asker, {
+  const ReplyTarget = protocol("asker", { ask: ask(z.string()) });
+  const asker = actor(ReplyTarget, {
     transient: true,
     state: () => null,
     on: {
@@ -346,7 +346,7 @@ Deno.test("an ask within a turn with a payload that does not fit leaves no actor
     },
   });
   await using world = new World([strict, asker]);
-  assert.equal(await world.system.ref(Asker, "a").ask(Asker.ask), "invalid-payload");
+  assert.equal(await world.system.ref(ReplyTarget, "a").ask(ReplyTarget.ask), "invalid-payload");
   assert.deepEqual([world.population, world.letters], [{ asker: 1 }, []]);
 });
 

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { sign } from "@octokit/webhooks-methods";
-import { actor, sqlite, type System } from "@posthorn/posthorn";
+import { actor, type System } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { tokenOf } from "../../examples/desk/access.ts";
 import { check } from "../../examples/desk/check.ts";
 import { counted } from "../../examples/desk/counts.ts";
-import { demo } from "../../examples/desk/demo.ts";
-import { examples, exampleSecret } from "../../examples/desk/deliveries.ts";
+import { demo, secrets as demoSecrets } from "../../examples/desk/demo.ts";
+import { examples } from "../../examples/desk/deliveries.ts";
 import { desk } from "../../examples/desk/desk.ts";
+import type { Evidence } from "../../examples/desk/evidence.ts";
 import { openSystem } from "../../examples/desk/open_system.ts";
-import { Audit, type AuditNumbers } from "../../examples/desk/protocols.ts";
+import { Audit, type AuditNumbers, type Recorded } from "../../examples/desk/protocols.ts";
 import { report } from "../../examples/desk/report.ts";
 import { readBody } from "../../examples/desk/read_body.ts";
-import { secretsFault } from "../../examples/desk/secrets.ts";
+import { exampleSecret, secretsFault } from "../../examples/desk/secrets.ts";
+import { ServedDesk } from "../../examples/desk/served_desk.ts";
 import { readWebhook } from "../../examples/desk/webhook.ts";
 
 const secrets = { webhooks: "of GitHub", tokens: "of the desk" };
@@ -301,22 +303,48 @@ Deno.test("The live page shows what there is, and takes no label for markup", as
 
 const small = { examples: examples.slice(0, 40), rounds: 1, seed: 1 };
 
-Deno.test("The demo loses nothing and says so", async () => {
-  const evidence = await demo(small);
+/** Runs the demo with a desk that this process serves. */
+async function demoHere(open: () => Promise<System> = openSystem): Promise<Evidence> {
+  const system = await open();
+  const app = desk(system, demoSecrets);
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, app.fetch);
+  const origin = `http://127.0.0.1:${server.addr.port}`;
+  try {
+    return await demo({ ...small, origin: () => Promise.resolve(origin) });
+  } finally {
+    await system.stop({ drainMs: 0 }); // ends the event stream, for which the server waits
+  }
+}
+
+Deno.test("The demo loses nothing and says so, under the name of each mode in words", async () => {
+  const evidence = await demoHere();
   assert.deepEqual(check(evidence), []);
-  assert.match(report(evidence), /40 new deliveries = 40 recorded by repositories = 40 in the audit log/);
+  const text = report(evidence);
+  assert.match(text, /^store: none, all in memory$/m);
+  assert.match(text, /40 new deliveries = 40 recorded by repositories = 40 in the audit log/);
+  const headings = [
+    /^notification \(tell\): /m,
+    /^request \/ synchronous response \(ask\): /m,
+    /^request \/ asynchronous response \(submit\): /m,
+    /^publish \/ subscribe: /m,
+    /^publish \/ asynchronous response \(survey\): /m,
+  ].map((heading) => text.search(heading));
+  assert.ok(!headings.includes(-1), text);
+  assert.deepEqual(headings, headings.toSorted((a, b) => a - b));
 });
 
-Deno.test("The demo on a store loses nothing when the system is stopped in the middle, and says so", async () => {
+Deno.test("The demo loses nothing when the process that serves is killed in its midst, and says so", async () => {
   const folder = await Deno.makeTempDir({ prefix: "posthorn-desk-" });
   try {
-    const store = sqlite(`${folder}/desk.db`);
-    const evidence = await demo({ ...small, restarts: true, open: () => openSystem({ store }) });
+    await using served = new ServedDesk(["--store", `${folder}/desk.db`], demoSecrets);
+    const before = await served.origin();
+    const evidence = await demo({ ...small, origin: served.origin, restart: () => served.restart() });
     assert.deepEqual(check(evidence), []);
+    assert.notEqual(await served.origin(), before);
     const text = report(evidence);
     assert.match(
       text,
-      /^store: sqlite; .*\n {2}in the middle the system was stopped and opened again: \d+ messages? waited/,
+      /^store: sqlite; .*\n\nkill: .* SIGKILL .*\n\n {2}down for .*\n.*\n {2}\d+ ms +\d+ +\d+$/m,
     );
     assert.match(text, /40 new deliveries = 40 recorded by repositories = 40 in the audit log/);
     assert.ok(evidence.sendings.filter(({ kind }) => kind === "repeated").length >= 20);
@@ -325,7 +353,7 @@ Deno.test("The demo on a store loses nothing when the system is stopped in the m
   }
 });
 
-Deno.test("The demo notices what is lost and what comes twice", async () => {
+Deno.test("The demo notices what is lost, what comes twice and what is out of order", async () => {
   const writing = (times: (id: string) => number) =>
     actor(Audit, {
       state: (): AuditNumbers => ({ deliveries: 0, byRepository: {}, latest: [] }),
@@ -344,7 +372,7 @@ Deno.test("The demo notices what is lost and what comes twice", async () => {
       },
     });
   const lost = writing((id) => id === "round-1-007" ? 0 : 1);
-  const evidence = await demo({ ...small, open: () => openSystem({ audit: lost }) });
+  const evidence = await demoHere(() => openSystem({ audit: lost }));
   const { key } = readWebhook(small.examples[6].event, small.examples[6].body);
   const faults = check(evidence);
   assert.equal(faults[0], "deliveries in the audit log: 39 instead of 40");
@@ -353,13 +381,31 @@ Deno.test("The demo notices what is lost and what comes twice", async () => {
 
   const doubled = writing((id) => id === "round-1-007" ? 2 : 1);
   assert.equal(
-    check(await demo({ ...small, open: () => openSystem({ audit: doubled }) }))[0],
+    check(await demoHere(() => openSystem({ audit: doubled })))[0],
     "deliveries in the audit log: 41 instead of 40",
   );
 
   const { streamed, replayed } = evidence;
   const without = check({ ...evidence, streamed: streamed.filter(({ id }) => id !== "round-1-003") });
   assert.ok(without.includes("streamed round-1-003: 0 instead of 1"));
+  // One after the other: each was sent when the one before it had been accepted.
+  const answers = replayed.answers.map((answer, index) => ({ ...answer, sentMs: 10 * index, durationMs: 5 }));
+  const sentMs = new Map(answers.flatMap(({ kind, id, sentMs }) => kind === "new" ? [[id, sentMs]] : []));
+  const inOrder = streamed.toSorted((one, other) => sentMs.get(one.id)! - sentMs.get(other.id)!);
+  const checkOrder = (streamed: readonly Recorded[]) =>
+    check({ ...evidence, replayed: { ...replayed, answers }, streamed }).slice(2);
+  assert.deepEqual(checkOrder(inOrder), []);
+  const [first, second] = inOrder.filter(({ repository }) => repository === "Codertocat/Hello-World");
+  const moved = inOrder.flatMap((one) => one === first ? [] : one === second ? [second, first] : [one]);
+  assert.deepEqual(checkOrder(moved), [
+    `${first.id} was recorded late: after a delivery that was sent only when it had been accepted`,
+  ]);
+
+  assert.ok(
+    check({ ...evidence, streamed: [...streamed, { ...first, id: "unsent" }] }).includes(
+      "streamed unsent: 1 instead of 0",
+    ),
+  );
   const forged = replayed.answers.map((answer) => ({ ...answer, status: 202 }));
   const letIn = check({ ...evidence, replayed: { ...replayed, answers: forged } });
   assert.ok(letIn.includes("a forged delivery: 202 instead of 401"));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { denoKv, memoryStore, sqlite, type Store, systemClock } from "@posthorn/posthorn";
 import { requireStorable } from "@posthorn/posthorn/testing";
-import { decodeValue, encodeValue, fromText, toText } from "../../runtime/durable/rows/stored_value.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../../runtime/durable/rows/value_codec.ts";
 
 const text = fc.oneof(
   fc.string(),

@@ -1,9 +1,9 @@
 import type { SimulatedCommit } from "@posthorn/posthorn/testing";
 import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { eventKey } from "../../runtime/durable/rows/keys.ts";
-import type { MailHead } from "../../runtime/durable/rows/mail.ts";
-import type { RecordHead } from "../../runtime/durable/rows/record.ts";
-import { decodeValue, fromText } from "../../runtime/durable/rows/stored_value.ts";
+import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
+import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
+import { decodeValue, fromText } from "../../runtime/durable/rows/value_codec.ts";
 import { storedDiary } from "./state_versions.ts";
 import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } from "./messages.ts";
 
@@ -165,7 +165,7 @@ export class CommitHistory {
   }
 
   #mail({ atMs }: SimulatedCommit, key: string, actor: string, value: Uint8Array): KnownMail {
-    const { head, text } = decodeValue<MailHead>(value);
+    const { head, text } = decodeValue<MessageHeader>(value);
     const payload = fromText(text);
     const user = actor.split("/")[0] in kinds;
     const tag = user ? tagOf(head.operation, payload, head.id) : head.id;

@@ -1,6 +1,6 @@
 import type { System } from "@posthorn/posthorn";
 import type { Simulation } from "@posthorn/posthorn/testing";
-import { encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import { encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { Put } from "../../runtime/ports/store.ts";
 import type { Scene } from "./scenes.ts";
 

@@ -1,8 +1,8 @@
 import type { Clock } from "../../runtime/base/clock.ts";
-import { indexPrefix, nobody } from "../../runtime/durable/rows/keys.ts";
+import { indexPrefix, unassigned } from "../../runtime/durable/rows/keys.ts";
 import type { Probes } from "../../runtime/durable/commits/probes.ts";
-import type { RecordHead } from "../../runtime/durable/rows/record.ts";
-import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { AtomicPart, KeyRange, Store, StoreConnection } from "../../runtime/ports/store.ts";
 import type { StoreCosts } from "./store_costs.ts";
 import type { FaultPlan } from "./fault_plan.ts";
@@ -83,7 +83,7 @@ export function abandoned(faultPlan: FaultPlan): FaultPlan {
 
 /** It goes from an instance's index into nobody's. */
 export const isLeft = (part: AtomicPart): boolean =>
-  removes(part, "index") && part.writes.some(({ key }) => key.startsWith(indexPrefix(nobody)));
+  removes(part, "index") && part.writes.some(({ key }) => key.startsWith(indexPrefix(unassigned)));
 export const isDropped = ({ key, value }: AtomicPart["writes"][number]): boolean =>
   spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
 export const isState = ({ key }: { readonly key: string }): boolean =>

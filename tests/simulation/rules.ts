@@ -1,6 +1,6 @@
 import { eventNumber } from "../../runtime/durable/rows/keys.ts";
-import { placeOf } from "../../runtime/durable/rows/mail.ts";
-import { decodeValue, encodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import { positionOf } from "../../runtime/durable/rows/queued_message.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { Entry, KeyRange } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/base/store_errors.ts";
 import { alone } from "./fault_plan.ts";
@@ -143,7 +143,7 @@ export const rules: readonly Rule[] = [
     connect: (connection, clock) => ({
       async list(range: KeyRange) {
         if (!isMail(range) || range.limit < 3) return await connection.list(range);
-        const middle = range.prefix + placeOf(Math.floor(clock.now() * 1_000), "");
+        const middle = range.prefix + positionOf(Math.floor(clock.now() * 1_000), "");
         const first = (await connection.list(range)).filter(({ key }) => key <= middle);
         if (first.length === range.limit) return first;
         await pause(clock, 2_000);

@@ -28,7 +28,7 @@ import { checkAtRest } from "./final_check.ts";
 export interface SeedOptions {
   /** A rule that is taken out. */
   readonly without?: string | undefined;
-  /** Whether bells, watches and hand-overs work; without them everything is found by looking. */
+  /** Whether notifications, watches and hand-overs work; without them everything is found by looking. */
   readonly hints?: boolean;
   /** Changes what goes wrong. */
   readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;

@@ -1,6 +1,6 @@
 import type { AtomicPart } from "../../runtime/ports/store.ts";
-import type { RecordHead } from "../../runtime/durable/rows/record.ts";
-import { decodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
+import { decodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import { spaceOf } from "./rule.ts";
 
 /** What was committed of an actor's trial last. */

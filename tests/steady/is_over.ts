@@ -1,4 +1,4 @@
-import { decodeValue } from "../../runtime/durable/rows/stored_value.ts";
+import { decodeValue } from "../../runtime/durable/rows/value_codec.ts";
 
 /** So long after its time a row may still be there: stores take their time. */
 const slackMs = 180_000;

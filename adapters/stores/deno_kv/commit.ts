@@ -2,7 +2,7 @@ import type { Clock } from "../../../runtime/base/clock.ts";
 import type { Random } from "../../../runtime/base/random.ts";
 import type { AtomicPart, Put, StoreLimits } from "../../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
-import { requireFits, sum, weigh } from "../../../runtime/ports/store_weight.ts";
+import { requireFits, sizeOfCommit, sum } from "../../../runtime/ports/commit_size.ts";
 import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
 import type { KvHandle } from "./handle.ts";
 import type { KvValues } from "./values.ts";
@@ -145,8 +145,8 @@ function failureOf(
     return new StoreError("store-unavailable", `Cannot commit: ${message}`, { cause: error });
   }
   if (error instanceof TypeError && /too large|too many/i.test(message)) {
-    const weight = parts.map((part) => weigh(part, limits)).reduce(sum);
-    requireFits(`${parts.length} parts together`, weight, limits);
+    const size = parts.map((part) => sizeOfCommit(part, limits)).reduce(sum);
+    requireFits(`${parts.length} parts together`, size, limits);
     return error; // the limits say that it fits: then they are wrong, and that should be seen
   }
   const refusal = refusalForm.exec(message);

@@ -13,7 +13,7 @@ import type {
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import { StoreFile } from "../../../runtime/ports/store_file.ts";
 import { within } from "../../../runtime/base/within.ts";
-import { Bell } from "./bell.ts";
+import { DenoKvNotifier } from "./notifier.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import { commitParts, type CommitServices, reading } from "./commit.ts";
 import type { KvHandle } from "./handle.ts";
@@ -137,7 +137,7 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
  * character in a key becomes two bytes, and the keys of writes count twice in the bytes of a commit.
  */
 function limitsOf(prefix: string, checks: number): StoreLimits {
-  const [writes, keysBytes, bytes] = [999, 81_920, 819_200]; // of 1,000 writes one is for the bell
+  const [writes, keysBytes, bytes] = [999, 81_920, 819_200]; // of 1,000 writes one is for the notification
   const keyAddedMax = prefix.length + ".part".length + 2 + 2 + 9; // two bytes round a text, nine for a number
   const zerosInKey = 22;
   return {
@@ -193,7 +193,7 @@ async function openKv(path: string | undefined): Promise<KvHandle> {
 interface OpenKv {
   readonly kv: KvHandle;
   readonly values: KvValues;
-  readonly bell: Bell;
+  readonly notifier: DenoKvNotifier;
 }
 
 /** One handle for all connections of a store: two on one file would lock each other out, two in memory share nothing. */
@@ -231,7 +231,7 @@ class SharedKv {
   async #opened(): Promise<OpenKv> {
     const kv = typeof this.#target === "object" ? this.#target : await openKv(this.#target);
     const values = new KvValues(kv, this.#prefix);
-    return { kv, values, bell: new Bell(kv, values, this.#watches) };
+    return { kv, values, notifier: new DenoKvNotifier(kv, values, this.#watches) };
   }
 }
 
@@ -278,14 +278,14 @@ class DenoKvConnection implements StoreConnection {
         return versions;
       } finally {
         // where the outcome is unknown, too: it may be called in vain
-        if (parts.some(({ rings }) => rings)) this.#open.bell.ring(this);
+        if (parts.some(({ rings }) => rings)) this.#open.notifier.ring(this);
       }
     });
   }
 
   watch(onChange: () => void): Disposable {
     if (this.#closed !== undefined) throw closed("watch");
-    return this.#open.bell.listen(this, this.#services.clock, onChange);
+    return this.#open.notifier.listen(this, this.#services.clock, onChange);
   }
 
   close(): Promise<void> {
@@ -293,7 +293,7 @@ class DenoKvConnection implements StoreConnection {
   }
 
   async #end(): Promise<void> {
-    this.#open.bell.leave(this);
+    this.#open.notifier.leave(this);
     await within(this.#services.clock, closeMs, Promise.allSettled(this.#underWay));
     this.#shared.release(this.#open);
   }

@@ -2,7 +2,7 @@ import type { StorePresence } from "../../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 
 /** What is used of `node:fs`, whose types not everybody has. */
-interface Files {
+interface LockFiles {
   statfsSync(path: string): { readonly type: number };
   realpathSync(path: string): string;
   readdirSync(path: string): string[];
@@ -10,7 +10,7 @@ interface Files {
 }
 
 /** Opens a file as a database of its own. */
-type Open = (path: string, readOnly: boolean) => Database;
+type OpenDatabase = (path: string, readOnly: boolean) => Database;
 
 /** What of Deno is asked here: what it permits, so that nobody is asked at the terminal. Other platforms have none. */
 declare const Deno: {
@@ -47,21 +47,21 @@ const middle = "-alive-";
  */
 export class SqlitePresence implements StorePresence {
   readonly #path: string;
-  readonly #files: Files;
-  readonly #open: Open;
+  readonly #files: LockFiles;
+  readonly #open: OpenDatabase;
   readonly #held = new Map<string, Database>();
 
-  private constructor(path: string, files: Files, open: Open) {
+  private constructor(path: string, files: LockFiles, open: OpenDatabase) {
     this.#path = path;
     this.#files = files;
     this.#open = open;
   }
 
   /** The presence of those who use the file, which is there; nothing where locks do not count, or may not be taken. */
-  static async of(path: string, open: Open): Promise<SqlitePresence | undefined> {
+  static async of(path: string, open: OpenDatabase): Promise<SqlitePresence | undefined> {
     const name = "node:fs"; // not where a bundler for a platform without it would look for it
     try {
-      const files: Files = await import(name);
+      const files: LockFiles = await import(name);
       if (!isPermitted(folderOf(path))) return undefined;
       const whole = files.realpathSync(path); // by whatever way they came to the file, and wherever the process goes
       if (!isPermitted(folderOf(whole))) return undefined;

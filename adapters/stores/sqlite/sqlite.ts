@@ -13,7 +13,7 @@ import type {
 } from "../../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
 import { isFolder, StoreFile } from "../../../runtime/ports/store_file.ts";
-import { SqliteBell } from "./bell.ts";
+import { SqliteNotifier } from "./notifier.ts";
 import {
   type Database,
   endOf,
@@ -163,7 +163,7 @@ class SqliteConnection implements StoreConnection {
   readonly #statements: Statements;
   /** Calls that wait for the lock. */
   readonly #waiting = new Set<Promise<unknown>>();
-  readonly #bell: SqliteBell;
+  readonly #notifier: SqliteNotifier;
   readonly #expiry: SqliteExpiry;
   /** Its file, where that can be looked at. */
   file: StoreFile | undefined;
@@ -180,7 +180,7 @@ class SqliteConnection implements StoreConnection {
     this.#database = database;
     this.#clock = clock;
     this.#statements = prepare(database);
-    this.#bell = new SqliteBell(this.#statements, clock);
+    this.#notifier = new SqliteNotifier(this.#statements, clock);
     this.#expiry = new SqliteExpiry(this.#statements, clock);
   }
 
@@ -217,7 +217,7 @@ class SqliteConnection implements StoreConnection {
 
   watch(onChange: () => void): Disposable {
     if (this.#closed !== undefined) return { [Symbol.dispose]: () => {} };
-    return this.#bell.watch(onChange);
+    return this.#notifier.watch(onChange);
   }
 
   close(): Promise<void> {
@@ -226,7 +226,7 @@ class SqliteConnection implements StoreConnection {
 
   async #close(): Promise<void> {
     this.#expiry.end();
-    this.#bell.end();
+    this.#notifier.end();
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
     this.presence?.close();
     this.#database.close(); // the last one writes the log into the file
@@ -265,7 +265,7 @@ class SqliteConnection implements StoreConnection {
   #transact(parts: readonly AtomicPart[], looks: boolean): (string | undefined)[] | undefined {
     const { begin, commit, rollback } = this.#statements;
     const reservedBefore = this.#lastVersion;
-    let landing = false;
+    let committedDelivery = false;
     let done = false;
     let rung: (() => void) | undefined;
     this.#expiring = 0;
@@ -280,19 +280,19 @@ class SqliteConnection implements StoreConnection {
         }
         version ??= this.#takeVersion();
         if (!this.#apply(part, version)) return undefined;
-        if (part.rings) rung ??= this.#bell.ring();
+        if (part.rings) rung ??= this.#notifier.ring();
         versions.push(String(version));
       }
       if (version === undefined) return versions; // nothing to wait for the disk for
       if (this.#expiring > 0) this.#expiry.share(this.#expiring);
-      landing = true;
+      committedDelivery = true;
       commit.run();
       done = true;
       rung?.();
       return versions;
     } catch (error) {
       // The whole of it may be in the log, which is read again after a crash, though nobody sees it until then.
-      if (landing && /I\/O error/.test(messageOf(error))) {
+      if (committedDelivery && /I\/O error/.test(messageOf(error))) {
         const message = `Cannot tell whether ${this.#path} has the commit: ${messageOf(error)}`;
         throw new OutcomeUnknownError(message, { cause: error });
       }

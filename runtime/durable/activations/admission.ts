@@ -1,33 +1,33 @@
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
-import type { Weight } from "../../ports/store_weight.ts";
-import { type Acceptance, type Mark, writeMark } from "../delivery/accept_commission.ts";
+import type { CommitSize } from "../../ports/commit_size.ts";
+import { type Acceptance, type AcceptanceMark, writeMark } from "../delivery/accept_commit.ts";
 import type { Batch } from "./batch.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
-import type { MailDraft } from "../rows/mail.ts";
-import type { Replies } from "../delivery/replies.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import type { NewMessage } from "../rows/queued_message.ts";
+import type { ReplyRows } from "../delivery/reply_rows.ts";
 
 /** What an admission is made of. */
 export interface AdmissionParts {
-  readonly ledger: Ledger;
-  readonly replies: Replies;
-  readonly draft: MailDraft;
+  readonly session: StoreSession;
+  readonly replies: ReplyRows;
+  readonly draft: NewMessage;
   /** Names the message, in errors. */
   readonly name: string;
   /** The key of its mark, and what that says; absent where its commit cannot be tried again. */
-  readonly mark: { readonly key: string; readonly head: Omit<Mark, "token"> } | undefined;
+  readonly mark: { readonly key: string; readonly head: Omit<AcceptanceMark, "token"> } | undefined;
   /** Where its reply will be, where one is kept. */
   readonly ticket: string | undefined;
   readonly place: string;
   /** Writes it into its mailbox. */
-  readonly deliver: (effects: Effects) => void;
+  readonly deliver: (writeSet: WriteSet) => void;
   /** Commits it by itself. */
   readonly commit: () => Promise<Acceptance>;
 }
 
 /** What to take a message out of the store takes: it may have come into it before its turn is over. */
-const asInStore: Weight = { checks: 1, writes: 1, bytes: 512, keysBytes: 256 };
+const asInStore: CommitSize = { checks: 1, writes: 1, bytes: 512, keysBytes: 256 };
 /** How many bytes a mark and a pending reply take at the most, beside their keys. */
 const rowsBytes = 512;
 
@@ -36,7 +36,7 @@ const rowsBytes = 512;
  * it is committed by itself, and waits like any other.
  */
 export class Admission {
-  readonly draft: MailDraft;
+  readonly draft: NewMessage;
   readonly accepted: Promise<Acceptance>;
   readonly #parts: AdmissionParts;
   readonly #resolve: (acceptance: Acceptance) => void;
@@ -54,7 +54,7 @@ export class Admission {
   }
 
   /** What it takes of its turn's commit, at the most. */
-  get weight(): Weight {
+  get size(): CommitSize {
     const { mark, ticket } = this.#parts;
     if (mark === undefined && ticket === undefined) return asInStore;
     const keysBytes = 3 * ((mark?.key.length ?? 0) + 2 * (ticket?.length ?? 0));
@@ -63,18 +63,18 @@ export class Admission {
 
   /** It is accepted with what a batch does; `keeps` says that it stays in its mailbox. */
   join(batch: Batch, keeps: boolean): void {
-    const { ledger, replies, mark, ticket, deliver } = this.#parts;
-    const marks = mark !== undefined && !ledger.probes?.without("mark-with-turn");
+    const { session, replies, mark, ticket, deliver } = this.#parts;
+    const marks = mark !== undefined && !session.probes?.without("mark-with-turn");
     const opens = ticket !== undefined && !batch.writes(replyRowKey(ticket));
     if (!marks && !opens && !keeps) return;
-    const effects = new Effects();
-    if (marks) writeMark(effects, mark.key, { ...mark.head, token: ledger.nextToken() });
-    if (opens) replies.open(effects, ticket);
+    const writeSet = new WriteSet();
+    if (marks) writeMark(writeSet, mark.key, { ...mark.head, token: session.nextToken() });
+    if (opens) replies.open(writeSet, ticket);
     if (keeps) {
-      ledger.probes?.reach("a message comes into the store with its first attempt");
-      deliver(effects);
+      session.probes?.reach("a message comes into the store with its first attempt");
+      deliver(writeSet);
     }
-    batch.add(effects);
+    batch.add(writeSet);
   }
 
   /** It was accepted with its turn. */

@@ -5,7 +5,7 @@ import type { Admission } from "./admission.ts";
 import type { Batch } from "./batch.ts";
 import type { Contention } from "./contention.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { Mail } from "../rows/mail.ts";
+import { QueuedMessage } from "../rows/queued_message.ts";
 import { batchMax } from "./suspicion.ts";
 
 /** What admissions need of their actor. */
@@ -13,11 +13,11 @@ export interface Admitting extends DurableActor {
   /** How many messages from outside are on their way into its mailbox, each in a commit of its own. */
   readonly accepting: number;
   readonly contention: Pick<Contention, "calm">;
-  ask(mail: Mail): void;
+  ask(mail: QueuedMessage): void;
 }
 
-interface Open {
-  readonly mail: Mail;
+interface OpenAdmission {
+  readonly mail: QueuedMessage;
   readonly admission: Admission;
 }
 
@@ -29,7 +29,7 @@ interface Open {
 export class Admissions {
   readonly #actor: Admitting;
   /** Those that are not decided, in the order of coming: mostly the first is decided first. */
-  #open: Open[] = [];
+  #open: OpenAdmission[] = [];
   readonly #behind: (() => void)[] = [];
 
   constructor(actor: Admitting) {
@@ -38,8 +38,8 @@ export class Admissions {
 
   /** Whether a message of that operation can be accepted with its turn. */
   takes({ slot }: Operation): boolean {
-    const { home, mailbox, status, accepting, contention, onTrial, protocol } = this.#actor;
-    if (home.direct[slot] !== true || accepting > 0 || !contention.calm || onTrial) return false;
+    const { host, mailbox, status, accepting, contention, onTrial, protocol } = this.#actor;
+    if (host.direct[slot] !== true || accepting > 0 || !contention.calm || onTrial) return false;
     if (status !== "idle" && status !== "ready" && status !== "committing") return false;
     if (protocol.startsWith("~")) return false; // a turn of theirs may be one of many
     const { mails, inHand, complete, missed, leaving } = mailbox;
@@ -48,17 +48,17 @@ export class Admissions {
 
   /** It is handled in its turn, and accepted with that. */
   take(admission: Admission): void {
-    const { draft, weight } = admission;
-    const mail = Mail.direct(draft, weight);
+    const { draft, size } = admission;
+    const mail = QueuedMessage.direct(draft, size);
     this.#open.push({ mail, admission });
     draft.accepted = true;
-    this.#actor.durable.landing.accepted(this.#actor, mail);
+    this.#actor.durable.committedDelivery.accepted(this.#actor, mail);
     this.#actor.ask(mail);
   }
 
   /** Does something once none of them is open: now, where none is. */
   behind(commit: () => void): void {
-    const { probes } = this.#actor.durable.ledger;
+    const { probes } = this.#actor.durable.session;
     if (this.#open.length === 0 || probes?.without("behind-direct")) commit();
     else this.#behind.push(commit);
   }
@@ -81,7 +81,7 @@ export class Admissions {
   }
 
   /** The commit of those did not come through. */
-  failed(direct: readonly Mail[], error: unknown): void {
+  failed(direct: readonly QueuedMessage[], error: unknown): void {
     for (const mail of direct) {
       const open = this.#open[this.#indexOf(mail)];
       if (open === undefined) continue; // it is committed by itself
@@ -92,7 +92,7 @@ export class Admissions {
   }
 
   /** Nobody can see any more whether the commit of those came through. */
-  doubt(direct: readonly Mail[]): void {
+  doubt(direct: readonly QueuedMessage[]): void {
     for (const mail of direct) this.#open[this.#indexOf(mail)]?.admission.doubt();
   }
 
@@ -102,7 +102,7 @@ export class Admissions {
    */
   store(inHand = 0): Promise<unknown> | undefined {
     if (this.#open.length === 0) return undefined;
-    const { mailbox, durable: { ledger: { probes } } } = this.#actor;
+    const { mailbox, durable: { session: { probes } } } = this.#actor;
     const all = this.#open;
     this.#open = [];
     const atHead = new Set(mailbox.mails.slice(0, inHand));
@@ -124,17 +124,17 @@ export class Admissions {
   }
 
   /** Their actor goes: those that are not in the store's hands are refused. */
-  end(committing: readonly Mail[]): void {
+  end(committing: readonly QueuedMessage[]): void {
     if (this.#open.length === 0) return;
     const waiting = this.#open.map(({ mail }) => mail).filter((mail) => !committing.includes(mail));
     this.failed(waiting, new StoppedError(`Cannot accept for ${this.#actor}: the system has stopped`));
   }
 
-  #indexOf(mail: Mail): number {
+  #indexOf(mail: QueuedMessage): number {
     return this.#open[0]?.mail === mail ? 0 : this.#open.findIndex((open) => open.mail === mail);
   }
 
-  #decided(mail: Mail): void {
+  #decided(mail: QueuedMessage): void {
     const index = this.#indexOf(mail);
     if (index === 0) this.#open.shift();
     else this.#open.splice(index, 1);
@@ -148,7 +148,7 @@ export class Admissions {
 }
 
 /** Throws where it is in the store, and nobody here was told under which version. */
-function requireStored({ key }: Mail): void {
+function requireStored({ key }: QueuedMessage): void {
   if (key !== undefined) return;
   throw new StoreError("store-unavailable", "Cannot go on with a message: it is to be listed again");
 }

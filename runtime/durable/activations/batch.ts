@@ -1,12 +1,12 @@
 import type { AtomicPart, Check } from "../../ports/store.ts";
-import { fits, requireFits, sum, weigh, type Weight } from "../../ports/store_weight.ts";
-import { Effects } from "../commits/effects.ts";
+import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
-import type { Mail } from "../rows/mail.ts";
-import type { Plans } from "../rows/plans.ts";
-import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/record.ts";
-import { jsonToText, toText } from "../rows/stored_value.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
+import type { ScheduleSummaries } from "../rows/schedule_summaries.ts";
+import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
+import { jsonToText, toText } from "../rows/value_codec.ts";
 
 /** What a batch begins with: the actor as it was committed, and what its state is in memory. */
 export interface BatchStart {
@@ -17,36 +17,36 @@ export interface BatchStart {
   readonly schema: number;
 }
 
-const forRecord: Weight = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
+const forRecord: CommitSize = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 /** How long the last turn of an actor that is erased is known, and its time after the slowest of all clocks has passed it. */
 const erasedKeepMs = 300_000;
 /** How far its time may be ahead to be waited for: one that is further ahead is from a clock that was wrong. */
 const erasedAheadMaxMs = 86_400_000;
-const nothing: Weight = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
+const nothing: CommitSize = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
 /** How much of a commit's room messages may take; the rest is for the state. */
 const share = 0.5;
 
 /** Turns of one actor that commit together: each sees what the one before left, and none is seen before all are there. */
 export class Batch {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #start: BatchStart;
   /** Those of the first message are taken as they are: most batches have no other. */
-  #effects: Effects | undefined = undefined;
+  #writeSet: WriteSet | undefined = undefined;
   /** Of all but the record, for which one check and one write are kept. */
-  #weight = forRecord;
+  #size = forRecord;
   /** How many messages of the mailbox it takes, from its head. */
   taken = 0;
   /** Whether the next one had a turn as well, and stays: it goes on with another. */
   goesOn = false;
   /** Those among them that are asks: they are nowhere else. */
-  readonly asks: Mail[] = [];
+  readonly asks: QueuedMessage[] = [];
   /** Those that are to be accepted with it. */
-  readonly direct: Mail[] = [];
+  readonly direct: QueuedMessage[] = [];
   /** What these take at the most, besides what their turns do. */
   #forDirect = nothing;
   /** One of them that stays in the mailbox. */
-  kept: Mail | undefined = undefined;
-  /** Whether it buries a message that could not be committed. */
+  kept: QueuedMessage | undefined = undefined;
+  /** Whether it makes a dead letter of a message that could not be committed. */
   refuses = false;
   state: unknown;
   #changed = false;
@@ -54,10 +54,10 @@ export class Batch {
   #json = false;
   #erased = false;
   #retry: RetryHead | undefined;
-  #schedules: Plans | undefined;
+  #schedules: ScheduleSummaries | undefined;
 
-  constructor(ledger: Ledger, start: BatchStart) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, start: BatchStart) {
+    this.#session = session;
     this.#start = start;
     this.state = start.state;
     this.#retry = start.record.head.retry;
@@ -70,43 +70,43 @@ export class Batch {
   }
 
   /** The actor's schedules. */
-  get schedules(): Plans {
+  get schedules(): ScheduleSummaries {
     return this.#schedules ?? {};
   }
 
   /** Its schedules before the batch. */
-  get committedSchedules(): Plans {
+  get committedSchedules(): ScheduleSummaries {
     return this.#start.record.head.schedules ?? {};
   }
 
   /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
   get readsOnly(): boolean {
-    return !this.#changed && !this.#erased && (this.#effects === undefined || isEmpty(this.#effects)) &&
+    return !this.#changed && !this.#erased && (this.#writeSet === undefined || isEmpty(this.#writeSet)) &&
       this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
   }
 
   /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
-  takeWhereRoom(mail: Mail, effects: Effects, again: boolean): boolean {
+  takeWhereRoom(mail: QueuedMessage, writeSet: WriteSet, again: boolean): boolean {
     this.touch();
-    this.#remove(mail, effects, again);
-    const weight = this.#with(effects);
-    const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, weight);
+    this.#remove(mail, writeSet, again);
+    const size = this.#with(writeSet);
+    const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, size);
     const twice = { checks, writes, bytes: bytes / share, keysBytes };
-    if (this.taken > 0 && !fits(twice, this.#ledger.traits.limits)) return false;
-    this.#take(mail, effects, weight, again);
+    if (this.taken > 0 && !fits(twice, this.#session.traits.limits)) return false;
+    this.#take(mail, writeSet, size, again);
     return true;
   }
 
   /** Takes a message out of the mailbox, with what came of it. */
-  take(mail: Mail, effects: Effects): void {
+  take(mail: QueuedMessage, writeSet: WriteSet): void {
     this.touch();
-    this.#remove(mail, effects, false);
-    this.#take(mail, effects, this.#with(effects), false);
+    this.#remove(mail, writeSet, false);
+    this.#take(mail, writeSet, this.#with(writeSet), false);
   }
 
   /** Does that too. Whoever gives it has no more to say to it. */
-  add(effects: Effects): void {
-    this.#add(effects, this.#with(effects));
+  add(writeSet: WriteSet): void {
+    this.#add(writeSet, this.#with(writeSet));
   }
 
   /** Its state becomes another: one that was looked at, of which `json` says whether JSON gives it back. */
@@ -136,29 +136,29 @@ export class Batch {
   }
 
   /** All of it is for a message that must still wait as it was read. */
-  whereWaits({ key, version }: Mail): void {
+  whereWaits({ key, version }: QueuedMessage): void {
     if (key === undefined) return;
-    const effects = new Effects();
-    effects.checks.push({ key, version });
-    this.add(effects);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key, version });
+    this.add(writeSet);
   }
 
   /** A message that is in no store yet stays at the head of the mailbox. */
-  keep(mail: Mail): void {
+  keep(mail: QueuedMessage): void {
     this.direct.push(mail);
     this.kept = mail;
   }
 
   /** Whether it writes that key. */
   writes(key: string): boolean {
-    return this.#effects?.writes.some((write) => write.key === key) === true;
+    return this.#writeSet?.writes.some((write) => write.key === key) === true;
   }
 
   /** Takes a message out of the store that was in none when it took it. */
-  remove(mail: Mail): void {
-    const effects = new Effects();
-    this.#remove(mail, effects, false);
-    this.add(effects);
+  remove(mail: QueuedMessage): void {
+    const writeSet = new WriteSet();
+    this.#remove(mail, writeSet, false);
+    this.add(writeSet);
   }
 
   /** The message at the head is tried again later. */
@@ -168,32 +168,34 @@ export class Batch {
   }
 
   /** Its schedules become others. */
-  schedule(plans: Plans): void {
+  schedule(plans: ScheduleSummaries): void {
     this.#schedules = Object.keys(plans).length === 0 ? undefined : plans;
   }
 
   /** Does something once it is committed. */
   after(follow: () => void): void {
-    (this.#effects ??= new Effects()).after(follow);
+    (this.#writeSet ??= new WriteSet()).after(follow);
   }
 
   /**
    * What to commit, and what the record is then but for its version. Throws a `TooLargeError` when one commit cannot
    * take it.
    */
-  seal(token: string): { readonly effects: Effects; readonly record: ActorRecord; readonly weight: Weight } {
+  seal(
+    token: string,
+  ): { readonly writeSet: WriteSet; readonly record: ActorRecord; readonly size: CommitSize } {
     const { actor, record, schema } = this.#start;
     const key = recordKey(actor);
     const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
     const head: RecordHead = {
       turn: token,
-      before: turnsBefore(record.head, this.#ledger.instance),
-      clock: Math.max(record.head.clock, this.#ledger.stampMicros),
+      before: turnsBefore(record.head, this.#session.instance),
+      clock: Math.max(record.head.clock, this.#session.timestampMicros),
       schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
       retry: this.#retry,
       schedules: this.#schedules,
     };
-    const value = this.#ledger.encoder.encode(head, text ?? "");
+    const value = this.#session.encoder.encode(head, text ?? "");
     const check: Check = { key, version: record.storedVersion };
     const fault = this.#erased ? undefined : record.fault;
     // What cannot be read is not written: another program may be able to read it.
@@ -201,20 +203,20 @@ export class Batch {
     const written: AtomicPart = this.#erased
       ? this.#erasure(value, head.clock)
       : { checks: [], writes, removals: [] };
-    const { limits } = this.#ledger.traits;
-    const whole = sum(this.#weight, weigh({ ...written, checks: [check] }, limits));
-    const weight = {
+    const { limits } = this.#session.traits;
+    const whole = sum(this.#size, sizeOfCommit({ ...written, checks: [check] }, limits));
+    const size = {
       ...whole,
       checks: whole.checks - forRecord.checks,
       writes: whole.writes - forRecord.writes,
     };
-    const effects = this.#effects ??= new Effects();
-    effects.checks.push(check);
-    effects.writes.push(...written.writes);
-    effects.removals.push(...written.removals);
-    requireFits(`${actor.protocol}/${actor.key}`, weight, limits);
+    const writeSet = this.#writeSet ??= new WriteSet();
+    writeSet.checks.push(check);
+    writeSet.writes.push(...written.writes);
+    writeSet.removals.push(...written.removals);
+    requireFits(`${actor.protocol}/${actor.key}`, size, limits);
     const bytes = this.#erased ? 0 : fault === undefined ? value.length : record.bytes;
-    return { effects, weight, record: new ActorRecord(head, text, record.version, bytes, fault) };
+    return { writeSet, size, record: new ActorRecord(head, text, record.version, bytes, fault) };
   }
 
   /**
@@ -222,10 +224,10 @@ export class Batch {
    * that it landed, and the time of its last message: the next it sends, in another life, must be behind, also where it
    * begins by a clock that is behind.
    */
-  #erasure(value: Uint8Array, stampMicros: number): AtomicPart {
+  #erasure(value: Uint8Array, timestampMicros: number): AtomicPart {
     const { actor, record } = this.#start;
-    const nowMs = this.#ledger.clock.now();
-    const aheadMs = Math.min(Math.max(stampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
+    const nowMs = this.#session.clock.now();
+    const aheadMs = Math.min(Math.max(timestampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
     const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
     return {
       checks: [],
@@ -235,28 +237,28 @@ export class Batch {
   }
 
   /** What to commit where nothing is written: that the state is still this one. */
-  fence(): Effects {
+  fence(): WriteSet {
     const { actor, record } = this.#start;
-    const effects = this.#effects ??= new Effects();
-    effects.checks.push({ key: recordKey(actor), version: record.storedVersion });
-    return effects;
+    const writeSet = this.#writeSet ??= new WriteSet();
+    writeSet.checks.push({ key: recordKey(actor), version: record.storedVersion });
+    return writeSet;
   }
 
   #text(): string {
     return this.#json ? jsonToText(this.state) : toText(this.state);
   }
 
-  #remove(mail: Mail, effects: Effects, again: boolean): void {
+  #remove(mail: QueuedMessage, writeSet: WriteSet, again: boolean): void {
     if (mail.key === undefined) return;
-    effects.checks.push({ key: mail.key, version: mail.version });
-    if (!again) effects.removeOnce(mail.key, mail.bytes);
+    writeSet.checks.push({ key: mail.key, version: mail.version });
+    if (!again) writeSet.removeOnce(mail.key, mail.bytes);
   }
 
-  #take(mail: Mail, effects: Effects, weight: Weight, again: boolean): void {
-    this.#add(effects, weight);
+  #take(mail: QueuedMessage, writeSet: WriteSet, size: CommitSize, again: boolean): void {
+    this.#add(writeSet, size);
     if (again) this.goesOn = true;
     else this.taken++;
-    if (mail.asker !== undefined) this.asks.push(mail);
+    if (mail.replyTarget !== undefined) this.asks.push(mail);
     if (mail.direct !== undefined) {
       this.direct.push(mail);
       this.#forDirect = sum(this.#forDirect, mail.direct);
@@ -264,24 +266,26 @@ export class Batch {
     if (mail.key !== undefined && this.#retry?.place === mail.place) this.#retry = undefined;
   }
 
-  #add(effects: Effects, weight: Weight): void {
-    this.#weight = weight;
-    if (this.#effects === undefined) this.#effects = effects;
-    else this.#effects.add(effects);
+  #add(writeSet: WriteSet, size: CommitSize): void {
+    this.#size = size;
+    if (this.#writeSet === undefined) this.#writeSet = writeSet;
+    else this.#writeSet.add(writeSet);
   }
 
   /** The same with what it takes at the most to accept messages. */
-  #withDirect({ direct }: Mail, weight: Weight): Weight {
-    if (this.direct.length === 0 && direct === undefined) return weight;
-    return sum(sum(weight, this.#forDirect), direct ?? nothing);
+  #withDirect({ direct }: QueuedMessage, size: CommitSize): CommitSize {
+    if (this.direct.length === 0 && direct === undefined) return size;
+    return sum(sum(size, this.#forDirect), direct ?? nothing);
   }
 
-  /** What it weighs with that. */
-  #with(effects: Effects): Weight {
-    return isEmpty(effects) ? this.#weight : sum(this.#weight, weigh(effects, this.#ledger.traits.limits));
+  /** How large it is with that. */
+  #with(writeSet: WriteSet): CommitSize {
+    return isEmpty(writeSet)
+      ? this.#size
+      : sum(this.#size, sizeOfCommit(writeSet, this.#session.traits.limits));
   }
 }
 
-function isEmpty({ checks, writes, removals }: Effects): boolean {
+function isEmpty({ checks, writes, removals }: WriteSet): boolean {
   return checks.length + writes.length + removals.length === 0;
 }

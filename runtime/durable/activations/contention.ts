@@ -1,5 +1,5 @@
 import type { Random } from "../../base/random.ts";
-import type { RecordHead } from "../rows/record.ts";
+import type { RecordHead } from "../rows/actor_record.ts";
 import { batchMax } from "./suspicion.ts";
 
 /** How long an actor waits that another instance runs as well, times two for each time they met; and at the most. */

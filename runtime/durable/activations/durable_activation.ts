@@ -5,17 +5,17 @@ import { Admissions } from "./admissions.ts";
 import { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { type DurableHome, leftMs } from "./durable_home.ts";
+import { type DurableActorHost, leftMs } from "./durable_services.ts";
 import { DurableMember } from "./durable_member.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
-import type { Effects } from "../commits/effects.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import { isOfStore, OutcomeUnknownError } from "../../base/store_errors.ts";
 import { Contention, yieldedMs } from "./contention.ts";
-import { loadActor, makeState } from "./load.ts";
-import type { Mail } from "../rows/mail.ts";
-import { MailPicker, type Suspected } from "./mail_picker.ts";
-import type { ActorRecord } from "../rows/record.ts";
-import { TurnCommission } from "./turn_commission.ts";
+import { loadActor, makeState } from "./load_actor.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
+import { MessagePicker, type Suspected } from "./message_picker.ts";
+import type { ActorRecord } from "../rows/actor_record.ts";
+import { BatchCommit } from "./batch_commit.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
 /** How long an actor waits that the store did not let load or commit; a random part more. */
@@ -28,7 +28,7 @@ const storeBackoffMs = 1_000;
  */
 export class DurableActivation extends DurableMember<DurableActivation> implements DurableActor {
   readonly mailbox = new DurableMailbox(
-    (branch) => this.durable.ledger.probes?.reach(branch),
+    (branch) => this.durable.session.probes?.reach(branch),
     (mail) => this.#picker.setAside(mail),
   );
   /** How many messages from outside are on their way into its mailbox. */
@@ -36,7 +36,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** Those that come with their turns. */
   readonly admissions: Admissions = new Admissions(this);
   readonly #runner: TurnRunner;
-  readonly #picker: MailPicker;
+  readonly #picker: MessagePicker;
   #wanted: "passivate" | "erase" | undefined = undefined;
   #held: Timer | undefined = undefined;
   readonly contention = new Contention();
@@ -49,10 +49,10 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** What is in the store's hands. */
   #committing: Batch | undefined = undefined;
 
-  constructor(home: DurableHome<DurableActivation>, key: string) {
-    super(home, key);
+  constructor(host: DurableActorHost<DurableActivation>, key: string) {
+    super(host, key);
     this.#runner = new TurnRunner(this);
-    this.#picker = new MailPicker(this, () => void (this.status === "idle" && this.proceed()));
+    this.#picker = new MessagePicker(this, () => void (this.status === "idle" && this.proceed()));
     void this.load();
   }
 
@@ -78,20 +78,20 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** A message for it was committed here, by a sender that was loaded at that moment. */
-  arrive(mail: Mail, senderMoment: number): void {
-    this.mailbox.arrive(mail, senderMoment);
+  enqueue(mail: QueuedMessage, senderEpoch: number): void {
+    this.mailbox.enqueue(mail, senderEpoch);
     if (this.status === "idle") this.proceed();
   }
 
   /** An ask for it: it is nowhere but here. */
-  ask(mail: Mail): void {
+  ask(mail: QueuedMessage): void {
     this.mailbox.ask(mail);
     if (this.status === "idle") this.proceed();
   }
 
-  /** Its mailbox is fuller than it may be: the oldest that waits gives way. Returns whether there was one. */
-  displace(): boolean {
-    return this.#picker.displace();
+  /** Its mailbox is fuller than it may be: the oldest that waits is evicted. Returns whether there was one. */
+  evictOldest(): boolean {
+    return this.#picker.evictOldest();
   }
 
   /** Another instance wrote something for it, perhaps. `crashed` says that it ended without a word. */
@@ -145,7 +145,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       void this.load();
     } else {
       if (this.#runner.revive() && this.atRest) return this.passivate();
-      this.home.watchIdle(this);
+      this.host.watchIdle(this);
       this.services.rest();
     }
   }
@@ -185,17 +185,17 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     if (batch.taken === 0 && batch.readsOnly) return this.proceed();
     this.status = "committing";
     this.#committing = batch;
-    const { ledger } = this.durable;
-    if (batch.readsOnly && ledger.traits.processes === "one") {
+    const { session } = this.durable;
+    if (batch.readsOnly && session.traits.processes === "one") {
       return this.#committed(batch, batch.fence(), this.record, "");
     }
-    let commission: TurnCommission;
+    let pending: BatchCommit;
     try {
-      commission = new TurnCommission(this, batch, (...seen) => this.#committed(batch, ...seen));
+      pending = new BatchCommit(this, batch, (...seen) => this.#committed(batch, ...seen));
     } catch (error) {
       return this.#refused(error, batch);
     }
-    ledger.committer.submit(commission, commission.weight);
+    session.committer.submit(pending, pending.size);
   }
 
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */
@@ -256,12 +256,12 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   #begin(): Batch {
-    const { record, state, home } = this;
-    return new Batch(this.durable.ledger, { actor: this, record, state, schema: home.actor.stateVersion });
+    const { record, state, host } = this;
+    return new Batch(this.durable.session, { actor: this, record, state, schema: host.actor.stateVersion });
   }
 
   /** It is there; without a record another has gone on from it. */
-  #committed(batch: Batch, effects: Effects, record?: ActorRecord, version?: string): void {
+  #committed(batch: Batch, writeSet: WriteSet, record?: ActorRecord, version?: string): void {
     this.#committing = undefined;
     this.contention.won();
     this.#alone = false;
@@ -276,7 +276,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.mailbox.drop(batch.taken);
     const { kept } = batch;
     if (kept?.direct !== undefined) this.mailbox.expect(kept);
-    effects.land(this.durable.landing, version, this.loadedMoment);
+    writeSet.land(this.durable.committedDelivery, version, this.loadedEpoch);
     if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
     if (this.gone) return;
     const ending = this.#runner.takeEnding();
@@ -301,7 +301,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
   #refused(error: unknown, batch: Batch): void {
     this.#undo();
-    const { probes } = this.durable.ledger;
+    const { probes } = this.durable.session;
     probes?.reach(batch.turns > 1 ? "a batch cannot be committed" : "a turn cannot be committed");
     if (batch.turns > 1) {
       this.#alone = true; // one of them is the one
@@ -349,14 +349,14 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
       if (this.gone) return this.#picker.endTrial();
       if (counted) return this.proceed();
       const mail = this.mailbox.mails.find(({ place }) => place === trial.place);
-      if (mail === undefined) { // it gave way meanwhile
+      if (mail === undefined) { // it was evicted meanwhile
         this.#picker.endTrial();
         return this.proceed();
       }
       this.#counting = true;
       const batch = this.#begin();
       // Else one that another had handled would leave a record behind, of an actor that was erased as well.
-      if (!this.durable.ledger.probes?.without("tried-where-it-waits")) batch.whereWaits(mail);
+      if (!this.durable.session.probes?.without("tried-where-it-waits")) batch.whereWaits(mail);
       batch.retry(trial);
       this.finish(batch);
     });
@@ -378,12 +378,12 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   }
 
   /** It leaves memory: to others, where a time is given for which it is not taken back. */
-  #vanish(leftForMs?: number): void {
-    if (leftForMs !== undefined) this.home.leaveToOthers(this, leftForMs);
+  #vanish(releasedForMs?: number): void {
+    if (releasedForMs !== undefined) this.host.release(this, releasedForMs);
     this.status = "gone";
     this.#held?.cancel();
     this.#picker.reset();
-    this.home.remove(this);
+    this.host.remove(this);
     this.services.rest();
   }
 

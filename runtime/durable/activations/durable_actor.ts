@@ -1,21 +1,29 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Envelope } from "../../messages/envelope.ts";
 import type { MessageEvent } from "../../ports/inspection.ts";
-import type { Services } from "../../activations/services.ts";
-import type { TurnActor } from "../../turns/turn_host.ts";
-import type { DurableHome, DurableServices } from "./durable_home.ts";
+import type { RuntimeServices } from "../../activations/runtime_services.ts";
+import type { TurnActor } from "../../turns/turn_services.ts";
+import type { DurableActorHost, DurableServices } from "./durable_services.ts";
 import type { DurableMailbox } from "./durable_mailbox.ts";
-import type { Fate } from "../background/instances.ts";
-import type { ActorRecord } from "../rows/record.ts";
+import type { Fate } from "../background/membership.ts";
+import type { ActorRecord } from "../rows/actor_record.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** One durable actor in this process, as those see it who load it and bring messages through its turns. */
 export interface DurableActor extends TurnActor, ActorId {
-  readonly home: Pick<
-    DurableHome<unknown>,
-    "actor" | "handlers" | "awaited" | "direct" | "done" | "buried" | "heard" | "operation" | "leaveToOthers"
+  readonly host: Pick<
+    DurableActorHost<unknown>,
+    | "actor"
+    | "handlers"
+    | "awaited"
+    | "direct"
+    | "done"
+    | "deadLettered"
+    | "observed"
+    | "operation"
+    | "release"
   >;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly durable: DurableServices;
   readonly mailbox: DurableMailbox;
   /** `gone` when it is no longer in this process. */
@@ -27,8 +35,8 @@ export interface DurableActor extends TurnActor, ActorId {
   made: boolean;
   /** Why it could not be made: the failure of each message until it can. */
   fault: { readonly error: unknown } | undefined;
-  /** The moment after its record was read. */
-  loadedMoment: number;
+  /** The read epoch after its record was read. */
+  loadedEpoch: number;
   /** What of its mail may have ended a process; absent where nothing may. */
   suspicion: Suspicion | undefined;
   /** What became of the instance that tried the message at the head; absent where none did, or this one. */

@@ -1,35 +1,35 @@
 import type { Actor, Handler } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import { LimitExceededError } from "../../base/errors.ts";
-import type { Population } from "../../activations/host.ts";
+import type { ActorQuota } from "../../activations/memory_host.ts";
 import { IdleList } from "../../scheduling/idle.ts";
 import type { Operation } from "../../language/protocol.ts";
-import type { Services } from "../../activations/services.ts";
+import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import { shownActor } from "../../messages/shown_name.ts";
 import { DurableActivation } from "./durable_activation.ts";
-import type { DurableHome, DurableServices } from "./durable_home.ts";
+import type { DurableActorHost, DurableServices } from "./durable_services.ts";
 
 /** All durable actors of one definition that are in this process, by key. The others are in the store. */
-export class DurableHost implements DurableHome<DurableActivation> {
+export class DurableHost implements DurableActorHost<DurableActivation> {
   readonly actor: Actor;
-  readonly services: Services;
+  readonly services: RuntimeServices;
   readonly handlers: readonly (Handler | undefined)[];
   readonly awaited: boolean[] = [];
   readonly direct: boolean[] = [];
   readonly #durable: () => DurableServices;
-  readonly #population: Population;
+  readonly #quota: ActorQuota;
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #activations = new Map<string, DurableActivation>();
   readonly #idle: IdleList;
   readonly #leave: (actor: ActorId, forMs: number) => void;
   done = 0;
-  buried = 0;
+  deadLettered = 0;
 
   /** `durable` gives what is there once the store is open; `leave` tells others that they should look at an actor. */
   constructor(
     actor: Actor,
-    services: Services,
-    population: Population,
+    services: RuntimeServices,
+    quota: ActorQuota,
     durable: () => DurableServices,
     leave: (actor: ActorId, forMs: number) => void,
   ) {
@@ -37,7 +37,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
     this.services = services;
     this.handlers = actor.handlers;
     this.#durable = durable;
-    this.#population = population;
+    this.#quota = quota;
     this.#operations = new Map(
       Object.values(actor.operations).filter(({ mode }) => mode !== "event").map((
         operation,
@@ -51,14 +51,14 @@ export class DurableHost implements DurableHome<DurableActivation> {
     return this.#durable();
   }
 
-  get heard(): boolean {
-    return !this.services.delivery.inspectors.silent;
+  get observed(): boolean {
+    return !this.services.delivery.inspectors.unobserved;
   }
 
   /** How many messages this process has seen in its mailboxes. */
   get accepted(): number {
     const inHand = this.#activations.values().reduce((sum, { mailbox }) => sum + mailbox.inHand, 0);
-    return this.done + this.buried + this.waiting + inHand;
+    return this.done + this.deadLettered + this.waiting + inHand;
   }
 
   /** How many are in this process. */
@@ -86,9 +86,9 @@ export class DurableHost implements DurableHome<DurableActivation> {
   get(key: string): DurableActivation {
     const found = this.#activations.get(key);
     if (found !== undefined) return found;
-    const { capacity } = this.#population;
-    if (this.#population.size >= capacity) this.#population.makeRoom?.();
-    const { size } = this.#population;
+    const { capacity } = this.#quota;
+    if (this.#quota.size >= capacity) this.#quota.makeRoom?.();
+    const { size } = this.#quota;
     if (size >= capacity) {
       const why = `the system holds ${size} of ${capacity} actors`;
       throw new LimitExceededError(
@@ -98,7 +98,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
     }
     const activation = new DurableActivation(this, key);
     this.#activations.set(key, activation);
-    this.#population.size++;
+    this.#quota.size++;
     return activation;
   }
 
@@ -110,7 +110,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
   remove(activation: DurableActivation): void {
     if (this.#activations.get(activation.key) !== activation) return;
     this.#activations.delete(activation.key);
-    this.#population.size--;
+    this.#quota.size--;
     this.#idle.leave(activation);
   }
 
@@ -122,7 +122,7 @@ export class DurableHost implements DurableHome<DurableActivation> {
     this.#idle.leave(activation);
   }
 
-  leaveToOthers(actor: ActorId, forMs: number): void {
+  release(actor: ActorId, forMs: number): void {
     this.#leave(actor, forMs);
   }
 

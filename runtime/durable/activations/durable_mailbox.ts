@@ -1,6 +1,6 @@
 import { HeldBytes } from "../../base/held_bytes.ts";
 import type { Entry } from "../../ports/store.ts";
-import { Mail } from "../rows/mail.ts";
+import { QueuedMessage } from "../rows/queued_message.ts";
 
 /** How many messages of one actor are kept here as they come; those behind them are listed when it is their turn. */
 const hereMax = 4_096;
@@ -11,7 +11,7 @@ const hereMax = 4_096;
  */
 export class DurableMailbox {
   /** In the order of handling. */
-  mails: Mail[] = [];
+  mails: QueuedMessage[] = [];
   /** Whether nothing waits in the store that is not here. What other instances wrote since then is theirs to bring. */
   complete = false;
   /** The places of those that give way and may still be in the store. */
@@ -26,10 +26,10 @@ export class DurableMailbox {
   /** How many at the head are being handled, or on their way into the store. */
   inHand = 0;
   /** Asks that came behind more than is here. */
-  #asks: Mail[] = [];
+  #asks: QueuedMessage[] = [];
   /** What came since a list began. */
-  #late: Mail[] | undefined = undefined;
-  #listedMoment = 0;
+  #late: QueuedMessage[] | undefined = undefined;
+  #listedEpoch = 0;
   /** The last place that the list brought; what comes by itself may be out of order. */
   #listedLast = "";
   /** Whether something may have come that the list under way does not see. */
@@ -43,12 +43,12 @@ export class DurableMailbox {
   #end: string | undefined = undefined;
 
   readonly #onRare: (branch: string) => void;
-  readonly #setAside: (mail: Mail) => boolean;
+  readonly #setAside: (mail: QueuedMessage) => boolean;
 
   /** `onRare` hears of rare branches. `setAside` takes a message whose time has not come, and says whether it did. */
   constructor(
     onRare: (branch: string) => void = () => {},
-    setAside: (mail: Mail) => boolean = () => false,
+    setAside: (mail: QueuedMessage) => boolean = () => false,
   ) {
     this.#onRare = onRare;
     this.#setAside = setAside;
@@ -83,8 +83,8 @@ export class DurableMailbox {
     return this.#asks.length > 0 || this.mails.some(({ key }) => key === undefined);
   }
 
-  /** The oldest that waits gives way, but for so many at the head: it keeps its place until it is gone. */
-  displace(besides: number): Mail | undefined {
+  /** The oldest that waits is evicted, but for so many at the head: it keeps its place until it is gone. */
+  evictOldest(besides: number): QueuedMessage | undefined {
     const first = Math.max(this.inHand, besides);
     const mail = this.mails.find(({ key, place }, index) =>
       index >= first && key !== undefined && !this.leaving.has(place)
@@ -93,8 +93,8 @@ export class DurableMailbox {
     return mail;
   }
 
-  /** What gave way is gone, or stays where it is. */
-  left({ place }: Mail, gone: boolean): void {
+  /** What was evicted is gone, or stays where it is. */
+  left({ place }: QueuedMessage, gone: boolean): void {
     this.leaving.delete(place);
     if (gone) this.mails = this.mails.filter((mail) => mail.place !== place);
   }
@@ -105,10 +105,10 @@ export class DurableMailbox {
   }
 
   /** A list begins. */
-  begin(moment: number): void {
+  begin(epoch: number): void {
     this.#late = [];
     this.missed = false;
-    this.#listedMoment = moment;
+    this.#listedEpoch = epoch;
     this.#outdated = false;
     this.inHand = 0;
   }
@@ -130,11 +130,16 @@ export class DurableMailbox {
    * that stepped aside in that of their times, behind what need not wait. So where the last that is listed has stepped
    * aside, nothing behind it can be handled before it. Returns all of them.
    */
-  listed(stored: readonly Entry[], prefix: string, beyond: number, asideBeyond = 0): readonly Mail[] {
+  listed(
+    stored: readonly Entry[],
+    prefix: string,
+    beyond: number,
+    asideBeyond = 0,
+  ): readonly QueuedMessage[] {
     const late = this.#late ?? [];
     this.#late = undefined;
     const asks = [...this.mails.filter((mail) => mail.key === undefined), ...this.#asks];
-    const all = stored.map((one) => Mail.of(one, prefix));
+    const all = stored.map((one) => QueuedMessage.of(one, prefix));
     const mails = all.filter((mail) => !this.#setAside(mail));
     this.#listedLast = mails.at(-1)?.place ?? "";
     this.#end = beyond > 0 && mails.at(-1) !== all.at(-1) ? all.at(-1)!.place : undefined;
@@ -154,7 +159,7 @@ export class DurableMailbox {
       mails.push(...waiting.filter((ask) => ask.place < last));
       this.#asks = waiting.filter((ask) => ask.place >= last);
     }
-    this.mails = mails.sort(byPlace);
+    this.mails = mails.sort(byPosition);
     return all;
   }
 
@@ -162,11 +167,11 @@ export class DurableMailbox {
    * A message was committed here, by a sender that was loaded at that moment. Where an earlier message of that sender
    * may be in the store and not here, it is not taken in: the mailbox must be listed again.
    */
-  arrive(mail: Mail, senderMoment: number): void {
+  enqueue(mail: QueuedMessage, senderEpoch: number): void {
     this.arrived++;
     if (this.#keep(mail)) return;
-    if (this.#listedMoment <= senderMoment) {
-      if (this.#listedMoment > 0) this.#onRare("a sender was loaded after its receiver was listed");
+    if (this.#listedEpoch <= senderEpoch) {
+      if (this.#listedEpoch > 0) this.#onRare("a sender was loaded after its receiver was listed");
       this.look();
     }
     if (this.#late !== undefined) this.#late.push(mail);
@@ -179,12 +184,12 @@ export class DurableMailbox {
   }
 
   /** That message at the head is on its way into the store. */
-  expect({ place }: Mail): void {
+  expect({ place }: QueuedMessage): void {
     this.#expected.add(place);
   }
 
   /** Whether it is here already, since before it was in the store. */
-  #keep(mail: Mail): boolean {
+  #keep(mail: QueuedMessage): boolean {
     if (this.#expected.size === 0 || !this.#expected.delete(mail.place)) return false;
     const found = this.mails.find(({ key, place }) => key === undefined && place === mail.place);
     found?.stored(mail);
@@ -192,7 +197,7 @@ export class DurableMailbox {
   }
 
   /** An ask comes behind what was accepted before it. */
-  ask(mail: Mail): void {
+  ask(mail: QueuedMessage): void {
     if (this.#late !== undefined) this.#late.push(mail);
     else if (this.complete && this.#isHere(mail)) this.mails.push(mail);
     else {
@@ -209,7 +214,7 @@ export class DurableMailbox {
   }
 
   /** Takes one out, wherever it is. */
-  remove(mail: Mail): void {
+  remove(mail: QueuedMessage): void {
     const index = this.mails.indexOf(mail);
     if (index >= 0) this.mails.splice(index, 1);
   }
@@ -231,33 +236,33 @@ export class DurableMailbox {
   }
 
   /** Whether a message is not behind the end of what is here. */
-  #isHere({ place }: Mail): boolean {
+  #isHere({ place }: QueuedMessage): boolean {
     return this.#end === undefined || place < this.#end;
   }
 
   /** A message is in the store and not here: it is to be listed, at once where it need not wait. */
-  #leaveBeyond({ head }: Mail): void {
+  #leaveBeyond({ head }: QueuedMessage): void {
     this.#beyond++;
     if (head.notBeforeMs === undefined) this.complete = false;
     else this.#asideBeyond++;
   }
 
   /** Whether a list has brought it already, before its sender heard that it is committed. */
-  #has({ place }: Mail): boolean {
+  #has({ place }: QueuedMessage): boolean {
     return place <= this.#listedLast && this.mails.some((mail) => mail.place === place);
   }
 
   /** Takes out what is in no store yet. */
-  withdraw(mails: ReadonlySet<Mail>): void {
+  withdraw(mails: ReadonlySet<QueuedMessage>): void {
     if (mails.size === 0) return;
-    const stays = (mail: Mail) => !mails.has(mail);
+    const stays = (mail: QueuedMessage) => !mails.has(mail);
     this.mails = this.mails.filter(stays);
     if (this.#late !== undefined) this.#late = this.#late.filter(stays);
     this.#asks = this.#asks.filter(stays);
   }
 
   /** All asks that wait; or only those among so many at the head. */
-  takeAsks(among?: number): Mail[] {
+  takeAsks(among?: number): QueuedMessage[] {
     if (among !== undefined) {
       const asks = this.mails.slice(0, among).filter(isAsk);
       for (const ask of asks) this.remove(ask);
@@ -272,10 +277,10 @@ export class DurableMailbox {
   }
 }
 
-function isAsk({ asker }: Mail): boolean {
-  return asker !== undefined;
+function isAsk({ replyTarget }: QueuedMessage): boolean {
+  return replyTarget !== undefined;
 }
 
-function byPlace(a: Mail, b: Mail): number {
+function byPosition(a: QueuedMessage, b: QueuedMessage): number {
   return a.place < b.place ? -1 : a.place > b.place ? 1 : 0;
 }

@@ -3,10 +3,10 @@ import type { Envelope } from "../../messages/envelope.ts";
 import type { Idler } from "../../scheduling/idle.ts";
 import type { MessageEvent } from "../../ports/inspection.ts";
 import type { Runnable, Scheduler } from "../../scheduling/scheduler.ts";
-import type { Services } from "../../activations/services.ts";
-import type { DurableHome, DurableServices } from "./durable_home.ts";
-import type { Fate } from "../background/instances.ts";
-import { ActorRecord } from "../rows/record.ts";
+import type { RuntimeServices } from "../../activations/runtime_services.ts";
+import type { DurableActorHost, DurableServices } from "./durable_services.ts";
+import type { Fate } from "../background/membership.ts";
+import { ActorRecord } from "../rows/actor_record.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /**
@@ -16,8 +16,8 @@ import type { Suspicion } from "./suspicion.ts";
  * `committing`: its batch is on its way. `trying`: what may have ended a process waits for its trial. `held`: it waits for a time. `gone`: no longer in this process.
  */
 export abstract class DurableMember<Member> implements Runnable, Idler {
-  readonly home: DurableHome<Member>;
-  readonly services: Services;
+  readonly host: DurableActorHost<Member>;
+  readonly services: RuntimeServices;
   readonly key: string;
   status: "loading" | "idle" | "ready" | "running" | "committing" | "trying" | "held" | "gone" = "loading";
   usedMs = 0;
@@ -30,17 +30,17 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
   state: unknown = undefined;
   made = false;
   fault: { readonly error: unknown } | undefined = undefined;
-  /** The moment after its record was read. */
-  loadedMoment = 0;
+  /** The read epoch after its record was read. */
+  loadedEpoch = 0;
   suspicion: Suspicion | undefined = undefined;
   tried: Fate | undefined = undefined;
   inherited = false;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown = undefined;
 
-  constructor(home: DurableHome<Member>, key: string) {
-    this.home = home;
-    this.services = home.services;
+  constructor(host: DurableActorHost<Member>, key: string) {
+    this.host = host;
+    this.services = host.services;
     this.key = key;
   }
 
@@ -49,11 +49,11 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
   abstract passivate(): void;
 
   get durable(): DurableServices {
-    return this.home.durable;
+    return this.host.durable;
   }
 
   get protocol(): string {
-    return this.home.actor.name;
+    return this.host.actor.name;
   }
 
   get transient(): boolean {
@@ -77,12 +77,12 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
   }
 
   inspect(event: MessageEvent, envelope: Envelope): void {
-    if (this.home.heard) this.services.delivery.inspect(event, envelope);
+    if (this.host.observed) this.services.delivery.inspect(event, envelope);
   }
 
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
     const { inspectors } = this.services.delivery;
     if (type !== "stopped") this.active = type === "activated";
-    if (!inspectors.silent) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
+    if (!inspectors.unobserved) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 }

@@ -1,12 +1,12 @@
 import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { isSound } from "../../base/thrown.ts";
-import type { Mail } from "../rows/mail.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
 
 /** Tells those who ask why there will be no answer. */
-export function failAsks(asks: readonly Mail[], error: unknown): void {
+export function failAsks(asks: readonly QueuedMessage[], error: unknown): void {
   const failure = isSound(error, PosthornError) ? error : new PosthornError("failed", messageOf(error));
-  for (const { asker } of asks) asker?.fail(failure);
+  for (const { replyTarget } of asks) replyTarget?.fail(failure);
 }
 
 /** The system has stopped: an ask had no turn. */

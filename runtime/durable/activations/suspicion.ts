@@ -1,4 +1,4 @@
-import type { Mail } from "../rows/mail.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
 
 /** The most messages of one batch: no instance has more of an actor's mail in hand. */
 export const batchMax = 64;
@@ -26,7 +26,7 @@ export class Suspicion {
    * has ended since then.
    */
   static of(
-    mails: readonly Mail[],
+    mails: readonly QueuedMessage[],
     writers: ReadonlySet<string>,
     ended: ReadonlySet<string>,
     before: Suspicion | undefined,
@@ -39,7 +39,7 @@ export class Suspicion {
   }
 
   /** Whether a message is suspected. */
-  has({ head, place }: Mail): boolean {
+  has({ head, place }: QueuedMessage): boolean {
     return place <= this.#lastPlace && this.#writers.has(head.via);
   }
 }

@@ -10,17 +10,17 @@ import { timeAfter } from "../../base/times.ts";
 import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActor } from "./durable_actor.ts";
-import { buryAlone } from "./bury_alone.ts";
-import { leftMs } from "./durable_home.ts";
+import { deadLetterAlone } from "./dead_letter_alone.ts";
+import { leftMs } from "./durable_services.ts";
 import { DurableTurn } from "./durable_turn.ts";
-import { Effects } from "../commits/effects.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
-import { type Mail, MailDraft, stampOf } from "../rows/mail.ts";
-import type { Plans, TimerRows } from "../rows/plans.ts";
-import { requireText } from "../rows/stored_value.ts";
+import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
+import type { ScheduleSummaries, TimerRows } from "../rows/schedule_summaries.ts";
+import { requireText } from "../rows/value_codec.ts";
 
 /** Whether a batch may go on behind a message, or ends: before it, or with it. */
-export type Handled = "next" | "last";
+export type TurnOutcome = "next" | "last";
 
 /** How long a message of an unknown operation waits for a revision of the program that knows it. */
 const unknownKeepMs = 300_000;
@@ -56,12 +56,14 @@ export class TurnRunner {
     this.#ending = undefined;
   }
 
-  /** Why its mail is buried; absent where it is handled. */
+  /** Why its mail becomes dead letters; absent where it is handled. */
   get stopped(): string | undefined {
     return this.#stopped;
   }
 
-  /** All mail of an actor that stopped is buried: what comes now begins anew. Returns whether it had stopped. */
+  /**
+   * All mail of an actor that stopped becomes dead letters: what comes now begins anew. Returns whether it had stopped.
+   */
   revive(): boolean {
     if (this.#stopped === undefined) return false;
     this.#stopped = undefined;
@@ -84,8 +86,8 @@ export class TurnRunner {
    * Handles a message. Whatever comes of it is in the batch then; a promise where its handler is awaited. It rejects where
    * the store did not answer.
    */
-  handle(batch: Batch, mail: Mail): Handled | Promise<void> {
-    let handled: Handled | Promise<void>;
+  handle(batch: Batch, mail: QueuedMessage): TurnOutcome | Promise<void> {
+    let handled: TurnOutcome | Promise<void>;
     try {
       handled = this.#handle(batch, mail);
     } catch (error) {
@@ -98,31 +100,31 @@ export class TurnRunner {
     });
   }
 
-  #handle(batch: Batch, mail: Mail): Handled | Promise<void> {
-    const { home, services } = this.#activation;
+  #handle(batch: Batch, mail: QueuedMessage): TurnOutcome | Promise<void> {
+    const { host, services } = this.#activation;
     const attempts = this.#attemptsOf(mail);
     if (mail.fault !== undefined) {
-      return this.#bury(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
+      return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
     }
-    if (this.#stopped !== undefined) return this.#bury(batch, mail, "stopped", this.#stopped, attempts);
+    if (this.#stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", this.#stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
-      return this.#bury(batch, mail, "deadline", lateness(attempts), attempts);
+      return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
     }
-    if (attempts >= home.actor.retry.attempts) {
-      this.#activation.durable.ledger.probes?.reach("a message is given up that ended processes");
-      const why = `its process ended while it ran: ${attempts} of ${home.actor.retry.attempts} attempts`;
-      return this.#bury(batch, mail, "failed", why, attempts);
+    if (attempts >= host.actor.retry.attempts) {
+      this.#activation.durable.session.probes?.reach("a message is given up that ended processes");
+      const why = `its process ended while it ran: ${attempts} of ${host.actor.retry.attempts} attempts`;
+      return this.#deadLetter(batch, mail, "failed", why, attempts);
     }
-    const operation = home.operation(mail.head.operation);
+    const operation = host.operation(mail.head.operation);
     if (operation === undefined) return this.#unknown(batch, mail, attempts);
-    if (home.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it need not wait for it
+    if (host.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it need not wait for it
     let value: unknown;
     let payload: unknown;
     try {
       payload = mail.read();
     } catch (error) {
       const why = `cannot be handled: its payload cannot be read: ${messageOf(error)}`;
-      return this.#bury(batch, mail, "failed", why, attempts, error);
+      return this.#deadLetter(batch, mail, "failed", why, attempts, error);
     }
     try {
       value = operation.unchecked
@@ -130,7 +132,7 @@ export class TurnRunner {
         : parse(operation.payload, payload, "Cannot accept", nameOf(operation, this.#activation.key));
     } catch (error) {
       // A schema that throws on what is stored would throw again.
-      return this.#bury(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
+      return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state);
@@ -139,17 +141,17 @@ export class TurnRunner {
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
     if (this.#fresh) this.#activation.emit("activated");
-    if (this.#activation.home.heard) this.#activation.inspect({ type: "started" }, turn.envelope(value));
+    if (this.#activation.host.observed) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     let awaited: boolean;
     try {
-      result = home.handlers[operation.slot]!(turn, value);
+      result = host.handlers[operation.slot]!(turn, value);
       awaited = typeof result === "object" && isThenable(result);
     } catch (error) {
       return this.#failed(batch, mail, turn, value, error);
     }
-    if (home.awaited[operation.slot] !== awaited) home.awaited[operation.slot] = awaited;
-    if (awaited || home.direct[operation.slot] === undefined) home.direct[operation.slot] = !awaited;
+    if (host.awaited[operation.slot] !== awaited) host.awaited[operation.slot] = awaited;
+    if (awaited || host.direct[operation.slot] === undefined) host.direct[operation.slot] = !awaited;
     if (awaited) {
       return this.#await(batch, mail, turn, value, result);
     }
@@ -158,10 +160,10 @@ export class TurnRunner {
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
   async erase(batch: Batch): Promise<void> {
-    const { durable: { turnEffects } } = this.#activation;
-    const effects = new Effects();
-    await turnEffects.erase(effects, this.#activation, batch.schedules);
-    batch.add(effects);
+    const { durable: { turnWrites } } = this.#activation;
+    const writeSet = new WriteSet();
+    await turnWrites.erase(writeSet, this.#activation, batch.schedules);
+    batch.add(writeSet);
     batch.erase();
     batch.after(() => {
       this.#activation.services.broken.remove(this.#activation);
@@ -170,28 +172,35 @@ export class TurnRunner {
   }
 
   /** What came of a message cannot be committed. */
-  refuse(batch: Batch, mail: Mail, error: unknown): void {
-    this.#bury(batch, mail, codeOf(error, "failed"), messageOf(error), this.#attemptsOf(mail) + 1, error);
+  refuse(batch: Batch, mail: QueuedMessage, error: unknown): void {
+    const attempts = this.#attemptsOf(mail) + 1;
+    this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
   }
 
   /** The same in a commit of its own, without its payload where that is too large. */
-  async refuseAlone(mail: Mail, error: unknown): Promise<void> {
+  async refuseAlone(mail: QueuedMessage, error: unknown): Promise<void> {
     const attempts = this.#attemptsOf(mail) + 1;
-    const death = {
+    const deadLetterReason = {
       reason: codeOf(error, "failed"),
       message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
       attempts,
     };
-    if (await buryAlone(this.#activation, mail, death)) return;
+    if (await deadLetterAlone(this.#activation, mail, deadLetterReason)) return;
     const { head, place, key, version, bytes } = mail;
-    await buryAlone(
+    await deadLetterAlone(
       this.#activation,
       { head, place, key, version, bytes, text: "", payload: undefined },
-      death,
+      deadLetterReason,
     );
   }
 
-  async #await(batch: Batch, mail: Mail, turn: DurableTurn, value: unknown, promise: unknown): Promise<void> {
+  async #await(
+    batch: Batch,
+    mail: QueuedMessage,
+    turn: DurableTurn,
+    value: unknown,
+    promise: unknown,
+  ): Promise<void> {
     this.#turn = turn;
     try {
       let result: unknown;
@@ -209,27 +218,27 @@ export class TurnRunner {
 
   #done(
     batch: Batch,
-    mail: Mail,
+    mail: QueuedMessage,
     turn: DurableTurn,
     value: unknown,
     result: unknown,
     timers?: TimerRows,
-  ): Handled | Promise<void> {
-    const { durable: { turnEffects }, home } = this.#activation;
+  ): TurnOutcome | Promise<void> {
+    const { durable: { turnWrites }, host } = this.#activation;
     if (turn.schedules !== undefined && timers === undefined) {
-      const unsure = turnEffects.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
+      const unsure = turnWrites.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
       const withTimers = (timers: TimerRows) => this.#done(batch, mail, turn, value, result, timers);
       if (unsure.length === 0) return withTimers(noTimers);
       return this.#read(unsure, withTimers);
     }
-    let effects: Effects;
-    let schedules: Plans | undefined;
+    let writeSet: WriteSet;
+    let schedules: ScheduleSummaries | undefined;
     let json = false;
     try {
-      effects = turnEffects.of(turn, mail, result);
+      writeSet = turnWrites.of(turn, mail, result);
       if (turn.schedules !== undefined) {
         const before = batch.schedules;
-        schedules = turnEffects.schedule(effects, this.#activation, before, turn.schedules, timers!);
+        schedules = turnWrites.schedule(writeSet, this.#activation, before, turn.schedules, timers!);
       }
       if (turn.changed) json = requireText(turn.state);
     } catch (error) {
@@ -239,12 +248,12 @@ export class TurnRunner {
     const { state } = turn;
     turn.close();
     turn.discard();
-    if (!batch.takeWhereRoom(mail, effects, again)) return "last";
+    if (!batch.takeWhereRoom(mail, writeSet, again)) return "last";
     if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
-      if (!again) home.done++;
-      if (home.heard) this.#activation.inspect({ type: "done" }, turn.envelope(value));
+      if (!again) host.done++;
+      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(value));
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
@@ -255,11 +264,11 @@ export class TurnRunner {
   }
 
   /** What is in the way of a message is not its handler's: it is given up. Where even that fails, it waits. */
-  #giveUp(batch: Batch, mail: Mail, error: unknown): Handled | Promise<void> {
+  #giveUp(batch: Batch, mail: QueuedMessage, error: unknown): TurnOutcome | Promise<void> {
     if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // it is in the batch, with all that it does
     const attempts = this.#attemptsOf(mail) + 1;
     try {
-      return this.#bury(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
+      return this.#deadLetter(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
     } catch (worse) {
       return Promise.reject(worse);
     }
@@ -267,30 +276,30 @@ export class TurnRunner {
 
   /** A turn's effects wait for what is in some rows. */
   async #read(names: readonly string[], goOn: (timers: TimerRows) => unknown): Promise<void> {
-    const timers = await this.#activation.durable.turnEffects.read(this.#activation, names);
+    const timers = await this.#activation.durable.turnWrites.read(this.#activation, names);
     if (this.#activation.status !== "gone") await goOn(timers);
   }
 
-  #failed(batch: Batch, mail: Mail, turn: DurableTurn, value: unknown, error: unknown): Handled {
-    const { home, services } = this.#activation;
+  #failed(batch: Batch, mail: QueuedMessage, turn: DurableTurn, value: unknown, error: unknown): TurnOutcome {
+    const { host, services } = this.#activation;
     const envelope = turn.envelope(value);
     turn.close();
     turn.discard();
     if (this.#fresh) this.#activation.active = false; // a first message that fails leaves no actor behind
     this.#activation.inspect({ type: "failed", error }, envelope);
-    this.#supervisor ??= new Supervisor(home.actor, services.random);
+    this.#supervisor ??= new Supervisor(host.actor, services.random);
     const { mode } = turn.route.operation;
     const attempt = turn.attempt;
     const { directive, retryAfterMs } = this.#supervisor.decide({
       error,
       attempt,
-      mode: mail.asker === undefined ? mode : "ask",
+      mode: mail.replyTarget === undefined ? mode : "ask",
       monotonicMs: services.monotonicMs(),
     });
     const { mailbox, record } = this.#activation;
     if (this.#fresh && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
     if (retryAfterMs === undefined) {
-      this.#bury(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
+      this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
       services.delivery.retrying(envelope, error, attempt, retryAfterMs);
       this.#retry(batch, mail, attempt, retryAfterMs);
@@ -307,82 +316,82 @@ export class TurnRunner {
     return "last";
   }
 
-  #retry(batch: Batch, mail: Mail, attempts: number, delayMs: number): void {
-    const { home, services, durable } = this.#activation;
+  #retry(batch: Batch, mail: QueuedMessage, attempts: number, delayMs: number): void {
+    const { host, services, durable } = this.#activation;
     const notBeforeMs = timeAfter(services.now(), delayMs);
     const afterMs = timeAfter(0, delayMs);
-    const { mailbox, retry } = home.actor;
+    const { mailbox, retry } = host.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
       if (mail.direct !== undefined) batch.keep(mail);
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
-    const head = { ...mail.head, via: durable.ledger.instance, attempts, notBeforeMs, afterMs };
-    const draft = new MailDraft(
-      durable.ledger.encoder,
+    const head = { ...mail.head, via: durable.session.instance, attempts, notBeforeMs, afterMs };
+    const draft = new NewMessage(
+      durable.session.encoder,
       mailPrefix(this.#activation),
-      durable.ledger.placeAt(notBeforeMs),
+      durable.session.positionAt(notBeforeMs),
       head,
       mail.text,
     );
-    const effects = new Effects();
-    durable.dispatch.deliver(effects, this.#activation, draft);
-    batch.take(mail, effects);
+    const writeSet = new WriteSet();
+    durable.writer.deliver(writeSet, this.#activation, draft);
+    batch.take(mail, writeSet);
   }
 
-  #bury(
+  #deadLetter(
     batch: Batch,
-    mail: Mail,
+    mail: QueuedMessage,
     reason: string,
     why: string,
     attempts: number,
     error?: unknown,
-  ): Handled {
-    const { home, services, durable, key, protocol } = this.#activation;
-    const effects = new Effects();
+  ): TurnOutcome {
+    const { host, services, durable, key, protocol } = this.#activation;
+    const writeSet = new WriteSet();
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
-    if (mail.asker === undefined) {
+    if (mail.replyTarget === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
-      const death = { reason, message, attempts, words };
-      const letter = durable.dispatch.bury(effects, this.#activation, mail, death);
-      effects.after(() => {
-        home.buried++;
-        durable.buried(letter, error);
+      const deadLetterReason = { reason, message, attempts, words };
+      const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
+      writeSet.after(() => {
+        host.deadLettered++;
+        durable.deadLettered(letter, error);
       });
     } else {
       const envelope = this.#envelope(mail, attempts);
-      effects.after(() => {
-        home.buried++;
-        services.delivery.bury(envelope, reason, message, error);
+      writeSet.after(() => {
+        host.deadLettered++;
+        services.delivery.deadLetter(envelope, reason, message, error);
       });
     }
-    batch.take(mail, effects);
+    batch.take(mail, writeSet);
     return "next";
   }
 
-  #unknown(batch: Batch, mail: Mail, attempts: number): Handled {
-    const { home, services } = this.#activation;
-    const sinceMs = services.now() - stampOf(mail.place) / 1_000;
-    const keepMs = this.#activation.durable.ledger.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
-    if (mail.asker !== undefined || sinceMs >= keepMs) {
+  #unknown(batch: Batch, mail: QueuedMessage, attempts: number): TurnOutcome {
+    const { host, services } = this.#activation;
+    const sinceMs = services.now() - timestampOf(mail.place) / 1_000;
+    const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
+    if (mail.replyTarget !== undefined || sinceMs >= keepMs) {
       const why = `cannot be handled: its actor has no such operation`;
-      return this.#bury(batch, mail, "unknown-operation", why, attempts);
+      return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
-      home.leaveToOthers({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
+      host.release({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
       this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";
   }
 
-  #attemptsOf(mail: Mail): number {
+  #attemptsOf(mail: QueuedMessage): number {
     const { retry } = this.#activation.record.head;
     if (retry?.place !== mail.place) return mail.head.attempts ?? 0;
     return this.#activation.onTrial ? retry.attempts - 1 : retry.attempts;
   }
 
-  #envelope(mail: Mail, attempts: number): Envelope {
-    const { home, key, protocol } = this.#activation;
-    const operation: Operation = home.operation(mail.head.operation) ??
+  #envelope(mail: QueuedMessage, attempts: number): Envelope {
+    const { host, key, protocol } = this.#activation;
+    const operation: Operation = host.operation(mail.head.operation) ??
       { protocol, name: mail.head.operation, mode: "ask", slot: -1 };
     return new Envelope(mail.route(operation, attempts, undefined), key, mail.head.id, mail.payload);
   }

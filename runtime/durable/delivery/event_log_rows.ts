@@ -1,13 +1,13 @@
 import type { Cancel } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
-import { callGuarded } from "../../base/guarded.ts";
+import { callGuarded } from "../../base/call_guarded.ts";
 import type { LoggedEvent } from "../../ports/event_log.ts";
-import { Topic } from "../../messages/modes.ts";
+import { Topic } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { eventKey, eventNumber, eventPrefix, recordKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
-import { Look } from "./look.ts";
-import { decodeValue, fromText } from "../rows/stored_value.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import { SharedRead } from "./shared_read.ts";
+import { decodeValue, fromText } from "../rows/value_codec.ts";
 
 /** What is written of an event besides its payload. */
 export interface EventHead {
@@ -22,7 +22,7 @@ const retryMs = 1_000;
 
 /** The events of each topic, in the order of publishing, for readers in this process. */
 export class EventLogRows {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #onFailure: (error: unknown) => void;
   readonly #followers = new Set<Follower>();
   /** That those who follow have begun, but for those that came since somebody waited for it; absent where they have. */
@@ -35,13 +35,13 @@ export class EventLogRows {
   readonly #reading = new Map<string, Promise<LoggedEvent[]>>();
   /** The version of the record of each topic that somebody listens to, when it was looked at last: each event changes it. */
   #versions = new Map<string, string | undefined>();
-  readonly #look: Look;
+  readonly #look: SharedRead;
 
   /** `onFailure` hears what those throw who watch. */
-  constructor(ledger: Ledger, onFailure: (error: unknown) => void) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, onFailure: (error: unknown) => void) {
+    this.#session = session;
     this.#onFailure = onFailure;
-    this.#look = new Look(() => this.#lookAtTopics());
+    this.#look = new SharedRead(() => this.#lookAtTopics());
   }
 
   /**
@@ -51,7 +51,7 @@ export class EventLogRows {
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
     const begun = this.#allBegun();
     const all = (begun ?? joining ?? this.#waiting) === undefined;
-    if (all || this.#ledger.probes?.without("listen-first")) return act();
+    if (all || this.#session.probes?.without("listen-first")) return act();
     let acting: Promise<Result>;
     const waiting = Promise.all([this.#waiting?.catch(() => {}), begun, joining]).then(() => {
       acting = act();
@@ -81,7 +81,7 @@ export class EventLogRows {
 
   /** The number of the latest event of a topic; 0 where there is none. */
   async latest(topic: string): Promise<number> {
-    const [last] = await this.#ledger.connection.list({
+    const [last] = await this.#session.connection.list({
       prefix: eventPrefix(topic),
       limit: 1,
       reverse: true,
@@ -96,7 +96,7 @@ export class EventLogRows {
       after: eventKey(topic, after),
       limit: Math.min(limit, pageMax),
     };
-    return (await this.#ledger.connection.list(range)).map((row) => this.#eventOf(row));
+    return (await this.#session.connection.list(range)).map((row) => this.#eventOf(row));
   }
 
   #eventOf({ key, value }: Entry): LoggedEvent {
@@ -106,14 +106,14 @@ export class EventLogRows {
       if (typeof subject !== "string") throw new TypeError("it has no subject");
       return { number, id, subject, payload: fromText(text) };
     } catch (error) { // nobody hears it, and what is behind it is heard
-      this.#ledger.onUnreadable(key, error);
+      this.#session.onUnreadable(key, error);
       return { number, id: "", subject: "", payload: undefined, fault: messageOf(error) };
     }
   }
 
   /** Hears all that is published to a topic from now on, or behind an event, until it is disposed of. */
   follow(topic: string, after: number | undefined, hear: (event: LoggedEvent) => void): Disposable {
-    const later = (callback: () => void) => this.#ledger.clock.setTimer(retryMs, callback);
+    const later = (callback: () => void) => this.#session.clock.setTimer(retryMs, callback);
     const follower = new Follower(this, topic, after, hear, later);
     this.#followers.add(follower);
     this.#fresh.add(follower);
@@ -167,7 +167,7 @@ export class EventLogRows {
     for (let first = 0; first < topics.length; first += pageMax) {
       const page = topics.slice(first, first + pageMax);
       const { protocol } = Topic.publish;
-      const rows = await this.#ledger.connection.read(page.map((key) => recordKey({ protocol, key })));
+      const rows = await this.#session.connection.read(page.map((key) => recordKey({ protocol, key })));
       for (const [index, topic] of page.entries()) {
         const version = rows[index]?.version;
         versions.set(topic, version);

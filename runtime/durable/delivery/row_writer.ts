@@ -2,27 +2,27 @@ import type { ActorId } from "../../language/address.ts";
 import { wordsMax } from "../../ports/dead_letters.ts";
 import type { Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
-import { Reply } from "../../messages/modes.ts";
+import { Reply } from "../../messages/builtin_protocols.ts";
 import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
-import { requireFits, weigh } from "../../ports/store_weight.ts";
-import { type Dispatch, namedOperation } from "./dispatch.ts";
-import { Effects, type Landing } from "../commits/effects.ts";
+import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
+import { type MessageWriter, namedOperation } from "./message_writer.ts";
+import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
-import type { Replies } from "./replies.ts";
-import { commitOne } from "../commits/single_commission.ts";
-import { isAway, type Waiting, whileAway } from "./while_away.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import type { ReplyRows } from "./reply_rows.ts";
+import { commitOne } from "../commits/commit_one.ts";
+import { isUnavailable, type RetryServices, retryWhileUnavailable } from "./retry_while_unavailable.ts";
 
 /** How many rows may wait for a store that is away: what comes beyond is given up at once. */
 const waitingMax = 1_000;
 
 /** What writing rows needs of the others. */
-export interface RowWriterParts extends Waiting {
-  readonly ledger: Ledger;
-  readonly dispatch: Dispatch;
-  readonly replies: Replies;
-  readonly landing: Landing;
+export interface RowWriterParts extends RetryServices {
+  readonly session: StoreSession;
+  readonly writer: MessageWriter;
+  readonly replies: ReplyRows;
+  readonly committedDelivery: CommittedDelivery;
   /** For how long a reply is kept, and so for how long it is tried to write one. */
   readonly replyRetentionMs: number;
 }
@@ -43,10 +43,10 @@ export class RowWriter {
    * There will be a reply of that name, unless it has come already. Rejects where the store does not take it.
    */
   async open(name: string): Promise<void> {
-    const effects = new Effects();
-    effects.checks.push({ key: replyRowKey(name), version: undefined });
-    this.#parts.replies.open(effects, name);
-    await this.#commit(effects, name);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key: replyRowKey(name), version: undefined });
+    this.#parts.replies.open(writeSet, name);
+    await this.#commit(writeSet, name);
   }
 
   /**
@@ -58,7 +58,7 @@ export class RowWriter {
       await this.#write(to, route, payload);
     } catch (error) {
       const replies = to.protocol === Reply.arrive.protocol && route.operation.name === Reply.arrive.name;
-      if (replies && !isAway(error)) await this.#refuse(to, route, error);
+      if (replies && !isUnavailable(error)) await this.#refuse(to, route, error);
       throw error;
     }
   }
@@ -67,9 +67,9 @@ export class RowWriter {
     if (to.protocol === Reply.open.protocol && route.operation.name === Reply.open.name) {
       return await this.#trying(() => this.open(to.key));
     }
-    const effects = new Effects(); // one for all attempts: what landed unheard is written over, and not once more
-    this.#parts.dispatch.post(effects, to, route, payload);
-    await this.#trying(() => this.#commit(effects, to.key));
+    const writeSet = new WriteSet(); // one for all attempts: what landed unheard is written over, and not once more
+    this.#parts.writer.post(writeSet, to, route, payload);
+    await this.#trying(() => this.#commit(writeSet, to.key));
   }
 
   async #refuse(to: ActorId, route: Route, error: unknown): Promise<void> {
@@ -85,23 +85,27 @@ export class RowWriter {
   }
 
   async #trying(act: () => Promise<void>): Promise<void> {
-    const { ledger: { clock }, replyRetentionMs } = this.#parts;
+    const { session: { clock }, replyRetentionMs } = this.#parts;
     const untilMs = clock.monotonicMs() + replyRetentionMs;
     this.#waiting++;
     try {
-      await whileAway(this.#parts, act, () => this.#waiting > waitingMax || clock.monotonicMs() >= untilMs);
+      await retryWhileUnavailable(
+        this.#parts,
+        act,
+        () => this.#waiting > waitingMax || clock.monotonicMs() >= untilMs,
+      );
     } finally {
       this.#waiting--;
     }
   }
 
-  async #commit(effects: Effects, name: string): Promise<void> {
-    const { ledger, landing } = this.#parts;
-    const { limits } = ledger.traits;
+  async #commit(writeSet: WriteSet, name: string): Promise<void> {
+    const { session, committedDelivery } = this.#parts;
+    const { limits } = session.traits;
     const what = `the reply ${replyNameOf(name)}`;
-    requireFits(what, weigh(effects, limits), limits);
-    if (effects.writes.length > 0) ledger.committer.requireRoom(what);
-    const version = effects.writes.length === 0 ? "" : await commitOne(ledger.committer, effects);
-    if (version !== undefined) effects.land(landing, version, ledger.nextMoment());
+    requireFits(what, sizeOfCommit(writeSet, limits), limits);
+    if (writeSet.writes.length > 0) session.committer.requireRoom(what);
+    const version = writeSet.writes.length === 0 ? "" : await commitOne(session.committer, writeSet);
+    if (version !== undefined) writeSet.land(committedDelivery, version, session.nextReadEpoch());
   }
 }

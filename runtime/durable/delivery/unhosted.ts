@@ -1,7 +1,7 @@
 import type { ActorId } from "../../language/address.ts";
 import type { UnhostedStats } from "../../ports/stats.ts";
-import { indexed, indexPrefix, mailPrefix, nameOfActor, nobody } from "../rows/keys.ts";
-import type { Ledger } from "../commits/ledger.ts";
+import { indexed, indexPrefix, mailPrefix, nameOfActor, unassigned } from "../rows/keys.ts";
+import type { StoreSession } from "../commits/store_session.ts";
 
 /**
  * How many messages may wait for one actor that is not hosted here: as many as turns may send to one with the usual
@@ -19,7 +19,7 @@ const listMax = 1_000;
 const entriesAtHeartbeat = 5;
 const receiversAtHeartbeat = 5;
 
-interface Receiver {
+interface UnhostedReceiver {
   readonly actor: ActorId;
   /** About how many messages wait for it. */
   waiting: number;
@@ -36,18 +36,18 @@ interface Receiver {
  * take is found out when it matters, and at heartbeats.
  */
 export class Unhosted {
-  readonly #ledger: Ledger;
+  readonly #session: StoreSession;
   readonly #hosts: (protocol: string) => boolean;
   /** By name, in the order of being met. */
-  readonly #receivers = new Map<string, Receiver>();
-  readonly #toCount = new Set<Receiver>();
+  readonly #receivers = new Map<string, UnhostedReceiver>();
+  readonly #toCount = new Set<UnhostedReceiver>();
   #counting: Promise<void> | undefined;
   /** Where the next heartbeat goes on. */
-  #lookedAt = indexPrefix(nobody);
+  #lookedAt = indexPrefix(unassigned);
 
   /** `hosts` says whether a protocol is hosted here. */
-  constructor(ledger: Ledger, hosts: (protocol: string) => boolean) {
-    this.#ledger = ledger;
+  constructor(session: StoreSession, hosts: (protocol: string) => boolean) {
+    this.#session = session;
     this.#hosts = hosts;
   }
 
@@ -70,11 +70,11 @@ export class Unhosted {
 
   /** Looks for some that others wrote to, and whether some that are known have been taken care of. */
   async heartbeat(): Promise<void> {
-    const { connection } = this.#ledger;
-    const prefix = indexPrefix(nobody);
+    const { connection } = this.#session;
+    const prefix = indexPrefix(unassigned);
     const rows = await connection.list({ prefix, after: this.#lookedAt, limit: entriesAtHeartbeat });
     this.#lookedAt = rows.length < entriesAtHeartbeat ? prefix : rows[rows.length - 1].key;
-    const met: Receiver[] = [];
+    const met: UnhostedReceiver[] = [];
     for (const { key } of rows) {
       const { protocol, key: actorKey } = indexed(key);
       const actor = { protocol, key: actorKey };
@@ -103,9 +103,9 @@ export class Unhosted {
     return stats;
   }
 
-  #meet({ protocol, key }: ActorId, waiting: number): Receiver {
+  #meet({ protocol, key }: ActorId, waiting: number): UnhostedReceiver {
     const actor = { protocol, key };
-    const receiver: Receiver = { actor, waiting, since: 0, countedMs: -Infinity };
+    const receiver: UnhostedReceiver = { actor, waiting, since: 0, countedMs: -Infinity };
     this.#receivers.set(nameOfActor(actor), receiver);
     if (this.#receivers.size > receiversMax) {
       const [oldest] = this.#receivers.keys();
@@ -114,15 +114,15 @@ export class Unhosted {
     return receiver;
   }
 
-  #countNearBound(receiver: Receiver): void {
+  #countNearBound(receiver: UnhostedReceiver): void {
     if (receiver.waiting < (receiver.countedMs === -Infinity ? listMax : capacity - margin)) return;
-    const agoMs = this.#ledger.clock.monotonicMs() - receiver.countedMs;
+    const agoMs = this.#session.clock.monotonicMs() - receiver.countedMs;
     if (agoMs >= countAgainMs) this.#count(receiver);
   }
 
   /** Counts it when those that are counted before it are done. */
-  #count(receiver: Receiver): void {
-    receiver.countedMs = this.#ledger.clock.monotonicMs();
+  #count(receiver: UnhostedReceiver): void {
+    receiver.countedMs = this.#session.clock.monotonicMs();
     this.#toCount.add(receiver);
     this.#counting ??= this.#countAll().catch(() => {}).finally(() => this.#counting = undefined);
   }
@@ -141,7 +141,7 @@ export class Unhosted {
     let count = 0;
     let after: string | undefined;
     while (count < most) {
-      const rows = await this.#ledger.connection.list({ prefix, after, limit: listMax });
+      const rows = await this.#session.connection.list({ prefix, after, limit: listMax });
       count += rows.length;
       if (rows.length < listMax) break;
       after = rows[rows.length - 1].key;

@@ -22,7 +22,7 @@ export function encodeName(text: string): string {
 export const behindAll = "\u{10ffff}";
 
 /** The index entries of an actor that no instance has: whoever hosts it may take it. */
-export const nobody = "~";
+export const unassigned = "~";
 
 /** An actor, in one piece. */
 export function nameOfActor({ protocol, key }: ActorId): string {
@@ -42,7 +42,7 @@ export function erasedKey(actor: ActorId): string {
   return keyOf("erased", actor.protocol, actor.key);
 }
 
-/** What the keys of an actor's waiting messages begin with; a message's place follows. */
+/** What the keys of an actor's waiting messages begin with; a message's position follows. */
 export function mailPrefix(actor: ActorId): string {
   return mailsPrefix + nameOfActor(actor) + separator;
 }
@@ -84,7 +84,7 @@ export function protocolPrefix(instance: string, protocol: string): string {
   return indexPrefix(instance) + protocol + separator;
 }
 
-/** Changes whenever an actor of that protocol is put into the index of nobody: who hosts it looks there. */
+/** Changes whenever an actor of that protocol is put into the index of unassigned actors: who hosts it looks there. */
 export function leftKey(protocol: string): string {
   return keyOf("left", protocol);
 }
@@ -109,7 +109,7 @@ export function answerPrefix(surveyor: string): string {
   return keyOf("answer", surveyor, "");
 }
 
-/** An answer to a survey of another process: a place tells it from the others of that survey. */
+/** An answer to a survey of another process: a position tells it from the others of that survey. */
 export function answerKey(surveyor: string, collector: string, place: string): string {
   return answerPrefix(surveyor) + keyOf(collector, place);
 }
@@ -155,7 +155,7 @@ function dueText(dueMs: number): string {
   return Math.max(Math.ceil(dueMs), 0).toString().padStart(16, "0");
 }
 
-/** What the keys of dead letters begin with; a place follows. */
+/** What the keys of dead letters begin with; a position follows. */
 export const deadPrefix: string = keyOf("dead", "");
 
 /** Written with each dead letter that is sent again: its version says that one was. */

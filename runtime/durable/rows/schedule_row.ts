@@ -1,6 +1,6 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import type { AtomicPart, Put, StoreLimits } from "../../ports/store.ts";
-import { requireFits, weigh } from "../../ports/store_weight.ts";
+import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import { lastTimeMs } from "../../base/times.ts";
 import { indexKey, mailPrefix, scheduleKey, timerKey } from "./keys.ts";
 
@@ -62,7 +62,7 @@ export function requireFiring(
   };
   requireFits(
     `the schedule ${name} of ${actor.protocol}/${actor.key} when it is due`,
-    weigh(part, limits),
+    sizeOfCommit(part, limits),
     limits,
   );
 }

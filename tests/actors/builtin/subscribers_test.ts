@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Subscriber, Subscribers } from "../../../actors/builtin/subscribers.ts";
-import { Topic } from "../../../runtime/messages/modes.ts";
+import { Topic } from "../../../runtime/messages/builtin_protocols.ts";
 
 const address = fc.record({
   protocol: fc.constantFrom("a", "b"),

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type Actor, type StoreConnection, type System, systemClock } from "@posthorn/posthorn";
-import { encodeValue } from "../../../runtime/durable/rows/stored_value.ts";
+import { encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   deadOf,
   inMemory,
@@ -25,7 +25,9 @@ function broken(message = "no such field"): never {
   throw new TypeError(message);
 }
 
-/** Whatever is sent to an actor whose state cannot be made fails, is heard of, and is buried after its attempts. */
+/**
+ * Whatever is sent to an actor whose state cannot be made fails, is heard of, and is a dead letter after its attempts.
+ */
 async function failsEverywhere(world: World, system: System, why: RegExp): Promise<void> {
   const events = watch(system, "failed", "retrying", "dead", "started", "done");
   const ada = ref(system, "ada");

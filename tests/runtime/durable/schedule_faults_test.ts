@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type StoreConnection, System } from "@posthorn/posthorn";
 import { seededRandom, SimulatedStore, VirtualClock } from "@posthorn/posthorn/testing";
-import { decodeValue, encodeValue } from "../../../runtime/durable/rows/stored_value.ts";
+import { decodeValue, encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   deadOf,
   inMemory,

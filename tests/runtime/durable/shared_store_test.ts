@@ -19,7 +19,7 @@ import {
   indexPrefix,
   instanceKey,
   instancePrefix,
-  nobody,
+  unassigned,
 } from "../../../runtime/durable/rows/keys.ts";
 import {
   inMemory,
@@ -65,7 +65,7 @@ function counted(store: Store) {
     },
     async list(range: KeyRange): Promise<Entry[]> {
       counts.lists++;
-      const nobodys = range.prefix.startsWith(indexPrefix(nobody)) ? 1 : 0;
+      const nobodys = range.prefix.startsWith(indexPrefix(unassigned)) ? 1 : 0;
       counts.adopting += nobodys;
       counts.adoptingMax = Math.max(counts.adoptingMax, counts.adopting);
       const rows = await connection.list(range);
@@ -290,7 +290,7 @@ const Away = protocol("away", { hear: tell(unchecked<string>()) });
 /** How many heartbeats there are in which it is counted. */
 const heartbeats = 11;
 
-/** What one who does not host `away` reads while so many actors of it wait, through heartbeats and bells. */
+/** What one who does not host `away` reads while so many actors of it wait, through heartbeats and notifications. */
 async function costOf(
   waiting: number,
   leftBy: string,
@@ -317,8 +317,8 @@ async function costOf(
   };
 }
 
-for (const leftBy of [nobody, "00GONE"]) {
-  const whose = leftBy === nobody ? "nobody's" : "a dead instance's";
+for (const leftBy of [unassigned, "00GONE"]) {
+  const whose = leftBy === unassigned ? "nobody's" : "a dead instance's";
   Deno.test(`mail for a protocol that is not hosted here costs the same however much it is: ${whose}`, async () => {
     const [few, some, many] = await Promise.all([5, 300, 3_000].map((waiting) => costOf(waiting, leftBy)));
     assert.deepEqual(many, some);

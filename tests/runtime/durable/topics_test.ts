@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { event, type Operation, protocol, type Store, type System, unchecked } from "@posthorn/posthorn";
 import { recordKey } from "../../../runtime/durable/rows/keys.ts";
-import { decodeValue, encodeValue, fromText, toText } from "../../../runtime/durable/rows/stored_value.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   deadOf,
   inMemory,

@@ -63,7 +63,7 @@ onEach(
     const collected = second.ticket(ticket.id).reply({ timeoutMs: 20_000 });
     await stage.settle();
     gate.resolve();
-    await stage.pass(10_000); // a heartbeat, where no bell tells
+    await stage.pass(10_000); // a heartbeat, where no notification tells
     assert.equal(await collected, "A");
   },
 );

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type Log, type StoreConnection, type System, systemClock } from "@posthorn/posthorn";
 import { instanceKey } from "../../../runtime/durable/rows/keys.ts";
-import { encodeValue } from "../../../runtime/durable/rows/stored_value.ts";
+import { encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   collect,
   deadOf,

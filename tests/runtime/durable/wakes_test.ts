@@ -76,7 +76,8 @@ onEach(
       await stage.settle();
     }
     const { reads, keys, lists } = store.calls;
-    // For each bell a read of a hundred replies, another of the rest, and one of the topic; and what a heartbeat does.
+    // For each notification a read of a hundred replies, another of the rest, and one of the topic; and what a
+    // heartbeat does.
     assert.ok(reads <= rings * 4 + 20, `${reads} reads for ${rings} bells`);
     assert.ok(keys <= (rings + 3) * (waiters + 10), `${keys} keys`);
     assert.ok(lists <= rings * 2 + 20, `${lists} lists for ${rings} bells`);

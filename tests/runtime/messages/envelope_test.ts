@@ -2,26 +2,26 @@ import assert from "node:assert/strict";
 import { protocol, tell } from "@posthorn/posthorn";
 import * as z from "zod";
 import {
-  type Asker,
   asks,
   Envelope,
-  isAsker,
+  isReplyTarget,
   nameOf,
-  type Rarities,
+  type ReplyTarget,
   Route,
+  type RouteExtras,
 } from "../../../runtime/messages/envelope.ts";
 
 const Order = protocol("order", { add: tell(z.object({ cents: z.number().default(1) })) });
 
-class Nobody implements Asker {
+class Nobody implements ReplyTarget {
   readonly [asks] = true;
   readonly over = true;
   reply(): void {}
   fail(): void {}
 }
 
-function envelope(value: unknown, rarities?: Rarities, correlationId?: number): Envelope {
-  const route = new Route(Order.add, undefined, correlationId, undefined, undefined, rarities);
+function envelope(value: unknown, extras?: RouteExtras, correlationId?: number): Envelope {
+  const route = new Route(Order.add, undefined, correlationId, undefined, undefined, extras);
   return new Envelope(route, "ada", 7, value);
 }
 
@@ -62,10 +62,10 @@ Deno.test("Route is plain while it only says where its messages come from", () =
 });
 
 Deno.test("Route with something more keeps all that it had, and is another route", () => {
-  const asker = new Nobody();
+  const replyTarget = new Nobody();
   const deadline = { atMs: 5, dueMs: 5 };
   const input = { payload: "in" };
-  const route = new Route(Order.add, 1, 2, asker, deadline, { input, attempts: 1 });
+  const route = new Route(Order.add, 1, 2, replyTarget, deadline, { input, attempts: 1 });
   const numbered = route.with({ id: 9, attempts: 2 });
   assert.deepEqual(
     { ...numbered },
@@ -73,18 +73,18 @@ Deno.test("Route with something more keeps all that it had, and is another route
       operation: Order.add,
       causationId: 1,
       correlationId: 2,
-      replyTo: asker,
+      replyTo: replyTarget,
       deadline,
-      rarities: { input, attempts: 2, id: 9 },
+      extras: { input, attempts: 2, id: 9 },
     },
   );
-  assert.deepEqual(route.rarities, { input, attempts: 1 });
+  assert.deepEqual(route.extras, { input, attempts: 1 });
   assert.equal(numbered.deadline, deadline, "it is the same deadline, which may still move");
 });
 
 Deno.test("isAsker tells who waits in this process from an address, whatever else that carries", () => {
-  assert(isAsker(new Nobody()));
-  assert(!isAsker(undefined));
+  assert(isReplyTarget(new Nobody()));
+  assert(!isReplyTarget(undefined));
   const address = { protocol: "order", key: "ada", operation: "add", over: false, reply() {}, fail() {} };
-  assert(!isAsker(address));
+  assert(!isReplyTarget(address));
 });

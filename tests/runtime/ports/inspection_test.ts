@@ -98,9 +98,9 @@ Deno.test("Inspectors tell the same function twice that listens twice, until eac
   one[Symbol.dispose]();
   one[Symbol.dispose]();
   inspectors.emit(event);
-  assert.deepEqual([heard, inspectors.silent], [3, false]);
+  assert.deepEqual([heard, inspectors.unobserved], [3, false]);
   other[Symbol.dispose]();
-  assert.equal(inspectors.silent, true);
+  assert.equal(inspectors.unobserved, true);
   assert.deepEqual([changes[0], changes.at(-1)], [false, true]);
 });
 

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Cancel, System } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import { Deadlines, type SharedDeadline, type Waiting } from "../../../runtime/scheduling/deadlines.ts";
+import {
+  Deadlines,
+  type DeadlineWaiter,
+  type SharedDeadline,
+} from "../../../runtime/scheduling/deadlines.ts";
 import { Scheduler } from "../../../runtime/scheduling/scheduler.ts";
 import { Timers } from "../../../runtime/scheduling/timers.ts";
 import { LoopClock } from "./loop_clock.ts";
@@ -29,9 +33,9 @@ class TimerClock extends LoopClock {
   }
 }
 
-class Waiter implements Waiting {
-  before: Waiting | undefined;
-  after: Waiting | undefined;
+class Waiter implements DeadlineWaiter {
+  before: DeadlineWaiter | undefined;
+  after: DeadlineWaiter | undefined;
   deadline: SharedDeadline | undefined;
   end: "expired" | "stopped" | "left" | undefined;
   endMs = NaN;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { waitChain, type Waits } from "../../../runtime/turns/wait_chain.ts";
+import { waitChain, type WaitingTurn } from "../../../runtime/turns/wait_chain.ts";
 
-class Node implements Waits {
+class Node implements WaitingTurn {
   readonly waitsFor: Node[] = [];
 }
 
 /** All that can be reached from a node, by brute force. */
-function reachable(from: Node, seen = new Set<Waits>()): Set<Waits> {
+function reachable(from: Node, seen = new Set<WaitingTurn>()): Set<WaitingTurn> {
   if (!seen.has(from)) {
     seen.add(from);
     for (const next of from.waitsFor) reachable(next, seen);

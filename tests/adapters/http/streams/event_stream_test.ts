@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { System } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import { EventFeed } from "../../../../adapters/http/streams/event_feed.ts";
+import { MemoryFeed } from "../../../../adapters/http/streams/memory_feed.ts";
 import {
   comeBackStream,
   eventStream,
@@ -13,11 +13,11 @@ import { Order, PieceReader } from "../desk.ts";
 class Streaming implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly system = new System({ actors: [], clock: this.clock, random: seededRandom(1) });
-  readonly feed: EventFeed;
+  readonly feed: MemoryFeed;
   ended = 0;
 
   constructor(capacity = 100) {
-    this.feed = new EventFeed(this.system, [Order.settled, Order.paused], capacity, 1_000_000);
+    this.feed = new MemoryFeed(this.system, [Order.settled, Order.paused], capacity, 1_000_000);
   }
 
   stream(options: Partial<EventStreamOptions> = {}): ReadableStream<Uint8Array> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemClock } from "../../../../runtime/base/clock.ts";
 import type { AtomicPart, Store, StoreConnection } from "../../../../runtime/ports/store.ts";
 import { StoreError } from "../../../../runtime/base/store_errors.ts";
-import { fits, weigh } from "../../../../runtime/ports/store_weight.ts";
+import { fits, sizeOfCommit } from "../../../../runtime/ports/commit_size.ts";
 import { denoKv } from "../../../../adapters/stores/deno_kv/deno_kv.ts";
 import { storeConformance } from "../../../../testing/conformance/conformance.ts";
 
@@ -199,7 +199,7 @@ Deno.test("whatever fits the limits is taken, at each of its edges", { ignore },
     while (most - least > 1) {
       const middle = (least + most) >> 1;
       const part = { ...nothing, ...shape(middle), rings: true };
-      if (fits(weigh(part, limits), limits)) least = middle;
+      if (fits(sizeOfCommit(part, limits), limits)) least = middle;
       else most = middle;
     }
     assert.ok(least > 0 && least < 1_999, `shape ${index}`);

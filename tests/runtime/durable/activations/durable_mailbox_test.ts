@@ -1,28 +1,33 @@
 import assert from "node:assert/strict";
-import { type Asker, asks } from "../../../../runtime/messages/envelope.ts";
+import { asks, type ReplyTarget } from "../../../../runtime/messages/envelope.ts";
 import { DurableMailbox } from "../../../../runtime/durable/activations/durable_mailbox.ts";
-import { Mail, MailDraft, type MailHead, placeOf } from "../../../../runtime/durable/rows/mail.ts";
-import { ValueEncoder } from "../../../../runtime/durable/rows/stored_value.ts";
+import {
+  type MessageHeader,
+  NewMessage,
+  positionOf,
+  QueuedMessage,
+} from "../../../../runtime/durable/rows/queued_message.ts";
+import { ValueEncoder } from "../../../../runtime/durable/rows/value_codec.ts";
 
 const prefix = "mail/";
 
-class Nobody implements Asker {
+class Nobody implements ReplyTarget {
   readonly [asks] = true;
   readonly over = false;
   reply(): void {}
   fail(): void {}
 }
 
-function headOf(id: string): MailHead {
+function headOf(id: string): MessageHeader {
   return { id, operation: "add", via: "a" };
 }
 
-function draft(stamp: number): MailDraft {
-  return new MailDraft(new ValueEncoder(), prefix, placeOf(stamp, "a"), headOf(`m${stamp}`), "");
+function draft(stamp: number): NewMessage {
+  return new NewMessage(new ValueEncoder(), prefix, positionOf(stamp, "a"), headOf(`m${stamp}`), "");
 }
 
-function committed(stamp: number): Mail {
-  return Mail.committed(draft(stamp), "1");
+function committed(stamp: number): QueuedMessage {
+  return QueuedMessage.committed(draft(stamp), "1");
 }
 
 function stored(stamp: number) {
@@ -30,8 +35,8 @@ function stored(stamp: number) {
   return { key, value, version: "1" };
 }
 
-function ask(stamp: number): Mail {
-  return Mail.ask(headOf(`m${stamp}`), placeOf(stamp, "a"), undefined, new Nobody());
+function ask(stamp: number): QueuedMessage {
+  return QueuedMessage.ask(headOf(`m${stamp}`), positionOf(stamp, "a"), undefined, new Nobody());
 }
 
 function idsOf(mailbox: DurableMailbox): string[] {
@@ -49,8 +54,8 @@ function listed(...stamps: number[]): DurableMailbox {
 Deno.test("a DurableMailbox takes in what came while it was listed, in order and once", () => {
   const mailbox = new DurableMailbox();
   mailbox.begin(1);
-  mailbox.arrive(committed(3), 0);
-  mailbox.arrive(committed(2), 0);
+  mailbox.enqueue(committed(3), 0);
+  mailbox.enqueue(committed(2), 0);
   mailbox.ask(ask(4));
   mailbox.listed([stored(1), stored(2)], prefix, 0);
   assert.deepEqual([idsOf(mailbox), mailbox.complete], [["m1", "m2", "m3", "m4"], true]);
@@ -60,7 +65,7 @@ Deno.test("a DurableMailbox that was told to look while it was listed lists agai
   const mailbox = new DurableMailbox();
   mailbox.begin(1);
   mailbox.look();
-  mailbox.arrive(committed(3), 0);
+  mailbox.enqueue(committed(3), 0);
   mailbox.ask(ask(4));
   mailbox.listed([stored(9)], prefix, 0);
   assert.deepEqual([idsOf(mailbox), mailbox.complete], [["m9"], false]);
@@ -71,16 +76,16 @@ Deno.test("a DurableMailbox that was told to look while it was listed lists agai
 
 Deno.test("a DurableMailbox lists again for a sender that was loaded after its list began", () => {
   const mailbox = listed(1);
-  mailbox.arrive(committed(2), 0);
+  mailbox.enqueue(committed(2), 0);
   assert.deepEqual([idsOf(mailbox), mailbox.complete], [["m1", "m2"], true]);
-  mailbox.arrive(committed(4), 1);
+  mailbox.enqueue(committed(4), 1);
   assert.deepEqual([idsOf(mailbox), mailbox.complete, mailbox.length], [["m1", "m2"], false, 3]);
 });
 
 Deno.test("a DurableMailbox lists again for a sender that was loaded while a list was under way", () => {
   const mailbox = new DurableMailbox();
   mailbox.begin(1);
-  mailbox.arrive(committed(4), 2);
+  mailbox.enqueue(committed(4), 2);
   mailbox.listed([], prefix, 0);
   assert.deepEqual([idsOf(mailbox), mailbox.complete], [[], false]);
 });
@@ -88,7 +93,7 @@ Deno.test("a DurableMailbox lists again for a sender that was loaded while a lis
 Deno.test("a DurableMailbox keeps a bounded part of what comes, and the rest is listed in its turn", () => {
   const mailbox = listed();
   const many = 5_000;
-  for (let stamp = 1; stamp <= many; stamp++) mailbox.arrive(committed(stamp), 0);
+  for (let stamp = 1; stamp <= many; stamp++) mailbox.enqueue(committed(stamp), 0);
   assert.deepEqual([mailbox.mails.length, mailbox.complete, mailbox.length], [4_096, false, many]);
   assert.equal(mailbox.mails.at(-1)?.head.id, "m4096");
   mailbox.ask(ask(many + 1));
@@ -103,7 +108,7 @@ Deno.test("a DurableMailbox keeps a bounded part of what comes, and the rest is 
 /** Stepped aside until that time, which is its place. */
 function aside(stamp: number) {
   const head = { ...headOf(`m${stamp}`), notBeforeMs: stamp };
-  return new MailDraft(new ValueEncoder(), prefix, placeOf(stamp, "a"), head, "");
+  return new NewMessage(new ValueEncoder(), prefix, positionOf(stamp, "a"), head, "");
 }
 
 /** A full list that ends with what stepped aside until 100; five more wait behind it. */
@@ -121,10 +126,10 @@ function endingAside(taken: string[] = []): DurableMailbox {
 Deno.test("a DurableMailbox that was listed up to what stepped aside is complete up to there", () => {
   const taken: string[] = [];
   const mailbox = endingAside(taken);
-  mailbox.arrive(committed(50), 0);
+  mailbox.enqueue(committed(50), 0);
   mailbox.ask(ask(60));
-  mailbox.arrive(Mail.committed(aside(70), "1"), 0);
-  mailbox.arrive(Mail.committed(aside(150), "1"), 0);
+  mailbox.enqueue(QueuedMessage.committed(aside(70), "1"), 0);
+  mailbox.enqueue(QueuedMessage.committed(aside(150), "1"), 0);
   assert.deepEqual(idsOf(mailbox), ["m1", "m50", "m60"]);
   assert.deepEqual(taken, ["m100", "m70"]);
   assert.deepEqual([mailbox.complete, mailbox.length, mailbox.asideBeyond], [true, 3, 6]);
@@ -132,7 +137,7 @@ Deno.test("a DurableMailbox that was listed up to what stepped aside is complete
 
 Deno.test("a DurableMailbox takes in nothing that comes behind what stepped aside before it is listed again", () => {
   const told = endingAside();
-  told.arrive(committed(150), 0);
+  told.enqueue(committed(150), 0);
   told.ask(ask(160));
   assert.deepEqual([idsOf(told), told.complete], [["m1"], false]);
   const asked = endingAside();

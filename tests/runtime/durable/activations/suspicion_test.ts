@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { Mail } from "../../../../runtime/durable/rows/mail.ts";
-import { encodeValue } from "../../../../runtime/durable/rows/stored_value.ts";
+import { QueuedMessage } from "../../../../runtime/durable/rows/queued_message.ts";
+import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 import { Suspicion } from "../../../../runtime/durable/activations/suspicion.ts";
 
-function mail(place: number, via: string): Mail {
+function mail(place: number, via: string): QueuedMessage {
   const name = String(place).padStart(4, "0");
   const value = encodeValue({ id: name, operation: "note", via }, "");
-  return Mail.of({ key: `mail/${name}`, value, version: "1" }, "mail/");
+  return QueuedMessage.of({ key: `mail/${name}`, value, version: "1" }, "mail/");
 }
 
-function mails(from: number, count: number, via = "dead"): Mail[] {
+function mails(from: number, count: number, via = "dead"): QueuedMessage[] {
   return Array.from({ length: count }, (_, index) => mail(from + index, via));
 }
 

@@ -3,8 +3,8 @@ import { memoryStore, type StoreConnection } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { EventLogRows } from "../../../../runtime/durable/delivery/event_log_rows.ts";
 import { eventKey } from "../../../../runtime/durable/rows/keys.ts";
-import { Ledger } from "../../../../runtime/durable/commits/ledger.ts";
-import { encodeValue } from "../../../../runtime/durable/rows/stored_value.ts";
+import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
+import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 
 /** A log on a store whose lists can be held back after they have read. */
 async function logOn(): Promise<{
@@ -31,9 +31,9 @@ async function logOn(): Promise<{
     watch: (onChange) => connection.watch(onChange),
     close: () => connection.close(),
   };
-  const ledger = new Ledger("instance", slow, store.traits, clock, seededRandom(1));
+  const session = new StoreSession("instance", slow, store.traits, clock, seededRandom(1));
   return {
-    log: new EventLogRows(ledger, (error) => {
+    log: new EventLogRows(session, (error) => {
       throw error;
     }),
     clock,

@@ -1,0 +1,55 @@
+import type { Entry, StoreTraits } from "../../ports/store.ts";
+import { WriteSet } from "../commits/write_set.ts";
+import { proofKey } from "../rows/keys.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import { commitOne } from "../commits/commit_one.ts";
+import { decodeValue, encodeValue } from "../rows/value_codec.ts";
+
+interface DurabilityRow {
+  readonly instance: string;
+  /** When it was written, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/**
+ * Whether the store really keeps what is written: it does where it has something of an earlier process. A store that
+ * loses all with each process (a database that is not linked, say) never has.
+ */
+export class DurabilityCheck {
+  readonly #session: StoreSession;
+  readonly #traits: StoreTraits;
+  #since: string | undefined;
+
+  constructor(session: StoreSession, traits: StoreTraits) {
+    this.#session = session;
+    this.#traits = traits;
+  }
+
+  /** Looks for what an earlier process wrote, and writes something for a later one. */
+  async look(): Promise<void> {
+    const [row] = await this.#session.connection.read([proofKey]);
+    if (row !== undefined) return this.#read(row);
+    const writeSet = new WriteSet();
+    writeSet.checks.push({ key: proofKey, version: undefined });
+    const proof: DurabilityRow = { instance: this.#session.instance, atMs: this.#session.clock.now() };
+    writeSet.write(proofKey, encodeValue(proof, ""));
+    await commitOne(this.#session.committer, writeSet);
+  }
+
+  #read({ key, value }: Entry): void {
+    try {
+      this.#since = new Date(decodeValue<DurabilityRow>(value).head.atMs).toISOString();
+    } catch (error) { // it proves nothing, and the store is used all the same
+      this.#session.onUnreadable(key, error);
+    }
+  }
+
+  /** What is known. */
+  get health(): { readonly status: "durable" | "unverified" | "volatile"; readonly reason?: string } {
+    if (this.#traits.durability === "nothing") return { status: "volatile", reason: "it is in memory" };
+    if (this.#since === undefined) {
+      return { status: "unverified", reason: "nothing of an earlier process was found in it" };
+    }
+    return { status: "durable", reason: `it has kept data since ${this.#since}` };
+  }
+}

@@ -1,0 +1,383 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import { type Probes, probesOf } from "./probes.ts";
+import type { AtomicPart, StoreConnection, StoreTraits } from "../../ports/store.ts";
+import { isOfStore, OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
+import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
+
+/**
+ * What is so of a part that was answered stale, or not at all. `landed`: it is there, under that version; without one
+ * where others have written over it since. `open`: it is not there, and all that it checks still holds, so that it may
+ * land yet. `stale`: it is not there, and never will be.
+ */
+export type CommitOutcome = { readonly landed: string | undefined } | "open" | "stale";
+
+/** A part on its way into the store, and who waits for it. */
+export abstract class PendingCommit {
+  /** Parts of one lane are committed in the order of submission: none is under way while an earlier one may still land. */
+  readonly lane: string | undefined;
+  /** Whether an attempt may have landed. */
+  uncertain = false;
+
+  constructor(lane?: string) {
+    this.lane = lane;
+  }
+
+  /** What it is, in errors. */
+  abstract readonly name: string;
+  /** What to commit; always the same. */
+  abstract readonly part: AtomicPart;
+  /** It is committed: its writes have this version; none is known where others have written over them since. */
+  abstract committed(version: string | undefined): void;
+  /** A check failed: nothing of it is there. */
+  abstract stale(): void;
+  /** The store did not take it. */
+  abstract failed(error: unknown): void;
+  /** Asks the store what became of it, where its answer does not say so. */
+  abstract find(): Promise<CommitOutcome>;
+}
+
+interface QueuedCommit {
+  readonly pending: PendingCommit;
+  readonly size: CommitSize;
+  readonly sinceMs: number;
+}
+
+/** How often a commit is tried whose outcome is unknown, for how long, and how long after the first time; it doubles. */
+const attemptsMax = 8;
+const triedMsMax = 10_000;
+const backoffMs = 50;
+/** What has waited for so long behind a commit that took as long, and failed, is told so: its turn would be no better. */
+const waitedMsMax = 5_000;
+/** How much waits before nothing more is taken in from outside: so many parts, or so many bytes. */
+const waitingMax = 100_000;
+const waitingBytesMax = 67_108_864;
+/** How many that wait are looked at for one group: those whose lane is taken are passed by. */
+const lookMax = 1_000;
+/** After so long without a pause, the event loop gets a long turn: sockets need several. */
+const yieldAfterMs = 4;
+
+/**
+ * Group commit: what becomes ready while a commit is under way goes into the next, together, as much as one takes. One
+ * that is alone does not wait.
+ */
+export class GroupCommitter {
+  readonly #connection: StoreConnection;
+  readonly #traits: StoreTraits;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #waiting: QueuedCommit[] = [];
+  #waitingBytes = 0;
+  readonly #lanes = new Map<string, number>();
+  #underWay = 0;
+  #scheduled = false;
+  /** When the event loop had its last long turn, and when the last commit ended. */
+  #yieldedMs = 0;
+  #endedMs = 0;
+  #onIdle: (() => void)[] = [];
+  /** What is in the store's hands. */
+  readonly #open = new Set<PendingCommit>();
+  readonly #pauses = new Set<() => void>();
+  #ended = false;
+  /** Only in simulations. */
+  readonly #probes: Probes | undefined;
+  /** Why the last commit did not come through; absent where it did. */
+  failure: unknown;
+
+  constructor(connection: StoreConnection, traits: StoreTraits, clock: Clock, random: Random) {
+    this.#connection = connection;
+    this.#traits = traits;
+    this.#clock = clock;
+    this.#random = random;
+    this.#probes = probesOf(connection);
+  }
+
+  /**
+   * Throws a `StoreError` (`store-unavailable`) where so much waits that what comes from outside is not taken in. Whoever
+   * submits for an outsider asks first, before anything is done. A turn does not ask: each actor in memory has one at a
+   * time, and a turn that is done must not be lost.
+   */
+  requireRoom(name: string): void {
+    const { length } = this.#waiting;
+    if (length < waitingMax && this.#waitingBytes < waitingBytesMax) return;
+    const full = length >= waitingMax
+      ? `${length} of ${waitingMax} commits`
+      : `${this.#waitingBytes} of ${waitingBytesMax} bytes`;
+    throw new StoreError("store-unavailable", `Cannot commit ${name}: ${full} wait for the store`);
+  }
+
+  /**
+   * Commits a part; what no commit can take is refused, and nothing waits behind it. `size` is what it takes, where
+   * that is known.
+   */
+  submit(pending: PendingCommit, size: CommitSize = sizeOfCommit(pending.part, this.#traits.limits)): void {
+    try {
+      if (this.#ended) throw closed();
+      if (!this.#probes?.without("never-fits")) requireFits(pending.name, size, this.#traits.limits);
+    } catch (error) {
+      return queueMicrotask(() => pending.failed(error));
+    }
+    this.#waiting.push({ pending, size, sinceMs: this.#clock.monotonicMs() });
+    this.#waitingBytes += size.bytes;
+    this.#schedule();
+  }
+
+  /**
+   * Commits a part at once and once, beside all that waits and is under way. Resolves with its version, or nothing where
+   * a check failed; rejects where the store did not take it, or did not say.
+   */
+  async commitAside(part: AtomicPart): Promise<string | undefined> {
+    try {
+      const [version] = await this.#connection.commit([part]);
+      this.failure = undefined;
+      return version;
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  /** Resolves when nothing is under way any more. */
+  idle(): Promise<void> {
+    if (this.#underWay === 0 && this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Takes nothing any more. Who still waits is told: of what is in the store's hands nobody can know. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const goOn of this.#pauses) goOn();
+    this.#waitingBytes = 0;
+    for (const { pending } of this.#waiting.splice(0)) pending.failed(closed());
+    for (const pending of this.#open) {
+      const why =
+        `Cannot tell whether ${pending.name} was committed: the system stopped before the store answered`;
+      pending.failed(new OutcomeUnknownError(why));
+    }
+    this.#open.clear();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0) return;
+    if (!this.#mayBegin()) return;
+    this.#scheduled = true;
+    const flush = () => {
+      this.#scheduled = false;
+      this.#flush();
+    };
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#endedMs >= yieldAfterMs) this.#yieldedMs = nowMs; // others had their turns
+    if (nowMs - this.#yieldedMs < yieldAfterMs) return this.#clock.macrotask(flush);
+    this.#yieldedMs = nowMs;
+    this.#clock.yield(flush);
+  }
+
+  #mayBegin(): boolean {
+    const { commitsAtOnce, fullCommitsAtOnce, partsAtOnce } = this.#traits;
+    const most = this.#waiting.length >= partsAtOnce ? fullCommitsAtOnce : commitsAtOnce;
+    return this.#underWay < most;
+  }
+
+  #flush(): void {
+    while (this.#mayBegin()) {
+      const group = this.#compose();
+      if (group.length === 0) return;
+      this.#underWay++;
+      for (const { lane } of group) {
+        if (lane !== undefined) this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
+      }
+      void this.#carry(group);
+    }
+  }
+
+  /** Takes as many of those that wait as one commit takes, in order, but for those whose lane is taken. */
+  #compose(): PendingCommit[] {
+    const { limits, partsAtOnce } = this.#traits;
+    const group: PendingCommit[] = [];
+    const left: QueuedCommit[] = [];
+    const passed = new Set<string>();
+    const checked = new Set<string>();
+    const written = new Set<string>();
+    let size: CommitSize = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
+    let index = 0;
+    for (; index < this.#waiting.length && index < lookMax && group.length < partsAtOnce; index++) {
+      const waiting = this.#waiting[index];
+      const { pending } = waiting;
+      const { lane, part } = pending;
+      const together = sum(size, waiting.size);
+      const taken = lane !== undefined && (passed.has(lane) || this.#lanes.has(lane));
+      if (taken || !fits(together, limits) || meets(part, checked, written)) {
+        if (lane !== undefined) passed.add(lane);
+        left.push(waiting);
+        continue;
+      }
+      size = together;
+      group.push(pending);
+      for (const { key } of part.checks) checked.add(key);
+      for (const { key } of part.writes) written.add(key);
+      for (const { key } of part.removals) written.add(key);
+    }
+    this.#waitingBytes -= size.bytes;
+    this.#waiting = left.length === 0 ? this.#waiting.slice(index) : [...left, ...this.#waiting.slice(index)];
+    return group;
+  }
+
+  /** Brings a group into the store, and goes on with what waits. */
+  async #carry(group: readonly PendingCommit[]): Promise<void> {
+    for (const pending of group) this.#open.add(pending);
+    await this.#commit(group);
+    this.#underWay--;
+    this.#endedMs = this.#clock.monotonicMs();
+    for (const { lane } of group) if (lane !== undefined) this.#release(lane);
+    if (this.#waiting.length > 0) return this.#schedule();
+    if (this.#underWay > 0) return;
+    for (const idle of this.#onIdle.splice(0)) idle();
+  }
+
+  async #commit(group: readonly PendingCommit[]): Promise<void> {
+    const parts = group.map(({ part }) => part);
+    const beganMs = this.#clock.monotonicMs();
+    let versions: (string | undefined)[] | undefined;
+    let failure: unknown;
+    for (let attempt = 1; versions === undefined && !this.#ended; attempt++) {
+      try {
+        versions = await this.#connection.commit(parts);
+      } catch (error) {
+        failure = error;
+        const unknown = error instanceof OutcomeUnknownError;
+        if (unknown) { for (const pending of group) pending.uncertain = true; }
+        if (!isOfStore(error)) break; // the same commit is refused again
+        // A store that always tells, and did not in time, may still do it: it must not be done once more.
+        if (!this.#traits.unknownOutcomes) break;
+        // Until it is known, nobody may go on in its place.
+        if (!group[0].uncertain || this.#isOver(attempt, beganMs)) break;
+        await this.#pause(attempt);
+      }
+    }
+    if (this.#ended) return; // who waited for it was told
+    if (versions === undefined) return await this.#refused(group, failure, beganMs);
+    this.failure = undefined;
+    for (const [index, pending] of group.entries()) {
+      const settling = this.#settle(pending, versions[index]);
+      if (settling !== undefined) await settling;
+    }
+  }
+
+  /** A commit was not taken. What the store refuses together is divided: one that it will never take stops no other. */
+  async #refused(group: readonly PendingCommit[], error: unknown, beganMs: number): Promise<void> {
+    if (!isOfStore(error) && group.length > 1) {
+      const half = group.length >> 1;
+      await this.#commit(group.slice(0, half)); // in order: they may share a lane
+      if (!this.#ended) await this.#commit(group.slice(half));
+      return;
+    }
+    if (isOfStore(error)) this.failure = error;
+    for (const pending of group) {
+      if (!this.#open.delete(pending)) continue;
+      const unknown = pending.uncertain && error instanceof StoreError;
+      pending.failed(unknown ? cannotTell(error) : error);
+    }
+    const longAgoMs = this.#clock.monotonicMs() - waitedMsMax;
+    if (isOfStore(error) && beganMs <= longAgoMs) this.#giveUp(longAgoMs);
+  }
+
+  /** The store does not answer: what waits since then was never given to it. */
+  #giveUp(sinceMs: number): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((each) => each.sinceMs > sinceMs);
+    for (const each of waiting) {
+      if (each.sinceMs > sinceMs) continue;
+      this.#waitingBytes -= each.size.bytes;
+      const why = `Cannot commit ${each.pending.name}: the store did not take what came before it`;
+      each.pending.failed(new StoreError("store-unavailable", why));
+    }
+  }
+
+  #settle(pending: PendingCommit, version: string | undefined): Promise<void> | undefined {
+    const believed = !this.#traits.unknownOutcomes || this.#probes?.without("landed-answers-stale");
+    if (version === undefined && (pending.uncertain || !believed)) return this.#find(pending);
+    if (!this.#open.delete(pending)) return;
+    if (version === undefined) pending.stale();
+    else pending.committed(version);
+  }
+
+  /**
+   * An attempt may have landed before the one that was answered stale: the client of a store over a network repeats a
+   * commit whose answer was lost, and tells what it hears the second time. What is not there and may yet land is
+   * committed as it was: so it is known in the end.
+   */
+  async #find(pending: PendingCommit): Promise<void> {
+    const beganMs = this.#clock.monotonicMs();
+    let failure: unknown;
+    for (let attempt = 1;; attempt++) {
+      let found: CommitOutcome = "open";
+      try {
+        found = await pending.find();
+        if (found === "open") {
+          const [version] = await this.#connection.commit([pending.part]);
+          if (version !== undefined) found = { landed: version };
+        }
+      } catch (error) {
+        failure = error;
+        pending.uncertain ||= error instanceof OutcomeUnknownError;
+      }
+      const over = found !== "open" || this.#isOver(attempt, beganMs);
+      if (over && !this.#open.delete(pending)) return; // the system has ended, and it was told so
+      if (found === "stale") return pending.stale();
+      if (found !== "open") return pending.committed(found.landed);
+      if (over) {
+        this.failure = failure ?? this.failure;
+        return pending.failed(cannotTell(failure));
+      }
+      await this.#pause(attempt);
+      if (this.#ended) return;
+    }
+  }
+
+  #isOver(attempt: number, beganMs: number): boolean {
+    return attempt >= attemptsMax || this.#clock.monotonicMs() - beganMs >= triedMsMax;
+  }
+
+  #release(lane: string): void {
+    const count = this.#lanes.get(lane)! - 1;
+    if (count === 0) this.#lanes.delete(lane);
+    else this.#lanes.set(lane, count);
+  }
+
+  /** Waits after that attempt, or until it ends. */
+  #pause(attempt: number): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      const goOn = () => {
+        cancel();
+        this.#pauses.delete(goOn);
+        resolve();
+      };
+      const delayMs = backoffMs * 2 ** (attempt - 1) * (0.5 + this.#random.next());
+      const cancel = this.#clock.setTimer(delayMs, goOn);
+      this.#pauses.add(goOn);
+    });
+  }
+}
+
+function cannotTell(cause: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError("Cannot tell whether a commit landed", { cause });
+}
+
+function closed(): StoreError {
+  return new StoreError("store-closed", "Cannot commit: the system has stopped");
+}
+
+/** Whether a part checks what another of its group changes, or the other way round. */
+function meets(
+  { checks, writes, removals }: AtomicPart,
+  checked: Set<string>,
+  written: Set<string>,
+): boolean {
+  for (const { key } of checks) if (written.has(key)) return true;
+  if (checked.size === 0) return false;
+  for (const { key } of writes) if (checked.has(key)) return true;
+  for (const { key } of removals) if (checked.has(key)) return true;
+  return false;
+}

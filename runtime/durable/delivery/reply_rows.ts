@@ -1,0 +1,169 @@
+import { errorOfReason } from "../../ports/dead_letters.ts";
+import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
+import type { Failure } from "../../language/failure.ts";
+import type { Entry } from "../../ports/store.ts";
+import { StoreError } from "../../base/store_errors.ts";
+import { endAt } from "../../base/times.ts";
+import type { WriteSet } from "../commits/write_set.ts";
+import { replyRowKey } from "../rows/keys.ts";
+import {
+  expiredReply,
+  pendingReply,
+  timeOfReplyName,
+  unknownReply,
+  waitersMax,
+} from "../../messages/reply_name.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import { SharedRead } from "./shared_read.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
+
+interface ReplyHead {
+  readonly status: "pending" | "done" | "failed";
+  /** Until when it is kept, in milliseconds since 1970; absent where that is for ever. */
+  readonly untilMs?: number | undefined;
+  readonly failure?: Failure;
+}
+
+/** How long after that the store may still have it. */
+const slackMs = 60_000;
+/** How many replies are looked at together. */
+const pageMax = 100;
+
+/** The replies of submits: one row each, written by the turn that answers, in its commit. Any instance can collect it. */
+export class ReplyRows {
+  readonly #session: StoreSession;
+  readonly #keepMs: number;
+  /** Who waits here, by the name of the reply. */
+  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #look: SharedRead;
+  #ended = false;
+
+  constructor(session: StoreSession, keepMs: number) {
+    this.#session = session;
+    this.#keepMs = keepMs;
+    this.#look = new SharedRead(() => this.#lookAtWaiting());
+  }
+
+  /** There will be a reply. */
+  open(writeSet: WriteSet, name: string): void {
+    this.#write(writeSet, name, "pending", "");
+  }
+
+  /** The reply. */
+  arrive(writeSet: WriteSet, name: string, reply: unknown): void {
+    this.#write(writeSet, name, "done", toText(reply));
+  }
+
+  /** There will be none. */
+  refuse(writeSet: WriteSet, name: string, failure: Failure): void {
+    this.#write(writeSet, name, "failed", "", failure);
+  }
+
+  /** The system has stopped: who waits is told so, and so is who asks from now on. */
+  end(): void {
+    this.#ended = true;
+    for (const name of this.#waiting.keys()) this.#wake(name);
+  }
+
+  /** The reply of that name; waits for it until `wait` says that it is enough. Rejects as a ticket does. */
+  async collect(
+    name: string,
+    id: string,
+    wait: { readonly over: boolean; readonly ended: Promise<unknown> },
+  ): Promise<unknown> {
+    for (;;) {
+      if (this.#ended) throw stoppedCollecting(id);
+      const woken = Promise.withResolvers<void>();
+      const waiters = this.#waiting.get(name) ?? new Set();
+      if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
+      this.#waiting.set(name, waiters.add(woken.resolve)); // before it is read: it may come in between
+      try {
+        const [stored] = await this.#session.connection.read([replyRowKey(name)]);
+        const found = stored && readRow(stored, id);
+        if (found === undefined || this.#session.isOver(found.head.untilMs)) {
+          throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
+        }
+        if (found.head.status === "done") return found.reply;
+        if (found.head.status === "failed") throw failureError(found.head.failure!);
+        if (this.#ended) continue; // while it was read
+        if (wait.over) throw pendingReply(id);
+        await Promise.race([woken.promise, wait.ended]);
+      } catch (error) {
+        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id); // its connection was closed
+        throw error;
+      } finally {
+        waiters.delete(woken.resolve);
+        if (waiters.size === 0 && this.#waiting.get(name) === waiters) this.#waiting.delete(name);
+      }
+    }
+  }
+
+  /** Others have committed something: looks at all that is waited for together, and wakes those whose reply has come. */
+  look(): Promise<void> {
+    return this.#look.now();
+  }
+
+  async #lookAtWaiting(): Promise<void> {
+    const names = [...this.#waiting.keys()];
+    for (let first = 0; first < names.length; first += pageMax) {
+      const page = names.slice(first, first + pageMax);
+      const rows = await this.#session.connection.read(page.map(replyRowKey));
+      for (const [index, name] of page.entries()) if (!this.#isPending(rows[index])) this.#wake(name);
+    }
+  }
+
+  #isPending(stored: Entry | undefined): boolean {
+    if (stored === undefined) return false;
+    try {
+      const { status, untilMs } = decodeValue<ReplyHead>(stored.value).head;
+      return status === "pending" && !this.#session.isOver(untilMs);
+    } catch {
+      return false; // whoever waits for it hears of it
+    }
+  }
+
+  #wake(name: string): void {
+    for (const wake of this.#waiting.get(name) ?? []) wake();
+  }
+
+  /** Whether a reply of that name would be kept no longer: it carries its time. */
+  #isOld(id: string): boolean {
+    const atMs = timeOfReplyName(id);
+    return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
+  }
+
+  #write(
+    writeSet: WriteSet,
+    name: string,
+    status: ReplyHead["status"],
+    text: string,
+    failure?: Failure,
+  ): void {
+    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
+    const head: ReplyHead = { status, untilMs, failure };
+    writeSet.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
+    if (status === "pending") return;
+    writeSet.rings = true;
+    writeSet.after(() => this.#wake(name));
+  }
+}
+
+/** Throws a `PosthornError` (`failed`) where the row cannot be read. */
+function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
+  try {
+    const { head, text } = decodeValue<ReplyHead>(value);
+    return { head, reply: head.status === "done" ? fromText(text) : undefined };
+  } catch (cause) {
+    const why = `it cannot be read: ${messageOf(cause)}`;
+    throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });
+  }
+}
+
+/** Who waits for a reply is told that the system has stopped. */
+function stoppedCollecting(id: string): StoppedError {
+  return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
+}
+
+function failureError({ id, code, message }: Failure): PosthornError {
+  return Object.assign(errorOfReason(code, message), { id });
+}

@@ -1,0 +1,267 @@
+import type { Address } from "../../language/address.ts";
+import { messageOf } from "../../base/errors.ts";
+import {
+  deadlineAt,
+  isReplyTarget,
+  type ReplyTarget,
+  Route,
+  type RouteExtras,
+} from "../../messages/envelope.ts";
+import type { Operation } from "../../language/protocol.ts";
+import type { Entry } from "../../ports/store.ts";
+import type { CommitSize } from "../../ports/commit_size.ts";
+import { endAt } from "../../base/times.ts";
+import { decodeValue, fromText, type ValueEncoder } from "./value_codec.ts";
+
+/** What is written of a message besides its payload. What is absent is not written. */
+export interface MessageHeader {
+  readonly id: string;
+  readonly operation: string;
+  /** The instance that wrote it. */
+  readonly via: string;
+  readonly causationId?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly replyTo?: Address | undefined;
+  readonly failTo?: Address | undefined;
+  readonly deadlineMs?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Whose it is, where it came from outside of the program. */
+  readonly caller?: string | undefined;
+  /** How many attempts it had when it stepped aside, and until when it stays there. */
+  readonly attempts?: number | undefined;
+  readonly notBeforeMs?: number | undefined;
+  /** How long that was to be then, in milliseconds: nobody waits for longer, whatever the clocks say. */
+  readonly afterMs?: number | undefined;
+  /** Its first position, where it was given up and sent again. */
+  readonly firstPlace?: string | undefined;
+}
+
+/** The length of a position's first half, which is a time: positions are in the order of their times. */
+const timestampDigits = 11;
+/** So many of them are as small as numbers are fastest. */
+const lowDigits = 5;
+const lowSpan = 36 ** lowDigits;
+/** The last time that a position can have: in the year 6140. */
+export const timestampMax: number = 36 ** timestampDigits - 1;
+
+/** A position in a mailbox: behind all that have an earlier time, or the same and a lower name. */
+export function positionOf(timestampMicros: number, name: string): string {
+  const high = Math.floor(timestampMicros / lowSpan); // in two halves, of which small numbers are made: the whole is slow
+  const low = (timestampMicros - high * lowSpan).toString(36);
+  return digits(high.toString(36), timestampDigits - lowDigits) + digits(low, lowDigits) + name;
+}
+
+function digits(text: string, length: number): string {
+  return text.length === length ? text : text.padStart(length, "0");
+}
+
+/** The time of a position, in microseconds since 1970. */
+export function timestampOf(place: string): number {
+  return parseInt(place.slice(0, timestampDigits), 36);
+}
+
+/** What the world may know of a position: its time, and not who gave it. */
+export function positionToken(place: string): string {
+  return place.slice(0, timestampDigits);
+}
+
+/** The time of what {@linkcode positionToken} gave; nothing where it never did. */
+export function timestampOfToken(text: string): number | undefined {
+  const stamp = /^[0-9a-z]{11}$/.test(text) ? parseInt(text, 36) : NaN;
+  return Number.isSafeInteger(stamp) ? stamp : undefined;
+}
+
+/** What stands for the operation of a message whose row cannot be read: no operation has that name. */
+const unreadableName = "~unreadable";
+const decoder = new TextDecoder();
+
+/** Throws where a head is not what {@linkcode headOf} makes: what is told by it later may not fail then. */
+function requireHead(head: MessageHeader): void {
+  const { id, operation, via, causationId, correlationId, firstPlace, replyTo, failTo } = head;
+  for (const part of [id, operation, via]) requireText(part);
+  for (const part of [causationId, correlationId, firstPlace]) requireText(part ?? "");
+  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs, head.afterMs]) {
+    if (typeof (part ?? 0) !== "number") throw new TypeError("a part of it is no number");
+  }
+  for (const address of [replyTo, failTo]) {
+    if (address === undefined) continue;
+    for (const part of ["protocol", "key", "operation"] as const) requireText(address[part]);
+  }
+}
+
+function requireText(part: unknown): void {
+  if (typeof part !== "string") throw new TypeError("a part of it is no text");
+}
+
+/** One message that waits for its turn: in the store, or an ask, which waits in this process only. */
+export class QueuedMessage {
+  readonly head: MessageHeader;
+  /** Its key in the store; absent for an ask, and as long as it is to be accepted with its turn. */
+  key: string | undefined;
+  readonly place: string;
+  /** How it is in the store. */
+  version: string | undefined;
+  /** What it takes to accept it with its turn, at the most; absent where it is in the store, or is an ask. */
+  direct: CommitSize | undefined = undefined;
+  readonly bytes: number;
+  /** Who waits for its reply in this process. */
+  readonly replyTarget: ReplyTarget | undefined;
+  /** Why its row cannot be read; absent where it can. */
+  readonly fault: string | undefined;
+  readonly #text: string | undefined;
+  readonly #payload: unknown;
+
+  private constructor(
+    head: MessageHeader,
+    place: string,
+    payload: { readonly text: string } | { readonly payload: unknown },
+    stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
+    replyTarget?: ReplyTarget,
+    fault?: string,
+    bytes = 0,
+  ) {
+    this.fault = fault;
+    this.head = head;
+    this.place = place;
+    this.#text = "text" in payload ? payload.text : undefined;
+    this.#payload = "text" in payload ? undefined : payload.payload;
+    this.key = stored?.key;
+    this.version = stored?.version;
+    this.bytes = stored?.bytes ?? bytes;
+    this.replyTarget = replyTarget;
+  }
+
+  /**
+   * A message that was read. One whose row cannot be read has nothing but its position, and the whole row for a
+   * payload.
+   */
+  static of({ key, value, version }: Entry, prefix: string): QueuedMessage {
+    const stored = { key, version, bytes: value.length };
+    const place = key.slice(prefix.length);
+    try {
+      const { head, text } = decodeValue<MessageHeader>(value);
+      requireHead(head);
+      return new QueuedMessage(head, place, { text }, stored);
+    } catch (error) {
+      const head: MessageHeader = { id: place, operation: unreadableName, via: "" };
+      const text = JSON.stringify(decoder.decode(value));
+      return new QueuedMessage(
+        head,
+        place,
+        { text },
+        stored,
+        undefined,
+        `its row cannot be read: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  /** A message that was just committed, which need not be read again. */
+  static committed(draft: NewMessage, version: string): QueuedMessage {
+    const { key, place, head, text, value } = draft;
+    return new QueuedMessage(head, place, { text }, { key, version, bytes: value.length });
+  }
+
+  /** A message from outside that is to be accepted with its turn: nothing of it is in the store yet. */
+  static direct({ place, head, text, value }: NewMessage, size: CommitSize): QueuedMessage {
+    const mail = new QueuedMessage(head, place, { text }, undefined, undefined, undefined, value.length);
+    mail.direct = size;
+    return mail;
+  }
+
+  /** An ask: nothing of it is in the store. */
+  static ask(
+    head: MessageHeader,
+    place: string,
+    payload: unknown,
+    replyTarget: ReplyTarget,
+    bytes = 0,
+  ): QueuedMessage {
+    return new QueuedMessage(head, place, { payload }, undefined, replyTarget, undefined, bytes);
+  }
+
+  /** It has come into the store. */
+  stored({ key, version }: QueuedMessage): void {
+    this.key = key;
+    this.version = version;
+    this.direct = undefined;
+  }
+
+  /** What was sent. Throws where its text cannot be read. */
+  read(): unknown {
+    return this.#text === undefined ? this.#payload : fromText(this.#text);
+  }
+
+  /** What was sent, for its dead letter; nothing where its text cannot be read. */
+  get payload(): unknown {
+    return this.#text === undefined ? this.#payload : payloadOf(this.#text);
+  }
+
+  /** The payload as it is in the store. */
+  get text(): string {
+    return this.#text ?? "";
+  }
+
+  /** The way it came, as its turn sees it. */
+  route(operation: Operation, attempts: number, input: { readonly payload: unknown } | undefined): Route {
+    const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers, caller } = this.head;
+    const extras: RouteExtras = { id, failTo, headers, input, attempts, caller };
+    const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
+    return new Route(operation, causationId, correlationId, this.replyTarget ?? replyTo, deadline, extras);
+  }
+}
+
+/** What a text says, for a dead letter; nothing where it cannot be read: whoever needs it finds out why. */
+export function payloadOf(text: string): unknown {
+  try {
+    return fromText(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A message that is to be written. */
+export class NewMessage {
+  readonly key: string;
+  readonly place: string;
+  readonly head: MessageHeader;
+  readonly text: string;
+  readonly value: Uint8Array;
+  /** Whether who listens has been told that it is accepted. */
+  accepted = false;
+
+  constructor(encoder: ValueEncoder, prefix: string, place: string, head: MessageHeader, text: string) {
+    this.key = prefix + place;
+    this.place = place;
+    this.head = head;
+    this.text = text;
+    this.value = encoder.encode(head, text);
+  }
+}
+
+/** What is written of a route. `nameOf` gives the names of messages that have numbers. */
+export function headOf(
+  route: Route,
+  id: string,
+  via: string,
+  nameOf: (id: string | number) => string,
+): MessageHeader {
+  const { operation, causationId, correlationId, replyTo, deadline, extras } = route;
+  return {
+    id,
+    operation: operation.name,
+    via,
+    causationId: causationId === undefined ? undefined : nameOf(causationId),
+    correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
+    replyTo: replyTo === undefined || isReplyTarget(replyTo) ? undefined : plain(replyTo),
+    failTo: extras?.failTo && plain(extras.failTo),
+    deadlineMs: deadline && endAt(deadline.atMs),
+    headers: extras?.headers,
+    caller: extras?.caller,
+  };
+}
+
+/** An address and nothing else. */
+function plain({ protocol, key, operation }: Address): Address {
+  return { protocol, key, operation };
+}

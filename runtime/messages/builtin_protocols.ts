@@ -1,0 +1,154 @@
+import type { ActorId, Address } from "../language/address.ts";
+import type { Subscribed } from "../language/context.ts";
+import type { Envelope } from "./envelope.ts";
+import { messageOf, PosthornError } from "../base/errors.ts";
+import { Failure } from "../language/failure.ts";
+import {
+  type Ask,
+  ask,
+  nameOperations,
+  type Operation,
+  type Protocol,
+  type Tell,
+  tell,
+} from "../language/protocol.ts";
+import { parse, type Schema, unchecked } from "../language/schema.ts";
+import { requireSubject } from "../language/subject.ts";
+import { isSound } from "../base/thrown.ts";
+
+/** What is published: an event or a survey, and its payload. */
+export class Publication {
+  readonly operation: Operation;
+  /** The schema's input. */
+  readonly payload: unknown;
+  #checked: { readonly value: unknown; readonly subject: string } | undefined;
+
+  constructor(operation: Operation, payload: unknown) {
+    this.operation = operation;
+    this.payload = payload;
+  }
+
+  /** Whether that is one: asked of any payload, so a Proxy is not looked into, which could throw. */
+  static is(value: unknown): value is Publication {
+    return typeof value === "object" && value !== null && #checked in value;
+  }
+
+  /**
+   * The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError`, `invalid-subject`, or a
+   * `TypeError` where its schema or its `subject` fails.
+   */
+  check(): { readonly value: unknown; readonly subject: string } {
+    if (this.#checked !== undefined) return this.#checked;
+    const value = parse(this.operation.payload, this.payload, "Cannot publish", topicKey(this.operation));
+    return this.#checked = { value, subject: this.#subjectOf(value) };
+  }
+
+  #subjectOf(value: unknown): string {
+    const { subject } = this.operation;
+    if (subject === undefined) return "";
+    try {
+      return requireSubject(subject(value as never));
+    } catch (error) {
+      if (isSound(error, PosthornError)) throw error;
+      const why = `its subject failed: ${messageOf(error)}`;
+      throw new TypeError(`Cannot publish ${topicKey(this.operation)}: ${why}`, { cause: error });
+    }
+  }
+}
+
+/** What a message says, without what the runtime wrapped around it. */
+export function payloadOf(envelope: Envelope): unknown {
+  return Publication.is(envelope.payload) ? envelope.payload.payload : envelope.payload;
+}
+
+/** A subscription of one address, by one topic. */
+export interface SubscriptionRequest {
+  readonly to: Address;
+  readonly subject: string | undefined;
+  /** Tells it from another subscription of the same address. */
+  readonly token?: number | string | undefined;
+}
+
+/** The end of a subscription: of that very one, or of whichever the address has. */
+export interface Unsubscription {
+  readonly to: Address;
+  readonly token?: number | string | undefined;
+}
+
+/** Some of the subscriptions of a topic, those of functions left out; `next` is what to ask for the ones behind them. */
+export interface SubscriptionsPage {
+  readonly subscriptions: readonly Subscribed[];
+  readonly next?: string | undefined;
+}
+
+/** What may be said to a topic: the actor that knows who subscribed to one event or survey. */
+export const Topic: Protocol<"~topic", {
+  publish: Tell<Publication>;
+  subscribe: Tell<SubscriptionRequest>;
+  unsubscribe: Tell<Unsubscription>;
+  leave: Tell<ActorId>;
+  list: Ask<{ readonly after?: string | undefined }, SubscriptionsPage>;
+  remove: Ask<Unsubscription, boolean>;
+}> = nameOperations("~topic", {
+  publish: tell(unchecked<Publication>()),
+  subscribe: tell(unchecked<SubscriptionRequest>()),
+  unsubscribe: tell(unchecked<Unsubscription>()),
+  leave: tell(unchecked<ActorId>()),
+  list: ask(unchecked<{ readonly after?: string | undefined }>(), unchecked<SubscriptionsPage>()),
+  remove: ask(unchecked<Unsubscription>(), unchecked<boolean>()),
+});
+
+/** The key of the topic of an event or a survey. */
+export function topicKey(operation: Operation): string {
+  return `${operation.protocol}.${operation.name}`;
+}
+
+/** What may be said to the reply of one submit, which is kept until it is collected or expires. */
+export const Reply: Protocol<"~reply", {
+  open: Tell<void>;
+  arrive: Tell<unknown>;
+  refuse: Tell<Failure>;
+}> = nameOperations("~reply", {
+  open: tell(),
+  arrive: tell(unchecked<unknown>()),
+  refuse: tell(Failure),
+});
+
+/** Where the replies of one survey come together. */
+export interface Collection {
+  readonly replies: {
+    /** A reply: as its schema let it through, and as it travelled. */
+    push(output: unknown, input: unknown): void;
+    end(why: "max" | "deadline"): void;
+  };
+  /** What checks each reply. */
+  readonly reply: Schema<unknown> | undefined;
+  readonly max: number;
+}
+
+/** What may be said to a collector: the actor that takes the replies of one survey, in the process that asked. */
+export const Collector: Protocol<"~collector", {
+  open: Tell<Collection>;
+  take: Tell<unknown>;
+  expire: Tell<void>;
+  close: Tell<void>;
+}> = nameOperations("~collector", {
+  open: tell(unchecked<Collection>()),
+  take: tell(unchecked<unknown>()),
+  expire: tell(),
+  close: tell(),
+});
+
+/** The key of a collector. It says who asks, and until when: whoever replies knows no more than that address. */
+export function collectorKey(surveyor: string, number: number, deadlineMs: number): string {
+  const atMs = Math.min(Math.ceil(deadlineMs), Number.MAX_SAFE_INTEGER); // a survey may have no end
+  return `${surveyor}-${number.toString(36)}-${atMs.toString(36)}`;
+}
+
+/** What the key of a collector says; nothing where it is none. */
+export function surveyOf(
+  key: string,
+): { readonly surveyor: string; readonly deadlineMs: number } | undefined {
+  const [, surveyor, deadline] = /^(.+)-[0-9a-z]+-([0-9a-z]+)$/.exec(key) ?? [];
+  return surveyor === undefined ? undefined : { surveyor, deadlineMs: parseInt(deadline, 36) };
+}

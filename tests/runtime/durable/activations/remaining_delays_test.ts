@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import { RemainingDelays } from "../../../../runtime/durable/activations/remaining_delays.ts";
+
+Deno.test("Waits: nobody waits longer than it was to be, where the clock that set the time was ahead", async () => {
+  const clock = new VirtualClock();
+  const waits = new RemainingDelays(clock);
+  const untilMs = clock.now() + 3_600_000 + 500; // by a clock an hour ahead, for half a second
+  assert.equal(waits.leftMs("a", untilMs, 500), 500);
+  await clock.advance(300);
+  assert.equal(waits.leftMs("a", untilMs, 500), 200);
+  await clock.advance(200);
+  assert.equal(waits.leftMs("a", untilMs, 500), 0);
+  assert.equal(new RemainingDelays(clock).leftMs("a", untilMs), 3_600_000);
+});

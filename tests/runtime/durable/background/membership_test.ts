@@ -1,0 +1,40 @@
+// Who shares the store, as one instance sees it.
+
+import assert from "node:assert/strict";
+import { memoryStore } from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { Membership } from "../../../../runtime/durable/background/membership.ts";
+import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
+
+Deno.test("who is missed only after the look, and written down as ended, is known to live no longer", async () => {
+  const clock = new VirtualClock();
+  const store = memoryStore();
+  const begin = async (name: string) => {
+    const session = new StoreSession(
+      name,
+      await store.open({ clock }),
+      store.traits,
+      clock,
+      seededRandom(1),
+    );
+    const instances = new Membership(session, { newName: () => `${name}-again`, reborn: () => {} });
+    await within(instances.begin());
+    return { session, instances };
+  };
+  const within = async <Result>(done: Promise<Result>): Promise<Result> => {
+    await clock.settle();
+    return await done;
+  };
+  const { session, instances } = await begin("a");
+  const other = await begin("b");
+  await within(instances.look());
+  assert.equal(session.otherClocks.hears("b"), true);
+  await clock.advance(3 * store.traits.heartbeatMs - 1);
+  await within(instances.look());
+  await clock.advance(1); // as while it is looked whether others are gone
+  await within(instances.judge(() => false));
+  assert.equal(await within(instances.fateOf("b")), "ended");
+  assert.equal(session.otherClocks.hears("b"), false);
+  await other.session.connection.close();
+  await session.connection.close();
+});

@@ -1,0 +1,323 @@
+import assert from "node:assert/strict";
+import {
+  memoryStore,
+  OutcomeUnknownError,
+  PosthornError,
+  type StoreConnection,
+  StoreError,
+  type StoreTraits,
+} from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import {
+  type CommitOutcome,
+  GroupCommitter,
+  PendingCommit,
+} from "../../../../runtime/durable/commits/group_committer.ts";
+import type { AtomicPart } from "../../../../runtime/ports/store.ts";
+
+class Named extends PendingCommit {
+  readonly name = "a part";
+  readonly part: AtomicPart;
+
+  constructor(key: string) {
+    super();
+    this.part = { checks: [], writes: [{ key, value: new Uint8Array(1) }], removals: [] };
+  }
+
+  committed(_version?: string): void {}
+  stale(): void {}
+  failed(_error: unknown): void {}
+  find(): Promise<CommitOutcome> {
+    return Promise.resolve("stale");
+  }
+}
+
+/** How many parts the commits have that are under way when so many have been submitted, and no commit ever ends. */
+async function underWay(
+  submitted: number,
+  atOnce: Pick<StoreTraits, "commitsAtOnce" | "fullCommitsAtOnce">,
+): Promise<number[]> {
+  const clock = new VirtualClock();
+  const groups: number[] = [];
+  const { traits } = memoryStore();
+  const connection = {
+    read: () => Promise.resolve([]),
+    list: () => Promise.resolve([]),
+    commit(parts: readonly AtomicPart[]) {
+      groups.push(parts.length);
+      return new Promise<never>(() => {});
+    },
+    watch: () => ({ [Symbol.dispose]() {} }),
+    close: () => Promise.resolve(),
+  };
+  const committer = new GroupCommitter(
+    connection,
+    { ...traits, partsAtOnce: 10, ...atOnce },
+    clock,
+    seededRandom(1),
+  );
+  for (let index = 0; index < submitted; index++) {
+    committer.submit(new Named(`k${index}`));
+    if (index === 0) await clock.settle(); // it is alone, and does not wait
+  }
+  await clock.settle();
+  return groups;
+}
+
+Deno.test("GroupCommitter lets one commit be under way, and what comes meanwhile fills up the next", async () => {
+  assert.deepEqual(await underWay(31, { commitsAtOnce: 1, fullCommitsAtOnce: 1 }), [1]);
+});
+
+Deno.test("GroupCommitter sends another ahead where that one is full", async () => {
+  assert.deepEqual(await underWay(10, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1]);
+  assert.deepEqual(await underWay(11, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1, 10]);
+  assert.deepEqual(await underWay(31, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1, 10]);
+});
+
+Deno.test("GroupCommitter sends what there is where several commits are no slower than one", async () => {
+  assert.deepEqual(await underWay(5, { commitsAtOnce: 2, fullCommitsAtOnce: 2 }), [1, 4]);
+  assert.deepEqual(await underWay(31, { commitsAtOnce: 2, fullCommitsAtOnce: 3 }), [1, 10, 10]);
+});
+
+/** What became of a pending commit, in words. */
+class Told extends Named {
+  readonly told: string[] = [];
+  found: CommitOutcome = "stale";
+
+  override committed(version: string | undefined): void {
+    this.told.push(`committed ${version}`);
+  }
+  override stale(): void {
+    this.told.push("stale");
+  }
+  override failed(error: unknown): void {
+    this.told.push((error as { code?: string }).code ?? String(error));
+  }
+  override find(): Promise<CommitOutcome> {
+    return Promise.resolve(this.found);
+  }
+}
+
+function committing(commit: StoreConnection["commit"], traits: Partial<StoreTraits> = {}) {
+  const clock = new VirtualClock();
+  const connection = {
+    read: () => Promise.resolve([]),
+    list: () => Promise.resolve([]),
+    commit,
+    watch: () => ({ [Symbol.dispose]() {} }),
+    close: () => Promise.resolve(),
+  };
+  const committer = new GroupCommitter(
+    connection,
+    { ...memoryStore().traits, ...traits },
+    clock,
+    seededRandom(1),
+  );
+  return { clock, committer };
+}
+
+Deno.test("GroupCommitter refuses what no commit can take, and nothing waits for it", async () => {
+  const limits = { ...memoryStore().traits.limits, writes: 0 };
+  const { clock, committer } = committing(() => Promise.resolve(["v1"]), { limits });
+  const large = new Told("a");
+  committer.submit(large);
+  await clock.settle();
+  assert.deepEqual(large.told, ["too-large"]);
+  await committer.idle();
+});
+
+/** A committer whose store answers when it is let, with one commit at a time; and how to submit many to it. */
+function crowding() {
+  const gate = Promise.withResolvers<void>();
+  const commit = async (parts: readonly AtomicPart[]) => {
+    await gate.promise;
+    return parts.map(() => "v1");
+  };
+  const { clock, committer } = committing(commit, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
+  const fill = async (count: number, bytes: number): Promise<void> => {
+    const size = { checks: 0, writes: 1, bytes, keysBytes: 1 };
+    const part = new Named("k");
+    committer.submit(part, size);
+    await clock.settle(); // this one does not wait
+    for (let index = 0; index < count; index++) committer.submit(part, size);
+  };
+  return { clock, committer, gate, fill };
+}
+
+Deno.test("GroupCommitter takes in from outside until 100,000 commits wait: turns go on, and then there is room again", async () => {
+  const { clock, committer, gate, fill } = crowding();
+  await fill(99_999, 100);
+  committer.requireRoom("worker/ada note");
+  const turn = new Told("turn");
+  committer.submit(turn);
+  assert.throws(() => committer.requireRoom("worker/ada note"), {
+    name: "StoreError",
+    code: "store-unavailable",
+    message: "Cannot commit worker/ada note: 100000 of 100000 commits wait for the store",
+  });
+  const another = new Told("another");
+  committer.submit(another);
+  gate.resolve();
+  await committer.idle();
+  committer.requireRoom("worker/ada note");
+  assert.deepEqual([turn.told, another.told], [["committed v1"], ["committed v1"]]);
+  await clock.settle();
+});
+
+Deno.test("GroupCommitter takes in from outside until 64 MiB wait: what has gone, and what is given up, takes no room", async () => {
+  const { clock, committer, gate, fill } = crowding();
+  await fill(63, 1_048_576);
+  committer.requireRoom("worker/ada note");
+  committer.submit(new Named("last"), { checks: 0, writes: 1, bytes: 1_048_577, keysBytes: 1 });
+  assert.throws(() => committer.requireRoom("worker/ada note"), {
+    code: "store-unavailable",
+    message: "Cannot commit worker/ada note: 67108865 of 67108864 bytes wait for the store",
+  });
+  gate.resolve();
+  await committer.idle();
+  committer.requireRoom("worker/ada note");
+
+  const other = crowding();
+  await other.fill(64, 1_048_576);
+  assert.throws(() => other.committer.requireRoom("worker/ada note"), { code: "store-unavailable" });
+  await other.clock.advance(10_000);
+  other.gate.reject(new StoreError("store-unavailable", "Cannot commit: the store is away"));
+  await other.clock.settle();
+  other.committer.requireRoom("worker/ada note"); // those that waited so long were given up with it
+  for (let index = 0; index < 64; index++) {
+    other.committer.submit(new Named("k"), { checks: 0, writes: 1, bytes: 1_048_576, keysBytes: 1 });
+  }
+  assert.throws(() => other.committer.requireRoom("worker/ada note"), {
+    message: "Cannot commit worker/ada note: 67108864 of 67108864 bytes wait for the store",
+  });
+  await clock.settle();
+  await other.clock.settle();
+});
+
+Deno.test("GroupCommitter divides what is refused together: one that is never taken stops no other", async () => {
+  const groups: string[][] = [];
+  const { clock, committer } = committing((parts) => {
+    const keys = parts.map(({ writes }) => writes[0].key);
+    groups.push(keys);
+    if (keys.includes("bad")) return Promise.reject(new PosthornError("too-large", "Too many checks"));
+    return Promise.resolve(parts.map(() => "v1"));
+  }, { partsAtOnce: 10 });
+  const all = ["first", "a", "b", "bad", "c", "d"].map((key) => new Told(key));
+  for (const [index, each] of all.entries()) {
+    committer.submit(each);
+    if (index === 0) await clock.settle();
+  }
+  await clock.settle();
+  assert.deepEqual(all.map(({ told }) => told), [
+    ["committed v1"],
+    ["committed v1"],
+    ["committed v1"],
+    ["too-large"],
+    ["committed v1"],
+    ["committed v1"],
+  ]);
+  assert.deepEqual(groups, [
+    ["first"],
+    ["a", "b", "bad", "c", "d"],
+    ["a", "b"],
+    ["bad", "c", "d"],
+    ["bad"],
+    ["c", "d"],
+  ]);
+  assert.equal(committer.failure, undefined); // the store is well
+});
+
+Deno.test("GroupCommitter looks for what is said to be stale, where the store may be wrong", async () => {
+  for (
+    const [found, told] of [
+      ["stale", "stale"],
+      [{ landed: "v7" }, "committed v7"],
+      [{ landed: undefined }, "committed undefined"],
+    ] as const
+  ) {
+    const { clock, committer } = committing(() => Promise.resolve([undefined]), { unknownOutcomes: true });
+    const part = Object.assign(new Told("a"), { found });
+    committer.submit(part);
+    await clock.settle();
+    assert.deepEqual(part.told, [told]);
+  }
+});
+
+Deno.test("GroupCommitter commits again what is not there and may yet land, for ten seconds at the most", async () => {
+  let commits = 0;
+  const { clock, committer } = committing(() => {
+    commits++;
+    return Promise.resolve([commits === 3 ? "v3" : undefined]);
+  }, { unknownOutcomes: true });
+  const part = Object.assign(new Told("a"), { found: "open" as const });
+  committer.submit(part);
+  await clock.advance(1_000);
+  assert.deepEqual([commits, part.told], [3, ["committed v3"]]);
+
+  const never = committing(() => Promise.resolve([undefined]), { unknownOutcomes: true });
+  const open = Object.assign(new Told("a"), { found: "open" as const });
+  never.committer.submit(open);
+  await never.clock.advance(20_000);
+  assert.deepEqual(open.told, ["outcome-unknown"]);
+
+  const lost = committing(() => Promise.resolve([undefined]), { unknownOutcomes: true });
+  const unread = new Error("error sending request");
+  const unseen = Object.assign(new Told("a"), { find: () => Promise.reject(unread) });
+  lost.committer.submit(unseen);
+  await lost.clock.advance(20_000);
+  assert.deepEqual(unseen.told, ["outcome-unknown"]);
+  assert.equal(lost.committer.failure, unread);
+});
+
+Deno.test("GroupCommitter gives up ten seconds after a commit whose outcome it does not learn", async () => {
+  const unknown = () => Promise.reject(new OutcomeUnknownError("Cannot tell"));
+  const { clock, committer } = committing(
+    () => new Promise((_, reject) => clock.setTimer(5_000, () => unknown().catch(reject))),
+  );
+  const part = new Told("a");
+  committer.submit(part);
+  await clock.advance(11_000);
+  assert.deepEqual(part.told, ["outcome-unknown"]);
+});
+
+Deno.test("GroupCommitter that ends tells who waits, and what is in the store's hands once", async () => {
+  const answer = Promise.withResolvers<string[]>();
+  const { clock, committer } = committing(() => answer.promise, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
+  const [underWay, waiting, late] = ["a", "b", "c"].map((key) => new Told(key));
+  committer.submit(underWay);
+  await clock.settle();
+  committer.submit(waiting);
+  committer.end();
+  committer.submit(late);
+  answer.resolve(["v1"]);
+  await clock.settle();
+  assert.deepEqual([underWay.told, waiting.told, late.told], [
+    ["outcome-unknown"],
+    ["store-closed"],
+    ["store-closed"],
+  ]);
+});
+
+Deno.test("GroupCommitter commits aside at once, whatever waits and is under way, and says what came of the last", async () => {
+  const clock = new VirtualClock();
+  const { traits } = memoryStore();
+  const answers = [
+    () => new Promise<never>(() => {}),
+    () => Promise.reject(new Error("not now")),
+    () => Promise.resolve(["v2"]),
+  ];
+  const connection = {
+    read: () => Promise.resolve([]),
+    list: () => Promise.resolve([]),
+    commit: () => answers.shift()!(),
+    watch: () => ({ [Symbol.dispose]() {} }),
+    close: () => Promise.resolve(),
+  };
+  const committer = new GroupCommitter(connection, traits, clock, seededRandom(1));
+  for (let index = 0; index < 300; index++) committer.submit(new Named(`k${index}`));
+  await clock.settle();
+  await assert.rejects(committer.commitAside(new Named("aside").part), /not now/);
+  assert.match(String(committer.failure), /not now/);
+  assert.equal(await committer.commitAside(new Named("aside").part), "v2");
+  assert.equal(committer.failure, undefined);
+});
