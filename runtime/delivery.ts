@@ -289,7 +289,7 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  private actorOf(protocol: string): Actor | undefined {
+  private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 

@@ -1,4 +1,3 @@
-import type { ActorId } from "../language/address.ts";
 import { isReplyTarget, type MessageId, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { MailboxFullError } from "../base/errors.ts";
 import type { Ids } from "../messages/ids.ts";
@@ -15,9 +14,8 @@ import {
   type NamedMessage,
 } from "./delivery/accept_commit.ts";
 import { Admission } from "./activations/admission.ts";
-import type { Admissions } from "./activations/admissions.ts";
 import { type MessageWriter, storable } from "./delivery/message_writer.ts";
-import type { DurableMailbox } from "./activations/durable_mailbox.ts";
+import type { DurableActivation } from "./activations/durable_activation.ts";
 import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
 import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
 import type { StoreSession } from "./commits/store_session.ts";
@@ -38,37 +36,13 @@ export interface AcceptParts {
   readonly ticket?: string | undefined;
 }
 
-/** Who takes a message in. */
-export interface Accepting extends ActorId {
-  readonly host: {
-    readonly actor: {
-      readonly mailbox: {
-        readonly capacity: number;
-        readonly bytes: number;
-        readonly overflow: "reject" | "drop-oldest" | "drop-newest";
-      };
-    };
-  };
-  readonly waiting: number;
-  readonly mailbox: Pick<DurableMailbox, "bytes" | "takeBytes" | "arrivingBytes" | "arrived" | "missed">;
-  /** How many messages from outside are on their way into its mailbox. */
-  accepting: number;
-  /** Those that come with their turns. */
-  readonly admissions: Pick<Admissions, "takes" | "take" | "behind">;
-  /** What another instance wrote may be for it. */
-  look(): unknown;
-  ask(mail: QueuedMessage): void;
-  /** The oldest that waits is evicted. Returns whether there was one. */
-  evictOldest(): boolean;
-}
-
-function fullOfMessages({ waiting: held, host }: Accepting): Fullness | undefined {
+function fullOfMessages({ waiting: held, host }: DurableActivation): Fullness | undefined {
   const { capacity: bound } = host.actor.mailbox;
   return held >= bound ? { held, bound, what: "messages" } : undefined;
 }
 
 /** Takes in the bytes of a message, unless that are too many. */
-function fullOfBytes({ mailbox, host }: Accepting, bytes: number): Fullness | undefined {
+function fullOfBytes({ mailbox, host }: DurableActivation, bytes: number): Fullness | undefined {
   const { bytes: bound } = host.actor.mailbox;
   const held = mailbox.takeBytes(bytes, bound);
   return held === undefined ? undefined : { held, bound, what: "bytes" };
@@ -76,7 +50,7 @@ function fullOfBytes({ mailbox, host }: Accepting, bytes: number): Fullness | un
 
 /** A message from outside that is to be taken in. */
 interface Incoming {
-  readonly to: Accepting;
+  readonly to: DurableActivation;
   readonly route: Route;
   readonly named: NamedMessage;
   readonly draft: NewMessage;
@@ -107,7 +81,12 @@ export class Acceptor {
   }
 
   /** Throws, or rejects with, what stands in the way. */
-  accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
+  accept(
+    to: DurableActivation,
+    route: Route,
+    payload: unknown,
+    { ticket }: AcceptParts,
+  ): Promise<Acceptance> {
     const { session, writer, ids, committedDelivery } = this.#parts;
     const { extras, replyTo, operation } = route;
     const id = ids.text(extras?.id ?? ids.next());
@@ -168,16 +147,15 @@ export class Acceptor {
   }
 
   /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
-  #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
-    const { session, writer, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
-    const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
+  #commit(incoming: Incoming): Promise<Acceptance> {
+    const { to, route, named, draft, ticket, bytes, full } = incoming;
+    const { session, writer, replies, deduplicationWindowMs } = this.#parts;
     const scope = route.extras?.scope;
     const writeSet = new WriteSet();
     if (ticket !== undefined) replies.open(writeSet, ticket);
-    const drops = full !== undefined && overflow === "drop-newest";
+    const drops = full !== undefined && to.host.actor.mailbox.overflow === "drop-newest";
     if (drops) writer.drop(writeSet, to, route, draft, full);
     else writer.deliver(writeSet, to, draft);
-    let over = false;
     const pending = new AcceptCommit({
       ...named,
       writeSet,
@@ -186,28 +164,36 @@ export class Acceptor {
       named: scope !== undefined,
       ticket,
       place: positionToken(draft.place),
-      onCommitted: (version) => {
-        if (drops) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
-        const { arrived } = to.mailbox;
-        writeSet.land(committedDelivery, version, epoch);
-        if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
-        if (overflow !== "drop-oldest") return;
-        while (to.waiting > capacity && to.evictOldest());
-        while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
-      },
-      onOver: () => {
-        if (over) return;
-        over = true;
+      onOver: (landed) => {
         to.accepting--;
         to.mailbox.arrivingBytes -= bytes;
+        if (landed !== undefined) this.#land(incoming, writeSet, drops, landed.version);
       },
     });
-    const size = sizeOfCommit(pending.part, session.traits.limits);
+    const size = pending.size = sizeOfCommit(writeSet, session.traits.limits);
     if (!session.probes?.without("never-fits")) requireFits(named.name, size, session.traits.limits);
     to.accepting++;
     to.mailbox.arrivingBytes += bytes;
-    to.admissions.behind(() => session.committer.submit(pending, size));
+    to.admissions.behind(() => session.committer.submit(pending));
     return pending.accepted;
+  }
+
+  /** It is committed: the actor gets it, and makes room for it. */
+  #land(
+    { to, draft, epoch }: Incoming,
+    writeSet: WriteSet,
+    dropped: boolean,
+    version: string | undefined,
+  ): void {
+    const { committedDelivery } = this.#parts;
+    const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
+    if (dropped) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
+    const { arrived } = to.mailbox;
+    writeSet.land(committedDelivery, version, epoch);
+    if (!dropped && to.mailbox.arrived === arrived) to.mailbox.missed = true;
+    if (overflow !== "drop-oldest") return;
+    while (to.waiting > capacity && to.evictOldest());
+    while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
   }
 
   /** Whether it is far from what no commit takes. */
@@ -217,7 +203,7 @@ export class Acceptor {
   }
 
   /** There is no room for it; unless it has been accepted before. */
-  #refuse(to: Accepting, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
+  #refuse(to: DurableActivation, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
     const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
     if (route.extras?.scope === undefined) throw refusal;
     return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));

@@ -31,6 +31,7 @@ import { commitOne } from "./commits/commit_one.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
 import { topicsOf } from "./rows/topics_of.ts";
+import { topicActor } from "./topic.ts";
 
 /** What is needed of a system to open its store. */
 export interface StoreParts {
@@ -84,9 +85,11 @@ export interface Connected {
   open(instance: string, localActors: LocalActors): Promise<OpenStore>;
 }
 
-/** The hosts of the durable actors of a system; `open` gives what is there once the store is open. */
-export function hostsOf({ actors, services, quota }: StoreParts, open: () => OpenStore): DurableHost[] {
-  return actors.map((actor) =>
+/** The hosts of the durable actors of a system, topics among them; `open` gives what is there once the store is open. */
+export function hostsOf(parts: StoreParts, open: () => OpenStore): DurableHost[] {
+  const { actors, services, quota, store, options } = parts;
+  const topic = topicActor({ events: options.limits.events, commit: store.traits.limits });
+  return [topic, ...actors].map((actor) =>
     new DurableHost(actor, services, quota, open, (id, forMs) => release(open(), id, forMs))
   );
 }

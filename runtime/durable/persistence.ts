@@ -1,11 +1,12 @@
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
+import { operationsOf } from "../language/protocol.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
-import { Collector, Reply } from "../messages/builtin_protocols.ts";
+import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
@@ -32,10 +33,16 @@ export interface PersistenceParts extends StoreParts {
   isTransient(protocol: string): boolean;
 }
 
-/** What a host counts. */
-export type HostCounts =
-  & Pick<DurableHost, "accepted" | "size" | "waiting" | "done">
-  & { readonly actor: Pick<Actor, "name"> };
+/** What can be known of an actor before its host is loaded. */
+type HostedActor = Pick<Actor, "name" | "operations">;
+
+/** The topics of a store are actors like the others. */
+const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
+
+/** What is counted of an actor's protocol. */
+export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
+  readonly actor: HostedActor;
+}
 
 /**
  * The durable actors of one system: what is sent to them is committed to a store, and so is what their turns do. What does
@@ -47,8 +54,8 @@ export class Persistence {
   /** Functions in this process that answer surveys. */
   readonly respondents = new LocalRespondents();
   /** Subscriptions of addresses that the store has not taken yet. */
-  readonly pendingSubscriptions = new PendingSubscriptions();
-  readonly #actors: ReadonlyMap<string, Actor>;
+  readonly pendingSubscriptions: PendingSubscriptions;
+  readonly #actors: ReadonlyMap<string, HostedActor>;
   readonly #parts: PersistenceParts;
   readonly #instance: string;
   readonly #opening: Opening<Connected, OpenStore>;
@@ -58,7 +65,8 @@ export class Persistence {
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
-    this.#actors = new Map(parts.actors.map((actor) => [actor.name, actor]));
+    this.pendingSubscriptions = new PendingSubscriptions(parts.services);
+    this.#actors = new Map([topic, ...parts.actors].map((actor) => [actor.name, actor]));
     parts.quota.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
@@ -94,7 +102,7 @@ export class Persistence {
   }
 
   /** The durable actor of that protocol. */
-  actor(protocol: string): Actor | undefined {
+  actor(protocol: string): HostedActor | undefined {
     return this.#actors.get(protocol);
   }
 

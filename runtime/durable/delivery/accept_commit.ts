@@ -3,7 +3,8 @@ import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts"
 import type { Entry } from "../../ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
-import { type CommitOutcome, PendingCommit } from "../commits/group_committer.ts";
+import type { CommitSize } from "../../ports/commit_size.ts";
+import type { CommitOutcome, CommitRequest, CommitResult } from "../commits/group_committer.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { decodeValue, encodeValue } from "../rows/value_codec.ts";
@@ -51,68 +52,51 @@ export interface AcceptOptions {
   /** Names the message, in errors. */
   readonly name: string;
   readonly id: string;
-  /** Called with the version of what was written; without one where it was written over since. */
-  readonly onCommitted: (version: string | undefined) => void;
-  /** Called when it is over, whatever became of it. */
-  readonly onOver: () => void;
+  /** Called once, when its outcome is known: with the message's version if this commit brought it into the store. */
+  readonly onOver: (landed?: { readonly version: string | undefined }) => void;
 }
 
 /** A message from outside on its way into its mailbox: once for each name within its window. */
-export class AcceptCommit extends PendingCommit {
+export class AcceptCommit implements CommitRequest {
+  readonly name: string;
   readonly part: WriteSet;
+  readonly lane: string | undefined;
+  size: CommitSize | undefined = undefined;
   readonly accepted: Promise<Acceptance>;
   readonly #options: AcceptOptions;
+  /** The same for each attempt. */
   readonly #token: string;
   readonly #print: string;
   readonly #resolve: (acceptance: Acceptance) => void;
   readonly #reject: (error: unknown) => void;
+  /** The mark that it replaces: one whose time is over. */
+  #before: Entry | undefined;
+  /** Whether an attempt may still land that was said to be stale. */
+  #mayLand = false;
 
-  readonly #before: Entry | undefined;
-  /** Whether an earlier commit of the message may still land. */
-  readonly #mayLand: boolean;
-
-  /** `before` is the mark that it replaces: one whose time is over; `first` the commit that found it. */
-  constructor(options: AcceptOptions, before?: Entry, first?: AcceptCommit) {
-    super(options.lane);
-    this.#before = before;
-    this.#mayLand = first !== undefined && (first.#mayLand || first.uncertain);
-    const { session, writeSet, mark, windowMs, ticket, place } = options;
+  constructor(options: AcceptOptions) {
+    const { session, writeSet, mark, name, lane } = options;
     this.#options = options;
+    this.name = name;
     this.part = writeSet;
-    this.#token = first === undefined ? session.nextToken() : first.#token; // whichever of them lands
+    this.lane = lane;
+    this.#token = session.nextToken();
     this.#print = mark === undefined || !options.named ? "" : fingerprint(options.payload);
-    if (mark !== undefined) {
-      const untilMs = endAt(session.clock.now() + windowMs);
-      const head: AcceptanceMark = { token: this.#token, fingerprint: this.#print, untilMs, ticket, place };
-      writeMark(writeSet, mark, head, before);
-    }
+    this.#mark(undefined);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     this.accepted = promise;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  get name(): string {
-    return this.#options.name;
-  }
-
-  committed(version: string | undefined): void {
-    this.#options.onOver();
-    this.#options.onCommitted(version);
-    const { ticket, place } = this.#options;
-    this.#resolve({ repeated: false, ticket, place });
-  }
-
-  stale(): void {
-    this.#repeat().catch((error) => this.failed(error));
-  }
-
-  failed(error: unknown): void {
-    this.#options.onOver();
-    if (!(error instanceof StoreError) || !(this.#mayLand || this.uncertain)) return this.#reject(error);
-    this.#options.session.probes?.reach("a message may land that the store refused");
-    const why = `Cannot tell whether ${this.#options.name} was accepted`;
-    this.#reject(new OutcomeUnknownError(why, { cause: error }));
+  done(result: CommitResult): void {
+    const { ticket, place, onOver } = this.#options;
+    if (result.status === "committed") {
+      onOver(result);
+      return this.#resolve({ repeated: false, ticket, place });
+    }
+    if (result.status !== "stale") return this.#fail(result.error);
+    this.#repeat(result.uncertain).catch((error) => this.#fail(error, result.uncertain));
   }
 
   /** Looks for its mark. It has one wherever the outcome of a commit may be unknown. */
@@ -128,21 +112,42 @@ export class AcceptCommit extends PendingCommit {
   }
 
   /** There is a mark already: of the same message, of another, or one whose time is over. */
-  async #repeat(): Promise<void> {
-    const { session, writeSet } = this.#options;
+  async #repeat(uncertain: boolean): Promise<void> {
+    const { session, payload, onOver } = this.#options;
     const stored = await this.#stored();
     const first = firstOf(stored, this.#print, this.#options);
-    if (first === undefined) {
-      session.probes?.reach("accepted in a second commit", this.#options.payload);
-      writeSet.checks.pop();
-      writeSet.writes.pop();
-      const again = new AcceptCommit(this.#options, stored, this);
-      session.committer.submit(again);
-      this.#resolve(await again.accepted);
-      return;
+    if (first !== undefined) {
+      onOver();
+      return this.#resolve(first);
     }
+    session.probes?.reach("accepted in a second commit", payload);
+    this.#mayLand ||= uncertain;
+    this.size = undefined;
+    this.part.checks.pop();
+    this.part.writes.pop();
+    this.#mark(stored);
+    session.committer.submit(this);
+  }
+
+  #mark(before: Entry | undefined): void {
+    const { session, mark, windowMs, ticket, place } = this.#options;
+    this.#before = before;
+    if (mark === undefined) return;
+    const untilMs = endAt(session.clock.now() + windowMs);
+    writeMark(
+      this.part,
+      mark,
+      { token: this.#token, fingerprint: this.#print, untilMs, ticket, place },
+      before,
+    );
+  }
+
+  #fail(error: unknown, uncertain = false): void {
     this.#options.onOver();
-    this.#resolve(first);
+    if (!(error instanceof StoreError) || !(this.#mayLand || uncertain)) return this.#reject(error);
+    this.#options.session.probes?.reach("a message may land that the store refused");
+    const why = `Cannot tell whether ${this.name} was accepted`;
+    this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }
 
   async #stored(): Promise<Entry | undefined> {

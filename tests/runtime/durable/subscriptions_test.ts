@@ -92,6 +92,7 @@ inMemory(
     const system = await stage.start([worker()]);
     const made = system.subscribe(Worker.happened, ref(system, "early").at(Worker.note));
     await made.ready;
+    await stage.settle(); // the topic has handled it: its mailbox is empty
     const store = away(stage, system);
     const waiting = Array.from(
       { length: 10_000 },
