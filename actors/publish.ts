@@ -3,7 +3,7 @@ import type { Address, SendOptions } from "../runtime/language/address.ts";
 import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { retryWhileUnavailable } from "../runtime/durable/delivery/retry_while_unavailable.ts";
+import { retryWhileUnavailable } from "../runtime/scheduling/retry_while_unavailable.ts";
 import { messageOf, TerminalError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Publication, subscribersMax, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";

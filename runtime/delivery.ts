@@ -288,8 +288,8 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  private actorOf(protocol: string): Actor | undefined {
-    return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
+  private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
+    return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {

@@ -1,6 +1,6 @@
 import { SingleFlight } from "../base/single_flight.ts";
 import { StoreError } from "../base/store_errors.ts";
-import { type RetryServices, retryWhileUnavailable } from "./delivery/retry_while_unavailable.ts";
+import { type RetryServices, retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
 /** How many subscriptions, and ends of subscriptions, may wait before no other is begun. */
 const waitingMax = 10_000;

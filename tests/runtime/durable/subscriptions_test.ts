@@ -1,16 +1,8 @@
 // Subscriptions of addresses: made while the store is away, listed, ended, and outlived by nothing that is not seen.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  type Address,
-  ingress,
-  protocol,
-  StoreError,
-  type System,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
+import { actor, type Address, protocol, StoreError, type System, tell, unchecked } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import {
   inMemory,
   kinds,

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  memoryStore,
-  OutcomeUnknownError,
-  PosthornError,
-  type StoreConnection,
-  StoreError,
-  type StoreTraits,
-} from "@posthorn/posthorn";
+import { OutcomeUnknownError, PosthornError, StoreError } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import type { StoreConnection, StoreTraits } from "@posthorn/posthorn/store";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import {
   type CommitOutcome,
