@@ -70,7 +70,8 @@ export class GroupCommitter {
   readonly #random: Random;
   #waiting: QueuedCommit[] = [];
   #waitingBytes = 0;
-  readonly #lanes = new Map<string, number>();
+  /** The lanes of the commits that are under way. */
+  readonly #lanes = new Set<string>();
   #underWay = 0;
   #scheduled = false;
   /** When the event loop had its last long turn, and when the last commit ended. */
@@ -183,7 +184,7 @@ export class GroupCommitter {
       if (group.length === 0) return;
       this.#underWay++;
       for (const { request: { lane } } of group) {
-        if (lane !== undefined) this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
+        if (lane !== undefined) this.#lanes.add(lane);
       }
       void this.#carry(group);
     }
@@ -226,7 +227,7 @@ export class GroupCommitter {
     await this.#commit(group);
     this.#underWay--;
     this.#endedMs = this.#clock.monotonicMs();
-    for (const { request: { lane } } of group) if (lane !== undefined) this.#release(lane);
+    for (const { request: { lane } } of group) if (lane !== undefined) this.#lanes.delete(lane);
     if (this.#waiting.length > 0) return this.#schedule();
     if (this.#underWay > 0) return;
     for (const idle of this.#onIdle.splice(0)) idle();
@@ -333,12 +334,6 @@ export class GroupCommitter {
 
   #isOver(attempt: number, beganMs: number): boolean {
     return attempt >= attemptsMax || this.#clock.monotonicMs() - beganMs >= triedMsMax;
-  }
-
-  #release(lane: string): void {
-    const count = this.#lanes.get(lane)! - 1;
-    if (count === 0) this.#lanes.delete(lane);
-    else this.#lanes.set(lane, count);
   }
 
   /** Waits after that attempt, or until it ends. */
