@@ -7,8 +7,13 @@ import { Membership } from "../../runtime/durable/background/membership.ts";
 import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
 import { EventLogRows } from "../../runtime/durable/delivery/event_log_rows.ts";
 import { ActorRecord } from "../../runtime/durable/rows/actor_record.ts";
+import { OutcomeUnknownError } from "../../runtime/base/store_errors.ts";
+import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { alone } from "./fault_plan.ts";
 import { abandoned, deployed, listened, repeated, type Rule, slow, turnsHidden } from "./rule.ts";
+
+/** Parts of which a store did not say what became of them. */
+const unanswered = new WeakSet<AtomicPart>();
 
 /** Rules that no store can take out: a method of the code does without each. */
 export const codeRules: readonly Rule[] = [
@@ -21,8 +26,8 @@ export const codeRules: readonly Rule[] = [
         GroupCommitter.prototype,
         "submit",
         (submit) =>
-          function (this: GroupCommitter, pending, size) {
-            submit.call(this, Object.assign(pending, { lane: undefined }), size);
+          function (this: GroupCommitter, request) {
+            submit.call(this, Object.assign(request, { lane: undefined }));
           },
       ),
   },
@@ -131,15 +136,26 @@ export const codeRules: readonly Rule[] = [
     foundBy: 1,
     says: "where a store has unknown outcomes, what it calls stale may have landed before",
     faultPlan: repeated,
+    connect: (connection) => ({
+      async commit(parts) {
+        try {
+          return await connection.commit(parts);
+        } catch (error) {
+          if (error instanceof OutcomeUnknownError) { for (const part of parts) unanswered.add(part); }
+          throw error;
+        }
+      },
+    }),
     code: (patches) =>
       patches.method(
         GroupCommitter.prototype,
         "submit",
         (submit) =>
-          function (this: GroupCommitter, pending, size) {
-            const { find } = pending;
-            pending.find = () => pending.uncertain ? find.call(pending) : Promise.resolve("stale");
-            submit.call(this, pending, size);
+          function (this: GroupCommitter, request) {
+            const { find } = request;
+            const findUncertain = () =>
+              unanswered.has(request.part) ? find!.call(request) : Promise.resolve("stale" as const);
+            submit.call(this, find === undefined ? request : Object.assign(request, { find: findUncertain }));
           },
       ),
   },

@@ -105,10 +105,13 @@ export const sceneRules: readonly Rule[] = [
         GroupCommitter.prototype,
         "submit",
         (submit) =>
-          function (this: GroupCommitter, pending, size) {
-            const { failed } = pending;
-            pending.failed = (error) => error instanceof TooLargeError || failed.call(pending, error);
-            submit.call(this, pending, size);
+          function (this: GroupCommitter, request) {
+            const { done } = request;
+            request.done = (result) => {
+              if (result.status === "refused" && result.error instanceof TooLargeError) return;
+              done.call(request, result);
+            };
+            submit.call(this, request);
           },
       ),
   },

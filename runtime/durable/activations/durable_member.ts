@@ -143,8 +143,7 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
     const { session, writer, committedDelivery } = this.durable;
     const writeSet = new WriteSet();
     const letter = writer.deadLetter(writeSet, this, mail, reason);
-    writeSet.checks.push({ key: mail.key!, version: mail.version });
-    writeSet.remove(mail.key!, mail.bytes);
+    writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
     const { limits } = session.traits;
     if (!fits(sizeOfCommit(writeSet, limits), limits)) return false; // the letter says more than the message did
     const epoch = this.loadedEpoch;

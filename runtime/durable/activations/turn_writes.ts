@@ -5,10 +5,10 @@ import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { Batch } from "./batch.ts";
-import type { DurableMember } from "./durable_member.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import { Turn } from "../../turns/turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
@@ -27,26 +27,42 @@ import { encodeValue, toText } from "../rows/value_codec.ts";
 
 const noTimers: TimerRows = new Map();
 
-/** A turn of a durable actor. The runtime's own may write more than their state. */
+/** A turn of a durable actor. The runtime's own actors may write more than their state, and read rows. */
 export class DurableTurn extends Turn {
+  declare readonly actor: DurableActivation;
   /** Its message as it waits in the mailbox, and what its handler is given. */
   readonly mail: QueuedMessage;
   readonly value: unknown;
   /** Whether it is the first since its actor is in this process, or was restarted. */
   readonly isFirst: boolean;
-  /** What it writes besides, with the same commit. */
-  rows: WriteSet | undefined = undefined;
   /** The first place of its message in the mailbox: no other message of the actor ever had it. */
   readonly place: string;
   /** Whether its message stays where it is, for another turn. */
   again = false;
+  private ownRows: WriteSet | undefined = undefined;
 
-  constructor(actor: DurableMember, route: Route, state: unknown, mail: QueuedMessage, value: unknown) {
+  constructor(
+    actor: DurableActivation,
+    route: Route,
+    state: unknown,
+    mail: QueuedMessage,
+    value: unknown,
+  ) {
     super(actor, route, state);
     this.isFirst = !actor.active;
     this.mail = mail;
     this.value = value;
     this.place = mail.head.firstPlace ?? mail.place;
+  }
+
+  /** What it writes with its commit, besides its state and messages. */
+  get rows(): WriteSet {
+    return this.ownRows ??= new WriteSet();
+  }
+
+  /** The store that its actor is in. */
+  get session(): StoreSession {
+    return this.actor.durable.session;
   }
 }
 
@@ -62,7 +78,7 @@ export class TurnWrites {
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
   of(turn: DurableTurn, result: unknown): WriteSet {
-    const writeSet = turn.rows ?? new WriteSet();
+    const writeSet = turn.rows;
     for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;
     const { mode } = operation;

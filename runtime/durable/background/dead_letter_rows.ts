@@ -3,6 +3,7 @@ import { messageOf, NotFoundError } from "../../base/errors.ts";
 import { OrderedKeys } from "../../base/ordered_keys.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { MessageWriter, StoredDeadLetter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
@@ -12,7 +13,6 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { NewMessage, timestampOf } from "../rows/queued_message.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/value_codec.ts";
-import { SingleFlight } from "./single_flight.ts";
 
 /** How many are read together, and how many are looked for that may be gone. */
 const pageMax = 100;
@@ -201,8 +201,7 @@ export class DeadLetterRows {
     const { session, writer } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key, value.length);
+    writeSet.removeIfUnchanged({ key, version }, value.length);
     writeSet.write(sentAgainKey, new Uint8Array());
     const head = {
       ...mail,
@@ -301,8 +300,7 @@ export class DeadLetterRows {
 
   async #remove(key: string, { version, bytes }: Removed): Promise<void> {
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key, bytes);
+    writeSet.removeIfUnchanged({ key, version }, bytes);
     await commitOne(this.#services.session.committer, writeSet);
   }
 }
