@@ -1,6 +1,5 @@
 import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../ports/dead_letters.ts";
 import { messageOf, NotFoundError } from "../../base/errors.ts";
-import { OrderedKeys } from "../../base/ordered_keys.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
@@ -30,15 +29,16 @@ export interface DeadLetterRowsServices {
   readonly committedDelivery: CommittedDelivery;
 }
 
-/** A dead letter that is in the store, as far as is known here. */
-interface KnownDeadLetter {
-  readonly version: string;
+/** The row of a dead letter, as it was read. */
+interface LetterRow extends Check {
   readonly bytes: number;
-  /** What is listed; absent where it cannot be read. */
-  entry: DeadLetterEntry | undefined;
 }
 
-type Removed = Pick<KnownDeadLetter, "version" | "bytes">;
+/** A dead letter that is in the store, as far as is known here. */
+interface KnownDeadLetter extends LetterRow {
+  /** What is listed; absent if its row cannot be read. */
+  entry: DeadLetterEntry | undefined;
+}
 
 /**
  * The dead letters in the store, of whichever instance: this process knows the latest of them. It reads each once, and at
@@ -50,8 +50,6 @@ export class DeadLetterRows {
   readonly #letters: InMemoryDeadLetters;
   readonly #capacity: number;
   readonly #kept = new Map<string, KnownDeadLetter>();
-  /** Their keys, the oldest first. */
-  readonly #keys = new OrderedKeys();
   /** The latest key, and what it was at each of the last heartbeats. */
   #latest: string | undefined;
   #latestAtHeartbeats: (string | undefined)[] = [];
@@ -59,13 +57,13 @@ export class DeadLetterRows {
   /** Which letter was sent again last, as far as is known. */
   #sentVersion: string | undefined;
   /** Those that letters of others pushed out here: left to them, who may have let go of others instead. */
-  readonly #passed = new Map<string, Removed>();
+  readonly #passed = new Map<string, LetterRow>();
   /** Whether the store may have more than the bound. */
   #mayBeOver = false;
   /** Whether what is pushed out now is this instance's to remove. */
   #removes = true;
   /** Those that are over the bound, and are to be removed. */
-  #over: (readonly [key: string, kept: Removed])[] = [];
+  #over: LetterRow[] = [];
   readonly #trimming = new SingleFlight(() => this.#removeOver());
   readonly #reading = new SingleFlight(() => this.#look());
   /** Whether the next look is that of a heartbeat. */
@@ -125,16 +123,15 @@ export class DeadLetterRows {
   }
 
   #add(row: Entry, known = false): void {
-    const { key, version, value } = row;
+    const { key } = row;
     if (this.#kept.has(key) || this.#passed.has(key)) return;
     const { session } = this.#services;
     const place = key.slice(deadPrefix.length);
     session.heard(timestampOf(place)); // what dies here from now on is behind it
     const own = session.gave(place);
     if (!own && !known) this.#letters.total++;
-    const kept: KnownDeadLetter = { version, bytes: value.length, entry: undefined };
+    const kept: KnownDeadLetter = { ...rowOf(row), entry: undefined };
     this.#kept.set(key, kept);
-    this.#keys.add(key);
     if (key > (this.#latest ?? "")) this.#latest = key;
     this.#removes = own || !this.#loaded;
     kept.entry = this.#entryOf(row);
@@ -156,30 +153,29 @@ export class DeadLetterRows {
       resend: () => this.#resend(row, letter, mail, text),
       caller: mail.caller,
       bytes: row.value.length,
-      onLetGo: () => this.#letGo(row),
+      onLetGo: () => this.#letGo(rowOf(row)),
     });
   }
 
   /** It was pushed out. Whoever adds one removes what that pushes out: so they do not all do the same. */
-  #letGo({ key, version, value }: Entry): void {
-    this.#drop(key);
-    const kept = { version, bytes: value.length };
+  #letGo(row: LetterRow): void {
+    this.#drop(row.key);
     if (this.#removes) {
-      this.#over.push([key, kept]);
+      this.#over.push(row);
       void this.#trimming.run();
     } else {
       this.#mayBeOver = true;
-      this.#passed.set(key, kept);
+      this.#passed.set(row.key, row);
     }
   }
 
   async #removeOver(): Promise<void> {
     await Promise.resolve(); // all that one page pushes out
     while (this.#over.length > 0) {
-      await this.#removeAll(this.#over.splice(0), (key, kept) =>
-        this.#remove(key, kept).catch(() => {
+      await this.#removeAll(this.#over.splice(0), (row) =>
+        this.#remove(row).catch(() => {
           this.#mayBeOver = true;
-          this.#passed.set(key, kept);
+          this.#passed.set(row.key, row);
         }));
     }
   }
@@ -188,7 +184,6 @@ export class DeadLetterRows {
     const kept = this.#kept.get(key);
     if (kept === undefined) return;
     this.#kept.delete(key);
-    this.#keys.delete(key);
     if (kept.entry !== undefined) this.#letters.remove(kept.entry);
   }
 
@@ -236,15 +231,16 @@ export class DeadLetterRows {
   /** Lets go here of those that are in the store no longer. */
   async #checkAll(): Promise<void> {
     const { limits } = this.#services.session.traits;
-    const kept = Array.from(this.#kept, ([key, { version }]) => ({ key, version }));
-    for (const some of slicesOf(kept, Math.min(limits.checks, pageMax))) await this.#check(some);
+    for (const some of slicesOf([...this.#kept.values()], Math.min(limits.checks, pageMax))) {
+      await this.#check(some);
+    }
   }
 
   async #check(checks: readonly Check[]): Promise<void> {
     let there: readonly (string | undefined)[];
     try {
       there = await this.#services.session.connection.commit(
-        checks.map((check) => ({ checks: [check], writes: [], removals: [] })),
+        checks.map(({ key, version }) => ({ checks: [{ key, version }], writes: [], removals: [] })),
       );
     } catch (error) {
       if (isOfStore(error) || checks.length === 1) throw error;
@@ -259,16 +255,16 @@ export class DeadLetterRows {
   async countAnew(): Promise<void> {
     this.#services.session.probes?.reach("dead letters are counted anew");
     await this.#checkAll();
-    const passed = [...this.#passed].toSorted(([a], [b]) => a < b ? 1 : -1);
+    const passed = [...this.#passed.values()].sort((a, b) => a.key < b.key ? 1 : -1);
     const back = Math.max(this.#capacity - this.#kept.size, 0);
-    for (const some of slicesOf(passed.slice(0, back).map(([key]) => key), pageMax)) {
+    for (const some of slicesOf(passed.slice(0, back).map(({ key }) => key), pageMax)) {
       const rows = await this.#services.session.connection.read(some);
       for (const key of some) this.#passed.delete(key);
       for (const row of rows) if (row !== undefined) this.#add(row, true);
     }
-    await this.#removeAll(passed.slice(back), async (key, kept) => {
-      await this.#remove(key, kept);
-      this.#passed.delete(key);
+    await this.#removeAll(passed.slice(back), async (row) => {
+      await this.#remove(row);
+      this.#passed.delete(row.key);
     });
   }
 
@@ -276,33 +272,31 @@ export class DeadLetterRows {
   async #trimOlder(): Promise<void> {
     const { connection } = this.#services.session;
     for (let limit = 1;; limit = pageMax) { // mostly there is none
-      const oldest = this.#keys.list(deadPrefix, undefined, false).next().value ?? deadPrefix;
+      const oldest = [...this.#kept.keys()].sort()[0] ?? deadPrefix;
       const rows = await connection.list({ prefix: deadPrefix, limit });
       const over = rows.filter(({ key }) => key < oldest);
-      await this.#removeAll(
-        over.map(({ key, version, value }) => [key, { version, bytes: value.length }] as const),
-      );
+      await this.#removeAll(over.map(rowOf), (row) => this.#remove(row));
       if (rows.length === 0 || over.length < rows.length) break;
     }
     this.#mayBeOver = false;
   }
 
   /** As many at once as one commit takes: what users commit meanwhile waits for one, and not for all. */
-  async #removeAll(
-    some: readonly (readonly [string, Removed])[],
-    remove = (key: string, kept: Removed) => this.#remove(key, kept),
-  ): Promise<void> {
-    const { partsAtOnce } = this.#services.session.traits;
-    for (const together of slicesOf(some, partsAtOnce)) {
-      await Promise.all(together.map(([key, kept]) => remove(key, kept)));
+  async #removeAll(rows: readonly LetterRow[], remove: (row: LetterRow) => Promise<void>): Promise<void> {
+    for (const some of slicesOf(rows, this.#services.session.traits.partsAtOnce)) {
+      await Promise.all(some.map(remove));
     }
   }
 
-  async #remove(key: string, { version, bytes }: Removed): Promise<void> {
+  async #remove(row: LetterRow): Promise<void> {
     const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged({ key, version }, bytes);
+    writeSet.removeIfUnchanged(row, row.bytes);
     await commitOne(this.#services.session.committer, writeSet);
   }
+}
+
+function rowOf({ key, version, value }: Entry): LetterRow {
+  return { key, version, bytes: value.length };
 }
 
 /** Where the payload cannot be read the letter says so; it is sent again as it was written. */

@@ -1,4 +1,4 @@
-import type { Entry, StoreTraits } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -17,12 +17,10 @@ interface DurabilityRow {
  */
 export class DurabilityCheck {
   readonly #session: StoreSession;
-  readonly #traits: StoreTraits;
   #since: string | undefined;
 
-  constructor(session: StoreSession, traits: StoreTraits) {
+  constructor(session: StoreSession) {
     this.#session = session;
-    this.#traits = traits;
   }
 
   /** Looks for what an earlier process wrote, and writes something for a later one. */
@@ -46,7 +44,8 @@ export class DurabilityCheck {
 
   /** What is known. */
   get health(): { readonly status: "durable" | "unverified" | "volatile"; readonly reason?: string } {
-    if (this.#traits.durability === "nothing") return { status: "volatile", reason: "it is in memory" };
+    const { durability } = this.#session.traits;
+    if (durability === "nothing") return { status: "volatile", reason: "it is in memory" };
     if (this.#since === undefined) {
       return { status: "unverified", reason: "nothing of an earlier process was found in it" };
     }

@@ -3,7 +3,7 @@ import type { ActorId } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { erasedKey, recordKey } from "./keys.ts";
-import type { ScheduleSummaries } from "./schedule_summaries.ts";
+import type { ScheduleSummaries } from "./schedule_row.ts";
 import { decodeValue, fromText } from "./value_codec.ts";
 
 /** A message that is to be tried again, or that was running when its process ended. */
