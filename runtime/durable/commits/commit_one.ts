@@ -9,8 +9,8 @@ const receiptKeepMs = 600_000;
 
 /**
  * Commits a part, and resolves with its version, or with nothing if a check failed. The part may be lost or committed
- * twice: if its outcome is uncertain it counts as stale, and its caller looks at it again. Rejects with a `TooLargeError`
- * if no commit can take the part; `name` is what that error calls it.
+ * twice: if its outcome is uncertain it counts as stale, and its caller looks at it again. Rejects with a
+ * `TooLargeError` if no commit can take the part; `name` is what that error calls it.
  */
 export function commitOne(
   committer: GroupCommitter,
