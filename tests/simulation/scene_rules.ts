@@ -81,7 +81,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 59,
+    foundBy: 21,
     says: "dead letters of which instances let go differently are counted anew",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({

@@ -3,19 +3,11 @@ import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../por
 import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
+import type { DurableMember } from "./durable_member.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import type { ScheduleSummaries } from "../rows/schedule_summaries.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
 import { jsonToText, toText } from "../rows/value_codec.ts";
-
-/** What a batch begins with: the actor as it was committed, and what its state is in memory. */
-export interface BatchStart {
-  readonly actor: { readonly protocol: string; readonly key: string };
-  readonly record: ActorRecord;
-  readonly state: unknown;
-  /** The version of its state's form. */
-  readonly schema: number;
-}
 
 const forRecord: CommitSize = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 /** How long the last turn of an actor that is erased is known, and its time after the slowest of all clocks has passed it. */
@@ -28,8 +20,10 @@ const share = 0.5;
 
 /** Turns of one actor that commit together: each sees what the one before left, and none is seen before all are there. */
 export class Batch {
+  readonly #actor: DurableMember;
   readonly #session: StoreSession;
-  readonly #start: BatchStart;
+  /** The actor as it was committed when the batch began. */
+  readonly #record: ActorRecord;
   /** Those of the first message are taken as they are: most batches have no other. */
   #writeSet: WriteSet | undefined = undefined;
   /** Of all but the record, for which one check and one write are kept. */
@@ -52,16 +46,27 @@ export class Batch {
   #changed = false;
   /** Whether it is known that JSON gives its state back: no handler has run since that was looked at. */
   #json = false;
-  #erased = false;
+  /** Whether its state goes. */
+  erased = false;
+  /** Whether the actor is to leave memory once it is committed. */
+  passivates = false;
+  /** Why the actor has stopped, and its mail becomes dead letters; absent if that is handled. */
+  stopped: string | undefined;
+  /** Whether it only counts an attempt before that begins. */
+  countsTrial = false;
   #retry: RetryHead | undefined;
   #schedules: ScheduleSummaries | undefined;
 
-  constructor(session: StoreSession, start: BatchStart) {
-    this.#session = session;
-    this.#start = start;
-    this.state = start.state;
-    this.#retry = start.record.head.retry;
-    this.#schedules = start.record.head.schedules;
+  /** It begins with the actor as it is. */
+  constructor(actor: DurableMember) {
+    const { record, state } = actor;
+    this.#actor = actor;
+    this.#session = actor.durable.session;
+    this.#record = record;
+    this.state = state;
+    this.stopped = actor.stopped;
+    this.#retry = record.head.retry;
+    this.#schedules = record.head.schedules;
   }
 
   /** How many messages had a turn in it. */
@@ -76,13 +81,13 @@ export class Batch {
 
   /** Its schedules before the batch. */
   get committedSchedules(): ScheduleSummaries {
-    return this.#start.record.head.schedules ?? {};
+    return this.#record.head.schedules ?? {};
   }
 
   /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
   get readsOnly(): boolean {
-    return !this.#changed && !this.#erased && (this.#writeSet === undefined || isEmpty(this.#writeSet)) &&
-      this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
+    return !this.#changed && !this.erased && (this.#writeSet === undefined || isEmpty(this.#writeSet)) &&
+      this.#retry === this.#record.head.retry && this.#schedules === this.#record.head.schedules;
   }
 
   /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
@@ -114,7 +119,7 @@ export class Batch {
     this.state = state;
     this.#changed = true;
     this.#json = json;
-    this.#erased = false;
+    this.erased = false;
   }
 
   /** A handler has run since its state was looked at, or may have: it may have changed what it had in its hands. */
@@ -126,13 +131,8 @@ export class Batch {
   erase(): void {
     this.state = undefined;
     this.#changed = false;
-    this.#erased = true;
+    this.erased = true;
     this.#schedules = undefined;
-  }
-
-  /** Whether its state goes. */
-  get erased(): boolean {
-    return this.#erased;
   }
 
   /** All of it is for a message that must still wait as it was read. */
@@ -184,23 +184,25 @@ export class Batch {
   seal(
     token: string,
   ): { readonly writeSet: WriteSet; readonly record: ActorRecord; readonly size: CommitSize } {
-    const { actor, record, schema } = this.#start;
+    const record = this.#record;
+    const actor = this.#actor;
+    const { stateVersion } = actor.host.actor;
     const key = recordKey(actor);
-    const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
+    const text = this.erased ? undefined : this.#changed ? this.#text() : record.text;
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#session.instance),
       clock: Math.max(record.head.clock, this.#session.timestampMicros),
-      schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
+      schema: text === undefined ? undefined : this.#changed ? stateVersion : record.head.schema,
       retry: this.#retry,
       schedules: this.#schedules,
     };
     const value = this.#session.encoder.encode(head, text ?? "");
     const check: Check = { key, version: record.storedVersion };
-    const fault = this.#erased ? undefined : record.fault;
+    const fault = this.erased ? undefined : record.fault;
     // What cannot be read is not written: another program may be able to read it.
     const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
-    const written: AtomicPart = this.#erased
+    const written: AtomicPart = this.erased
       ? this.#erasure(value, head.clock)
       : { checks: [], writes, removals: [] };
     const { limits } = this.#session.traits;
@@ -214,8 +216,8 @@ export class Batch {
     writeSet.checks.push(check);
     writeSet.writes.push(...written.writes);
     writeSet.removals.push(...written.removals);
-    requireFits(`${actor.protocol}/${actor.key}`, size, limits);
-    const bytes = this.#erased ? 0 : fault === undefined ? value.length : record.bytes;
+    requireFits(actor, size, limits);
+    const bytes = this.erased ? 0 : fault === undefined ? value.length : record.bytes;
     return { writeSet, size, record: new ActorRecord(head, text, record.version, bytes, fault) };
   }
 
@@ -225,22 +227,22 @@ export class Batch {
    * begins by a clock that is behind.
    */
   #erasure(value: Uint8Array, timestampMicros: number): AtomicPart {
-    const { actor, record } = this.#start;
+    const actor = this.#actor;
+    const { bytes } = this.#record;
     const nowMs = this.#session.clock.now();
     const aheadMs = Math.min(Math.max(timestampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
     const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
     return {
       checks: [],
       writes: [{ key: erasedKey(actor), value, expiresAtMs }],
-      removals: record.bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: record.bytes }],
+      removals: bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: bytes }],
     };
   }
 
   /** What to commit where nothing is written: that the state is still this one. */
   fence(): WriteSet {
-    const { actor, record } = this.#start;
     const writeSet = this.#writeSet ??= new WriteSet();
-    writeSet.checks.push({ key: recordKey(actor), version: record.storedVersion });
+    writeSet.checks.push({ key: recordKey(this.#actor), version: this.#record.storedVersion });
     return writeSet;
   }
 

@@ -1,4 +1,5 @@
 import type { Random } from "../../base/random.ts";
+import type { Membership } from "../background/membership.ts";
 import type { RecordHead } from "../rows/actor_record.ts";
 import { batchMax } from "./suspicion.ts";
 
@@ -44,8 +45,8 @@ export class Contention {
   }
 
   /** Whether the actor had better be left to the one that wins: who wrote its record last, if that lives. */
-  yieldsTo({ turn }: RecordHead, { lives }: { lives(instance: string): boolean }): boolean {
-    return this.#lost >= yieldAfter && lives(turn.slice(0, turn.lastIndexOf("-")));
+  yieldsTo({ turn }: RecordHead, membership: Pick<Membership, "lives">): boolean {
+    return this.#lost >= yieldAfter && membership.lives(turn.slice(0, turn.lastIndexOf("-")));
   }
 
   /** Another instance tries its message. Returns how long it waits before it looks again. */

@@ -2,7 +2,7 @@ import { PosthornError, StoppedError } from "../../base/errors.ts";
 import type { Scheduler } from "../../scheduling/scheduler.ts";
 import type { Timer } from "../../scheduling/timers.ts";
 import { Admissions } from "./admissions.ts";
-import type { Batch } from "./batch.ts";
+import { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
 import { leftMs } from "./durable_services.ts";
 import { DurableMember } from "./durable_member.ts";
@@ -40,12 +40,8 @@ export class DurableActivation extends DurableMember {
   #wanted: "passivate" | "erase" | undefined = undefined;
   #held: Timer | undefined = undefined;
   readonly contention = new Contention();
-  /** Why it had stopped before the batch that is under way, if it had. */
-  #stoppedBefore: string | undefined = undefined;
   /** Whether the next batch takes one message only: the last was too large. */
   #alone = false;
-  /** Whether the commit that is on its way only counts a trial. */
-  #counting = false;
   /** What is in the store's hands. */
   #committing: Batch | undefined = undefined;
 
@@ -117,7 +113,7 @@ export class DurableActivation extends DurableMember {
         return this.hold(this.contention.left(this.services.random), () => void this.load());
       }
       this.take(loaded);
-      const yields = this.contention.yieldsTo(this.record.head, this.durable);
+      const yields = this.contention.yieldsTo(this.record.head, this.durable.membership);
       if (yields && !this.#isNeeded) return this.#vanish(yieldedMs);
     } catch (error) {
       this.mailbox.abandon();
@@ -141,7 +137,10 @@ export class DurableActivation extends DurableMember {
     } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.picker.aside === 0)) {
       void this.load();
     } else {
-      if (this.#runner.revive() && this.atRest) return this.passivate();
+      const { stopped } = this;
+      this.stopped = undefined; // all its mail has become dead letters: what comes now begins anew
+      if (stopped !== undefined) this.#runner.revive();
+      if (stopped !== undefined && this.atRest) return this.passivate();
       this.host.watchIdle(this);
       this.services.rest();
     }
@@ -150,8 +149,7 @@ export class DurableActivation extends DurableMember {
   run(scheduler: Scheduler): boolean {
     if (this.status !== "ready") return false;
     this.usedMs = scheduler.monotonicMs;
-    this.#stoppedBefore = this.#runner.stopped;
-    const batch = this.begin();
+    const batch = new Batch(this);
     if (this.#wanted === "erase") {
       this.#await(batch, this.#runner.erase(batch));
       return false;
@@ -199,8 +197,8 @@ export class DurableActivation extends DurableMember {
     this.#committing = undefined;
     this.contention.won();
     this.#alone = false;
-    if (!this.#counting) this.picker.endTrial();
-    this.#counting = false;
+    if (!batch.countsTrial) this.picker.endTrial();
+    this.stopped = batch.stopped;
     if (record !== undefined) {
       this.record = record;
       this.state = batch.state;
@@ -213,8 +211,7 @@ export class DurableActivation extends DurableMember {
     writeSet.land(this.durable.committedDelivery, version, this.loadedEpoch);
     if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
     if (this.gone) return;
-    const ending = this.#runner.takeEnding();
-    if (ending === "passivate" && this.waiting === 0) this.#wanted ??= "passivate";
+    if (batch.passivates && this.waiting === 0) this.#wanted ??= "passivate";
     if (record !== undefined) return this.proceed();
     this.mailbox.reset();
     void this.load();
@@ -288,19 +285,13 @@ export class DurableActivation extends DurableMember {
 
   /** Nothing of a batch is there. */
   #dropped(): void {
-    this.#undo();
-    this.mailbox.reset();
-  }
-
-  #undo(): void {
-    this.#counting = false;
     this.#committing = undefined;
-    this.#runner.drop(this.#stoppedBefore);
+    this.mailbox.reset();
   }
 
   /** A batch that cannot be committed as it is: what it takes is too large, or cannot be written. */
   #refused(error: unknown, batch: Batch): void {
-    this.#undo();
+    this.#committing = undefined;
     this.durable.session.probes?.reach(
       batch.turns > 1 ? "a batch cannot be committed" : "a turn cannot be committed",
     );
@@ -315,7 +306,7 @@ export class DurableActivation extends DurableMember {
     // It has no room beside the state, or its letter has none.
     if ((batch.refuses || batch.kept) && mail.key === undefined) return this.stale(batch, false); // it is stored first
     if (batch.refuses) return void this.#runner.refuseAlone(mail, error).then(() => this.stale(batch, false));
-    const alone = this.begin();
+    const alone = new Batch(this);
     this.#runner.refuse(alone, mail, error);
     alone.refuses = true;
     this.finish(alone);
@@ -351,8 +342,8 @@ export class DurableActivation extends DurableMember {
         this.picker.endTrial();
         return this.proceed();
       }
-      this.#counting = true;
-      const batch = this.begin();
+      const batch = new Batch(this);
+      batch.countsTrial = true;
       // Else one that another had handled would leave a record behind, of an actor that was erased as well.
       batch.whereWaits(mail);
       batch.retry(trial);

@@ -254,21 +254,21 @@ export class DurableMailbox {
 
   /** Takes out what is in no store yet. */
   withdraw(mails: ReadonlySet<QueuedMessage>): void {
-    if (mails.size === 0) return;
-    const stays = (mail: QueuedMessage) => !mails.has(mail);
-    this.mails = this.mails.filter(stays);
-    if (this.#late !== undefined) this.#late = this.#late.filter(stays);
-    this.#asks = this.#asks.filter(stays);
+    if (mails.size > 0) this.#takeOut((mail) => mails.has(mail));
   }
 
   /** Takes out all asks that wait. */
   takeAsks(): QueuedMessage[] {
-    const late = this.#late ?? [];
-    const asks = [...this.mails, ...this.#asks, ...late].filter(isAsk);
-    this.mails = this.mails.filter((mail) => !isAsk(mail));
-    if (this.#late !== undefined) this.#late = late.filter((mail) => !isAsk(mail));
-    this.#asks = this.#asks.filter((mail) => !isAsk(mail));
-    return asks;
+    return this.#takeOut(isAsk);
+  }
+
+  #takeOut(which: (mail: QueuedMessage) => boolean): QueuedMessage[] {
+    const taken = [...this.mails, ...this.#asks, ...this.#late ?? []].filter(which);
+    const stays = (mail: QueuedMessage) => !which(mail);
+    this.mails = this.mails.filter(stays);
+    this.#asks = this.#asks.filter(stays);
+    this.#late = this.#late?.filter(stays);
+    return taken;
   }
 }
 

@@ -12,7 +12,6 @@ import { WriteSet } from "../commits/write_set.ts";
 import type { DeadLetterReason } from "../delivery/message_writer.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
-import { Batch } from "./batch.ts";
 import type { DurableHost } from "./durable_host.ts";
 import type { DurableServices } from "./durable_services.ts";
 import type { LoadedActor } from "./load_actor.ts";
@@ -50,6 +49,8 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
   tried: Fate | undefined = undefined;
   /** Whether an instance that ended without a word was to look after it, and may have run it, whoever wrote to it. */
   inherited = false;
+  /** Why it has stopped, and its mail becomes dead letters; absent if that is handled. */
+  stopped: string | undefined = undefined;
   /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
   cache: unknown = undefined;
 
@@ -99,12 +100,6 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
     const { inspectors } = this.services.delivery;
     if (type !== "stopped") this.active = type === "activated";
     if (!inspectors.unobserved) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
-  }
-
-  /** A batch that begins with the actor as it is. */
-  protected begin(): Batch {
-    const { record, state, host } = this;
-    return new Batch(this.durable.session, { actor: this, record, state, schema: host.actor.stateVersion });
   }
 
   /** It is as it was loaded. */

@@ -1,7 +1,7 @@
 import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { CommittedDelivery } from "../commits/write_set.ts";
-import type { Fate } from "../background/membership.ts";
+import type { Membership } from "../background/membership.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
 import type { TurnWrites } from "./turn_writes.ts";
@@ -15,12 +15,7 @@ export interface DurableServices {
   readonly writer: MessageWriter;
   readonly turnWrites: TurnWrites;
   readonly crashSuspects: CrashSuspects;
-  /** Which of these instances ended without a word, as far as is known. Rejects if the store cannot be asked. */
-  mayHaveCrashed(instances: ReadonlySet<string>): Promise<ReadonlySet<string>>;
-  /** What became of an instance. Rejects if the store cannot be asked. */
-  fateOf(instance: string): Promise<Fate>;
-  /** Whether another instance was seen to live. */
-  lives(instance: string): boolean;
+  readonly membership: Membership;
   /** Takes in what commits bring to this process. */
   readonly committedDelivery: CommittedDelivery;
   /** An event was committed to the log of a topic. */

@@ -59,7 +59,7 @@ export async function loadActor(actor: DurableActivation): Promise<LoadedActor |
   const mails = mailbox.listed(listed, prefix, beyond, asideBeyond);
   const writers = new Set(mails.map(({ head }) => head.via)); // also of those that stepped aside, and come back
   writers.delete(session.instance);
-  const ended = writers.size === 0 ? writers : await durable.mayHaveCrashed(writers);
+  const ended = writers.size === 0 ? writers : await durable.membership.mayHaveCrashed(writers);
   return { record, epoch, tried, mails, writers, ended };
 }
 
@@ -70,7 +70,7 @@ async function triedBy(
 ): Promise<Fate | undefined> {
   const { session } = actor.durable;
   if (retry?.by === undefined || retry.by === session.instance) return undefined;
-  const fate = await actor.durable.fateOf(retry.by);
+  const fate = await actor.durable.membership.fateOf(retry.by);
   if (fate !== "lives") return fate;
   const [mail] = await session.connection.read([mailPrefix(actor) + retry.place]);
   session.probes?.reach("another instance tries a message");

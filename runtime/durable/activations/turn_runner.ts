@@ -26,48 +26,19 @@ const unknownKeepMs = 300_000;
 /** How long an actor waits before it looks whether it is still unknown. */
 const unknownRetryMs = 5_000;
 
-const noTimers: TimerRows = new Map();
-
 /** Brings messages of one durable actor through their turns, into its batch. */
 export class TurnRunner {
   readonly #activation: DurableActivation;
   #supervisor: Supervisor | undefined = undefined;
   #turn: DurableTurn | undefined = undefined;
-  #stopped: string | undefined = undefined;
-  #ending: "passivate" | undefined = undefined;
-  /** Whether the turn that runs is its actor's first since that is here. */
-  #fresh = false;
 
   constructor(activation: DurableActivation) {
     this.#activation = activation;
   }
 
-  /** What becomes of the actor after the commit. */
-  takeEnding(): "passivate" | undefined {
-    const ending = this.#ending;
-    this.#ending = undefined;
-    return ending;
-  }
-
-  /** A batch was dropped, and what it decided about the actor with it; `stoppedBefore` is how it was then. */
-  drop(stoppedBefore: string | undefined): void {
-    this.#stopped = stoppedBefore;
-    this.#ending = undefined;
-  }
-
-  /** Why its mail becomes dead letters; absent where it is handled. */
-  get stopped(): string | undefined {
-    return this.#stopped;
-  }
-
-  /**
-   * All mail of an actor that stopped becomes dead letters: what comes now begins anew. Returns whether it had stopped.
-   */
-  revive(): boolean {
-    if (this.#stopped === undefined) return false;
-    this.#stopped = undefined;
+  /** Its actor had stopped, and begins anew: nothing that failed before counts. */
+  revive(): void {
     this.#supervisor = undefined;
-    return true;
   }
 
   /** Whether a turn is awaited. */
@@ -105,7 +76,7 @@ export class TurnRunner {
     if (mail.fault !== undefined) {
       return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
     }
-    if (this.#stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", this.#stopped, attempts);
+    if (batch.stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", batch.stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
       return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
     }
@@ -134,12 +105,10 @@ export class TurnRunner {
       return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
-    const place = mail.head.firstPlace ?? mail.place;
-    const turn = new DurableTurn(this.#activation, route, batch.state, place);
-    this.#fresh = !this.#activation.active;
+    const turn = new DurableTurn(this.#activation, route, batch.state, mail, value);
     const { fault } = this.#activation;
-    if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
-    if (this.#fresh) this.#activation.emit("activated");
+    if (fault !== undefined) return this.#failed(batch, turn, fault.error);
+    if (turn.isFirst) this.#activation.emit("activated");
     if (this.#activation.host.observed) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     let awaited: boolean;
@@ -147,14 +116,11 @@ export class TurnRunner {
       result = host.handlers[operation.slot]!(turn, value);
       awaited = typeof result === "object" && isThenable(result);
     } catch (error) {
-      return this.#failed(batch, mail, turn, value, error);
+      return this.#failed(batch, turn, error);
     }
     if (host.awaited[operation.slot] !== awaited) host.awaited[operation.slot] = awaited;
     if (awaited || host.direct[operation.slot] === undefined) host.direct[operation.slot] = !awaited;
-    if (awaited) {
-      return this.#await(batch, mail, turn, value, result);
-    }
-    return this.#done(batch, mail, turn, value, result);
+    return awaited ? this.#await(batch, turn, result) : this.#done(batch, turn, result);
   }
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
@@ -190,70 +156,59 @@ export class TurnRunner {
     await this.#activation.deadLetterAlone(bare, deadLetterReason);
   }
 
-  async #await(
-    batch: Batch,
-    mail: QueuedMessage,
-    turn: DurableTurn,
-    value: unknown,
-    promise: unknown,
-  ): Promise<void> {
+  async #await(batch: Batch, turn: DurableTurn, promise: unknown): Promise<void> {
     this.#turn = turn;
     try {
       let result: unknown;
       try {
         result = await promise;
       } catch (error) {
-        if (this.#activation.status !== "gone") this.#failed(batch, mail, turn, value, error);
+        if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
         return;
       }
-      if (this.#activation.status !== "gone") await this.#done(batch, mail, turn, value, result);
+      if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
     } finally {
       this.#turn = undefined;
     }
   }
 
-  #done(
-    batch: Batch,
-    mail: QueuedMessage,
-    turn: DurableTurn,
-    value: unknown,
-    result: unknown,
-    timers?: TimerRows,
-  ): TurnOutcome | Promise<void> {
+  /** A handler has returned: what its turn does is in the batch, once the rows of its schedules are read. */
+  #done(batch: Batch, turn: DurableTurn, result: unknown): TurnOutcome | Promise<void> {
+    if (turn.schedules === undefined) return this.#take(batch, turn, result);
+    const timers = this.#activation.durable.turnWrites.timersFor(this.#activation, batch, turn.schedules);
+    if (!(timers instanceof Promise)) return this.#take(batch, turn, result, timers);
+    return timers.then(async (timers) => {
+      if (this.#activation.status !== "gone") await this.#take(batch, turn, result, timers);
+    });
+  }
+
+  #take(batch: Batch, turn: DurableTurn, result: unknown, timers?: TimerRows): TurnOutcome | Promise<void> {
     const { durable: { turnWrites }, host } = this.#activation;
-    if (turn.schedules !== undefined && timers === undefined) {
-      const unsure = turnWrites.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
-      const withTimers = (timers: TimerRows) => this.#done(batch, mail, turn, value, result, timers);
-      if (unsure.length === 0) return withTimers(noTimers);
-      return this.#read(unsure, withTimers);
-    }
     let writeSet: WriteSet;
     let schedules: ScheduleSummaries | undefined;
     let json = false;
     try {
-      writeSet = turnWrites.of(turn, mail, result);
-      if (turn.schedules !== undefined) {
-        const before = batch.schedules;
-        schedules = turnWrites.schedule(writeSet, this.#activation, before, turn.schedules, timers!);
+      writeSet = turnWrites.of(turn, result);
+      if (timers !== undefined) {
+        schedules = turnWrites.schedule(writeSet, this.#activation, batch.schedules, turn.schedules!, timers);
       }
       if (turn.changed) json = requireText(turn.state);
     } catch (error) {
-      return this.#failed(batch, mail, turn, value, error);
+      return this.#failed(batch, turn, error);
     }
-    const { changed, ending, again } = turn;
-    const { state } = turn;
+    const { changed, ending, again, state } = turn;
     turn.close();
     turn.discard();
-    if (!batch.takeWhereRoom(mail, writeSet, again)) return "last";
+    if (!batch.takeWhereRoom(turn.mail, writeSet, again)) return "last";
     if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) host.done++;
-      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(value));
+      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(turn.value));
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
-      this.#ending = "passivate";
+      batch.passivates = true;
       batch.after(() => this.#activation.emit("passivated")); // what waits behind activates it again
     }
     return again || ending !== undefined ? "last" : "next";
@@ -270,18 +225,13 @@ export class TurnRunner {
     }
   }
 
-  /** A turn's effects wait for what is in some rows. */
-  async #read(names: readonly string[], goOn: (timers: TimerRows) => unknown): Promise<void> {
-    const timers = await this.#activation.durable.turnWrites.read(this.#activation, names);
-    if (this.#activation.status !== "gone") await goOn(timers);
-  }
-
-  #failed(batch: Batch, mail: QueuedMessage, turn: DurableTurn, value: unknown, error: unknown): TurnOutcome {
+  #failed(batch: Batch, turn: DurableTurn, error: unknown): TurnOutcome {
     const { host, services } = this.#activation;
-    const envelope = turn.envelope(value);
+    const { mail } = turn;
+    const envelope = turn.envelope(turn.value);
     turn.close();
     turn.discard();
-    if (this.#fresh) this.#activation.active = false; // a first message that fails leaves no actor behind
+    if (turn.isFirst) this.#activation.active = false; // a first message that fails leaves no actor behind
     this.#activation.inspect({ type: "failed", error }, envelope);
     this.#supervisor ??= new Supervisor(host.actor, services.random);
     const { mode } = turn.route.operation;
@@ -293,7 +243,7 @@ export class TurnRunner {
       monotonicMs: services.monotonicMs(),
     });
     const { mailbox, record } = this.#activation;
-    if (this.#fresh && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
+    if (turn.isFirst && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
     if (retryAfterMs === undefined) {
       this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
@@ -302,7 +252,7 @@ export class TurnRunner {
     }
     if (directive === "restart") this.#activation.emit("restarted");
     if (directive === "stop" || directive === "escalate") {
-      this.#stopped = `its actor stopped: ${messageOf(error)}`;
+      batch.stopped = `its actor stopped: ${messageOf(error)}`;
       batch.after(() => {
         this.#activation.emit("stopped");
         if (this.#activation.active) this.#activation.emit("passivated");

@@ -4,6 +4,7 @@ import { Topic } from "../../messages/builtin_protocols.ts";
 import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
+import type { Batch } from "./batch.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import { Turn } from "../../turns/turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -24,18 +25,34 @@ import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/sche
 import { topicsOf } from "../rows/topics_of.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
 
+const noTimers: TimerRows = new Map();
+
 /** A turn of a durable actor. The runtime's own actors may write more than their state, and read rows. */
 export class DurableTurn extends Turn {
   declare readonly actor: DurableActivation;
+  /** Its message as it waits in the mailbox, and what its handler is given. */
+  readonly mail: QueuedMessage;
+  readonly value: unknown;
+  /** Whether it is the first since its actor is in this process, or was restarted. */
+  readonly isFirst: boolean;
   /** The first place of its message in the mailbox: no other message of the actor ever had it. */
   readonly place: string;
   /** Whether its message stays where it is, for another turn. */
   again = false;
   private ownRows: WriteSet | undefined = undefined;
 
-  constructor(actor: DurableActivation, route: Route, state: unknown, place: string) {
+  constructor(
+    actor: DurableActivation,
+    route: Route,
+    state: unknown,
+    mail: QueuedMessage,
+    value: unknown,
+  ) {
     super(actor, route, state);
-    this.place = place;
+    this.isFirst = !actor.active;
+    this.mail = mail;
+    this.value = value;
+    this.place = mail.head.firstPlace ?? mail.place;
   }
 
   /** What it writes with its commit, besides its state and messages. */
@@ -60,7 +77,7 @@ export class TurnWrites {
   }
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
-  of(turn: DurableTurn, mail: QueuedMessage, result: unknown): WriteSet {
+  of(turn: DurableTurn, result: unknown): WriteSet {
     const writeSet = turn.rows;
     for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;
@@ -72,22 +89,19 @@ export class TurnWrites {
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);
     if (isReplyTarget(replyTo)) writeSet.after(() => replyTo.reply(reply, result));
-    else this.#writer.answer(writeSet, replyTo, result, mail.head);
+    else this.#writer.answer(writeSet, replyTo, result, turn.mail.head);
     return writeSet;
   }
 
-  /** The names of schedules whose rows must be read before a turn's changes can be written. */
-  unsure(
-    plans: ScheduleSummaries,
-    committed: ScheduleSummaries,
+  /** What the rows say that must be read before a turn's changes of schedules can be written: mostly there are none. */
+  timersFor(
+    actor: ActorId,
+    { schedules, committedSchedules }: Batch,
     changes: readonly ScheduleChange[],
-  ): readonly string[] {
-    return namesToRead(plans, committed, changes, this.#session.clock.now());
-  }
-
-  /** What is in those rows. */
-  read(actor: ActorId, names: readonly string[]): Promise<TimerRows> {
-    return readTimers((keys) => this.#session.connection.read(keys), actor, names);
+  ): TimerRows | Promise<TimerRows> {
+    const { clock, connection } = this.#session;
+    const names = namesToRead(schedules, committedSchedules, changes, clock.now());
+    return names.length === 0 ? noTimers : readTimers(connection, actor, names);
   }
 
   /**

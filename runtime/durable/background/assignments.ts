@@ -1,4 +1,5 @@
 import type { ActorId } from "../../language/address.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -15,6 +16,7 @@ import {
   unassigned,
   wholeIndexPrefix,
 } from "../rows/keys.ts";
+import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 
@@ -213,9 +215,8 @@ export class Assignments {
   }
 
   async #reassignProtocol(instance: string, protocol: string, crashed: boolean): Promise<void> {
-    const prefix = protocolPrefix(instance, protocol);
-    for (let after = prefix; !this.#ended;) {
-      const rows = await this.#session.connection.list({ prefix, after, limit: pageMax });
+    const range = { prefix: protocolPrefix(instance, protocol), limit: pageMax };
+    for await (const rows of pages(this.#session.connection, range)) {
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
         if (instance === unassigned && this.#isReleased(actor)) return;
@@ -225,8 +226,7 @@ export class Assignments {
         if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
         else this.left(actor);
       }));
-      if (rows.length < pageMax) return;
-      after = rows.at(-1)!.key;
+      if (this.#ended) return;
     }
   }
 
@@ -278,8 +278,8 @@ export class Assignments {
   /** Entries of actors for which nothing waits any more go; the check sees what came in between. */
   async #tidy(): Promise<void> {
     const done = [...this.#entries.values()].filter(({ actor }) => this.#services.atRest(actor));
-    for (let first = 0; first < done.length; first += pageMax) {
-      await Promise.all(done.slice(first, first + pageMax).map((entry) => this.#remove(entry)));
+    for (const some of slicesOf(done, pageMax)) {
+      await Promise.all(some.map((entry) => this.#remove(entry)));
     }
   }
 

@@ -1,12 +1,14 @@
 import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../ports/dead_letters.ts";
 import { messageOf, NotFoundError } from "../../base/errors.ts";
 import { OrderedKeys } from "../../base/ordered_keys.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { MessageWriter, StoredDeadLetter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
+import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { NewMessage, timestampOf } from "../rows/queued_message.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
@@ -65,8 +67,9 @@ export class DeadLetterRows {
   /** Those that are over the bound, and are to be removed. */
   #over: (readonly [key: string, kept: Removed])[] = [];
   readonly #trimming = new SingleFlight(() => this.#removeOver());
-  #reading: Promise<void> = Promise.resolve();
-  #next: Promise<void> | undefined;
+  readonly #reading = new SingleFlight(() => this.#look());
+  /** Whether the next look is that of a heartbeat. */
+  #heartbeatDue = false;
 
   constructor(services: DeadLetterRowsServices, letters: InMemoryDeadLetters, capacity: number) {
     this.#services = services;
@@ -76,28 +79,25 @@ export class DeadLetterRows {
 
   /** Reads what is new; who comes meanwhile shares the next time. Past the bound the oldest are let go. */
   read(): Promise<void> {
-    return this.#next ??= this.#behind(() => {
-      this.#next = undefined;
-      return this.#readAfter(this.#latest);
-    });
+    return this.#reading.wake();
   }
 
   /** What others did: reads what they wrote, wherever it is, and lets go of what they sent again. */
   heartbeat(): Promise<void> {
-    return this.#behind(async () => {
-      if (this.#loaded) {
-        await this.#readAfter(this.#latestAtHeartbeats[0]);
-        await this.#dropGone();
-      } else await this.#load();
-      this.#latestAtHeartbeats = [...this.#latestAtHeartbeats, this.#latest].slice(-lateHeartbeats);
-      if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
-      if (this.#passed.size > this.#capacity * passedShare) await this.countAnew();
-    });
+    this.#heartbeatDue = true;
+    return this.#reading.wake();
   }
 
-  /** One after the other. */
-  #behind(act: () => Promise<void>): Promise<void> {
-    return this.#reading = this.#reading.catch(() => {}).then(act);
+  async #look(): Promise<void> {
+    if (!this.#heartbeatDue) return await this.#readAfter(this.#latest);
+    this.#heartbeatDue = false;
+    if (this.#loaded) {
+      await this.#readAfter(this.#latestAtHeartbeats[0]);
+      await this.#dropGone();
+    } else await this.#load();
+    this.#latestAtHeartbeats = [...this.#latestAtHeartbeats, this.#latest].slice(-lateHeartbeats);
+    if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
+    if (this.#passed.size > this.#capacity * passedShare) await this.countAnew();
   }
 
   /** Reads the latest: more than are kept, where there are more, so that the shares of all decide which stay. */
@@ -105,11 +105,9 @@ export class DeadLetterRows {
     const { connection } = this.#services.session;
     const [sent] = await connection.read([sentAgainKey]);
     const found: Entry[] = [];
-    for (let more = true; more;) {
-      const after = found.at(-1)?.key;
-      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
+    for await (const rows of pages(connection, { prefix: deadPrefix, limit: pageMax, reverse: true })) {
       found.push(...rows);
-      more = rows.length === pageMax && found.length < 2 * this.#capacity;
+      if (found.length >= 2 * this.#capacity) break;
     }
     for (const row of found.reverse()) this.#add(row);
     this.#sentVersion = sent?.version;
@@ -120,13 +118,10 @@ export class DeadLetterRows {
   async #readAfter(after: string | undefined): Promise<void> {
     if (!this.#loaded) return await this.#load();
     const { connection } = this.#services.session;
-    for (let more = true; more;) {
-      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax });
+    for await (const rows of pages(connection, { prefix: deadPrefix, after, limit: pageMax })) {
       for (const row of rows) this.#add(row);
-      after = rows.at(-1)?.key;
-      more = rows.length === pageMax;
     }
-    await this.#trim();
+    await this.#trimming.run();
   }
 
   #add(row: Entry, known = false): void {
@@ -171,15 +166,11 @@ export class DeadLetterRows {
     const kept = { version, bytes: value.length };
     if (this.#removes) {
       this.#over.push([key, kept]);
-      void this.#trim();
+      void this.#trimming.run();
     } else {
       this.#mayBeOver = true;
       this.#passed.set(key, kept);
     }
-  }
-
-  #trim(): Promise<void> {
-    return this.#trimming.wake();
   }
 
   async #removeOver(): Promise<void> {
@@ -238,18 +229,15 @@ export class DeadLetterRows {
   async #dropGone(): Promise<void> {
     const [sent] = await this.#services.session.connection.read([sentAgainKey]);
     if (sent?.version === this.#sentVersion) return;
-    await this.#look();
+    await this.#checkAll();
     this.#sentVersion = sent?.version;
   }
 
   /** Lets go here of those that are in the store no longer. */
-  async #look(): Promise<void> {
-    const { traits } = this.#services.session;
+  async #checkAll(): Promise<void> {
+    const { limits } = this.#services.session.traits;
     const kept = Array.from(this.#kept, ([key, { version }]) => ({ key, version }));
-    const atOnce = Math.min(traits.limits.checks, pageMax);
-    for (let first = 0; first < kept.length; first += atOnce) {
-      await this.#check(kept.slice(first, first + atOnce));
-    }
+    for (const some of slicesOf(kept, Math.min(limits.checks, pageMax))) await this.#check(some);
   }
 
   async #check(checks: readonly Check[]): Promise<void> {
@@ -270,13 +258,13 @@ export class DeadLetterRows {
   /** Each let go of what it took for the one too many: as many as are gone here come back, and the others go. */
   async countAnew(): Promise<void> {
     this.#services.session.probes?.reach("dead letters are counted anew");
-    await this.#look();
+    await this.#checkAll();
     const passed = [...this.#passed].toSorted(([a], [b]) => a < b ? 1 : -1);
     const back = Math.max(this.#capacity - this.#kept.size, 0);
-    for (const [key] of passed.slice(0, back)) {
-      const [row] = await this.#services.session.connection.read([key]);
-      this.#passed.delete(key);
-      if (row !== undefined) this.#add(row, true);
+    for (const some of slicesOf(passed.slice(0, back).map(([key]) => key), pageMax)) {
+      const rows = await this.#services.session.connection.read(some);
+      for (const key of some) this.#passed.delete(key);
+      for (const row of rows) if (row !== undefined) this.#add(row, true);
     }
     await this.#removeAll(passed.slice(back), async (key, kept) => {
       await this.#remove(key, kept);
@@ -305,8 +293,8 @@ export class DeadLetterRows {
     remove = (key: string, kept: Removed) => this.#remove(key, kept),
   ): Promise<void> {
     const { partsAtOnce } = this.#services.session.traits;
-    for (let first = 0; first < some.length; first += partsAtOnce) {
-      await Promise.all(some.slice(first, first + partsAtOnce).map(([key, kept]) => remove(key, kept)));
+    for (const together of slicesOf(some, partsAtOnce)) {
+      await Promise.all(together.map(([key, kept]) => remove(key, kept)));
     }
   }
 

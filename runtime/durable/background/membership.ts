@@ -1,9 +1,11 @@
 import { BoundedSet } from "../../base/bounded_set.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
+import { pages } from "../rows/pages.ts";
 import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
 /** An instance in the store: it lives, or nobody has noticed yet that it does not. */
@@ -173,8 +175,8 @@ export class Membership {
     const deadlineMs = this.#deadlineMs;
     const dead = [...this.#known].filter(([, { sinceMs }]) => sinceMs <= deadlineMs).slice(0, endedMax);
     const { partsAtOnce } = this.#session.traits;
-    for (let first = 0; first < dead.length && !isOver(); first += partsAtOnce) {
-      const some = dead.slice(first, first + partsAtOnce);
+    for (const some of slicesOf(dead, partsAtOnce)) {
+      if (isOver()) return;
       await Promise.all(some.map(([instance, known]) => this.#end(instance, known)));
     }
   }
@@ -279,10 +281,8 @@ export class Membership {
     const { connection, instance } = this.#session;
     const own = instanceKey(instance);
     const found: Entry[] = [];
-    for (let after: string | undefined = instancePrefix; after !== undefined;) {
-      const rows: Entry[] = await connection.list({ prefix: instancePrefix, after, limit: pageMax });
+    for await (const rows of pages(connection, { prefix: instancePrefix, limit: pageMax })) {
       found.push(...rows);
-      after = rows.length < pageMax ? undefined : rows.at(-1)!.key;
     }
     return found.filter(({ key }) => key !== own);
   }

@@ -8,6 +8,7 @@ import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { type MessageWriter, namedOperation } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
+import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
@@ -54,22 +55,17 @@ export class ScheduleRunner {
     this.#timer?.cancel();
     this.#dueMs = Infinity;
     await this.#shift();
-    let after: string | undefined;
-    for (;;) {
-      const nowMs = this.#session.clock.now();
-      const rows = await this.#session.connection.list({ prefix: schedulePrefix, after, limit: pageMax });
+    const { clock, connection, traits } = this.#session;
+    for await (const rows of pages(connection, { prefix: schedulePrefix, limit: pageMax })) {
+      const nowMs = clock.now();
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
       // One that cannot be sent now stays, and stands in the way of none behind it.
       const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
       if (sent.some(({ status }) => status === "rejected")) {
-        this.#wakeAt(nowMs + this.#session.traits.heartbeatMs);
+        this.#wakeAt(nowMs + traits.heartbeatMs);
       }
-      if (due.length < pageMax) {
-        const next = rows[due.length];
-        if (next !== undefined) this.#wakeAt(scheduled(next.key).dueMs);
-        return;
-      }
-      after = rows.at(-1)!.key;
+      const next = rows[due.length];
+      if (next !== undefined) return this.#wakeAt(scheduled(next.key).dueMs);
     }
   }
 
@@ -169,18 +165,11 @@ export class ScheduleRunner {
     const { backMs } = this.#session.clockSteps;
     if (backMs === this.#shiftedMs) return;
     this.#session.probes?.reach("the clock was set back under schedules");
-    let after: string | undefined;
     let all = true;
-    for (;;) {
-      const rows = await this.#session.connection.list({
-        prefix: schedulePrefix,
-        after,
-        limit: shiftedAtOnce,
-      });
+    const range = { prefix: schedulePrefix, limit: shiftedAtOnce };
+    for await (const rows of pages(this.#session.connection, range)) {
       const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row)));
       all &&= shifted.every(({ status }) => status === "fulfilled");
-      if (rows.length < shiftedAtOnce) break;
-      after = rows.at(-1)!.key;
     }
     if (all) this.#shiftedMs = backMs;
   }

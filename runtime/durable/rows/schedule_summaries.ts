@@ -1,7 +1,7 @@
 import type { ActorId } from "../../language/address.ts";
 import { LimitExceededError } from "../../base/errors.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
-import type { Entry } from "../../ports/store.ts";
+import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { timerKey, timerName } from "./keys.ts";
 import type { StoredSchedule } from "./schedule_row.ts";
 import { decodeValue } from "./value_codec.ts";
@@ -24,7 +24,7 @@ export type ScheduleSummaries = Readonly<Record<string, ScheduleSummary>>;
 /** What the rows of schedules say; `undefined` for a row that is not there. */
 export type TimerRows = ReadonlyMap<string, ScheduleSummary | undefined>;
 
-/** The plan of a name; names are any text, also those that every object has. */
+/** The summary of a name; names are any text, also those that every object has. */
 function summaryOf(plans: ScheduleSummaries, name: string): ScheduleSummary | undefined {
   return Object.hasOwn(plans, name) ? plans[name] : undefined;
 }
@@ -68,13 +68,13 @@ export function namesToRead(
   return [...names];
 }
 
-/** Reads the rows of some schedules. */
+/** What the rows of some schedules say. */
 export async function readTimers(
-  read: (keys: readonly string[]) => Promise<(Entry | undefined)[]>,
+  connection: StoreConnection,
   actor: ActorId,
   names: readonly string[],
 ): Promise<TimerRows> {
-  const rows = await read(names.map((name) => timerKey(actor, name)));
+  const rows = await connection.read(names.map((name) => timerKey(actor, name)));
   return new Map(names.map((name, index) => {
     const row = rows[index];
     return [name, row && summaryIn(row)];
