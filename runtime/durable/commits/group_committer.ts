@@ -27,7 +27,7 @@ export interface CommitRequest {
   readonly part: AtomicPart;
   /** What errors call it. */
   readonly name: string;
-  /** Its size in a commit; computed if it is absent. */
+  /** Its size in a commit, if its caller has checked that one commit takes it; computed and checked if it is absent. */
   readonly size?: CommitSize | undefined;
   /**
    * Parts of one lane are committed in the order of submission: a later one is not sent while an earlier one may still
@@ -123,7 +123,7 @@ export class GroupCommitter {
     const size = request.size ?? sizeOfCommit(request.part, limits);
     try {
       if (this.#ended) throw closed();
-      requireFits(request.name, size, limits);
+      if (request.size === undefined) requireFits(request.name, size, limits);
     } catch (error) {
       return queueMicrotask(() => request.done(failed(error)));
     }
