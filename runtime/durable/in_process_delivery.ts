@@ -43,7 +43,7 @@ export class InProcessDelivery implements CommittedDelivery {
         this.#session.probes?.reach("there is no room for an actor that has mail");
         continue;
       }
-      if (version === undefined) { // it may have been handled meanwhile: the store says
+      if (version === undefined) { // it may have been handled meanwhile, so the actor reads it
         assignments.left(to);
         found?.look();
         continue;

@@ -40,7 +40,7 @@ export function commitBatch(actor: DurableActivation, batch: Batch): void {
     else actor.failed(result.error, batch);
   };
 
-  /** Looks at the record: it names the latest turns. */
+  /** Looks at the record of the actor: it names the latest turns. */
   const find = async (): Promise<CommitOutcome> => {
     let stored = await ActorRecord.read(session.connection, actor);
     if (stored.version === began.version) {

@@ -15,7 +15,7 @@ import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.t
 import type { ReplyRows } from "./reply_rows.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
 
-/** What a published event is in the store: a topic need not know its protocol. */
+/** A published event as its topic gets it from the store: a topic need not know the protocol of its event. */
 export interface StoredPublication {
   readonly protocol: string;
   readonly name: string;
@@ -24,20 +24,20 @@ export interface StoredPublication {
   readonly payload: unknown;
 }
 
-/** A dead letter in the store, besides its payload. */
+/** The part of a dead letter row in front of the payload. */
 export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
   readonly head: MessageHeader;
 }
 
-/** Where messages go from here. */
+/** Which actors are hosted in this process, and how full their mailboxes are. */
 export interface HostLookup {
-  /** Whether the actors of that protocol are durable and run here; whether they run here and keep nothing; neither. */
+  /** Whether this system hosts the actors of a protocol, as durable or as transient ones. */
   hosting(protocol: string): "durable" | "transient" | "no";
-  /** How many messages wait for an actor, and how many may, where that is known here. */
+  /** How many messages wait for an actor, and how many may; absent if this process does not know. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
-  /** A message was committed for an actor whose protocol is not hosted here. */
+  /** A message was committed for an actor that this system does not host. */
   unhosted(actor: ActorId): void;
-  /** A message was given up that did not come into its mailbox. */
+  /** A message became a dead letter before it came into its mailbox. */
   undelivered(letter: DeadLetter): void;
 }
 
@@ -46,11 +46,11 @@ export interface DeadLetterReason {
   readonly reason: string;
   readonly message: string;
   readonly attempts: number;
-  /** What its sender is told, where that is another message. */
+  /** What its sender is told, if that differs from `message`. */
   readonly words?: string | undefined;
 }
 
-/** A message, and whom it is for. */
+/** A message, and its receiver. */
 export interface OutgoingMessage {
   readonly to: ActorId;
   readonly route: Route;
@@ -59,8 +59,8 @@ export interface OutgoingMessage {
 }
 
 /**
- * Writes what turns and callers send: into mailboxes, into replies and answers, or to those in this process who keep
- * nothing.
+ * Adds what turns and callers send to a write set: to mailboxes, reply rows and survey replies, or to be delivered in
+ * memory to transient actors of this process.
  */
 export class MessageWriter {
   readonly #session: StoreSession;
@@ -85,7 +85,7 @@ export class MessageWriter {
     this.#nextId = () => ids.text(ids.next());
   }
 
-  /** Sends a message with a commit. */
+  /** Adds a message to a commit, wherever it goes. */
   post(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown): void {
     if (to.protocol === Reply.open.protocol) {
       return this.#toReply(writeSet, to.key, route.operation.name, payload);
@@ -100,7 +100,7 @@ export class MessageWriter {
     this.#toMailbox(writeSet, { to, route, payload, id });
   }
 
-  /** Sends a reply, or a failure, to an address. */
+  /** Adds a reply, or a failure, to an address. */
   answer(writeSet: WriteSet, to: Address, payload: unknown, cause: MessageHeader): void {
     const { id, correlationId = id, headers } = cause;
     const extras = headers && { headers };
@@ -108,12 +108,14 @@ export class MessageWriter {
     this.post(writeSet, to, route, payload);
   }
 
-  /** A message from outside, ready to be written: at that place, or at the next. Throws what its payload throws. */
+  /**
+   * A message from outside, ready to be written: at the given position, or at the next. Throws what its payload throws.
+   */
   draft(to: ActorId, route: Route, payload: unknown, id: string, place?: string): NewMessage {
     return this.#draft({ to, route, payload, id }, place);
   }
 
-  /** Writes a message into its mailbox, and that it should be looked at. */
+  /** Writes a message into its mailbox, and the index entry by which its actor is found. */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
     const here = this.#hostLookup.hosting(to.protocol) === "durable";
@@ -126,8 +128,8 @@ export class MessageWriter {
   }
 
   /**
-   * Writes a dead letter of a message that does not come into its mailbox, with `text` as its payload: as much of it as
-   * could be written.
+   * Writes the dead letter of a message that does not come into its mailbox. `text` is as much of its payload as can be
+   * stored.
    */
   undelivered(
     writeSet: WriteSet,
@@ -140,7 +142,7 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
+  /** Writes a dead letter, and the failure message to whoever waits for a reply. Returns the letter. */
   deadLetter(
     writeSet: WriteSet,
     to: ActorId,
@@ -148,7 +150,7 @@ export class MessageWriter {
       readonly head: MessageHeader;
       readonly text: string;
       readonly payload: unknown;
-      /** Where it waited; absent where it never came into its mailbox. */
+      /** Its position in its mailbox; absent if it never came there. */
       readonly place?: string;
     },
     deadLetterReason: DeadLetterReason,
@@ -195,7 +197,7 @@ export class MessageWriter {
       const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
       this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
     } catch (error) {
-      // What its schema or its `subject` throws is this message's failure, and not its sender's.
+      // What its schema or its `subject` throws is a failure of this message, and not of its sender.
       const bare = { ...outgoing, route: withoutPayload(route) };
       this.undelivered(writeSet, bare, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
     }
@@ -219,13 +221,13 @@ export class MessageWriter {
 
 const nothing = new Uint8Array();
 
-/** How many messages one commit sends to an actor; counted only where that may be as many as asked for. */
+/** How many messages one commit sends to an actor; counted only if they may be that many. */
 function sentWith({ arrivals }: WriteSet, { protocol, key }: ActorId, atLeast: number): number {
   if (arrivals.length < atLeast) return 0;
   return arrivals.filter(({ to }) => to.key === key && to.protocol === protocol).length;
 }
 
-/** A publication as it is written. Throws where it does not fit its schema. */
+/** A publication as it is stored. Throws if it does not fit its schema. */
 export function storable(publication: Publication): StoredPublication {
   const { operation, payload } = publication;
   const { subject } = publication.check();
@@ -241,7 +243,7 @@ function withoutPayload({ operation, causationId, correlationId, extras }: Route
   return new Route(operation, causationId, correlationId, undefined, undefined, extras);
 }
 
-/** The operation at an address, for what is only written: its schema is its receiver's. */
+/** The operation at an address, for writing only: its receiver has its schema. */
 export function namedOperation({ protocol, operation: name }: Address): Operation {
   return { protocol, name, mode: "tell", slot: -1, payload: undefined, unchecked: true };
 }

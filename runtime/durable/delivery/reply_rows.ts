@@ -19,21 +19,23 @@ import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.
 
 interface ReplyHead {
   readonly status: "pending" | "done" | "failed";
-  /** Until when it is kept, in milliseconds since 1970; absent where that is for ever. */
+  /** Until when it is kept, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
   readonly failure?: Failure;
 }
 
-/** How long after that the store may still have it. */
+/** How long the store keeps the row after that. */
 const slackMs = 60_000;
-/** How many replies are looked at together. */
+/** How many replies one read looks at. */
 const pageMax = 100;
 
-/** The replies of submits: one row each, written by the turn that answers, in its commit. Any instance can collect it. */
+/**
+ * The replies to submits, a row each. The turn that replies writes it in its commit, and any instance can collect it.
+ */
 export class ReplyRows {
   readonly #session: StoreSession;
   readonly #keepMs: number;
-  /** Who waits here, by the name of the reply. */
+  /** Those that wait in this process, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look = new SingleFlight(() => this.#lookAtWaiting());
   #ended = false;
@@ -43,28 +45,28 @@ export class ReplyRows {
     this.#keepMs = keepMs;
   }
 
-  /** There will be a reply. */
+  /** Adds a pending reply to a commit. */
   open(writeSet: WriteSet, name: string): void {
     this.#write(writeSet, name, "pending", "");
   }
 
-  /** The reply. */
+  /** Adds the reply to a commit. */
   arrive(writeSet: WriteSet, name: string, reply: unknown): void {
     this.#write(writeSet, name, "done", toText(reply));
   }
 
-  /** There will be none. */
+  /** Adds the failure of the request to a commit: there will be no reply. */
   refuse(writeSet: WriteSet, name: string, failure: Failure): void {
     this.#write(writeSet, name, "failed", "", failure);
   }
 
-  /** The system has stopped: who waits is told so, and so is who asks from now on. */
+  /** The system has stopped: present and later waiters are told so. */
   end(): void {
     this.#ended = true;
     for (const name of this.#waiting.keys()) this.#wake(name);
   }
 
-  /** The reply of that name; waits for it until `wait` says that it is enough. Rejects as a ticket does. */
+  /** The reply of that name; waits for it until `wait` is over. Rejects as `Ticket.reply` does. */
   async collect(
     name: string,
     id: string,
@@ -75,7 +77,7 @@ export class ReplyRows {
       const woken = Promise.withResolvers<void>();
       const waiters = this.#waiting.get(name) ?? new Set();
       if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
-      this.#waiting.set(name, waiters.add(woken.resolve)); // before it is read: it may come in between
+      this.#waiting.set(name, waiters.add(woken.resolve)); // before the read: the reply may come in between
       try {
         const [stored] = await this.#session.connection.read([replyRowKey(name)]);
         const found = stored && readRow(stored, id);
@@ -84,7 +86,7 @@ export class ReplyRows {
         }
         if (found.head.status === "done") return found.reply;
         if (found.head.status === "failed") throw failureError(found.head.failure!);
-        if (this.#ended) continue; // while it was read
+        if (this.#ended) continue; // it ended during the read
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
       } catch (error) {
@@ -97,7 +99,10 @@ export class ReplyRows {
     }
   }
 
-  /** Others have committed something: looks at all that is waited for together, and wakes those whose reply has come. */
+  /**
+   * Another process has committed something: reads all replies with a waiter together, and wakes the waiters of those
+   * that came.
+   */
   look(): Promise<void> {
     return this.#look.wake();
   }
@@ -117,7 +122,7 @@ export class ReplyRows {
       const { status, untilMs } = decodeValue<ReplyHead>(stored.value).head;
       return status === "pending" && !this.#session.isOver(untilMs);
     } catch {
-      return false; // whoever waits for it hears of it
+      return false; // its waiter reads it and gets the error
     }
   }
 
@@ -125,7 +130,7 @@ export class ReplyRows {
     for (const wake of this.#waiting.get(name) ?? []) wake();
   }
 
-  /** Whether a reply of that name would be kept no longer: it carries its time. */
+  /** Whether a reply of that name has expired: the name carries its time. */
   #isOld(id: string): boolean {
     const atMs = timeOfReplyName(id);
     return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
@@ -147,7 +152,7 @@ export class ReplyRows {
   }
 }
 
-/** Throws a `PosthornError` (`failed`) where the row cannot be read. */
+/** Throws a `PosthornError` (`failed`) if the row cannot be read. */
 function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
   try {
     const { head, text } = decodeValue<ReplyHead>(value);
@@ -158,7 +163,7 @@ function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; read
   }
 }
 
-/** Who waits for a reply is told that the system has stopped. */
+/** Tells a waiter that the system has stopped. */
 function stoppedCollecting(id: string): StoppedError {
   return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
 }
