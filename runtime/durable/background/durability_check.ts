@@ -12,8 +12,8 @@ interface DurabilityRow {
 }
 
 /**
- * Whether the store really keeps what is written: it does where it has something of an earlier process. A store that
- * loses all with each process (a database that is not linked, say) never has.
+ * Checks whether the store really keeps data: it does if it has a row of an earlier process. A store that loses all data
+ * with each process (a database that is not linked, say) never has one.
  */
 export class DurabilityCheck {
   readonly #session: StoreSession;
@@ -23,7 +23,7 @@ export class DurabilityCheck {
     this.#session = session;
   }
 
-  /** Looks for what an earlier process wrote, and writes something for a later one. */
+  /** Reads the row of an earlier process, or writes one for later processes. */
   async look(): Promise<void> {
     const [row] = await this.#session.connection.read([proofKey]);
     if (row !== undefined) return this.#read(row);
@@ -37,12 +37,12 @@ export class DurabilityCheck {
   #read({ key, value }: Entry): void {
     try {
       this.#since = new Date(decodeValue<DurabilityRow>(value).head.atMs).toISOString();
-    } catch (error) { // it proves nothing, and the store is used all the same
+    } catch (error) { // it proves nothing, and the store can be used all the same
       this.#session.onUnreadable(key, error);
     }
   }
 
-  /** What is known. */
+  /** The result so far. */
   get health(): { readonly status: "durable" | "unverified" | "volatile"; readonly reason?: string } {
     const { durability } = this.#session.traits;
     if (durability === "nothing") return { status: "volatile", reason: "it is in memory" };

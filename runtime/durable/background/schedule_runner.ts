@@ -14,12 +14,12 @@ import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText } from "../rows/value_codec.ts";
 
-/** How many due schedules are looked at together. */
+/** How many due schedules are read together. */
 const pageMax = 100;
-/** How many are looked at together where the clock was set back. */
+/** How many schedules are read together after the clock was set back. */
 const shiftedAtOnce = 1_000;
 
-/** What the schedule runner needs of the others. */
+/** The services that the schedule runner uses. */
 export interface ScheduleRunnerServices {
   readonly timers: Timers;
   readonly writer: MessageWriter;
@@ -31,15 +31,15 @@ export interface ScheduleRunnerServices {
 interface DueSchedule {
   /** Its row in the order of time. */
   readonly due: Entry;
-  /** Its own row, and what that says: the second half still as text. */
+  /** Its own row, and the two halves of that. */
   readonly row: Entry;
   readonly head: StoredSchedule;
   readonly text: string;
 }
 
 /**
- * Sends what is due. Any instance may: the row of a due schedule is removed with the commit that sends its message, so
- * one wins, and the message is in its mailbox once. It may come early or late by what the clocks differ.
+ * Sends the messages of due schedules. Any instance may: the commit that sends the message removes the row of the due
+ * schedule, so one instance wins, and the message is sent once. It may be early or late by the difference of the clocks.
  */
 export class ScheduleRunner {
   readonly #session: StoreSession;
@@ -47,7 +47,7 @@ export class ScheduleRunner {
   #timer: Timer | undefined;
   #dueMs = Infinity;
   readonly #running = new SingleFlight(() => this.#run());
-  /** How far the clock had been set back when all that this instance had set was moved. */
+  /** How far the clock had been set back when the schedules were moved last. */
   #shiftedMs = 0;
 
   constructor(session: StoreSession, services: ScheduleRunnerServices) {
@@ -56,7 +56,7 @@ export class ScheduleRunner {
     session.onDue = (dueMs) => this.#wakeAt(dueMs);
   }
 
-  /** Sends all that is due by now, and sets a timer for what is next. */
+  /** Sends all that is due, and sets a timer for the next schedule. */
   run(): Promise<void> {
     return this.#running.run();
   }
@@ -69,7 +69,7 @@ export class ScheduleRunner {
     for await (const rows of pages(connection, { prefix: schedulePrefix, limit: pageMax })) {
       const nowMs = clock.now();
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
-      // One that cannot be sent now stays, and stands in the way of none behind it.
+      // A schedule that cannot be sent now stays, and does not hinder those behind it.
       const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
       if (sent.some(({ status }) => status === "rejected")) {
         this.#wakeAt(nowMs + traits.heartbeatMs);
@@ -83,7 +83,7 @@ export class ScheduleRunner {
     const { actor, name } = scheduled(due.key);
     const found = await this.#read(due);
     let writeSet = voided(due);
-    if (found !== undefined) { // else it was cancelled, or set anew
+    if (found !== undefined) { // if not, it was cancelled or set anew
       try {
         this.#send(writeSet, found, nowMs);
         requireFits(nameOfMessage(found), sizeOfCommit(writeSet, this.#limits), this.#limits);
@@ -137,7 +137,7 @@ export class ScheduleRunner {
     writeSet.write(scheduleKey(dueMs, head.actor, head.name), encodeValue(due, ""));
   }
 
-  /** A schedule whose message cannot be made, or which no commit can take, is a dead letter, and is over. */
+  /** Ends a schedule whose message cannot be made, or fits no commit, with a dead letter. */
   #giveUp(schedule: DueSchedule, error: unknown): WriteSet {
     const { due, row, head: { to, name }, text } = schedule;
     const route = new Route(namedOperation(to));
@@ -161,8 +161,9 @@ export class ScheduleRunner {
   }
 
   /**
-   * The clock was set back: what this instance has set before is due so much earlier by it, and what others set that live
-   * no longer, at a time that is still to come, in as long as it was meant to take. What is due at a time of day stays.
+   * Moves schedules with a delay after the clock was set back. Those that this instance set are due so much earlier by the
+   * new time; those that ended instances set at a time that is still to come are due after their delay from now. Schedules
+   * for a time of day stay.
    */
   async #shift(): Promise<void> {
     const { backMs } = this.#session.clockSteps;
@@ -177,7 +178,7 @@ export class ScheduleRunner {
     if (all) this.#shiftedMs = backMs;
   }
 
-  /** Moves one. What cannot be read is told, and stays; rejects where the store does not answer. */
+  /** Moves one. A row that cannot be read is reported, and stays; rejects if the store does not answer. */
   async #shiftOne(due: Entry): Promise<void> {
     let { key } = due;
     try {
@@ -193,7 +194,7 @@ export class ScheduleRunner {
       this.#plan(writeSet, found, dueMs);
       await commitOne(this.#session.committer, writeSet);
     } catch (error) {
-      if (isOfStore(error)) throw error; // the next time it may
+      if (isOfStore(error)) throw error; // the next run tries again
       this.#session.onUnreadable(key, error);
     }
   }
@@ -215,14 +216,14 @@ export class ScheduleRunner {
   }
 }
 
-/** That a row in the order of time is as it was read, and goes. */
+/** Removes a row of the order of time if it is unchanged. */
 function voided(due: Entry): WriteSet {
   const writeSet = new WriteSet();
   writeSet.removeIfUnchanged(due);
   return writeSet;
 }
 
-/** The id of the message that a schedule sends when it is due: always the same, and of no other. */
+/** The id of the message of a due schedule: the same on every instance, and of no other message. */
 function nameOfMessage({ due, head: { actor: { protocol, key }, name } }: DueSchedule): string {
   return `${protocol}/${key}/${encodeURIComponent(name)}/${scheduled(due.key).dueMs}`;
 }

@@ -9,43 +9,43 @@ import { decodeValue } from "./value_codec.ts";
 
 const nothing = new Uint8Array();
 
-/** One schedule of an actor as it is in the store, besides its payload. Another row, in the order of time, points to it. */
+/** A schedule as its row has it, besides its payload. Another row, in the order of time, points to this one. */
 export interface StoredSchedule {
   readonly actor: ActorId;
   readonly name: string;
-  /** When it is due, in milliseconds since 1970, to the part of one. */
+  /** When it is due, in milliseconds since 1970, with fractions. */
   readonly dueMs: number;
-  /** How long until it is due again; absent where it is due once. */
+  /** The interval of a schedule that repeats; absent if it is due once. */
   readonly everyMs?: number | undefined;
   readonly to: Address;
-  /** Tells it from another that had its name. */
+  /** Distinguishes it from earlier schedules of the same name. */
   readonly token: string;
 }
 
-/** What is in the row in the order of time. */
+/** The row in the order of time. */
 export interface StoredDue {
   readonly token: string;
-  /** By whose clock it is due so long after something; absent where it is due at a time of day. */
+  /** The clock by which a delay was measured; absent if the schedule is due at a time of day. */
   readonly by?: SetBy | undefined;
 }
 
-/** Who set a schedule: when, by its clock, and how far that had been set back by then. */
+/** The instance that set a schedule, the time by its clock, and how far that clock had been set back by then. */
 export interface SetBy {
   readonly instance: string;
   readonly atMs: number;
   readonly backMs: number;
 }
 
-/** When a schedule is due next, after it was due at `dueMs`: ticks that were missed come as one. */
+/** The next time of a schedule that was due at `dueMs`: several missed times become one. */
 export function nextDueMs(dueMs: number, everyMs: number, nowMs: number): number {
   return Math.min(dueMs + everyMs * (Math.floor(Math.max(nowMs - dueMs, 0) / everyMs) + 1), lastTimeMs);
 }
 
-/** What a message has besides what its schedule says, at the most: its place, its id and who wrote it. */
+/** The most bytes that a message has besides those of its schedule: its position, its id and its instance. */
 const mailBytes = 1_024;
 const place = "0".repeat(40);
 
-/** Throws a `TooLargeError` where no commit could take what a schedule does when it is due. */
+/** Throws a `TooLargeError` if no commit could take the writes of a schedule that is due. */
 export function requireFiring(
   schedule: StoredSchedule,
   row: Pick<Put, "key" | "value">,
@@ -72,30 +72,30 @@ export function requireFiring(
   );
 }
 
-/** What the record of an actor knows of one of its schedules: enough to remove its rows. */
+/** A schedule in the record of its actor: enough to remove its rows. */
 export interface ScheduleSummary {
   /**
-   * When it is due. Of one that repeats that is when it was due first: the schedule runner moves its rows, and not the
-   * record.
+   * When it is due. A schedule that repeats keeps its first time here, since the schedule runner writes its rows and
+   * not the record.
    */
   readonly dueMs: number;
   readonly repeats?: true | undefined;
-  /** How many bytes its row has. */
+  /** The size of its row. */
   readonly bytes: number;
 }
 
-/** The schedules of an actor by their names, as its record has them. One that fired may still be there. */
+/** The schedules in the record of an actor, by their names. One that has fired may still be among them. */
 export type ScheduleSummaries = Readonly<Record<string, ScheduleSummary>>;
 
-/** What the rows of schedules say; `undefined` for a row that is not there. */
+/** The schedules in rows, by their names; `undefined` for a row that does not exist. */
 export type TimerRows = ReadonlyMap<string, ScheduleSummary | undefined>;
 
-/** The summary of a name; names are any text, also those that every object has. */
+/** The summary of that name. A name is any text, also `constructor`. */
 function summaryOf(plans: ScheduleSummaries, name: string): ScheduleSummary | undefined {
   return Object.hasOwn(plans, name) ? plans[name] : undefined;
 }
 
-/** What a row says of its schedule. One that cannot be read is like one that has fired: it can be set anew. */
+/** The summary of a row. A row that cannot be read counts as fired: the schedule can be set anew. */
 function summaryIn({ value }: Entry): ScheduleSummary {
   const bytes = value.length;
   try {
@@ -106,14 +106,15 @@ function summaryIn({ value }: Entry): ScheduleSummary {
   }
 }
 
-/** The plans that these rows make. */
+/** The summaries of rows. */
 export function summariesOf(rows: readonly Entry[]): ScheduleSummaries {
   return Object.fromEntries(rows.map((row) => [timerName(row.key), summaryIn(row)]));
 }
 
 /**
- * The names whose rows must be read before changes are written: what repeats, of which only its row knows when it is due,
- * and where there would be too many, what may have fired. What is no plan of `committed` is only in this batch as yet.
+ * The names whose rows must be read before changes are written: of a schedule that repeats only the row has the next
+ * time; and if there would be too many schedules, the rows tell which have fired. A schedule that `committed` does not
+ * have was set in this batch, and has no row yet.
  */
 export function namesToRead(
   plans: ScheduleSummaries,
@@ -134,7 +135,7 @@ export function namesToRead(
   return [...names];
 }
 
-/** What the rows of some schedules say. */
+/** Reads the rows of some schedules. */
 export async function readTimers(
   connection: StoreConnection,
   actor: ActorId,
@@ -147,7 +148,7 @@ export async function readTimers(
   }));
 }
 
-/** Throws a `LimitExceededError` where an actor would have more schedules than it may. */
+/** Throws a `LimitExceededError` if an actor would have more schedules than it may. */
 export function requireRoom(count: number, { protocol, key }: ActorId): void {
   if (count <= schedulesMax) return;
   throw new LimitExceededError(
