@@ -4,8 +4,8 @@ import { StoreError } from "../base/store_errors.ts";
 import { isThrown } from "../base/thrown.ts";
 
 /**
- * How many calls that were given up may still be under way: some clients repeat each without end. If there are so many,
- * one more is tried in so long, and the others are refused.
+ * The most calls that were given up and are still under way: some clients repeat each without end. Beyond that, one call
+ * per interval is tried, and the others are refused.
  */
 const lostMax = 100;
 const tryMs = 1_000;
@@ -15,11 +15,11 @@ interface Call {
   readonly late: () => void;
 }
 
-/** Calls of one kind, all of which may take equally long: each ends by then, answered or not. */
+/** Gives each call a deadline, the same for all: a call that is not answered by then is given up. */
 export class CallDeadlines {
   readonly callMs: number;
   readonly #clock: Clock;
-  /** In the order of their beginning, which is that of their ends: one timer does for all. */
+  /** In the order of their deadlines: one timer does for all. */
   readonly #open = new Set<Call>();
   #cancel: Cancel | undefined;
   #closed = false;
@@ -53,7 +53,7 @@ export class CallDeadlines {
     });
   }
 
-  /** Gives up all that is under way, and refuses what comes. */
+  /** Gives up all calls under way, and refuses later ones. */
   close(): void {
     this.#closed = true;
     for (const call of this.#open) {
@@ -93,7 +93,7 @@ export class CallDeadlines {
   }
 }
 
-/** What a store throws, as an error whose kind others can ask for. */
+/** The error that a store threw, as one that can be inspected. */
 function inspectable(error: unknown): unknown {
   return isThrown(error, Error) ? error : new Error(messageOf(error), { cause: error });
 }

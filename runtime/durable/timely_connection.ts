@@ -13,18 +13,18 @@ import { CallDeadlines } from "./call_deadlines.ts";
 import { type Probes, probesOf } from "./commits/probes.ts";
 
 /**
- * How long a call may take. If outcomes can be unknown the store is somewhere else, and what it did not answer is asked
- * again; if they cannot it is here, and waits for its own locks first.
+ * How long a call may take. A store with unknown outcomes is on another machine, and calls without an answer are repeated;
+ * any other store is on this one, and waits for its own locks first.
  */
 const remoteMs = 5_000;
 const localMs = 15_000;
-/** How long what is under way may take to end when it is closed. */
+/** How long calls under way may take to end when it is closed. */
 const closeMs = 2_000;
 
 /**
- * A connection whose every call ends in bounded time, whatever its store does: some clients try again without end while
- * nobody answers. What was read too late rejects with `store-unavailable`; the outcome of a commit is unknown then, and
- * it may land later.
+ * A connection whose every call ends in bounded time, whatever its store does: some clients retry without end while no
+ * server answers. A late read rejects with `store-unavailable`; the outcome of a late commit is unknown, and it may land
+ * later.
  */
 export class TimelyConnection implements StoreConnection {
   /** Only in simulations. */
@@ -33,7 +33,7 @@ export class TimelyConnection implements StoreConnection {
   readonly #connection: StoreConnection;
   readonly #clock: Clock;
   readonly #calls: CallDeadlines;
-  /** Counted apart: a presence that hangs does not keep anybody from the store. */
+  /** Counted apart, so that a presence that hangs does not block the store. */
   readonly #presenceCalls: CallDeadlines;
 
   constructor(connection: StoreConnection, { unknownOutcomes }: StoreTraits, clock: Clock) {
@@ -65,7 +65,7 @@ export class TimelyConnection implements StoreConnection {
     return this.#connection.watch(onChange);
   }
 
-  /** Closes it: what is under way ends first, unless it takes too long. */
+  /** Closes it after the calls under way have ended, unless they take too long. */
   async close(): Promise<void> {
     const closing = this.#connection.close();
     if (await within(this.#clock, closeMs, closing)) await closing;
@@ -74,7 +74,7 @@ export class TimelyConnection implements StoreConnection {
   }
 }
 
-/** A presence whose every call ends in bounded time. It is a hint: what it does not say in time is not known. */
+/** A presence whose every call ends in bounded time. It is a hint: a late answer counts as unknown. */
 function timelyPresence(presence: StorePresence, calls: CallDeadlines): StorePresence {
   const known = <Result>(begin: () => Promise<Result>, otherwise: Result): Promise<Result> =>
     calls.call(begin, () => unread("ask who lives", calls)).catch((error) => {

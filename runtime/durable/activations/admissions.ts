@@ -8,13 +8,13 @@ import type { QueuedMessage } from "../rows/queued_message.ts";
 import { batchMax } from "./suspicion.ts";
 
 /**
- * Messages from outside that are accepted with their own turns, in one commit where there would be two. Their actor must
- * be here, have little to do, and have answered at once so far; and nothing that came before may still be on its way.
- * Whatever comes behind them and cannot go that way waits until they are decided.
+ * Messages from outside that are accepted with their own turns: one commit instead of two. Their actor must be in this
+ * process, have little to do, and have returned at once so far; and no earlier message may still be on its way. Later
+ * messages that cannot be accepted so wait until these are decided.
  */
 export class Admissions {
   readonly #actor: DurableActivation;
-  /** Those that are not decided, in the order of coming: mostly the first is decided first. */
+  /** The undecided, in order: usually the first is decided first. */
   #open: Admission[] = [];
   readonly #behind: (() => void)[] = [];
 
@@ -27,12 +27,12 @@ export class Admissions {
     const { host, mailbox, status, accepting, contention, picker, protocol } = this.#actor;
     if (host.direct[slot] !== true || accepting > 0 || !contention.calm || picker.onTrial) return false;
     if (status !== "idle" && status !== "ready" && status !== "committing") return false;
-    if (protocol.startsWith("~")) return false; // a turn of theirs may be one of many
+    if (protocol.startsWith("~")) return false; // a message of theirs may take many turns
     const { mails, inHand, complete, missed, leaving } = mailbox;
     return complete && !missed && leaving.size === 0 && mails.length - inHand < batchMax;
   }
 
-  /** It is handled in its turn, and accepted with that. */
+  /** Puts a message into the mailbox; its turn will accept it. */
   take(admission: Admission): void {
     const { mail } = admission;
     this.#open.push(admission);
@@ -40,13 +40,13 @@ export class Admissions {
     this.#actor.ask(mail);
   }
 
-  /** Does something once none of them is open: now, where none is. */
+  /** Calls `commit` as soon as no admission is undecided. */
   behind(commit: () => void): void {
     if (this.#open.length === 0) commit();
     else this.#behind.push(commit);
   }
 
-  /** Those in a batch are accepted with it. What has come into the store meanwhile is taken out of it. */
+  /** Adds the admissions of a batch to it. A message that has come into the store meanwhile is removed from there. */
   join(batch: Batch): void {
     for (const mail of batch.direct) {
       const open = this.#open[this.#indexOf(mail)];
@@ -63,25 +63,25 @@ export class Admissions {
     }
   }
 
-  /** The commit of those did not come through. */
+  /** The commit with these messages failed. */
   failed(direct: readonly QueuedMessage[], error: unknown): void {
     for (const mail of direct) {
       const open = this.#open[this.#indexOf(mail)];
-      if (open === undefined) continue; // it is committed by itself
+      if (open === undefined) continue; // it was committed by itself
       this.#actor.mailbox.remove(mail);
       open.failed(error);
       this.#decided(mail);
     }
   }
 
-  /** Nobody can see any more whether the commit of those came through. */
+  /** It cannot be known whether the commit with these messages landed. */
   doubt(direct: readonly QueuedMessage[]): void {
     for (const mail of direct) this.#open[this.#indexOf(mail)]?.doubt();
   }
 
   /**
-   * All that are open are committed by themselves: it would take too long. So many at the head of the mailbox stay there,
-   * because they are in hand: the promise resolves when those are in the store, and rejects where one is not.
+   * Commits all undecided messages by themselves, since their turns would take too long. Those that are in hand, at the
+   * head of the mailbox, stay there; the promise resolves when these are in the store, and rejects if one is not.
    */
   store(inHand = 0): Promise<unknown> | undefined {
     if (this.#open.length === 0) return undefined;
@@ -98,16 +98,16 @@ export class Admissions {
       if (held) mailbox.expect(mail);
       const stored = admission.store();
       if (held) awaited.push(stored.then(() => requireStored(mail)));
-      else stored.catch(() => {}); // its sender is told
+      else stored.catch(() => {}); // `accepted` tells its sender
     }
     this.#goOn();
     if (awaited.length === 0) return undefined;
     const together = Promise.all(awaited);
-    together.catch(() => {}); // its handler may have failed before
+    together.catch(() => {}); // a handler may have failed before
     return together;
   }
 
-  /** Their actor goes: those that are not in the store's hands are refused. */
+  /** The system stops: refuses those whose commit is not under way. */
   end(committing: readonly QueuedMessage[]): void {
     if (this.#open.length === 0) return;
     const waiting = this.#open.map(({ mail }) => mail).filter((mail) => !committing.includes(mail));
@@ -131,7 +131,7 @@ export class Admissions {
   }
 }
 
-/** Throws where it is in the store, and nobody here was told under which version. */
+/** Throws if its version in the store is not known here. */
 function requireStored({ key }: QueuedMessage): void {
   if (key !== undefined) return;
   throw new StoreError("store-unavailable", "Cannot go on with a message: it is to be listed again");

@@ -18,10 +18,11 @@ import type { LoadedActor } from "./load_actor.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /**
- * Who a durable actor is in this process, what is known of it, what it is doing, and who hears of that.
+ * A durable actor in this process: its identity, its state, what it is doing, and its events.
  *
- * `loading`: the store is asked. `idle`: nothing to do. `ready`: the scheduler has it. `running`: a promise is awaited.
- * `committing`: its batch is on its way. `trying`: what may have ended a process waits for its trial. `held`: it waits for a time. `gone`: no longer in this process.
+ * `loading`: it is read from the store. `idle`: it has nothing to do. `ready`: it waits for the scheduler. `running`: a
+ * handler is awaited. `committing`: its batch is under way. `trying`: a message that may have crashed a process waits for
+ * its trial. `held`: it waits for a time. `gone`: it is no longer in this process.
  */
 export abstract class DurableMember implements Runnable, Idler, TurnActor {
   readonly host: DurableHost;
@@ -34,24 +35,24 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
   idleAfter: Idler | undefined = undefined;
   /** Whether a turn of it has begun since it is in this process, or was restarted. */
   active = false;
-  /** The actor as it was committed last, and its state. */
+  /** The record that was committed last, and the state in it. */
   record: ActorRecord = new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
   state: unknown = undefined;
-  /** Whether its state was made from the record. */
+  /** Whether the state was made from the record. */
   made = false;
-  /** Why it could not be made: the failure of each message until it can. */
+  /** Why it could not be made: each message fails with this error until it can. */
   fault: { readonly error: unknown } | undefined = undefined;
-  /** The read epoch after its record was read. */
+  /** The read epoch right after its record was read. */
   loadedEpoch = 0;
-  /** Which of its messages may have ended a process; absent if none may. */
+  /** Which of its messages may have crashed a process; absent if none may. */
   suspicion: Suspicion | undefined = undefined;
-  /** What became of the instance that tried the message at the head; absent if none did, or this one. */
+  /** The state of the instance whose attempt the record counts; absent if none is, or if it is this one. */
   tried: Fate | undefined = undefined;
-  /** Whether an instance that ended without a word was to look after it, and may have run it, whoever wrote to it. */
+  /** Whether a crashed instance had it in its index, and may have run it, whoever wrote the messages. */
   inherited = false;
   /** Why it has stopped, and its mail becomes dead letters; absent if that is handled. */
   stopped: string | undefined = undefined;
-  /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
+  /** A value that the runtime's own actors keep between turns, until the actor is loaded again. */
   cache: unknown = undefined;
 
   constructor(host: DurableHost, key: string) {
@@ -102,7 +103,7 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
     if (!inspectors.unobserved) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
   }
 
-  /** It is as it was loaded. */
+  /** Takes over what was loaded. */
   protected take({ record, epoch, tried, mails, writers, ended }: LoadedActor): void {
     this.record = record;
     this.loadedEpoch = epoch;
@@ -115,8 +116,8 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
   }
 
   /**
-   * Makes its state from its record, for the batch that begins with it. If that fails (`state` or `migrate` throws, the
-   * text cannot be read) it is the failure of the message that is to be handled, and the next one tries again.
+   * Makes the state from the record, for the batch that begins with it. If that fails (`state` or `migrate` throws, or the
+   * text cannot be read), the message that is to be handled fails, and the next one tries again.
    */
   makeState(batch: { state: unknown }): void {
     if (this.made) return;
@@ -133,8 +134,8 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
   }
 
   /**
-   * A message that waits becomes a dead letter in a commit of its own, beside the turns. If that does not come through,
-   * it may have had its turn elsewhere, or it still waits for it. Returns whether it is gone.
+   * Makes a dead letter of a waiting message, in a commit of its own beside the turns. If the commit fails, the message has
+   * had its turn elsewhere, or it still waits. Returns whether it is a dead letter.
    */
   async deadLetterAlone(
     mail: Pick<QueuedMessage, "head" | "text" | "payload" | "place" | "key" | "version" | "bytes">,
@@ -145,9 +146,9 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
     const letter = writer.deadLetter(writeSet, this, mail, reason);
     writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
     const { limits } = session.traits;
-    if (!fits(sizeOfCommit(writeSet, limits), limits)) return false; // the letter says more than the message did
+    if (!fits(sizeOfCommit(writeSet, limits), limits)) return false; // the letter is larger than the message was
     const epoch = this.loadedEpoch;
-    const version = await commitKnown(session, writeSet).catch(() => undefined); // it waits for its turn again
+    const version = await commitKnown(session, writeSet).catch(() => undefined); // the message keeps waiting
     if (version === undefined) return false;
     this.host.deadLettered++;
     this.durable.deadLettered(letter);

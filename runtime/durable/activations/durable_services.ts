@@ -6,20 +6,20 @@ import type { StoreSession } from "../commits/store_session.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
 import type { TurnWrites } from "./turn_writes.ts";
 
-/** How long an actor is left to those who know more than this program, without being taken back. */
+/** How long this instance does not take back an actor that it left to a newer program. */
 export const leftMs = 30_000;
 
-/** What durable actors of one system share. */
+/** The services that the durable actors of one system share. */
 export interface DurableServices {
   readonly session: StoreSession;
   readonly writer: MessageWriter;
   readonly turnWrites: TurnWrites;
   readonly crashSuspects: CrashSuspects;
   readonly membership: Membership;
-  /** Takes in what commits bring to this process. */
+  /** Delivers committed messages within this process. */
   readonly committedDelivery: CommittedDelivery;
-  /** An event was committed to the log of a topic. */
+  /** A commit added an event to the log of a topic. */
   published(topic: string): void;
-  /** A dead letter was committed. */
+  /** A commit wrote a dead letter. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
 }

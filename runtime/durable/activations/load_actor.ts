@@ -7,32 +7,32 @@ import { positionOf, type QueuedMessage } from "../rows/queued_message.ts";
 import { summariesOf } from "../rows/schedule_row.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
 
-/** How many messages are taken into memory at once. */
+/** How many messages one load takes into memory. */
 const windowMax = 256;
-/** The most that one list gives. */
+/** The most rows that one list gives. */
 const listMax = 1_000;
-/** The most that are counted together. */
+/** The most messages that are counted. */
 const countMax = 10_000;
 
 /** A durable actor as the store has it. */
 export interface LoadedActor {
   readonly record: ActorRecord;
-  /** The read epoch after its record was read. */
+  /** The read epoch right after its record was read. */
   readonly epoch: number;
-  /** What became of the instance that tried the message at the head; absent if none did, or this one. */
+  /** The state of the instance whose attempt the record counts; absent if none is, or if it is this one. */
   readonly tried: Fate | undefined;
-  /** The first of its messages, those that stepped aside included. */
+  /** The first of its messages, those that wait aside included. */
   readonly mails: readonly QueuedMessage[];
-  /** The other instances that wrote these, and which of them ended without a word, or may have. */
+  /** The other instances that wrote these messages, and those of them that crashed or may have. */
   readonly writers: ReadonlySet<string>;
   readonly ended: ReadonlySet<string>;
 }
 
 /**
- * Loads a durable actor: its record, then, of a later moment, the first of its mail in one list, which its mailbox takes
- * in. In that order a message that is handled meanwhile is in neither or in the list, where its own check finds it gone.
- * No mail is read if the actor is not for this instance: if a newer program wrote its state (`newer`), or if another
- * instance lives and tries a message of it (`tried`).
+ * Loads a durable actor: its record, and after that the first of its mail in one list, which the mailbox takes in. In this
+ * order, a message that is handled meanwhile is in neither, or only in the list, and then its own check fails. No mail is
+ * read if the actor is not for this instance: a newer program wrote its state (`newer`), or a live instance counts an
+ * attempt of a message (`tried`).
  */
 export async function loadActor(actor: DurableActivation): Promise<LoadedActor | "newer" | "tried"> {
   const { durable, host, mailbox } = actor;
@@ -57,13 +57,13 @@ export async function loadActor(actor: DurableActivation): Promise<LoadedActor |
     if (host.actor.retry.order === "aside") asideBeyond = await countAside(actor, prefix, last);
   }
   const mails = mailbox.listed(listed, prefix, beyond, asideBeyond);
-  const writers = new Set(mails.map(({ head }) => head.via)); // also of those that stepped aside, and come back
+  const writers = new Set(mails.map(({ head }) => head.via)); // also of those that wait aside, and come back
   writers.delete(session.instance);
   const ended = writers.size === 0 ? writers : await durable.membership.mayHaveCrashed(writers);
   return { record, epoch, tried, mails, writers, ended };
 }
 
-/** What became of the instance that tries a message of it, where another does and that message still waits. */
+/** The state of another instance whose attempt the record counts, if that message still waits. */
 async function triedBy(
   actor: DurableActivation,
   { head: { retry } }: ActorRecord,
@@ -77,13 +77,13 @@ async function triedBy(
   return mail === undefined ? undefined : fate;
 }
 
-/** How many have stepped aside behind what was listed: their places are later than now. */
+/** How many messages wait aside behind the listed ones: their positions are later than now. */
 function countAside(actor: DurableActivation, prefix: string, after: string): Promise<number> {
   const now = prefix + positionOf(Math.floor(actor.services.now() * 1_000), "");
   return countBeyond(actor, prefix, after < now ? now : after);
 }
 
-/** At least how many wait behind what was listed: whether the mailbox is full, unless that takes too many lists. */
+/** At least how many messages wait behind the listed ones: enough to know whether the mailbox is full. */
 async function countBeyond(
   { durable, host }: DurableActivation,
   prefix: string,
@@ -98,7 +98,7 @@ async function countBeyond(
   return count;
 }
 
-/** Schedules that were due have gone by themselves. */
+/** The record without the schedules that have fired. */
 async function withSchedules(actor: DurableActivation, record: ActorRecord): Promise<ActorRecord> {
   if (record.head.schedules === undefined) return record;
   const { connection } = actor.durable.session;

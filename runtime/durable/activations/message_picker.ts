@@ -5,48 +5,48 @@ import type { RetryHead } from "../rows/actor_record.ts";
 import type { Trial } from "./crash_suspects.ts";
 import { RemainingDelays } from "./remaining_delays.ts";
 
-/** What the next message has to wait for: a time; or its trial, since it may be what ended a process. */
+/** Why the next message cannot be handled yet: it waits for a time, or it may have crashed a process and needs a trial. */
 export type Obstacle = { readonly kind: "wait"; readonly forMs: number } | TrialDue;
 
-/** That a message is to be tried: what must be in the record first, and whether it is there. */
+/** A trial that is due: the record must have it first, and `counted` tells whether it does. */
 export interface TrialDue {
   readonly kind: "trial";
   readonly trial: RetryHead;
   readonly counted: boolean;
 }
 
-/** How long is waited for one at the head that is evicted: about as long as a commit takes. */
+/** How long to wait for the eviction of the message at the head: about as long as a commit takes. */
 const leavingMs = 10;
 
 /**
- * Finds the next message of one actor: some stepped aside for a while, some hold their place, some are suspected, some
- * give way to others.
+ * Finds the next message of one actor. Some wait aside for a retry, some hold the mailbox for theirs, some are suspected
+ * of a crash, and some are evicted.
  */
 export class MessagePicker {
   readonly #actor: DurableActivation;
   readonly #onIdle: () => void;
   readonly #delayedRetries = new Map<string, Timer>();
   #trial: Trial | undefined = undefined;
-  /** Made for the first that waits; kept when the mailbox is listed again. */
+  /** Created for the first message that waits; kept when the mailbox is listed again. */
   #remainingDelays: RemainingDelays | undefined = undefined;
 
-  /** `onIdle` is called when one is back that had stepped aside, or has given way. */
+  /** Calls `onIdle` when a message comes back from aside, or is evicted. */
   constructor(actor: DurableActivation, onIdle: () => void) {
     this.#actor = actor;
     this.#onIdle = onIdle;
   }
 
-  /** How many have stepped aside. */
+  /** How many messages wait aside. */
   get aside(): number {
     return this.#delayedRetries.size;
   }
 
-  /** Whether the message at the head is tried, and that is counted. */
+  /** Whether the trial of the message at the head is under way, and counted. */
   get onTrial(): boolean {
     return this.#trial !== undefined;
   }
 
-  /** The next message of a batch that has taken so many, or what it waits for; nothing if the batch ends here. */
+  /** The next message of a batch that has taken so many, or its obstacle; nothing if the batch ends here. */
   next(taken: number): QueuedMessage | Obstacle | undefined {
     const { mailbox, record, services } = this.#actor;
     const { nowMs } = services.scheduler;
@@ -54,7 +54,7 @@ export class MessagePicker {
     if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
     if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { kind: "wait", forMs: leavingMs };
     const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
-    const known = this.#actor.host.operation(mail.head.operation) !== undefined; // else it is not tried at all
+    const known = this.#actor.host.operation(mail.head.operation) !== undefined; // without a handler there is no trial
     const suspected = known && (retry?.by !== undefined || this.#actor.suspicion?.has(mail) === true);
     if (retry === undefined && !suspected) return mail;
     if (taken > 0) return undefined;
@@ -65,7 +65,7 @@ export class MessagePicker {
     return suspected ? this.#trialOf(mail, retry) : mail;
   }
 
-  /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
+  /** Calls `begin` when the trial may begin. A message that was running when a process crashed is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
     const { crashSuspects, session } = this.#actor.durable;
     crashSuspects.enter(attempts, (trial) => {
@@ -75,19 +75,19 @@ export class MessagePicker {
     });
   }
 
-  /** The handler of the message that is tried has given the thread back. */
+  /** The handler of the message on trial awaits something. */
   awaits(): void {
     this.#trial?.awaits();
   }
 
-  /** A trial is over, one way or the other. */
+  /** Ends the trial, whatever its outcome. */
   endTrial(): void {
     const trial = this.#trial;
     this.#trial = undefined;
     trial?.end();
   }
 
-  /** Its mailbox is fuller than it may be: the oldest that waits is evicted, but not one that is tried. Returns whether there was one. */
+  /** Evicts the oldest waiting message of a full mailbox, but none on trial. Returns whether there was one. */
   evictOldest(): boolean {
     const { mailbox } = this.#actor;
     const mail = mailbox.evictOldest(this.onTrial ? 1 : 0);
@@ -102,7 +102,7 @@ export class MessagePicker {
     return true;
   }
 
-  /** The mailbox is listed again: what stepped aside is in it. */
+  /** Forgets the messages that wait aside, since the mailbox is listed again, and ends the trial. */
   reset(): void {
     for (const timer of this.#delayedRetries.values()) timer.cancel();
     this.#actor.mailbox.forgetAside(this.#delayedRetries.size);
@@ -111,8 +111,8 @@ export class MessagePicker {
   }
 
   /**
-   * What was tried before counts where it has failed, or where the instance that tried it ended without a word. What
-   * this one tries is counted as long as it does; what another left with a word, that one did not end with.
+   * The trial of a message. An earlier attempt counts if it failed, or if its instance crashed. If the instance stopped
+   * orderly, the message did not crash it. An attempt of this instance is in the record already.
    */
   #trialOf(mail: QueuedMessage, retry: RetryHead | undefined): TrialDue {
     const { durable: { session: { instance } }, tried } = this.#actor;
@@ -128,7 +128,7 @@ export class MessagePicker {
     return (this.#remainingDelays ??= new RemainingDelays(clock)).leftMs(place, notBeforeMs, afterMs);
   }
 
-  /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */
+  /** Keeps a message aside until its time comes. Returns whether it does. */
   setAside(mail: QueuedMessage): boolean {
     const { notBeforeMs, afterMs: inAllMs } = mail.head;
     if (notBeforeMs === undefined) return false;

@@ -18,15 +18,15 @@ import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_mess
 import type { ScheduleSummaries, TimerRows } from "../rows/schedule_row.ts";
 import { requireText } from "../rows/value_codec.ts";
 
-/** Whether a batch may go on behind a message, or ends: before it, or with it. */
+/** Whether a batch may take the next message, or ends here. */
 export type TurnOutcome = "next" | "last";
 
 /** How long a message of an unknown operation waits for a revision of the program that knows it. */
 const unknownKeepMs = 300_000;
-/** How long an actor waits before it looks whether it is still unknown. */
+/** How long an actor waits before it is loaded again for that. */
 const unknownRetryMs = 5_000;
 
-/** Brings messages of one durable actor through their turns, into its batch. */
+/** Runs the turns of one durable actor, and puts what they do into its batch. */
 export class TurnRunner {
   readonly #activation: DurableActivation;
   #supervisor: Supervisor | undefined = undefined;
@@ -36,20 +36,20 @@ export class TurnRunner {
     this.#activation = activation;
   }
 
-  /** Its actor had stopped, and begins anew: nothing that failed before counts. */
+  /** The actor had stopped and begins anew: earlier failures do not count any more. */
   revive(): void {
     this.#supervisor = undefined;
   }
 
-  /** Tells a turn that is awaited that nobody wants it any more. */
+  /** Aborts the turn that is awaited, if there is one. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
     this.#turn?.close();
   }
 
   /**
-   * Handles a message. Whatever comes of it is in the batch then; a promise where its handler is awaited. It rejects where
-   * the store did not answer.
+   * Handles a message, and puts the outcome into the batch. Returns a promise if the handler is awaited; it rejects if the
+   * store does not answer.
    */
   handle(batch: Batch, mail: QueuedMessage): TurnOutcome | Promise<void> {
     let handled: TurnOutcome | Promise<void>;
@@ -60,7 +60,7 @@ export class TurnRunner {
     }
     if (!(handled instanceof Promise)) return handled;
     return handled.catch(async (error) => {
-      if (isThrown(error, StoreError)) throw error; // no fault of the message: it waits
+      if (isThrown(error, StoreError)) throw error; // not the fault of the message: it stays
       if (this.#activation.status !== "gone") await this.#giveUp(batch, mail, error);
     });
   }
@@ -82,7 +82,7 @@ export class TurnRunner {
     }
     const operation = host.operation(mail.head.operation);
     if (operation === undefined) return this.#unknown(batch, mail, attempts);
-    if (host.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it need not wait for it
+    if (host.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it are committed first
     let value: unknown;
     let payload: unknown;
     try {
@@ -96,7 +96,7 @@ export class TurnRunner {
         ? payload
         : parse(operation.payload, payload, "Cannot accept", nameOf(operation, this.#activation.key));
     } catch (error) {
-      // A schema that throws on what is stored would throw again.
+      // The schema would throw again at each attempt.
       return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
@@ -131,13 +131,13 @@ export class TurnRunner {
     });
   }
 
-  /** What came of a message cannot be committed. */
+  /** Makes a dead letter of a message whose turn cannot be committed. */
   refuse(batch: Batch, mail: QueuedMessage, error: unknown): void {
     const attempts = this.#attemptsOf(mail) + 1;
     this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
   }
 
-  /** The same in a commit of its own, without its payload where that is too large. */
+  /** The same in a commit of its own, without the payload if that is too large. */
   async refuseAlone(mail: QueuedMessage, error: unknown): Promise<void> {
     const attempts = this.#attemptsOf(mail) + 1;
     const deadLetterReason = {
@@ -167,7 +167,7 @@ export class TurnRunner {
     }
   }
 
-  /** A handler has returned: what its turn does is in the batch, once the rows of its schedules are read. */
+  /** A handler has returned: reads rows of schedules that its turn changes, and puts the turn into the batch. */
   #done(batch: Batch, turn: DurableTurn, result: unknown): TurnOutcome | Promise<void> {
     if (turn.schedules === undefined) return this.#take(batch, turn, result);
     const timers = this.#activation.durable.turnWrites.timersFor(this.#activation, batch, turn.schedules);
@@ -204,14 +204,14 @@ export class TurnRunner {
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
       batch.passivates = true;
-      batch.after(() => this.#activation.emit("passivated")); // what waits behind activates it again
+      batch.after(() => this.#activation.emit("passivated")); // the next message activates it again
     }
     return again || ending !== undefined ? "last" : "next";
   }
 
-  /** What is in the way of a message is not its handler's: it is given up. Where even that fails, it waits. */
+  /** Makes a dead letter of a message that failed outside of its handler. If even that fails, it stays. */
   #giveUp(batch: Batch, mail: QueuedMessage, error: unknown): TurnOutcome | Promise<void> {
-    if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // it is in the batch, with all that it does
+    if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // its turn is in the batch already
     const attempts = this.#attemptsOf(mail) + 1;
     try {
       return this.#deadLetter(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
@@ -291,7 +291,7 @@ export class TurnRunner {
     const writeSet = new WriteSet();
     const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
     if (mail.replyTarget === undefined) {
-      const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
+      const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the words of the handler for the caller
       const deadLetterReason = { reason, message, attempts, words };
       const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
       writeSet.after(() => {

@@ -32,14 +32,14 @@ const noTimers: TimerRows = new Map();
 /** A turn of a durable actor. The runtime's own actors may write more than their state, and read rows. */
 export class DurableTurn extends Turn {
   declare readonly actor: DurableActivation;
-  /** Its message as it waits in the mailbox, and what its handler is given. */
+  /** Its message as the mailbox has it, and the payload that its handler gets. */
   readonly mail: QueuedMessage;
   readonly value: unknown;
-  /** Whether it is the first since its actor is in this process, or was restarted. */
+  /** Whether it is the first turn since its actor came into this process, or was restarted. */
   readonly isFirst: boolean;
-  /** The first place of its message in the mailbox: no other message of the actor ever had it. */
+  /** The first position of its message: no other message of the actor ever had it. */
   readonly place: string;
-  /** Whether its message stays where it is, for another turn. */
+  /** Whether its message stays at the head, for another turn. */
   again = false;
   private ownRows: WriteSet | undefined = undefined;
 
@@ -68,7 +68,7 @@ export class DurableTurn extends Turn {
   }
 }
 
-/** What a turn does, as effects of a commit. */
+/** Turns what a turn does into writes of its commit. */
 export class TurnWrites {
   readonly #session: StoreSession;
   readonly #writer: MessageWriter;
@@ -78,7 +78,7 @@ export class TurnWrites {
     this.#writer = writer;
   }
 
-  /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
+  /** The writes of a turn. Throws if its reply does not fit the schema, or a payload cannot be stored. */
   of(turn: DurableTurn, result: unknown): WriteSet {
     const writeSet = turn.rows;
     for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
@@ -95,7 +95,7 @@ export class TurnWrites {
     return writeSet;
   }
 
-  /** What the rows say that must be read before a turn's changes of schedules can be written: mostly there are none. */
+  /** Reads the rows that a turn's changes of schedules depend on; usually there are none. */
   timersFor(
     actor: ActorId,
     { schedules, committedSchedules }: Batch,
@@ -107,8 +107,8 @@ export class TurnWrites {
   }
 
   /**
-   * What becomes of schedules: writes them, and returns the plans that there are then. `rows` are those of names that
-   * were unsure. Throws where there would be too many, or where one could never fire.
+   * Writes changes of schedules, and returns the schedules of the actor after them. `rows` are those of
+   * {@linkcode timersFor}. Throws if there would be too many schedules, or if one could never fire.
    */
   schedule(
     writeSet: WriteSet,
@@ -186,7 +186,7 @@ export class TurnWrites {
     return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
   }
 
-  /** Removes both rows of a schedule. That it is due, where it is by now, the schedule runner finds to be void. */
+  /** Removes both rows of a schedule. If it is due already, the schedule runner removes the row in the order of time. */
   #remove(writeSet: WriteSet, actor: ActorId, name: string, { dueMs, bytes }: ScheduleSummary): void {
     writeSet.remove(timerKey(actor, name), bytes);
     if (dueMs > this.#session.clock.now()) writeSet.remove(scheduleKey(dueMs, actor, name));

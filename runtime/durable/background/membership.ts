@@ -259,7 +259,7 @@ export class Membership {
     return this.#session.committer.commitAside(part);
   }
 
-  /** The write of its row if that is unchanged; of the first only if nobody wrote down that it ended, since it may land late. */
+  /** The write of its row, if that is unchanged. The first may land late: only if nobody wrote down that it ended. */
   #part(instance: string, version: string | undefined): AtomicPart {
     const key = instanceKey(instance);
     const checks: Check[] = [{ key, version }];
