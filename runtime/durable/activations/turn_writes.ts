@@ -5,6 +5,7 @@ import { parse } from "../../language/schema.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { Batch } from "./batch.ts";
+import type { ScheduleRunner } from "../background/schedule_runner.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import { Turn } from "../../turns/turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -70,10 +71,12 @@ export class DurableTurn extends Turn {
 export class TurnWrites {
   readonly #session: StoreSession;
   readonly #writer: MessageWriter;
+  readonly #scheduleRunner: ScheduleRunner;
 
-  constructor(session: StoreSession, writer: MessageWriter) {
+  constructor(session: StoreSession, writer: MessageWriter, scheduleRunner: ScheduleRunner) {
     this.#session = session;
     this.#writer = writer;
+    this.#scheduleRunner = scheduleRunner;
   }
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
@@ -180,7 +183,7 @@ export class TurnWrites {
     const due: StoredDue = { token: row.token, by };
     writeSet.write(timer, value, { oldBytes });
     writeSet.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
-    writeSet.after(() => this.#session.dueAt(dueMs));
+    writeSet.after(() => this.#scheduleRunner.wakeAt(dueMs));
     return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
   }
 
