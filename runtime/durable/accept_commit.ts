@@ -133,8 +133,8 @@ export class AcceptCommit implements CommitRequest {
     this.part.land(committedDelivery, version, epoch);
     if (!this.#drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
     if (overflow !== "drop-oldest") return;
-    while (to.waiting > capacity && to.evictOldest());
-    while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
+    while (to.waiting > capacity && to.picker.evictOldest());
+    while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.picker.evictOldest());
   }
 
   #fail(error: unknown, uncertain = false): void {

@@ -161,7 +161,7 @@ async function begin(
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
   ]);
-  const durabilityCheck = new DurabilityCheck(session, store.traits);
+  const durabilityCheck = new DurabilityCheck(session);
   await durabilityCheck.look();
   await assignments.begin();
   const watching = connection.watch(() => {

@@ -5,7 +5,7 @@ import { type Acceptance, writeMark } from "../delivery/acceptance.ts";
 import type { Batch } from "./batch.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
-import { type NewMessage, positionToken } from "../rows/queued_message.ts";
+import { positionToken, QueuedMessage } from "../rows/queued_message.ts";
 import { type AcceptanceServices, type Incoming, retryWindowMs } from "./incoming.ts";
 
 /** What to take a message out of the store takes: it may have come into it before its turn is over. */
@@ -18,7 +18,8 @@ const rowsBytes = 512;
  * it is committed by itself, and waits like any other.
  */
 export class Admission {
-  readonly draft: NewMessage;
+  /** As it waits for its turn. */
+  readonly mail: QueuedMessage;
   readonly accepted: Promise<Acceptance>;
   readonly #services: AcceptanceServices;
   readonly #incoming: Incoming;
@@ -33,19 +34,12 @@ export class Admission {
     this.#services = services;
     this.#incoming = incoming;
     this.#commit = commit;
-    this.draft = incoming.draft;
+    this.mail = QueuedMessage.direct(incoming.draft, sizeOf(incoming));
+    incoming.draft.accepted = true; // whoever listens is told when it begins to wait
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     this.accepted = promise;
     this.#resolve = resolve;
     this.#reject = reject;
-  }
-
-  /** What it takes of its turn's commit, at the most. */
-  get size(): CommitSize {
-    const { named: { mark }, ticket } = this.#incoming;
-    if (mark === undefined && ticket === undefined) return asInStore;
-    const keysBytes = 3 * ((mark?.length ?? 0) + 2 * (ticket?.length ?? 0));
-    return { checks: 1, writes: 2, bytes: rowsBytes + keysBytes, keysBytes };
   }
 
   /** It is accepted with what a batch does; `keeps` says that it stays in its mailbox. */
@@ -96,6 +90,13 @@ export class Admission {
     const why = `Cannot tell whether ${this.#incoming.named.name} was accepted`;
     this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }
+}
+
+/** What it takes of its turn's commit, at the most. */
+function sizeOf({ named: { mark }, ticket }: Incoming): CommitSize {
+  if (mark === undefined && ticket === undefined) return asInStore;
+  const keysBytes = 3 * ((mark?.length ?? 0) + 2 * (ticket?.length ?? 0));
+  return { checks: 1, writes: 2, bytes: rowsBytes + keysBytes, keysBytes };
 }
 
 function doubtful(cause: unknown): OutcomeUnknownError {

@@ -4,13 +4,8 @@ import { StoreError } from "../../base/store_errors.ts";
 import type { Admission } from "./admission.ts";
 import type { Batch } from "./batch.ts";
 import type { DurableActivation } from "./durable_activation.ts";
-import { QueuedMessage } from "../rows/queued_message.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
 import { batchMax } from "./suspicion.ts";
-
-interface OpenAdmission {
-  readonly mail: QueuedMessage;
-  readonly admission: Admission;
-}
 
 /**
  * Messages from outside that are accepted with their own turns, in one commit where there would be two. Their actor must
@@ -20,7 +15,7 @@ interface OpenAdmission {
 export class Admissions {
   readonly #actor: DurableActivation;
   /** Those that are not decided, in the order of coming: mostly the first is decided first. */
-  #open: OpenAdmission[] = [];
+  #open: Admission[] = [];
   readonly #behind: (() => void)[] = [];
 
   constructor(actor: DurableActivation) {
@@ -39,10 +34,8 @@ export class Admissions {
 
   /** It is handled in its turn, and accepted with that. */
   take(admission: Admission): void {
-    const { draft, size } = admission;
-    const mail = QueuedMessage.direct(draft, size);
-    this.#open.push({ mail, admission });
-    draft.accepted = true;
+    const { mail } = admission;
+    this.#open.push(admission);
     this.#actor.durable.committedDelivery.accepted(this.#actor, mail);
     this.#actor.ask(mail);
   }
@@ -62,10 +55,10 @@ export class Admissions {
         if (!keeps) batch.remove(mail);
         continue;
       }
-      open.admission.join(batch, keeps);
+      open.join(batch, keeps);
       batch.after(() => {
         this.#decided(mail);
-        open.admission.landed();
+        open.landed();
       });
     }
   }
@@ -76,14 +69,14 @@ export class Admissions {
       const open = this.#open[this.#indexOf(mail)];
       if (open === undefined) continue; // it is committed by itself
       this.#actor.mailbox.remove(mail);
-      open.admission.failed(error);
+      open.failed(error);
       this.#decided(mail);
     }
   }
 
   /** Nobody can see any more whether the commit of those came through. */
   doubt(direct: readonly QueuedMessage[]): void {
-    for (const mail of direct) this.#open[this.#indexOf(mail)]?.admission.doubt();
+    for (const mail of direct) this.#open[this.#indexOf(mail)]?.doubt();
   }
 
   /**
@@ -98,7 +91,8 @@ export class Admissions {
     const atHead = new Set(mailbox.mails.slice(0, inHand));
     mailbox.withdraw(new Set(all.map(({ mail }) => mail).filter((mail) => !atHead.has(mail))));
     const awaited: Promise<void>[] = [];
-    for (const { mail, admission } of all) {
+    for (const admission of all) {
+      const { mail } = admission;
       const held = atHead.has(mail);
       probes?.reach(held ? "a message in hand is stored" : "a message is stored before its turn");
       if (held) mailbox.expect(mail);

@@ -5,7 +5,7 @@ import { erasedKey, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { DurableMember } from "./durable_member.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
-import type { ScheduleSummaries } from "../rows/schedule_summaries.ts";
+import type { ScheduleSummaries } from "../rows/schedule_row.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
 import { jsonToText, toText } from "../rows/value_codec.ts";
 

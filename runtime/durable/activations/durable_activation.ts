@@ -80,11 +80,6 @@ export class DurableActivation extends DurableMember {
     if (this.status === "idle") this.proceed();
   }
 
-  /** Its mailbox is fuller than it may be: the oldest that waits is evicted. Returns whether there was one. */
-  evictOldest(): boolean {
-    return this.picker.evictOldest();
-  }
-
   /** Another instance wrote something for it, perhaps. `crashed` says that it ended without a word. */
   look(crashed = false): this {
     this.inherited ||= crashed;
@@ -266,7 +261,7 @@ export class DurableActivation extends DurableMember {
   end(): void {
     this.status = "gone";
     this.#held?.cancel();
-    if (this.#runner.awaits) this.#runner.abort(new StoppedError(`${this}: the system stopped`));
+    this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.picker.reset();
     this.mailbox.inHand = 0; // it waits in the store, for whoever comes next
     const { asks = [], direct = [], erased = false } = this.#committing ?? {};

@@ -4,7 +4,7 @@ import type { Fate } from "../background/membership.ts";
 import { mailPrefix, timerPrefix } from "../rows/keys.ts";
 import { pages } from "../rows/pages.ts";
 import { positionOf, type QueuedMessage } from "../rows/queued_message.ts";
-import { summariesOf } from "../rows/schedule_summaries.ts";
+import { summariesOf } from "../rows/schedule_row.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
 
 /** How many messages are taken into memory at once. */

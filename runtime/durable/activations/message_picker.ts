@@ -87,7 +87,7 @@ export class MessagePicker {
     trial?.end();
   }
 
-  /** The oldest that waits is evicted, but not one that is tried. Returns whether there was one. */
+  /** Its mailbox is fuller than it may be: the oldest that waits is evicted, but not one that is tried. Returns whether there was one. */
   evictOldest(): boolean {
     const { mailbox } = this.#actor;
     const mail = mailbox.evictOldest(this.onTrial ? 1 : 0);

@@ -15,7 +15,7 @@ import { DurableTurn } from "./turn_writes.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
 import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
-import type { ScheduleSummaries, TimerRows } from "../rows/schedule_summaries.ts";
+import type { ScheduleSummaries, TimerRows } from "../rows/schedule_row.ts";
 import { requireText } from "../rows/value_codec.ts";
 
 /** Whether a batch may go on behind a message, or ends: before it, or with it. */
@@ -39,11 +39,6 @@ export class TurnRunner {
   /** Its actor had stopped, and begins anew: nothing that failed before counts. */
   revive(): void {
     this.#supervisor = undefined;
-  }
-
-  /** Whether a turn is awaited. */
-  get awaits(): boolean {
-    return this.#turn !== undefined;
   }
 
   /** Tells a turn that is awaited that nobody wants it any more. */

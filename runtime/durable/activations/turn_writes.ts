@@ -16,13 +16,15 @@ import type { QueuedMessage } from "../rows/queued_message.ts";
 import {
   namesToRead,
   readTimers,
+  requireFiring,
   requireRoom,
   type ScheduleSummaries,
   type ScheduleSummary,
+  type StoredDue,
+  type StoredSchedule,
   summariesOf,
   type TimerRows,
-} from "../rows/schedule_summaries.ts";
-import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
+} from "../rows/schedule_row.ts";
 import { topicsOf } from "../rows/topics_of.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
 

@@ -1,6 +1,6 @@
 import type { Entry, KeyRange, StoreConnection } from "../../ports/store.ts";
 
-/** All rows of a range, in order, so many in one list. The last list brings fewer: so it is known to be the last. */
+/** All rows of a range in order, a list at a time. A list with fewer rows than its limit is the last. */
 export async function* pages(
   connection: StoreConnection,
   range: KeyRange,
