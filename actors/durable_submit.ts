@@ -4,7 +4,8 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import { replyNameOf } from "../runtime/messages/reply_name.ts";
 import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, type Schema } from "../runtime/language/schema.ts";
+import { parse } from "../runtime/language/parse.ts";
+import type { Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
 import { routeToReply } from "./reply_route.ts";
 

@@ -22,7 +22,8 @@ import {
 import type { Target } from "../runtime/delivery.ts";
 import { errorOfFailure, type KeptReply } from "../runtime/in_memory_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, type Schema } from "../runtime/language/schema.ts";
+import { parse } from "../runtime/language/parse.ts";
+import type { Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
 import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";

@@ -19,7 +19,8 @@ import {
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
-import { parse, type Schema } from "../runtime/language/schema.ts";
+import { parse } from "../runtime/language/parse.ts";
+import type { Schema } from "../runtime/language/schema.ts";
 import type { OpenTurn } from "../runtime/turns/turn_services.ts";
 import { timeLeftMs } from "./ask.ts";
 
