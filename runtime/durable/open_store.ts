@@ -145,14 +145,7 @@ async function begin(
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const replies = new ReplyRows(session, replyRetentionMs);
-  const committedDelivery = new InProcessDelivery({
-    session,
-    delivery,
-    assignments: () => assignments,
-    ending: () => localActors.ending(),
-    find: ({ protocol, key }) => localActors.hosts.get(protocol)?.find(key),
-    activate: (actor) => localActors.activate(actor),
-  });
+  const committedDelivery = new InProcessDelivery(session, delivery, localActors, () => assignments);
   const surveyReplies = new SurveyReplies(
     session,
     ids,

@@ -12,8 +12,7 @@ import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
-import type { Acceptance } from "./delivery/accept_commit.ts";
-import type { AcceptParts } from "./acceptor.ts";
+import type { Acceptance } from "./delivery/acceptance.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
 import { StartupQueue } from "./startup_queue.ts";
@@ -196,15 +195,15 @@ export class Persistence {
    * Takes a message in from outside: resolves when it is committed; an ask, which is nowhere but here, at once. Rejects
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
-  accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
+  accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     if (this.#open === undefined) {
-      return this.#startup.ask(() => this.accept(to, route, payload, parts), route.extras?.bytes);
+      return this.#startup.ask(() => this.accept(to, route, payload, ticket), route.extras?.bytes);
     }
     try {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);
       }
-      return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, parts);
+      return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, ticket);
     } catch (error) {
       return Promise.reject(error);
     }

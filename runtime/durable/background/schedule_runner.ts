@@ -148,7 +148,8 @@ export class ScheduleRunner {
     const letter = (kept: string) => {
       const writeSet = voided(due);
       writeSet.removeIfUnchanged(row, row.value.length);
-      this.#services.writer.giveUp(writeSet, schedule.to, route, { id, text: kept, reason, why });
+      const message = { to: schedule.to, route, payload: fromText(kept), id };
+      this.#services.writer.undelivered(writeSet, message, { text: kept, reason, why });
       return writeSet;
     };
     try {
