@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/language/address.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
@@ -38,7 +39,7 @@ export function ask(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions | undefined,
+  options: (AskOptions & IngressSendOptions) | undefined,
   turn?: OpenTurn,
 ): Promise<unknown> {
   try {
@@ -61,12 +62,12 @@ export function ask(
 }
 
 /** Whether of its options nothing travels with the message but where it came from. */
-function isPlain({ id, headers, signal, after }: AskOptions): boolean {
+function isPlain({ id, headers, signal, after }: AskOptions & IngressSendOptions): boolean {
   return (id ?? headers ?? signal ?? after) === undefined;
 }
 
 /** Whose it is and how large, where it came from outside of the program. */
-function originOf({ caller, bytes }: AskOptions): RouteExtras | undefined {
+function originOf({ caller, bytes }: IngressSendOptions): RouteExtras | undefined {
   if (caller !== undefined) requireCaller(caller);
   return (caller ?? bytes) === undefined ? undefined : { caller, bytes };
 }
@@ -76,7 +77,7 @@ function askWith(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions,
+  options: AskOptions & IngressSendOptions,
   turn: OpenTurn | undefined,
 ): Promise<unknown> {
   const { signal } = options;
@@ -141,7 +142,7 @@ async function askByName(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions,
+  options: AskOptions & IngressSendOptions,
 ): Promise<unknown> {
   const timeoutMs = options.timeoutMs ?? runtime.options.askTimeoutMs;
   requireDuration("timeoutMs", timeoutMs);

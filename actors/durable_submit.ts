@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import { requireDuration } from "../runtime/base/errors.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
@@ -22,7 +23,7 @@ export async function submitDurably(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<SubmittedDurably> {
   const id = options?.id ?? runtime.newId();
   const { route, reply: { key } } = routeToReply(runtime, operation, id, options);

@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { ActorId, SubmitOptions } from "../runtime/language/address.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
@@ -19,7 +20,7 @@ export function routeToReply(
   runtime: Runtime,
   operation: Operation,
   id: string | undefined,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): ReplyRoute {
   const name = replyName(runtime.newId());
   const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };

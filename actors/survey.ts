@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { type Actor, actor } from "../runtime/language/actor.ts";
 import { deadlineAt, Envelope, Route } from "../runtime/messages/envelope.ts";
 import type { SurveyOptions } from "../runtime/language/context.ts";
@@ -39,7 +40,7 @@ export function surveyAll(
   runtime: Runtime,
   operation: Operation,
   payload: unknown,
-  options: SurveyOptions | undefined,
+  options: (SurveyOptions & IngressSendOptions) | undefined,
   turn?: OpenTurn,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
   const { max = 1_000 } = options ?? {};

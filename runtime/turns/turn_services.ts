@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../language/ingress_options.ts";
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { SurveyOptions } from "../language/context.ts";
 import type { Deadline, MessageId, ReplyTarget, Route } from "../messages/envelope.ts";
@@ -93,7 +94,7 @@ export interface TurnActor extends ActorId {
 
 /** What a route is made of, besides its operation. */
 export interface RouteParts {
-  readonly options?: SendOptions | undefined;
+  readonly options?: (SendOptions & IngressSendOptions) | undefined;
   readonly cause?: OpenTurn | undefined;
   readonly replyTo?: ReplyTarget | Address | undefined;
   readonly failTo?: Address | undefined;
