@@ -12,7 +12,8 @@ import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
-import { type ActorQuota, MemoryHost } from "./activations/memory_host.ts";
+import { ActorQuota } from "./activations/actor_registry.ts";
+import { MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
 import type { Callback } from "./ports/inspection.ts";
 import { InMemoryReplies } from "./in_memory_replies.ts";
@@ -74,7 +75,7 @@ export class Runtime implements RuntimeServices {
     this.delivery = new Delivery(this.ids, resolved);
     this.replies = new InMemoryReplies(resolved.limits, resolved.replyRetentionMs, this);
     this.modeHooks = modes.modeHooks;
-    const quota: ActorQuota = { capacity: resolved.limits.actors, size: 0 };
+    const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
     const names = new Set<string>();
     const { store } = options;

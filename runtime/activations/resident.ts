@@ -3,7 +3,9 @@ import type { Idler } from "../scheduling/idle.ts";
 import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules } from "../turns/schedules.ts";
-import type { ActorHost, RuntimeServices } from "./runtime_services.ts";
+import type { RegisteredActor } from "./actor_registry.ts";
+import type { MemoryHost } from "./memory_host.ts";
+import type { RuntimeServices } from "./runtime_services.ts";
 import { Status } from "./status.ts";
 import type { Turn } from "../turns/turn.ts";
 
@@ -27,8 +29,8 @@ export interface ResidentExtras extends MailboxExtras<Signal> {
  * One actor in this process and what it keeps: its mailbox, its state, its schedules, and how it comes into memory, begins
  * again and leaves. It extends its mailbox, and keeps apart what few need, because there may be a million.
  */
-export abstract class Resident extends Mailbox<Signal> implements Idler {
-  readonly host: ActorHost<Resident>;
+export abstract class Resident extends Mailbox<Signal> implements RegisteredActor {
+  readonly host: MemoryHost;
   readonly key: string;
   status: Status = Status.idle;
   /** Whether it is active, and whether a state was committed: a number for both takes half of the memory. */
@@ -39,7 +41,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   idleAfter: Idler | undefined = undefined;
   declare protected extras: ResidentExtras | undefined;
 
-  constructor(host: ActorHost<Resident>, key: string) {
+  constructor(host: MemoryHost, key: string) {
     super();
     this.host = host;
     this.key = key;
@@ -87,8 +89,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     return this.host.actor.name;
   }
 
-  /** Whether it has nothing that would be lost with it. */
-  get disposable(): boolean {
+  get atRest(): boolean {
     const { schedules, recovery } = this.extras ?? {};
     return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
   }
@@ -143,7 +144,10 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
 
   /** An actor with nothing that would be lost leaves memory altogether. */
   protected leaveIfDone(): void {
-    if (this.disposable && !this.active) this.host.remove(this);
+    if (this.active || !this.atRest) return;
+    this.host.remove(this);
+    this.status = Status.gone;
+    this.extras?.schedules?.clear();
   }
 
   private dropState(): void {
@@ -155,12 +159,6 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     const { inspectors } = this.host.services.delivery;
     if (inspectors.unobserved) return;
     inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
-  }
-
-  /** Its process has no more use for it. */
-  leave(): void {
-    this.status = Status.gone;
-    this.extras?.schedules?.clear();
   }
 
   get ensureExtras(): ResidentExtras {

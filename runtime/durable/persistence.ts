@@ -4,7 +4,8 @@ import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
-import { type ActorQuota, turnRoom } from "../activations/memory_host.ts";
+import type { ActorQuota } from "../activations/actor_registry.ts";
+import { turnRoom } from "../activations/memory_host.ts";
 import { Collector, Reply } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
@@ -66,7 +67,6 @@ export class Persistence {
       const host = new DurableHost(actor, parts.services, parts.quota, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
-    parts.quota.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
     this.#instance = parts.services.newId();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => connectStore(parts),
