@@ -24,7 +24,7 @@ import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { expiredAnswer } from "../runtime/messages/deduplication.ts";
 import { shownName } from "../runtime/messages/shown_name.ts";
-import type { OpenTurn } from "../runtime/turns/turn_services.ts";
+import type { Turn } from "../runtime/turns/turn.ts";
 import { requireNoCycle } from "../runtime/turns/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
@@ -39,7 +39,7 @@ export function ask(
   operation: Operation,
   payload: unknown,
   options: AskOptions | undefined,
-  turn?: OpenTurn,
+  turn?: Turn,
 ): Promise<unknown> {
   try {
     const named = options?.id !== undefined && turn === undefined && runtime.persistence?.has(to.protocol);
@@ -77,7 +77,7 @@ function askWith(
   operation: Operation,
   payload: unknown,
   options: AskOptions,
-  turn: OpenTurn | undefined,
+  turn: Turn | undefined,
 ): Promise<unknown> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -114,7 +114,7 @@ function askInTurn(
   route: Route,
   waiter: PendingReply,
   timeoutMs: number,
-  turn: OpenTurn,
+  turn: Turn,
 ): Promise<unknown> {
   if (runtime.persistence?.has(to.protocol)) { // a durable actor waits for nobody
     const answer = waiter.wait(runtime, timeoutMs);
@@ -161,7 +161,7 @@ async function askByName(
 }
 
 /** How long a turn may wait: never longer than whoever waits for the turn. */
-export function timeLeftMs(nowMs: number, timeoutMs: number, turn: OpenTurn | undefined): number {
+export function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefined): number {
   requireDuration("timeoutMs", timeoutMs);
   const deadline = turn?.route.deadline;
   return deadline === undefined ? timeoutMs : Math.max(Math.min(timeoutMs, deadline.atMs - nowMs), 1);

@@ -23,7 +23,7 @@ export async function submitDurably(
   payload: unknown,
   options: SubmitOptions<unknown> | undefined,
 ): Promise<SubmittedDurably> {
-  const id = options?.id ?? runtime.newId();
+  const id = options?.id ?? runtime.ids.ulid();
   const { route, reply: { key } } = routeToReply(runtime, operation, id, options);
   const acceptance = await runtime.delivery.acceptDurably(to, payload, route, key);
   const ticket = acceptance.ticket ?? key; // a repeat has the first one's

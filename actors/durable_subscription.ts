@@ -24,7 +24,7 @@ export function subscribeDurably(
 ): Subscription {
   const address = givenAddress(to);
   persistence.pendingSubscriptions.requireRoom(topicKey(event));
-  const token = runtime.newId(); // the same at each attempt: one that landed unheard is not another
+  const token = runtime.ids.ulid(); // the same at each attempt: one that landed unheard is not another
   let wanted = true;
   const ready = change(
     runtime,

@@ -21,7 +21,7 @@ export function routeToReply(
   id: string | undefined,
   options: SubmitOptions<unknown> | undefined,
 ): ReplyRoute {
-  const name = replyName(runtime.newId());
+  const name = replyName(runtime.ids.ulid());
   const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
   const route = runtime.route(operation, {
     options,

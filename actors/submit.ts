@@ -50,7 +50,7 @@ export function submit(
       return submitDurably(runtime, to, operation, payload, options).then(({ ticket }) => ticket);
     }
     if (options?.replyTo !== undefined) {
-      const { failTo, id = runtime.newId() } = options;
+      const { failTo, id = runtime.ids.ulid() } = options;
       const replyTo = givenAddress(options.replyTo);
       const route = runtime.route(operation, { options, id, replyTo, failTo });
       return once(runtime, to, route, payload, async () => {

@@ -240,7 +240,7 @@ export class System implements AsyncDisposable {
 
   /** A new message id: a ULID. */
   newId(): string {
-    return this.#runtime.newId();
+    return this.#runtime.ids.ulid();
   }
 
   /** Resolves when it has stopped: with the failure that an actor escalated, or with `undefined`. */

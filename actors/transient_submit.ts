@@ -23,7 +23,7 @@ export async function submitBeside(
   payload: unknown,
   options: SubmitOptions<unknown> | undefined,
 ): Promise<DurableTicket> {
-  const id = options?.id ?? runtime.newId();
+  const id = options?.id ?? runtime.ids.ulid();
   const { route, name, reply } = routeToReply(runtime, operation, id, options);
   const pending = once(runtime, to, route, payload, () => {
     runtime.delivery.accept(to, operation, payload, route);

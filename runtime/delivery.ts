@@ -8,7 +8,8 @@ import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
 import type { Ids } from "./messages/ids.ts";
-import { FailureLog, type Log } from "./ports/failure_log.ts";
+import { FailureLog } from "./ports/failure_log.ts";
+import type { ResolvedOptions } from "./ports/options.ts";
 import {
   type Callback,
   type InspectedMessage,
@@ -33,20 +34,6 @@ export interface Target extends ActorId {
   readonly target?: Activation | undefined;
   /** That is the actor. */
   cacheTarget?(found: Activation): void;
-}
-
-/** What delivery needs to know of a system's bounds. */
-export interface DeliveryOptions {
-  readonly clock: Clock;
-  readonly deduplicationWindowMs: number;
-  readonly replyRetentionMs: number;
-  readonly log: Log | false;
-  readonly limits: {
-    readonly ids: number;
-    readonly answerBytes: number;
-    readonly deadLetters: number;
-    readonly deadLetterBytes: number;
-  };
 }
 
 /**
@@ -76,7 +63,7 @@ export class Delivery implements DeliveryPort {
 
   constructor(
     ids: Ids,
-    { clock, deduplicationWindowMs: windowMs, replyRetentionMs: answerMs, limits, log }: DeliveryOptions,
+    { clock, deduplicationWindowMs: windowMs, replyRetentionMs: answerMs, limits, log }: ResolvedOptions,
   ) {
     this.ids = ids;
     this.clock = clock;

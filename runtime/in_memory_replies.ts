@@ -2,10 +2,13 @@ import type { ActorId } from "./language/address.ts";
 import { errorOfReason } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
 import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
-import { Expiring, ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
+import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
+import type { Timers } from "./scheduling/timers.ts";
+import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
+import { FifoSet } from "./base/fifo_set.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
 import { roughBytes } from "./base/rough_bytes.ts";
 import type { ProtocolStats } from "./ports/stats.ts";
@@ -59,13 +62,6 @@ export class KeptReply extends Expiring {
   }
 }
 
-/** The bounds of the replies that are kept in memory. */
-export interface ReplyLimits {
-  readonly replies: number;
-  readonly replyBytes: number;
-  readonly ids: number;
-}
-
 /**
  * The replies that a system without a store keeps, by their keys. They are bounded together, and callers share the bound:
  * none may have more that wait to be collected than are left free, so one alone has half, two have a third each, and there
@@ -78,18 +74,18 @@ export class InMemoryReplies {
   readonly #bytesMax: number;
   readonly #replies = new Map<string, KeptReply>();
   /** Those that go when there is no room, in the order in which they were collected. */
-  readonly #collected = new Set<KeptReply>();
+  readonly #collected = new FifoSet<KeptReply>();
   readonly #callers = new Map<string, Caller>();
   readonly #weights: Shares<KeptReply>;
   /** Those that go when their time is over, and those that go a little after they were collected. */
   readonly #kept: ExpiryList<KeptReply>;
   readonly #leaving: ExpiryList<KeptReply>;
 
-  /** Each is kept for `keepMs`. */
-  constructor({ replies, replyBytes, ids }: ReplyLimits, keepMs: number, services: ExpiryServices) {
+  constructor({ limits, replyRetentionMs }: ResolvedOptions, timers: Timers) {
+    const { replies, replyBytes, ids } = limits;
     const expire = (reply: KeptReply) => this.#expire(reply);
-    this.#kept = new ExpiryList(keepMs, services, expire);
-    this.#leaving = new ExpiryList(collectedKeepMs, services, expire);
+    this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
+    this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
     this.expired = new BoundedSet(ids);
     this.#capacity = replies;
     this.#bytesMax = replyBytes;
@@ -127,9 +123,7 @@ export class InMemoryReplies {
 
   /** The request of the latest was accepted: what was collected makes room for it. */
   accepted(): void {
-    if (this.size <= this.#capacity) return;
-    const [oldest] = this.#collected;
-    this.#expire(oldest);
+    if (this.size > this.#capacity) this.#expire(this.#collected.takeOldest()!);
   }
 
   /** Its request was refused. */

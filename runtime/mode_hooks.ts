@@ -2,7 +2,7 @@ import type { Actor } from "./language/actor.ts";
 import type { ActorId, AskOptions } from "./language/address.ts";
 import type { SurveyOptions } from "./language/context.ts";
 import type { Operation } from "./language/protocol.ts";
-import type { OpenTurn } from "./turns/turn_services.ts";
+import type { Turn } from "./turns/turn.ts";
 
 /** What a turn of a transient actor can wait for. The modes bring it; the runtime itself knows no mode. */
 export interface ModeHooks<System> {
@@ -12,14 +12,14 @@ export interface ModeHooks<System> {
     operation: Operation,
     payload: unknown,
     options: AskOptions | undefined,
-    turn: OpenTurn,
+    turn: Turn,
   ): Promise<unknown>;
   survey(
     system: System,
     operation: Operation,
     payload: unknown,
     options: SurveyOptions | undefined,
-    turn: OpenTurn,
+    turn: Turn,
   ): AsyncIterableIterator<unknown>;
 }
 

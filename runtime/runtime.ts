@@ -6,8 +6,8 @@ import type { Clock } from "./base/clock.ts";
 import type { ModeHooks, ModeSet } from "./mode_hooks.ts";
 import type { SurveyOptions } from "./language/context.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
-import { Delivery, type Target } from "./delivery.ts";
-import { deadlineAt, Envelope, type MessageId, Route } from "./messages/envelope.ts";
+import { Delivery } from "./delivery.ts";
+import { deadlineAt, Envelope, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
@@ -15,7 +15,6 @@ import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
 import { MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
-import type { Callback } from "./ports/inspection.ts";
 import { InMemoryReplies } from "./in_memory_replies.ts";
 import { Reply, Topic } from "./messages/builtin_protocols.ts";
 import type { Operation } from "./language/protocol.ts";
@@ -28,7 +27,8 @@ import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
 import { Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
-import type { OpenTurn, RouteParts } from "./turns/turn_services.ts";
+import type { Turn } from "./turns/turn.ts";
+import type { RouteParts } from "./turns/turn_services.ts";
 
 /**
  * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
@@ -73,7 +73,7 @@ export class Runtime implements RuntimeServices {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new InMemoryReplies(resolved.limits, resolved.replyRetentionMs, this);
+    this.replies = new InMemoryReplies(resolved, this.timers);
     this.modeHooks = modes.modeHooks;
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
@@ -147,14 +147,6 @@ export class Runtime implements RuntimeServices {
     return this.delivery.find(protocol, key);
   }
 
-  place(to: Target, route: Route, payload: unknown): boolean {
-    return this.delivery.place(to, route, payload);
-  }
-
-  operationAt(address: Address): Operation {
-    return this.delivery.operationAt(address);
-  }
-
   /** Gives an actor a signal, if there is such an actor. */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     const { persistence } = this;
@@ -196,20 +188,8 @@ export class Runtime implements RuntimeServices {
     };
   }
 
-  nextNumber(): number {
-    return this.ids.next();
-  }
-
-  idText(id: MessageId): string {
-    return this.ids.text(id);
-  }
-
-  newId(): string {
-    return this.ids.ulid();
-  }
-
   replyToOf(
-    turn: OpenTurn,
+    turn: Turn,
     to: ActorId,
     operation: Operation,
     id: string,
@@ -221,20 +201,8 @@ export class Runtime implements RuntimeServices {
       | undefined;
   }
 
-  now(): number {
-    return this.clock.now();
-  }
-
-  monotonicMs(): number {
-    return this.clock.monotonicMs();
-  }
-
-  after(delayMs: number, callback: () => void): { cancel(): void } {
-    return this.timers.set(delayMs, callback);
-  }
-
   ask(
-    turn: OpenTurn,
+    turn: Turn,
     operation: Operation,
     key: string,
     payload: unknown,
@@ -254,7 +222,7 @@ export class Runtime implements RuntimeServices {
   }
 
   survey(
-    turn: OpenTurn,
+    turn: Turn,
     operation: Operation,
     payload: unknown,
     options?: SurveyOptions,
@@ -273,10 +241,6 @@ export class Runtime implements RuntimeServices {
       ...(store !== undefined && { store }),
       ...(broken.length > 0 && { broken }),
     };
-  }
-
-  callbackFailed(callback: Callback, error: unknown): void {
-    this.delivery.callbackFailed(callback, error);
   }
 
   escalate({ protocol, key }: ActorId, error: unknown): void {

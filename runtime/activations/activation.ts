@@ -4,7 +4,7 @@ import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
-import { type Recoverable, Recovery } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
 import { Resident, type Signal } from "./resident.ts";
 import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/schema.ts";
@@ -15,7 +15,7 @@ import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
 
 /** One actor in this process, and the turn that runs. It takes one turn at a time; nothing else ever changes its state. */
-export class Activation extends Resident implements Runnable, TurnActor, Recoverable, WaitingTurn {
+export class Activation extends Resident implements Runnable, TurnActor, WaitingTurn {
   nextReady: Runnable | undefined = undefined;
 
   /** Itself: a message for it needs no search. */
@@ -314,20 +314,24 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     if (this.status === Status.held) this.obeyAll(); // they would wait as long as the message
   }
 
+  /** Puts a message back in its place, and handles nothing else before it. */
   hold({ route, value }: Envelope): void {
     this.unshift(route, value);
     this.status = Status.held;
   }
 
+  /** Goes on after that. */
   goOn(): void {
     if (this.status === Status.held) this.wake();
   }
 
+  /** Puts one that had stepped aside at the end of the mailbox. */
   takeBack({ route, value }: Envelope): void {
     this.push(route, value); // it has been in the mailbox before: its place is not taken from others
     if (this.status === Status.idle) this.wake();
   }
 
+  /** Makes dead letters of all that waits, and leaves memory. */
   stop(reason: string): void {
     this.deadLetter("stopped", reason);
     this.emit("stopped");
@@ -335,6 +339,6 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   private envelope(route: Route, value: unknown): Envelope {
-    return new Envelope(route, this.key, route.extras?.id ?? this.host.services.nextNumber(), value);
+    return new Envelope(route, this.key, route.extras?.id ?? this.host.services.ids.next(), value);
   }
 }

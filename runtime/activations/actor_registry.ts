@@ -58,7 +58,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.services = services;
     this.handlers = actor.handlers;
     this.quota = quota;
-    this.idle = new IdleList(actor.idleMs, services);
+    this.idle = new IdleList(actor.idleMs, services.timers);
     quota.join(this);
   }
 
@@ -108,7 +108,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
 
   /** Passivates the next actor that is at rest, so that it leaves memory. Returns whether there was one. */
   evictOne(): boolean {
-    const nowMs = this.services.monotonicMs();
+    const nowMs = this.services.timers.monotonicMs();
     if (nowMs < this.searchAgainMs) return false;
     for (let left = this.size; left > 0; left--) {
       const member = this.nextSearched();

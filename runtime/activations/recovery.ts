@@ -1,5 +1,5 @@
-import type { Actor, OnFailure } from "../language/actor.ts";
-import type { ActorId } from "../language/address.ts";
+import type { OnFailure } from "../language/actor.ts";
+import type { Activation } from "./activation.ts";
 import { DelayedRetries } from "./delayed_retries.ts";
 import { reasonOf } from "../ports/dead_letters.ts";
 import type { Envelope } from "../messages/envelope.ts";
@@ -8,30 +8,13 @@ import { messageOf } from "../base/errors.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import { type Decision, Supervisor } from "../turns/supervisor.ts";
 
-/** What may become of an actor after a failed turn. */
-export interface Recoverable extends ActorId {
-  readonly host: { readonly actor: Actor; readonly services: RuntimeServices; taken: number };
-  /** What few need: of how many bytes wait, where that is known of some. */
-  readonly ensureExtras: { held?: HeldBytes };
-  /** Puts a message back in its place, and handles nothing else before it. */
-  hold(envelope: Envelope): void;
-  /** Goes on after that. */
-  goOn(): void;
-  /** Puts one that was kept aside at the end of the mailbox. */
-  takeBack(envelope: Envelope): void;
-  /** Begins again from the last committed state. */
-  restart(): void;
-  /** Makes dead letters of all that waits, and leaves memory. */
-  stop(reason: string): void;
-}
-
 /** Brings one actor and its message through failed turns. Only an actor that ever failed has one. */
 export class Recovery {
-  readonly #actor: Recoverable;
+  readonly #actor: Activation;
   readonly #supervisor: Supervisor;
   readonly #delayedRetries: DelayedRetries;
 
-  constructor(actor: Recoverable) {
+  constructor(actor: Activation) {
     this.#actor = actor;
     this.#supervisor = new Supervisor(actor.host.actor, actor.host.services.random);
     this.#delayedRetries = new DelayedRetries(actor.host.services.timers);
@@ -57,7 +40,7 @@ export class Recovery {
         error,
         attempt: envelope.attempts,
         mode: envelope.operation.mode,
-        monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
+        monotonicMs: this.#services.timers.monotonicMs(), // the scheduler's is old when the turn was awaited
       });
     } catch (worse) { // a clock or a source of randomness that throws: the others go on
       return delivery.deadLetter(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);

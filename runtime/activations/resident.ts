@@ -126,6 +126,7 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     else this.erase();
   }
 
+  /** Begins again from the last committed state. */
   restart(): void {
     if (this.host.actor.transient) this.dropState();
     this.active = false;

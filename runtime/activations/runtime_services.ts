@@ -2,17 +2,15 @@ import type { ActorId, Address } from "../language/address.ts";
 import type { BrokenActors } from "../ports/broken_actors.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
-import type { Callback, Inspectors, MessageEvent } from "../ports/inspection.ts";
+import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
 import type { MemoryHost } from "./memory_host.ts";
 import type { MessageSink } from "../messages/outbox.ts";
-import type { Operation } from "../language/protocol.ts";
 import type { Random } from "../base/random.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
-import type { Timers } from "../scheduling/timers.ts";
-import type { TurnServices } from "../turns/turn_services.ts";
+import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 
 /** What an activation needs of the delivery of its system. */
-export interface DeliveryPort extends MessageSink {
+export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
   /** Where the actors of each protocol are that live in memory alone. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
@@ -20,14 +18,10 @@ export interface DeliveryPort extends MessageSink {
   inspect(event: MessageEvent, envelope: Envelope): void;
   /** A message has failed so often, and is tried again after that long: tells whoever listens, and the log. */
   retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void;
-  /** Sends to an address, in answer to `cause` where there is one. */
+  /** Sends to an address, in answer to `cause` if there is one. */
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
-  /** The operation at an address, as whoever handles it here knows it. */
-  operationAt(address: Address): Operation;
   /** There is a dead letter: counts it, and tells whoever listens, and the log. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
-  /** A function that was given to the system threw. */
-  callbackFailed(callback: Callback, error: unknown): void;
   /** A row of the store cannot be read, and is passed by. */
   unreadable(row: string, error: unknown): void;
   /** Makes a dead letter, and tells whoever waits for the answer. */
@@ -37,7 +31,6 @@ export interface DeliveryPort extends MessageSink {
 /** What an activation needs of its system. */
 export interface RuntimeServices extends TurnServices {
   readonly scheduler: Scheduler;
-  readonly timers: Timers;
   readonly random: Random;
   readonly delivery: DeliveryPort;
   /** The actor of that key, where it is in memory. */

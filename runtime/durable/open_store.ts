@@ -186,7 +186,7 @@ function keeping(
 ): { readonly membership: Membership; readonly assignments: Assignments } {
   const { hosts } = localActors;
   const membership: Membership = new Membership(session, {
-    newName: () => services.newId(),
+    newName: () => services.ids.ulid(),
     reborn: () => {
       assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();

@@ -67,7 +67,7 @@ export class Persistence {
       const host = new DurableHost(actor, parts.services, parts.quota, () => this.#required, leave);
       this.hosts.set(actor.name, host);
     }
-    this.#instance = parts.services.newId();
+    this.#instance = parts.services.ids.ulid();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => connectStore(parts),
       begin: (connected) => openStore(this.#instance, parts, this.#localActors, connected),

@@ -1,7 +1,8 @@
 import { type Address, faultOfName } from "../language/address.ts";
 import type { When } from "../language/context.ts";
 import { LimitExceededError } from "../base/errors.ts";
-import type { Timer, Timers } from "../scheduling/timers.ts";
+import type { Timer } from "../scheduling/timers.ts";
+import type { TurnServices } from "./turn_services.ts";
 
 /** What a turn wants scheduled under a name, or taken back where `when` is absent. */
 export interface ScheduleChange {
@@ -12,16 +13,8 @@ export interface ScheduleChange {
 }
 
 /** What the schedules of an actor need of its system. */
-export interface ScheduleServices {
-  readonly timers: Timers;
-  /** The time of day, in milliseconds since 1970. */
-  now(): number;
-  /** The time that delays are measured with. */
-  monotonicMs(): number;
-  readonly delivery: {
-    /** Sends to an address. */
-    deliverTo(address: Address, payload: unknown): void;
-  };
+export interface ScheduleServices extends Pick<TurnServices, "clock" | "timers"> {
+  readonly delivery: { deliverTo(address: Address, payload: unknown): void };
 }
 
 interface Schedule {
@@ -71,7 +64,7 @@ export class Schedules {
       ? when.afterMs
       : "everyMs" in when
       ? when.everyMs
-      : when.at.getTime() - this.#services.now();
+      : when.at.getTime() - this.#services.clock.now();
     this.#schedules.set(name, { when, to, payload, timer: this.#arm(name, Math.max(delayMs, 0)) });
   }
 
@@ -89,7 +82,7 @@ export class Schedules {
     const schedule = this.#schedules.get(name)!;
     if ("everyMs" in schedule.when) {
       const { everyMs } = schedule.when;
-      const lateMs = this.#services.monotonicMs() - schedule.timer.dueMs;
+      const lateMs = this.#services.timers.monotonicMs() - schedule.timer.dueMs;
       schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // ticks that were missed come as this one
     } else {
       this.#schedules.delete(name);

@@ -16,7 +16,7 @@ import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
-import type { CachedTarget, Handle, OpenTurn, RouteParts, TurnActor } from "./turn_services.ts";
+import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
@@ -37,7 +37,7 @@ interface TurnExtras {
  * One message handled: what its handler sees of the world, and all that it wants done, kept until the commit. It
  * does nothing itself, so dropping it is the rollback.
  */
-export class Turn implements OpenTurn {
+export class Turn {
   readonly actor: TurnActor;
   readonly route: Route;
   private ownState: unknown;
@@ -79,16 +79,16 @@ export class Turn implements OpenTurn {
   }
 
   get id(): string {
-    return this.actor.services.idText(this.messageId);
+    return this.actor.services.ids.text(this.messageId);
   }
 
   get causationId(): string | undefined {
     const { causationId } = this.route;
-    return causationId === undefined ? undefined : this.actor.services.idText(causationId);
+    return causationId === undefined ? undefined : this.actor.services.ids.text(causationId);
   }
 
   get correlationId(): string {
-    return this.actor.services.idText(this.route.correlationId ?? this.messageId);
+    return this.actor.services.ids.text(this.route.correlationId ?? this.messageId);
   }
 
   get attempt(): number {
@@ -96,19 +96,19 @@ export class Turn implements OpenTurn {
   }
 
   get now(): number {
-    return this.ensureExtras.now ??= this.actor.services.now();
+    return this.ensureExtras.now ??= this.actor.services.clock.now();
   }
 
   get signal(): AbortSignal {
     const rare = this.ensureExtras;
     if (rare.controller === undefined) {
-      rare.controller = guardedController((error) => this.actor.services.callbackFailed("signal", error));
+      const { services } = this.actor;
+      rare.controller = guardedController((error) => services.delivery.callbackFailed("signal", error));
       const { deadline } = this.route;
       if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
       else if (!this.over && deadline !== undefined) {
-        const { services } = this.actor;
         const late = () => this.abort(new DeadlineExceededError(`${this} did not end before its deadline`));
-        rare.deadline = services.after(Math.max(deadline.atMs - services.now(), 0), late);
+        rare.deadline = services.timers.set(Math.max(deadline.atMs - services.clock.now(), 0), late);
       }
     }
     return rare.controller.signal;
@@ -193,7 +193,7 @@ export class Turn implements OpenTurn {
    */
   postNow(to: ActorId, route: Route, payload: unknown): void {
     if (this.over) this.refuse("send");
-    if (this.sentTo !== undefined || !this.actor.services.place(to, route, payload)) {
+    if (this.sentTo !== undefined || !this.actor.services.delivery.place(to, route, payload)) {
       this.post(to, route, payload);
     }
   }
@@ -232,20 +232,10 @@ export class Turn implements OpenTurn {
     return this.actor.services.route(operation, { ...parts, cause: this });
   }
 
-  /** The operation at an address. For the runtime's own actors. */
-  operationAt(address: Address): Operation {
-    return this.actor.services.operationAt(address);
-  }
-
   /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
   defer(): ReplyTarget | Address | undefined {
     this.ensureExtras.deferred = true;
     return this.route.replyTo;
-  }
-
-  /** A new id, which carries its time. */
-  newId(): string {
-    return this.actor.services.newId();
   }
 
   replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
@@ -261,7 +251,7 @@ export class Turn implements OpenTurn {
 
   /** The name of its message; a number is given to it when somebody asks. */
   get messageId(): MessageId {
-    return this.ownId ??= this.route.extras?.id ?? this.actor.services.nextNumber();
+    return this.ownId ??= this.route.extras?.id ?? this.actor.services.ids.next();
   }
 
   /** Its message by itself, with this attempt counted; `value` is what the handler got. */
