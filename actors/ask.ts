@@ -149,11 +149,10 @@ async function askByName(
   const { ticket, repeated } = await submitDurably(runtime, to, operation, payload, options);
   const name = nameOf(operation, to.key);
   try {
-    return await ticket.collect(repeated ? 0 : timeoutMs, options.signal, options.raw ?? false);
+    const reply = await ticket.collect(repeated ? 0 : timeoutMs, options.signal);
+    return options.raw ? reply : ticket.parsed(reply);
   } catch (error) {
-    if (repeated && error instanceof NotFoundError) {
-      throw expiredAnswer(name);
-    }
+    if (repeated && error instanceof NotFoundError) throw expiredAnswer(name);
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
     throw new DeadlineExceededError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);

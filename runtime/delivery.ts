@@ -104,12 +104,13 @@ export class Delivery implements DeliveryPort {
     operation: Operation,
     payload: unknown,
     route?: Route,
+    ticket?: string,
   ): Promise<unknown> | undefined {
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     const value = this.check(operation, to.key, payload);
     if (this.persistence?.has(operation.protocol)) {
       this.requireHandled(operation, to.key);
-      return this.persistence.accept(to, route ?? new Route(operation), payload);
+      return this.persistence.accept(to, route ?? new Route(operation), payload, { ticket });
     }
     const activation = this.receiver(to, operation);
     to.cacheTarget?.(activation);
@@ -127,12 +128,8 @@ export class Delivery implements DeliveryPort {
   }
 
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
-  async acceptDurably(to: Target, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
-    const { operation } = route;
-    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
-    this.check(operation, to.key, payload);
-    this.requireHandled(operation, to.key);
-    return await this.persistence!.accept(to, route, payload, { ticket });
+  acceptDurably(to: Target, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
+    return this.acceptAny(to, route.operation, payload, route, ticket) as Promise<Acceptance>;
   }
 
   deliver(to: Target, route: Route, payload: unknown): void {
@@ -159,8 +156,7 @@ export class Delivery implements DeliveryPort {
         return route.replyTo; // whoever submits it again is told where its reply is
       });
     } catch (error) {
-      this.undelivered++; // a turn has committed: nothing may stop what is left of it
-      this.deadLetterError(envelope, error);
+      this.undeliverable(envelope, error);
     }
   }
 
@@ -282,8 +278,7 @@ export class Delivery implements DeliveryPort {
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
     elsewhere.deliver(to, route, payload, (error) => {
-      this.undelivered++;
-      this.deadLetterError(this.envelope(route, to.key, payload), error);
+      this.undeliverable(this.envelope(route, to.key, payload), error);
     });
   }
 
@@ -301,12 +296,14 @@ export class Delivery implements DeliveryPort {
       activation = this.receiver(to, operation);
       to.cacheTarget?.(activation);
     } catch (error) {
-      this.undelivered++;
-      return this.deadLetterError(this.envelope(way, to.key, value), error);
+      return this.undeliverable(this.envelope(way, to.key, value), error);
     }
     if (!this.inspectors.unobserved) way = this.numbered(way);
     if (!activation.offer(way, value, activation.host.turnCapacity)) {
-      return this.deadLetterFull(activation, way, value);
+      const envelope = this.envelope(way, to.key, value);
+      const held = `the mailbox holds ${activation.length} of ${activation.host.turnCapacity} messages`;
+      this.undelivered++;
+      return this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
     }
     if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
   }
@@ -340,15 +337,10 @@ export class Delivery implements DeliveryPort {
     return [this.envelope(route, activation.key, value)];
   }
 
-  private deadLetterError(envelope: Envelope, error: unknown): void {
-    this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);
-  }
-
-  private deadLetterFull(activation: Activation, route: Route, value: unknown): void {
+  /** A message of a turn finds no mailbox. The turn has committed, so nothing may stop what else it sends. */
+  private undeliverable(envelope: Envelope, error: unknown): void {
     this.undelivered++;
-    const envelope = this.envelope(route, activation.key, value);
-    const held = `the mailbox holds ${activation.length} of ${activation.host.turnCapacity} messages`;
-    this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
+    this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);
   }
 
   private envelope(route: Route, key: string, value: unknown): Envelope {

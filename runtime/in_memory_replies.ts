@@ -1,7 +1,7 @@
 import type { ActorId } from "./language/address.ts";
-import { errorOfReason } from "./ports/dead_letters.ts";
+import { errorOfFailure } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
-import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
+import { LimitExceededError, TerminalError } from "./base/errors.ts";
 import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
 import type { Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
@@ -235,9 +235,4 @@ export class InMemoryReplies {
     caller.bytes -= reply.bytes;
     if (caller.waiting === 0 && caller.bytes === 0) this.#callers.delete(caller.name);
   }
-}
-
-/** What whoever collects a reply is told that will not come: with the id of the request. */
-export function errorOfFailure({ id, code, message }: Failure): PosthornError {
-  return Object.assign(errorOfReason(code, message), { id });
 }
