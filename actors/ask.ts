@@ -89,6 +89,9 @@ function askWith(
     : new NamedPendingReply(operation, to.key, raw);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
+  for (const sent of turn?.takeOutgoing(to.protocol, to.key) ?? []) { // the ask comes behind it
+    runtime.delivery.deliver(sent.to, sent.route, sent.payload);
+  }
   const answer = once(runtime, to, route, payload, (remembered) => {
     if (turn !== undefined) return askInTurn(runtime, to, payload, route, waiter, timeoutMs, turn);
     const answer = waiter.wait(runtime, timeoutMs);
@@ -124,7 +127,7 @@ function askInTurn(
   runtime.delivery.check(route.operation, to.key, payload); // before its receiver is made for it
   const target = runtime.delivery.receiver(to, route.operation);
   const { waitsFor } = turn;
-  requireNoCycle(runtime.find(turn.actor.protocol, turn.actor.key)!, target);
+  requireNoCycle(runtime.delivery.find(turn.actor.protocol, turn.actor.key)!, target);
   waitsFor.push(target);
   const answer = waiter.wait(runtime, timeoutMs, () => void waitsFor.splice(waitsFor.indexOf(target), 1));
   runtime.delivery.deliver(to, route, payload);

@@ -84,7 +84,7 @@ function submitInMemory(
     try {
       runtime.delivery.accept(to, operation, payload, route);
     } catch (error) {
-      runtime.replies.cancel(kept);
+      runtime.replies.remove(kept);
       throw error;
     }
     runtime.replies.accepted();

@@ -237,6 +237,10 @@ export class Delivery implements DeliveryPort {
       };
   }
 
+  answerOf(envelope: Envelope): unknown {
+    return this.deduplication.answerOf(envelope);
+  }
+
   inspect(event: MessageEvent, envelope: Envelope): void {
     if (this.inspectors.unobserved) return;
     this.inspectors.emit({ ...event, message: this.inspected(envelope) });

@@ -126,11 +126,6 @@ export class InMemoryReplies {
     if (this.size > this.#capacity) this.#expire(this.#collected.takeOldest()!);
   }
 
-  /** Its request was refused. */
-  cancel(reply: KeptReply): void {
-    this.#remove(reply);
-  }
-
   /** Whether that is the address of a reply. */
   takes({ protocol }: ActorId): boolean {
     return protocol === Reply.open.protocol;
@@ -218,12 +213,12 @@ export class InMemoryReplies {
 
   /** Its time is over, or there is no room for it. */
   #expire(reply: KeptReply): void {
-    this.#remove(reply);
+    this.remove(reply);
     this.expired.add(reply.key);
     for (const replyTarget of reply.takeWaiting()) replyTarget.fail(expiredReply(replyNameOf(reply.key)));
   }
 
-  #remove(reply: KeptReply): void {
+  remove(reply: KeptReply): void {
     const { caller } = reply;
     this.#replies.delete(reply.key);
     this.#collected.delete(reply);

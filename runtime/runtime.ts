@@ -1,13 +1,10 @@
-import type { Activation } from "./activations/activation.ts";
 import type { Actor } from "./language/actor.ts";
-import type { ActorId, Address, AskOptions } from "./language/address.ts";
+import type { ActorId } from "./language/address.ts";
 import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
-import type { ModeHooks, ModeSet } from "./mode_hooks.ts";
-import type { SurveyOptions } from "./language/context.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
-import { deadlineAt, Envelope, Route } from "./messages/envelope.ts";
+import { deadlineAt, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
@@ -27,8 +24,14 @@ import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
 import { Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
-import type { Turn } from "./turns/turn.ts";
-import type { RouteParts } from "./turns/turn_services.ts";
+import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
+
+/** What the modes bring to a system. */
+export interface ModeSet {
+  ofTurns(runtime: Runtime): TurnModes;
+  /** The actors that the modes need of a system that begins. */
+  actors(runtime: Runtime, durable: boolean): readonly Actor[];
+}
 
 /**
  * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
@@ -51,14 +54,14 @@ export class Runtime implements RuntimeServices {
   /** Replies to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
-  private readonly modeHooks: ModeHooks<Runtime>;
+  readonly modes: TurnModes;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
   private stopping: Promise<StopReport> | undefined;
   private rested: (() => void) | undefined;
 
   /** `modes` brings what the modes need: their actors, each with a bound of its own, and their conversations. */
-  constructor(options: SystemOptions, modes: ModeSet<Runtime>) {
+  constructor(options: SystemOptions, modes: ModeSet) {
     const resolved = this.options = resolveOptions(options);
     this.clock = resolved.clock;
     this.random = resolved.random;
@@ -74,7 +77,7 @@ export class Runtime implements RuntimeServices {
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
     this.replies = new InMemoryReplies(resolved, this.timers);
-    this.modeHooks = modes.modeHooks;
+    this.modes = modes.ofTurns(this);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
     const names = new Set<string>();
@@ -143,28 +146,19 @@ export class Runtime implements RuntimeServices {
     return this.delivery.persistence;
   }
 
-  find(protocol: string, key: string): Activation | undefined {
-    return this.delivery.find(protocol, key);
-  }
-
   /** Gives an actor a signal, if there is such an actor. */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     const { persistence } = this;
     if (persistence?.has(actor.protocol)) return persistence.signal(actor, signal);
-    this.find(actor.protocol, actor.key)?.signal(signal);
+    this.delivery.find(actor.protocol, actor.key)?.signal(signal);
   }
 
   leaveTopics(actor: ActorId): void {
     const id = { protocol: actor.protocol, key: actor.key };
-    for (const topic of this.delivery.hosts.get(Topic.leave.protocol)?.activations() ?? []) {
-      this.delivery.deliverTo({ protocol: topic.protocol, key: topic.key, operation: Topic.leave.name }, id);
-    }
-    void this.persistence?.leaveTopics(id, (topic) => {
-      this.delivery.deliverTo(
-        { protocol: Topic.leave.protocol, key: topic, operation: Topic.leave.name },
-        id,
-      );
-    });
+    const { protocol, name: operation } = Topic.leave;
+    const leave = (key: string) => this.delivery.deliverTo({ protocol, key, operation }, id);
+    for (const { key } of this.delivery.hosts.get(protocol)?.activations() ?? []) leave(key);
+    void this.persistence?.leaveTopics(id, leave);
   }
 
   stats(): Stats {
@@ -186,48 +180,6 @@ export class Runtime implements RuntimeServices {
       },
       ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
     };
-  }
-
-  replyToOf(
-    turn: Turn,
-    to: ActorId,
-    operation: Operation,
-    id: string,
-    payload: unknown,
-  ): Address | undefined {
-    const route = this.route(operation, { options: { id }, cause: turn });
-    return this.delivery.deduplication.answerOf(new Envelope(route, to.key, id, payload)) as
-      | Address
-      | undefined;
-  }
-
-  ask(
-    turn: Turn,
-    operation: Operation,
-    key: string,
-    payload: unknown,
-    options?: AskOptions,
-  ): Promise<unknown> {
-    for (const { to, route, payload } of turn.takeOutgoing(operation.protocol, key)) {
-      this.delivery.deliver(to, route, payload);
-    }
-    return this.modeHooks.ask(
-      this,
-      { protocol: operation.protocol, key },
-      operation,
-      payload,
-      options,
-      turn,
-    );
-  }
-
-  survey(
-    turn: Turn,
-    operation: Operation,
-    payload: unknown,
-    options?: SurveyOptions,
-  ): AsyncIterableIterator<unknown> {
-    return this.modeHooks.survey(this, operation, payload, options, turn);
   }
 
   get health(): Health {

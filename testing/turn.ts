@@ -13,7 +13,7 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import { parse } from "../runtime/language/schema.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
-import type { RouteParts, TurnDelivery, TurnServices } from "../runtime/turns/turn_services.ts";
+import type { RouteParts, TurnDelivery, TurnModes, TurnServices } from "../runtime/turns/turn_services.ts";
 import { Ids } from "../runtime/messages/ids.ts";
 import { Timers } from "../runtime/scheduling/timers.ts";
 import { seededRandom } from "./seeded_random.ts";
@@ -218,23 +218,34 @@ function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Ad
 
 /** What a turn needs of a system, where there is none. */
 class LoneHost implements TurnServices {
-  readonly #ask: TurnOptions<unknown>["ask"];
   readonly clock: VirtualClock;
   readonly timers: Timers;
   readonly ids: Ids;
   readonly delivery: TurnDelivery = {
     place: () => false,
+    answerOf: () => undefined,
     operationAt: ({ protocol, operation: name }) => ({ protocol, mode: "tell", name, slot: -1 }),
     callbackFailed(_, error) {
       throw error;
     },
   };
 
-  constructor(nowMs: number, ask: TurnOptions<unknown>["ask"]) {
-    this.#ask = ask;
+  readonly modes: TurnModes;
+
+  constructor(nowMs: number, answer: TurnOptions<unknown>["ask"]) {
     this.clock = new VirtualClock({ nowMs });
     this.timers = new Timers(this.clock);
     this.ids = new Ids(this.clock, seededRandom(0));
+    this.modes = {
+      // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
+      async ask({ protocol, key }, { name }, payload) {
+        if (answer !== undefined) return answer({ protocol, key, operation: name }, payload);
+        throw new TypeError(`Cannot ask ${protocol}/${key}: give the turn an ask option`);
+      },
+      survey({ protocol, name }) {
+        throw new TypeError(`Cannot survey ${protocol} ${name} in a lone turn: use a system`);
+      },
+    };
   }
 
   route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: RouteParts): Route {
@@ -244,19 +255,5 @@ class LoneHost implements TurnServices {
       failTo,
       headers: options?.headers === undefined ? undefined : givenHeaders(options.headers),
     });
-  }
-
-  replyToOf(): undefined {}
-
-  // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
-  async ask(_turn: Turn, operation: Operation, key: string, payload: unknown): Promise<unknown> {
-    if (this.#ask === undefined) {
-      throw new TypeError(`Cannot ask ${operation.protocol}/${key}: give the turn an ask option`);
-    }
-    return this.#ask({ protocol: operation.protocol, key, operation: operation.name }, payload);
-  }
-
-  survey(_turn: Turn, operation: Operation): AsyncIterableIterator<unknown> {
-    throw new TypeError(`Cannot survey ${operation.protocol} ${operation.name} in a lone turn: use a system`);
   }
 }

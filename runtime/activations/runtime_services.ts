@@ -14,6 +14,8 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
   /** Where the actors of each protocol are that live in memory alone. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
+  /** The actor of that key that lives in memory alone, if there is one. */
+  find(protocol: string, key: string): ActorId | undefined;
   /** Tells whoever listens what became of a message. */
   inspect(event: MessageEvent, envelope: Envelope): void;
   /** A message has failed so often, and is tried again after that long: tells whoever listens, and the log. */
@@ -33,8 +35,6 @@ export interface RuntimeServices extends TurnServices {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly delivery: DeliveryPort;
-  /** The actor of that key, where it is in memory. */
-  find(protocol: string, key: string): ActorId | undefined;
   /** Actors whose state cannot be made. */
   readonly broken: BrokenActors;
   /** How many turns a promise is awaited for. */

@@ -6,7 +6,7 @@ import {
   type SendOptions,
 } from "../language/address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
-import { Envelope, type MessageId, nameOf, type ReplyTarget, Route } from "../messages/envelope.ts";
+import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { guardedController } from "../base/guarded_signal.ts";
@@ -29,7 +29,6 @@ interface TurnExtras {
   deadline?: { cancel(): void };
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
-  deferred?: boolean;
   waitsFor?: WaitingTurn[];
 }
 
@@ -161,13 +160,14 @@ export class Turn {
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
     this.requireTransient("survey");
-    return this.actor.services.survey(this, operation, payload, options);
+    return this.actor.services.modes.survey(operation, payload, options, this);
   }
 
   /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnActorRef}. */
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown> {
     this.requireTransient("ask");
-    return this.actor.services.ask(this, operation, key, payload, options);
+    const to = { protocol: operation.protocol, key };
+    return this.actor.services.modes.ask(to, operation, payload, options, this);
   }
 
   /** Keeps a message until the commit. */
@@ -232,20 +232,17 @@ export class Turn {
     return this.actor.services.route(operation, { ...parts, cause: this });
   }
 
-  /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
-  defer(): ReplyTarget | Address | undefined {
-    this.ensureExtras.deferred = true;
-    return this.route.replyTo;
-  }
-
+  /** Where the reply goes of a message that was sent before under the same id, here or earlier, if that is known. */
   replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
+    const { delivery } = this.actor.services;
     const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
       route.operation === operation && key === to.key && protocol === to.protocol &&
       route.extras?.id === id && fingerprint(sent) === fingerprint(payload)
     );
-    const replyTo = before === undefined
-      ? this.actor.services.replyToOf(this, to, operation, id, payload)
-      : before.route.replyTo as Address;
+    const replyTo =
+      (before === undefined
+        ? delivery.answerOf(new Envelope(this.routeOf(operation, { options: { id } }), to.key, id, payload))
+        : before.route.replyTo) as Address | undefined;
     return replyTo?.protocol === Reply.open.protocol ? replyTo : undefined;
   }
 
@@ -268,11 +265,6 @@ export class Turn {
   /** What becomes of the actor after the commit. */
   get ending(): "passivate" | "erase" | undefined {
     return this.extras?.ending;
-  }
-
-  /** Whether the reply is given later, by whoever took `replyTo`. */
-  get deferred(): boolean {
-    return this.extras?.deferred ?? false;
   }
 
   get waitsFor(): WaitingTurn[] {
@@ -312,7 +304,7 @@ export class Turn {
   /** Whether somebody waits for what the handler returned. */
   wantsReply(result: unknown): boolean {
     const { mode } = this.route.operation;
-    return mode !== "tell" && !this.deferred && !(result === undefined && mode === "survey");
+    return mode !== "tell" && !(result === undefined && mode === "survey");
   }
 
   /** Receiver and operation of its message, for messages to people. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { SurveyOptions } from "../language/context.ts";
-import type { Deadline, ReplyTarget, Route } from "../messages/envelope.ts";
+import type { Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { Callback } from "../ports/inspection.ts";
 import type { Timers } from "../scheduling/timers.ts";
@@ -14,8 +14,27 @@ export interface TurnDelivery {
   place(to: ActorId, route: Route, payload: unknown): boolean;
   /** The operation at an address, as its actor here has it; if none has it, one that cannot be delivered. */
   operationAt(address: Address): Operation;
+  /** How the first message was answered that had the id and the payload of this one, if that is known. */
+  answerOf(envelope: Envelope): unknown;
   /** A function that a user gave to the system threw. */
   callbackFailed(callback: Callback, error: unknown): void;
+}
+
+/** What a turn of a transient actor can wait for. The modes bring it: the runtime itself knows no mode. */
+export interface TurnModes {
+  ask(
+    to: ActorId,
+    operation: Operation,
+    payload: unknown,
+    options: AskOptions | undefined,
+    turn: Turn,
+  ): Promise<unknown>;
+  survey(
+    operation: Operation,
+    payload: unknown,
+    options: SurveyOptions | undefined,
+    turn: Turn,
+  ): AsyncIterableIterator<unknown>;
 }
 
 /** What the runtime does for a turn while it runs. What must wait for the commit, the turn keeps itself. */
@@ -24,31 +43,9 @@ export interface TurnServices {
   readonly timers: Timers;
   readonly ids: Ids;
   readonly delivery: TurnDelivery;
+  readonly modes: TurnModes;
   /** The route of a message that is more than its payload. */
   route(operation: Operation, parts: RouteParts): Route;
-  /** Where the reply of a message goes that this actor has sent before under the same id, where that is known. */
-  replyToOf(
-    turn: Turn,
-    to: ActorId,
-    operation: Operation,
-    id: string,
-    payload: unknown,
-  ): Address | undefined;
-  /** Sends an ask out of this turn and waits for its reply. */
-  ask(
-    turn: Turn,
-    operation: Operation,
-    key: string,
-    payload: unknown,
-    options?: AskOptions,
-  ): Promise<unknown>;
-  /** Asks all respondents. */
-  survey(
-    turn: Turn,
-    operation: Operation,
-    payload: unknown,
-    options?: SurveyOptions,
-  ): AsyncIterableIterator<unknown>;
 }
 
 /** An actor, where it was found in memory. */
