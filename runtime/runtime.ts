@@ -26,16 +26,17 @@ import { Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 
-/** What the modes bring to a system. */
+/** What the modes add to a system. */
 export interface ModeSet {
+  /** What turns of transient actors can wait for. */
   ofTurns(runtime: Runtime): TurnModes;
-  /** The actors that the modes need of a system that begins. */
+  /** The built-in actors that the modes need. */
   actors(runtime: Runtime, durable: boolean): readonly Actor[];
 }
 
 /**
- * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
- * outside of it.
+ * The machinery of one system. It knows one primitive: put an envelope into a mailbox. The modes are built on it, in
+ * `actors/`.
  */
 export class Runtime implements RuntimeServices {
   readonly options: ResolvedOptions;
@@ -46,12 +47,12 @@ export class Runtime implements RuntimeServices {
   readonly deadlines: Deadlines;
   readonly ids: Ids;
   readonly delivery: Delivery;
-  /** The replies that wait to be collected, where there is no store. */
+  /** The replies that wait to be collected, if there is no store. */
   readonly replies: InMemoryReplies;
-  /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
+  /** Resolves when the system has stopped: with the failure that stopped it, if there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
-  /** Replies to surveys that were over. */
+  /** How many replies came to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
   readonly modes: TurnModes;
@@ -60,7 +61,6 @@ export class Runtime implements RuntimeServices {
   private stopping: Promise<StopReport> | undefined;
   private rested: (() => void) | undefined;
 
-  /** `modes` brings what the modes need: their actors, each with a bound of its own, and their conversations. */
   constructor(options: SystemOptions, modes: ModeSet) {
     const resolved = this.options = resolveOptions(options);
     this.clock = resolved.clock;
@@ -141,7 +141,7 @@ export class Runtime implements RuntimeServices {
     );
   }
 
-  /** The durable actors, where there is a store. */
+  /** The durable actors, if there is a store. */
   get persistence(): Persistence | undefined {
     return this.delivery.persistence;
   }
@@ -202,7 +202,7 @@ export class Runtime implements RuntimeServices {
     void this.stop(this.options.drainMs);
   }
 
-  /** Takes nothing in any more, lets run what can run for so long, and makes dead letters of the rest. */
+  /** Accepts no more messages, lets turns run for up to `drainMs`, and makes dead letters of what is left in memory. */
   stop(drainMs: number): Promise<StopReport> {
     return this.stopping ??= this.end(drainMs);
   }

@@ -25,14 +25,14 @@ export class ActorQuota {
     this.#capacity = capacity;
   }
 
-  /** Counts the actors of a registry, too. */
+  /** Lets the quota evict actors of a registry. */
   join(registry: ActorRegistry<RegisteredActor>): void {
     this.#registries.push(registry);
   }
 
-  /** Throws a `LimitExceededError` if there is no room for that actor, and no other one can leave memory for it. */
+  /** Makes room for one more actor. Throws a `LimitExceededError` if no actor can leave memory for it. */
   requireRoom(protocol: string, key: string): void {
-    while (this.size >= this.#capacity) { // whoever observes that one leaves may make another
+    while (this.size >= this.#capacity) { // an observer of the eviction may activate another actor
       if (this.#registries.some((registry) => registry.evictOne())) continue;
       const why = `the system holds ${this.size} of ${this.#capacity} actors`;
       throw new LimitExceededError("too-many-actors", `Cannot activate ${shownActor(protocol, key)}: ${why}`);
@@ -49,7 +49,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   private readonly quota: ActorQuota;
   private readonly members = new Map<string, Member>();
   private readonly idle: IdleList;
-  /** Where the next search for one at rest goes on. */
+  /** Where the next search for an actor at rest begins. */
   private searched: Iterator<Member> | undefined = undefined;
   private searchAgainMs = -Infinity;
 
@@ -89,7 +89,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     return this.members.values();
   }
 
-  /** An actor leaves memory. */
+  /** Removes an actor that leaves memory. */
   remove(member: RegisteredActor): void {
     if (this.members.get(member.key) !== member) return;
     this.members.delete(member.key);
@@ -97,7 +97,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.idle.leave(member);
   }
 
-  /** An actor became active: it is passivated if it is idle for long enough. */
+  /** From now on passivates an actor when it has been idle for `idleMs`. */
   watchIdle(member: Idler): void {
     this.idle.join(member);
   }
@@ -122,7 +122,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
 
   protected abstract make(key: string): Member;
 
-  /** Each in turn, the first again behind the last: what was looked at before is not looked at first. */
+  /** The actors in turn, from the first again after the last: a search begins where the last one ended. */
   private nextSearched(): Member {
     const next = this.searched?.next().value;
     if (next !== undefined) return next;

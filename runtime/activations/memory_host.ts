@@ -6,28 +6,28 @@ import type { Operation } from "../language/protocol.ts";
 import { type ActorQuota, ActorRegistry } from "./actor_registry.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 
-/** What turns send has this many times the room of what comes from outside. */
+/** Messages of turns have this many times the room of messages from outside. */
 export const turnRoom = 10;
 
 /** The actors of one definition that live in memory alone. */
 export class MemoryHost extends ActorRegistry<Activation> {
-  /** The operations that it handles, each at its slot. An event is published, and not sent to an actor. */
+  /** The operations that its actors handle, each at its slot. Events are published and not sent to an actor. */
   readonly handled: readonly (Operation | undefined)[];
-  /** The routes of messages that are nothing but their payload, each at its operation's slot. */
+  /** The routes of messages that are only a payload, each at the slot of its operation. */
   readonly plainRoutes: readonly Route[];
   /** The name of its protocol. */
   readonly name: string;
-  /** How many messages a mailbox holds that come from outside, and when turns send them. */
+  /** How many messages a mailbox may hold when one comes from outside, and when a turn sends one. */
   readonly capacity: number;
   readonly turnCapacity: number;
   /** Whether somebody observes what happens. */
   observed = false;
-  /** How many messages came into mailboxes, and how many were taken out: counted here, because there may be a million. */
+  /** How many messages were put into mailboxes, and how many were taken out: one count for all, as there may be a million. */
   accepted = 0;
   taken = 0;
   /** How many turns have committed. */
   done = 0;
-  /** The host that one of its actors looked into last: mostly it is the next, too. */
+  /** The host to which one of its actors sent last: the next message mostly goes there as well. */
   private lastReached: MemoryHost | undefined = undefined;
 
   constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota) {
@@ -40,12 +40,12 @@ export class MemoryHost extends ActorRegistry<Activation> {
     this.turnCapacity = actor.mailbox.capacity * turnRoom;
   }
 
-  /** How many messages wait in their mailboxes. */
+  /** How many messages wait in the mailboxes. */
   get waiting(): number {
     return this.accepted - this.taken;
   }
 
-  /** An actor in memory to which one of its own sends. */
+  /** The receiver of a message of one of its actors, if it lives in memory alone and is active. */
   reach(protocol: string, key: string): ActorId | undefined {
     let host = this.lastReached;
     if (host === undefined || host.name !== protocol) {

@@ -8,7 +8,7 @@ import { messageOf } from "../base/errors.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import { type Decision, Supervisor } from "../turns/supervisor.ts";
 
-/** Brings one actor and its message through failed turns. Only an actor that ever failed has one. */
+/** Applies the supervisor's decisions to one actor and its failed messages. Only an actor that ever failed has one. */
 export class Recovery {
   readonly #actor: Activation;
   readonly #supervisor: Supervisor;
@@ -21,17 +21,17 @@ export class Recovery {
     (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#delayedRetries;
   }
 
-  /** How many messages stepped aside. */
+  /** How many messages wait apart from the mailbox to be tried again. */
   get size(): number {
     return this.#delayedRetries.size;
   }
 
-  /** Takes all that stepped aside: they do not come back. */
+  /** Removes and returns all messages that wait apart: they are not tried again. */
   take(): Envelope[] {
     return this.#delayedRetries.take();
   }
 
-  /** A turn has failed: tries its message again or makes a dead letter of it, and does to its actor what is due. */
+  /** Handles a failed turn: retries its message or makes a dead letter of it, and then restarts or stops the actor as decided. */
   recover(envelope: Envelope, error: unknown): void {
     const { delivery } = this.#services;
     let decision: Decision;
@@ -40,9 +40,9 @@ export class Recovery {
         error,
         attempt: envelope.attempts,
         mode: envelope.operation.mode,
-        monotonicMs: this.#services.timers.monotonicMs(), // the scheduler's is old when the turn was awaited
+        monotonicMs: this.#services.timers.monotonicMs(), // the scheduler's own time is too old if the turn was awaited
       });
-    } catch (worse) { // a clock or a source of randomness that throws: the others go on
+    } catch (worse) { // the clock or the random source threw: other messages are still handled
       return delivery.deadLetter(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
     }
     const { directive, retryAfterMs } = decision;
@@ -57,13 +57,13 @@ export class Recovery {
     const { delivery, timers } = this.#services;
     actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, envelope.attempts, afterMs);
-    const full = this.#delayedRetries.size >= mailbox.capacity; // who stepped aside takes memory as well
+    const full = this.#delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
     if (retry.order === "hold" || full) {
       actor.hold(envelope);
-      timers.set(afterMs, () => actor.goOn());
+      timers.set(afterMs, () => actor.resume());
       return;
     }
-    this.#delayedRetries.add(envelope, afterMs, () => actor.takeBack(envelope));
+    this.#delayedRetries.add(envelope, afterMs, () => actor.requeue(envelope));
   }
 
   #follow(directive: OnFailure, error: unknown): void {

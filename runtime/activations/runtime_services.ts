@@ -12,21 +12,21 @@ import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 /** What an activation needs of the delivery of its system. */
 export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
-  /** Where the actors of each protocol are that live in memory alone. */
+  /** The hosts of the actors that live in memory alone, by protocol. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
   /** The actor of that key that lives in memory alone, if there is one. */
   find(protocol: string, key: string): ActorId | undefined;
-  /** Tells whoever listens what became of a message. */
+  /** Reports to observers what happened to a message. */
   inspect(event: MessageEvent, envelope: Envelope): void;
-  /** A message has failed so often, and is tried again after that long: tells whoever listens, and the log. */
+  /** Reports to observers and to the log that a message has failed and is tried again. */
   retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void;
   /** Sends to an address, in answer to `cause` if there is one. */
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
-  /** There is a dead letter: counts it, and tells whoever listens, and the log. */
+  /** Counts a new dead letter, and reports it to observers and to the log. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
-  /** A row of the store cannot be read, and is passed by. */
+  /** Reports a row of the store that cannot be read and is skipped. */
   unreadable(row: string, error: unknown): void;
-  /** Makes a dead letter, and tells whoever waits for the answer. */
+  /** Makes a dead letter of a message, and fails whoever waits for its reply. */
   deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void;
 }
 
@@ -35,21 +35,21 @@ export interface RuntimeServices extends TurnServices {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly delivery: DeliveryPort;
-  /** Actors whose state cannot be made. */
+  /** The actors whose state cannot be made. */
   readonly broken: BrokenActors;
-  /** How many turns a promise is awaited for. */
+  /** How many turns are awaited. */
   running: number;
-  /** There may be nothing left to run. */
+  /** Looks whether nothing is left to run. */
   rest(): void;
-  /** A failure that the system must answer for. */
+  /** Stops the system because of a failure. */
   escalate(actor: ActorId, error: unknown): void;
-  /** An actor was erased: its subscriptions go. */
+  /** Ends the subscriptions of an actor that was erased. */
   leaveTopics(actor: ActorId): void;
 }
 
-/** Where messages of turns go that go into no mailbox of this process. */
+/** Takes the messages of turns that go into no mailbox of this process. */
 export interface Elsewhere {
   takes(to: ActorId): boolean;
-  /** `refuse` is told why it cannot be taken. */
+  /** If it cannot take a message, it calls `refuse` with the reason. */
   deliver(to: ActorId, route: Route, payload: unknown, refuse: (error: unknown) => void): void;
 }

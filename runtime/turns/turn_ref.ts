@@ -6,12 +6,12 @@ import { replyName } from "../messages/reply_name.ts";
 import type { Turn } from "./turn.ts";
 import type { CachedTarget, Handle, TurnServices } from "./turn_services.ts";
 
-/** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
+/** A handle to an actor within a turn. Only handles of transient actors are typed so that they can ask. */
 export class TurnActorRef implements Handle {
   readonly turn: Turn;
   readonly protocol: string;
   readonly key: string;
-  /** The actor itself, where it was in memory. */
+  /** The activation, if it was in memory. */
   target: CachedTarget | undefined;
 
   constructor(turn: Turn, protocol: string, key: string, found: CachedTarget | undefined) {
@@ -43,10 +43,10 @@ export class TurnActorRef implements Handle {
       this.turn.send(to, operation, payload, { options, id, replyTo, failTo });
       return id;
     }
-    // The same again changes nothing: its reply is that of the first.
+    // A repeat of the same message is not sent again: its reply is that of the first.
     const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
     const reply = { protocol: Reply.open.protocol, key: first?.key ?? replyName(this.services.ids.ulid()) };
-    const route = this.turn.routeOf(operation, { // before its reply is opened: an option may be refused
+    const route = this.turn.routeOf(operation, { // before the reply is opened, because an option may be invalid
       options,
       id,
       replyTo: { ...reply, operation: Reply.arrive.name },
@@ -65,7 +65,7 @@ export class TurnActorRef implements Handle {
     return { protocol: this.protocol, key: this.key, operation: operation.name };
   }
 
-  /** Never itself: what is sent would keep it, and most handles need no memory. */
+  /** Never the handle itself: messages would keep it alive, and the engine can do without most handles. */
   private get receiver(): ActorId {
     return this.target ?? { protocol: this.protocol, key: this.key };
   }

@@ -48,40 +48,40 @@ export interface TurnServices {
   route(operation: Operation, parts: RouteParts): Route;
 }
 
-/** An actor, where it was found in memory. */
+/** An activation that was found in memory. */
 export interface CachedTarget extends ActorId {
-  /** Whether it is still there; absent where that is not known. */
+  /** Whether it is still in memory; absent if that is not known. */
   readonly present?: boolean;
 }
 
-/** A handle to an actor, which outlives a turn. */
+/** A handle to an actor that outlives a turn. */
 export interface Handle extends ActorId {
-  /** The system that it belongs to. */
+  /** The services of the system that it belongs to. */
   readonly services?: TurnServices;
-  /** The actor itself, where it was in memory. */
+  /** The activation that it has cached. */
   readonly target?: CachedTarget | undefined;
-  /** That is the actor. */
+  /** Caches the activation of its actor. */
   cacheTarget?(found: CachedTarget): void;
 }
 
-/** Whose turn it is. */
+/** The actor whose turn it is. */
 export interface TurnActor extends ActorId {
-  /** Whether it may wait for others. */
+  /** Whether its turns may wait for others. */
   readonly transient: boolean;
   readonly services: TurnServices;
-  /** The actor of that key, where it is in memory: it need not be looked up again when the message leaves. */
+  /** The activation of that key, if it is in memory: then it is not looked up again when the message is delivered. */
   find(protocol: string, key: string): CachedTarget | undefined;
 }
 
-/** What a route is made of, besides its operation. */
+/** What a route is made from, besides its operation. */
 export interface RouteParts {
   readonly options?: SendOptions | undefined;
   readonly cause?: Turn | undefined;
   readonly replyTo?: ReplyTarget | Address | undefined;
   readonly failTo?: Address | undefined;
   readonly id?: string | undefined;
-  /** Instead of what the options say. */
+  /** It takes precedence over the options. */
   readonly deadline?: Deadline | undefined;
-  /** What was sent, where it has been through the schema already. */
+  /** The schema's input, if the payload is the schema's output. */
   readonly input?: { readonly payload: unknown } | undefined;
 }

@@ -17,7 +17,7 @@ export class DurableHost extends ActorRegistry<DurableActivation>
   done = 0;
   deadLettered = 0;
 
-  /** `durable` gives what is there once the store is open; `leave` tells others that they should look at an actor. */
+  /** `durable` gives what durable actors share while the store is open; `leave` releases an actor to other instances. */
   constructor(
     actor: Actor,
     services: RuntimeServices,
@@ -40,13 +40,13 @@ export class DurableHost extends ActorRegistry<DurableActivation>
     return !this.services.delivery.inspectors.unobserved;
   }
 
-  /** How many messages this process has seen in its mailboxes. */
+  /** How many messages were in the mailboxes of this process, as far as it has read them. */
   get accepted(): number {
     const inHand = this.activations().reduce((sum, { mailbox }) => sum + mailbox.inHand, 0);
     return this.done + this.deadLettered + this.waiting + inHand;
   }
 
-  /** How many messages wait for those that are in this process. */
+  /** How many messages wait for the actors that are in memory. */
   get waiting(): number {
     return this.activations().reduce((sum, { waiting, aside }) => sum + waiting + aside, 0);
   }
