@@ -209,7 +209,7 @@ export const topicActor = actor(Topic, {
       }
       const operation = to.protocol === Listener.hear.protocol
         ? Listener.hear
-        : (ctx as unknown as Turn).operationAt(to);
+        : (ctx as unknown as Turn).actor.services.delivery.operationAt(to);
       subscribers.set(new Subscriber(to, operation, token, subject));
       ctx.state = subscribers;
     },

@@ -22,7 +22,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
 import { parse } from "../runtime/language/parse.ts";
 import type { Schema } from "../runtime/language/schema.ts";
-import type { OpenTurn } from "../runtime/turns/turn_services.ts";
+import type { Turn } from "../runtime/turns/turn.ts";
 import { timeLeftMs } from "./ask.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
@@ -41,7 +41,7 @@ export function surveyAll(
   operation: Operation,
   payload: unknown,
   options: (SurveyOptions & IngressSendOptions) | undefined,
-  turn?: OpenTurn,
+  turn?: Turn,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
   const { max = 1_000 } = options ?? {};
   const nowMs = runtime.clock.now();
@@ -96,14 +96,14 @@ export function surveyAll(
 /** What a store would know as the first of that name may come from another instance, which has other replies. */
 function unnamed(runtime: Runtime, route: Route): Route {
   if (route.extras?.scope === undefined || runtime.persistence === undefined) return route;
-  return route.with({ id: runtime.newId(), scope: undefined });
+  return route.with({ id: runtime.ids.ulid(), scope: undefined });
 }
 
 /** Where topics are in a store, functions of this process are asked directly: they are nobody else's. */
 function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline }: Route): void {
   const respondents = runtime.persistence?.respondents;
   for (const to of respondents?.of(topicKey(publication.operation), publication.check().subject) ?? []) {
-    const hearing = new Route(runtime.operationAt(to), undefined, undefined, replyTo, deadline);
+    const hearing = new Route(runtime.delivery.operationAt(to), undefined, undefined, replyTo, deadline);
     runtime.delivery.deliver(to, hearing, publication);
   }
 }

@@ -359,6 +359,23 @@ Deno.test("failTo without replyTo: the failure goes there, and a reply can still
   assert.deepEqual(got.map(({ operation }) => operation), ["refused"]);
 });
 
+Deno.test("a submit with an address that a full mailbox refused may be sent again under its id", async () => {
+  const got: Got[] = [];
+  await using world = new World([bank({ capacity: 1 }), books(got)]);
+  const ref = world.system.ref(Bank, "main");
+  const until = gate<number>();
+  await ref.submit(Bank.wait, until.promise);
+  await world.clock.settle();
+  await ref.submit(Bank.charge, 1);
+  const options = { id: "one", replyTo: world.system.ref(Books, "main").at(Books.paid) };
+  await assert.rejects(ref.submit(Bank.charge, 5, options), has(MailboxFullError, "mailbox-full"));
+  until.resolve(0);
+  await world.clock.settle();
+  for (let times = 0; times < 2; times++) assert.equal((await ref.submit(Bank.charge, 5, options)).id, "one");
+  await world.clock.settle();
+  assert.deepEqual(got.map(({ payload }) => payload), [{ cents: 5 }]);
+});
+
 Deno.test("a reply that its address does not take is a dead letter", async () => {
   const got: Got[] = [];
   await using world = new World([bank(), books(got)]);
