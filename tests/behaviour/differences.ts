@@ -15,8 +15,8 @@ const transient = ({ transient }: Place) => transient;
 
 const parsedByWhoHandles = [
   "docs/durability.md",
-  "A payload is parsed by the schema of whoever handles it, so defaults of a newer schema complete an old message; " +
-  "what no longer parses is a dead letter `invalid-payload`",
+  "The program that handles a message parses its payload with its own schema, so defaults of a newer schema complete " +
+  "an old message. A payload that no longer parses becomes a dead letter `invalid-payload`.",
 ] as const;
 
 const dropsItsState = [
@@ -67,8 +67,8 @@ export const differences: readonly Difference[] = [
     where: durable,
     documented: [
       "docs/durability.md",
-      "An id that a turn gives to what it sends is that message's name and is looked for nowhere: it leaves once, with " +
-      "its turn's commit.",
+      "an id that a turn gives to a message that it sends is only the name of that message. No repeat is looked for, " +
+      "because the message leaves once, with the turn's commit.",
     ],
     instead: {
       "b notes 1": ["b notes 1", "b notes 1"],
