@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { packageFiles } from "../.ci/publish.ts";
 import { hasTable, pagesWithTable, storesTable, tableIn } from "../.ci/stores_table.ts";
 
 const root = new URL("../", import.meta.url);
@@ -32,71 +33,15 @@ for (const name of pages) {
   });
 }
 
-/** Everything that the repository's code says, with neither comments nor the pages. */
-const code = await codeOf(["runtime", "actors", "adapters", "testing", "tests", "examples", "bench", "links"]);
-const words = new Set(code.match(/[A-Za-z_]\w*/g));
-
-async function codeOf(folders: readonly string[]): Promise<string> {
-  const args = ["ls-files", "-z", "--", "mod.ts", "deno.json", ...folders];
-  const listed = await new Deno.Command("git", { args, cwd: root }).output();
-  const files = new TextDecoder().decode(listed.stdout).split("\0");
-  const texts = files.filter((file) => /(?<!docs_test)\.(tsx?|json)$/.test(file)).map((file) =>
-    Deno.readTextFile(new URL(file, root))
-  );
-  return (await Promise.all(texts)).join("\n").replace(/\/\*[^]*?\*\/|(?<=^|\s)\/\/ [^\n]*/g, "");
-}
-
-/** What a page shows as code within its text. */
-async function spansOf(name: string): Promise<string[]> {
-  const text = (await Deno.readTextFile(new URL(name, root))).replaceAll(/^```[^]*?^```$/gm, "");
-  return Array.from(text.matchAll(/`([^`\n]+)`/g), ([, span]) => span);
-}
-
-for (const name of pages) {
-  Deno.test(`${name} names only files and folders that are there`, async () => {
-    const folders = /^(runtime|actors|adapters|testing|tests|examples|bench|docs|links|\.ci)\/[\w./-]*$/;
-    for (const span of await spansOf(name)) {
-      if (folders.test(span)) await assert.doesNotReject(Deno.stat(new URL(span, root)), `${name}: ${span}`);
+Deno.test("pages of docs link only to what is in the package", async () => {
+  const files = await packageFiles();
+  for (const name of pages.filter((name) => name.startsWith("docs/"))) {
+    for (const [, target] of (await Deno.readTextFile(new URL(name, root))).matchAll(/\]\(([^)#]+)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const path = new URL(target, new URL(name, root)).href.slice(root.href.length);
+      assert.ok(files.includes(path), `${name} links to ${path}, which the package does not have`);
     }
-  });
-}
-
-/** Pages about the code itself; the others name what belongs to platforms and to other libraries as well. */
-const aboutCode = (name: string) =>
-  ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/limits.md", "docs/durable-protocol.md"].includes(name) ||
-  name.startsWith("docs/decisions/");
-
-for (const name of pages.filter(aboutCode)) {
-  Deno.test(`${name} names only types, functions and options that are there`, async () => {
-    for (const span of await spansOf(name)) {
-      if (!/^#?[A-Za-z_]\w*(\.\w+)*(\(\))?$/.test(span)) continue;
-      for (const word of span.match(/\w+/g)!) {
-        const named = /[a-z][A-Z]/.test(word) || /^[A-Z][a-z]/.test(word) || span.includes(".");
-        assert.ok(!named || words.has(word) || word in globalThis, `${name}: there is no ${word} (${span})`);
-      }
-    }
-  });
-}
-
-Deno.test("the index of decisions has every decision, and each says its context and what was decided", async () => {
-  const folder = new URL("docs/decisions/", root);
-  const index = await Deno.readTextFile(new URL("README.md", folder));
-  const numbers: number[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    if (name === "README.md") continue;
-    const [, digits] = /^(\d{4})-[a-z-]+\.md$/.exec(name) ?? assert.fail(name);
-    const text = await Deno.readTextFile(new URL(name, folder));
-    const [, title] = new RegExp(`^# ${digits}\\. (.+)\n`).exec(text) ?? assert.fail(`${name} has no title`);
-    assert.ok(index.includes(`- [${digits}](${name}): ${title}\n`), `the index lacks ${name}: ${title}`);
-    assert.deepEqual(text.match(/^## .*/gm)?.slice(0, 2), ["## Context", "## Decision"], name);
-    numbers.push(Number(digits));
   }
-  assert.deepEqual(numbers.sort((a, b) => a - b), numbers.map((_, at) => at + 1));
-});
-
-Deno.test("ARCHITECTURE.md is a map of at most 150 lines", async () => {
-  const lines = (await Deno.readTextFile(new URL("ARCHITECTURE.md", root))).split("\n");
-  assert.ok(lines.length <= 151, `it has ${lines.length - 1}: move a part of it into docs/`);
 });
 
 Deno.test("README begins with what a new user needs: two commands, an actor, its curl line, the modes", async () => {

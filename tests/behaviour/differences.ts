@@ -15,8 +15,8 @@ const transient = ({ transient }: Place) => transient;
 
 const parsedByWhoHandles = [
   "docs/durability.md",
-  "The program that handles a message parses its payload with its own schema, so defaults of a newer schema complete " +
-  "an old message. A payload that no longer parses becomes a dead letter `invalid-payload`.",
+  "Each payload is parsed by the schema of the instance that handles it, so defaults of a newer schema complete older " +
+  "messages. A payload that no longer matches becomes a dead letter with the reason `invalid-payload`",
 ] as const;
 
 const dropsItsState = [
@@ -67,8 +67,8 @@ export const differences: readonly Difference[] = [
     where: durable,
     documented: [
       "docs/durability.md",
-      "an id that a turn gives to a message that it sends is only the name of that message. No repeat is looked for, " +
-      "because the message leaves once, with the turn's commit.",
+      "an id only names the message. It is not checked for repetition, because the message leaves exactly once, with " +
+      "the commit of its turn.",
     ],
     instead: {
       "b notes 1": ["b notes 1", "b notes 1"],

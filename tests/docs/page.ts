@@ -37,3 +37,11 @@ export async function sources(): Promise<string[]> {
 function withoutComments(text: string): string {
   return text.replace(/\/\*[^]*?\*\/|(?<=^|\s)\/\/ [^\n]*/g, "");
 }
+
+/** Every page: those beside the code, and all in docs. */
+export async function pageNames(): Promise<string[]> {
+  const args = ["ls-files", "-coz", "--exclude-standard", "--", "*.md", "docs/**.md", "llms.txt"];
+  const { stdout } = await new Deno.Command("git", { args, cwd: root }).output();
+  const names = new TextDecoder().decode(stdout).split("\0").filter((name) => name !== "");
+  return [...new Set(names)].filter((name) => !name.startsWith("bench/")).sort();
+}
