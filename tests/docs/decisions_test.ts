@@ -22,8 +22,3 @@ Deno.test("each decision says its context and what was decided, and is in the in
   assert.ok(numbers.length > 40);
   assert.deepEqual(numbers, numbers.map((_, at) => at + 1), "decisions are numbered without a gap");
 });
-
-Deno.test("ARCHITECTURE.md is a map of at most 150 lines", async () => {
-  const lines = (await textOf("ARCHITECTURE.md")).trimEnd().split("\n").length;
-  assert.ok(lines <= 150, `it has ${lines}: move a part of it into docs/`);
-});
