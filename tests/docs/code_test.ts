@@ -1,13 +1,10 @@
 // Code on a page runs: as an example, or because a file that runs contains it.
 
 import assert from "node:assert/strict";
-import { blocksOf, pageNames, root, textOf } from "./page.ts";
+import { blocksOf, filesOf, pageNames, textOf } from "./page.ts";
 
 Deno.test("each block of code that does not run by itself is a part of an example that does", async () => {
-  const args = ["ls-files", "-coz", "--exclude-standard", "--", "examples/**.ts"];
-  const { stdout } = await new Deno.Command("git", { args, cwd: root }).output();
-  const files = new TextDecoder().decode(stdout).split("\0").filter((name) => name !== "");
-  const examples = await Promise.all(files.map(textOf));
+  const examples = await Promise.all((await filesOf("examples/*.ts")).map(textOf));
   assert.ok(examples.length > 10);
   for (const name of await pageNames()) {
     for (const block of blocksOf(await textOf(name), "tsx? ignore")) {

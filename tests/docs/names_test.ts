@@ -1,7 +1,7 @@
 // A page that names a file, a folder, a type, a function or an option names one that is there.
 
 import assert from "node:assert/strict";
-import { pageNames, root, textOf } from "./page.ts";
+import { filesOf, pageNames, root, textOf } from "./page.ts";
 
 const pages = await pageNames();
 
@@ -25,14 +25,12 @@ const aboutCode = pages.filter((name) =>
   ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/limits.md", "docs/durable-protocol.md"].includes(name) ||
   name.startsWith("docs/decisions/")
 );
+const files = await filesOf("*.ts", "*.tsx", "*.json");
 const words = await wordsOfCode();
 
 /** Every name in the code of the repository. Comments and pages do not count. */
 async function wordsOfCode(): Promise<ReadonlySet<string>> {
-  const args = ["ls-files", "-coz", "--exclude-standard", "--", "*.ts", "*.tsx", "*.json"];
-  const { stdout } = await new Deno.Command("git", { args, cwd: root }).output();
-  const files = new TextDecoder().decode(stdout).split("\0").filter((name) => name !== "");
-  const texts = await Promise.all(files.map((file) => textOf(file).catch(() => ""))); // one may be deleted
+  const texts = await Promise.all(files.map(textOf));
   return new Set(texts.flatMap((text) => withoutComments(text).match(/[A-Za-z_]\w*/g) ?? []));
 }
 
@@ -41,6 +39,13 @@ function withoutComments(text: string): string {
 }
 
 for (const name of aboutCode) {
+  Deno.test(`${name} names only files that are somewhere`, async () => {
+    for (const span of await spansOf(name)) {
+      if (!/^[\w/]+\.tsx?$/.test(span)) continue;
+      assert.ok(files.some((file) => `/${file}`.endsWith(`/${span}`)), `${name}: there is no file ${span}`);
+    }
+  });
+
   Deno.test(`${name} names only types, functions and options that are there`, async () => {
     for (const span of await spansOf(name)) {
       if (!/^#?[A-Za-z_]\w*(\.\w+)*(\(\))?$/.test(span)) continue;
