@@ -79,7 +79,7 @@ async function triedBy(
 
 /** How many have stepped aside behind what was listed: their places are later than now. */
 function countAside(actor: DurableActivation, prefix: string, after: string): Promise<number> {
-  const now = prefix + positionOf(Math.floor(actor.services.now() * 1_000), "");
+  const now = prefix + positionOf(Math.floor(actor.services.clock.now() * 1_000), "");
   return countBeyond(actor, prefix, after < now ? now : after);
 }
 
