@@ -25,7 +25,7 @@ export function subscribeDurably(
   const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
   pending.requireRoom(topic.key);
   runtime.delivery.requireRunning(`subscribe to ${topic.key}`);
-  const token = runtime.newId(); // the same for each attempt, so that one that landed unnoticed is not another
+  const token = runtime.ids.ulid(); // the same for each attempt, so that one that landed unnoticed is not another
   let wanted = true;
 
   const request = (operation: Operation, payload: unknown, givenUp: () => boolean): Promise<void> => {

@@ -1,6 +1,6 @@
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
-import type { ActorQuota } from "../activations/memory_host.ts";
+import type { ActorQuota } from "../activations/actor_registry.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
@@ -45,13 +45,10 @@ export interface StoreParts {
 }
 
 /** The durable actors of the system, as all that works on its store sees them. */
-export interface LocalActors {
+export interface LocalActors extends HostLookup {
   readonly hosts: ReadonlyMap<string, DurableHost>;
   /** Whether the system ends: then nothing is loaded any more. */
   ending(): boolean;
-  hosting(protocol: string): "durable" | "transient" | "no";
-  /** How full the mailbox of an actor is that is in memory here. */
-  roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
   /** Loads an actor, where there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
   /** There is a dead letter. */
@@ -152,7 +149,7 @@ async function begin(
     (locals) => committedDelivery.deliverTransient(locals),
   );
   const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
-  const writer = new MessageWriter(session, replies, surveyReplies, hostLookup(localActors, unhosted), ids);
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
@@ -188,25 +185,12 @@ async function begin(
     letters: stored,
     watching,
     topicsOf: (actor) => topicsOf(connection, actor),
-    turnWrites: new TurnWrites(session, writer),
+    turnWrites: new TurnWrites(session, writer, scheduleRunner),
     crashSuspects: new CrashSuspects(timers),
     membership,
     committedDelivery,
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => localActors.deadLettered(letter, error),
-  };
-}
-
-function hostLookup(localActors: LocalActors, unhosted: Unhosted): HostLookup {
-  return {
-    hosting: (protocol) => localActors.hosting(protocol),
-    roomFor: (actor) => (localActors.hosts.has(actor.protocol) ? localActors : unhosted).roomFor(actor),
-    unhosted: (actor) => unhosted.wrote(actor),
-    undelivered: (letter) => {
-      const host = localActors.hosts.get(letter.protocol);
-      if (host !== undefined) host.deadLettered++;
-      localActors.deadLettered(letter);
-    },
   };
 }
 
@@ -219,7 +203,7 @@ function keeping(
 ): { readonly membership: Membership; readonly assignments: Assignments } {
   const { hosts } = localActors;
   const membership: Membership = new Membership(session, {
-    newName: () => services.newId(),
+    newName: () => services.ids.ulid(),
     reborn: () => {
       assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();

@@ -9,8 +9,10 @@ import type { Store } from "./store.ts";
 /** The bounds of a system. */
 export interface Limits {
   /**
-   * The most actors, active or with state kept, at least 1. A message that would need one more is refused with a
-   * {@linkcode LimitExceededError} (`too-many-actors`); one that a turn sent becomes a dead letter.
+   * The most actors in memory, active or with state kept, at least 1. For one more, an actor of any protocol leaves memory
+   * that has nothing to do and of which nothing is lost: its state is in a store, or it never changed the initial one, and it
+   * has no schedule. If there is none, the message is refused with a {@linkcode LimitExceededError} (`too-many-actors`); one
+   * that a turn sent becomes a dead letter.
    *
    * @default {1_000_000}
    */

@@ -105,12 +105,3 @@ export function toEntry(row: Record<string, unknown>): Entry {
   const { key, value, version } = row as unknown as Row;
   return { key, value, version: String(version) };
 }
-
-/** What is behind all keys that begin with `prefix`, and before all others that are behind it. */
-export function endOf(prefix: string): string | Uint8Array {
-  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
-  while (points.at(-1) === 0x10ffff) points.pop();
-  const last = points.pop();
-  if (last === undefined) return endOfKeys;
-  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1); // surrogates stand for nothing
-}

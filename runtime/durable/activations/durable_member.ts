@@ -78,7 +78,7 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
   }
 
   find(protocol: string, key: string): ActorId | undefined {
-    return this.services.find(protocol, key);
+    return this.services.delivery.find(protocol, key);
   }
 
   get idle(): boolean {

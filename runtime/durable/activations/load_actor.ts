@@ -79,7 +79,7 @@ async function triedBy(
 
 /** How many messages wait aside behind the listed ones: their positions are later than now. */
 function countAside(actor: DurableActivation, prefix: string, after: string): Promise<number> {
-  const now = prefix + positionOf(Math.floor(actor.services.now() * 1_000), "");
+  const now = prefix + positionOf(Math.floor(actor.services.clock.now() * 1_000), "");
   return countBeyond(actor, prefix, after < now ? now : after);
 }
 

@@ -1,10 +1,11 @@
 import type { ActorId } from "../../language/address.ts";
 import { isReplyTarget, type Route } from "../../messages/envelope.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
-import { parse } from "../../language/schema.ts";
+import { parse } from "../../language/parse.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { Batch } from "./batch.ts";
+import type { ScheduleRunner } from "../background/schedule_runner.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import { Turn } from "../../turns/turn.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -72,10 +73,12 @@ export class DurableTurn extends Turn {
 export class TurnWrites {
   readonly #session: StoreSession;
   readonly #writer: MessageWriter;
+  readonly #scheduleRunner: ScheduleRunner;
 
-  constructor(session: StoreSession, writer: MessageWriter) {
+  constructor(session: StoreSession, writer: MessageWriter, scheduleRunner: ScheduleRunner) {
     this.#session = session;
     this.#writer = writer;
+    this.#scheduleRunner = scheduleRunner;
   }
 
   /** The writes of a turn. Throws if its reply does not fit the schema, or a payload cannot be stored. */
@@ -182,7 +185,7 @@ export class TurnWrites {
     const due: StoredDue = { token: row.token, by };
     writeSet.write(timer, value, { oldBytes });
     writeSet.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
-    writeSet.after(() => this.#session.dueAt(dueMs));
+    writeSet.after(() => this.#scheduleRunner.wakeAt(dueMs));
     return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
   }
 

@@ -53,7 +53,6 @@ export class ScheduleRunner {
   constructor(session: StoreSession, services: ScheduleRunnerServices) {
     this.#session = session;
     this.#services = services;
-    session.onDue = (dueMs) => this.#wakeAt(dueMs);
   }
 
   /** Sends all that is due, and sets a timer for the next schedule. */
@@ -72,10 +71,10 @@ export class ScheduleRunner {
       // A schedule that cannot be sent now stays, and does not hinder those behind it.
       const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
       if (sent.some(({ status }) => status === "rejected")) {
-        this.#wakeAt(nowMs + traits.heartbeatMs);
+        this.wakeAt(nowMs + traits.heartbeatMs);
       }
       const next = rows[due.length];
-      if (next !== undefined) return this.#wakeAt(scheduled(next.key).dueMs);
+      if (next !== undefined) return this.wakeAt(scheduled(next.key).dueMs);
     }
   }
 
@@ -122,7 +121,7 @@ export class ScheduleRunner {
     else {
       const next = nextDueMs(dueMs, everyMs, nowMs);
       this.#plan(writeSet, schedule, next);
-      writeSet.after(() => this.#wakeAt(next));
+      writeSet.after(() => this.wakeAt(next));
     }
     const id = nameOfMessage(schedule);
     const route = new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
@@ -203,14 +202,15 @@ export class ScheduleRunner {
     return this.#session.traits.limits;
   }
 
-  #wakeAt(dueMs: number): void {
+  /** A schedule is due then: sends it at that time. */
+  wakeAt(dueMs: number): void {
     if (dueMs >= this.#dueMs) return;
     this.#dueMs = dueMs;
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#session.clock.now(), 0), () => {
       this.#dueMs = Infinity;
       this.#running.wake().catch(() =>
-        this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs)
+        this.wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs)
       );
     });
   }

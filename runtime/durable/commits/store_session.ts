@@ -35,8 +35,6 @@ export class StoreSession {
   #furthestTimestampMicros = 0;
   #epoch = 0;
   #turns = 0;
-  /** Called with the time at which a schedule that was just committed is due. */
-  onDue: (dueMs: number) => void = () => {};
   /** Called with a row that cannot be read. The row is skipped: it must not stop those beside and behind it. */
   onUnreadable: (row: string, error: unknown) => void = () => {};
 
@@ -157,11 +155,6 @@ export class StoreSession {
   lateMs({ instance, atMs, backMs }: SetBy): number {
     if (instance === this.instance) return this.clockSteps.backMs - backMs;
     return this.otherClocks.hears(instance) ? 0 : Math.max(atMs - this.clock.now(), 0);
-  }
-
-  /** A schedule that is due then was committed. */
-  dueAt(dueMs: number): void {
-    this.onDue(dueMs);
   }
 
   /** A name for one attempt to commit. */

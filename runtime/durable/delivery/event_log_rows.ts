@@ -39,9 +39,8 @@ export class EventLogRows {
   readonly #session: StoreSession;
   readonly #onFailure: (error: unknown) => void;
   readonly #followers = new Set<Follower>();
-  /** Settles when the followers have begun, except for the new ones in `#fresh`; absent if they have. */
+  /** Settles when all followers have begun; absent if they have. */
   #beginning: Promise<unknown> | undefined;
-  #fresh = new Set<Follower>();
   /** The latest publication that waits for followers to begin. */
   #waiting: Promise<void> | undefined;
   readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
@@ -62,7 +61,7 @@ export class EventLogRows {
    * already: so the followers get what it publishes. Rejects if the store does not answer a follower that begins.
    */
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
-    const begun = this.#allBegun();
+    const begun = this.#beginning;
     if ((begun ?? joining ?? this.#waiting) === undefined) return act();
     let acting: Promise<Result>;
     const waiting = Promise.all([this.#waiting?.catch(() => {}), begun, joining]).then(() => {
@@ -76,19 +75,16 @@ export class EventLogRows {
     return waiting.then(() => acting);
   }
 
-  /** One promise for all followers that begin: each publication waits for that, and not for one promise a follower. */
-  #allBegun(): Promise<unknown> | undefined {
-    const fresh = [...this.#fresh].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
-    this.#fresh.clear();
-    if (fresh.length === 0) return this.#beginning;
-    const beginning = this.#beginning = Promise.all([this.#beginning, ...fresh]);
+  /** Publications wait until a follower has begun: one promise stands for all followers, however many begin. */
+  #expect({ begun }: Follower): void {
+    if (begun === undefined) return;
+    const beginning = this.#beginning = Promise.all([this.#beginning, begun]);
     const over = (again: Iterable<Follower>) => {
       if (this.#beginning !== beginning) return;
       this.#beginning = undefined;
-      for (const follower of again) this.#fresh.add(follower);
+      for (const follower of again) this.#expect(follower);
     };
     beginning.then(() => over([]), () => over(this.#followers)); // some followers begin again
-    return beginning;
   }
 
   /** The number of the latest event of a topic; 0 if there is none. */
@@ -130,12 +126,11 @@ export class EventLogRows {
     const later = (callback: () => void) => this.#session.clock.setTimer(retryMs, callback);
     const follower = new Follower(this, topic, after, hear, later);
     this.#followers.add(follower);
-    this.#fresh.add(follower);
+    this.#expect(follower);
     return {
       [Symbol.dispose]: () => {
         follower.stop();
         this.#followers.delete(follower);
-        this.#fresh.delete(follower);
       },
     };
   }
@@ -197,7 +192,6 @@ export class EventLogRows {
   end(): void {
     for (const follower of this.#followers) follower.stop();
     this.#followers.clear();
-    this.#fresh.clear();
     this.#watchers.clear();
   }
 }
@@ -273,7 +267,8 @@ class Follower {
     try {
       if (!this.#stopped) this.#number = await this.#log.latest(this.topic);
     } catch (error) {
-      if (!this.#stopped) this.#beginAgain();
+      if (this.#stopped) return;
+      this.#beginAgain();
       throw error;
     }
     this.begun = undefined;

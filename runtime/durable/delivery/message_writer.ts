@@ -1,6 +1,7 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
 import { type MessageId, nameOf, Route } from "../../messages/envelope.ts";
+import type { Ids } from "../../messages/ids.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply } from "../../messages/builtin_protocols.ts";
@@ -13,6 +14,7 @@ import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "./reply_rows.ts";
+import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
 
 /** A published event as its topic gets it from the store: a topic need not know the protocol of its event. */
@@ -33,10 +35,8 @@ export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
 export interface HostLookup {
   /** Whether this system hosts the actors of a protocol, as durable or as transient ones. */
   hosting(protocol: string): "durable" | "transient" | "no";
-  /** How many messages wait for an actor, and how many may; absent if this process does not know. */
+  /** How many messages wait for a durable actor that is in memory, and how many may; absent if it is not. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
-  /** A message was committed for an actor that this system does not host. */
-  unhosted(actor: ActorId): void;
   /** A message became a dead letter before it came into its mailbox. */
   undelivered(letter: DeadLetter): void;
 }
@@ -67,28 +67,31 @@ export class MessageWriter {
   readonly #replies: ReplyRows;
   readonly #surveyReplies: SurveyReplies;
   readonly #hostLookup: HostLookup;
+  readonly #unhosted: Unhosted;
+  readonly #ids: Ids;
   readonly #idText: (id: MessageId) => string;
-  readonly #nextId: () => string;
 
   constructor(
     session: StoreSession,
     replies: ReplyRows,
     surveyReplies: SurveyReplies,
     hostLookup: HostLookup,
-    ids: { text(id: MessageId): string; next(): number },
+    unhosted: Unhosted,
+    ids: Ids,
   ) {
     this.#session = session;
     this.#replies = replies;
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
+    this.#unhosted = unhosted;
+    this.#ids = ids;
     this.#idText = (id) => ids.text(id);
-    this.#nextId = () => ids.text(ids.next());
   }
 
   /** Adds a message to a commit, wherever it goes. */
   post(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown): void {
     if (to.protocol === Reply.open.protocol) {
-      return this.#toReply(writeSet, to.key, route.operation.name, payload);
+      return this.#replies.write(writeSet, to.key, route.operation.name, payload);
     }
     if (to.protocol === Collector.take.protocol && this.#surveyReplies.isForAnotherInstance(to.key)) {
       return this.#surveyReplies.write(writeSet, to.key, route, payload);
@@ -96,7 +99,7 @@ export class MessageWriter {
     if (this.#hostLookup.hosting(to.protocol) === "transient") {
       return void writeSet.transientMessages.push({ to, route, payload });
     }
-    const id = this.#idText(route.extras?.id ?? this.#nextId());
+    const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
     this.#toMailbox(writeSet, { to, route, payload, id });
   }
 
@@ -124,7 +127,7 @@ export class MessageWriter {
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
-    writeSet.after(() => this.#hostLookup.unhosted(to));
+    writeSet.after(() => this.#unhosted.wrote(to));
   }
 
   /**
@@ -188,13 +191,13 @@ export class MessageWriter {
     const { to, route } = outgoing;
     try {
       const draft = this.#draft(outgoing);
-      const room = this.#hostLookup.roomFor(to);
+      const hosting = this.#hostLookup.hosting(to.protocol);
+      const room = (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
-      const hosted = this.#hostLookup.hosting(to.protocol) !== "no";
-      const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
+      const why = hosting !== "no" ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
       this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
     } catch (error) {
       // What its schema or its `subject` throws is a failure of this message, and not of its sender.
@@ -210,12 +213,6 @@ export class MessageWriter {
     const head = headOf(route, id, this.#session.instance, this.#idText);
     const { encoder } = this.#session;
     return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
-  }
-
-  #toReply(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.#replies.open(writeSet, name);
-    else if (operation === Reply.arrive.name) this.#replies.arrive(writeSet, name, payload);
-    else if (operation === Reply.refuse.name) this.#replies.refuse(writeSet, name, payload as Failure);
   }
 }
 

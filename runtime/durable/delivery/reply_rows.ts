@@ -1,7 +1,8 @@
-import { errorOfReason } from "../../ports/dead_letters.ts";
+import { errorOfFailure } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import type { Failure } from "../../language/failure.ts";
+import { Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
@@ -45,19 +46,16 @@ export class ReplyRows {
     this.#keepMs = keepMs;
   }
 
-  /** Adds a pending reply to a commit. */
+  /** Adds to a commit that a reply is pending. */
   open(writeSet: WriteSet, name: string): void {
     this.#write(writeSet, name, "pending", "");
   }
 
-  /** Adds the reply to a commit. */
-  arrive(writeSet: WriteSet, name: string, reply: unknown): void {
-    this.#write(writeSet, name, "done", toText(reply));
-  }
-
-  /** Adds the failure of the request to a commit: there will be no reply. */
-  refuse(writeSet: WriteSet, name: string, failure: Failure): void {
-    this.#write(writeSet, name, "failed", "", failure);
+  /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
+  write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
+    if (operation === Reply.open.name) this.open(writeSet, name);
+    else if (operation === Reply.arrive.name) this.#write(writeSet, name, "done", toText(payload));
+    else if (operation === Reply.refuse.name) this.#write(writeSet, name, "failed", "", payload as Failure);
   }
 
   /** The system has stopped: present and later waiters are told so. */
@@ -85,7 +83,7 @@ export class ReplyRows {
           throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
         }
         if (found.head.status === "done") return found.reply;
-        if (found.head.status === "failed") throw failureError(found.head.failure!);
+        if (found.head.status === "failed") throw errorOfFailure(found.head.failure!);
         if (this.#ended) continue; // it ended during the read
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
@@ -166,8 +164,4 @@ function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; read
 /** Tells a waiter that the system has stopped. */
 function stoppedCollecting(id: string): StoppedError {
   return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
-}
-
-function failureError({ id, code, message }: Failure): PosthornError {
-  return Object.assign(errorOfReason(code, message), { id });
 }
