@@ -20,12 +20,10 @@ const rowsBytes = 512;
 export class Admission {
   /** The message as it waits for its turn. */
   readonly mail: QueuedMessage;
-  readonly accepted: Promise<Acceptance>;
   readonly #services: AcceptanceServices;
   readonly #incoming: Incoming;
   readonly #commit: () => Promise<Acceptance>;
-  readonly #resolve: (acceptance: Acceptance) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #accepted = Promise.withResolvers<Acceptance>();
   /** Whether a turn may have accepted it that later turns hide. */
   #doubted = false;
 
@@ -36,10 +34,10 @@ export class Admission {
     this.#commit = commit;
     this.mail = QueuedMessage.direct(incoming.draft, sizeOf(incoming));
     incoming.draft.accepted = true; // inspectors are told as soon as it waits
-    const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
-    this.accepted = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
+  }
+
+  get accepted(): Promise<Acceptance> {
+    return this.#accepted.promise;
   }
 
   /** Adds the acceptance to a batch; `keeps` says that the message stays in its mailbox. */
@@ -65,14 +63,14 @@ export class Admission {
   /** The commit of its turn has accepted it. */
   landed(): void {
     const { ticket, draft } = this.#incoming;
-    this.#resolve({ repeated: false, ticket, place: positionToken(draft.place) });
+    this.#accepted.resolve({ repeated: false, ticket, place: positionToken(draft.place) });
   }
 
   /** Commits it by itself. Resolves when it is accepted, rejects if it is not. */
   async store(): Promise<void> {
     try {
       // Only its own turn can have accepted it before, if that landed and was not known to.
-      this.#resolve({ ...await this.#commit(), repeated: false });
+      this.#accepted.resolve({ ...await this.#commit(), repeated: false });
     } catch (error) {
       this.failed(this.#doubted && error instanceof StoreError ? doubtful(error) : error);
       throw error;
@@ -86,9 +84,9 @@ export class Admission {
 
   /** The commit of its turn failed, or its outcome is unknown. */
   failed(error: unknown): void {
-    if (!(error instanceof OutcomeUnknownError)) return this.#reject(error);
+    if (!(error instanceof OutcomeUnknownError)) return this.#accepted.reject(error);
     const why = `Cannot tell whether ${this.#incoming.named.name} was accepted`;
-    this.#reject(new OutcomeUnknownError(why, { cause: error }));
+    this.#accepted.reject(new OutcomeUnknownError(why, { cause: error }));
   }
 }
 

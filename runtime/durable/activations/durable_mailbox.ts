@@ -192,7 +192,7 @@ export class DurableMailbox {
   #keep(mail: QueuedMessage): boolean {
     if (this.#expected.size === 0 || !this.#expected.delete(mail.place)) return false;
     const found = this.mails.find(({ key, place }) => key === undefined && place === mail.place);
-    found?.stored(mail);
+    found?.stored(mail.key, mail.version);
     return found !== undefined;
   }
 

@@ -287,23 +287,18 @@ export class TurnRunner {
     attempts: number,
     error?: unknown,
   ): TurnOutcome {
-    const { host, services, durable, key, protocol } = this.#activation;
+    const { host, services, durable } = this.#activation;
     const writeSet = new WriteSet();
-    const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
+    writeSet.after(() => host.deadLettered++);
+    const message = `${this.#activation} ${mail.head.operation} ${why}`;
     if (mail.replyTarget === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the words of the handler for the caller
       const deadLetterReason = { reason, message, attempts, words };
       const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
-      writeSet.after(() => {
-        host.deadLettered++;
-        durable.deadLettered(letter, error);
-      });
+      writeSet.after(() => durable.deadLettered(letter, error));
     } else {
       const envelope = this.#envelope(mail, attempts);
-      writeSet.after(() => {
-        host.deadLettered++;
-        services.delivery.deadLetter(envelope, reason, message, error);
-      });
+      writeSet.after(() => services.delivery.deadLetter(envelope, reason, message, error));
     }
     batch.take(mail, writeSet);
     return "next";
@@ -317,7 +312,7 @@ export class TurnRunner {
       return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
-      host.release({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
+      host.release(this.#activation, leftMs);
       this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";

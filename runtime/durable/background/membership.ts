@@ -59,8 +59,6 @@ export class Membership {
   readonly #known = new Map<string, KnownInstance>();
   readonly #ended = new BoundedSet(goneMax);
   readonly #left = new BoundedSet(goneMax);
-  /** The names that this process had before. */
-  readonly #former = new BoundedSet(goneMax);
   #heartbeat = 0;
   #version: string | undefined;
   #held = false;
@@ -203,7 +201,7 @@ export class Membership {
     let unknown: string[] = [];
     for (const instance of instances) {
       if (instance === self || this.#known.has(instance)) fates.set(instance, "lives");
-      else if (this.#former.has(instance) || this.#left.has(instance)) fates.set(instance, "left");
+      else if (this.#left.has(instance)) fates.set(instance, "left");
       else if (this.#ended.has(instance)) fates.set(instance, "ended");
       else unknown.push(instance);
     }
@@ -246,7 +244,7 @@ export class Membership {
     const version = await this.#write(name, undefined).catch(() => undefined);
     if (version === undefined) return await this.#session.connection.presence?.release(name); // the next heartbeat tries another name
     this.#session.probes?.reach("an instance hears that it was taken for dead");
-    this.#former.add(before);
+    this.#left.add(before); // for this process: it did not crash
     this.#session.rename(name);
     this.#version = version;
     this.#services.reborn();

@@ -97,10 +97,10 @@ function requireText(part: unknown): void {
 export class QueuedMessage {
   readonly head: MessageHeader;
   /** Its key in the store; absent for an ask, and for a message that is to be accepted with its turn. */
-  key: string | undefined;
+  key: string | undefined = undefined;
   readonly place: string;
   /** The version of its row. */
-  version: string | undefined;
+  version: string | undefined = undefined;
   /** The most that it adds to the commit of its turn; absent if the message is in the store, or is an ask. */
   direct: CommitSize | undefined = undefined;
   readonly bytes: number;
@@ -114,21 +114,19 @@ export class QueuedMessage {
   private constructor(
     head: MessageHeader,
     place: string,
-    payload: { readonly text: string } | { readonly payload: unknown },
-    stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
+    text: string | undefined,
+    payload: unknown,
+    bytes: number,
     replyTarget?: ReplyTarget,
     fault?: string,
-    bytes = 0,
   ) {
-    this.fault = fault;
     this.head = head;
     this.place = place;
-    this.#text = "text" in payload ? payload.text : undefined;
-    this.#payload = "text" in payload ? undefined : payload.payload;
-    this.key = stored?.key;
-    this.version = stored?.version;
-    this.bytes = stored?.bytes ?? bytes;
+    this.#text = text;
+    this.#payload = payload;
+    this.bytes = bytes;
     this.replyTarget = replyTarget;
+    this.fault = fault;
   }
 
   /**
@@ -136,35 +134,30 @@ export class QueuedMessage {
    * payload.
    */
   static of({ key, value, version }: Entry, prefix: string): QueuedMessage {
-    const stored = { key, version, bytes: value.length };
     const place = key.slice(prefix.length);
+    const bytes = value.length;
+    let mail: QueuedMessage;
     try {
       const { head, text } = decodeValue<MessageHeader>(value);
       requireHead(head);
-      return new QueuedMessage(head, place, { text }, stored);
+      mail = new QueuedMessage(head, place, text, undefined, bytes);
     } catch (error) {
       const head: MessageHeader = { id: place, operation: unreadableName, via: "" };
       const text = JSON.stringify(decoder.decode(value));
-      return new QueuedMessage(
-        head,
-        place,
-        { text },
-        stored,
-        undefined,
-        `its row cannot be read: ${messageOf(error)}`,
-      );
+      const fault = `its row cannot be read: ${messageOf(error)}`;
+      mail = new QueuedMessage(head, place, text, undefined, bytes, undefined, fault);
     }
+    return mail.stored(key, version);
   }
 
   /** A message that was just committed, which need not be read again. */
-  static committed(draft: NewMessage, version: string): QueuedMessage {
-    const { key, place, head, text, value } = draft;
-    return new QueuedMessage(head, place, { text }, { key, version, bytes: value.length });
+  static committed({ key, place, head, text, value }: NewMessage, version: string): QueuedMessage {
+    return new QueuedMessage(head, place, text, undefined, value.length).stored(key, version);
   }
 
   /** A message from outside that is to be accepted with its turn: nothing of it is in the store yet. */
   static direct({ place, head, text, value }: NewMessage, size: CommitSize): QueuedMessage {
-    const mail = new QueuedMessage(head, place, { text }, undefined, undefined, undefined, value.length);
+    const mail = new QueuedMessage(head, place, text, undefined, value.length);
     mail.direct = size;
     return mail;
   }
@@ -177,14 +170,15 @@ export class QueuedMessage {
     replyTarget: ReplyTarget,
     bytes = 0,
   ): QueuedMessage {
-    return new QueuedMessage(head, place, { payload }, undefined, replyTarget, undefined, bytes);
+    return new QueuedMessage(head, place, undefined, payload, bytes, replyTarget);
   }
 
   /** The message is in the store now. */
-  stored({ key, version }: QueuedMessage): void {
+  stored(key: string | undefined, version: string | undefined): this {
     this.key = key;
     this.version = version;
     this.direct = undefined;
+    return this;
   }
 
   /** The payload. Throws if its text cannot be read. */
