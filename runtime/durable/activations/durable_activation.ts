@@ -259,16 +259,17 @@ export class DurableActivation extends DurableMember {
 
   /** The system stops: asks fail, unless their commit is under way. What is in the store stays there. */
   end(): void {
+    const { status } = this;
     this.status = "gone";
     this.#held?.cancel();
-    this.#runner.abort(new StoppedError(`${this}: the system stopped`));
+    if (status === "running") this.#runner.abort(new StoppedError(`${this}: the system stopped`));
     this.picker.reset();
     this.mailbox.inHand = 0; // it waits in the store for the next instance
     const { asks = [], direct = [], erased = false } = this.#committing ?? {};
     const waiting = this.mailbox.takeAsks().filter((ask) => !asks.includes(ask));
     if (waiting.length > 0) failAsks(waiting, stopped(this));
     this.admissions.end(direct);
-    if (!erased) this.#keepAfterAll(stopped(this, "erase"));
+    if (this.#wanted === "erase" && !erased) this.#keepAfterAll(stopped(this, "erase"));
   }
 
   /** A signal to erase the actor has failed: `callback-failed` tells why. */

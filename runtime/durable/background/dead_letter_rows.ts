@@ -119,7 +119,7 @@ export class DeadLetterRows {
     for await (const rows of pages(connection, { prefix: deadPrefix, after, limit: pageMax })) {
       for (const row of rows) this.#add(row);
     }
-    await this.#trimming.run();
+    await this.#trimming.wake();
   }
 
   #add(row: Entry, known = false): void {
@@ -162,7 +162,7 @@ export class DeadLetterRows {
     this.#drop(row.key);
     if (this.#removes) {
       this.#over.push(row);
-      void this.#trimming.run();
+      void this.#trimming.wake();
     } else {
       this.#mayBeOver = true;
       this.#passed.set(row.key, row);
