@@ -70,7 +70,7 @@ Deno.test("a value that changes during every try is not read, which says so", { 
   );
   const failure = {
     code: "store-unavailable",
-    message: /^Cannot read "a?": it was written anew during each of 10 tries$/,
+    message: /^Cannot read "a?": it was overwritten during each of 10 attempts$/,
   };
   await assert.rejects(reader.read(["a"]), failure);
   await assert.rejects(reader.list({ prefix: "", limit: 10 }), failure);
