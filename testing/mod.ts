@@ -1,6 +1,6 @@
 /**
- * What tests of actors need: a clock that stands still, chance that repeats, an actor that writes down what it gets,
- * a turn without a system, and a simulation of many processes on one store.
+ * Tools for tests of actors: a virtual clock, seeded randomness, a probe actor that records its messages,
+ * single turns without a system, and a simulation of several processes on one store.
  *
  * @example
  * ```ts

@@ -64,7 +64,7 @@ Deno.test("idempotencyKey() is the text of the item, whatever parameters it has"
 
 Deno.test("idempotencyKey() refuses what begins as quoted text and is none", async () => {
   for (const header of ['"', '"a', '"a"b', '"a", "b"', '"a\\b"', '"a\\"']) {
-    assert.match(await key(header), /begins with a quote and is no quoted text/, header);
+    assert.match(await key(header), /begins with a quote and is not a quoted string/, header);
   }
 });
 

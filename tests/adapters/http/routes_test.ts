@@ -507,7 +507,7 @@ Deno.test("an operation on the wrong route says where it is spoken to", async ()
     ]]
   ) {
     const { detail } = await assertProblem(await desk.post(wrong, undefined), 404, "unknown-operation");
-    assert.ok(String(detail).endsWith(`it is spoken to at ${right}`), String(detail));
+    assert.ok(String(detail).endsWith(`its route is ${right}`), String(detail));
   }
 });
 

@@ -11,9 +11,9 @@ async function openTemporary(options: SqliteOptions) {
 const oneConnection = "two connections to :memory: are two databases";
 const skip = {
   "another connection sees at once what was committed": oneConnection,
-  "of those who change the same at the same time one gets through, and nothing is lost": oneConnection,
-  "who watches hears soon of what another connection commits, until it ends that": oneConnection,
-  "what is closed refuses all that comes, and ends what is under way first": oneConnection,
+  "one of several concurrent changes of a key succeeds, and no change is lost": oneConnection,
+  "a watcher is called soon after another connection commits, until it is disposed of": oneConnection,
+  "a closed connection refuses calls, after those in progress have ended": oneConnection,
   "random calls of two connections in turns give what a map would": oneConnection,
 };
 const kinds = {
