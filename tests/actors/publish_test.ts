@@ -125,7 +125,7 @@ Deno.test("publish keeps the order of one actor's subscriptions, whether their p
   assert.deepEqual(heard, [1, 2, 3].flatMap((n) => [`first ${n}`, `second ${n}`]));
 });
 
-Deno.test("publish to nobody is fine, and an event needs no payload", async () => {
+Deno.test("publish without subscribers resolves, and an event needs no payload", async () => {
   await using world = new World([]);
   await world.system.publish(Shop.sold, { subject: "a", n: 1 });
   await world.clock.settle();
@@ -276,7 +276,7 @@ Deno.test("a subscription that has ended does not end a newer one of the same ad
   assert.deepEqual(heard, ["r 1"]);
 });
 
-Deno.test("a subscription can be disposed of while its topic has no place", async () => {
+Deno.test("a subscription can be disposed of while there is no room for its topic", async () => {
   const heard: number[] = [];
   await using world = new World([]);
   const subscription = world.system.subscribe(Shop.sold, ({ n }) => heard.push(n));
@@ -305,7 +305,7 @@ Deno.test("an actor subscribes and unsubscribes with its turn's commit", async (
   assert.deepEqual(heard, ["r 2"]);
 });
 
-Deno.test("an actor that is erased is no subscriber any more", async () => {
+Deno.test("an erased actor is no longer subscribed", async () => {
   const heard: string[] = [];
   await using world = new World([reader(heard)]);
   const { system } = world;
@@ -319,7 +319,7 @@ Deno.test("an actor that is erased is no subscriber any more", async () => {
 
 // --- Subscribers do not touch each other
 
-Deno.test("a subscriber that fails is its own dead letter, hears the next, and touches nobody else", async () => {
+Deno.test("an event on which one subscriber fails becomes a dead letter of that subscriber alone, which gets the next event", async () => {
   const heard: string[] = [];
   await using world = new World([reader(heard)]);
   const { system } = world;
@@ -423,7 +423,7 @@ Deno.test("what a turn publishes leaves with its commit, and not at all when it 
   assert.deepEqual(heard, [2]);
 });
 
-Deno.test("what is published twice with the same id is heard once", async () => {
+Deno.test("an event that is published twice with the same id is delivered once", async () => {
   const heard: number[] = [];
   await using world = new World([]);
   world.system.subscribe(Shop.sold, ({ n }) => heard.push(n));
@@ -515,7 +515,7 @@ Deno.test("a thousand subscriptions that came and went leave nothing behind but 
   assert.deepEqual([heard.length, world.population, world.clock.waiting], [100, { "~topic": 1 }, 0]);
 });
 
-Deno.test("a system that nobody stops hears nothing by itself", async () => {
+Deno.test("a system with its default clock delivers an event to a local function", async () => {
   await using system = new System({ actors: [] });
   const heard = gate<number>();
   using _ = system.subscribe(Shop.sold, ({ n }) => heard.resolve(n));

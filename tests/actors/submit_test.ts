@@ -296,7 +296,7 @@ Deno.test("a reply that somebody waited for is collected when it comes", async (
   assert.equal(world.population["~reply"], undefined);
 });
 
-Deno.test("whoever waits when the reply expires hears that at once, and the reply is a dead letter", async () => {
+Deno.test("a ticket that waits when its reply expires rejects at once, and the reply is a dead letter", async () => {
   await using world = new World([bank()], { replyRetentionMs: 1_000 });
   const { ticket, done } = await submitWaiting(world);
   const waiting = watch(ticket.reply());
@@ -308,7 +308,7 @@ Deno.test("whoever waits when the reply expires hears that at once, and the repl
   assert.equal(world.population["~reply"], undefined);
 });
 
-Deno.test("who waits for a reply hears that the system stops", async () => {
+Deno.test("a ticket that waits for a reply rejects when the system stops", async () => {
   const world = new World([bank()]);
   const { ticket } = await submitWaiting(world);
   const waiting = watch(ticket.reply());
@@ -471,7 +471,7 @@ Deno.test("ids of two callers never meet", async () => {
   }
 });
 
-Deno.test("a submit that needs one reply too many rejects, and has its place again when one is gone", async () => {
+Deno.test("a submit above the limit of replies rejects, and is accepted again when there is room", async () => {
   await using world = new World([bank()], { limits: { replies: 2 }, replyRetentionMs: 1_000 });
   const ref = world.system.ref(Bank, "main");
   await ref.submit(Bank.charge, 1);
@@ -498,7 +498,7 @@ Deno.test("a thousand requests leave nothing behind, collected, refused or expir
   assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
 });
 
-Deno.test("a request that is refused lets no collected reply go for itself", async () => {
+Deno.test("a refused submit evicts no collected reply", async () => {
   await using world = new World([bank()], { limits: { replies: 1 } });
   const ref = world.system.ref(Bank, "main");
   const first = await ref.submit(Bank.charge, 1);
@@ -613,7 +613,7 @@ Deno.test("a caller whose replies were collected, have expired or were refused h
   resolve(1);
 });
 
-Deno.test("replies to callers are bounded in bytes: who has as many as are left is refused", async () => {
+Deno.test("replies to callers are bounded in bytes: a caller that has as many as there is room left is refused", async () => {
   const Big = protocol("big", { make: submit(z.number(), z.string()) });
   const big = actor(Big, { state: () => null, on: { make: (_ctx, length) => "x".repeat(length) } });
   await using world = new World([big], { limits: { replyBytes: 10_000 } });

@@ -99,7 +99,7 @@ Deno.test("replies are there as they come, and a loop is over when the survey is
   assert.deepEqual(heard, [5, 6]);
 });
 
-Deno.test("the question goes out at the call, and replies wait for whoever iterates later", async () => {
+Deno.test("a survey is published at the call, and replies wait until they are read", async () => {
   await using world = new World([carrierActor()]);
   subscribeKeys(world, "1", "2");
   const replies = world.system.survey(Carrier.quote, 10, { timeoutMs: 100 });
@@ -132,7 +132,7 @@ Deno.test("a respondent abstains with undefined, and one that fails is a dead le
   assert.deepEqual(world.letters, ["carrier quote: failed"]);
 });
 
-Deno.test("nobody replies where nobody is subscribed, and one survey does not hear another's replies", async () => {
+Deno.test("a survey without respondents has no replies, and surveys do not get each other's replies", async () => {
   await using world = new World([carrierActor()]);
   const nobody = watch(collect(world.system.survey(Carrier.quote, 10)));
   await world.clock.advance(1_000);
@@ -142,7 +142,7 @@ Deno.test("nobody replies where nobody is subscribed, and one survey does not he
   assert.deepEqual((await Promise.all(two)).map(({ replies }) => replies), [[10], [20]]);
 });
 
-Deno.test("leaving early frees everything, and what comes later is counted", async () => {
+Deno.test("leaving a survey early releases everything, and later replies are counted", async () => {
   await using world = new World([carrierActor()]);
   const { promise, resolve } = gate<number>();
   subscribeKeys(world, "1", "2");
@@ -159,7 +159,7 @@ Deno.test("leaving early frees everything, and what comes later is counted", asy
   assert.equal(world.population["~collector"], undefined);
 });
 
-Deno.test("leaving ends the waiting for a next reply", async () => {
+Deno.test("leaving a survey ends the wait for its next reply", async () => {
   await using world = new World([]);
   const replies = world.system.survey(Carrier.quote, 10);
   const waiting = watch(replies.next());
@@ -170,7 +170,7 @@ Deno.test("leaving ends the waiting for a next reply", async () => {
   assert.equal((await replies.next()).done, true);
 });
 
-Deno.test("who has left gets none of the replies that had come", async () => {
+Deno.test("a survey that is left yields none of the replies that had arrived", async () => {
   await using world = new World([carrierActor()]);
   subscribeKeys(world, "1", "2");
   const replies = world.system.survey(Carrier.quote, 10);
@@ -257,7 +257,7 @@ Deno.test("the same id again gets the replies of the first, and nobody is asked 
   assert.throws(() => world.system.survey(Carrier.quote, 11, options), { code: "id-reused" });
 });
 
-Deno.test("who waits for replies hears that the system stops, behind those that have come", async () => {
+Deno.test("a survey rejects when the system stops, after the replies that have arrived", async () => {
   const world = new World([carrierActor()]);
   subscribeKeys(world, "1");
   const replies = world.system.survey(Carrier.quote, 10);
@@ -342,7 +342,7 @@ Deno.test("a survey in a turn ends with the turn's own deadline, and says what c
   assert.equal(own.population["~collector"], undefined);
 });
 
-Deno.test("of two who ask with the same id, one may leave and the other goes on", async () => {
+Deno.test("of two surveys with the same id, one can be left and the other continues", async () => {
   await using world = new World([carrierActor()]);
   const first = world.system.survey(Carrier.quote, 1, { id: "same", timeoutMs: 100 });
   const second = world.system.survey(Carrier.quote, 1, { id: "same", timeoutMs: 100 });

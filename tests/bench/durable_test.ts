@@ -23,7 +23,7 @@ async function measured(): Promise<void> {
   }
 }
 
-Deno.test("the section on durable turns takes the place of the one before, and leaves the rest", () => {
+Deno.test("the section on durable turns replaces the previous one, and leaves the rest unchanged", () => {
   const report = "# Results\n\nfirst\n\n## How it was measured\n\nlast\n";
   const once = withDurable(report, "## Durable turns\n\nold\n");
   assert.equal(once, "# Results\n\nfirst\n\n## Durable turns\n\nold\n\n## How it was measured\n\nlast\n");

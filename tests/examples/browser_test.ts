@@ -34,7 +34,7 @@ Deno.test("a browser signs in, and its cookie is enough from then on", async () 
   assert.deepEqual(await listed.json(), ["tea"]);
 });
 
-Deno.test("nobody reads, writes or hears what is another's", async () => {
+Deno.test("nobody reads, writes or follows the notes of another user", async () => {
   const { system, app } = open();
   await using _ = system;
   const status = async (path: string, headers: Record<string, string>, method = "POST") => {
@@ -97,7 +97,7 @@ Deno.test("refusals can be read by the page as well", async () => {
   }
 });
 
-Deno.test("whoever follows by fetch comes back behind what he has had, also to another process", async () => {
+Deno.test("a client that follows by fetch resumes after its last event, also at another process", async () => {
   const store = memoryStore();
   let current = open(store);
   const restarted = Promise.withResolvers<void>();
@@ -147,7 +147,7 @@ Deno.test("a refusal ends a stream that is followed by fetch, and says why", asy
 
 const leaky = { sanitizeResources: false }; // Deno's EventSource does not read the body of a refusal
 
-Deno.test("an EventSource hears events with its cookie, and is told when it is refused", leaky, async () => {
+Deno.test("an EventSource gets events with its cookie, and an error if it is refused", leaky, async () => {
   const { system, app } = open();
   const body = JSON.stringify({ password: "of ada" });
   const signed = await app.request("/session", { method: "POST", headers: json, body });

@@ -261,7 +261,7 @@ Deno.test("A report is ordered, and collected at its location", async () => {
   assert.equal((await stage.app.request(location)).status, 404); // a ticket is good for whoever ordered
 });
 
-Deno.test("Of the reviewers some answer, some abstain, and who is too late is counted", async () => {
+Deno.test("Some reviewers reply, some abstain, and late replies are counted", async () => {
   await using stage = await Stage.open();
   const payload = { repository: "octocat/hello-world", number: 7, author: "Codertocat", language: "Ruby" };
   const response = await stage.post("/api/surveys/reviewer/review?timeoutMs=200", { payload });
@@ -278,7 +278,7 @@ Deno.test("Of the reviewers some answer, some abstain, and who is too late is co
   assert.deepEqual([stage.system.deadLetters.total, stage.system.stats().lateReplies], [0, 1]);
 });
 
-Deno.test("Whoever asks for one reviewer gets the first", async () => {
+Deno.test("A survey for one reviewer ends with the first reply", async () => {
   await using stage = await Stage.open();
   const payload = { repository: "octocat/hello-world", number: 7, author: "octocat", language: "Ruby" };
   const response = await stage.post("/api/surveys/reviewer/review?max=1", { payload });

@@ -76,7 +76,7 @@ const step = fc.oneof(
   },
 );
 
-Deno.test("IdleList passivates whoever was idle for its time, never earlier, and before twice the time has passed", async () => {
+Deno.test("IdleList passivates members that were idle for their time, never earlier, and before twice that time", async () => {
   let passivated = 0;
   await fc.assert(
     fc.asyncProperty(

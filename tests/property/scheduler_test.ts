@@ -13,7 +13,7 @@ const works = fc.array(
   { minLength: 1, maxLength: 10 },
 );
 
-Deno.test("Scheduler lets nobody wait for more than one run of each other, and no run be longer than its throughput", async () => {
+Deno.test("Scheduler makes a mailbox wait for at most one run of each other one, and no run exceeds its throughput", async () => {
   await fc.assert(
     fc.asyncProperty(works, fc.integer({ min: 1, max: 20 }), async (parts, throughput) => {
       const clock = new LoopClock();

@@ -77,7 +77,7 @@ function told(value: unknown): unknown {
   return [kind, Object.entries(value).map(([key, item]) => [key, told(item)])];
 }
 
-Deno.test("what is written as text is read as it was, and nothing of it is one thing any more", () => {
+Deno.test("a value that is written as text is read back equal, without shared references", () => {
   fc.assert(
     fc.property(data, (value) => {
       requireStorable(value);
@@ -119,7 +119,7 @@ for (const [kind, open] of Object.entries(kinds)) {
   });
 }
 
-Deno.test("of anything there is, what is not refused comes back as it was", () => {
+Deno.test("every value that is not refused is read back equal", () => {
   const anything = fc.anything({
     withBigInt: true,
     withBoxedValues: true,
@@ -150,7 +150,7 @@ Deno.test("of anything there is, what is not refused comes back as it was", () =
   assert(kept > 500 && refused > 100, `${kept} kept, ${refused} refused`);
 });
 
-Deno.test("what only looks like data, or has more than data have, is refused", () => {
+Deno.test("a value that only looks like plain data, or has extra properties, is refused", () => {
   const named = Object.assign([1], { name: "x" });
   named.length = 2; // as many elements and names as it is long
   const odd: Readonly<Record<string, unknown>> = {

@@ -83,7 +83,7 @@ Deno.test("a stream of a durable event begins with where it stands, and its fram
   await reader.leave();
 });
 
-Deno.test("what one instance publishes, readers of another hear soon, in the same order and under the same ids", async () => {
+Deno.test("an event that one instance publishes reaches readers of another soon, in the same order and with the same ids", async () => {
   const fleet = new Fleet();
   await using desk = fleet.start();
   await using other = fleet.start();
@@ -117,7 +117,7 @@ Deno.test("a reader goes on behind its last event after a restart, and at anothe
   await reader.leave();
 });
 
-Deno.test("who comes back before there was any event misses none", async () => {
+Deno.test("a reader that reconnects before the first event misses none", async () => {
   const fleet = new Fleet();
   let id: string | undefined;
   {
@@ -192,7 +192,7 @@ Deno.test("a stream of other events than its id has begins those anew and says s
   await reader.leave();
 });
 
-Deno.test("a reader hears at the next heartbeat what the store did not tell of", async () => {
+Deno.test("a reader gets events at the next heartbeat if the store did not notify of them", async () => {
   const fleet = new Fleet();
   const deaf = storeWith(fleet.store, () => ({ watch: () => ({ [Symbol.dispose]() {} }) }));
   await using desk = fleet.start();
@@ -205,7 +205,7 @@ Deno.test("a reader hears at the next heartbeat what the store did not tell of",
   await reader.leave();
 });
 
-Deno.test("a silent stream tells where it stands, so what its reader did not want is no gap later", async () => {
+Deno.test("an idle stream sends its position, so skipped events cause no gap later", async () => {
   await using desk = new Fleet().start();
   const [reader] = await follow(desk, "/events/order/settled?subject=fr.*");
   const next = reader.next();
@@ -218,7 +218,7 @@ Deno.test("a silent stream tells where it stands, so what its reader did not wan
   await reader.leave();
 });
 
-Deno.test("a subject is heard alone, and counts among all", async () => {
+Deno.test("a stream of one subject gets only its events, with ids that count all events", async () => {
   await using desk = new Fleet().start();
   const [reader] = await follow(desk, "/events/order/settled?subject=fr.*");
   await settle(desk, 1);
@@ -326,7 +326,7 @@ Deno.test("a stream of a durable event ends with its system, and counts among th
   assert.equal(await end, undefined);
 });
 
-Deno.test("what outsiders publish over HTTP is heard by readers of any instance", async () => {
+Deno.test("an event published over HTTP reaches readers of every instance", async () => {
   const fleet = new Fleet();
   const expose = [Order.raised];
   await using desk = fleet.start({ expose });

@@ -102,7 +102,7 @@ Deno.test("an ask that carries a place sees what was accepted there, wherever th
   await hanging;
 });
 
-Deno.test("what is no place is 400, and so is one far ahead; nothing is accepted", async () => {
+Deno.test("an invalid position is 400, as is one far ahead, and nothing is accepted", async () => {
   await using desk = start(memoryStore(), 1);
   const places = ["x", "0", placeAt(nowMs).toUpperCase(), `${placeAt(nowMs)}0`, "zzzzzzzzzzz"];
   for (const place of [...places, placeAt(nowMs + hourMs + 1)]) {
@@ -122,7 +122,7 @@ Deno.test("what is no place is 400, and so is one far ahead; nothing is accepted
   assert.deepEqual(desk.handled, []);
 });
 
-Deno.test("a place within the hour is taken, and its own places then are as well, but no further", async () => {
+Deno.test("a position within the next hour is accepted, as are those derived from it, but none beyond the hour", async () => {
   await using desk = start(memoryStore(), 1);
   const ahead = placeAt(nowMs + hourMs);
   const place = placeOf(await desk.post(add, line("a"), { "posthorn-after": ahead }));
@@ -132,7 +132,7 @@ Deno.test("a place within the hour is taken, and its own places then are as well
   await assertProblem(await desk.post(add, line("c"), { "posthorn-after": further }), 400, "invalid-after");
 });
 
-Deno.test("a forged place moves its own message and nobody else's, at its instance or at another that is behind", async () => {
+Deno.test("a forged position delays only its own message, at its instance and at one whose clock is behind", async () => {
   const store = memoryStore();
   await using desk = start(store, 1, 1_000);
   await using behind = start(store, 2);

@@ -79,7 +79,7 @@ Deno.test("Prefer: wait=N waits at another instance as well, and is woken when t
   assert.deepEqual([reply.status, reply.headers.get("preference-applied")], [200, "wait=20"]);
 });
 
-Deno.test("who waits at another instance hears of a reply although the store did not tell", async () => {
+Deno.test("a wait at another instance gets the reply although the store did not notify of it", async () => {
   const fleet = new Fleet();
   const deaf: Store = {
     traits: fleet.store.traits,

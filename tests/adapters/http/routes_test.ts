@@ -260,7 +260,7 @@ for (
 }
 
 for (const [where, system] of [["in memory", {}], ["with a store", { store: memoryStore() }]] as const) {
-  Deno.test(`the key of a submit is the id that it has, and nothing finds its reply but Location, ${where}`, async () => {
+  Deno.test(`the key of a submit is its id, and its reply is found only by Location, ${where}`, async () => {
     await using desk = new Desk({ system });
     const sent = [];
     for (const _ of [1, 2]) sent.push(await desk.post(`${ada}/settle`, { cents: 5 }, key("a/b?c#d%")));
@@ -498,7 +498,7 @@ Deno.test("the same key to two receivers is two requests, each with a Location o
   assert.equal(again.headers.get("location"), second.headers.get("location"));
 });
 
-Deno.test("an operation on the wrong route says where it is spoken to", async () => {
+Deno.test("an operation on the wrong route is refused with its route", async () => {
   await using desk = new Desk();
   for (
     const [wrong, right] of [["/surveys/order/add", "/actors/order/{key}/add"], [
@@ -657,7 +657,7 @@ for (const [where, store] of [["in memory", undefined], ["with a store", memoryS
   });
 }
 
-Deno.test("whoever says who speaks is asked at every request, and may refuse it", async () => {
+Deno.test("the caller option is called for every request, and may refuse it", async () => {
   await using desk = new Desk({
     caller() {
       throw new HTTPException(401);
@@ -829,7 +829,7 @@ Deno.test("a reader that had last what is no longer kept is told of the gap firs
   await third.leave();
 });
 
-Deno.test("a reader that says that it had nothing last is told of no gap", async () => {
+Deno.test("a reader with an empty last event id gets no gap", async () => {
   await using desk = new Desk();
   const reader = await reading(desk, "/events/order/paused?lastEventId=", { "last-event-id": "" });
   await desk.system.publish(Order.paused, "a");
@@ -837,7 +837,7 @@ Deno.test("a reader that says that it had nothing last is told of no gap", async
   await reader.leave();
 });
 
-Deno.test("an event stream speaks as often as the ingress was told", async () => {
+Deno.test("an idle event stream sends a keep-alive after keepAliveMs", async () => {
   await using desk = new Desk({ keepAliveMs: 40 });
   const reader = await reading(desk, "/events/order/paused");
   const next = reader.next();

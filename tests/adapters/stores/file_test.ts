@@ -160,7 +160,7 @@ Deno.test("sqlite: a folder that is named as the file is refused when it is open
     });
   }));
 
-Deno.test("sqlite: who watches hears of what rings, and of nothing else", () =>
+Deno.test("sqlite: a watcher is notified of parts that ring, and of nothing else", () =>
   inFolder(async (folder) => {
     const clock = new VirtualClock();
     const store = sqlite(`${folder}/posthorn.db`, { synchronous: "normal" });

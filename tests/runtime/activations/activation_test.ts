@@ -545,7 +545,7 @@ Deno.test("Activation rejects, drops the oldest or drops the newest when its mai
   }
 });
 
-Deno.test("Activation tells the asker at once whose message gave way in a full mailbox", async () => {
+Deno.test("Activation rejects an ask at once whose message is evicted from a full mailbox", async () => {
   await using it = stage(worker({ mailbox: { capacity: 1, overflow: "drop-oldest" } }));
   const ada = it.ref("ada");
   const asking = ada.ask(Worker.call, () => 1);
@@ -611,7 +611,7 @@ Deno.test("Activation does not try again what has expired meanwhile", async () =
   assert.deepEqual(it.dead, ["ada run: deadline"]);
 });
 
-Deno.test("Activation lets no more step aside than its mailbox holds", async () => {
+Deno.test("Activation sets no more messages aside than its mailbox holds", async () => {
   await using it = stage(
     worker({ mailbox: { capacity: 3 }, retry: { order: "aside" }, onFailure: "resume" }),
   );
@@ -625,7 +625,7 @@ Deno.test("Activation lets no more step aside than its mailbox holds", async () 
   assert.equal(it.system.stats().waiting, 6);
 });
 
-Deno.test("Activation leaves memory when the last that it scheduled for another has gone out", async () => {
+Deno.test("Activation leaves memory when its last schedule for another actor has fired", async () => {
   await using it = stage(worker({ idleMs: 10 }));
   await it.ref("ada").tell(Worker.run, (ctx) => {
     ctx.schedule("reminder", { afterMs: 100 }, ctx.ref(Worker, "bob").at(Worker.note), "now");

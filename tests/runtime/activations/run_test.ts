@@ -136,7 +136,7 @@ Deno.test("Turn refuses an ask that it left behind, with a handler behind it tha
   assert.deepEqual(results, ["turn-over"]);
 });
 
-Deno.test("Turn says to whoever kept it what it said to its handler, whatever came behind it", async () => {
+Deno.test("Turn that is retained shows the same properties after later turns", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   const kept: WorkerContext[] = [];

@@ -24,7 +24,7 @@ Deno.test("Shares let the oldest of all go where nobody has more than others", (
   assert.deepEqual(letGo(2, ["a", "a1"], ["b", "b1"], ["c", "c1"], ["d", "d1"]), ["a1", "b1"]);
 });
 
-Deno.test("Shares look first which of the first names has the most, however many are within it", () => {
+Deno.test("Shares evict from the first name that has the most, however many second names it has", () => {
   const flood = Array.from({ length: 50 }, (_, index) => [`x/${index}`, `x${index}`] as const);
   const gone = letGo(10, ["y/ada", "y1"], ["y/bob", "y2"], ...flood);
   assert.deepEqual(gone, flood.slice(0, 42).map(([, item]) => item));
@@ -59,7 +59,7 @@ const step = fc.record({
   releases: fc.option(fc.nat(20), { nil: undefined }),
 });
 
-Deno.test("Shares hold what a slow count would, whatever comes and goes", () =>
+Deno.test("Shares hold what a naive model holds, whatever is added and removed", () =>
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 30 }), fc.array(step, { maxLength: 80 }), (bound, steps) => {
       const shares = new Shares<number>(bound);

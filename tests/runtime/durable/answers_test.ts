@@ -155,7 +155,7 @@ inMemory("more answers than one look takes", async (stage) => {
   assert.deepEqual(await answersIn(stage), 0);
 });
 
-inMemory("a bell that is not heard: the next heartbeat brings all answers", async (stage) => {
+inMemory("without a notification the next heartbeat brings all survey replies", async (stage) => {
   const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
   const keys = Array.from({ length: 250 }, (_, index) => String(index));
   await employ(stage, answers, ...keys);
@@ -203,7 +203,7 @@ inMemory(
   },
 );
 
-inMemory("one that comes long after it is counted where it was given", async (stage) => {
+inMemory("a survey reply long after the end is counted at its respondent", async (stage) => {
   const gate = Promise.withResolvers<string>();
   const answers = await stage.start([worker({ quote: () => gate.promise })]);
   await employ(stage, answers, "ada");
@@ -216,25 +216,28 @@ inMemory("one that comes long after it is counted where it was given", async (st
   assert.deepEqual([deadOf(asks), deadOf(answers), await answersIn(stage)], [[], [], 0]);
 });
 
-inMemory("an answer to whoever is gone expires, and nobody else hears it", async (stage) => {
-  const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
-  await employ(stage, answers, "ada");
-  const asks = await stage.start([other]);
-  hinder(stage, asks, "answer");
-  for (const timeoutMs of [500, Infinity]) void collect(asks.survey(Worker.quote, "quote", { timeoutMs }));
-  await stage.settle();
-  await stage.kill(asks);
-  const next = await stage.start([other]);
-  await stage.pass(50_000);
-  assert.equal(await answersIn(stage), 2);
-  await stage.pass(20_000);
-  assert.equal(await answersIn(stage), 1);
-  await stage.pass(3_550_000, 50_000);
-  assert.deepEqual([await answersIn(stage), deadOf(next), deadOf(answers)], [0, [], []]);
-});
+inMemory(
+  "a survey reply to an instance that is gone expires, and is delivered to no other",
+  async (stage) => {
+    const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
+    await employ(stage, answers, "ada");
+    const asks = await stage.start([other]);
+    hinder(stage, asks, "answer");
+    for (const timeoutMs of [500, Infinity]) void collect(asks.survey(Worker.quote, "quote", { timeoutMs }));
+    await stage.settle();
+    await stage.kill(asks);
+    const next = await stage.start([other]);
+    await stage.pass(50_000);
+    assert.equal(await answersIn(stage), 2);
+    await stage.pass(20_000);
+    assert.equal(await answersIn(stage), 1);
+    await stage.pass(3_550_000, 50_000);
+    assert.deepEqual([await answersIn(stage), deadOf(next), deadOf(answers)], [0, [], []]);
+  },
+);
 
 inMemory(
-  "a survey without end hears its answers, and is looked after for an hour when it is left",
+  "a survey without end gets its replies, and late ones are collected for an hour after it is left",
   async (stage) => {
     const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
     await employ(stage, answers, "ada", "bob");
@@ -253,7 +256,7 @@ inMemory(
 );
 
 inMemory(
-  "only who has a survey open looks for answers at a bell, and at a heartbeat while some may come late",
+  "only an instance with an open survey reads replies at a notification, and at heartbeats while some may be late",
   async (stage) => {
     const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
     await employ(stage, answers, "ada");
@@ -359,7 +362,7 @@ inMemory(
   },
 );
 
-Deno.test("whatever a store does, no answer comes twice, and all are there when it is well again", async () => {
+Deno.test("SurveyReplies are delivered once each, and all of them when the store works again, whatever its faults", async () => {
   const faults = {
     conflict: 0.1,
     locked: 0.1,

@@ -130,7 +130,7 @@ onEach(kinds, "what a turn submits is answered to the address that it names", as
   assert.deepEqual(await notesOf(system, "ada"), ["tea"]);
 });
 
-inMemory("replies say what JSON cannot: dates, maps, nothing", async (stage) => {
+inMemory("replies may be dates, maps and undefined", async (stage) => {
   const values = {
     date: new Date(0),
     map: new Map([[1, new Set(["a"])]]),

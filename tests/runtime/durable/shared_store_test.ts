@@ -106,7 +106,7 @@ const writes = (parts: readonly AtomicPart[], space: string) =>
 
 // What keeps an instance alive.
 
-inMemory("an instance says that it lives however long the commits of its users take", async (stage) => {
+inMemory("heartbeats continue however long other commits take", async (stage) => {
   const busy = await stage.start([worker()]);
   stage.storeOf(busy).hangs = (key) => key.startsWith("mail");
   for (let index = 0; index < 20; index++) {
@@ -146,7 +146,7 @@ inMemory("what a heartbeat has to do does not delay the next, nor what else it h
 });
 
 inMemory(
-  "an instance that was taken for dead lets its actors go, and goes on under another name",
+  "an instance that was considered dead releases its actors, and continues under another name",
   async (stage) => {
     const runs: string[] = [];
     const at = (name: string) =>
@@ -182,27 +182,30 @@ inMemory(
   },
 );
 
-inMemory("an instance that was taken for dead goes on with what somebody here waits for", async (stage) => {
-  const gate = Promise.withResolvers<void>();
-  const first = await stage.start([worker({
-    slow: async (ctx) => {
-      await gate.promise;
-      note(ctx, "slow");
-    },
-  })]);
-  const asked = ref(first, "ada").ask(Worker.call, "slow", { timeoutMs: 120_000 });
-  await stage.settle();
-  let mute = true;
-  stage.storeOf(first).refuse = (parts) =>
-    mute && writes(parts, "instance") ? new Error("not now") : undefined;
-  await stage.start([worker()]);
-  await stage.pass(missedMs);
-  mute = false;
-  await stage.pass(10_000);
-  gate.resolve();
-  await asked;
-  assert.deepEqual(await notesOf(first, "ada"), ["slow"]);
-});
+inMemory(
+  "an instance that was considered dead continues with messages that somebody here waits for",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const first = await stage.start([worker({
+      slow: async (ctx) => {
+        await gate.promise;
+        note(ctx, "slow");
+      },
+    })]);
+    const asked = ref(first, "ada").ask(Worker.call, "slow", { timeoutMs: 120_000 });
+    await stage.settle();
+    let mute = true;
+    stage.storeOf(first).refuse = (parts) =>
+      mute && writes(parts, "instance") ? new Error("not now") : undefined;
+    await stage.start([worker()]);
+    await stage.pass(missedMs);
+    mute = false;
+    await stage.pass(10_000);
+    gate.resolve();
+    await asked;
+    assert.deepEqual(await notesOf(first, "ada"), ["slow"]);
+  },
+);
 
 // What looking after the others costs.
 
@@ -331,7 +334,7 @@ for (const leftBy of [unassigned, "00GONE"]) {
 
 onEach(
   ["memory"],
-  "a bell is answered by one read, unless it tells of a protocol that is hosted here",
+  "a notification costs one read, unless it is for a protocol that is hosted here",
   async (stage) => {
     const { counts, store } = counted(stage.store);
     await stage.start([worker()], { store });

@@ -324,7 +324,7 @@ Deno.test("a folder in place of a file", async () => {
   await requireUnavailable(sqlite(home.path), /^Cannot open .*: unable to open database file/);
 });
 
-Deno.test("a file that another keeps locked: after 10 s the error says so", async () => {
+Deno.test("a file that another process keeps locked is an error after 10 s", async () => {
   await using home = await folder();
   const path = `${home.path}/posthorn.db`;
   const { DatabaseSync } = await import("node:sqlite");

@@ -99,7 +99,7 @@ inMemory("an ask that had no turn when the system stops is told so", async (stag
 
 for (const unknownOutcomes of [true, false]) {
   const kind = unknownOutcomes ? "over a network" : "on this machine";
-  Deno.test(`stop() ends though the store, ${kind}, never answers; nobody is told what is not known`, async () => {
+  Deno.test(`stop() ends although the store, ${kind}, never answers, and claims nothing that is unknown`, async () => {
     const store = new HoldingStore(memoryStore(), { unknownOutcomes });
     const { system, clock } = systemOn(store);
     await ref(system, "ada").ask(Worker.call, "add one");

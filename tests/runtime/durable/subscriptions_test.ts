@@ -177,7 +177,7 @@ inMemory("a subscription that ends while the store is away ends when that is bac
   assert.deepEqual(await listed(system), []);
 });
 
-inMemory("who listens with a function knows when it hears", async (stage) => {
+inMemory("ready of a subscription of a function resolves when it is active", async (stage) => {
   const system = stage.begin([worker()]);
   const heard: string[] = [];
   using listening = system.subscribe(Worker.happened, (text) => void heard.push(text));

@@ -104,7 +104,7 @@ function refusesTurns(parts: readonly AtomicPart[]): Error | undefined {
 
 onEach(
   sharedKinds,
-  "whoever is spoken to for an actor leaves it to the one that tries its message, however long",
+  "an instance that gets a message for an actor leaves the actor to the one that tries its suspect message",
   async (stage) => {
     const runs: string[] = [];
     const gate = Promise.withResolvers<void>();
@@ -140,7 +140,7 @@ onEach(
 
 onEach(
   sharedKinds,
-  "an attempt counts where its process ended without a word, and not where it left with one",
+  "an attempt counts if its process crashed, and not if it stopped regularly",
   async (stage) => {
     const attempts: number[] = [];
     const stuck = () =>
@@ -208,25 +208,28 @@ inMemory(
   },
 );
 
-inMemory("of a long mailbox only what may have been in hand is tried one at a time", async (stage) => {
-  const first = await stage.start([worker({ wait: () => new Promise(() => {}) })]);
-  await ref(first, "ada").tell(Worker.run, "wait");
-  await Promise.all(
-    Array.from({ length: 300 }, (_, index) => ref(first, "ada").tell(Worker.note, `${index}`)),
-  );
-  await stage.kill(first);
-  let trials = 0;
-  const second = await stage.start([worker({ wait: () => {} })]);
-  stage.storeOf(second).refuse = (parts) => {
-    const decoder = new TextDecoder();
-    for (const { writes } of parts) {
-      for (const { key, value } of writes) {
-        if (key.startsWith("actor") && decoder.decode(value).includes('"by"')) trials++;
+inMemory(
+  "of a long mailbox only messages that may have been in hand are tried one at a time",
+  async (stage) => {
+    const first = await stage.start([worker({ wait: () => new Promise(() => {}) })]);
+    await ref(first, "ada").tell(Worker.run, "wait");
+    await Promise.all(
+      Array.from({ length: 300 }, (_, index) => ref(first, "ada").tell(Worker.note, `${index}`)),
+    );
+    await stage.kill(first);
+    let trials = 0;
+    const second = await stage.start([worker({ wait: () => {} })]);
+    stage.storeOf(second).refuse = (parts) => {
+      const decoder = new TextDecoder();
+      for (const { writes } of parts) {
+        for (const { key, value } of writes) {
+          if (key.startsWith("actor") && decoder.decode(value).includes('"by"')) trials++;
+        }
       }
-    }
-    return undefined;
-  };
-  await stage.pass(missedMs);
-  assert.equal((await notesOf(second, "ada") as string[]).length, 300);
-  assert.equal(trials, 64);
-});
+      return undefined;
+    };
+    await stage.pass(missedMs);
+    assert.equal((await notesOf(second, "ada") as string[]).length, 300);
+    assert.equal(trials, 64);
+  },
+);

@@ -93,7 +93,7 @@ onEach(
   },
 );
 
-inMemory("nobody hears of a turn that the store does not take, and it is tried again", async (stage) => {
+inMemory("a turn whose commit the store refuses has no visible effect, and is retried", async (stage) => {
   let runs = 0;
   const system = await stage.start([worker({
     once(ctx) {
@@ -189,7 +189,7 @@ inMemory("an ask comes behind what was accepted before it", async (stage) => {
   assert.deepEqual(await notesOf(system, "ada"), ["0", "1", "2", "3", "4"]);
 });
 
-inMemory("who listens hears of each message: started and done, once each", async (stage) => {
+inMemory("an inspector gets started and done once for each message", async (stage) => {
   const system = await stage.start([worker()]);
   const lines = watch(system, "started", "done");
   await ref(system, "ada").tell(Worker.note, "one");

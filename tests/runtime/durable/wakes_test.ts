@@ -44,7 +44,7 @@ async function crowd(stage: Stage): Promise<Crowd> {
 
 onEach(
   sharedKinds,
-  "commits of others that ring for nobody cost nothing, however many wait",
+  "commits of other instances that do not ring cost no reads, whatever the number of waiters",
   async (stage) => {
     const { there, store, answer, replies } = await crowd(stage);
     store.begin();
@@ -64,7 +64,7 @@ onEach(
 
 onEach(
   sharedKinds,
-  "commits of others that ring cost one look for all who wait and listen",
+  "a notification costs one look for all waiters and listeners",
   async (stage) => {
     const { there, store, answer, replies, heard } = await crowd(stage);
     store.begin();
@@ -94,7 +94,7 @@ onEach(
 
 onEach(
   sharedKinds,
-  "who waits hears of the reply at the bell, and who listens of the event",
+  "a notification wakes those who wait for a reply, and those who listen to an event",
   async (stage) => {
     const { there, answer, replies, heard } = await crowd(stage);
     answer("at last");

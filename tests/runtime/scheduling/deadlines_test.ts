@@ -164,7 +164,7 @@ Deno.test("Deadlines have one timer for all who began to wait equally long betwe
 });
 
 for (const place of [0, 1, 2]) {
-  Deno.test(`Deadlines forget number ${place} of three who leaves, before and after the look`, () => {
+  Deno.test(`Deadlines remove number ${place} of three that leaves, before and after the look`, () => {
     for (const looked of [false, true]) {
       const it = new Bench();
       const waiters = [it.wait(10), it.wait(10), it.wait(10)];

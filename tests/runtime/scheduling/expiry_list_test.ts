@@ -38,7 +38,7 @@ Deno.test("an ExpiryList that keeps for ever has nothing to do", () => {
   assert.deepEqual([list.size, timers.size, list.leftMs("kept")], [0, 0, Infinity]);
 });
 
-Deno.test("what hears that a time is over may add, and take out, others of an ExpiryList", async () => {
+Deno.test("a callback of an ExpiryList may add and remove other entries", async () => {
   const clock = new VirtualClock();
   const over: string[] = [];
   const services = { timers: new Timers(clock), monotonicMs: () => clock.monotonicMs() };

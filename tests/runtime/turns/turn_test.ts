@@ -57,7 +57,7 @@ Deno.test("Turn sees the state that it has assigned", async () => {
   assert.deepEqual(await reply, ["1", "2"]);
 });
 
-Deno.test("Turn lets no one do anything once it is over", async () => {
+Deno.test("Turn refuses everything once it is over", async () => {
   await using it = stage(worker(), walker());
   let left!: WorkerContext;
   let walked!: Parameters<WalkerScript>[0];

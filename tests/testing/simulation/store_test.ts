@@ -102,7 +102,7 @@ Deno.test("without faults nothing goes wrong", async () => {
   assert.ok(trace.every((line) => !line.includes("unknown") && !line.includes("store-")));
 });
 
-Deno.test("a counter that many raise is what the log says, whatever goes wrong", async () => {
+Deno.test("a counter with concurrent increments matches the log, whatever goes wrong", async () => {
   for (let seed = 10; seed < 20; seed++) {
     const { log, last, known } = await storm(seed);
     const raised = log.flatMap(({ parts }) => parts).filter(({ writes }) => writes.includes("count"));
@@ -291,7 +291,7 @@ Deno.test("lazyExpiry: what has expired is there for a while; without it, it is 
   assert.ok(soon > 40 && later > 0 && later < soon);
 });
 
-Deno.test("a crash: no answer, no bell, and nothing is applied but what crashLands lets through", async () => {
+Deno.test("a crash: no answer, no notification, and nothing is applied except what crashLands selects", async () => {
   for (const [faults, keys] of [[{}, ["before"]], [{ crashLands: 1 }, ["before", "under way"]]] as const) {
     const bench = new Bench(faults, { latencyMsMin: 10, latencyMsMax: 10 });
     const instance = bench.store.instance("one");

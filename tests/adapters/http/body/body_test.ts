@@ -106,7 +106,7 @@ for (
   });
 }
 
-Deno.test("readPayload() lets nothing in a superjson body point at itself", async () => {
+Deno.test("readPayload() ignores cycles in a superjson body", async () => {
   const cycle: Record<string, unknown> = {};
   cycle.self = cycle;
   assert.deepEqual(await read(new SuperJSON().stringify(cycle), superjsonType), { self: null });

@@ -49,7 +49,7 @@ class SlowLog implements EventLog {
 
 const events = new Set(["paused"]);
 
-Deno.test("a reader of a KeptFeed that joins an older read looks again", async () => {
+Deno.test("a reader of a LogFeed that joins an older read reads again", async () => {
   const log = new SlowLog();
   const feed = log.feed();
   const [early, late] = [
@@ -68,7 +68,7 @@ Deno.test("a reader of a KeptFeed that joins an older read looks again", async (
   assert.deepEqual([(await first)?.id, (await second)?.id], ["paused:1", "paused:1"]);
 });
 
-Deno.test("a reader of a KeptFeed that begins to wait just after something came is woken at once", async () => {
+Deno.test("a reader of a LogFeed that starts to wait just after a change is woken at once", async () => {
   const log = new SlowLog();
   const reader = await log.feed().open({ events, lastEventId: undefined });
   assert.equal(await reader.read(), undefined);
@@ -85,7 +85,7 @@ Deno.test("a reader of a KeptFeed that begins to wait just after something came 
   assert.equal(woken, 2);
 });
 
-Deno.test("a KeptFeed keeps no more windows than its bounds, and those that were used last", async () => {
+Deno.test("a LogFeed keeps the most recently used windows, within its bounds", async () => {
   for (const bounds of [[2 * windowSize, 1_000_000], [1_000_000, 2 * windowSize * 3]] as const) {
     const log = new SlowLog();
     log.add(3 * windowSize); // each is three characters
@@ -103,7 +103,7 @@ Deno.test("a KeptFeed keeps no more windows than its bounds, and those that were
   }
 });
 
-Deno.test("a KeptFeed passes over what has no JSON", async () => {
+Deno.test("a LogFeed skips events that JSON cannot represent", async () => {
   const log = new SlowLog();
   const reader = await log.feed().open({ events, lastEventId: undefined });
   for (const payload of [1n, new Map(), [undefined], null]) log.add(1, payload);
@@ -117,7 +117,7 @@ Deno.test("a KeptFeed passes over what has no JSON", async () => {
   assert.equal(await reader.read(), undefined);
 });
 
-Deno.test("a KeptFeed that has ended wakes its readers and asks nothing of its store any more", async () => {
+Deno.test("a LogFeed that has ended wakes its readers and reads its store no more", async () => {
   const log = new SlowLog();
   const feed = log.feed();
   const reader = await feed.open({ events, lastEventId: undefined });
@@ -131,7 +131,7 @@ Deno.test("a KeptFeed that has ended wakes its readers and asks nothing of its s
   assert.deepEqual([woken, reader.ended, log.clock.waiting], [true, true, 0]);
 });
 
-Deno.test("a KeptFeed hands the same data to all readers of an event", async () => {
+Deno.test("a LogFeed gives all readers of an event the same data", async () => {
   const log = new SlowLog();
   const feed = log.feed();
   const [one, other] = [

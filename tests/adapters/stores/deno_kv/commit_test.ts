@@ -118,13 +118,13 @@ Deno.test("a commit that fails without a reason again and again gives up, with n
   assert.equal(commits, 8);
 });
 
-Deno.test("over a network it gives up as well, and then some of it may have landed", async () => {
+Deno.test("over a network a commit gives up as well, and its outcome is then unknown", async () => {
   const connection = await denoKv(fake(() => Promise.resolve({ ok: false }))).open({ clock: systemClock() });
   const parts = ["a", "b"].map((key) => ({ checks: [{ key, version: undefined }] }));
   await assert.rejects(commit(connection, ...parts), { code: "outcome-unknown" });
 });
 
-Deno.test("what a server refuses as such is refused once, in its own words", async () => {
+Deno.test("a commit that a server refuses as invalid is not retried, and its error states the reason", async () => {
   const said = "KV Connect failed to call 'http://127.0.0.1:4512/v2/atomic_write' (status=400 Bad Request): ";
   let commits = 0;
   const handle = fake(() => {
@@ -186,7 +186,7 @@ Deno.test("a file that stays locked is an error within bounded time, and nothing
   await connection.close();
 });
 
-Deno.test("what a failure means: nothing was applied, or nobody knows", async () => {
+Deno.test("a failed commit is reported as not applied, or as unknown", async () => {
   const closed = Object.assign(new Error("Bad resource ID"), { name: "BadResource" });
   const failures: [Error, object][] = [
     [new TypeError("database or disk is full"), { name: "StoreError", code: "store-full" }],

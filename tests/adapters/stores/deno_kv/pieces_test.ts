@@ -90,7 +90,7 @@ async function beats(
 }
 
 Deno.test(
-  "what one process has written and another removed without a word goes when one looks",
+  "pieces that one process wrote and another orphaned are removed by a look",
   { ignore },
   () =>
     withFile(async (kv) => {
@@ -110,7 +110,7 @@ Deno.test(
     }),
 );
 
-Deno.test("small values cost a commit and nothing more, and large ones that are said to go neither", {
+Deno.test("small values cost only their commit, as do large ones whose removal states their size", {
   ignore,
 }, async () => {
   using kv = await Deno.openKv(":memory:");

@@ -88,7 +88,7 @@ Deno.test("a piece that is gone for good is an error, not a hole", { ignore }, a
   });
 });
 
-Deno.test("lists and reads are what a sorted map would say", { ignore }, async () => {
+Deno.test("lists and reads give the results of a sorted map", { ignore }, async () => {
   const name = fc.string({
     unit: fc.constantFrom("a", "b", "\0", "é", "\u{10ffff}", "\u{1f600}", "\ue000"),
     maxLength: 4,

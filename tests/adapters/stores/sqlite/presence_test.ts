@@ -47,7 +47,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "sqlite: it is known by whatever way one comes to the file",
+  name: "sqlite: presence works over every path to the file",
   ignore: !isLinux,
   async fn() {
     await using file = await temporary();
@@ -64,7 +64,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "sqlite: an instance that left beside it lies no file of its own",
+  name: "sqlite: an instance that has stopped leaves no lock file",
   ignore: !isLinux,
   async fn() {
     await using file = await temporary();
@@ -79,7 +79,7 @@ Deno.test({
   },
 });
 
-Deno.test("sqlite: nobody is asked for more than was permitted: then heartbeats tell", async () => {
+Deno.test("sqlite: without permission for presence nothing prompts, and heartbeats tell", async () => {
   await using file = await temporary();
   const flags = [`--allow-read=${file.folder}`, `--allow-write=${file.folder}`]; // but not to ask for the file system
   assert.equal(await held(file.path, "one", ...flags), "absent");
@@ -98,7 +98,7 @@ Deno.test({
   },
 });
 
-Deno.test("sqlite: in memory nobody else is there", async () => {
+Deno.test("sqlite: a store in memory has no presence", async () => {
   const connection = await sqlite(":memory:").open({ clock });
   assert.equal(connection.presence, undefined);
   await connection.close();

@@ -77,7 +77,7 @@ Deno.test("sqlite: what was committed is there when it is opened again, and its 
   await second.close();
 });
 
-Deno.test("sqlite: versions of a transaction that was undone are another's", async () => {
+Deno.test("sqlite: versions reserved in a rolled back transaction are given once, by another connection", async () => {
   await using file = await temporary();
   const [first, second] = [await sqlite(file.path).open({ clock }), await sqlite(file.path).open({ clock })];
   const [held] = await put(first, "k", new Uint8Array(1));
@@ -94,7 +94,7 @@ Deno.test("sqlite: versions of a transaction that was undone are another's", asy
   await Promise.all([first, second, third].map((connection) => connection.close()));
 });
 
-Deno.test("sqlite: no version is given twice, by whomever and in however many commits", async () => {
+Deno.test("sqlite: no version is given twice, by any connection in any number of commits", async () => {
   await using file = await temporary();
   const store = sqlite(file.path, { synchronous: "normal", bytesMax: 1_000_000 });
   const versions: (string | undefined)[] = [];
@@ -131,7 +131,7 @@ Deno.test("sqlite: what cannot be opened says which file, and why", async () => 
   });
 });
 
-Deno.test("sqlite: who finds the file locked goes on with other work, and tries again until it is free", async () => {
+Deno.test("sqlite: a call that finds the file locked lets other work continue, and retries until it is free", async () => {
   const { DatabaseSync } = await import("node:sqlite");
   await using file = await temporary();
   const virtual = new VirtualClock();
@@ -347,7 +347,7 @@ for (const synchronous of ["full", "normal"]) {
   });
 }
 
-Deno.test("sqlite: who watches hears of other processes within 50 ms, half of the time", async () => {
+Deno.test("sqlite: a watcher is notified of other processes within 50 ms, half of the time", async () => {
   await using file = await temporary();
   const connection = await sqlite(file.path).open({ clock });
   const started = Promise.withResolvers<void>();

@@ -21,7 +21,7 @@ class Court {
   }
 }
 
-Deno.test("Suspects: 25 begin together, and more when those await something", () => {
+Deno.test("CrashSuspects: 25 begin together, and more when those await something", () => {
   const court = new Court();
   court.enterMany(200);
   assert.equal(court.entered.length, 25);
@@ -33,7 +33,7 @@ Deno.test("Suspects: 25 begin together, and more when those await something", ()
   assert.equal(court.entered.length, 98);
 });
 
-Deno.test("Suspects: from the second attempt on one is alone", () => {
+Deno.test("CrashSuspects: from the second attempt on one is alone", () => {
   const court = new Court();
   court.enter("a", 1);
   court.enter("b", 2);
@@ -47,7 +47,7 @@ Deno.test("Suspects: from the second attempt on one is alone", () => {
   assert.deepEqual(court.entered, ["a", "b", "c"]);
 });
 
-Deno.test("Suspects: many that are tried alone and many that are not come in turns", () => {
+Deno.test("CrashSuspects: many that are tried alone and many that are not come in turns", () => {
   const court = new Court();
   court.enter("first", 2);
   for (let index = 0; index < 3; index++) court.enter(`alone ${index}`, 2);
@@ -64,7 +64,7 @@ Deno.test("Suspects: many that are tried alone and many that are not come in tur
   assert.deepEqual(places, [101, 202, 253]);
 });
 
-Deno.test("Suspects: any number may end as soon as they enter", () => {
+Deno.test("CrashSuspects: any number may end as soon as they enter", () => {
   const suspects = new CrashSuspects(new Timers(new VirtualClock()));
   const first: Trial[] = [];
   suspects.enter(2, (trial) => first.push(trial));
@@ -79,7 +79,7 @@ Deno.test("Suspects: any number may end as soon as they enter", () => {
   assert.equal(entered, 50_000);
 });
 
-Deno.test("Suspects: one that does not end keeps the others out for a bounded time, longer at each attempt", async () => {
+Deno.test("CrashSuspects: one that does not end keeps the others out for a bounded time, longer at each attempt", async () => {
   const waits: number[] = [];
   for (let attempt = 1; attempt <= 9; attempt++) {
     const court = new Court();

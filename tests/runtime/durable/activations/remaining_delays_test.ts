@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { RemainingDelays } from "../../../../runtime/durable/activations/remaining_delays.ts";
 
-Deno.test("Waits: nobody waits longer than it was to be, where the clock that set the time was ahead", async () => {
+Deno.test("RemainingDelays: a message waits no longer than its delay, if the clock that set its time was ahead", async () => {
   const clock = new VirtualClock();
   const waits = new RemainingDelays(clock);
   const untilMs = clock.now() + 3_600_000 + 500; // by a clock an hour ahead, for half a second

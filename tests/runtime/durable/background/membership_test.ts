@@ -6,7 +6,7 @@ import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { Membership } from "../../../../runtime/durable/background/membership.ts";
 import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
 
-Deno.test("who is missed only after the look, and written down as ended, is known to live no longer", async () => {
+Deno.test("an instance that missed its heartbeats only after the last look, and is recorded as ended, is no longer known to be alive", async () => {
   const clock = new VirtualClock();
   const store = memoryStore();
   const begin = async (name: string) => {

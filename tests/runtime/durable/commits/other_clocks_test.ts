@@ -18,7 +18,7 @@ function clocks(): {
   return { clock, others: new OtherClocks(clock), behind: (byMs) => clock.now() - byMs };
 }
 
-Deno.test("before it has looked nothing of the last day is over, and nothing of the last hour when its look is old", async () => {
+Deno.test("OtherClocks: before the first look no row of the last day has expired, and none of the last hour if the look is old", async () => {
   const { clock, others } = clocks();
   assert.equal(others.aheadMs, day);
   others.looked();

@@ -31,7 +31,7 @@ function effectsOf(turns: readonly (readonly Step[])[]): WriteSet {
   return whole;
 }
 
-Deno.test("the last word on a key counts, within a turn and across the turns of a batch", () => {
+Deno.test("WriteSet keeps the last change of a key, within a turn and across the turns of a batch", () => {
   fc.assert(
     fc.property(fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 5 }), (turns) => {
       const { writes, removals } = effectsOf(turns);
@@ -53,7 +53,7 @@ Deno.test("the last word on a key counts, within a turn and across the turns of 
   );
 });
 
-Deno.test("what is said of a key's bytes stays with its last word: no piece of it is forgotten", () => {
+Deno.test("WriteSet keeps the stated size of a key with its last change, so no piece is orphaned", () => {
   fc.assert(
     fc.property(fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 5 }), (turns) => {
       const { writes, removals } = effectsOf(turns);

@@ -50,7 +50,7 @@ async function logOn(): Promise<{
   };
 }
 
-Deno.test("those who stand at one place read once", async () => {
+Deno.test("event log readers at one position share one read", async () => {
   const { log, clock, lists, publish } = await logOn();
   const heard: number[] = [];
   for (let n = 0; n < 10; n++) log.follow("topic", 0, ({ number }) => void heard.push(number));
@@ -64,7 +64,7 @@ Deno.test("those who stand at one place read once", async () => {
   log.end();
 });
 
-Deno.test("who is woken does not share a read that began before", async () => {
+Deno.test("a reader that is woken does not share a read that started before", async () => {
   const { log, clock, hold, publish } = await logOn();
   const heard: string[] = [];
   log.follow("topic", 0, ({ number }) => void heard.push(`first ${number}`));
@@ -99,7 +99,7 @@ async function waitedFor(act: () => Promise<void>): Promise<number> {
   return count;
 }
 
-Deno.test("of many who begin to listen together, each waits for little more than itself", async () => {
+Deno.test("of many listeners that start together, each waits for little more than its own start", async () => {
   const { log, clock } = await logOn();
   const many = 500;
   let ready = 0;
@@ -114,7 +114,7 @@ Deno.test("of many who begin to listen together, each waits for little more than
   assert.ok(count <= 6 * many, `${count} promises for ${many}`);
 });
 
-Deno.test("what is published waits for all who have begun to listen, and for those who begin again", async () => {
+Deno.test("a publication waits for all listeners that have started, and for those that start again", async () => {
   const { log, clock, hold } = await logOn();
   const gate = Promise.withResolvers<void>();
   hold(gate.promise);

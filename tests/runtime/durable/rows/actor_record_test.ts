@@ -17,7 +17,7 @@ Deno.test("a record names the latest turn of each of the last four instances", (
   assert.deepEqual(after("ab", "a").before, ["ab-0"]); // no name is taken for the beginning of another
 });
 
-Deno.test("a record may hide a turn only where four others came behind it", () => {
+Deno.test("a record may hide a turn only if four other instances followed it", () => {
   const began = after("a");
   assert.equal(mayHide(after("a", "b", "c", "d"), "x", began), false); // it is still named
   assert.equal(mayHide(after("a", "b", "c"), "x", after("x")), false); // there were not so many
