@@ -239,7 +239,7 @@ const Walker = protocol("walker", {
   notes: ask(unchecked<string>(), z.array(z.string())),
 });
 
-/** How a walker asks. */
+/** The ways in which a walker asks. */
 interface Walk {
   readonly key: string;
   ask(key: string, next: (walk: Walk) => Promise<unknown>): Promise<unknown>;
@@ -355,7 +355,7 @@ Deno.test("a thousand asks leave nothing behind but the actor", async () => {
   const ref = world.system.ref(Oracle, "a");
   for (let n = 0; n < 500; n++) assert.equal(await ref.ask(Oracle.double, n), n * 2);
   for (let n = 0; n < 500; n++) await ref.ask(Oracle.fail, new TerminalError("no")).catch(() => {});
-  await world.clock.advance(120_000); // the actor is idle, and had no state to keep
+  await world.clock.advance(120_000); // the idle actor had no state to keep
   assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
 });
 

@@ -102,7 +102,7 @@ const has = (type: new (...args: never[]) => Error, code: string) => (error: unk
   return true;
 };
 
-/** The ticket of a request that a gate holds up. */
+/** The ticket of a request that waits for a gate. */
 async function submitWaiting(
   world: World,
 ): Promise<{ ticket: Ticket<number>; done: (reply: number) => void }> {
@@ -276,7 +276,7 @@ Deno.test("a collected reply is kept for a minute, however long it would have be
   await world.clock.advance(1_000_000);
   assert.deepEqual(await ticket.reply(), { cents: 5 });
   await world.clock.advance(30_000);
-  assert.deepEqual(await ticket.reply(), { cents: 5 }); // which does not begin a new minute
+  assert.deepEqual(await ticket.reply(), { cents: 5 }); // which does not extend the minute
   await world.clock.advance(29_999);
   assert.deepEqual(await ticket.reply(), { cents: 5 });
   await world.clock.advance(1);
@@ -574,12 +574,13 @@ Deno.test("a caller has no more replies waiting than are left free, so another f
     message:
       "Cannot keep one more reply for its caller: 6 of 12 wait for it to be collected, and 6 are left for all",
   });
-  assert.equal(await submits("", 100), 3); // nobody in particular is a caller as well
+  assert.equal(await submits("", 100), 3); // the empty caller is a caller as well
   const ticket = await ref.submit(Bank.charge, 1, { caller: "alice" });
-  assert.equal(await submits(undefined, 100), 2); // the program takes what there is
+  assert.equal(await submits(undefined, 100), 2); // the program itself may use all the room
   await ticket.reply();
   assert.equal(await submits(undefined, 100), 1);
-  await assert.rejects(ticket.reply(), has(NotFoundError, "expired-reply")); // what was collected went first
+  // the reply collected first was evicted
+  await assert.rejects(ticket.reply(), has(NotFoundError, "expired-reply"));
 });
 
 Deno.test("a caller whose replies were collected, have expired or were refused has its share again", async () => {
@@ -631,7 +632,7 @@ Deno.test("replies to callers are bounded in bytes: a caller that has as many as
   const late = await Promise.all(
     Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, { caller: "eve" })),
   );
-  await world.clock.settle(); // they were all to come: the oldest of whoever has the most went
+  await world.clock.settle(); // they were all pending: the oldest of the caller with the most was evicted
   assert.equal(await alices.reply(), "x".repeat(1_000));
   const told = await Promise.allSettled(late.map((ticket) => ticket.reply()));
   const lost = told.flatMap((one) => one.status === "rejected" ? [one.reason] : []);

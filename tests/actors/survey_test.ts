@@ -20,7 +20,7 @@ const Carrier = protocol("carrier", {
   any: survey(z.number()),
 });
 
-/** Quotes its key times the payload; what is no number abstains. */
+/** Replies with its key times the payload; a key that is not a number abstains. */
 function carrierActor(handled: string[] = []) {
   return actor(Carrier, {
     state: () => null,
@@ -44,7 +44,7 @@ function subscribeKeys(world: World, ...keys: string[]): void {
   }
 }
 
-/** All replies, and why there are no more. */
+/** All replies, and the reason of the end. */
 async function collect<T>(
   replies: AsyncIterableIterator<T, SurveyEnd>,
 ): Promise<{ replies: T[]; end: SurveyEnd }> {
@@ -241,7 +241,8 @@ Deno.test("what does not fit, and bounds that are none, throw at the call, and n
     assert.throws(() => system.survey(Carrier.quote, 10, { max }), RangeError);
   }
   assert.equal(system.stats().accepted, 0);
-  assert.throws(() => system.survey(Carrier.quote, 10), LimitExceededError); // for the topic has no place
+  // because there is no room for the topic
+  assert.throws(() => system.survey(Carrier.quote, 10), LimitExceededError);
   await world.clock.settle();
   assert.deepEqual(world.population, {});
 });

@@ -1,4 +1,4 @@
-// No measurement of durable turns rots: every one of them runs here, small, and its result is checked.
+// Runs every measurement of durable turns at smoke size and checks its result.
 
 import assert from "node:assert/strict";
 import { durableSection } from "../../bench/durable/section.ts";

@@ -122,7 +122,7 @@ Deno.test("a client that follows by fetch resumes after its last event, also at 
   await current.system.stop();
   current = open(store);
   await current.system.ready();
-  await add("two"); // nobody follows now
+  await add("two"); // there is no follower now
   restarted.resolve();
   await hear(2);
   await stream.return(); // as leaving a loop over it does
@@ -152,7 +152,7 @@ Deno.test("an EventSource gets events with its cookie, and an error if it is ref
   const body = JSON.stringify({ password: "of ada" });
   const signed = await app.request("/session", { method: "POST", headers: json, body });
   let cookie = signed.headers.get("set-cookie")!.split(";")[0];
-  // A browser adds the cookie; the EventSource of Deno has none.
+  // A browser adds the cookie; the EventSource of Deno does not.
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const headers = new Headers(request.headers);
     headers.set("cookie", cookie);

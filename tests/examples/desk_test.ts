@@ -26,7 +26,7 @@ const labeled = {
 };
 const helloWorld = "/api/actors/repository/octocat%2Fhello-world";
 
-/** A desk whose time stands still. */
+/** A desk on a virtual clock. */
 class Stage implements AsyncDisposable {
   readonly clock: VirtualClock;
   readonly system: System;
@@ -258,7 +258,7 @@ Deno.test("A report is ordered, and collected at its location", async () => {
   const text = await collected.json();
   assert.match(text, /^# octocat\/hello-world\n\nDeliveries: 1. Event types: 1\.\n/);
   assert.match(text, /- issues\.labeled by octocat\n$/);
-  assert.equal((await stage.app.request(location)).status, 404); // a ticket is good for whoever ordered
+  assert.equal((await stage.app.request(location)).status, 404); // a ticket is valid for its caller
 });
 
 Deno.test("Some reviewers reply, some abstain, and late replies are counted", async () => {
@@ -303,7 +303,7 @@ Deno.test("The live page shows what there is, and takes no label for markup", as
 
 const small = { examples: examples.slice(0, 40), rounds: 1, seed: 1 };
 
-/** Runs the demo with a desk that this process serves. */
+/** Runs the demo with a desk served by this process. */
 async function demoHere(open: () => Promise<System> = openSystem): Promise<Evidence> {
   const system = await open();
   const app = desk(system, demoSecrets);
@@ -388,7 +388,7 @@ Deno.test("The demo notices what is lost, what comes twice and what is out of or
   const { streamed, replayed } = evidence;
   const without = check({ ...evidence, streamed: streamed.filter(({ id }) => id !== "round-1-003") });
   assert.ok(without.includes("streamed round-1-003: 0 instead of 1"));
-  // One after the other: each was sent when the one before it had been accepted.
+  // Sequentially: each was sent after the one before had been accepted.
   const answers = replayed.answers.map((answer, index) => ({ ...answer, sentMs: 10 * index, durationMs: 5 }));
   const sentMs = new Map(answers.flatMap(({ kind, id, sentMs }) => kind === "new" ? [[id, sentMs]] : []));
   const inOrder = streamed.toSorted((one, other) => sentMs.get(one.id)! - sentMs.get(other.id)!);

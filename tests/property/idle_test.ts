@@ -4,7 +4,10 @@ import fc from "fast-check";
 import { IdleList, type Idler } from "../../runtime/scheduling/idle.ts";
 import { Timers } from "../../runtime/scheduling/timers.ts";
 
-/** A member as an actor is one: it joins when it is used, notes when, and leaves when it is told. */
+/**
+ * A member that behaves as an actor does: it joins when it is used, records when, and leaves when it is
+ * passivated.
+ */
 class Member implements Idler {
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;

@@ -7,7 +7,7 @@ const works = fc.array(
   fc.record({
     left: fc.integer({ min: 1, max: 60 }),
     costMs: fc.constantFrom(0, 0.01, 0.4, 3),
-    /** Which it gives one more message when it runs. */
+    /** The mailbox to which it sends one more message when it runs. */
     wakes: fc.nat(9),
   }),
   { minLength: 1, maxLength: 10 },

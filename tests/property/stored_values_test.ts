@@ -1,4 +1,5 @@
-// What comes out of a store is what went in, in the same order, whatever is in it twice; or it was refused going in.
+// A value read from a store equals the written one, in the same order, including repeated references; or
+// writing it was refused.
 
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
@@ -11,9 +12,9 @@ const text = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.constantFrom("\ud800", "a\udc00b", "~", ""),
 );
-/** Not those that superjson refuses to go through. */
+/** Without the keys that superjson refuses. */
 const name = text.filter((key) => !["__proto__", "constructor", "prototype"].includes(key));
-/** Numbers that a float of 32 bits has as well. */
+/** Numbers that a 32-bit float can represent. */
 const float = fc.float({ noNaN: true, noDefaultInfinity: true }).map((n) => Object.is(n, -0) ? 0 : n);
 
 const leaf = fc.oneof(
@@ -39,7 +40,7 @@ const leaf = fc.oneof(
   fc.array(float).map((numbers) => new Float64Array(numbers)),
 );
 
-/** Data that is made of a few pieces, each of which may be there any number of times. */
+/** Data made of a few parts, each of which may occur repeatedly. */
 const data = fc.array(
   fc.oneof(
     leaf,
@@ -60,7 +61,7 @@ const data = fc.array(
   })).node
 );
 
-/** Everything about a value that is not its identity. */
+/** A description of a value without its identity. */
 function told(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return [
@@ -152,7 +153,7 @@ Deno.test("every value that is not refused is read back equal", () => {
 
 Deno.test("a value that only looks like plain data, or has extra properties, is refused", () => {
   const named = Object.assign([1], { name: "x" });
-  named.length = 2; // as many elements and names as it is long
+  named.length = 2; // as many elements and names as its length
   const odd: Readonly<Record<string, unknown>> = {
     "an array with as many names as holes": named,
     "a URL with a name": Object.assign(new URL("https://a.b/"), { name: "x" }),
@@ -171,5 +172,5 @@ Deno.test("a value that only looks like plain data, or has extra properties, is 
   assert.throws(() => requireStorable(odd["a constructor beside a date"]), {
     message: /words\.constructor$/,
   });
-  requireStorable({ constructor: 1, prototype: [2] }); // JSON says it all
+  requireStorable({ constructor: 1, prototype: [2] }); // JSON represents it completely
 });

@@ -9,7 +9,7 @@ async function callerWith(authorization: string | undefined, callers = new Calle
   return await (await app.request("/", { headers })).text();
 }
 
-/** How many digests are made, from now on until it is disposed of. */
+/** Counts digests until it is disposed of. */
 class Digests implements Disposable {
   count = 0;
   readonly #digest = crypto.subtle.digest;

@@ -6,7 +6,7 @@ import { Desk, type DeskOptions, Order, PieceReader } from "./desk.ts";
 const paused = "/events/order/paused";
 const both = "/events/order?event=settled,paused";
 
-/** A store whose connections do something else where they are told to. */
+/** A store whose connections can be overridden. */
 function storeWith(
   store: Store,
   change: (connection: StoreConnection) => Partial<StoreConnection>,
@@ -41,7 +41,7 @@ class Fleet {
   }
 }
 
-/** Resolves when all of it is in the log. */
+/** Resolves when all events are in the log. */
 async function publish(desk: Desk, ...texts: string[]): Promise<void> {
   const kept = desk.system.eventLog(Order.paused)!;
   const before = await kept.latest();
@@ -56,7 +56,7 @@ async function settle(desk: Desk, ...cents: number[]): Promise<void> {
   while (await kept.latest() < before + cents.length) await desk.clock.settle();
 }
 
-/** A reader, and the first thing that it was told. */
+/** A reader, and its first frame. */
 async function follow(desk: Desk, path: string, lastEventId?: string): Promise<[PieceReader, string]> {
   const headers: Record<string, string> = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
   const response = await desk.get(path, headers);
@@ -91,7 +91,7 @@ Deno.test("an event that one instance publishes reaches readers of another soon,
   const [there] = await follow(other, paused);
   await publish(desk, "a");
   await publish(other, "b");
-  assert.deepEqual(await here.take(2), await there.take(2)); // no time has gone by
+  assert.deepEqual(await here.take(2), await there.take(2)); // without advancing the clock
   await Promise.all([here.leave(), there.leave()]);
 });
 
@@ -262,7 +262,7 @@ Deno.test("a log is replayed in windows that readers share: many cost hardly mor
   assert.ok(reads <= 10, `${reads} reads`);
   reads = 0;
   await desk.clock.settle();
-  assert.equal(reads, 0); // nobody asks when there is nothing new
+  assert.equal(reads, 0); // nothing is read while there is nothing new
   await desk.system.publish(Order.paused, "last");
   assert.deepEqual(
     await Promise.all(readers.slice(0, 49).map(async (reader) => dataOf(await reader.next()))),
@@ -303,7 +303,7 @@ Deno.test("a stream goes on when a store answers again, and is told to come back
   await desk.system.publish(Order.paused, "a");
   const next = reader.next();
   await desk.clock.settle();
-  for (let attempt = 0; attempt < 2; attempt++) { // who was refused is not counted
+  for (let attempt = 0; attempt < 2; attempt++) { // a refused reader is not counted
     const [refused, first] = await follow(desk, paused, "paused:0");
     assert.deepEqual([first, await refused.next()], ["retry: 2000", undefined]);
   }

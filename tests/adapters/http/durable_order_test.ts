@@ -7,7 +7,7 @@ const add = "/actors/order/ada/add";
 const hourMs = 3_600_000;
 const nowMs = Date.UTC(2030, 0, 1);
 
-/** An instance whose clock is so far ahead. */
+/** An instance whose clock is ahead by this time. */
 function start(store: Store, seed: number, aheadMs = 0): Desk {
   return new Desk({ system: { store }, clock: new VirtualClock({ nowMs: nowMs + aheadMs }), seed });
 }
@@ -22,14 +22,14 @@ function placeOf(response: Response): string {
   return place!;
 }
 
-/** A place of that time. */
+/** A position with this timestamp. */
 function placeAt(atMs: number): string {
   return (atMs * 1_000).toString(36).padStart(11, "0");
 }
 
 /**
- * Sends three lines, each to another instance, whose clocks are ever further behind, while the actor is kept from
- * running; each behind the one before where `after` is wanted. Returns the order in which they were handled.
+ * Sends three lines to three instances with clocks ever further behind, while the actor is kept from running;
+ * with `after`, each is to be handled after the one before. Returns the order in which they were handled.
  */
 async function handledOrder(after: boolean): Promise<string[]> {
   const store = memoryStore();
@@ -37,11 +37,12 @@ async function handledOrder(after: boolean): Promise<string[]> {
   const settled = async () => {
     for (let turn = 0; turn < 5; turn++) for (const desk of desks) await desk.clock.settle();
   };
-  for (const desk of desks) { // each has the actor, and knows of nothing that waits for it
+  for (const desk of desks) { // each has loaded the actor, and knows of no waiting message
     assert.equal((await desk.post("/actors/order/ada/total", "EUR")).status, 200);
   }
   const order: string[] = [];
-  // The first of them is busy: what it accepts waits in the store. The others would run what they know of.
+  // The first instance is busy: messages that it accepts wait in the store. The others would handle those
+  // they know of.
   const hanging = desks[0].post("/actors/order/ada/hang");
   await settled();
   let place: string | undefined;
@@ -60,7 +61,8 @@ async function handledOrder(after: boolean): Promise<string[]> {
 }
 
 Deno.test("a POST that carries the place of another is handled behind it, at an instance whose clock is behind", async () => {
-  // The second is handled where it came in, and so the first is there, too: whoever runs first, it is behind.
+  // The second message is handled where it was accepted, and so the first is in the store, too: whichever
+  // instance handles it, it follows the first.
   const order = await handledOrder(true);
   assert.deepEqual(order.slice(0, 3), ["add line 0", "add line 1", "add line 2"]);
 });
@@ -142,7 +144,7 @@ Deno.test("a forged position delays only its own message, at its instance and at
       "posthorn-after": forged,
     });
     const place = placeOf(await desk.post(add, line("honest")));
-    assert.ok(place < placeAt(nowMs + 1_000 + 1), place); // as its clock says
+    assert.ok(place < placeAt(nowMs + 1_000 + 1), place); // according to its clock
     assert.equal((await behind.post(add, line("then"), { "posthorn-after": place })).status, 202);
     assert.ok(
       placeOf(await desk.post("/actors/order/ada/settle", { cents: 1 })) < placeAt(nowMs + 1_000 + 1),

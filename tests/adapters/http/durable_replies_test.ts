@@ -50,7 +50,7 @@ Deno.test("a request that was accepted is answered by the next start, where its 
   let location: string;
   {
     await using desk = fleet.start();
-    const hanging = fleet.start(); // it has the actor, and never answers
+    const hanging = fleet.start(); // it has loaded the actor, and never replies
     location = await submit(hanging);
     const stopped = hanging.system.stop({ drainMs: 1 });
     await fleet.clock.advance(1);
@@ -59,7 +59,7 @@ Deno.test("a request that was accepted is answered by the next start, where its 
   }
   await using desk = fleet.start();
   await desk.open();
-  await fleet.clock.advance(10_000); // three heartbeats: it is taken for dead
+  await fleet.clock.advance(10_000); // three heartbeats: it is considered dead
   assert.equal((await desk.get(location)).status, 200);
 });
 
@@ -75,7 +75,7 @@ Deno.test("Prefer: wait=N waits at another instance as well, and is woken when t
   const waiting = other.get(location, { prefer: "wait=20" });
   await fleet.clock.settle();
   await desk.open();
-  const reply = await waiting; // no time has gone by
+  const reply = await waiting; // without advancing the clock
   assert.deepEqual([reply.status, reply.headers.get("preference-applied")], [200, "wait=20"]);
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Context, Hono } from "hono";
 import { idempotencyKey, integerParameter, preferredWaitSeconds } from "../../../adapters/http/parameters.ts";
 
-/** What `read` finds in a request; the error's message where it throws. */
+/** The result of `read` for a request, or the message of its error. */
 async function found(
   read: (context: Context) => unknown,
   query: string,

@@ -147,7 +147,7 @@ Deno.test("an ask is answered in superjson where that is accepted", async () => 
   assert.deepEqual(new SuperJSON().parse(await response.text()), value);
 });
 
-/** Replies whose schema makes a date of a text. */
+/** Replies whose schema transforms a text to a date. */
 const When = z.string().transform((text) => new Date(text));
 const Clocked = protocol("clocked", { when: ask(When), dates: survey(When), book: submit(When) });
 const clocked = actor(Clocked, {
@@ -233,7 +233,7 @@ Deno.test("a submit is 202 with its id and where its reply will be", async () =>
   assert.match(await idOf(response), /^[0-9A-Z]{26}$/);
   assert.match(locationOf(response), /^\/replies\/R[0-9A-Z]{26}$/);
   assert.equal(response.headers.get("retry-after"), "1");
-  // No cache keeps what a POST was answered, so nothing is said about that.
+  // Caches do not store responses to a POST, so no cache header is needed.
   assert.deepEqual([response.headers.get("vary"), response.headers.get("cache-control")], [null, null]);
 });
 
@@ -822,7 +822,7 @@ Deno.test("a reader that had last what is no longer kept is told of the gap firs
   const [event, gapId, data] = (await second.next())!.split("\n");
   assert.deepEqual([event, data], ["event: gap", `data: {"lastEventId":"${id}"}`]);
   await second.leave();
-  // It knows now where it stands: there is no gap behind that one.
+  // It has a position now: there is no gap after it.
   const third = await reading(desk, "/events/order/paused", { "last-event-id": gapId.slice("id: ".length) });
   await desk.system.publish(Order.paused, "e");
   assert.equal(dataOf(await third.next()), "e");

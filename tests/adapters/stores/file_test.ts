@@ -1,4 +1,5 @@
-// What is acknowledged is in the file of that name: which names there are, and what becomes of it while it is open.
+// Acknowledged commits are in the file of the given name: valid names, and changes of the file while it is
+// open.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -221,7 +221,7 @@ Deno.test("Activation hands the TerminalError of a handler to its asker", async 
   await assert.rejects(asking, { name: "TerminalError", code: "unknown-sku", message: "no such sku" });
 });
 
-// --- What becomes of the actor
+// --- Supervision
 
 Deno.test("Activation goes on with onFailure resume, and is not activated again", async () => {
   await using it = stage(worker({ onFailure: "resume", retry: { attempts: 1 } })).watch(
@@ -619,7 +619,7 @@ Deno.test("Activation sets no more messages aside than its mailbox holds", async
     await it.ref("ada").tell(Worker.run, fail);
     await it.clock.settle();
   }
-  // Three are aside, the fourth holds: the mailbox fills up behind it.
+  // Three are set aside, the fourth holds: the mailbox fills up behind it.
   for (let n = 0; n < 2; n++) await it.ref("ada").tell(Worker.note, "");
   await assert.rejects(it.ref("ada").tell(Worker.note, ""), { code: "mailbox-full" });
   assert.equal(it.system.stats().waiting, 6);
@@ -635,7 +635,7 @@ Deno.test("Activation leaves memory when its last schedule for another actor has
   await it.clock.advance(1);
   assert.deepEqual(await notesOf(it.ref("bob")), ["now"]);
   await it.clock.advance(100);
-  assert.equal(it.system.stats().protocols.worker.actors, 1); // bob, who noted it
+  assert.equal(it.system.stats().protocols.worker.actors, 1); // bob, who recorded it
 });
 
 Deno.test("Activation follows a signal that came during a turn which then fails", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { RateLimit } from "../../../runtime/base/rate_limit.ts";
 
-/** How many of so many pass. */
+/** The number of events that pass. */
 function passing(limit: RateLimit, count: number): number {
   let passed = 0;
   for (let index = 0; index < count; index++) if (limit.take()) passed++;

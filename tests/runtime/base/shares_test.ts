@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Held, Shares } from "../../../runtime/base/shares.ts";
 
-/** What gave way for each of these, in order. */
+/** The entries evicted by each of these, in order. */
 function letGo(
   bound: number,
   ...added: readonly (readonly [owner: string, item: string, size?: number])[]
@@ -49,7 +49,7 @@ Deno.test("Shares release what is held once, and then there is room again", () =
   assert.deepEqual(gone, []);
   add("b", "b2");
   assert.deepEqual([gone, shares.size], [["b1"], 2]);
-  third.release(); // it is gone already
+  third.release(); // it has already been evicted
   assert.equal(shares.size, 2);
 });
 

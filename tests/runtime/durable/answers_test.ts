@@ -1,4 +1,4 @@
-// Answers to a survey by turns that run on another instance than the one that asks.
+// Survey replies by turns that run on another instance than the one that asks.
 
 import assert from "node:assert/strict";
 import {
@@ -35,10 +35,10 @@ import {
 } from "./durable_stage.ts";
 
 const Other = protocol("other", { idle: tell(unchecked<void>()) });
-/** What the instance has that asks: none of those who answer. */
+/** The actors of the asking instance: none of the respondents. */
 const other = actor(Other, { state: () => null, on: { idle() {} } });
 
-/** How many answers are in the store. */
+/** The number of survey replies in the store. */
 async function answersIn({ store, clock }: Stage): Promise<number> {
   const connection = await store.open({ clock });
   const rows = await connection.list({ prefix: "answer", limit: 1_000 });
@@ -46,14 +46,14 @@ async function answersIn({ store, clock }: Stage): Promise<number> {
   return rows.length;
 }
 
-/** That instance commits nothing with such keys, as if its store were away. */
+/** Makes an instance fail commits with such keys, as if its store were unavailable. */
 function hinder(stage: Stage, system: System, keys: string): void {
   const hindered = ({ writes, removals }: AtomicPart) =>
     [...writes, ...removals].some(({ key }) => key.startsWith(keys));
   stage.storeOf(system).refuse = (parts) => parts.some(hindered) ? away : undefined;
 }
 
-/** Subscribes workers, so that each is asked. */
+/** Subscribes workers as respondents. */
 async function employ(stage: Stage, system: System, ...keys: string[]): Promise<void> {
   for (const key of keys) system.subscribe(Worker.quote, ref(system, key).at(Worker.quote));
   await stage.settle();
@@ -61,7 +61,7 @@ async function employ(stage: Stage, system: System, ...keys: string[]): Promise<
 
 const away = new StoreError("store-unavailable", "away");
 
-/** A store some of whose calls are others. */
+/** A store with some of its calls overridden. */
 function wrapped(store: Store, change: (connection: StoreConnection) => Partial<StoreConnection>): Store {
   return {
     traits: store.traits,
@@ -79,7 +79,7 @@ function wrapped(store: Store, change: (connection: StoreConnection) => Partial<
   };
 }
 
-/** A store that is told of nothing. */
+/** A store without notifications. */
 function unheard(store: Store): Store {
   return wrapped(store, () => ({ watch: () => ({ [Symbol.dispose]() {} }) }));
 }
@@ -95,7 +95,7 @@ for (const busy of ["worker", "~topic"]) {
       hinder(stage, asks, `actor\u001f${busy}\u001f`);
       const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 10_000 }));
       await stage.settle();
-      // Each loads its actor, and with it what waits there.
+      // Each loads its actor with its waiting messages.
       if (busy === "worker") {
         for (const key of ["ada", "bob"]) await ref(answers, key).tell(Worker.note, "hello");
       } else answers.subscribe(Worker.quote, ref(answers, "bob").at(Worker.quote));
@@ -289,7 +289,7 @@ const Clerk = protocol("clerk", { quote: survey(unchecked<string>(), unchecked<s
 const clerk = (name: string) =>
   actor(Clerk, { transient: true, state: () => null, on: { quote: (ctx) => `${ctx.key} on ${name}` } });
 
-/** A store whose first commit of an answer lands, and says that it does not know. */
+/** A store whose first commit of a survey reply is applied, and reports an unknown outcome. */
 function unsure(store: Store): Store {
   let sure = false;
   return wrapped(store, (connection) => ({
@@ -315,7 +315,8 @@ for (
     hinder(stage, asks, "actor\u001f~topic");
     const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 10_000 }));
     await stage.settle();
-    answers.subscribe(Worker.quote, answers.ref(Clerk, "cleo").at(Clerk.quote)); // loads the topic, and what waits there
+    // loads the topic and its waiting messages
+    answers.subscribe(Worker.quote, answers.ref(Clerk, "cleo").at(Clerk.quote));
     await stage.pass(1_000, 100);
     stage.storeOf(asks).refuse = undefined;
     await stage.pass(10_000);
@@ -352,7 +353,7 @@ inMemory(
     assert.deepEqual(heard, [{ cents: 5, currency: "EUR" }, { cents: 6, currency: "USD" }]);
     const said = (system: System) =>
       system.deadLetters.list().map(({ reason, message }) => `${reason}: ${message}`).sort();
-    // Dead letters of durable actors are everybody's.
+    // Dead letters of durable actors are listed by every instance.
     for (const system of [answers, asks]) {
       assert.match(said(system).at(-1)!, /^not-storable: worker.cleo quote failed: .*a function$/);
     }
@@ -379,7 +380,7 @@ Deno.test("SurveyReplies are delivered once each, and all of them when the store
   for (let seed = 1; seed <= 20; seed++) {
     const clock = new VirtualClock();
     const store = new SimulatedStore({ clock, random: seededRandom(seed) });
-    const random = seededRandom(1_000 + seed); // one for all: their names differ
+    const random = seededRandom(1_000 + seed); // one source for all instances, so that their ids differ
     const begin = (actors: readonly Actor[], number: number) =>
       new System({
         actors,
@@ -399,7 +400,7 @@ Deno.test("SurveyReplies are delivered once each, and all of them when the store
     await pass(1_000);
     store.faults = faults;
     const heard: string[][] = [];
-    /** Whose question the store did not take, or may not have. */
+    /** Surveys whose publication the store refused, or may have refused. */
     const refused = new Set<number>();
     for (let number = 0; number < 12; number++) {
       const own: string[] = heard[number] = [];
@@ -420,7 +421,7 @@ Deno.test("SurveyReplies are delivered once each, and all of them when the store
   }
 });
 
-/** What is answered to a short survey. */
+/** The replies to a short survey. */
 async function stageCollect(stage: Stage, system: System): Promise<string[]> {
   const asked = collect(system.survey(Worker.quote, "quote", { timeoutMs: 500 }));
   await stage.pass(1_000, 20);

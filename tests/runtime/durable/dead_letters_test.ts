@@ -1,4 +1,4 @@
-// Dead letters are in the store: listed by every process, bounded, and sent again by any.
+// Dead letters are in the store: listed by every process, bounded, and resent by any.
 
 import assert from "node:assert/strict";
 import { System, TerminalError } from "@posthorn/posthorn";
@@ -206,7 +206,7 @@ onEach(kinds, "a dead letter that cannot be resent is kept, and the resend rejec
   assert.deepEqual(system.deadLetters.list().map(({ id }) => id), [letter.id]);
 });
 
-/** A message whose handler says much more than a letter has room for; what is kept of that, and what `failTo` hears. */
+/** A message whose error exceeds the size of a dead letter; what is kept of it, and what `failTo` gets. */
 async function requireWordsCut(system: System, settle: () => Promise<void>): Promise<void> {
   const bob = ref(system, "bob").at(Worker.note);
   await ref(system, "ada").submit(Worker.job, "shout", { failTo: bob as never });

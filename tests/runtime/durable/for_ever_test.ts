@@ -1,4 +1,5 @@
-// Infinity is for ever, in memory and in each store: it is never zero, and never written as what it is not.
+// Infinity means no end, in memory and in each store: it is never treated as zero, and never stored as
+// another number.
 
 import assert from "node:assert/strict";
 import { System, type SystemOptions } from "@posthorn/posthorn";

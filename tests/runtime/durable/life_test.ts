@@ -1,4 +1,4 @@
-// How a durable actor comes into memory, leaves it, is erased, and what a stop leaves.
+// How a durable actor is activated, passivated and erased, and what a stop leaves.
 
 import assert from "node:assert/strict";
 import { actor, ask, protocol, type Store, StoreError, TooLargeError, unchecked } from "@posthorn/posthorn";

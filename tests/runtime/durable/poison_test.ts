@@ -1,4 +1,5 @@
-// A message that ends its process each time is counted over crashes, and ends as a dead letter without its neighbours.
+// A message that crashes its process each time is counted over crashes, and becomes a dead letter without its
+// neighbours.
 
 import assert from "node:assert/strict";
 import type { System } from "@posthorn/posthorn";
@@ -15,7 +16,7 @@ import {
   worker,
 } from "./durable_stage.ts";
 
-/** A process in which the poison ends it: the handler never returns, and the process is killed soon. */
+/** A process that the poison message crashes: the handler never returns, and the process is killed soon. */
 class Victim {
   runs = 0;
   died = false;

@@ -60,7 +60,7 @@ onEach(
     await stage.pass(1_000);
     const expired = { name: "NotFoundError", code: "expired-reply" };
     await assert.rejects(ticket.reply({ timeoutMs: 0 }), expired);
-    await stage.pass(65_000, 10_000); // by then the store may let it go
+    await stage.pass(65_000, 10_000); // by then the store may delete it
     await ref(system, "ada").tell(Worker.note, "something");
     await stage.pass(60_000, 10_000);
     await assert.rejects(ticket.reply({ timeoutMs: 0 }), expired);

@@ -1,4 +1,4 @@
-// A message that fails is tried again with backoff, counted in the store.
+// A message that fails is retried with backoff, counted in the store.
 
 import assert from "node:assert/strict";
 import { RetryableError } from "@posthorn/posthorn";
@@ -16,7 +16,7 @@ import {
   type WorkerContext,
 } from "./durable_stage.ts";
 
-/** Fails until its attempt of that number, and writes down each. */
+/** Fails until this attempt, and records each. */
 function flaky(attempts: string[], until: number) {
   return (ctx: WorkerContext, name: string) => {
     attempts.push(`${name}${ctx.attempt}`);

@@ -1,4 +1,4 @@
-// A schedule that cannot be sent stands in the way of no other, and is heard of.
+// A schedule that cannot be sent blocks no other, and is reported.
 
 import assert from "node:assert/strict";
 import { type StoreConnection, System } from "@posthorn/posthorn";

@@ -1,4 +1,4 @@
-// What schedules leave in the store: no more than those that are there demand, whatever was set before.
+// The rows of schedules in the store: only those that the present schedules need, whatever was set before.
 
 import assert from "node:assert/strict";
 import {

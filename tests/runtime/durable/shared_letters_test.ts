@@ -1,4 +1,5 @@
-// Dead letters of several instances: all list the same, none is lost by what fails, and a full list costs nothing at rest.
+// Dead letters of several instances: all list the same, none is lost by a failure, and a full list costs
+// nothing at rest.
 
 import assert from "node:assert/strict";
 import { StoreError, System, TerminalError, TooLargeError } from "@posthorn/posthorn";
@@ -31,7 +32,7 @@ function idsOf({ deadLetters }: System): string[] {
   return deadLetters.list().map(({ id }) => id);
 }
 
-/** What an instance says of its dead letters. */
+/** The dead letters that an instance lists. */
 function seen(system: System) {
   const { total, size } = system.deadLetters;
   return { total, size, ids: idsOf(system) };
@@ -278,7 +279,8 @@ inMemory(
       await stage.start([worker(broken)], options),
     ];
     for (let round = 0; round < 20; round++) {
-      stage.storeOf(systems[round % 2]).refuseLists = "dead"; // it hears of both kinds when the other has let go of some
+      // it learns of both kinds when the other has evicted some
+      stage.storeOf(systems[round % 2]).refuseLists = "dead";
       for (let n = 0; n < 10; n++) {
         const id = `${round}-${n}`;
         await ref(systems[n % 2], id).tell(Worker.run, "mend it", { id });

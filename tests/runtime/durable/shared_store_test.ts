@@ -1,4 +1,4 @@
-// Instances that share a store: who lives, who is taken for dead, and what looking after all that costs.
+// Instances that share a store: failure detection, take-over, and their cost.
 
 import assert from "node:assert/strict";
 import {
@@ -34,7 +34,7 @@ import {
   worker,
 } from "./durable_stage.ts";
 
-/** Changes what a store does. */
+/** Overrides calls of a store. */
 function changed(
   store: Store,
   change: (connection: StoreConnection) => Partial<StoreConnection>,
@@ -55,7 +55,7 @@ function changed(
   };
 }
 
-/** Counts the calls of one process, and the rows that it is given. */
+/** Counts the calls of one process, and the rows that they return. */
 function counted(store: Store) {
   const counts = { reads: 0, lists: 0, rows: 0, adopting: 0, adoptingMax: 0 };
   const counting = changed(store, (connection) => ({
@@ -104,7 +104,7 @@ async function write(stage: Stage, keys: readonly string[], text = ""): Promise<
 const writes = (parts: readonly AtomicPart[], space: string) =>
   parts.some(({ writes }) => writes.some(({ key }) => key.startsWith(`${space}\u001f`)));
 
-// What keeps an instance alive.
+// --- Heartbeats
 
 inMemory("heartbeats continue however long other commits take", async (stage) => {
   const busy = await stage.start([worker()]);
@@ -207,7 +207,7 @@ inMemory(
   },
 );
 
-// What looking after the others costs.
+// --- The cost of failure detection
 
 inMemory("rows of thousands of instances that are no more hide no living one, and go", async (stage) => {
   const many = 2_500;
@@ -238,7 +238,7 @@ inMemory("rows of thousands of instances that are no more hide no living one, an
   gate.resolve();
 });
 
-/** Stops a system when it first writes a key of that kind, and counts how many of them it writes. */
+/** Stops a system when it first writes a key of this kind, and counts how many of them it writes. */
 function stoppingAt(kind: string, stage: Stage, system: System) {
   const seen: { count: number; stopped?: Promise<unknown> } = { count: 0 };
   stage.storeOf(system).refuse = (parts) => {
@@ -290,10 +290,13 @@ inMemory("that an instance ended is known for a day, and its row is not there fo
 const Sender = protocol("sender", { send: tell(unchecked<string>()) });
 const Away = protocol("away", { hear: tell(unchecked<string>()) });
 
-/** How many heartbeats there are in which it is counted. */
+/** The number of heartbeats during the count. */
 const heartbeats = 11;
 
-/** What one who does not host `away` reads while so many actors of it wait, through heartbeats and notifications. */
+/**
+ * The reads of an instance that does not host `away` while a number of its actors have waiting messages,
+ * through heartbeats and notifications.
+ */
 async function costOf(
   waiting: number,
   leftBy: string,
@@ -325,7 +328,7 @@ for (const leftBy of [unassigned, "00GONE"]) {
   Deno.test(`mail for a protocol that is not hosted here costs the same however much it is: ${whose}`, async () => {
     const [few, some, many] = await Promise.all([5, 300, 3_000].map((waiting) => costOf(waiting, leftBy)));
     assert.deepEqual(many, some);
-    // A few of those that wait are counted at each heartbeat, and no more of many than of some.
+    // Each heartbeat counts a few waiting actors, and the cost does not depend on their number.
     assert.ok(many.lists - few.lists <= 11 * heartbeats, `${many.lists} lists for ${few.lists}`);
     assert.equal(many.reads, few.reads);
     assert.ok(many.rows < 300, `${many.rows} rows`);
@@ -364,7 +367,7 @@ onEach(
   },
 );
 
-// Death that is seen at once.
+// --- Immediate failure detection
 
 const seen = Deno.build.os === "linux";
 for (

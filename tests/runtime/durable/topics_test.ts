@@ -44,7 +44,7 @@ onEach(
     const old = first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "fr" });
     first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "de" });
     subscription[Symbol.dispose]();
-    old[Symbol.dispose](); // over already: it takes nothing back
+    old[Symbol.dispose](); // already replaced: it ends nothing
     await stage.settle();
     await stage.kill(first);
     const second = await stage.start([worker()]);
@@ -136,7 +136,7 @@ async function eventsOf(stage: Stage): Promise<unknown[]> {
   });
 }
 
-/** Subscribes so many actors, a few to each turn of one that knows them. */
+/** Subscribes actors, a few in each turn of an actor that knows them. */
 async function subscribeMany(stage: Stage, system: System, count: number): Promise<void> {
   for (let from = 0; from < count; from += 500) await ref(system, "host").tell(Worker.run, `seat ${from}`);
   await stage.settle();
@@ -185,7 +185,7 @@ for (const [kind, count] of [["memory", 5_000], ["sqlite", 1_000], ["denoKv", 45
   );
 }
 
-/** The store, which gives so many more pages of subscribers. */
+/** The store, which returns this many more pages of subscribers. */
 function givingPages(stage: Stage, pages: { given: number }): Store {
   return {
     traits: stage.store.traits,
@@ -219,7 +219,7 @@ inMemory(
       "one",
       "publish",
     ]]);
-    await system.publish(Worker.happened, "de two"); // what was given up does not hold up what follows
+    await system.publish(Worker.happened, "de two"); // an abandoned publication does not block later ones
     pages.given = Infinity;
     await stage.pass(100_000, 10_000);
     await system.deadLetters.resend("one");
@@ -363,7 +363,7 @@ onEach(
   },
 );
 
-/** A protocol of so many events. */
+/** A protocol with this many events. */
 function events(count: number) {
   const all = Array.from({ length: count }, (_, index) => [`e${index}`, event(unchecked<string>())]);
   return protocol(

@@ -1,4 +1,4 @@
-// A turn takes effect together, in one commit, or leaves nothing; what it sent and answered comes after that.
+// A turn is committed atomically or has no effect; its messages and reply follow the commit.
 
 import assert from "node:assert/strict";
 import { StoreError, TerminalError } from "@posthorn/posthorn";
@@ -57,7 +57,7 @@ inMemory(
     for (let round = 0; round < 12; round++) {
       const ticket = await ref(system, "ada").submit(Worker.job, `split ${round}`, { id: `job-${round}` });
       tickets.push(ticket.id);
-      for (let turn = 0; turn < round; turn++) await null; // it is killed each time a little later
+      for (let turn = 0; turn < round; turn++) await null; // it is killed a little later each time
       await stage.kill(system);
       system = await stage.start([worker(scripts)]);
     }

@@ -1,5 +1,5 @@
-// Where the client of a store repeats a commit by itself, a commit that landed is said to be stale: nothing is done
-// twice, left undone, or told wrongly for that.
+// If the client of a store retries a commit by itself, an applied commit is reported as stale: nothing may be
+// done twice, be left undone, or be reported wrongly because of that.
 
 import assert from "node:assert/strict";
 import { type Actor, actor, protocol, StoreError, type System, tell, unchecked } from "@posthorn/posthorn";
@@ -141,7 +141,7 @@ inMemory(
     await system.deadLetters.resend(letter.id);
     await stage.settle();
     assert.equal(store.repeated, 1);
-    assert.deepEqual(deadOf(system), ["ada run: failed"]); // it was tried once more
+    assert.deepEqual(deadOf(system), ["ada run: failed"]); // it was retried once
     assert.equal(system.stats().dead, 2);
   },
 );
@@ -157,7 +157,7 @@ inMemory(
     await stage.pass(500, 100);
     assert.equal(store.repeated, 1);
     assert.deepEqual(await notesOf(system, "bob"), ["tick"]);
-    await stage.pass(500, 100); // and no heartbeat was in between
+    await stage.pass(500, 100); // and there was no heartbeat in between
     assert.deepEqual(await notesOf(system, "bob"), ["tick", "tick"]);
   },
 );
@@ -207,7 +207,10 @@ inMemory("a submit that landed is answered under the name that it was given", as
   assert.deepEqual(await notesOf(system, "ada"), ["one"]);
 });
 
-/** An actor that is here and answers at once; its next turn lands unheard, and four others hide it. */
+/**
+ * A loaded actor with synchronous handlers; its next turn is applied with an unknown outcome, and four others
+ * hide it.
+ */
 async function hidden(
   stage: Stage,
   then: (store: RepeatingStore) => void,

@@ -1,4 +1,5 @@
-// What others commit wakes those whom it concerns, and costs one look for all who wait, however many they are.
+// Commits of other instances wake only the waiters that they concern, and cost one look for all waiters
+// together.
 
 import assert from "node:assert/strict";
 import { ingress, type System } from "@posthorn/posthorn";
@@ -7,7 +8,7 @@ import { inMemory, note, onEach, ref, sharedKinds, type Stage, Worker, worker } 
 
 const waiters = 200;
 const listeners = 200;
-/** On SQLite others are looked for so often. */
+/** The polling interval of SQLite. */
 const pollMs = 20;
 
 interface Crowd {
@@ -19,7 +20,10 @@ interface Crowd {
   answer(text: string): void;
 }
 
-/** Two instances; at one of them many wait for replies of requests that are with the other, and many listen. */
+/**
+ * Two instances; at one of them many callers wait for replies from the other, and many listeners for its
+ * events.
+ */
 async function crowd(stage: Stage): Promise<Crowd> {
   const store = new CountingStore(stage.store);
   let answer = (_: string) => {};
@@ -76,8 +80,8 @@ onEach(
       await stage.settle();
     }
     const { reads, keys, lists } = store.calls;
-    // For each notification a read of a hundred replies, another of the rest, and one of the topic; and what a
-    // heartbeat does.
+    // For each notification a read of a hundred replies, another of the rest, and one of the topic; plus the
+    // work of a heartbeat.
     assert.ok(reads <= rings * 4 + 20, `${reads} reads for ${rings} bells`);
     assert.ok(keys <= (rings + 3) * (waiters + 10), `${keys} keys`);
     assert.ok(lists <= rings * 2 + 20, `${lists} lists for ${rings} bells`);

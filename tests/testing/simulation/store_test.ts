@@ -6,14 +6,14 @@ import type { SimulatedFaults } from "../../../testing/simulation/faults.ts";
 import { SimulatedStore, type SimulatedStoreOptions } from "../../../testing/simulation/store.ts";
 import { storeConformance } from "../../../testing/conformance/conformance.ts";
 
-/** Settles without the event loop, which takes a millisecond a turn in Deno 2.5. */
+/** Settles without the event loop, because in Deno 2.5 each of its turns takes a millisecond. */
 class QuickClock extends VirtualClock {
   override async settle(): Promise<void> {
     for (let turns = 0; turns < 30; turns++) await Promise.resolve();
   }
 }
 
-/** Goes on by itself as long as anybody waits for it. */
+/** Advances by itself as long as there are timers. */
 class RunningClock extends QuickClock {
   #running = false;
 
@@ -399,7 +399,7 @@ class Bench {
     return this.store.instance(name).open({ clock: this.clock });
   }
 
-  /** What it gives when so much time has gone on. */
+  /** The outcome after this much time has passed. */
   async after<T>(ms: number, promise: Promise<T>): Promise<T> {
     promise.catch(() => {});
     await this.clock.advance(ms);
@@ -429,7 +429,7 @@ const everything: SimulatedFaults = {
   crashLands: 0.5,
 };
 
-/** Three instances raise one counter for a minute, while they crash, pause and hear of each other. */
+/** Three instances increment one counter for a minute, while they crash, pause and notify each other. */
 async function storm(seed: number, faults = everything) {
   const clock = new QuickClock({ nowMs: 0 });
   const random = seededRandom(seed);

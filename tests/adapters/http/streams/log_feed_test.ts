@@ -5,12 +5,12 @@ import { LogFeed } from "../../../../adapters/http/streams/log_feed.ts";
 import { windowSize } from "../../../../adapters/http/streams/topic_log.ts";
 import { Order } from "../desk.ts";
 
-/** A log that answers when it is told to. */
+/** A log that answers when the test lets it. */
 class SlowLog implements EventLog {
   readonly events: LoggedEvent[] = [];
   readonly closed = Promise.withResolvers<unknown>();
   readonly clock = new VirtualClock();
-  /** Behind which number it was read. */
+  /** The sequence numbers after which it was read. */
   readonly reads: number[] = [];
   held: (() => void)[] | undefined;
   #onChange = () => {};
@@ -21,7 +21,7 @@ class SlowLog implements EventLog {
     return new LogFeed(system as IngressSystem, [Order.paused], { eventsMax, charactersMax });
   }
 
-  /** Keeps so many more, and tells. */
+  /** Adds this many events, and notifies. */
   add(count: number, payload: unknown = "a"): void {
     for (let added = 0; added < count; added++) {
       this.events.push({ number: this.events.length + 1, id: "x", subject: "", payload });
@@ -59,7 +59,7 @@ Deno.test("a reader of a LogFeed that joins an older read reads again", async ()
   log.held = [];
   const first = early.read();
   await log.clock.settle();
-  log.add(1); // what is being read does not have it
+  log.add(1); // the read in progress does not contain it
   const second = late.read();
   await log.clock.settle();
   const release = log.held;
@@ -75,7 +75,7 @@ Deno.test("a reader of a LogFeed that starts to wait just after a change is woke
   let woken = 0;
   reader.wait(() => woken++)();
   log.add(1);
-  assert.equal(woken, 0); // it waited no longer
+  assert.equal(woken, 0); // it no longer waited
   reader.wait(() => woken++);
   assert.equal(woken, 1);
   assert.equal((await reader.read())?.id, "paused:1");

@@ -19,7 +19,7 @@ class Feeding implements AsyncDisposable {
     await this.clock.settle();
   }
 
-  /** The data of all that a cursor can still read. */
+  /** The data of all events that a cursor can still read. */
   rest(cursor: { next: number }): string[] {
     const data: string[] = [];
     for (let entry = this.feed.read(cursor); entry !== undefined; entry = this.feed.read(cursor)) {

@@ -43,7 +43,7 @@ Deno.test("two stores on one file notify each other", { ignore }, async () => {
     const two = await denoKv(`${folder}/a.kv`).open(services);
     let wake = () => {};
     const watch = two.watch(() => wake());
-    await new Promise<void>((resolve) => wake = resolve); // what is there at first
+    await new Promise<void>((resolve) => wake = resolve); // the initial value
     for (let times = 0; times < 5; times++) {
       const heard = new Promise<void>((resolve) => wake = resolve);
       await ring(one);

@@ -81,7 +81,8 @@ Deno.test("sqlite: versions reserved in a rolled back transaction are given once
   await using file = await temporary();
   const [first, second] = [await sqlite(file.path).open({ clock }), await sqlite(file.path).open({ clock })];
   const [held] = await put(first, "k", new Uint8Array(1));
-  // The first commit of the second connection fails where it writes: what it has reserved by then is undone.
+  // The first commit of the second connection fails where it writes: the versions it has reserved are rolled
+  // back.
   const write = { key: "k", value: new Uint8Array(2) };
   const stale = { checks: [{ key: "k", version: undefined }], writes: [write], removals: [] };
   assert.deepEqual(await second.commit([stale]), [undefined]);
@@ -142,7 +143,7 @@ Deno.test("sqlite: a call that finds the file locked lets other work continue, a
   const committing = put(connection, "k", encoder.encode("1")).finally(() => ended = true);
   await virtual.advance(5_000);
   assert.equal(ended, false);
-  assert.deepEqual(await connection.read(["k"]), [undefined]); // readers need not wait
+  assert.deepEqual(await connection.read(["k"]), [undefined]); // readers do not wait
   assert.equal(
     (await connection.commit([{ checks: [{ key: "k", version: undefined }], writes: [], removals: [] }]))
       .length,

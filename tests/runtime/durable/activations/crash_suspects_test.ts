@@ -26,7 +26,8 @@ Deno.test("CrashSuspects: 25 begin together, and more when those await something
   court.enterMany(200);
   assert.equal(court.entered.length, 25);
   for (let index = 0; index < 25; index++) court.trials.get(`${index}`)!.awaits();
-  assert.equal(court.entered.length, 25 + 18); // 25 of 100 places are taken by those that await, 4 by each other
+  // 25 of 100 slots are taken by those that await, 4 by each other
+  assert.equal(court.entered.length, 25 + 18);
   for (let round = 0; round < 20; round++) for (const trial of [...court.trials.values()]) trial.awaits();
   assert.equal(court.entered.length, 100 - 3);
   court.trials.get("0")!.end();
@@ -88,7 +89,7 @@ Deno.test("CrashSuspects: one that does not end keeps the others out for a bound
     const beganMs = court.clock.monotonicMs();
     while (court.entered.length < 2) await court.clock.advance(250);
     waits.push(court.clock.monotonicMs() - beganMs);
-    court.trials.get("hangs")!.end(); // late, and it frees nothing twice
+    court.trials.get("hangs")!.end(); // late, and frees no slot twice
     court.enter("last", 1);
     assert.deepEqual(court.entered, ["hangs", "next"]);
   }

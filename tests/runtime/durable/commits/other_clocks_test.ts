@@ -1,5 +1,5 @@
-// What is kept for a time is over when it is by the clocks of all instances: of those that live, and for a day of those
-// that lived.
+// A row has expired when it has by the clocks of all instances: of the living, and for a day of those that
+// are gone.
 
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";

@@ -4,7 +4,7 @@ import { WriteSet } from "../../../../runtime/durable/commits/write_set.ts";
 
 interface Step {
   readonly key: string;
-  /** Written where there is a value; removed where there is none. */
+  /** Written if there is a value, else removed. */
   readonly value: number | undefined;
   readonly oldBytes: number | undefined;
 }
@@ -15,7 +15,7 @@ const step = fc.record<Step>({
   oldBytes: fc.option(fc.nat(1_000_000), { nil: undefined }),
 });
 
-/** All that is said of keys, each turn by itself, and what the turns come to together. */
+/** The changes of keys by each turn, and their result for the batch. */
 function effectsOf(turns: readonly (readonly Step[])[]): WriteSet {
   const whole = new WriteSet();
   for (const [index, steps] of turns.entries()) {

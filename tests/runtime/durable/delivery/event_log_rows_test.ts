@@ -6,7 +6,7 @@ import { eventKey } from "../../../../runtime/durable/rows/keys.ts";
 import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
 import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 
-/** A log on a store whose lists can be held back after they have read. */
+/** A log on a store whose lists can be delayed after they have read. */
 async function logOn(): Promise<{
   readonly log: EventLogRows;
   readonly clock: VirtualClock;
@@ -71,7 +71,8 @@ Deno.test("a reader that is woken does not share a read that started before", as
   await clock.settle();
   const { promise, resolve } = Promise.withResolvers<void>();
   hold(promise);
-  log.follow("topic", 0, ({ number }) => void heard.push(`second ${number}`)); // it reads, and there is nothing yet
+  // it reads, and there is no event yet
+  log.follow("topic", 0, ({ number }) => void heard.push(`second ${number}`));
   await clock.settle();
   hold(undefined);
   await publish(1);
@@ -83,7 +84,7 @@ Deno.test("a reader that is woken does not share a read that started before", as
   log.end();
 });
 
-/** How many promises are waited for together while something is done. */
+/** The maximum number of promises awaited together during an action. */
 async function waitedFor(act: () => Promise<void>): Promise<number> {
   const { all } = Promise;
   let count = 0;
@@ -131,7 +132,7 @@ Deno.test("a publication waits for all listeners that have started, and for thos
   await clock.settle();
   const second = log.whenFollowed(told("second"));
   await clock.advance(2_000);
-  assert.deepEqual(order, []); // they have not begun yet
+  assert.deepEqual(order, []); // they have not started yet
   again.resolve();
   await clock.settle();
   await second;
