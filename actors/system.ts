@@ -28,7 +28,6 @@ import type { SystemOptions } from "../runtime/ports/options.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import type { Actor } from "../runtime/language/actor.ts";
 import { ask } from "./ask.ts";
-import { durableTopicActor } from "./durable_topic.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { ticketOf } from "./submit.ts";
@@ -45,10 +44,10 @@ export interface StopOptions {
   readonly drainMs?: number;
 }
 
-/** What the modes need. Where there is a store, topics are in it. */
+/** What the modes need. With a store, topics are in it. */
 function actorsOf(runtime: Runtime, durable: boolean): Actor[] {
-  const topic = durable ? durableTopicActor(runtime.options.limits.events) : topicActor;
-  return [topic, listenerActor, collectorActor(() => runtime.lateReplies++)];
+  const transient = [listenerActor, collectorActor(() => runtime.lateReplies++)];
+  return durable ? transient : [topicActor, ...transient];
 }
 
 /**

@@ -25,7 +25,7 @@ import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
-import type { Acceptance } from "./durable/delivery/accept_commit.ts";
+import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** Where a message goes. Whoever sends there often keeps the actor that was found. */
@@ -118,12 +118,11 @@ export class Delivery implements DeliveryPort {
     payload: unknown,
     route?: Route,
   ): Promise<unknown> | undefined {
+    if (this.persistence?.has(operation.protocol)) {
+      return this.acceptDurably(to, payload, route ?? new Route(operation));
+    }
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     const value = this.check(operation, to.key, payload);
-    if (this.persistence?.has(operation.protocol)) {
-      this.requireHandled(operation, to.key);
-      return this.persistence.accept(to, route ?? new Route(operation), payload);
-    }
     const activation = this.receiver(to, operation);
     to.cacheTarget?.(activation);
     const { host } = activation;
@@ -139,13 +138,13 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  /** The same for a durable receiver, with the name of the reply that is kept for it. */
-  async acceptDurably(to: Target, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
+  /** The same for a durable receiver; `ticket` names the reply that is kept for it. */
+  acceptDurably(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
     const { operation } = route;
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     this.check(operation, to.key, payload);
     this.requireHandled(operation, to.key);
-    return await this.persistence!.accept(to, route, payload, { ticket });
+    return this.persistence!.accept(to, route, payload, ticket);
   }
 
   deliver(to: Target, route: Route, payload: unknown): void {
@@ -289,8 +288,8 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  private actorOf(protocol: string): Actor | undefined {
-    return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
+  private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
+    return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {

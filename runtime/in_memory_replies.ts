@@ -2,7 +2,7 @@ import type { ActorId } from "./language/address.ts";
 import { errorOfReason } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
 import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
-import { ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
+import { Expiring, ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
 import type { Failure } from "./language/failure.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
@@ -28,7 +28,7 @@ interface Caller {
 type Outcome = { readonly reply: unknown } | { readonly failure: Failure };
 
 /** The reply of one submit: whether it has come, and who waits for it. */
-export class KeptReply {
+export class KeptReply extends Expiring {
   readonly key: string;
   /** Whose it is, where that is named. */
   readonly caller: Caller | undefined;
@@ -39,6 +39,7 @@ export class KeptReply {
   private waiting: ReplyTarget[] | undefined = undefined;
 
   constructor(key: string, caller: Caller | undefined) {
+    super();
     this.key = key;
     this.caller = caller;
   }
@@ -207,11 +208,11 @@ export class InMemoryReplies {
       else replyTarget.fail(errorOfFailure(outcome.failure));
     }
     if (waiting.length > 0) this.collect(reply);
-    this.#sizeOfCommit(reply);
+    this.#measure(reply);
   }
 
   /** What a caller's takes is looked at, for what strangers ask for may be of any size. */
-  #sizeOfCommit(reply: KeptReply): void {
+  #measure(reply: KeptReply): void {
     const { caller } = reply;
     if (caller === undefined) return;
     reply.held?.release();

@@ -9,7 +9,6 @@ import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery, type Target } from "./delivery.ts";
 import { deadlineAt, Envelope, type MessageId, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
-import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
 import { type ActorQuota, MemoryHost } from "./activations/memory_host.ts";
@@ -25,7 +24,7 @@ import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
-import { Persistence } from "./durable/persistence.ts";
+import { type HostCounts, Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { OpenTurn, RouteParts } from "./turns/turn_services.ts";
 
@@ -175,8 +174,8 @@ export class Runtime implements RuntimeServices {
   }
 
   stats(): Stats {
-    const hosts = [...this.delivery.hosts.values(), ...this.persistence?.hosts.values() ?? []];
-    const sum = (count: (host: MemoryHost | DurableHost) => number) =>
+    const hosts = [...this.delivery.hosts.values(), ...this.persistence?.counts ?? []];
+    const sum = (count: (host: HostCounts) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
       accepted: sum((host) => host.accepted) + this.delivery.undelivered,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { packageFiles } from "../.ci/publish.ts";
 import { hasTable, pagesWithTable, storesTable, tableIn } from "../.ci/stores_table.ts";
 
 const root = new URL("../", import.meta.url);
@@ -31,6 +32,17 @@ for (const name of pages) {
     }
   });
 }
+
+Deno.test("pages of docs link only to what is in the package", async () => {
+  const files = await packageFiles();
+  for (const name of pages.filter((name) => name.startsWith("docs/"))) {
+    for (const [, target] of (await Deno.readTextFile(new URL(name, root))).matchAll(/\]\(([^)#]+)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const path = new URL(target, new URL(name, root)).href.slice(root.href.length);
+      assert.ok(files.includes(path), `${name} links to ${path}, which the package does not have`);
+    }
+  }
+});
 
 Deno.test("README begins with what a new user needs: two commands, an actor, its curl line, the modes", async () => {
   const text = await Deno.readTextFile(new URL("README.md", root));

@@ -25,7 +25,7 @@ function callAll(many: number, size: number): number {
   return counters.reduce((sum, counter) => sum + counter.add({ n: 0 }), 0);
 }
 
-// represents a function that awaits something
+// deno-lint-ignore require-await -- represents a function that awaits something
 async function successor(x: number): Promise<number> {
   return x + 1;
 }

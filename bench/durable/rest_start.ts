@@ -2,7 +2,8 @@
  * Starts on a SQLite file and asks an actor that is at rest there: `rest_start.ts FILE KEY STARTED`. Loads
  * only Posthorn, and prints the time of each step since the process was started.
  */
-import { actor, ask, protocol, sqlite, System, unchecked } from "@posthorn/posthorn";
+import { actor, ask, protocol, System, unchecked } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [file, key, started] = Deno.args;
 const sinceStartMs = () => performance.timeOrigin + performance.now() - Number(started);

@@ -1,4 +1,4 @@
-import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn";
+import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn/store";
 
 /** An observer of commits. */
 export interface Watcher {

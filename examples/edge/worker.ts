@@ -3,7 +3,8 @@
  * runs on workerd unchanged: neither this file nor its imports use anything of Deno or Node.
  */
 
-import { actor, ask, event, ingress, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
+import { actor, ask, event, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import * as z from "zod";
 import { endWith } from "./end_with.ts";
 

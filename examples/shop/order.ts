@@ -24,21 +24,27 @@ export const order = actor(Order, {
       });
     },
     reserved(ctx, { cents }) {
-      if (ctx.state.status !== "reserving") return; // cancelled in the meantime
+      const { status, purchase } = ctx.state;
+      if (purchase === undefined) return;
+      if (status !== "reserving") { // cancelled in the meantime
+        return ctx.ref(Stock, purchase.sku).tell(Stock.release, { order: ctx.key });
+      }
       if (cents === null) return change(ctx, { status: "sold-out" });
       change(ctx, { status: "unpaid", cents });
       ctx.schedule("remind", { afterMs: hourMs }, ctx.self.at(Order.remind));
       ctx.schedule("expire", { afterMs: 24 * hourMs }, ctx.self.at(Order.expire));
     },
     pay(ctx, { card }) {
-      if (ctx.state.status !== "unpaid") return;
-      change(ctx, { status: "paying" });
-      ctx.cancel("remind");
-      ctx.cancel("expire");
-      ctx.ref(Payment, ctx.key).submit(Payment.charge, { card, cents: ctx.state.cents }, {
-        replyTo: ctx.self.at(Order.charged),
-        failTo: ctx.self.at(Order.failed),
-      });
+      if (ctx.state.status === "unpaid") {
+        change(ctx, { status: "paying" });
+        ctx.cancel("remind");
+        ctx.cancel("expire");
+        ctx.ref(Payment, ctx.key).submit(Payment.charge, { card, cents: ctx.state.cents }, {
+          replyTo: ctx.self.at(Order.charged),
+          failTo: ctx.self.at(Order.failed),
+        });
+      }
+      return viewOf(ctx.key, ctx.state); // tells the buyer whether the order can be paid now
     },
     charged(ctx, { paid }) {
       const { status, purchase } = ctx.state;

@@ -34,7 +34,7 @@ export type OrderView = z.infer<typeof OrderView>;
 export const Order = protocol("order", {
   // From the buyer.
   place: tell(Purchase),
-  pay: tell(z.object({ card: z.string().min(1).max(64) })),
+  pay: ask(z.object({ card: z.string().min(1).max(64) }), OrderView),
   view: ask(OrderView),
   // Replies of the other actors.
   reserved: tell(z.object({ cents: Cents.nullable() })),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { sqlite, type Store, type System, TerminalError } from "@posthorn/posthorn";
+import { type Store, type System, TerminalError } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import type { Call, Outside } from "./outside.ts";
 import { Mail, Order, Report, Stock } from "./protocols.ts";
@@ -82,8 +83,8 @@ Deno.test("an order is reserved, paid and shipped, however often the buyer sends
   await stage.order("o1").tell(Order.place, purchase);
   await stage.order("o1").tell(Order.place, purchase);
   assert.equal(await stage.status("o1"), "unpaid");
-  await stage.order("o1").tell(Order.pay, { card: "4242" });
-  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  await stage.order("o1").ask(Order.pay, { card: "4242" });
+  await stage.order("o1").ask(Order.pay, { card: "4242" });
   assert.equal(await stage.status("o1"), "shipped");
   assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
   assert.equal(await stage.left(), 8);
@@ -101,9 +102,9 @@ Deno.test("a card that is declined leaves the order to be paid with another", as
   await using stage = await Stage.open();
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").tell(Order.pay, { card: "empty" });
+  await stage.order("o1").ask(Order.pay, { card: "empty" });
   assert.equal(await stage.status("o1"), "unpaid");
-  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  await stage.order("o1").ask(Order.pay, { card: "4242" });
   assert.equal(await stage.status("o1"), "shipped");
 });
 
@@ -112,7 +113,7 @@ Deno.test("a bank that is away for a while is tried again, and charges once", as
   stage.outside.fails = { call: "charge", error: new Error("the bank is away"), times: 3 };
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  await stage.order("o1").ask(Order.pay, { card: "4242" });
   assert.equal(await stage.status("o1"), "paying");
   await stage.clock.advance(10_000);
   assert.equal(await stage.status("o1"), "shipped");
@@ -124,7 +125,7 @@ Deno.test("a parcel that cannot be sent undoes what was done before it", async (
   stage.outside.fails = { call: "ship", error: new TerminalError("there is no such street"), times: 1 };
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  await stage.order("o1").ask(Order.pay, { card: "4242" });
   assert.equal(await stage.status("o1"), "cancelled");
   assert.equal(await stage.left(), 10);
   assert.deepEqual(stage.outside.done.toSorted(), [
@@ -133,6 +134,19 @@ Deno.test("a parcel that cannot be sent undoes what was done before it", async (
     "recall o1",
     "refund o1",
   ]);
+});
+
+Deno.test("a reservation that arrives after the order was cancelled is released", async () => {
+  await using stage = await Stage.open();
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.advance(24 * hourMs);
+  assert.equal(await stage.status("o1"), "cancelled");
+  const late = { order: "o1", count: 2 };
+  await stage.system.ref(Stock, "tea").submit(Stock.reserve, late, {
+    replyTo: stage.order("o1").at(Order.reserved),
+  });
+  await stage.clock.settle();
+  assert.equal(await stage.left(), 10);
 });
 
 Deno.test("whoever does not pay is reminded after an hour, and loses the reservation after a day", async () => {
@@ -150,7 +164,7 @@ Deno.test("each night at two the owner gets the numbers of the day", async () =>
   await using stage = await Stage.open();
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").tell(Order.pay, { card: "4242" });
+  await stage.order("o1").ask(Order.pay, { card: "4242" });
   await stage.clock.advance(14 * hourMs);
   await stage.clock.advance(24 * hourMs);
   assert.deepEqual(stage.outside.done.filter((line) => line.startsWith("mail owner")), [
@@ -192,7 +206,7 @@ Deno.test("an order that was placed before a restart is paid and shipped after i
     {
       await using stage = await Stage.open(sqlite(path)); // as another process would
       assert.equal(await stage.left(), 8);
-      await stage.order("o1").tell(Order.pay, { card: "4242" });
+      await stage.order("o1").ask(Order.pay, { card: "4242" });
       assert.equal(await settled(stage, "o1", "shipped"), "shipped");
       assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
     }

@@ -11,7 +11,7 @@ const unreadableBytes = 1_024;
  * only the program itself can make such a thing, and for that nobody's answer or reply shall be let go.
  */
 export function roughBytes(value: unknown, most: number): number {
-  const seen = new Set<object>();
+  let seen: Set<object> | undefined;
   const left: unknown[] = [value];
   let bytes = 0;
   while (left.length > 0 && bytes < most) {
@@ -19,8 +19,8 @@ export function roughBytes(value: unknown, most: number): number {
     if (typeof next === "string") bytes += objectBytes + next.length;
     else if (typeof next === "bigint") bytes += objectBytes + next.toString(16).length / 2;
     else if (typeof next !== "object" || next === null) bytes += slotBytes;
-    else if (!seen.has(next)) {
-      seen.add(next);
+    else if (seen?.has(next) !== true) {
+      if (left.length > 0 || next !== value) (seen ??= new Set([value as object])).add(next);
       bytes += objectBytes + guardedInside(next, left);
     }
   }
@@ -48,9 +48,9 @@ function inside(object: object, pile: unknown[]): number {
   }
   if (object instanceof Error) pile.push(object.message, object.cause); // which are no entries
   let bytes = 0;
-  for (const [key, value] of Object.entries(object)) {
+  for (const key of Object.keys(object)) {
     bytes += slotBytes + key.length;
-    pile.push(value);
+    pile.push(object[key as keyof typeof object]);
   }
   return bytes;
 }

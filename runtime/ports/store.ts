@@ -140,11 +140,13 @@ export interface StoreServices {
  * no part of the protocol.
  *
  * A store is a description; each system opens its own connection, and closes it when the system stops.
- * `storeConformance` of `@posthorn/posthorn/testing` checks whether an adapter satisfies this contract.
+ * `storeConformance` of `@posthorn/posthorn/testing/conformance` checks whether an adapter satisfies this
+ * contract.
  *
  * @example
  * ```ts
- * import { memoryStore, type Store, System } from "@posthorn/posthorn";
+ * import { type Store, System } from "@posthorn/posthorn";
+ * import { memoryStore } from "@posthorn/posthorn/memory";
  *
  * const store: Store = memoryStore();
  * await using system = new System({ actors: [], store });

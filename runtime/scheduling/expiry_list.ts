@@ -3,61 +3,87 @@ import type { Timer } from "./timers.ts";
 /** What an {@linkcode ExpiryList} needs of its system. */
 export interface ExpiryServices {
   readonly timers: { set(delayMs: number, callback: () => void): Timer };
-  /** The time that delays are measured with. */
+  /** The time in milliseconds since some fixed moment. */
   monotonicMs(): number;
 }
 
-/** Items that are kept, each for equally long: the oldest first, and one timer for all of them. */
-export class ExpiryList<Item> {
+/** Something that expires. Its fields belong to the list that it is in. */
+export abstract class Expiring {
+  /** The list; absent while it is in none. */
+  expiryList: object | undefined = undefined;
+  /** When it expires, in whole milliseconds: a fraction would take memory of its own. */
+  expiresAtMs = 0;
+  /** The item that expires next. */
+  expiresBefore: Expiring | undefined = undefined;
+  /** The item that expires just before it. */
+  expiresAfter: Expiring | undefined = undefined;
+}
+
+/**
+ * Items that are kept for equally long. They are linked in the order in which they were added, which is the order in which
+ * they expire, so one timer serves all of them.
+ */
+export class ExpiryList<Item extends Expiring> {
   readonly #keepMs: number;
   readonly #services: ExpiryServices;
-  readonly #onOver: (item: Item) => void;
-  /** When the time of each is over; in the order in which they came, which is that of their ends. */
-  readonly #dueMs = new Map<Item, number>();
+  readonly #onExpired: (item: Item) => void;
+  #first: Expiring | undefined;
+  #last: Expiring | undefined;
   #timer: Timer | undefined;
 
-  /** `onOver` hears of each whose time is over; it is in the list no more. */
-  constructor(keepMs: number, services: ExpiryServices, onOver: (item: Item) => void) {
+  /** The list calls `onExpired` for each item whose time is over, after it has removed the item. */
+  constructor(keepMs: number, services: ExpiryServices, onExpired: (item: Item) => void) {
     this.#keepMs = keepMs;
     this.#services = services;
-    this.#onOver = onOver;
+    this.#onExpired = onExpired;
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#dueMs.size;
-  }
-
-  /** Its time begins; again, where it is there. Where all are kept for ever there is nothing to do. */
+  /** Starts the time of an item that is in no list. If items are kept for ever, this does nothing. */
   add(item: Item): void {
     if (this.#keepMs === Infinity) return;
-    this.#dueMs.delete(item);
-    this.#dueMs.set(item, this.#services.monotonicMs() + this.#keepMs);
+    const last = this.#last;
+    item.expiryList = this;
+    item.expiresAtMs = Math.ceil(this.#services.monotonicMs() + this.#keepMs);
+    item.expiresAfter = last;
+    if (last === undefined) this.#first = item;
+    else last.expiresBefore = item;
+    this.#last = item;
     this.#timer ??= this.#services.timers.set(this.#keepMs, () => this.#sweep());
   }
 
-  /** How much of its time is left: `Infinity` where it is not in the list. */
+  /** How much of its time is left: `Infinity` if it is not in the list. */
   leftMs(item: Item): number {
-    return (this.#dueMs.get(item) ?? Infinity) - this.#services.monotonicMs();
+    return item.expiryList === this ? item.expiresAtMs - this.#services.monotonicMs() : Infinity;
   }
 
-  /** It goes before its time, if it is there. */
+  /** Removes an item, if it is in the list. */
   delete(item: Item): void {
-    if (!this.#dueMs.delete(item) || this.#dueMs.size > 0) return;
-    this.#timer?.cancel(); // it would keep the process for nothing
+    if (item.expiryList !== this) return;
+    this.#unlink(item);
+    if (this.#first !== undefined) return;
+    this.#timer?.cancel(); // an empty list must not keep the process alive
     this.#timer = undefined;
+  }
+
+  #unlink(item: Expiring): void {
+    const { expiresBefore, expiresAfter } = item;
+    if (expiresAfter === undefined) this.#first = expiresBefore;
+    else expiresAfter.expiresBefore = expiresBefore;
+    if (expiresBefore === undefined) this.#last = expiresAfter;
+    else expiresBefore.expiresAfter = expiresAfter;
+    item.expiryList = item.expiresBefore = item.expiresAfter = undefined;
   }
 
   #sweep(): void {
     this.#timer = undefined;
     const nowMs = this.#services.monotonicMs();
-    for (const [item, dueMs] of this.#dueMs) {
-      if (dueMs > nowMs) {
-        this.#timer ??= this.#services.timers.set(dueMs - nowMs, () => this.#sweep());
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      if (first.expiresAtMs > nowMs) {
+        this.#timer ??= this.#services.timers.set(first.expiresAtMs - nowMs, () => this.#sweep());
         return;
       }
-      this.#dueMs.delete(item);
-      this.#onOver(item);
+      this.#unlink(first);
+      this.#onExpired(first as Item);
     }
   }
 }

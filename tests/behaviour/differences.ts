@@ -15,8 +15,8 @@ const transient = ({ transient }: Place) => transient;
 
 const parsedByWhoHandles = [
   "docs/durability.md",
-  "A payload is parsed by the schema of whoever handles it, so defaults of a newer schema complete an old message; " +
-  "what no longer parses is a dead letter `invalid-payload`",
+  "Each payload is parsed by the schema of the instance that handles it, so defaults of a newer schema complete older " +
+  "messages. A payload that no longer matches becomes a dead letter with the reason `invalid-payload`",
 ] as const;
 
 const dropsItsState = [
@@ -67,8 +67,8 @@ export const differences: readonly Difference[] = [
     where: durable,
     documented: [
       "docs/durability.md",
-      "An id that a turn gives to what it sends is that message's name and is looked for nowhere: it leaves once, with " +
-      "its turn's commit.",
+      "an id only names the message. It is not checked for repetition, because the message leaves exactly once, with " +
+      "the commit of its turn.",
     ],
     instead: {
       "b notes 1": ["b notes 1", "b notes 1"],

@@ -1,7 +1,6 @@
 import {
   actor,
   ask,
-  denoKv,
   event,
   protocol,
   type Random,
@@ -11,6 +10,7 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
 
 /** The sender, and the sequence number of the message to its actor: the tag. */
 const Book = protocol("book", {

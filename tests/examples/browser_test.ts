@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { memoryStore, System } from "@posthorn/posthorn";
+import { System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { notesApp } from "../../examples/browser/app.ts";
 import { follow, type Followed } from "../../examples/browser/follow.ts";
 import { listen } from "../../examples/browser/listen.ts";
 import { Notes, notes } from "../../examples/browser/notes.ts";
+import { addNote, followWithCookie, followWithToken } from "../../examples/browser/page.ts";
 
 const origin = "https://notes.example";
 const access = {
@@ -143,6 +145,35 @@ Deno.test("a refusal ends a stream that is followed by fetch, and says why", asy
     fetch: (url, init) => app.request(url, init),
   });
   await assert.rejects(stream.next(), /answers 403: .*not-yours/);
+});
+
+Deno.test("the page adds notes and follows them, by its cookie or by a token", async () => {
+  const { system, app } = open();
+  await system.ready();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    // A browser adds the cookie of its user; Deno has none, so the user is said in another way.
+    const headers = new Headers(request.headers);
+    if (!headers.has("authorization")) headers.set("authorization", "Bearer of ada");
+    return app.fetch(new Request(request, { headers }));
+  });
+  const api = `http://127.0.0.1:${server.addr.port}`;
+  using leaving = aborting();
+  const [byCookie, byToken]: [unknown[], unknown[]] = [[], []];
+  const viewOf = (heard: unknown[]) => ({
+    show: (note: unknown) => heard.push(note),
+    reload() {},
+    signIn() {},
+  });
+  const source = followWithCookie(api, "ada", viewOf(byCookie));
+  const following = followWithToken(api, "ada", "of ada", viewOf(byToken), leaving.signal);
+  while (byCookie.length === 0 || byToken.length === 0) await addNote(api, "ada", "tea"); // until both follow
+  assert.deepEqual([byCookie[0], byToken[0]], [{ user: "ada", text: "tea" }, { user: "ada", text: "tea" }]);
+  source.close();
+  await assert.rejects(addNote(api, "bob", "tea"), /Cannot add the note: 403/);
+  leaving.abort();
+  await following;
+  await system.stop();
+  await server.shutdown();
 });
 
 const leaky = { sanitizeResources: false }; // Deno's EventSource does not read the body of a refusal

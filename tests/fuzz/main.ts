@@ -2,7 +2,7 @@
 // system in memory, half to one on a file. Each must be answered correctly, and the memory must not grow.
 // Prints the seed, which reproduces the run.
 
-import { sqlite } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { parseArgs } from "node:util";
 import { fuzz } from "./fuzz.ts";
 

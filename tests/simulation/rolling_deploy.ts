@@ -1,5 +1,5 @@
 import type { Clock, Random } from "@posthorn/posthorn";
-import type { SimulatedHost } from "@posthorn/posthorn/testing";
+import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
 
 /** The deploy of a new revision of the program to the slots of processes. */
 export interface Deploy {

@@ -1,6 +1,6 @@
 // The contents of a store: the number and bytes of rows by kind, and those that should have been deleted.
 
-import type { StoreConnection } from "@posthorn/posthorn";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { erased } from "./actors.ts";
 import { isOver } from "./is_over.ts";
 

@@ -3,7 +3,8 @@
 // retention time have expired. Exits with 1 if rows or bytes grew at the end, if anything failed, or if rows
 // are left that should have been deleted.
 
-import { sqlite, System, systemClock } from "@posthorn/posthorn";
+import { System, systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { loadActor } from "./actors.ts";
 import { type Census, censusOf, growing, shown } from "./census.ts";
 import { emptyAfterMs, fullAfterMs, options } from "./options.ts";

@@ -1,18 +1,10 @@
 // A process to be killed: actors on a store, behind HTTP. It is started in advance, and opens the store on
 // command.
 
-import {
-  actor,
-  ask,
-  denoKv,
-  event,
-  ingress,
-  protocol,
-  sqlite,
-  submit,
-  System,
-  tell,
-} from "@posthorn/posthorn";
+import { actor, ask, event, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { ingress } from "@posthorn/posthorn/http";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import * as z from "zod";
 
 const Item = z.object({ id: z.string() });

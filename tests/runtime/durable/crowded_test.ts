@@ -1,16 +1,8 @@
 // A store that is slower than its clients: the waiting commits have a bound, and sends above it are refused.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  type AtomicPart,
-  protocol,
-  type Store,
-  type StoreConnection,
-  submit,
-  type System,
-  unchecked,
-} from "@posthorn/posthorn";
+import { actor, protocol, type Store, submit, type System, unchecked } from "@posthorn/posthorn";
+import type { AtomicPart, StoreConnection } from "@posthorn/posthorn/store";
 import {
   deadOf,
   inMemory,

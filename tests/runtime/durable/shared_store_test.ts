@@ -1,18 +1,8 @@
 // Instances that share a store: failure detection, take-over, and their cost.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  type AtomicPart,
-  type Entry,
-  type KeyRange,
-  protocol,
-  type Store,
-  type StoreConnection,
-  type System,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
+import { actor, protocol, type Store, type System, tell, unchecked } from "@posthorn/posthorn";
+import type { AtomicPart, Entry, KeyRange, StoreConnection } from "@posthorn/posthorn/store";
 import {
   endedKey,
   indexKey,

@@ -1,7 +1,8 @@
 // A system that stops while commits are in progress, and a store that never answers.
 
 import assert from "node:assert/strict";
-import { memoryStore, RetryableError, type Store, System } from "@posthorn/posthorn";
+import { RetryableError, type Store, System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { inMemory, note, ref, Worker, worker } from "./durable_stage.ts";
 import { inEach } from "./worlds.ts";

@@ -2,8 +2,9 @@
 // process counts as an attempt.
 
 import assert from "node:assert/strict";
-import { actor, ask, type AtomicPart, protocol, System, tell, unchecked } from "@posthorn/posthorn";
-import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import { actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+import type { AtomicPart } from "@posthorn/posthorn/store";
+import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
 import {
   deadOf,
   inMemory,

@@ -1,58 +1,71 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import fc from "fast-check";
-import { ExpiryList } from "../../../runtime/scheduling/expiry_list.ts";
+import { Expiring, ExpiryList } from "../../../runtime/scheduling/expiry_list.ts";
 import { Timers } from "../../../runtime/scheduling/timers.ts";
+
+class Item extends Expiring {
+  readonly name: string;
+
+  constructor(name: string) {
+    super();
+    this.name = name;
+  }
+}
 
 class Bench {
   readonly clock = new VirtualClock();
   readonly timers = new Timers(this.clock);
-  readonly over: string[] = [];
-  readonly list: ExpiryList<string>;
+  readonly expired: string[] = [];
+  readonly list: ExpiryList<Item>;
 
   constructor(keepMs: number) {
     const services = { timers: this.timers, monotonicMs: () => this.clock.monotonicMs() };
-    this.list = new ExpiryList(keepMs, services, (name: string) => this.over.push(name));
+    this.list = new ExpiryList(keepMs, services, ({ name }: Item) => this.expired.push(name));
   }
 }
 
 Deno.test("an ExpiryList has one timer, however many are kept, and none when nothing is", async () => {
-  const { list, timers, clock, over } = new Bench(1_000);
-  for (let index = 0; index < 500; index++) list.add(`early ${index}`);
+  const { list, timers, clock, expired } = new Bench(1_000);
+  const early = itemsOf("early");
+  for (const item of early) list.add(item);
   await clock.advance(400);
-  for (let index = 0; index < 500; index++) list.add(`late ${index}`);
-  assert.deepEqual([list.size, timers.size], [1_000, 1]);
+  const late = itemsOf("late");
+  for (const item of late) list.add(item);
+  assert.equal(timers.size, 1);
   await clock.advance(600);
-  assert.deepEqual([list.size, timers.size, over.length], [500, 1, 500]);
-  for (let index = 0; index < 500; index++) list.delete(`late ${index}`);
-  assert.deepEqual([list.size, timers.size], [0, 0]);
-  list.add("again");
+  assert.deepEqual([timers.size, expired.length], [1, 500]);
+  for (const item of late) list.delete(item);
+  assert.equal(timers.size, 0);
+  list.add(early[0]);
   await clock.advance(1_000);
-  assert.deepEqual([list.size, timers.size, over.at(-1)], [0, 0, "again"]);
+  assert.deepEqual([timers.size, expired.at(-1)], [0, "early 0"]);
 });
 
 Deno.test("an ExpiryList that keeps for ever has nothing to do", () => {
   const { list, timers } = new Bench(Infinity);
-  list.add("kept");
-  list.delete("kept");
-  assert.deepEqual([list.size, timers.size, list.leftMs("kept")], [0, 0, Infinity]);
+  const item = new Item("kept");
+  list.add(item);
+  list.delete(item);
+  assert.deepEqual([timers.size, list.leftMs(item)], [0, Infinity]);
 });
 
-Deno.test("a callback of an ExpiryList may add and remove other entries", async () => {
+Deno.test("a callback of an ExpiryList may add and delete other items", async () => {
   const clock = new VirtualClock();
-  const over: string[] = [];
+  const expired: string[] = [];
   const services = { timers: new Timers(clock), monotonicMs: () => clock.monotonicMs() };
-  const list: ExpiryList<string> = new ExpiryList(10, services, (name) => {
-    over.push(name);
-    list.delete("second");
-    if (name === "first") list.add("third");
+  const [first, second, third] = ["first", "second", "third"].map((name) => new Item(name));
+  const list: ExpiryList<Item> = new ExpiryList(10, services, (item) => {
+    expired.push(item.name);
+    list.delete(second);
+    if (item === first) list.add(third);
   });
-  list.add("first");
-  list.add("second");
+  list.add(first);
+  list.add(second);
   await clock.advance(10);
-  assert.deepEqual(over, ["first"]);
+  assert.deepEqual(expired, ["first"]);
   await clock.advance(10);
-  assert.deepEqual([over, list.size], [["first", "third"], 0]);
+  assert.deepEqual([expired, services.timers.size], [["first", "third"], 0]);
 });
 
 const step = fc.oneof(
@@ -61,29 +74,38 @@ const step = fc.oneof(
   fc.record({ advance: fc.nat(80) }),
 );
 
-Deno.test("an ExpiryList tells of each when its time is over, no sooner and no later", async () => {
+Deno.test("an ExpiryList calls back for each item when its time is over, no sooner and no later", async () => {
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-    const { list, clock, over } = new Bench(100);
-    const dueMs = new Map<string, number>();
+    const { list, clock, expired } = new Bench(100);
+    const other = new Bench(100).list;
+    const items = itemsOf("item").slice(0, 6);
+    const dueMs = new Map<Item, number>();
     const expected: string[] = [];
     for (const next of steps) {
       if ("add" in next) {
-        list.add(`${next.add}`);
-        dueMs.delete(`${next.add}`);
-        dueMs.set(`${next.add}`, clock.monotonicMs() + 100);
+        const item = items[next.add];
+        list.delete(item);
+        list.add(item);
+        dueMs.delete(item);
+        dueMs.set(item, clock.monotonicMs() + 100);
       } else if ("delete" in next) {
-        list.delete(`${next.delete}`);
-        dueMs.delete(`${next.delete}`);
+        other.delete(items[next.delete]); // which is not in it
+        list.delete(items[next.delete]);
+        dueMs.delete(items[next.delete]);
       } else {
         await clock.advance(next.advance);
-        for (const [name, atMs] of dueMs) {
+        for (const [item, atMs] of dueMs) {
           if (atMs > clock.monotonicMs()) continue;
-          expected.push(name);
-          dueMs.delete(name);
+          expected.push(item.name);
+          dueMs.delete(item);
         }
       }
-      assert.deepEqual([over, list.size], [expected, dueMs.size]);
-      for (const [name, atMs] of dueMs) assert.equal(list.leftMs(name), atMs - clock.monotonicMs());
+      assert.deepEqual(expired, expected);
+      for (const [item, atMs] of dueMs) assert.equal(list.leftMs(item), atMs - clock.monotonicMs());
     }
   }));
 });
+
+function itemsOf(name: string): Item[] {
+  return Array.from({ length: 500 }, (_, index) => new Item(`${name} ${index}`));
+}

@@ -1,7 +1,8 @@
 // A process that registers an instance on a SQLite file, prints whether its end can be detected, and waits to
 // be killed.
 
-import { sqlite, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [path, instance] = Deno.args;
 const connection = await sqlite(path).open({ clock: systemClock() });

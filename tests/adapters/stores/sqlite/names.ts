@@ -1,7 +1,8 @@
 // Runs as a separate process, because it changes its working directory: opens the files named in JSON, writes
 // into each, changes the directory, and writes into the last one again. Prints the existing files.
 
-import { sqlite, type StoreConnection } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 
 const names: readonly string[] = JSON.parse(Deno.args[0]);

@@ -1,6 +1,7 @@
 // A process that occasionally commits a part that rings, with its time as the value.
 
-import { sqlite, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [path, count] = Deno.args;
 const clock = systemClock();

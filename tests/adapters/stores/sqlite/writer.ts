@@ -1,6 +1,7 @@
 // A process that writes to a shared file. Each line that it prints is an acknowledged commit.
 
-import { sqlite, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [path, name, synchronous, rounds] = Deno.args;
 const store = sqlite(path, { synchronous: synchronous as "full" | "normal" });

@@ -65,3 +65,10 @@ Deno.test("WriteSet keeps the stated size of a key with its last change, so no p
     { seed: 7 },
   );
 });
+
+Deno.test("a row that is removed if it is unchanged is checked as it was read", () => {
+  const writeSet = new WriteSet();
+  writeSet.removeIfUnchanged({ key: "a", version: "v1" }, 10);
+  assert.deepEqual(writeSet.checks, [{ key: "a", version: "v1" }]);
+  assert.deepEqual(writeSet.removals, [{ key: "a", oldBytes: 10 }]);
+});

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { SingleFlight } from "../../../../runtime/durable/background/single_flight.ts";
+import { SingleFlight } from "../../../runtime/base/single_flight.ts";
 
 Deno.test("SingleFlight: a call during a run waits for that run", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
-  const chore = new SingleFlight(() => {
+  const flight = new SingleFlight(() => {
     gates.push(Promise.withResolvers());
     return gates.at(-1)!.promise;
   });
-  const all = [chore.run(), chore.run()];
+  const all = [flight.run(), flight.run()];
   assert.equal(gates.length, 1);
   gates[0].resolve();
   await Promise.all(all);
-  const again = chore.run();
+  const again = flight.run();
   assert.equal(gates.length, 2);
   gates[1].resolve();
   await again;
@@ -19,11 +19,11 @@ Deno.test("SingleFlight: a call during a run waits for that run", async () => {
 
 Deno.test("SingleFlight: wake-ups during a run cause one more run", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
-  const chore = new SingleFlight(() => {
+  const flight = new SingleFlight(() => {
     gates.push(Promise.withResolvers());
     return gates.at(-1)!.promise;
   });
-  const all = [chore.wake(), chore.wake(), chore.wake()];
+  const all = [flight.wake(), flight.wake(), flight.wake()];
   gates[0].resolve();
   await Promise.resolve().then(() => {});
   assert.equal(gates.length, 2);
@@ -34,15 +34,15 @@ Deno.test("SingleFlight: wake-ups during a run cause one more run", async () => 
 
 Deno.test("SingleFlight: a wake-up at the end of a run is not missed", async () => {
   let works = 0;
-  const chore = new SingleFlight(async () => {
+  const flight = new SingleFlight(async () => {
     works++;
     await Promise.resolve();
   });
   for (let ticks = 0; ticks < 8; ticks++) {
     works = 0;
-    const first = chore.run();
+    const first = flight.run();
     for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
-    await chore.wake();
+    await flight.wake();
     await first;
     assert.equal(works, 2, `after ${ticks} ticks`);
   }
@@ -50,9 +50,9 @@ Deno.test("SingleFlight: a wake-up at the end of a run is not missed", async () 
 
 Deno.test("SingleFlight: a failed run rejects its callers, and can be repeated", async () => {
   let fails = true;
-  const chore = new SingleFlight(() => fails ? Promise.reject(new Error("no")) : Promise.resolve());
-  await assert.rejects(chore.run(), /no/);
-  await chore.idle();
+  const flight = new SingleFlight(() => fails ? Promise.reject(new Error("no")) : Promise.resolve());
+  await assert.rejects(flight.run(), /no/);
+  await flight.idle();
   fails = false;
-  await chore.run();
+  await flight.run();
 });
