@@ -1,4 +1,5 @@
-// A system loads this to open its store: no virtual time may go by meanwhile.
+// A system imports this module when it opens its store. It is loaded in advance, so that the import takes no
+// virtual time.
 import "../runtime/durable/open_store.ts";
 import { type Cancel, type Clock, macrotask } from "../runtime/base/clock.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The cases that every store must pass: for who writes an adapter.
+ * The test cases that every store must pass, for authors of adapters.
  *
  * @module
  */

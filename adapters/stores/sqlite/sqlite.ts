@@ -1,5 +1,5 @@
 /**
- * The store in a file, by SQLite.
+ * The store in a SQLite file.
  *
  * @module
  */
