@@ -116,9 +116,9 @@ const codeUnitsMax = 64;
 /**
  * Creates the response for a failure: a problem document (RFC 9457) with a stable `code`, as the ingress
  * sends it. Use it in routes of your own that send to actors. Internal details are not exposed: a 500
- * contains only its code, and errors of a store have fixed messages. An error that is not a {@linkcode
- * PosthornError} has the code `internal`. A document has at most 4 KiB: its message is cut, and it contains
- * as many issues of a schema as fit, at most 20; if there were more, `issuesTotal` is their number.
+ * contains only its code, and errors of a store have fixed messages. An error that is not a
+ * {@linkcode PosthornError} has the code `internal`. A document has at most 4 KiB: its message is cut, and it
+ * contains as many issues of a schema as fit, at most 20; if there were more, `issuesTotal` is their number.
  *
  * @example
  * ```ts

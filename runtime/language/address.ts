@@ -145,8 +145,9 @@ export interface Ref<in out Name extends string> extends ActorId {
   /**
    * Sends a notification. Resolves when it is accepted: in memory when it is in the mailbox, with a store
    * when it is committed. Messages are handled in the order of sending, in memory at most once. Rejects, with
-   * nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError}, {@linkcode
-   * LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError} or {@linkcode StoppedError}.
+   * nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
+   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError} or
+   * {@linkcode StoppedError}.
    */
   tell<Op extends Operation<"tell", Name>>(
     operation: Op,
@@ -155,10 +156,10 @@ export interface Ref<in out Name extends string> extends ActorId {
 
   /**
    * Sends a request and waits for the reply, for at most `timeoutMs` (the system's default is 5 s). Rejects
-   * as {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; at once with {@linkcode
-   * DeadLetterError} if the handler failed or the message will not be handled; with {@linkcode
-   * DeadlineExceededError} if the reply is not there in time. The runtime never retries a request: its caller
-   * decides.
+   * as {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; at once with
+   * {@linkcode DeadLetterError} if the handler failed or the message will not be handled; with
+   * {@linkcode DeadlineExceededError} if the reply is not there in time. The runtime never retries a request:
+   * its caller decides.
    */
   ask<Op extends Operation<"ask", Name>>(
     operation: Op,
@@ -167,8 +168,8 @@ export interface Ref<in out Name extends string> extends ActorId {
 
   /**
    * Sends a request whose reply comes later. Resolves with a ticket when the request is accepted; the reply
-   * is kept for collection, or sent to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with {@linkcode
-   * LimitExceededError} if too many replies are pending.
+   * is kept for collection, or sent to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with
+   * {@linkcode LimitExceededError} if too many replies are pending.
    */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,

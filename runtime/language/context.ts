@@ -106,8 +106,9 @@ export interface TurnRef<in out Name extends string> extends ActorId {
 export interface TransientTurnRef<in out Name extends string> extends TurnRef<Name> {
   /**
    * Sends a request to another actor and waits for the reply within the turn. Messages that this turn sent to
-   * the same actor before are delivered first, so that the order of sending holds. Rejects as {@linkcode
-   * Ref.ask} does, and with {@linkcode DeadlockError} if the reply would have to wait for this turn.
+   * the same actor before are delivered first, so that the order of sending holds. Rejects as
+   * {@linkcode Ref.ask} does, and with {@linkcode DeadlockError} if the reply would have to wait for this
+   * turn.
    */
   ask<Op extends Operation<"ask", Name>>(
     operation: Op,

@@ -36,14 +36,14 @@ export interface LoggedEvent {
  */
 export interface EventLog {
   /**
-   * Resolves with the sequence number of the latest event; 0 if none was published. Rejects with a {@linkcode
-   * StoreError}.
+   * Resolves with the sequence number of the latest event; 0 if none was published. Rejects with a
+   * {@linkcode StoreError}.
    */
   latest(): Promise<number>;
   /**
    * Reads the first events after a sequence number, at most `limit` of them and never more than 100. If the
-   * first one is not the next number, the events between are no longer kept. Rejects with a {@linkcode
-   * StoreError}.
+   * first one is not the next number, the events between are no longer kept. Rejects with a
+   * {@linkcode StoreError}.
    */
   read(after: number, limit: number): Promise<LoggedEvent[]>;
   /**

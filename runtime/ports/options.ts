@@ -57,10 +57,10 @@ export interface Limits {
   readonly answerBytes?: number;
   /**
    * The maximum number of replies to submits that are pending or kept in memory, at least 1. One more evicts
-   * the reply that was collected first; if none was collected, the submit is refused with a {@linkcode
-   * LimitExceededError} (`too-many-replies`). A submit is also refused if its caller has as many uncollected
-   * replies as there is room left: so a single caller can take half of the room, and another caller still
-   * finds some.
+   * the reply that was collected first; if none was collected, the submit is refused with a
+   * {@linkcode LimitExceededError} (`too-many-replies`). A submit is also refused if its caller has as many
+   * uncollected replies as there is room left: so a single caller can take half of the room, and another
+   * caller still finds some.
    *
    * It does not apply with a store. There a reply is a row, which every instance can read repeatedly until
    * `replyRetentionMs` is over; counting the rows would cost each submit a read, and collecting a reply does

@@ -178,10 +178,10 @@ export interface StoreConnection {
    * checks a key that another part writes or removes. If a part writes and removes the same key, nothing is
    * applied, and the call rejects with a `TypeError`.
    *
-   * Rejects with a {@linkcode StoreError} if nothing was applied and nothing will be; with an {@linkcode
-   * OutcomeUnknownError} if everything may have been applied, or may be later; with any other error if the
-   * store refuses these parts and applied nothing. The caller then commits them separately, so that only the
-   * refused part fails.
+   * Rejects with a {@linkcode StoreError} if nothing was applied and nothing will be; with an
+   * {@linkcode OutcomeUnknownError} if everything may have been applied, or may be later; with any other
+   * error if the store refuses these parts and applied nothing. The caller then commits them separately, so
+   * that only the refused part fails.
    */
   commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]>;
   /**
