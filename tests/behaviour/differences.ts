@@ -21,7 +21,7 @@ const parsedByWhoHandles = [
 
 const dropsItsState = [
   "runtime/language/actor.ts",
-  "activates it again from its last committed state (a transient actor, which commits nothing, from its initial state)",
+  "activates the actor again from its last committed state (a transient actor, which commits nothing, from its initial state)",
 ] as const;
 
 /** All differences between places. */
