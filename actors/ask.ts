@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/language/address.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
@@ -24,7 +25,7 @@ import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { expiredAnswer } from "../runtime/messages/deduplication.ts";
 import { shownName } from "../runtime/messages/shown_name.ts";
-import type { OpenTurn } from "../runtime/turns/turn_services.ts";
+import type { Turn } from "../runtime/turns/turn.ts";
 import { requireNoCycle } from "../runtime/turns/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
 import { once } from "./tell.ts";
@@ -38,8 +39,8 @@ export function ask(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions | undefined,
-  turn?: OpenTurn,
+  options: (AskOptions & IngressSendOptions) | undefined,
+  turn?: Turn,
 ): Promise<unknown> {
   try {
     const named = options?.id !== undefined && turn === undefined && runtime.persistence?.has(to.protocol);
@@ -61,12 +62,12 @@ export function ask(
 }
 
 /** Whether of its options nothing travels with the message but where it came from. */
-function isPlain({ id, headers, signal, after }: AskOptions): boolean {
+function isPlain({ id, headers, signal, after }: AskOptions & IngressSendOptions): boolean {
   return (id ?? headers ?? signal ?? after) === undefined;
 }
 
 /** Whose it is and how large, where it came from outside of the program. */
-function originOf({ caller, bytes }: AskOptions): RouteExtras | undefined {
+function originOf({ caller, bytes }: IngressSendOptions): RouteExtras | undefined {
   if (caller !== undefined) requireCaller(caller);
   return (caller ?? bytes) === undefined ? undefined : { caller, bytes };
 }
@@ -76,8 +77,8 @@ function askWith(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions,
-  turn: OpenTurn | undefined,
+  options: AskOptions & IngressSendOptions,
+  turn: Turn | undefined,
 ): Promise<unknown> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -89,6 +90,9 @@ function askWith(
     : new NamedPendingReply(operation, to.key, raw);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
+  for (const sent of turn?.takeOutgoing(to.protocol, to.key) ?? []) { // the ask comes behind it
+    runtime.delivery.deliver(sent.to, sent.route, sent.payload);
+  }
   const answer = once(runtime, to, route, payload, (remembered) => {
     if (turn !== undefined) return askInTurn(runtime, to, payload, route, waiter, timeoutMs, turn);
     const answer = waiter.wait(runtime, timeoutMs);
@@ -114,7 +118,7 @@ function askInTurn(
   route: Route,
   waiter: PendingReply,
   timeoutMs: number,
-  turn: OpenTurn,
+  turn: Turn,
 ): Promise<unknown> {
   if (runtime.persistence?.has(to.protocol)) { // a durable actor waits for nobody
     const answer = waiter.wait(runtime, timeoutMs);
@@ -124,7 +128,7 @@ function askInTurn(
   runtime.delivery.check(route.operation, to.key, payload); // before its receiver is made for it
   const target = runtime.delivery.receiver(to, route.operation);
   const { waitsFor } = turn;
-  requireNoCycle(runtime.find(turn.actor.protocol, turn.actor.key)!, target);
+  requireNoCycle(runtime.delivery.find(turn.actor.protocol, turn.actor.key)!, target);
   waitsFor.push(target);
   const answer = waiter.wait(runtime, timeoutMs, () => void waitsFor.splice(waitsFor.indexOf(target), 1));
   runtime.delivery.deliver(to, route, payload);
@@ -141,7 +145,7 @@ async function askByName(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions,
+  options: AskOptions & IngressSendOptions,
 ): Promise<unknown> {
   const timeoutMs = options.timeoutMs ?? runtime.options.askTimeoutMs;
   requireDuration("timeoutMs", timeoutMs);
@@ -149,11 +153,10 @@ async function askByName(
   const { ticket, repeated } = await submitDurably(runtime, to, operation, payload, options);
   const name = nameOf(operation, to.key);
   try {
-    return await ticket.collect(repeated ? 0 : timeoutMs, options.signal, options.raw ?? false);
+    const reply = await ticket.collect(repeated ? 0 : timeoutMs, options.signal);
+    return options.raw ? reply : ticket.parsed(reply);
   } catch (error) {
-    if (repeated && error instanceof NotFoundError) {
-      throw expiredAnswer(name);
-    }
+    if (repeated && error instanceof NotFoundError) throw expiredAnswer(name);
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
     throw new DeadlineExceededError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
@@ -161,7 +164,7 @@ async function askByName(
 }
 
 /** How long a turn may wait: never longer than whoever waits for the turn. */
-export function timeLeftMs(nowMs: number, timeoutMs: number, turn: OpenTurn | undefined): number {
+export function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefined): number {
   requireDuration("timeoutMs", timeoutMs);
   const deadline = turn?.route.deadline;
   return deadline === undefined ? timeoutMs : Math.max(Math.min(timeoutMs, deadline.atMs - nowMs), 1);

@@ -24,7 +24,7 @@ export function subscribeDurably(
   const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
   pending.requireRoom(topic.key);
   runtime.delivery.requireRunning(`subscribe to ${topic.key}`);
-  const token = runtime.newId(); // the same at each attempt: one that landed unheard is not another
+  const token = runtime.ids.ulid(); // the same at each attempt: one that landed unheard is not another
   let wanted = true;
 
   const request = (operation: Operation, payload: unknown, givenUp: () => boolean): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { actor } from "../runtime/language/actor.ts";
 import type { Address, SendOptions } from "../runtime/language/address.ts";
 import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
@@ -33,7 +34,7 @@ export function publish(
   runtime: Runtime,
   event: Operation,
   payload: unknown,
-  options: SendOptions | undefined,
+  options: (SendOptions & IngressSendOptions) | undefined,
 ): Promise<void> {
   try {
     const publication = new Publication(event, payload);
@@ -208,7 +209,7 @@ export const topicActor = actor(Topic, {
       }
       const operation = to.protocol === Listener.hear.protocol
         ? Listener.hear
-        : (ctx as unknown as Turn).operationAt(to);
+        : (ctx as unknown as Turn).actor.services.delivery.operationAt(to);
       subscribers.set(new Subscriber(to, operation, token, subject));
       ctx.state = subscribers;
     },

@@ -1,33 +1,32 @@
-import type { ActorId, SubmitOptions } from "../runtime/language/address.ts";
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
+import type { SubmitOptions } from "../runtime/language/address.ts";
+import { givenAddress } from "../runtime/language/given_address.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
-import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
+import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
-/** The way of a request whose reply is kept. */
+/** The route of a request whose reply is kept. */
 export interface ReplyRoute {
   readonly route: Route;
   /** The name of the reply, as its caller knows it. */
   readonly name: string;
-  /** Where it is kept. */
-  readonly reply: ActorId;
+  /** The key under which the reply is kept. */
+  readonly key: string;
 }
 
-/** The way of a request that names no address for its reply: it gets one of its own, and so does its failure. */
+/** The route of a request that names no address for its reply: the reply gets one of its own, and so does its failure. */
 export function routeToReply(
   runtime: Runtime,
   operation: Operation,
   id: string | undefined,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): ReplyRoute {
-  const name = replyName(runtime.newId());
-  const reply = { protocol: Reply.open.protocol, key: replyKey(name, options?.caller) };
-  const route = runtime.route(operation, {
-    options,
-    id,
-    replyTo: { ...reply, operation: Reply.arrive.name },
-    failTo: options?.failTo ?? { ...reply, operation: Reply.refuse.name },
-  });
-  return { route, name, reply };
+  const given = options?.failTo;
+  const name = replyName(runtime.ids.ulid());
+  const key = replyKey(name, options?.caller);
+  const replyTo = { protocol: Reply.arrive.protocol, key, operation: Reply.arrive.name };
+  const failTo = given === undefined ? { ...replyTo, operation: Reply.refuse.name } : givenAddress(given);
+  return { route: runtime.route(operation, { options, id, replyTo, failTo }), name, key };
 }

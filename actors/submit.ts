@@ -1,10 +1,10 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import {
   NotFoundError,
   type PosthornError,
   ReplyPendingError,
-  requireDuration,
   StoppedError,
 } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
@@ -20,13 +20,14 @@ import {
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
 import type { Target } from "../runtime/delivery.ts";
-import { errorOfFailure, type KeptReply } from "../runtime/in_memory_replies.ts";
+import type { KeptReply } from "../runtime/in_memory_replies.ts";
+import { errorOfFailure } from "../runtime/ports/dead_letters.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { parse, type Schema } from "../runtime/language/schema.ts";
-import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
+import type { Ticket } from "../runtime/language/ticket.ts";
 import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply } from "./reply_route.ts";
+import { ReplyTicket } from "./reply_ticket.ts";
 import { once } from "./tell.ts";
 import { submitBeside } from "./transient_submit.ts";
 
@@ -39,43 +40,65 @@ export function submit(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
-    if (options?.failTo !== undefined) options = { ...options, failTo: givenAddress(options.failTo) };
-    if (options?.replyTo === undefined && runtime.persistence !== undefined) {
-      if (!runtime.persistence.has(to.protocol)) {
-        return submitBeside(runtime, to, operation, payload, options);
-      }
-      return submitDurably(runtime, to, operation, payload, options).then(({ ticket }) => ticket);
-    }
-    if (options?.replyTo !== undefined) {
-      const { failTo, id = runtime.newId() } = options;
-      const replyTo = givenAddress(options.replyTo);
-      const route = runtime.route(operation, { options, id, replyTo, failTo });
-      return once(runtime, to, route, payload, async () => {
-        await runtime.delivery.accept(to, operation, payload, route);
-        return await ticketAfter(runtime, new AddressedTicket(id));
-      });
-    }
-    const { route, name, reply } = routeToReply(runtime, operation, options?.id, options);
-    return once(runtime, to, route, payload, () => {
-      const kept = runtime.replies.open(reply.key, options?.caller); // before it is sent: it may fail at once
-      try {
-        runtime.delivery.accept(to, operation, payload, route);
-      } catch (error) {
-        runtime.replies.cancel(kept);
-        throw error;
-      }
-      runtime.replies.accepted();
-      return ticketAfter(runtime, new InMemoryTicket(runtime, name, options?.caller, operation.reply));
-    });
+    if (options?.replyTo !== undefined) return submitTo(runtime, to, operation, payload, options);
+    if (runtime.persistence === undefined) return submitInMemory(runtime, to, operation, payload, options);
+    if (!runtime.persistence.has(to.protocol)) return submitBeside(runtime, to, operation, payload, options);
+    return submitDurably(runtime, to, operation, payload, options).then(({ ticket }) => ticket);
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<Ticket<unknown>> {
+/** The reply goes to an address, so it has no name: the id of the message stands for it. */
+function submitTo(
+  runtime: Runtime,
+  to: Target,
+  operation: Operation,
+  payload: unknown,
+  options: SubmitOptions<unknown>,
+): Promise<Ticket<unknown>> {
+  const { id = runtime.ids.ulid() } = options;
+  const replyTo = givenAddress(options.replyTo!);
+  const failTo = options.failTo === undefined ? undefined : givenAddress(options.failTo);
+  const route = runtime.route(operation, { options, id, replyTo, failTo });
+  const message = `Cannot collect the reply ${id}: it goes to an address`;
+  const ticket = { id, reply: () => Promise.reject(new NotFoundError("unknown-reply", message)) };
+  return once(runtime, to, route, payload, () => {
+    const committed = runtime.delivery.accept(to, operation, payload, route); // what it throws is not remembered
+    return ticketAfter(runtime, committed, ticket);
+  });
+}
+
+function submitInMemory(
+  runtime: Runtime,
+  to: Target,
+  operation: Operation,
+  payload: unknown,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
+): Promise<Ticket<unknown>> {
+  const { route, name, key } = routeToReply(runtime, operation, options?.id, options);
+  return once(runtime, to, route, payload, () => {
+    const kept = runtime.replies.open(key, options?.caller); // before it is sent: it may fail at once
+    try {
+      runtime.delivery.accept(to, operation, payload, route);
+    } catch (error) {
+      runtime.replies.remove(kept);
+      throw error;
+    }
+    runtime.replies.accepted();
+    return ticketAfter(runtime, undefined, new InMemoryTicket(runtime, name, key, operation.reply));
+  });
+}
+
+async function ticketAfter(
+  runtime: Runtime,
+  committed: Promise<unknown> | undefined,
+  ticket: Ticket<unknown>,
+): Promise<Ticket<unknown>> {
+  await committed;
   await runtime.scheduler.pause;
   return ticket;
 }
@@ -85,52 +108,39 @@ async function ticketAfter(runtime: Runtime, ticket: Ticket<unknown>): Promise<T
  * reply, or of no possible caller, is not looked for.
  */
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
-  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) return new NoTicket(runtime, id);
-  return runtime.persistence === undefined
-    ? new InMemoryTicket(runtime, id, caller, undefined)
-    : new DurableTicket(runtime, id, replyKey(id, caller), undefined);
+  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) {
+    const reply = async () => {
+      await runtime.persistence?.opened; // a store that cannot be used says so of whatever is asked
+      throw unknownReply(JSON.stringify(id.slice(0, 80)));
+    };
+    return { id, reply };
+  }
+  const Kept = runtime.persistence === undefined ? InMemoryTicket : DurableTicket;
+  return new Kept(runtime, id, replyKey(id, caller), undefined);
 }
 
-class InMemoryTicket implements Ticket<unknown> {
-  readonly id: string;
-  readonly #runtime: Runtime;
-  readonly #key: string;
-  readonly #schema: Schema<unknown> | undefined;
-
-  constructor(runtime: Runtime, id: string, caller: string | undefined, schema: Schema<unknown> | undefined) {
-    this.id = id;
-    this.#runtime = runtime;
-    this.#key = replyKey(id, caller);
-    this.#schema = schema;
-  }
-
-  async reply(options?: TicketOptions): Promise<unknown> {
-    const runtime = this.#runtime;
-    const kept = runtime.replies.find(this.#key);
+/** The ticket of a reply that is kept in memory. */
+class InMemoryTicket extends ReplyTicket {
+  async collect(timeoutMs: number, signal?: AbortSignal, peek = false): Promise<unknown> {
+    const { runtime } = this;
+    const kept = runtime.replies.find(this.key);
     if (kept === undefined) throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
-    const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
-    signal?.throwIfAborted();
-    if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     runtime.delivery.requireRunning(`collect the reply ${this.id}`);
-    let reply: unknown;
     if (kept.outcome === undefined) {
-      if (timeoutMs === 0 || peek) throw pendingReply(this.id);
-      reply = await this.#wait(kept, timeoutMs, signal);
-    } else {
-      if (!peek) runtime.replies.collect(kept);
-      if ("failure" in kept.outcome) throw errorOfFailure(kept.outcome.failure);
-      reply = kept.outcome.reply;
+      if (timeoutMs === 0) throw pendingReply(this.id);
+      return await this.#wait(kept, timeoutMs, signal);
     }
-    if (this.#schema === undefined) return reply;
-    return parse(this.#schema, reply, "Cannot collect the reply", this.id);
+    if (!peek) runtime.replies.collect(kept);
+    if ("failure" in kept.outcome) throw errorOfFailure(kept.outcome.failure);
+    return kept.outcome.reply;
   }
 
   async #wait(kept: KeptReply, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
-    const waiter = new ReplyWaiter(Reply.arrive, this.#key, false);
-    const answer = waiter.wait(this.#runtime, timeoutMs);
+    const waiter = new ReplyWaiter(Reply.arrive, this.key, false);
+    const answer = waiter.wait(this.runtime, timeoutMs);
     try {
       kept.wait(waiter);
-      this.#runtime.scheduler.lookSoon();
+      this.runtime.scheduler.lookSoon();
       return await (signal === undefined ? answer : abortable(answer, signal));
     } finally {
       waiter.end(); // who was interrupted has not collected it
@@ -139,8 +149,8 @@ class InMemoryTicket implements Ticket<unknown> {
 
   /** Whether it was kept, or no reply of that age would be. */
   #isGone(): boolean {
-    const { clock, replies, options } = this.#runtime;
-    return replies.expired.has(this.#key) ||
+    const { clock, replies, options } = this.runtime;
+    return replies.expired.has(this.key) ||
       timeOfReplyName(this.id)! + options.replyRetentionMs <= clock.now();
   }
 }
@@ -156,35 +166,5 @@ class ReplyWaiter extends PendingReply {
     return new ReplyPendingError(
       `Cannot collect the reply ${replyNameOf(this.key)}: it did not come in ${timeoutMs} ms`,
     );
-  }
-}
-
-/** The ticket of what cannot name a reply. */
-class NoTicket implements Ticket<unknown> {
-  readonly id: string;
-  readonly #runtime: Runtime;
-
-  constructor(runtime: Runtime, id: string) {
-    this.id = id;
-    this.#runtime = runtime;
-  }
-
-  async reply(): Promise<unknown> {
-    await this.#runtime.persistence?.opened; // a store that cannot be used says so of whatever is asked
-    throw unknownReply(JSON.stringify(this.id.slice(0, 80)));
-  }
-}
-
-/** Its reply goes elsewhere, so it has no name: the id of the message stands for it. */
-class AddressedTicket implements Ticket<unknown> {
-  readonly id: string;
-
-  constructor(id: string) {
-    this.id = id;
-  }
-
-  reply(): Promise<unknown> {
-    const why = "it goes to an address";
-    return Promise.reject(new NotFoundError("unknown-reply", `Cannot collect the reply ${this.id}: ${why}`));
   }
 }

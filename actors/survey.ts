@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { type Actor, actor } from "../runtime/language/actor.ts";
 import { deadlineAt, Envelope, Route } from "../runtime/messages/envelope.ts";
 import type { SurveyOptions } from "../runtime/language/context.ts";
@@ -19,8 +20,9 @@ import {
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
-import { parse, type Schema } from "../runtime/language/schema.ts";
-import type { OpenTurn } from "../runtime/turns/turn_services.ts";
+import { parse } from "../runtime/language/parse.ts";
+import type { Schema } from "../runtime/language/schema.ts";
+import type { Turn } from "../runtime/turns/turn.ts";
 import { timeLeftMs } from "./ask.ts";
 
 /** Why a survey ended: enough replies came, or the time was up. */
@@ -38,8 +40,8 @@ export function surveyAll(
   runtime: Runtime,
   operation: Operation,
   payload: unknown,
-  options: SurveyOptions | undefined,
-  turn?: OpenTurn,
+  options: (SurveyOptions & IngressSendOptions) | undefined,
+  turn?: Turn,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
   const { max = 1_000 } = options ?? {};
   const nowMs = runtime.clock.now();
@@ -94,14 +96,14 @@ export function surveyAll(
 /** What a store would know as the first of that name may come from another instance, which has other replies. */
 function unnamed(runtime: Runtime, route: Route): Route {
   if (route.extras?.scope === undefined || runtime.persistence === undefined) return route;
-  return route.with({ id: runtime.newId(), scope: undefined });
+  return route.with({ id: runtime.ids.ulid(), scope: undefined });
 }
 
 /** Where topics are in a store, functions of this process are asked directly: they are nobody else's. */
 function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline }: Route): void {
   const respondents = runtime.persistence?.respondents;
   for (const to of respondents?.of(topicKey(publication.operation), publication.check().subject) ?? []) {
-    const hearing = new Route(runtime.operationAt(to), undefined, undefined, replyTo, deadline);
+    const hearing = new Route(runtime.delivery.operationAt(to), undefined, undefined, replyTo, deadline);
     runtime.delivery.deliver(to, hearing, publication);
   }
 }

@@ -25,6 +25,7 @@ import type { Health, StopReport } from "../runtime/ports/health.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
+import type { TurnModes } from "../runtime/turns/turn_services.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import type { Actor } from "../runtime/language/actor.ts";
 import { ask } from "./ask.ts";
@@ -42,6 +43,13 @@ export interface StopOptions {
    * @default the system's `drainMs`
    */
   readonly drainMs?: number;
+}
+
+function ofTurns(runtime: Runtime): TurnModes {
+  return {
+    ask: (to, operation, payload, options, turn) => ask(runtime, to, operation, payload, options, turn),
+    survey: (operation, payload, options, turn) => surveyAll(runtime, operation, payload, options, turn),
+  };
 }
 
 /** What the modes need. With a store, topics are in it. */
@@ -82,7 +90,7 @@ export class System implements AsyncDisposable {
    * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
    */
   constructor(options: SystemOptions) {
-    this.#runtime = new Runtime(options, { modeHooks: { ask, survey: surveyAll }, actors: actorsOf });
+    this.#runtime = new Runtime(options, { ofTurns, actors: actorsOf });
   }
 
   /**
@@ -239,7 +247,7 @@ export class System implements AsyncDisposable {
 
   /** A new message id: a ULID. */
   newId(): string {
-    return this.#runtime.newId();
+    return this.#runtime.ids.ulid();
   }
 
   /** Resolves when it has stopped: with the failure that an actor escalated, or with `undefined`. */

@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import { nameOf } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
@@ -21,48 +22,26 @@ export async function submitBeside(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<DurableTicket> {
-  const id = options?.id ?? runtime.newId();
-  const { route, name, reply } = routeToReply(runtime, operation, id, options);
-  const pending = once(runtime, to, route, payload, () => {
+  const id = options?.id ?? runtime.ids.ulid();
+  const { route, name, key } = routeToReply(runtime, operation, id, options);
+  const opened = once(runtime, to, route, payload, () => {
     runtime.delivery.accept(to, operation, payload, route);
-    const ticket = new DurableTicket(runtime, name, reply.key, operation.reply);
-    return new TransientReply(runtime, reply.key, nameOf(operation, to.key), ticket);
+    const ticket = new DurableTicket(runtime, name, key, operation.reply);
+    let opening: Promise<DurableTicket> | undefined;
+    const open = async () => {
+      try {
+        await runtime.persistence!.openReply(key);
+        return ticket;
+      } catch (cause) {
+        opening = undefined; // sent again, it is tried again
+        const why = "it is in its mailbox, and the store did not take its reply";
+        const request = nameOf(operation, to.key);
+        throw new OutcomeUnknownError(`Cannot tell whether ${request} can be answered: ${why}`, { cause });
+      }
+    };
+    return () => opening ??= open();
   });
-  return await pending.opened();
-}
-
-/** A reply whose request was accepted: its row is written until it is there. */
-class TransientReply {
-  readonly #runtime: Runtime;
-  readonly #key: string;
-  readonly #request: string;
-  readonly #ticket: DurableTicket;
-  #opening: Promise<DurableTicket> | undefined;
-
-  constructor(runtime: Runtime, key: string, request: string, ticket: DurableTicket) {
-    this.#runtime = runtime;
-    this.#key = key;
-    this.#request = request;
-    this.#ticket = ticket;
-  }
-
-  /** Resolves with its ticket when the row is there. Who comes again after it failed tries again. */
-  opened(): Promise<DurableTicket> {
-    return this.#opening ??= this.#open();
-  }
-
-  async #open(): Promise<DurableTicket> {
-    try {
-      await this.#runtime.persistence!.openReply(this.#key);
-      return this.#ticket;
-    } catch (error) {
-      this.#opening = undefined;
-      const why = "it is in its mailbox, and the store did not take its reply";
-      throw new OutcomeUnknownError(`Cannot tell whether ${this.#request} can be answered: ${why}`, {
-        cause: error,
-      });
-    }
-  }
+  return await opened();
 }

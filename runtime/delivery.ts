@@ -8,7 +8,8 @@ import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
 import type { Ids } from "./messages/ids.ts";
-import { FailureLog, type Log } from "./ports/failure_log.ts";
+import { FailureLog } from "./ports/failure_log.ts";
+import type { ResolvedOptions } from "./ports/options.ts";
 import {
   type Callback,
   type InspectedMessage,
@@ -19,7 +20,8 @@ import {
 import { payloadOf } from "./messages/builtin_protocols.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
-import { parse, unchecked } from "./language/schema.ts";
+import { parse } from "./language/parse.ts";
+import { unchecked } from "./language/schema.ts";
 import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
@@ -28,30 +30,16 @@ import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts"
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
-/** Where a message goes. Whoever sends there often keeps the actor that was found. */
+/** The receiver of messages. A handle that sends often caches the activation that delivery found. */
 export interface Target extends ActorId {
   readonly target?: Activation | undefined;
-  /** That is the actor. */
+  /** Caches the activation of the receiver. */
   cacheTarget?(found: Activation): void;
 }
 
-/** What delivery needs to know of a system's bounds. */
-export interface DeliveryOptions {
-  readonly clock: Clock;
-  readonly deduplicationWindowMs: number;
-  readonly replyRetentionMs: number;
-  readonly log: Log | false;
-  readonly limits: {
-    readonly ids: number;
-    readonly answerBytes: number;
-    readonly deadLetters: number;
-    readonly deadLetterBytes: number;
-  };
-}
-
 /**
- * The two ways into a mailbox: `accept` from outside, which throws what stands in the way; `deliver` from turns, which
- * have committed, so that what stands in the way makes a dead letter.
+ * The two ways into a mailbox. `accept` takes messages from outside, and throws if it cannot. `deliver` takes messages of
+ * turns, which have committed: if it cannot deliver one, it makes a dead letter of it.
  */
 export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
@@ -62,21 +50,21 @@ export class Delivery implements DeliveryPort {
   readonly deadLetters: InMemoryDeadLetters;
   readonly log: FailureLog;
   readonly hosts: Map<string, MemoryHost> = new Map();
-  /** The durable actors; absent where there is no store. */
+  /** The durable actors; absent if the system has no store. */
   persistence: Persistence | undefined = undefined;
-  /** The store; where there is none, the replies that are kept in memory. */
+  /** The store; if the system has none, the replies that it keeps in memory. */
   elsewhere: Elsewhere | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
-  /** Messages that found no mailbox: their turn had committed. */
+  /** How many messages of turns found no mailbox. */
   undelivered = 0;
-  /** Whether the system runs and nobody listens: then most messages need nothing but their place in a mailbox. */
+  /** Whether the system runs and nobody observes it: then most messages only need room in a mailbox. */
   private usual = true;
 
   constructor(
     ids: Ids,
-    { clock, deduplicationWindowMs: windowMs, replyRetentionMs: answerMs, limits, log }: DeliveryOptions,
+    { clock, deduplicationWindowMs: windowMs, replyRetentionMs: answerMs, limits, log }: ResolvedOptions,
   ) {
     this.ids = ids;
     this.clock = clock;
@@ -85,7 +73,7 @@ export class Delivery implements DeliveryPort {
     this.log = new FailureLog(log, clock);
   }
 
-  /** Whether the system takes messages in. */
+  /** Whether the system accepts messages. */
   get status(): Health["status"] {
     return this.state;
   }
@@ -96,9 +84,9 @@ export class Delivery implements DeliveryPort {
   }
 
   /**
-   * Puts a message from outside a turn into its mailbox, or throws: what stands in the way, and then nothing was
-   * accepted. Without a route it is nothing but its payload. A durable receiver's is committed: a promise, which rejects
-   * with the same.
+   * Puts a message from outside a turn into its mailbox. Throws if it cannot, and then nothing was accepted. A message
+   * without a route is only its payload. If the receiver is durable, the message is committed to the store: then it returns
+   * a promise, which rejects with what it would throw.
    */
   accept(to: Target, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { target: found } = to;
@@ -126,12 +114,12 @@ export class Delivery implements DeliveryPort {
     const activation = this.receiver(to, operation);
     to.cacheTarget?.(activation);
     const { host } = activation;
-    let way = route ?? host.plainRoutes[operation.slot];
-    if (value !== payload) way = way.with({ input: { payload } });
-    if (!this.inspectors.unobserved) way = this.numbered(way);
-    const full = offerWithin(activation, way, value);
-    const displaced = full === undefined ? [] : this.displace(activation, way, value, full);
-    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+    let sent = route ?? host.plainRoutes[operation.slot];
+    if (value !== payload) sent = sent.with({ input: { payload } });
+    if (!this.inspectors.unobserved) sent = this.numbered(sent);
+    const full = offerWithin(activation, sent, value);
+    const displaced = full === undefined ? [] : this.displace(activation, sent, value, full);
+    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(sent, to.key, value));
     for (const one of displaced) {
       const { held, bound, what } = full!;
       this.deadLetter(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
@@ -151,7 +139,7 @@ export class Delivery implements DeliveryPort {
     if (!this.place(to, route, payload)) this.deliverAny(to, route, payload);
   }
 
-  /** Puts a message of a turn into its mailbox where that needs nothing else. Returns whether it did. */
+  /** Puts a message of a turn into its mailbox, if that needs no further step. Returns whether it did. */
   place(to: Target, route: Route, payload: unknown): boolean {
     const { target: found } = to;
     const { operation } = route;
@@ -168,11 +156,10 @@ export class Delivery implements DeliveryPort {
     try {
       this.deduplication.once(envelope, () => {
         this.deliverNew(to, route, payload);
-        return route.replyTo; // whoever submits it again is told where its reply is
+        return route.replyTo; // a repeat is answered with the address of its reply
       });
     } catch (error) {
-      this.undelivered++; // a turn has committed: nothing may stop what is left of it
-      this.deadLetterError(envelope, error);
+      this.undeliverable(envelope, error);
     }
   }
 
@@ -208,11 +195,11 @@ export class Delivery implements DeliveryPort {
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = extras?.failTo;
     if (failTo === undefined) return;
-    const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
+    const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
     this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
   }
 
-  /** There is a dead letter: counts it, and tells whoever listens, and the log. */
+  /** Counts a new dead letter, and reports it to observers and to the log. */
   deadLettered(letter: DeadLetter, error?: unknown): void {
     this.deadLetters.count();
     if (!this.inspectors.unobserved) this.inspectors.emit({ type: "dead", letter });
@@ -236,7 +223,7 @@ export class Delivery implements DeliveryPort {
     this.log.failed(() => this.inspected(envelope), error, attempt, afterMs);
   }
 
-  /** The actor of that key, if there is one. */
+  /** The activation of that key that lives in memory alone, if there is one. */
   find(protocol: string, key: string): Activation | undefined {
     return this.hosts.get(protocol)?.find(key);
   }
@@ -253,6 +240,10 @@ export class Delivery implements DeliveryPort {
       };
   }
 
+  answerOf(envelope: Envelope): unknown {
+    return this.deduplication.answerOf(envelope);
+  }
+
   inspect(event: MessageEvent, envelope: Envelope): void {
     if (this.inspectors.unobserved) return;
     this.inspectors.emit({ ...event, message: this.inspected(envelope) });
@@ -262,21 +253,21 @@ export class Delivery implements DeliveryPort {
     return inspectedMessage(envelope, (id) => this.ids.text(id));
   }
 
-  /** The actor that handles an operation under that name. Throws an `NotFoundError` or a `LimitExceededError`. */
+  /** The activation that handles an operation. Throws a `NotFoundError` or a `LimitExceededError`. */
   receiver(to: Target, operation: Operation): Activation {
     if (to.target?.takes(operation)) return to.target;
     this.requireHandled(operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
   }
 
-  /** Throws an `NotFoundError` unless somebody here handles the operation. */
+  /** Throws a `NotFoundError` unless an actor of this system handles the operation. */
   private requireHandled(operation: Operation, key: string): void {
     const actor = this.actorOf(operation.protocol);
     if (actor === undefined) {
       const why = `this system hosts no actor of ${operation.protocol}`;
       throw new NotFoundError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
-    // By identity: another protocol of that name would meet a handler that is not its own, unchecked.
+    // By identity: a handler must not get a payload that another protocol of the same name has checked.
     const own = actor.operations[operation.name];
     if (own !== operation || own.mode === "event") {
       const why = own === undefined
@@ -294,8 +285,7 @@ export class Delivery implements DeliveryPort {
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
     elsewhere.deliver(to, route, payload, (error) => {
-      this.undelivered++;
-      this.deadLetterError(this.envelope(route, to.key, payload), error);
+      this.undeliverable(this.envelope(route, to.key, payload), error);
     });
   }
 
@@ -303,40 +293,42 @@ export class Delivery implements DeliveryPort {
     const { operation, extras } = route;
     let activation: Activation;
     let value = payload;
-    let way = route;
+    let sent = route;
     try {
       if (this.state === "stopped") this.requireRunning(`accept ${shownName(operation, to.key)}`);
       if (extras === undefined || extras.input === undefined) {
         value = this.check(operation, to.key, payload);
-        if (value !== payload) way = route.with({ input: { payload } });
+        if (value !== payload) sent = route.with({ input: { payload } });
       }
       activation = this.receiver(to, operation);
       to.cacheTarget?.(activation);
     } catch (error) {
+      return this.undeliverable(this.envelope(sent, to.key, value), error);
+    }
+    if (!this.inspectors.unobserved) sent = this.numbered(sent);
+    if (!activation.offer(sent, value, activation.host.turnCapacity)) {
+      const envelope = this.envelope(sent, to.key, value);
+      const held = `the mailbox holds ${activation.length} of ${activation.host.turnCapacity} messages`;
       this.undelivered++;
-      return this.deadLetterError(this.envelope(way, to.key, value), error);
+      return this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
     }
-    if (!this.inspectors.unobserved) way = this.numbered(way);
-    if (!activation.offer(way, value, activation.host.turnCapacity)) {
-      return this.deadLetterFull(activation, way, value);
-    }
-    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(way, to.key, value));
+    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(sent, to.key, value));
   }
 
-  /** What its schema makes of a payload. Throws an `InvalidPayloadError` when it does not fit. */
+  /** The output of the operation's schema for a payload. Throws an `InvalidPayloadError` if the payload does not fit. */
   check(operation: Operation, key: string, payload: unknown): unknown {
     if (operation.unchecked) return payload;
     return parse(operation.payload, payload, "Cannot accept", { toString: () => nameOf(operation, key) });
   }
 
-  /** Throws a `StoppedError` unless the system takes messages in; `what` is what it should be there for. */
+  /** Throws a `StoppedError` unless the system accepts messages; `what` names what the caller wants to do. */
   requireRunning(what: string): void {
     if (this.state === "running") return;
     const why = this.state === "stopped" ? "has stopped" : "is stopping";
     throw new StoppedError(`Cannot ${what}: the system ${why}`);
   }
 
-  /** What gives way where a mailbox is full: the message itself, or the oldest. Throws where it refuses. */
+  /** Applies the overflow policy of a full mailbox. Returns the messages that it drops; throws if it refuses the new one. */
   private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
     const { overflow } = activation.host.actor.mailbox;
     if (overflow === "reject") {
@@ -352,22 +344,17 @@ export class Delivery implements DeliveryPort {
     return [this.envelope(route, activation.key, value)];
   }
 
-  private deadLetterError(envelope: Envelope, error: unknown): void {
-    this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);
-  }
-
-  private deadLetterFull(activation: Activation, route: Route, value: unknown): void {
+  /** Makes a dead letter of a message that a committed turn sent: the other messages of the turn must still be delivered. */
+  private undeliverable(envelope: Envelope, error: unknown): void {
     this.undelivered++;
-    const envelope = this.envelope(route, activation.key, value);
-    const held = `the mailbox holds ${activation.length} of ${activation.host.turnCapacity} messages`;
-    this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
+    this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);
   }
 
   private envelope(route: Route, key: string, value: unknown): Envelope {
     return new Envelope(route, key, route.extras?.id ?? this.ids.next(), value);
   }
 
-  /** With an id of its own: whoever listens sees the same from the beginning to the end. */
+  /** Gives a message an id, so that observers see the same one from the beginning to the end. */
   private numbered(route: Route): Route {
     return route.extras?.id === undefined ? route.with({ id: this.ids.next() }) : route;
   }

@@ -1,36 +1,38 @@
 import type { ActorId } from "./language/address.ts";
-import { errorOfReason } from "./ports/dead_letters.ts";
+import { errorOfFailure } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
-import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
-import { Expiring, ExpiryList, type ExpiryServices } from "./scheduling/expiry_list.ts";
+import { LimitExceededError, TerminalError } from "./base/errors.ts";
+import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
+import type { Timers } from "./scheduling/timers.ts";
+import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
+import { FifoSet } from "./base/fifo_set.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
 import { roughBytes } from "./base/rough_bytes.ts";
 import type { ProtocolStats } from "./ports/stats.ts";
 import { type Held, Shares } from "./base/shares.ts";
 
 /**
- * A collected reply is kept a little longer, where there is room: the answer that carried it may have been lost on its
- * way.
+ * How long a collected reply is kept if there is room, in milliseconds: the response that carried it may have been lost.
  */
 const collectedKeepMs = 60_000;
 
-/** What one caller has of the replies that are kept. */
+/** The share of one caller in the replies that are kept. */
 interface Caller {
   readonly name: string;
-  /** How many that were not collected yet. */
+  /** How many of its replies have not been collected yet. */
   waiting: number;
   bytes: number;
 }
 
 type Outcome = { readonly reply: unknown } | { readonly failure: Failure };
 
-/** The reply of one submit: whether it has come, and who waits for it. */
+/** The reply to one submit: its outcome once it has come, and until then those who wait for it. */
 export class KeptReply extends Expiring {
   readonly key: string;
-  /** Whose it is, where that is named. */
+  /** The caller, if the submit named one. */
   readonly caller: Caller | undefined;
   outcome: Outcome | undefined = undefined;
   collected = false;
@@ -44,14 +46,14 @@ export class KeptReply extends Expiring {
     this.caller = caller;
   }
 
-  /** Lets one more wait until it comes. Throws a `ReplyPendingError` where as many do as may. */
+  /** Lets one more wait for the reply. Throws a `ReplyPendingError` if as many wait as may. */
   wait(replyTarget: ReplyTarget): void {
     const waiting = this.waiting?.filter((other) => !other.over) ?? [];
     if (waiting.length >= waitersMax) throw pendingReply(replyNameOf(this.key), waiting.length);
     this.waiting = [...waiting, replyTarget];
   }
 
-  /** Nobody waits any longer. Returns those who did. */
+  /** Removes and returns all who wait. */
   takeWaiting(): readonly ReplyTarget[] {
     const waiting = this.waiting?.filter((replyTarget) => !replyTarget.over) ?? [];
     this.waiting = undefined;
@@ -59,49 +61,42 @@ export class KeptReply extends Expiring {
   }
 }
 
-/** The bounds of the replies that are kept in memory. */
-export interface ReplyLimits {
-  readonly replies: number;
-  readonly replyBytes: number;
-  readonly ids: number;
-}
-
 /**
- * The replies that a system without a store keeps, by their keys. They are bounded together, and callers share the bound:
- * none may have more that wait to be collected than are left free, so one alone has half, two have a third each, and there
- * is always room for another. What the program submits for itself has no share to keep to.
+ * The replies that a system without a store keeps, by their keys. One bound holds for all of them, and callers share it:
+ * no caller may have more uncollected replies than are left free. So one caller alone has half, two have a third each, and
+ * there is always room for another caller. The program's own submits count only against the bound.
  */
 export class InMemoryReplies {
-  /** Those that have expired lately: to tell them from those that never were. */
+  /** The keys of replies that expired lately, so that they can be told from keys that were never used. */
   readonly expired: BoundedSet;
   readonly #capacity: number;
   readonly #bytesMax: number;
   readonly #replies = new Map<string, KeptReply>();
-  /** Those that go when there is no room, in the order in which they were collected. */
-  readonly #collected = new Set<KeptReply>();
+  /** The collected ones, in the order in which they were collected: they are removed first if there is no room. */
+  readonly #collected = new FifoSet<KeptReply>();
   readonly #callers = new Map<string, Caller>();
   readonly #weights: Shares<KeptReply>;
-  /** Those that go when their time is over, and those that go a little after they were collected. */
+  /** The uncollected ones by the end of their retention, and the collected ones by the end of a shorter time. */
   readonly #kept: ExpiryList<KeptReply>;
   readonly #leaving: ExpiryList<KeptReply>;
 
-  /** Each is kept for `keepMs`. */
-  constructor({ replies, replyBytes, ids }: ReplyLimits, keepMs: number, services: ExpiryServices) {
+  constructor({ limits, replyRetentionMs }: ResolvedOptions, timers: Timers) {
+    const { replies, replyBytes, ids } = limits;
     const expire = (reply: KeptReply) => this.#expire(reply);
-    this.#kept = new ExpiryList(keepMs, services, expire);
-    this.#leaving = new ExpiryList(collectedKeepMs, services, expire);
+    this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
+    this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
     this.expired = new BoundedSet(ids);
     this.#capacity = replies;
     this.#bytesMax = replyBytes;
     this.#weights = new Shares(replyBytes);
   }
 
-  /** How many are kept. */
+  /** How many replies are kept. */
   get size(): number {
     return this.#replies.size;
   }
 
-  /** What a protocol counts: a reply has no mailbox and no turn. */
+  /** Their line in the statistics: a reply has no mailbox and no turn. */
   get counts(): ProtocolStats {
     return { actors: this.size, waiting: 0, done: 0 };
   }
@@ -111,8 +106,8 @@ export class InMemoryReplies {
   }
 
   /**
-   * Keeps one more; of a caller, where that is named. Throws a `LimitExceededError` where there are as many, or as
-   * large ones, as there may be. Collected ones go for it as soon as it is `accepted`.
+   * Keeps one more reply, of a caller if `name` is given. Throws a `LimitExceededError` if there are as many, or as large
+   * ones, as there may be. A collected one makes room for it as soon as its request is `accepted`.
    */
   open(key: string, name?: string): KeptReply {
     let caller: Caller | undefined;
@@ -125,28 +120,21 @@ export class InMemoryReplies {
     return reply;
   }
 
-  /** The request of the latest was accepted: what was collected makes room for it. */
+  /** The request of the newest reply was accepted: the reply that was collected first makes room for it. */
   accepted(): void {
-    if (this.size <= this.#capacity) return;
-    const [oldest] = this.#collected;
-    this.#expire(oldest);
+    if (this.size > this.#capacity) this.#expire(this.#collected.takeOldest()!);
   }
 
-  /** Its request was refused. */
-  cancel(reply: KeptReply): void {
-    this.#remove(reply);
-  }
-
-  /** Whether that is the address of a reply. */
+  /** Whether an address is that of a reply. */
   takes({ protocol }: ActorId): boolean {
     return protocol === Reply.open.protocol;
   }
 
-  /** A message of a turn to a reply. `refuse` is told why it cannot be taken. */
+  /** Takes a message of a turn to a reply. If it cannot, it calls `refuse` with the reason. */
   deliver({ key }: ActorId, { operation }: Route, payload: unknown, refuse: (error: unknown) => void): void {
     try {
       if (operation.name === Reply.open.name) {
-        if (this.#replies.has(key)) return; // a turn may submit again under the same id
+        if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
         this.open(key);
         this.accepted();
       } else {
@@ -160,7 +148,7 @@ export class InMemoryReplies {
     }
   }
 
-  /** It was collected: it may go first when there is no room, and soon does in any case. */
+  /** Marks a reply as collected: it is removed first if there is no room, and after a short time in any case. */
   collect(reply: KeptReply): void {
     if (reply.collected) return;
     reply.collected = true;
@@ -192,11 +180,11 @@ export class InMemoryReplies {
     throw new LimitExceededError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
   }
 
-  /** It has come, or will not. Throws a `TerminalError` where nobody waits for it any more. */
+  /** Settles a reply. Throws a `TerminalError` if it is settled already or kept no longer. */
   #settle(key: string, outcome: Outcome): void {
     const reply = this.#replies.get(key);
     const before = reply?.outcome;
-    // What failed may be sent again, and succeed.
+    // A failed request may be sent again from the dead letters, and succeed.
     if (reply === undefined || (before !== undefined && ("reply" in before || "failure" in outcome))) {
       const why = `The reply to ${replyNameOf(key)} came when nobody waited for it`;
       throw new TerminalError(why, { code: "late-reply" });
@@ -211,7 +199,7 @@ export class InMemoryReplies {
     this.#measure(reply);
   }
 
-  /** What a caller's takes is looked at, for what strangers ask for may be of any size. */
+  /** Measures the reply of a named caller: what strangers ask for may be of any size. */
   #measure(reply: KeptReply): void {
     const { caller } = reply;
     if (caller === undefined) return;
@@ -222,14 +210,14 @@ export class InMemoryReplies {
     reply.held = this.#weights.add([caller.name], reply, reply.bytes, (gone) => this.#expire(gone));
   }
 
-  /** Its time is over, or there is no room for it. */
+  /** Removes a reply whose time is over, or for which there is no room. */
   #expire(reply: KeptReply): void {
-    this.#remove(reply);
+    this.remove(reply);
     this.expired.add(reply.key);
     for (const replyTarget of reply.takeWaiting()) replyTarget.fail(expiredReply(replyNameOf(reply.key)));
   }
 
-  #remove(reply: KeptReply): void {
+  remove(reply: KeptReply): void {
     const { caller } = reply;
     this.#replies.delete(reply.key);
     this.#collected.delete(reply);
@@ -241,9 +229,4 @@ export class InMemoryReplies {
     caller.bytes -= reply.bytes;
     if (caller.waiting === 0 && caller.bytes === 0) this.#callers.delete(caller.name);
   }
-}
-
-/** What whoever collects a reply is told that will not come: with the id of the request. */
-export function errorOfFailure({ id, code, message }: Failure): PosthornError {
-  return Object.assign(errorOfReason(code, message), { id });
 }

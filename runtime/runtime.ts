@@ -1,19 +1,16 @@
-import type { Activation } from "./activations/activation.ts";
 import type { Actor } from "./language/actor.ts";
-import type { ActorId, Address, AskOptions } from "./language/address.ts";
+import type { ActorId } from "./language/address.ts";
 import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
-import type { ModeHooks, ModeSet } from "./mode_hooks.ts";
-import type { SurveyOptions } from "./language/context.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
-import { Delivery, type Target } from "./delivery.ts";
-import { deadlineAt, Envelope, type MessageId, Route } from "./messages/envelope.ts";
+import { Delivery } from "./delivery.ts";
+import { deadlineAt, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
-import { type ActorQuota, MemoryHost } from "./activations/memory_host.ts";
+import { ActorQuota } from "./activations/actor_registry.ts";
+import { MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
-import type { Callback } from "./ports/inspection.ts";
 import { InMemoryReplies } from "./in_memory_replies.ts";
 import { Reply, Topic } from "./messages/builtin_protocols.ts";
 import type { Operation } from "./language/protocol.ts";
@@ -26,11 +23,19 @@ import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
 import { type HostCounts, Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
-import type { OpenTurn, RouteParts } from "./turns/turn_services.ts";
+import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
+
+/** What the modes add to a system. */
+export interface ModeSet {
+  /** What turns of transient actors can wait for. */
+  ofTurns(runtime: Runtime): TurnModes;
+  /** The built-in actors that the modes need. */
+  actors(runtime: Runtime, durable: boolean): readonly Actor[];
+}
 
 /**
- * The machinery of one system, which knows one primitive: put an envelope in a mailbox. The modes are built on it,
- * outside of it.
+ * The machinery of one system. It knows one primitive: put an envelope into a mailbox. The modes are built on it, in
+ * `actors/`.
  */
 export class Runtime implements RuntimeServices {
   readonly options: ResolvedOptions;
@@ -41,22 +46,21 @@ export class Runtime implements RuntimeServices {
   readonly deadlines: Deadlines;
   readonly ids: Ids;
   readonly delivery: Delivery;
-  /** The replies that wait to be collected, where there is no store. */
+  /** The replies that wait to be collected, if there is no store. */
   readonly replies: InMemoryReplies;
-  /** Resolves when the system has stopped, with the failure that stopped it where there was one. */
+  /** Resolves when the system has stopped: with the failure that stopped it, if there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
-  /** Replies to surveys that were over. */
+  /** How many replies came to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
-  private readonly modeHooks: ModeHooks<Runtime>;
+  readonly modes: TurnModes;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
   private stopping: Promise<StopReport> | undefined;
   private rested: (() => void) | undefined;
 
-  /** `modes` brings what the modes need: their actors, each with a bound of its own, and their conversations. */
-  constructor(options: SystemOptions, modes: ModeSet<Runtime>) {
+  constructor(options: SystemOptions, modes: ModeSet) {
     const resolved = this.options = resolveOptions(options);
     this.clock = resolved.clock;
     this.random = resolved.random;
@@ -71,9 +75,9 @@ export class Runtime implements RuntimeServices {
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
-    this.replies = new InMemoryReplies(resolved.limits, resolved.replyRetentionMs, this);
-    this.modeHooks = modes.modeHooks;
-    const quota: ActorQuota = { capacity: resolved.limits.actors, size: 0 };
+    this.replies = new InMemoryReplies(resolved, this.timers);
+    this.modes = modes.ofTurns(this);
+    const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
     const names = new Set<string>();
     const { store } = options;
@@ -136,41 +140,24 @@ export class Runtime implements RuntimeServices {
     );
   }
 
-  /** The durable actors, where there is a store. */
+  /** The durable actors, if there is a store. */
   get persistence(): Persistence | undefined {
     return this.delivery.persistence;
-  }
-
-  find(protocol: string, key: string): Activation | undefined {
-    return this.delivery.find(protocol, key);
-  }
-
-  place(to: Target, route: Route, payload: unknown): boolean {
-    return this.delivery.place(to, route, payload);
-  }
-
-  operationAt(address: Address): Operation {
-    return this.delivery.operationAt(address);
   }
 
   /** Gives an actor a signal, if there is such an actor. */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     const { persistence } = this;
     if (persistence?.has(actor.protocol)) return persistence.signal(actor, signal);
-    this.find(actor.protocol, actor.key)?.signal(signal);
+    this.delivery.find(actor.protocol, actor.key)?.signal(signal);
   }
 
   leaveTopics(actor: ActorId): void {
     const id = { protocol: actor.protocol, key: actor.key };
-    for (const topic of this.delivery.hosts.get(Topic.leave.protocol)?.activations() ?? []) {
-      this.delivery.deliverTo({ protocol: topic.protocol, key: topic.key, operation: Topic.leave.name }, id);
-    }
-    void this.persistence?.leaveTopics(id, (topic) => {
-      this.delivery.deliverTo(
-        { protocol: Topic.leave.protocol, key: topic, operation: Topic.leave.name },
-        id,
-      );
-    });
+    const { protocol, name: operation } = Topic.leave;
+    const leave = (key: string) => this.delivery.deliverTo({ protocol, key, operation }, id);
+    for (const { key } of this.delivery.hosts.get(protocol)?.activations() ?? []) leave(key);
+    void this.persistence?.leaveTopics(id, leave);
   }
 
   stats(): Stats {
@@ -194,72 +181,6 @@ export class Runtime implements RuntimeServices {
     };
   }
 
-  nextNumber(): number {
-    return this.ids.next();
-  }
-
-  idText(id: MessageId): string {
-    return this.ids.text(id);
-  }
-
-  newId(): string {
-    return this.ids.ulid();
-  }
-
-  replyToOf(
-    turn: OpenTurn,
-    to: ActorId,
-    operation: Operation,
-    id: string,
-    payload: unknown,
-  ): Address | undefined {
-    const route = this.route(operation, { options: { id }, cause: turn });
-    return this.delivery.deduplication.answerOf(new Envelope(route, to.key, id, payload)) as
-      | Address
-      | undefined;
-  }
-
-  now(): number {
-    return this.clock.now();
-  }
-
-  monotonicMs(): number {
-    return this.clock.monotonicMs();
-  }
-
-  after(delayMs: number, callback: () => void): { cancel(): void } {
-    return this.timers.set(delayMs, callback);
-  }
-
-  ask(
-    turn: OpenTurn,
-    operation: Operation,
-    key: string,
-    payload: unknown,
-    options?: AskOptions,
-  ): Promise<unknown> {
-    for (const { to, route, payload } of turn.takeOutgoing(operation.protocol, key)) {
-      this.delivery.deliver(to, route, payload);
-    }
-    return this.modeHooks.ask(
-      this,
-      { protocol: operation.protocol, key },
-      operation,
-      payload,
-      options,
-      turn,
-    );
-  }
-
-  survey(
-    turn: OpenTurn,
-    operation: Operation,
-    payload: unknown,
-    options?: SurveyOptions,
-  ): AsyncIterableIterator<unknown> {
-    return this.modeHooks.survey(this, operation, payload, options, turn);
-  }
-
   get health(): Health {
     const { status } = this.delivery;
     const reason = this.failure === undefined ? undefined : messageOf(this.failure);
@@ -273,10 +194,6 @@ export class Runtime implements RuntimeServices {
     };
   }
 
-  callbackFailed(callback: Callback, error: unknown): void {
-    this.delivery.callbackFailed(callback, error);
-  }
-
   escalate({ protocol, key }: ActorId, error: unknown): void {
     const { inspectors } = this.delivery;
     if (!inspectors.unobserved) inspectors.emit({ type: "escalated", actor: { protocol, key }, error });
@@ -284,7 +201,7 @@ export class Runtime implements RuntimeServices {
     void this.stop(this.options.drainMs);
   }
 
-  /** Takes nothing in any more, lets run what can run for so long, and makes dead letters of the rest. */
+  /** Accepts no more messages, lets turns run for up to `drainMs`, and makes dead letters of what is left in memory. */
   stop(drainMs: number): Promise<StopReport> {
     return this.stopping ??= this.end(drainMs);
   }

@@ -1,7 +1,7 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
-import { isReplyTarget, type MessageId, Route } from "../runtime/messages/envelope.ts";
+import { isReplyTarget, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
@@ -10,12 +10,14 @@ import {
   Topic,
 } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import { parse } from "../runtime/language/schema.ts";
+import { parse } from "../runtime/language/parse.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
-import type { OpenTurn, RouteParts, TurnServices } from "../runtime/turns/turn_services.ts";
-import type { Callback } from "../runtime/ports/inspection.ts";
+import type { RouteParts, TurnDelivery, TurnModes, TurnServices } from "../runtime/turns/turn_services.ts";
+import { Ids } from "../runtime/messages/ids.ts";
+import { Timers } from "../runtime/scheduling/timers.ts";
 import { seededRandom } from "./seeded_random.ts";
+import { VirtualClock } from "./virtual_clock.ts";
 
 /** Options of {@linkcode turn}. */
 export interface TurnOptions<State> {
@@ -133,7 +135,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
   const { key = "test", attempt = 1 } = options;
   const host = new LoneHost(options.now ?? 0, options.ask);
   const before = "state" in options ? options.state as State : actor.state();
-  const id = options.id ?? host.newId();
+  const id = options.id ?? host.ids.ulid();
   const { causationId } = options;
   const route = new Route(operation, causationId, undefined, undefined, undefined, {
     id,
@@ -193,7 +195,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
       protocol: route.operation.protocol,
       key: to.key,
       operation: route.operation.name,
-      id: String(route.extras?.id ?? host.newId()),
+      id: String(route.extras?.id ?? host.ids.ulid()),
       payload,
       ...addresses(route),
     })),
@@ -221,13 +223,34 @@ function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Ad
 
 /** The services of a turn without a system. */
 class LoneHost implements TurnServices {
-  readonly #nowMs: number;
-  readonly #ask: TurnOptions<unknown>["ask"];
-  readonly #random = seededRandom(0);
+  readonly clock: VirtualClock;
+  readonly timers: Timers;
+  readonly ids: Ids;
+  readonly delivery: TurnDelivery = {
+    place: () => false,
+    answerOf: () => undefined,
+    operationAt: ({ protocol, operation: name }) => ({ protocol, mode: "tell", name, slot: -1 }),
+    callbackFailed(_, error) {
+      throw error;
+    },
+  };
 
-  constructor(nowMs: number, ask: TurnOptions<unknown>["ask"]) {
-    this.#nowMs = nowMs;
-    this.#ask = ask;
+  readonly modes: TurnModes;
+
+  constructor(nowMs: number, answer: TurnOptions<unknown>["ask"]) {
+    this.clock = new VirtualClock({ nowMs });
+    this.timers = new Timers(this.clock);
+    this.ids = new Ids(this.clock, seededRandom(0));
+    this.modes = {
+      // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
+      async ask({ protocol, key }, { name }, payload) {
+        if (answer !== undefined) return answer({ protocol, key, operation: name }, payload);
+        throw new TypeError(`Cannot ask ${protocol}/${key}: give the turn an ask option`);
+      },
+      survey({ protocol, name }) {
+        throw new TypeError(`Cannot survey ${protocol} ${name} in a lone turn: use a system`);
+      },
+    };
   }
 
   route(operation: Operation, { cause, options, replyTo, failTo, id = options?.id }: RouteParts): Route {
@@ -237,55 +260,5 @@ class LoneHost implements TurnServices {
       failTo,
       headers: options?.headers === undefined ? undefined : givenHeaders(options.headers),
     });
-  }
-
-  place(): boolean {
-    return false;
-  }
-
-  nextNumber(): number {
-    throw new TypeError("Cannot number a message in a lone turn: it has an id");
-  }
-
-  operationAt(address: Address): Operation {
-    return { protocol: address.protocol, mode: "tell", name: address.operation, slot: -1 };
-  }
-
-  idText(id: MessageId): string {
-    return String(id);
-  }
-
-  newId(): string {
-    return this.#random.ulid(this.#nowMs);
-  }
-
-  replyToOf(): undefined {}
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  monotonicMs(): number {
-    return 0;
-  }
-
-  callbackFailed(_: Callback, error: unknown): void {
-    throw error;
-  }
-
-  after(): { cancel(): void } {
-    return { cancel() {} };
-  }
-
-  // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
-  async ask(_turn: OpenTurn, operation: Operation, key: string, payload: unknown): Promise<unknown> {
-    if (this.#ask === undefined) {
-      throw new TypeError(`Cannot ask ${operation.protocol}/${key}: give the turn an ask option`);
-    }
-    return this.#ask({ protocol: operation.protocol, key, operation: operation.name }, payload);
-  }
-
-  survey(_turn: OpenTurn, operation: Operation): AsyncIterableIterator<unknown> {
-    throw new TypeError(`Cannot survey ${operation.protocol} ${operation.name} in a lone turn: use a system`);
   }
 }

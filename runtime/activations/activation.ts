@@ -4,26 +4,26 @@ import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
-import { type Recoverable, Recovery } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
 import { Resident, type Signal } from "./resident.ts";
 import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
-import { parse } from "../language/schema.ts";
+import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
 
-/** One actor in this process, and the turn that runs. It takes one turn at a time; nothing else ever changes its state. */
-export class Activation extends Resident implements Runnable, TurnActor, Recoverable, WaitingTurn {
+/** One actor in this process that runs its turns one at a time. Only they change its state. */
+export class Activation extends Resident implements Runnable, TurnActor, WaitingTurn {
   nextReady: Runnable | undefined = undefined;
 
-  /** Itself: a message for it needs no search. */
+  /** Itself: a message for an activation needs no look-up. */
   get target(): this {
     return this;
   }
 
-  /** Whether a message of that operation may be given to it. */
+  /** Whether it is in memory and handles an operation. */
   takes(operation: Operation): boolean {
     return this.status !== Status.gone && this.host.handled[operation.slot] === operation;
   }
@@ -32,7 +32,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     return this.host.reach(protocol, key);
   }
 
-  /** Puts a message into the mailbox where that holds fewer than `capacity`. Returns whether it did. */
+  /** Puts a message into the mailbox if that holds fewer than `capacity`. Returns whether it did. */
   offer(route: Route, value: unknown, capacity: number): boolean {
     if (this.length >= capacity) return false;
     this.push(route, value);
@@ -41,7 +41,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     return true;
   }
 
-  /** Takes the oldest waiting message out, for a newer one. */
+  /** Removes and returns the oldest message that waits. */
   displace(): Envelope {
     const envelope = this.envelope(this.route!, this.value);
     this.drop();
@@ -49,7 +49,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     return envelope;
   }
 
-  /** Gives it a signal: it goes before every waiting message. */
+  /** Gives it a signal, which it obeys before any message that waits. */
   override signal(signal: Signal): void {
     if (this.status === Status.held) return this.obey(signal);
     super.signal(signal);
@@ -59,12 +59,12 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   run(scheduler: Scheduler): boolean {
     if (this.signalled) this.obeyAll();
     this.usedMs = scheduler.monotonicMs;
-    if (this.lone !== undefined && this.length === 1 && this.status === Status.ready) { // as it is with most actors
+    if (this.lone !== undefined && this.length === 1 && this.status === Status.ready) { // which is the case for most actors
       this.handleLone(this.lone);
       scheduler.spend(1);
       return this.hasMore();
     }
-    // What this run sends to itself waits for the next: a mailbox never runs longer than what was in it.
+    // A run handles only what waits at its beginning, so an actor that sends to itself cannot run for ever.
     let left = this.length;
     while (left > 0 && this.status === Status.ready) {
       const handled = this.take(Math.min(left, scheduler.allowance));
@@ -74,7 +74,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     return this.hasMore();
   }
 
-  /** At the end of a run: whether there is more to do. */
+  /** Ends a run. Returns whether there is more to do. */
   private hasMore(): boolean {
     if (this.status !== Status.ready) return false;
     if (this.route !== undefined || this.signalled) return true;
@@ -83,7 +83,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     return false;
   }
 
-  /** Handles so many messages, or fewer where something comes between. Returns how many. */
+  /** Handles up to `most` messages, fewer if it is interrupted. Returns how many. */
   private take(most: number): number {
     let count = 0;
     while (count < most) {
@@ -109,8 +109,8 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   /**
-   * Handles so many messages of the ring, or fewer where something comes between or another operation follows. Returns how
-   * many. Here most messages of a busy actor are handled: what is the same for all of them is looked at once.
+   * Handles up to `most` messages of the ring: fewer if it is interrupted, or if another operation follows. Returns how
+   * many. Most messages of a busy actor are handled here, so what is the same for all of them is read once.
    */
   private drain(ring: Ring, most: number): number {
     const { host } = this;
@@ -154,12 +154,12 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     }
   }
 
-  /** Whether nothing has come between its messages. */
+  /** Whether nothing interrupts the handling of messages. */
   private get undisturbed(): boolean {
     return this.status === Status.ready && !this.signalled;
   }
 
-  /** Makes dead letters of all that waits, and of the turn that runs. Returns how many. */
+  /** Makes dead letters of all messages that wait, and of the one whose turn runs. Returns how many. */
   deadLetter(reason: string, message: string): number {
     const { services } = this.host;
     const envelopes: Envelope[] = [];
@@ -203,7 +203,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
       if (host.observed) this.inspect("started", turn, value);
-      const handler = host.handlers[route.operation.slot]!; // by itself: the list of all would be its `this`
+      const handler = host.handlers[route.operation.slot]!; // called as a plain function: otherwise the list would be its `this`
       result = handler(turn, value);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
@@ -212,7 +212,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     else this.finish(turn, value, result, fresh);
   }
 
-  /** A handler has returned: its turn commits, or waits for the promise. */
+  /** A handler has returned: commits its turn, or awaits its promise first. */
   private finish(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const { route } = turn;
     try {
@@ -220,7 +220,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);
     }
-    // Most turns have nothing but state and messages. What else there may be is apart: the compiler takes in only so much.
+    // Most turns have only state and messages. The rest is in a method of its own, so that this one is inlined.
     if (turn.plain && route.replyTo === undefined && !this.host.observed) this.apply(turn);
     else this.commit(turn, value, result, fresh);
   }
@@ -234,7 +234,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
-    const promise = Promise.resolve(result); // not every thenable settles later, as a promise does; and it may throw here
+    const promise = Promise.resolve(result); // a thenable may call back at once, or throw here
     this.status = Status.running;
     this.ensureExtras.turn = turn;
     this.ensureExtras.value = value;
@@ -245,7 +245,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     );
   }
 
-  /** A turn that was awaited is over; unless it became a dead letter in the meantime. */
+  /** Ends a turn that was awaited, unless its message has become a dead letter meanwhile. */
   private settle(turn: Turn, end: () => void): void {
     const extras = this.ensureExtras;
     if (extras.turn !== turn) return;
@@ -282,7 +282,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
     else if (turn.ending === "erase") this.erase();
   }
 
-  /** The turn takes effect: its state, its schedules, its messages. */
+  /** Makes a turn take effect: its state, its schedules, its messages. */
   private apply(turn: Turn): void {
     if (turn.changed) this.keep(turn.state);
     turn.close();
@@ -302,32 +302,36 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
 
   private fail(turn: Turn | undefined, route: Route, value: unknown, fresh: boolean, error: unknown): void {
     const { services } = this.host;
-    // Where there is no turn, the initial state could not be made.
+    // If there is no turn, the initial state could not be made.
     const envelope = (turn ?? new Turn(this, route, undefined)).envelope(value);
     if (turn !== undefined) {
       turn.close();
       turn.discard();
     }
-    if (fresh) this.active = false; // a first message that fails leaves no actor behind
+    if (fresh) this.active = false; // if the first message fails, no actor is left
     services.delivery.inspect({ type: "failed", error }, envelope);
     (this.ensureExtras.recovery ??= new Recovery(this)).recover(envelope, error);
-    if (this.status === Status.held) this.obeyAll(); // they would wait as long as the message
+    if (this.status === Status.held) this.obeyAll(); // signals must not wait as long as the message
   }
 
+  /** Puts a message back at the front, and handles no other message until {@linkcode resume} is called. */
   hold({ route, value }: Envelope): void {
     this.unshift(route, value);
     this.status = Status.held;
   }
 
-  goOn(): void {
+  /** Handles messages again. */
+  resume(): void {
     if (this.status === Status.held) this.wake();
   }
 
-  takeBack({ route, value }: Envelope): void {
-    this.push(route, value); // it has been in the mailbox before: its place is not taken from others
+  /** Puts a message back at the end, after its delay. */
+  requeue({ route, value }: Envelope): void {
+    this.push(route, value); // it was accepted before, so the capacity does not count
     if (this.status === Status.idle) this.wake();
   }
 
+  /** Makes dead letters of all messages that wait, and passivates. */
   stop(reason: string): void {
     this.deadLetter("stopped", reason);
     this.emit("stopped");
@@ -335,6 +339,6 @@ export class Activation extends Resident implements Runnable, TurnActor, Recover
   }
 
   private envelope(route: Route, value: unknown): Envelope {
-    return new Envelope(route, this.key, route.extras?.id ?? this.host.services.nextNumber(), value);
+    return new Envelope(route, this.key, route.extras?.id ?? this.host.services.ids.next(), value);
   }
 }

@@ -6,7 +6,7 @@ interface DelayedRetry {
   readonly envelope: Envelope;
 }
 
-/** Messages of one actor that stepped aside: they come back after a while, and the others go on. */
+/** Messages of one actor that wait for their next attempt apart from the mailbox, while later messages are handled. */
 export class DelayedRetries {
   readonly #timers: Timers;
   readonly #delayedRetries = new Set<DelayedRetry>();
@@ -15,19 +15,19 @@ export class DelayedRetries {
     this.#timers = timers;
   }
 
-  /** How many there are. */
+  /** How many messages wait. */
   get size(): number {
     return this.#delayedRetries.size;
   }
 
-  /** How many bytes they take, of those whose size is known. */
+  /** How many bytes the messages have whose size is known. */
   get bytes(): number {
     let bytes = 0;
     for (const { envelope } of this.#delayedRetries) bytes += envelope.route.extras?.bytes ?? 0;
     return bytes;
   }
 
-  /** Puts one aside; `back` is called when it comes back. */
+  /** Adds a message. After the delay it is removed, and `back` is called. */
   add(envelope: Envelope, afterMs: number, back: () => void): void {
     const timer = this.#timers.set(afterMs, () => {
       this.#delayedRetries.delete(aside);
@@ -37,7 +37,7 @@ export class DelayedRetries {
     this.#delayedRetries.add(aside);
   }
 
-  /** Takes all of them: they do not come back. */
+  /** Removes and returns all messages: `back` is not called for them. */
   take(): Envelope[] {
     const envelopes = Array.from(this.#delayedRetries, ({ timer, envelope }) => {
       timer.cancel();

@@ -1,72 +1,51 @@
 import { Activation } from "./activation.ts";
-import type { Actor, Handler } from "../language/actor.ts";
+import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
 import { Route } from "../messages/envelope.ts";
-import { LimitExceededError } from "../base/errors.ts";
-import { IdleList } from "../scheduling/idle.ts";
 import type { Operation } from "../language/protocol.ts";
-import type { ActorHost, RuntimeServices } from "./runtime_services.ts";
-import { shownActor } from "../messages/shown_name.ts";
+import { type ActorQuota, ActorRegistry } from "./actor_registry.ts";
+import type { RuntimeServices } from "./runtime_services.ts";
 
-/** What turns send has this many times the room of what comes from outside. */
+/** Messages of turns have this many times the room of messages from outside. */
 export const turnRoom = 10;
 
-/** How many actors there are, and may be: one count over several hosts. */
-export interface ActorQuota {
-  readonly capacity: number;
-  size: number;
-  /** Lets one leave memory that rests in a store, of whichever host. */
-  makeRoom?: () => void;
-}
-
-/** All actors of one definition in this system, by key. */
-export class MemoryHost implements ActorHost<Activation> {
-  readonly actor: Actor;
-  readonly services: RuntimeServices;
-  readonly handlers: readonly (Handler | undefined)[];
+/** The actors of one definition that live in memory alone. */
+export class MemoryHost extends ActorRegistry<Activation> {
+  /** The operations that its actors handle, each at its slot. Events are published and not sent to an actor. */
   readonly handled: readonly (Operation | undefined)[];
+  /** The routes of messages that are only a payload, each at the slot of its operation. */
   readonly plainRoutes: readonly Route[];
+  /** The name of its protocol. */
   readonly name: string;
+  /** How many messages a mailbox may hold when one comes from outside, and when a turn sends one. */
   readonly capacity: number;
   readonly turnCapacity: number;
+  /** Whether somebody observes what happens. */
   observed = false;
+  /** How many messages were put into mailboxes, and how many were taken out: one count for all, as there may be a million. */
   accepted = 0;
   taken = 0;
+  /** How many turns have committed. */
   done = 0;
-  /** The host that one of its actors looked into last: mostly it is the next, too. */
-  private lastReached: Pick<ActorHost<ActorId>, "name" | "find"> | undefined = undefined;
-  private readonly quota: ActorQuota;
-  private readonly _activations = new Map<string, Activation>();
-  private readonly idle: IdleList;
+  /** The host to which one of its actors sent last: the next message mostly goes there as well. */
+  private lastReached: MemoryHost | undefined = undefined;
 
   constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota) {
-    this.actor = actor;
+    super(actor, services, quota);
     const operations = Object.values(actor.operations);
     this.handled = operations.map((operation) => operation.mode === "event" ? undefined : operation);
     this.plainRoutes = operations.map((operation) => new Route(operation));
-    this.idle = new IdleList(actor.idleMs, services);
     this.name = actor.name;
-    this.handlers = actor.handlers;
     this.capacity = actor.mailbox.capacity;
     this.turnCapacity = actor.mailbox.capacity * turnRoom;
-    this.services = services;
-    this.quota = quota;
   }
 
-  /** How many there are, active or with something kept. */
-  get size(): number {
-    return this._activations.size;
-  }
-
-  /** How many messages wait in their mailboxes. */
+  /** How many messages wait in the mailboxes. */
   get waiting(): number {
     return this.accepted - this.taken;
   }
 
-  find(key: string): Activation | undefined {
-    return this._activations.get(key);
-  }
-
+  /** The receiver of a message of one of its actors, if it lives in memory alone and is active. */
   reach(protocol: string, key: string): ActorId | undefined {
     let host = this.lastReached;
     if (host === undefined || host.name !== protocol) {
@@ -75,42 +54,7 @@ export class MemoryHost implements ActorHost<Activation> {
     return host === undefined ? undefined : host.find(key);
   }
 
-  /** The actor of that key. Throws a `LimitExceededError` when it is new and the system is full. */
-  get(key: string): Activation {
-    const found = this._activations.get(key);
-    if (found !== undefined) return found;
-    const { capacity } = this.quota;
-    if (this.quota.size >= capacity) this.quota.makeRoom?.();
-    const { size } = this.quota;
-    if (size >= capacity) {
-      const why = `the system holds ${size} of ${capacity} actors`;
-      throw new LimitExceededError(
-        "too-many-actors",
-        `Cannot activate ${shownActor(this.actor.name, key)}: ${why}`,
-      );
-    }
-    const activation = new Activation(this, key);
-    this._activations.set(key, activation);
-    this.quota.size++;
-    return activation;
-  }
-
-  activations(): Iterable<Activation> {
-    return this._activations.values();
-  }
-
-  remove(activation: Activation): void {
-    if (!this._activations.delete(activation.key)) return;
-    this.quota.size--;
-    this.idle.leave(activation);
-    activation.leave();
-  }
-
-  watchIdle(activation: Activation): void {
-    this.idle.join(activation);
-  }
-
-  leaveIdle(activation: Activation): void {
-    this.idle.leave(activation);
+  protected make(key: string): Activation {
+    return new Activation(this, key);
   }
 }

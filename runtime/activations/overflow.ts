@@ -2,14 +2,14 @@ import type { Activation } from "./activation.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
 
-/** How a mailbox is full. */
+/** Which bound of a mailbox is reached. */
 export interface Fullness {
   readonly held: number;
   readonly bound: number;
   readonly what: "messages" | "bytes";
 }
 
-/** Puts a message from outside into its mailbox, unless that is full: then it returns how. */
+/** Puts a message from outside into its mailbox. If the mailbox is full, it returns which bound is reached. */
 export function offerWithin(activation: Activation, route: Route, value: unknown): Fullness | undefined {
   const { capacity, bytes: bound } = activation.host.actor.mailbox;
   const bytes = route.extras?.bytes;
@@ -19,7 +19,7 @@ export function offerWithin(activation: Activation, route: Route, value: unknown
   return { held: activation.length, bound: capacity, what: "messages" };
 }
 
-/** Takes the oldest messages out of a full mailbox until there is room for a newer one, and puts that in. */
+/** Removes the oldest messages of a full mailbox until there is room for a new one, and adds that. Returns the removed ones. */
 export function evictOldest(
   activation: Activation,
   route: Route,
@@ -37,7 +37,7 @@ export function evictOldest(
   return displaced;
 }
 
-/** Takes in the bytes of a message where that may be; else it returns how many wait. */
+/** Counts the bytes of a message in. If there is no room for them, it returns how many bytes wait. */
 function takeBytes(activation: Activation, bytes: number): number | undefined {
   const held = activation.ensureExtras.held ??= new HeldBytes();
   return held.take(bytes, activation.host.actor.mailbox.bytes, () => activation.countBytes());

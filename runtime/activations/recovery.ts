@@ -1,5 +1,5 @@
-import type { Actor, OnFailure } from "../language/actor.ts";
-import type { ActorId } from "../language/address.ts";
+import type { OnFailure } from "../language/actor.ts";
+import type { Activation } from "./activation.ts";
 import { DelayedRetries } from "./delayed_retries.ts";
 import { reasonOf } from "../ports/dead_letters.ts";
 import type { Envelope } from "../messages/envelope.ts";
@@ -8,47 +8,30 @@ import { messageOf } from "../base/errors.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import { type Decision, Supervisor } from "../turns/supervisor.ts";
 
-/** What may become of an actor after a failed turn. */
-export interface Recoverable extends ActorId {
-  readonly host: { readonly actor: Actor; readonly services: RuntimeServices; taken: number };
-  /** What few need: of how many bytes wait, where that is known of some. */
-  readonly ensureExtras: { held?: HeldBytes };
-  /** Puts a message back in its place, and handles nothing else before it. */
-  hold(envelope: Envelope): void;
-  /** Goes on after that. */
-  goOn(): void;
-  /** Puts one that was kept aside at the end of the mailbox. */
-  takeBack(envelope: Envelope): void;
-  /** Begins again from the last committed state. */
-  restart(): void;
-  /** Makes dead letters of all that waits, and leaves memory. */
-  stop(reason: string): void;
-}
-
-/** Brings one actor and its message through failed turns. Only an actor that ever failed has one. */
+/** Applies the supervisor's decisions to one actor and its failed messages. Only an actor that ever failed has one. */
 export class Recovery {
-  readonly #actor: Recoverable;
+  readonly #actor: Activation;
   readonly #supervisor: Supervisor;
   readonly #delayedRetries: DelayedRetries;
 
-  constructor(actor: Recoverable) {
+  constructor(actor: Activation) {
     this.#actor = actor;
     this.#supervisor = new Supervisor(actor.host.actor, actor.host.services.random);
     this.#delayedRetries = new DelayedRetries(actor.host.services.timers);
     (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#delayedRetries;
   }
 
-  /** How many messages stepped aside. */
+  /** How many messages wait apart from the mailbox to be tried again. */
   get size(): number {
     return this.#delayedRetries.size;
   }
 
-  /** Takes all that stepped aside: they do not come back. */
+  /** Removes and returns all messages that wait apart: they are not tried again. */
   take(): Envelope[] {
     return this.#delayedRetries.take();
   }
 
-  /** A turn has failed: tries its message again or makes a dead letter of it, and does to its actor what is due. */
+  /** Handles a failed turn: retries its message or makes a dead letter of it, and then restarts or stops the actor as decided. */
   recover(envelope: Envelope, error: unknown): void {
     const { delivery } = this.#services;
     let decision: Decision;
@@ -57,9 +40,9 @@ export class Recovery {
         error,
         attempt: envelope.attempts,
         mode: envelope.operation.mode,
-        monotonicMs: this.#services.monotonicMs(), // the scheduler's is old when the turn was awaited
+        monotonicMs: this.#services.timers.monotonicMs(), // the scheduler's own time is too old if the turn was awaited
       });
-    } catch (worse) { // a clock or a source of randomness that throws: the others go on
+    } catch (worse) { // the clock or the random source threw: other messages are still handled
       return delivery.deadLetter(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
     }
     const { directive, retryAfterMs } = decision;
@@ -74,13 +57,13 @@ export class Recovery {
     const { delivery, timers } = this.#services;
     actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, envelope.attempts, afterMs);
-    const full = this.#delayedRetries.size >= mailbox.capacity; // who stepped aside takes memory as well
+    const full = this.#delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
     if (retry.order === "hold" || full) {
       actor.hold(envelope);
-      timers.set(afterMs, () => actor.goOn());
+      timers.set(afterMs, () => actor.resume());
       return;
     }
-    this.#delayedRetries.add(envelope, afterMs, () => actor.takeBack(envelope));
+    this.#delayedRetries.add(envelope, afterMs, () => actor.requeue(envelope));
   }
 
   #follow(directive: OnFailure, error: unknown): void {

@@ -3,19 +3,21 @@ import type { Idler } from "../scheduling/idle.ts";
 import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules } from "../turns/schedules.ts";
-import type { ActorHost, RuntimeServices } from "./runtime_services.ts";
+import type { RegisteredActor } from "./actor_registry.ts";
+import type { MemoryHost } from "./memory_host.ts";
+import type { RuntimeServices } from "./runtime_services.ts";
 import { Status } from "./status.ts";
 import type { Turn } from "../turns/turn.ts";
 
-/** What one may ask of an actor from outside; it takes effect before any waiting message. */
+/** A command to an actor from outside. The actor obeys it before any message that waits. */
 export type Signal = "passivate" | "restart" | "erase";
 
 const activeFlag = 1;
 const keptFlag = 2;
 
-/** What few actors need. */
+/** What only few actors need. */
 export interface ResidentExtras extends MailboxExtras<Signal> {
-  /** The turn for which a promise is awaited, and what its handler got. */
+  /** The turn whose promise is awaited, and the payload that its handler got. */
   turn?: Turn | undefined;
   value?: unknown;
   recovery?: Recovery;
@@ -24,14 +26,14 @@ export interface ResidentExtras extends MailboxExtras<Signal> {
 }
 
 /**
- * One actor in this process and what it keeps: its mailbox, its state, its schedules, and how it comes into memory, begins
- * again and leaves. It extends its mailbox, and keeps apart what few need, because there may be a million.
+ * What an actor keeps in memory (its mailbox, its state, its schedules), and its life: activation, restart, passivation. It
+ * extends its mailbox, and what only few need is in an object of its own, because there may be a million actors.
  */
-export abstract class Resident extends Mailbox<Signal> implements Idler {
-  readonly host: ActorHost<Resident>;
+export abstract class Resident extends Mailbox<Signal> implements RegisteredActor {
+  readonly host: MemoryHost;
   readonly key: string;
   status: Status = Status.idle;
-  /** Whether it is active, and whether a state was committed: a number for both takes half of the memory. */
+  /** Whether it is active, and whether a state was committed: one number takes half the memory of two fields. */
   private flags = 0;
   protected state: unknown = undefined;
   usedMs = 0;
@@ -39,13 +41,13 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
   idleAfter: Idler | undefined = undefined;
   declare protected extras: ResidentExtras | undefined;
 
-  constructor(host: ActorHost<Resident>, key: string) {
+  constructor(host: MemoryHost, key: string) {
     super();
     this.host = host;
     this.key = key;
   }
 
-  /** Whether its state is in memory; a passivated one keeps it where it was committed. */
+  /** Whether it was activated: it has its state, or made the initial one. */
   get active(): boolean {
     return (this.flags & activeFlag) !== 0;
   }
@@ -54,12 +56,12 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     this.flags = active ? this.flags | activeFlag : this.flags & ~activeFlag;
   }
 
-  /** Whether a state was committed: the initial one can be made again. */
+  /** Whether a state was committed. The initial state need not be kept: it can be made again. */
   private get kept(): boolean {
     return (this.flags & keptFlag) !== 0;
   }
 
-  /** A turn has committed that state: only an active one has turns. */
+  /** Keeps a state that a turn has committed. Only active actors have turns. */
   protected keep(state: unknown): void {
     this.state = state;
     this.flags = activeFlag | keptFlag;
@@ -74,7 +76,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     return this.status === Status.idle;
   }
 
-  /** Whether its process still has it: who was removed never comes back, another takes its key. */
+  /** Whether it is in memory. Once removed it never comes back: a new activation takes its key. */
   get present(): boolean {
     return this.status !== Status.gone;
   }
@@ -87,8 +89,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     return this.host.actor.name;
   }
 
-  /** Whether it has nothing that would be lost with it. */
-  get disposable(): boolean {
+  get atRest(): boolean {
     const { schedules, recovery } = this.extras ?? {};
     return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
   }
@@ -104,7 +105,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     this.emit("activated");
   }
 
-  /** Leaves memory; the state stays where it was committed, or goes where the actor says so. */
+  /** Becomes inactive. Its state is kept unless `onIdle` says otherwise; without a state it leaves memory. */
   passivate(): void {
     if (!this.active) return;
     this.active = false;
@@ -125,6 +126,7 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     else this.erase();
   }
 
+  /** Begins again from the last committed state. */
   restart(): void {
     if (this.host.actor.transient) this.dropState();
     this.active = false;
@@ -141,9 +143,12 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     this.leaveIfDone();
   }
 
-  /** An actor with nothing that would be lost leaves memory altogether. */
+  /** Leaves memory if it is inactive and nothing would be lost. */
   protected leaveIfDone(): void {
-    if (this.disposable && !this.active) this.host.remove(this);
+    if (this.active || !this.atRest) return;
+    this.host.remove(this);
+    this.status = Status.gone;
+    this.extras?.schedules?.clear();
   }
 
   private dropState(): void {
@@ -155,12 +160,6 @@ export abstract class Resident extends Mailbox<Signal> implements Idler {
     const { inspectors } = this.host.services.delivery;
     if (inspectors.unobserved) return;
     inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
-  }
-
-  /** Its process has no more use for it. */
-  leave(): void {
-    this.status = Status.gone;
-    this.extras?.schedules?.clear();
   }
 
   get ensureExtras(): ResidentExtras {

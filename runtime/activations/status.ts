@@ -1,14 +1,14 @@
-/** What an actor is at. A number is compared as it is; of a text the engine looks first what it is. */
+/** The state of an activation's life. These are numbers because the engine compares them faster than texts. */
 export const Status = {
-  /** Nothing to do. */
+  /** It has nothing to do. */
   idle: 0,
-  /** The scheduler has it, or its turn runs. */
+  /** It is in the scheduler's queue, or its turn runs. */
   ready: 1,
-  /** A promise is awaited. */
+  /** Its turn awaits a promise. */
   running: 2,
-  /** It waits to try a message again. */
+  /** It waits to retry a message. */
   held: 3,
-  /** No longer in this process: nothing may be given to it. */
+  /** It has left memory: it gets no more messages. */
   gone: 4,
 } as const;
 

@@ -1,19 +1,16 @@
-import { RingBuffer } from "./ring_buffer.ts";
+import { FifoSet } from "./fifo_set.ts";
 
-/** The latest names of some kind. Past the bound the oldest is let go. */
+/** The latest names of some kind: past the bound the oldest one is removed. */
 export class BoundedSet {
-  readonly #names = new Set<string>();
-  readonly #order: RingBuffer<string>;
+  readonly #names = new FifoSet<string>();
+  readonly #capacity: number;
 
   constructor(capacity: number) {
-    this.#order = new RingBuffer(capacity);
+    this.#capacity = capacity;
   }
 
   add(name: string): void {
-    if (this.#names.has(name)) return;
-    this.#names.add(name);
-    const gone = this.#order.add(name);
-    if (gone !== undefined) this.#names.delete(gone);
+    if (this.#names.add(name).size > this.#capacity) this.#names.takeOldest();
   }
 
   has(name: string): boolean {

@@ -1,39 +1,41 @@
+import { fromSortText, toSortText } from "./key_order.ts";
+
 /** How many keys lie in one chunk at the most: putting one in moves at most so many. */
 const chunkKeys = 512;
 
 /** Keys in the order of their code points, which is that of their bytes as UTF-8. Fast with a million of them. */
 export class OrderedKeys {
-  /** No chunk is empty, and each is sorted; their keys are rotated. */
+  /** No chunk is empty, and each is sorted, of texts that compare as their keys do. */
   readonly #chunks: string[][] = [];
 
   /** Puts in a key that is not there. */
   add(key: string): void {
-    const rotated = rotate(key);
+    const text = toSortText(key);
     const chunks = this.#chunks;
     if (chunks.length === 0) {
-      chunks.push([rotated]);
+      chunks.push([text]);
       return;
     }
-    const at = Math.max(this.#chunkBehind((first) => first <= rotated) - 1, 0);
+    const at = Math.max(this.#chunkBehind((first) => first <= text) - 1, 0);
     const chunk = chunks[at];
-    chunk.splice(countWhile(chunk, (other) => other < rotated), 0, rotated);
+    chunk.splice(countWhile(chunk, (other) => other < text), 0, text);
     // Keys often come in their order: a half that stays full would then waste nothing, but chance may fill it too.
     if (chunk.length > chunkKeys) chunks.splice(at + 1, 0, chunk.splice(chunkKeys >> 1));
   }
 
   /** Takes out a key that is there. */
   delete(key: string): void {
-    const rotated = rotate(key);
-    const at = this.#chunkBehind((first) => first <= rotated) - 1;
+    const text = toSortText(key);
+    const at = this.#chunkBehind((first) => first <= text) - 1;
     const chunk = this.#chunks[at];
-    chunk.splice(countWhile(chunk, (other) => other < rotated), 1);
+    chunk.splice(countWhile(chunk, (other) => other < text), 1);
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
   /** The keys that begin with `prefix`, in order or from the last; where `after` is given, those behind it that way. */
   *list(prefix: string, after: string | undefined, reverse: boolean): Generator<string> {
-    const begin = rotate(prefix);
-    const beyond = after === undefined ? undefined : rotate(after);
+    const begin = toSortText(prefix);
+    const beyond = after === undefined ? undefined : toSortText(after);
     const chunks = this.#chunks;
     const isBefore = reverse
       ? (key: string) => (key < begin || key.startsWith(begin)) && (beyond === undefined || key < beyond)
@@ -48,7 +50,7 @@ export class OrderedKeys {
       }
       const key = chunks[at]?.[reverse ? --place : place++];
       if (key === undefined || !key.startsWith(begin)) return;
-      yield rotate(key, -1);
+      yield fromSortText(key);
     }
   }
 
@@ -76,25 +78,3 @@ function countWhile(keys: readonly string[], isBefore: (key: string) => boolean)
   }
   return low;
 }
-
-const lowSurrogate = 0xd800;
-const behindSurrogates = 0xe000;
-const most = 0xffff;
-const surrogates = behindSurrogates - lowSurrogate;
-
-/**
- * JavaScript compares code units, and puts what lies beyond the first 65,536 code points before the last of these. So
- * both change places in the keys that are compared, or back: code units then compare as code points do.
- */
-function rotate(key: string, direction: 1 | -1 = 1): string {
-  if (!rotated.test(key)) return key;
-  const span = most + 1 - lowSurrogate;
-  const by = direction === 1 ? most + 1 - behindSurrogates : surrogates;
-  return key.replace(
-    rotatedUnits,
-    (unit) => String.fromCharCode((unit.charCodeAt(0) - lowSurrogate + by) % span + lowSurrogate),
-  );
-}
-
-const rotated = /[\ud800-\uffff]/;
-const rotatedUnits = /[\ud800-\uffff]/g;

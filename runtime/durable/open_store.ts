@@ -1,6 +1,6 @@
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
-import type { ActorQuota } from "../activations/memory_host.ts";
+import type { ActorQuota } from "../activations/actor_registry.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
@@ -221,7 +221,7 @@ function keeping(
 ): { readonly membership: Membership; readonly assignments: Assignments } {
   const { hosts } = localActors;
   const membership: Membership = new Membership(session, {
-    newName: () => services.newId(),
+    newName: () => services.ids.ulid(),
     reborn: () => {
       assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();

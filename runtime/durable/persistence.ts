@@ -66,8 +66,7 @@ export class Persistence {
     this.#parts = parts;
     this.pendingSubscriptions = new PendingSubscriptions(parts.services);
     this.#actors = new Map([topic, ...parts.actors].map((actor) => [actor.name, actor]));
-    parts.quota.makeRoom = () => void this.hosts.values().some((host) => host.letOneGo());
-    this.#instance = parts.services.newId();
+    this.#instance = parts.services.ids.ulid();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => this.#connect(),
       begin: (connected) => connected.open(this.#instance, this.#localActors),

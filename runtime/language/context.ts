@@ -65,13 +65,6 @@ export interface SurveyOptions extends SendOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * Whether to yield the replies as they were sent, before their schema transforms them. For gateways that
-   * forward them.
-   *
-   * @default {false}
-   */
-  readonly raw?: boolean;
-  /**
    * The number of replies after which the survey ends, at least 1.
    *
    * @default {1_000}

@@ -1,4 +1,5 @@
 import type { ActorId } from "../language/address.ts";
+import type { Failure } from "../language/failure.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 import {
   DeadLetterError,
@@ -93,6 +94,11 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
   if (reason === "stopping") return new StoppedError(message);
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });
   return new TerminalError(message, { code: reason, cause });
+}
+
+/** The error that stands for the failure of a request, with the id of the request. */
+export function errorOfFailure({ id, code, message }: Failure): PosthornError {
+  return Object.assign(errorOfReason(code, message), { id });
 }
 
 /**

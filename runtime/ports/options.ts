@@ -9,9 +9,10 @@ import type { Store } from "./store.ts";
 /** The limits of a system. */
 export interface Limits {
   /**
-   * The maximum number of actors that are active or whose state is kept in memory, at least 1. A message that
-   * would need one more is refused with a {@linkcode LimitExceededError} (`too-many-actors`); if a turn sent
-   * it, it becomes a dead letter.
+   * The maximum number of actors in memory that are active or whose state is kept, at least 1. One more
+   * evicts an idle actor of any protocol that loses nothing: its state is in a store or was never changed
+   * from the initial one, and it has no schedule. If there is none, the message is refused with a
+   * {@linkcode LimitExceededError} (`too-many-actors`); if a turn sent it, it becomes a dead letter.
    *
    * @default {1_000_000}
    */

@@ -1,11 +1,4 @@
-import type { Timer } from "./timers.ts";
-
-/** What an {@linkcode ExpiryList} needs of its system. */
-export interface ExpiryServices {
-  readonly timers: { set(delayMs: number, callback: () => void): Timer };
-  /** The time in milliseconds since some fixed moment. */
-  monotonicMs(): number;
-}
+import type { Timer, Timers } from "./timers.ts";
 
 /** Something that expires. Its fields belong to the list that it is in. */
 export abstract class Expiring {
@@ -25,16 +18,16 @@ export abstract class Expiring {
  */
 export class ExpiryList<Item extends Expiring> {
   readonly #keepMs: number;
-  readonly #services: ExpiryServices;
+  readonly #timers: Timers;
   readonly #onExpired: (item: Item) => void;
   #first: Expiring | undefined;
   #last: Expiring | undefined;
   #timer: Timer | undefined;
 
   /** The list calls `onExpired` for each item whose time is over, after it has removed the item. */
-  constructor(keepMs: number, services: ExpiryServices, onExpired: (item: Item) => void) {
+  constructor(keepMs: number, timers: Timers, onExpired: (item: Item) => void) {
     this.#keepMs = keepMs;
-    this.#services = services;
+    this.#timers = timers;
     this.#onExpired = onExpired;
   }
 
@@ -43,17 +36,17 @@ export class ExpiryList<Item extends Expiring> {
     if (this.#keepMs === Infinity) return;
     const last = this.#last;
     item.expiryList = this;
-    item.expiresAtMs = Math.ceil(this.#services.monotonicMs() + this.#keepMs);
+    item.expiresAtMs = Math.ceil(this.#timers.monotonicMs() + this.#keepMs);
     item.expiresAfter = last;
     if (last === undefined) this.#first = item;
     else last.expiresBefore = item;
     this.#last = item;
-    this.#timer ??= this.#services.timers.set(this.#keepMs, () => this.#sweep());
+    this.#timer ??= this.#timers.set(this.#keepMs, () => this.#sweep());
   }
 
   /** How much of its time is left: `Infinity` if it is not in the list. */
   leftMs(item: Item): number {
-    return item.expiryList === this ? item.expiresAtMs - this.#services.monotonicMs() : Infinity;
+    return item.expiryList === this ? item.expiresAtMs - this.#timers.monotonicMs() : Infinity;
   }
 
   /** Removes an item, if it is in the list. */
@@ -76,10 +69,10 @@ export class ExpiryList<Item extends Expiring> {
 
   #sweep(): void {
     this.#timer = undefined;
-    const nowMs = this.#services.monotonicMs();
+    const nowMs = this.#timers.monotonicMs();
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first.expiresAtMs > nowMs) {
-        this.#timer ??= this.#services.timers.set(first.expiresAtMs - nowMs, () => this.#sweep());
+        this.#timer ??= this.#timers.set(first.expiresAtMs - nowMs, () => this.#sweep());
         return;
       }
       this.#unlink(first);

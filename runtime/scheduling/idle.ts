@@ -31,13 +31,6 @@ class IdleMarker implements Link {
   }
 }
 
-/** What an idle list needs of its system. */
-export interface IdleServices {
-  readonly timers: Timers;
-  /** The time in milliseconds since some fixed moment. */
-  monotonicMs(): number;
-}
-
 /**
  * Passivates what has been idle for long enough. A member is looked at `idleMs` after it joined and then each `idleMs`,
  * so it may stay for up to twice that, and having something to do costs nothing but a note of the time. Members are
@@ -45,16 +38,16 @@ export interface IdleServices {
  */
 export class IdleList {
   readonly #idleMs: number;
-  readonly #services: IdleServices;
+  readonly #timers: Timers;
   #first: Link | undefined;
   #last: Link | undefined;
   /** The mark of those who join now. */
   #newest: IdleMarker | undefined;
   #timer: Timer | undefined;
 
-  constructor(idleMs: number, services: IdleServices) {
+  constructor(idleMs: number, timers: Timers) {
     this.#idleMs = idleMs;
-    this.#services = services;
+    this.#timers = timers;
   }
 
   /** Looks at it from now on. Reads no clock: a member joins when it is used. */
@@ -73,7 +66,7 @@ export class IdleList {
   }
 
   #sweep(): void {
-    const nowMs = this.#services.monotonicMs();
+    const nowMs = this.#timers.monotonicMs();
     const due: Idler[] = [];
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first instanceof IdleMarker) {
@@ -97,8 +90,8 @@ export class IdleList {
     const oldest = this.#first as IdleMarker | undefined; // the list begins with a mark
     this.#timer?.cancel();
     this.#timer = oldest &&
-      this.#services.timers.set(
-        oldest.atMs + this.#idleMs - this.#services.monotonicMs(),
+      this.#timers.set(
+        oldest.atMs + this.#idleMs - this.#timers.monotonicMs(),
         () => this.#sweep(),
       );
   }

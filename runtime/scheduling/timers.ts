@@ -50,6 +50,11 @@ export class Timers {
     this.#clock = clock;
   }
 
+  /** The time that delays are measured with, in milliseconds since some fixed moment. */
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
   /** How many wait. */
   get size(): number {
     return this.#heap.length - this.#dead;

@@ -1,9 +1,10 @@
 import { type Address, faultOfName } from "../language/address.ts";
 import type { When } from "../language/context.ts";
 import { LimitExceededError } from "../base/errors.ts";
-import type { Timer, Timers } from "../scheduling/timers.ts";
+import type { Timer } from "../scheduling/timers.ts";
+import type { TurnServices } from "./turn_services.ts";
 
-/** What a turn wants scheduled under a name, or taken back where `when` is absent. */
+/** A schedule that a turn sets under a name; without `when` it cancels the one of that name. */
 export interface ScheduleChange {
   readonly name: string;
   readonly when?: When;
@@ -12,16 +13,8 @@ export interface ScheduleChange {
 }
 
 /** What the schedules of an actor need of its system. */
-export interface ScheduleServices {
-  readonly timers: Timers;
-  /** The time of day, in milliseconds since 1970. */
-  now(): number;
-  /** The time that delays are measured with. */
-  monotonicMs(): number;
-  readonly delivery: {
-    /** Sends to an address. */
-    deliverTo(address: Address, payload: unknown): void;
-  };
+export interface ScheduleServices extends Pick<TurnServices, "clock" | "timers"> {
+  readonly delivery: { deliverTo(address: Address, payload: unknown): void };
 }
 
 interface Schedule {
@@ -34,24 +27,24 @@ interface Schedule {
 /** The most schedules of one actor. */
 export const schedulesMax = 1_000;
 
-/** What one actor wants sent later, by name. */
+/** The schedules of one actor that lives in memory, by name. */
 export class Schedules {
   readonly #services: ScheduleServices;
   readonly #onEmpty: () => void;
   readonly #schedules = new Map<string, Schedule>();
 
-  /** `onEmpty` is called when the last has fired. */
+  /** `onEmpty` is called when the last one has fired. */
   constructor(services: ScheduleServices, onEmpty: () => void) {
     this.#services = services;
     this.#onEmpty = onEmpty;
   }
 
-  /** How many there are. */
+  /** How many schedules there are. */
   get size(): number {
     return this.#schedules.size;
   }
 
-  /** Throws a `LimitExceededError` when there would be too many. */
+  /** Throws a `LimitExceededError` if there would be too many. */
   requireRoom(changes: readonly ScheduleChange[], actor: string): void {
     const names = new Set(this.#schedules.keys());
     for (const { name, when } of changes) when === undefined ? names.delete(name) : names.add(name);
@@ -62,7 +55,7 @@ export class Schedules {
     );
   }
 
-  /** Sets what a turn scheduled, in place of what had its name, or takes it back. */
+  /** Sets a schedule in place of the one of its name, or cancels that. */
   change({ name, when, to, payload }: ScheduleChange): void {
     this.#schedules.get(name)?.timer.cancel();
     this.#schedules.delete(name);
@@ -71,11 +64,11 @@ export class Schedules {
       ? when.afterMs
       : "everyMs" in when
       ? when.everyMs
-      : when.at.getTime() - this.#services.now();
+      : when.at.getTime() - this.#services.clock.now();
     this.#schedules.set(name, { when, to, payload, timer: this.#arm(name, Math.max(delayMs, 0)) });
   }
 
-  /** Takes all back. */
+  /** Cancels all of them. */
   clear(): void {
     for (const { timer } of this.#schedules.values()) timer.cancel();
     this.#schedules.clear();
@@ -89,8 +82,8 @@ export class Schedules {
     const schedule = this.#schedules.get(name)!;
     if ("everyMs" in schedule.when) {
       const { everyMs } = schedule.when;
-      const lateMs = this.#services.monotonicMs() - schedule.timer.dueMs;
-      schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // ticks that were missed come as this one
+      const lateMs = this.#services.timers.monotonicMs() - schedule.timer.dueMs;
+      schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // one tick stands for those that were missed
     } else {
       this.#schedules.delete(name);
     }
@@ -99,7 +92,7 @@ export class Schedules {
   }
 }
 
-/** Throws a `RangeError` unless something can be due then, under that name. */
+/** Throws a `RangeError` if the name or the time of a schedule is not valid. */
 export function requireSchedule(name: string, when: When): void {
   const fault = faultOfName(name);
   if (fault !== undefined) {

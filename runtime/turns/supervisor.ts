@@ -5,7 +5,7 @@ import type { Mode } from "../language/protocol.ts";
 import type { Random } from "../base/random.ts";
 import { isThrown, retryAfterMsOf } from "../base/thrown.ts";
 
-/** One failed turn, as its supervisor sees it. */
+/** What a supervisor needs to know of a failed turn. */
 export interface FailedTurn {
   readonly error: unknown;
   /** Which attempt failed, from 1. */
@@ -14,20 +14,20 @@ export interface FailedTurn {
   readonly monotonicMs: number;
 }
 
-/** What becomes of the actor, and when the message is tried again; never, where `retryAfterMs` is absent. */
+/** What happens to the actor, and when the message is retried: never if `retryAfterMs` is absent. */
 export interface Decision {
   readonly directive: OnFailure;
   readonly retryAfterMs: number | undefined;
 }
 
 /**
- * Decides after a failed turn. One for each actor that ever failed: it remembers the restarts of the last window and
- * never allows more than the limit in any.
+ * Decides what happens after a failed turn. Each actor that ever failed has one: it remembers the restarts of the last
+ * window, and never allows more than the limit.
  */
 export class Supervisor {
   readonly #actor: Actor;
   readonly #random: Random;
-  /** When it restarted, oldest first; at most as many as the limit allows. */
+  /** The times of its restarts, oldest first: at most as many as the limit allows. */
   readonly #restarts: number[] = [];
 
   constructor(actor: Actor, random: Random) {
@@ -36,7 +36,7 @@ export class Supervisor {
   }
 
   decide(turn: FailedTurn): Decision {
-    // What a handler means to refuse says nothing about its actor; what no commit can take, none will take later.
+    // A refusal says nothing about the actor. What no commit can hold now, none will hold later.
     if (isThrown(turn.error, TerminalError) || isUnstorable(turn.error)) {
       return { directive: "resume", retryAfterMs: undefined };
     }
@@ -59,13 +59,13 @@ export class Supervisor {
 
   #retryAfterMs(turn: FailedTurn): number | undefined {
     const { retry } = this.#actor;
-    // Who waits for the answer is told at once, and decides.
+    // Whoever waits for the answer gets the failure at once, and may ask again.
     if (turn.mode === "ask" || turn.mode === "survey" || turn.attempt >= retry.attempts) return undefined;
     return retryAfterMsOf(turn.error) ?? backoffMs(turn.attempt, retry, this.#random);
   }
 }
 
-/** How long to wait after that attempt: doubling from `baseMs` to `maxMs`, of which a random part, at least half. */
+/** The delay after an attempt: it doubles from `baseMs` to `maxMs`, and a random part of up to half is taken off. */
 export function backoffMs(attempt: number, retry: Required<RetryOptions>, random: Random): number {
   const wholeMs = Math.min(retry.maxMs, retry.baseMs * 2 ** (attempt - 1));
   return wholeMs * (0.5 + random.next() / 2);

@@ -6,7 +6,7 @@ import {
   type SendOptions,
 } from "../language/address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
-import { Envelope, type MessageId, nameOf, type ReplyTarget, Route } from "../messages/envelope.ts";
+import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { guardedController } from "../base/guarded_signal.ts";
@@ -16,28 +16,27 @@ import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
-import type { CachedTarget, Handle, OpenTurn, RouteParts, TurnActor } from "./turn_services.ts";
+import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
-/** What few turns need. */
+/** What only few turns need. */
 interface TurnExtras {
   now?: number;
   controller?: AbortController;
-  /** Why its work is no longer wanted; also for a handler that looks only later. */
+  /** Why the turn was aborted: kept for a handler that asks for its signal later. */
   abortion?: { readonly reason: unknown };
   deadline?: { cancel(): void };
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
-  deferred?: boolean;
   waitsFor?: WaitingTurn[];
 }
 
 /**
- * One message handled: what its handler sees of the world, and all that it wants done, kept until the commit. It
- * does nothing itself, so dropping it is the rollback.
+ * The handling of one message: the context that its handler gets, and all effects of the handler, kept until the commit. It
+ * has no effect itself, so dropping it is the rollback.
  */
-export class Turn implements OpenTurn {
+export class Turn {
   readonly actor: TurnActor;
   readonly route: Route;
   private ownState: unknown;
@@ -45,11 +44,11 @@ export class Turn implements OpenTurn {
   changed = false;
   private over = false;
   private ownId: MessageId | undefined = undefined;
-  /** The first message that leaves with the commit. Most turns send no other. */
+  /** The first message that is sent with the commit. Most turns send no other. */
   private sentTo: ActorId | undefined = undefined;
   private sentRoute: Route | undefined = undefined;
   private sentPayload: unknown = undefined;
-  /** What came after it. */
+  /** The messages after the first. */
   private others: Outbox | undefined = undefined;
   private extras: TurnExtras | undefined = undefined;
 
@@ -79,16 +78,16 @@ export class Turn implements OpenTurn {
   }
 
   get id(): string {
-    return this.actor.services.idText(this.messageId);
+    return this.actor.services.ids.text(this.messageId);
   }
 
   get causationId(): string | undefined {
     const { causationId } = this.route;
-    return causationId === undefined ? undefined : this.actor.services.idText(causationId);
+    return causationId === undefined ? undefined : this.actor.services.ids.text(causationId);
   }
 
   get correlationId(): string {
-    return this.actor.services.idText(this.route.correlationId ?? this.messageId);
+    return this.actor.services.ids.text(this.route.correlationId ?? this.messageId);
   }
 
   get attempt(): number {
@@ -96,19 +95,19 @@ export class Turn implements OpenTurn {
   }
 
   get now(): number {
-    return this.ensureExtras.now ??= this.actor.services.now();
+    return this.ensureExtras.now ??= this.actor.services.clock.now();
   }
 
   get signal(): AbortSignal {
     const rare = this.ensureExtras;
     if (rare.controller === undefined) {
-      rare.controller = guardedController((error) => this.actor.services.callbackFailed("signal", error));
+      const { services } = this.actor;
+      rare.controller = guardedController((error) => services.delivery.callbackFailed("signal", error));
       const { deadline } = this.route;
       if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
       else if (!this.over && deadline !== undefined) {
-        const { services } = this.actor;
         const late = () => this.abort(new DeadlineExceededError(`${this} did not end before its deadline`));
-        rare.deadline = services.after(Math.max(deadline.atMs - services.now(), 0), late);
+        rare.deadline = services.timers.set(Math.max(deadline.atMs - services.clock.now(), 0), late);
       }
     }
     return rare.controller.signal;
@@ -140,7 +139,7 @@ export class Turn implements OpenTurn {
   schedule(name: string, when: When, to: Address, payload?: unknown): void {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
-    const own = this.actor.protocol.startsWith("~"); // the runtime's own actors have other keys
+    const own = this.actor.protocol.startsWith("~"); // keys of built-in actors are no keys that a user may give
     (this.ensureExtras.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
   }
 
@@ -161,13 +160,14 @@ export class Turn implements OpenTurn {
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
     this.requireTransient("survey");
-    return this.actor.services.survey(this, operation, payload, options);
+    return this.actor.services.modes.survey(operation, payload, options, this);
   }
 
-  /** Sends an ask now, behind what this turn has for the same actor. For a {@linkcode TurnActorRef}. */
+  /** Sends an ask now, after what this turn has sent to the same actor. For a {@linkcode TurnActorRef}. */
   ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown> {
     this.requireTransient("ask");
-    return this.actor.services.ask(this, operation, key, payload, options);
+    const to = { protocol: operation.protocol, key };
+    return this.actor.services.modes.ask(to, operation, payload, options, this);
   }
 
   /** Keeps a message until the commit. */
@@ -175,7 +175,7 @@ export class Turn implements OpenTurn {
     this.post(to, parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts), payload);
   }
 
-  /** Keeps a message whose way is known until the commit. */
+  /** Keeps a message with a given route until the commit. */
   post(to: ActorId, route: Route, payload: unknown): void {
     if (this.over) this.refuse("send");
     if (this.sentTo === undefined) {
@@ -188,108 +188,90 @@ export class Turn implements OpenTurn {
   }
 
   /**
-   * Sends a message of a turn that can fail no more: at once where nothing else of it waits, else in its order. For the
-   * runtime's own actors.
+   * Sends a message of a turn that cannot fail any more: at once if no other message of it waits, otherwise in order. For
+   * built-in actors.
    */
   postNow(to: ActorId, route: Route, payload: unknown): void {
     if (this.over) this.refuse("send");
-    if (this.sentTo !== undefined || !this.actor.services.place(to, route, payload)) {
+    if (this.sentTo !== undefined || !this.actor.services.delivery.place(to, route, payload)) {
       this.post(to, route, payload);
     }
   }
 
-  /** Whether something leaves with the commit. */
+  /** Whether it sends something with the commit. */
   get sends(): boolean {
     return this.sentTo !== undefined;
   }
 
-  /** Hands all that leaves with the commit to whoever delivers it, in the order of sending. */
-  deliver(postman: MessageSink): void {
+  /** Delivers all messages, in the order of sending. */
+  deliver(sink: MessageSink): void {
     const to = this.sentTo;
     if (to === undefined) return;
     this.sentTo = undefined;
-    postman.deliver(to, this.sentRoute!, this.sentPayload);
+    sink.deliver(to, this.sentRoute!, this.sentPayload);
     if (this.others === undefined) return;
-    this.others.deliver(postman);
+    this.others.deliver(sink);
     this.discard();
   }
 
-  /** Drops what would leave with the commit. */
+  /** Drops all messages. */
   discard(): void {
     this.sentTo = undefined;
     this.others = undefined;
   }
 
-  /** All that leaves with the commit, in the order of sending. */
+  /** All messages that it sends with the commit, in the order of sending. */
   get outgoing(): Outgoing[] {
     if (this.sentTo === undefined) return [];
     const first = { to: this.sentTo, route: this.sentRoute!, payload: this.sentPayload };
     return [first, ...this.others?.list() ?? []];
   }
 
-  /** The way of messages of this turn that are more than their payload. */
+  /** The route of a message of this turn that is more than its payload. */
   routeOf(operation: Operation, parts: Omit<RouteParts, "cause">): Route {
     return this.actor.services.route(operation, { ...parts, cause: this });
   }
 
-  /** The operation at an address. For the runtime's own actors. */
-  operationAt(address: Address): Operation {
-    return this.actor.services.operationAt(address);
-  }
-
-  /** Takes the asker of this turn's message, to answer it after the turn. For the runtime's own actors. */
-  defer(): ReplyTarget | Address | undefined {
-    this.ensureExtras.deferred = true;
-    return this.route.replyTo;
-  }
-
-  /** A new id, which carries its time. */
-  newId(): string {
-    return this.actor.services.newId();
-  }
-
+  /** Where the reply goes of a message that was sent before under the same id, here or earlier, if that is known. */
   replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
+    const { delivery } = this.actor.services;
     const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
       route.operation === operation && key === to.key && protocol === to.protocol &&
       route.extras?.id === id && fingerprint(sent) === fingerprint(payload)
     );
-    const replyTo = before === undefined
-      ? this.actor.services.replyToOf(this, to, operation, id, payload)
-      : before.route.replyTo as Address;
+    const replyTo =
+      (before === undefined
+        ? delivery.answerOf(new Envelope(this.routeOf(operation, { options: { id } }), to.key, id, payload))
+        : before.route.replyTo) as Address | undefined;
     return replyTo?.protocol === Reply.open.protocol ? replyTo : undefined;
   }
 
-  /** The name of its message; a number is given to it when somebody asks. */
+  /** The id of its message. A message without one gets a number when its id is first read. */
   get messageId(): MessageId {
-    return this.ownId ??= this.route.extras?.id ?? this.actor.services.nextNumber();
+    return this.ownId ??= this.route.extras?.id ?? this.actor.services.ids.next();
   }
 
-  /** Its message by itself, with this attempt counted; `value` is what the handler got. */
+  /** Its message, with this attempt counted; `value` is the payload that the handler got. */
   envelope(value: unknown): Envelope {
     const id = this.messageId;
     return new Envelope(this.route.with({ id, attempts: this.attempt }), this.actor.key, id, value);
   }
 
-  /** What its schedules become, in order. */
+  /** The changes to the schedules of its actor, in order. */
   get schedules(): readonly ScheduleChange[] | undefined {
     return this.extras?.schedules;
   }
 
-  /** What becomes of the actor after the commit. */
+  /** Whether its actor is passivated or erased after the commit. */
   get ending(): "passivate" | "erase" | undefined {
     return this.extras?.ending;
-  }
-
-  /** Whether the reply is given later, by whoever took `replyTo`. */
-  get deferred(): boolean {
-    return this.extras?.deferred ?? false;
   }
 
   get waitsFor(): WaitingTurn[] {
     return this.ensureExtras.waitsFor ??= [];
   }
 
-  /** Takes what would leave for one actor with the commit: it leaves now. */
+  /** Removes and returns the messages to one actor, so that they can be sent before the commit. */
   takeOutgoing(protocol: string, key: string): Outgoing[] {
     const taken: Outgoing[] = [];
     const all = this.outgoing;
@@ -302,27 +284,27 @@ export class Turn implements OpenTurn {
     return taken;
   }
 
-  /** Tells the handler that its work is no longer wanted. */
+  /** Aborts the signal of the handler. */
   abort(reason: unknown): void {
     this.ensureExtras.abortion = { reason };
     this.ensureExtras.controller?.abort(reason);
   }
 
-  /** The turn is over, one way or the other. */
+  /** Ends the turn: its context can no longer be used. */
   close(): void {
     this.over = true;
     if (this.extras !== undefined) this.extras.deadline?.cancel();
   }
 
-  /** Whether it has nothing but state and messages to commit. */
+  /** Whether it has only state and messages to commit. */
   get plain(): boolean {
     return this.extras === undefined;
   }
 
-  /** Whether somebody waits for what the handler returned. */
+  /** Whether the result of the handler is a reply. */
   wantsReply(result: unknown): boolean {
     const { mode } = this.route.operation;
-    return mode !== "tell" && !this.deferred && !(result === undefined && mode === "survey");
+    return mode !== "tell" && !(result === undefined && mode === "survey");
   }
 
   /** Receiver and operation of its message, for messages to people. */
@@ -334,11 +316,11 @@ export class Turn implements OpenTurn {
     return this.extras ??= {};
   }
 
-  /** A handle of this turn for one that was made before. What that has met, and is still there, is not looked up. */
+  /** A handle of this turn for a handle that was made before. An activation that the old one cached is not looked up again. */
   private refAgain(handle: Handle): TurnActorRef {
     const { protocol, key } = handle;
     let found: CachedTarget | undefined;
-    if (handle.services !== this.actor.services) { // of another system: its actors are none of ours
+    if (handle.services !== this.actor.services) { // it belongs to another system
       found = this.findNamed(protocol, key);
     } else {
       found = handle.target;
@@ -352,7 +334,7 @@ export class Turn implements OpenTurn {
 
   private findNamed(protocol: string, key: string): CachedTarget | undefined {
     const found = this.actor.find(protocol, key);
-    if (found === undefined) requireKey(protocol, key); // who is found has passed it
+    if (found === undefined) requireKey(protocol, key); // the key of an actor that exists is valid
     return found;
   }
 
@@ -366,7 +348,7 @@ export class Turn implements OpenTurn {
     const known = this.others?.routeTo(operation);
     if (known !== undefined) return known;
     const { route } = this;
-    if (route.extras !== undefined) return this.routeOf(operation, {}); // its headers travel on
+    if (route.extras !== undefined) return this.routeOf(operation, {}); // its headers are passed on
     const id = this.messageId;
     return new Route(operation, id, route.correlationId ?? id);
   }

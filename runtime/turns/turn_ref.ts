@@ -1,38 +1,20 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
-import type { Route } from "../messages/envelope.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
 import { replyName } from "../messages/reply_name.ts";
-import type { CachedTarget, Handle, RouteParts, TurnServices } from "./turn_services.ts";
+import type { Turn } from "./turn.ts";
+import type { CachedTarget, Handle, TurnServices } from "./turn_services.ts";
 
-/** What a handle needs of its turn. */
-export interface Sender {
-  /** Whose turn it is. */
-  readonly actor: { readonly services: TurnServices };
-  /** Keeps a message until the commit. */
-  send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<RouteParts, "cause">): void;
-  /** The way of a message with options. Throws where one of them is refused. */
-  routeOf(operation: Operation, parts: Omit<RouteParts, "cause">): Route;
-  /** Keeps a message whose way is known until the commit. */
-  post(to: ActorId, route: Route, payload: unknown): void;
-  /** Asks now. */
-  ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown>;
-  /** A new id, which carries its time. */
-  newId(): string;
-  /** Where the reply goes of a message that was sent before under the same id, here or earlier, where that is known. */
-  replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined;
-}
-
-/** A handle to another actor within a turn. Only that of a transient actor is typed so that it can ask. */
+/** A handle to an actor within a turn. Only handles of transient actors are typed so that they can ask. */
 export class TurnActorRef implements Handle {
-  readonly turn: Sender;
+  readonly turn: Turn;
   readonly protocol: string;
   readonly key: string;
-  /** The actor itself, where it was in memory. */
+  /** The activation, if it was in memory. */
   target: CachedTarget | undefined;
 
-  constructor(turn: Sender, protocol: string, key: string, found: CachedTarget | undefined) {
+  constructor(turn: Turn, protocol: string, key: string, found: CachedTarget | undefined) {
     this.turn = turn;
     this.protocol = protocol;
     this.key = key;
@@ -55,16 +37,16 @@ export class TurnActorRef implements Handle {
     const given = options?.id;
     const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
     const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
-    const id = given ?? this.turn.newId();
+    const id = given ?? this.services.ids.ulid();
     const to = this.receiver;
     if (replyTo !== undefined) {
       this.turn.send(to, operation, payload, { options, id, replyTo, failTo });
       return id;
     }
-    // The same again changes nothing: its reply is that of the first.
+    // A repeat of the same message is not sent again: its reply is that of the first.
     const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
-    const reply = { protocol: Reply.open.protocol, key: first?.key ?? replyName(this.turn.newId()) };
-    const route = this.turn.routeOf(operation, { // before its reply is opened: an option may be refused
+    const reply = { protocol: Reply.open.protocol, key: first?.key ?? replyName(this.services.ids.ulid()) };
+    const route = this.turn.routeOf(operation, { // before the reply is opened, because an option may be invalid
       options,
       id,
       replyTo: { ...reply, operation: Reply.arrive.name },
@@ -83,7 +65,7 @@ export class TurnActorRef implements Handle {
     return { protocol: this.protocol, key: this.key, operation: operation.name };
   }
 
-  /** Never itself: what is sent would keep it, and most handles need no memory. */
+  /** Never the handle itself: messages would keep it alive, and the engine can do without most handles. */
   private get receiver(): ActorId {
     return this.target ?? { protocol: this.protocol, key: this.key };
   }

@@ -1,15 +1,15 @@
 import { DeadlockError } from "../base/errors.ts";
 
-/** Something whose turn may wait for answers of others. */
+/** An actor whose turn may wait for replies of others. */
 export interface WaitingTurn {
-  /** Those whose answers the running turn waits for. */
+  /** Those whose replies the running turn waits for. */
   readonly waitsFor: readonly WaitingTurn[];
 }
 
-/** Who waits for whom from one to another, both included; nothing where there is no such chain. */
+/** The chain of those who wait for each other, from one to another with both included; `undefined` if there is none. */
 export function waitChain(from: WaitingTurn, to: WaitingTurn): WaitingTurn[] | undefined {
   const foundBy = new Map<WaitingTurn, WaitingTurn | undefined>([[from, undefined]]);
-  for (const here of foundBy.keys()) { // which grows as it goes
+  for (const here of foundBy.keys()) { // the map grows during the loop
     if (here === to) return pathTo(here, foundBy);
     for (const next of here.waitsFor) if (!foundBy.has(next)) foundBy.set(next, here);
   }
@@ -24,8 +24,8 @@ function pathTo(end: WaitingTurn, foundBy: ReadonlyMap<WaitingTurn, WaitingTurn 
   return path;
 }
 
-/** Throws a `DeadlockError` when `target`, itself or through those whose answers it waits for, waits for `asker`. */
-export function requireNoCycle(replyTarget: WaitingTurn, target: WaitingTurn): void {
-  const chain = waitChain(target, replyTarget);
-  if (chain !== undefined) throw new DeadlockError([replyTarget, ...chain].map(String));
+/** Throws a `DeadlockError` if `target` waits for the asker, directly or through others. */
+export function requireNoCycle(asker: WaitingTurn, target: WaitingTurn): void {
+  const chain = waitChain(target, asker);
+  if (chain !== undefined) throw new DeadlockError([asker, ...chain].map(String));
 }

@@ -22,6 +22,7 @@ import {
 import * as z from "zod";
 import { gate, untyped, watch, World } from "./memory_world.ts";
 import { replyName } from "../../runtime/messages/reply_name.ts";
+import { asIngress } from "../as_ingress.ts";
 
 const Bank = protocol("bank", {
   charge: submit(z.number(), z.object({ cents: z.number() })),
@@ -358,6 +359,23 @@ Deno.test("failTo without replyTo: the failure goes there, and a reply can still
   assert.deepEqual(got.map(({ operation }) => operation), ["refused"]);
 });
 
+Deno.test("a submit with an address that a full mailbox refused may be sent again under its id", async () => {
+  const got: Got[] = [];
+  await using world = new World([bank({ capacity: 1 }), books(got)]);
+  const ref = world.system.ref(Bank, "main");
+  const until = gate<number>();
+  await ref.submit(Bank.wait, until.promise);
+  await world.clock.settle();
+  await ref.submit(Bank.charge, 1);
+  const options = { id: "one", replyTo: world.system.ref(Books, "main").at(Books.paid) };
+  await assert.rejects(ref.submit(Bank.charge, 5, options), has(MailboxFullError, "mailbox-full"));
+  until.resolve(0);
+  await world.clock.settle();
+  for (let times = 0; times < 2; times++) assert.equal((await ref.submit(Bank.charge, 5, options)).id, "one");
+  await world.clock.settle();
+  assert.deepEqual(got.map(({ payload }) => payload), [{ cents: 5 }]);
+});
+
 Deno.test("a reply that its address does not take is a dead letter", async () => {
   const got: Got[] = [];
   await using world = new World([bank(), books(got)]);
@@ -462,8 +480,8 @@ Deno.test("a request that failed and is sent again has its reply after all", asy
 Deno.test("ids of two callers never meet", async () => {
   await using world = new World([bank()]);
   const ref = world.system.ref(Bank, "main");
-  const ada = await ref.submit(Bank.charge, 1, { id: "7", caller: "ada" });
-  const bob = await ref.submit(Bank.charge, 2, { id: "7", caller: "bob" });
+  const ada = await ref.submit(Bank.charge, 1, asIngress({ id: "7", caller: "ada" }));
+  const bob = await ref.submit(Bank.charge, 2, asIngress({ id: "7", caller: "bob" }));
   assert.deepEqual([await ada.reply(), await bob.reply()], [{ cents: 1 }, { cents: 2 }]);
   assert.deepEqual(await world.system.ticket(bob.id, "bob").reply(), { cents: 2 });
   for (const caller of [undefined, "ada"]) {
@@ -562,20 +580,20 @@ Deno.test("a caller has no more replies waiting than are left free, so another f
   const ref = world.system.ref(Bank, "main");
   const submits = async (caller: string | undefined, count: number) => {
     const told = await Promise.allSettled(
-      Array.from({ length: count }, () => ref.submit(Bank.charge, 1, { caller })),
+      Array.from({ length: count }, () => ref.submit(Bank.charge, 1, asIngress({ caller }))),
     );
     await world.clock.settle();
     return told.filter(({ status }) => status === "fulfilled").length;
   };
   assert.equal(await submits("mallory", 100), 6);
-  await assert.rejects(ref.submit(Bank.charge, 1, { caller: "mallory" }), {
+  await assert.rejects(ref.submit(Bank.charge, 1, asIngress({ caller: "mallory" })), {
     name: "LimitExceededError",
     code: "too-many-replies",
     message:
       "Cannot keep one more reply for its caller: 6 of 12 wait for it to be collected, and 6 are left for all",
   });
   assert.equal(await submits("", 100), 3); // the empty caller is a caller as well
-  const ticket = await ref.submit(Bank.charge, 1, { caller: "alice" });
+  const ticket = await ref.submit(Bank.charge, 1, asIngress({ caller: "alice" }));
   assert.equal(await submits(undefined, 100), 2); // the program itself may use all the room
   await ticket.reply();
   assert.equal(await submits(undefined, 100), 1);
@@ -592,11 +610,11 @@ Deno.test("a caller whose replies were collected, have expired or were refused h
   const caller = "alice";
   for (let round = 0; round < 3; round++) {
     const tickets = [
-      await ref.submit(Bank.charge, 1, { caller }),
-      await ref.submit(Bank.charge, 1, { caller }),
+      await ref.submit(Bank.charge, 1, asIngress({ caller })),
+      await ref.submit(Bank.charge, 1, asIngress({ caller })),
     ];
     await world.clock.settle();
-    await assert.rejects(ref.submit(Bank.charge, 1, { caller }), { code: "too-many-replies" });
+    await assert.rejects(ref.submit(Bank.charge, 1, asIngress({ caller })), { code: "too-many-replies" });
     if (round === 0) await world.clock.advance(120_000);
     else for (const ticket of tickets) assert.deepEqual(await ticket.reply(), { cents: 1 });
   }
@@ -606,11 +624,11 @@ Deno.test("a caller whose replies were collected, have expired or were refused h
   await world.clock.settle();
   for (const _ of [1, 2]) await world.system.ref(Bank, "busy").tell(untyped(Bank.charge), untyped(1));
   for (const _ of [1, 2, 3]) {
-    const refused = world.system.ref(Bank, "busy").submit(Bank.charge, 1, { caller });
+    const refused = world.system.ref(Bank, "busy").submit(Bank.charge, 1, asIngress({ caller }));
     await assert.rejects(refused, { code: "mailbox-full" });
   }
   await world.clock.settle();
-  await ref.submit(Bank.charge, 1, { caller });
+  await ref.submit(Bank.charge, 1, asIngress({ caller }));
   resolve(1);
 });
 
@@ -619,18 +637,18 @@ Deno.test("replies to callers are bounded in bytes: a caller that has as many as
   const big = actor(Big, { state: () => null, on: { make: (_ctx, length) => "x".repeat(length) } });
   await using world = new World([big], { limits: { replyBytes: 10_000 } });
   const ref = world.system.ref(Big, "main");
-  const alices = await ref.submit(Big.make, 1_000, { caller: "alice" });
+  const alices = await ref.submit(Big.make, 1_000, asIngress({ caller: "alice" }));
   await world.clock.settle();
   for (let count = 0; count < 5; count++) {
-    await ref.submit(Big.make, 1_000, { caller: "mallory" });
+    await ref.submit(Big.make, 1_000, asIngress({ caller: "mallory" }));
     await world.clock.settle();
   }
-  await assert.rejects(ref.submit(Big.make, 1_000, { caller: "mallory" }), (error: Error) => {
+  await assert.rejects(ref.submit(Big.make, 1_000, asIngress({ caller: "mallory" })), (error: Error) => {
     assert.match(error.message, /its replies hold 5\d\d\d of 10000 bytes, and 3\d\d\d are left for all$/);
     return has(LimitExceededError, "too-many-replies")(error);
   });
   const late = await Promise.all(
-    Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, { caller: "eve" })),
+    Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, asIngress({ caller: "eve" }))),
   );
   await world.clock.settle(); // they were all pending: the oldest of the caller with the most was evicted
   assert.equal(await alices.reply(), "x".repeat(1_000));
@@ -638,6 +656,9 @@ Deno.test("replies to callers are bounded in bytes: a caller that has as many as
   const lost = told.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
   assert.deepEqual([told.length, lost.length], [5, 3]);
   for (const error of lost) assert.ok(has(NotFoundError, "expired-reply")(error));
-  await assert.rejects((await ref.submit(Big.make, 20_000, { caller: "bob" })).reply(), NotFoundError);
+  await assert.rejects(
+    (await ref.submit(Big.make, 20_000, asIngress({ caller: "bob" }))).reply(),
+    NotFoundError,
+  );
   assert.equal((await (await ref.submit(Big.make, 20_000)).reply()).length, 20_000); // the program's own
 });

@@ -52,7 +52,7 @@ class World {
 
   constructor(idleMs: number) {
     this.idleMs = idleMs;
-    this.list = new IdleList(idleMs, { timers: this.timers, monotonicMs: () => this.clock.monotonicMs() });
+    this.list = new IdleList(idleMs, this.timers);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Delete, Entry, KeyRange, Put } from "../../../runtime/ports/store.ts";
+import { endOf, isBefore } from "../../../runtime/base/key_order.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import type { KvAtomic, KvEntry, KvHandle, KvKey } from "./handle.ts";
 import { KvPieces, piecesOf, valueBytesMax } from "./pieces.ts";
@@ -141,34 +142,6 @@ export class KvValues {
   get #end(): KvKey {
     return [this.#prefix, true];
   }
-}
-
-/**
- * The exclusive upper bound of all strings that begin with `prefix`, in UTF-8 order; `undefined` if there is
- * none.
- */
-function endOf(prefix: string): string | undefined {
-  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
-  while (points.at(-1) === 0x10ffff) points.pop();
-  const last = points.pop();
-  if (last === undefined) return undefined;
-  // surrogates are not characters
-  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
-}
-
-/**
- * Whether `a` comes before `b` in UTF-8 order. It differs from JavaScript's order in surrogates, which UTF-8
- * orders last.
- */
-function isBefore(a: string, b: string): boolean {
-  let at = 0;
-  while (at < a.length && a[at] === b[at]) at++;
-  if (at === a.length || at >= b.length) return a.length < b.length;
-  return rankOf(a.charCodeAt(at)) < rankOf(b.charCodeAt(at));
-}
-
-function rankOf(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 function restless(key: string): StoreError {

@@ -120,13 +120,3 @@ export function toEntry(row: Record<string, unknown>): Entry {
   const { key, value, version } = row as unknown as Row;
   return { key, value, version: String(version) };
 }
-
-/** The exclusive upper bound of all keys that begin with `prefix`. */
-export function endOf(prefix: string): string | Uint8Array {
-  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
-  while (points.at(-1) === 0x10ffff) points.pop();
-  const last = points.pop();
-  if (last === undefined) return endOfKeys;
-  // surrogates are not characters
-  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
-}

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
+import { endOf } from "../../../runtime/base/key_order.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import type {
   AtomicPart,
@@ -22,7 +23,6 @@ import { isFolder, StoreFile } from "../../../runtime/ports/store_file.ts";
 import { SqliteNotifier } from "./notifier.ts";
 import {
   type Database,
-  endOf,
   endOfKeys,
   prepare,
   setUp,
@@ -208,7 +208,7 @@ class SqliteConnection implements StoreConnection {
 
   list({ prefix, after, limit, reverse = false }: KeyRange): Promise<Entry[]> {
     const { forward, forwardBehind, backward } = this.#statements;
-    const end = endOf(prefix);
+    const end = endOf(prefix) ?? endOfKeys;
     return this.#run("list", () => {
       const rows = reverse
         ? backward.all(prefix, end, after ?? endOfKeys, limit)

@@ -309,7 +309,7 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     const turns = probes?.without("page-refused") ? batch.taken : batch.turns;
     if (turns === 0 && this.#wanted === "erase") { // no commit can do it, and nobody waits for it
       this.#wanted = undefined;
-      this.services.callbackFailed("signal", error);
+      this.services.delivery.callbackFailed("signal", error);
     }
     if (turns === 0 || mail === undefined) return this.failed(error);
     // It has no room beside the state, or its letter has none.

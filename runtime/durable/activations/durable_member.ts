@@ -61,7 +61,7 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
   }
 
   find(protocol: string, key: string): ActorId | undefined {
-    return this.services.find(protocol, key);
+    return this.services.delivery.find(protocol, key);
   }
 
   get idle(): boolean {

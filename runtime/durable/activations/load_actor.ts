@@ -105,7 +105,7 @@ function stateOf({ host: { actor }, record }: DurableActor): unknown {
 
 /** How many have stepped aside behind what was listed: their places are later than now. */
 function countAside(activation: DurableActor, prefix: string, after: string): Promise<number> {
-  const now = prefix + positionOf(Math.floor(activation.services.now() * 1_000), "");
+  const now = prefix + positionOf(Math.floor(activation.services.clock.now() * 1_000), "");
   return countBeyond(activation, prefix, after < now ? now : after);
 }
 

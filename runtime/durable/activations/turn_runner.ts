@@ -2,7 +2,7 @@ import { lateness, reasonOf } from "../../ports/dead_letters.ts";
 import { Envelope, nameOf } from "../../messages/envelope.ts";
 import { messageOf, TerminalError } from "../../base/errors.ts";
 import type { Operation } from "../../language/protocol.ts";
-import { parse } from "../../language/schema.ts";
+import { parse } from "../../language/parse.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { Supervisor } from "../../turns/supervisor.ts";
 import { isThenable } from "../../base/thenable.ts";
@@ -107,7 +107,7 @@ export class TurnRunner {
       return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
     }
     if (this.#stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", this.#stopped, attempts);
-    if ((mail.head.deadlineMs ?? Infinity) <= services.now()) {
+    if ((mail.head.deadlineMs ?? Infinity) <= services.clock.now()) {
       return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
     }
     if (attempts >= host.actor.retry.attempts) {
@@ -294,7 +294,7 @@ export class TurnRunner {
       error,
       attempt,
       mode: mail.replyTarget === undefined ? mode : "ask",
-      monotonicMs: services.monotonicMs(),
+      monotonicMs: services.timers.monotonicMs(),
     });
     const { mailbox, record } = this.#activation;
     if (this.#fresh && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
@@ -318,7 +318,7 @@ export class TurnRunner {
 
   #retry(batch: Batch, mail: QueuedMessage, attempts: number, delayMs: number): void {
     const { host, services, durable } = this.#activation;
-    const notBeforeMs = timeAfter(services.now(), delayMs);
+    const notBeforeMs = timeAfter(services.clock.now(), delayMs);
     const afterMs = timeAfter(0, delayMs);
     const { mailbox, retry } = host.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
@@ -370,7 +370,7 @@ export class TurnRunner {
 
   #unknown(batch: Batch, mail: QueuedMessage, attempts: number): TurnOutcome {
     const { host, services } = this.#activation;
-    const sinceMs = services.now() - timestampOf(mail.place) / 1_000;
+    const sinceMs = services.clock.now() - timestampOf(mail.place) / 1_000;
     const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
     if (mail.replyTarget !== undefined || sinceMs >= keepMs) {
       const why = `cannot be handled: its actor has no such operation`;

@@ -1,4 +1,4 @@
-import { errorOfReason } from "../../ports/dead_letters.ts";
+import { errorOfFailure } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import type { Failure } from "../../language/failure.ts";
@@ -83,7 +83,7 @@ export class ReplyRows {
           throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
         }
         if (found.head.status === "done") return found.reply;
-        if (found.head.status === "failed") throw failureError(found.head.failure!);
+        if (found.head.status === "failed") throw errorOfFailure(found.head.failure!);
         if (this.#ended) continue; // while it was read
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
@@ -161,8 +161,4 @@ function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; read
 /** Who waits for a reply is told that the system has stopped. */
 function stoppedCollecting(id: string): StoppedError {
   return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
-}
-
-function failureError({ id, code, message }: Failure): PosthornError {
-  return Object.assign(errorOfReason(code, message), { id });
 }

@@ -20,8 +20,7 @@ class Bench {
   readonly list: ExpiryList<Item>;
 
   constructor(keepMs: number) {
-    const services = { timers: this.timers, monotonicMs: () => this.clock.monotonicMs() };
-    this.list = new ExpiryList(keepMs, services, ({ name }: Item) => this.expired.push(name));
+    this.list = new ExpiryList(keepMs, this.timers, ({ name }: Item) => this.expired.push(name));
   }
 }
 
@@ -53,9 +52,9 @@ Deno.test("an ExpiryList that keeps for ever has nothing to do", () => {
 Deno.test("a callback of an ExpiryList may add and delete other items", async () => {
   const clock = new VirtualClock();
   const expired: string[] = [];
-  const services = { timers: new Timers(clock), monotonicMs: () => clock.monotonicMs() };
+  const timers = new Timers(clock);
   const [first, second, third] = ["first", "second", "third"].map((name) => new Item(name));
-  const list: ExpiryList<Item> = new ExpiryList(10, services, (item) => {
+  const list: ExpiryList<Item> = new ExpiryList(10, timers, (item) => {
     expired.push(item.name);
     list.delete(second);
     if (item === first) list.add(third);
@@ -65,7 +64,7 @@ Deno.test("a callback of an ExpiryList may add and delete other items", async ()
   await clock.advance(10);
   assert.deepEqual(expired, ["first"]);
   await clock.advance(10);
-  assert.deepEqual([expired, services.timers.size], [["first", "third"], 0]);
+  assert.deepEqual([expired, timers.size], [["first", "third"], 0]);
 });
 
 const step = fc.oneof(

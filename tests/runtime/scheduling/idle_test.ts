@@ -4,15 +4,20 @@ import { IdleList, type Idler } from "../../../runtime/scheduling/idle.ts";
 import { Timers } from "../../../runtime/scheduling/timers.ts";
 import { Stage, Worker, worker } from "../memory_stage.ts";
 
+/** A clock that counts how often it is read. */
+class CountingClock extends VirtualClock {
+  looks = 0;
+
+  override monotonicMs(): number {
+    this.looks++;
+    return super.monotonicMs();
+  }
+}
+
 function listOf(idleMs: number) {
-  const clock = new VirtualClock();
+  const clock = new CountingClock();
   const timers = new Timers(clock);
-  let looks = 0;
-  const monotonicMs = () => {
-    looks++;
-    return clock.monotonicMs();
-  };
-  const list = new IdleList(idleMs, { timers, monotonicMs });
+  const list = new IdleList(idleMs, timers);
   const passivated: string[] = [];
   const member = (name: string, usedMs = clock.monotonicMs()): Idler => ({
     idleBefore: undefined,
@@ -21,7 +26,7 @@ function listOf(idleMs: number) {
     idle: true,
     passivate: () => void passivated.push(name),
   });
-  return { clock, timers, list, passivated, member, looks: () => looks };
+  return { clock, timers, list, passivated, member, looks: () => clock.looks };
 }
 
 Deno.test("IdleList passivates in the order of joining", async () => {

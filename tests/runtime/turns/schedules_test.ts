@@ -10,14 +10,13 @@ function stage() {
   const clock = new VirtualClock({ nowMs: 1_000 });
   const timers = new Timers(clock);
   const sent: string[] = [];
-  const times = { now: () => clock.now(), monotonicMs: () => clock.monotonicMs() };
   const deliverTo = (_to: Address, payload: unknown) =>
     void sent.push(`${payload} at ${clock.monotonicMs()}`);
   return {
     clock,
     timers,
     sent,
-    schedules: new Schedules({ timers, ...times, delivery: { deliverTo } }, () => sent.push("empty")),
+    schedules: new Schedules({ timers, clock, delivery: { deliverTo } }, () => sent.push("empty")),
   };
 }
 

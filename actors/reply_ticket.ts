@@ -1,0 +1,40 @@
+import { requireDuration } from "../runtime/base/errors.ts";
+import { parse } from "../runtime/language/parse.ts";
+import type { Schema } from "../runtime/language/schema.ts";
+import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** The ticket of a reply that is kept under a key: in memory, or in the store. */
+export abstract class ReplyTicket implements Ticket<unknown> {
+  readonly id: string;
+  protected readonly runtime: Runtime;
+  protected readonly key: string;
+  readonly #schema: Schema<unknown> | undefined;
+
+  /** Without a schema the reply is given as it travels. */
+  constructor(runtime: Runtime, id: string, key: string, schema: Schema<unknown> | undefined) {
+    this.id = id;
+    this.runtime = runtime;
+    this.key = key;
+    this.#schema = schema;
+  }
+
+  async reply(options?: TicketOptions): Promise<unknown> {
+    const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
+    signal?.throwIfAborted();
+    if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
+    return this.parsed(await this.collect(peek ? 0 : timeoutMs, signal, peek));
+  }
+
+  /** The reply as its schema lets it through. */
+  parsed(reply: unknown): unknown {
+    if (this.#schema === undefined) return reply;
+    return parse(this.#schema, reply, "Cannot collect the reply", this.id);
+  }
+
+  /**
+   * The reply as it travels. Waits for it up to `timeoutMs`, or until the signal aborts. One that was only peeked at does
+   * not count as collected.
+   */
+  abstract collect(timeoutMs: number, signal?: AbortSignal, peek?: boolean): Promise<unknown>;
+}

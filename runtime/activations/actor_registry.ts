@@ -1,0 +1,132 @@
+import type { Actor, Handler } from "../language/actor.ts";
+import { LimitExceededError } from "../base/errors.ts";
+import { shownActor } from "../messages/shown_name.ts";
+import { IdleList, type Idler } from "../scheduling/idle.ts";
+import type { RuntimeServices } from "./runtime_services.ts";
+
+/** An actor in the memory of this process. */
+export interface RegisteredActor extends Idler {
+  readonly key: string;
+  /** Whether it has nothing to do, and nothing would be lost if it left memory now. */
+  readonly atRest: boolean;
+}
+
+/** A search in vain is not repeated for a millisecond per so many actors, so that a full system does little else. */
+const searchedPerMs = 1_000;
+
+/** How many actors a system may have in memory: one bound over the registries of all its protocols. */
+export class ActorQuota {
+  readonly #capacity: number;
+  readonly #registries: ActorRegistry<RegisteredActor>[] = [];
+  /** How many there are. */
+  size = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Lets the quota evict actors of a registry. */
+  join(registry: ActorRegistry<RegisteredActor>): void {
+    this.#registries.push(registry);
+  }
+
+  /** Makes room for one more actor. Throws a `LimitExceededError` if no actor can leave memory for it. */
+  requireRoom(protocol: string, key: string): void {
+    while (this.size >= this.#capacity) { // an observer of the eviction may activate another actor
+      if (this.#registries.some((registry) => registry.evictOne())) continue;
+      const why = `the system holds ${this.size} of ${this.#capacity} actors`;
+      throw new LimitExceededError("too-many-actors", `Cannot activate ${shownActor(protocol, key)}: ${why}`);
+    }
+  }
+}
+
+/** The actors of one protocol that are in the memory of this process, by key. */
+export abstract class ActorRegistry<Member extends RegisteredActor> {
+  readonly actor: Actor;
+  readonly services: RuntimeServices;
+  /** What handles each operation, at its slot. */
+  readonly handlers: readonly (Handler | undefined)[];
+  private readonly quota: ActorQuota;
+  private readonly members = new Map<string, Member>();
+  private readonly idle: IdleList;
+  /** Where the next search for an actor at rest begins. */
+  private searched: Iterator<Member> | undefined = undefined;
+  private searchAgainMs = -Infinity;
+
+  constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota) {
+    this.actor = actor;
+    this.services = services;
+    this.handlers = actor.handlers;
+    this.quota = quota;
+    this.idle = new IdleList(actor.idleMs, services.timers);
+    quota.join(this);
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.members.size;
+  }
+
+  find(key: string): Member | undefined {
+    return this.members.get(key);
+  }
+
+  /**
+   * The actor of that key, which is made if it is not here. Throws a `LimitExceededError` if the system is full and no
+   * actor is at rest, of whatever protocol.
+   */
+  get(key: string): Member {
+    const found = this.members.get(key);
+    if (found !== undefined) return found;
+    this.quota.requireRoom(this.actor.name, key);
+    const member = this.make(key);
+    this.members.set(key, member);
+    this.quota.size++;
+    return member;
+  }
+
+  activations(): MapIterator<Member> {
+    return this.members.values();
+  }
+
+  /** Removes an actor that leaves memory. */
+  remove(member: RegisteredActor): void {
+    if (this.members.get(member.key) !== member) return;
+    this.members.delete(member.key);
+    this.quota.size--;
+    this.idle.leave(member);
+  }
+
+  /** From now on passivates an actor when it has been idle for `idleMs`. */
+  watchIdle(member: Idler): void {
+    this.idle.join(member);
+  }
+
+  leaveIdle(member: Idler): void {
+    this.idle.leave(member);
+  }
+
+  /** Passivates the next actor that is at rest, so that it leaves memory. Returns whether there was one. */
+  evictOne(): boolean {
+    const nowMs = this.services.timers.monotonicMs();
+    if (nowMs < this.searchAgainMs) return false;
+    for (let left = this.size; left > 0; left--) {
+      const member = this.nextSearched();
+      if (!member.atRest) continue;
+      member.passivate();
+      if (this.members.get(member.key) !== member) return true;
+    }
+    this.searchAgainMs = nowMs + Math.trunc(this.size / searchedPerMs);
+    return false;
+  }
+
+  protected abstract make(key: string): Member;
+
+  /** The actors in turn, from the first again after the last: a search begins where the last one ended. */
+  private nextSearched(): Member {
+    const next = this.searched?.next().value;
+    if (next !== undefined) return next;
+    this.searched = this.members.values();
+    return this.searched.next().value!;
+  }
+}
