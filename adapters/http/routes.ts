@@ -20,10 +20,7 @@ import { refuseMethod, RequestError } from "./problem.ts";
 /** The modes that address one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
 
-/**
- * In a request, the position of the message to be handled after; in a response, the position of the request's
- * own message.
- */
+/** In a request the position of the message to follow, in a response that of the request's own message. */
 const placeHeader = "posthorn-after";
 
 /** For responses that are private to their caller or change over time. */
@@ -31,12 +28,8 @@ export const notStored = { "cache-control": "no-store" };
 
 /** The response to a request whose reply is pending. */
 interface Pending {
-  /**
-   * The id of the message in the response to a submit, the id of the reply in the response to a request for
-   * it.
-   */
+  /** The id of the message in the response to a submit, of the reply in one to a request for it. */
   readonly id: string;
-  /** The headers of the response in every case. */
   readonly headers: Readonly<AnswerHeaders>;
   /** The location of the reply; absent in the response to a request for it. */
   readonly location?: string;
@@ -123,8 +116,7 @@ export class Routes {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return this.#answers.accepted(context, options.id, headers);
     }
-    // Everything that the response needs is parsed before the submit, so that no accepted request gets an
-    // error. The prefix of a mount may have parameters of its own.
+    // Parsed before the submit, so that no accepted request gets an error. A mount may have parameters.
     const replies = `${pathBefore(context, 4)}/replies/`;
     const wait = this.#wait(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
@@ -214,10 +206,7 @@ export class Routes {
     });
   }
 
-  /**
-   * How to wait for a reply. HEAD reads it without collecting it. Called before the first await: a client
-   * that disconnects before the signal is read goes unnoticed.
-   */
+  /** How to wait for a reply. Called before any await, so that no disconnection of the client is missed. */
   #wait(context: Context): Wait {
     const seconds = preferredWaitSeconds(context);
     const looks = context.req.method === "HEAD";
@@ -231,8 +220,7 @@ export class Routes {
   }
 
   /**
-   * Responds with a reply as an ask does, or that it is pending. A client that disconnects while it waits
-   * collects nothing.
+   * Responds with a reply or that it is pending. A client that disconnects while it waits collects nothing.
    */
   async #collect(
     context: Context,
@@ -274,8 +262,7 @@ export class Routes {
   }
 
   /**
-   * Loads the digest function with the first request that needs it, and once: an import for each request
-   * would cost as much as an ask.
+   * Loads the digest function once, when it is needed: an import per request would cost as much as an ask.
    */
   async #loadCallers(context: Context): Promise<string> {
     const { Callers } = await import("./caller.ts");
@@ -300,10 +287,7 @@ export class Routes {
     };
   }
 
-  /**
-   * Returns a function that adds the position of a message to the headers of the response; `undefined`
-   * without a store.
-   */
+  /** Returns a function that adds the position of a message to the response; `undefined` without a store. */
   #tellsPlace(headers: AnswerHeaders): ((place: string) => void) | undefined {
     return this.#durable ? (place) => headers[placeHeader] = place : undefined;
   }
@@ -356,10 +340,7 @@ export class Routes {
     }
   }
 
-  /**
-   * The feed of a protocol, created with its first reader, because before that nobody has an event id to
-   * resume from. Rejects if the system has no room.
-   */
+  /** The feed of a protocol, created with its first reader. Rejects if the system has no room. */
   async #feed(protocol: string): Promise<Feed> {
     const found = this.#feeds.get(protocol);
     if (found !== undefined) return found;
@@ -372,10 +353,7 @@ export class Routes {
   }
 }
 
-/**
- * Throws a `TypeError` if the caller is not text: treating it as no caller would merge all callers of the
- * program into one.
- */
+/** Throws a `TypeError` if the caller is not text: all such callers would otherwise become one. */
 async function textOfCaller(found: Promise<string>): Promise<string> {
   const caller: unknown = await found;
   if (typeof caller === "string") return caller;
