@@ -14,7 +14,7 @@ import {
   spread,
 } from "./process.ts";
 
-/** How long a program may take. */
+/** The time limit of a program in milliseconds. */
 const patienceMs = 30_000;
 const titles: Readonly<Record<string, string>> = {
   empty: "an empty program",
@@ -23,10 +23,10 @@ const titles: Readonly<Record<string, string>> = {
 };
 const programs = Object.keys(titles);
 
-/** How long a program takes from nothing to its first reply over HTTP, and to its end. */
+/** Measures the time of a program from its start to its first response over HTTP, and to its end. */
 export async function coldStartSection(options: GoalOptions): Promise<Section> {
   const full = options.size === "full";
-  // The first start of each fills the caches of the compiler, and does not count.
+  // The first start of each program fills the code caches and does not count.
   await alternate(programs.map((id) => ({ id, run: () => start(id) })), { ...options, runs: 1 });
   const measured = await alternate(
     programs.map((id) => ({ id, run: () => start(id) })),

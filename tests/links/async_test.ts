@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { abortable, deadline, pooledMap, retry, RetryableError, type RetryOptions } from "@std/async";
 import { abortable as abortableAlone } from "@std/async/abortable";
 
-/** Replaces the global timers: callbacks run when the test fires them, or at once if told so. */
+/** Replaces the global timers: callbacks run when the test fires them, or immediately. */
 class FakeTimers implements Disposable {
   readonly delays: number[] = [];
   readonly pending = new Map<number, () => void>();
@@ -74,7 +74,7 @@ class CountingController extends AbortController {
   }
 }
 
-/** Gives promise callbacks that are due the time to run. */
+/** Lets pending promise callbacks run. */
 async function settle(): Promise<void> {
   await setImmediate();
 }
@@ -88,7 +88,7 @@ async function collect<T>(items: AsyncIterable<T>, into: T[] = []): Promise<T[]>
   return into;
 }
 
-/** A source of 1, 2, 3 that tells whether it was closed, and where it can be made to fail or hang. */
+/** A source of 1, 2, 3 that records whether it was closed, and can fail or hang. */
 class Source implements AsyncIterableIterator<number> {
   closed = false;
   pulled = 0;

@@ -1,11 +1,11 @@
-/** What a program has to say about its own start: milliseconds since its process began. */
+/** What a program reports about its start: milliseconds since the process started. */
 export interface Told {
   readonly importedMs: number;
   readonly repliedMs: number;
   readonly reply: string;
 }
 
-/** Says it. */
+/** Prints the report. */
 export function tellStart(told: Told): void {
   console.log(JSON.stringify(told));
 }
