@@ -33,7 +33,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 42,
+    foundBy: 2,
     says: "what comes behind messages that are accepted with their turns waits until they are decided",
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
@@ -112,14 +112,14 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "taken-by-hosts",
-    foundBy: 1,
+    foundBy: 3,
     says: "an instance takes over only what it hosts",
     faultPlan: deployed,
     code: (patches) => patches.method(Assignments.prototype, "hosts", () => () => true),
   },
   {
     name: "listen-first",
-    foundBy: 1,
+    foundBy: 63,
     says: "what is published waits until the functions that listen by then have begun",
     faultPlan: (faultPlan) => slow(listened(faultPlan)),
     code: (patches) => patches.method(EventLogRows.prototype, "whenFollowed", () => (act) => act()),
@@ -161,7 +161,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "hidden-asks",
-    foundBy: 30,
+    foundBy: 67,
     says: "an ask that may have had its effect is not run again",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),

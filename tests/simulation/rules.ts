@@ -67,7 +67,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
-    foundBy: 1,
+    foundBy: 4,
     says: "an index entry goes only as it was when nothing waited any more",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
@@ -79,7 +79,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "timer-check",
-    foundBy: 7,
+    foundBy: 1,
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -92,7 +92,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 5,
+    foundBy: 7,
     says: "a dead letter is sent again only where it still is one",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -178,7 +178,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "sender-clock",
-    foundBy: 28,
+    foundBy: 11,
     says: "an actor's next message has a later place than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
@@ -192,7 +192,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 11,
+    foundBy: 33,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>
@@ -219,7 +219,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 83,
+    foundBy: 3,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -254,7 +254,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "left-to-nobody",
-    foundBy: 17,
+    foundBy: 30,
     says: "what an instance leaves to others it puts where they look",
     faultPlan: deployed,
     part: (part) => isLeft(part) ? { checks: [], writes: [], removals: [] } : part,
@@ -293,7 +293,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "latest-turns",
-    foundBy: 34,
+    foundBy: 67,
     says: "a record names the latest turns of the instances that had it before",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),

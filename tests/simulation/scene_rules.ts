@@ -97,7 +97,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "never-fits",
-    foundBy: 47,
+    foundBy: 65,
     says: "what no commit can take is refused, and stands in nobody's way",
     faultPlan: within("bulky"),
     code: (patches) =>
@@ -146,7 +146,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 196,
+    foundBy: 13,
     says: "that a message is tried is written only where it still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),
@@ -157,7 +157,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "ended-stay-ended",
-    foundBy: 286,
+    foundBy: 108,
     says: "whoever has ended is not written down as living by a commit that lands late",
     part: (part) => ({
       ...part,
