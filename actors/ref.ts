@@ -10,7 +10,7 @@ import { ask } from "./ask.ts";
 import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";
 
-/** A handle to one actor from outside a turn: the three modes that speak to one. */
+/** A handle to one actor from outside a turn, with the three modes that send to one actor. */
 export class ActorRef implements Target, Handle {
   private readonly runtime: Runtime;
   readonly protocol: string;

@@ -37,8 +37,8 @@ export interface Target extends ActorId {
 }
 
 /**
- * The two ways into a mailbox. `accept` takes messages from outside, and throws if it cannot. `deliver` takes messages of
- * turns, which have committed: if it cannot deliver one, it makes a dead letter of it.
+ * The two ways into a mailbox. `accept` takes messages from outside, and throws if it cannot. `deliver` takes messages
+ * of turns, which have committed: if it cannot deliver one, it makes a dead letter of it.
  */
 export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
@@ -84,8 +84,8 @@ export class Delivery implements DeliveryPort {
 
   /**
    * Puts a message from outside a turn into its mailbox. Throws if it cannot, and then nothing was accepted. A message
-   * without a route is only its payload. If the receiver is durable, the message is committed to the store: then it returns
-   * a promise, which rejects with what it would throw.
+   * without a route is only its payload. If the receiver is durable, the message is committed to the store: then it
+   * returns a promise, which rejects with what it would throw.
    */
   accept(to: Target, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { target: found } = to;
@@ -312,7 +312,9 @@ export class Delivery implements DeliveryPort {
     if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(sent, to.key, value));
   }
 
-  /** The output of the operation's schema for a payload. Throws an `InvalidPayloadError` if the payload does not fit. */
+  /**
+   * The output of the operation's schema for a payload. Throws an `InvalidPayloadError` if the payload does not fit.
+   */
   check(operation: Operation, key: string, payload: unknown): unknown {
     if (operation.unchecked) return payload;
     return parse(operation.payload, payload, "Cannot accept", { toString: () => nameOf(operation, key) });
@@ -325,7 +327,10 @@ export class Delivery implements DeliveryPort {
     throw new StoppedError(`Cannot ${what}: the system ${why}`);
   }
 
-  /** Applies the overflow policy of a full mailbox. Returns the messages that it drops; throws if it refuses the new one. */
+  /**
+   * Applies the overflow policy of a full mailbox. Returns the messages that it drops; throws if it refuses the new
+   * one.
+   */
   private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
     const { overflow } = activation.host.actor.mailbox;
     if (overflow === "reject") {
@@ -341,7 +346,10 @@ export class Delivery implements DeliveryPort {
     return [this.envelope(route, activation.key, value)];
   }
 
-  /** Makes a dead letter of a message that a committed turn sent: the other messages of the turn must still be delivered. */
+  /**
+   * Makes a dead letter of a message that a committed turn sent: the other messages of the turn must still be
+   * delivered.
+   */
   private undeliverable(envelope: Envelope, error: unknown): void {
     this.undelivered++;
     this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);

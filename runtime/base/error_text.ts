@@ -8,8 +8,8 @@ const messageUnitsMax = 2_000;
 const framesMax = 12;
 
 /**
- * A thrown value as text for a log: name and message on one line, then the stack, then the causes. Its words may come from
- * outside. So they cannot begin a line or control a terminal, and credentials in URLs are removed.
+ * A thrown value as text for a log: name and message on one line, then the stack, then the causes. Its words may come
+ * from outside. So they cannot begin a line or control a terminal, and credentials in URLs are removed.
  */
 export function errorText(error: unknown): string {
   const lines: string[] = [];
@@ -28,7 +28,10 @@ export function errorLine(error: unknown): string {
   return place === undefined ? safeLine(words) : `${safeLine(words)} ${safeLine(place)}`;
 }
 
-/** Words as a part of one line. They are first cut at twice the length that is shown, so that URLs near the end are whole. */
+/**
+ * Words as a part of one line. They are first cut at twice the length that is shown, so that URLs near the end are
+ * whole.
+ */
 export function safeLine(words: string): string {
   const bounded = shorten(words, 2 * messageUnitsMax);
   return escapeControls(shorten(withoutCredentials(bounded), messageUnitsMax));

@@ -1,8 +1,8 @@
 import { messageOf, PosthornError } from "./errors.ts";
 
 /**
- * A short hash of a value: equal for equal values, whatever the order of their keys. Two values may share one by chance (53
- * bits) or by malice, so it only decides whether a repeated id came with the same payload. Throws a `PosthornError`
+ * A short hash of a value: equal for equal values, whatever the order of their keys. Two values may share one by chance
+ * (53 bits) or by malice, so it only decides whether a repeated id came with the same payload. Throws a `PosthornError`
  * (`invalid-payload`) if the value cannot be read, or is nested deeper than 1,000.
  */
 export function fingerprint(value: unknown): string {
@@ -45,7 +45,7 @@ const depthMax = 1_000;
 function write(hash: Hash, value: unknown, path: object[]): void {
   if (typeof value !== "object" || value === null) {
     const text = String(value);
-    hash.add(`${typeof value}:${text.length}:${text};`); // with the length, or two texts together could be the same as two others
+    hash.add(`${typeof value}:${text.length}:${text};`); // with its length: otherwise two pairs of texts could look the same
     return;
   }
   const depth = path.indexOf(value);

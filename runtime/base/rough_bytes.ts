@@ -6,9 +6,9 @@ const objectBytes = 16;
 const unreadableBytes = 1_024;
 
 /**
- * Estimates how many bytes a value takes: its texts and numbers, and a little for each object. It stops at `most`. What cannot
- * be read (a getter that throws, a Proxy that was revoked) counts as small: only the program itself can make such a value, and
- * answers of others must not be evicted for it.
+ * Estimates how many bytes a value takes: its texts and numbers, and a little for each object. It stops at `most`. What
+ * cannot be read (a getter that throws, a Proxy that was revoked) counts as small: only the program itself can make
+ * such a value, and answers of others must not be evicted for it.
  */
 export function roughBytes(value: unknown, most: number): number {
   let seen: Set<object> | undefined;

@@ -5,9 +5,9 @@ export interface Held {
 }
 
 /**
- * Items that many owners hold within one bound. Past it the oldest item of the owner that holds the most is evicted. So an
- * owner cannot evict items of others that hold less. An owner is a path of names: the first name that holds the most is
- * chosen first, then the one within it.
+ * Items that many owners hold within one bound. Past it the oldest item of the owner that holds the most is evicted. So
+ * an owner cannot evict items of others that hold less. An owner is a path of names: the first name that holds the most
+ * is chosen first, then the one within it.
  */
 export class Shares<Item> {
   readonly #bound: number;
@@ -63,8 +63,8 @@ class ShareEntry<Item> implements Held {
 }
 
 /**
- * The share of one name: its items, the oldest first, or the shares of the names within it, as a heap with the largest at the
- * top.
+ * The share of one name: its items, the oldest first, or the shares of the names within it, as a heap with the largest
+ * at the top.
  */
 class Share<Item> {
   readonly #parent: Share<Item> | undefined;

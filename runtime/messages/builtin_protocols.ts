@@ -34,8 +34,8 @@ export class Publication {
   }
 
   /**
-   * The output of its schema, and its subject. Throws an `InvalidPayloadError`, `invalid-subject`, or a `TypeError` if its
-   * schema or its `subject` throws.
+   * The output of its schema, and its subject. Throws an `InvalidPayloadError`, `invalid-subject`, or a `TypeError` if
+   * its schema or its `subject` throws.
    */
   check(): { readonly value: unknown; readonly subject: string } {
     if (this.#checked !== undefined) return this.#checked;

@@ -46,10 +46,10 @@ export interface DeduplicationBounds {
 }
 
 /**
- * The window in which repeated ids are known. It keeps how the first message was answered, by caller, receiver, operation
- * and id. Past the bound it forgets the oldest id of the caller that has the most. So an id is known until its time is over,
- * or until its caller has more than others and there is no room. The answer may be dropped earlier: then a repeat is still
- * known, and is told so.
+ * The window in which repeated ids are known. It keeps how the first message was answered, by caller, receiver,
+ * operation and id. Past the bound it forgets the oldest id of the caller that has the most. So an id is known until
+ * its time is over, or until its caller has more than others and there is no room. The answer may be dropped earlier:
+ * then a repeat is still known, and is told so.
  */
 export class Deduplication {
   readonly #bounds: DeduplicationBounds;
@@ -66,9 +66,9 @@ export class Deduplication {
   }
 
   /**
-   * Answers a repeated message as the first one was answered, and a new one with `accept`. Throws an `IdConflictError` if
-   * the first had another payload, and a `NotFoundError` (`expired-reply`) if its answer was dropped. If `accept` throws,
-   * nothing is kept: the same id may be sent again.
+   * Answers a repeated message as the first one was answered, and a new one with `accept`. Throws an `IdConflictError`
+   * if the first had another payload, and a `NotFoundError` (`expired-reply`) if its answer was dropped. If `accept`
+   * throws, nothing is kept: the same id may be sent again.
    */
   once<Answer>(envelope: Envelope, accept: (remembered?: Remembered) => Answer): Answer {
     const { scope } = envelope.route.extras ?? {};

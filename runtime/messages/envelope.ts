@@ -58,8 +58,8 @@ export interface RouteExtras {
 }
 
 /**
- * All that travels with a payload. Messages that differ only in their payload share a route. So most messages take two slots
- * of a mailbox (the route, and what the handler gets) and no memory of their own.
+ * All that travels with a payload. Messages that differ only in their payload share a route. So most messages take two
+ * slots of a mailbox (the route, and what the handler gets) and no memory of their own.
  */
 export class Route {
   readonly operation: Operation;

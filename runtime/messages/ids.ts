@@ -14,8 +14,8 @@ export function timeOfUlid(text: string): number | undefined {
 }
 
 /**
- * Gives ids to messages. A message gets a number, which costs an addition. The text of its id is made when it is first read:
- * the name of this run of the system, then the number.
+ * Gives ids to messages. A message gets a number, which costs an addition. The text of its id is made when it is first
+ * read: the name of this run of the system, then the number.
  */
 export class Ids {
   private readonly clock: Clock;

@@ -22,9 +22,9 @@ const placesMax = 1_536;
 const routesBack = 8;
 
 /**
- * Messages that wait for the commit of a turn, in the order of sending. They lie in chunks that are made as they are needed
- * and never used again: a write into a young array costs the garbage collector nothing. The last slot of a chunk refers to
- * the next chunk.
+ * Messages that wait for the commit of a turn, in the order of sending. They lie in chunks that are made as they are
+ * needed and never used again: a write into a young array costs the garbage collector nothing. The last slot of a chunk
+ * refers to the next chunk.
  */
 export class Outbox {
   private readonly first: unknown[] = chunkOf(placesFirst);

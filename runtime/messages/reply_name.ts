@@ -6,8 +6,8 @@ import { TooLargeError } from "../base/store_errors.ts";
 const mark = "R";
 
 /**
- * The name of a reply: a mark and a ULID of its own. The ULID contains the time and 80 random bits, so nobody can guess it
- * from the message, its id or its key.
+ * The name of a reply: a mark and a ULID of its own. The ULID contains the time and 80 random bits, so nobody can guess
+ * it from the message, its id or its key.
  */
 export function replyName(ulid: string): string {
   return mark + ulid;
@@ -19,8 +19,8 @@ export function timeOfReplyName(name: string): number | undefined {
 }
 
 /**
- * The key under which a reply is kept: the name of its caller and its own name. Two callers never share one, because neither
- * the name of a reply nor an encoded caller has a line break. Throws if the name of the caller is not valid.
+ * The key under which a reply is kept: the name of its caller and its own name. Two callers never share one, because
+ * neither the name of a reply nor an encoded caller has a line break. Throws if the name of the caller is not valid.
  */
 export function replyKey(name: string, caller = ""): string {
   requireCaller(caller);

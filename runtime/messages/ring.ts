@@ -9,10 +9,10 @@ const placesMax = 2_048;
 const none: unknown[] = [undefined];
 
 /**
- * A queue of messages in chunks. A chunk is made when the one before it is full, and freed when its last message is taken.
- * So a flood of messages is never copied, its memory is freed as it is handled, and chunks are young when they are written,
- * which costs the garbage collector nothing. Route and value of a message lie side by side, so a waiting message takes no
- * memory besides its slots. The last slot of a chunk refers to the next chunk.
+ * A queue of messages in chunks. A chunk is made when the one before it is full, and freed when its last message is
+ * taken. So a flood of messages is never copied, its memory is freed as it is handled, and chunks are young when they
+ * are written, which costs the garbage collector nothing. Route and value of a message lie side by side, so a waiting
+ * message takes no memory besides its slots. The last slot of a chunk refers to the next chunk.
  */
 export class Ring {
   /** How many messages wait. */

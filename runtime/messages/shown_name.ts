@@ -4,8 +4,9 @@ import type { Operation } from "../language/protocol.ts";
 import { replyNameOf } from "./reply_name.ts";
 
 /**
- * Receiver and operation as the caller named them, for its errors: `order/ada add`, the event or survey `order.settled`, or a
- * reply. The caller does not know the names of the built-in actors to which the runtime sends for it.
+ * Receiver and operation as the caller named them, for its errors: `order/ada add`, the event or survey
+ * `order.settled`, or a reply. The caller does not know the names of the built-in actors to which the runtime sends for
+ * it.
  */
 export function shownName(operation: Operation, key: string): string {
   return ownName(operation.protocol, key) ?? nameOf(operation, key);

@@ -15,8 +15,8 @@ export interface DeadlineWaiter {
 }
 
 /**
- * The shared deadline of all who began to wait between two reads of the clock, with the same time-out. It counts from the
- * second read, so that no time-out is too short, and nobody needs a clock read or a timer of its own.
+ * The shared deadline of all who began to wait between two reads of the clock, with the same time-out. It counts from
+ * the second read, so that no time-out is too short, and nobody needs a clock read or a timer of its own.
  */
 export class SharedDeadline implements Deadline {
   readonly timeoutMs: number;

@@ -32,9 +32,9 @@ class IdleMarker implements Link {
 }
 
 /**
- * Passivates members that have been idle for `idleMs`. It checks a member that long after it joined, and then again after
- * each `idleMs`. So a member may stay for up to twice that, and work costs it only a note of the time. Members are linked in
- * the order of joining: a million of them take no memory besides their own.
+ * Passivates members that have been idle for `idleMs`. It checks a member that long after it joined, and then again
+ * after each `idleMs`. So a member may stay for up to twice that, and work costs it only a note of the time. Members
+ * are linked in the order of joining: a million of them take no memory besides their own.
  */
 export class IdleList {
   readonly #idleMs: number;

@@ -34,15 +34,17 @@ export interface SchedulerOptions {
 const strideMax = 256;
 /** The most messages of one slice: on a deployed worker the clock stands still until the event loop turns. */
 const sliceMax = 32_768;
-/** The clock is read about once in this time: the stride shrinks at once if it took longer, and grows below half of it. */
+/**
+ * The clock is read about once in this time: the stride shrinks at once if it took longer, and grows below half of it.
+ */
 const strideMs = 0.25;
 
 /**
- * Runs whatever is ready, in the order in which it became ready: a bounded part of each, then the next. After a slice of time
- * it yields to the event loop.
+ * Runs whatever is ready, in the order in which it became ready: a bounded part of each, then the next. After a slice
+ * of time it yields to the event loop.
  *
- * It begins in a microtask, so that a single message is handled at once. A slice lasts over several microtasks until the
- * event loop has turned: otherwise a loop of awaited asks would starve timers and sockets for ever.
+ * It begins in a microtask, so that a single message is handled at once. A slice lasts over several microtasks until
+ * the event loop has turned: otherwise a loop of awaited asks would starve timers and sockets for ever.
  */
 export class Scheduler {
   private readonly clock: Clock;
@@ -87,13 +89,15 @@ export class Scheduler {
   private yielding = false;
   private pausing: Promise<void> | undefined;
   private pauseOver: (() => void) | undefined;
-  /** The time of day, and the monotonic time in whole milliseconds, at the last read of the clock: exact within a slice. */
+  /**
+   * The time of day, and the monotonic time in whole milliseconds, at the last read of the clock: exact within a slice.
+   */
   nowMs = 0;
   monotonicMs = 0;
 
   /**
-   * `onRest` is called whenever nothing is left to run, and `onLook` whenever the clock was read; `wantsLook` returns whether
-   * that is awaited.
+   * `onRest` is called whenever nothing is left to run, and `onLook` whenever the clock was read; `wantsLook` returns
+   * whether that is awaited.
    */
   constructor(
     clock: Clock,
@@ -115,8 +119,8 @@ export class Scheduler {
   }
 
   /**
-   * While the event loop has its turn, a promise that resolves when the next slice has run; otherwise `undefined`. A loop
-   * that awaits each of its sends must await this, or its microtasks never let the event loop turn.
+   * While the event loop has its turn, a promise that resolves when the next slice has run; otherwise `undefined`. A
+   * loop that awaits each of its sends must await this, or its microtasks never let the event loop turn.
    */
   get pause(): Promise<void> | undefined {
     if (!this.yielding) return undefined;

@@ -34,8 +34,8 @@ export class Timer {
 }
 
 /**
- * All timers of a system, in a binary heap behind one timer of the clock: a timer of the clock for each ask would cost more
- * than the ask. A cancelled timer stays in the heap until it is due, or until half of the heap is cancelled.
+ * All timers of a system, in a binary heap behind one timer of the clock: a timer of the clock for each ask would cost
+ * more than the ask. A cancelled timer stays in the heap until it is due, or until half of the heap is cancelled.
  */
 export class Timers {
   readonly #clock: Clock;
@@ -61,8 +61,8 @@ export class Timers {
   }
 
   /**
-   * Calls `callback` once, after `delayMs` milliseconds; timers of the same time fire in the order in which they were set. If
-   * all timers are cleared first, it calls `onClear` instead. After that it calls neither.
+   * Calls `callback` once, after `delayMs` milliseconds; timers of the same time fire in the order in which they were
+   * set. If all timers are cleared first, it calls `onClear` instead. After that it calls neither.
    */
   set(delayMs: number, callback: () => void, onClear?: () => void): Timer {
     const timer = new Timer(this.#clock.monotonicMs() + delayMs, ++this.#last, callback, this, onClear);
