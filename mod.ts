@@ -53,7 +53,7 @@ export {
   type TerminalErrorOptions,
 } from "./runtime/base/errors.ts";
 export { type Schema, unchecked } from "./runtime/language/schema.ts";
-export type { Frozen, FrozenList, Whole } from "./runtime/language/frozen.ts";
+export type { Frozen, FrozenList } from "./runtime/language/frozen.ts";
 export { Failure } from "./runtime/language/failure.ts";
 export {
   type Ask,
@@ -62,16 +62,9 @@ export {
   event,
   type EventOptions,
   type InputOf,
-  type Mode,
-  type Named,
-  type NamedProtocol,
-  type Operation,
-  type Operations,
-  type OperationTypes,
   type OutputOf,
   type Protocol,
   protocol,
-  type ProtocolInfo,
   type ReplyOf,
   type ReplyOutputOf,
   type Submit,
@@ -85,15 +78,34 @@ export type {
   AcceptedBy,
   ActorId,
   Address,
-  Arguments,
   AskOptions,
   Ref,
   SendOptions,
   SubmitOptions,
 } from "./runtime/language/address.ts";
 export type * from "./runtime/language/ticket.ts";
-export type * from "./runtime/language/context.ts";
-export * from "./runtime/language/actor.ts";
+export type {
+  Context,
+  Published,
+  Subscribed,
+  SubscribeOptions,
+  Subscription,
+  SurveyOptions,
+  TransientContext,
+  TransientTurnRef,
+  TurnRef,
+  When,
+} from "./runtime/language/context.ts";
+export {
+  type Actor,
+  actor,
+  type ActorOptions,
+  type MailboxOptions,
+  type OnFailure,
+  type Overflow,
+  type RestartLimit,
+  type RetryOptions,
+} from "./runtime/language/actor.ts";
 
 // The system, and what it can be asked.
 export { type StopOptions, System } from "./actors/system.ts";
@@ -109,33 +121,8 @@ export type { SchedulerOptions } from "./runtime/scheduling/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/ports/dead_letters.ts";
 export type { InspectedMessage, Inspection, Inspector } from "./runtime/ports/inspection.ts";
 
-// The way in.
-export { ingress, type IngressOptions } from "./adapters/http/ingress.ts";
-export { problemResponse } from "./adapters/http/problem.ts";
-export type { Exposed } from "./adapters/http/exposure.ts";
-export type { IngressSystem } from "./adapters/http/port.ts";
-
 // The ports.
 export { type Cancel, type Clock, systemClock } from "./runtime/base/clock.ts";
 export { type Random, systemRandom } from "./runtime/base/random.ts";
-export type {
-  AtomicPart,
-  Check,
-  Delete,
-  Entry,
-  KeyRange,
-  Put,
-  Store,
-  StoreConnection,
-  StoreLimits,
-  StorePresence,
-  StoreServices,
-  StoreTraits,
-} from "./runtime/ports/store.ts";
+export type { Store } from "./runtime/ports/store.ts";
 export { OutcomeUnknownError, StoreError, TooLargeError } from "./runtime/base/store_errors.ts";
-
-// The stores.
-export { memoryStore } from "./adapters/stores/memory/memory.ts";
-export { sqlite, type SqliteOptions } from "./adapters/stores/sqlite/sqlite.ts";
-export { denoKv, type DenoKvOptions } from "./adapters/stores/deno_kv/deno_kv.ts";
-export type { KvAtomic, KvEntry, KvHandle, KvKey } from "./adapters/stores/deno_kv/handle.ts";

@@ -1,6 +1,9 @@
 // What the stores can do, as the pages show it: made from their traits. `deno run -A .ci/stores_table.ts` writes it there.
 
-import { denoKv, memoryStore, sqlite, type Store, type StoreTraits } from "../mod.ts";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { Store, StoreTraits } from "@posthorn/posthorn/store";
 
 const stores: Readonly<Record<string, Store>> = {
   'sqlite("./posthorn.db")': sqlite("./posthorn.db"),

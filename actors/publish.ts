@@ -3,10 +3,10 @@ import type { Address, SendOptions } from "../runtime/language/address.ts";
 import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
-import { retryWhileUnavailable } from "../runtime/durable/delivery/retry_while_unavailable.ts";
+import { retryWhileUnavailable } from "../runtime/scheduling/retry_while_unavailable.ts";
 import { messageOf, TerminalError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Publication, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
+import { Publication, subscribersMax, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
 import {
   nameOperations,
   type Operation,
@@ -22,7 +22,7 @@ import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject
 import { codeOf } from "../runtime/base/thrown.ts";
 import type { Turn } from "../runtime/turns/turn.ts";
 import { subscribeDurably } from "./durable_subscription.ts";
-import { Subscriber, Subscribers, subscribersMax } from "./builtin/subscribers.ts";
+import { Subscriber, Subscribers } from "./builtin/subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
 /**

@@ -29,7 +29,6 @@ import type { TurnModes } from "../runtime/turns/turn_services.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import type { Actor } from "../runtime/language/actor.ts";
 import { ask } from "./ask.ts";
-import { durableTopicActor } from "./durable_topic.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { ticketOf } from "./submit.ts";
@@ -55,8 +54,8 @@ function ofTurns(runtime: Runtime): TurnModes {
 
 /** The built-in actors of the modes. If there is a store, topics are in it. */
 function actorsOf(runtime: Runtime, durable: boolean): Actor[] {
-  const topic = durable ? durableTopicActor(runtime.options.limits.events) : topicActor;
-  return [topic, listenerActor, collectorActor(() => runtime.lateReplies++)];
+  const transient = [listenerActor, collectorActor(() => runtime.lateReplies++)];
+  return durable ? transient : [topicActor, ...transient];
 }
 
 /**

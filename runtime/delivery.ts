@@ -26,7 +26,7 @@ import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
-import type { Acceptance } from "./durable/delivery/accept_commit.ts";
+import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Persistence } from "./durable/persistence.ts";
 
 /** The receiver of messages. A handle that sends often caches the activation that delivery found. */
@@ -104,14 +104,12 @@ export class Delivery implements DeliveryPort {
     operation: Operation,
     payload: unknown,
     route?: Route,
-    ticket?: string,
   ): Promise<unknown> | undefined {
+    if (this.persistence?.has(operation.protocol)) {
+      return this.acceptDurably(to, payload, route ?? new Route(operation));
+    }
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     const value = this.check(operation, to.key, payload);
-    if (this.persistence?.has(operation.protocol)) {
-      this.requireHandled(operation, to.key);
-      return this.persistence.accept(to, route ?? new Route(operation), payload, { ticket });
-    }
     const activation = this.receiver(to, operation);
     to.cacheTarget?.(activation);
     const { host } = activation;
@@ -127,9 +125,13 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  /** Accepts a message for a durable receiver, with the key of the reply that the store keeps for it. */
-  acceptDurably(to: Target, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
-    return this.acceptAny(to, route.operation, payload, route, ticket) as Promise<Acceptance>;
+  /** Accepts a message for a durable receiver; `ticket` is the key of the reply that the store keeps for it. */
+  acceptDurably(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
+    const { operation } = route;
+    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
+    this.check(operation, to.key, payload);
+    this.requireHandled(operation, to.key);
+    return this.persistence!.accept(to, route, payload, ticket);
   }
 
   deliver(to: Target, route: Route, payload: unknown): void {
@@ -276,8 +278,8 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  private actorOf(protocol: string): Actor | undefined {
-    return this.hosts.get(protocol)?.actor ?? this.persistence?.hosts.get(protocol)?.actor;
+  private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
+    return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {

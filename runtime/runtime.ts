@@ -6,7 +6,6 @@ import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
 import { deadlineAt, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError, requireDuration } from "./base/errors.ts";
-import type { DurableHost } from "./durable/activations/durable_host.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
@@ -22,7 +21,7 @@ import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
-import { Persistence } from "./durable/persistence.ts";
+import { type HostCounts, Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 
@@ -162,8 +161,8 @@ export class Runtime implements RuntimeServices {
   }
 
   stats(): Stats {
-    const hosts = [...this.delivery.hosts.values(), ...this.persistence?.hosts.values() ?? []];
-    const sum = (count: (host: MemoryHost | DurableHost) => number) =>
+    const hosts = [...this.delivery.hosts.values(), ...this.persistence?.counts ?? []];
+    const sum = (count: (host: HostCounts) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
       accepted: sum((host) => host.accepted) + this.delivery.undelivered,

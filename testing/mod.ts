@@ -1,6 +1,6 @@
 /**
- * What tests of actors need: a clock that stands still, chance that repeats, an actor that writes down what it gets,
- * a turn without a system, and a simulation of many processes on one store.
+ * What tests of actors need: a clock that stands still, chance that repeats, an actor that records what it receives, and
+ * a turn without a system.
  *
  * @example
  * ```ts
@@ -16,25 +16,5 @@
 export { type Probe, probe, type ProbedMessage } from "./probe.ts";
 export { requireStorable } from "../runtime/base/storable.ts";
 export { seededRandom } from "./seeded_random.ts";
-export type { SimulatedFault, SimulatedFaults, SimulatedTimes } from "./simulation/faults.ts";
-export type { ProcessFaults } from "./simulation/process.ts";
-export {
-  type SimulatedCommit,
-  type SimulatedInstance,
-  SimulatedStore,
-  type SimulatedStoreOptions,
-} from "./simulation/store.ts";
-export {
-  type Simulated,
-  type SimulatedHost,
-  Simulation,
-  type SimulationOptions,
-} from "./simulation/simulation.ts";
-export {
-  type StoreCase,
-  storeConformance,
-  type StoreConformanceOptions,
-  type StoreUnderTest,
-} from "./conformance/conformance.ts";
 export { type SentMessage, turn, type TurnOptions, type TurnResult } from "./turn.ts";
 export { VirtualClock, type VirtualClockOptions } from "./virtual_clock.ts";

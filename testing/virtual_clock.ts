@@ -1,3 +1,5 @@
+// A system loads this to open its store: no virtual time may go by meanwhile.
+import "../runtime/durable/open_store.ts";
 import { type Cancel, type Clock, macrotask } from "../runtime/base/clock.ts";
 
 /** Options of {@linkcode VirtualClock}. */

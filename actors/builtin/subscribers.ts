@@ -5,9 +5,6 @@ import type { Operation } from "../../runtime/language/protocol.ts";
 import type { Target } from "../../runtime/delivery.ts";
 import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 
-/** The most subscribers of a topic. */
-export const subscribersMax = 100_000;
-
 /** One subscription of a topic, with the cached activation of its subscriber. */
 export class Subscriber implements Target {
   readonly to: Address;

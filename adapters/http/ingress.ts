@@ -8,8 +8,6 @@ import type { IngressSystem } from "./port.ts";
 import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "./problem.ts";
 import { actorModes, notStored, Routes } from "./routes.ts";
 
-export type { IngressOptions } from "./options.ts";
-
 /**
  * The way in over HTTP, derived from the protocols alone: a Hono app to serve or to mount, behind whatever
  * middleware. Only what `expose` and `accept` list can be reached.
@@ -31,7 +29,8 @@ export type { IngressOptions } from "./options.ts";
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { actor, ask, ingress, protocol, System } from "@posthorn/posthorn";
+ * import { actor, ask, protocol, System } from "@posthorn/posthorn";
+ * import { ingress } from "@posthorn/posthorn/http";
  * import * as z from "zod";
  *
  * const Greeter = protocol("greeter", { greet: ask(z.string(), z.string()) });

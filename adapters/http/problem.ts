@@ -121,7 +121,8 @@ const codeUnitsMax = 64;
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { MailboxFullError, problemResponse } from "@posthorn/posthorn";
+ * import { MailboxFullError } from "@posthorn/posthorn";
+ * import { problemResponse } from "@posthorn/posthorn/http";
  *
  * const response = problemResponse(new MailboxFullError("order/ada", 1000, 1000));
  * assert(response.status === 429 && response.headers.get("retry-after") === "1");

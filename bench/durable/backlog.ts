@@ -1,4 +1,6 @@
-import { type AtomicPart, memoryStore, type Store, systemClock } from "@posthorn/posthorn";
+import { type Store, systemClock } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import type { AtomicPart } from "@posthorn/posthorn/store";
 import type { Outcome } from "../contender.ts";
 import { bytesOfHeap } from "../heap.ts";
 import { inFolder, type StoreKind } from "./stores.ts";

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import type { AtomicPart } from "@posthorn/posthorn";
+import type { AtomicPart } from "@posthorn/posthorn/store";
 import type { Outcome } from "../contender.ts";
 import { inFolder, type StoreKind } from "./stores.ts";
 import { processorMicros, turns } from "./turns.ts";

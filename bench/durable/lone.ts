@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
-import { memoryStore, type Store, System } from "@posthorn/posthorn";
+import { type Store, System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import type { Outcome } from "../contender.ts";
 import { percentilesOf } from "./percentiles.ts";
 import { inFolder, type StoreKind } from "./stores.ts";

@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { memoryStore, sqlite, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { alternate, type GoalOptions, type Measured } from "../goals/process.ts";
 import { measure } from "../run.ts";
 import { inFolder } from "./stores.ts";

@@ -2,7 +2,8 @@
  * A process that starts on a file of SQLite and asks an actor that is at rest there: `rest_start.ts FILE KEY STARTED`. It
  * loads nothing but Posthorn, and prints how long after it was started each step was done.
  */
-import { actor, ask, protocol, sqlite, System, unchecked } from "@posthorn/posthorn";
+import { actor, ask, protocol, System, unchecked } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [file, key, started] = Deno.args;
 const sinceStartMs = () => performance.timeOrigin + performance.now() - Number(started);

@@ -1,4 +1,7 @@
-import { denoKv, memoryStore, sqlite, type Store } from "@posthorn/posthorn";
+import type { Store } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 /** A store as it is measured. */
 export interface StoreKind {

@@ -1,4 +1,4 @@
-import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn";
+import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn/store";
 
 /** What hears of each commit, once it is there. */
 export interface Watcher {

@@ -1,4 +1,4 @@
-import { ingress } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import { formatFigure, tableOf } from "../format.ts";
 import type { Measurement } from "../run.ts";
 import type { Section } from "../section.ts";

@@ -1,4 +1,6 @@
-import { actor, ask, ingress, protocol, sqlite, submit, System, tell } from "@posthorn/posthorn";
+import { actor, ask, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 

@@ -1,4 +1,5 @@
-import { ingress, type System } from "@posthorn/posthorn";
+import type { System } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import { type Context, Hono } from "hono";
 import { deleteCookie, getSignedCookie, setSignedCookie } from "hono/cookie";
 import { cors } from "hono/cors";

@@ -6,7 +6,9 @@
  * KV_PATH=./posthorn.kv deno run -A --unstable-kv --unstable-cron examples/deploy/main.ts
  */
 
-import { actor, ask, denoKv, ingress, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { actor, ask, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { ingress } from "@posthorn/posthorn/http";
 import * as z from "zod";
 
 const Line = z.object({ sku: z.string(), cents: z.number().int() });

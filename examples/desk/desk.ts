@@ -1,4 +1,5 @@
-import { ingress, type System } from "@posthorn/posthorn";
+import type { System } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { NONCE, secureHeaders, type SecureHeadersVariables } from "hono/secure-headers";

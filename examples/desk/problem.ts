@@ -1,4 +1,4 @@
-import { problemResponse } from "@posthorn/posthorn";
+import { problemResponse } from "@posthorn/posthorn/http";
 import { HTTPException } from "hono/http-exception";
 
 const titles: Readonly<Record<number, string>> = {

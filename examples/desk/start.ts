@@ -1,5 +1,5 @@
 import { sign } from "@octokit/webhooks-methods";
-import { sqlite } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { tokenOf } from "./access.ts";
 import { readArguments, refuse } from "./arguments.ts";
 import { desk } from "./desk.ts";

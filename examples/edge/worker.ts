@@ -3,7 +3,8 @@
  * on workerd as it is: nothing here, and nothing below, is Deno's or Node's.
  */
 
-import { actor, ask, event, ingress, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
+import { actor, ask, event, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import * as z from "zod";
 import { endWith } from "./end_with.ts";
 

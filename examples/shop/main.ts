@@ -1,4 +1,4 @@
-import { sqlite } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { httpOutside, printedOutside } from "./outside.ts";
 import { openShop, shop } from "./shop.ts";
 

@@ -1,4 +1,5 @@
-import { ingress, problemResponse, System, type SystemOptions } from "@posthorn/posthorn";
+import { System, type SystemOptions } from "@posthorn/posthorn";
+import { ingress, problemResponse } from "@posthorn/posthorn/http";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { HTTPException } from "hono/http-exception";

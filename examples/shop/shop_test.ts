@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { sqlite, type Store, type System, TerminalError } from "@posthorn/posthorn";
+import { type Store, type System, TerminalError } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import type { Call, Outside } from "./outside.ts";
 import { Mail, Order, Report, Stock } from "./protocols.ts";

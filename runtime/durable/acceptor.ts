@@ -1,114 +1,51 @@
-import type { ActorId } from "../language/address.ts";
 import { isReplyTarget, type MessageId, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { MailboxFullError } from "../base/errors.ts";
-import type { Ids } from "../messages/ids.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import { TooLargeError } from "../base/store_errors.ts";
-import { requireFits, sizeOfCommit } from "../ports/commit_size.ts";
-import { endAt } from "../base/times.ts";
-import {
-  type Acceptance,
-  AcceptCommit,
-  acceptedBefore,
-  type NamedMessage,
-} from "./delivery/accept_commit.ts";
+import { AcceptCommit } from "./accept_commit.ts";
+import { type Acceptance, acceptedBefore, type NamedMessage } from "./delivery/acceptance.ts";
 import { Admission } from "./activations/admission.ts";
-import type { Admissions } from "./activations/admissions.ts";
-import { type MessageWriter, storable } from "./delivery/message_writer.ts";
-import type { DurableMailbox } from "./activations/durable_mailbox.ts";
-import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
-import { encodeName, mailPrefix, markKey } from "./rows/keys.ts";
-import type { StoreSession } from "./commits/store_session.ts";
-import { headOf, type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
-import type { ReplyRows } from "./delivery/reply_rows.ts";
-
-/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
-const retryWindowMs = 600_000;
+import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
+import { storable } from "./delivery/message_writer.ts";
+import type { DurableActivation } from "./activations/durable_activation.ts";
+import { encodeName, markKey } from "./rows/keys.ts";
+import { headOf, type NewMessage, QueuedMessage } from "./rows/queued_message.ts";
 
 /** How large a message may be to be accepted with its turn: until then it waits in memory, beside a batch of others. */
 const smallBytes = 65_536;
 /** And it may be a so-manieth of what a commit takes: else it is looked at first. */
 const smallParts = 4;
 
-/** More of a message from outside than its way. */
-export interface AcceptParts {
-  /** Where its reply will be, where one is kept: it is opened with the message. */
-  readonly ticket?: string | undefined;
-}
-
-/** Who takes a message in. */
-export interface Accepting extends ActorId {
-  readonly host: {
-    readonly actor: {
-      readonly mailbox: {
-        readonly capacity: number;
-        readonly bytes: number;
-        readonly overflow: "reject" | "drop-oldest" | "drop-newest";
-      };
-    };
-  };
-  readonly waiting: number;
-  readonly mailbox: Pick<DurableMailbox, "bytes" | "takeBytes" | "arrivingBytes" | "arrived" | "missed">;
-  /** How many messages from outside are on their way into its mailbox. */
-  accepting: number;
-  /** Those that come with their turns. */
-  readonly admissions: Pick<Admissions, "takes" | "take" | "behind">;
-  /** What another instance wrote may be for it. */
-  look(): unknown;
-  ask(mail: QueuedMessage): void;
-  /** The oldest that waits is evicted. Returns whether there was one. */
-  evictOldest(): boolean;
-}
-
-function fullOfMessages({ waiting: held, host }: Accepting): Fullness | undefined {
+function fullOfMessages({ waiting: held, host }: DurableActivation): Fullness | undefined {
   const { capacity: bound } = host.actor.mailbox;
   return held >= bound ? { held, bound, what: "messages" } : undefined;
 }
 
 /** Takes in the bytes of a message, unless that are too many. */
-function fullOfBytes({ mailbox, host }: Accepting, bytes: number): Fullness | undefined {
+function fullOfBytes({ mailbox, host }: DurableActivation, bytes: number): Fullness | undefined {
   const { bytes: bound } = host.actor.mailbox;
   const held = mailbox.takeBytes(bytes, bound);
   return held === undefined ? undefined : { held, bound, what: "bytes" };
 }
 
-/** A message from outside that is to be taken in. */
-interface Incoming {
-  readonly to: Accepting;
-  readonly route: Route;
-  readonly named: NamedMessage;
-  readonly draft: NewMessage;
-  readonly ticket: string | undefined;
-  /** Before which moment a list must have begun that need not have it; 0 where its place is the next. */
-  readonly epoch: number;
-  readonly bytes: number;
-  /** How full its mailbox is; absent where there is room. */
-  readonly full: Fullness | undefined;
-}
-
-export interface AcceptorParts {
-  readonly session: StoreSession;
-  readonly writer: MessageWriter;
-  readonly replies: ReplyRows;
-  readonly ids: Ids;
-  readonly deduplicationWindowMs: number;
-  /** Takes in what commits bring to this process. */
-  readonly committedDelivery: CommittedDelivery;
-}
-
 /** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
 export class Acceptor {
-  readonly #parts: AcceptorParts;
+  readonly #services: AcceptanceServices;
 
-  constructor(parts: AcceptorParts) {
-    this.#parts = parts;
+  constructor(services: AcceptanceServices) {
+    this.#services = services;
   }
 
   /** Throws, or rejects with, what stands in the way. */
-  accept(to: Accepting, route: Route, payload: unknown, { ticket }: AcceptParts): Promise<Acceptance> {
-    const { session, writer, ids, committedDelivery } = this.#parts;
+  accept(
+    to: DurableActivation,
+    route: Route,
+    payload: unknown,
+    ticket?: string,
+  ): Promise<Acceptance> {
+    const { session, writer, ids, committedDelivery } = this.#services;
     const { extras, replyTo, operation } = route;
     const id = ids.text(extras?.id ?? ids.next());
     const name = shownName(operation, to.key);
@@ -153,71 +90,28 @@ export class Acceptor {
     return this.#told(route, this.#commit(incoming));
   }
 
-  /** It is accepted with its turn, where that goes well. */
+  /** It is accepted with its turn if that goes well; else it is committed by itself. */
   #admit(incoming: Incoming): Promise<Acceptance> {
-    const { session, replies, writer } = this.#parts;
-    const { to, named: { mark: key, name }, draft, ticket } = incoming;
-    const place = positionToken(draft.place);
-    const untilMs = endAt(session.clock.now() + retryWindowMs);
-    const mark = key === undefined ? undefined : { key, head: { fingerprint: "", untilMs, ticket, place } };
-    const deliver = (writeSet: WriteSet) => writer.deliver(writeSet, to, draft);
-    const commit = () => this.#commit(incoming);
-    const admission = new Admission({ session, replies, draft, name, mark, ticket, place, deliver, commit });
-    to.admissions.take(admission);
+    const admission = new Admission(this.#services, incoming, () => this.#commit(incoming));
+    incoming.to.admissions.take(admission);
     return admission.accepted;
   }
 
-  /** It is committed to its mailbox, behind all that came before. Throws where no commit can take it. */
-  #commit({ to, route, named, draft, ticket, epoch, bytes, full }: Incoming): Promise<Acceptance> {
-    const { session, writer, replies, deduplicationWindowMs, committedDelivery } = this.#parts;
-    const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
-    const scope = route.extras?.scope;
-    const writeSet = new WriteSet();
-    if (ticket !== undefined) replies.open(writeSet, ticket);
-    const drops = full !== undefined && overflow === "drop-newest";
-    if (drops) writer.drop(writeSet, to, route, draft, full);
-    else writer.deliver(writeSet, to, draft);
-    let over = false;
-    const pending = new AcceptCommit({
-      ...named,
-      writeSet,
-      lane: session.probes?.without("lane") ? undefined : mailPrefix(to),
-      windowMs: scope === undefined ? retryWindowMs : deduplicationWindowMs,
-      named: scope !== undefined,
-      ticket,
-      place: positionToken(draft.place),
-      onCommitted: (version) => {
-        if (drops) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
-        const { arrived } = to.mailbox;
-        writeSet.land(committedDelivery, version, epoch);
-        if (!drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
-        if (overflow !== "drop-oldest") return;
-        while (to.waiting > capacity && to.evictOldest());
-        while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
-      },
-      onOver: () => {
-        if (over) return;
-        over = true;
-        to.accepting--;
-        to.mailbox.arrivingBytes -= bytes;
-      },
-    });
-    const size = sizeOfCommit(pending.part, session.traits.limits);
-    if (!session.probes?.without("never-fits")) requireFits(named.name, size, session.traits.limits);
-    to.accepting++;
-    to.mailbox.arrivingBytes += bytes;
-    to.admissions.behind(() => session.committer.submit(pending, size));
+  /** It is committed to its mailbox, behind all that came before. Throws a `TooLargeError` if no commit can take it. */
+  #commit(incoming: Incoming): Promise<Acceptance> {
+    const pending = new AcceptCommit(this.#services, incoming);
+    incoming.to.admissions.behind(() => this.#services.session.committer.submit(pending));
     return pending.accepted;
   }
 
   /** Whether it is far from what no commit takes. */
   #isSmall({ value: { length } }: NewMessage): boolean {
-    const { limits } = this.#parts.session.traits;
+    const { limits } = this.#services.session.traits;
     return length <= smallBytes && length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }
 
   /** There is no room for it; unless it has been accepted before. */
-  #refuse(to: Accepting, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
+  #refuse(to: DurableActivation, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
     const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
     if (route.extras?.scope === undefined) throw refusal;
     return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
@@ -235,7 +129,7 @@ export class Acceptor {
 
   /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
   #markOf(scope: string | undefined, name: string, id: string): string | undefined {
-    const { limits, unknownOutcomes } = this.#parts.session.traits;
+    const { limits, unknownOutcomes } = this.#services.session.traits;
     if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
     const key = markKey(`${encodeName(scope)}\n${name}\n${id}`);
     const bytes = new TextEncoder().encode(key).length;

@@ -1,31 +1,32 @@
 import type { ActorId } from "../language/address.ts";
 import { Envelope } from "../messages/envelope.ts";
 import type { DeliveryPort } from "../activations/runtime_services.ts";
-import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./commits/write_set.ts";
 import type { Assignments } from "./background/assignments.ts";
 import type { StoreSession } from "./commits/store_session.ts";
+import type { LocalActors } from "./open_store.ts";
 import { QueuedMessage } from "./rows/queued_message.ts";
 
-/** What taking in commits needs of the others. */
-export interface InProcessDeliveryParts {
-  readonly session: StoreSession;
-  readonly delivery: DeliveryPort;
-  assignments(): Assignments;
-  /** Whether the system ends: then nothing is loaded any more. */
-  ending(): boolean;
-  /** An actor that is in memory. */
-  find(actor: ActorId): DurableActivation | undefined;
-  /** Loads an actor, where there is room. */
-  activate(actor: ActorId): DurableActivation | undefined;
-}
-
-/** Takes in what commits bring to this process: mail goes to whom it is for, the rest to those who keep nothing. */
+/**
+ * Delivers what a commit brings to this process: durable actors that are here get their messages without reading them,
+ * and actors that keep nothing get theirs in memory.
+ */
 export class InProcessDelivery implements CommittedDelivery {
-  readonly #parts: InProcessDeliveryParts;
+  readonly #session: StoreSession;
+  readonly #delivery: DeliveryPort;
+  readonly #localActors: LocalActors;
+  readonly #assignments: () => Assignments;
 
-  constructor(parts: InProcessDeliveryParts) {
-    this.#parts = parts;
+  constructor(
+    session: StoreSession,
+    delivery: DeliveryPort,
+    localActors: LocalActors,
+    assignments: () => Assignments,
+  ) {
+    this.#session = session;
+    this.#delivery = delivery;
+    this.#localActors = localActors;
+    this.#assignments = assignments;
   }
 
   deliverCommitted(
@@ -33,14 +34,14 @@ export class InProcessDelivery implements CommittedDelivery {
     version: string | undefined,
     senderEpoch: number,
   ): void {
-    const parts = this.#parts;
-    const { probes } = parts.session;
+    const { probes } = this.#session;
     if (probes?.without("hand-over")) return;
-    const assignments = parts.assignments();
+    const { hosts, ending, activate } = this.#localActors;
+    const assignments = this.#assignments();
     const epoch = probes?.without("listed-after-loaded") ? 0 : senderEpoch;
     for (const { to, draft } of arrivals) {
-      const found = parts.find(to);
-      if (parts.ending() || (found ?? parts.activate(to)) === undefined) {
+      const found = hosts.get(to.protocol)?.find(to.key);
+      if (ending() || (found ?? activate(to)) === undefined) {
         assignments.left(to);
         probes?.reach("there is no room for an actor that has mail");
         continue;
@@ -59,7 +60,7 @@ export class InProcessDelivery implements CommittedDelivery {
   }
 
   accepted(to: ActorId, mail: QueuedMessage): void {
-    const { delivery } = this.#parts;
+    const delivery = this.#delivery;
     if (delivery.inspectors.unobserved) return;
     const { id, operation: name } = mail.head;
     const { protocol, key } = to;
@@ -69,10 +70,10 @@ export class InProcessDelivery implements CommittedDelivery {
   }
 
   deliverTransient(transientMessages: readonly TransientMessage[]): void {
-    const { delivery } = this.#parts;
+    const delivery = this.#delivery;
     for (const { to, route, payload } of transientMessages) {
       const { protocol, key } = to;
-      // An address knows no more than a name: its receiver is told by its own operation.
+      // An address has only the name of an operation: its receiver's schema and handler are found by that.
       const operation = delivery.operationAt({ protocol, key, operation: route.operation.name });
       delivery.deliver(to, route.of(operation), payload);
     }

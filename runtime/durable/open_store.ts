@@ -1,4 +1,6 @@
+import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
+import type { ActorQuota } from "../activations/actor_registry.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
@@ -11,7 +13,7 @@ import { InProcessDelivery } from "./in_process_delivery.ts";
 import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_services.ts";
-import type { DurableHost } from "./activations/durable_host.ts";
+import { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
 import { Membership } from "./background/membership.ts";
 import { Assignments } from "./background/assignments.ts";
@@ -25,6 +27,11 @@ import { CrashSuspects } from "./activations/crash_suspects.ts";
 import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
+import { commitOne } from "./commits/commit_one.ts";
+import { WriteSet } from "./commits/write_set.ts";
+import { indexKey } from "./rows/keys.ts";
+import { topicsOf } from "./rows/topics_of.ts";
+import { topicActor } from "./topic.ts";
 
 /** What is needed of a system to open its store. */
 export interface StoreParts {
@@ -33,6 +40,8 @@ export interface StoreParts {
   readonly services: RuntimeServices;
   readonly ids: Ids;
   readonly letters: InMemoryDeadLetters;
+  readonly actors: readonly Actor[];
+  readonly quota: ActorQuota;
 }
 
 /** The durable actors of the system, as all that works on its store sees them. */
@@ -62,27 +71,59 @@ export interface OpenStore extends DurableServices {
   readonly durabilityCheck: DurabilityCheck;
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
+  /** All topics to which an actor subscribed. */
+  topicsOf(actor: ActorId): Promise<string[]>;
 }
 
 /** A connection to the store of a system that has written nothing yet. */
 export interface Connected {
   readonly connection: StoreConnection;
-  readonly otherClocks: OtherClocks;
+  /**
+   * Opens the store for a system that has that name there. Rejects if the store cannot be used, and then the connection is
+   * closed.
+   */
+  open(instance: string, localActors: LocalActors): Promise<OpenStore>;
+}
+
+/** The hosts of the durable actors of a system, topics among them; `open` gives what is there once the store is open. */
+export function hostsOf(parts: StoreParts, open: () => OpenStore): DurableHost[] {
+  const { actors, services, quota, store, options } = parts;
+  const topic = topicActor({ events: options.limits.events, commit: store.traits.limits });
+  return [topic, ...actors].map((actor) =>
+    new DurableHost(actor, services, quota, open, (id, forMs) => release(open(), id, forMs))
+  );
+}
+
+/** Tells the other instances that they should look at an actor. */
+function release({ session, assignments }: OpenStore, actor: ActorId, forMs: number): void {
+  assignments.released(actor, forMs);
+  const writeSet = new WriteSet();
+  writeSet.leave(actor, session.clock.now());
+  writeSet.remove(indexKey(session.instance, actor));
+  commitOne(session.committer, writeSet).catch(() => {}); // its entry in this instance's index is still there
 }
 
 /** Connects to the store of a system. It may never settle: a store need not answer. */
-export async function connectStore({ store, options: { clock } }: StoreParts): Promise<Connected> {
+export async function connectStore(parts: StoreParts): Promise<Connected> {
+  const { store, options: { clock } } = parts;
   const otherClocks = new OtherClocks(clock);
-  const opened = await store.open({ clock: otherClocks.slowest });
-  return { connection: new TimelyConnection(opened, store.traits, clock), otherClocks };
+  const connection = new TimelyConnection(
+    await store.open({ clock: otherClocks.slowest }),
+    store.traits,
+    clock,
+  );
+  return {
+    connection,
+    open: (instance, localActors) => openStore(instance, parts, localActors, connection, otherClocks),
+  };
 }
 
-/** Opens a store for a system that is called so there. Rejects where it cannot be used, and then it is closed. */
-export async function openStore(
+async function openStore(
   instance: string,
   parts: StoreParts,
   localActors: LocalActors,
-  { connection, otherClocks }: Connected,
+  connection: StoreConnection,
+  otherClocks: OtherClocks,
 ): Promise<OpenStore> {
   try {
     return await begin(instance, parts, localActors, connection, otherClocks);
@@ -104,14 +145,7 @@ async function begin(
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const replies = new ReplyRows(session, replyRetentionMs);
-  const committedDelivery = new InProcessDelivery({
-    session,
-    delivery,
-    assignments: () => assignments,
-    ending: () => localActors.ending(),
-    find: ({ protocol, key }) => localActors.hosts.get(protocol)?.find(key),
-    activate: (actor) => localActors.activate(actor),
-  });
+  const committedDelivery = new InProcessDelivery(session, delivery, localActors, () => assignments);
   const surveyReplies = new SurveyReplies(
     session,
     ids,
@@ -153,6 +187,7 @@ async function begin(
     durabilityCheck,
     letters: stored,
     watching,
+    topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites: new TurnWrites(session, writer),
     crashSuspects: new CrashSuspects(timers, session.probes),
     mayHaveCrashed: (names) => membership.mayHaveCrashed(names),

@@ -1,4 +1,6 @@
+import { SingleFlight } from "../base/single_flight.ts";
 import { StoreError } from "../base/store_errors.ts";
+import { type RetryServices, retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
 /** How many subscriptions, and ends of subscriptions, may wait before no other is begun. */
 const waitingMax = 10_000;
@@ -8,12 +10,17 @@ const waitingMax = 10_000;
  * comes behind them.
  */
 export class PendingSubscriptions {
-  readonly #byTopic = new Map<string, Set<Attempts>>();
+  readonly #services: RetryServices;
+  readonly #byTopic = new Map<string, Set<SingleFlight>>();
   #waiting = 0;
 
+  constructor(services: RetryServices) {
+    this.#services = services;
+  }
+
   /**
-   * Throws a `StoreError` (`store-unavailable`) where so many wait that no other subscription is begun. To end one is
-   * never refused: each has one end, and is bounded where it was made.
+   * Throws a `StoreError` (`store-unavailable`) if so many wait that no other subscription is begun. To end one is never
+   * refused: each has one end, and is bounded where it was made.
    */
   requireRoom(topic: string): void {
     if (this.#waiting < waitingMax) return;
@@ -21,41 +28,30 @@ export class PendingSubscriptions {
     throw new StoreError("store-unavailable", `Cannot subscribe to ${topic}: ${full}`);
   }
 
-  /** A subscription: `attempt` asks the store for it once. It is tried again until `over` says that it is. */
-  add(topic: string, attempt: () => Promise<void>): { attempt(): Promise<void>; over(): void } {
-    const attempts = new Attempts(attempt);
+  /**
+   * Asks the store for a subscription, or for its end, with `attempt`: at once, and again while the store is away, until
+   * `givenUp` says that nobody wants it any more.
+   */
+  async request(topic: string, attempt: () => Promise<void>, givenUp: () => boolean): Promise<void> {
+    const attempts = new SingleFlight(attempt);
     const all = this.#byTopic.get(topic) ?? new Set();
     this.#byTopic.set(topic, all.add(attempts));
     this.#waiting++;
-    return {
-      attempt: () => attempts.attempt(),
-      over: () => {
-        if (all.delete(attempts)) this.#waiting--;
-        if (all.size === 0 && this.#byTopic.get(topic) === all) this.#byTopic.delete(topic);
-      },
-    };
+    try {
+      await retryWhileUnavailable(this.#services, () => attempts.run(), givenUp);
+    } finally {
+      this.#waiting--;
+      all.delete(attempts);
+      if (all.size === 0 && this.#byTopic.get(topic) === all) this.#byTopic.delete(topic);
+    }
   }
 
-  /** Tries those of a topic at once. Rejects where the store does not take one; nothing where there is none. */
+  /** Tries those of a topic at once. Rejects if the store does not take one of them; nothing if there is none. */
   settle(topic: string): Promise<void> | undefined {
     const all = this.#byTopic.get(topic);
     if (all === undefined) return undefined;
-    const settled = Promise.all([...all].map((attempts) => attempts.attempt())).then(() => {});
+    const settled = Promise.all([...all].map((attempts) => attempts.run())).then(() => {});
     settled.catch(() => {}); // the store may turn out not to open before anybody waits for it
     return settled;
-  }
-}
-
-/** One subscription, for which one attempt is under way at a time. */
-class Attempts {
-  readonly #attempt: () => Promise<void>;
-  #underWay: Promise<void> | undefined;
-
-  constructor(attempt: () => Promise<void>) {
-    this.#attempt = attempt;
-  }
-
-  attempt(): Promise<void> {
-    return this.#underWay ??= this.#attempt().finally(() => this.#underWay = undefined);
   }
 }

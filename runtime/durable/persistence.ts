@@ -1,58 +1,60 @@
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
+import { operationsOf } from "../language/protocol.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
-import type { ActorQuota } from "../activations/actor_registry.ts";
 import { turnRoom } from "../activations/memory_host.ts";
-import { Collector, Reply } from "../messages/builtin_protocols.ts";
+import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
-import type { Acceptance } from "./delivery/accept_commit.ts";
-import type { AcceptParts } from "./acceptor.ts";
+import type { Acceptance } from "./delivery/acceptance.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import { DurableHost } from "./activations/durable_host.ts";
+import type { DurableHost } from "./activations/durable_host.ts";
 import { StartupQueue } from "./startup_queue.ts";
-import { WriteSet } from "./commits/write_set.ts";
-import { indexKey } from "./rows/keys.ts";
 import { PendingSubscriptions } from "./pending_subscriptions.ts";
-import {
-  type Connected,
-  connectStore,
-  type LocalActors,
-  type OpenStore,
-  openStore,
-  type StoreParts,
-} from "./open_store.ts";
+import type { Connected, LocalActors, OpenStore, StoreParts } from "./open_store.ts";
 import { Opening } from "./opening.ts";
 import type { ReplyRows } from "./delivery/reply_rows.ts";
-import { LocalRespondents } from "./delivery/local_respondents.ts";
-import { commitOne } from "./commits/commit_one.ts";
-import { topicsOf } from "./rows/topics_of.ts";
-import { retryWhileUnavailable } from "./delivery/retry_while_unavailable.ts";
+import { LocalRespondents } from "./local_respondents.ts";
+import { retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
 /** How long the end waits for the store, at each of its two steps. */
 const endMs = 5_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts extends StoreParts {
-  readonly actors: readonly Actor[];
-  readonly quota: ActorQuota;
   /** Whether that protocol runs here and keeps nothing. */
   isTransient(protocol: string): boolean;
 }
 
-/** The durable actors of one system: what is sent to them is committed to a store, and so is what their turns do. */
+/** What can be known of an actor before its host is loaded. */
+type HostedActor = Pick<Actor, "name" | "operations">;
+
+/** The topics of a store are actors like the others. */
+const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
+
+/** What is counted of an actor's protocol. */
+export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
+  readonly actor: HostedActor;
+}
+
+/**
+ * The durable actors of one system: what is sent to them is committed to a store, and so is what their turns do. What does
+ * that is loaded when the store is opened: a program without a store does not load it.
+ */
 export class Persistence {
+  /** The host of each actor; none before the store is connected. */
   readonly hosts = new Map<string, DurableHost>();
   /** Functions in this process that answer surveys. */
   readonly respondents = new LocalRespondents();
   /** Subscriptions of addresses that the store has not taken yet. */
-  readonly pendingSubscriptions = new PendingSubscriptions();
+  readonly pendingSubscriptions: PendingSubscriptions;
+  readonly #actors: ReadonlyMap<string, HostedActor>;
   readonly #parts: PersistenceParts;
   readonly #instance: string;
   readonly #opening: Opening<Connected, OpenStore>;
@@ -62,15 +64,12 @@ export class Persistence {
 
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
-    for (const actor of parts.actors) {
-      const leave = (id: ActorId, forMs: number) => this.#release(id, forMs);
-      const host = new DurableHost(actor, parts.services, parts.quota, () => this.#required, leave);
-      this.hosts.set(actor.name, host);
-    }
+    this.pendingSubscriptions = new PendingSubscriptions(parts.services);
+    this.#actors = new Map([topic, ...parts.actors].map((actor) => [actor.name, actor]));
     this.#instance = parts.services.ids.ulid();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
-      connect: () => connectStore(parts),
-      begin: (connected) => openStore(this.#instance, parts, this.#localActors, connected),
+      connect: () => this.#connect(),
+      begin: (connected) => connected.open(this.#instance, this.#localActors),
       opened: (open) => {
         this.#open = open;
         this.#startup.run();
@@ -97,12 +96,25 @@ export class Persistence {
 
   /** Whether an actor's protocol is durable here. */
   has(protocol: string): boolean {
-    return this.hosts.has(protocol);
+    return this.#actors.has(protocol);
+  }
+
+  /** The durable actor of that protocol. */
+  actor(protocol: string): HostedActor | undefined {
+    return this.#actors.get(protocol);
+  }
+
+  /** What is counted of each protocol. */
+  get counts(): HostCounts[] {
+    return Array.from(
+      this.#actors.values(),
+      (actor) => this.hosts.get(actor.name) ?? { actor, accepted: 0, size: 0, waiting: 0, done: 0 },
+    );
   }
 
   /** Whether what is sent there is committed: to durable actors, to replies, and to surveys of other instances. */
   takes({ protocol, key }: ActorId): boolean {
-    if (this.hosts.has(protocol) || protocol === Reply.open.protocol) return true;
+    if (this.has(protocol) || protocol === Reply.open.protocol) return true;
     return protocol === Collector.take.protocol &&
       this.#open?.surveyReplies.isForAnotherInstance(key) === true;
   }
@@ -161,7 +173,7 @@ export class Persistence {
   async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
     const list = async () => {
       await this.opened;
-      return await topicsOf(this.#required.session.connection, actor);
+      return await this.#required.topicsOf(actor);
     };
     const topics = await retryWhileUnavailable(this.#parts.services, list, () => this.#ending).catch(
       () => [],
@@ -182,15 +194,15 @@ export class Persistence {
    * Takes a message in from outside: resolves when it is committed; an ask, which is nowhere but here, at once. Rejects
    * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
    */
-  accept(to: ActorId, route: Route, payload: unknown, parts: AcceptParts = {}): Promise<Acceptance> {
+  accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     if (this.#open === undefined) {
-      return this.#startup.ask(() => this.accept(to, route, payload, parts), route.extras?.bytes);
+      return this.#startup.ask(() => this.accept(to, route, payload, ticket), route.extras?.bytes);
     }
     try {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);
       }
-      return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, parts);
+      return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, ticket);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -198,7 +210,7 @@ export class Persistence {
 
   /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
   deliver(to: ActorId, route: Route, payload: unknown, deadLetter: (error: unknown) => void): void {
-    const sent = this.hosts.has(to.protocol)
+    const sent = this.has(to.protocol)
       ? this.accept(to, route, payload)
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
     sent.then(() => {}, deadLetter);
@@ -245,6 +257,15 @@ export class Persistence {
     if (open !== undefined) await this.#close(open);
   }
 
+  /** Loads what durable actors need, unless it is there, and connects to the store. */
+  async #connect(): Promise<Connected> {
+    const { connectStore, hostsOf } = await import("./open_store.ts");
+    if (this.hosts.size === 0) {
+      for (const host of hostsOf(this.#parts, () => this.#required)) this.hosts.set(host.actor.name, host);
+    }
+    return await connectStore(this.#parts);
+  }
+
   /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
   async #close({ session, assignments, log, replies, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
@@ -276,7 +297,7 @@ export class Persistence {
   }
 
   #hosting(protocol: string): "durable" | "transient" | "no" {
-    if (this.hosts.has(protocol)) return "durable";
+    if (this.has(protocol)) return "durable";
     return this.#parts.isTransient(protocol) ? "transient" : "no";
   }
 
@@ -302,14 +323,5 @@ export class Persistence {
   #deadLettered(letter: DeadLetter, error?: unknown): void {
     this.#parts.services.delivery.deadLettered(letter, error);
     void this.#required.letters.read().catch(() => {}); // the next heartbeat does
-  }
-
-  #release(actor: ActorId, forMs: number): void {
-    const { session, assignments } = this.#required;
-    assignments.released(actor, forMs);
-    const writeSet = new WriteSet();
-    writeSet.leave(actor, session.clock.now());
-    writeSet.remove(indexKey(session.instance, actor));
-    commitOne(session.committer, writeSet).catch(() => {}); // its entry in this instance's index is still there
   }
 }

@@ -21,7 +21,7 @@ export interface OperationTypes<Input, Output, Reply, ReplyOutput> {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { ask, type Operation, protocol } from "@posthorn/posthorn";
+ * import { ask, type Operation, protocol } from "@posthorn/posthorn/protocol";
  * import * as z from "zod";
  *
  * const Order = protocol("order", { total: ask(z.number()) });

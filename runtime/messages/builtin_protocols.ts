@@ -98,6 +98,9 @@ export const Topic: Protocol<"~topic", {
   remove: ask(unchecked<Unsubscription>(), unchecked<boolean>()),
 });
 
+/** The most subscribers of a topic. */
+export const subscribersMax = 100_000;
+
 /** The key of the topic of an event or a survey. */
 export function topicKey(operation: Operation): string {
   return `${operation.protocol}.${operation.name}`;

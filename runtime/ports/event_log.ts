@@ -19,7 +19,8 @@ export interface LoggedEvent {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { event, type LoggedEvent, memoryStore, protocol, System } from "@posthorn/posthorn";
+ * import { event, type LoggedEvent, protocol, System } from "@posthorn/posthorn";
+ * import { memoryStore } from "@posthorn/posthorn/memory";
  * import * as z from "zod";
  *
  * const Order = protocol("order", { settled: event(z.number()) });

@@ -122,11 +122,12 @@ export interface StoreServices {
  * adapter is small and cannot get the protocol wrong.
  *
  * A store is a description; each system opens a connection of its own, and closes it when it stops. `storeConformance`
- * of `@posthorn/posthorn/testing` says whether an adapter does what is promised here.
+ * of `@posthorn/posthorn/testing/conformance` says whether an adapter does what is promised here.
  *
  * @example
  * ```ts
- * import { memoryStore, type Store, System } from "@posthorn/posthorn";
+ * import { type Store, System } from "@posthorn/posthorn";
+ * import { memoryStore } from "@posthorn/posthorn/memory";
  *
  * const store: Store = memoryStore();
  * await using system = new System({ actors: [], store });

@@ -1,3 +1,9 @@
+/**
+ * The cases that every store must pass: for who writes an adapter.
+ *
+ * @module
+ */
+
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import type { Store, StoreConnection } from "../../runtime/ports/store.ts";
 import { cases } from "./cases.ts";
@@ -46,8 +52,8 @@ export interface StoreCase {
  *
  * @example
  * ```ts
- * import { memoryStore } from "@posthorn/posthorn";
- * import { storeConformance } from "@posthorn/posthorn/testing";
+ * import { memoryStore } from "@posthorn/posthorn/memory";
+ * import { storeConformance } from "@posthorn/posthorn/testing/conformance";
  *
  * for (const { name, skipped, run } of storeConformance({ open: () => ({ store: memoryStore() }) })) {
  *   Deno.test({ name, ignore: skipped !== undefined, fn: run });

@@ -61,7 +61,7 @@ export interface SimulationOptions<System extends Simulated> {
  * ```ts
  * import assert from "node:assert/strict";
  * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
- * import { Simulation } from "@posthorn/posthorn/testing";
+ * import { Simulation } from "@posthorn/posthorn/testing/simulation";
  * import * as z from "zod";
  *
  * const Counter = protocol("counter", { add: tell(z.number()), total: ask(z.number()) });

@@ -99,7 +99,8 @@ const usualLimits: StoreLimits = {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { seededRandom, SimulatedStore, VirtualClock } from "@posthorn/posthorn/testing";
+ * import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+ * import { SimulatedStore } from "@posthorn/posthorn/testing/simulation";
  *
  * const clock = new VirtualClock();
  * const store = new SimulatedStore({ clock, random: seededRandom(1), faults: { unknownLanded: 1 } });

@@ -1,3 +1,5 @@
+// A system loads this to open its store: no simulated time may go by meanwhile.
+import "../../runtime/durable/open_store.ts";
 import { type Cancel, type Clock, macrotask } from "../../runtime/base/clock.ts";
 
 interface TimedEvent {

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  actor,
-  memoryStore,
-  NotFoundError,
-  protocol,
-  ReplyPendingError,
-  submit,
-  System,
-} from "@posthorn/posthorn";
+import { actor, NotFoundError, protocol, ReplyPendingError, submit, System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 

@@ -1,4 +1,4 @@
-import { ingress } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import type { Scenario } from "./scenario.ts";
 import { Nobody, One, type World } from "./world.ts";
 

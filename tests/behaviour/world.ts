@@ -5,14 +5,11 @@ import {
   type ActorOptions,
   ask,
   type Context,
-  denoKv,
   event,
   Failure,
-  memoryStore,
   PosthornError,
   protocol,
   type Ref,
-  sqlite,
   type Store,
   submit,
   survey,
@@ -21,6 +18,9 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { Cuttable } from "../runtime/durable/durable_stage.ts";

@@ -1,7 +1,6 @@
 import {
   actor,
   ask,
-  denoKv,
   event,
   protocol,
   type Random,
@@ -11,6 +10,7 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
 
 /** Who sends, and the how-manieth it is that goes to that actor: its tag. */
 const Book = protocol("book", {

@@ -1,7 +1,8 @@
 // docs/browser.md shows what examples/browser/ is, and lists the headers that there are.
 
 import assert from "node:assert/strict";
-import { memoryStore, System } from "@posthorn/posthorn";
+import { System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { notesApp } from "../../examples/browser/app.ts";
 import { notes } from "../../examples/browser/notes.ts";
 import { blocksOf, root, sources, textOf } from "./page.ts";

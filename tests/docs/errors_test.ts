@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import * as posthorn from "@posthorn/posthorn";
-import { PosthornError, problemResponse } from "@posthorn/posthorn";
+import { PosthornError } from "@posthorn/posthorn";
+import { problemResponse } from "@posthorn/posthorn/http";
 import { sources, textOf } from "./page.ts";
 
 const page = await textOf("docs/errors.md");

@@ -1,6 +1,7 @@
 /** A worker with little room: one event stream at a time, and a loop of asks that is busy until somebody stops it. */
 
-import { actor, ask, event, ingress, protocol, System, tell } from "@posthorn/posthorn";
+import { actor, ask, event, protocol, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import * as z from "zod";
 import { endWith } from "../../examples/edge/end_with.ts";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, System } from "@posthorn/posthorn";
+import { System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { notesApp } from "../../examples/browser/app.ts";
 import { follow, type Followed } from "../../examples/browser/follow.ts";
 import { listen } from "../../examples/browser/listen.ts";

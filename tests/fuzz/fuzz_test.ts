@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sqlite } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { fuzz, type Fuzzed } from "./fuzz.ts";
 
 const common = [200, 202, 400, 404, 405, 415, 422, 500];

@@ -1,7 +1,7 @@
 // deno task fuzz [MINUTES] [--seed SEED]: requests over real sockets for so long (1), half of the time in memory, half on
 // a file. Each must be answered as it should be, and the memory must not grow. It prints the seed, which repeats it.
 
-import { sqlite } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { parseArgs } from "node:util";
 import { fuzz } from "./fuzz.ts";
 

@@ -5,7 +5,6 @@ import {
   actor,
   ask,
   event,
-  ingress,
   protocol,
   type Store,
   submit,
@@ -14,6 +13,7 @@ import {
   tell,
   TerminalError,
 } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import * as z from "zod";
 
 const Line = z.object({ sku: z.string().max(100), cents: z.number().int() });

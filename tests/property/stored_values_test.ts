@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { denoKv, memoryStore, sqlite, type Store, systemClock } from "@posthorn/posthorn";
+import { type Store, systemClock } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { requireStorable } from "@posthorn/posthorn/testing";
 import { decodeValue, encodeValue, fromText, toText } from "../../runtime/durable/rows/value_codec.ts";
 

@@ -1,5 +1,5 @@
 import { type Actor, actor, type Clock, type Context, TerminalError } from "@posthorn/posthorn";
-import type { SimulatedHost } from "@posthorn/posthorn/testing";
+import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
 import { transientActorOf, type TransientDeliveries } from "./transient_actors.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { type StateVersion, stateVersionOf } from "./state_versions.ts";

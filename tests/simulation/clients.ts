@@ -6,7 +6,7 @@ import {
   StoreError,
   type System,
 } from "@posthorn/posthorn";
-import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
 import type { CommitHistory } from "./commit_history.ts";
 import type { Listeners } from "./listening.ts";
 import { type Answer, Echo, type Job, News, partsOf, StampedScroll } from "./messages.ts";

@@ -1,4 +1,4 @@
-import type { SimulatedCommit } from "@posthorn/posthorn/testing";
+import type { SimulatedCommit } from "@posthorn/posthorn/testing/simulation";
 import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { eventKey } from "../../runtime/durable/rows/keys.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";

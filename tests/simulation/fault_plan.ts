@@ -1,5 +1,5 @@
 import type { Random } from "@posthorn/posthorn";
-import type { ProcessFaults, SimulatedFaults, SimulatedTimes } from "@posthorn/posthorn/testing";
+import type { ProcessFaults, SimulatedFaults, SimulatedTimes } from "@posthorn/posthorn/testing/simulation";
 import type { StoreLimits, StoreTraits } from "../../runtime/ports/store.ts";
 import { type Deploy, deployOf } from "./rolling_deploy.ts";
 import { type Scene, withScenes } from "./scenes.ts";

@@ -1,5 +1,5 @@
 import type { System } from "@posthorn/posthorn";
-import type { Simulation } from "@posthorn/posthorn/testing";
+import type { Simulation } from "@posthorn/posthorn/testing/simulation";
 import { encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { Put } from "../../runtime/ports/store.ts";
 import type { Scene } from "./scenes.ts";

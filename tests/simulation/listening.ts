@@ -1,5 +1,5 @@
 import type { System } from "@posthorn/posthorn";
-import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
 import type { CommitHistory } from "./commit_history.ts";
 import type { Clients, Workload } from "./clients.ts";
 import { News } from "./messages.ts";

@@ -1,5 +1,5 @@
 import type { System } from "@posthorn/posthorn";
-import type { Simulation } from "@posthorn/posthorn/testing";
+import type { Simulation } from "@posthorn/posthorn/testing/simulation";
 import type { CommitHistory } from "./commit_history.ts";
 import type { Clients, Work } from "./clients.ts";
 import { deployedActors } from "./deploying.ts";

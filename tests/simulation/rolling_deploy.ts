@@ -1,5 +1,5 @@
 import type { Clock, Random } from "@posthorn/posthorn";
-import type { SimulatedHost } from "@posthorn/posthorn/testing";
+import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
 
 /** How a new revision of the program comes to the places where processes run. */
 export interface Deploy {

@@ -1,5 +1,6 @@
 import { StoreError, System } from "@posthorn/posthorn";
-import { seededRandom, type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import { seededRandom } from "@posthorn/posthorn/testing";
+import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
 import { abandon, goOnBeside, poison, restart, type Stage, subscribeAll } from "./phases.ts";
 import { actorsOf } from "./actors.ts";
 import { CommitHistory } from "./commit_history.ts";

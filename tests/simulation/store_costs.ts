@@ -1,5 +1,5 @@
 import type { System } from "@posthorn/posthorn";
-import type { Simulation } from "@posthorn/posthorn/testing";
+import type { Simulation } from "@posthorn/posthorn/testing/simulation";
 import type { AtomicPart, KeyRange, StoreConnection } from "../../runtime/ports/store.ts";
 
 const watchedMs = 20_000;

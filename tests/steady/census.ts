@@ -1,6 +1,6 @@
 // What is in a store: how many rows of each kind and how many bytes, and what of it should not be there any more.
 
-import type { StoreConnection } from "@posthorn/posthorn";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { erased } from "./actors.ts";
 import { isOver } from "./is_over.ts";
 

@@ -2,7 +2,8 @@
 // arguments. Prints how many rows of each kind there are over time; then waits until what is kept for a while has gone.
 // Exit 1 where rows or bytes grew at the end, where anything failed, or where something is left that is over.
 
-import { sqlite, System, systemClock } from "@posthorn/posthorn";
+import { System, systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { loadActor } from "./actors.ts";
 import { type Census, censusOf, growing, shown } from "./census.ts";
 import { emptyAfterMs, fullAfterMs, options } from "./options.ts";

@@ -1,6 +1,7 @@
 // One process of a steady run: all modes on one SQLite file, until its input ends. Arguments: the file, its name.
 
-import { sqlite, System } from "@posthorn/posthorn";
+import { System } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { begin, end, loadActor, step } from "./actors.ts";
 import { options } from "./options.ts";
 

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import {
   actor,
   type Address,
-  type Arguments,
   type Ask,
   ask,
   type Context,
@@ -12,7 +11,6 @@ import {
   event,
   Failure,
   type Frozen,
-  type Handlers,
   type Protocol,
   protocol,
   type Ref,
@@ -28,6 +26,7 @@ import {
   type TransientContext,
   unchecked,
 } from "@posthorn/posthorn";
+import type { Arguments, Handlers } from "@posthorn/posthorn/protocol";
 import { type } from "arktype";
 import * as v from "valibot";
 import * as z from "zod";

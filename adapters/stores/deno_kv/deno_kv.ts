@@ -74,7 +74,8 @@ export interface DenoKvOptions {
  *
  * @example
  * ```ts ignore
- * import { denoKv, System } from "@posthorn/posthorn";
+ * import { System } from "@posthorn/posthorn";
+ * import { denoKv } from "@posthorn/posthorn/deno-kv";
  *
  * await using system = new System({ actors: [], store: denoKv("./posthorn.kv") });
  * ```
@@ -82,7 +83,7 @@ export interface DenoKvOptions {
  * @example In a test
  * ```ts
  * import assert from "node:assert/strict";
- * import { denoKv } from "@posthorn/posthorn";
+ * import { denoKv } from "@posthorn/posthorn/deno-kv";
  *
  * const store = denoKv(":memory:");
  * assert(store.traits.processes === "one" && store.traits.durability === "nothing");

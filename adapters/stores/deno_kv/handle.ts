@@ -33,7 +33,7 @@ export interface KvAtomic {
  *
  * @example
  * ```ts ignore
- * import { type KvHandle } from "@posthorn/posthorn";
+ * import type { KvHandle } from "@posthorn/posthorn/deno-kv";
  *
  * const kv: KvHandle = await Deno.openKv(); // needs --unstable-kv
  * ```

@@ -1,3 +1,9 @@
+/**
+ * A store in memory: for tests, and to try out durable actors.
+ *
+ * @module
+ */
+
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import { OrderedKeys } from "../../../runtime/base/ordered_keys.ts";
@@ -43,7 +49,8 @@ const expiredForEach = 2;
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { memoryStore, systemClock } from "@posthorn/posthorn";
+ * import { systemClock } from "@posthorn/posthorn";
+ * import { memoryStore } from "@posthorn/posthorn/memory";
  *
  * const store = memoryStore();
  * const connection = await store.open({ clock: systemClock() });

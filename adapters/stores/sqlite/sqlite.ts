@@ -1,3 +1,9 @@
+/**
+ * The store in a file, by SQLite.
+ *
+ * @module
+ */
+
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { endOf } from "../../../runtime/base/key_order.ts";
@@ -77,7 +83,8 @@ const limits: StoreLimits = {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { sqlite, systemClock } from "@posthorn/posthorn";
+ * import { systemClock } from "@posthorn/posthorn";
+ * import { sqlite } from "@posthorn/posthorn/sqlite";
  *
  * const store = sqlite(":memory:");
  * const connection = await store.open({ clock: systemClock() });

@@ -1,4 +1,5 @@
-import { actor, ask, ingress, protocol, System, unchecked } from "@posthorn/posthorn";
+import { actor, ask, protocol, System, unchecked } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import { tellStart } from "./told.ts";
 
 const importedMs = performance.now();

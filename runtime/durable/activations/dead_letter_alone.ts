@@ -18,8 +18,7 @@ export async function deadLetterAlone(
   const { session, writer } = durable;
   const writeSet = new WriteSet();
   const letter = writer.deadLetter(writeSet, actor, mail, deadLetterReason);
-  writeSet.checks.push({ key: mail.key!, version: mail.version });
-  writeSet.remove(mail.key!, mail.bytes);
+  writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
   const { limits } = session.traits;
   if (!fits(sizeOfCommit(writeSet, limits), limits)) return false; // the letter says more than the message did
   const epoch = actor.loadedEpoch;

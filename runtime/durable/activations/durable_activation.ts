@@ -15,7 +15,7 @@ import { loadActor, makeState } from "./load_actor.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import { MessagePicker, type Suspected } from "./message_picker.ts";
 import type { ActorRecord } from "../rows/actor_record.ts";
-import { BatchCommit } from "./batch_commit.ts";
+import { commitBatch } from "./batch_commit.ts";
 import { TurnRunner } from "./turn_runner.ts";
 
 /** How long an actor waits that the store did not let load or commit; a random part more. */
@@ -187,15 +187,39 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
     this.#committing = batch;
     const { session } = this.durable;
     if (batch.readsOnly && session.traits.processes === "one") {
-      return this.#committed(batch, batch.fence(), this.record, "");
+      return this.committed(batch, batch.fence(), this.record, "");
     }
-    let pending: BatchCommit;
     try {
-      pending = new BatchCommit(this, batch, (...seen) => this.#committed(batch, ...seen));
+      commitBatch(this, batch);
     } catch (error) {
-      return this.#refused(error, batch);
+      this.#refused(error, batch);
     }
-    session.committer.submit(pending, pending.size);
+  }
+
+  /** A batch is committed; without a record, another instance has gone on from it. */
+  committed(batch: Batch, writeSet: WriteSet, record?: ActorRecord, version?: string): void {
+    this.#committing = undefined;
+    this.contention.won();
+    this.#alone = false;
+    if (!this.#counting) this.#picker.endTrial();
+    this.#counting = false;
+    if (record !== undefined) {
+      this.record = record;
+      this.state = batch.state;
+    }
+    if (batch.erased) this.made = false;
+    if (batch.erased && this.#wanted === "erase") this.#wanted = undefined;
+    this.mailbox.drop(batch.taken);
+    const { kept } = batch;
+    if (kept?.direct !== undefined) this.mailbox.expect(kept);
+    writeSet.land(this.durable.committedDelivery, version, this.loadedEpoch);
+    if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
+    if (this.gone) return;
+    const ending = this.#runner.takeEnding();
+    if (ending === "passivate" && this.waiting === 0) this.#wanted ??= "passivate";
+    if (record !== undefined) return this.proceed();
+    this.mailbox.reset();
+    void this.load();
   }
 
   /** Another instance went on. Where the batch may have landed before, and be `hidden`, its asks are not run again. */
@@ -258,32 +282,6 @@ export class DurableActivation extends DurableMember<DurableActivation> implemen
   #begin(): Batch {
     const { record, state, host } = this;
     return new Batch(this.durable.session, { actor: this, record, state, schema: host.actor.stateVersion });
-  }
-
-  /** It is there; without a record another has gone on from it. */
-  #committed(batch: Batch, writeSet: WriteSet, record?: ActorRecord, version?: string): void {
-    this.#committing = undefined;
-    this.contention.won();
-    this.#alone = false;
-    if (!this.#counting) this.#picker.endTrial();
-    this.#counting = false;
-    if (record !== undefined) {
-      this.record = record;
-      this.state = batch.state;
-    }
-    if (batch.erased) this.made = false;
-    if (batch.erased && this.#wanted === "erase") this.#wanted = undefined;
-    this.mailbox.drop(batch.taken);
-    const { kept } = batch;
-    if (kept?.direct !== undefined) this.mailbox.expect(kept);
-    writeSet.land(this.durable.committedDelivery, version, this.loadedEpoch);
-    if (kept?.direct !== undefined) this.mailbox.reset(); // nobody here was told under which version it is there
-    if (this.gone) return;
-    const ending = this.#runner.takeEnding();
-    if (ending === "passivate" && this.waiting === 0) this.#wanted ??= "passivate";
-    if (record !== undefined) return this.proceed();
-    this.mailbox.reset();
-    void this.load();
   }
 
   /** Nothing of a batch is there. */

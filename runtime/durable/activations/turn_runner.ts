@@ -135,8 +135,8 @@ export class TurnRunner {
       return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
-    const turn = new DurableTurn(this.#activation, route, batch.state);
-    turn.place = mail.head.firstPlace ?? mail.place;
+    const place = mail.head.firstPlace ?? mail.place;
+    const turn = new DurableTurn(this.#activation, route, batch.state, place);
     this.#fresh = !this.#activation.active;
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);

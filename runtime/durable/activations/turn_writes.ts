@@ -6,7 +6,7 @@ import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import type { DurableTurn } from "./durable_turn.ts";
-import { WriteSet } from "../commits/write_set.ts";
+import type { WriteSet } from "../commits/write_set.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
@@ -35,7 +35,7 @@ export class TurnWrites {
 
   /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
   of(turn: DurableTurn, mail: QueuedMessage, result: unknown): WriteSet {
-    const writeSet = turn.rows ?? new WriteSet();
+    const writeSet = turn.rows;
     for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;
     const { mode } = operation;

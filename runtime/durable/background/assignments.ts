@@ -1,6 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
-import { SingleFlight } from "./single_flight.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
 import {
@@ -229,12 +229,11 @@ export class Assignments {
   /** An index entry becomes another instance's. Returns its version there; nothing where it has changed. */
   #move(
     actor: ActorId,
-    { key, version }: { readonly key: string; readonly version: string },
+    entry: { readonly key: string; readonly version: string },
     to: string,
   ): Promise<string | undefined> {
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key);
+    writeSet.removeIfUnchanged(entry);
     writeSet.write(indexKey(to, actor), new Uint8Array());
     return commitKnown(this.#session, writeSet);
   }
@@ -292,8 +291,7 @@ export class Assignments {
       return;
     }
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key);
+    writeSet.removeIfUnchanged({ key, version });
     const removed = await commitOne(committer, writeSet);
     if (removed === undefined) this.#session.probes?.reach("an index entry changed before it went");
     if (this.#entries.get(name)?.version === version) this.#entries.delete(name);

@@ -2,6 +2,7 @@ import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../por
 import { messageOf, NotFoundError } from "../../base/errors.ts";
 import { OrderedKeys } from "../../base/ordered_keys.ts";
 import type { Check, Entry } from "../../ports/store.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { MessageWriter, StoredDeadLetter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
@@ -63,7 +64,7 @@ export class DeadLetterRows {
   #removes = true;
   /** Those that are over the bound, and are to be removed. */
   #over: (readonly [key: string, kept: Removed])[] = [];
-  #trimming: Promise<void> | undefined;
+  readonly #trimming = new SingleFlight(() => this.#removeOver());
   #reading: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
@@ -180,7 +181,7 @@ export class DeadLetterRows {
   }
 
   #trim(): Promise<void> {
-    return this.#trimming ??= this.#removeOver().finally(() => this.#trimming = undefined);
+    return this.#trimming.wake();
   }
 
   async #removeOver(): Promise<void> {
@@ -211,8 +212,7 @@ export class DeadLetterRows {
     const { session, writer } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key, value.length);
+    writeSet.removeIfUnchanged({ key, version }, value.length);
     writeSet.write(sentAgainKey, new Uint8Array());
     const head = {
       ...mail,
@@ -315,8 +315,7 @@ export class DeadLetterRows {
 
   async #remove(key: string, { version, bytes }: Removed): Promise<void> {
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key, bytes);
+    writeSet.removeIfUnchanged({ key, version }, bytes);
     await commitOne(this.#services.session.committer, writeSet);
   }
 }

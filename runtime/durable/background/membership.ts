@@ -224,9 +224,7 @@ export class Membership {
   async #end(instance: string, { version }: KnownInstance): Promise<void> {
     const { clock, committer, connection, otherClocks } = this.#session;
     const writeSet = new WriteSet();
-    const key = instanceKey(instance);
-    writeSet.checks.push({ key, version });
-    writeSet.remove(key);
+    writeSet.removeIfUnchanged({ key: instanceKey(instance), version });
     writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
     if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another was quicker
     this.#known.delete(instance);

@@ -1,6 +1,7 @@
 import { Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import type { Entry, StoreLimits } from "../../ports/store.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
@@ -34,7 +35,7 @@ export class ScheduleRunner {
   readonly #services: ScheduleRunnerServices;
   #timer: Timer | undefined;
   #dueMs = Infinity;
-  #running: Promise<void> | undefined;
+  readonly #running = new SingleFlight(() => this.#run());
   /** How far the clock had been set back when all that this instance had set was moved. */
   #shiftedMs = 0;
 
@@ -46,7 +47,7 @@ export class ScheduleRunner {
 
   /** Sends all that is due by now, and sets a timer for what is next. */
   run(): Promise<void> {
-    return this.#running ??= this.#run().finally(() => this.#running = undefined);
+    return this.#running.run();
   }
 
   async #run(): Promise<void> {
@@ -119,8 +120,7 @@ export class ScheduleRunner {
     nowMs: number,
   ): void {
     const { everyMs, to, dueMs } = schedule;
-    writeSet.checks.push({ key: row.key, version: row.version });
-    if (everyMs === undefined) writeSet.remove(row.key, row.value.length);
+    if (everyMs === undefined) writeSet.removeIfUnchanged(row, row.value.length);
     else {
       const next = nextDueMs(dueMs, everyMs, nowMs);
       this.#plan(writeSet, schedule, row, text, next);
@@ -131,8 +131,9 @@ export class ScheduleRunner {
     this.#services.writer.post(writeSet, to, route, fromText(text));
   }
 
-  /** Writes both rows of a schedule with another time. */
+  /** Writes both rows of a schedule with another time, if its own is still as it was read. */
   #plan(writeSet: WriteSet, schedule: StoredSchedule, row: Entry, text: string, dueMs: number): void {
+    writeSet.checks.push({ key: row.key, version: row.version });
     const due: StoredDue = { token: schedule.token, by: this.#session.setBy() };
     writeSet.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
     writeSet.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
@@ -146,9 +147,9 @@ export class ScheduleRunner {
     const why = `its schedule ${schedule.name} cannot be sent: ${messageOf(error)}`;
     const letter = (kept: string) => {
       const writeSet = voided(due);
-      writeSet.checks.push({ key: row.key, version: row.version });
-      writeSet.remove(row.key, row.value.length);
-      this.#services.writer.giveUp(writeSet, schedule.to, route, { id, text: kept, reason, why });
+      writeSet.removeIfUnchanged(row, row.value.length);
+      const message = { to: schedule.to, route, payload: fromText(kept), id };
+      this.#services.writer.undelivered(writeSet, message, { text: kept, reason, why });
       return writeSet;
     };
     try {
@@ -200,7 +201,6 @@ export class ScheduleRunner {
       const dueMs = head.dueMs - lateMs;
       if (Number.isNaN(dueMs)) throw new TypeError("its time is no number");
       const writeSet = voided(due);
-      writeSet.checks.push({ key, version: row.version });
       this.#plan(writeSet, head, row, text, dueMs);
       await commitOne(this.#session.committer, writeSet);
     } catch (error) {
@@ -219,18 +219,17 @@ export class ScheduleRunner {
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#session.clock.now(), 0), () => {
       this.#dueMs = Infinity;
-      const running = this.#running; // it may have passed by what is due now
-      const ran = running === undefined ? this.run() : running.then(() => this.run());
-      ran.catch(() => this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs));
+      this.#running.wake().catch(() =>
+        this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs)
+      );
     });
   }
 }
 
 /** That a row in the order of time is as it was read, and goes. */
-function voided({ key, version }: Entry): WriteSet {
+function voided(due: Entry): WriteSet {
   const writeSet = new WriteSet();
-  writeSet.checks.push({ key, version });
-  writeSet.remove(key);
+  writeSet.removeIfUnchanged(due);
   return writeSet;
 }
 

@@ -6,41 +6,44 @@ import { isOfStore, OutcomeUnknownError, StoreError } from "../../base/store_err
 import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
 
 /**
- * What is so of a part that was answered stale, or not at all. `landed`: it is there, under that version; without one
- * where others have written over it since. `open`: it is not there, and all that it checks still holds, so that it may
- * land yet. `stale`: it is not there, and never will be.
+ * What the store shows of a part that was answered stale, or not at all. `landed`: it is there, under that version; the
+ * version is unknown if others have written over it since. `open`: it is not there, and all that it checks still holds,
+ * so it may land yet. `stale`: it is not there, and never will be.
  */
 export type CommitOutcome = { readonly landed: string | undefined } | "open" | "stale";
 
-/** A part on its way into the store, and who waits for it. */
-export abstract class PendingCommit {
-  /** Parts of one lane are committed in the order of submission: none is under way while an earlier one may still land. */
-  readonly lane: string | undefined;
-  /** Whether an attempt may have landed. */
-  uncertain = false;
+/** What became of a part. */
+export type CommitResult =
+  /** It is in the store, under that version; the version is unknown if others have written over it since. */
+  | { readonly status: "committed"; readonly version: string | undefined }
+  /** A check failed, so nothing of it is there. `uncertain`: the store did not say so of each attempt. */
+  | { readonly status: "stale"; readonly uncertain: boolean }
+  /** The store did not take it: nothing of it is there. */
+  | { readonly status: "refused"; readonly error: unknown }
+  /** Nobody can know whether it is there. */
+  | { readonly status: "unknown"; readonly error: OutcomeUnknownError };
 
-  constructor(lane?: string) {
-    this.lane = lane;
-  }
-
+/** A part that is to be committed. */
+export interface CommitRequest {
+  readonly part: AtomicPart;
   /** What it is, in errors. */
-  abstract readonly name: string;
-  /** What to commit; always the same. */
-  abstract readonly part: AtomicPart;
-  /** It is committed: its writes have this version; none is known where others have written over them since. */
-  abstract committed(version: string | undefined): void;
-  /** A check failed: nothing of it is there. */
-  abstract stale(): void;
-  /** The store did not take it. */
-  abstract failed(error: unknown): void;
-  /** Asks the store what became of it, where its answer does not say so. */
-  abstract find(): Promise<CommitOutcome>;
+  readonly name: string;
+  /** What it takes of a commit; computed if it is absent. */
+  readonly size?: CommitSize | undefined;
+  /** Parts of one lane are committed in the order of submission: none is under way while an earlier one may still land. */
+  readonly lane?: string | undefined;
+  /** Called once, in the order of submission within a lane. */
+  done(result: CommitResult): void;
+  /** Asks the store what became of it if its answer does not say so. Without this, it counts as stale then. */
+  find?(): Promise<CommitOutcome>;
 }
 
 interface QueuedCommit {
-  readonly pending: PendingCommit;
+  readonly request: CommitRequest;
   readonly size: CommitSize;
   readonly sinceMs: number;
+  /** Whether an attempt may have landed. */
+  uncertain: boolean;
 }
 
 /** How often a commit is tried whose outcome is unknown, for how long, and how long after the first time; it doubles. */
@@ -76,7 +79,7 @@ export class GroupCommitter {
   #endedMs = 0;
   #onIdle: (() => void)[] = [];
   /** What is in the store's hands. */
-  readonly #open = new Set<PendingCommit>();
+  readonly #open = new Set<QueuedCommit>();
   readonly #pauses = new Set<() => void>();
   #ended = false;
   /** Only in simulations. */
@@ -106,18 +109,17 @@ export class GroupCommitter {
     throw new StoreError("store-unavailable", `Cannot commit ${name}: ${full} wait for the store`);
   }
 
-  /**
-   * Commits a part; what no commit can take is refused, and nothing waits behind it. `size` is what it takes, where
-   * that is known.
-   */
-  submit(pending: PendingCommit, size: CommitSize = sizeOfCommit(pending.part, this.#traits.limits)): void {
+  /** Commits a part. One that no commit can take is refused, and nothing waits behind it. */
+  submit(request: CommitRequest): void {
+    const { limits } = this.#traits;
+    const size = request.size ?? sizeOfCommit(request.part, limits);
     try {
       if (this.#ended) throw closed();
-      if (!this.#probes?.without("never-fits")) requireFits(pending.name, size, this.#traits.limits);
+      if (!this.#probes?.without("never-fits")) requireFits(request.name, size, limits);
     } catch (error) {
-      return queueMicrotask(() => pending.failed(error));
+      return queueMicrotask(() => request.done(failed(error)));
     }
-    this.#waiting.push({ pending, size, sinceMs: this.#clock.monotonicMs() });
+    this.#waiting.push({ request, size, sinceMs: this.#clock.monotonicMs(), uncertain: false });
     this.#waitingBytes += size.bytes;
     this.#schedule();
   }
@@ -149,11 +151,11 @@ export class GroupCommitter {
     this.#ended = true;
     for (const goOn of this.#pauses) goOn();
     this.#waitingBytes = 0;
-    for (const { pending } of this.#waiting.splice(0)) pending.failed(closed());
-    for (const pending of this.#open) {
+    for (const { request } of this.#waiting.splice(0)) request.done(failed(closed()));
+    for (const { request } of this.#open) {
       const why =
-        `Cannot tell whether ${pending.name} was committed: the system stopped before the store answered`;
-      pending.failed(new OutcomeUnknownError(why));
+        `Cannot tell whether ${request.name} was committed: the system stopped before the store answered`;
+      request.done(failed(new OutcomeUnknownError(why)));
     }
     this.#open.clear();
   }
@@ -184,7 +186,7 @@ export class GroupCommitter {
       const group = this.#compose();
       if (group.length === 0) return;
       this.#underWay++;
-      for (const { lane } of group) {
+      for (const { request: { lane } } of group) {
         if (lane !== undefined) this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
       }
       void this.#carry(group);
@@ -192,9 +194,9 @@ export class GroupCommitter {
   }
 
   /** Takes as many of those that wait as one commit takes, in order, but for those whose lane is taken. */
-  #compose(): PendingCommit[] {
+  #compose(): QueuedCommit[] {
     const { limits, partsAtOnce } = this.#traits;
-    const group: PendingCommit[] = [];
+    const group: QueuedCommit[] = [];
     const left: QueuedCommit[] = [];
     const passed = new Set<string>();
     const checked = new Set<string>();
@@ -203,8 +205,7 @@ export class GroupCommitter {
     let index = 0;
     for (; index < this.#waiting.length && index < lookMax && group.length < partsAtOnce; index++) {
       const waiting = this.#waiting[index];
-      const { pending } = waiting;
-      const { lane, part } = pending;
+      const { lane, part } = waiting.request;
       const together = sum(size, waiting.size);
       const taken = lane !== undefined && (passed.has(lane) || this.#lanes.has(lane));
       if (taken || !fits(together, limits) || meets(part, checked, written)) {
@@ -213,7 +214,7 @@ export class GroupCommitter {
         continue;
       }
       size = together;
-      group.push(pending);
+      group.push(waiting);
       for (const { key } of part.checks) checked.add(key);
       for (const { key } of part.writes) written.add(key);
       for (const { key } of part.removals) written.add(key);
@@ -224,19 +225,19 @@ export class GroupCommitter {
   }
 
   /** Brings a group into the store, and goes on with what waits. */
-  async #carry(group: readonly PendingCommit[]): Promise<void> {
-    for (const pending of group) this.#open.add(pending);
+  async #carry(group: readonly QueuedCommit[]): Promise<void> {
+    for (const queued of group) this.#open.add(queued);
     await this.#commit(group);
     this.#underWay--;
     this.#endedMs = this.#clock.monotonicMs();
-    for (const { lane } of group) if (lane !== undefined) this.#release(lane);
+    for (const { request: { lane } } of group) if (lane !== undefined) this.#release(lane);
     if (this.#waiting.length > 0) return this.#schedule();
     if (this.#underWay > 0) return;
     for (const idle of this.#onIdle.splice(0)) idle();
   }
 
-  async #commit(group: readonly PendingCommit[]): Promise<void> {
-    const parts = group.map(({ part }) => part);
+  async #commit(group: readonly QueuedCommit[]): Promise<void> {
+    const parts = group.map(({ request }) => request.part);
     const beganMs = this.#clock.monotonicMs();
     let versions: (string | undefined)[] | undefined;
     let failure: unknown;
@@ -245,8 +246,7 @@ export class GroupCommitter {
         versions = await this.#connection.commit(parts);
       } catch (error) {
         failure = error;
-        const unknown = error instanceof OutcomeUnknownError;
-        if (unknown) { for (const pending of group) pending.uncertain = true; }
+        if (error instanceof OutcomeUnknownError) { for (const queued of group) queued.uncertain = true; }
         if (!isOfStore(error)) break; // the same commit is refused again
         // A store that always tells, and did not in time, may still do it: it must not be done once more.
         if (!this.#traits.unknownOutcomes) break;
@@ -258,14 +258,14 @@ export class GroupCommitter {
     if (this.#ended) return; // who waited for it was told
     if (versions === undefined) return await this.#refused(group, failure, beganMs);
     this.failure = undefined;
-    for (const [index, pending] of group.entries()) {
-      const settling = this.#settle(pending, versions[index]);
+    for (const [index, queued] of group.entries()) {
+      const settling = this.#settle(queued, versions[index]);
       if (settling !== undefined) await settling;
     }
   }
 
   /** A commit was not taken. What the store refuses together is divided: one that it will never take stops no other. */
-  async #refused(group: readonly PendingCommit[], error: unknown, beganMs: number): Promise<void> {
+  async #refused(group: readonly QueuedCommit[], error: unknown, beganMs: number): Promise<void> {
     if (!isOfStore(error) && group.length > 1) {
       const half = group.length >> 1;
       await this.#commit(group.slice(0, half)); // in order: they may share a lane
@@ -273,10 +273,10 @@ export class GroupCommitter {
       return;
     }
     if (isOfStore(error)) this.failure = error;
-    for (const pending of group) {
-      if (!this.#open.delete(pending)) continue;
-      const unknown = pending.uncertain && error instanceof StoreError;
-      pending.failed(unknown ? cannotTell(error) : error);
+    for (const queued of group) {
+      if (!this.#open.delete(queued)) continue;
+      const unknown = queued.uncertain && error instanceof StoreError;
+      queued.request.done(failed(unknown ? cannotTell(error) : error));
     }
     const longAgoMs = this.#clock.monotonicMs() - waitedMsMax;
     if (isOfStore(error) && beganMs <= longAgoMs) this.#giveUp(longAgoMs);
@@ -289,17 +289,17 @@ export class GroupCommitter {
     for (const each of waiting) {
       if (each.sinceMs > sinceMs) continue;
       this.#waitingBytes -= each.size.bytes;
-      const why = `Cannot commit ${each.pending.name}: the store did not take what came before it`;
-      each.pending.failed(new StoreError("store-unavailable", why));
+      const why = `Cannot commit ${each.request.name}: the store did not take what came before it`;
+      each.request.done(failed(new StoreError("store-unavailable", why)));
     }
   }
 
-  #settle(pending: PendingCommit, version: string | undefined): Promise<void> | undefined {
+  #settle(queued: QueuedCommit, version: string | undefined): Promise<void> | undefined {
+    const { request, uncertain } = queued;
     const believed = !this.#traits.unknownOutcomes || this.#probes?.without("landed-answers-stale");
-    if (version === undefined && (pending.uncertain || !believed)) return this.#find(pending);
-    if (!this.#open.delete(pending)) return;
-    if (version === undefined) pending.stale();
-    else pending.committed(version);
+    if (version === undefined && (uncertain || !believed)) return this.#find(queued);
+    if (!this.#open.delete(queued)) return;
+    request.done(version === undefined ? { status: "stale", uncertain } : { status: "committed", version });
   }
 
   /**
@@ -307,28 +307,29 @@ export class GroupCommitter {
    * commit whose answer was lost, and tells what it hears the second time. What is not there and may yet land is
    * committed as it was: so it is known in the end.
    */
-  async #find(pending: PendingCommit): Promise<void> {
+  async #find(queued: QueuedCommit): Promise<void> {
+    const { request } = queued;
     const beganMs = this.#clock.monotonicMs();
     let failure: unknown;
     for (let attempt = 1;; attempt++) {
       let found: CommitOutcome = "open";
       try {
-        found = await pending.find();
+        found = await request.find?.() ?? "stale";
         if (found === "open") {
-          const [version] = await this.#connection.commit([pending.part]);
+          const [version] = await this.#connection.commit([request.part]);
           if (version !== undefined) found = { landed: version };
         }
       } catch (error) {
         failure = error;
-        pending.uncertain ||= error instanceof OutcomeUnknownError;
+        queued.uncertain ||= error instanceof OutcomeUnknownError;
       }
       const over = found !== "open" || this.#isOver(attempt, beganMs);
-      if (over && !this.#open.delete(pending)) return; // the system has ended, and it was told so
-      if (found === "stale") return pending.stale();
-      if (found !== "open") return pending.committed(found.landed);
+      if (over && !this.#open.delete(queued)) return; // the system has ended, and it was told so
+      if (found === "stale") return request.done({ status: "stale", uncertain: queued.uncertain });
+      if (found !== "open") return request.done({ status: "committed", version: found.landed });
       if (over) {
         this.failure = failure ?? this.failure;
-        return pending.failed(cannotTell(failure));
+        return request.done(failed(cannotTell(failure)));
       }
       await this.#pause(attempt);
       if (this.#ended) return;
@@ -359,6 +360,11 @@ export class GroupCommitter {
       this.#pauses.add(goOn);
     });
   }
+}
+
+function failed(error: unknown): CommitResult {
+  if (error instanceof OutcomeUnknownError) return { status: "unknown", error };
+  return { status: "refused", error };
 }
 
 function cannotTell(cause: unknown): OutcomeUnknownError {

@@ -79,6 +79,12 @@ export class WriteSet implements AtomicPart {
     this.removals.push({ key, oldBytes: largest(oldBytes, this.#unsay(key)) });
   }
 
+  /** Removes a row if it is still as it was read; else nothing of this commit takes place. */
+  removeIfUnchanged({ key, version }: Check, oldBytes?: number): void {
+    this.checks.push({ key, version });
+    this.remove(key, oldBytes);
+  }
+
   /** Does something once it is committed. */
   after(follow: () => void): void {
     this.#followers.push(follow);

@@ -1,16 +1,17 @@
 import type { Cancel } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { callGuarded } from "../../base/call_guarded.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import type { LoggedEvent } from "../../ports/event_log.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { eventKey, eventNumber, eventPrefix, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { SharedRead } from "./shared_read.ts";
-import { decodeValue, fromText } from "../rows/value_codec.ts";
+import type { WriteSet } from "../commits/write_set.ts";
+import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 /** What is written of an event besides its payload. */
-export interface EventHead {
+interface EventHead {
   /** The id of the message that published it. */
   readonly id: string;
   readonly subject: string;
@@ -19,6 +20,19 @@ export interface EventHead {
 const pageMax = 100;
 /** How long a reader waits that the store did not answer. */
 const retryMs = 1_000;
+
+/** Writes an event into the log of its topic, which keeps so many of the latest. */
+export function writeEvent(
+  writeSet: WriteSet,
+  topic: string,
+  { number, id, subject, payload }: LoggedEvent,
+  eventsMax: number,
+): void {
+  const head: EventHead = { id, subject };
+  writeSet.write(eventKey(topic, number), encodeValue(head, toText(payload)));
+  if (number > eventsMax) writeSet.remove(eventKey(topic, number - eventsMax));
+  writeSet.rings = true;
+}
 
 /** The events of each topic, in the order of publishing, for readers in this process. */
 export class EventLogRows {
@@ -35,13 +49,12 @@ export class EventLogRows {
   readonly #reading = new Map<string, Promise<LoggedEvent[]>>();
   /** The version of the record of each topic that somebody listens to, when it was looked at last: each event changes it. */
   #versions = new Map<string, string | undefined>();
-  readonly #look: SharedRead;
+  readonly #look = new SingleFlight(() => this.#lookAtTopics());
 
   /** `onFailure` hears what those throw who watch. */
   constructor(session: StoreSession, onFailure: (error: unknown) => void) {
     this.#session = session;
     this.#onFailure = onFailure;
-    this.#look = new SharedRead(() => this.#lookAtTopics());
   }
 
   /**
@@ -136,7 +149,7 @@ export class EventLogRows {
   /** There is something new in a topic. */
   wake(topic: string): void {
     this.#reading.clear(); // what began before may not have it
-    for (const follower of this.#followers) if (follower.topic === topic) void follower.pump();
+    for (const follower of this.#followers) if (follower.topic === topic) follower.pump();
     for (const watcher of this.#watchers) {
       if (watcher.topic === topic) callGuarded(watcher.onChange, this.#onFailure);
     }
@@ -144,7 +157,7 @@ export class EventLogRows {
 
   /** Others have committed something: looks at all topics together in which there may be something new, and wakes those. */
   look(): Promise<void> {
-    return this.#look.now();
+    return this.#look.wake();
   }
 
   /** What many want to read at the same time is read once. */
@@ -196,8 +209,7 @@ class Follower {
   /** Ends the pause before it tries again to begin. */
   #goOn: (() => void) | undefined;
   #number: number | undefined;
-  #pumping = false;
-  #again = false;
+  readonly #reading = new SingleFlight(() => this.#readOn());
   #stopped = false;
 
   constructor(
@@ -215,7 +227,7 @@ class Follower {
     if (after === undefined) {
       this.begun = this.#begin();
       this.begun.catch(() => {}); // it tries again
-    } else void this.pump();
+    } else this.pump();
   }
 
   stop(): void {
@@ -224,25 +236,23 @@ class Follower {
     this.#goOn?.();
   }
 
-  async pump(): Promise<void> {
-    this.#again = true;
-    if (this.#pumping || this.#stopped || this.#number === undefined) return;
-    this.#pumping = true;
-    try {
-      while (this.#again && !this.#stopped) {
-        this.#again = false;
-        const events = await this.#log.share(this.topic, this.#number);
-        for (const event of events) {
-          if (this.#stopped) return;
-          this.#number = event.number;
-          if (event.fault === undefined) this.#hear(event);
-        }
-        if (events.length === pageMax) this.#again = true;
+  pump(): void {
+    if (this.#stopped || this.#number === undefined) return;
+    this.#reading.wake().catch(() => {
+      if (!this.#stopped) this.#retry(() => this.pump()); // the store is away: what was logged is still there then
+    });
+  }
+
+  async #readOn(): Promise<void> {
+    let more = true;
+    while (more && !this.#stopped) {
+      const events = await this.#log.share(this.topic, this.#number!);
+      for (const event of events) {
+        if (this.#stopped) return;
+        this.#number = event.number;
+        if (event.fault === undefined) this.#hear(event);
       }
-    } catch {
-      if (!this.#stopped) this.#retry(() => void this.pump()); // the store is away: what was logged is still there then
-    } finally {
-      this.#pumping = false;
+      more = events.length === pageMax;
     }
   }
 
@@ -260,7 +270,7 @@ class Follower {
       throw error;
     }
     this.begun = undefined;
-    void this.pump();
+    this.pump();
   }
 
   #beginAgain(): void {

@@ -4,7 +4,6 @@ import { type MessageId, nameOf, Route } from "../../messages/envelope.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply } from "../../messages/builtin_protocols.ts";
-import type { Fullness } from "../../activations/overflow.ts";
 import type { Operation } from "../../language/protocol.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
@@ -14,7 +13,7 @@ import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "./reply_rows.ts";
-import { encodeValue, fromText, toText } from "../rows/value_codec.ts";
+import { encodeValue, toText } from "../rows/value_codec.ts";
 
 /** What a published event is in the store: a topic need not know its protocol. */
 export interface StoredPublication {
@@ -51,8 +50,8 @@ export interface DeadLetterReason {
   readonly words?: string | undefined;
 }
 
-/** What is written with a message. */
-interface OutgoingMessage {
+/** A message, and whom it is for. */
+export interface OutgoingMessage {
   readonly to: ActorId;
   readonly route: Route;
   readonly payload: unknown;
@@ -126,39 +125,19 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.unhosted(to));
   }
 
-  /** Writes a message from outside for which there is no room as a dead letter. */
-  drop(
+  /**
+   * Writes a dead letter of a message that does not come into its mailbox, with `text` as its payload: as much of it as
+   * could be written.
+   */
+  undelivered(
     writeSet: WriteSet,
-    to: ActorId,
-    route: Route,
-    draft: NewMessage,
-    { held, bound, what }: Fullness,
+    { to, route, payload, id }: OutgoingMessage,
+    { text, reason, why }: { readonly text: string; readonly reason: string; readonly why: string },
   ): void {
-    const { text, head: { id } } = draft;
-    const why = `it gave way: the mailbox held ${held} of ${bound} ${what}`;
-    this.#deadLetterUndelivered(writeSet, { to, route, payload: fromText(text), id }, text, "dropped", why);
-  }
-
-  /** Makes a dead letter of a message that will not be sent, as much of its payload as there is text of. */
-  giveUp(
-    writeSet: WriteSet,
-    to: ActorId,
-    route: Route,
-    { id, text, reason, why }: {
-      readonly id: string;
-      readonly text: string;
-      readonly reason: string;
-      readonly why: string;
-    },
-  ): void {
-    const payload = fromText(text);
-    this.#deadLetterUndelivered(
-      writeSet,
-      { to, route: withoutPayload(route), payload, id },
-      text,
-      reason,
-      why,
-    );
+    const head = headOf(route, id, this.#session.instance, this.#idText);
+    const message = `${nameOf(route.operation, to.key)}: ${why}`;
+    const letter = this.deadLetter(writeSet, to, { head, text, payload }, { reason, message, attempts: 0 });
+    writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
   /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
@@ -214,31 +193,12 @@ export class MessageWriter {
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
       const hosted = this.#hostLookup.hosting(to.protocol) !== "no";
       const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
-      this.#deadLetterUndelivered(writeSet, outgoing, draft.text, "mailbox-full", why);
+      this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
     } catch (error) {
       // What its schema or its `subject` throws is this message's failure, and not its sender's.
-      const code = codeOf(error, "failed");
-      this.#deadLetterUndelivered(
-        writeSet,
-        { ...outgoing, route: withoutPayload(route) },
-        "",
-        code,
-        messageOf(error),
-      );
+      const bare = { ...outgoing, route: withoutPayload(route) };
+      this.undelivered(writeSet, bare, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
     }
-  }
-
-  #deadLetterUndelivered(
-    writeSet: WriteSet,
-    { to, route, payload, id }: OutgoingMessage,
-    text: string,
-    reason: string,
-    why: string,
-  ): void {
-    const head = headOf(route, id, this.#session.instance, this.#idText);
-    const message = `${nameOf(route.operation, to.key)}: ${why}`;
-    const letter = this.deadLetter(writeSet, to, { head, text, payload }, { reason, message, attempts: 0 });
-    writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
   #draft({ to, route, payload, id }: OutgoingMessage, place?: string): NewMessage {

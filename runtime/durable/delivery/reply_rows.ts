@@ -1,5 +1,6 @@
 import { errorOfFailure } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import type { Failure } from "../../language/failure.ts";
 import type { Entry } from "../../ports/store.ts";
 import { StoreError } from "../../base/store_errors.ts";
@@ -14,7 +15,6 @@ import {
   waitersMax,
 } from "../../messages/reply_name.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { SharedRead } from "./shared_read.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 interface ReplyHead {
@@ -35,13 +35,12 @@ export class ReplyRows {
   readonly #keepMs: number;
   /** Who waits here, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
-  readonly #look: SharedRead;
+  readonly #look = new SingleFlight(() => this.#lookAtWaiting());
   #ended = false;
 
   constructor(session: StoreSession, keepMs: number) {
     this.#session = session;
     this.#keepMs = keepMs;
-    this.#look = new SharedRead(() => this.#lookAtWaiting());
   }
 
   /** There will be a reply. */
@@ -100,7 +99,7 @@ export class ReplyRows {
 
   /** Others have committed something: looks at all that is waited for together, and wakes those whose reply has come. */
   look(): Promise<void> {
-    return this.#look.now();
+    return this.#look.wake();
   }
 
   async #lookAtWaiting(): Promise<void> {

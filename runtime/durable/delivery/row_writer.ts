@@ -12,7 +12,11 @@ import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import { commitOne } from "../commits/commit_one.ts";
-import { isUnavailable, type RetryServices, retryWhileUnavailable } from "./retry_while_unavailable.ts";
+import {
+  isUnavailable,
+  type RetryServices,
+  retryWhileUnavailable,
+} from "../../scheduling/retry_while_unavailable.ts";
 
 /** How many rows may wait for a store that is away: what comes beyond is given up at once. */
 const waitingMax = 1_000;

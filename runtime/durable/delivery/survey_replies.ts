@@ -2,6 +2,7 @@ import { Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Collector, surveyOf } from "../../messages/builtin_protocols.ts";
 import { BoundedSet } from "../../base/bounded_set.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import type { Entry } from "../../ports/store.ts";
 import { type TransientMessage, WriteSet } from "../commits/write_set.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
@@ -47,8 +48,7 @@ export class SurveyReplies {
    * tried again because nobody knows its outcome.
    */
   readonly #known = new BoundedSet(knownMax);
-  #looking: Promise<void> | undefined;
-  #again = false;
+  readonly #look = new SingleFlight(() => this.#bring());
 
   constructor(
     session: StoreSession,
@@ -94,35 +94,25 @@ export class SurveyReplies {
 
   /** Another process has committed something: perhaps an answer. Only who waits for one looks. */
   wake(): void {
-    if (this.#open > 0) this.#look().catch(() => {}); // the next heartbeat does
+    if (this.#open > 0) this.#look.wake().catch(() => {}); // the next heartbeat does
   }
 
   /** What no notification told of, and what came too late. */
   async heartbeat(): Promise<void> {
-    if (this.#open > 0 || this.#session.clock.now() < this.#untilMs) await this.#look();
+    if (this.#open > 0 || this.#session.clock.now() < this.#untilMs) await this.#look.wake();
   }
 
   #lastMs(deadlineMs: number): number {
     return Math.min(deadlineMs + keepMs, this.#session.clock.now() + longestMs);
   }
 
-  #look(): Promise<void> {
-    this.#again = true; // who lists just now may not have seen what the notification is about
-    return this.#looking ??= this.#bring();
-  }
-
   async #bring(): Promise<void> {
     const prefix = answerPrefix(this.#ids.name);
-    try {
-      while (this.#again) {
-        this.#again = false;
-        const rows = await this.#session.connection.list({ prefix, limit: pageMax });
-        for (const row of rows) if (!this.#known.has(row.key)) this.#bringOne(row);
-        await Promise.all(rows.map((row) => this.#remove(row)));
-        if (rows.length === pageMax) this.#again = true;
-      }
-    } finally {
-      this.#looking = undefined; // in one step with the last look at what rang
+    for (let more = true; more;) {
+      const rows = await this.#session.connection.list({ prefix, limit: pageMax });
+      for (const row of rows) if (!this.#known.has(row.key)) this.#bringOne(row);
+      await Promise.all(rows.map((row) => this.#remove(row)));
+      more = rows.length === pageMax;
     }
   }
 

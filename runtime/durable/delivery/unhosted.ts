@@ -1,4 +1,5 @@
 import type { ActorId } from "../../language/address.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
 import type { UnhostedStats } from "../../ports/stats.ts";
 import { indexed, indexPrefix, mailPrefix, nameOfActor, unassigned } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -41,7 +42,7 @@ export class Unhosted {
   /** By name, in the order of being met. */
   readonly #receivers = new Map<string, UnhostedReceiver>();
   readonly #toCount = new Set<UnhostedReceiver>();
-  #counting: Promise<void> | undefined;
+  readonly #counting = new SingleFlight(() => this.#countAll());
   /** Where the next heartbeat goes on. */
   #lookedAt = indexPrefix(unassigned);
 
@@ -124,7 +125,7 @@ export class Unhosted {
   #count(receiver: UnhostedReceiver): void {
     receiver.countedMs = this.#session.clock.monotonicMs();
     this.#toCount.add(receiver);
-    this.#counting ??= this.#countAll().catch(() => {}).finally(() => this.#counting = undefined);
+    this.#counting.wake().catch(() => {}); // it is counted when it is met again
   }
 
   async #countAll(): Promise<void> {

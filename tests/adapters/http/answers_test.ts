@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Context, Hono } from "hono";
 import { SuperJSON } from "superjson";
 import { Answers } from "../../../adapters/http/answers.ts";
-import { ingress } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import { Desk, Order, superjsonType } from "./desk.ts";
 
 const jsonType = "application/json";

@@ -6,8 +6,6 @@ import {
   actor,
   ask,
   event,
-  ingress,
-  type IngressOptions,
   protocol,
   type Store,
   submit,
@@ -17,6 +15,7 @@ import {
   tell,
   TerminalError,
 } from "@posthorn/posthorn";
+import { ingress, type IngressOptions } from "@posthorn/posthorn/http";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 

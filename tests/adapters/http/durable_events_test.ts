@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, type Store, type StoreConnection, StoreError } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { type Store, type StoreConnection, StoreError } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Desk, type DeskOptions, Order, PieceReader } from "./desk.ts";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, type Store, StoreError, systemRandom } from "@posthorn/posthorn";
+import { type Store, StoreError, systemRandom } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { metricsText } from "../../../adapters/telemetry/metrics.ts";
 import { assertProblem, Desk } from "./desk.ts";
 import { replyName } from "../../../runtime/messages/reply_name.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { memoryStore } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { assertProblem, Carrier, Desk, letGo } from "./desk.ts";
 
 const key = { "idempotency-key": '"k"' };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, type Store } from "@posthorn/posthorn";
+import type { Store } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { assertProblem, Desk } from "./desk.ts";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, type Store, systemRandom } from "@posthorn/posthorn";
+import { type Store, systemRandom } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { assertProblem, Desk, letGo } from "./desk.ts";
 import { replyName } from "../../../runtime/messages/reply_name.ts";

@@ -1,7 +1,9 @@
 // One server over real HTTP, on a file, stopped and started again.
 
 import assert from "node:assert/strict";
-import { actor, ask, event, ingress, protocol, sqlite, submit, System, tell } from "@posthorn/posthorn";
+import { actor, ask, event, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import * as z from "zod";
 import { PieceReader } from "./desk.ts";
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
-import { event, ingress, protocol, tell, unchecked } from "@posthorn/posthorn";
+import { event, protocol, tell, unchecked } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import { assertProblem, Carrier, Desk, Order, PieceReader, problemOf, superjsonType, Vault } from "./desk.ts";
 
 const line = { sku: "tea", cents: 450 };

@@ -6,7 +6,6 @@ import {
   DeadLetterError,
   DeadlineExceededError,
   IdConflictError,
-  ingress,
   InvalidPayloadError,
   LimitExceededError,
   MailboxFullError,
@@ -23,6 +22,7 @@ import {
   TooLargeError,
   unchecked,
 } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import * as z from "zod";
 import { problemResponse, refuseMethod, RequestError, statuses } from "../../../adapters/http/problem.ts";
 import { oddThings } from "../../runtime/odd_things.ts";

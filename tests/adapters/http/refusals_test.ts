@@ -1,18 +1,9 @@
 // What is refused, and how quietly: by requests as they come, without a socket.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  ask,
-  event,
-  ingress,
-  memoryStore,
-  protocol,
-  StoreError,
-  submit,
-  System,
-  tell,
-} from "@posthorn/posthorn";
+import { actor, ask, event, protocol, StoreError, submit, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Hono } from "hono";
 import { cors } from "hono/cors";

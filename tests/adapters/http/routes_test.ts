@@ -2,18 +2,9 @@ import assert from "node:assert/strict";
 import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { SuperJSON } from "superjson";
-import {
-  actor,
-  ask,
-  event,
-  ingress,
-  memoryStore,
-  protocol,
-  submit,
-  survey,
-  System,
-  tell,
-} from "@posthorn/posthorn";
+import { actor, ask, event, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { assertProblem, Carrier, Desk, Order, PieceReader, superjsonType } from "./desk.ts";

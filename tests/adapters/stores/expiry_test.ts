@@ -1,7 +1,9 @@
 // Values that expire never pile up, however much is written and whatever stands beside them.
 
 import assert from "node:assert/strict";
-import { memoryStore, sqlite, type Store, type StoreConnection } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { Store, StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 
 const lifeMs = 2_000;

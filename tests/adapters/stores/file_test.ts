@@ -2,18 +2,10 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  actor,
-  denoKv,
-  protocol,
-  sqlite,
-  type Store,
-  type StoreConnection,
-  System,
-  systemClock,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
+import { actor, protocol, type Store, System, systemClock, tell, unchecked } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 
 async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {

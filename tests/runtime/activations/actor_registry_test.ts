@@ -3,13 +3,13 @@ import {
   type Actor,
   actor,
   ask,
-  memoryStore,
   protocol,
   System,
   type SystemOptions,
   tell,
   unchecked,
 } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import {
   ActorQuota,

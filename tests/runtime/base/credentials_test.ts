@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { denoKv, OutcomeUnknownError, StoreError } from "@posthorn/posthorn";
+import { OutcomeUnknownError, StoreError } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { withoutCredentials } from "../../../runtime/base/credentials.ts";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 

@@ -4,18 +4,18 @@ import assert from "node:assert/strict";
 import {
   type Actor,
   actor,
-  type AtomicPart,
   OutcomeUnknownError,
   protocol,
   type Store,
-  type StoreConnection,
   StoreError,
   survey,
   System,
   tell,
   unchecked,
 } from "@posthorn/posthorn";
-import { seededRandom, SimulatedStore, VirtualClock } from "@posthorn/posthorn/testing";
+import type { AtomicPart, StoreConnection } from "@posthorn/posthorn/store";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { SimulatedStore } from "@posthorn/posthorn/testing/simulation";
 import * as z from "zod";
 import {
   collect,

@@ -1,7 +1,8 @@
 // A state that cannot be made, migrated or read: each message to its actor fails, as if its handler did.
 
 import assert from "node:assert/strict";
-import { type Actor, type StoreConnection, type System, systemClock } from "@posthorn/posthorn";
+import { type Actor, type System, systemClock } from "@posthorn/posthorn";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   deadOf,

@@ -1,17 +1,9 @@
 // A process that is killed: actors on a store, behind HTTP. It is made ready, and opens the store when it is told to.
 
-import {
-  actor,
-  ask,
-  denoKv,
-  event,
-  ingress,
-  protocol,
-  sqlite,
-  submit,
-  System,
-  tell,
-} from "@posthorn/posthorn";
+import { actor, ask, event, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { ingress } from "@posthorn/posthorn/http";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import * as z from "zod";
 
 const Item = z.object({ id: z.string() });

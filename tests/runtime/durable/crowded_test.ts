@@ -1,16 +1,8 @@
 // A store that is slower than what comes from outside: what waits for it has a bound, and what is past that is refused.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  type AtomicPart,
-  protocol,
-  type Store,
-  type StoreConnection,
-  submit,
-  type System,
-  unchecked,
-} from "@posthorn/posthorn";
+import { actor, protocol, type Store, submit, type System, unchecked } from "@posthorn/posthorn";
+import type { AtomicPart, StoreConnection } from "@posthorn/posthorn/store";
 import {
   deadOf,
   inMemory,

@@ -3,7 +3,6 @@
 
 import assert from "node:assert/strict";
 import {
-  type AtomicPart,
   type Failure,
   OutcomeUnknownError,
   protocol,
@@ -14,6 +13,7 @@ import {
   TerminalError,
   unchecked,
 } from "@posthorn/posthorn";
+import type { AtomicPart } from "@posthorn/posthorn/store";
 import { CountingStore } from "./counting.ts";
 import {
   deadOf,

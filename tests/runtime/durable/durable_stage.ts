@@ -3,21 +3,15 @@ import {
   actor,
   type ActorOptions,
   ask,
-  type AtomicPart,
   type Cancel,
   type Clock,
   type Context,
-  denoKv,
   event,
   type Inspection,
-  memoryStore,
   protocol,
   type Ref,
-  sqlite,
   type Store,
-  type StoreConnection,
   StoreError,
-  type StoreServices,
   submit,
   survey,
   System,
@@ -26,6 +20,10 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { AtomicPart, StoreConnection, StoreServices } from "@posthorn/posthorn/store";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 
 /** What a worker remembers. */

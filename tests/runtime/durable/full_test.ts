@@ -1,7 +1,9 @@
 // A store without room: clear errors, nothing accepted that is not kept, and recovery when there is room.
 
 import assert from "node:assert/strict";
-import { actor, ingress, protocol, sqlite, System, tell } from "@posthorn/posthorn";
+import { actor, protocol, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import * as z from "zod";
 import { deadOf, notesOf, ref, Worker, worker } from "./durable_stage.ts";
 

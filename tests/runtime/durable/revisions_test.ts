@@ -1,17 +1,9 @@
 // Several revisions of a program share a store: each runs what it knows, and leaves the rest to the others.
 
 import assert from "node:assert/strict";
-import {
-  type Actor,
-  actor,
-  ask,
-  type Operation,
-  protocol,
-  System,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
-import { Simulation } from "@posthorn/posthorn/testing";
+import { type Actor, actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+import type { Operation } from "@posthorn/posthorn/protocol";
+import { Simulation } from "@posthorn/posthorn/testing/simulation";
 import { deadOf, kinds, missedMs, onEach, sharedKinds, type Stage } from "./durable_stage.ts";
 
 type Cents = { readonly cents: number };

@@ -1,8 +1,10 @@
 // A schedule that cannot be sent stands in the way of no other, and is heard of.
 
 import assert from "node:assert/strict";
-import { type StoreConnection, System } from "@posthorn/posthorn";
-import { seededRandom, SimulatedStore, VirtualClock } from "@posthorn/posthorn/testing";
+import { System } from "@posthorn/posthorn";
+import type { StoreConnection } from "@posthorn/posthorn/store";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { SimulatedStore } from "@posthorn/posthorn/testing/simulation";
 import { decodeValue, encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   deadOf,

@@ -1,18 +1,8 @@
 // Instances that share a store: who lives, who is taken for dead, and what looking after all that costs.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  type AtomicPart,
-  type Entry,
-  type KeyRange,
-  protocol,
-  type Store,
-  type StoreConnection,
-  type System,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
+import { actor, protocol, type Store, type System, tell, unchecked } from "@posthorn/posthorn";
+import type { AtomicPart, Entry, KeyRange, StoreConnection } from "@posthorn/posthorn/store";
 import {
   endedKey,
   indexKey,

@@ -1,18 +1,12 @@
 // A store that cannot be opened: `ready()`, every send and the health say so.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  ingress,
-  memoryStore,
-  protocol,
-  sqlite,
-  type Store,
-  submit,
-  System,
-  unchecked,
-} from "@posthorn/posthorn";
-import { Simulation, VirtualClock } from "@posthorn/posthorn/testing";
+import { actor, protocol, type Store, submit, System, unchecked } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import { Simulation } from "@posthorn/posthorn/testing/simulation";
 import { notesOf, ref, Worker, worker } from "./durable_stage.ts";
 
 const Walker = protocol("walker", { walk: submit(unchecked<null>(), unchecked<string>()) });

@@ -1,7 +1,8 @@
 // A system that stops while the store has something of it in its hands, and a store that does not answer at all.
 
 import assert from "node:assert/strict";
-import { memoryStore, RetryableError, type Store, System } from "@posthorn/posthorn";
+import { RetryableError, type Store, System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { inMemory, note, ref, Worker, worker } from "./durable_stage.ts";
 import { inEach } from "./worlds.ts";

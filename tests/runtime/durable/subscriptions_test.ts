@@ -1,16 +1,8 @@
 // Subscriptions of addresses: made while the store is away, listed, ended, and outlived by nothing that is not seen.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  type Address,
-  ingress,
-  protocol,
-  StoreError,
-  type System,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
+import { actor, type Address, protocol, StoreError, type System, tell, unchecked } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import {
   inMemory,
   kinds,
@@ -100,6 +92,7 @@ inMemory(
     const system = await stage.start([worker()]);
     const made = system.subscribe(Worker.happened, ref(system, "early").at(Worker.note));
     await made.ready;
+    await stage.settle(); // the topic has handled it: its mailbox is empty
     const store = away(stage, system);
     const waiting = Array.from(
       { length: 10_000 },

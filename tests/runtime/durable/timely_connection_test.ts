@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, type StoreConnection } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { TimelyConnection } from "../../../runtime/durable/timely_connection.ts";
 

@@ -1,7 +1,8 @@
 // Subscriptions of addresses and the log of events are in the store; each subscriber gets each event once.
 
 import assert from "node:assert/strict";
-import { event, type Operation, protocol, type Store, type System, unchecked } from "@posthorn/posthorn";
+import { event, protocol, type Store, type System, unchecked } from "@posthorn/posthorn";
+import type { Operation } from "@posthorn/posthorn/protocol";
 import { recordKey } from "../../../runtime/durable/rows/keys.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../../../runtime/durable/rows/value_codec.ts";
 import {

@@ -1,8 +1,9 @@
 // What waited when a process ended is tried by one instance at a time, and only a process that ended counts.
 
 import assert from "node:assert/strict";
-import { actor, ask, type AtomicPart, protocol, System, tell, unchecked } from "@posthorn/posthorn";
-import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing";
+import { actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+import type { AtomicPart } from "@posthorn/posthorn/store";
+import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
 import {
   deadOf,
   inMemory,

@@ -1,4 +1,4 @@
-import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn";
+import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn/store";
 
 /** A store over a network whose client repeats a commit by itself, as the client of Deno KV does. */
 export class RepeatingStore implements Store {

@@ -1,7 +1,8 @@
 // A row of the store that cannot be read stops nobody beside or behind it.
 
 import assert from "node:assert/strict";
-import { type Log, type StoreConnection, type System, systemClock } from "@posthorn/posthorn";
+import { type Log, type System, systemClock } from "@posthorn/posthorn";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { instanceKey } from "../../../runtime/durable/rows/keys.ts";
 import { encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {

@@ -1,7 +1,8 @@
 // What others commit wakes those whom it concerns, and costs one look for all who wait, however many they are.
 
 import assert from "node:assert/strict";
-import { ingress, type System } from "@posthorn/posthorn";
+import type { System } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import { CountingStore } from "./counting.ts";
 import { inMemory, note, onEach, ref, sharedKinds, type Stage, Worker, worker } from "./durable_stage.ts";
 

@@ -1,5 +1,6 @@
 import { type Actor, System } from "@posthorn/posthorn";
-import { seededRandom, SimulatedStore, VirtualClock } from "@posthorn/posthorn/testing";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { SimulatedStore } from "@posthorn/posthorn/testing/simulation";
 import { type Kind, kinds, stageOn, type StageOptions } from "./durable_stage.ts";
 
 /** Where actors live whose behaviour must be the same everywhere: in memory alone, or in a store. A time that stands still. */

@@ -1,4 +1,5 @@
-import { actor, ask, ingress, protocol, System, tell } from "@posthorn/posthorn";
+import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import assert from "node:assert/strict";
 import * as z from "zod";
 

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   actor,
   type Context,
-  memoryStore,
   protocol,
   type Ref,
   System,
@@ -10,6 +9,7 @@ import {
   type TurnRef,
   unchecked,
 } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { fail, note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "../memory_stage.ts";
 
 Deno.test("A kept handle sends with the commit of the turn that takes it up, and nothing where that turn fails", async () => {

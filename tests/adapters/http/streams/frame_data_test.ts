@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, type Store } from "@posthorn/posthorn";
+import type { Store } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { FrameData } from "../../../../adapters/http/streams/frame_data.ts";
 import { Desk, Order, PieceReader } from "../desk.ts";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { EventLog, IngressSystem, LoggedEvent } from "@posthorn/posthorn";
+import type { EventLog, LoggedEvent } from "@posthorn/posthorn";
+import type { IngressSystem } from "@posthorn/posthorn/http";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { LogFeed } from "../../../../adapters/http/streams/log_feed.ts";
 import { windowSize } from "../../../../adapters/http/streams/topic_log.ts";

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type AtomicPart, denoKv, type StoreConnection } from "@posthorn/posthorn";
+import { denoKv } from "@posthorn/posthorn/deno-kv";
+import type { AtomicPart, StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 
 const ignore = typeof Deno.openKv !== "function";

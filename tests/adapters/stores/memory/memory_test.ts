@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { memoryStore } from "@posthorn/posthorn";
-import { storeConformance, VirtualClock } from "@posthorn/posthorn/testing";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import { storeConformance } from "@posthorn/posthorn/testing/conformance";
 
 for (const { name, run } of storeConformance({ open: () => ({ store: memoryStore() }) })) {
   Deno.test(`memory: ${name}`, run);

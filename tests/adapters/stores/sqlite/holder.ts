@@ -1,6 +1,7 @@
 // A process that holds an instance on a SQLite file, says whether that can be known, and waits to be killed.
 
-import { sqlite, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [path, instance] = Deno.args;
 const connection = await sqlite(path).open({ clock: systemClock() });

@@ -1,7 +1,8 @@
 // Run as a process of its own, for it changes its folder: opens files by names that are given as JSON, writes into each,
 // goes elsewhere, and writes into the last one once more. Prints which files there are then.
 
-import { sqlite, type StoreConnection } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 
 const names: readonly string[] = JSON.parse(Deno.args[0]);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { sqlite, type StoreConnection, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { SqlitePresence } from "../../../../adapters/stores/sqlite/presence.ts";
 import { temporary } from "../temporary.ts";
 

@@ -1,6 +1,7 @@
 // A process that commits now and then something that rings, with the time at which it did.
 
-import { sqlite, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [path, count] = Deno.args;
 const clock = systemClock();

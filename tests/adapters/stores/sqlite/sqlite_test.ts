@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { sqlite, type SqliteOptions, type StoreConnection, systemClock } from "@posthorn/posthorn";
-import { storeConformance, VirtualClock } from "@posthorn/posthorn/testing";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite, type SqliteOptions } from "@posthorn/posthorn/sqlite";
+import type { StoreConnection } from "@posthorn/posthorn/store";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import { storeConformance } from "@posthorn/posthorn/testing/conformance";
 import { temporary } from "../temporary.ts";
 
 async function openTemporary(options: SqliteOptions) {

@@ -1,6 +1,7 @@
 // A process that writes to a file that others write to as well. Each line that it prints is a commit that was acknowledged.
 
-import { sqlite, systemClock } from "@posthorn/posthorn";
+import { systemClock } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const [path, name, synchronous, rounds] = Deno.args;
 const store = sqlite(path, { synchronous: synchronous as "full" | "normal" });

@@ -1,7 +1,7 @@
 // Who shares the store, as one instance sees it.
 
 import assert from "node:assert/strict";
-import { memoryStore } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { Membership } from "../../../../runtime/durable/background/membership.ts";
 import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";

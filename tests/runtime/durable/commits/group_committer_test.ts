@@ -1,35 +1,28 @@
 import assert from "node:assert/strict";
-import {
-  memoryStore,
-  OutcomeUnknownError,
-  PosthornError,
-  type StoreConnection,
-  StoreError,
-  type StoreTraits,
-} from "@posthorn/posthorn";
+import { OutcomeUnknownError, PosthornError, StoreError } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import type { StoreConnection, StoreTraits } from "@posthorn/posthorn/store";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import {
   type CommitOutcome,
+  type CommitRequest,
+  type CommitResult,
   GroupCommitter,
-  PendingCommit,
 } from "../../../../runtime/durable/commits/group_committer.ts";
+import type { CommitSize } from "../../../../runtime/ports/commit_size.ts";
 import type { AtomicPart } from "../../../../runtime/ports/store.ts";
 
-class Named extends PendingCommit {
+class Named implements CommitRequest {
   readonly name = "a part";
   readonly part: AtomicPart;
+  readonly size: CommitSize | undefined;
 
-  constructor(key: string) {
-    super();
+  constructor(key: string, size?: CommitSize) {
     this.part = { checks: [], writes: [{ key, value: new Uint8Array(1) }], removals: [] };
+    this.size = size;
   }
 
-  committed(_version?: string): void {}
-  stale(): void {}
-  failed(_error: unknown): void {}
-  find(): Promise<CommitOutcome> {
-    return Promise.resolve("stale");
-  }
+  done(_result: CommitResult): void {}
 }
 
 /** How many parts the commits have that are under way when so many have been submitted, and no commit ever ends. */
@@ -79,21 +72,19 @@ Deno.test("GroupCommitter sends what there is where several commits are no slowe
   assert.deepEqual(await underWay(31, { commitsAtOnce: 2, fullCommitsAtOnce: 3 }), [1, 10, 10]);
 });
 
-/** What became of a pending commit, in words. */
+/** What became of a commit, in words. */
 class Told extends Named {
   readonly told: string[] = [];
   found: CommitOutcome = "stale";
 
-  override committed(version: string | undefined): void {
-    this.told.push(`committed ${version}`);
+  override done(result: CommitResult): void {
+    const { status } = result;
+    if (status === "committed") this.told.push(`committed ${result.version}`);
+    else if (status === "stale") this.told.push(result.uncertain ? "stale, uncertain" : "stale");
+    else this.told.push(`${status}: ${(result.error as { code?: string }).code}`);
   }
-  override stale(): void {
-    this.told.push("stale");
-  }
-  override failed(error: unknown): void {
-    this.told.push((error as { code?: string }).code ?? String(error));
-  }
-  override find(): Promise<CommitOutcome> {
+
+  find(): Promise<CommitOutcome> {
     return Promise.resolve(this.found);
   }
 }
@@ -122,7 +113,7 @@ Deno.test("GroupCommitter refuses what no commit can take, and nothing waits for
   const large = new Told("a");
   committer.submit(large);
   await clock.settle();
-  assert.deepEqual(large.told, ["too-large"]);
+  assert.deepEqual(large.told, ["refused: too-large"]);
   await committer.idle();
 });
 
@@ -136,10 +127,10 @@ function crowding() {
   const { clock, committer } = committing(commit, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
   const fill = async (count: number, bytes: number): Promise<void> => {
     const size = { checks: 0, writes: 1, bytes, keysBytes: 1 };
-    const part = new Named("k");
-    committer.submit(part, size);
+    const request = new Named("k", size);
+    committer.submit(request);
     await clock.settle(); // this one does not wait
-    for (let index = 0; index < count; index++) committer.submit(part, size);
+    for (let index = 0; index < count; index++) committer.submit(request);
   };
   return { clock, committer, gate, fill };
 }
@@ -168,7 +159,7 @@ Deno.test("GroupCommitter takes in from outside until 64 MiB wait: what has gone
   const { clock, committer, gate, fill } = crowding();
   await fill(63, 1_048_576);
   committer.requireRoom("worker/ada note");
-  committer.submit(new Named("last"), { checks: 0, writes: 1, bytes: 1_048_577, keysBytes: 1 });
+  committer.submit(new Named("last", { checks: 0, writes: 1, bytes: 1_048_577, keysBytes: 1 }));
   assert.throws(() => committer.requireRoom("worker/ada note"), {
     code: "store-unavailable",
     message: "Cannot commit worker/ada note: 67108865 of 67108864 bytes wait for the store",
@@ -185,7 +176,7 @@ Deno.test("GroupCommitter takes in from outside until 64 MiB wait: what has gone
   await other.clock.settle();
   other.committer.requireRoom("worker/ada note"); // those that waited so long were given up with it
   for (let index = 0; index < 64; index++) {
-    other.committer.submit(new Named("k"), { checks: 0, writes: 1, bytes: 1_048_576, keysBytes: 1 });
+    other.committer.submit(new Named("k", { checks: 0, writes: 1, bytes: 1_048_576, keysBytes: 1 }));
   }
   assert.throws(() => other.committer.requireRoom("worker/ada note"), {
     message: "Cannot commit worker/ada note: 67108864 of 67108864 bytes wait for the store",
@@ -212,7 +203,7 @@ Deno.test("GroupCommitter divides what is refused together: one that is never ta
     ["committed v1"],
     ["committed v1"],
     ["committed v1"],
-    ["too-large"],
+    ["refused: too-large"],
     ["committed v1"],
     ["committed v1"],
   ]);
@@ -243,6 +234,18 @@ Deno.test("GroupCommitter looks for what is said to be stale, where the store ma
   }
 });
 
+Deno.test("GroupCommitter says of a stale part whether the store left an earlier attempt unanswered", async () => {
+  let attempts = 0;
+  const { clock, committer } = committing(() => {
+    if (++attempts === 1) return Promise.reject(new OutcomeUnknownError("Cannot tell"));
+    return Promise.resolve([undefined]);
+  }, { unknownOutcomes: true });
+  const part = new Told("a");
+  committer.submit(part);
+  await clock.advance(1_000);
+  assert.deepEqual([attempts, part.told], [2, ["stale, uncertain"]]);
+});
+
 Deno.test("GroupCommitter commits again what is not there and may yet land, for ten seconds at the most", async () => {
   let commits = 0;
   const { clock, committer } = committing(() => {
@@ -258,14 +261,14 @@ Deno.test("GroupCommitter commits again what is not there and may yet land, for 
   const open = Object.assign(new Told("a"), { found: "open" as const });
   never.committer.submit(open);
   await never.clock.advance(20_000);
-  assert.deepEqual(open.told, ["outcome-unknown"]);
+  assert.deepEqual(open.told, ["unknown: outcome-unknown"]);
 
   const lost = committing(() => Promise.resolve([undefined]), { unknownOutcomes: true });
   const unread = new Error("error sending request");
   const unseen = Object.assign(new Told("a"), { find: () => Promise.reject(unread) });
   lost.committer.submit(unseen);
   await lost.clock.advance(20_000);
-  assert.deepEqual(unseen.told, ["outcome-unknown"]);
+  assert.deepEqual(unseen.told, ["unknown: outcome-unknown"]);
   assert.equal(lost.committer.failure, unread);
 });
 
@@ -277,7 +280,7 @@ Deno.test("GroupCommitter gives up ten seconds after a commit whose outcome it d
   const part = new Told("a");
   committer.submit(part);
   await clock.advance(11_000);
-  assert.deepEqual(part.told, ["outcome-unknown"]);
+  assert.deepEqual(part.told, ["unknown: outcome-unknown"]);
 });
 
 Deno.test("GroupCommitter that ends tells who waits, and what is in the store's hands once", async () => {
@@ -292,9 +295,9 @@ Deno.test("GroupCommitter that ends tells who waits, and what is in the store's 
   answer.resolve(["v1"]);
   await clock.settle();
   assert.deepEqual([underWay.told, waiting.told, late.told], [
-    ["outcome-unknown"],
-    ["store-closed"],
-    ["store-closed"],
+    ["unknown: outcome-unknown"],
+    ["refused: store-closed"],
+    ["refused: store-closed"],
   ]);
 });
 

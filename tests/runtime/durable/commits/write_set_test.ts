@@ -65,3 +65,10 @@ Deno.test("what is said of a key's bytes stays with its last word: no piece of i
     { seed: 7 },
   );
 });
+
+Deno.test("a row that is removed if it is unchanged is checked as it was read", () => {
+  const writeSet = new WriteSet();
+  writeSet.removeIfUnchanged({ key: "a", version: "v1" }, 10);
+  assert.deepEqual(writeSet.checks, [{ key: "a", version: "v1" }]);
+  assert.deepEqual(writeSet.removals, [{ key: "a", oldBytes: 10 }]);
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { memoryStore, type StoreConnection } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import type { StoreConnection } from "@posthorn/posthorn/store";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { EventLogRows } from "../../../../runtime/durable/delivery/event_log_rows.ts";
 import { eventKey } from "../../../../runtime/durable/rows/keys.ts";

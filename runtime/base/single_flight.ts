@@ -1,4 +1,4 @@
-/** Something that is done again and again, once at a time: who asks for it while it is under way waits for that. */
+/** Work that is done again and again, but only once at a time: who asks for it while it runs shares that run. */
 export class SingleFlight {
   readonly #work: () => Promise<unknown>;
   #running: Promise<void> | undefined;
@@ -8,20 +8,23 @@ export class SingleFlight {
     this.#work = work;
   }
 
-  /** Does it, unless it is under way; resolves when it is done. Rejects as it does. */
+  /** Does the work, or joins the run under way. Resolves when that is done; rejects as it does. */
   run(): Promise<void> {
     return this.#running ??= this.#all();
   }
 
-  /** Does it, and once more where it is under way: that may have looked before what is to be seen was there. */
+  /**
+   * Does the work, and once more if a run is under way: that run may have read before what it should see was there.
+   * Resolves when all of it is done.
+   */
   wake(): Promise<void> {
     this.#again = this.#running !== undefined;
     return this.run();
   }
 
-  /** Resolves when it is not under way. */
+  /** Resolves when no run is under way. */
   async idle(): Promise<void> {
-    await this.#running?.catch(() => {}); // who asked for it hears of it
+    await this.#running?.catch(() => {}); // who asked for the run is told
   }
 
   async #all(): Promise<void> {
@@ -31,7 +34,7 @@ export class SingleFlight {
         await this.#work();
       } while (this.#again);
     } finally {
-      this.#running = undefined; // in one step with the last look at what woke it
+      this.#running = undefined; // in one step with the last look at `again`
     }
   }
 }

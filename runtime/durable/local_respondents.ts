@@ -1,5 +1,5 @@
-import type { Address } from "../../language/address.ts";
-import { matchesSubject } from "../../language/subject.ts";
+import type { Address } from "../language/address.ts";
+import { matchesSubject } from "../language/subject.ts";
 
 interface Respondent {
   readonly to: Address;

@@ -1,6 +1,6 @@
-import type { Random } from "../../base/random.ts";
-import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
-import type { Timers } from "../../scheduling/timers.ts";
+import type { Random } from "../base/random.ts";
+import { OutcomeUnknownError, StoreError } from "../base/store_errors.ts";
+import type { Timers } from "./timers.ts";
 
 /** How long is waited before it is tried again; a random part more. */
 const pauseMs = 1_000;

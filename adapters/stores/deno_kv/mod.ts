@@ -1,0 +1,8 @@
+/**
+ * The store on Deno KV: Deno Deploy's database, a server of your own, or a file.
+ *
+ * @module
+ */
+
+export { denoKv, type DenoKvOptions } from "./deno_kv.ts";
+export type { KvAtomic, KvEntry, KvHandle, KvKey } from "./handle.ts";

@@ -1,0 +1,39 @@
+import type { Fullness } from "../../activations/overflow.ts";
+import type { Route } from "../../messages/envelope.ts";
+import type { Ids } from "../../messages/ids.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import type { CommittedDelivery } from "../commits/write_set.ts";
+import type { NamedMessage } from "../delivery/acceptance.ts";
+import type { MessageWriter } from "../delivery/message_writer.ts";
+import type { ReplyRows } from "../delivery/reply_rows.ts";
+import type { NewMessage } from "../rows/queued_message.ts";
+import type { DurableActivation } from "./durable_activation.ts";
+
+/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
+export const retryWindowMs = 600_000;
+
+/** A message from outside that is to be accepted: with its turn, or in a commit of its own. */
+export interface Incoming {
+  readonly to: DurableActivation;
+  readonly route: Route;
+  readonly named: NamedMessage;
+  readonly draft: NewMessage;
+  /** Where its reply will be, if one is kept: it is opened with the message. */
+  readonly ticket: string | undefined;
+  /** A list that began before this moment need not have it; 0 if its position is the next. */
+  readonly epoch: number;
+  readonly bytes: number;
+  /** How full its mailbox is; absent if there is room. */
+  readonly full: Fullness | undefined;
+}
+
+/** What it takes to accept messages. */
+export interface AcceptanceServices {
+  readonly session: StoreSession;
+  readonly writer: MessageWriter;
+  readonly replies: ReplyRows;
+  readonly ids: Ids;
+  readonly deduplicationWindowMs: number;
+  /** Takes in what commits bring to this process. */
+  readonly committedDelivery: CommittedDelivery;
+}

@@ -1,0 +1,98 @@
+import { fingerprint } from "../../base/fingerprint.ts";
+import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts";
+import type { Entry } from "../../ports/store.ts";
+import type { WriteSet } from "../commits/write_set.ts";
+import type { StoreSession } from "../commits/store_session.ts";
+import { decodeValue, encodeValue } from "../rows/value_codec.ts";
+
+/** How a message was accepted. */
+export interface Acceptance {
+  /** Whether it had been accepted before, and nothing was done now. */
+  readonly repeated: boolean;
+  /** Where its reply is, if one is kept. */
+  readonly ticket: string | undefined;
+  /** Its position in its mailbox; of a repeat, that of the first. Absent for an ask, which has none that others could know. */
+  readonly place: string | undefined;
+}
+
+/** A row that says that a message was accepted under a name. */
+export interface AcceptanceMark {
+  /** Names the send that was accepted. */
+  readonly token: string;
+  readonly fingerprint: string;
+  /** Until when the name is known, in milliseconds since 1970; absent if that is for ever. */
+  readonly untilMs?: number | undefined;
+  /** Where the reply of the first is. */
+  readonly ticket?: string | undefined;
+  /** The position of the first. */
+  readonly place: string;
+}
+
+/** What names a message. */
+export interface NamedMessage {
+  readonly session: StoreSession;
+  /** The key of its mark; absent if no repeat can come. */
+  readonly mark: string | undefined;
+  readonly payload: unknown;
+  /** What it is, in errors. */
+  readonly name: string;
+  readonly id: string;
+}
+
+/** How long after its window the store may still have a mark. */
+const slackMs = 60_000;
+
+/** Writes that a message was accepted; `before` is the mark that it replaces. */
+export function writeMark(writeSet: WriteSet, key: string, mark: AcceptanceMark, before?: Entry): void {
+  const { untilMs } = mark;
+  writeSet.checks.push({ key, version: before?.version });
+  writeSet.write(key, encodeValue(mark, ""), { expiresAtMs: untilMs && untilMs + slackMs });
+}
+
+/** The mark of a message, if there is one. */
+export async function storedMark({ session, mark }: NamedMessage): Promise<Entry | undefined> {
+  return mark === undefined ? undefined : (await session.connection.read([mark]))[0];
+}
+
+/** How a message of that name was accepted before, if it was. Rejects if that was another message. */
+export async function acceptedBefore(named: NamedMessage): Promise<Acceptance | undefined> {
+  if (named.mark === undefined) return undefined;
+  return firstOf(await storedMark(named), fingerprint(named.payload), named);
+}
+
+/**
+ * What a mark says of the first message of that name; nothing if its time is over. Throws an `IdConflictError` if that was
+ * another message.
+ */
+export function firstOf(
+  stored: Entry | undefined,
+  print: string,
+  { session, id, name }: NamedMessage,
+): Acceptance | undefined {
+  const mark = stored && readMark(stored, id, name);
+  if (mark === undefined || session.isOver(mark.untilMs)) return undefined;
+  if (mark.fingerprint === print) return { repeated: true, ticket: mark.ticket, place: mark.place };
+  const why = `the id ${JSON.stringify(id)} came before with another payload`;
+  throw new IdConflictError(`Cannot accept ${name}: ${why}`);
+}
+
+/** What a mark says. Throws a `PosthornError` (`failed`) if it cannot be read: nobody knows then what was accepted. */
+function readMark({ value }: Entry, id: string, name: string): AcceptanceMark {
+  try {
+    const mark = decodeValue<AcceptanceMark>(value).head;
+    if (typeof mark.fingerprint !== "string") throw new TypeError("it is no mark");
+    return mark;
+  } catch (cause) {
+    const why = `what the id ${JSON.stringify(id)} named before cannot be read: ${messageOf(cause)}`;
+    throw new PosthornError("failed", `Cannot accept ${name}: ${why}`, { cause });
+  }
+}
+
+/** The send that a mark names; nothing if it cannot be read. */
+export function tokenOf({ value }: Entry): string | undefined {
+  try {
+    return decodeValue<AcceptanceMark>(value).head.token;
+  } catch {
+    return undefined; // no pending commit wrote a mark that cannot be read
+  }
+}

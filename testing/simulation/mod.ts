@@ -1,0 +1,15 @@
+/**
+ * A simulation of many processes on one store, in virtual time: for tests of what happens when processes and stores fail.
+ *
+ * @module
+ */
+
+export type { SimulatedFault, SimulatedFaults, SimulatedTimes } from "./faults.ts";
+export type { ProcessFaults } from "./process.ts";
+export {
+  type SimulatedCommit,
+  type SimulatedInstance,
+  SimulatedStore,
+  type SimulatedStoreOptions,
+} from "./store.ts";
+export { type Simulated, type SimulatedHost, Simulation, type SimulationOptions } from "./simulation.ts";
