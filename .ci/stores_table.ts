@@ -28,7 +28,7 @@ const end = "<!-- end of stores -->";
 
 /** The table, as Markdown. */
 export function storesTable(): string {
-  const heads = ["store", "a commit outlives", "processes", "one commit takes", "taken for dead after"];
+  const heads = ["store", "a commit survives", "processes", "one commit takes", "a crash is noticed after"];
   const rows = Object.entries(stores).map(([code, { traits }]) => [
     code.replace(/(sqlite|denoKv|memoryStore)\([^)]*\)/g, "`$&`"),
     durability[traits.durability],

@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/language/address.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
@@ -39,7 +40,7 @@ export function ask(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions | undefined,
+  options: (AskOptions & IngressSendOptions) | undefined,
   turn?: Turn,
 ): Promise<unknown> {
   try {
@@ -62,12 +63,12 @@ export function ask(
 }
 
 /** Whether the options add nothing to the message but its caller and its size. */
-function isPlain({ id, headers, signal, after }: AskOptions): boolean {
+function isPlain({ id, headers, signal, after }: AskOptions & IngressSendOptions): boolean {
   return (id ?? headers ?? signal ?? after) === undefined;
 }
 
 /** The caller and the size of a message that came from outside of the program. */
-function originOf({ caller, bytes }: AskOptions): RouteExtras | undefined {
+function originOf({ caller, bytes }: IngressSendOptions): RouteExtras | undefined {
   if (caller !== undefined) requireCaller(caller);
   return (caller ?? bytes) === undefined ? undefined : { caller, bytes };
 }
@@ -77,7 +78,7 @@ function askWith(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions,
+  options: AskOptions & IngressSendOptions,
   turn: Turn | undefined,
 ): Promise<unknown> {
   const { signal } = options;
@@ -145,7 +146,7 @@ async function askByName(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: AskOptions,
+  options: AskOptions & IngressSendOptions,
 ): Promise<unknown> {
   const timeoutMs = options.timeoutMs ?? runtime.options.askTimeoutMs;
   requireDuration("timeoutMs", timeoutMs);

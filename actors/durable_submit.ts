@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyNameOf } from "../runtime/messages/reply_name.ts";
@@ -19,7 +20,7 @@ export async function submitDurably(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<SubmittedDurably> {
   const id = options?.id ?? runtime.ids.ulid();
   const { route, key } = routeToReply(runtime, operation, id, options);

@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { actor } from "../runtime/language/actor.ts";
 import type { Address, SendOptions } from "../runtime/language/address.ts";
 import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
@@ -33,7 +34,7 @@ export function publish(
   runtime: Runtime,
   event: Operation,
   payload: unknown,
-  options: SendOptions | undefined,
+  options: (SendOptions & IngressSendOptions) | undefined,
 ): Promise<void> {
   try {
     const publication = new Publication(event, payload);

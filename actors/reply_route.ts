@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
@@ -22,7 +23,7 @@ export function routeToReply(
   runtime: Runtime,
   operation: Operation,
   id: string | undefined,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): ReplyRoute {
   const given = options?.failTo;
   const name = replyName(runtime.ids.ulid());

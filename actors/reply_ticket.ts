@@ -1,5 +1,6 @@
 import { requireDuration } from "../runtime/base/errors.ts";
-import { parse, type Schema } from "../runtime/language/schema.ts";
+import { parse } from "../runtime/language/parse.ts";
+import type { Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 

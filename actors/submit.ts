@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import {
@@ -39,7 +40,7 @@ export function submit(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
     if (options?.replyTo !== undefined) return submitTo(runtime, to, operation, payload, options);
@@ -76,7 +77,7 @@ function submitInMemory(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   const { route, name, key } = routeToReply(runtime, operation, options?.id, options);
   return once(runtime, to, route, payload, () => {

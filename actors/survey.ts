@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { type Actor, actor } from "../runtime/language/actor.ts";
 import { deadlineAt, Envelope, Route } from "../runtime/messages/envelope.ts";
 import type { SurveyOptions } from "../runtime/language/context.ts";
@@ -19,7 +20,8 @@ import {
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
-import { parse, type Schema } from "../runtime/language/schema.ts";
+import { parse } from "../runtime/language/parse.ts";
+import type { Schema } from "../runtime/language/schema.ts";
 import type { Turn } from "../runtime/turns/turn.ts";
 import { timeLeftMs } from "./ask.ts";
 
@@ -37,7 +39,7 @@ export function surveyAll(
   runtime: Runtime,
   operation: Operation,
   payload: unknown,
-  options: SurveyOptions | undefined,
+  options: (SurveyOptions & IngressSendOptions) | undefined,
   turn?: Turn,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
   const { max = 1_000 } = options ?? {};

@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import { nameOf } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
@@ -20,7 +21,7 @@ export async function submitBeside(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SubmitOptions<unknown> | undefined,
+  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<DurableTicket> {
   const id = options?.id ?? runtime.ids.ulid();
   const { route, name, key } = routeToReply(runtime, operation, id, options);

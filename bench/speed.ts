@@ -31,14 +31,14 @@ export function speedOf(results: Results): string {
   const goals = goalsOf(results);
   const { date, machine: { processor, deno } } = results;
   return [
-    `On ${date}, ${processor}, Deno ${deno}, one core each, how many times as fast Posthorn is:`,
+    `On ${date}, ${processor}, Deno ${deno}, one core each. 0.8× means that Posthorn is 0.8 times as fast:`,
     "",
     losses.length === 0
       ? "- **Slower**: than none of them, in nothing that was measured."
       : `- **Slower** than ${losses.join("; ")}.`,
     ...realActors(results),
     ...checked(results),
-    ...gains.length === 0 ? [] : [`- **As fast, or faster**, in all else: ${gains.join(", ")}.`],
+    ...gains.length === 0 ? [] : [`- **As fast or faster** in all else: ${gains.join(", ")}.`],
     ...goals.length === 0
       ? []
       : [`- **Goals** met: ${
@@ -84,11 +84,11 @@ function realActors(results: Results): string[] {
       formatRatio(besideHop.median)
     } as fast as a bare mailbox loop`;
   return [
-    `- **Actors of 8 types with state**, which is what programs have: ${
+    `- **Actors of 8 types with state**, as in a real program: ${
       formatFigure(burst)
     } ns a turn in bursts and ${
       formatFigure(hop)
-    } ns a hop${beside}. Rows with one type are faster, since the compiler takes in the only handler there is.`,
+    } ns a hop${beside}. Workloads with one type are faster, because the compiler inlines their only handler.`,
   ];
 }
 

@@ -20,7 +20,8 @@ import {
 import { payloadOf } from "./messages/builtin_protocols.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
-import { parse, unchecked } from "./language/schema.ts";
+import { parse } from "./language/parse.ts";
+import { unchecked } from "./language/schema.ts";
 import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";

@@ -1,3 +1,6 @@
+import type { AskOptions } from "../../runtime/language/address.ts";
+import type { SurveyOptions } from "../../runtime/language/context.ts";
+import type { IngressSendOptions } from "../../runtime/language/ingress_options.ts";
 import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../../runtime/language/protocol.ts";
@@ -92,12 +95,20 @@ export class Routes {
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
       const after = this.#after(context);
       if (id === undefined) { // it has no place
-        const options = { caller, timeoutMs, bytes, after, raw: true };
+        const options: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true };
         return this.#answers.value(context, await ref.ask(asking, payload, options));
       }
       const headers: AnswerHeaders = {};
       const onAccepted = this.#tellsPlace(headers);
-      const options = { id, caller, timeoutMs, bytes, after, onAccepted, raw: true };
+      const options: AskOptions & IngressSendOptions = {
+        id,
+        caller,
+        timeoutMs,
+        bytes,
+        after,
+        onAccepted,
+        raw: true,
+      };
       return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
     }
     const headers: AnswerHeaders = {};
@@ -180,14 +191,15 @@ export class Routes {
     const id = idempotencyKey(context);
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
     const { surveyStream } = await import("./streams/survey_stream.ts");
-    const replies = this.#system.survey(surveying, payload, {
+    const options: SurveyOptions & IngressSendOptions = {
       id,
       caller: await this.#caller(context, id !== undefined),
       bytes,
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
-    });
+    };
+    const replies = this.#system.survey(surveying, payload, options);
     const onFailure = (error: unknown) => this.#failures.tell(error);
     return context.body(surveyStream(replies, wantsSuperjson(context), onFailure), 200, {
       "content-type": "application/x-ndjson",
@@ -260,7 +272,7 @@ export class Routes {
     caller: string,
     bytes: number | undefined,
     headers: AnswerHeaders,
-  ) {
+  ): { readonly id: string } & IngressSendOptions {
     return {
       id: id ?? this.#system.newId(),
       caller,

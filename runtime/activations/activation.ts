@@ -7,7 +7,7 @@ import type { Ring } from "../messages/ring.ts";
 import { Recovery } from "./recovery.ts";
 import { Resident, type Signal } from "./resident.ts";
 import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
-import { parse } from "../language/schema.ts";
+import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
 import { isThenable } from "../base/thenable.ts";

@@ -46,20 +46,6 @@ export interface SendOptions {
    */
   readonly id?: string;
   /**
-   * Whose message it is: ids and replies of two callers never meet, and each has a share of what is bounded for all. At
-   * most 512 bytes of well-formed text, or the send rejects with the code `too-large` or `invalid-caller`. For
-   * ingresses, which speak for many; a program that speaks for itself names none.
-   *
-   * @default {""}
-   */
-  readonly caller?: string;
-  /**
-   * `false` where the id is known to be new: it names the message and takes no place in the window.
-   *
-   * @default {true}
-   */
-  readonly deduplicate?: boolean;
-  /**
    * The message is not started later than this, in milliseconds above 0. For an ask the default is the system's; its
    * time is never up too early, and at most a slice of the scheduler late.
    */
@@ -70,21 +56,6 @@ export interface SendOptions {
    * `too-large` otherwise.
    */
   readonly headers?: Readonly<Record<string, string>>;
-  /**
-   * The place of an earlier message to the same actor, as `onAccepted` gave it, here or at another instance on the same
-   * store: this one is handled behind it, whatever their clocks say. It moves this message alone: what is to come
-   * behind this one names its place in turn. Without a store that is the order of sending, and it is not looked at.
-   * Rejects with the code `invalid-after` where it is no place, or one that is more than an hour ahead of this
-   * instance's clock. In a turn it means nothing.
-   */
-  readonly after?: string;
-  /**
-   * How many bytes it came in, where its sender knows: it counts against `mailbox.bytes`, and against
-   * `limits.deadLetterBytes` should it become a dead letter. For ingresses; what is not known counts by number alone.
-   */
-  readonly bytes?: number;
-  /** Hears the place of the message when it is committed; of a repeat, that of the first. Never without a store. */
-  readonly onAccepted?: (place: string) => void;
 }
 
 /** Options of a submit from outside a turn, and of one within. */
@@ -97,12 +68,6 @@ export interface SubmitOptions<Reply> extends SendOptions {
 
 /** Options of an ask. */
 export interface AskOptions extends SendOptions {
-  /**
-   * Resolves with the reply as it travels, before its schema transforms it. For gateways, which pass it on.
-   *
-   * @default {false}
-   */
-  readonly raw?: boolean;
   /** Stops waiting for the reply: the ask rejects with the signal's reason. What was started goes on. */
   readonly signal?: AbortSignal;
 }

@@ -64,12 +64,6 @@ export interface SurveyOptions extends SendOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * Yields the replies as they travel, before their schema transforms them. For gateways, which pass them on.
-   *
-   * @default {false}
-   */
-  readonly raw?: boolean;
-  /**
    * How many replies are enough, at least 1.
    *
    * @default {1_000}

@@ -12,7 +12,8 @@ import {
   type Tell,
   tell,
 } from "../language/protocol.ts";
-import { parse, type Schema, unchecked } from "../language/schema.ts";
+import { parse } from "../language/parse.ts";
+import { type Schema, unchecked } from "../language/schema.ts";
 import { requireSubject } from "../language/subject.ts";
 import { isSound } from "../base/thrown.ts";
 

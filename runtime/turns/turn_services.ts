@@ -1,3 +1,4 @@
+import type { IngressSendOptions } from "../language/ingress_options.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { SurveyOptions } from "../language/context.ts";
@@ -75,7 +76,7 @@ export interface TurnActor extends ActorId {
 
 /** What a route is made from, besides its operation. */
 export interface RouteParts {
-  readonly options?: SendOptions | undefined;
+  readonly options?: (SendOptions & IngressSendOptions) | undefined;
   readonly cause?: Turn | undefined;
   readonly replyTo?: ReplyTarget | Address | undefined;
   readonly failTo?: Address | undefined;

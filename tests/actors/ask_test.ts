@@ -16,6 +16,7 @@ import {
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { gate, untyped, watch, World } from "./memory_world.ts";
+import { asIngress } from "../as_ingress.ts";
 
 const Oracle = protocol("oracle", {
   double: ask(z.number(), z.number()),
@@ -67,7 +68,7 @@ Deno.test("a handler gets the payload's output, an asker the reply's; raw gives 
   await using world = new World([oracleActor()]);
   const ref = world.system.ref(Oracle, "a");
   assert.equal(await ref.ask(Oracle.date, "0"), "1970-01-01T00:00:00.000Z");
-  assert.deepEqual(await ref.ask(Oracle.date, "0", { raw: true }), untyped(new Date(0)));
+  assert.deepEqual(await ref.ask(Oracle.date, "0", asIngress({ raw: true })), untyped(new Date(0)));
 });
 
 Deno.test("a payload that does not fit rejects, and nothing is accepted", async () => {
@@ -413,7 +414,7 @@ Deno.test("whose ask it is travels with it where it says nothing else: a strange
   const running = watch(ref.ask(Oracle.wait, open.promise));
   await world.clock.settle();
   const asks = [1, 2].map((n) => ref.ask(Oracle.double, n)); // the program's own: the second displaces the first
-  for (let n = 100; n < 120; n++) asks.push(ref.ask(Oracle.double, n, { caller: "", raw: true }));
+  for (let n = 100; n < 120; n++) asks.push(ref.ask(Oracle.double, n, asIngress({ caller: "", raw: true })));
   const told = await Promise.allSettled(asks.slice(0, -1));
   assert.ok(told.every(({ status }) => status === "rejected"));
   const kept = world.system.deadLetters.list().map(({ payload }) => payload);
@@ -427,8 +428,12 @@ Deno.test("an ask for a caller that may not be called that is refused, and is no
   const handled: unknown[] = [];
   await using world = new World([oracleActor({ handled })]);
   const ref = world.system.ref(Oracle, "a");
-  await assert.rejects(ref.ask(Oracle.double, 1, { caller: "\ud800" }), { code: "invalid-caller" });
-  await assert.rejects(ref.ask(Oracle.double, 1, { caller: "x".repeat(513) }), { code: "too-large" });
+  await assert.rejects(ref.ask(Oracle.double, 1, asIngress({ caller: "\ud800" })), {
+    code: "invalid-caller",
+  });
+  await assert.rejects(ref.ask(Oracle.double, 1, asIngress({ caller: "x".repeat(513) })), {
+    code: "too-large",
+  });
   await world.clock.settle();
   assert.deepEqual([handled, world.clock.waiting], [[], 0]);
 });

@@ -22,6 +22,7 @@ import {
 import * as z from "zod";
 import { gate, untyped, watch, World } from "./memory_world.ts";
 import { replyName } from "../../runtime/messages/reply_name.ts";
+import { asIngress } from "../as_ingress.ts";
 
 const Bank = protocol("bank", {
   charge: submit(z.number(), z.object({ cents: z.number() })),
@@ -479,8 +480,8 @@ Deno.test("a request that failed and is sent again has its reply after all", asy
 Deno.test("ids of two callers never meet", async () => {
   await using world = new World([bank()]);
   const ref = world.system.ref(Bank, "main");
-  const ada = await ref.submit(Bank.charge, 1, { id: "7", caller: "ada" });
-  const bob = await ref.submit(Bank.charge, 2, { id: "7", caller: "bob" });
+  const ada = await ref.submit(Bank.charge, 1, asIngress({ id: "7", caller: "ada" }));
+  const bob = await ref.submit(Bank.charge, 2, asIngress({ id: "7", caller: "bob" }));
   assert.deepEqual([await ada.reply(), await bob.reply()], [{ cents: 1 }, { cents: 2 }]);
   assert.deepEqual(await world.system.ticket(bob.id, "bob").reply(), { cents: 2 });
   for (const caller of [undefined, "ada"]) {
@@ -579,20 +580,20 @@ Deno.test("a caller has no more replies waiting than are left free, so another f
   const ref = world.system.ref(Bank, "main");
   const submits = async (caller: string | undefined, count: number) => {
     const told = await Promise.allSettled(
-      Array.from({ length: count }, () => ref.submit(Bank.charge, 1, { caller })),
+      Array.from({ length: count }, () => ref.submit(Bank.charge, 1, asIngress({ caller }))),
     );
     await world.clock.settle();
     return told.filter(({ status }) => status === "fulfilled").length;
   };
   assert.equal(await submits("mallory", 100), 6);
-  await assert.rejects(ref.submit(Bank.charge, 1, { caller: "mallory" }), {
+  await assert.rejects(ref.submit(Bank.charge, 1, asIngress({ caller: "mallory" })), {
     name: "LimitExceededError",
     code: "too-many-replies",
     message:
       "Cannot keep one more reply for its caller: 6 of 12 wait for it to be collected, and 6 are left for all",
   });
   assert.equal(await submits("", 100), 3); // nobody in particular is a caller as well
-  const ticket = await ref.submit(Bank.charge, 1, { caller: "alice" });
+  const ticket = await ref.submit(Bank.charge, 1, asIngress({ caller: "alice" }));
   assert.equal(await submits(undefined, 100), 2); // the program takes what there is
   await ticket.reply();
   assert.equal(await submits(undefined, 100), 1);
@@ -608,11 +609,11 @@ Deno.test("a caller whose replies were collected, have expired or were refused h
   const caller = "alice";
   for (let round = 0; round < 3; round++) {
     const tickets = [
-      await ref.submit(Bank.charge, 1, { caller }),
-      await ref.submit(Bank.charge, 1, { caller }),
+      await ref.submit(Bank.charge, 1, asIngress({ caller })),
+      await ref.submit(Bank.charge, 1, asIngress({ caller })),
     ];
     await world.clock.settle();
-    await assert.rejects(ref.submit(Bank.charge, 1, { caller }), { code: "too-many-replies" });
+    await assert.rejects(ref.submit(Bank.charge, 1, asIngress({ caller })), { code: "too-many-replies" });
     if (round === 0) await world.clock.advance(120_000);
     else for (const ticket of tickets) assert.deepEqual(await ticket.reply(), { cents: 1 });
   }
@@ -622,11 +623,11 @@ Deno.test("a caller whose replies were collected, have expired or were refused h
   await world.clock.settle();
   for (const _ of [1, 2]) await world.system.ref(Bank, "busy").tell(untyped(Bank.charge), untyped(1));
   for (const _ of [1, 2, 3]) {
-    const refused = world.system.ref(Bank, "busy").submit(Bank.charge, 1, { caller });
+    const refused = world.system.ref(Bank, "busy").submit(Bank.charge, 1, asIngress({ caller }));
     await assert.rejects(refused, { code: "mailbox-full" });
   }
   await world.clock.settle();
-  await ref.submit(Bank.charge, 1, { caller });
+  await ref.submit(Bank.charge, 1, asIngress({ caller }));
   resolve(1);
 });
 
@@ -635,18 +636,18 @@ Deno.test("replies to callers are bounded in bytes: who has as many as are left 
   const big = actor(Big, { state: () => null, on: { make: (_ctx, length) => "x".repeat(length) } });
   await using world = new World([big], { limits: { replyBytes: 10_000 } });
   const ref = world.system.ref(Big, "main");
-  const alices = await ref.submit(Big.make, 1_000, { caller: "alice" });
+  const alices = await ref.submit(Big.make, 1_000, asIngress({ caller: "alice" }));
   await world.clock.settle();
   for (let count = 0; count < 5; count++) {
-    await ref.submit(Big.make, 1_000, { caller: "mallory" });
+    await ref.submit(Big.make, 1_000, asIngress({ caller: "mallory" }));
     await world.clock.settle();
   }
-  await assert.rejects(ref.submit(Big.make, 1_000, { caller: "mallory" }), (error: Error) => {
+  await assert.rejects(ref.submit(Big.make, 1_000, asIngress({ caller: "mallory" })), (error: Error) => {
     assert.match(error.message, /its replies hold 5\d\d\d of 10000 bytes, and 3\d\d\d are left for all$/);
     return has(LimitExceededError, "too-many-replies")(error);
   });
   const late = await Promise.all(
-    Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, { caller: "eve" })),
+    Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, asIngress({ caller: "eve" }))),
   );
   await world.clock.settle(); // they were all to come: the oldest of whoever has the most went
   assert.equal(await alices.reply(), "x".repeat(1_000));
@@ -654,6 +655,9 @@ Deno.test("replies to callers are bounded in bytes: who has as many as are left 
   const lost = told.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
   assert.deepEqual([told.length, lost.length], [5, 3]);
   for (const error of lost) assert.ok(has(NotFoundError, "expired-reply")(error));
-  await assert.rejects((await ref.submit(Big.make, 20_000, { caller: "bob" })).reply(), NotFoundError);
+  await assert.rejects(
+    (await ref.submit(Big.make, 20_000, asIngress({ caller: "bob" }))).reply(),
+    NotFoundError,
+  );
   assert.equal((await (await ref.submit(Big.make, 20_000)).reply()).length, 20_000); // the program's own
 });

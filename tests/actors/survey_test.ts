@@ -12,6 +12,7 @@ import {
 } from "@posthorn/posthorn";
 import * as z from "zod";
 import { gate, untyped, watch, World } from "./memory_world.ts";
+import { asIngress } from "../as_ingress.ts";
 
 const Carrier = protocol("carrier", {
   quote: survey(z.number(), z.number()),
@@ -209,7 +210,7 @@ Deno.test("respondents get the payload's output, whoever asks the reply's; raw g
   system.subscribe(Carrier.date, system.ref(Carrier, "a").at(Carrier.date));
   const day = "1970-01-01T00:00:00.000Z";
   assert.deepEqual((await collect(system.survey(Carrier.date, "0", { max: 1 }))).replies, [day]);
-  const raw = await collect(system.survey(Carrier.date, "0", { max: 1, raw: true }));
+  const raw = await collect(system.survey(Carrier.date, "0", asIngress({ max: 1, raw: true })));
   assert.deepEqual(raw.replies, untyped([new Date(0)]));
 });
 

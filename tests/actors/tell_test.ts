@@ -17,6 +17,7 @@ import {
 import fc from "fast-check";
 import * as z from "zod";
 import { gate, untyped, World } from "./memory_world.ts";
+import { asIngress } from "../as_ingress.ts";
 
 const Log = protocol("log", {
   write: tell(z.string()),
@@ -183,9 +184,9 @@ Deno.test("the same id again is accepted as the first was, and handled once", as
     ref.tell(Log.write, "two", { id: "7" }),
     (error: unknown) => error instanceof IdConflictError && error.code === "id-reused",
   );
-  await ref.tell(Log.write, "caller", { id: "7", caller: "bob" });
+  await ref.tell(Log.write, "caller", asIngress({ id: "7", caller: "bob" }));
   await world.system.ref(Log, "b").tell(Log.write, "receiver", { id: "7" });
-  await ref.tell(Log.write, "new", { id: "7", deduplicate: false });
+  await ref.tell(Log.write, "new", asIngress({ id: "7", deduplicate: false }));
   await world.clock.advance(1_000);
   await ref.tell(Log.write, "window", { id: "7" });
   await world.clock.settle();

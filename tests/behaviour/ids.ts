@@ -1,5 +1,6 @@
 import type { Scenario } from "./scenario.ts";
 import { One } from "./world.ts";
+import { asIngress } from "../as_ingress.ts";
 
 export const ids: readonly Scenario[] = [
   {
@@ -10,9 +11,9 @@ export const ids: readonly Scenario[] = [
       await world.hear("told again", a.tell(One.note, "1", { id: "t" }));
       await world.hear("told otherwise", a.tell(One.note, "2", { id: "t" }));
       await world.hear("another operation", a.tell(One.run, "note 3", { id: "t" }));
-      await world.hear("another caller", a.tell(One.note, "4", { id: "t", caller: "x" }));
+      await world.hear("another caller", a.tell(One.note, "4", asIngress({ id: "t", caller: "x" })));
       await world.hear("another actor", world.ref("b").tell(One.note, "5", { id: "t" }));
-      await world.hear("not compared", a.tell(One.note, "6", { id: "t", deduplicate: false }));
+      await world.hear("not compared", a.tell(One.note, "6", asIngress({ id: "t", deduplicate: false })));
       await world.settle();
       await world.hear("asked", a.ask(One.call, "note 7", { id: "q" }));
       await world.hear("asked again", a.ask(One.call, "note 7", { id: "q" }));

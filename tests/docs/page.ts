@@ -37,3 +37,17 @@ export async function sources(): Promise<string[]> {
 function withoutComments(text: string): string {
   return text.replace(/\/\*[^]*?\*\/|(?<=^|\s)\/\/ [^\n]*/g, "");
 }
+
+/** The files of the repository that match one of the patterns of git. Ignored ones do not count. */
+export async function filesOf(...patterns: readonly string[]): Promise<string[]> {
+  const args = ["ls-files", "-coz", "--exclude-standard", "--", ...patterns];
+  const { stdout } = await new Deno.Command("git", { args, cwd: root }).output();
+  const names = new TextDecoder().decode(stdout).split("\0").filter((name) => name !== "");
+  const areThere = await Promise.all(names.map((name) => Deno.stat(new URL(name, root)).catch(() => null)));
+  return names.filter((_, at) => areThere[at] !== null); // one that git knows may be deleted
+}
+
+/** Every page, but for the figures of the benchmarks. */
+export async function pageNames(): Promise<string[]> {
+  return (await filesOf("*.md", "llms.txt")).filter((name) => name !== "bench/RESULTS.md").sort();
+}

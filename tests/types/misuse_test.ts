@@ -187,7 +187,11 @@ const sending: Cases = {
   },
   "options of an ask on a tell": (ada: Order) => {
     // @ts-expect-error: a tell waits for nothing
-    return ada.tell(Order.clear, undefined, { raw: true });
+    return ada.tell(Order.clear, undefined, { signal: AbortSignal.abort() });
+  },
+  "options of an ingress on a tell": (ada: Order) => {
+    // @ts-expect-error: a program speaks for itself
+    return ada.tell(Order.clear, undefined, { caller: "bob" });
   },
   "options of a submit on an ask": (ada: Order, books: Ledger) => {
     // @ts-expect-error: the reply of an ask comes back

@@ -2,7 +2,7 @@ import { lateness, reasonOf } from "../../ports/dead_letters.ts";
 import { Envelope, nameOf } from "../../messages/envelope.ts";
 import { messageOf, TerminalError } from "../../base/errors.ts";
 import type { Operation } from "../../language/protocol.ts";
-import { parse } from "../../language/schema.ts";
+import { parse } from "../../language/parse.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { Supervisor } from "../../turns/supervisor.ts";
 import { isThenable } from "../../base/thenable.ts";

@@ -1,7 +1,7 @@
 import type { ActorId } from "../../language/address.ts";
 import { isReplyTarget } from "../../messages/envelope.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
-import { parse } from "../../language/schema.ts";
+import { parse } from "../../language/parse.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";

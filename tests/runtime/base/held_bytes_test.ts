@@ -12,6 +12,7 @@ import {
   worker,
   type WorkerContext,
 } from "../memory_stage.ts";
+import { asIngress } from "../../as_ingress.ts";
 
 const kilobyte = { bytes: 1_000 };
 
@@ -30,21 +31,21 @@ async function held(
 Deno.test("a mailbox refuses what is more than its bytes, and says how many it holds", async () => {
   const { it, ada, go } = await held({ bytes: 2_500 });
   await using _ = it;
-  await ada.tell(Worker.note, "1", kilobyte);
-  await ada.tell(Worker.note, "2", kilobyte);
+  await ada.tell(Worker.note, "1", asIngress(kilobyte));
+  await ada.tell(Worker.note, "2", asIngress(kilobyte));
   const full = {
     name: "MailboxFullError",
     code: "mailbox-full",
     capacity: 2_500,
     message: "Cannot deliver to worker/ada: its mailbox holds 2000 of 2500 bytes",
   };
-  await assert.rejects(ada.tell(Worker.note, "3", kilobyte), full);
-  await assert.rejects(ada.ask(Worker.call, () => 1, kilobyte), full);
-  await assert.rejects(ada.submit(Worker.job, () => 1, kilobyte), full);
+  await assert.rejects(ada.tell(Worker.note, "3", asIngress(kilobyte)), full);
+  await assert.rejects(ada.ask(Worker.call, () => 1, asIngress(kilobyte)), full);
+  await assert.rejects(ada.submit(Worker.job, () => 1, asIngress(kilobyte)), full);
   await ada.tell(Worker.note, "small"); // what the program sends counts by number
   go();
   assert.deepEqual(await notesOf(ada), ["1", "2", "small"]);
-  await ada.tell(Worker.note, "4", kilobyte);
+  await ada.tell(Worker.note, "4", asIngress(kilobyte));
   assert.deepEqual(await notesOf(ada), ["1", "2", "small", "4"]);
 });
 
@@ -52,7 +53,9 @@ Deno.test("a mailbox has room again for each message that was taken out, however
   await using it = stage(worker({ mailbox: { bytes: 2_500 } }));
   const ada = it.ref("ada");
   for (let round = 0; round < 50; round++) {
-    const told = await Promise.allSettled([1, 2, 3].map(() => ada.tell(Worker.note, "", kilobyte)));
+    const told = await Promise.allSettled(
+      [1, 2, 3].map(() => ada.tell(Worker.note, "", asIngress(kilobyte))),
+    );
     assert.deepEqual(told.map(({ status }) => status), ["fulfilled", "fulfilled", "rejected"]);
     await it.clock.settle();
   }
@@ -62,8 +65,8 @@ Deno.test("a mailbox has room again for each message that was taken out, however
 Deno.test("a mailbox in which nothing waits takes one message in however large it is", async () => {
   const { it, ada, go } = await held({ bytes: 2_500 });
   await using _ = it;
-  await ada.tell(Worker.note, "large", { bytes: 9_000 });
-  await assert.rejects(ada.tell(Worker.note, "small", { bytes: 1 }), { code: "mailbox-full" });
+  await ada.tell(Worker.note, "large", asIngress({ bytes: 9_000 }));
+  await assert.rejects(ada.tell(Worker.note, "small", asIngress({ bytes: 1 })), { code: "mailbox-full" });
   go();
   assert.deepEqual(await notesOf(ada), ["large"]);
 });
@@ -77,9 +80,9 @@ Deno.test("a mailbox lets the oldest go until there is room, or the newest", asy
   ) {
     const { it, ada, go } = await held({ bytes: 2_500, overflow });
     await using _ = it;
-    await ada.tell(Worker.note, "1", kilobyte);
-    await ada.tell(Worker.note, "2", kilobyte);
-    await ada.tell(Worker.note, "large", { bytes: 2_400 });
+    await ada.tell(Worker.note, "1", asIngress(kilobyte));
+    await ada.tell(Worker.note, "2", asIngress(kilobyte));
+    await ada.tell(Worker.note, "large", asIngress({ bytes: 2_400 }));
     assert.deepEqual(it.dead, dead);
     assert.match(it.system.deadLetters.list()[0].message, /gave way: the mailbox held 2000 of 2500 bytes$/);
     go();
@@ -90,13 +93,13 @@ Deno.test("a mailbox lets the oldest go until there is room, or the newest", asy
 Deno.test("a mailbox counts what stepped aside, and what lies in a long queue", async () => {
   await using it = stage(worker({ mailbox: { bytes: 2_500 }, retry: { order: "aside", baseMs: 1_000 } }));
   const ada = it.ref("ada");
-  for (const _ of [1, 2]) await ada.tell(Worker.run, fail, kilobyte);
+  for (const _ of [1, 2]) await ada.tell(Worker.run, fail, asIngress(kilobyte));
   await it.clock.settle();
-  await assert.rejects(ada.tell(Worker.note, "", kilobyte), { code: "mailbox-full" });
+  await assert.rejects(ada.tell(Worker.note, "", asIngress(kilobyte)), { code: "mailbox-full" });
   const { it: other, ada: bob } = await held({ bytes: 2_000, capacity: 5_000 });
   await using _ = other;
-  for (let count = 0; count < 2_000; count++) await bob.tell(Worker.note, "", { bytes: 1 });
-  await assert.rejects(bob.tell(Worker.note, "", { bytes: 1 }), {
+  for (let count = 0; count < 2_000; count++) await bob.tell(Worker.note, "", asIngress({ bytes: 1 }));
+  await assert.rejects(bob.tell(Worker.note, "", asIngress({ bytes: 1 })), {
     message: "Cannot deliver to worker/ada: its mailbox holds 2000 of 2000 bytes",
   });
 });
@@ -107,10 +110,10 @@ Deno.test("a mailbox keeps the order of what comes in during a turn, after all t
   const noting = (text: string) => (ctx: WorkerContext) => void note(ctx, text);
   void ada.tell(Worker.run, noting("first"));
   void ada.tell(Worker.run, () => {
-    void ada.tell(Worker.run, noting("large"), { bytes: 2_400 });
+    void ada.tell(Worker.run, noting("large"), asIngress({ bytes: 2_400 }));
     void ada.tell(Worker.run, noting("next"));
   });
-  for (const text of ["1", "2"]) void ada.tell(Worker.run, noting(text), kilobyte);
+  for (const text of ["1", "2"]) void ada.tell(Worker.run, noting(text), asIngress(kilobyte));
   await it.clock.settle();
   assert.deepEqual(it.dead, ["ada run: dropped", "ada run: dropped"]);
   assert.deepEqual(await notesOf(ada), ["first", "large", "next"]);

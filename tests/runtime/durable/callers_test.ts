@@ -13,6 +13,7 @@ import {
   Worker,
   worker,
 } from "./durable_stage.ts";
+import { asIngress } from "../../as_ingress.ts";
 
 const echo = { echo: (_ctx: unknown, text: string) => text };
 const unknown = { name: "NotFoundError", code: "unknown-reply" };
@@ -46,10 +47,14 @@ onEach(
     const system = await stage.start([worker(echo)]);
     const callers = [undefined, "alice", "alice\nb", "é", "%C3%A9"];
     for (const caller of callers) {
-      const { id } = await ref(system, `${callers.indexOf(caller)}`).submit(Worker.job, "echo secret", {
-        id: "1",
-        caller,
-      });
+      const { id } = await ref(system, `${callers.indexOf(caller)}`).submit(
+        Worker.job,
+        "echo secret",
+        asIngress({
+          id: "1",
+          caller,
+        }),
+      );
       await stage.settle();
       assert.equal(await system.ticket(id, caller).reply({ timeoutMs: 0 }), "secret");
       for (const other of [...callers, "b"].filter((other) => other !== caller)) {
@@ -89,10 +94,10 @@ onEach(
     const options = { limits: { deadLetters: 10 } };
     const first = await stage.start([worker(refuse)], options);
     const ada = ref(first, "ada");
-    await ada.tell(Worker.run, "refuse", { id: "alices", caller: "alice" });
+    await ada.tell(Worker.run, "refuse", asIngress({ id: "alices", caller: "alice" }));
     await ada.tell(Worker.run, "refuse", { id: "programs" });
     for (let index = 0; index < 30; index++) {
-      await ada.tell(Worker.run, "refuse", { id: `${index}`, caller: "mallory" });
+      await ada.tell(Worker.run, "refuse", asIngress({ id: `${index}`, caller: "mallory" }));
     }
     await stage.pass(5_000);
     const latest = Array.from({ length: 8 }, (_, index) => `${index + 22}`);
@@ -144,7 +149,7 @@ onEach(
     const full = (error: Error) =>
       /^Cannot deliver to worker\/ada: its mailbox holds 4\d\d\d of 5000 bytes$/.test(error.message);
     await assert.rejects(ada.tell(Worker.note, text), full);
-    await assert.rejects(ada.ask(Worker.call, text, { bytes: 2_000 }), full);
+    await assert.rejects(ada.ask(Worker.call, text, asIngress({ bytes: 2_000 })), full);
     await ada.tell(Worker.note, "small");
     gate.resolve();
     assert.deepEqual(await notesOf(system, "ada"), [text, text, "small"]);
@@ -200,9 +205,9 @@ onEach(
     const forged = Math.floor((stage.clock.now() + hourMs) * 1_000).toString(36).padStart(11, "0");
     const places: string[] = [];
     const onAccepted = (place: string) => void places.push(place);
-    await ref(system, "ada").tell(Worker.note, "forged", { after: forged, onAccepted });
-    await ref(system, "ada").tell(Worker.note, "honest", { onAccepted });
-    await ref(behind, "ada").tell(Worker.note, "then", { after: places[1], onAccepted });
+    await ref(system, "ada").tell(Worker.note, "forged", asIngress({ after: forged, onAccepted }));
+    await ref(system, "ada").tell(Worker.note, "honest", asIngress({ onAccepted }));
+    await ref(behind, "ada").tell(Worker.note, "then", asIngress({ after: places[1], onAccepted }));
     const aheadMs = places.map((place) => Math.floor(parseInt(place, 36) / 1_000 - stage.clock.now()));
     assert.deepEqual(aheadMs, [hourMs, 0, 0]);
     await stage.pass(missedMs);

@@ -14,6 +14,7 @@ import {
   Worker,
   worker,
 } from "./durable_stage.ts";
+import { asIngress } from "../../as_ingress.ts";
 
 onEach(
   kinds,
@@ -52,7 +53,7 @@ onEach(kinds, "the same id with another payload is refused, and nothing comes of
 onEach(kinds, "an id is its caller's, its receiver's and its operation's own", async (stage) => {
   const system = await stage.start([worker({ run: (ctx) => note(ctx, "ran") })]);
   await ref(system, "ada").tell(Worker.note, "first", { id: "1" });
-  await ref(system, "ada").tell(Worker.note, "of a caller", { id: "1", caller: "eve" });
+  await ref(system, "ada").tell(Worker.note, "of a caller", asIngress({ id: "1", caller: "eve" }));
   await ref(system, "ada").tell(Worker.run, "run", { id: "1" });
   await ref(system, "bob").tell(Worker.note, "another", { id: "1" });
   assert.deepEqual(await notesOf(system, "ada"), ["first", "of a caller", "ran"]);
@@ -191,14 +192,15 @@ inMemory("an id that was refused may try again", async (stage) => {
 onEach(kinds, "callers whose names are much alike are two, for names and for replies", async (stage) => {
   const system = await stage.start([worker()]);
   await assert.rejects(
-    async () => await ref(system, "ada").tell(Worker.note, "half", { id: "one", caller: "a\ud800" }),
+    async () =>
+      await ref(system, "ada").tell(Worker.note, "half", asIngress({ id: "one", caller: "a\ud800" })),
     { code: "invalid-caller" },
   );
   const callers = ["a\ufffd", "a%ud800", "a\n", "a%0A", "A"];
   for (const caller of callers) {
-    await ref(system, "ada").tell(Worker.note, caller, { id: "one", caller });
-    await ref(system, "ada").tell(Worker.note, caller, { id: "one", caller });
-    const ticket = await ref(system, "ada").submit(Worker.job, "notes", { id: "two", caller });
+    await ref(system, "ada").tell(Worker.note, caller, asIngress({ id: "one", caller }));
+    await ref(system, "ada").tell(Worker.note, caller, asIngress({ id: "one", caller }));
+    const ticket = await ref(system, "ada").submit(Worker.job, "notes", asIngress({ id: "two", caller }));
     await stage.settle();
     assert.equal((await ticket.reply() as string[]).at(-1), caller);
   }

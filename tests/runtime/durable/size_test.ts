@@ -14,6 +14,7 @@ import {
   Worker,
   worker,
 } from "./durable_stage.ts";
+import { asIngress } from "../../as_ingress.ts";
 
 const grow = worker({
   grow: (ctx, size) => void (ctx.state = ["x".repeat(Number(size))]),
@@ -142,7 +143,11 @@ onEach(kinds, "a state or a reply that is no data is a dead letter at its first 
 onEach(["denoKv"], "a key that is too long for the store is refused like a payload", async (stage) => {
   const system = await stage.start([worker({ noted: (ctx, text) => note(ctx, text) })]);
   const key = "k".repeat(512);
-  await ref(system, key).tell(Worker.note, "one", { id: "i".repeat(255), caller: "c".repeat(300) });
+  await ref(system, key).tell(
+    Worker.note,
+    "one",
+    asIngress({ id: "i".repeat(255), caller: "c".repeat(300) }),
+  );
   assert.deepEqual(await notesOf(system, key), ["one"]);
   const long = { id: "i".repeat(255), caller: "c".repeat(3_000) };
   await assert.rejects(ref(system, key).tell(Worker.note, "one", long), { code: "too-large" });

@@ -8,6 +8,7 @@ import { sqlite } from "@posthorn/posthorn/sqlite";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Simulation } from "@posthorn/posthorn/testing/simulation";
 import { notesOf, ref, Worker, worker } from "./durable_stage.ts";
+import { asIngress } from "../../as_ingress.ts";
 
 const Walker = protocol("walker", { walk: submit(unchecked<null>(), unchecked<string>()) });
 
@@ -120,9 +121,9 @@ Deno.test("before the store is open 64 MiB wait for it, where their size is know
   };
   await using system = new System({ actors: [worker()], store, clock, drainMs: 0 });
   const bytes = 1_048_576; // as what comes over HTTP says
-  const early: Promise<unknown>[] = [system.publish(Worker.happened, "de one", { bytes })];
+  const early: Promise<unknown>[] = [system.publish(Worker.happened, "de one", asIngress({ bytes }))];
   for (let count = 1; count < 64; count++) {
-    early.push(ref(system, `k${count % 16}`).tell(Worker.note, `${count}`, { bytes }));
+    early.push(ref(system, `k${count % 16}`).tell(Worker.note, `${count}`, asIngress({ bytes })));
   }
   await clock.settle();
   const crowded = {
@@ -130,13 +131,13 @@ Deno.test("before the store is open 64 MiB wait for it, where their size is know
     code: "store-unavailable",
     message: "Cannot use the store: it is not open yet, and 67108864 of 67108864 bytes wait for it",
   };
-  await assert.rejects(ref(system, "k0").tell(Worker.note, "late", { bytes }), crowded);
-  await assert.rejects(system.publish(Worker.happened, "de late", { bytes }), crowded);
+  await assert.rejects(ref(system, "k0").tell(Worker.note, "late", asIngress({ bytes })), crowded);
+  await assert.rejects(system.publish(Worker.happened, "de late", asIngress({ bytes })), crowded);
   gate.resolve();
   await clock.advance(2_000);
   await Promise.all(early);
   assert.deepEqual(await notesOf(system, "k0"), ["16", "32", "48"]);
-  await ref(system, "k0").tell(Worker.note, "after", { bytes });
+  await ref(system, "k0").tell(Worker.note, "after", asIngress({ bytes }));
 });
 
 Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Failure, type InvalidPayloadError } from "@posthorn/posthorn";
-import { parse } from "../../../runtime/language/schema.ts";
+import { parse } from "../../../runtime/language/parse.ts";
 
 const what = ["Cannot accept", "cart/ada refused"] as const;
 const failure = { id: "7", code: "no-money", message: "The card was refused" };

@@ -3,7 +3,8 @@ import { InvalidPayloadError, type Schema, unchecked } from "@posthorn/posthorn"
 import { type } from "arktype";
 import * as v from "valibot";
 import * as z from "zod";
-import { isUnchecked, parse } from "../../../runtime/language/schema.ts";
+import { parse } from "../../../runtime/language/parse.ts";
+import { isUnchecked } from "../../../runtime/language/schema.ts";
 import { oddThings } from "../odd_things.ts";
 
 const what = ["Cannot accept", "order/ada add"] as const;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { event, protocol, TerminalError, unchecked } from "@posthorn/posthorn";
 import { fail, notesOf, Stage, stage, Walker, walker, Worker, worker } from "../memory_stage.ts";
+import { asIngress } from "../../as_ingress.ts";
 
 const again = { id: "again" };
 
@@ -61,7 +62,7 @@ Deno.test("Deduplication tells callers, receivers and operations apart", async (
   await using it = stage(worker(), walker());
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "1", again);
-  await ada.tell(Worker.note, "2", { ...again, caller: "someone else" });
+  await ada.tell(Worker.note, "2", asIngress({ ...again, caller: "someone else" }));
   await it.ref("bob").tell(Worker.note, "3", again);
   await ada.tell(Worker.run, (ctx) => ctx.self.tell(Worker.note, "4", again), again);
   await it.walker("ada").tell(Walker.note, "5", again);
@@ -109,7 +110,9 @@ Deno.test("Deduplication does not remember what was refused", async () => {
 Deno.test("Deduplication takes no notice of an id that is known to be new", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
-  for (const text of ["1", "2"]) await ada.tell(Worker.note, text, { ...again, deduplicate: false });
+  for (const text of ["1", "2"]) {
+    await ada.tell(Worker.note, text, asIngress({ ...again, deduplicate: false }));
+  }
   assert.deepEqual(await notesOf(ada), ["1", "2"]);
 });
 
@@ -164,12 +167,12 @@ Deno.test("Deduplication knows an id within its window, and the latest ids withi
 Deno.test("Deduplication lets the oldest id go of whoever has the most: a flood of one caller's leaves another's alone", async () => {
   await using it = new Stage({ actors: [worker()], limits: { ids: 10 } });
   const ada = it.ref("ada");
-  await ada.tell(Worker.note, "alice", { id: "1", caller: "alice" });
+  await ada.tell(Worker.note, "alice", asIngress({ id: "1", caller: "alice" }));
   await ada.tell(Worker.run, (ctx) => ctx.ref(Worker, "bob").tell(Worker.note, "ada", again));
   for (let id = 0; id < 100; id++) {
-    await it.ref("eve").tell(Worker.note, "", { id: `${id}`, caller: "mallory" });
+    await it.ref("eve").tell(Worker.note, "", asIngress({ id: `${id}`, caller: "mallory" }));
   }
-  await ada.tell(Worker.note, "alice", { id: "1", caller: "alice" });
+  await ada.tell(Worker.note, "alice", asIngress({ id: "1", caller: "alice" }));
   await ada.tell(Worker.run, (ctx) => ctx.ref(Worker, "bob").tell(Worker.note, "ada", again));
   await it.clock.settle();
   assert.deepEqual([await notesOf(ada), await notesOf(it.ref("bob"))], [["alice"], ["ada"]]);
@@ -183,14 +186,14 @@ Deno.test("Deduplication lets the oldest answers go when they are too large toge
   const ada = it.ref("ada");
   let turns = 0;
   const ask = (id: string, caller: string) =>
-    ada.ask(Worker.call, () => `${++turns}${large}`, { id, caller });
+    ada.ask(Worker.call, () => `${++turns}${large}`, asIngress({ id, caller }));
   await ask("first", "alice");
   for (let id = 0; id < 20; id++) await ask(`${id}`, "mallory");
   assert.equal(await ask("first", "alice"), `1${large}`);
   assert.equal(await ask("19", "mallory"), `21${large}`);
   await assert.rejects(ask("0", "mallory"), expiredReply);
   assert.equal(turns, 21);
-  await assert.rejects(ada.ask(Worker.call, () => "other", { id: "0", caller: "mallory" }), {
+  await assert.rejects(ada.ask(Worker.call, () => "other", asIngress({ id: "0", caller: "mallory" })), {
     code: "id-reused",
   });
 });

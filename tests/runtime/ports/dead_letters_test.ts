@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TerminalError } from "@posthorn/posthorn";
 import { fail, note, notesOf, Stage, stage, Worker, worker } from "../memory_stage.ts";
+import { asIngress } from "../../as_ingress.ts";
 
 function refuse(): never {
   throw new TerminalError("No.", { code: "refused" });
@@ -137,11 +138,15 @@ Deno.test("DeadLetters take what a turn sends to nobody", async () => {
 Deno.test("DeadLetters let the oldest go of the operation that has the most, and of the caller that has the most of it", async () => {
   await using it = new Stage({ actors: [worker()], limits: { deadLetters: 10 } });
   const ada = it.ref("ada");
-  await ada.tell(Worker.run, refuse, { id: "alice's", caller: "alice" });
+  await ada.tell(Worker.run, refuse, asIngress({ id: "alice's", caller: "alice" }));
   await ada.tell(Worker.run, refuse, { id: "the-programs" });
   await ada.submit(Worker.job, refuse, { id: "another" });
-  for (let id = 0; id < 50; id++) await ada.tell(Worker.run, refuse, { id: `${id}`, caller: "mallory" });
-  for (let id = 0; id < 50; id++) await ada.tell(Worker.run, refuse, { id: `${id}`, caller: `${id}` });
+  for (let id = 0; id < 50; id++) {
+    await ada.tell(Worker.run, refuse, asIngress({ id: `${id}`, caller: "mallory" }));
+  }
+  for (let id = 0; id < 50; id++) {
+    await ada.tell(Worker.run, refuse, asIngress({ id: `${id}`, caller: `${id}` }));
+  }
   await it.clock.settle();
   const { deadLetters } = it.system;
   const kept = deadLetters.list().map(({ id }) => id);
@@ -152,9 +157,11 @@ Deno.test("DeadLetters let the oldest go of the operation that has the most, and
 Deno.test("DeadLetters of one caller do not push out those of another", async () => {
   await using it = new Stage({ actors: [worker()], limits: { deadLetters: 10 } });
   const ada = it.ref("ada");
-  await ada.tell(Worker.run, refuse, { id: "alice's", caller: "alice" });
+  await ada.tell(Worker.run, refuse, asIngress({ id: "alice's", caller: "alice" }));
   await ada.tell(Worker.run, refuse, { id: "the-programs" });
-  for (let id = 0; id < 50; id++) await ada.tell(Worker.run, refuse, { id: `${id}`, caller: "mallory" });
+  for (let id = 0; id < 50; id++) {
+    await ada.tell(Worker.run, refuse, asIngress({ id: `${id}`, caller: "mallory" }));
+  }
   await it.clock.settle();
   const kept = it.system.deadLetters.list().map(({ id }) => id);
   const latest = Array.from({ length: 8 }, (_, index) => `${index + 42}`);
@@ -166,12 +173,12 @@ Deno.test("DeadLetters are bounded in bytes, of those whose size is known", asyn
   const ada = it.ref("ada");
   await ada.tell(Worker.run, refuse, { id: "unknown" });
   for (const id of ["1", "2", "3"]) {
-    await ada.tell(Worker.run, refuse, { id, caller: "mallory", bytes: 1_000 });
+    await ada.tell(Worker.run, refuse, asIngress({ id, caller: "mallory", bytes: 1_000 }));
   }
-  await ada.tell(Worker.run, refuse, { id: "4", caller: "mallory", bytes: 9_000 });
+  await ada.tell(Worker.run, refuse, asIngress({ id: "4", caller: "mallory", bytes: 9_000 }));
   await it.clock.settle();
   assert.deepEqual(it.system.deadLetters.list().map(({ id }) => id), ["unknown"]);
-  await ada.tell(Worker.run, refuse, { id: "5", caller: "mallory", bytes: 2_000 });
+  await ada.tell(Worker.run, refuse, asIngress({ id: "5", caller: "mallory", bytes: 2_000 }));
   await it.clock.settle();
   assert.deepEqual(it.system.deadLetters.list().map(({ id }) => id), ["unknown", "5"]);
 });

@@ -1,0 +1,111 @@
+// What a program loads that imports an entry of the package: no more than the entry is for.
+
+import assert from "node:assert/strict";
+
+const root = new URL("../", import.meta.url);
+const { name, exports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root))) as {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, string>>;
+};
+
+const stores = ["runtime/base/", "runtime/ports/"];
+
+/**
+ * What each entry may load before anything is called: files, the files of folders, and packages. The durable engine is
+ * loaded when a store is opened, and superjson when a value or a request needs it.
+ */
+const mayLoad: Readonly<Record<string, readonly string[]>> = {
+  ".": [
+    "mod.ts",
+    "actors/",
+    "actors/builtin/",
+    "runtime/",
+    "runtime/base/",
+    "runtime/language/",
+    "runtime/messages/",
+    "runtime/scheduling/",
+    "runtime/ports/",
+    "runtime/turns/",
+    "runtime/activations/",
+    "runtime/durable/persistence.ts",
+    "runtime/durable/opening.ts",
+    "runtime/durable/startup_queue.ts",
+    "runtime/durable/pending_subscriptions.ts",
+    "runtime/durable/local_respondents.ts",
+    "@std/async",
+    "@std/ulid",
+  ],
+  "./protocol": ["runtime/language/"],
+  "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
+  "./store": ["adapters/stores/mod.ts", "runtime/base/"],
+  "./memory": ["adapters/stores/memory/", ...stores],
+  "./sqlite": ["adapters/stores/sqlite/", ...stores],
+  "./deno-kv": ["adapters/stores/deno_kv/", ...stores, "@std/ulid"],
+  "./testing/conformance": ["testing/", "testing/conformance/", ...stores],
+};
+
+/** The entries for tests, which may load what they like. */
+const unbounded = ["./testing", "./testing/simulation"];
+
+interface Dependency {
+  readonly specifier: string;
+  readonly code?: { readonly specifier: string };
+  readonly isDynamic?: boolean;
+}
+
+interface Info {
+  readonly roots: readonly string[];
+  readonly modules: readonly { readonly specifier: string; readonly dependencies?: readonly Dependency[] }[];
+}
+
+Deno.test("every entry of the package says what it may load", () => {
+  assert.deepEqual([...Object.keys(mayLoad), ...unbounded].toSorted(), Object.keys(exports).toSorted());
+});
+
+for (const [entry, allowed] of Object.entries(mayLoad)) {
+  Deno.test(`${name}${entry.slice(1)} loads only what it is for`, async () => {
+    const loaded = await loadedBy(exports[entry]);
+    assert.ok(loaded.includes(exports[entry].slice(2)));
+    for (const module of loaded) {
+      const folder = module.slice(0, module.lastIndexOf("/") + 1);
+      const found = allowed.some((one) => one === module || one === folder);
+      assert.ok(found, `${entry} loads ${module} at its start: load it with import() when it is needed`);
+    }
+  });
+}
+
+const [major, minor] = Deno.version.deno.split(".").map(Number);
+
+Deno.test({
+  name: "a protocol takes a caller at most 1 KiB, bundled and compressed",
+  ignore: major === 2 && minor < 9, // bundling was less good before
+  fn: async () => {
+    const bundle = await run("bundle", "--minify", "--platform", "browser", "tests/bundled_caller.ts");
+    const compressed = new Blob([bundle]).stream().pipeThrough(new CompressionStream("gzip"));
+    const { byteLength } = await new Response(compressed).arrayBuffer();
+    assert.ok(byteLength <= 1_024, `it takes ${byteLength} bytes`);
+  },
+});
+
+/** The files and packages that are loaded with a module, before anything of them is called. */
+async function loadedBy(file: string): Promise<string[]> {
+  const { roots, modules } = JSON.parse(await run("info", "--json", file)) as Info;
+  const dependencies = new Map(modules.map(({ specifier, dependencies = [] }) => [specifier, dependencies]));
+  const found = new Set(roots);
+  const packages = new Set<string>();
+  for (const module of found) {
+    for (const { specifier, code, isDynamic } of dependencies.get(module) ?? []) {
+      if (code === undefined || isDynamic) continue;
+      const own = code.specifier.startsWith(root.href) && !code.specifier.startsWith(`${root.href}links/`);
+      if (own) found.add(code.specifier);
+      else packages.add(/^(@[^/]+\/)?[^/]+/.exec(specifier)![0]);
+    }
+  }
+  return [...Array.from(found, (url) => url.slice(root.href.length)), ...packages];
+}
+
+async function run(...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
