@@ -45,7 +45,7 @@ const depthMax = 1_000;
 function write(hash: Hash, value: unknown, path: object[]): void {
   if (typeof value !== "object" || value === null) {
     const text = String(value);
-    hash.add(`${typeof value}:${text.length}:${text};`); // with its length: otherwise two pairs of texts could look the same
+    hash.add(`${typeof value}:${text.length}:${text};`); // its length keeps pairs of texts apart
     return;
   }
   const depth = path.indexOf(value);

@@ -45,7 +45,7 @@ export class Outbox {
   /** A plain route of that operation, if one of the latest messages has it. */
   routeTo(operation: Operation): Route | undefined {
     const { slots, taken } = this;
-    const guess = taken - this.back; // a turn that sends to several types in rotation finds each route at the same distance
+    const guess = taken - this.back; // sends to several types in rotation repeat at the same distance
     if (guess > 0) {
       const route = slots[guess] as Route;
       if (route.operation === operation && route.plain) return route;
