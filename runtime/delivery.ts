@@ -3,7 +3,7 @@ import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
-import { Envelope, isReplyTarget, nameOf, Route } from "./messages/envelope.ts";
+import { Envelope, isReplyTarget, namedOperation, nameOf, Route } from "./messages/envelope.ts";
 import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
@@ -21,7 +21,6 @@ import { payloadOf } from "./messages/builtin_protocols.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse } from "./language/parse.ts";
-import { unchecked } from "./language/schema.ts";
 import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
@@ -230,14 +229,7 @@ export class Delivery implements DeliveryPort {
 
   operationAt(address: Address): Operation {
     return this.actorOf(address.protocol)?.operations[address.operation] ??
-      {
-        protocol: address.protocol,
-        mode: "tell",
-        name: address.operation,
-        slot: -1,
-        payload: unchecked(),
-        unchecked: true,
-      };
+      namedOperation(address);
   }
 
   answerOf(envelope: Envelope): unknown {

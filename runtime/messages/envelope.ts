@@ -164,3 +164,8 @@ export class Envelope {
 export function nameOf(operation: Operation, key: string): string {
   return `${operation.protocol}/${key} ${operation.name}`;
 }
+
+/** The operation at an address of which only the names are known: its receiver checks the payload. */
+export function namedOperation({ protocol, operation: name }: Address): Operation {
+  return { protocol, name, mode: "tell", slot: -1, payload: undefined, unchecked: true };
+}
