@@ -79,7 +79,8 @@ export class ExpiryList<Item extends Expiring> {
     const nowMs = this.#services.monotonicMs();
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first.expiresAtMs > nowMs) {
-        this.#timer ??= this.#services.timers.set(first.expiresAtMs - nowMs, () => this.#sweep());
+        this.#timer?.cancel(); // a callback may have added an item, which expires later than this one
+        this.#timer = this.#services.timers.set(first.expiresAtMs - nowMs, () => this.#sweep());
         return;
       }
       this.#unlink(first);
