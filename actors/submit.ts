@@ -20,6 +20,7 @@ import {
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
 import type { Target } from "../runtime/delivery.ts";
+import type { Route } from "../runtime/messages/envelope.ts";
 import { errorOfFailure, type KeptReply } from "../runtime/in_memory_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parse, type Schema } from "../runtime/language/schema.ts";
@@ -60,7 +61,7 @@ export function submit(
     }
     const { route, name, reply } = routeToReply(runtime, operation, options?.id, options);
     return once(runtime, to, route, payload, () => {
-      const kept = runtime.replies.open(reply.key, options?.caller); // before it is sent: it may fail at once
+      const kept = openReply(runtime, to, route, payload, reply.key); // before it is sent: it may fail at once
       try {
         runtime.delivery.accept(to, operation, payload, route);
       } catch (error) {
@@ -72,6 +73,16 @@ export function submit(
     });
   } catch (error) {
     return Promise.reject(error);
+  }
+}
+
+/** Keeps the reply of a request. If there is no room, a request that could never be accepted is told that instead. */
+function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
+  try {
+    return runtime.replies.open(key, route.extras?.caller);
+  } catch (error) {
+    runtime.delivery.requireAcceptable(to, route.operation, payload);
+    throw error;
   }
 }
 

@@ -142,9 +142,7 @@ export class Delivery implements DeliveryPort {
   /** The same for a durable receiver, with the name of the reply that is kept for it. */
   async acceptDurably(to: Target, payload: unknown, route: Route, ticket: string): Promise<Acceptance> {
     const { operation } = route;
-    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
-    this.check(operation, to.key, payload);
-    this.requireHandled(operation, to.key);
+    this.requireAcceptable(to, operation, payload);
     return await this.persistence!.accept(to, route, payload, { ticket });
   }
 
@@ -294,10 +292,15 @@ export class Delivery implements DeliveryPort {
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
-    elsewhere.deliver(to, route, payload, (error) => {
+    const refuse = (error: unknown) => {
       this.undelivered++;
       this.deadLetterError(this.envelope(route, to.key, payload), error);
-    });
+    };
+    try {
+      elsewhere.send(to, route, payload)?.catch(refuse);
+    } catch (error) {
+      refuse(error);
+    }
   }
 
   private deliverNew(to: Target, route: Route, payload: unknown): void {
@@ -328,6 +331,13 @@ export class Delivery implements DeliveryPort {
   check(operation: Operation, key: string, payload: unknown): unknown {
     if (operation.unchecked) return payload;
     return parse(operation.payload, payload, "Cannot accept", { toString: () => nameOf(operation, key) });
+  }
+
+  /** Throws what stands in the way of a message by itself, whatever room there is. */
+  requireAcceptable({ key }: ActorId, operation: Operation, payload: unknown): void {
+    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, key)}`);
+    this.check(operation, key, payload);
+    this.requireHandled(operation, key);
   }
 
   /** Throws a `StoppedError` unless the system takes messages in; `what` is what it should be there for. */
@@ -378,23 +388,13 @@ export class Delivery implements DeliveryPort {
     for (const host of this.hosts.values()) host.observed = observed;
   }
 
-  private resend({ route, key, payload, id }: Envelope): void | Promise<void> {
-    const { operation, causationId, correlationId, replyTo, extras } = route;
-    const again = new Route(
-      operation,
-      causationId,
-      correlationId,
-      isReplyTarget(replyTo) ? undefined : replyTo,
-      undefined,
-      {
-        id,
-        failTo: extras?.failTo,
-        headers: extras?.headers,
-        caller: extras?.caller,
-        bytes: extras?.bytes,
-      },
-    );
-    const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
-    return committed?.then(() => {});
+  private resend({ operation, key, payload, routeAgain }: Envelope): void | Promise<void> {
+    this.requireRunning(`accept ${shownName(operation, key)}`);
+    const to = { protocol: operation.protocol, key };
+    const elsewhere = this.persistence?.has(to.protocol) ? undefined : this.elsewhere;
+    const sent = elsewhere?.takes(to)
+      ? elsewhere.send(to, routeAgain, payload)
+      : this.accept(to, operation, payload, routeAgain);
+    return sent?.then(() => {});
   }
 }

@@ -142,22 +142,13 @@ export class InMemoryReplies {
     return protocol === Reply.open.protocol;
   }
 
-  /** A message of a turn to a reply. `refuse` is told why it cannot be taken. */
-  deliver({ key }: ActorId, { operation }: Route, payload: unknown, refuse: (error: unknown) => void): void {
-    try {
-      if (operation.name === Reply.open.name) {
-        if (this.#replies.has(key)) return; // a turn may submit again under the same id
-        this.open(key);
-        this.accepted();
-      } else {
-        this.#settle(
-          key,
-          operation.name === Reply.arrive.name ? { reply: payload } : { failure: payload as Failure },
-        );
-      }
-    } catch (error) {
-      refuse(error);
-    }
+  /** A message of a turn to a reply. Throws where it cannot be taken. */
+  send({ key }: ActorId, { operation }: Route, payload: unknown): undefined {
+    if (operation.name === Reply.arrive.name) return this.#settle(key, { reply: payload });
+    if (operation.name === Reply.refuse.name) return this.#settle(key, { failure: payload as Failure });
+    if (this.#replies.has(key)) return; // a turn may submit again under the same id
+    this.open(key);
+    this.accepted();
   }
 
   /** It was collected: it may go first when there is no room, and soon does in any case. */
@@ -193,7 +184,7 @@ export class InMemoryReplies {
   }
 
   /** It has come, or will not. Throws a `TerminalError` where nobody waits for it any more. */
-  #settle(key: string, outcome: Outcome): void {
+  #settle(key: string, outcome: Outcome): undefined {
     const reply = this.#replies.get(key);
     const before = reply?.outcome;
     // What failed may be sent again, and succeed.

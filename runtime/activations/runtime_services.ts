@@ -91,6 +91,6 @@ export interface ActorHost<Member> {
 /** Where messages of turns go that go into no mailbox of this process. */
 export interface Elsewhere {
   takes(to: ActorId): boolean;
-  /** `refuse` is told why it cannot be taken. */
-  deliver(to: ActorId, route: Route, payload: unknown, refuse: (error: unknown) => void): void;
+  /** Throws, or rejects, if it cannot be taken. */
+  send(to: ActorId, route: Route, payload: unknown): Promise<unknown> | undefined;
 }

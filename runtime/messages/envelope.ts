@@ -154,6 +154,15 @@ export class Envelope {
     return this.route.extras?.attempts ?? 0;
   }
 
+  /** The way of the same message sent again: with a new count of attempts, and nobody waits for its answer any more. */
+  get routeAgain(): Route {
+    const { operation, causationId, correlationId, replyTo, extras } = this.route;
+    const address = isReplyTarget(replyTo) ? undefined : replyTo;
+    const { failTo, headers, caller, bytes } = extras ?? {};
+    const again = { id: this.id, failTo, headers, caller, bytes };
+    return new Route(operation, causationId, correlationId, address, undefined, again);
+  }
+
   /** Receiver and operation, for messages to people: `order/ada add`. */
   toString(): string {
     return nameOf(this.operation, this.key);

@@ -48,7 +48,7 @@ export class ExpiryList<Item extends Expiring> {
     if (last === undefined) this.#first = item;
     else last.expiresBefore = item;
     this.#last = item;
-    this.#timer ??= this.#services.timers.set(this.#keepMs, () => this.#sweep());
+    if (this.#timer === undefined) this.#setTimer(this.#keepMs);
   }
 
   /** How much of its time is left: `Infinity` if it is not in the list. */
@@ -74,14 +74,17 @@ export class ExpiryList<Item extends Expiring> {
     item.expiryList = item.expiresBefore = item.expiresAfter = undefined;
   }
 
+  #setTimer(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#services.timers.set(delayMs, () => this.#sweep());
+  }
+
   #sweep(): void {
     this.#timer = undefined;
     const nowMs = this.#services.monotonicMs();
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first.expiresAtMs > nowMs) {
-        this.#timer?.cancel(); // a callback may have added an item, which expires later than this one
-        this.#timer = this.#services.timers.set(first.expiresAtMs - nowMs, () => this.#sweep());
-        return;
+        return this.#setTimer(first.expiresAtMs - nowMs); // instead of that of an item which a callback has added
       }
       this.#unlink(first);
       this.#onExpired(first as Item);

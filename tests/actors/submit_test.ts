@@ -459,6 +459,38 @@ Deno.test("a request that failed and is sent again has its reply after all", asy
   assert.deepEqual(world.letters, []);
 });
 
+Deno.test("what a turn sends to a reply and is a dead letter can be sent again, once there is room", async () => {
+  const submitted: string[] = [];
+  await using world = new World([bank(), books([], submitted)], { limits: { replies: 1 } });
+  const { system, clock } = world;
+  const first = await system.ref(Bank, "main").submit(Bank.charge, 1);
+  await system.ref(Books, "main").tell(Books.order, "7");
+  await clock.settle();
+  assert.deepEqual(world.letters, ["~reply open: too-many-replies", "~reply arrive: late-reply"]);
+  const [open, arrive] = system.deadLetters.list();
+  assert.throws(() => system.deadLetters.resend(open.id), { code: "too-many-replies" });
+  assert.deepEqual(await first.reply(), { cents: 1 });
+  assert.throws(() => system.deadLetters.resend(arrive.id), { code: "late-reply" });
+  assert.equal(world.letters.length, 2);
+  system.deadLetters.resend(open.id);
+  system.deadLetters.resend(arrive.id);
+  assert.deepEqual(await system.ticket(submitted[0]).reply(), { cents: 5 });
+  assert.deepEqual(world.letters, []);
+  const { accepted, done, dead } = system.stats();
+  assert.equal(accepted, done + dead);
+});
+
+Deno.test("a reply that is a dead letter is not sent again when the system has stopped", async () => {
+  const world = new World([bank()], { replyRetentionMs: 1_000 });
+  const { done } = await submitWaiting(world);
+  await world.clock.advance(1_000);
+  done(5);
+  await world.clock.settle();
+  const [{ id }] = world.system.deadLetters.list();
+  await world.stop();
+  assert.throws(() => world.system.deadLetters.resend(id), { code: "stopping" });
+});
+
 Deno.test("ids of two callers never meet", async () => {
   await using world = new World([bank()]);
   const ref = world.system.ref(Bank, "main");
@@ -480,6 +512,18 @@ Deno.test("a submit that needs one reply too many rejects, and has its place aga
   assert.deepEqual([world.population, world.system.stats().dead], [{ bank: 1, "~reply": 2 }, 0]);
   await world.clock.advance(1_000);
   await ref.submit(Bank.charge, 4);
+});
+
+Deno.test("what could never be accepted is told so also where there is no room for its reply", async () => {
+  const world = new World([bank()], { limits: { replies: 1 } });
+  const ref = world.system.ref(Bank, "main");
+  await ref.submit(Bank.charge, 1);
+  await assert.rejects(ref.submit(Bank.charge, untyped("much")), has(InvalidPayloadError, "invalid-payload"));
+  const Elsewhere = protocol("elsewhere", { go: submit(z.number()) });
+  const elsewhere = world.system.ref(Elsewhere, "main");
+  await assert.rejects(elsewhere.submit(Elsewhere.go), has(NotFoundError, "unknown-protocol"));
+  await world.stop();
+  await assert.rejects(ref.submit(Bank.charge, 1), has(StoppedError, "stopping"));
 });
 
 Deno.test("a thousand requests leave nothing behind, collected, refused or expired", async () => {
