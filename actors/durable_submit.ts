@@ -57,6 +57,7 @@ export class DurableTicket implements Ticket<unknown> {
   /** The reply; `raw` as it travels. Waits for so long, or until the signal aborts. */
   async collect(timeoutMs: number, signal: AbortSignal | undefined, raw: boolean): Promise<unknown> {
     const runtime = this.#runtime;
+    if (runtime.delivery.status !== "stopped") await runtime.scheduler.turn();
     const replies = await runtime.persistence!.replies();
     const ended = Promise.withResolvers<void>();
     const wait = { over: timeoutMs === 0, ended: ended.promise };

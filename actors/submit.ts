@@ -123,17 +123,21 @@ class InMemoryTicket implements Ticket<unknown> {
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     runtime.delivery.requireRunning(`collect the reply ${this.id}`);
-    let reply: unknown;
-    if (kept.outcome === undefined) {
-      if (timeoutMs === 0 || peek) throw pendingReply(this.id);
-      reply = await this.#wait(kept, timeoutMs, signal);
-    } else {
-      if (!peek) runtime.replies.collect(kept);
-      if ("failure" in kept.outcome) throw errorOfFailure(kept.outcome.failure);
-      reply = kept.outcome.reply;
-    }
+    const waits = kept.outcome === undefined && timeoutMs > 0 && !peek;
+    const reply = waits ? await this.#wait(kept, timeoutMs, signal) : await this.#take(kept, peek, signal);
     if (this.#schema === undefined) return reply;
     return parse(this.#schema, reply, "Cannot collect the reply", this.id);
+  }
+
+  async #take(kept: KeptReply, peek: boolean, signal: AbortSignal | undefined): Promise<unknown> {
+    const { scheduler, replies } = this.#runtime;
+    await scheduler.turn();
+    signal?.throwIfAborted();
+    const { outcome } = kept;
+    if (outcome === undefined) throw pendingReply(this.id);
+    if (!peek) replies.collect(kept);
+    if ("failure" in outcome) throw errorOfFailure(outcome.failure);
+    return outcome.reply;
   }
 
   async #wait(kept: KeptReply, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {

@@ -151,9 +151,9 @@ export class InMemoryReplies {
     this.accepted();
   }
 
-  /** It was collected: it may go first when there is no room, and soon does in any case. */
+  /** It was collected: if it is still kept, it may go first when there is no room, and soon does in any case. */
   collect(reply: KeptReply): void {
-    if (reply.collected) return;
+    if (reply.collected || this.#replies.get(reply.key) !== reply) return;
     reply.collected = true;
     this.#collected.add(reply);
     if (reply.caller !== undefined) reply.caller.waiting--;

@@ -526,6 +526,27 @@ Deno.test("what could never be accepted is told so also where there is no room f
   await assert.rejects(ref.submit(Bank.charge, 1), has(StoppedError, "stopping"));
 });
 
+Deno.test("a reply that must go while it is being collected is given, and takes no place any more", async () => {
+  const Large = protocol("large", { make: submit(unchecked<Promise<string>>(), z.string()) });
+  const large = actor(Large, { state: () => null, on: { make: (_ctx, text) => text } });
+  await using world = new World([large], { limits: { replies: 4, replyBytes: 1_000 } });
+  const [first, second] = [gate<string>(), gate<string>()];
+  const one = await world.system.ref(Large, "1").submit(Large.make, first.promise, { caller: "ada" });
+  await world.system.ref(Large, "2").submit(Large.make, second.promise, { caller: "ada" });
+  first.resolve("a".repeat(600));
+  await world.clock.settle();
+  second.resolve("b".repeat(600));
+  assert.equal((await one.reply()).length, 600);
+  await assert.rejects(one.reply(), has(NotFoundError, "expired-reply"));
+  const third = world.system.ref(Large, "3");
+  for (let more = 0; more < 3; more++) await third.submit(Large.make, Promise.resolve(""));
+  await assert.rejects(
+    third.submit(Large.make, Promise.resolve("")),
+    has(LimitExceededError, "too-many-replies"),
+  );
+  assert.equal(world.population["~reply"], 4);
+});
+
 Deno.test("a thousand requests leave nothing behind, collected, refused or expired", async () => {
   await using world = new World([bank()], { replyRetentionMs: 600_000 });
   const ref = world.system.ref(Bank, "main");
