@@ -222,7 +222,7 @@ export class InMemoryReplies {
 
   #remove(reply: KeptReply): void {
     const { caller } = reply;
-    this.#replies.delete(reply.key);
+    if (!this.#replies.delete(reply.key)) return; // it was refused, and had given way as too large before
     this.#collected.delete(reply);
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
