@@ -5,7 +5,6 @@ import {
   type PosthornError,
   ReplyPendingError,
   requireDuration,
-  StoppedError,
 } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
@@ -16,6 +15,7 @@ import {
   pendingReply,
   replyKey,
   replyNameOf,
+  stoppedCollecting,
   timeOfReplyName,
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
@@ -116,13 +116,13 @@ class InMemoryTicket implements Ticket<unknown> {
   }
 
   async reply(options?: TicketOptions): Promise<unknown> {
-    const runtime = this.#runtime;
-    const kept = runtime.replies.find(this.#key);
-    if (kept === undefined) throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
     const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
-    runtime.delivery.requireRunning(`collect the reply ${this.id}`);
+    const runtime = this.#runtime;
+    const kept = runtime.replies.find(this.#key);
+    if (kept === undefined) throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
+    if (runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
     const waits = kept.outcome === undefined && timeoutMs > 0 && !peek;
     const reply = waits ? await this.#wait(kept, timeoutMs, signal) : await this.#take(kept, peek, signal);
     if (this.#schema === undefined) return reply;
@@ -163,8 +163,7 @@ class InMemoryTicket implements Ticket<unknown> {
 /** Waits for a reply that is kept. */
 class ReplyWaiter extends PendingReply {
   override stopped(): void {
-    const name = replyNameOf(this.key);
-    this.fail(new StoppedError(`Cannot collect the reply ${name}: the system has stopped`));
+    this.fail(stoppedCollecting(replyNameOf(this.key)));
   }
 
   protected override late(timeoutMs: number): PosthornError {

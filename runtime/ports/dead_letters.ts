@@ -106,9 +106,9 @@ export interface DeadLetters {
    * gave several messages the same id.
    *
    * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …; `late-reply` for a reply that
-   * nobody waits for any more) and then keeps the letter; an {@linkcode NotFoundError} (`unknown-dead-letter`) when there is none of that id. One that is in a store is sent
-   * with a commit: then it returns a promise, which rejects with the same. What another instance has sent again leaves
-   * this one's list at its next heartbeat, or when this one tries.
+   * nobody waits for any more) and then keeps the letter; an {@linkcode NotFoundError} (`unknown-dead-letter`) when there
+   * is none of that id. One that is in a store is sent with a commit: then it returns a promise, which rejects with the
+   * same. What another instance has sent again leaves this one's list at its next heartbeat, or when this one tries.
    */
   resend(id: string): void | Promise<void>;
 }

@@ -320,6 +320,22 @@ Deno.test("who waits for a reply hears that the system stops", async () => {
   await assert.rejects(world.system.ref(Bank, "a").submit(Bank.charge, 5), has(StoppedError, "stopping"));
 });
 
+Deno.test("a reply is collected while the system drains, before and after it comes, and not when it has stopped", async () => {
+  const world = new World([bank()]);
+  const { ticket, done } = await submitWaiting(world);
+  const other = await world.system.ref(Bank, "main").submit(Bank.charge, 1);
+  await world.clock.settle();
+  const stopped = world.system.stop({ drainMs: 1_000 });
+  assert.equal(world.system.health.status, "stopping");
+  assert.deepEqual(await other.reply(), { cents: 1 });
+  await assert.rejects(ticket.reply({ timeoutMs: 0 }), has(ReplyPendingError, "deadline"));
+  const reply = ticket.reply();
+  done(5);
+  assert.equal(await reply, 5);
+  assert.equal((await stopped).drained, true);
+  await assert.rejects(ticket.reply(), has(StoppedError, "stopping"));
+});
+
 Deno.test("replyTo gets the reply, and sees the id of the submit; the ticket has nothing to collect", async () => {
   const got: Got[] = [];
   await using world = new World([bank(), books(got)]);

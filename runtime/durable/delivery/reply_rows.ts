@@ -1,5 +1,5 @@
 import { errorOfReason } from "../../ports/dead_letters.ts";
-import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
+import { messageOf, PosthornError } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import type { Entry } from "../../ports/store.ts";
 import { StoreError } from "../../base/store_errors.ts";
@@ -9,6 +9,7 @@ import { replyRowKey } from "../rows/keys.ts";
 import {
   expiredReply,
   pendingReply,
+  stoppedCollecting,
   timeOfReplyName,
   unknownReply,
   waitersMax,
@@ -157,11 +158,6 @@ function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; read
     const why = `it cannot be read: ${messageOf(cause)}`;
     throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });
   }
-}
-
-/** Who waits for a reply is told that the system has stopped. */
-function stoppedCollecting(id: string): StoppedError {
-  return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
 }
 
 function failureError({ id, code, message }: Failure): PosthornError {
