@@ -206,10 +206,11 @@ export class InMemoryReplies {
   #measure(reply: KeptReply): void {
     const { caller } = reply;
     if (caller === undefined) return;
+    const bytes = roughBytes(reply.outcome, this.#bytesMax + 1);
+    if (this.#replies.get(reply.key) !== reply) return; // a getter that was looked at has submitted, and it gave way
     reply.held?.release();
-    caller.bytes -= reply.bytes;
-    reply.bytes = roughBytes(reply.outcome, this.#bytesMax + 1);
-    caller.bytes += reply.bytes;
+    caller.bytes += bytes - reply.bytes;
+    reply.bytes = bytes;
     reply.held = this.#weights.add([caller.name], reply, reply.bytes, (gone) => this.#expire(gone));
   }
 

@@ -69,6 +69,11 @@ class Bench {
     reply.wait(waiter);
   }
 
+  settled(reply: KeptReply): KeptReply {
+    this.settle(reply, 1);
+    return reply;
+  }
+
   collect(reply: KeptReply): void {
     if (reply.outcome !== undefined) this.replies.collect(reply);
   }
@@ -84,6 +89,27 @@ function allowed(type: new (...args: never[]) => Error, act: () => void): boolea
     return false;
   }
 }
+
+Deno.test("a reply that gives way to what its getter submits takes no room", () => {
+  const bench = new Bench(2, 1_000, 10_000);
+  bench.open("ada");
+  const [reply] = bench.opened;
+  bench.wait(reply);
+  bench.settle(reply, {
+    get text() {
+      while (bench.open(undefined));
+      return "x".repeat(800);
+    },
+  });
+  assert.equal(bench.replies.find(reply.key), undefined);
+  assert.deepEqual(bench.waiters.map(({ told }) => told), [1]);
+  bench.collect(bench.settled(bench.opened[1]));
+  bench.collect(bench.settled(bench.opened[2]));
+  assert.ok(bench.open("bob"));
+  bench.settle(bench.opened[3], "x".repeat(50));
+  bench.collect(bench.opened[3]);
+  assert.ok(bench.open("bob"));
+});
 
 const place = fc.nat(1_000);
 const caller = fc.constantFrom(undefined, "ada", "bob");
