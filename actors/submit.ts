@@ -120,13 +120,21 @@ class InMemoryTicket implements Ticket<unknown> {
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     const runtime = this.#runtime;
-    const kept = runtime.replies.find(this.#key);
-    if (kept === undefined) throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
+    const kept = runtime.replies.find(this.#key) ?? await this.#findLater();
     if (runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
     const waits = kept.outcome === undefined && timeoutMs > 0 && !peek;
     const reply = waits ? await this.#wait(kept, timeoutMs, signal) : await this.#take(kept, peek, signal);
     if (this.#schema === undefined) return reply;
     return parse(this.#schema, reply, "Cannot collect the reply", this.id);
+  }
+
+  /** The turn that submits may not have committed yet. */
+  async #findLater(): Promise<KeptReply> {
+    const { delivery, scheduler, replies } = this.#runtime;
+    if (delivery.status !== "stopped") await scheduler.turn();
+    const kept = replies.find(this.#key);
+    if (kept !== undefined) return kept;
+    throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
   }
 
   async #take(kept: KeptReply, peek: boolean, signal: AbortSignal | undefined): Promise<unknown> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { actor, memoryStore, protocol, submit, System } from "@posthorn/posthorn";
 import * as z from "zod";
 import { Scheduler, type SchedulerOptions } from "../../../runtime/scheduling/scheduler.ts";
+import { replyName } from "../../../runtime/messages/reply_name.ts";
 import { LoopClock, Work } from "./loop_clock.ts";
 import { type Script, Worker, worker } from "../memory_stage.ts";
 
@@ -390,6 +391,12 @@ for (const store of [undefined, memoryStore()]) {
       await assert.rejects(ticket.reply({ peek: true }), { code: "deadline" });
     }
     await first.check();
+    const unknown = system.ticket(replyName(system.newId()));
+    const second = new NextTurn();
+    for (let polls = 0; polls < tooMany && !second.came; polls++) {
+      await assert.rejects(unknown.reply(), { code: "unknown-reply" });
+    }
+    await second.check();
     resolve(1);
     await ticket.reply();
     for (const peek of [true, false]) {
