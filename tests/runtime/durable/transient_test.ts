@@ -93,6 +93,8 @@ onEach(
     assert.deepEqual(system.deadLetters.list().map(({ operation, reason }) => `${operation}: ${reason}`), [
       "arrive: too-large",
     ]);
+    const [{ id }] = system.deadLetters.list();
+    await assert.rejects(async () => await system.deadLetters.resend(id), { code: "too-large" });
     const small = await at(system).submit(Quick.work, "a");
     assert.equal(await small.reply(), "A");
     await system.stop(); // no row is left that never expires
