@@ -173,6 +173,17 @@ onEach(
   },
 );
 
+onEach(
+  kinds,
+  "a submit of a durable actor's operation to an actor that keeps nothing rejects",
+  async (stage) => {
+    const system = await stage.start([quick(), worker()]);
+    const submitted = at(system).submit(Worker.run as unknown as typeof Quick.work, "x"); // as untyped code may do
+    await assert.rejects(submitted);
+    assert.deepEqual(system.deadLetters.list(), []);
+  },
+);
+
 for (const overflow of ["drop-oldest", "drop-newest"] as const) {
   onEach(kinds, `${overflow}: what gives way is told to an actor that keeps nothing`, async (stage) => {
     const heard: unknown[] = [];
