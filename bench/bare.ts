@@ -1,12 +1,12 @@
 /**
- * The bare core: what an actor's mailbox costs when it has nothing else. No bound, no supervision, no deadline, no
- * dead letter, no type, no name, no yield to the event loop. It is the floor that the runtime is measured against.
+ * The bare core: an actor's mailbox and nothing else. No bound, no supervision, no deadline, no dead letter,
+ * no type, no name, no yield to the event loop. It is the lower bound with which the runtime is compared.
  */
 
-/** What handles one message. */
+/** A message handler. */
 export type Receive = (message: unknown, cell: Cell) => void;
 
-/** One actor: a queue whose first place needs no allocation, and what handles its messages. */
+/** One actor: its handler, and a queue whose first slot needs no allocation. */
 export class Cell {
   readonly #core: Core;
   readonly #receive: Receive;
@@ -34,7 +34,7 @@ export class Cell {
     return new Promise((resolve) => this.tell({ payload, resolve }));
   }
 
-  /** Handles what is waiting now. Returns whether more has come. */
+  /** Handles the messages that are waiting now. Returns whether new ones have arrived. */
   run(): boolean {
     let left = this.#length;
     const first = this.#first;
@@ -67,7 +67,7 @@ export class Cell {
   }
 }
 
-/** Runs the cells that have messages, in the order in which they got them, until none has. */
+/** Runs the cells with messages, in the order in which they became ready, until none has any. */
 export class Core {
   #first: Cell | undefined;
   #last: Cell | undefined;

@@ -5,9 +5,9 @@ import { versionOf } from "./machine.ts";
 import { runsInProcess, type WorkloadInfo } from "./workloads.ts";
 import type { ForeignContender } from "./foreign.ts";
 
-/** A contender as the runner sees it: what it can do, and the command that does it. */
+/** A contender as the runner uses it: its workloads, and the command that measures one. */
 export interface Candidate extends Entry {
-  /** The ids of the workloads that it has. */
+  /** The ids of its workloads. */
   readonly workloads: readonly string[];
   readonly divisors: Readonly<Record<string, number>>;
   command(workload: string, size: number): Command;
@@ -15,7 +15,7 @@ export interface Candidate extends Entry {
 
 const floors = ["bare", "ringLoop", "functionCall"];
 
-/** The libraries that are measured beside ours. */
+/** The libraries that are compared with Posthorn. */
 export const javaScriptPeers: readonly string[] = [
   "nact",
   "xstateTransition",
@@ -26,15 +26,18 @@ export const javaScriptPeers: readonly string[] = [
   "moleculer",
 ];
 
-/** Every contender that Deno alone can run, ours first: each is a file of that name in `bench/contenders`. */
+/**
+ * The ids of all contenders that need only Deno, Posthorn first: each is a file of that name in
+ * `bench/contenders`.
+ */
 export const javaScriptIds: readonly string[] = [ours, ...floors, ...javaScriptPeers];
 
-/** The contenders that Deno alone can run. */
+/** The contenders that need only Deno. */
 export function javaScriptCandidates(): Promise<readonly Candidate[]> {
   return Promise.all(javaScriptIds.map(javaScriptCandidate));
 }
 
-/** What needs a toolchain of its own, as the runner sees it. */
+/** A contender that needs another toolchain, as the runner uses it. */
 export function foreignCandidate(contender: ForeignContender): Candidate {
   const { id, label, form, cores, version, workloads, divisors = {} } = contender;
   const command = (workload: string, size: number) => contender.command(workload, size);
@@ -42,8 +45,8 @@ export function foreignCandidate(contender: ForeignContender): Candidate {
 }
 
 /**
- * How much a contender does of a workload. A part of the whole is so many smoke sizes, since every workload comes out
- * even at those.
+ * The size of a workload for a contender. A part of the full size is a multiple of the smoke size, because
+ * the checks are defined for those.
  */
 export function sizeFor(
   candidate: Pick<Candidate, "divisors">,
@@ -78,8 +81,8 @@ function kindOf(id: string): Kind {
 }
 
 /**
- * The command that measures one workload of a contender of the `bench` folder in which the base lies; as on a quiet machine
- * where that is said.
+ * The command that measures one workload of a contender, in the `bench` folder that contains `base`; with
+ * `quiet`, as on a quiet machine.
  */
 export function onceCommand(
   base: URL,

@@ -16,7 +16,10 @@ const labelLength = 25;
 const figureWidth = 54;
 const plotWidth = panelWidth - labelWidth - figureWidth;
 
-/** Its own ground, so that it can be read on any page; the colours follow the reader's system. */
+/**
+ * An opaque background, so that it is readable on any page; the colours follow the colour scheme of the
+ * reader's system.
+ */
 const style = [
   'text{font:10px system-ui,-apple-system,"Segoe UI",sans-serif}',
   ".t{font-size:15px;font-weight:600}.h{font-size:11.5px;font-weight:600}.e{text-anchor:end}.m{text-anchor:middle}",
@@ -47,8 +50,8 @@ interface Colours {
 }
 
 /**
- * The rates of a run as one picture: a panel for each workload that anybody else has, too; in it Posthorn first, then the
- * floors, then by rate.
+ * Draws the rates of a run as one picture: a panel for each workload that another contender has too, with
+ * Posthorn first, then the lower bounds, then the others by rate.
  */
 export function chartOf(results: Results): string {
   const panels = workloads.filter(({ id }) => Object.keys(results.byWorkload[id] ?? {}).length > 1)
@@ -127,7 +130,7 @@ function panelOf({ title, unit }: WorkloadInfo, rows: readonly Row[], scale: Sca
 
 function rowOf({ entry, rate }: Row, top: number, scale: Scale): string {
   const baseline = top + 10;
-  // The reader's font is not known: a long label is squeezed rather than let into the plot.
+  // The font of the reader is unknown, so a long label is compressed to keep it out of the plot.
   const squeezed = entry.label.length > labelLength
     ? ` textLength="${labelWidth - 8}" lengthAdjust="spacingAndGlyphs"`
     : "";
@@ -151,12 +154,12 @@ function rangeOf({ min, max }: Spread, top: number, scale: Scale): string {
   return `M${placeOf(min, scale)} ${top + middleOfRow}H${placeOf(max, scale)}`;
 }
 
-/** Where a rate stands, from the panel's left. */
+/** The x coordinate of a rate within the panel. */
 function placeOf(rate: number, { from, to }: Scale): number {
   return Math.round((labelWidth + plotWidth * (Math.log10(rate) - from) / (to - from)) * 10) / 10;
 }
 
-/** A power of ten, a second. */
+/** The label of a power of ten per second. */
 function shortOf(power: number): string {
   return ["1", "1 k", "1 M", "1 G"][power / 3] ?? `10^${power}`;
 }

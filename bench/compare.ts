@@ -1,7 +1,6 @@
-// Measures the working tree and another commit side by side: deno run -A bench/compare.ts REF [--runs N] [--only A,B]
-//
-// Both run the benchmarks of the working tree, each with its own runtime, in turns: several times in a process, of which the
-// fastest counts, without the time in which others had the core. For whoever changes the hot path.
+// Both run the benchmarks of the working tree with their own runtime, alternately: several runs in each
+// process, of which the fastest counts, without the time in which other processes used the core. Use it after
+// a change of the hot path.
 
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -40,7 +39,7 @@ function parseTask(args: readonly string[]): Task {
   return { ref, runs: parseCount("--runs", values.runs), chosen, size };
 }
 
-/** Measures both in turns; every other round the other way round. */
+/** Measures both alternately, in reverse order every other round. */
 async function compare(
   { ref, runs, chosen, size }: Task,
   folder: string,
@@ -75,7 +74,7 @@ async function main(): Promise<number> {
     console.error(`${(error as Error).message}\n\n${usage}`);
     return 2;
   }
-  // The other tree is taken away whatever happens, so Ctrl-C ends the measurements and not the process.
+  // The other worktree must always be removed, so Ctrl-C ends the measurements instead of the process.
   const controller = new AbortController();
   const interrupt = () => controller.abort(new Error("interrupted"));
   Deno.addSignalListener("SIGINT", interrupt);

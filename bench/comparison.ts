@@ -1,25 +1,25 @@
 import { formatRate, formatRatio, tableOf } from "./format.ts";
 import { apart, ratiosOf, type Spread, spreadOf } from "./statistics.ts";
 
-/** What one of two runtimes came to in one workload. */
+/** The results of one of two runtimes in one workload. */
 export interface Series {
-  /** Units a second by round, null where a round gave none. */
+  /** Units per second by round; null if a round gave no result. */
   readonly rates: readonly (number | null)[];
-  /** Why rounds gave none. */
+  /** The reasons for missing results. */
   readonly reasons: readonly string[];
 }
 
-/** One workload, measured with both. */
+/** One workload, measured with both runtimes. */
 export interface Pair {
   readonly title: string;
   readonly old: Series;
   readonly now: Series;
 }
 
-/** With fewer, chance alone would often tell two equals apart. */
+/** With fewer rounds, two equal runtimes would often differ by chance. */
 const runsMin = 4;
 
-/** What changed, as a table, and in words where the old runtime cannot be measured. */
+/** The comparison as a table, or as a sentence if the old runtime cannot be measured. */
 export function comparisonOf(ref: string, pairs: readonly Pair[]): string {
   const rows = pairs.map(({ title, old, now }) => {
     const [before, after] = [spreadOfSeries(old), spreadOfSeries(now)];
@@ -46,8 +46,9 @@ export function comparisonOf(ref: string, pairs: readonly Pair[]): string {
 }
 
 /**
- * Faster or slower only where the slowest of one is faster than the fastest of the other. Of three runs each, equals
- * would come to that one time in ten; of four, one in 35; of five, one in 126.
+ * Faster or slower only if the slowest run of one is faster than the fastest run of the other. With three
+ * runs each, equal runtimes give that result in one of ten cases; with four, in one of 35; with five, in one
+ * of 126.
  */
 function verdictOf(before: Spread | undefined, after: Spread | undefined, runs: number): string {
   if (before === undefined || after === undefined) return "";

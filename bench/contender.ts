@@ -1,26 +1,26 @@
-/** What one workload came to, in one process. */
+/** The outcome of one workload in one process. */
 export interface Outcome {
-  /** How long the timed part took. Setting up, and telling the result, are not in it. */
+  /** The duration of the timed part, without set-up and reporting. */
   readonly elapsedMs: number;
-  /** What was worked out by the messages themselves: the runner compares it with what must come out. */
+  /** The result that the messages computed, which the runner compares with the expected one. */
   readonly check: number;
-  /** What else was measured, by name. */
+  /** Other measured values, by name. */
   readonly also?: Readonly<Record<string, number>>;
 }
 
-/** One workload as one library runs it, at a size that the runner gives. */
+/** Runs one workload with one library, at the size given by the runner. */
 export type Workload = (size: number) => Promise<Outcome> | Outcome;
 
-/** A library, or a floor, in the form in which its users would write it. */
+/** A library, or a lower bound, used as its users would use it. */
 export interface Contender {
-  /** As the command line names it, and its file. */
+  /** The id on the command line, and the name of its file. */
   readonly id: string;
-  /** As tables and charts name it, with what tells one form of a library from another. */
+  /** The name in tables and charts, including the form of the library if there are several. */
   readonly label: string;
-  /** What its form is and why it is a fair one. */
+  /** How it uses the library, and why the comparison is fair. */
   readonly form: string;
-  /** By the workload's id. What is absent, the library cannot do, or not without writing it oneself. */
+  /** Its workloads by id. An absent one is not supported by the library, or only with code of one's own. */
   readonly workloads: Readonly<Record<string, Workload>>;
-  /** How many times smaller than the full size it runs, by the workload's id: for what would take minutes. */
+  /** The divisor of the full size, by the id of the workload, for workloads that would take minutes. */
   readonly divisors?: Readonly<Record<string, number>>;
 }

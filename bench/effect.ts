@@ -6,29 +6,29 @@ import { asksInFlight, forkJoinActors } from "./workloads.ts";
 
 /** Adds a number to a count. */
 export type Add = { readonly type: "add"; readonly n: number };
-/** Asks for the number after `n`. */
+/** Asks for `n` plus one. */
 export type Inc = { readonly type: "inc"; readonly n: number; readonly reply: Deferred.Deferred<number> };
 
-/** One of the ways in which a fiber can work its queue off; `Receive` is what it does with a message. */
+/** A way in which a fiber processes its queue; `Receive` is its message handler. */
 export interface Form<Receive> {
-  /** A fiber that receives what is put into its queue. It ends with its parent. */
+  /** A fiber that receives the messages of its queue. It ends with its parent. */
   readonly spawn: (receive: Receive) => Effect.Effect<Queue.Queue<Add>>;
-  /** Adds up what one actor receives, and says when that is so much. */
+  /** Sums what one actor receives, and resolves when the sum reaches a total. */
   readonly adding: (until: number, done: Done) => Receive;
-  /** Counts what any of its actors receives, and says when that is so much. */
+  /** Counts what any of its actors receives, and resolves when the count reaches a total. */
   readonly counting: (until: number, done: Done) => Receive;
-  /** An actor that replies with the number after the one that it is sent. */
+  /** An actor that replies with the received number plus one. */
   readonly spawnSuccessor: () => Effect.Effect<Queue.Queue<Inc>>;
-  /** Asks so many times, each time with the reply to the ask before. */
+  /** Asks a number of times in sequence, each time with the previous reply. */
   readonly askInSequence: (actor: Queue.Queue<Inc>, times: number) => Effect.Effect<number>;
 }
 
-/** Times what is begun until it is done, inside a fiber with which its actors end. */
+/** Times an operation from its start to its completion, inside a fiber that ends its actors. */
 export function timed(begin: (done: Done) => Effect.Effect<void>): Promise<Outcome> {
   return Effect.runPromise(untilDone(begin));
 }
 
-/** The workloads that are written in the same way however the actors work their queues off. */
+/** The workloads whose code does not depend on how actors process their queues. */
 export function workloadsOf<Receive>(
   { spawn, adding, counting, spawnSuccessor, askInSequence }: Form<Receive>,
 ) {

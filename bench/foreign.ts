@@ -1,12 +1,12 @@
-// Contenders in other languages: programs under bench/foreign/, built when they are asked for. Each takes a workload,
-// a size and how many runs, warms up with a fifth of the size, and writes the fastest outcome as one line of JSON, as
-// once.ts does.
+// Contenders in other languages: programs under bench/foreign/, built on request. Each takes a workload, a
+// size and a number of runs, warms up with a fifth of the size, and prints the fastest outcome as one line of
+// JSON, as once.ts does.
 
 import { runsInProcess } from "./workloads.ts";
 
 const sources = new URL("./foreign/", import.meta.url).pathname;
 
-/** What all three programs can do: the workloads that need no more than actors and messages. */
+/** The workloads of all three programs: those that need only actors and messages. */
 export const foreignWorkloads: readonly string[] = [
   "count",
   "burst",
@@ -21,45 +21,48 @@ export const foreignWorkloads: readonly string[] = [
   "publish",
 ];
 
-/** A peer in another language, in the form in which its users would write it. */
+/** A peer in another language, written as its users would. */
 export interface ForeignContender {
-  /** As the command line names it. */
+  /** The id on the command line. */
   readonly id: string;
-  /** As tables and charts name it. */
+  /** The name in tables and charts. */
   readonly label: string;
-  /** What its form is and why it is a fair one. */
+  /** The form of its programs, and why the comparison is fair. */
   readonly form: string;
-  /** How many schedulers, or threads of a scheduler, run its actors. */
+  /** The number of schedulers, or of threads of a scheduler, that run its actors. */
   readonly cores: number;
-  /** The ids of the workloads that it has. */
+  /** The ids of its workloads. */
   readonly workloads: readonly string[];
-  /** How many times smaller than the full size it runs, by the workload's id: for what would take too long. */
+  /** The divisor of the full size, by the id of the workload, for workloads that would take too long. */
   readonly divisors?: Readonly<Record<string, number>>;
-  /** Of the language, or of the library, and of what compiled it. */
+  /** The version of the language or the library, and of the compiler. */
   readonly version: string;
-  /** What runs one measurement, in a process of its own that writes an `Outcome` as one line of JSON. */
+  /** The command of one measurement, whose process prints an `Outcome` as one line of JSON. */
   command(workload: string, size: number): ForeignCommand;
 }
 
-/** A command as `Deno.Command` takes it. */
+/** A command with its arguments, as for `Deno.Command`. */
 export interface ForeignCommand {
   readonly command: string;
   readonly args: string[];
   readonly env?: Record<string, string>;
 }
 
-/** What a language needs to take part. */
+/** The toolchain of a language. */
 interface Toolchain {
   readonly name: string;
-  /** How to get it. */
+  /** How to install it. */
   readonly get: string;
-  /** Whether it is there. */
+  /** Whether it is installed. */
   isThere(): Promise<boolean>;
   /** Compiles the program into a folder. */
   build(folder: string): Promise<ForeignContender[]>;
 }
 
-/** So many of their actors take close to a gigabyte, and longer than all other workloads together. */
+/**
+ * The divisor for workloads with many actors, which would take close to a gigabyte, and longer than all other
+ * workloads together.
+ */
 const divisors = { create: 4 };
 
 const erlang: Toolchain = {
@@ -147,10 +150,10 @@ const caf: Toolchain = {
 };
 
 /**
- * Builds every contender in another language. What it builds is in a temporary folder until the array is disposed of:
- * `await using contenders = await foreignContenders()`.
+ * Builds every contender in another language, in a temporary folder that is deleted when the array is
+ * disposed of: `await using contenders = await foreignContenders()`.
  *
- * @throws {Error} when a toolchain is missing. The message says how to get each one that is.
+ * @throws {Error} if a toolchain is missing. The message states how to install each missing one.
  */
 export async function foreignContenders(): Promise<ForeignContender[] & AsyncDisposable> {
   const toolchains = [erlang, go, caf];
@@ -168,13 +171,13 @@ export async function foreignContenders(): Promise<ForeignContender[] & AsyncDis
   }
 }
 
-/** Says what is missing, and how to get it. */
+/** Throws an error that names the missing toolchains and how to install them. */
 export function explain(missing: readonly { readonly name: string; readonly get: string }[]): string {
   const lines = missing.map(({ name, get }) => `  ${name}: ${get}`);
   return ["Cannot run the contenders in other languages: these toolchains are missing", ...lines].join("\n");
 }
 
-/** One contender that has one core, and one that has two. */
+/** A contender on one core, and one on two. */
 async function oneAndTwo(
   { id, label, unit, form }: Readonly<Record<"id" | "label" | "unit" | "form", string>>,
   command: (many: number, ...args: string[]) => ForeignCommand,
@@ -193,14 +196,14 @@ async function oneAndTwo(
   }));
 }
 
-/** Go's own installer puts it where no shell looks. */
+/** Go's own installer uses a folder that is not in the PATH. */
 async function findGo(): Promise<string | undefined> {
   for (const command of ["go", "/usr/local/go/bin/go"]) {
     if (await answers(command, ["version"])) return command;
   }
 }
 
-/** Whether a command can be run, and succeeds. */
+/** Whether a command can be run and succeeds. */
 async function answers(command: string, args: string[]): Promise<boolean> {
   try {
     return (await new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output()).success;
@@ -210,7 +213,7 @@ async function answers(command: string, args: string[]): Promise<boolean> {
   }
 }
 
-/** What a command writes. */
+/** The output of a command. */
 async function output(command: string, args: string[], cwd?: string): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
   if (!success) throw new Error(`Cannot run ${command} ${args[0]}: ${new TextDecoder().decode(stderr)}`);

@@ -1,5 +1,5 @@
 /**
- * Measures what the goals of the project are about besides one rate a workload: `goals.ts [--only A,B] [--runs N]
+ * Measures the goals of the project other than one rate per workload: `goals.ts [--only A,B] [--runs N]
  * [--size full|smoke]` prints the sections as Markdown.
  */
 import { parseArgs } from "node:util";
@@ -16,13 +16,13 @@ import type { GoalOptions } from "./goals/process.ts";
 import { choose, listOf, parseCount } from "./options.ts";
 import type { Section } from "./section.ts";
 
-/** A section, by the name under which it can be measured alone. */
+/** The name of a section, by which it can be measured alone. */
 export interface GoalSection {
   readonly id: string;
   readonly measure: (options: GoalOptions) => Promise<Section>;
 }
 
-/** Every section, in the order in which the report shows them. */
+/** All sections, in the order of the report. */
 export const sections: readonly GoalSection[] = [
   { id: "latency", measure: latencySection },
   { id: "bytes", measure: bytesSection },
@@ -35,7 +35,7 @@ export const sections: readonly GoalSection[] = [
   { id: "features", measure: featuresSection },
 ];
 
-/** Measures them one after another: two at once would disturb each other. */
+/** Measures the sections one at a time, because concurrent measurements would disturb each other. */
 export async function goalSections(
   options: GoalOptions & { readonly only?: readonly string[] },
 ): Promise<Section[]> {

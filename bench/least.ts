@@ -1,9 +1,9 @@
 import type { Outcome } from "./contender.ts";
 
 /**
- * The fastest of several runs of one workload in one process: what slowed the others down (another program, a
- * compiler at work, a large collection) was not the workload. All of them must have come to the same, or its check is
- * `NaN`, which no runner takes.
+ * The fastest of several runs of one workload in one process: whatever slowed the others down (another
+ * program, the compiler, a major garbage collection) is not part of the workload. All runs must have the same
+ * check; otherwise the result's check is `NaN`, which every runner rejects.
  */
 export function leastOf(outcomes: readonly Outcome[]): Outcome {
   const [fastest] = outcomes.toSorted((a, b) => a.elapsedMs - b.elapsedMs);

@@ -8,12 +8,12 @@ interface Graph {
     readonly specifier: string;
     readonly dependencies?: readonly { readonly code?: { readonly specifier: string } }[];
   }[];
-  /** What `npm:name@range` came to, as `npm:/name@version`. */
+  /** The version to which `npm:name@range` was resolved, as `npm:/name@version`. */
   readonly redirects?: Readonly<Record<string, string>>;
   readonly npmPackages?: Readonly<Record<string, { readonly name: string; readonly version: string }>>;
 }
 
-/** The machine and the runtime that the measurements are made on. */
+/** The machine and the runtime of the measurements. */
 export async function thisMachine(): Promise<Machine> {
   const processors = cpus();
   return {
@@ -26,7 +26,7 @@ export async function thisMachine(): Promise<Machine> {
   };
 }
 
-/** The packages that a contender imports, with their versions; of ours, the version of this package. */
+/** The packages that a contender imports, with their versions; for Posthorn itself, its own version. */
 export async function versionOf(contender: URL): Promise<string> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json", fileURLToPath(contender)],

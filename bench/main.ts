@@ -1,4 +1,5 @@
-// Measures Posthorn beside its peers and its floors, and writes the report and the chart. `--help` says what it can.
+// Measures Posthorn, its peers and its lower bounds, and writes the report and the chart. See `--help` for
+// the options.
 
 import { fileURLToPath } from "node:url";
 import { foreignCandidate, javaScriptCandidates } from "./catalog.ts";
@@ -17,12 +18,13 @@ import { workloads } from "./workloads.ts";
 
 async function runAll(options: Options): Promise<Results> {
   const { all, runs, size, date, only } = options;
-  await using foreign = all ? await foreignContenders() : undefined; // what was built for it goes with the run
+  await using foreign = all ? await foreignContenders() : undefined; // its builds are deleted after the run
   const others = foreign?.map(foreignCandidate) ?? [];
   const candidates = choose([...await javaScriptCandidates(), ...others], options.contenders);
   const chosen = choose([...workloads, ...sections], only).map(({ id }) => id);
   const progress = (line: string) => console.error(line);
-  // The sections come first, so that what breaks in them breaks before an hour of rounds. They know no contenders.
+  // The sections come first, so that a failure in them shows before an hour of rounds. They have no
+  // contenders.
   const wanted = only === undefined && options.contenders !== undefined ? [] : sections;
   const ids = wanted.map(({ id }) => id).filter((id) => chosen.includes(id));
   const measured = await goalSections({ only: ids, runs, size, progress });
@@ -63,13 +65,14 @@ async function write(options: Options, results: Results): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   const path = `${folder}/RESULTS.md`;
   const before = await Deno.readTextFile(path).catch(() => "");
-  await Deno.writeTextFile(path, withDurable(reportOf(results), durableIn(before))); // which is measured by itself
+  // which is measured separately
+  await Deno.writeTextFile(path, withDurable(reportOf(results), durableIn(before)));
   await Deno.writeTextFile(`${folder}/results.svg`, chartOf(results));
   console.error(`wrote ${folder}/RESULTS.md and ${folder}/results.svg`);
   if (options.out === undefined) await writeSpeed(results);
 }
 
-/** The whole is measured: the README says what came of it. */
+/** A complete run also updates the README. */
 async function writeSpeed(results: Results): Promise<void> {
   const readme = fileURLToPath(new URL("../README.md", import.meta.url));
   await Deno.writeTextFile(readme, withSpeed(await Deno.readTextFile(readme), speedOf(results)));
@@ -77,7 +80,7 @@ async function writeSpeed(results: Results): Promise<void> {
   console.error(`wrote what it shows into ${readme}`);
 }
 
-/** Whether Posthorn itself has a result everywhere. What a peer cannot do is only shown. */
+/** Whether Posthorn itself has a result in every workload. Missing results of peers are only shown. */
 function oursAreComplete({ byWorkload }: Results): boolean {
   return Object.values(byWorkload).every(({ [ours]: mine }) =>
     mine === undefined || mine.failures.length === 0

@@ -1,9 +1,9 @@
 /**
- * One measurement, in a process of its own: `once.ts CONTENDER WORKLOAD SIZE [RUNS] [quiet]`. Warms up with a fifth of the size, at
- * least three times and for at least 0.7 s, until a compiler that watches has seen enough (what a start costs is measured
- * by itself); runs the workload several times; and writes the fastest of these outcomes as one line of JSON. With `quiet`
- * the time in which the process waited for a core that others had does not count: what is measured is as on a quiet
- * machine, but for what they do to its caches.
+ * Runs one measurement in its own process: `once.ts CONTENDER WORKLOAD SIZE [RUNS] [quiet]`. Warms up with a
+ * fifth of the size, at least three times and for at least 0.7 s, so that the compiler has optimized the code
+ * (start-up cost is measured separately); runs the workload several times; and prints the fastest outcome as
+ * one line of JSON. With `quiet`, the time in which the process waited for a core that other processes used
+ * is not counted, so the result is as on a quiet machine, except for the effects on its caches.
  */
 import type { Contender, Outcome } from "./contender.ts";
 import { leastOf } from "./least.ts";
@@ -21,7 +21,7 @@ for (let times = 0; times < 3 || performance.now() < untilMs; times++) {
 }
 const outcomes: Outcome[] = [];
 for (let times = 0; times < Number(runs); times++) {
-  gc?.({ type: "minor" }); // what the run before has left behind is not this one's
+  gc?.({ type: "minor" }); // the garbage of the previous run must not count for this one
   const waitedMs = waitedForCoreMs();
   const outcome = await run(Number(size));
   const othersMs = quiet === undefined ? 0 : waitedForCoreMs() - waitedMs;

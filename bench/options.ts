@@ -1,22 +1,22 @@
 import { parseArgs } from "node:util";
 
-/** What a run of the benchmarks is asked to do. */
+/** Options of a run of the benchmarks. */
 export interface Options {
-  /** Runs what needs a toolchain of its own too. */
+  /** Whether to run contenders that need another toolchain too. */
   readonly all: boolean;
-  /** In how many processes each contender runs each workload. */
+  /** The number of processes in which each contender runs each workload. */
   readonly runs: number;
   /** The ids of the workloads and sections to run; undefined for all. */
   readonly only: readonly string[] | undefined;
   /** The ids of the contenders to run; undefined for all. */
   readonly contenders: readonly string[] | undefined;
   readonly size: "full" | "smoke";
-  /** Where the report and the chart go; undefined where it was not said. */
+  /** The path of the report and the chart; undefined for the default. */
   readonly out: string | undefined;
   readonly date: string;
-  /** Where the figures go as JSON; undefined for nowhere. */
+  /** The path for the figures as JSON; undefined for none. */
   readonly save: string | undefined;
-  /** Such a file: its figures are shown again, and nothing is measured. */
+  /** A file of figures to show again without measuring. */
   readonly from: string | undefined;
   readonly help: boolean;
 }
@@ -34,7 +34,7 @@ export const usage = `deno task bench [options]
   --from FILE           shows kept figures again, and measures nothing
   --help                this`;
 
-/** Reads the command line. Throws a `TypeError` that says what is wrong with it. */
+/** Parses the command line. Throws a `TypeError` that describes the mistake. */
 export function parseOptions(args: readonly string[], today: string): Options {
   const { values } = parseArgs({
     args: [...args],
@@ -70,18 +70,21 @@ export function parseOptions(args: readonly string[], today: string): Options {
   };
 }
 
-/** A whole number from 1, as an option gives it. */
+/** Parses a whole number of at least 1. */
 export function parseCount(option: string, text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new TypeError(`${option} is a whole number from 1, not ${text}`);
   return Number(text);
 }
 
-/** The parts of a list with commas, or undefined where there is no list. */
+/** The items of a comma-separated list; undefined if there is no list. */
 export function listOf(text: string | undefined): readonly string[] | undefined {
   return text?.split(",").map((part) => part.trim()).filter((part) => part !== "");
 }
 
-/** Those of the items that the list names, in their own order. Throws a `TypeError` that lists them all on another name. */
+/**
+ * The items that the list names, in their own order. Throws a `TypeError` that lists all items if a name is
+ * unknown.
+ */
 export function choose<Item extends { readonly id: string }>(
   items: readonly Item[],
   names: readonly string[] | undefined,
@@ -95,12 +98,12 @@ export function choose<Item extends { readonly id: string }>(
   return items.filter(({ id }) => names.includes(id));
 }
 
-/** Whether the run measures all that there is to measure without a toolchain, at its size. */
+/** Whether the run measures everything that needs no other toolchain, at full size. */
 export function isWhole({ only, contenders, size }: Options): boolean {
   return only === undefined && contenders === undefined && size === "full";
 }
 
-/** The command that measures the same again. Where the report goes is nobody else's matter. */
+/** The command that repeats the measurement, without the paths of its output. */
 export function commandOf({ all, runs, only, contenders, size }: Options): string {
   const parts = [
     all ? " --all" : "",

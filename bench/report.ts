@@ -5,7 +5,7 @@ import { spreadOf } from "./statistics.ts";
 import { bareTurnNs, judge, referenceTurnNs } from "./targets.ts";
 import { runsInProcess, type WorkloadInfo, workloads } from "./workloads.ts";
 
-/** The report of a run as Markdown: what was measured, where, and which goals that meets. */
+/** The report of a run as Markdown: the measurements, the machine, and which goals are met. */
 export function reportOf(results: Results): string {
   const measured = workloads.filter(({ id }) => id in results.byWorkload);
   const parts = [
@@ -38,7 +38,10 @@ export function reportOf(results: Results): string {
   return `${parts.join("\n")}\n`;
 }
 
-/** The goals that the run can judge, its sections' own included; none in a smoke run, which says nothing. */
+/**
+ * The goals that the run can check, including those of its sections; none in a smoke run, whose figures are
+ * meaningless.
+ */
 export function goalsOf(results: Results): readonly Goal[] {
   return results.size === "smoke"
     ? []
@@ -72,7 +75,7 @@ function goalLines(results: Results): string[] {
   ];
 }
 
-/** What absolute times are worth on another machine than the one that is meant. */
+/** A note on absolute times if the machine differs from the reference machine. */
 function referenceNote(results: Results): string {
   const bareNs = bareTurnNs(results);
   if (bareNs === undefined) return "";
@@ -150,7 +153,7 @@ function noteOf({ size, rates, failures }: Result, usual: number): string {
   return [...failed, ...smaller].join("; ");
 }
 
-/** `bytesPerActor` as a head of a column. */
+/** The heading of a column, from a name like `bytesPerActor`. */
 function wordsOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

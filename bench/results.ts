@@ -1,34 +1,34 @@
 import type { Section } from "./section.ts";
 import { ratiosOf, type Spread } from "./statistics.ts";
 
-/** Posthorn; a floor, which is what it costs without an actor runtime; or a library or language beside it. */
+/** Posthorn; a lower bound, which is the cost without an actor runtime; or another library or language. */
 export type Kind = "ours" | "floor" | "peer";
 
-/** Who took part. */
+/** A contender of the run. */
 export interface Entry {
   readonly id: string;
   readonly label: string;
-  /** What its form is and why it is a fair one. */
+  /** How it is written, and why the comparison is fair. */
   readonly form: string;
   readonly kind: Kind;
-  /** How many threads run its actors. */
+  /** The number of threads that run its actors. */
   readonly cores: number;
-  /** Of the library or the toolchain, by name; empty where there is nothing to name. */
+  /** The versions of libraries or the toolchain, by name; may be empty. */
   readonly version: string;
 }
 
-/** What one contender came to in one workload. */
+/** The results of one contender in one workload. */
 export interface Result {
   readonly size: number;
-  /** Units a second, by round; null where a round gave no result. */
+  /** Units per second by round; null if a round gave no result. */
   readonly rates: readonly (number | null)[];
-  /** What else was measured, by name, in the rounds that gave a result. */
+  /** Other measured values by name, of the rounds with a result. */
   readonly also: Readonly<Record<string, readonly number[]>>;
-  /** Why rounds gave no result. */
+  /** The reasons for missing results. */
   readonly failures: readonly string[];
 }
 
-/** Where the measurements were made. */
+/** The machine of the measurements. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
@@ -38,7 +38,7 @@ export interface Machine {
   readonly v8: string;
 }
 
-/** What a run of the benchmarks came to: all that the report and the chart are made of. */
+/** The results of a run: all data of the report and the chart. */
 export interface Results {
   readonly command: string;
   readonly date: string;
@@ -46,15 +46,17 @@ export interface Results {
   readonly size: "full" | "smoke";
   readonly machine: Machine;
   readonly entries: readonly Entry[];
-  /** By the workload's id, then by the contender's. */
+  /** By the id of the workload, then by that of the contender. */
   readonly byWorkload: Readonly<Record<string, Readonly<Record<string, Result>>>>;
   readonly sections: readonly Section[];
 }
 
-/** The id of what all the others are compared with. */
+/** The id of the contender with which all others are compared. */
 export const ours = "posthorn";
 
-/** How many times as fast as another contender Posthorn is in a workload, or undefined where one has no result. */
+/**
+ * The speed of Posthorn as a multiple of another contender's in a workload; undefined if one has no result.
+ */
 export function leadOver(results: Results, workload: string, id: string): Spread | undefined {
   const row = results.byWorkload[workload];
   const [mine, other] = [row?.[ours], row?.[id]];

@@ -7,15 +7,16 @@ import type { WorkloadInfo } from "./workloads.ts";
 export interface RoundsOptions {
   readonly runs: number;
   readonly size: "full" | "smoke";
-  /** Runs one command, and says what came of it. */
+  /** Runs one command and returns its result. */
   readonly measure: (command: Command, expected: number) => Promise<Measurement>;
-  /** Is told of each measurement. */
+  /** Called for each measurement. */
   readonly progress: (line: string) => void;
 }
 
 /**
- * Measures each candidate in each of the workloads that it has, once a round. Every other round goes through the
- * candidates backwards, so that none always runs after the same one. What has timed out is not tried again.
+ * Measures each candidate in each of its workloads, once per round. Every other round runs the candidates in
+ * reverse order, so that no candidate always follows the same one. A measurement that timed out is not
+ * repeated.
  */
 export async function runRounds(
   candidates: readonly Candidate[],

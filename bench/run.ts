@@ -7,23 +7,23 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** An outcome, or why there is none. */
+/** An outcome, or the reason why there is none. */
 export type Measurement = { readonly outcome: Outcome } | { readonly reason: string };
 
 export interface MeasureOptions {
   /**
-   * How long the program may take, warming up included.
+   * The time limit of the program in milliseconds, including the warm-up.
    * @default {120_000}
    */
   readonly timeoutMs?: number;
-  /** Ends the program, and the measurement with the signal's reason. */
+  /** Ends the program; the measurement rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
-/** The reason of a measurement that took too long. */
+/** The reason of a measurement that exceeded its time limit. */
 export const timedOut = "timed out";
 
-/** Runs the program in a process of its own. Only an outcome with the expected check counts. */
+/** Runs the program in its own process. An outcome is valid only with the expected check. */
 export async function measure(
   { command, args, env }: Command,
   expected: number,
@@ -42,7 +42,7 @@ export async function measure(
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
   };
   const timer = setTimeout(() => {
@@ -78,7 +78,7 @@ function judge(printed: string, expected: number): Measurement {
   return { outcome: { elapsedMs, check, also } };
 }
 
-/** The line in which a program says why it died. */
+/** The line of the output that states the error of a program. */
 function complaintOf(stderr: string): string | undefined {
   const lines = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
   const line = lines.find((line) => /error/i.test(line)) ?? lines.at(-1);

@@ -1,12 +1,12 @@
-/** A goal of the project that a measurement can judge. */
+/** A goal of the project that a measurement can check. */
 export interface Goal {
   readonly name: string;
   readonly met: boolean;
-  /** What was measured, with its unit, as the report shows it. */
+  /** The measured value with its unit, as the report shows it. */
   readonly figure: string;
 }
 
-/** A part of the report that measures something other than one rate a workload. */
+/** A section of the report that measures something other than one rate per workload. */
 export interface Section {
   readonly title: string;
   readonly markdown: string;

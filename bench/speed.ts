@@ -6,16 +6,16 @@ import { type WorkloadInfo, workloads } from "./workloads.ts";
 
 const begin = "<!-- speed: made by deno task bench -->";
 const end = "<!-- end of speed -->";
-/** Behind the next by less than this is called even: two runs of one program are so far apart. */
+/** A difference below this ratio counts as even: two runs of the same program differ by as much. */
 const even = 0.95;
 
-/** One workload beside one contender. */
+/** One workload compared with one contender. */
 interface Lead {
   readonly title: string;
   readonly ratio: number;
 }
 
-/** What a run shows, in plain words and losses first: a part of the README. */
+/** The results of a run as prose, losses first: a part of the README. */
 export function speedOf(results: Results): string {
   const peers = results.entries.filter(({ kind, cores }) => kind === "peer" && cores === 1)
     .map((peer) => ({ peer, leads: leadsOver(results, peer) }))
@@ -47,7 +47,7 @@ export function speedOf(results: Results): string {
   ].join("\n");
 }
 
-/** A README with these words in place of those that it has. One without a place for them is left as it is. */
+/** Replaces this part of a README. A README without markers is returned unchanged. */
 export function withSpeed(readme: string, words: string): string {
   const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
   if (from < 0 || to < from) return readme;
@@ -73,7 +73,10 @@ function rangeOf(leads: readonly Lead[]): string {
   return leads.length === 1 ? formatRatio(min) : `${formatRatio(min)} to ${formatRatio(max)}`;
 }
 
-/** What actors of several types cost, which is what a program has: rows of one type are faster. */
+/**
+ * The sentence on the cost with actors of several types, as in real programs: benchmarks with one type are
+ * faster.
+ */
 function realActors(results: Results): string[] {
   const [burst, hop] = ["typesBurst", "typesHop"].map((id) => nanosecondsOf(results, id));
   const [besideBurst, besideHop] = ["typesBurst", "typesHop"].map((id) => leadOver(results, id, "bare"));
@@ -92,7 +95,7 @@ function realActors(results: Results): string[] {
   ];
 }
 
-/** What a schema costs. */
+/** The sentence on the cost of a schema. */
 function checked(results: Results): string[] {
   const [unchecked, object, ask] = ["burst", "burstObject", "askObject"].map((id) =>
     nanosecondsOf(results, id)

@@ -1,11 +1,11 @@
-/** The middle of several figures, and how far they lie apart. */
+/** The median and the range of several figures. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** The spread of the figures, or undefined where there are none. */
+/** The spread of the figures; undefined if there are none. */
 export function spreadOf(figures: readonly number[]): Spread | undefined {
   if (figures.length === 0) return undefined;
   const sorted = figures.toSorted((a, b) => a - b);
@@ -15,8 +15,8 @@ export function spreadOf(figures: readonly number[]): Spread | undefined {
 }
 
 /**
- * The spread of one series divided by another, round by round. What a whole round was slowed down by (another program,
- * a hot processor) slowed both down, so it falls out. A round in which either has no figure is left out.
+ * The spread of the quotient of two series by round. Whatever slowed a whole round down (another program, a
+ * hot processor) affects both and cancels out. Rounds in which either has no figure are left out.
  */
 export function ratiosOf(
   these: readonly (number | null)[],
@@ -29,7 +29,7 @@ export function ratiosOf(
   return spreadOf(ratios);
 }
 
-/** Whether two series have nothing in common: every figure of one is above every figure of the other. */
+/** Whether every figure of one series is above every figure of the other. */
 export function apart(one: Spread, other: Spread): boolean {
   return one.min > other.max || one.max < other.min;
 }

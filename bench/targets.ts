@@ -5,13 +5,16 @@ import { ratiosOf, spreadOf } from "./statistics.ts";
 import { workloads } from "./workloads.ts";
 
 const oneType = ["count", "burst", "pingPong", "ring", "forkJoin", "create", "askOne", "askMany", "publish"];
-/** XState has no mailbox: who asks there calls the other's reducer on its own stack. */
+/** XState has no mailbox: an ask calls the receiver's reducer on the stack of the caller. */
 const throughMailboxes = ["count", "burst", "pingPong", "ring", "big", "forkJoin", "create", "publish"];
 const bytesPerActorMax = 200;
-/** What a turn of the bare core takes where absolute times are meant. */
+/** The nanoseconds of a turn of the bare core on the reference machine. */
 export const referenceTurnNs = 30;
 
-/** The goals that the rates of workloads can judge, of those whose workloads and contenders were in the run. */
+/**
+ * The goals that the rates of workloads can check, as far as their workloads and contenders were part of the
+ * run.
+ */
 export function judge(results: Results): readonly Goal[] {
   const go = (workloads: readonly string[], least: number) =>
     atLeast(results, { workloads, other: "go1", least });
@@ -31,12 +34,12 @@ export function judge(results: Results): readonly Goal[] {
   ];
 }
 
-/** How long a turn of the bare core took in this run, with 8 types in bursts: in nanoseconds. */
+/** The nanoseconds of a turn of the bare core in this run, with 8 types in bursts. */
 export function bareTurnNs(results: Results): number | undefined {
   return nanosecondsOf(results.byWorkload.typesBurst?.bare);
 }
 
-/** A time as it would be where the bare core takes what it is meant to take. */
+/** Scales a time to the reference machine, by the speed of the bare core. */
 function atMostNs(results: Results, workload: string, most: number, what: string): readonly Goal[] {
   const result = results.byWorkload[workload]?.[ours];
   if (result === undefined) return [];
@@ -60,7 +63,7 @@ interface Bound {
   readonly workloads: readonly string[];
   /** The id of the contender to compare with. */
   readonly other: string;
-  /** What the ratio must be at least. */
+  /** The minimum ratio. */
   readonly least: number;
 }
 
@@ -85,7 +88,7 @@ function atLeast(results: Results, { workloads: ids, other, least }: Bound): rea
     : `${rows.length} workloads`;
   return [{
     name: `At least ${least}× ${label}: ${subject}`,
-    // What a peer cannot do at all is no fault of ours.
+    // A peer without a result does not count against Posthorn.
     met: parts.every(({ ratio, has }) => ratio === undefined ? aPeer && has : ratio >= least),
     figure,
   }];
@@ -104,7 +107,7 @@ function asks(results: Results, workload: string): readonly Goal[] {
   }];
 }
 
-/** Two runs of the same code are this much apart. */
+/** The ratio by which two runs of the same code differ. */
 const noise = 0.05;
 
 function withoutPayload({ byWorkload }: Results): readonly Goal[] {
@@ -129,7 +132,7 @@ function small(results: Results): readonly Goal[] {
   }];
 }
 
-/** How long one unit took, of the round in the middle. */
+/** The duration of one unit in the median round. */
 function nanosecondsOf(result: Result | undefined): number | undefined {
   const rate = spreadOf(result?.rates.filter((rate) => rate !== null) ?? []);
   return rate === undefined ? undefined : 1e9 / rate.median;

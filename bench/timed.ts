@@ -2,12 +2,12 @@ import type { Outcome } from "./contender.ts";
 import { bytesOfHeap } from "./heap.ts";
 import { asksInFlight } from "./workloads.ts";
 
-/** Ends a measurement, with what the messages worked out. */
+/** Ends a measurement with the result that the messages computed. */
 export type Done = (check: number) => void;
 
 /**
- * Times what is begun until it is done. Actors that are made before the clock starts, and have to know by then how to
- * say that they are done, say it to `checked`.
+ * Times an operation from its start to its completion. Actors that are created before the clock starts report
+ * their completion to `checked`.
  */
 export async function timed(
   begin: (done: Done) => void,
@@ -19,14 +19,16 @@ export async function timed(
   return { elapsedMs: performance.now() - startMs, check };
 }
 
-/** Times what has nothing to wait for. */
+/** Times a synchronous operation. */
 export function timedLoop(work: () => number): Outcome {
   const startMs = performance.now();
   const check = work();
   return { elapsedMs: performance.now() - startMs, check };
 }
 
-/** Times what makes actors and puts them into a list, and tells how much of the heap each takes while the list holds it. */
+/**
+ * Times the creation of actors in a list, and measures the heap bytes of each while the list references them.
+ */
 export async function timedCreation<Actor>(
   begin: (done: Done, actors: Actor[]) => void,
 ): Promise<Outcome> {
@@ -36,7 +38,7 @@ export async function timedCreation<Actor>(
   return { ...outcome, also: { bytesPerActor: (bytesOfHeap() - beforeBytes) / actors.length } };
 }
 
-/** Asks so many times, each time with the reply to the ask before. */
+/** Asks a number of times in sequence, each time with the previous reply. */
 export async function askOneAfterAnother(
   ask: (x: number) => Promise<number>,
   times: number,
@@ -46,7 +48,7 @@ export async function askOneAfterAnother(
   return x;
 }
 
-/** Shares so many asks out among as many askers as there are asks in flight, and adds up their last replies. */
+/** Distributes asks over as many askers as there are asks in flight, and sums their last replies. */
 export async function askTogether(ask: (x: number) => Promise<number>, times: number): Promise<number> {
   const askers = Array.from(
     { length: asksInFlight },

@@ -1,4 +1,7 @@
-/** How long the thread of this program has waited for a core since it began; 0 where the kernel does not tell. */
+/**
+ * The time that this program's thread has waited for a core since its start; 0 if the kernel does not report
+ * it.
+ */
 export function waitedForCoreMs(): number {
   try {
     const counted = Deno.readTextFileSync(`/proc/${Deno.pid}/task/${Deno.pid}/schedstat`);

@@ -1,24 +1,24 @@
-/** One workload: what is done, how much of it, and what must come out. */
+/** One workload: its definition, its sizes and its expected result. */
 export interface WorkloadInfo {
-  /** As the command line names it. */
+  /** The id on the command line. */
   readonly id: string;
-  /** As tables and charts name it: the name of the Savina suite where there is one. */
+  /** The name in tables and charts: that of the Savina suite if it has one. */
   readonly title: string;
-  /** What happens, exactly: whoever adds a contender implements this. */
+  /** The exact definition, which every contender implements. */
   readonly definition: string;
-  /** What is counted. */
+  /** The unit that is counted. */
   readonly unit: string;
   /** The full size, and the one at which the test suite runs it. */
   readonly size: number;
   readonly smokeSize: number;
-  /** How many units a run of that size is. */
+  /** The number of units in a run of this size. */
   units(size: number): number;
-  /** What `check` must be. */
+  /** The expected `check` of a run of this size. */
   expected(size: number): number;
 }
 
 /**
- * A process runs a workload so many times, and the fastest counts: one run a process varied by 2.5 times from itself, the
+ * The number of runs in one process, of which the fastest counts: a single run varied by a factor of 2.5, the
  * fastest of five by a few per cent.
  */
 export const runsInProcess = 5;

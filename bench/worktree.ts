@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 /**
- * Checks a commit out beside the working tree for as long as it is used, with the benchmarks of the working tree in
- * place of its own: two runtimes are compared by one measure.
+ * Checks out a commit in a temporary worktree, with the benchmarks of the working tree in place of its own,
+ * so that two runtimes are compared by the same benchmarks.
  */
 export async function withWorktree<Result>(
   ref: string,

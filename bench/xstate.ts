@@ -5,33 +5,33 @@ import { forkJoinActors } from "./workloads.ts";
 
 /** Adds a number to a count. */
 export type Add = { readonly type: "add"; readonly n: number };
-/** Sets an actor going. */
+/** Starts an actor. */
 export type Go = { readonly type: "go" };
-/** Goes on to the next link, so many times. */
+/** Is passed from actor to actor, `left` more times. */
 export type Hop = { readonly type: "hop"; readonly left: number };
-/** Says whom to answer. */
+/** Names the receiver of replies. */
 export type Ping = { readonly type: "ping" | "pong"; readonly from: Target<Ping> };
-/** Asks for the number after `n`. */
+/** Asks for `n` plus one. */
 export type Inc = { readonly type: "inc"; readonly n: number; readonly reply: (n: number) => void };
-/** What a publisher tells its subscribers. */
+/** The message of a publisher to its subscribers. */
 export type News = { readonly type: "news"; readonly n: number };
 
-/** What a message can be sent to. */
+/** A receiver of messages. */
 export interface Target<Message> {
   send(message: Message): void;
 }
 
-/** One of the ways in which the library lets its users write an actor. */
+/** One of the forms in which the library allows writing an actor. */
 export interface Form<Counted extends Snapshot<unknown>, Asked extends Snapshot<unknown>> {
-  /** Adds up what it is sent. */
+  /** Sums the numbers that it receives. */
   readonly counting: ActorLogic<Counted, Add>;
-  /** What it has come to. */
+  /** The sum. */
   readonly countOf: (snapshot: Counted) => number;
-  /** Replies with the number after the one that it is sent. */
+  /** Replies with the received number plus one. */
   readonly succeeding: ActorLogic<Asked, Inc>;
 }
 
-/** The workloads that are written in the same way whatever the form of the actors. */
+/** The workloads whose code does not depend on the form of the actors. */
 export function workloadsOf<Counted extends Snapshot<unknown>, Asked extends Snapshot<unknown>>(
   { counting, countOf, succeeding }: Form<Counted, Asked>,
 ) {
@@ -75,7 +75,7 @@ export function workloadsOf<Counted extends Snapshot<unknown>, Asked extends Sna
   } satisfies Record<string, Workload>;
 }
 
-/** The library has no ask: the event carries the function that settles the asker's promise. */
+/** The library has no ask, so the event carries the function that settles the caller's promise. */
 function ask(actor: Target<Inc>, n: number): Promise<number> {
   return new Promise((reply) => actor.send({ type: "inc", n, reply }));
 }

@@ -1,6 +1,6 @@
 /**
- * What tests of actors need: a clock that stands still, chance that repeats, an actor that records what it receives, and
- * a turn without a system.
+ * Tools for tests of actors: a virtual clock, seeded randomness, a probe actor that records its messages, and
+ * single turns without a system.
  *
  * @example
  * ```ts

@@ -8,33 +8,33 @@ import {
   operationsOf,
 } from "../runtime/language/protocol.ts";
 
-/** One message that a probe got. */
+/** One message that a probe received. */
 export interface ProbedMessage {
-  /** The key to which it was sent. */
+  /** The key of the actor that received it. */
   readonly key: string;
   /** The name of its operation. */
   readonly operation: string;
-  /** Its payload, as the schema let it through. */
+  /** The payload after validation by its schema. */
   readonly payload: unknown;
-  /** Its id. */
+  /** The id of the message. */
   readonly id: string;
-  /** The id of the message whose turn sent it; for a reply, of the request. */
+  /** The id of the message whose turn sent this one; for a reply, the id of the request. */
   readonly causationId: string | undefined;
 }
 
-/** Stands in for the actors of one protocol. */
+/** A test double for the actors of one protocol. */
 export interface Probe<Name extends string> {
-  /** The actor to give to a system. */
+  /** The definition for the `actors` of a system. */
   readonly actor: Actor<Name>;
-  /** All that it got, in order. */
+  /** All messages that it received, in order. */
   readonly received: readonly ProbedMessage[];
-  /** The next message that nobody has waited for yet, as soon as there is one. */
+  /** Resolves with the next message that no earlier call has returned, as soon as it arrives. */
   next(): Promise<ProbedMessage>;
 }
 
 /**
- * Makes an actor that writes down what it gets, to look at in a test. It answers a request with what `replies` says
- * for its operation, and fails it where that says nothing.
+ * Creates an actor that records the messages it receives. It replies to a request with the result of the
+ * function in `replies` for its operation; without one, the request fails.
  *
  * @example
  * ```ts
@@ -51,8 +51,8 @@ export interface Probe<Name extends string> {
  * assert(message.operation === "record" && message.key === "main");
  * ```
  *
- * @param protocol what it stands in for
- * @param replies what it answers, by the name of the operation: from the payload
+ * @param protocol the protocol of the actors to replace
+ * @param replies functions from payload to reply, by the name of the operation
  * @returns the probe
  */
 export function probe<Name extends string>(

@@ -3,8 +3,9 @@ import type { Random } from "../runtime/base/random.ts";
 const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /**
- * Randomness that a seed repeats. Its ULIDs are a time and a count: in order, and unique within one instance.
- * Systems over one store share one, or they give different messages the same place.
+ * Creates reproducible randomness from a seed. Its ULIDs consist of a time and a counter: ordered, and unique
+ * within one instance. Systems on one store must share one instance, or they would create equal ids for
+ * different messages.
  *
  * @example
  * ```ts
@@ -22,7 +23,7 @@ export function seededRandom(seed: number): Random {
   let latestMs = 0;
   let count = 0;
   return {
-    // mulberry32: 32 bits of state are plenty for jitter
+    // mulberry32: 32 bits of state suffice for jitter
     next() {
       state = (state + 0x6d2b79f5) >>> 0;
       let mixed = Math.imul(state ^ (state >>> 15), state | 1);

@@ -19,7 +19,7 @@ import { Timers } from "../runtime/scheduling/timers.ts";
 import { seededRandom } from "./seeded_random.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 
-/** The circumstances of a {@linkcode turn}. */
+/** Options of {@linkcode turn}. */
 export interface TurnOptions<State> {
   /**
    * The key of the actor.
@@ -27,7 +27,7 @@ export interface TurnOptions<State> {
    * @default {"test"}
    */
   readonly key?: string;
-  /** The state before; without it the initial one. */
+  /** The state before the turn; by default the initial state. */
   readonly state?: State;
   /**
    * The time of the turn, in milliseconds since 1970.
@@ -36,23 +36,24 @@ export interface TurnOptions<State> {
    */
   readonly now?: number;
   /**
-   * Which attempt it is, from 1.
+   * The number of the attempt, from 1.
    *
    * @default {1}
    */
   readonly attempt?: number;
-  /** The id of the message; without it a made one. */
+  /** The id of the message; by default a generated one. */
   readonly id?: string;
-  /** The id of the message whose turn sent it. */
+  /** The id of the message whose turn sent this one. */
   readonly causationId?: string;
   /**
-   * Whether the turn fails (`not-storable`) as it would with a store, where its payload, its state, a reply that is kept or
-   * what it sends is no plain data: see {@linkcode requireStorable}. A system without a store does not look.
+   * Whether the turn fails (`not-storable`), as it would with a store, if its payload, state, kept reply or
+   * sent messages are not plain data: see {@linkcode requireStorable}. A system without a store does not
+   * check this.
    *
    * @default {true}, but for transient actors, which are never stored
    */
   readonly storable?: boolean;
-  /** Answers what a transient actor asks. Without it such an ask rejects. */
+  /** Replies to the asks of a transient actor. Without it such an ask rejects. */
   readonly ask?: (to: Address, payload: unknown) => unknown;
 }
 
@@ -60,43 +61,46 @@ export interface TurnOptions<State> {
 export interface SentMessage extends ActorId {
   /** The name of the operation. */
   readonly operation: string;
-  /** Its id: what `submit` returned where the reply goes to an address, whose turn will see it as `causationId`. */
+  /**
+   * The id of the message. If the reply of a submit goes to an address, `submit` returned this id, and the
+   * turn that handles the reply sees it as `causationId`.
+   */
   readonly id: string;
-  /** What was sent: the schema's input. */
+  /** The payload as it was sent: the input of the schema. */
   readonly payload: unknown;
-  /** Where the reply goes, where the turn said so. */
+  /** The address that receives the reply, if the turn set one. */
   readonly replyTo?: Address;
-  /** Where a failure goes, where the turn said so. */
+  /** The address that receives a failure, if the turn set one. */
   readonly failTo?: Address;
 }
 
-/** What came of a {@linkcode turn}. A failed one has an error, and nothing else has changed. */
+/** The result of a {@linkcode turn}. A failed turn has an error and no other effects. */
 export interface TurnResult<State, Reply> {
-  /** What the asker gets. */
+  /** The reply that the caller receives. */
   readonly reply: Reply | undefined;
-  /** The state after. */
+  /** The state after the turn. */
   readonly state: State;
-  /** Messages to actors, in order. */
+  /** The messages sent to actors, in order. */
   readonly sent: readonly SentMessage[];
-  /** Published events, in order. */
+  /** The published events, in order. */
   readonly published: readonly { readonly event: Operation; readonly payload: unknown }[];
-  /** Subscriptions that were made, with their subject, or ended. */
+  /** The subscriptions that were made (with their subject) or ended. */
   readonly subscribed: readonly {
     readonly topic: string;
     readonly to: Address;
     readonly subject?: string;
     readonly ended: boolean;
   }[];
-  /** What was scheduled under a name; cancelled where `when` is absent. */
+  /** The schedules that were set; a cancelled one has no `when`. */
   readonly scheduled: readonly { name: string; when?: When; to?: Address; payload?: unknown }[];
-  /** How the actor ends with this turn. */
+  /** Whether the turn passivates or erases the actor. */
   readonly ending: "passivate" | "erase" | undefined;
-  /** What the handler threw, or why payload or reply did not fit. */
+  /** The error of the handler, or the validation error of payload or reply. */
   readonly error: unknown;
 }
 
 /**
- * Runs one handler, without a system, a clock or a store, and returns all that it did.
+ * Runs one handler without a system, a clock or a store, and returns all its effects.
  *
  * @example
  * ```ts
@@ -111,11 +115,11 @@ export interface TurnResult<State, Reply> {
  * assert(result.state === 42 && result.error === undefined);
  * ```
  *
- * @param actor whose handler runs
- * @param operation which of its handlers
- * @param payload what it gets: the schema's input
- * @param options the circumstances
- * @returns what the turn did, or why it failed
+ * @param actor the actor whose handler runs
+ * @param operation the operation whose handler runs
+ * @param payload the payload: the input of the schema
+ * @param options key, state, time and other properties of the turn
+ * @returns the effects of the turn, or its error
  */
 export async function turn<Name extends string, State, I, O, R, S>(
   actor: Actor<Name, State>,
@@ -125,7 +129,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
 ): Promise<TurnResult<State, S>> {
   if (actor.operations[operation.name] !== operation) {
     throw new TypeError(
-      `Cannot run ${operation.protocol} ${operation.name}: it is no operation of ${actor.name}`,
+      `Cannot run ${operation.protocol} ${operation.name}: it is not an operation of ${actor.name}`,
     );
   }
   const { key = "test", attempt = 1 } = options;
@@ -153,7 +157,8 @@ export async function turn<Name extends string, State, I, O, R, S>(
     const reply = silent ? undefined : parse(operation.reply, result, "Cannot reply to", running);
     running.close();
     if (options.storable ?? !actor.transient) {
-      if (operation.mode !== "ask") requireStorable([payload, reply]); // neither is kept of an ask
+      // payload and reply of an ask are not stored
+      if (operation.mode !== "ask") requireStorable([payload, reply]);
       requireKept(running);
     }
     return {
@@ -168,7 +173,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
   }
 }
 
-/** Throws where a store would not keep what a turn leaves. */
+/** Throws if a store could not keep the results of a turn. */
 function requireKept({ changed, state, outgoing, schedules = [] }: Turn): void {
   if (changed) requireStorable(state);
   for (const { payload } of outgoing) {
@@ -216,7 +221,7 @@ function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Ad
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }
 
-/** What a turn needs of a system, where there is none. */
+/** The services of a turn without a system. */
 class LoneHost implements TurnServices {
   readonly clock: VirtualClock;
   readonly timers: Timers;

@@ -1,11 +1,12 @@
-// A system loads this to open its store: no virtual time may go by meanwhile.
+// A system imports this module when it opens its store. It is loaded in advance, so that the import takes no
+// virtual time.
 import "../runtime/durable/open_store.ts";
 import { type Cancel, type Clock, macrotask } from "../runtime/base/clock.ts";
 
 /** Options of {@linkcode VirtualClock}. */
 export interface VirtualClockOptions {
   /**
-   * The time at which it begins, in milliseconds since 1970.
+   * The initial time, in milliseconds since 1970.
    *
    * @default {Date.UTC(2030, 0, 1)}
    */
@@ -18,8 +19,8 @@ interface VirtualTimer {
 }
 
 /**
- * A clock that stands still until it is told to go on: time-outs, backoff and schedules of a test take no time and
- * happen in the same order in every run.
+ * A clock that only moves when `advance` is called. Timeouts, backoff and schedules take no real time in
+ * tests, and fire in the same order in every run.
  *
  * @example
  * ```ts
@@ -42,30 +43,30 @@ interface VirtualTimer {
 export class VirtualClock implements Clock {
   readonly #beganMs: number;
   #nowMs: number;
-  /** In the order of firing. */
+  /** Sorted by due time. */
   readonly #timers: VirtualTimer[] = [];
 
-  /** Makes a clock that stands at `nowMs`. */
+  /** Creates a clock with the time `nowMs`. */
   constructor(options: VirtualClockOptions = {}) {
     this.#nowMs = this.#beganMs = options.nowMs ?? Date.UTC(2030, 0, 1);
   }
 
-  /** The virtual time of day, in milliseconds since 1970. */
+  /** The virtual time, in milliseconds since 1970. */
   now(): number {
     return this.#nowMs;
   }
 
-  /** Virtual milliseconds since the clock was made. */
+  /** Virtual milliseconds since the clock was created. */
   monotonicMs(): number {
     return this.#nowMs - this.#beganMs;
   }
 
-  /** How many timers wait. */
+  /** The number of pending timers. */
   get waiting(): number {
     return this.#timers.length;
   }
 
-  /** Calls `callback` when the clock has been advanced by `delayMs`. */
+  /** Calls `callback` when the clock has advanced by `delayMs`. */
   setTimer(delayMs: number, callback: () => void): Cancel {
     const timer = { dueMs: this.#nowMs + Math.max(delayMs, 0), callback };
     let index = this.#timers.length;
@@ -77,17 +78,20 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** Calls `callback` without time going on. */
+  /** Calls `callback` in a microtask, without advancing the time. */
   macrotask(callback: () => void): void {
     queueMicrotask(callback);
   }
 
-  /** Calls `callback` without time going on. */
+  /** Calls `callback` in a microtask, without advancing the time. */
   yield(callback: () => void): void {
     queueMicrotask(callback);
   }
 
-  /** Lets time go on by so many milliseconds: fires what falls due, in order, and lets all that follows from it run. */
+  /**
+   * Advances the time by `byMs` milliseconds. Fires due timers in order, and after each waits until all work
+   * that it caused has run.
+   */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     await this.settle();
@@ -100,7 +104,7 @@ export class VirtualClock implements Clock {
     this.#nowMs = untilMs;
   }
 
-  /** Lets everything run that needs no time to go on. */
+  /** Waits until all work that does not depend on a timer has run. */
   settle(): Promise<void> {
     return new Promise((resolve) => macrotask(resolve));
   }

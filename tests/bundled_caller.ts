@@ -1,4 +1,4 @@
-// What a caller has of an actor: its protocol. tests/entries_test.ts measures what it takes, bundled.
+// The part of an actor that a caller imports: its protocol. tests/entries_test.ts measures its bundled size.
 
 import { ask, protocol, tell, unchecked } from "@posthorn/posthorn/protocol";
 

@@ -1,4 +1,4 @@
-// What a program loads that imports an entry of the package: no more than the entry is for.
+// What an import of an entry of the package loads: only what the entry needs.
 
 import assert from "node:assert/strict";
 
@@ -44,7 +44,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./testing/conformance": ["testing/", "testing/conformance/", ...stores],
 };
 
-/** The entries for tests, which may load what they like. */
+/** The entries for tests, which may load anything. */
 const unbounded = ["./testing", "./testing/simulation"];
 
 interface Dependency {

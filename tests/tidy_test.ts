@@ -1,13 +1,13 @@
-// The house rules that no linter knows. Each failure says what to do about it.
+// Rules of the repository that no linter checks. Each failure states what to do.
 
 import assert from "node:assert/strict";
 
 const root = new URL("../", import.meta.url);
 
 /**
- * Every folder of the product, lowest first: each is a layer. A file imports from its own folder and from those above in
- * this list. A new file goes into the lowest folder from which it can import all that it needs. What ends with two stars
- * is one layer with all folders in it.
+ * Every folder of the product, lowest first: each is a layer. A file imports only from its own folder and
+ * from those above in this list. Put a new file into the lowest folder from which it can import everything it
+ * needs. A name that ends with two stars is one layer with all its subfolders.
  */
 const layers: readonly string[] = [
   "runtime/base/",
@@ -36,19 +36,22 @@ const layers: readonly string[] = [
 /** The files that the entries of the package name: what is public. */
 const surfaces = await readSurfaces();
 
-/** Folders of adapters: none knows the actors or another adapter, and no entry but their own knows them. */
+/**
+ * Folders of adapters: they import neither actors nor other adapters, and no entry except their own imports
+ * them.
+ */
 const adapters = ["adapters/stores/", "adapters/telemetry/", "adapters/http/", "testing/"];
 
-/** Which adapter builds on which all the same: the Hono app has a page of metrics. */
+/** The exceptions: the Hono app serves the page of metrics. */
 const buildsOn: Readonly<Record<string, string>> = { "adapters/http/": "adapters/telemetry/" };
 
-/** What a store may import besides the files of its own folder. */
+/** The folders that a store may import from, besides its own. */
 const underStores = ["runtime/base/", "runtime/ports/"];
 
 interface Source {
   readonly path: string;
   readonly text: string;
-  /** Without comments, and without what stands in quotes. */
+  /** The source without comments and string literals. */
   readonly code: string;
 }
 
@@ -136,7 +139,8 @@ Deno.test("nothing needs one platform", () => {
     /\bDeno\s*[.[]|\bprocess\s*[.[]|\bBuffer\b|\bglobalThis\b|\bwindow\b/,
     sources.filter(({ path }) =>
       !path.startsWith("adapters/stores/deno_kv/") && // its store is that platform's
-      !["adapters/stores/sqlite/presence.ts", "runtime/ports/store_file.ts"].includes(path) // ask what it permits, where it is there
+      // query its permissions, if it exists
+      !["adapters/stores/sqlite/presence.ts", "runtime/ports/store_file.ts"].includes(path)
     ),
     "it is one platform's",
   );
@@ -208,7 +212,7 @@ async function readSurfaces(): Promise<string[]> {
   return Object.values(exports as Record<string, string>).map((file) => file.slice(2));
 }
 
-/** The place of a file's layer in the list, from 0; -1 for what is in none. */
+/** The index of a file's layer in the list, from 0; -1 if it is in none. */
 function layerOf(path: string): number {
   return layers.findIndex((layer) =>
     layer.endsWith("**") ? path.startsWith(layer.slice(0, -2)) : layer === path || layer === folderOf(path)
@@ -263,7 +267,10 @@ function codeOf(text: string): string {
   return text.replace(tokens, (token) => token.replace(/[^\n]/g, " "));
 }
 
-/** What looks like a function: a line that opens a body, up to the line of equal indent that closes it. */
+/**
+ * Finds functions by their form: a line that opens a body, up to the line of equal indentation that closes
+ * it.
+ */
 function functionsOf(code: string): { name: string; length: number }[] {
   const lines = code.split("\n");
   const opening =
@@ -283,7 +290,10 @@ async function run(...args: string[]): Promise<unknown> {
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** The files of the product that the surfaces reach, with what they import: files by their path, the rest as it is. */
+/**
+ * The files reachable from the public surfaces, with their imports: files by path, other specifiers
+ * unchanged.
+ */
 async function readModules(): Promise<Module[]> {
   interface Dependency {
     readonly specifier: string;
@@ -333,7 +343,7 @@ interface Declaration {
   readonly jsDoc?: JsDoc;
 }
 
-/** The exports of a module with their documentation; of what has overloads or is type and value, the best of it. */
+/** The exports of a module with their documentation; for overloads, or a type with a value, the best one. */
 async function readSymbols(module: string): Promise<PublicSymbol[]> {
   interface Version1 {
     readonly nodes: readonly (Declaration & { readonly name: string })[];

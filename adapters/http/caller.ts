@@ -1,17 +1,20 @@
 import type { Context } from "hono";
 import { sha256 } from "hono/utils/crypto";
 
-/** How many digests are remembered, and of headers of how many characters: a digest takes as long as a whole tell. */
+/**
+ * The maximum number of cached digests, and the maximum length in characters of a header whose digest is
+ * cached. A digest takes as long as a whole tell.
+ */
 const digestsMax = 1_000;
 const charactersMax = 2_048;
 
-/** Who speaks, by the `Authorization` header. */
+/** Derives callers from the `Authorization` header. */
 export class Callers {
   readonly #digests = new Map<string, string>();
 
   /**
-   * Nobody in particular without the header, else a digest of it, since a caller's name stands in the names of replies,
-   * where people see it.
+   * Returns an empty caller without the header, else a digest of it: the caller is part of the ids of
+   * replies, where people can see it.
    */
   of(context: Context): string | Promise<string> {
     const authorization = context.req.header("authorization");

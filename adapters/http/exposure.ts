@@ -7,19 +7,22 @@ import {
 import { isUnchecked } from "../../runtime/language/schema.ts";
 import { RequestError } from "./problem.ts";
 
-/** An operation, or a protocol where all of it is meant. */
+/** An operation to expose, or a protocol to expose all its operations. */
 export type Exposed = Operation | NamedProtocol<string>;
 
-/** What a stream calls its own frames, and what an `EventSource` hears when it opens and when it breaks. */
+/** Event names that a stream uses for its own frames (`gap`) or that an `EventSource` dispatches itself. */
 const reservedEvents: ReadonlySet<string> = new Set(["gap", "open", "error"]);
 
-/** What can be reached from outside. What is not in it does not exist for HTTP. */
+/** The operations that can be reached over HTTP. All others do not exist for HTTP. */
 export class Exposure {
   readonly #exposed = new Map<string, Map<string, Operation>>();
   readonly #publishable = new Set<Operation>();
   readonly #subscribable = new Set<Operation>();
 
-  /** Throws a `TypeError` when something would let the outside world in without a check. */
+  /**
+   * Throws a `TypeError` if the payload of an inbound operation would not be validated, if an event has a
+   * reserved name, or if two protocols have the same name.
+   */
   constructor(expose: readonly Exposed[], accept: readonly Operation<"event">[]) {
     for (const item of expose) {
       const operations = "~protocol" in item ? Object.values(operationsOf(item)) : [item];
@@ -34,7 +37,10 @@ export class Exposure {
     }
   }
 
-  /** An operation that may be spoken in one of these modes, or the error that says why not. */
+  /**
+   * Returns an exposed operation with one of these modes. Throws a {@linkcode RequestError} (404) that states
+   * the reason if there is none.
+   */
   operation(protocol: string, name: string, modes: readonly Mode[]): Operation {
     const operations = this.#exposed.get(protocol);
     if (operations === undefined) {
@@ -42,29 +48,29 @@ export class Exposure {
     }
     const operation = operations.get(name);
     if (operation !== undefined && modes.includes(operation.mode)) return operation;
-    const elsewhere = operation === undefined ? "" : `: it is spoken to at ${routeOf(operation)}`;
+    const elsewhere = operation === undefined ? "" : `: its route is ${routeOf(operation)}`;
     const why = `There is no operation ${name} of ${protocol} here${elsewhere}`;
     throw new RequestError(404, "unknown-operation", why);
   }
 
-  /** The HTTP methods that an operation answers to. */
+  /** The HTTP methods that the route of an operation supports. */
   methods(operation: Operation): string {
     const subscribing = this.maySubscribe(operation) ? ["GET", "HEAD"] : [];
     const sending = operation.mode !== "event" || this.mayPublish(operation) ? ["POST"] : [];
     return [...subscribing, ...sending].join(", ");
   }
 
-  /** Whether outsiders may publish an event. */
+  /** Whether clients may publish an event. */
   mayPublish(event: Operation): boolean {
     return this.#publishable.has(event);
   }
 
-  /** Whether outsiders may subscribe to an event. */
+  /** Whether clients may subscribe to an event. */
   maySubscribe(event: Operation): boolean {
     return this.#subscribable.has(event);
   }
 
-  /** The events of a protocol that outsiders may subscribe to. */
+  /** The events of a protocol that clients may subscribe to. */
   events(protocol: string): Operation[] {
     const operations = this.#exposed.get(protocol)?.values() ?? [];
     return [...operations].filter((operation) => this.maySubscribe(operation));
@@ -73,7 +79,7 @@ export class Exposure {
   #addSubscribable(event: Operation): void {
     if (reservedEvents.has(event.name)) {
       throw new TypeError(
-        `Cannot expose ${event.protocol}.${event.name}: a stream could not tell it from what the stream itself says: ` +
+        `Cannot expose ${event.protocol}.${event.name}: the streams use that name themselves: ` +
           "give the event another name",
       );
     }
@@ -83,8 +89,8 @@ export class Exposure {
   #add(operation: Operation, inbound: boolean): void {
     if (inbound && operation.payload !== undefined && isUnchecked(operation.payload)) {
       throw new TypeError(
-        `Cannot expose ${operation.protocol}.${operation.name}: its payload is unchecked, and what comes from ` +
-          "outside must be checked",
+        `Cannot expose ${operation.protocol}.${operation.name}: its payload is unchecked, and input from ` +
+          "outside must be validated: give it a schema",
       );
     }
     const operations = this.#exposed.get(operation.protocol) ?? new Map<string, Operation>();
@@ -96,7 +102,7 @@ export class Exposure {
   }
 }
 
-/** Where an operation is spoken to. */
+/** The route of an operation. */
 function routeOf({ protocol, mode, name }: Operation): string {
   if (mode === "event") return `/events/${protocol}/${name}`;
   return mode === "survey" ? `/surveys/${protocol}/${name}` : `/actors/${protocol}/{key}/${name}`;

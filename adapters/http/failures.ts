@@ -6,29 +6,32 @@ import { RateLimit } from "../../runtime/base/rate_limit.ts";
 import { isThrown } from "../../runtime/base/thrown.ts";
 import { describe, respond } from "./problem.ts";
 
-/** What becomes of whatever is thrown at a request: the caller gets a problem, and `onError` what the caller is not told. */
+/**
+ * Handles every error of a request: the client gets a problem document, and `onError` gets errors whose
+ * details the client does not get.
+ */
 export class Failures {
   readonly #onError: (error: unknown) => unknown;
 
-  /** Without `onError` there is nobody else to tell: then it is printed, 20 of them a second. */
+  /** Without `onError`, errors are printed, at most 20 in a second. */
   constructor(onError: ((error: unknown) => unknown) | undefined, clock: Clock) {
     const limit = new RateLimit(clock);
     this.#onError = onError ?? ((error) => print(error, limit));
   }
 
-  /** The answer. Whatever was thrown there is one, and nothing comes out of here. */
+  /** The response to any thrown value. Never throws. */
   answer(error: unknown): Response {
     try {
       if (isThrown(error, HTTPException)) return error.getResponse();
     } catch {
-      // Its response was read before: then it is answered as whatever else goes wrong inside.
+      // Its response was already used, so it is handled like any other internal error.
     }
     const described = describe(error);
     if (described.hidden) this.#tell(error);
     return respond(described);
   }
 
-  /** Tells `onError`, where the caller is not told all. */
+  /** Calls `onError` if the client does not get all details. */
   tell(error: unknown): void {
     if (describe(error).hidden) this.#tell(error);
   }
@@ -43,7 +46,7 @@ export class Failures {
   }
 }
 
-/** Prints an error, and how many before it were left out. */
+/** Prints an error, with the number of errors left out before it. */
 function print(error: unknown, limit: RateLimit): void {
   if (!limit.take()) return;
   const count = limit.takeLeftOut();
@@ -51,7 +54,7 @@ function print(error: unknown, limit: RateLimit): void {
   console.error(`${leftOut}${errorText(error)}`);
 }
 
-/** What is behind a dead letter, where that can be read. */
+/** The cause of a dead letter if it can be read, else the error itself. */
 function wholeOf(error: unknown): unknown {
   try {
     return isThrown(error, DeadLetterError) ? error.cause ?? error : error;

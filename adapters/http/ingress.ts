@@ -9,22 +9,22 @@ import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "
 import { actorModes, notStored, Routes } from "./routes.ts";
 
 /**
- * The way in over HTTP, derived from the protocols alone: a Hono app to serve or to mount, behind whatever
- * middleware. Only what `expose` and `accept` list can be reached.
+ * Creates an HTTP interface derived from the protocols: a Hono app to serve or to mount, behind any
+ * middleware. Only the operations in `expose` and `accept` can be reached.
  *
  * - `POST /actors/{protocol}/{key}/{operation}`: tell 202, ask 200 with the reply, submit 202 with `Location`
  * - `GET /replies/{id}`: the reply of a submit; 202 while it is pending
  * - `POST /events/{protocol}/{event}`: publish, 202
  * - `GET /events/{protocol}/{event}`, `GET /events/{protocol}?event=a,b`: server-sent events
- * - `POST /surveys/{protocol}/{operation}`: 200, lines of JSON as replies come
- * - `GET /healthz`, and `GET /metrics` where asked for
+ * - `POST /surveys/{protocol}/{operation}`: 200, a line of JSON for each reply as it arrives
+ * - `GET /healthz`, and `GET /metrics` if enabled
  *
- * `Idempotency-Key` names the message of a POST: repeated, it is answered as the first was. Every failure is a
- * problem document (RFC 9457) with a stable `code`.
+ * `Idempotency-Key` is the id of the message of a POST: a repeated request is answered as the first was.
+ * Every failure is a problem document (RFC 9457) with a stable `code`.
  *
- * Over a system with a store all of it means the same to every instance on the store, and after a restart: keys, replies,
- * and the ids of streams, which are places in the events' logs. Each 202 has a `Posthorn-After`: a POST that carries it
- * is handled behind that message.
+ * With a store, idempotency keys, replies and stream ids (positions in the logs of events) are valid on all
+ * instances that share the store, and after a restart. Each 202 has a `Posthorn-After` header: a POST that
+ * carries it is handled after that message.
  *
  * @example
  * ```ts
@@ -46,11 +46,12 @@ import { actorModes, notStored, Routes } from "./routes.ts";
  * assert(await response.json() === "ada greets Bob");
  * ```
  *
- * @param system the system that it leads to
- * @param options what it lets in
+ * @param system the system that receives the messages
+ * @param options what to expose, and bounds
  * @returns a Hono app
- * @throws {TypeError} when what could come in would not be checked: its payload is `unchecked`
- * @throws {RangeError} when an option is out of its bounds
+ * @throws {TypeError} if the payload of an inbound operation is `unchecked`, or if an exposed event has a
+ * reserved name
+ * @throws {RangeError} if an option is out of its bounds
  */
 export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   const exposure = new Exposure(options.expose, options.accept ?? []);
@@ -62,7 +63,7 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   addRoutes(app, routes, failures);
   app.all("/healthz", (context) => {
     if (!reads(context)) return refuseMethod(context, "GET, HEAD");
-    const { broken: _, ...health } = system.health; // keys of actors are nobody's business outside
+    const { broken: _, ...health } = system.health; // keys of actors are not exposed
     const well = health.status === "running" && health.store?.status !== "unavailable";
     const headers = well ? notStored : { ...notStored, "retry-after": retryAfterSeconds };
     return context.json(options.healthReasons ? health : withoutReasons(health), well ? 200 : 503, headers);
@@ -78,7 +79,7 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
   return app;
 }
 
-/** Reasons name files, hosts and variables. */
+/** Health without its reasons, which name files, hosts and variables. */
 function withoutReasons({ status, store }: Health): Health {
   return store === undefined ? { status } : { status, store: { name: store.name, status: store.status } };
 }
@@ -86,11 +87,12 @@ function withoutReasons({ status, store }: Health): Health {
 type RequestHandler = (context: Context) => Response | Promise<Response>;
 
 /**
- * One handler for each path: a request that no second one matches goes through Hono the short way. The right path with
- * the wrong method is 405, where there is something.
+ * Adds one handler for each path, because Hono serves a request with a single matching handler on a fast
+ * path. A request with a known path and another method gets a 405 if the operation exists.
  */
 function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
-  // Hono looks only at what is an `Error`: whatever else a schema, a `subject` or a `caller` throws is answered here.
+  // Hono handles only instances of `Error`; other values that a schema, a `subject` or a `caller` throws are
+  // handled here.
   const fail = (error: unknown) => failures.answer(error);
   const route = (path: string, handle: RequestHandler) =>
     app.all(path, (context) => {
@@ -122,8 +124,9 @@ function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
     if (posts(context)) return routes.survey(context);
     return refuseMethod(context, routes.methods(context, ["survey"]));
   });
-  // What begins like a route and is none is 404 behind a mount, too, where `notFound` is the other app's. A mount takes
-  // over what `routes` lists; added as a route, it would be a second handler for every request.
+  // An unknown route below these prefixes is a 404 with a problem document also behind a mount, where the
+  // `notFound` of the outer app applies. A mount copies the entries of `routes`; added with `app.all`, they
+  // would be a second handler for every request.
   for (const path of ["/actors/*", "/replies/*", "/events/*", "/surveys/*"]) {
     app.routes.push({ basePath: "/", path, method: "ALL", handler: () => problemResponse(unknownRoute()) });
   }

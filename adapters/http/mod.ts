@@ -1,5 +1,5 @@
 /**
- * HTTP: a Hono app that passes requests on to the actors of a system, and errors as problem details.
+ * HTTP: a Hono app that forwards requests to the actors of a system, and returns errors as problem documents.
  *
  * @example
  * ```ts

@@ -3,107 +3,112 @@ import { requireDuration, requireInteger } from "../../runtime/base/errors.ts";
 import type { Operation } from "../../runtime/language/protocol.ts";
 import type { Exposed } from "./exposure.ts";
 
-/** What an ingress lets in, and how much of it. */
+/** Options of an {@linkcode ingress}: what it exposes, and its bounds. */
 export interface IngressOptions {
   /**
-   * Operations that can be reached; a whole protocol where all of it is meant. An event can be subscribed to; where JSON
-   * cannot say its payload (a map, bytes, `NaN`), its readers do not hear of it, and in memory it is a dead letter. None
-   * that can be subscribed to may be called `gap`, `open` or `error`, as streams call what they say themselves.
+   * The operations that can be reached; a protocol exposes all its operations. Clients can subscribe to an
+   * exposed event; if JSON cannot represent its payload (a map, bytes, `NaN`), it is not delivered to them,
+   * and in memory it becomes a dead letter. An event with one of the names `gap`, `open` and `error` cannot
+   * be exposed, because streams use these names themselves.
    */
   readonly expose: readonly Exposed[];
-  /** Events that outsiders may publish. */
+  /** The events that clients may publish. */
   readonly accept?: readonly Operation<"event">[];
   /**
-   * Who speaks: ids and replies of two callers never meet. It stands in the names of replies, so it should be no
-   * secret. What is no text is a 500, and `onError` hears of it. Without it, a digest of the `Authorization` header;
-   * all without one are the same caller.
+   * Returns the caller of a request. Ids and replies of different callers are separate. The caller is part of
+   * the ids of replies, so it should not be a secret. A result that is not text causes a 500, which is
+   * reported to `onError`. By default the caller is a digest of the `Authorization` header; requests without
+   * that header have the same caller.
    */
   readonly caller?: (context: HonoContext) => string | Promise<string>;
   /**
-   * Hears of what callers are not told: of every 500, whose answer tells no more than a code (what a handler threw, or a
-   * schema, or a `subject`), and of what a store says with a 503. Of nothing that a client does wrong. What it throws
-   * itself is printed, and changes no answer. Without it they are printed with `console.error`, escaped, at most
-   * 20 a second.
+   * Called for errors whose details clients do not get: each 500, whose response contains only a code (an
+   * error of a handler, a schema or a `subject`), and each error of the store that causes a 503. It is not
+   * called for errors of the client. An error that it throws is printed, and does not change the response. By
+   * default errors are printed with `console.error`, escaped, at most 20 in a second.
    */
   readonly onError?: (error: unknown) => void;
   /**
-   * Whether `GET /healthz` says why, to anyone who can reach it. Reasons name files, hosts and environment variables.
+   * Whether `GET /healthz` includes reasons, for everybody who can reach it. Reasons contain names of files,
+   * hosts and environment variables.
    *
    * @default {false}
    */
   readonly healthReasons?: boolean;
   /**
-   * Whether `GET /metrics` answers, to anyone who can reach it.
+   * Whether `GET /metrics` is available, for everybody who can reach it.
    *
    * @default {false}
    */
   readonly metrics?: boolean;
   /**
-   * The largest body, in bytes, at least 1. What a schema does with it is done at once and before anything else: give
-   * arrays, records and texts a `.max()`, or a million items are looked at, each wrong one with words of its own.
+   * The maximum size of a body in bytes, at least 1. A schema validates a body synchronously, which blocks
+   * everything else: give arrays, records and texts a `.max()`, or a body with a million items is validated
+   * to its end, with an issue for each invalid item.
    *
    * @default {1_048_576}
    */
   readonly bodyBytesMax?: number;
   /**
-   * The deepest nesting of a body, in levels, at least 1.
+   * The maximum nesting of a body in levels, at least 1.
    *
    * @default {64}
    */
   readonly depthMax?: number;
   /**
-   * The longest that a request may ask to wait (`?timeoutMs=`, `Prefer: wait=`), in milliseconds above 0; more is cut
-   * to it. What does not ask waits as long as the system's own asks.
+   * The maximum time that a request may wait (`?timeoutMs=`, `Prefer: wait=`), in milliseconds above 0; a
+   * higher value is reduced to it. An ask without `?timeoutMs=` waits for the default time of the system.
    *
    * @default {30_000}
    */
   readonly timeoutMsMax?: number;
   /**
-   * The most replies that a survey gets (`?max=`), at least 1; more is cut to it.
+   * The maximum number of replies to a survey (`?max=`), at least 1; a higher value is reduced to it.
    *
    * @default {1_000}
    */
   readonly surveyRepliesMax?: number;
   /**
-   * How many events of each protocol are kept in memory for `Last-Event-ID`, at least 1. Over a store, whose log keeps them
-   * (`limits.events`), how many that were read are kept for other readers.
+   * The number of events of each protocol kept in memory for `Last-Event-ID`, at least 1. With a store, whose
+   * log keeps the events (`limits.events`), it is the number of events cached for all readers.
    *
    * @default {1_000}
    */
   readonly replayEventsMax?: number;
   /**
-   * How many characters of events of each protocol are kept in memory, at least 1.
+   * The number of characters of events of each protocol kept in memory, at least 1.
    *
    * @default {4_194_304}
    */
   readonly replayCharactersMax?: number;
   /**
-   * The most event streams at once, at least 1. One more is told to come back.
+   * The maximum number of concurrent event streams, at least 1. One more gets an empty stream that tells the
+   * client to reconnect later.
    *
    * @default {1_000}
    */
   readonly streamsMax?: number;
   /**
-   * How long an event stream may be silent, in milliseconds above 0.
+   * The interval after which an idle event stream sends a keep-alive comment, in milliseconds above 0.
    *
    * @default {15_000}
    */
   readonly keepAliveMs?: number;
   /**
-   * How long a reader whose stream ended waits before it comes back, in whole milliseconds, at least 1: an `EventSource`
-   * understands nothing else.
+   * How long a client waits before it reconnects after its stream ended, in whole milliseconds, at least 1:
+   * an `EventSource` accepts only whole numbers.
    *
    * @default {2_000}
    */
   readonly retryMs?: number;
 }
 
-/** The bounds with every default filled in. */
+/** The bounds with all defaults applied. */
 export type IngressBounds = Required<
   Omit<IngressOptions, "expose" | "accept" | "caller" | "onError" | "metrics" | "healthReasons">
 >;
 
-/** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
+/** Applies the defaults. Throws a `RangeError` that names the option that is out of its bounds. */
 export function resolveBounds(options: IngressOptions): IngressBounds {
   const resolved: IngressBounds = {
     bodyBytesMax: options.bodyBytesMax ?? 1_048_576,

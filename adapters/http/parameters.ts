@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { RequestError } from "./problem.ts";
 
-/** The whole number of a query parameter, at most `most`; nothing where it is not given. */
+/** The whole number of a query parameter, reduced to `most`; `undefined` if it is absent. */
 export function integerParameter(context: Context, name: string, most: number): number | undefined {
   const text = context.req.query(name);
   if (text === undefined) return undefined;
@@ -16,37 +16,45 @@ export function integerParameter(context: Context, name: string, most: number): 
   );
 }
 
-/** The seconds of `Prefer: wait=N` (RFC 7240). Preferences that are not known are not an error. */
+/** The seconds of `Prefer: wait=N` (RFC 7240). Unknown preferences are ignored. */
 export function preferredWaitSeconds(context: Context): number | undefined {
   const wait = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(context.req.header("prefer") ?? "");
   return wait === null ? undefined : Number(wait[1]);
 }
 
 /**
- * The `Idempotency-Key`: quoted as its draft says (an item of RFC 8941, whose parameters mean nothing here), or bare as
- * most send it.
+ * The `Idempotency-Key`: quoted as its draft specifies (an item of RFC 8941, whose parameters are ignored),
+ * or unquoted as most clients send it.
  */
 export function idempotencyKey(context: Context): string | undefined {
   const header = context.req.header("idempotency-key")?.trim();
   if (header === undefined || !header.startsWith('"')) return header;
   const quoted = /^"((?:[^"\\]|\\["\\])*)"\s*(?:;.*)?$/.exec(header)?.[1];
   if (quoted !== undefined) return quoted.replace(/\\(.)/g, "$1");
-  throw new RequestError(400, "invalid-id", "The Idempotency-Key begins with a quote and is no quoted text");
+  throw new RequestError(
+    400,
+    "invalid-id",
+    "The Idempotency-Key begins with a quote and is not a quoted string",
+  );
 }
 
 /**
- * Throws a 400 where the path has bytes that are no UTF-8: taken as they stand they would name what `%25…` names too.
+ * Throws a {@linkcode RequestError} (400) if percent-encoded bytes of the path are not UTF-8: taken
+ * literally, they would name the same as their encoding `%25…`.
  */
 export function requireTextPath(context: Context): void {
   if (!context.req.url.includes("%")) return;
   try {
     decodeURIComponent(rawPath(context));
   } catch {
-    throw new RequestError(400, "malformed-path", "The path has a percent sign that stands for no UTF-8");
+    throw new RequestError(400, "malformed-path", "The path has percent-encoded bytes that are not UTF-8");
   }
 }
 
-/** The path of a request as it was sent. From its text: nobody can parse a URL whose host is none. */
+/**
+ * The path of a request, not decoded. Cut from the text of the URL, because a URL with an invalid host cannot
+ * be parsed.
+ */
 function rawPath(context: Context): string {
   const { url } = context.req;
   const begin = url.indexOf("/", url.indexOf("://") + 3);
@@ -59,8 +67,8 @@ function rawPath(context: Context): string {
 const unsafeInHeaders = /[^!-~]|["\\<>^`{|}]/u;
 
 /**
- * What stands before so many last segments of the path, so that it can stand in a header and be resolved again. An app that
- * is not strict takes a path with a slash at its end for the one without.
+ * The path without its last `segments`, escaped so that it can be part of a header and be resolved again. A
+ * path may end with a slash, because a Hono app that is not strict ignores it.
  */
 export function pathBefore(context: Context, segments: number): string {
   const path = rawPath(context);

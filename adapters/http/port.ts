@@ -14,9 +14,9 @@ import type { EventLog } from "../../runtime/ports/event_log.ts";
 import type { Stats } from "../../runtime/ports/stats.ts";
 import type { Ticket } from "../../runtime/language/ticket.ts";
 
-/** What an ingress needs of a system. A `System` has it. */
+/** The methods of a system that an ingress uses. A `System` implements it. */
 export interface IngressSystem {
-  /** A handle to one actor. */
+  /** Returns a handle to one actor. */
   ref<Name extends string>(protocol: NamedProtocol<Name>, key: string): Ref<Name>;
   /** Publishes an event. */
   publish<Op extends Operation<"event">>(
@@ -34,23 +34,23 @@ export interface IngressSystem {
       ) => ReplyOf<Op> | undefined | Promise<ReplyOf<Op> | undefined>),
     options?: SubscribeOptions,
   ): Disposable;
-  /** Asks all respondents. */
+  /** Publishes a survey and yields the replies. */
   survey<Op extends Operation<"survey">>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
   ): AsyncIterableIterator<ReplyOutputOf<Op>, "max" | "deadline">;
-  /** What its store keeps of an event; nothing where it has no store. */
+  /** The log of an event; `undefined` if the system has no store. */
   eventLog(event: Operation<"event">): EventLog | undefined;
-  /** The ticket of a request that was submitted before. */
+  /** Returns a ticket for a reply, by its id. */
   ticket(id: string, caller?: string): Ticket<unknown>;
-  /** What it is doing, in numbers. */
+  /** The counters of the system. */
   stats(): Stats;
-  /** Whether it takes messages, and why not. */
+  /** Whether the system accepts messages, and the reason if it does not. */
   readonly health: Health;
-  /** Its clock. */
+  /** The clock of the system. */
   readonly clock: Clock;
-  /** Resolves when it has stopped. */
+  /** Resolves when the system has stopped. */
   readonly closed: Promise<unknown>;
-  /** A new message id. */
+  /** Returns a new message id. */
   newId(): string;
 }

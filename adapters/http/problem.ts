@@ -8,7 +8,7 @@ import {
 import { shorten } from "../../runtime/base/shorten.ts";
 import { isSound, isThrown } from "../../runtime/base/thrown.ts";
 
-/** A request that cannot be served, and how the answer says so. */
+/** A request that cannot be served, with the status, code and headers of its response. */
 export class RequestError extends PosthornError {
   override readonly name = "RequestError";
   readonly status: number;
@@ -26,13 +26,15 @@ export class RequestError extends PosthornError {
   }
 }
 
-/** Throws the 405 that says which methods there are. */
+/** Throws a {@linkcode RequestError} (405) that lists the allowed methods. */
 export function refuseMethod(context: Context, allow: string): never {
   const why = `${context.req.method} is not allowed here: use ${allow}`;
   throw new RequestError(405, "method-not-allowed", why, { allow });
 }
 
-/** The status of each code. What is 500 went wrong inside: a handler, a turn, an actor that stopped. */
+/**
+ * The HTTP status of each code. A 500 is an internal failure: of a handler, a turn, or an actor that stopped.
+ */
 export const statuses: Readonly<Record<string, number>> = {
   "invalid-payload": 400,
   "invalid-address": 400,
@@ -74,14 +76,14 @@ export const statuses: Readonly<Record<string, number>> = {
   "too-many-schedules": 500,
 };
 
-/** What the store says names files, hosts and variables: outside it is said in these words. */
+/** Public messages for errors of the store, whose own messages name files, hosts and variables. */
 const storeWords: Readonly<Record<string, string>> = {
-  "store-unavailable": "The store does not answer now. Nothing was accepted",
+  "store-unavailable": "The store is unavailable. Nothing was accepted",
   "store-full": "The store has no room. Nothing was accepted",
   "store-closed": "The store is closed. Nothing was accepted",
   "outcome-unknown":
-    "The store did not say whether it took effect. Sent again with the same key it has one effect",
-  "newer-state": "A newer program has written this actor: another instance answers for it",
+    "It is unknown whether the request took effect. Repeated with the same Idempotency-Key, it takes effect once",
+  "newer-state": "A newer version of the program has written this actor: another instance handles it",
 };
 
 const titles: Readonly<Record<number, string>> = {
@@ -101,22 +103,22 @@ const titles: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
-/** When to come back, where nothing is known of when it will be better. */
+/** The `Retry-After` if it is unknown when a request will succeed. */
 export const retryAfterSeconds = "1";
 
-/** How large a problem document is at most. */
+/** The maximum size of a problem document in bytes, and the maximum length of its detail in UTF-16 units. */
 const problemBytesMax = 4_096;
 const detailUnitsMax = 1_200;
-/** As many as always fit, whatever they are written as. */
+/** A length of the detail that always fits, however it is escaped. */
 const detailUnitsAlways = 300;
 const codeUnitsMax = 64;
 
 /**
- * The answer for a failure: a problem document (RFC 9457) with a stable `code`, as the ingress gives it. For a route of
- * your own that speaks to actors. What goes wrong inside a handler is nobody's business outside: a 500 says no more
- * than its code, and what a store says of itself is said in fixed words. What is no {@linkcode PosthornError} has the
- * code `internal`. A document has at most 4 KiB: the words are cut, of a schema's issues there are as many as fit, at
- * most 20, and `issuesTotal` says how many there were where that is more.
+ * Creates the response for a failure: a problem document (RFC 9457) with a stable `code`, as the ingress
+ * sends it. Use it in routes of your own that send to actors. Internal details are not exposed: a 500
+ * contains only its code, and errors of a store have fixed messages. An error that is not a
+ * {@linkcode PosthornError} has the code `internal`. A document has at most 4 KiB: its message is cut, and it
+ * contains as many issues of a schema as fit, at most 20; if there were more, `issuesTotal` is their number.
  *
  * @example
  * ```ts
@@ -128,14 +130,14 @@ const codeUnitsMax = 64;
  * assert(response.status === 429 && response.headers.get("retry-after") === "1");
  * ```
  *
- * @param error what was thrown, whatever it is
+ * @param error the value that was thrown, of any type
  * @returns the response; it must not be cached
  */
 export function problemResponse(error: unknown): Response {
   return respond(describe(error));
 }
 
-/** The answer that a description is. */
+/** Creates the response of a description. */
 export function respond({ status, headers, text }: Described): Response {
   const always: Record<string, string> = {
     "content-type": "application/problem+json",
@@ -145,29 +147,29 @@ export function respond({ status, headers, text }: Described): Response {
   return new Response(text, { status, headers: { ...always, ...headers } });
 }
 
-/** A failure as a problem document, in JSON. */
+/** The problem document of a failure, as JSON. */
 export function problemText(error: unknown): string {
   return describe(error).text;
 }
 
-/** What callers are told of a failure. */
+/** The public description of a failure. */
 export interface Described {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
-  /** Whether it is less than there is to know: then somebody inside must hear of it. */
+  /** Whether details were left out, so that `onError` must be called. */
   readonly hidden: boolean;
 }
 
 /**
- * Whatever was thrown there is a document: what cannot be read to its end is as unknown as what is no error of this
- * runtime. Once for each failure: a Proxy may be another thing when it is looked at again.
+ * Describes any thrown value. A value that cannot be read is described as `internal`, like any value that is
+ * not an error of this runtime. Call it once for each failure: a Proxy may behave differently the next time.
  */
 export function describe(error: unknown): Described {
   try {
     if (isSound<PosthornError>(error, PosthornError)) return describeKnown(error);
   } catch {
-    // It let itself be looked at for a while, or its issues have no JSON.
+    // It threw while it was read, or its issues cannot be written as JSON.
   }
   return describeHidden("internal");
 }
@@ -192,7 +194,7 @@ function describeKnown(known: PosthornError): Described {
 
 type Issues = Pick<InvalidPayloadError, "issues" | "issuesTotal">;
 
-/** The document with as many words and issues as there is room for. */
+/** The document with as much of its message, and as many issues, as fit. */
 function fitting(head: object, words: string, found: Issues | undefined): string {
   const encoder = new TextEncoder();
   const fits = (text: string) => encoder.encode(text).length <= problemBytesMax;
@@ -210,7 +212,7 @@ function fitting(head: object, words: string, found: Issues | undefined): string
 function statusOf(error: PosthornError): number {
   if (isThrown(error, RequestError)) return error.status;
   if (isThrown(error, TerminalError)) return 422;
-  // A dead letter of that code is what a turn did, not what was sent.
+  // A dead letter with this code was caused by its turn, not by the request.
   if (isThrown(error, DeadLetterError) && error.code === "too-large") return 500;
   return Object.hasOwn(statuses, error.code) ? statuses[error.code] : 500;
 }

@@ -17,37 +17,36 @@ import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } fr
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
 
-/** How one speaks to one actor. */
+/** The modes that address one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
 
-/** Of a request: behind which message it comes; of an answer: the place of its own. */
+/** In a request the position of the message to follow, in a response that of the request's own message. */
 const placeHeader = "posthorn-after";
 
-/** For what is its caller's alone, or another thing a moment later. */
+/** For responses that are private to their caller or change over time. */
 export const notStored = { "cache-control": "no-store" };
 
-/** What is said of a request whose reply is still to come. */
+/** The response to a request whose reply is pending. */
 interface Pending {
-  /** Of the message to who sent it, of the reply to who asks for that. */
+  /** The id of the message in the response to a submit, of the reply in one to a request for it. */
   readonly id: string;
-  /** What the answer has in any case. */
   readonly headers: Readonly<AnswerHeaders>;
-  /** Where the reply will be; absent where one is there to ask for it. */
+  /** The location of the reply; absent in the response to a request for it. */
   readonly location?: string;
 }
 
-/** How a reply is waited for. */
+/** How to wait for a reply. */
 interface Wait {
   readonly timeoutMs: number;
-  /** Whether it is only looked at. */
+  /** Whether to read the reply without collecting it. */
   readonly looks: boolean;
-  /** Aborts when the client leaves. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal | undefined;
-  /** The preference that is applied; absent where there is none. */
+  /** The value of `Preference-Applied`; absent if the request has no preference. */
   readonly applied: string | undefined;
 }
 
-/** What the routes share. */
+/** The handlers of all routes, and their shared state. */
 export class Routes {
   readonly #system: IngressSystem;
   readonly #exposure: Exposure;
@@ -56,7 +55,7 @@ export class Routes {
   readonly #options: IngressBounds;
   readonly #failures: Failures;
   readonly #answers: Answers;
-  /** Whether there is a store: then messages have places, which other instances understand. */
+  /** Whether the system has a store. Messages then have positions, which are valid on all instances. */
   readonly #durable: boolean;
   readonly #feeds = new Map<string, Feed>();
   #streams = 0;
@@ -94,7 +93,7 @@ export class Routes {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
       const after = this.#after(context);
-      if (id === undefined) { // it has no place
+      if (id === undefined) { // without an id, the ask is not stored and has no position
         const options: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true };
         return this.#answers.value(context, await ref.ask(asking, payload, options));
       }
@@ -117,7 +116,7 @@ export class Routes {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return this.#answers.accepted(context, options.id, headers);
     }
-    // All that the answer needs is understood before it is accepted. The prefix of a mount may have parameters of its own.
+    // Parsed before the submit, so that no accepted request gets an error. A mount may have parameters.
     const replies = `${pathBefore(context, 4)}/replies/`;
     const wait = this.#wait(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
@@ -128,7 +127,7 @@ export class Routes {
     try {
       return await this.#collect(context, ticket.id, caller, wait, pending);
     } catch (error) {
-      // It is accepted, so that its reply cannot be had now is no failure of the request.
+      // The request was accepted, so a failure to wait for its reply is not a failure of the request.
       if (error instanceof StoreError || error instanceof StoppedError) {
         this.#failures.tell(error);
         return this.#pending(context, pending);
@@ -173,7 +172,8 @@ export class Routes {
     const names = new Set(events.map((event) => event.name));
     const reader = await this.#reader(events[0].protocol, { events: names, lastEventId });
     if (reader === undefined) {
-      return context.body(comeBackStream(retryMs), 200, headers); // an error would make an EventSource give up
+      // after an error status, an EventSource would not reconnect
+      return context.body(comeBackStream(retryMs), 200, headers);
     }
     const options = { events: names, pattern, named, lastEventId, retryMs, keepAliveMs };
     return context.body(
@@ -206,7 +206,7 @@ export class Routes {
     });
   }
 
-  /** How long it is waited for a reply. HEAD only looks. Read at once: who has left by then is not told of. */
+  /** How to wait for a reply. Called before any await, so that no disconnection of the client is missed. */
   #wait(context: Context): Wait {
     const seconds = preferredWaitSeconds(context);
     const looks = context.req.method === "HEAD";
@@ -219,7 +219,9 @@ export class Routes {
     };
   }
 
-  /** What a kept reply answers: what an ask would have, or that it is pending. Who left while it waited collects nothing. */
+  /**
+   * Responds with a reply or that it is pending. A client that disconnects while it waits collects nothing.
+   */
   async #collect(
     context: Context,
     id: string,
@@ -233,7 +235,7 @@ export class Routes {
       const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
       return await this.#answers.value(context, reply, { ...told, vary: "accept, prefer" });
     } catch (error) {
-      const left = signal?.aborted ?? false; // then nobody reads the answer
+      const left = signal?.aborted ?? false; // then nobody reads the response
       if (!left && !(error instanceof ReplyPendingError)) throw error;
       return this.#pending(context, pending);
     }
@@ -242,13 +244,13 @@ export class Routes {
   #pending(context: Context, { id, headers, location }: Pending): Response {
     const told: AnswerHeaders = { ...headers, "retry-after": "1" };
     if (location === undefined) Object.assign(told, notStored, { vary: "prefer" });
-    else told.location = location; // an answer to a POST, which no cache keeps
+    else told.location = location; // caches do not store the response to a POST
     return this.#answers.accepted(context, id, told);
   }
 
   /**
-   * Who speaks. A digest takes longer than an ask, so it is made where an id, a reply, or what may become a dead letter must
-   * be told apart by it.
+   * The caller of a request. A digest takes longer than an ask, so it is computed only if an id, a reply, or
+   * a possible dead letter must be attributed to the caller.
    */
   #caller(context: Context, toldApart: boolean): string | Promise<string> {
     if (this.#ownCaller !== undefined) {
@@ -259,13 +261,15 @@ export class Routes {
     return this.#callers === undefined ? this.#loadCallers(context) : this.#callers.of(context);
   }
 
-  /** What makes digests is loaded with the first request that needs one: a load for each would cost as much as an ask. */
+  /**
+   * Loads the digest function once, when it is needed: an import per request would cost as much as an ask.
+   */
   async #loadCallers(context: Context): Promise<string> {
     const { Callers } = await import("./caller.ts");
     return await (this.#callers ??= new Callers()).of(context);
   }
 
-  /** What is answered with its id has one, also where its caller gave none. */
+  /** The options of a message whose response contains its id: a new one if the client gave none. */
   #named(
     context: Context,
     id: string | undefined,
@@ -283,22 +287,22 @@ export class Routes {
     };
   }
 
-  /** Puts the place of a message into the headers of the answer: where there is a store. */
+  /** Returns a function that adds the position of a message to the response; `undefined` without a store. */
   #tellsPlace(headers: AnswerHeaders): ((place: string) => void) | undefined {
     return this.#durable ? (place) => headers[placeHeader] = place : undefined;
   }
 
-  /** Behind which message it comes: where there is a store. */
+  /** The position of the message to be handled after; `undefined` without a store. */
   #after(context: Context): string | undefined {
     return this.#durable ? context.req.header(placeHeader) || undefined : undefined;
   }
 
-  /** The event that a path names. */
+  /** The event that the path names. */
   event(context: Context): Operation {
     return this.#operation(context, ["event"]);
   }
 
-  /** The events that `?event=` names, or all of the protocol that can be subscribed to. */
+  /** The events that `?event=` names, or all events of the protocol that clients can subscribe to. */
   events(context: Context): Operation[] {
     const protocol = context.req.param("protocol") as string;
     const names = context.req.query("event");
@@ -310,7 +314,7 @@ export class Routes {
     throw new RequestError(404, "unknown-protocol", `There is no protocol ${protocol} with events here`);
   }
 
-  /** The HTTP methods that the operation of a path answers to. */
+  /** The HTTP methods that the route of an operation supports. */
   methods(context: Context, modes: readonly Mode[]): string {
     return this.#exposure.methods(this.#operation(context, modes));
   }
@@ -320,7 +324,7 @@ export class Routes {
     return this.#exposure.operation(protocol, operation, modes);
   }
 
-  /** A reader of events, which is counted; nothing where it can only be told to come back. */
+  /** Opens a reader of events and counts it; `undefined` if the client has to reconnect later. */
   async #reader(protocol: string, start: FeedStart): Promise<FeedReader | undefined> {
     if (this.#streams >= this.#options.streamsMax || this.#system.health.status !== "running") {
       return undefined;
@@ -331,25 +335,25 @@ export class Routes {
       return reader instanceof Promise ? await reader : reader;
     } catch (error) {
       this.#streams--;
-      if (error instanceof PosthornError) return undefined; // there is no room, or the store does not answer
+      if (error instanceof PosthornError) return undefined; // there is no room, or the store is unavailable
       throw error;
     }
   }
 
-  /** Made with the first reader: who never subscribed has nothing to replay. Rejects where the system has no room. */
+  /** The feed of a protocol, created with its first reader. Rejects if the system has no room. */
   async #feed(protocol: string): Promise<Feed> {
     const found = this.#feeds.get(protocol);
     if (found !== undefined) return found;
     const { replayEventsMax: eventsMax, replayCharactersMax: charactersMax } = this.#options;
     const make = this.#durable ? keptFeed : eventFeed;
     const made = await make(this.#system, this.#exposure.events(protocol), { eventsMax, charactersMax });
-    const feed = this.#feeds.get(protocol) ?? made(); // another may have come in between
+    const feed = this.#feeds.get(protocol) ?? made(); // another request may have created it meanwhile
     this.#feeds.set(protocol, feed);
     return feed;
   }
 }
 
-/** A program that means to name somebody and names nobody would make all of its callers one, so it is told. */
+/** Throws a `TypeError` if the caller is not text: all such callers would otherwise become one. */
 async function textOfCaller(found: Promise<string>): Promise<string> {
   const caller: unknown = await found;
   if (typeof caller === "string") return caller;

@@ -1,5 +1,5 @@
 /**
- * What is needed to write a store: the interface that one implements, and the errors that it throws.
+ * The interface of a store and the errors that it throws, for authors of adapters.
  *
  * @module
  */

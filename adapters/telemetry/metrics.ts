@@ -1,7 +1,7 @@
 import type { StoreHealth } from "../../runtime/ports/health.ts";
 import type { Stats } from "../../runtime/ports/stats.ts";
 
-/** What a system is doing, in the text format of Prometheus. */
+/** The counters of a system in the Prometheus text format. */
 export function metricsText(stats: Stats, store?: StoreHealth): string {
   const protocols = Object.entries(stats.protocols);
   const unhosted = Object.entries(stats.unhosted ?? {});
@@ -11,15 +11,15 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
     metric("accepted_total", "counter", "Messages accepted", [["", stats.accepted]]),
     metric("done_total", "counter", "Messages whose turn committed", each((protocol) => protocol.done)),
     metric("dead_total", "counter", "Messages that became dead letters", [["", stats.dead]]),
-    metric("late_replies_total", "counter", "Replies to surveys that came when these were over", [
+    metric("late_replies_total", "counter", "Replies that arrived after their survey had ended", [
       ["", stats.lateReplies],
     ]),
     metric("waiting", "gauge", "Messages in mailboxes", each((protocol) => protocol.waiting)),
-    metric("running", "gauge", "Turns that a promise is awaited for", [["", stats.running]]),
+    metric("running", "gauge", "Turns that await a promise", [["", stats.running]]),
     metric(
       "actors",
       "gauge",
-      "Actors that are active or have state kept",
+      "Actors that are active or whose state is kept",
       each((protocol) => protocol.actors),
     ),
     ...unhosted.length === 0 ? [] : [
@@ -31,7 +31,7 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
       ),
     ],
     ...store === undefined ? [] : [
-      metric("store_available", "gauge", "Whether the store takes commits", [
+      metric("store_available", "gauge", "Whether the store accepts commits", [
         [labels("store", store.name), store.status === "unavailable" || store.status === "opening" ? 0 : 1],
       ]),
     ],
@@ -40,7 +40,7 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
 
 type Sample = readonly [labels: string, value: number];
 
-/** A label as the format wants it. */
+/** A label in the Prometheus text format, with the value escaped. */
 function labels(name: string, value: string): string {
   const escaped = value.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
   return `{${name}="${escaped}"}`;

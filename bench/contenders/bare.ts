@@ -16,7 +16,7 @@ type Hop = { readonly type: "hop"; readonly left: number };
 type Ping = { readonly type: "ping"; readonly from: Cell };
 type Inc = { readonly payload: number; readonly resolve: (reply: number) => void };
 
-/** A counter that says when it has counted so far. */
+/** A counter that reports when it reaches a total. */
 function counter(core: Core, until: number, done: Done): Cell {
   let count = 0;
   return new Cell(core, (message) => {
@@ -156,7 +156,7 @@ function successor(core: Core): Cell {
   });
 }
 
-/** Every cell keeps all others. */
+/** Every cell holds references to all others. */
 function bigRounds(size: number): Promise<Outcome> {
   return timed((done) => {
     const core = new Core();

@@ -4,11 +4,12 @@ import { bytesOfHeap } from "../heap.ts";
 import { askOneAfterAnother, askTogether, type Done, timed } from "../timed.ts";
 import { bigActors, burstLength, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
 
-// comedy looks for the folder of the program's main module, which only CommonJS programs have, unless this says it.
+// comedy looks for the folder of the program's main module, which only CommonJS programs have, unless this
+// variable is set.
 Deno.env.set("APP_ROOT_PATH", Deno.cwd());
 const { createSystem } = await import("comedy");
 
-/** Times what is begun in a system of its own that logs nothing, and destroys that after it. */
+/** Times an operation in a new system without logging, and destroys the system afterwards. */
 async function timedIn(begin: (root: Actor, done: Done) => void): Promise<Outcome> {
   const system = createSystem({ test: true });
   const root = await system.rootActor();
@@ -21,7 +22,7 @@ function createMany(root: Actor, many: number, definition: (index: number) => ob
   return Promise.all(Array.from({ length: many }, (_, index) => root.createChild(definition(index))));
 }
 
-/** A counter that says when it has counted so far. */
+/** A counter that reports when it reaches a total. */
 function counter(until: number, done: Done) {
   let count = 0;
   return {
@@ -123,7 +124,7 @@ function forkJoin(size: number): Promise<Outcome> {
   });
 }
 
-/** Its actors are left to the process's end: to destroy them takes a time that grows with their square. */
+/** Its actors are not destroyed, because destroying them takes time quadratic in their number. */
 async function create(size: number): Promise<Outcome> {
   const root = await createSystem({ test: true }).rootActor();
   const beforeBytes = bytesOfHeap();
@@ -150,7 +151,7 @@ function askMany(size: number): Promise<Outcome> {
   });
 }
 
-/** comedy's bus reaches functions, not actors: its publisher keeps the actors that subscribed. */
+/** comedy's bus delivers to functions, not actors, so the publisher holds the subscribed actors. */
 function publish(size: number): Promise<Outcome> {
   return timedIn(async (root, done) => {
     let count = 0;

@@ -9,7 +9,10 @@ type Hop = { readonly type: "hop"; readonly left: number };
 type Ping = { readonly type: "ping" | "pong"; readonly from: Queue.Queue<Ping> };
 type News = { readonly type: "news"; readonly n: number };
 
-/** A fiber that takes all that waits in its queue, handles it in one step, and starts again. It ends with its parent. */
+/**
+ * A fiber that takes all waiting messages of its queue, handles them in one step, and repeats. It ends with
+ * its parent.
+ */
 const spawn = Effect.fnUntraced(function* <Message>(
   receive: (message: Message, self: Queue.Queue<Message>) => void,
 ) {

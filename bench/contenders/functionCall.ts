@@ -2,7 +2,7 @@ import type { Contender } from "../contender.ts";
 import { timed, timedCreation, timedLoop } from "../timed.ts";
 import { asksInFlight, bigActors, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
 
-/** What an actor is where there are no actors: an object with a method. */
+/** The equivalent of an actor without actors: an object with a method. */
 class Counter {
   #count = 0;
 
@@ -11,21 +11,21 @@ class Counter {
   }
 }
 
-/** A player that answers what it is called with. */
+/** A player that returns its argument. */
 class Player {
   answer(message: { readonly from: Player }): { readonly from: Player } {
     return message.from === this ? message : { from: this };
   }
 }
 
-/** Calls so many objects in turn with a fresh message each time, and adds up what each has counted in the end. */
+/** Calls objects in turn, each time with a new message, and sums their counts in the end. */
 function callAll(many: number, size: number): number {
   const counters = Array.from({ length: many }, () => new Counter());
   for (let index = 0; index < size; index++) counters[index % many].add({ n: 1 });
   return counters.reduce((sum, counter) => sum + counter.add({ n: 0 }), 0);
 }
 
-// deno-lint-ignore require-await -- it stands for a function that has something to wait for
+// deno-lint-ignore require-await -- represents a function that awaits something
 async function successor(x: number): Promise<number> {
   return x + 1;
 }

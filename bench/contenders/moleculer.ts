@@ -3,7 +3,10 @@ import type { Contender, Outcome } from "../contender.ts";
 import { askOneAfterAnother, askTogether, type Done, timed } from "../timed.ts";
 import { bigActors, burstLength, forkJoinActors, ringLength, subscribers } from "../workloads.ts";
 
-/** Starts a broker with what `prepare` adds to it, times what that gives back until it is done, and stops the broker. */
+/**
+ * Starts a broker with the services that `prepare` adds, times the operation that it returns, and stops the
+ * broker.
+ */
 async function timedIn(prepare: (broker: ServiceBroker, done: Done) => () => void): Promise<Outcome> {
   const checked = Promise.withResolvers<number>();
   const broker = new ServiceBroker({ logger: false });
@@ -15,12 +18,12 @@ async function timedIn(prepare: (broker: ServiceBroker, done: Done) => () => voi
 }
 
 /**
- * One message at a time, the others wait: without it a service that answers a message runs inside the one that sent it, and
- * two that answer each other overflow the stack.
+ * One message at a time: without it a service that handles a message runs on the stack of its sender, and two
+ * services that answer each other overflow the stack.
  */
 const mailbox = { enabled: true, concurrency: 1, maxQueueSize: 1_000_000 };
 
-/** A service that counts, and says when it has counted so far. */
+/** A counting service that reports when it reaches a total. */
 function addCounter(broker: ServiceBroker, until: number, done: Done): void {
   let count = 0;
   broker.createService({

@@ -12,7 +12,7 @@ type Ping = { readonly type: "ping"; readonly from: Ref<Pong> };
 type Inc = { readonly type: "inc"; readonly n: number; readonly sender: Ref<number> };
 type System = ReturnType<typeof start>;
 
-/** Times what is begun in a system of its own, and stops that after it. */
+/** Times an operation in a new system, and stops the system afterwards. */
 async function timedIn(begin: (system: System, done: Done) => void): Promise<Outcome> {
   const system = start();
   const outcome = await timed((done) => begin(system, done));
@@ -20,7 +20,7 @@ async function timedIn(begin: (system: System, done: Done) => void): Promise<Out
   return outcome;
 }
 
-/** A counter, its count its state, that says when it has counted so far. */
+/** A counter with its count as state, which reports when it reaches a total. */
 function counter(system: System, until: number, done: Done): Ref<Add> {
   return spawn(
     system,
@@ -163,7 +163,7 @@ function askMany(size: number): Promise<Outcome> {
   });
 }
 
-/** nact has no events of its own: its publisher keeps the references of those who subscribed. */
+/** nact has no events, so the publisher holds the references of its subscribers. */
 function publish(size: number): Promise<Outcome> {
   return timedIn((system, done) => {
     let count = 0;

@@ -41,10 +41,10 @@ const News = protocol("news", { out: event(unchecked<number>()) });
 const Worker = protocol("worker", { work: submit(unchecked<number>(), unchecked<number>()) });
 const Voter = protocol("voter", { vote: survey(unchecked<number>(), unchecked<number>()) });
 
-/** Every message of a flood waits at once. */
+/** A mailbox in which all messages of a flood can wait at once. */
 const mailbox = { capacity: 10_000_000 };
 
-/** Times what is begun until it is done, and stops the system after it. */
+/** Times an operation from its start to its completion, and stops the system afterwards. */
 async function timedIn(
   system: System,
   begin: (done: Done) => void,
@@ -55,7 +55,7 @@ async function timedIn(
   return outcome;
 }
 
-/** An actor that counts what it is told, and says when it has counted so far. */
+/** An actor that sums its messages, and reports when it reaches a total. */
 function counting(until: number, done: Done) {
   return actor(Counter, {
     state: () => 0,
@@ -71,7 +71,10 @@ function counting(until: number, done: Done) {
   });
 }
 
-/** A producer sends a burst in a turn, then itself a message to go on. The counter says when it has handled the last. */
+/**
+ * A producer sends a burst in one turn, then a message to itself to continue. The counter reports when it has
+ * handled the last message.
+ */
 function inBursts(
   size: number,
   counter: (done: Done) => Actor,
@@ -355,7 +358,7 @@ interface Received {
   readonly rounds: number;
 }
 
-/** 200 actors, each of which sends one message to each other in a round. */
+/** 200 actors, each of which sends one message to every other one per round. */
 function bigRounds(
   size: number,
   sendToOthers: (ctx: Context<"counter", Received>, neighbours: Neighbours) => void,

@@ -8,7 +8,7 @@ interface Message {
   readonly n: number;
 }
 
-/** One queue for all: places in a circle, as many as have ever been needed at once. */
+/** One shared queue: a circular buffer that grows to the maximum number of waiting messages. */
 class Ring {
   #places: (Message | undefined)[] = new Array(1_024).fill(undefined);
   #head = 0;

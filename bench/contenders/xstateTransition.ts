@@ -97,7 +97,7 @@ function big(size: number): Promise<Outcome> {
   });
 }
 
-/** The publisher keeps its subscribers: to `emit` to 1,000 listeners that send it on was slower. */
+/** The publisher holds its subscribers: `emit` to 1,000 listeners that forward the event was slower. */
 function publish(size: number): Promise<Outcome> {
   return timed((done) => {
     const hearing = fromTransition((heard: number, _: News) => heard + 1, 0);

@@ -7,14 +7,14 @@ import { inFolder, type StoreKind } from "./stores.ts";
 import { Carts } from "./turns.ts";
 import { Following, mailPrefix, Recording } from "./watched_store.ts";
 
-/** How many rows are written together while the store is filled. */
+/** The number of rows written together while the store is filled. */
 const fillAtOnce = 10_000;
-/** The length of the time at the head of a message's place. */
+/** The length of the timestamp at the start of a message's position. */
 const stampDigits = 11;
 
 /**
- * An actor with very many messages that wait in the store, and whose process is gone: how long the first so many of them
- * take, and what lives on the heap then. The check is how many were handled.
+ * An actor with very many messages in the store, after the end of its process: measures the time to handle
+ * the first ones, and the heap at that time. The check is the number of handled messages.
  */
 export async function backlog(kind: StoreKind, waiting: number, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
@@ -38,7 +38,7 @@ export async function backlog(kind: StoreKind, waiting: number, count: number): 
   });
 }
 
-/** Writes so many messages to one actor, as the runtime would have. */
+/** Writes messages to one actor as the runtime would have. */
 async function fill(store: Store, waiting: number): Promise<void> {
   const recording = new Recording();
   {

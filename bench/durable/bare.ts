@@ -5,7 +5,7 @@ import { inFolder, type StoreKind } from "./stores.ts";
 import { processorMicros, turns } from "./turns.ts";
 import { Recording } from "./watched_store.ts";
 
-/** How many turns lie in one atomic operation of bare Deno KV. */
+/** The number of turns in one atomic operation of bare Deno KV. */
 export const turnsAtOnce = 25;
 
 interface Size {
@@ -14,8 +14,8 @@ interface Size {
 }
 
 /**
- * What Posthorn commits on that store for so many turns, commit by commit, where each message is stored before its turn:
- * the rows of a mailbox in tables.
+ * Records what Posthorn commits on a store for a number of turns, commit by commit, with each message stored
+ * before its turn, as rows of a mailbox are in tables.
  */
 async function record(kind: StoreKind, size: Size): Promise<Recording> {
   const recording = new Recording();
@@ -24,8 +24,9 @@ async function record(kind: StoreKind, size: Size): Promise<Recording> {
 }
 
 /**
- * The same rows without a runtime: what Posthorn committed is written into a table of `node:sqlite`, the same keys and
- * values in the same groups, by prepared statements, with the same settings of the file. Nothing is checked.
+ * The same rows without a runtime: writes what Posthorn committed into a table of `node:sqlite`, with the
+ * same keys and values in the same groups, by prepared statements, with the same settings of the file.
+ * Nothing is checked.
  */
 export async function bareSqlite(kind: StoreKind, size: Size): Promise<Outcome> {
   const { before, recorded, turns: count } = await record(kind, size);
@@ -46,7 +47,7 @@ export async function bareSqlite(kind: StoreKind, size: Size): Promise<Outcome> 
       begin.run();
       for (const { writes, removals } of parts) {
         for (const { key, value } of writes) put.run(key, value);
-        for (const { key } of removals) removed += Number(remove.run(key).changes); // each is there
+        for (const { key } of removals) removed += Number(remove.run(key).changes); // each one exists
       }
       commit.run();
     };
@@ -67,8 +68,8 @@ export async function bareSqlite(kind: StoreKind, size: Size): Promise<Outcome> 
 }
 
 /**
- * The same for Deno KV: the mutations of what Posthorn committed, in atomic operations of 25 turns each, one after
- * another. Nothing is checked.
+ * The same for Deno KV: the mutations that Posthorn committed, in sequential atomic operations of 25 turns
+ * each. Nothing is checked.
  */
 export async function bareKv(kind: StoreKind, size: Size): Promise<Outcome> {
   const { before, recorded, turns: count } = await record(kind, size);
@@ -91,12 +92,12 @@ export async function bareKv(kind: StoreKind, size: Size): Promise<Outcome> {
   });
 }
 
-/** The most mutations of one atomic operation. */
+/** The maximum number of mutations in one atomic operation. */
 const mutationsMax = 1_000;
 
 /**
- * The same parts in about so many groups, none of which is too large. Of what a group writes, an index entry that it has
- * already written is left out, as Posthorn's store does.
+ * Divides parts into about `groups` groups, none of which is too large. An index entry that a group has
+ * already written is left out, as in Posthorn's store.
  */
 function regrouped(parts: readonly AtomicPart[], groups: number): (readonly AtomicPart[])[] {
   const each = parts.length / groups;

@@ -3,25 +3,25 @@ import type { Case } from "../goals/process.ts";
 import { measure } from "../run.ts";
 import { storeKinds } from "./stores.ts";
 
-/** How much of everything is done. */
+/** The sizes of the measurements. */
 export interface Sizes {
   readonly actors: readonly number[];
-  /** Turns of one measurement. */
+  /** The number of turns in one measurement. */
   readonly turns: number;
-  /** How many messages are on their way at once in peers, as in ours. */
+  /** The number of messages in flight in peers, the same as in Posthorn. */
   readonly together: number;
-  /** Messages through Deno KV's queue, and through it one at a time. */
+  /** The number of messages through Deno KV's queue, concurrently and one at a time. */
   readonly queued: number;
   readonly queuedAlone: number;
   readonly alone: number;
   readonly asks: number;
-  /** Turns of the measurement of memory. */
+  /** The number of turns in the measurement of memory. */
   readonly steady: number;
-  /** Messages that wait; and how many of them are handled. */
+  /** The number of waiting messages, and of those that are handled. */
   readonly shortBacklog: number;
   readonly longBacklog: number;
   readonly drained: number;
-  /** Actors that are at rest in the store when a process starts. */
+  /** The number of actors at rest in the store when a process starts. */
   readonly atRest: number;
 }
 
@@ -55,13 +55,13 @@ export const smokeSizes: Sizes = {
   atRest: 500,
 };
 
-/** How BullMQ's Redis is set, and what that means. */
+/** The settings of BullMQ's Redis, and their meaning. */
 export const redisSettings: readonly { readonly id: string; readonly label: string }[] = [
   { id: "default", label: "BullMQ, Redis as it is by default (RDB only, appendonly no)" },
   { id: "always", label: "BullMQ, Redis with appendonly yes, appendfsync always" },
 ];
 
-/** What is measured, in the order of a round. */
+/** The cases, in the order of a round. */
 export function casesOf(sizes: Sizes, { peer }: { readonly peer: boolean }): readonly Case[] {
   const { actors, turns, together } = sizes;
   return [
@@ -85,7 +85,7 @@ export function casesOf(sizes: Sizes, { peer }: { readonly peer: boolean }): rea
   ];
 }
 
-/** The measurement of memory, which takes longest. */
+/** The measurement of memory, which takes the longest. */
 export function steadyCase({ steady }: Sizes): Case {
   return own("steady", ["steady", "sqliteNormal", steady], steady, 4 * 3_600_000);
 }
@@ -109,7 +109,7 @@ function bullMq(setting: string, { turns, together }: Sizes): Case[] {
   return [one(`bullmq ${setting}`, turns, together), one(`bullmq ${setting} alone`, few, 1)];
 }
 
-/** Why BullMQ cannot be measured here, where it cannot. */
+/** The reason why BullMQ cannot be measured here, if it cannot. */
 export async function bullMqIsMissing(): Promise<string | undefined> {
   try {
     await Deno.stat(`${bullMqFolder}node_modules/bullmq`);

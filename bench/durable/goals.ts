@@ -5,7 +5,7 @@ import { ratiosOf, type Spread } from "../statistics.ts";
 import type { Sizes } from "./cases.ts";
 import { restCase } from "./rest.ts";
 
-/** What each goal asks for: how many times as fast as the bare rows of so many actors, the most first. */
+/** The goals: the minimum speed as a multiple of the bare rows, by number of actors, the largest first. */
 const besideBareMin: readonly number[] = [0.5, 0.6];
 const tellCommitsMax = 1.6;
 const readyMsMax = 80;
@@ -13,14 +13,14 @@ const answerMsMax = 10;
 
 type SeriesById = Measured["series"];
 
-/** How many times as fast one case is as another, round by round. */
+/** The speed of one case as a multiple of another's, by round. */
 export function leadOf(series: SeriesById, one: string, other: string): Spread | undefined {
   const rate = (of: Series) => figuresOf(of, ({ elapsedMs }) => 1 / elapsedMs);
   const [these, those] = [series[one], series[other]];
   return these === undefined || those === undefined ? undefined : ratiosOf(rate(these), rate(those));
 }
 
-/** The goals that these measurements can judge. */
+/** The goals that these measurements can check. */
 export function durableGoals(series: SeriesById, { actors, atRest }: Sizes): readonly Goal[] {
   const most = actors.toReversed();
   return [

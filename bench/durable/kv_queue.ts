@@ -3,8 +3,9 @@ import { percentilesOf } from "./percentiles.ts";
 import { inFolder } from "./stores.ts";
 
 /**
- * Deno KV's own queue on a file: `enqueue`, so many on their way at once, and a listener that counts. How long each took
- * from accepted (`enqueue` has resolved) to handled. There is no state to commit, and no actor.
+ * Deno KV's own queue on a file: concurrent calls of `enqueue`, and a listener that counts. Measures the time
+ * of each message from accepted (`enqueue` has resolved) to handled. There is no state to commit, and no
+ * actor.
  */
 export async function kvQueue(count: number, together: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
@@ -22,11 +23,12 @@ export async function kvQueue(count: number, together: number): Promise<Outcome>
     };
     kv.listenQueue((index: number) => {
       const nowMs = performance.now();
-      latenciesMs.push(nowMs - (accepted.get(index) ?? nowMs)); // it may come before its own acceptance is known
+      // a message may be delivered before its `enqueue` resolves
+      latenciesMs.push(nowMs - (accepted.get(index) ?? nowMs));
       handled++;
       if (handled === count) resolve();
       else send();
-    }).catch(() => {}); // it ends with the handle
+    }).catch(() => {}); // rejects when the handle is closed
     const startMs = performance.now();
     send();
     await promise;

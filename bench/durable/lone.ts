@@ -7,12 +7,12 @@ import { inFolder, type StoreKind } from "./stores.ts";
 import { Carts, stepper } from "./turns.ts";
 import { Following, Recording, watched } from "./watched_store.ts";
 
-/** How many of one kind are measured before the other has its turn. */
+/** The number of measurements in a block of one kind. */
 const blockLength = 50;
 
 /**
- * One message at a time, to one actor: how long from sending until it is accepted, and until its turn is committed; and
- * as many bare commits of the row of that actor, block by block in turn.
+ * One message at a time to one actor: measures the time from sending until it is accepted and until its turn
+ * is committed, alternating in blocks with as many bare commits of the row of that actor.
  */
 export async function lone(kind: StoreKind, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
@@ -37,8 +37,8 @@ export async function lone(kind: StoreKind, count: number): Promise<Outcome> {
 }
 
 /**
- * Asks, one after another, each of which changes the state; and as many bare commits of the same row with one check
- * (Deno KV) or in a transaction of its own (SQLite), block by block in turn. The check is the last answer.
+ * Sequential asks that change the state, alternating in blocks with as many bare commits of the same row with
+ * one check (Deno KV) or in its own transaction (SQLite). The check is the last reply.
  */
 export async function askBesideBare(kind: StoreKind, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
@@ -66,7 +66,7 @@ export async function askBesideBare(kind: StoreKind, count: number): Promise<Out
   });
 }
 
-/** Does something so many times, and as many bare commits of a row, block by block in turn; those that warm up first. */
+/** Measures an action and as many bare commits of a row, alternating in blocks, after a warm-up. */
 async function besideBare(
   kind: StoreKind,
   folder: string,
@@ -79,7 +79,7 @@ async function besideBare(
   const block = async (length: number, keep: boolean) => {
     for (let index = 0; index < length; index++) await act(keep);
     for (let index = 0; index < length; index++) {
-      value[value.length - 1] = index % 10 + 48; // what does not change is not written
+      value[value.length - 1] = index % 10 + 48; // an unchanged value would not be written
       const beganMs = performance.now();
       await bare.commit(value);
       if (keep) commits.push(performance.now() - beganMs);
@@ -96,7 +96,7 @@ async function besideBare(
   return { elapsedMs, commitP50: percentilesOf(commits).p50 };
 }
 
-/** The row of its actor that such an act writes. */
+/** The row of the actor that such an action writes. */
 async function rowOf<Actors extends AsyncDisposable>(
   make: (store: Store) => Actors,
   act: (actors: Actors) => Promise<unknown>,

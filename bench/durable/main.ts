@@ -1,4 +1,6 @@
-/** Measures durable turns, and puts the section into bench/RESULTS.md: `main.ts [--runs N] [--steady N] …`. */
+/**
+ * Measures durable turns, and writes the section into bench/RESULTS.md: `main.ts [--runs N] [--steady N] …`.
+ */
 import { parseArgs } from "node:util";
 import { tableOf } from "../format.ts";
 import { thisMachine } from "../machine.ts";

@@ -1,4 +1,4 @@
-/** One measurement of a durable workload, in a process of its own: `once.ts WORKLOAD STORE [NUMBER…]`. */
+/** Runs one measurement of a durable workload in its own process: `once.ts WORKLOAD STORE [NUMBER…]`. */
 import type { Outcome } from "../contender.ts";
 import { finish } from "../goals/process.ts";
 import { backlog } from "./backlog.ts";

@@ -1,4 +1,4 @@
-/** The middle, and what one in a hundred exceeds. */
+/** The median and the 99th percentile. */
 export function percentilesOf(figures: readonly number[]): { readonly p50: number; readonly p99: number } {
   const sorted = figures.toSorted((a, b) => a - b);
   const at = (part: number) => sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)];

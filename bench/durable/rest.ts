@@ -8,18 +8,18 @@ import { inFolder } from "./stores.ts";
 import { Carts } from "./turns.ts";
 import { Recording } from "./watched_store.ts";
 
-/** How many rows are written together while the store is filled. */
+/** The number of rows written together while the store is filled. */
 const fillAtOnce = 10_000;
 
-/** What each of the actors at rest has counted. */
+/** The count of each of the actors at rest. */
 const counted = 1;
 
 /** The name of the case. */
 export const restCase = "rest";
 
 /**
- * Very many actors at rest in a file of SQLite, and a process that starts on it: how long from its start until the store
- * is open, and from then until an actor that is not in memory has answered.
+ * Measures a process that starts on a SQLite file with very many actors at rest: the time from its start
+ * until the store is open, and from then until an actor that is not in memory has replied.
  */
 export async function startBesideRest(actors: number, options: GoalOptions): Promise<Measured> {
   return await inFolder(async (folder) => {
@@ -31,18 +31,18 @@ export async function startBesideRest(actors: number, options: GoalOptions): Pro
       const args = ["run", "-A", program, file, key, String(Date.now())];
       return measure({ command: Deno.execPath(), args }, counted);
     };
-    await once(); // the first looks after what the filling has left
+    await once(); // the first start handles what filling the store has left
     return await alternate([{ id: restCase, run: once }], { ...options, runs: Math.max(options.runs, 5) });
   });
 }
 
-/** Writes the records of so many actors, as the runtime would have. */
+/** Writes the records of actors as the runtime would have. */
 async function fill(file: string, actors: number): Promise<void> {
   const recording = new Recording();
   {
     await using carts = new Carts(memoryStore(), recording, 1);
     await carts.add(0);
-    await carts.totals(); // it is committed when it answers
+    await carts.totals(); // the state is committed when the reply arrives
   }
   const writes = recording.recorded.flat().flatMap(({ writes }) => writes);
   const record = writes.findLast(({ key }) => key.startsWith("actor\u001f"))!;

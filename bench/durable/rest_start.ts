@@ -1,6 +1,6 @@
 /**
- * A process that starts on a file of SQLite and asks an actor that is at rest there: `rest_start.ts FILE KEY STARTED`. It
- * loads nothing but Posthorn, and prints how long after it was started each step was done.
+ * Starts on a SQLite file and asks an actor that is at rest there: `rest_start.ts FILE KEY STARTED`. Loads
+ * only Posthorn, and prints the time of each step since the process was started.
  */
 import { actor, ask, protocol, System, unchecked } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";

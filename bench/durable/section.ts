@@ -22,13 +22,13 @@ import { durableGoals, leadOf } from "./goals.ts";
 import { restCase, startBesideRest } from "./rest.ts";
 import { storeKinds } from "./stores.ts";
 
-/** How the section is measured. */
+/** Options of the section. */
 export interface DurableOptions extends GoalOptions {
-  /** Other sizes than those of the whole, where they are said. */
+  /** Sizes that differ from the defaults. */
   readonly sizes?: Partial<Sizes>;
 }
 
-/** Durable turns beside the bare stores, Deno KV's queue and BullMQ. */
+/** Measures durable turns, the bare stores, Deno KV's queue and BullMQ. */
 export async function durableSection(options: DurableOptions): Promise<Section> {
   const sizes: Sizes = { ...options.size === "full" ? fullSizes : smokeSizes, ...options.sizes };
   const missing = await bullMqIsMissing();
@@ -151,7 +151,8 @@ function aloneOf({ series }: Measured): string {
     if (series[id] === undefined) return [];
     const of = (name: string) => formatSpread(spread(series[id], ({ also }) => also![name]));
     const commits = spread(series[id], ({ also }) => also!.p50 / (also!.commitP50 ?? NaN));
-    const measured = commits === undefined || !Number.isNaN(commits.median); // the others have no row to commit
+    // the other cases have no row to commit
+    const measured = commits === undefined || !Number.isNaN(commits.median);
     return [[label, of("p50"), of("p99"), measured ? formatSpread(commits) : ""]];
   };
   return tableOf(["", "p50", "p99", "bare commits"], [

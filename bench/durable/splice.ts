@@ -1,8 +1,8 @@
 const title = "## Durable turns\n";
-/** The section comes before this one, or at the end. */
+/** The heading before which the section is inserted, or else at the end. */
 const next = "## How it was measured\n";
 
-/** The section on durable turns in a report, or nothing. */
+/** The section on durable turns in a report; empty if it has none. */
 export function durableIn(report: string): string {
   const from = report.indexOf(`\n${title}`) + 1;
   if (from === 0) return "";
@@ -10,7 +10,7 @@ export function durableIn(report: string): string {
   return end < 0 ? report.slice(from) : report.slice(from, end + 1);
 }
 
-/** A report with that section on durable turns in place of the one that it has. */
+/** Replaces the section on durable turns in a report. */
 export function withDurable(report: string, section: string): string {
   const without = report.replace(durableIn(report), "");
   if (section === "") return without;

@@ -5,10 +5,10 @@ import { Carts } from "./turns.ts";
 import { Following } from "./watched_store.ts";
 
 const actors = 100;
-/** Memory is looked at so often. */
+/** The number of times memory is measured. */
 const looks = 10;
 
-/** Very many turns in one process: what lives on the heap, and what the process holds, after each tenth of them. */
+/** Runs very many turns in one process, and measures heap and process memory after each tenth of them. */
 export async function steady(kind: StoreKind, count: number): Promise<Outcome> {
   return await inFolder(async (folder) => {
     const following = new Following();
@@ -19,7 +19,7 @@ export async function steady(kind: StoreKind, count: number): Promise<Outcome> {
       const beganMs = performance.now();
       await carts.flood(count / looks);
       also[`rate${look}`] = count / looks * 1_000 / (performance.now() - beganMs);
-      following.begin(); // what it keeps is its own
+      following.begin(); // its own records would count as growth
       also[`heap${look}`] = bytesOfHeap();
       also[`resident${look}`] = Deno.memoryUsage().rss;
     }

@@ -3,19 +3,19 @@ import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 
-/** A store as it is measured. */
+/** A store to measure. */
 export interface StoreKind {
-  /** As the command line names it. */
+  /** The id on the command line. */
   readonly id: string;
-  /** As tables name it, with how durable it is. */
+  /** The name in tables, with its durability. */
   readonly label: string;
-  /** What a commit outlives. */
+  /** What a commit survives. */
   readonly durability: string;
-  /** A new and empty one, in a folder that exists. */
+  /** Creates an empty store in an existing folder. */
   make(folder: string): Store;
 }
 
-/** Every store, in the form in which its users would take it. */
+/** All stores, configured as users would. */
 export const storeKinds: readonly StoreKind[] = [
   { id: "memory", label: "memory", durability: "nothing", make: () => memoryStore() },
   {
@@ -39,14 +39,14 @@ export const storeKinds: readonly StoreKind[] = [
   { id: "kvMemory", label: "Deno KV, :memory:", durability: "nothing", make: () => denoKv(":memory:") },
 ];
 
-/** The store of that name. */
+/** Finds a store by its id. */
 export function storeKind(id: string): StoreKind {
   const kind = storeKinds.find((kind) => kind.id === id);
   if (kind === undefined) throw new Error(`There is no store ${id}`);
   return kind;
 }
 
-/** Does something in a new folder, which goes afterwards. */
+/** Runs an action in a new folder, which is deleted afterwards. */
 export async function inFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = await Deno.makeTempDir({ prefix: "posthorn-bench-" });
   try {

@@ -5,16 +5,19 @@ import type { Outcome } from "../contender.ts";
 import { percentilesOf } from "./percentiles.ts";
 import { type Following, watched } from "./watched_store.ts";
 
-/** What each actor counts. */
+/** The state of each actor. */
 const Cart = protocol("cart", {
   add: tell(z.object({ sku: z.string(), cents: z.number().int() })),
   total: ask(z.number()),
 });
 
-/** How many messages are on their way at once, from their sending until their turn is committed. */
+/** The number of messages in flight, from sending until their turn is committed. */
 export const inFlight = 1_000;
 
-/** `overflow` is what a full mailbox does, which it never is here: where the oldest gives way, each message is stored. */
+/**
+ * `overflow` never applies, because no mailbox is full here; but with `drop-oldest` each message is stored
+ * before its turn.
+ */
 function cart(overflow: "reject" | "drop-oldest") {
   return actor(Cart, {
     state: () => ({ cents: 0, lines: 0 }),
@@ -30,19 +33,19 @@ function cart(overflow: "reject" | "drop-oldest") {
 
 const Stepper = protocol("stepper", { next: ask(z.number().int(), z.number().int()) });
 
-/** Answers with the number after the one that it is asked for, and keeps it. */
+/** Replies with the received number plus one, and stores it. */
 export const stepper = {
   protocol: Stepper,
   actor: actor(Stepper, { state: () => 0, on: { next: (ctx, x) => ctx.state = x + 1 }, idleMs: 3_600_000 }),
 };
 
-/** A system of carts on a store, with what follows its commits. */
+/** A system of carts on a store, with an observer of its commits. */
 export class Carts implements AsyncDisposable {
   readonly #system: System;
   readonly #following: Following;
   readonly #actors: number;
 
-  /** `stored` says that each message is committed by itself before it is handled. */
+  /** With `stored`, each message is committed separately before it is handled. */
   constructor(store: Store, following: Following, actors: number, stored = false) {
     const actor = cart(stored ? "drop-oldest" : "reject");
     this.#system = new System({ actors: [actor], store: watched(store, following) });
@@ -50,19 +53,19 @@ export class Carts implements AsyncDisposable {
     this.#actors = actors;
   }
 
-  /** Sends one message to each in turn; resolves when it is accepted. */
+  /** Sends a message to the next cart in turn; resolves when it is accepted. */
   add(index: number): Promise<void> {
     const key = String(index % this.#actors);
     this.#following.sent(key);
     return this.#system.ref(Cart, key).tell(Cart.add, { sku: "tea", cents: 450 });
   }
 
-  /** What one of them has counted. */
+  /** The count of one cart. */
   total(index: number): Promise<number> {
     return this.#system.ref(Cart, String(index)).ask(Cart.total, undefined, { timeoutMs: 60_000 });
   }
 
-  /** What all of them have counted. */
+  /** The sum of all counts. */
   async totals(): Promise<number> {
     let sum = 0;
     for (let from = 0; from < this.#actors; from += inFlight) {
@@ -73,7 +76,7 @@ export class Carts implements AsyncDisposable {
     return sum;
   }
 
-  /** Sends so many, so many of which are on their way at once; resolves when the turn of the last is committed. */
+  /** Sends messages with a bounded number in flight; resolves when the turn of the last one is committed. */
   flood(count: number, together = inFlight): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const following = this.#following;
@@ -89,7 +92,9 @@ export class Carts implements AsyncDisposable {
     return promise;
   }
 
-  /** One message, by itself: resolves when it is done, with when it was sent, accepted and done. */
+  /**
+   * Sends a single message; resolves when it is done, with the times of sending, acceptance and completion.
+   */
   async alone(index: number): Promise<{ sentMs: number; acceptedMs: number; doneMs: number }> {
     const done = new Promise<number>((resolve) => this.#following.onDone(() => resolve(performance.now())));
     const sentMs = performance.now();
@@ -98,7 +103,7 @@ export class Carts implements AsyncDisposable {
     return { sentMs, acceptedMs, doneMs: await done };
   }
 
-  /** Resolves when so many messages have been done in all. */
+  /** Resolves when this many messages have been completed in total. */
   drained(until: number): Promise<void> {
     const following = this.#following;
     return new Promise((resolve) => {
@@ -115,15 +120,15 @@ export class Carts implements AsyncDisposable {
   }
 }
 
-/** The processor's time that this process has taken, in microseconds. */
+/** The processor time of this process, in microseconds. */
 export function processorMicros(): number {
   const { user, system } = cpuUsage();
   return user + system;
 }
 
 /**
- * So many durable turns: messages to so many actors in turn, a bounded number on their way. As many before warm up, and
- * load the actors. The check is what the actors have counted in all.
+ * Runs durable turns: messages to a number of actors in turn, with a bounded number in flight. As many turns
+ * before warm up, and load the actors. The check is the sum of the actors' counts.
  */
 export async function turns(
   store: Store,
@@ -150,7 +155,7 @@ export async function turns(
   return { elapsedMs, check: await carts.totals() - warming, also };
 }
 
-/** How many messages warm up: every actor gets one. */
+/** The number of messages of the warm-up: at least one for every actor. */
 export function warmingOf(actors: number, count: number): number {
   return Math.max(actors, count);
 }

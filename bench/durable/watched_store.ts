@@ -1,12 +1,12 @@
 import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn/store";
 
-/** What hears of each commit, once it is there. */
+/** An observer of commits. */
 export interface Watcher {
-  /** Those parts of a commit were applied. */
+  /** Called with the applied parts of a commit. */
   committed(parts: readonly AtomicPart[]): void;
 }
 
-/** What went through a store. */
+/** The totals of a store's commits. */
 export interface Traffic {
   commits: number;
   parts: number;
@@ -14,7 +14,7 @@ export interface Traffic {
   removals: number;
 }
 
-/** The same store; whoever watches hears what is committed when the commit has returned, from outside the runtime. */
+/** Wraps a store: observers are called when a commit has returned, outside the runtime. */
 export function watched(store: Store, watcher: Watcher): Store {
   return {
     traits: store.traits,
@@ -37,7 +37,7 @@ export function watched(store: Store, watcher: Watcher): Store {
   };
 }
 
-/** Counts what is committed. */
+/** Counts commits and their contents. */
 export class Counting implements Watcher, Traffic {
   commits = 0;
   parts = 0;
@@ -54,29 +54,32 @@ export class Counting implements Watcher, Traffic {
   }
 }
 
-/** What the keys of messages begin with. */
+/** The prefix of the keys of messages. */
 export const mailPrefix = "mail\u001f";
-/** What the keys of actors begin with. */
+/** The prefix of the keys of actors. */
 const actorPrefix = "actor\u001f";
 
 const decoder = new TextDecoder();
 
-/** Tells when each turn was committed, by the commits alone: each counts one more in the state of its actor. */
+/**
+ * Measures when each turn was committed, from the commits alone: each one increments the count in the state
+ * of its actor.
+ */
 export class Following extends Counting {
-  /** When what was sent to an actor and is not done was sent, by the actor's key: it is done in that order. */
+  /** The sending times of the pending messages of each actor, by key. They are handled in that order. */
   readonly #sentMs = new Map<string, number[]>();
   readonly #lines = new Map<string, number>();
-  /** How long each took from its sending until its turn was committed, in milliseconds. */
+  /** The time of each message from sending until its turn was committed, in milliseconds. */
   readonly latenciesMs: number[] = [];
   done = 0;
   #onDone: () => void = () => {};
 
-  /** Calls it whenever messages are done. */
+  /** Adds a callback for completed messages. */
   onDone(callback: () => void): void {
     this.#onDone = callback;
   }
 
-  /** A message is sent to the actor of that key. */
+  /** Called when a message is sent to an actor. */
   sent(key: string): void {
     const nowMs = performance.now();
     const waiting = this.#sentMs.get(key);
@@ -97,7 +100,7 @@ export class Following extends Counting {
   #turned(key: string, value: Uint8Array, nowMs: number): void {
     const text = decoder.decode(value);
     const { lines } = JSON.parse(text.slice(text.indexOf("\n") + 1)) as { lines?: number };
-    if (lines === undefined) return; // of another kind
+    if (lines === undefined) return; // a row of another kind
     const turns = lines - (this.#lines.get(key) ?? 0);
     this.#lines.set(key, lines);
     this.done += turns;
@@ -105,7 +108,7 @@ export class Following extends Counting {
     for (const ms of sentMs) this.latenciesMs.push(nowMs - ms);
   }
 
-  /** The measurement begins: it forgets what came before. */
+  /** Starts the measurement: discards earlier records. */
   begin(): void {
     this.commits =
       this.parts =
@@ -115,15 +118,15 @@ export class Following extends Counting {
     this.latenciesMs.length = 0;
   }
 
-  /** The measurement has ended. */
+  /** Ends the measurement. */
   end(): void {}
 }
 
-/** Keeps what is committed, commit by commit: what came before the measurement, and what belongs to it. */
+/** Records commits, separately those before the measurement and those of it. */
 export class Recording extends Following {
   before: (readonly AtomicPart[])[] = [];
   recorded: (readonly AtomicPart[])[] = [];
-  /** How many turns are recorded. */
+  /** The number of recorded turns. */
   turns = 0;
   #ended = false;
 

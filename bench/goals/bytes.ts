@@ -15,7 +15,7 @@ import {
 
 const bytesPerMessageMax = 24;
 
-/** So many actors, and so many messages that wait in the mailbox of each. */
+/** The number of actors, and of messages waiting in the mailbox of each. */
 interface Crowd {
   readonly actors: number;
   readonly waiting: number;
@@ -33,7 +33,7 @@ const smoke: readonly Crowd[] = [
   { actors: 1, waiting: 1_000 },
 ];
 
-/** What an idle actor takes, and what a message takes that waits. */
+/** Measures the memory of an idle actor and of a waiting message. */
 export async function bytesSection(options: GoalOptions): Promise<Section> {
   const crowds = options.size === "full" ? full : smoke;
   const { series, failures } = await alternate(
@@ -41,7 +41,7 @@ export async function bytesSection(options: GoalOptions): Promise<Section> {
       id: idOf({ actors, waiting }),
       run: ownProcess(import.meta.url, [actors, waiting], actors * Math.max(waiting, 1)),
     })),
-    { ...options, runs: 1 }, // it is the same each time
+    { ...options, runs: 1 }, // the result is the same each time
   );
   const bytesOf = (crowd: Crowd) => spread(series[idOf(crowd)], ({ also }) => also!.bytes);
   const rows = crowds.map((crowd) => [
@@ -75,7 +75,7 @@ function idOf({ actors, waiting }: Crowd): string {
   return `${actors} actors, ${waiting} waiting`;
 }
 
-/** The check is how many messages were handled in the end. */
+/** The check is the number of messages handled in the end. */
 async function bytesEach({ actors, waiting }: Crowd): Promise<Outcome> {
   const Counter = protocol("counter", { add: tell(unchecked<number>()) });
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -103,7 +103,7 @@ async function bytesEach({ actors, waiting }: Crowd): Promise<Outcome> {
       const ref = system.ref(Counter, `a${index}`);
       for (let sent = 0; sent < waiting; sent++) ref.tell(Counter.add, 1);
     }
-    bytes = (bytesOfHeap() - idleBytes) / expected; // nothing is handled before this function waits
+    bytes = (bytesOfHeap() - idleBytes) / expected; // no message is handled before this function awaits
   }
   await promise;
   if (waiting === 0) bytes = (bytesOfHeap() - beforeBytes) / actors;

@@ -13,9 +13,10 @@ import {
   spread,
 } from "./process.ts";
 
-/** How long a program may take. */
+/** The time limit of a program in milliseconds. */
 const patienceMs = 30_000;
 
+<<<<<<< HEAD
 interface Program {
   readonly title: string;
   /** The file in cold_start/. */
@@ -74,6 +75,18 @@ function leastCpuMs({ series }: Measured, id: string): number | undefined {
 function leastOverHono(measured: Measured, id: string): number | undefined {
   const [own, hono] = [leastCpuMs(measured, id), leastCpuMs(measured, "hono")];
   return own === undefined || hono === undefined ? undefined : own - hono;
+=======
+/** Measures the time of a program from its start to its first response over HTTP, and to its end. */
+export async function coldStartSection(options: GoalOptions): Promise<Section> {
+  const full = options.size === "full";
+  // The first start of each program fills the code caches and does not count.
+  await alternate(programs.map((id) => ({ id, run: () => start(id) })), { ...options, runs: 1 });
+  const measured = await alternate(
+    programs.map((id) => ({ id, run: () => start(id) })),
+    { ...options, runs: full ? Math.max(options.runs, 9) : 1 },
+  );
+  return { title: "Cold start", markdown: markdownOf(measured), goals: [] };
+>>>>>>> main
 }
 
 function markdownOf(measured: Measured): string {

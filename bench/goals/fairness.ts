@@ -16,10 +16,10 @@ const titles: Readonly<Record<Load, string>> = {
   tells: "`for (;;) await ref.tell(…)`",
 };
 
-/** How timers and sockets fare in a process in which messages never end. */
+/** Measures timers and sockets in a process with an endless load of messages. */
 export async function fairnessSection(options: GoalOptions): Promise<Section> {
   const full = options.size === "full";
-  const client = full ? await findClient() : "Deno"; // a second is the least that wrk can take
+  const client = full ? await findClient() : "Deno"; // wrk runs for at least a second
   const durationMs = full ? 5_000 : 100;
   const { series, failures } = await alternate(
     loads.map((load) => ({ id: load, run: () => observe(load, client, durationMs) })),
@@ -88,10 +88,10 @@ async function observe(load: Load, client: Client, durationMs: number): Promise<
 }
 
 /**
- * Watches an interval. Each report tells what has been since the one before.
+ * Measures the delay of an interval timer. Each report covers the time since the previous one.
  *
- * On a machine that others use, too, a thread waits for a core, and its timers are late whatever runs in it. What the
- * kernel says about that wait does not count, but for as much as may have passed before the interval was due.
+ * On a shared machine a thread waits for a core, which delays its timers whatever it runs. The waiting time
+ * that the kernel reports is subtracted, except for the part that may have passed before the timer was due.
  */
 class Watch {
   readonly #endless: Endless;

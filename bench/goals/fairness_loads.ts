@@ -4,18 +4,21 @@ const Storm = protocol("storm", { blow: tell(unchecked<number>()) });
 const Adder = protocol("adder", { next: ask(unchecked<number>(), unchecked<number>()) });
 const Counter = protocol("counter", { add: tell(unchecked<number>()) });
 
-/** What HTTP asks while the messages go on. */
+/** The path that is requested over HTTP under load. */
 export const Clerk = protocol("clerk", { hours: ask(unchecked<string>()) });
 
-/** The ways in which messages never end. */
+/** The kinds of endless load. */
 export const loads = ["storm", "asks", "tells"] as const;
 
 /** One of them. */
 export type Load = typeof loads[number];
 
-/** A system in which messages never end. Each carries the number of its turn: where one is missing, they stop. */
+/**
+ * A system with an endless load of messages. Each message carries a sequence number; if one is missing, the
+ * load stops.
+ */
 export class Endless {
-  /** How many messages have been handled. */
+  /** The number of handled messages. */
   messages = 0;
   readonly system: System;
 
@@ -35,7 +38,7 @@ export class Endless {
     this.system = new System({ actors: [storm, adder, counter, clerk] });
   }
 
-  /** Begins, and never ends. */
+  /** Starts the load, which never ends. */
   async begin(load: Load): Promise<void> {
     if (load === "storm") return await this.system.ref(Storm, "east").tell(Storm.blow, 1);
     if (load === "asks") {

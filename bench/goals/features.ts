@@ -15,7 +15,7 @@ import {
   spread,
 } from "./process.ts";
 
-/** What each feature costs a message that uses it. */
+/** Measures the cost of each feature for a message that uses it. */
 export async function featuresSection(options: GoalOptions): Promise<Section> {
   const size = batchLength * (options.size === "full" ? 500 : 1);
   const ids = ["tell", "ask", ...features.map(({ id }) => id)];

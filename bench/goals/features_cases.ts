@@ -18,7 +18,7 @@ interface Line {
   readonly n: number;
 }
 
-/** What may be different from a plain message to a plain actor. */
+/** The features that a message or an actor can use. */
 interface Setup {
   readonly schema?: Schema<Line>;
   readonly handler?: "assigns" | "async" | "fails";
@@ -28,7 +28,7 @@ interface Setup {
   readonly options?: (index: number) => SendOptions;
 }
 
-/** A feature that can be used or left, and what it is measured beside. */
+/** A feature to measure, and the case to compare it with. */
 export interface Feature {
   readonly id: string;
   readonly title: string;
@@ -36,14 +36,14 @@ export interface Feature {
   readonly setup: Setup;
 }
 
-/** How many of a batch a full mailbox keeps. */
+/** The number of messages of a batch that a full mailbox keeps. */
 const kept = batchLength / 2;
 const headers = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
 const echo: Schema<Line> = {
   "~standard": { version: 1, vendor: "bench", validate: (value) => ({ value: value as Line }) },
 };
 
-/** Every feature that has a price. */
+/** Every feature with a cost. */
 export const features: readonly Feature[] = [
   { id: "listener", title: "a listener of `system.inspect`", base: "tell", setup: { listens: true } },
   {
@@ -89,12 +89,12 @@ export const features: readonly Feature[] = [
   { id: "transient", title: "`transient: true`", base: "tell", setup: { transient: true } },
 ];
 
-/** How many of so many messages are handled: the check. */
+/** The number of messages that are handled: the check. */
 export function handledOf(id: string, size: number): number {
   return id === "full" ? size / batchLength * kept : size;
 }
 
-/** Sends so many messages, with the feature; `tell` and `ask` are what all are measured beside. */
+/** Sends messages with the feature; `tell` and `ask` are the baselines. */
 export async function sendWith(id: string, size: number): Promise<Outcome> {
   const feature = features.find((feature) => feature.id === id);
   const send = (feature?.base ?? id) === "ask" ? askWith : tellWith;

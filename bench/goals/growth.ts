@@ -20,7 +20,7 @@ import {
 const forms = ["posthorn", "bare"] as const;
 type Form = typeof forms[number];
 
-/** What a message costs as actors become many, and as mailboxes become long. */
+/** Measures the cost of a message with growing numbers of actors and growing mailboxes. */
 export async function growthSection(options: GoalOptions): Promise<Section> {
   const full = options.size === "full";
   const actors = full ? [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] : [1, 10];
@@ -45,7 +45,7 @@ ${curve("messages waiting", waiting, draining)}${
     goals: [],
   };
 
-  /** Nanoseconds a message of both forms, and how they compare. */
+  /** Nanoseconds per message of both forms, and their ratio. */
   function curve(what: string, counts: readonly number[], measured: Measured): string {
     const nanoseconds = ({ elapsedMs }: Outcome) => elapsedMs * 1e6 / messages;
     const rows = counts.map((count) => {
@@ -76,7 +76,7 @@ function idOf(form: Form, count: number): string {
   return `${form} ${count}`;
 }
 
-/** So many actors of a form, as the function that sends a message to one of them in turn. */
+/** Creates actors of a form; returns a function that sends a message to each of them in turn. */
 function senderOf(form: Form, count: number, gate: Gate): (index: number) => void {
   if (form === "bare") {
     const core = new Core();
@@ -97,7 +97,7 @@ function senderOf(form: Form, count: number, gate: Gate): (index: number) => voi
 async function spreadOut(form: Form, count: number, messages: number): Promise<Outcome> {
   const gate = new Gate();
   const send = senderOf(form, count, gate);
-  await paced(Math.max(count, messages / 5), gate, send); // makes them all, and warms up
+  await paced(Math.max(count, messages / 5), gate, send); // creates all actors, and warms up
   return await paced(messages, gate, send);
 }
 

@@ -1,31 +1,31 @@
 import { fileURLToPath } from "node:url";
 
-/** How long the last answers may take. */
+/** The time limit of the last responses in milliseconds. */
 const patienceMs = 10_000;
 
-/** What is asked, over and over. */
+/** The request that is repeated. */
 export interface Load {
   readonly url: string;
-  /** The body of the POST, as JSON; without it there is none. */
+  /** The body of the POST, as JSON; absent for no body. */
   readonly body?: string;
   readonly connections: number;
   readonly durationMs: number;
 }
 
-/** What came of it. */
+/** The result of a load. */
 export interface LoadResult {
   readonly requests: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Answers that refuse, and connections that failed. */
+  /** The number of error responses and failed connections. */
   readonly errors: number;
 }
 
-/** The program that asks: `wrk` where it is installed, else a second Deno process, which is several times slower. */
+/** The client: `wrk` if it is installed, else a second Deno process, which is several times slower. */
 export type Client = "wrk" | "Deno";
 
-/** Which client there is. */
+/** Finds the available client. */
 export async function findClient(): Promise<Client> {
   try {
     await new Deno.Command("wrk", { args: ["--version"], stdout: "null", stderr: "null" }).output();
@@ -35,7 +35,7 @@ export async function findClient(): Promise<Client> {
   }
 }
 
-/** What a report says about its client. */
+/** The sentence on the client in a report. */
 export function clientNote(client: Client): string {
   return client === "wrk"
     ? "The load comes from `wrk` with one thread on the same machine."
@@ -43,7 +43,7 @@ export function clientNote(client: Client): string {
       "(`apt-get install -y wrk`) it comes from that.";
 }
 
-/** Loads a server from another process over connections that are kept. */
+/** Loads a server from another process over keep-alive connections. */
 export async function loadHttp(client: Client, load: Load): Promise<LoadResult> {
   if (client === "Deno") {
     return await run(Deno.execPath(), ["run", "-A", fileURLToPath(import.meta.url), JSON.stringify(load)]);
@@ -64,7 +64,7 @@ async function run(command: string, args: readonly string[]): Promise<LoadResult
   return JSON.parse(new TextDecoder().decode(stdout).trimEnd().split("\n").at(-1)!);
 }
 
-/** A script for `wrk` that sends the request, and says what came of it as a line of JSON. */
+/** A script for `wrk` that sends the request and prints the result as a line of JSON. */
 function luaOf({ body }: Load): string {
   const payload = body === undefined
     ? ""
@@ -80,7 +80,7 @@ end
 `;
 }
 
-/** The load as Deno makes it: loops of fetches, each of which waits for its answer. */
+/** The load from Deno: concurrent loops of fetches, each of which awaits its response. */
 async function fetchLoops({ url, body, connections, durationMs }: Load): Promise<LoadResult> {
   const latenciesMs: number[] = [];
   let errors = 0;

@@ -31,19 +31,19 @@ import {
 import { serveReports, ServerProcess } from "./server.ts";
 
 const connections = 32;
-/** How many times the bare route's processor time each may take. */
+/** The maximum processor time of each mode, as a multiple of the bare route's. */
 const timesMax: Readonly<Record<Place, Readonly<Record<Mode, number>>>> = {
   memory: { ask: 1.4, tell: 1.4, submit: 2.5 },
   sqlite: { ask: 2, tell: 3.5, submit: 5 },
 };
 const placeNames: Readonly<Record<Place, string>> = { memory: "in memory", sqlite: "over SQLite, FULL" };
 
-/** Something that is asked over HTTP. */
+/** One case of the measurement. */
 interface Form {
   readonly id: string;
   readonly title: string;
   readonly mode: Mode;
-  /** Where the actor is; absent where there is none. */
+  /** Where the actor keeps its state; absent if there is no actor. */
   readonly place?: Place;
 }
 
@@ -60,10 +60,12 @@ const forms: readonly Form[] = [
   ),
 ];
 
-/** What asks, tells and submits over HTTP cost beside a Hono route that calls a function. */
+/**
+ * Measures the cost of asks, tells and submits over HTTP, compared with a Hono route that calls a function.
+ */
 export async function ingressSection(options: GoalOptions): Promise<Section> {
   const full = options.size === "full";
-  const client = full ? await findClient() : "Deno"; // a second is the least that wrk can take
+  const client = full ? await findClient() : "Deno"; // wrk runs for at least a second
   const measured = await alternate(
     forms.map((form) => ({ id: form.id, run: () => serveAndLoad(form, client, full ? 3_000 : 100) })),
     options,
@@ -106,7 +108,7 @@ ${
   }${failureLines(failures)}`;
 }
 
-/** How many times as much processor time a form takes as the bare route of the same round. */
+/** The processor time of a form as a multiple of the bare route's in the same round. */
 function timesBare({ series }: Measured, id: string): Spread | undefined {
   return ratiosOf(figuresOf(series[id], cpuMicroseconds), figuresOf(series.bare, cpuMicroseconds));
 }

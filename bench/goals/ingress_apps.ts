@@ -7,35 +7,35 @@ import * as z from "zod";
 const Line = z.object({ sku: z.string(), count: z.number().int() });
 const Price = z.object({ sku: z.string(), cents: z.number().int() });
 const Shop = protocol("shop", { quote: ask(Line, Price), note: tell(Line), order: submit(Line, Price) });
-/** Nothing is refused: what is measured is what a request costs that is taken. */
+/** Bounds that no request reaches, because the cost of accepted requests is measured. */
 const plenty = 10_000_000;
 
-/** What is posted. */
+/** The payloads. */
 export const body = JSON.stringify({ sku: "tea", count: 2 });
 
-/** Where the actors keep what they have. */
+/** Where the actors keep their state. */
 export const places = ["memory", "sqlite"] as const;
 
 /** One of them. */
 export type Place = typeof places[number];
 
-/** What is asked of an actor, and its operation. */
+/** The request modes, with their operations. */
 export const modes = { ask: "quote", tell: "note", submit: "order" } as const;
 
 /** One of them. */
 export type Mode = keyof typeof modes;
 
-/** Whatever answers a request. */
+/** An app that answers requests. */
 export interface App {
   fetch(request: Request): Response | Promise<Response>;
 }
 
-/** Where something of that mode is posted. */
+/** The path of a request mode. */
 export function pathOf(mode: Mode): string {
   return `/actors/shop/ada/${modes[mode]}`;
 }
 
-/** Actors behind the ingress; where they are stored, in that folder. */
+/** Actors behind the ingress; stored ones keep their state in the folder. */
 export function actorApp(place: Place, folder: string): App {
   const shop = actor(Shop, {
     state: () => ({ count: 0 }),
@@ -67,7 +67,10 @@ export function actorApp(place: Place, folder: string): App {
   );
 }
 
-/** The bare route: the shortest that checks with the same schemas what comes and what goes. It looks at no header. */
+/**
+ * The bare route: the shortest one that validates request and response with the same schemas. It reads no
+ * header.
+ */
 export function bareRoute(): App {
   const app = new Hono();
   app.post("/actors/shop/:key/quote", async (context) => {
@@ -79,7 +82,10 @@ export function bareRoute(): App {
   return app;
 }
 
-/** The route that does what the ingress does with an ask, but for the actor: it looks at the same headers and bounds. */
+/**
+ * The equivalent route: it does what the ingress does for an ask, except for the actor: it reads the same
+ * headers and enforces the same bounds.
+ */
 export function sameRoute(): App {
   const app = new Hono();
   app.post("/actors/:protocol/:key/:operation", async (context) => {
@@ -101,7 +107,7 @@ export function sameRoute(): App {
   return app;
 }
 
-/** Throws where an app does not answer an ask as the bare route does: then the two do not do the same. */
+/** Throws if an app does not answer an ask as the bare route does: then the comparison would be invalid. */
 export async function requireSameAnswer(app: App): Promise<void> {
   const described = await Promise.all([app, bareRoute()].map(async (one) => {
     const headers = { "content-type": "application/json", "content-length": String(body.length) };
@@ -112,7 +118,7 @@ export async function requireSameAnswer(app: App): Promise<void> {
   if (described[0] !== described[1]) throw new Error(`They differ: ${described.join(" and ")}`);
 }
 
-/** What actors and routes work out. */
+/** The computation of actors and routes. */
 function price({ sku, count }: z.infer<typeof Line>): z.infer<typeof Price> {
   return { sku, cents: count * 450 };
 }

@@ -18,7 +18,7 @@ import {
 
 const p50MsMax = 2;
 const p99MsMax = 5;
-/** An ask is sent by a timer, as a request comes in: so long after the one before was answered. */
+/** A timer sends the next ask this long after the previous reply, in milliseconds, as requests arrive. */
 const pauseMs = 2;
 const titles: Readonly<Record<Load, string>> = {
   nothing: "nothing",
@@ -26,7 +26,7 @@ const titles: Readonly<Record<Load, string>> = {
   backlog: "a mailbox of 1,000,000 messages",
 };
 
-/** How long an ask to an idle actor takes while others have messages without end. */
+/** Measures the latency of an ask to an idle actor while others have endless messages. */
 export async function latencySection(options: GoalOptions): Promise<Section> {
   const full = options.size === "full";
   const asks = full ? 1_000 : 5;
@@ -69,7 +69,7 @@ function goalOf(load: Load, series: Series): Goal {
   };
 }
 
-/** The check is how many answers were right. */
+/** The check is the number of correct replies. */
 async function askBeside(load: Load, asks: number, size: "full" | "smoke"): Promise<Outcome> {
   const busy = new Busy(size);
   const warming = Math.ceil(asks / 5);
@@ -84,7 +84,8 @@ async function askBeside(load: Load, asks: number, size: "full" | "smoke"): Prom
       startMs = performance.now();
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    if (load === "backlog" && busy.refill()) bytesOfHeap(); // what was written is promoted now, and not during an ask
+    // collects now, so that no promotion happens during an ask
+    if (load === "backlog" && busy.refill()) bytesOfHeap();
     const sentMs = performance.now();
     const answer = await busy.ask(index);
     if (index < 0) continue;

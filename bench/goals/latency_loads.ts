@@ -4,7 +4,7 @@ const Storm = protocol("storm", { blow: tell(unchecked<string>()) });
 const Heap = protocol("heap", { add: tell(unchecked<number>()) });
 const Clerk = protocol("clerk", { next: ask(unchecked<number>(), unchecked<number>()) });
 
-/** What an asker is beside. */
+/** The loads beside which asks are measured. */
 export const loads = ["nothing", "storm", "backlog"] as const;
 
 /** One of them. */
@@ -12,9 +12,9 @@ export type Load = typeof loads[number];
 
 const pairs = 50;
 
-/** A system whose actors are busy but for one, whom somebody asks. */
+/** A system whose actors are busy, except for one that is asked. */
 export class Busy {
-  /** How many messages the busy ones have handled. */
+  /** The number of messages that the busy actors have handled. */
   messages = 0;
   readonly #system: System;
   readonly #waiting: number;
@@ -47,7 +47,7 @@ export class Busy {
     this.#system = new System({ actors: [storm, heap, clerk] });
   }
 
-  /** Begins what never ends. */
+  /** Starts the load, which never ends. */
   begin(load: Load): void {
     if (load !== "storm") return;
     for (let pair = 0; pair < pairs; pair++) {
@@ -55,7 +55,7 @@ export class Busy {
     }
   }
 
-  /** Fills the mailbox to its bound where less than half of that is left. Returns whether it did. */
+  /** Fills the mailbox to its bound if it is less than half full. Returns whether it did. */
   refill(): boolean {
     if (this.#left > this.#waiting / 2) return false;
     const heap = this.#system.ref(Heap, "main");
@@ -63,7 +63,7 @@ export class Busy {
     return true;
   }
 
-  /** Asks who has nothing else to do. */
+  /** Asks the idle actor. */
   ask(n: number): Promise<number> {
     return this.#system.ref(Clerk, "main").ask(Clerk.next, n);
   }

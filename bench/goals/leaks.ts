@@ -7,7 +7,7 @@ import { alternate, failureLines, finish, type GoalOptions, ownProcess } from ".
 const Keeper = protocol("keeper", { go: tell(), add: tell(unchecked<number>()), out: event() });
 type KeeperContext = Context<"keeper", number>;
 
-/** What a handler may have left behind, and tries later. */
+/** The ways in which a handler can use its turn after the turn is over. */
 const attempts: Readonly<Record<string, (ctx: KeeperContext) => unknown>> = {
   "to assign the state": (ctx) => ctx.state = -1,
   "to send to itself": (ctx) => ctx.self.tell(Keeper.add, -1),
@@ -18,7 +18,7 @@ const attempts: Readonly<Record<string, (ctx: KeeperContext) => unknown>> = {
   "to erase its actor": (ctx) => ctx.erase(),
 };
 
-/** Whether what a turn left behind can still do something, in turns as they run when they are compiled. */
+/** Checks whether code that outlives its turn can still have effects, also in optimized code. */
 export async function leaksSection(options: GoalOptions): Promise<Section> {
   const turns = options.size === "full" ? 50_000 : 500;
   const names = Object.keys(attempts);
@@ -42,7 +42,7 @@ ${tableOf(["it tried", "times", "threw `turn-over`"], rows)}${failureLines(failu
   };
 }
 
-/** The check is how many attempts threw; none where one had an effect. */
+/** The check is the number of attempts that threw; `NaN` if one had an effect. */
 async function tryLeaks(attempt: (ctx: KeeperContext) => unknown, turns: number): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let leaked: KeeperContext | undefined;

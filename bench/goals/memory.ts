@@ -16,21 +16,22 @@ import {
 } from "./process.ts";
 
 const rounds = 5;
-/** The first round compiles, and fills what is kept once: the second is what the last is compared with. */
+/** The first round compiles the code and fills caches; the last round is compared with the second. */
 const reference = 2;
 /**
- * The room for what is new, of one size from the start. Left alone the engine doubles it when much survives a collection,
- * in the second round or in the eighth, and keeps it: that would be all that the process grows by.
+ * Fixes the size of the young generation. Otherwise the engine doubles it if many objects survive a
+ * collection, in the second round or in the eighth, and keeps it, which would be the only growth of the
+ * process.
  */
 const nurseryMebibytes = 16;
 const engineFlags = ["min", "max"].map((which) => `--${which}-semi-space-size=${nurseryMebibytes}`);
-/** The compiler works beside the program, and holds what it compiles for until it is done. */
+/** The compiler runs concurrently, and holds the memory of its jobs until they are done. */
 const settleMs = 20;
-/** What a smoke run takes: one of each way to send. */
+/** The workloads of a smoke run: one for each way of sending. */
 const smoked = ["pingPong", "askOne", "submit"];
 const mebibyte = 1_024 * 1_024;
 
-/** Whether memory returns to its level after each workload. */
+/** Checks whether memory returns to its level after each workload. */
 export async function memorySection(options: GoalOptions): Promise<Section> {
   const ours = workloads.filter(({ id }) =>
     options.size === "full" ? contender.workloads[id] !== undefined : smoked.includes(id)

@@ -1,9 +1,9 @@
 import type { Outcome } from "../contender.ts";
 
-/** How many messages are on their way at once. */
+/** The number of messages in flight. */
 export const batchLength = 1_024;
 
-/** Counts what has been handled, and opens when a batch is through: mailboxes stay short, as in a service. */
+/** Counts handled messages, and opens when a batch is handled: so mailboxes stay short, as in a service. */
 export class Gate {
   handled = 0;
   #until = 0;
@@ -14,7 +14,7 @@ export class Gate {
     if (++this.handled === this.#until) this.#open?.();
   }
 
-  /** Resolves when so many have been handled in all. */
+  /** Resolves when the total number of handled messages reaches `until`. */
   reached(until: number): Promise<void> {
     if (this.handled >= until) return Promise.resolve();
     this.#until = until;
@@ -22,7 +22,7 @@ export class Gate {
   }
 }
 
-/** Sends so many messages batch by batch, of which a part is handled. The check is how many were. */
+/** Sends messages in batches, of which a part is handled. The check is the number of handled messages. */
 export async function paced(
   size: number,
   gate: Gate,

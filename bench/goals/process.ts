@@ -4,33 +4,36 @@ import { formatFigure } from "../format.ts";
 import { measure, type Measurement } from "../run.ts";
 import { type Spread, spreadOf } from "../statistics.ts";
 
-/** How a section is measured. */
+/** Options of the measurement of a section. */
 export interface GoalOptions {
-  /** How many times each case is measured. */
+  /** The number of rounds, in each of which every case is measured once. */
   readonly runs: number;
-  /** `smoke` is so small that the figures say nothing. */
+  /** `smoke` is so small that its figures are meaningless. */
   readonly size: "full" | "smoke";
-  /** Is told of each measurement. */
+  /** Called for each measurement. */
   readonly progress?: (line: string) => void;
 }
 
-/** One of the things that are measured side by side. */
+/** One of several cases to compare. */
 export interface Case {
   readonly id: string;
-  /** Measures it once, in a process of its own. */
+  /** Measures it once, in its own process. */
   readonly run: () => Promise<Measurement>;
 }
 
-/** What a case came to, by round; null where a round gave no result. */
+/** The results of a case by round; null if a round gave no result. */
 export type Series = readonly (Outcome | null)[];
 
-/** The measurements of all cases, and why some gave no result. */
+/** The measurements of all cases, and the reasons for missing results. */
 export interface Measured {
   readonly series: Readonly<Record<string, Series>>;
   readonly failures: readonly string[];
 }
 
-/** Measures each case once a round; every other round goes backwards, so that none always runs after the same one. */
+/**
+ * Measures each case once per round. Every other round runs in reverse order, so that no case always follows
+ * the same one.
+ */
 export async function alternate(cases: readonly Case[], { runs, progress }: GoalOptions): Promise<Measured> {
   const series: Record<string, (Outcome | null)[]> = {};
   const failures: string[] = [];
@@ -47,7 +50,7 @@ export async function alternate(cases: readonly Case[], { runs, progress }: Goal
   return { series, failures };
 }
 
-/** Runs a module as a program of its own, which prints its outcome. `gc()` is there, and what else the engine is told. */
+/** Runs a module in its own process, which prints its outcome, with `gc()` and other flags of the engine. */
 export function ownProcess(
   module: string,
   args: readonly (string | number)[],
@@ -60,7 +63,7 @@ export function ownProcess(
   return () => measure({ command, args: [...flags, ...args.map(String)] }, expected);
 }
 
-/** Says what came of it, and ends the program. */
+/** Prints the outcome, and ends the program. */
 export function finish(outcome: Outcome): never {
   console.log(JSON.stringify(outcome));
   Deno.exit(0);
@@ -71,12 +74,12 @@ export function figuresOf(series: Series, figure: (outcome: Outcome) => number):
   return series.map((outcome) => outcome === null ? null : figure(outcome));
 }
 
-/** The spread of one figure over the rounds that gave a result. */
+/** The spread of one figure over the rounds with a result. */
 export function spread(series: Series, figure: (outcome: Outcome) => number): Spread | undefined {
   return spreadOf(figuresOf(series, figure).filter((value) => value !== null));
 }
 
-/** One series less another, round by round: what slowed a whole round down falls out. */
+/** The difference of two series by round: whatever slowed a whole round down cancels out. */
 export function differences(
   these: readonly (number | null)[],
   those: readonly (number | null)[],
@@ -87,19 +90,19 @@ export function differences(
   }));
 }
 
-/** The middle, and in brackets how far the figures lie apart. */
+/** The median, with the range of the figures in brackets. */
 export function formatSpread(spread: Spread | undefined, unit = ""): string {
   if (spread === undefined) return "no result";
   const { median, min, max } = spread;
   return `${formatFigure(median)}${unit} [${formatFigure(min)} … ${formatFigure(max)}]`;
 }
 
-/** The middle alone. */
+/** The median alone. */
 export function formatMedian(spread: Spread | undefined, unit = ""): string {
   return spread === undefined ? "no result" : formatFigure(spread.median) + unit;
 }
 
-/** The lines that say which measurements gave no result. */
+/** The lines of the report on measurements without a result. */
 export function failureLines(failures: readonly string[]): string {
   if (failures.length === 0) return "";
   return `\n\nWithout a result:\n\n${[...new Set(failures)].map((failure) => `- ${failure}`).join("\n")}`;

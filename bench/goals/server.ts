@@ -1,18 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { cpuUsage } from "node:process";
 
-/** How long a server may take to answer. */
+/** The time limit of a report in milliseconds. */
 const patienceMs = 5_000;
 
-/** What a server process says of itself whenever it is asked. */
+/** The report of a server process on request. */
 export interface Report {
-  /** The processor time of the process since it began, of all its threads. */
+  /** The processor time of all threads of the process since its start. */
   readonly cpuMs: number;
-  /** What else it has counted. */
+  /** Its other counters. */
   readonly also: Readonly<Record<string, number>>;
 }
 
-/** A server in a process of its own: it says its port, then a report for each line that it reads, until there are no more. */
+/**
+ * A server in its own process: it prints its port, then a report for each line of its input, until the input
+ * ends.
+ */
 export class ServerProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -52,14 +55,14 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#input.close().catch(() => {}); // it has ended by itself
+    await this.#input.close().catch(() => {}); // it has already ended
     await this.#lines.cancel();
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), patienceMs);
     await this.#child.status;
     clearTimeout(timer);
   }
 
-  /** The next line of the output. A server whose event loop starves never says one. */
+  /** Reads the next line of the output. A server whose event loop starves never prints one. */
   async #line(): Promise<string> {
     let timer;
     const late = new Promise<never>((_, reject) => {
@@ -85,7 +88,9 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
-/** Serves on the loopback, and answers each line of the input with a report. Ends with the input. */
+/**
+ * Serves on the loopback interface, and answers each line of the input with a report. Ends with the input.
+ */
 export async function serveReports(
   handler: (request: Request) => Response | Promise<Response>,
   also: () => Report["also"] = () => ({}),

@@ -16,7 +16,7 @@ type Order =
 type Parcel = Take<{ readonly from: string; readonly to: string; readonly kind: string }> | Pass;
 type Timer = Take<{ readonly left: number }> | Pass;
 
-/** Eight cells, each with a closure, a state and a shape of messages of its own, as {@linkcode eightActors} has them. */
+/** Eight cells, each with its own closure, state and message shape, like {@linkcode eightActors}. */
 function eightCells(core: Core, handled: () => void): readonly Cell[] {
   const cells: Cell[] = [];
   const pass = (index: number, left: number) => {

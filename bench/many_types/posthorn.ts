@@ -3,7 +3,7 @@ import type { Outcome, Workload } from "../contender.ts";
 import { timed } from "../timed.ts";
 import { burstLength, typeCount } from "../workloads.ts";
 
-/** What is passed on: how many hops are left, and the key of every actor. */
+/** The message that is passed on: the number of hops left, and the keys of all actors. */
 interface Token {
   readonly left: number;
   readonly to: string;
@@ -31,7 +31,9 @@ const Producer = protocol("producer", { go: tell(unchecked<number>()) });
 
 const mailbox = { capacity: 1_000_000 };
 
-/** Eight types of actors, each with a state and a shape of messages of its own. `handled` hears of every message. */
+/**
+ * Eight types of actors, each with its own state and message shape. `handled` is called for every message.
+ */
 function eightActors(handled: () => void): readonly Actor[] {
   return [
     actor(Tally, {
@@ -203,7 +205,10 @@ const producer = actor(Producer, {
   },
 });
 
-/** Makes a system of the eight, begins, and stops it when all messages are handled. */
+/**
+ * Creates a system of the eight actors, starts the workload, and stops the system when all messages are
+ * handled.
+ */
 async function timedIn(size: number, begin: (system: System) => void): Promise<Outcome> {
   const checked = Promise.withResolvers<number>();
   let count = 0;

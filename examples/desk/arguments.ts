@@ -1,8 +1,8 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /**
- * Reads the command line as `parseArgs` of `node:util` does. Ends the process after `--help`, and with exit code 2 if the
- * command line says something that is not known.
+ * Reads the command line as `parseArgs` of `node:util` does. Ends the process after `--help`, and with exit
+ * code 2 if the command line contains an unknown option.
  */
 export function readArguments<const Config extends ParseArgsConfig>(
   usage: string,
@@ -19,7 +19,7 @@ export function readArguments<const Config extends ParseArgsConfig>(
   }
 }
 
-/** Says what is wrong with the command line and what would be right, and ends the process with exit code 2. */
+/** Prints what is wrong with the command line and how to use it, and ends the process with exit code 2. */
 export function refuse(message: string, usage: string): never {
   console.error(`${message}\n\n${usage}`);
   Deno.exit(2);

@@ -4,7 +4,7 @@ import { Audit, type AuditNumbers } from "./protocols.ts";
 
 const latestMax = 50;
 
-/** Writes down every delivery of every repository. */
+/** Records every delivery of every repository. */
 export const audit = actor(Audit, {
   state: (): AuditNumbers => ({ deliveries: 0, byRepository: {}, latest: [] }),
   on: {

@@ -12,7 +12,7 @@ const statusExpected: Readonly<Record<Kind, number>> = {
   unsigned: 401,
 };
 
-/** What is wrong with a run: all that was lost, doubled or let in. Nothing where all is well. */
+/** The faults of a run: everything that was lost, duplicated or wrongly accepted. Empty if there is none. */
 export function check(evidence: Evidence): string[] {
   const { sendings, replayed, repositories, audit, labels, streamed, stats } = evidence;
   const faults: string[] = [];
@@ -58,7 +58,7 @@ export function check(evidence: Evidence): string[] {
   require("ordering a report", evidence.report.ordered, 202);
   require("collecting a report", evidence.report.collected, 200);
 
-  // Whoever would have answered and was not waited for is counted, and nothing is a dead letter.
+  // Late replies are counted, and there is no dead letter.
   const missed = evidence.surveys.reduce(
     (sum, { willing, offers }) => sum + willing.length - offers.length,
     0,
@@ -71,13 +71,16 @@ export function check(evidence: Evidence): string[] {
   return faults;
 }
 
-/** Which deliveries came after one of the same repository that was sent only when they had been accepted. */
+/**
+ * The deliveries that were handled after one of the same repository that was sent only after they had been
+ * accepted.
+ */
 function overtaken(streamed: readonly Recorded[], answers: readonly Answer[]): string[] {
   const answerOf = new Map(answers.filter(({ kind }) => kind === "new").map((answer) => [answer.id, answer]));
   const latestSentMs = new Map<string, number>();
   return streamed.filter(({ id, repository }) => {
     const answer = answerOf.get(id);
-    if (answer === undefined) return false; // nobody sent it: its count says so
+    if (answer === undefined) return false; // it was not sent, which the count of deliveries shows
     const beforeMs = latestSentMs.get(repository) ?? -Infinity;
     latestSentMs.set(repository, Math.max(answer.sentMs, beforeMs));
     return answer.sentMs + answer.durationMs < beforeMs;

@@ -1,9 +1,9 @@
 import type { Origin } from "./replay.ts";
 
-/** A desk that is started again is back soon. */
+/** The maximum delay before a reconnection, in milliseconds: a restarted desk is available again soon. */
 const retryMsMax = 200;
 
-/** What the demo needs of HTTP: the ingress' routes, spoken with `fetch` alone. */
+/** The HTTP client of the demo: the routes of the ingress, with `fetch` alone. */
 export class Client {
   readonly #origin: Origin;
 
@@ -21,7 +21,7 @@ export class Client {
     });
   }
 
-  /** Asks one actor. The reply is what its protocol says. */
+  /** Asks one actor. The type of the reply is that of its protocol. */
   async ask<Reply>(path: string, token?: string): Promise<Reply> {
     return await bodyOf(path, await this.post(path, { token }));
   }
@@ -33,21 +33,24 @@ export class Client {
     });
   }
 
-  /** Reads what is at a path of the desk. */
+  /** Reads a path of the desk. */
   async get<Body>(path: string): Promise<Body> {
     return await bodyOf(path, await fetch(`${await this.#origin()}${path}`));
   }
 
-  /** The lines of a survey's answer as they come. */
+  /** Yields the lines of the response to a survey as they arrive. */
   async *survey<Line>(path: string, payload: unknown): AsyncGenerator<Line> {
     const response = await this.post(path, { payload });
     for await (const line of lines(response)) yield JSON.parse(line);
   }
 
-  /** Server-sent events as they come; comes back for the rest where the stream breaks off, until `signal` aborts. */
+  /**
+   * Yields server-sent events as they arrive. Reconnects and resumes if the stream breaks, until `signal`
+   * aborts.
+   */
   async *events<Data>(path: string, signal: AbortSignal, onOpen: () => void): AsyncGenerator<Data> {
     let id: string | undefined;
-    let lastEventId: string | undefined; // of the last event that came whole
+    let lastEventId: string | undefined; // of the last event that was received completely
     let retryMs = 100;
     while (!signal.aborted) {
       const headers: HeadersInit = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
@@ -66,7 +69,7 @@ export class Client {
           }
         }
       } catch (error) {
-        if (!(error instanceof TypeError)) throw error; // whoever served it is gone, as `fetch` says
+        if (!(error instanceof TypeError)) throw error; // `fetch` throws a TypeError if the server is gone
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, retryMs));
     }

@@ -1,6 +1,6 @@
 import definitions from "@octokit/webhooks-examples" with { type: "json" };
 
-/** A webhook as GitHub sent it once. */
+/** A recorded webhook of GitHub. */
 export interface Example {
   readonly event: string;
   readonly body: string;

@@ -22,16 +22,19 @@ export interface DemoOptions {
   readonly examples: readonly Example[];
   readonly rounds: number;
   readonly seed: number;
-  /** The desk to speak to. */
+  /** The URL of the desk. */
   readonly origin: Origin;
-  /** Kills the process that serves the desk, and starts another: what it had accepted must be in its store. */
+  /**
+   * Kills the process that serves the desk, and starts another: messages that it had accepted must be in its
+   * store.
+   */
   readonly restart?: () => Promise<void>;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** The secrets of the desk that the demo speaks to. */
+/** The secrets of the desk. */
 export const secrets = { webhooks: exampleSecret, tokens: "a token for each repository" };
-/** How many of the last deliveries before the kill come again at the end. */
+/** The number of last deliveries before the kill that are sent again at the end. */
 const repeatedAfterKill = 20;
 /** The pull request of the examples. */
 const pullRequest: PullRequest = {
@@ -42,11 +45,11 @@ const pullRequest: PullRequest = {
 };
 const settleTimeoutMs = 30_000;
 
-/** Speaks to a desk over HTTP in all five modes. */
+/** Uses a desk over HTTP in all five modes. */
 export async function demo(options: DemoOptions): Promise<Evidence> {
   const client = new Client(options.origin);
   const streamed: Recorded[] = [];
-  // Subscribe before anything happens, then let it happen.
+  // Subscribe before anything is sent, then send.
   const listening = new AbortController();
   const stream = listen(client, listening.signal, (recorded) => streamed.push(recorded));
   const conversation = deadline(stream.open, settleTimeoutMs)
@@ -74,7 +77,8 @@ async function converse(
       },
     }),
     restart && halfway
-      .then(() => waitUntil(() => streamed.length > 0, { timeoutMs: settleTimeoutMs })) // it knows where to go on
+      // so that it has an event id to resume from
+      .then(() => waitUntil(() => streamed.length > 0, { timeoutMs: settleTimeoutMs }))
       .then(() => kill(client, restart)),
   ]);
   const expected = newIn(sendings);
@@ -101,7 +105,7 @@ async function converse(
     repositories,
     askedWithoutToken: refused.status,
     report: await orderReport(client, keys[0]),
-    // One question that waits for all, and one for which a single answer is enough.
+    // One survey that waits for all replies, and one that ends with the first.
     surveys: [
       await askAround(client, "all in 200 ms", "timeoutMs=200"),
       await askAround(client, "the first answer", "timeoutMs=200&max=1"),
@@ -117,12 +121,12 @@ function newIn(sendings: readonly Sending[]): Sending[] {
   return sendings.filter(({ kind }) => kind === "new");
 }
 
-/** The last of them once more, as GitHub delivers again what it thinks was lost. */
+/** Sends the last deliveries again, as GitHub redelivers those that it considers lost. */
 function repeatsOf(sendings: readonly Sending[]): Sending[] {
   return newIn(sendings).slice(-repeatedAfterKill).map((sending) => ({ ...sending, kind: "repeated" }));
 }
 
-/** Kills the process that serves, amid requests, and starts it again. */
+/** Kills the serving process while requests are in progress, and starts it again. */
 async function kill(client: Client, restart: () => Promise<void>): Promise<Killed> {
   const killedMs = performance.now();
   await restart();
@@ -132,7 +136,7 @@ async function kill(client: Client, restart: () => Promise<void>): Promise<Kille
 }
 
 interface Listening {
-  /** Resolves when the stream is open: what is published from then on is heard. */
+  /** Resolves when the stream is open: events published from then on are received. */
   readonly open: Promise<void>;
   readonly ended: Promise<void>;
 }
@@ -151,7 +155,7 @@ function listen(client: Client, signal: AbortSignal, hear: (recorded: Recorded) 
   return { open, ended };
 }
 
-/** Orders a report, and collects it where the ticket says. */
+/** Submits a request for a report, and collects the reply at its location. */
 async function orderReport(client: Client, key: string): Promise<Evidence["report"]> {
   const token = await tokenOf(secrets.tokens, key);
   const ordered = await client.post(`${pathOf(key)}/report`, { token });
@@ -160,7 +164,7 @@ async function orderReport(client: Client, key: string): Promise<Evidence["repor
   return { ordered: ordered.status, collected: collected.status, text: await collected.json() };
 }
 
-/** Asks all reviewers, and waits until those who were too late have answered too. */
+/** Surveys all reviewers, and waits until late ones have replied too. */
 async function askAround(client: Client, question: string, limits: string): Promise<SurveyEvidence> {
   const willing = Object.entries(reviewers)
     .filter(([login, { languages }]) =>
@@ -179,7 +183,7 @@ async function askAround(client: Client, question: string, limits: string): Prom
 
 type SurveyLine = { readonly reply: Offer } | { readonly done: string };
 
-/** Waits until nobody has anything left to do. */
+/** Waits until no actor has work left. */
 async function rest(client: Client): Promise<void> {
   const resting = async () => {
     const { waiting, running } = await client.get<SystemStats>("/system");

@@ -12,9 +12,12 @@ import type { Secrets } from "./secrets.ts";
 import { readStats, systemStats } from "./stats.ts";
 import { readWebhook, type Webhook } from "./webhook.ts";
 
-const webhookBytesMax = 25_000_000; // GitHub sends no more
+const webhookBytesMax = 25_000_000; // GitHub's maximum
 
-/** The page is whole by itself: only its own script and style run, it speaks only to the desk, and nobody frames it. */
+/**
+ * The content security policy of the page: only its own script and style run, it connects only to the desk,
+ * and it cannot be framed.
+ */
 const contentSecurityPolicy = {
   defaultSrc: ["'none'"],
   scriptSrc: [NONCE],
@@ -26,7 +29,7 @@ const contentSecurityPolicy = {
   frameAncestors: ["'none'"],
 };
 
-/** The webhook desk over HTTP: GitHub's way in, the actors' own routes under `/api`, and a live page. */
+/** The webhook desk over HTTP: the endpoint for GitHub, the ingress under `/api`, and a live page. */
 export function desk(system: System, secrets: Secrets): Hono<{ Variables: SecureHeadersVariables }> {
   const app = new Hono<{ Variables: SecureHeadersVariables }>();
   app.onError((error) => problemOf(error));
@@ -51,12 +54,12 @@ export function desk(system: System, secrets: Secrets): Hono<{ Variables: Secure
     } catch {
       return problem(400, "no-webhook", "The body is no webhook's");
     }
-    // GitHub delivers again what it thinks was lost: the same id changes nothing.
+    // GitHub redelivers what it considers lost: a repeated id has no effect.
     await system.ref(Repository, webhook.key).tell(Repository.record, webhook.delivery, { id });
     return context.json({ id }, 202);
   });
 
-  // What a repository says about itself needs the token of that repository.
+  // Requests to a repository need the token of that repository.
   app.use(
     "/api/actors/repository/:key/*",
     bearerAuth({

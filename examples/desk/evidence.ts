@@ -3,30 +3,30 @@ import type { AuditNumbers, LabelTotals, Numbers, Recorded } from "./protocols.t
 import type { Replayed } from "./replay.ts";
 import type { SystemStats } from "./stats.ts";
 
-/** What a run of the demo saw, all of it over HTTP. */
+/** The observations of a run of the demo, all made over HTTP. */
 export interface Evidence {
-  /** What its store is called; absent where it was in memory. */
+  /** The name of the store; absent if the run was in memory. */
   readonly store: string | undefined;
-  /** How the process that serves was killed and started again; absent if it was not. */
+  /** How the serving process was killed and restarted; absent if it was not. */
   readonly killed: Killed | undefined;
   readonly sendings: readonly Sending[];
   readonly replayed: Replayed;
-  /** What each repository says about itself, by key. */
+  /** The reply of each repository about itself, by key. */
   readonly repositories: ReadonlyMap<string, Numbers>;
-  /** How an ask without the repository's own token was answered. */
+  /** The status of an ask without the repository's token. */
   readonly askedWithoutToken: number;
   readonly report: { readonly ordered: number; readonly collected: number; readonly text: string };
   readonly audit: AuditNumbers;
   readonly labels: LabelTotals;
-  /** What came down the event stream. */
+  /** The events received from the stream. */
   readonly streamed: readonly Recorded[];
   readonly surveys: readonly SurveyEvidence[];
-  /** What the process that served last says of itself. */
+  /** The statistics of the last serving process. */
   readonly stats: SystemStats;
 }
 
 export interface Killed {
-  /** How many messages waited in the store when the desk could be reached again. */
+  /** The number of messages waiting in the store when the desk was available again. */
   readonly waiting: number;
   readonly downMs: number;
 }
@@ -35,6 +35,6 @@ export interface SurveyEvidence {
   readonly question: string;
   readonly offers: readonly { readonly reviewer: string; readonly text: string }[];
   readonly end: string;
-  /** Who would answer if there were time. */
+  /** The reviewers that would reply without a deadline. */
   readonly willing: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** How the live page looks, in the light and in the dark. */
+/** The style of the live page, in light and dark mode. */
 export const style = `
 :root {
   color-scheme: light dark;
@@ -53,7 +53,10 @@ code { font: .9em ui-monospace, monospace; }
 @media (prefers-reduced-motion: reduce) { tr.new td { animation: none; } }
 `;
 
-/** What keeps the live page up to date: the ingress' event stream, and the numbers once a second. */
+/**
+ * The script that updates the live page: from the event stream of the ingress, and with the statistics once
+ * per second.
+ */
 export const script = `
 const rowsMax = 50;
 const perSecond = new Array(60).fill(0);

@@ -5,7 +5,7 @@ import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
 import { repository } from "./repository.ts";
 import { reviewer } from "./reviewer.ts";
 
-/** Who may be asked for a review, and what they know. One of them thinks longer than anybody waits. */
+/** The reviewers and what they know. One of them thinks longer than any survey waits. */
 export const reviewers = {
   octocat: { languages: ["Ruby", "JavaScript"], thinksMs: 10 },
   monalisa: { languages: ["Ruby", "Swift"], thinksMs: 40 },
@@ -16,13 +16,13 @@ export const reviewers = {
 
 export interface SystemParts {
   readonly clock?: Clock;
-  /** Where its actors are kept; without one they are in memory. */
+  /** The store of the actors; without one they are in memory. */
   readonly store?: Store;
-  /** Stands in for the audit log. For tests. */
+  /** Replaces the audit log. For tests. */
   readonly audit?: Actor<"audit">;
 }
 
-/** Starts the actors of the desk, and tells them whom to listen to. */
+/** Starts the actors of the desk, and makes their subscriptions. */
 export async function openSystem(parts: SystemParts = {}): Promise<System> {
   const clock = parts.clock ?? systemClock();
   const system = new System({

@@ -11,12 +11,15 @@ export interface Sending extends Example {
 }
 
 export interface PlanOptions {
-  /** How often each example is delivered, each time under an id of its own. */
+  /** The number of deliveries of each example, each with its own id. */
   readonly rounds: number;
   readonly seed: number;
 }
 
-/** What to send: every example once a round, some of them twice, and in between what nobody signed rightly. */
+/**
+ * The requests to send: every example once a round, some of them twice, and in between requests with a wrong
+ * signature or none.
+ */
 export function plan(examples: readonly Example[], { rounds, seed }: PlanOptions): Sending[] {
   const random = seededRandom(seed);
   const sendings: Sending[] = [];
@@ -24,7 +27,7 @@ export function plan(examples: readonly Example[], { rounds, seed }: PlanOptions
     examples.forEach((example, index) => {
       const id = `round-${round}-${String(index + 1).padStart(3, "0")}`;
       sendings.push({ ...example, kind: "new", id });
-      // A repeat follows at once, so that it meets the first while that is still on its way.
+      // A repeat follows at once, so that it arrives while the first is still being handled.
       const chance = random.next();
       if (chance < 0.10) sendings.push({ ...example, kind: "repeated", id });
       else if (chance < 0.15) sendings.push({ ...example, kind: "forged", id: `forged-${id}` });

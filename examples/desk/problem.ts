@@ -7,7 +7,7 @@ const titles: Readonly<Record<number, string>> = {
   413: "Content Too Large",
 };
 
-/** A problem document (RFC 9457) of the desk's own, as the ingress answers for the rest. */
+/** Creates a problem document (RFC 9457) of the desk itself, in the form of those of the ingress. */
 export function problem(status: number, code: string, detail: string, init?: HeadersInit): Response {
   const headers = new Headers(init);
   headers.set("content-type", "application/problem+json");
@@ -22,7 +22,10 @@ export function problem(status: number, code: string, detail: string, init?: Hea
   );
 }
 
-/** What a middleware refuses, in its own words; and what an actor or its mailbox does, as the ingress says it. */
+/**
+ * Answers an error: a refusal of a middleware with its own message, an error of an actor or its mailbox as
+ * the ingress does.
+ */
 export function problemOf(error: unknown): Response {
   if (!(error instanceof HTTPException)) return problemResponse(error);
   const words = error.message ||

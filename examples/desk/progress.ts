@@ -1,6 +1,6 @@
 const width = 40;
 
-/** Shows how far something is: a bar on a terminal, a line for each quarter elsewhere. */
+/** Shows progress: as a bar on a terminal, as a line for each quarter elsewhere. */
 export class Progress {
   readonly #what: string;
   readonly #terminal = Deno.stdout.isTerminal();
@@ -10,7 +10,7 @@ export class Progress {
     this.#what = what;
   }
 
-  /** So much of it is done. */
+  /** Updates the part that is done. */
   show(done: number, total: number): void {
     const percent = Math.floor(100 * done / total);
     const step = this.#terminal ? percent : percent - percent % 25;

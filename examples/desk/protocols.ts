@@ -1,20 +1,21 @@
 import { ask, event, protocol, submit, survey, tell } from "@posthorn/posthorn";
 import * as z from "zod";
 
-/** What the desk keeps of one webhook. Its delivery id is the id of the message that carries it. */
+/** The data that the desk keeps of one webhook. The delivery id is the id of the message that carries it. */
 export const Delivery = z.object({
-  event: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/), // it comes in a header, which no signature covers
+  // it is sent in a header, which the signature does not cover
+  event: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
   action: z.string().optional(),
   sender: z.string().optional(),
   label: z.string().optional(),
 });
 export type Delivery = z.infer<typeof Delivery>;
 
-/** A delivery as the others hear of it. */
+/** A delivery as it is published. */
 export const Recorded = Delivery.extend({ id: z.string(), repository: z.string() });
 export type Recorded = z.infer<typeof Recorded>;
 
-/** Under which subject a delivery is published: `issues.labeled`, or `push` where there is no action. */
+/** The subject of a delivery: `issues.labeled`, or `push` if there is no action. */
 export function subjectOf({ event, action }: Delivery): string {
   return action === undefined ? event : `${event}.${action}`;
 }
@@ -24,7 +25,7 @@ const Counts = z.record(z.string(), z.number());
 export const Numbers = z.object({ deliveries: z.number(), byEvent: Counts, latest: z.array(Recorded) });
 export type Numbers = z.infer<typeof Numbers>;
 
-/** One for each repository; the key is its full name. */
+/** One actor for each repository; the key is its full name. */
 export const Repository = protocol("repository", {
   record: tell(Delivery),
   numbers: ask(Numbers),
@@ -39,7 +40,7 @@ export const AuditNumbers = z.object({
 });
 export type AuditNumbers = z.infer<typeof AuditNumbers>;
 
-/** Hears of every delivery. */
+/** Subscribes to every delivery. */
 export const Audit = protocol("audit", {
   write: tell(Recorded),
   numbers: ask(AuditNumbers),
@@ -48,7 +49,7 @@ export const Audit = protocol("audit", {
 export const LabelTotals = z.object({ set: Counts, removed: Counts, edited: Counts });
 export type LabelTotals = z.infer<typeof LabelTotals>;
 
-/** Counts labels: an operation for each subject that it hears. */
+/** Counts labels: one operation for each subject that it subscribes to. */
 export const Labels = protocol("labels", {
   labeled: tell(Recorded),
   unlabeled: tell(Recorded),
@@ -67,7 +68,7 @@ export type PullRequest = z.infer<typeof PullRequest>;
 export const Offer = z.object({ reviewer: z.string(), text: z.string() });
 export type Offer = z.infer<typeof Offer>;
 
-/** Somebody who may be asked to review; the key is their login. */
+/** One actor for each reviewer; the key is the login. */
 export const Reviewer = protocol("reviewer", {
   join: tell(Skills),
   review: survey(PullRequest, Offer),

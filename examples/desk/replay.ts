@@ -5,14 +5,14 @@ import { examples } from "./deliveries.ts";
 import { type Kind, plan, type Sending } from "./plan.ts";
 import { exampleSecret } from "./secrets.ts";
 
-/** What the desk said to one request, when it was sent first, and how long that took. */
+/** The answer of the desk to one request, the time of the first attempt, and the duration. */
 export interface Answer {
   readonly kind: Kind;
   readonly id: string;
   readonly status: number;
   readonly sentMs: number;
   readonly durationMs: number;
-  /** How often it was sent until there was an answer. */
+  /** The number of attempts until there was an answer. */
   readonly attempts: number;
 }
 
@@ -27,10 +27,10 @@ export interface ReplayOptions {
   readonly onAnswer?: (answered: number) => void;
 }
 
-/** Where the desk is now. Resolves once it can be reached there. */
+/** Resolves with the current URL of the desk when it is available. */
 export type Origin = () => Promise<string>;
 
-/** Sends webhooks to a desk as GitHub does, so many at a time. */
+/** Sends webhooks to a desk as GitHub does, with bounded concurrency. */
 export async function replay(
   origin: Origin,
   sendings: readonly Sending[],
@@ -52,7 +52,10 @@ export async function replay(
   return { answers, durationMs: performance.now() - beganMs };
 }
 
-/** Sends one webhook, and again if the desk has no room now or does not answer: the id makes that safe. */
+/**
+ * Sends one webhook, and repeats it if the desk has no room or does not answer, which is safe because the id
+ * is the same.
+ */
 async function deliver(origin: Origin, request: RequestInit): Promise<Pick<Answer, "status" | "attempts">> {
   let attempts = 0;
   return await retry(async () => {
@@ -88,7 +91,7 @@ if (import.meta.main) {
   if (!/^https?:\/\//.test(origin)) refuse(`Not the address of a desk: '${origin}'`, usage);
   if (others.length > 0) refuse(`Unexpected argument '${others[0]}'`, usage);
   const secret = Deno.env.get("WEBHOOK_SECRET") ?? exampleSecret;
-  const run = Date.now().toString(36); // its own ids: what an earlier run delivered would change nothing
+  const run = Date.now().toString(36); // new ids for each run, because a repeated id has no effect
   const sendings = plan(examples, { rounds: 1, seed: 1 }).map((sending) => ({
     ...sending,
     id: `${run}-${sending.id}`,

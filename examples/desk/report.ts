@@ -4,7 +4,7 @@ import type { Kind } from "./plan.ts";
 import { type Numbers, subjectOf } from "./protocols.ts";
 import { table } from "./table.ts";
 
-/** What a run saw, for people: a table for each mode, then the totals. */
+/** Formats the observations of a run: a table for each mode, then the totals. */
 export function report(evidence: Evidence): string {
   return [
     stored(evidence),

@@ -4,7 +4,7 @@ import { type Numbers, Repository, subjectOf } from "./protocols.ts";
 
 const latestMax = 10;
 
-/** Records the deliveries of one repository, and says so to whoever wants to hear it. */
+/** Records the deliveries of one repository and publishes them. */
 export const repository = actor(Repository, {
   state: (): Numbers => ({ deliveries: 0, byEvent: {}, latest: [] }),
   on: {

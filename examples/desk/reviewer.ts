@@ -6,7 +6,7 @@ interface ReviewerState {
   readonly thinksMs: number;
 }
 
-/** Somebody who thinks for a while before they answer; the clock says how long that is. */
+/** A reviewer, who thinks for a while before replying; `clock` provides the delay. */
 export function reviewer(clock: Clock): Actor<"reviewer", ReviewerState> {
   return actor(Reviewer, {
     state: (): ReviewerState => ({ languages: [], thinksMs: 0 }),
@@ -23,6 +23,6 @@ export function reviewer(clock: Clock): Actor<"reviewer", ReviewerState> {
         return { reviewer: ctx.key, text: `I know ${language} and take ${repository}#${number}` };
       },
     },
-    idleMs: Infinity, // who has joined stays
+    idleMs: Infinity, // stays in memory
   });
 }

@@ -1,15 +1,15 @@
-/** The secret with which the examples are signed if nobody sets another. */
+/** The secret with which the examples are signed by default. */
 export const exampleSecret = "It's a secret to everybody";
 
-/** What only GitHub and the desk know, and what only the desk knows. */
+/** A secret shared with GitHub, and a secret of the desk alone. */
 export interface Secrets {
   readonly webhooks: string;
   readonly tokens: string;
 }
 
 /**
- * Why a desk must not be served at that address with those secrets; nothing where it may. Everybody knows the secret of
- * the examples, so it is for this machine alone.
+ * The reason why a desk must not be served at this address with these secrets; `undefined` if it may. The
+ * secret of the examples is public, so it is for this machine alone.
  */
 export function secretsFault(hostname: string, { webhooks, tokens }: Secrets): string | undefined {
   if (webhooks === "") {

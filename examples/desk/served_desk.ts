@@ -2,7 +2,7 @@ import type { Secrets } from "./secrets.ts";
 
 const opened = /^The webhook desk is open: (http:\S+)\n/m;
 
-/** The desk in a process of its own, as `start.ts` serves it; the process can be killed, and started again. */
+/** The desk in a process of its own, served by `start.ts`. The process can be killed and restarted. */
 export class ServedDesk implements AsyncDisposable {
   readonly #command: Deno.Command;
   #process: Deno.ChildProcess;
@@ -12,7 +12,7 @@ export class ServedDesk implements AsyncDisposable {
   constructor(options: readonly string[], secrets: Secrets) {
     this.#command = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--quiet", `${import.meta.dirname}/start.ts`, ...options],
-      // A free port: what it prints says which.
+      // A free port, which the process prints.
       env: { HOST: "127.0.0.1", PORT: "0", WEBHOOK_SECRET: secrets.webhooks, TOKEN_SECRET: secrets.tokens },
       stdin: "null",
       stdout: "piped",
@@ -21,10 +21,10 @@ export class ServedDesk implements AsyncDisposable {
     this.#origin = originOf(this.#process);
   }
 
-  /** Where it can be reached: resolves once it can be, also after a kill. */
+  /** Resolves with its URL when it is available, also after a kill. */
   readonly origin = (): Promise<string> => this.#origin;
 
-  /** Kills the process as it is, without a word to it, and starts another with the same options. */
+  /** Kills the process with SIGKILL, and starts another with the same options. */
   async restart(): Promise<void> {
     const killed = this.#process;
     killed.kill("SIGKILL");
@@ -37,13 +37,13 @@ export class ServedDesk implements AsyncDisposable {
     try {
       this.#process.kill("SIGKILL");
     } catch {
-      // it has ended by itself
+      // it has already ended
     }
     await this.#process.status;
   }
 }
 
-/** Reads what the process prints up to the line that says where the desk can be reached. */
+/** Reads the output of the process up to the line with the URL of the desk. */
 async function originOf({ stdout }: Deno.ChildProcess): Promise<string> {
   let printed = "";
   for await (const text of stdout.pipeThrough(new TextDecoderStream())) {

@@ -41,11 +41,16 @@ const server = Deno.serve({
 const signals = ["SIGINT", "SIGTERM"] as const;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
 
-/** What was accepted is still handled: the system comes to rest, which ends its event streams, then the server ends. */
+/**
+ * Handles the accepted messages first: the system drains and ends its event streams, then the server is
+ * closed.
+ */
 async function stop(): Promise<void> {
-  for (const signal of signals) Deno.removeSignalListener(signal, stop); // a second Ctrl+C does not wait
+  // a second Ctrl+C ends the process at once
+  for (const signal of signals) Deno.removeSignalListener(signal, stop);
   const { left } = await system.stop();
-  // It would wait for a client that does not end its request, and Deno 2.5 for one that says nothing.
+  // Without a limit it would wait for a client that does not end its request, and with Deno 2.5 for an idle
+  // connection.
   const late = new Promise((resolve) => setTimeout(resolve, 300, "late"));
   const closed = await Promise.race([server.shutdown(), late]);
   const kept = memory ? "" : ` What waits is in ${path}.`;

@@ -2,7 +2,7 @@ import type { Stats, System } from "@posthorn/posthorn";
 import { countedBy, type Counts } from "./counts.ts";
 import { Audit } from "./protocols.ts";
 
-/** What the live page shows of the system. */
+/** The statistics on the live page. */
 export interface DeskStats {
   readonly deliveries: number;
   readonly repositories: number;
@@ -12,7 +12,7 @@ export interface DeskStats {
   readonly dead: number;
 }
 
-/** Counts what there is; the runtime's own actors, whose names begin with `~`, are left out. */
+/** Collects the statistics, without built-in actors, whose names begin with `~`. */
 export async function readStats(system: System): Promise<DeskStats> {
   const { deliveries, byRepository } = await system.ref(Audit, "desk").ask(Audit.numbers);
   const { protocols, waiting, done, dead } = system.stats();
@@ -22,9 +22,12 @@ export async function readStats(system: System): Promise<DeskStats> {
   return { deliveries, repositories: Object.keys(byRepository).length, actors, waiting, done, dead };
 }
 
-/** What the system says of itself, without a word to any actor: behind what waits for it, an answer would take a while. */
+/**
+ * The statistics of the system, read without a message to any actor: a reply would have to wait behind other
+ * messages.
+ */
 export interface SystemStats extends Stats {
-  /** How many dead letters there are for each reason. */
+  /** The number of dead letters for each reason. */
   readonly deadLetters: Counts;
 }
 

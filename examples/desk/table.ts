@@ -1,6 +1,6 @@
 type Cell = string | number;
 
-/** Rows under headings, in columns; numbers stand to the right. */
+/** Formats rows under headings in columns; numbers are right-aligned. */
 export function table(headings: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => textOf(row[column]).length))

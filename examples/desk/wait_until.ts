@@ -1,6 +1,9 @@
 const pollMs = 20;
 
-/** Waits until it holds, but no longer than that. Whoever needs to know whether it holds looks afterwards. */
+/**
+ * Waits until the condition holds or the timeout ends. A caller that needs to know which checks the condition
+ * afterwards.
+ */
 export async function waitUntil(
   holds: () => boolean | Promise<boolean>,
   { timeoutMs }: { timeoutMs: number },

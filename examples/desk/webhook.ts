@@ -3,7 +3,7 @@ import type { Delivery } from "./protocols.ts";
 
 const Account = z.object({ login: z.string() });
 
-/** The little that the desk reads of what GitHub sends. */
+/** The part of a webhook that the desk reads. */
 const Payload = z.object({
   action: z.string().nullish(),
   repository: z.object({ full_name: z.string() }).nullish(),
@@ -13,7 +13,7 @@ const Payload = z.object({
   label: z.object({ name: z.string() }).nullish(),
 });
 
-/** A webhook, as the desk understands it: what was delivered, and to whose actor it goes. */
+/** A parsed webhook: the delivery, and the key of the actor that receives it. */
 export interface Webhook {
   readonly key: string;
   readonly delivery: Delivery;
@@ -23,8 +23,8 @@ export interface Webhook {
 export function readWebhook(event: string, body: string): Webhook {
   const { action, repository, organization, installation, sender, label } = Payload.parse(JSON.parse(body));
   return {
-    // About a repository, else about an organisation or an installation, else about whoever did it; a security
-    // advisory is about nobody.
+    // A webhook is about a repository, else about an organisation or an installation, else about its sender;
+    // a security advisory is about none of these.
     key: repository?.full_name ?? organization?.login ?? installation?.account?.login ?? sender?.login ?? "-",
     delivery: {
       event,

@@ -1,6 +1,6 @@
 /**
- * The five modes on the edge. `deno bundle --platform browser examples/edge/worker.ts` makes a worker of it that runs
- * on workerd as it is: nothing here, and nothing below, is Deno's or Node's.
+ * The five modes on the edge. `deno bundle --platform browser examples/edge/worker.ts` makes a worker that
+ * runs on workerd unchanged: neither this file nor its imports use anything of Deno or Node.
  */
 
 import { actor, ask, event, protocol, submit, survey, System, tell } from "@posthorn/posthorn";
@@ -30,7 +30,7 @@ const order = actor(Order, {
     },
     total: (ctx) => ctx.state.cents,
     async settle(ctx) {
-      await new Promise((resolve) => setTimeout(resolve, 200)); // stands in for a request to a bank
+      await new Promise((resolve) => setTimeout(resolve, 200)); // in place of a request to a bank
       return { order: ctx.key, cents: ctx.state.cents };
     },
   },
@@ -45,11 +45,12 @@ const carrier = actor(Carrier, {
 });
 
 /**
- * A system lives in a Durable Object. What a plain worker begins for a request ends with its answer, timers included,
- * and another request must not touch it, so two requests could not meet in one system. All requests to a Durable Object
- * share one context; and there is one of each name in the world, so no actor is there twice.
+ * The system lives in a Durable Object. In a plain worker, everything that a request starts ends with its
+ * response, timers included, and another request must not use it, so two requests could not share a system.
+ * All requests to a Durable Object share one context; and there is one object of each name worldwide, so no
+ * actor exists twice.
  *
- * This one is in memory: what its actors know is gone when the platform stops the object.
+ * This system is in memory: the state of its actors is lost when the platform stops the object.
  */
 export class PostOffice {
   readonly #app;
@@ -67,13 +68,13 @@ export class PostOffice {
   }
 }
 
-/** What the configuration of the worker binds. */
+/** The bindings in the configuration of the worker. */
 interface Bindings {
   readonly POST_OFFICE: { getByName(name: string): { fetch(request: Request): Promise<Response> } };
 }
 
 export default {
-  /** Every request goes to one object. An application with tenants would have one for each. */
+  /** Sends every request to one object. An application with tenants would have one for each tenant. */
   fetch(request: Request, { POST_OFFICE }: Bindings): Promise<Response> {
     return POST_OFFICE.getByName("main").fetch(request);
   },

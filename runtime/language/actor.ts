@@ -12,60 +12,68 @@ import {
   type Tell,
 } from "./protocol.ts";
 
-/** What happens to a message that comes to a full mailbox from outside. */
+/**
+ * The overflow policy of a mailbox: what happens if a message from outside arrives while the mailbox is full.
+ */
 export type Overflow = "reject" | "drop-oldest" | "drop-newest";
 
 /** Options of an actor's mailbox. */
 export interface MailboxOptions {
   /**
-   * The most messages that may wait, at least 1. Messages that turns send have ten times the room: past that they
-   * become dead letters.
+   * The maximum number of waiting messages, at least 1. Messages that turns send may fill the mailbox to ten
+   * times the capacity; past that they become dead letters.
    *
    * @default {1_000}
    */
   readonly capacity?: number;
   /**
-   * The most bytes of messages from outside that may wait, at least 1, of those whose size is known: what came over HTTP
-   * (where it is more than a kilobyte), and all that waits in a store. What a program sends within its process counts by
-   * number. Where nothing waits, one message is taken in however large it is.
+   * The maximum number of bytes of waiting messages from outside, at least 1. Only messages of known size
+   * count: those that came over HTTP and are larger than a kilobyte, and all that wait in a store. Messages
+   * that a program sends within its process count by number only. An empty mailbox accepts one message of any
+   * size.
    *
    * @default {16_777_216}
    */
   readonly bytes?: number;
   /**
-   * What gives way when it is full: `reject` refuses the message with a {@linkcode MailboxFullError}; `drop-oldest`
-   * and `drop-newest` make a dead letter of the oldest waiting message or of the new one.
+   * The overflow policy: `reject` refuses the new message with a {@linkcode MailboxFullError}; `drop-oldest`
+   * makes the oldest waiting message a dead letter, `drop-newest` the new one.
    *
    * @default {"reject"}
    */
   readonly overflow?: Overflow;
 }
 
-/** When a message whose turn failed is tried again. An ask is not: its caller is told at once, and decides. */
+/**
+ * If and when a message is retried after its turn failed. An ask is never retried: it rejects at once, and
+ * its caller decides.
+ */
 export interface RetryOptions {
   /**
-   * How many attempts a message gets in all, at least 1. After the last it is a dead letter.
+   * The maximum number of attempts for a message, at least 1. If the last one fails, the message becomes a
+   * dead letter.
    *
    * @default {8}
    */
   readonly attempts?: number;
   /**
-   * The backoff before the second attempt, in milliseconds above 0. It doubles each time; the wait is a random part
-   * of it, at least half.
+   * The backoff before the second attempt, in milliseconds above 0. It doubles with each attempt; the actual
+   * delay is a random part of it, at least half.
    *
    * @default {500}
    */
   readonly baseMs?: number;
   /**
-   * The longest backoff, in milliseconds above 0.
+   * The maximum backoff, in milliseconds above 0.
    *
    * @default {60_000}
    */
   readonly maxMs?: number;
   /**
-   * `hold`: the message keeps its place and the mailbox waits for it. `aside`: the others go on, and it comes back
-   * after them; it gives up its order. When as many as the mailbox's capacity have stepped aside, the next one holds. They
-   * take no room from those that wait.
+   * `hold`: the failed message keeps its position, and the mailbox waits for its retry. `aside`: the messages
+   * behind it are handled first, and the retry follows them, so the message loses its position. At most as
+   * many messages as the mailbox's capacity can be set aside at a time; the next one to fail holds. Messages
+   * set aside do not count against the capacity.
    *
    * @default {"hold"}
    */
@@ -73,19 +81,20 @@ export interface RetryOptions {
 }
 
 /**
- * What becomes of an actor after a failed turn: `resume` goes on; `restart` drops what is in memory and activates
- * it again from its last committed state (a transient actor, which commits nothing, from its initial state); `stop`
- * passivates it and makes dead letters of all its mail; `escalate` does so and stops the system.
+ * The supervision strategy after a failed turn: `resume` continues with the current state; `restart` discards
+ * the state in memory and activates the actor again from its last committed state (a transient actor, which
+ * commits nothing, from its initial state); `stop` passivates the actor and makes all its waiting messages
+ * dead letters; `escalate` does the same and stops the system.
  */
 export type OnFailure = "resume" | "restart" | "stop" | "escalate";
 
 /**
- * How many restarts are too many. Past the limit the actor stops as with `stop`. An actor that has not committed a turn
- * yet does not stay after a failure, and its count goes with it.
+ * The limit of restarts. If an actor exceeds it, the actor is stopped as with `stop`. An actor that has not
+ * committed a turn yet leaves memory after a failure, and its count of restarts is lost with it.
  */
 export interface RestartLimit {
   /**
-   * The most restarts within any window, at least 0.
+   * The maximum number of restarts within any window, at least 0.
    *
    * @default {1_000}
    */
@@ -98,7 +107,10 @@ export interface RestartLimit {
   readonly windowMs?: number;
 }
 
-/** The handler of one operation: it gets the context and the payload, and returns the reply where there is one. */
+/**
+ * The handler of one operation: it receives the context and the payload, and returns the reply if the
+ * operation has one.
+ */
 export type HandlerOf<Op, Name extends string, State, Transient extends boolean> = Op extends
   Tell<infer _I, infer O> ? (ctx: ContextOf<Name, State, Transient>, payload: O) => void | Promise<void>
   : Op extends Ask<infer _I, infer R, infer O, infer _S> ? Answering<ContextOf<Name, State, Transient>, O, R>
@@ -108,10 +120,10 @@ export type HandlerOf<Op, Name extends string, State, Transient extends boolean>
     ? Answering<ContextOf<Name, State, Transient>, O, R | undefined>
   : never;
 
-/** A handler that replies, at once or with a promise. */
+/** A handler that returns a reply, or a promise of one. */
 export type Answering<C, O, R> = (ctx: C, payload: O) => R | Frozen<R> | Promise<R | Frozen<R>>;
 
-/** One handler for each operation of a protocol that is not an event. */
+/** One handler for each operation of a protocol, except for events. */
 export type Handlers<Name extends string, Ops, State, Transient extends boolean = false> = {
   readonly [K in keyof Ops as Ops[K] extends Operation<"event", ""> ? never : K]: HandlerOf<
     Ops[K],
@@ -121,67 +133,72 @@ export type Handlers<Name extends string, Ops, State, Transient extends boolean 
   >;
 };
 
-/** What {@linkcode actor} takes: initial state and handlers, and plain data for all that is optional. */
+/** Options of {@linkcode actor}: initial state, handlers, and settings. */
 export interface ActorOptions<Name extends string, Ops, State, Transient extends boolean = false> {
   /**
-   * The initial state of an actor. Plain data; assigned, never changed in place. Where it throws, the message that was to
-   * be handled fails as if its handler had, and `system.health` names the actor.
+   * Returns the initial state of an actor: plain data, which handlers replace and never change in place. If
+   * it throws, the message fails as if its handler had thrown, and `system.health` names the actor.
    */
   readonly state: () => State;
   /**
-   * One handler for each operation. A handler that returns no promise is never awaited. A payload is shared with other
-   * attempts and other subscribers: never change it.
+   * One handler for each operation. The runtime awaits a handler only if it returns a promise. A payload is
+   * shared with other attempts and other subscribers: never change it.
    */
   readonly on: Handlers<Name, Ops, State, Transient>;
   /**
-   * Never stored, even where there is a store; and may ask within a turn.
+   * Whether the actor is transient: never stored, even if the system has a store. Only a transient actor can
+   * ask within a turn.
    *
    * @default {false}
    */
   readonly transient?: Transient;
-  /** The bound of the mailbox. */
+  /** The bounds of the mailbox. */
   readonly mailbox?: MailboxOptions;
-  /** When a failed message is tried again. */
+  /** If and when a failed message is retried. */
   readonly retry?: RetryOptions;
   /**
-   * What becomes of the actor after a failed turn.
+   * The supervision strategy after a failed turn.
    *
    * @default {"restart"}
    */
   readonly onFailure?: OnFailure;
-  /** How many restarts are too many. */
+  /** The limit of restarts. */
   readonly limit?: RestartLimit;
   /**
-   * How long an actor without messages stays in memory, in milliseconds above 0; `Infinity` for ever.
+   * How long an actor without messages stays in memory, in milliseconds above 0; with `Infinity` it stays
+   * until the system stops.
    *
    * @default {60_000}
    */
   readonly idleMs?: number;
   /**
-   * What becomes of the state of an actor that passivates: `keep` it for the next activation, or `drop` it. A
-   * transient actor drops it unless told otherwise.
+   * What happens to the state when the actor is passivated: `keep` keeps it for the next activation, `drop`
+   * discards it. The default of a transient actor is `drop`.
    *
    * @default {"keep"}
    */
   readonly onIdle?: "keep" | "drop";
   /**
-   * The version of the form of its state, from 0: raise it when the form changes. It is stored with the state; a state of
-   * an older version goes through `migrate`, and one of a newer is left to the newer program that wrote it.
+   * The schema version of the state, from 0. Raise it when the shape of the state changes. It is stored with
+   * the state: an older state is passed to `migrate`; a newer one is left unchanged for the newer program
+   * that wrote it.
    *
    * @default {0}
    */
   readonly stateVersion?: number;
   /**
-   * Makes a state of this version from a stored one of an older version. Without it an older state is used as it is. Where
-   * it throws, the message that was to be handled fails as if its handler had, and the stored state stays as it is.
+   * Converts a stored state of an older version to this version. Without it an older state is used unchanged.
+   * If it throws, the message fails as if its handler had thrown, and the stored state is unchanged.
    */
   readonly migrate?: (state: unknown, fromVersion: number) => State;
 }
 
-/** A handler as the runtime calls it. */
+/** A handler as the runtime calls it, without its types. */
 export type Handler = (context: unknown, payload: unknown) => unknown;
 
-/** A protocol bound to initial state and handlers, with every option filled in. Made by {@linkcode actor}. */
+/**
+ * A protocol bound to initial state and handlers, with a value for every option. Made by {@linkcode actor}.
+ */
 export interface Actor<Name extends string = string, State = unknown> {
   /** The name of its protocol. */
   readonly name: Name;
@@ -189,30 +206,31 @@ export interface Actor<Name extends string = string, State = unknown> {
   readonly operations: Readonly<Record<string, Operation>>;
   /** The initial state. */
   readonly state: () => State;
-  /** The handlers, each at its operation's slot. An event has none. */
+  /** The handlers, each at the slot of its operation. Events have none. */
   readonly handlers: readonly (Handler | undefined)[];
-  /** Whether it is never stored. */
+  /** Whether the actor is transient: never stored. */
   readonly transient: boolean;
-  /** The bound of the mailbox. */
+  /** The bounds of the mailbox. */
   readonly mailbox: Required<MailboxOptions>;
-  /** When a failed message is tried again. */
+  /** If and when a failed message is retried. */
   readonly retry: Required<RetryOptions>;
-  /** What becomes of it after a failed turn. */
+  /** The supervision strategy after a failed turn. */
   readonly onFailure: OnFailure;
-  /** How many restarts are too many. */
+  /** The limit of restarts. */
   readonly limit: Required<RestartLimit>;
-  /** How long it stays in memory without messages. */
+  /** How long an actor without messages stays in memory, in milliseconds. */
   readonly idleMs: number;
-  /** What becomes of its state when it passivates. */
+  /** What happens to the state when the actor is passivated. */
   readonly onIdle: "keep" | "drop";
-  /** The version of the form of its state. */
+  /** The schema version of the state. */
   readonly stateVersion: number;
-  /** Makes a state of this version from an older one. */
+  /** Converts a state of an older version to this version. */
   readonly migrate: (state: unknown, fromVersion: number) => State;
 }
 
 /**
- * Binds a protocol to initial state and handlers. One definition serves any number of actors, one for each key.
+ * Binds a protocol to initial state and handlers. One definition serves any number of actors, one for each
+ * key.
  *
  * @example
  * ```ts
@@ -233,11 +251,11 @@ export interface Actor<Name extends string = string, State = unknown> {
  * });
  * ```
  *
- * @param protocol what may be said to the actor
- * @param options its initial state, its handlers, and how it lives
- * @returns a definition to hand to {@linkcode System}
- * @throws {TypeError} when a handler is missing
- * @throws {RangeError} when an option is out of its bounds
+ * @param protocol the operations that the actor handles
+ * @param options initial state, handlers, and settings of mailbox, retries, supervision and passivation
+ * @returns a definition for the `actors` of a {@linkcode System}
+ * @throws {TypeError} if a handler is missing
+ * @throws {RangeError} if an option is out of its bounds
  */
 export function actor<
   Name extends string,

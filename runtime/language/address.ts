@@ -3,7 +3,7 @@ import type { Frozen } from "./frozen.ts";
 import type { InputOf, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 import type { Ticket } from "./ticket.ts";
 
-/** One actor, by the name of its protocol and its key. */
+/** The identity of an actor: the name of its protocol and its key. */
 export interface ActorId {
   /** The name of the protocol. */
   readonly protocol: string;
@@ -12,8 +12,9 @@ export interface ActorId {
 }
 
 /**
- * A return address: one operation of one actor. Plain data, so it can stand in a message and in a store. `Input` is
- * what may be sent there, `Reply` what comes of it.
+ * The address of one operation of one actor, for example the return address of a reply. Plain data, so it can
+ * be part of a message or of a stored state. `Input` is the payload that it accepts, `Reply` the reply of its
+ * operation.
  *
  * @example
  * ```ts
@@ -25,14 +26,14 @@ export interface ActorId {
 export interface Address<in Input = never, out Reply = unknown> extends ActorId {
   /** The name of the operation. */
   readonly operation: string;
-  /** Only the compiler knows this. */
+  /** Exists only for the compiler. */
   readonly "~types"?: (input: Input) => Reply;
 }
 
-/** What may be sent to an address. */
+/** The payload type that an address accepts. */
 export type AcceptedBy<To> = To extends Address<infer I, infer _R> ? I : never;
 
-/** The arguments of a send after the operation: a payload where there is one, then options. */
+/** The arguments of a send after the operation: the payload if the operation has one, then the options. */
 export type Arguments<Input, Options> = undefined extends Input
   ? [payload?: Input | Frozen<Input>, options?: Options]
   : [payload: Input | Frozen<Input>, options?: Options];
@@ -58,25 +59,30 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Options of a submit from outside a turn, and of one within. */
+/** Options of a submit, from outside a turn or within one. */
 export interface SubmitOptions<Reply> extends SendOptions {
-  /** Where the reply goes; without it the reply waits to be collected. Its turn sees the submit's id as `causationId`. */
+  /**
+   * The address that receives the reply; without it the reply is kept for collection. The turn that handles
+   * the reply sees the id of the submit as `causationId`.
+   */
   readonly replyTo?: Address<Reply>;
-  /** Where a {@linkcode Failure} goes when there will be no reply. */
+  /** The address that receives a {@linkcode Failure} if there will be no reply. */
   readonly failTo?: Address<{ id: string; code: string; message: string }>;
 }
 
 /** Options of an ask. */
 export interface AskOptions extends SendOptions {
-  /** Stops waiting for the reply: the ask rejects with the signal's reason. What was started goes on. */
+  /**
+   * Stops waiting for the reply: the ask rejects with the signal's reason. A turn that has started continues.
+   */
   readonly signal?: AbortSignal;
 }
 
 /**
- * A typed handle to one actor, by key. It costs nothing to make, is never stale, and the actor need not exist: the
- * first message activates it.
+ * A typed handle to one actor. It is cheap to create and never becomes stale, and the actor need not exist:
+ * the first message activates it.
  *
- * Await every send: an error that nobody awaits ends the process.
+ * Await every send: an unhandled rejection ends the process.
  *
  * @example
  * ```ts
@@ -101,9 +107,11 @@ export interface Ref<in out Name extends string> extends ActorId {
   readonly protocol: Name;
 
   /**
-   * Sends a notification. Resolves when it is accepted: it is in the mailbox. Handled at most once, in the order of
-   * sending. Rejects, with nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
-   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError} or {@linkcode StoppedError}.
+   * Sends a notification. Resolves when it is accepted: in memory when it is in the mailbox, with a store
+   * when it is committed. Messages are handled in the order of sending, in memory at most once. Rejects, with
+   * nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
+   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError} or
+   * {@linkcode StoppedError}.
    */
   tell<Op extends Operation<"tell", Name>>(
     operation: Op,
@@ -111,10 +119,11 @@ export interface Ref<in out Name extends string> extends ActorId {
   ): Promise<void>;
 
   /**
-   * Sends a request and waits for the reply, up to `timeoutMs` (the system's default is 5 s). Rejects as
-   * {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; with {@linkcode DeadLetterError} at
-   * once when the handler failed or the message will not be handled; with {@linkcode DeadlineExceededError}. A request
-   * is never tried again by the runtime: its caller is there to decide.
+   * Sends a request and waits for the reply, for at most `timeoutMs` (the system's default is 5 s). Rejects
+   * as {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; at once with
+   * {@linkcode DeadLetterError} if the handler failed or the message will not be handled; with
+   * {@linkcode DeadlineExceededError} if the reply is not there in time. The runtime never retries a request:
+   * its caller decides.
    */
   ask<Op extends Operation<"ask", Name>>(
     operation: Op,
@@ -122,16 +131,18 @@ export interface Ref<in out Name extends string> extends ActorId {
   ): Promise<ReplyOutputOf<Op>>;
 
   /**
-   * Sends a request whose reply comes later. Resolves with a ticket when it is accepted; the reply then waits to be
-   * collected, or goes to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with {@linkcode LimitExceededError} when
-   * too many replies wait.
+   * Sends a request whose reply comes later. Resolves with a ticket when the request is accepted; the reply
+   * is kept for collection, or sent to `replyTo`. Rejects as {@linkcode Ref.tell} does, and with
+   * {@linkcode LimitExceededError} if too many replies are pending.
    */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>>>
   ): Promise<Ticket<ReplyOutputOf<Op>>>;
 
-  /** The address of one operation of this actor: for `replyTo`, `failTo`, subscriptions and schedules. */
+  /**
+   * Returns the address of one operation of this actor, for `replyTo`, `failTo`, subscriptions and schedules.
+   */
   at<I, O, R, S>(
     operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>,
   ): Address<I, R>;
@@ -141,7 +152,10 @@ const keyBytesMax = 512;
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Why a text may not stand in a key of a store: it must be 1 to 512 bytes of UTF-8 without control characters. */
+/**
+ * The reason why a text cannot be part of a store key, or `undefined` if it can: it must be 1 to 512 bytes of
+ * UTF-8 without control characters.
+ */
 export function faultOfName(text: string): string | undefined {
   return typeof text !== "string" || text === ""
     ? "it is empty"
@@ -154,7 +168,10 @@ export function faultOfName(text: string): string | undefined {
     : undefined;
 }
 
-/** Throws unless `key` may name an actor: 1 to 512 bytes of UTF-8, no control characters, not `.` or `..`. */
+/**
+ * Throws a `PosthornError` (`invalid-key`) unless `key` is a valid key of an actor: 1 to 512 bytes of UTF-8
+ * without control characters, not `.` or `..`.
+ */
 export function requireKey(protocol: string, key: string): void {
   const why = key === "." || key === ".." ? "it is a relative path" : faultOfName(key);
   if (why !== undefined) {

@@ -12,59 +12,60 @@ import type { Frozen } from "./frozen.ts";
 import type { InputOf, NamedProtocol, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 
 /**
- * When a scheduled message is due: once after a while (at least 0 ms), once at a time (at once when that has passed), or
- * again and again (each at least 1 ms).
+ * When a scheduled message is due: once after a delay (at least 0 ms), once at a time (at once if that has
+ * passed), or repeatedly (at an interval of at least 1 ms).
  */
 export type When = { readonly afterMs: number } | { readonly at: Date } | { readonly everyMs: number };
 
 /** Options of a subscription. */
 export interface SubscribeOptions {
   /**
-   * Which subjects: `de.berlin` that one, `de.*` one token in place of the star, `de.>` one or more tokens in place
-   * of the end. Without it every event.
+   * The pattern of subjects: `de.berlin` matches this subject, `*` in `de.*` exactly one token, `>` at the
+   * end of `de.>` one or more tokens. Without a pattern the subscription matches every event.
    */
   readonly subject?: string;
 }
 
-/** A subscription that this process made. Disposing of it ends it. */
+/** A subscription made by this process. Disposing of it ends the subscription. */
 export interface Subscription extends Disposable {
   /**
-   * Resolves when it holds for all that is published here from then on: with a store, when that has taken it; elsewhere
-   * that may be later, by what the clocks of the instances differ. While a store is away it is tried again. Rejects
-   * with what stands in the way where it is given up: it was disposed of before, the system stopped, or its topic could
-   * not keep up. Who does not await it need not handle it.
+   * Resolves when the subscription is active for everything that this instance publishes from then on: with a
+   * store, when the store has committed it. For events that other instances publish it can become active
+   * later, by the difference of their clocks. It is retried as long as the store is unavailable. Rejects with
+   * the reason if the subscription ends before it became active: it was disposed of, the system stopped, or
+   * its topic could not keep up. A rejection that nobody awaits is not reported.
    */
   readonly ready: Promise<void>;
 }
 
-/** A subscription of an address, as its event or survey has it. */
+/** A subscription of an address to an event or a survey. */
 export interface Subscribed {
-  /** Where it goes. */
+  /** The address of the subscriber. */
   readonly to: Address;
-  /** Which subjects; absent where all. */
+  /** The pattern of subjects; absent if the subscription matches all. */
   readonly subject?: string;
 }
 
-/** What a local subscriber learns besides the payload. */
+/** The metadata of an event, which a local subscriber receives besides the payload. */
 export interface Published {
   /** The id of the message that published it. */
   readonly id: string;
-  /** Its subject; empty where its event has none. */
+  /** The subject; empty if the event has none. */
   readonly subject: string;
-  /** The payload as it travels, before its schema transformed it. */
+  /** The payload as it was sent, before its schema transformed it. */
   readonly input: unknown;
 }
 
 /** Options of a survey. */
 export interface SurveyOptions extends SendOptions {
   /**
-   * How long to wait for replies, in milliseconds above 0. What comes later is counted and dropped.
+   * How long to wait for replies, in milliseconds above 0. Later replies are counted and dropped.
    *
    * @default {1_000}
    */
   readonly timeoutMs?: number;
   /**
-   * How many replies are enough, at least 1.
+   * The number of replies after which the survey ends, at least 1.
    *
    * @default {1_000}
    */
@@ -72,9 +73,9 @@ export interface SurveyOptions extends SendOptions {
 }
 
 /**
- * A handle to another actor within a turn. What is sent leaves with the turn's commit, in the order of sending, and
- * cannot fail here: what cannot be delivered becomes a dead letter. It cannot ask: that takes an actor with
- * `transient: true`.
+ * A handle to another actor within a turn. Messages leave with the turn's commit, in the order of sending. A
+ * send cannot fail here: a message that cannot be delivered becomes a dead letter. It has no `ask`: only an
+ * actor with `transient: true` can ask.
  */
 export interface TurnRef<in out Name extends string> extends ActorId {
   /** The name of its protocol. */
@@ -82,8 +83,9 @@ export interface TurnRef<in out Name extends string> extends ActorId {
   /** Sends a notification when the turn commits. */
   tell<Op extends Operation<"tell", Name>>(operation: Op, ...args: Arguments<InputOf<Op>, SendOptions>): void;
   /**
-   * Sends a request when the turn commits. Returns the name of its reply, to collect it with `system.ticket`; where the
-   * reply goes to an address, the id of the request, which the reply's turn sees as `causationId`.
+   * Sends a request when the turn commits. Returns the id of its reply, for `system.ticket`; if the reply
+   * goes to an address, it returns the id of the request, which the turn that handles the reply sees as
+   * `causationId`.
    */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,
@@ -93,12 +95,13 @@ export interface TurnRef<in out Name extends string> extends ActorId {
   at<I, O, R, S>(operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>): Address<I, R>;
 }
 
-/** A {@linkcode TurnRef} that can also ask: only a transient actor gets it. */
+/** A {@linkcode TurnRef} with `ask`, for transient actors. */
 export interface TransientTurnRef<in out Name extends string> extends TurnRef<Name> {
   /**
-   * Asks another actor and waits within the turn. Mail of this turn to the same actor leaves before it, so that the
-   * order holds. Rejects as {@linkcode Ref.ask} does, and with {@linkcode DeadlockError} when the answer would wait for
-   * this turn.
+   * Sends a request to another actor and waits for the reply within the turn. Messages that this turn sent to
+   * the same actor before are delivered first, so that the order of sending holds. Rejects as
+   * {@linkcode Ref.ask} does, and with {@linkcode DeadlockError} if the reply would have to wait for this
+   * turn.
    */
   ask<Op extends Operation<"ask", Name>>(
     operation: Op,
@@ -107,8 +110,9 @@ export interface TransientTurnRef<in out Name extends string> extends TurnRef<Na
 }
 
 /**
- * What a handler can see and do in its turn. Everything it does (state, messages, schedules, subscriptions, reply)
- * takes effect together when the handler returns, or not at all when it throws. After the turn it can do nothing.
+ * The turn of a handler. All its effects (state, messages, schedules, subscriptions, reply) are committed
+ * together when the handler returns; if it throws, none of them is. After the turn, a send or a change of the
+ * state throws a `PosthornError` (`turn-over`).
  *
  * @example
  * ```ts
@@ -127,31 +131,40 @@ export interface TransientTurnRef<in out Name extends string> extends TurnRef<Na
 export interface Context<Name extends string, State> {
   /** The key of this actor. */
   readonly key: string;
-  /** The state, read-only all the way down. Assign a new one to change it. */
+  /** The state, deeply read-only. Assign a new state to change it. */
   state: Frozen<State>;
-  /** This actor. */
+  /** A handle to this actor. */
   readonly self: TurnRef<Name>;
-  /** The id of the message: the idempotency key to hand to outside services. The same in every attempt. */
+  /**
+   * The id of the message, the same in every attempt. Pass it to external services as the idempotency key.
+   */
   readonly id: string;
-  /** The id of the message whose turn sent this one; for a reply, of the request. Absent where none did. */
+  /**
+   * The id of the message whose turn sent this one; for a reply, the id of the request. Absent if no turn
+   * sent it.
+   */
   readonly causationId: string | undefined;
-  /** The id of the message with which it all began. */
+  /** The id of the first message in the chain of messages that led to this one. */
   readonly correlationId: string;
-  /** Which attempt this is, from 1. */
+  /** The number of the attempt, from 1. */
   readonly attempt: number;
-  /** The time of this turn, in milliseconds since 1970: the same however often it is read. */
+  /** The time of this turn, in milliseconds since 1970. It does not change during the turn. */
   readonly now: number;
-  /** Aborts when the message's deadline passes or the system stops without waiting any longer. Hand it to `fetch`. */
+  /**
+   * Aborts when the deadline of the message passes, or when the system stops and its drain time is over. Pass
+   * it to `fetch`.
+   */
   readonly signal: AbortSignal;
-  /** A handle to another actor. */
+  /** Returns a handle to another actor. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TurnRef<N>;
   /**
-   * A handle of this turn for one that was kept: of `system.ref`, or of an earlier turn of whichever actor. What is sent
-   * through it leaves with this turn's commit; the kept one itself does not become this turn's, and one of an earlier
-   * turn still throws when it sends. For whoever sends to the same actors over and over: the actor is not looked up by
-   * name again as long as it is in memory; where it has left, it is found or made anew by its name. A handle is no plain
-   * data: keep it in a constant, or in a closure, and not in a state that is stored. One of a turn holds what that turn
-   * sent first, and the state that it left: whoever keeps thousands takes them from `system.ref`, which hold no turn.
+   * Returns a handle that belongs to this turn, made from a retained handle: one of `system.ref`, or of an
+   * earlier turn of any actor. Messages sent through it leave with this turn's commit. The retained handle is
+   * not changed, and one of an earlier turn still throws if it sends. Use it to send to the same actors
+   * repeatedly: the actor is not looked up by name again as long as it is in memory, and is found or
+   * activated by its name if it is not. A handle is not plain data: keep it in a constant or a closure, not
+   * in a state that is stored. A handle of a turn references the first messages and the state of that turn:
+   * to retain thousands of handles, take them from `system.ref`, whose handles reference no turn.
    *
    * @example
    * ```ts
@@ -180,15 +193,16 @@ export interface Context<Name extends string, State> {
     to: Address<InputOf<Op>, ReplyOf<Op> | undefined>,
     options?: SubscribeOptions,
   ): void;
-  /** Takes back the subscription of an address when the turn commits. */
+  /** Cancels the subscription of an address when the turn commits. */
   unsubscribe<Op extends Operation<"event" | "survey">>(
     event: Op,
     to: Address<InputOf<Op>, ReplyOf<Op> | undefined>,
   ): void;
   /**
-   * Sends a message to an address later. The name is this actor's own, 1 to 512 bytes of text without control characters:
-   * the same name replaces what it named. Ticks that were missed come as one. Throws a `RangeError` for another name, or a
-   * time that never comes.
+   * Schedules a message to an address when the turn commits. The name belongs to this actor: 1 to 512 bytes
+   * of text without control characters. A schedule with the same name replaces the previous one. Missed ticks
+   * of a repeating schedule are delivered as one. Throws a `RangeError` if the name is invalid or the time
+   * never comes.
    */
   schedule<To extends Address>(
     name: string,
@@ -196,30 +210,39 @@ export interface Context<Name extends string, State> {
     to: To,
     ...payload: Arguments<AcceptedBy<To>, never>
   ): void;
-  /** Takes back what was scheduled under that name. */
+  /** Cancels the schedule of that name when the turn commits. */
   cancel(name: string): void;
-  /** Passivates this actor after the turn: it leaves memory, its state is kept, the next message activates it. */
+  /**
+   * Passivates this actor after the turn: it leaves memory, its state is kept, and the next message activates
+   * it.
+   */
   passivate(): void;
-  /** Erases this actor with the turn's commit: state, schedules, subscriptions. The next message starts a new one. */
+  /**
+   * Erases the state, schedules and subscriptions of this actor with the turn's commit. The next message
+   * activates it with its initial state.
+   */
   erase(): void;
 }
 
-/** The {@linkcode Context} of a transient actor, which may wait for others within its turn. */
+/** The {@linkcode Context} of a transient actor, which can also ask and survey within its turn. */
 export interface TransientContext<Name extends string, State> extends Context<Name, State> {
-  /** This actor. */
+  /** A handle to this actor. */
   readonly self: TransientTurnRef<Name>;
-  /** A handle to another actor, which can also ask. */
+  /** Returns a handle to another actor, with `ask`. */
   ref<N extends string>(protocol: NamedProtocol<N>, key: string): TransientTurnRef<N>;
-  /** A handle of this turn for one that was kept, which can also ask. */
+  /** Returns a handle that belongs to this turn, made from a retained handle, with `ask`. */
   ref<N extends string>(handle: Ref<N> | TurnRef<N>): TransientTurnRef<N>;
-  /** Asks all respondents and yields their replies as they come, up to `max` or the deadline. As `System.survey`. */
+  /**
+   * Publishes a survey and yields the replies as they arrive, until there are `max` replies or the deadline
+   * passes. As `System.survey`.
+   */
   survey<Op extends Operation<"survey">>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
   ): AsyncIterableIterator<ReplyOutputOf<Op>>;
 }
 
-/** The context that handlers of such an actor get. */
+/** The context type of the handlers of an actor. */
 export type ContextOf<Name extends string, State, Transient extends boolean> = Transient extends true
   ? TransientContext<Name, State>
   : Context<Name, State>;

@@ -1,8 +1,8 @@
 import type { Schema } from "./schema.ts";
 
 /**
- * Why a request will not be answered, as data: what `failTo` receives. The schema of the same name checks it, so
- * `tell(Failure)` is the operation that takes it.
+ * The reason why a request will get no reply, as data: the payload that `failTo` receives. The schema of the
+ * same name validates it, so `tell(Failure)` is an operation that accepts it.
  */
 export interface Failure {
   /** The id of the request that failed. */

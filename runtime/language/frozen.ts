@@ -1,4 +1,4 @@
-/** What {@linkcode Frozen} leaves as it is. */
+/** The types that {@linkcode Frozen} does not change. */
 export type Whole =
   | string
   | number
@@ -16,8 +16,8 @@ export type Whole =
   | ((...args: never[]) => unknown);
 
 /**
- * `T`, read-only all the way down: what a handler sees of its state. Assign a new state instead of changing the
- * old one; that is what lets a failed turn leave nothing behind.
+ * `T`, deeply read-only: the type of the state within a handler. Assign a new state instead of changing the
+ * old one, so that a failed turn leaves no change behind.
  *
  * @example
  * ```ts
@@ -36,8 +36,8 @@ export type Frozen<T> = unknown extends T ? T
   : { readonly [K in keyof T]: Frozen<T[K]> };
 
 /**
- * A read-only list. Not mapped where it has no fixed length: the compiler would ask for its elements at once, and a type
- * that holds lists of itself, as JSON does, would have no end.
+ * A read-only list. A list without fixed length is not mapped: the compiler would resolve its elements at
+ * once, which never ends for a type that contains lists of itself, as JSON does.
  */
 export type FrozenList<T extends readonly unknown[]> = number extends T["length"]
   ? readonly Frozen<T[number]>[]

@@ -3,9 +3,9 @@ import { messageOf, PosthornError } from "../base/errors.ts";
 import { namePattern } from "./protocol.ts";
 
 /**
- * A plain copy of an address that somebody gave: an address is data, and may have come with a message. Throws a
- * `PosthornError` (`invalid-address`) unless it names an operation of an actor that there could be, so that nothing is
- * sent later where no key of a store and no handler can be meant, or to an actor of the runtime's own.
+ * Returns a plain copy of an address from a caller, which may be untrusted data of a message. Throws a
+ * `PosthornError` (`invalid-address`) unless it names an operation of an actor that can exist, so that
+ * nothing is later sent to an invalid store key, to a name without a handler, or to a built-in actor.
  */
 export function givenAddress<Input = never, Reply = unknown>(
   given: Address<Input, Reply>,

@@ -2,14 +2,18 @@ import { messageOf, PosthornError } from "../base/errors.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
-/** How many headers a message has at the most, and how many bytes their names and values take together. */
+/**
+ * The maximum number of headers of a message, and the maximum number of bytes of their names and values
+ * together.
+ */
 const headersMax = 64;
 const bytesMax = 8_192;
 
 /**
- * A plain copy of the headers that somebody gave: they travel with the message and with all that its turn sends, and what
- * becomes of the given object is nothing to them. Throws a `PosthornError`: `invalid-headers` unless they are a plain
- * object of strings, `too-large` where they are more than 64 or take more than 8 KiB.
+ * Returns a plain, frozen copy of the headers from a caller; later changes of the given object have no
+ * effect. Headers travel with the message and with all messages that its turn sends. Throws a
+ * `PosthornError`: `invalid-headers` unless they are a plain object of strings, `too-large` if there are more
+ * than 64 or they take more than 8 KiB.
  */
 export function givenHeaders(given: Headers): Headers {
   const names = readable(() => namesOf(given));

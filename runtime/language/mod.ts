@@ -1,6 +1,6 @@
 /**
- * The language alone: what a protocol is made of, and the types that the compiler derives from one. A file that callers
- * and actors share imports this entry, which loads nothing else of the package.
+ * The language alone: the functions that declare a protocol, and the types that the compiler derives from it.
+ * A file that callers and actors share imports this entry, which loads nothing else of the package.
  *
  * @example
  * ```ts

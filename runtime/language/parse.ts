@@ -6,9 +6,9 @@ import { isSound } from "../base/thrown.ts";
 import { isUnchecked, type Schema } from "./schema.ts";
 
 /**
- * What the schema makes of `value`, or an {@linkcode InvalidPayloadError} that begins with `what` and whom it is about.
- * Without a schema only `undefined` is accepted: there is nothing to be said. A schema that throws, or that answers with a
- * promise, is a `TypeError`: zod answers so where a check of it throws.
+ * Validates `value` and returns the output of the schema. Throws an {@linkcode InvalidPayloadError} whose
+ * message begins with `what` and `about` if the value is invalid. Without a schema only `undefined` is valid.
+ * Throws a `TypeError` if the schema throws or returns a promise; zod returns one if a check throws.
  */
 export function parse(
   schema: Schema<unknown> | undefined,
@@ -26,14 +26,15 @@ export function parse(
   try {
     const result = schema["~standard"].validate(value);
     if (isThenable(result)) {
-      Promise.resolve(result).catch(() => {}); // the error below is the answer, whatever the check would have said
+      Promise.resolve(result).catch(() => {}); // the result is not used: the error below reports the promise
       throw new TypeError("it answers with a promise, and a schema must answer at once");
     }
     if (result.issues === undefined) return result.value;
-    total = result.issues.length; // as many as the value has items; no more than the error keeps are worth the work
+    // there may be one issue for each item of the value; only those that the error keeps are converted
+    total = result.issues.length;
     issues = result.issues.slice(0, issuesMax).map(toIssue);
   } catch (error) {
-    // What a schema throws may be anything. An error of this runtime is its word about the value.
+    // A schema may throw any value. A `PosthornError` is its verdict about the value and passes unchanged.
     if (isSound(error, PosthornError)) throw error;
     throw new TypeError(`${what} ${about}: its schema failed: ${messageOf(error)}`, { cause: error });
   }
@@ -41,16 +42,19 @@ export function parse(
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {
-  const path = Array.from(issue.path ?? [], keyOf); // a library's path may be no plain list
+  const path = Array.from(issue.path ?? [], keyOf); // the path of a library need not be a plain array
   return { message: issue.message, path: path.filter((key) => key !== null && key !== undefined).map(toKey) };
 }
 
-/** Where an issue is. Within a map that is a key of it, which may be anything; within a set some libraries say nothing. */
+/** The key of a path segment. Within a map it is a key of any type; within a set some libraries give none. */
 function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): unknown {
   return typeof segment === "object" ? segment.key : segment;
 }
 
-/** As text or a number, so that it can be said in JSON; an object of a stranger's may have a `toString` of its own. */
+/**
+ * The key as text or a number, so that it can be serialized as JSON. Objects are not converted, because their
+ * `toString` may be user code.
+ */
 function toKey(key: unknown): string | number {
   if (typeof key === "string" || (typeof key === "number" && Number.isFinite(key))) return key;
   return typeof key === "object" || typeof key === "function" ? "[object]" : String(key);

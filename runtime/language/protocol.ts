@@ -1,22 +1,25 @@
 import { isUnchecked, type Schema } from "./schema.ts";
 
-/** How an operation is spoken: to one actor or to many, with no reply, a reply now, or a reply later. */
+/** The messaging mode of an operation: how many actors it addresses, and if and when they reply. */
 export type Mode = "tell" | "ask" | "submit" | "event" | "survey";
 
-/** What goes into an operation and comes out of it; a type only, no operation has such a value. */
+/**
+ * The input and output types of an operation. Exists only for the compiler: no operation has such a value.
+ */
 export interface OperationTypes<Input, Output, Reply, ReplyOutput> {
-  /** What callers send. */
+  /** The type that callers send. */
   readonly input: Input;
-  /** What handlers get: the input, checked and transformed by its schema. */
+  /** The type that handlers receive: the input after validation and transformation by its schema. */
   readonly output: Output;
-  /** What handlers return. */
+  /** The type that handlers return. */
   readonly reply: Reply;
-  /** What askers get: the reply, checked and transformed by its schema. */
+  /** The type that callers receive: the reply after validation and transformation by its schema. */
   readonly replyOutput: ReplyOutput;
 }
 
 /**
- * One thing that may be said to an actor: a name, a mode, and the schemas of payload and reply. Pure data.
+ * One kind of message that an actor accepts: a name, a mode, and the schemas of payload and reply. Plain
+ * data.
  *
  * @example
  * ```ts
@@ -37,68 +40,74 @@ export interface Operation<
   Reply = unknown,
   ReplyOutput = unknown,
 > {
-  /** The name of its protocol. First, so that the compiler names it first where the protocols differ. */
+  /**
+   * The name of its protocol. The first member, so that compiler errors mention it first if two protocols
+   * differ.
+   */
   readonly protocol: Name;
-  /** How it is spoken. */
+  /** The messaging mode. */
   readonly mode: M;
-  /** Its name within the protocol. */
+  /** The name of the operation within the protocol. */
   readonly name: string;
-  /** Its place within the protocol: handlers are found by it. */
+  /** The index of the operation within the protocol. The runtime finds the handler by it. */
   readonly slot: number;
-  /** What checks the payload; absent where there is no payload. */
+  /** The schema that validates the payload; absent if the operation has no payload. */
   readonly payload?: Schema<unknown> | undefined;
-  /** What checks the reply; absent where there is none. */
+  /** The schema that validates the reply; absent if the operation has no reply. */
   readonly reply?: Schema<unknown> | undefined;
-  /** Whether its payload needs no check. Its protocol finds that out. */
+  /** Whether the payload needs no validation. Set by {@linkcode protocol}. */
   readonly unchecked?: boolean;
-  /** Whether its reply needs none. */
+  /** Whether the reply needs no validation. Set by {@linkcode protocol}. */
   readonly repliesUnchecked?: boolean;
-  /** The subject under which a payload is published; only an event has it. */
+  /** Returns the subject under which a payload is published; only an event has it. */
   readonly subject?: ((payload: never) => string) | undefined;
-  /** Only the compiler knows this. */
+  /** Exists only for the compiler. */
   readonly "~types"?: OperationTypes<Input, Output, Reply, ReplyOutput>;
 }
 
-/** A notification: to one actor, no reply. */
+/** A notification: one receiver, no reply. */
 export interface Tell<Input, Output = Input, Name extends string = "">
   extends Operation<"tell", Name, Input, Output, void, void> {}
 
-/** A request with a synchronous response: to one actor, and the caller waits for the reply. */
+/** A request with a synchronous response: one receiver, and the caller waits for the reply. */
 export interface Ask<Input, Reply, Output = Input, ReplyOutput = Reply, Name extends string = "">
   extends Operation<"ask", Name, Input, Output, Reply, ReplyOutput> {}
 
-/** A request with an asynchronous response: to one actor, and the reply is collected later or goes to an address. */
+/**
+ * A request with an asynchronous response: one receiver, and the reply is collected later or sent to an
+ * address.
+ */
 export interface Submit<Input, Reply, Output = Input, ReplyOutput = Reply, Name extends string = "">
   extends Operation<"submit", Name, Input, Output, Reply, ReplyOutput> {}
 
-/** What can be published and subscribed to: to many actors, no reply. */
+/** An event that is published to its subscribers: many receivers, no reply. */
 export interface Event<Input, Output = Input, Name extends string = "">
   extends Operation<"event", Name, Input, Output, unknown, unknown> {}
 
-/** A published request with asynchronous responses (scatter-gather): to many actors, and each may reply. */
+/** A published request with asynchronous responses (scatter-gather): many receivers, and each may reply. */
 export interface Survey<Input, Reply, Output = Input, ReplyOutput = Reply, Name extends string = "">
   extends Operation<"survey", Name, Input, Output, Reply, ReplyOutput> {}
 
-/** What callers send with an operation. Found from the operation alone, never from what is sent. */
+/** The input type of an operation. Inferred from the operation alone, never from the value that is sent. */
 export type InputOf<Op> = Op extends Operation<Mode, string, infer I, infer _O, infer _R, infer _S> ? I
   : never;
 
-/** What the handlers of an operation get. */
+/** The payload type that the handlers of an operation receive. */
 export type OutputOf<Op> = Op extends Operation<Mode, string, infer _I, infer O, infer _R, infer _S> ? O
   : never;
 
-/** What the handlers of an operation return. */
+/** The reply type that the handlers of an operation return. */
 export type ReplyOf<Op> = Op extends Operation<Mode, string, infer _I, infer _O, infer R, infer _S> ? R
   : never;
 
-/** What askers of an operation get. */
+/** The reply type that the callers of an operation receive. */
 export type ReplyOutputOf<Op> = Op extends Operation<Mode, string, infer _I, infer _O, infer _R, infer S> ? S
   : never;
 
-/** The operations of a protocol before it gives them its name. */
+/** The operations of a protocol before {@linkcode protocol} adds the protocol's name to each. */
 export type Operations = Readonly<Record<string, Operation>>;
 
-/** An operation as its protocol holds it: with the protocol's name. */
+/** An operation with the name of its protocol. */
 export type Named<Op, Name extends string> = Op extends Tell<infer I, infer O> ? Tell<I, O, Name>
   : Op extends Ask<infer I, infer R, infer O, infer S> ? Ask<I, R, O, S, Name>
   : Op extends Submit<infer I, infer R, infer O, infer S> ? Submit<I, R, O, S, Name>
@@ -106,23 +115,23 @@ export type Named<Op, Name extends string> = Op extends Tell<infer I, infer O> ?
   : Op extends Survey<infer I, infer R, infer O, infer S> ? Survey<I, R, O, S, Name>
   : never;
 
-/** What a protocol carries beside its operations. */
+/** The metadata of a protocol. */
 export interface ProtocolInfo<Name extends string, Ops> {
   /** The name of the protocol. */
   readonly name: Name;
-  /** Its operations by name. */
+  /** The operations by name. */
   readonly operations: Ops;
 }
 
-/** Any protocol of that name. */
+/** Any protocol with the given name. */
 export interface NamedProtocol<Name extends string, Ops = unknown> {
-  /** Name and operations, out of the way of the operations' own names. */
+  /** Name and operations, under a key that no operation can have. */
   readonly "~protocol": ProtocolInfo<Name, Ops>;
 }
 
 /**
- * A named set of operations: all that a caller imports. An application lets the compiler infer it; a published
- * package writes it down, because its exports need explicit types.
+ * A named set of operations, and all that a caller imports. An application lets the compiler infer its type;
+ * a published package declares it, because exports of a package need explicit types.
  *
  * @example
  * ```ts
@@ -139,13 +148,13 @@ export type Protocol<Name extends string, Ops extends Operations> =
   & { readonly [K in keyof Ops]: Named<Ops[K], Name> }
   & NamedProtocol<Name, Ops>;
 
-/** What the name of a protocol and of an operation is. */
+/** The pattern that names of protocols and operations match. */
 export const namePattern = /^[a-z][A-Za-z0-9]{0,63}$/;
 const namesRefused = ["then", "constructor", "prototype", "toJSON", "toString", "valueOf"];
 
 /**
- * Names a set of operations. The name is the first half of every address, so two protocols of a system never share
- * one, and it stays when the code changes.
+ * Creates a protocol: a named set of operations. The name is the first part of every address, so each
+ * protocol of a system needs a name of its own. Stored messages contain it: keep it when the code changes.
  *
  * @example
  * ```ts
@@ -162,12 +171,12 @@ const namesRefused = ["then", "constructor", "prototype", "toJSON", "toString", 
  * const Carrier = protocol("carrier", { quote: survey(z.object({ grams: z.number() }), z.number()) });
  * ```
  *
- * @param name matches `/^[a-z][A-Za-z0-9]{0,63}$/`, as every operation's name does
- * @param operations what may be said, made by {@linkcode tell}, {@linkcode ask}, {@linkcode submit},
+ * @param name must match `/^[a-z][A-Za-z0-9]{0,63}$/`; the name of every operation must too
+ * @param operations the operations by name, made by {@linkcode tell}, {@linkcode ask}, {@linkcode submit},
  * {@linkcode event} and {@linkcode survey}
- * @returns the operations by name, frozen
- * @throws {RangeError} when a name does not match, or an operation is called `then`, `constructor`, `prototype`,
- * `toJSON`, `toString` or `valueOf`
+ * @returns the protocol: a frozen object with one member for each operation
+ * @throws {RangeError} if a name does not match, or if an operation is called `then`, `constructor`,
+ * `prototype`, `toJSON`, `toString` or `valueOf`
  */
 export function protocol<const Name extends string, Ops extends Operations>(
   name: Name,
@@ -179,12 +188,16 @@ export function protocol<const Name extends string, Ops extends Operations>(
   return nameOperations(name, operations);
 }
 
-/** {@linkcode protocol} for the runtime's own actors, whose names begin with `~` so that no user's name meets them. */
+/**
+ * {@linkcode protocol} for the built-in actors. Their names begin with `~`, so that no name of an application
+ * can collide with them.
+ */
 export function nameOperations<const Name extends string, Ops extends Operations>(
   name: Name,
   operations: Ops,
 ): Protocol<Name, Ops> {
-  const named: Record<string, Operation> = {}; // made without a prototype, it would be a dictionary for ever, and slow to read
+  // V8 keeps an object created without a prototype in slow dictionary mode.
+  const named: Record<string, Operation> = {};
   Object.entries(operations).forEach(([key, operation], slot) => {
     if (!namePattern.test(key) || namesRefused.includes(key)) {
       throw new RangeError(
@@ -226,7 +239,10 @@ function operation<M extends Mode>(
   return { protocol: "", mode, name: "", slot: -1, payload, reply };
 }
 
-/** The schemas of an operation that replies: one schema is the reply, two are payload and reply. */
+/**
+ * The schemas of an operation that replies: a single schema is the reply's, two schemas are the payload's and
+ * the reply's.
+ */
 function payloadAndReply(
   first: Schema<unknown>,
   second: Schema<unknown> | undefined,
@@ -235,7 +251,7 @@ function payloadAndReply(
 }
 
 /**
- * A notification: to one actor, no reply.
+ * Declares a notification: one receiver, no reply.
  *
  * @example
  * ```ts
@@ -245,18 +261,18 @@ function payloadAndReply(
  * const Door = protocol("door", { open: tell(), knock: tell(z.object({ times: z.number() })) });
  * ```
  *
- * @param payload what checks the payload; without it there is none
+ * @param payload the schema that validates the payload; without it the operation has no payload
  * @returns an operation for {@linkcode protocol}
  */
 export function tell(): Tell<void>;
-/** A notification with a payload. */
+/** Declares a notification with a payload. */
 export function tell<I, O>(payload: Schema<I, O>): Tell<I, O>;
 export function tell(payload?: Schema<unknown>): Operation<"tell", ""> {
   return operation("tell", payload);
 }
 
 /**
- * A request with a synchronous response: the caller waits for the reply, up to its time-out.
+ * Declares a request with a synchronous response: the caller waits for the reply, at most until its timeout.
  *
  * @example
  * ```ts
@@ -266,19 +282,21 @@ export function tell(payload?: Schema<unknown>): Operation<"tell", ""> {
  * const Order = protocol("order", { count: ask(z.number()), total: ask(z.enum(["EUR", "USD"]), z.number()) });
  * ```
  *
- * @param payload what checks the payload; a single schema is the reply's, and then there is no payload
- * @param reply what checks the reply
+ * @param payload the schema that validates the payload; a single schema validates the reply, and the
+ * operation then has no payload
+ * @param reply the schema that validates the reply
  * @returns an operation for {@linkcode protocol}
  */
 export function ask<R, S>(reply: Schema<R, S>): Ask<void, R, void, S>;
-/** A request with a payload and a synchronous response. */
+/** Declares a request with a payload and a synchronous response. */
 export function ask<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Ask<I, R, O, S>;
 export function ask(first: Schema<unknown>, second?: Schema<unknown>): Operation<"ask", ""> {
   return operation("ask", ...payloadAndReply(first, second));
 }
 
 /**
- * A request with an asynchronous response: the reply waits until it is collected, or goes to an address.
+ * Declares a request with an asynchronous response: the reply is kept until the caller collects it, or is
+ * sent to an address.
  *
  * @example
  * ```ts
@@ -288,12 +306,13 @@ export function ask(first: Schema<unknown>, second?: Schema<unknown>): Operation
  * const Report = protocol("report", { render: submit(z.object({ year: z.number() }), z.string()) });
  * ```
  *
- * @param payload what checks the payload; a single schema is the reply's, and then there is no payload
- * @param reply what checks the reply
+ * @param payload the schema that validates the payload; a single schema validates the reply, and the
+ * operation then has no payload
+ * @param reply the schema that validates the reply
  * @returns an operation for {@linkcode protocol}
  */
 export function submit<R, S>(reply: Schema<R, S>): Submit<void, R, void, S>;
-/** A request with a payload and an asynchronous response. */
+/** Declares a request with a payload and an asynchronous response. */
 export function submit<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Submit<I, R, O, S>;
 export function submit(first: Schema<unknown>, second?: Schema<unknown>): Operation<"submit", ""> {
   return operation("submit", ...payloadAndReply(first, second));
@@ -302,15 +321,15 @@ export function submit(first: Schema<unknown>, second?: Schema<unknown>): Operat
 /** Options of {@linkcode event}. */
 export interface EventOptions<Output> {
   /**
-   * The subject of one payload: tokens between dots, by which subscribers choose (`de.*`, `de.>`). At most 512
-   * characters.
+   * Returns the subject of a payload: tokens separated by dots, at most 512 characters. Subscribers filter by
+   * it (`de.*`, `de.>`).
    */
   readonly subject?: (payload: Output) => string;
 }
 
 /**
- * What can be published: every subscriber gets it. An actor does not handle an event of its own protocol; a
- * subscriber takes it with a `tell` operation whose payload fits.
+ * Declares an event: it is delivered to every subscriber. An actor does not handle events of its own
+ * protocol; a subscriber receives them with a `tell` operation that accepts the payload.
  *
  * @example
  * ```ts
@@ -322,20 +341,20 @@ export interface EventOptions<Output> {
  * });
  * ```
  *
- * @param payload what checks the payload; without it there is none
- * @param options how to find the subject of a payload
+ * @param payload the schema that validates the payload; without it the event has no payload
+ * @param options how to derive the subject of a payload
  * @returns an operation for {@linkcode protocol}
  */
 export function event(): Event<void>;
-/** An event with a payload. */
+/** Declares an event with a payload. */
 export function event<I, O>(payload: Schema<I, O>, options?: EventOptions<O>): Event<I, O>;
 export function event<O>(payload?: Schema<unknown>, options?: EventOptions<O>): Operation<"event", ""> {
   return { ...operation("event", payload), subject: options?.subject };
 }
 
 /**
- * A published request that each respondent may answer (scatter-gather). Respondents subscribe; one that returns
- * `undefined` abstains.
+ * Declares a published request that each respondent may answer (scatter-gather). Respondents subscribe to it;
+ * one that returns `undefined` abstains.
  *
  * @example
  * ```ts
@@ -345,18 +364,22 @@ export function event<O>(payload?: Schema<unknown>, options?: EventOptions<O>): 
  * const Carrier = protocol("carrier", { quote: survey(z.object({ grams: z.number() }), z.object({ cents: z.number() })) });
  * ```
  *
- * @param payload what checks the payload; a single schema is the reply's, and then there is no payload
- * @param reply what checks each reply
+ * @param payload the schema that validates the payload; a single schema validates the reply, and the
+ * operation then has no payload
+ * @param reply the schema that validates each reply
  * @returns an operation for {@linkcode protocol}
  */
 export function survey<R, S>(reply: Schema<R, S>): Survey<void, R, void, S>;
-/** A published request with a payload. */
+/** Declares a published request with a payload. */
 export function survey<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Survey<I, R, O, S>;
 export function survey(first: Schema<unknown>, second?: Schema<unknown>): Operation<"survey", ""> {
   return operation("survey", ...payloadAndReply(first, second));
 }
 
-/** Whether there is nothing to check: no schema looks at the payload, or there is to be none and is none. */
+/**
+ * Whether the payload needs no validation: its schema is unchecked, or there is neither a schema nor a
+ * payload.
+ */
 export function fitsAsItIs(operation: Operation, payload: unknown): boolean {
   return operation.unchecked === true || (payload === undefined && operation.payload === undefined);
 }

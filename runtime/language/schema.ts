@@ -1,9 +1,10 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 /**
- * Any schema of a library that speaks Standard Schema (zod, valibot, arktype, …). `I` is what goes in, `O` what
- * comes out; they differ where the schema transforms or fills in a default. A schema must answer at once: one that
- * answers with a promise is refused with a `TypeError`, because waiting for it would break the order of messages.
+ * Any schema of a library that implements Standard Schema (zod, valibot, arktype, …). `I` is its input, `O`
+ * its output; they differ if the schema transforms the value or fills in a default. A schema must be
+ * synchronous: if it returns a promise, validation throws a `TypeError`, because waiting for it would break
+ * the order of messages.
  *
  * @example
  * ```ts
@@ -18,8 +19,8 @@ export type Schema<I, O = I> = StandardSchemaV1<I, O>;
 const uncheckedVendor = "posthorn.unchecked";
 
 /**
- * A schema that accepts everything, for what needs no check at run time. An ingress refuses to expose an operation
- * with such a payload: the outside world is always checked.
+ * Returns a schema that accepts every value, for payloads that need no validation at run time. An ingress
+ * refuses to expose an operation with such a payload, because input from outside is always validated.
  *
  * @example
  * ```ts

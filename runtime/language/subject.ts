@@ -3,8 +3,8 @@ import { PosthornError } from "../base/errors.ts";
 const subjectLengthMax = 512;
 
 /**
- * A pattern over subjects, split into its tokens. Throws a `RangeError` unless every token is text without white
- * space, `*`, or (as the last one) `>`.
+ * Splits a pattern of subjects into its tokens. Throws a `RangeError` unless every token is text without
+ * white space, `*`, or (only as the last one) `>`.
  */
 export function parseSubjectPattern(pattern: string): readonly string[] {
   const tokens = pattern.split(".");
@@ -22,7 +22,10 @@ export function parseSubjectPattern(pattern: string): readonly string[] {
   );
 }
 
-/** Throws a `PosthornError` (`invalid-subject`) when a subject is longer than any pattern could be. */
+/**
+ * Returns the subject. Throws a `PosthornError` (`invalid-subject`) if it is not text or exceeds 512
+ * characters, the maximum length of a pattern.
+ */
 export function requireSubject(subject: string): string {
   if (typeof subject === "string" && subject.length <= subjectLengthMax) return subject;
   throw new PosthornError(
@@ -32,7 +35,7 @@ export function requireSubject(subject: string): string {
   );
 }
 
-/** Whether a subject, by its tokens, fits a pattern: `*` stands for one token, `>` at the end for one or more. */
+/** Whether the tokens of a subject match a pattern: `*` matches one token, `>` at the end one or more. */
 export function matchesSubject(pattern: readonly string[], tokens: readonly string[]): boolean {
   for (let index = 0; index < pattern.length; index++) {
     if (index >= tokens.length) return false;

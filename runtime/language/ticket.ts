@@ -1,15 +1,16 @@
 /** Options of {@linkcode Ticket.reply}. */
 export interface TicketOptions {
   /**
-   * How long to wait, in milliseconds of at least 0. With 0 it is there or it is not.
+   * How long to wait, in milliseconds of at least 0. With 0 it rejects at once if there is no reply yet.
    *
    * @default {5_000}
    */
   readonly timeoutMs?: number;
-  /** Stops waiting: rejects with the signal's reason. The reply stays. */
+  /** Stops waiting: rejects with the signal's reason. The reply is kept. */
   readonly signal?: AbortSignal;
   /**
-   * Only looks, and does not wait: the reply is kept for as long as if nobody had looked.
+   * Whether to read the reply without collecting it: the call does not wait, and the retention of the reply
+   * does not change.
    *
    * @default {false}
    */
@@ -17,7 +18,8 @@ export interface TicketOptions {
 }
 
 /**
- * What a submit gives at once: the name under which its reply can be collected, here or elsewhere.
+ * The result of a submit: a ticket with the id by which the reply can be collected, in this process or in
+ * another.
  *
  * @example
  * ```ts
@@ -35,16 +37,18 @@ export interface TicketOptions {
  */
 export interface Ticket<Reply> {
   /**
-   * The name of the reply: its own, which nobody can guess, and neither the id of the message nor its idempotency key. The
-   * same id again has the same. Where the reply goes to an address it has no name: then it is the id of the message.
+   * The id of the reply. It is random, so nobody can guess it, and differs from the id of the message and its
+   * idempotency key. A repeated submit with the same message id gives the same reply id. If the reply goes to
+   * an address, this is the id of the message.
    */
   readonly id: string;
   /**
-   * Waits for the reply and collects it. It can be collected again for a while: an answer may get lost on its way.
-   * At most 100 wait for one reply: for one more it is pending at once. Rejects with the handler's
-   * {@linkcode TerminalError}; with {@linkcode DeadLetterError} when there will be no reply; with
-   * {@linkcode ReplyPendingError} when it does not come in time, and then it can be collected later; with
-   * {@linkcode NotFoundError} when no such reply is kept (`unknown-reply`) or no longer (`expired-reply`).
+   * Waits for the reply and collects it. It can be collected again for a while, because an answer may get
+   * lost on its way to the caller. At most 100 callers wait for one reply; for one more it rejects at once as
+   * pending. Rejects with the handler's {@linkcode TerminalError}; with {@linkcode DeadLetterError} if there
+   * will be no reply; with {@linkcode ReplyPendingError} if it does not come in time (it can then be
+   * collected later); with {@linkcode NotFoundError} if no such reply is known (`unknown-reply`) or it is no
+   * longer kept (`expired-reply`).
    */
   reply(options?: TicketOptions): Promise<Reply>;
 }

@@ -1,30 +1,29 @@
 import type { ActorId } from "../language/address.ts";
 import { messageOf } from "../base/errors.ts";
 
-/** An actor whose state cannot be made, migrated or read: each message to it fails. */
+/** An actor whose state cannot be created, migrated or read: every message to it fails. */
 export interface BrokenActor extends ActorId {
-  /** Why, in words. */
+  /** The reason in words. */
   readonly reason: string;
 }
 
-/** The most that are known; past that the one that broke first is let go. */
+/** The maximum number of broken actors that are listed; one more evicts the oldest. */
 const brokenMax = 20;
-/** The most characters of a reason. */
+/** The maximum length of a reason, in characters. */
 const reasonMax = 400;
 
-/**
- * The actors of a system that could not be activated the last time that one of their messages was tried, the latest of
- * them.
- */
+/** The most recent actors of a system whose last activation failed. */
 export class BrokenActors {
   readonly #actors = new Map<string, BrokenActor>();
 
-  /** Those that are known, oldest first. */
+  /** The broken actors, oldest first. */
   list(): BrokenActor[] {
     return [...this.#actors.values()];
   }
 
-  /** Makes the state of an actor. Throws what that throws, and knows it then. */
+  /**
+   * Creates the state of an actor. If `state` throws, lists the actor as broken and throws the same error.
+   */
   make(actor: ActorId, state: () => unknown): unknown {
     let made: unknown;
     try {
@@ -37,7 +36,7 @@ export class BrokenActors {
     return made;
   }
 
-  /** Its state could not be made. */
+  /** Lists an actor whose state could not be created. */
   add({ protocol, key }: ActorId, error: unknown): void {
     const reason = messageOf(error).slice(0, reasonMax).toWellFormed();
     this.#actors.set(nameOf({ protocol, key }), { protocol, key, reason });
@@ -48,9 +47,10 @@ export class BrokenActors {
     }
   }
 
-  /** Its state was made. */
+  /** Removes an actor whose state was created. */
   remove(actor: ActorId): void {
-    if (this.#actors.size > 0) this.#actors.delete(nameOf(actor)); // mostly there is none: no name is put together
+    // avoids building the name in the common case
+    if (this.#actors.size > 0) this.#actors.delete(nameOf(actor));
   }
 }
 

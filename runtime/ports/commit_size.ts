@@ -1,7 +1,7 @@
 import type { AtomicPart, StoreLimits } from "./store.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 
-/** What a part takes of a commit. */
+/** The size of a part, in the units of {@linkcode StoreLimits}. */
 export interface CommitSize {
   readonly checks: number;
   readonly writes: number;
@@ -9,22 +9,26 @@ export interface CommitSize {
   readonly keysBytes: number;
 }
 
-/** How many bytes a write takes beside its key and its value: what stores add, rounded up. */
+/** The overhead of a write in bytes, beside key and value: the largest of all stores, rounded up. */
 const overheadBytes = 32;
 
-/** In how many places a value of that size lies: its own, and one for each piece where it is split. */
+/**
+ * The number of cells that a value of this size takes: one, and one more for each piece if the value is
+ * split.
+ */
 export function cellsOf(bytes: number, limits: StoreLimits): number {
   return bytes <= limits.valueBytes ? 1 : 1 + Math.ceil(bytes / limits.valueBytes);
 }
 
-/** What a part takes of a commit of a store with these limits. */
+/** The size of a part in a store with these limits. */
 export function sizeOfCommit({ checks, writes, removals }: AtomicPart, limits: StoreLimits): CommitSize {
   let places = 0;
   let bytes = 0;
   let keysBytes = 0;
   for (const { key } of checks) keysBytes += bytesOf(key);
   for (const { key, value, oldBytes = 0 } of writes) {
-    const most = Math.max(cellsOf(value.length, limits), cellsOf(oldBytes, limits)); // what shrinks lets pieces go
+    // a value that shrinks deletes its former pieces
+    const most = Math.max(cellsOf(value.length, limits), cellsOf(oldBytes, limits));
     places += most;
     keysBytes += bytesOf(key) * most;
     bytes += value.length;
@@ -42,7 +46,7 @@ export function sizeOfCommit({ checks, writes, removals }: AtomicPart, limits: S
   };
 }
 
-/** Both together. */
+/** The sum of two sizes. */
 export function sum(a: CommitSize, b: CommitSize): CommitSize {
   return {
     checks: a.checks + b.checks,
@@ -52,12 +56,12 @@ export function sum(a: CommitSize, b: CommitSize): CommitSize {
   };
 }
 
-/** Whether one commit can take so much. */
+/** Whether a size fits into one commit. */
 export function fits(size: CommitSize, limits: StoreLimits): boolean {
   return excessOf(size, limits) === undefined;
 }
 
-/** Throws a `TooLargeError`, which names size and limit, unless one commit can take it. */
+/** Throws a `TooLargeError`, which states size and limit, unless the size fits into one commit. */
 export function requireFits(what: { toString(): string }, size: CommitSize, limits: StoreLimits): void {
   const excess = excessOf(size, limits);
   if (excess !== undefined) throw new TooLargeError(String(what), excess.unit, excess.size, excess.limit);
@@ -76,7 +80,7 @@ function excessOf(
   return undefined;
 }
 
-/** At most so many bytes as UTF-8: exact where all is ASCII, as most keys are. */
+/** An upper bound of the UTF-8 length of a key in bytes: exact if the key is ASCII, as most keys are. */
 function bytesOf(key: string): number {
   return asciiOnly.test(key) ? key.length : key.length * 3;
 }

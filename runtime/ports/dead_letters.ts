@@ -14,34 +14,38 @@ import {
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
 
-/** A message that will not be delivered, and why. */
+/** A message that will not be delivered, with the reason. */
 export interface DeadLetter extends ActorId {
-  /** The id of the message; it names the dead letter too. */
+  /** The id of the message, and of the dead letter. */
   readonly id: string;
   /** The name of its operation. */
   readonly operation: string;
-  /** What was sent: the schema's input. */
+  /** The payload as it was sent: the input of the schema. */
   readonly payload: unknown;
   /**
-   * Why, as a stable code: `failed` (its last attempt failed), `cycle`, a `TerminalError`'s code, `mailbox-full`, `dropped`
-   * (it gave way in a full mailbox), `deadline`, `stopped` (its actor did), `stopping` (the system did),
-   * `invalid-payload`, `id-reused`, `unknown-protocol`, `unknown-operation`, `too-many-actors`, `too-many-replies`,
-   * `too-many-subscribers`, `late-reply`, `too-large` (no commit takes it with what it causes), `not-storable` (it, or
-   * what its turn left, is no data).
+   * The reason as a stable code: `failed` (its last attempt failed), `cycle`, the code of a `TerminalError`,
+   * `mailbox-full`, `dropped` (evicted from a full mailbox by its overflow policy), `deadline`, `stopped`
+   * (its actor was stopped), `stopping` (the system was stopped), `invalid-payload`, `id-reused`,
+   * `unknown-protocol`, `unknown-operation`, `too-many-actors`, `too-many-replies`, `too-many-subscribers`,
+   * `late-reply`, `too-large` (its turn does not fit into one commit), `not-storable` (the message, or a
+   * result of its turn, is not plain data).
    */
   readonly reason: string;
-  /** Why, in words: at most 4,000 UTF-16 units, the last one `…` where there were more. */
+  /** The reason in words: at most 4,000 UTF-16 units; a longer text is cut and ends with `…`. */
   readonly message: string;
-  /** How many attempts were made. */
+  /** The number of attempts. */
   readonly attempts: number;
-  /** When, in milliseconds since 1970. */
+  /** When the message became a dead letter, in milliseconds since 1970. */
   readonly atMs: number;
 }
 
-/** How much is kept of why a message died: errors may say as much as they like, and a letter must find room. */
+/**
+ * The maximum length of the message of a dead letter, in UTF-16 units. Bounds the size of a dead letter,
+ * since an error message may have any length.
+ */
 export const wordsMax = 4_000;
 
-/** The reasons that the runtime itself gives; any other code is a `TerminalError`'s. */
+/** The reasons that the runtime itself gives; any other code belongs to a `TerminalError`. */
 const runtimeReasons = new Set([
   "failed",
   "cycle",
@@ -59,24 +63,30 @@ const runtimeReasons = new Set([
   "not-storable",
 ]);
 
-/** What a failed turn is called. A reply that does not fit is its handler's failure, not the caller's. */
+/**
+ * The reason for the dead letter of a failed turn. An invalid reply counts as a failure of the handler, not
+ * of the caller.
+ */
 export function reasonOf(error: unknown): string {
   if (isThrown(error, TerminalError)) return codeOf(error, "terminal");
   return isThrown(error, DeadlockError) || isUnstorable(error) ? codeOf(error, "failed") : "failed";
 }
 
-/** Whether no store will ever take what a turn left: to run it again is in vain. */
+/** Whether no store can ever commit the turn, so that a retry cannot succeed. */
 export function isUnstorable(error: unknown): boolean {
   return isThrown(error, TooLargeError) || codeOf(error, "failed") === "not-storable";
 }
 
-/** What is said of a message whose deadline passed before it was done: it may have been tried. */
+/** Describes a message whose deadline passed before its turn committed. */
 export function lateness(attempts: number): string {
   if (attempts === 0) return "was not started before its deadline";
   return `was not done before its deadline, after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
 }
 
-/** The error that stands for a dead letter's reason: what was thrown, where that was meant for the asker. */
+/**
+ * The error with which the caller of a dead-lettered request rejects: the error that was thrown if it was
+ * meant for the caller, else one for the reason.
+ */
 export function errorOfReason(reason: string, message: string, cause?: unknown): PosthornError {
   if (isSound(cause, TerminalError) || isSound(cause, DeadlockError)) return cause;
   if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
@@ -92,65 +102,67 @@ export function errorOfFailure({ id, code, message }: Failure): PosthornError {
 }
 
 /**
- * The dead letters of a system, oldest first. Past `limits.deadLetters` (or `limits.deadLetterBytes`) the oldest of whatever
- * operation has the most is let go, and within it of whatever caller, so that what fails again and again does not push out
- * what failed once. `total` still counts it.
+ * The dead letters of a system, oldest first. If `limits.deadLetters` or `limits.deadLetterBytes` is
+ * exceeded, the oldest one is evicted of the operation that has the most, and within it of the caller that
+ * has the most. So a message that fails again and again does not evict one that failed once. `total` still
+ * counts an evicted dead letter.
  */
 export interface DeadLetters {
   /**
-   * How many there have been since the system began, also those that were let go or sent again. With a store that counts
-   * those of other instances as well, once this one has read them: within a heartbeat.
+   * The number of dead letters since the system started, including those evicted or resent. With a store it
+   * includes those of other instances, after this one has read them: within one heartbeat.
    */
   readonly total: number;
-  /** How many are kept. */
+  /** The number of dead letters that are kept. */
   readonly size: number;
-  /** Those that are kept, oldest first. */
+  /** The dead letters that are kept, oldest first. */
   list(): DeadLetter[];
   /**
-   * Sends a dead letter again: same id, same payload, a new count of attempts, at the end of the mailbox. Nobody
-   * waits for its answer any more; an address that was to get the reply gets it. The oldest goes first where senders
-   * gave several messages the same id.
+   * Resends a dead letter: with the same id and payload and a new count of attempts, at the end of the
+   * mailbox. No caller waits for its reply any more; if the reply goes to an address, it is sent there. If
+   * several messages have the same id, the oldest is resent first.
    *
-   * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the letter;
-   * an {@linkcode NotFoundError} (`unknown-dead-letter`) when there is none of that id. One that is in a store is sent
-   * with a commit: then it returns a promise, which rejects with the same. What another instance has sent again leaves
-   * this one's list at its next heartbeat, or when this one tries.
+   * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the
+   * dead letter; throws a {@linkcode NotFoundError} (`unknown-dead-letter`) if there is none with that id. A
+   * dead letter in a store is resent with a commit: then it returns a promise, which rejects with the same
+   * errors. A dead letter that another instance resent is removed from this list at the next heartbeat, or
+   * when this instance tries to resend it.
    */
   resend(id: string): void | Promise<void>;
 }
 
-/** More of a dead letter than is told. */
+/** Internal data of a dead letter, beside what applications see. */
 export interface LetterParts {
-  /** Sends it again: rejects where it is not sent, and then it stays. */
+  /** Resends it. If that rejects, the dead letter is kept. */
   readonly resend: () => void | Promise<void>;
-  /** Whose message it was; absent where the program sent it. */
+  /** The caller of the message; absent if the program itself sent it. */
   readonly caller?: string | undefined;
-  /** How large it is, where that is known. */
+  /** Its size in bytes, if known. */
   readonly bytes?: number | undefined;
-  /** Hears that it was let go for another. */
+  /** Called when it is evicted. */
   readonly onLetGo?: () => void;
 }
 
-/** A dead letter that is kept. */
+/** A dead letter that is kept, with its internal data. */
 export interface DeadLetterEntry extends LetterParts {
   readonly letter: DeadLetter;
-  /** Its places among all of them, and among those of which it is known how large they are. */
+  /** Its shares: of the number of all dead letters and, if its size is known, of their bytes. */
   readonly places: Held[];
 }
 
-/** The dead letters that are kept in memory. */
+/** The dead letters kept in memory. */
 export class InMemoryDeadLetters implements DeadLetters {
-  /** Oldest first. Not by id: two senders may give the same one. */
+  /** Oldest first. Not keyed by id, because two senders may use the same id. */
   readonly #entries = new Set<DeadLetterEntry>();
   readonly #shares: Shares<DeadLetterEntry>;
   readonly #weights: Shares<DeadLetterEntry>;
-  /** Those that are being sent again. */
+  /** The dead letters whose resend is in progress. */
   readonly #sending = new Set<DeadLetterEntry>();
   total = 0;
-  /** How many there have been of this system alone. */
+  /** The number of dead letters of this instance alone. */
   deadLettered = 0;
 
-  /** How many it keeps, and how many bytes. */
+  /** `capacity` bounds the number of dead letters, `bytesMax` their bytes. */
   constructor(capacity: number, bytesMax: number) {
     this.#shares = new Shares(capacity);
     this.#weights = new Shares(bytesMax);
@@ -177,13 +189,13 @@ export class InMemoryDeadLetters implements DeadLetters {
     return sent.then(() => this.remove(entry)).finally(() => this.#sending.delete(entry));
   }
 
-  /** Counts one of this system. */
+  /** Counts a dead letter of this instance. */
   count(): void {
     this.total++;
     this.deadLettered++;
   }
 
-  /** Keeps one. What it pushes out, perhaps itself, hears of it. */
+  /** Keeps a dead letter. Dead letters that it evicts, possibly itself, get a call of `onLetGo`. */
   add(letter: DeadLetter, parts: LetterParts): DeadLetterEntry {
     const { caller, bytes = 0 } = parts;
     const entry: DeadLetterEntry = { ...parts, letter, places: [] };
@@ -200,7 +212,7 @@ export class InMemoryDeadLetters implements DeadLetters {
     return entry;
   }
 
-  /** Lets go of one, if it is still kept. */
+  /** Removes a dead letter, if it is still kept. */
   remove(entry: DeadLetterEntry): void {
     this.#entries.delete(entry);
     for (const place of entry.places) place.release();

@@ -1,20 +1,20 @@
-/** One event as the log of its topic keeps it. */
+/** One event in the log of its topic. */
 export interface LoggedEvent {
-  /** Its number within its topic, from 1, without gaps. */
+  /** The sequence number within the topic, from 1, without gaps. */
   readonly number: number;
   /** The id of the message that published it. */
   readonly id: string;
-  /** Its subject; empty where its event has none. */
+  /** The subject; empty if the event has none. */
   readonly subject: string;
-  /** What was published: the schema's input. */
+  /** The payload as it was published: the input of the schema. */
   readonly payload: unknown;
-  /** Why it cannot be read: it has no more than its number then. Absent where it can. */
+  /** The reason why the event cannot be read: then only its number is valid. Absent if it can be read. */
   readonly fault?: string;
 }
 
 /**
- * What a store keeps of one event, the latest of it: how much, `limits.events` says. Whatever instance published it, and
- * whenever: the numbers mean the same to all, and go on after a restart.
+ * The log of one event: the latest published events that the store keeps, at most `limits.events`. All
+ * instances write to the same log and see the same sequence numbers, which continue after a restart.
  *
  * @example
  * ```ts
@@ -35,16 +35,20 @@ export interface LoggedEvent {
  * ```
  */
 export interface EventLog {
-  /** The number of the latest; 0 where nothing was published. Rejects with a {@linkcode StoreError}. */
+  /**
+   * Resolves with the sequence number of the latest event; 0 if none was published. Rejects with a
+   * {@linkcode StoreError}.
+   */
   latest(): Promise<number>;
   /**
-   * The first that are kept behind a number, at most so many, up to 100. One that does not begin with the next number says
-   * that some are no longer kept. Rejects with a {@linkcode StoreError}.
+   * Reads the first events after a sequence number, at most `limit` of them and never more than 100. If the
+   * first one is not the next number, the events between are no longer kept. Rejects with a
+   * {@linkcode StoreError}.
    */
   read(after: number, limit: number): Promise<LoggedEvent[]>;
   /**
-   * Calls `onChange` when there may be more: at once for what this process published, soon after for what others did.
-   * Perhaps in vain, or once for many.
+   * Calls `onChange` when there may be new events: at once after this process published one, soon after
+   * another did. A call may be spurious, and one call may stand for several events.
    */
   watch(onChange: () => void): Disposable;
 }

@@ -7,23 +7,23 @@ import type { InspectedMessage, Inspection } from "./inspection.ts";
 import { RateLimit } from "../base/rate_limit.ts";
 
 /**
- * Hears each line of a system's log, and what happened: `failed`, the first time that a message fails and will be tried
- * again; `dead`, a message that will not be delivered; `callback-failed` or `unreadable`.
+ * Called for each line of a system's log, with the event that caused it: `failed`, the first failure of a
+ * message that will be retried; `dead`, a dead letter; `callback-failed` or `unreadable`.
  */
 export type Log = (line: string, event: Inspection) => void;
 
-/** Tells of failures, a line each. */
+/** Logs failures, one line each, at a limited rate. */
 export class FailureLog {
   readonly #log: Log | false;
   readonly #limit: RateLimit;
 
-  /** `false` tells nobody. */
+  /** `false` disables the log. */
   constructor(log: Log | false, clock: Clock) {
     this.#log = log;
     this.#limit = new RateLimit(clock);
   }
 
-  /** A message has failed, and is tried again after that long. Only its first failure is told. */
+  /** Logs that a message failed and will be retried. Only the first failure of a message is logged. */
   failed(message: () => InspectedMessage, error: unknown, attempt: number, retryAfterMs: number): void {
     if (attempt > 1 || this.#log === false || !this.#limit.take()) return;
     const failed = message();
@@ -36,7 +36,7 @@ export class FailureLog {
     });
   }
 
-  /** A message will not be delivered. */
+  /** Logs a dead letter. */
   dead(letter: DeadLetter, error?: unknown): void {
     if (this.#log === false || !this.#limit.take()) return;
     const { id, protocol, key, operation, reason, message, attempts } = letter;
@@ -49,7 +49,7 @@ export class FailureLog {
     });
   }
 
-  /** What belongs to no message went wrong. */
+  /** Logs a fault that belongs to no message. */
   fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" }>): void {
     if (this.#log === false || !this.#limit.take()) return;
     const what = event.type === "unreadable"
@@ -63,14 +63,14 @@ export class FailureLog {
     const leftOut = count === 0 ? "" : ` (${count} failures before it were left out)`;
     const line = escapeControls(`posthorn: ${text}${leftOut}`);
     callGuarded(() => (this.#log as Log)(line, event), (error) => {
-      // A log that fails must not undo what it hears of, and neither may be lost.
+      // The failure of a log must neither undo the event that it reports nor lose either line.
       writeLine(line);
       writeLine(escapeControls(`posthorn: the log failed: ${errorLine(error)}`));
     });
   }
 }
 
-/** Writes a line to stderr: the log of a system that names no other. */
+/** Writes a line to stderr. The default log of a system. */
 export function writeLine(line: string): void {
   console.error(line);
 }

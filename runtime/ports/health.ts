@@ -1,44 +1,48 @@
 import type { BrokenActor } from "./broken_actors.ts";
 
-/** Whether a system takes messages, and why not. */
+/** The health of a system: whether it accepts messages, and the reason if it does not. */
 export interface Health {
-  /** `running` takes messages, `stopping` lets run what can, `stopped` does nothing. */
+  /** `running` accepts messages, `stopping` finishes what can still run, `stopped` does nothing. */
   readonly status: "running" | "stopping" | "stopped";
-  /** Why it stopped by itself; absent where it was asked to. */
+  /** The reason why the system stopped by itself; absent if the program stopped it. */
   readonly reason?: string;
-  /** How its store is; absent where it has none. */
+  /** The health of the store; absent if the system has none. */
   readonly store?: StoreHealth;
   /**
-   * Actors whose state could not be made, migrated or read when a message was tried last: the latest 20 that this process
-   * met. Absent where there is none. An ingress does not tell it.
+   * Actors whose state could not be created, migrated or read at the last attempt: the latest 20 of this
+   * process. Absent if there is none. An ingress does not expose it.
    */
   readonly broken?: readonly BrokenActor[];
 }
 
 /**
- * How the store of a system is. `durable`: it has shown that it keeps what is written, for something of an earlier process
- * was in it. `unverified`: nothing was, as at the first start, or in a volatile store that does not say so. `volatile`:
- * it is in memory. `opening`: it does not answer yet. `unavailable`: it cannot be opened, which is tried again and
- * again, or did not take the last commit; one is tried at each heartbeat.
+ * The health of a store. `durable`: the store has proved that it keeps data, because it contains data of an
+ * earlier process. `unverified`: it contained none, as at the first start, or in a volatile store that does
+ * not declare itself volatile. `volatile`: it keeps its data in memory. `opening`: it has not answered yet.
+ * `unavailable`: it cannot be opened, which is retried, or it rejected the last commit; a commit is tried at
+ * each heartbeat.
  */
 export interface StoreHealth {
-  /** What the store is called. */
+  /** The name of the store. */
   readonly name: string;
-  /** What it has shown. */
+  /** The status, as above. */
   readonly status: "durable" | "unverified" | "volatile" | "opening" | "unavailable";
-  /** Why. */
+  /** The reason for the status. */
   readonly reason?: string;
 }
 
-/** How a system ended. */
+/** The result of stopping a system. */
 export interface StopReport {
-  /** Whether nothing was left when the time was up. What waits to be tried again is not waited for. */
+  /**
+   * Whether no message was left when the drain time was over. Messages that wait for a retry are not waited
+   * for.
+   */
   readonly drained: boolean;
-  /** How many messages were left: those became dead letters with the reason `stopping`. */
+  /** The number of messages that were left. They became dead letters with the reason `stopping`. */
   readonly left: number;
   /**
-   * About how many messages wait in the store for actors that were in memory: whoever comes next handles them. Absent
-   * where there is no store.
+   * The approximate number of messages that wait in the store for actors that were in memory. The next
+   * instance handles them. Absent without a store.
    */
   readonly kept?: number;
 }

@@ -3,35 +3,36 @@ import type { DeadLetter } from "./dead_letters.ts";
 import type { Envelope, MessageId } from "../messages/envelope.ts";
 import { callGuarded } from "../base/call_guarded.ts";
 
-/** One message, as an inspection sees it. */
+/** A message in an inspection event. */
 export interface InspectedMessage extends ActorId {
   /** The name of its operation. */
   readonly operation: string;
-  /** Its id. */
+  /** The id of the message. */
   readonly id: string;
-  /** The id of the message whose turn sent it. */
+  /** The id of the message whose turn sent this one. */
   readonly causationId: string | undefined;
-  /** The id of the message with which it all began. */
+  /** The id of the first message in the chain of messages that led to this one. */
   readonly correlationId: string;
-  /** How many attempts at its turn have begun. */
+  /** The number of attempts that have started. */
   readonly attempts: number;
-  /** What its sender let travel with it. */
+  /** The headers that its sender added. */
   readonly headers: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * Something that happened in a system. Every accepted message is `done` or `dead` in the end.
+ * An event in the life of a system. Every accepted message ends as `done` or `dead`.
  *
- * - `accepted`: in a mailbox, as the instance tells that put it there; with a store it may come just after `started`, for
- *   what is committed is seen before its sender hears of it. `started`: its turn begins. `done`: its turn has committed.
- * - `failed`: its turn left nothing. `retrying`: it is tried again after that long.
- * - `dead`: it will not be delivered.
- * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: what became of an actor.
+ * - `accepted`: the message is in a mailbox, reported by the instance that put it there; with a store it may
+ *   be reported just after `started`, because a committed message is visible before its sender is notified.
+ *   `started`: its turn starts. `done`: its turn has committed.
+ * - `failed`: its turn failed and committed nothing. `retrying`: it will be retried after `afterMs`.
+ * - `dead`: the message became a dead letter.
+ * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: the life cycle of an actor.
  * - `escalated`: a failure that stops the system.
- * - `callback-failed`: a function that was given to the system threw, or its promise rejected: `inspect`, which hears no more
- *   then; the `watch` of an event log; a listener of a turn's `signal`.
- * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read, and was passed by: an event, a
- *   subscription, a schedule, an answer to a survey, a dead letter.
+ * - `callback-failed`: a function passed to the system threw, or its promise rejected: an `inspect` listener,
+ *   which is then removed; the `watch` of an event log; a listener of a turn's `signal`.
+ * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read and was skipped:
+ *   an event, a subscription, a schedule, a reply to a survey, or a dead letter.
  */
 export type Inspection =
   | { readonly type: "accepted" | "started" | "done"; readonly message: InspectedMessage }
@@ -50,16 +51,16 @@ export type Inspection =
   }
   | { readonly type: "unreadable"; readonly row: string; readonly error: unknown };
 
-/** What a function was given to that threw. */
+/** The kind of a callback that failed. */
 export type Callback = Extract<Inspection, { type: "callback-failed" }>["callback"];
 
-/** What became of a message, without the message. */
+/** An event in the life of a message, without the message. */
 export type MessageEvent =
   | { readonly type: "accepted" | "started" | "done" }
   | { readonly type: "failed"; readonly error: unknown }
   | { readonly type: "retrying"; readonly afterMs: number };
 
-/** One message, as an inspection sees it. */
+/** The message of an envelope, as inspection events show it. */
 export function inspectedMessage(envelope: Envelope, idText: (id: MessageId) => string): InspectedMessage {
   const { operation, key, route: { causationId } } = envelope;
   return {
@@ -75,27 +76,30 @@ export function inspectedMessage(envelope: Envelope, idText: (id: MessageId) => 
 }
 
 /**
- * Hears what happens in a system. It is called at once, within the runtime's own work: be quick, and never throw. One that
- * throws hears no more, which the others and the log are told.
+ * Called for each event of a system, synchronously within the runtime's own work: it must be fast and must
+ * not throw. A listener that throws is removed; the other listeners and the log are notified.
  */
 export type Inspector = (event: Inspection) => void;
 
-/** The inspection port: who listens, and whether anybody does. */
+/** The inspection port: the listeners of a system. */
 export class Inspectors {
   readonly #listeners = new Set<Inspector>();
-  /** Whether nobody listens: then nothing is put together for them. */
+  /** Whether there is no listener. The runtime then builds no inspection events. */
   unobserved = true;
   readonly #onChange: (unobserved: boolean) => void;
   readonly #onFailure: (error: unknown) => void;
 
-  /** `onChange` hears whether nobody listens, `onFailure` that a listener threw: it hears no more. */
+  /**
+   * Calls `onChange` with `unobserved` when listeners are added or removed, `onFailure` when a listener threw
+   * and was removed.
+   */
   constructor(onChange: (unobserved: boolean) => void, onFailure: (error: unknown) => void) {
     this.#onChange = onChange;
     this.#onFailure = onFailure;
   }
 
   add(listener: Inspector): Disposable {
-    const own: Inspector = (event) => listener(event); // the same function may listen twice
+    const own: Inspector = (event) => listener(event); // so that the same function can be added twice
     this.#listeners.add(own);
     this.#onChange(this.unobserved = false);
     return { [Symbol.dispose]: () => this.#remove(own) };
@@ -104,7 +108,7 @@ export class Inspectors {
   emit(event: Inspection): void {
     for (const listener of this.#listeners) {
       callGuarded(() => listener(event), (error) => {
-        if (!this.#listeners.has(listener)) return; // it failed before
+        if (!this.#listeners.has(listener)) return; // it failed and was removed before
         this.#remove(listener);
         this.#onFailure(error);
       });

@@ -1,11 +1,13 @@
 import type { AtomicPart } from "./store.ts";
 
-/** Up to so many pairs of a write and a removal are compared; where there are more, the keys are put into a set. */
+/**
+ * Up to this number of pairs of a write and a removal, keys are compared pairwise; above it, through a set.
+ */
 const pairsMax = 32;
 
 /**
- * Throws a `TypeError` where a part writes a key and removes it: the part does not say which comes last. For adapters,
- * which call it before anything is applied.
+ * Throws a `TypeError` if a part both writes and removes a key, because the part does not say which comes
+ * last. Adapters call it before they apply anything.
  */
 export function requireOneWord(parts: readonly AtomicPart[]): void {
   for (const { writes, removals } of parts) {

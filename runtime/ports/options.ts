@@ -6,144 +6,153 @@ import { type Random, systemRandom } from "../base/random.ts";
 import type { SchedulerOptions } from "../scheduling/scheduler.ts";
 import type { Store } from "./store.ts";
 
-/** The bounds of a system. */
+/** The limits of a system. */
 export interface Limits {
   /**
-   * The most actors in memory, active or with state kept, at least 1. For one more, an actor of any protocol leaves memory
-   * that has nothing to do and of which nothing is lost: its state is in a store, or it never changed the initial one, and it
-   * has no schedule. If there is none, the message is refused with a {@linkcode LimitExceededError} (`too-many-actors`); one
-   * that a turn sent becomes a dead letter.
+   * The maximum number of actors in memory that are active or whose state is kept, at least 1. One more
+   * evicts an idle actor of any protocol that loses nothing: its state is in a store or was never changed
+   * from the initial one, and it has no schedule. If there is none, the message is refused with a
+   * {@linkcode LimitExceededError} (`too-many-actors`); if a turn sent it, it becomes a dead letter.
    *
    * @default {1_000_000}
    */
   readonly actors?: number;
   /**
-   * The most dead letters that are kept, at least 1. Past it the oldest of whatever operation has the most is let go, and
-   * within it of whatever caller: what fails again and again does not push out what failed once.
+   * The maximum number of dead letters that are kept, at least 1. One more evicts the oldest one of the
+   * operation that has the most, and within it of the caller that has the most. So a message that fails again
+   * and again does not evict one that failed once.
    *
    * @default {1_000}
    */
   readonly deadLetters?: number;
   /**
-   * The most bytes of dead letters that are kept, at least 1, of those whose size is known: what came with `bytes`, as over
-   * HTTP, or is in a store. Past it they are let go in the same order.
+   * The maximum number of bytes of dead letters that are kept, at least 1. Only those of known size count:
+   * those sent with `bytes`, as over HTTP, and those in a store. Dead letters are evicted in the same order.
    *
    * @default {67_108_864}
    */
   readonly deadLetterBytes?: number;
   /**
-   * The most events that the log of each topic keeps in a store, at least 1. Past it the oldest is let go.
+   * The maximum number of events in the log of each topic in a store, at least 1. One more evicts the oldest.
    *
    * @default {1_000}
    */
   readonly events?: number;
   /**
-   * The most ids that are remembered in memory, at least 1. Past it the oldest of whoever has the most is let go: of each
-   * caller, and of each actor that gives ids. Also how many expired replies are told from those that never were. In a store
-   * ids are known until their window is over.
+   * The maximum number of message ids remembered for deduplication in memory, at least 1. One more evicts the
+   * oldest id of the caller, or of the actor that sets ids, that has the most. It is also the number of
+   * expired replies that can be told from unknown ones. In a store, ids are kept until
+   * `deduplicationWindowMs` is over.
    *
    * @default {10_000}
    */
   readonly ids?: number;
   /**
-   * The most bytes of answers that are remembered with their ids in memory, at least 1: of asks and surveys, estimated. Past
-   * it the oldest answer of whoever has the most is let go. Its id is still known: a repeat is not handled again, and
-   * rejects with an {@linkcode NotFoundError} (`expired-reply`), as it does when `replyRetentionMs` is over.
+   * The maximum number of bytes (estimated) of replies to asks and surveys that are remembered with their ids
+   * in memory, at least 1. More evict the oldest reply of the caller that has the most. Its id is still
+   * remembered: a repeat is not handled again and rejects with a {@linkcode NotFoundError} (`expired-reply`),
+   * as it does when `replyRetentionMs` is over.
    *
    * @default {16_777_216}
    */
   readonly answerBytes?: number;
   /**
-   * The most replies that are waited for or kept in memory, at least 1. For one more, the one that was collected first
-   * goes; where none was collected, the submit is refused with a {@linkcode LimitExceededError} (`too-many-replies`).
-   * So is that of a caller that has as many waiting to be collected as are left for all: one alone has half, and
-   * another finds room.
+   * The maximum number of replies to submits that are pending or kept in memory, at least 1. One more evicts
+   * the reply that was collected first; if none was collected, the submit is refused with a
+   * {@linkcode LimitExceededError} (`too-many-replies`). A submit is also refused if its caller has as many
+   * uncollected replies as there is room left: so a single caller can take half of the room, and another
+   * caller still finds some.
    *
-   * It does not apply where there is a store. There a reply is a row that any instance gives, as often as it is asked, until
-   * `replyRetentionMs` is over: to count them each submit would have to read, and none goes by being collected. They
-   * are bounded by what is submitted within `replyRetentionMs`, and by the store's own room (`store-full`).
+   * It does not apply with a store. There a reply is a row, which every instance can read repeatedly until
+   * `replyRetentionMs` is over; counting the rows would cost each submit a read, and collecting a reply does
+   * not remove it. Such replies are bounded by the number of submits within `replyRetentionMs`, and by the
+   * capacity of the store (`store-full`).
    *
    * @default {100_000}
    */
   readonly replies?: number;
   /**
-   * The most bytes of replies that are kept in memory for callers, at least 1, estimated when they come. A caller that has as
-   * many as are left for all is refused (`too-many-replies`); where replies that were still to come are more than that, the
-   * oldest of whoever has the most has expired. Replies to the program's own submits count by number.
+   * The maximum number of bytes (estimated) of replies that are kept in memory for callers, at least 1. A
+   * submit is refused (`too-many-replies`) if its caller has as many bytes as there is room left; if pending
+   * replies turn out larger than the room, the oldest reply of the caller that has the most expires. Replies
+   * to submits of the program itself count by number only.
    *
    * @default {67_108_864}
    */
   readonly replyBytes?: number;
 }
 
-/** What a {@linkcode System} is made of. */
+/** Options of a {@linkcode System}. */
 export interface SystemOptions {
-  /** The actors it hosts, one definition for each protocol. */
+  /** The actors that the system hosts: one definition for each protocol. */
   readonly actors: readonly Actor[];
   /**
-   * How long an ask waits where it does not say so itself, in milliseconds above 0; `Infinity` for ever.
+   * The default timeout of an ask, in milliseconds above 0; `Infinity` for none.
    *
    * @default {5_000}
    */
   readonly askTimeoutMs?: number;
   /**
-   * How long a repeated id is known, in milliseconds above 0, counted from the first; `Infinity` for ever.
+   * How long a message id is remembered, in milliseconds above 0, counted from its first message: a repeat
+   * within this window is answered as the first was. `Infinity` for no end.
    *
    * @default {86_400_000}
    */
   readonly deduplicationWindowMs?: number;
   /**
-   * How long the reply of a submit is kept for collection, in milliseconds above 0, counted from the submit; with a
-   * store from when it came. `Infinity` for ever, which in memory means until it was collected.
+   * How long the reply of a submit is kept for collection, in milliseconds above 0: in memory counted from
+   * the submit, with a store from the reply. `Infinity` for no end; in memory the reply is then kept until it
+   * is collected.
    *
    * @default {3_600_000}
    */
   readonly replyRetentionMs?: number;
   /**
-   * How long a stop waits for what can still run, in milliseconds of at least 0, where it does not say so itself.
+   * The default of how long a stop waits for messages that can still run, in milliseconds of at least 0.
    *
    * @default {1_000}
    */
   readonly drainMs?: number;
   /**
-   * Where its actors are kept. Without one everything is in memory and lost with the process; with one every actor that is
-   * not `transient` is durable. The system opens it, and closes it when it stops.
+   * The store that keeps the actors. Without a store everything is in memory and lost with the process; with
+   * one every actor that is not `transient` is durable. The system opens the store, and closes it when it
+   * stops.
    */
   readonly store?: Store;
-  /** Its bounds. */
+  /** The limits of the system. */
   readonly limits?: Limits;
   /**
-   * Hears of failures: each dead letter, and the first failure of each message that is tried again, as a line of text
-   * without control characters and as what {@linkcode System.inspect} hears. At most 20 in a second; the next line says
-   * how many were left out. `false` tells nobody.
+   * Called for each dead letter, and for the first failure of each message that will be retried: with a line
+   * of text without control characters, and with the event as {@linkcode System.inspect} reports it. At most
+   * 20 calls in a second; the next line says how many were left out. `false` disables the log.
    *
    * @default {(line) => console.error(line)}
    */
   readonly log?: Log | false;
-  /** How its scheduler shares the time. */
+  /** How the scheduler divides the time between mailboxes. */
   readonly scheduler?: SchedulerOptions;
   /**
-   * Its time; a virtual clock in tests.
+   * The source of time. Use a virtual clock in tests.
    *
    * @default {systemClock()}
    */
   readonly clock?: Clock;
   /**
-   * Its chance; a seeded one in tests.
+   * The source of randomness. Use a seeded one in tests.
    *
    * @default {systemRandom()}
    */
   readonly random?: Random;
 }
 
-/** The options with every default filled in. */
+/** The options with all defaults applied. */
 export interface ResolvedOptions
   extends Required<Omit<SystemOptions, "actors" | "store" | "limits" | "scheduler">> {
   readonly limits: Required<Limits>;
   readonly scheduler: Required<SchedulerOptions>;
 }
 
-/** Fills in the defaults. Throws a `RangeError` that names the option which is out of its bounds. */
+/** Applies the defaults. Throws a `RangeError` that names the option that is out of its bounds. */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
   const {
     actors = 1_000_000,

@@ -1,16 +1,22 @@
 import type { Clock } from "../base/clock.ts";
 
-/** A key and its value, as a store gave them. */
+/** A key with its value and version, as read from a store. */
 export interface Entry {
-  /** Its key. */
+  /** The key. */
   readonly key: string;
-  /** What was written last. */
+  /** The value that was written last. */
   readonly value: Uint8Array;
-  /** Names that write: two writes of one key never have the same. Only equality means anything. */
+  /**
+   * Identifies the write: two writes of one key never have the same version. Versions can only be compared
+   * for equality.
+   */
   readonly version: string;
 }
 
-/** What must be true for a part to be applied: the key has that version, or no value where it is `undefined`. */
+/**
+ * A condition under which a part is applied: the key has this version, or no value if the version is
+ * `undefined`.
+ */
 export interface Check {
   /** The key. */
   readonly key: string;
@@ -18,111 +24,124 @@ export interface Check {
   readonly version: string | undefined;
 }
 
-/** A value to write, whatever was there. */
+/** A value to write, unconditionally. */
 export interface Put {
   /** The key. */
   readonly key: string;
-  /** The value: to be read until the commit ends, and no longer; its buffer may hold others beside it. */
+  /** The value. The store reads it only until the commit ends; its buffer may contain other values. */
   readonly value: Uint8Array;
   /**
-   * How many bytes the value has that it replaces, where that is known: what was split is then let go of with less work. A
-   * hint, which may be absent or wrong.
+   * The size in bytes of the value that it replaces, if known, so that the store deletes the pieces of a
+   * split value with less work. A hint, which may be absent or wrong.
    */
   readonly oldBytes?: number | undefined;
-  /** From when on the store may let it go, in milliseconds since 1970; absent for never. It may still be there much later. */
+  /**
+   * The time from which the store may delete the value, in milliseconds since 1970; absent for never. The
+   * value may remain readable much longer.
+   */
   readonly expiresAtMs?: number | undefined;
 }
 
-/** A value to remove, whatever it is. */
+/** A value to remove, unconditionally. */
 export interface Delete {
   /** The key. */
   readonly key: string;
-  /** How many bytes the value has, where that is known: a hint, as for a put. */
+  /** The size of the value in bytes, if known. A hint, as for a {@linkcode Put}. */
   readonly oldBytes?: number | undefined;
 }
 
-/** What is applied as a whole or not at all. No key is in `writes` and in `removals`: that would not say which comes last. */
+/**
+ * A set of changes that is applied atomically. A key is never in both `writes` and `removals`, because their
+ * order would be undefined.
+ */
 export interface AtomicPart {
-  /** What must be true. */
+  /** The conditions. */
   readonly checks: readonly Check[];
-  /** What is written. */
+  /** The values to write. */
   readonly writes: readonly Put[];
-  /** What is removed. */
+  /** The values to remove. */
   readonly removals: readonly Delete[];
-  /** Whether other processes should hear of it at once. */
+  /** Whether to notify other processes at once. */
   readonly rings?: boolean;
 }
 
-/** Which values to list: those whose key begins with `prefix`, in the order of their keys. */
+/** A range of entries to list: those whose key begins with `prefix`, in key order. */
 export interface KeyRange {
-  /** What their keys begin with. */
+  /** The prefix of the keys. */
   readonly prefix: string;
-  /** Only those behind this key, which need not exist. */
+  /** Only entries after this key, which need not exist. */
   readonly after?: string;
-  /** At most so many, from 1 to 1,000. */
+  /** The maximum number of entries, from 1 to 1,000. */
   readonly limit: number;
-  /** From the last to the first; then `after` means those before it. */
+  /** Whether to list in descending order; `after` then means the entries before that key. */
   readonly reverse?: boolean;
 }
 
-/** How much one commit can take. What takes more is refused before anything is written. */
+/** The limits of one commit. A commit that exceeds them is refused before anything is written. */
 export interface StoreLimits {
-  /** The most bytes of one key, as UTF-8. */
+  /** The maximum size of a key, in bytes of UTF-8. */
   readonly keyBytes: number;
-  /** The most bytes of a value that lies in one place; a larger one is split over several, each a write of its own. */
+  /**
+   * The maximum size in bytes of a value that is stored in one cell; a larger value is split over several
+   * cells, each of which counts as a write.
+   */
   readonly valueBytes: number;
-  /** The most checks. */
+  /** The maximum number of checks. */
   readonly checks: number;
-  /** The most writes and removals together. */
+  /** The maximum number of writes and removals together. */
   readonly writes: number;
-  /** The most bytes of keys and values together. */
+  /** The maximum number of bytes of keys and values together. */
   readonly bytes: number;
-  /** The most bytes of keys. */
+  /** The maximum number of bytes of keys. */
   readonly keysBytes: number;
 }
 
-/** What a store can do, as data. */
+/** The properties of a store, as data. */
 export interface StoreTraits {
-  /** What it is called. */
+  /** The name of the store. */
   readonly name: string;
-  /** What a commit outlives: nothing, the process, or a loss of power as well. */
+  /** What a commit survives: `nothing`, a crash of the process, or also a loss of power. */
   readonly durability: "nothing" | "process" | "power";
-  /** Whether several processes may share it. */
+  /** Whether one process or several can use the store at the same time. */
   readonly processes: "one" | "many";
   /**
-   * Whether a commit may fail without telling whether it landed, and land later; or land, be repeated by whatever is in
-   * between, and answer as stale. Where it may, no stale answer is believed without a look. Where it may not, calls may
-   * take longer before they are given up.
+   * Whether the outcome of a commit can be unknown: it may fail although it was applied or will be applied
+   * later, or be applied, retried by a layer below, and then reported as a conflict. If so, the runtime
+   * verifies each reported conflict by a read. If not, calls may take longer before they time out.
    */
   readonly unknownOutcomes: boolean;
-  /** How many commits it gains from having under way at once. */
+  /** The number of concurrent commits up to which throughput increases. */
   readonly commitsAtOnce: number;
   /**
-   * The same for commits that are full, at least as many: more where one can be made ready while another is written, but
-   * what is not full had better wait and fill up.
+   * The same for full commits, at least as large: larger if the store can prepare one commit while it writes
+   * another, so that only full commits are worth starting early.
    */
   readonly fullCommitsAtOnce: number;
-  /** How many parts one commit gains from. */
+  /** The number of parts in one commit up to which throughput increases. */
   readonly partsAtOnce: number;
-  /** How often an instance says that it lives, in milliseconds; it is taken for dead after three times that. */
+  /**
+   * The interval of an instance's heartbeats, in milliseconds. An instance is considered dead after three
+   * missed heartbeats.
+   */
   readonly heartbeatMs: number;
-  /** How much one commit can take. */
+  /** The limits of one commit. */
   readonly limits: StoreLimits;
 }
 
-/** What a connection may use of its system. */
+/** The services that a system provides to a connection. */
 export interface StoreServices {
-  /** The system's time. */
+  /** The clock of the system. */
   readonly clock: Clock;
 }
 
 /**
- * The port to what keeps actors: keys in order, values of bytes, and commits that are applied as a whole or not at
- * all, each on condition that what was read has not changed. All that is durable is built on these four calls, so an
- * adapter is small and cannot get the protocol wrong.
+ * The storage port: ordered keys, values of bytes, and atomic commits, each on condition that the versions
+ * read have not changed. The durable protocol uses only these four calls, so an adapter is small and contains
+ * no part of the protocol.
  *
- * A store is a description; each system opens a connection of its own, and closes it when it stops. `storeConformance`
- * of `@posthorn/posthorn/testing/conformance` says whether an adapter does what is promised here.
+ * A store is a description; each system opens its own connection, and closes it when the system stops.
+ * `storeConformance` of `@posthorn/posthorn/testing/conformance` checks whether an adapter satisfies this
+ * contract.
  *
  * @example
  * ```ts
@@ -134,61 +153,73 @@ export interface StoreServices {
  * ```
  */
 export interface Store {
-  /** What it can do. */
+  /** The properties of the store. */
   readonly traits: StoreTraits;
-  /** Opens it. Rejects with a {@linkcode StoreError} when it cannot be used. */
+  /** Opens a connection. Rejects with a {@linkcode StoreError} if the store cannot be used. */
   open(services: StoreServices): Promise<StoreConnection>;
 }
 
-/** An open store. All that it answers is strong: what was committed before the call is seen. */
+/**
+ * An open connection to a store. Reads are strongly consistent: they see every commit that ended before the
+ * call.
+ */
 export interface StoreConnection {
-  /** What is under these keys, in their order; each by itself, so two of them may be from different moments. */
+  /**
+   * Reads the entries of these keys, in their order. Each is read on its own: two entries may be from
+   * different points in time.
+   */
   read(keys: readonly string[]): Promise<(Entry | undefined)[]>;
-  /** What is under the keys of a range: all of one moment. */
+  /** Lists the entries of a range, as a consistent snapshot. */
   list(range: KeyRange): Promise<Entry[]>;
   /**
-   * Applies parts, each as a whole or not at all, and all that are applied together in one step: nobody ever sees some
-   * of them. For each its version, which all its writes then have, or `undefined` where a check failed. The caller sees
-   * to it that together they keep the limits, and that no part checks what another one writes or removes. Where a part
-   * writes a key and removes it, nothing is applied, and it rejects with a `TypeError`.
+   * Applies each part atomically, and all parts that are applied in one atomic step: no reader sees only some
+   * of them. Resolves with one version for each part, which all its writes then have, or with `undefined` if
+   * a check of the part failed. The caller ensures that the parts together keep the limits, and that no part
+   * checks a key that another part writes or removes. If a part writes and removes the same key, nothing is
+   * applied, and the call rejects with a `TypeError`.
    *
-   * Rejects with a {@linkcode StoreError} when nothing was applied, and never will be; with an
-   * {@linkcode OutcomeUnknownError} when all of it may have been, or may be later; with any other error where it refuses
-   * these parts as such, and has applied nothing: then they are divided, and what is refused alone has failed.
+   * Rejects with a {@linkcode StoreError} if nothing was applied and nothing will be; with an
+   * {@linkcode OutcomeUnknownError} if everything may have been applied, or may be later; with any other
+   * error if the store refuses these parts and applied nothing. The caller then commits them separately, so
+   * that only the refused part fails.
    */
   commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]>;
   /**
-   * Calls `onChange` soon after another connection has committed something that rings. It may be called in vain, or
-   * once for many.
+   * Calls `onChange` soon after another connection has committed a part with `rings`. A call may be spurious,
+   * and one call may stand for several commits.
    */
   watch(onChange: () => void): Disposable;
-  /** Closes it. What is under way ends first. */
+  /** Closes the connection after the calls in progress have ended. */
   close(): Promise<void>;
-  /** How it is seen at once that a process has ended; absent where only missed heartbeats tell. */
+  /** Detects at once that a process has ended; absent if only missed heartbeats can tell. */
   readonly presence?: StorePresence | undefined;
 }
 
 /**
- * Tells at once that the process of an instance has ended, however it ended: by something that only its operating system
- * takes from it, such as a lock. A connection has it where it can be certain; everywhere else an instance is taken for
- * dead when it has missed three heartbeats.
+ * Detects at once that the process of an instance has ended, for any reason, by a resource that only its
+ * operating system takes from it, such as a file lock. A connection provides it only if the detection is
+ * certain; otherwise an instance is considered dead after three missed heartbeats.
  *
- * To say "gone" of one that lives would cost work and count attempts against innocent messages. So whatever is not
- * certain (another machine, a file system over a network, no permission) must be answered as not gone.
+ * A false positive would cause duplicate work, and count attempts of messages that did not fail. So if the
+ * state of an instance is uncertain (another machine, a network file system, no permission), the answer must
+ * be that it is not gone.
  */
 export interface StorePresence {
   /**
-   * Says that this instance is in this process, until it is released, the connection is closed, or the process ends.
-   * Resolves with whether {@linkcode isGone} of others can tell; never rejects.
+   * Registers an instance of this process, until it is released, the connection is closed, or the process
+   * ends. Resolves with whether {@linkcode isGone} works for other instances; never rejects.
    */
   hold(instance: string): Promise<boolean>;
   /**
-   * Whether the process of an instance that was held has ended, or has closed its connection. `false` where that is not
-   * certain; never rejects.
+   * Whether the process of a registered instance has ended or has closed its connection. Resolves with
+   * `false` if that is uncertain; never rejects.
    */
   isGone(instance: string): Promise<boolean>;
-  /** Clears away what is left of an instance: its own, or one that is gone. Nobody can tell of it any more. */
+  /**
+   * Deletes the registration of an instance: of this one, or of one that is gone. Its state cannot be
+   * determined any more.
+   */
   release(instance: string): Promise<void>;
-  /** Clears away what is left of all instances that are gone, but for these. */
+  /** Deletes the registrations of all instances that are gone, except for these. */
   retain(instances: ReadonlySet<string>): Promise<void>;
 }

@@ -2,10 +2,16 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { StoreError } from "../base/store_errors.ts";
 
-/** How often it is looked at while it is used: 7 µs each time, for each of two files. */
+/**
+ * The minimum interval between two checks of the files, in milliseconds. A check takes 7 µs for each of two
+ * files.
+ */
 const lookEachMs = 10;
 
-/** What is used of `node:fs` and `node:path`, whose types not everybody has. */
+/**
+ * The functions used of `node:fs` and `node:path`. Declared here, because not every consumer has the types of
+ * Node.
+ */
 interface Files {
   statSync(path: string, options: { bigint: true }): {
     readonly dev: bigint;
@@ -19,18 +25,18 @@ interface Paths {
 }
 
 /**
- * The file of an open SQLite database and its log, as they were when it was opened. Where they have been moved, replaced
- * or removed since, SQLite goes on writing to what has no name any more: nobody else will ever see it.
+ * The identity of the file of an open SQLite database and of its write-ahead log. If a file is moved,
+ * replaced or removed while it is open, SQLite continues to write to a file without a name, which no other
+ * process will ever open.
  *
- * Where the process may read the one and not the other, the other is not looked at. It is looked for by device and
- * inode, so what is written over in place is not noticed, nor anything where the platform has no inodes but that it is
- * gone.
+ * A file that the process may not read is not checked. Files are identified by device and inode, so a file
+ * that is overwritten in place goes undetected; on a platform without inodes only a missing file is detected.
  */
 export class StoreFile {
   readonly #files: Files;
   readonly #path: string;
   readonly #clock: Clock;
-  /** What each path was. */
+  /** The identity of each path when the database was opened. */
   readonly #opened: ReadonlyMap<string, string>;
   #lookedMs: number;
   #failure: StoreError | undefined;
@@ -49,9 +55,11 @@ export class StoreFile {
     this.#opened = opened;
   }
 
-  /** The file of an open database; nothing where the platform has no files, or does not let them be looked at. */
+  /**
+   * The file of an open database; `undefined` if the platform has no files or does not allow checking them.
+   */
   static async of(path: string, clock: Clock): Promise<StoreFile | undefined> {
-    // Not where a bundler for a platform without them would look for them.
+    // The names are variables, so that a bundler for a platform without these modules does not resolve them.
     const [fs, paths] = ["node:fs", "node:path"];
     try {
       const files: Files = await import(fs);
@@ -59,11 +67,13 @@ export class StoreFile {
       const whole = resolve(path); // the process may change its folder
       return new StoreFile(files, [whole, `${files.realpathSync(whole)}-wal`], clock);
     } catch {
-      return undefined; // a platform without file systems, or one that does not tell
+      return undefined; // the platform has no file system, or does not allow reading it
     }
   }
 
-  /** Throws where it is no longer there; looks at it now and then. */
+  /**
+   * Throws a `StoreError` if a file was moved, replaced or removed. Checks the files at most once in 10 ms.
+   */
   require(): void {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#lookedMs >= lookEachMs) {
@@ -85,18 +95,21 @@ export class StoreFile {
   }
 }
 
-/** Whether a folder has that name, as far as is known. */
+/** Whether the path is known to be a directory. */
 export async function isFolder(path: string): Promise<boolean> {
   const fs = "node:fs";
   try {
     const files: Files = await import(fs);
     return mayLook(path) && files.statSync(path, { bigint: true }).isDirectory();
   } catch {
-    return false; // nothing is there, or the platform does not tell
+    return false; // there is nothing, or the platform does not allow checking
   }
 }
 
-/** What of Deno is used here: to look without its permission asks whoever sits at the terminal, and waits for him. */
+/**
+ * Used to check permissions first: without a permission, reading a file would prompt at the terminal and
+ * block.
+ */
 declare const Deno: {
   permissions: { querySync(name: { name: "read"; path: string }): { state: string } };
 } | undefined;
@@ -108,7 +121,7 @@ function mayLook(path: string): boolean {
 
 const gone = "gone";
 
-/** What tells a file from all others; `undefined` where that is not known. */
+/** The identity of a file; `undefined` if it cannot be determined. */
 function nameOf(files: Files, path: string): string | undefined {
   try {
     const { dev, ino } = files.statSync(path, { bigint: true });

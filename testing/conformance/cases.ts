@@ -13,9 +13,9 @@ import {
   shown,
 } from "./expectations.ts";
 
-/** What proves each sentence about reads, commits, watches and ends. */
+/** The cases about reads, commits, watches and closing. */
 export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
-  async "what was written is read, in the order of the question, and what was not is undefined"(
+  async "a read returns the entries in the order of its keys, and undefined for a key without a value"(
     { connection },
   ) {
     const keys = Array.from({ length: 25 }, (_, index) => `k${index}`);
@@ -31,7 +31,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     expectEqual(await connection.read([]), [], "no keys");
   },
 
-  async "a value is what it was when it was written, whatever becomes of the bytes it came in"(
+  async "a written value does not change if the caller reuses its buffer"(
     { connection },
   ) {
     const buffer = new Uint8Array([9, 1, 2, 3, 9]);
@@ -45,14 +45,14 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     expectEqual([...second!.value], [1, 2, 3], "after the reader has changed what he got");
   },
 
-  async "what a part writes has the version that its commit gave"({ connection }) {
+  async "every write of a part has the version that its commit returned"({ connection }) {
     const version = await applied(connection, puts({ a: "1", b: "2" }));
     const read = await connection.read(["a", "b"]);
     const list = await connection.list({ prefix: "", limit: 10 });
     for (const stored of [...read, ...list]) expectEqual(stored?.version, version, "its version");
   },
 
-  async "two writes of a key never have one version, even where it was removed between"({ connection }) {
+  async "two writes of a key never have the same version, even with a removal between them"({ connection }) {
     const versions = new Set<string>();
     for (let round = 0; round < 10; round++) {
       versions.add(await applied(connection, puts({ k: "the same" })));
@@ -61,7 +61,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     expectEqual(versions.size, 10, "how many versions 10 writes have");
   },
 
-  async "a part is applied only where all its checks hold, and else nothing of it is there"({ connection }) {
+  async "a part is applied as a whole if all its checks hold, and not at all otherwise"({ connection }) {
     const old = await applied(connection, puts({ k: "1", other: "1", gone: "1" }));
     const now = await applied(connection, puts({ k: "2" }));
     const attempt = async (key: string, version: string | undefined) => {
@@ -92,7 +92,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     );
   },
 
-  async "a check does not take what was removed and written again for what it was"({ connection }) {
+  async "a check fails for a value that was removed and written again"({ connection }) {
     const first = await applied(connection, puts({ k: "the same" }));
     await applied(connection, part({ removals: [{ key: "k" }] }));
     const check = (version: string | undefined) => part({ checks: [{ key: "k", version }] });
@@ -113,7 +113,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     }
   },
 
-  async "what may go in a time that never comes is kept"({ connection }) {
+  async "a value whose expiry is later than any date is kept"({ connection }) {
     for (const expiresAtMs of [8.64e15, 1e300, Infinity]) {
       await applied(connection, part({ writes: [{ key: "k", value: bytes(3, 1), expiresAtMs }] }));
       expectEqual(
@@ -124,7 +124,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     }
   },
 
-  async "of several parts only the stale ones are left out"({ connection }) {
+  async "a commit of several parts leaves out only the stale ones"({ connection }) {
     const stale = await applied(connection, puts({ a: "0" }));
     const version = await applied(connection, puts({ a: "1", b: "1", c: "1" }));
     const change = (key: string, checked: string | undefined): AtomicPart =>
@@ -154,7 +154,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     );
   },
 
-  async "without checks a value is replaced or removed, whatever was there"({ connection }) {
+  async "a part without checks replaces or removes a value unconditionally"({ connection }) {
     await applied(connection, puts({ a: "1" }));
     await applied(connection, puts({ a: "2", b: "2" }));
     await applied(connection, part({ removals: [{ key: "b" }, { key: "nowhere" }] }));
@@ -165,7 +165,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     ], "what is there");
   },
 
-  async "parts of checks alone say whether they hold, and a commit of nothing does nothing"({ connection }) {
+  async "parts with only checks report whether they hold, and an empty commit does nothing"({ connection }) {
     const stale = await applied(connection, puts({ a: "0" }));
     const version = await applied(connection, puts({ a: "1" }));
     const check = (key: string, checked: string | undefined) => part({ checks: [{ key, version: checked }] });
@@ -194,7 +194,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     }
   },
 
-  async "of those who change the same at the same time one gets through, and nothing is lost"(
+  async "one of several concurrent changes of a key succeeds, and no change is lost"(
     { connection, connect },
   ) {
     const [counters, rounds] = [3, 10];
@@ -213,7 +213,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     expectEqual(stored?.value[0], counters * rounds, "the count");
   },
 
-  async "who watches hears soon of what another connection commits, until it ends that"(
+  async "a watcher is called soon after another connection commits, until it is disposed of"(
     { connection, connect, advance },
   ) {
     const other = await connect();
@@ -235,7 +235,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     expectEqual(heard[0], before[0], "how often the one heard that has ended it");
   },
 
-  async "what expires is there until then"({ connection, clock, advance }) {
+  async "a value is readable until it expires"({ connection, clock, advance }) {
     const soon = clock.now() + 300;
     const values = { soon, later: clock.now() + 3_600_000, never: undefined };
     const writes = Object.entries(values).map(([key, expiresAtMs]) => ({
@@ -257,7 +257,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     }
     await advance(200);
     expectEqual((await keysOf(connection)).filter((key) => key !== "soon"), ["later", "never"], "the others");
-    // What is written again is not what was to expire.
+    // A value that is written again without expiry no longer expires.
     await applied(connection, puts({ later: "again" }));
     expect(
       (await connection.read(["later"]))[0] !== undefined,
@@ -265,7 +265,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     );
   },
 
-  async "what is closed refuses all that comes, and ends what is under way first"({ connection, connect }) {
+  async "a closed connection refuses calls, after those in progress have ended"({ connection, connect }) {
     const other = await connect();
     const underWay = other.commit([puts({ k: "1" })]);
     let heard = 0;

@@ -1,5 +1,5 @@
 /**
- * The cases that every store must pass: for who writes an adapter.
+ * The test cases that every store must pass, for authors of adapters.
  *
  * @module
  */
@@ -12,43 +12,43 @@ import { listCases } from "./list_cases.ts";
 import { modelCases } from "./model_cases.ts";
 import { presenceCases } from "./presence_cases.ts";
 
-/** What {@linkcode storeConformance} needs to know of an adapter. */
+/** Options of {@linkcode storeConformance}. */
 export interface StoreConformanceOptions {
-  /** Makes an empty store for one case; what is to be cleared away afterwards, its `dispose` does. */
+  /** Creates an empty store for one case. Clean-up is up to its `dispose`. */
   readonly open: () => StoreUnderTest | Promise<StoreUnderTest>;
-  /** The cases that are left out, by name, and why. */
+  /** The cases to skip, by name, with the reason. */
   readonly skip?: Readonly<Record<string, string>>;
   /**
-   * What connections are opened with.
+   * The clock with which connections are opened.
    *
    * @default {systemClock()}
    */
   readonly clock?: Clock;
-  /** Lets time go on; without it, it is waited for a timer of the clock. */
+  /** Advances the time of the clock; by default a real timer of the clock is awaited. */
   readonly advance?: (byMs: number) => Promise<void>;
 }
 
-/** An empty store, and how it is cleared away. */
+/** An empty store, with its clean-up. */
 export interface StoreUnderTest {
   /** The store. */
   readonly store: Store;
-  /** Clears it away; all connections are closed by then. */
+  /** Cleans up. All connections are closed before. */
   dispose?(): void | PromiseLike<void>;
 }
 
-/** One sentence of what a store promises. */
+/** One guarantee of a store, as a test case. */
 export interface StoreCase {
-  /** The sentence. */
+  /** The guarantee, as a sentence. */
   readonly name: string;
-  /** Why it is left out; absent where it is not. */
+  /** The reason why it is skipped; absent if it is not. */
   readonly skipped: string | undefined;
-  /** Rejects where the store does not keep it. */
+  /** Runs the case. Rejects if the store violates the guarantee. */
   run(): Promise<void>;
 }
 
 /**
- * Makes the cases that say whether an adapter keeps what `Store` promises, for any runner to run. Each has a store of
- * its own.
+ * Creates the test cases that check whether an adapter satisfies the contract of `Store`, for any test
+ * runner. Each case uses its own store.
  *
  * @example
  * ```ts
@@ -60,8 +60,8 @@ export interface StoreCase {
  * }
  * ```
  *
- * @param options how a store is made, and what it cannot do
- * @returns the cases, in no order that matters
+ * @param options how to create a store, and the cases to skip
+ * @returns the cases, which can run in any order
  */
 export function storeConformance(options: StoreConformanceOptions): StoreCase[] {
   const { open, skip = {}, clock = systemClock() } = options;

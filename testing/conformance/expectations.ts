@@ -1,32 +1,32 @@
 import type { Clock } from "../../runtime/base/clock.ts";
 import type { AtomicPart, Entry, Store, StoreConnection } from "../../runtime/ports/store.ts";
 
-/** What a case has at hand. */
+/** The environment of a case. */
 export interface Bench {
   readonly store: Store;
-  /** A connection to it, open. */
+  /** An open connection to the store. */
   readonly connection: StoreConnection;
-  /** Opens another one. All are closed after the case. */
+  /** Opens another connection. All connections are closed after the case. */
   connect(): Promise<StoreConnection>;
   readonly clock: Clock;
-  /** Lets time go on. */
+  /** Advances the time. */
   advance(byMs: number): Promise<void>;
 }
 
 const encoder = new TextEncoder();
 
-/** A part that is all empty, but for what is said. */
+/** A part with the given members; the others are empty. */
 export function part(some: Partial<AtomicPart>): AtomicPart {
   return { checks: [], writes: [], removals: [], ...some };
 }
 
-/** A part that writes a few small values: their texts by their keys. */
+/** A part that writes small values, given as texts by key. */
 export function puts(values: Readonly<Record<string, string>>): AtomicPart {
   const writes = Object.entries(values).map(([key, text]) => ({ key, value: encoder.encode(text) }));
   return part({ writes });
 }
 
-/** So many bytes that are not alike. */
+/** Pseudo-random bytes. */
 export function bytes(count: number, seed: number): Uint8Array {
   const made = new Uint8Array(count);
   let state = (seed + 1) * 2_654_435_761 >>> 0;
@@ -37,7 +37,7 @@ export function bytes(count: number, seed: number): Uint8Array {
   return made;
 }
 
-/** Key and value in a form that can be compared; large values as their length and a sum over all of their bytes. */
+/** An entry as text for comparison: the key, and the length and a checksum of the value. */
 export function shown(stored: Pick<Entry, "key" | "value"> | undefined): string | undefined {
   if (stored === undefined) return undefined;
   const { key, value } = stored;
@@ -47,13 +47,13 @@ export function shown(stored: Pick<Entry, "key" | "value"> | undefined): string 
   return `${key} = ${value.length} bytes ${(sum >>> 0).toString(16)}`;
 }
 
-/** Throws where they differ as JSON, naming what they are. */
+/** Throws if two values differ as JSON; `what` describes them. */
 export function expectEqual(actual: unknown, expected: unknown, what: string): void {
   const [is, should] = [actual, expected].map((value) => JSON.stringify(value, nothing) ?? "undefined");
   if (is !== should) throw new Error(`${what}: expected ${short(should)}, and it is ${short(is)}`);
 }
 
-/** JSON would make both of them `null` in an array. */
+/** Keeps `undefined` apart from `null`, which JSON would write for both within an array. */
 function nothing(_: string, value: unknown): unknown {
   return value === undefined ? "(nothing)" : value;
 }
@@ -62,29 +62,29 @@ function short(text: string): string {
   return text.length <= 600 ? text : `${text.slice(0, 600)}… (${text.length} characters)`;
 }
 
-/** Throws where that is false. */
+/** Throws if the condition is false. */
 export function expect(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what);
 }
 
-/** The code with which it rejects, or that it does not. */
+/** Resolves with the code with which a promise rejects, or with a text if it does not reject. */
 export function codeOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(() => "it did not reject", (error) => error?.code ?? String(error));
 }
 
-/** Commits one part that must be applied, and gives its version. */
+/** Commits one part, which must be applied, and resolves with its version. */
 export async function applied(connection: StoreConnection, one: AtomicPart): Promise<string> {
   const [version] = await connection.commit([one]);
   expect(typeof version === "string", `A commit of one part gives a version, and it gave ${String(version)}`);
   return version;
 }
 
-/** What is under the keys, in a form that can be compared. */
+/** Reads the entries of these keys as texts for comparison. */
 export async function readShown(connection: StoreConnection, keys: readonly string[]): Promise<unknown[]> {
   return (await connection.read(keys)).map(shown);
 }
 
-/** All keys that begin with the prefix. */
+/** Lists all keys that begin with the prefix. */
 export async function keysOf(connection: StoreConnection, prefix = ""): Promise<string[]> {
   return (await connection.list({ prefix, limit: 1_000 })).map(({ key }) => key);
 }

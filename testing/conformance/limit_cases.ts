@@ -12,14 +12,15 @@ import {
   shown,
 } from "./expectations.ts";
 
-/** What proves each sentence about large values and large commits. */
+/** The cases about large values and large commits. */
 export const limitCases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
-  async "a value much larger than a place comes and goes as a whole"(
+  async "a value much larger than a cell is written, read and removed as a whole"(
     { connection, store: { traits: { limits } } },
   ) {
     const size = Math.floor(Math.min(limits.valueBytes * 3.5, limits.bytes / 2, 1_000_000));
     const small = { key: "big", value: bytes(10, 1) };
-    const stale = await applied(connection, puts({ a: "", "big ": "", big0: "", c: "" })); // its neighbours
+    // neighbouring keys
+    const stale = await applied(connection, puts({ a: "", "big ": "", big0: "", c: "" }));
     const steps = [
       size,
       size - 1,
@@ -64,7 +65,7 @@ export const limitCases: Readonly<Record<string, (bench: Bench) => Promise<void>
     expectEqual(await readShown(connection, ["big"]), [shown(small)], "a small one that comes after it");
   },
 
-  async "a value that nobody says the size of is replaced and removed as a whole"(
+  async "a large value is replaced and removed as a whole without a hint of its size"(
     { connection, store: { traits: { limits } } },
   ) {
     const large = Math.floor(Math.min(limits.valueBytes * 3.5, limits.bytes / 4, 1_000_000));
@@ -106,7 +107,7 @@ export const limitCases: Readonly<Record<string, (bench: Bench) => Promise<void>
   },
 };
 
-/** For each limit that is one, a part that takes exactly so much, or as near to it as can be. */
+/** For each finite limit, a part that reaches it exactly or as nearly as possible. */
 function partsAtLimits(limits: StoreLimits): Record<string, AtomicPart> {
   const parts: Record<string, AtomicPart> = {};
   const { keyBytes, valueBytes, checks, writes, bytes: most, keysBytes } = limits;

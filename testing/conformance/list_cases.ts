@@ -11,7 +11,7 @@ import {
   shown,
 } from "./expectations.ts";
 
-/** What proves each sentence about lists. */
+/** The cases about lists. */
 export const listCases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   async "a list is in the order of the bytes of its keys"({ connection }) {
     const ordered = [
@@ -19,7 +19,7 @@ export const listCases: Readonly<Record<string, (bench: Bench) => Promise<void>>
       ...["a/", "aa", "ab", "b", "\u007f", "\u0080", "é", "é\u001f", "߿", "ࠀ", "日本", "\ud7ff", "\ue000"],
       ...["\uffff", "𐀀", "😀", "\u{10ffff}", "\u{10ffff}a"],
     ];
-    // In another order, so that it is not the order of arrival.
+    // Written in another order, so that a list in write order fails.
     const writes = ordered.map((_, index) => ({
       key: ordered[index * 11 % ordered.length],
       value: bytes(1, index),
@@ -71,7 +71,7 @@ export const listCases: Readonly<Record<string, (bench: Bench) => Promise<void>>
     }
   },
 
-  async "a list goes on behind a key, which need not exist, and has at most as many as its limit"(
+  async "a list continues after a key, which need not exist, and respects its limit"(
     { connection },
   ) {
     await applied(connection, puts({ a: "", p: "", p1: "", p3: "", p5: "", p7: "", q: "" }));
@@ -90,7 +90,7 @@ export const listCases: Readonly<Record<string, (bench: Bench) => Promise<void>>
     expectEqual(await list("a", 9, true), "", "before a key before all of them");
   },
 
-  async "a list has up to 1000 values, and the next one those behind them"({ connection }) {
+  async "a list returns up to 1000 entries, and the next list continues after them"({ connection }) {
     const keys = Array.from({ length: 1_100 }, (_, index) => `k${String(index).padStart(4, "0")}`);
     for (let from = 0; from < keys.length; from += 100) {
       await applied(

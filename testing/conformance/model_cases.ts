@@ -14,7 +14,7 @@ const steps = 150;
 const keys = ["a", "a\u001f", "a\u001f1", "a\u001f2", "ab", "b", "é", "\uffff", "😀", "\u{10ffff}"];
 const prefixes = ["", "a", "a\u001f", "b", "é", "😀", "nowhere"];
 
-/** Random calls, of one connection and of two: what they give is what a plain map would have given. */
+/** Model-based cases: random calls of one connection and of two give the results of a plain map. */
 export const modelCases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   async "random calls give what a map would"(bench) {
     for (const seed of [1, 2, 3]) await compare(bench, [bench.connection], seed);
@@ -69,7 +69,7 @@ async function clear(connection: StoreConnection): Promise<void> {
   }
 }
 
-/** A version that a write had, and no value has any more. */
+/** The version of a former write that no value has any more. */
 async function outdated(connection: StoreConnection): Promise<string> {
   const version = await applied(connection, puts({ a: "" }));
   await applied(connection, part({ removals: [{ key: "a" }] }));
@@ -85,13 +85,13 @@ function listOf(
   { prefix, after, limit, reverse = false }: KeyRange,
 ): Entry[] {
   const ordered = reverse ? keys.toReversed() : keys;
-  // The key behind which it goes on is one of these.
+  // The key after which a list continues is one of these.
   const from = after === undefined ? 0 : ordered.indexOf(after) + 1;
   return ordered.slice(from).filter((key) => key.startsWith(prefix)).flatMap((key) => model.get(key) ?? [])
     .slice(0, limit);
 }
 
-/** What a seed says happens next. */
+/** Generates the next calls from a seed. */
 class Draw {
   readonly #random;
   readonly #valueBytes: number;
@@ -111,7 +111,7 @@ class Draw {
     return this.#random.next() < likely;
   }
 
-  /** Up to three parts, none of which checks or changes what another one changes. */
+  /** Up to three parts. None checks or changes a key that another one changes. */
   parts(model: ReadonlyMap<string, Entry>): AtomicPart[] {
     const count = 1 + this.below(3);
     const parts: { checks: Check[]; writes: Put[]; removals: Delete[] }[] = [];
@@ -143,7 +143,7 @@ class Draw {
     return stored === undefined || this.chance(0.5) ? this.outdated : undefined;
   }
 
-  /** Mostly small; a few lie in several places, where values are split. */
+  /** A value: mostly small; a few are so large that some stores split them. */
   #size(): number {
     return this.chance(0.9) ? this.below(50) : this.below(this.#valueBytes * 3);
   }

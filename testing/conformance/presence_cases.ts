@@ -1,6 +1,6 @@
 import { type Bench, expectEqual } from "./expectations.ts";
 
-/** What proves each sentence about presence, of stores whose connections have it. */
+/** The cases about presence, for stores whose connections have one. */
 export const presenceCases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   async "an instance that is held is not gone until its connection is closed"({ connection, connect }) {
     const { presence } = connection;
@@ -18,7 +18,7 @@ export const presenceCases: Readonly<Record<string, (bench: Bench) => Promise<vo
     expectEqual(await gone("one"), false, "whether it is gone when nothing is left that could tell");
   },
 
-  async "what is left of instances that are gone is cleared away, but for those that are named"(
+  async "retain deletes the registrations of instances that are gone, except for those that are named"(
     { connection, connect },
   ) {
     const other = await connect();

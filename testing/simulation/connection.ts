@@ -15,54 +15,54 @@ import type { FaultInjector } from "./faults.ts";
 import { type Holder, type SimulatedLocks, simulatedPresence } from "./presence.ts";
 import type { SimulatedValues } from "./values.ts";
 
-/** What a connection needs of its store. */
+/** The parts of a store that a connection uses. */
 export interface SimulatedBackend {
   readonly clock: Clock;
-  /** What its system says that the time is. */
+  /** The clock of its system. */
   readonly ownClock: Clock;
   readonly fate: FaultInjector;
   readonly values: SimulatedValues;
-  /** What it takes in truth. */
+  /** The limits that it actually enforces. */
   readonly limits: StoreLimits;
-  /** Who is held by whom; absent where nobody can tell. */
+  /** The simulated locks; absent without a presence. */
   readonly locks: SimulatedLocks | undefined;
-  /** Whether there is room for a commit that arrives now. */
+  /** Whether the store has room for a commit that arrives now. */
   readonly hasRoom: () => boolean;
-  /** Applies what is not stale now. */
+  /** Applies the parts that are not stale now. */
   readonly apply: (
     parts: readonly AtomicPart[],
     outcome: "known" | "unknown" | "late",
   ) => (string | undefined)[];
-  /** It is closed, or has crashed. */
+  /** Called when it is closed or has crashed. */
   readonly ended: () => void;
 }
 
 const lookMs = 1;
-/** How long a value is there that is over when it comes. */
+/** How long a value that is already expired when it arrives remains readable, in milliseconds. */
 const overMs = 60_000;
 
 interface Watcher {
   readonly onChange: () => void;
-  /** A coalesced call is under way: it stands for all that rings until then. */
+  /** Whether a coalesced call is pending. It stands for all notifications until then. */
   pending: boolean;
 }
 
 /**
- * A connection to a simulated store. A call goes there, does what it does at one moment, and its answer comes back:
- * what is between call and answer is the caller's not to know.
+ * A connection to a simulated store. A call travels to the store, takes effect at one point in time, and its
+ * response travels back. Between call and response, the caller does not know whether it took effect.
  */
 export class SimulatedConnection implements StoreConnection, Holder {
   readonly presence: StorePresence | undefined;
   readonly #backend: SimulatedBackend;
   readonly #watchers = new Set<Watcher>();
-  /** Take back commits that are not applied yet. */
+  /** Functions that cancel commits that are not applied yet. */
   readonly #commits = new Set<Cancel>();
   readonly #calls = new Set<Promise<unknown>>();
-  /** What waits until the instance goes on; absent while it does. */
+  /** The actions deferred until the instance resumes; absent while it is not paused. */
   #waiting: (() => void)[] | undefined;
   #crashed = false;
   #closed: Promise<void> | undefined;
-  /** Whether its process has ended, or has closed it. */
+  /** Whether its process has ended or has closed the connection. */
   gone = false;
 
   constructor(backend: SimulatedBackend) {
@@ -99,7 +99,8 @@ export class SimulatedConnection implements StoreConnection, Holder {
       const { clock, fate } = this.#backend;
       const totalMs = fate.latencyMs();
       const thereMs = totalMs * fate.share();
-      const work = this.#fateOf(parts.map((part) => this.#copyOf(part))); // it may land when the caller has long changed its bytes
+      // copied, because it may be applied after the caller has reused its buffers
+      const work = this.#fateOf(parts.map((part) => this.#copyOf(part)));
       return new Promise((resolve, reject) => {
         this.#later(thereMs, () => {
           const answer = answerOf(work, resolve, reject);
@@ -119,7 +120,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     return this.#closed ??= this.#end();
   }
 
-  /** Tells those who watch that another has rung, unless that is lost. */
+  /** Notifies the watchers that another connection has rung, unless a fault suppresses it. */
   ring(): void {
     const { clock, fate } = this.#backend;
     for (const watcher of this.#watchers) {
@@ -136,7 +137,10 @@ export class SimulatedConnection implements StoreConnection, Holder {
     }
   }
 
-  /** Nothing is answered or heard any more, and what was not applied yet is not, unless it is already on its way. */
+  /**
+   * Crashes the connection: no call is answered, no watcher is called, and pending commits are cancelled,
+   * except those that the fault `crashLands` selects.
+   */
   crash(): void {
     if (this.#crashed) return;
     this.#crashed = this.gone = true;
@@ -157,7 +161,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     for (const action of waiting) this.#deliver(action);
   }
 
-  /** What a commit will do when it is there. */
+  /** Decides what a commit does when it arrives. */
   #fateOf(parts: readonly AtomicPart[]): () => (string | undefined)[] {
     const { fate, apply, hasRoom } = this.#backend;
     if (parts.length === 0) return () => [];
@@ -181,7 +185,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     };
   }
 
-  /** Reads after that share of the time that the call takes, and fails or answers after all of it. */
+  /** Reads after this share of the latency, and responds after all of it, possibly with a fault. */
   #ask<T>(read: () => T, share: number): Promise<T> {
     const { clock, fate } = this.#backend;
     const totalMs = fate.latencyMs();
@@ -197,8 +201,9 @@ export class SimulatedConnection implements StoreConnection, Holder {
   }
 
   /**
-   * As it is sent: how long a value is kept is counted from now, whatever the system's clock says. One that is over by
-   * that clock, which may have been set forward meanwhile, is there for a while all the same.
+   * Copies a part as it is sent. The time to live of a value is counted from now in true time, because the
+   * clock of the system may differ. A value that is already expired by that clock, which may have been set
+   * forward meanwhile, remains readable for a while.
    */
   #copyOf(part: AtomicPart): AtomicPart {
     const { clock, ownClock } = this.#backend;
@@ -214,7 +219,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     return { ...part, writes };
   }
 
-  /** Asks what the operating system knows: that takes hardly any time, and does not fail. */
+  /** Queries the simulated operating system: with little latency, and without faults. */
   #look<T>(look: () => T): Promise<T> {
     return new Promise((resolve) => {
       this.#backend.clock.setTimer(lookMs, () => this.#deliver(() => resolve(look())));
@@ -222,7 +227,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
   }
 
   #call<T>(name: string, work: () => Promise<T>): Promise<T> {
-    if (this.#crashed) return new Promise(() => {}); // nobody is there who could get an answer
+    if (this.#crashed) return new Promise(() => {}); // a crashed process gets no answer
     let call: Promise<T>;
     try {
       if (this.#closed !== undefined) return fail("store-closed", name, "its connection is closed");
@@ -236,7 +241,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     return call;
   }
 
-  /** Does it after that time, unless it is taken back by a crash. */
+  /** Runs an action after a delay, unless a crash cancels it. */
   #later(afterMs: number, action: () => void): void {
     const cancel = this.#backend.clock.setTimer(afterMs, () => {
       this.#commits.delete(cancel);
@@ -245,7 +250,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     this.#commits.add(cancel);
   }
 
-  /** Lets the instance know, when it runs. */
+  /** Delivers a response or notification to the instance, deferred while it is paused. */
   #deliver(action: () => void): void {
     if (this.#crashed) return;
     if (this.#waiting === undefined) action();
@@ -278,7 +283,10 @@ function failUnknown(): never {
   throw new OutcomeUnknownError("Cannot tell whether a commit took effect: the simulated store did not say");
 }
 
-/** Throws what a caller does wrong: real stores would refuse it, or do something else than was meant. */
+/**
+ * Throws if the caller violates the contract of `commit`: a real store would refuse the parts, or apply
+ * something else.
+ */
 function requireCommittable(parts: readonly AtomicPart[], limits: StoreLimits): void {
   if (parts.length === 0) return;
   requireOneWord(parts);

@@ -2,86 +2,90 @@ import { requireDelay } from "../../runtime/base/errors.ts";
 import type { Random } from "../../runtime/base/random.ts";
 
 /**
- * What a simulated store does that real ones do on bad days: each a probability from 0, which is never, to 1. What is
- * absent never happens.
+ * The faults that a simulated store injects: for each a probability from 0 (never) to 1. Absent ones never
+ * occur.
  */
 export interface SimulatedFaults {
-  /** That a commit takes one or more of its parts for stale that check a version, though their checks hold. */
+  /** A commit reports one or more of its parts that check a version as stale although their checks hold. */
   readonly conflict?: number;
-  /** That a commit finds the store locked: `StoreError`, code `store-unavailable`, and nothing is applied. */
+  /** A commit finds the store locked: `StoreError` with code `store-unavailable`; nothing is applied. */
   readonly locked?: number;
-  /** That from a commit on there is no room for a while: `StoreError`, code `store-full`, for it and those that follow. */
+  /**
+   * The store is full for a while: `StoreError` with code `store-full` for this commit and those that follow.
+   */
   readonly full?: number;
-  /** That a commit is applied and says that it does not know: `OutcomeUnknownError`. */
+  /** A commit is applied, and its outcome is reported as unknown: `OutcomeUnknownError`. */
   readonly unknownLanded?: number;
-  /** That a commit is lost and says that it does not know. */
+  /** A commit is lost, and its outcome is reported as unknown. */
   readonly unknownLost?: number;
-  /** That a commit says that it does not know, and is applied later if its checks hold then. */
+  /** The outcome of a commit is reported as unknown, and it is applied later if its checks hold then. */
   readonly unknownLandsLate?: number;
   /**
-   * That a commit is applied, and applied once more, and answers what it hears the second time: so the client of a store
-   * over a network repeats by itself what the answer to was lost. Parts that check what they change are said to be stale.
-   * Only for a store with `unknownOutcomes`.
+   * A commit is applied twice, and reports the result of the second time, as by a network client that retries
+   * after a lost response. Parts that check keys that they change are then reported as stale. Only for a
+   * store with `unknownOutcomes`.
    */
   readonly landedStale?: number;
-  /** That a read or a list fails: `StoreError`, code `store-unavailable`. */
+  /** A read or a list fails: `StoreError` with code `store-unavailable`. */
   readonly unreadable?: number;
-  /** That a call takes long. */
+  /** A call is slow. */
   readonly slow?: number;
-  /** That the keys of one read are read at different moments. */
+  /** The keys of one read are read at different times. */
   readonly readApart?: number;
-  /** That a list is of a moment before its answer arrives. */
+  /** A list is a snapshot of a time before its response. */
   readonly listBatch?: number;
-  /** That a watch does not hear of a commit. */
+  /** A watch is not notified of a commit. */
   readonly watchLost?: number;
-  /** That a watch hears late, and once, of all that rings until then. */
+  /** A watch is notified late, once for all commits until then. */
   readonly watchCoalesced?: number;
-  /** That a value is there for some time after it has expired. */
+  /** A value remains readable for some time after it has expired. */
   readonly lazyExpiry?: number;
-  /** That a commit that is under way when its instance crashes is applied nevertheless. */
+  /** A commit in progress when its instance crashes is applied nevertheless. */
   readonly crashLands?: number;
 }
 
-/** How long things take in a simulated store, in milliseconds. What is `…MsMax` is drawn between 0 and that. */
+/**
+ * The durations of a simulated store, in milliseconds. A `…MsMax` is the upper bound of a random duration.
+ */
 export interface SimulatedTimes {
   /**
-   * The least that a call takes.
+   * The minimum latency of a call.
    *
    * @default {1}
    */
   readonly latencyMsMin?: number;
   /**
-   * The most that a call takes which is not slow.
+   * The maximum latency of a call that is not slow.
    *
    * @default {10}
    */
   readonly latencyMsMax?: number;
   /**
-   * What is added to a call that is `slow`.
+   * The maximum additional latency of a `slow` call.
    *
    * @default {5_000}
    */
   readonly slowMsMax?: number;
   /**
-   * After what time a commit lands that does so late.
+   * The maximum delay after which a late commit is applied.
    *
    * @default {8_000}
    */
   readonly lateMsMax?: number;
   /**
-   * How long it stays full.
+   * How long the store stays full.
    *
    * @default {3_000}
    */
   readonly fullMsMax?: number;
   /**
-   * How late a coalesced watch hears.
+   * The maximum delay of a coalesced notification.
    *
    * @default {2_000}
    */
   readonly coalescedMsMax?: number;
   /**
-   * How long a value stays that has expired.
+   * The maximum time for which an expired value remains readable.
    *
    * @default {60_000}
    */
@@ -119,9 +123,9 @@ const usualTimes: Required<SimulatedTimes> = {
   expiryMsMax: 60_000,
 };
 
-/** Draws what happens, and counts what did. */
+/** Decides at random which faults occur, and counts them. */
 export class FaultInjector {
-  /** How often each fault has happened. */
+  /** The number of times each fault has occurred. */
   readonly counts: Record<SimulatedFault, number> = { ...none };
   readonly #random: Random;
   readonly #times: Required<SimulatedTimes>;
@@ -133,7 +137,7 @@ export class FaultInjector {
     for (const [name, ms] of Object.entries(this.#times)) requireDelay(`times.${name}`, ms);
   }
 
-  /** What may happen from now on. */
+  /** The faults that may occur from now on. */
   get faults(): SimulatedFaults {
     return this.#faults;
   }
@@ -149,7 +153,7 @@ export class FaultInjector {
     this.#faults = { ...faults };
   }
 
-  /** Whether it happens this time. What never happens draws nothing. */
+  /** Whether a fault occurs this time. A fault with probability 0 consumes no randomness. */
   strikes(fault: SimulatedFault): boolean {
     const probability = this.#faults[fault] ?? 0;
     if (probability === 0 || this.#random.next() >= probability) return false;
@@ -157,19 +161,19 @@ export class FaultInjector {
     return true;
   }
 
-  /** How long the next call takes. */
+  /** The latency of the next call, in milliseconds. */
   latencyMs(): number {
     const { latencyMsMin, latencyMsMax } = this.#times;
     const usualMs = latencyMsMin + this.#random.next() * (latencyMsMax - latencyMsMin);
     return this.strikes("slow") ? usualMs + this.below("slowMsMax") : usualMs;
   }
 
-  /** A time up to that. */
+  /** A random duration below the given maximum, in milliseconds. */
   below(time: Exclude<keyof SimulatedTimes, "latencyMsMin">): number {
     return this.share() * this.#times[time];
   }
 
-  /** A number from 0 on and below 1. */
+  /** A random number from 0 (inclusive) to 1 (exclusive). */
   share(): number {
     return this.#random.next();
   }

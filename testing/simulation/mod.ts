@@ -1,5 +1,6 @@
 /**
- * A simulation of many processes on one store, in virtual time: for tests of what happens when processes and stores fail.
+ * A simulation of several processes on one store in virtual time, to test how a program behaves if processes
+ * and stores fail.
  *
  * @module
  */

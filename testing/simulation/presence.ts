@@ -1,15 +1,18 @@
 import type { StorePresence } from "../../runtime/ports/store.ts";
 
-/** A connection, as far as it is known from outside whether it is still there. */
+/** A connection, as the holder of a lock. */
 export interface Holder {
-  /** Whether its process has ended, or has closed it. */
+  /** Whether its process has ended or has closed the connection. */
   readonly gone: boolean;
 }
 
-/** What a system of many processes knows of their locks: which connection holds which instance. */
+/** The simulated locks of an operating system: the holder of each instance. */
 export type SimulatedLocks = Map<string, Holder>;
 
-/** The presence of one connection. `ask` answers as a call does: after a while, and never to who has ended. */
+/**
+ * Creates the presence of one connection. `ask` runs a query after a latency, and never resolves for a
+ * crashed connection.
+ */
 export function simulatedPresence(
   own: Holder,
   locks: SimulatedLocks,

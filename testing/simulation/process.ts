@@ -2,36 +2,38 @@ import type { Random } from "../../runtime/base/random.ts";
 import type { SimulatedInstance } from "./store.ts";
 import { ProcessClock, type SimulatedTime } from "./time.ts";
 
-/** What goes wrong with the processes of a simulation. What is absent does not. */
+/** The faults that a simulation injects into its processes. Absent ones do not occur. */
 export interface ProcessFaults {
-  /** How often a process crashes, per minute. Another starts in its place within 8 seconds. */
+  /**
+   * The number of crashes per minute of each process. Another process starts in its place within 8 seconds.
+   */
   readonly crash?: number;
-  /** How often a process is stopped as an operator does, per minute. */
+  /** The number of regular stops per minute of each process. */
   readonly stop?: number;
-  /** How often a process stands still, per minute. */
+  /** The number of pauses per minute of each process. */
   readonly pause?: number;
   /**
-   * For how long at the most, in milliseconds.
+   * The maximum duration of a pause, in milliseconds.
    *
    * @default {15_000}
    */
   readonly pauseMsMax?: number;
-  /** How far the times of day of two processes may be apart, in milliseconds. */
+  /** The maximum difference between the wall clocks of two processes, in milliseconds. */
   readonly clocksApartMs?: number;
-  /** How often the time of day of a process jumps, per minute. */
+  /** The number of jumps per minute of the wall clock of each process. */
   readonly clockJump?: number;
 }
 
-/** What a process is made of. */
+/** The parts of a simulated process. */
 interface ProcessParts {
   readonly name: string;
   readonly time: SimulatedTime;
   readonly store: SimulatedInstance;
   readonly random: Random;
   readonly aheadMs: number;
-  /** It begins to stop. */
+  /** Called when it begins to stop. */
   readonly stops: () => void;
-  /** It has ended. */
+  /** Called when it has ended. */
   readonly ended: (how: "crashed" | "stopped") => void;
 }
 

@@ -8,54 +8,59 @@ import { SimulatedTime } from "./time.ts";
 import { type ProcessFaults, SimulatedProcess } from "./process.ts";
 import { Trace } from "./trace.ts";
 
-/** What runs in a process of a simulation: a `System`. */
+/** The program in a process of a simulation: a `System`. */
 export interface Simulated {
-  /** Stops it as an operator does. */
+  /** Stops it regularly. */
   stop(): Promise<unknown>;
 }
 
-/** What a process of a simulation has of its own, to make a system of. */
+/** The environment of one process in a simulation, from which `start` creates a system. */
 export interface SimulatedHost {
-  /** Its name: a letter for its place, and how often a process was started there. */
+  /** The name: a letter for its slot, and the number of processes started there. */
   readonly name: string;
-  /** Its clock, which may differ from the others', and stands still while it is paused. */
+  /**
+   * Its clock, which may differ from those of other processes, and does not fire timers while it is paused.
+   */
   readonly clock: Clock;
-  /** Its chance. Its ULIDs are unique in the run. */
+  /** Its source of randomness. The ULIDs are unique in the run. */
   readonly random: Random;
-  /** Its way to the store that all share. */
+  /** Its view of the shared store. */
   readonly store: Store;
-  /** Whether it has neither crashed nor ended. */
+  /** Whether the process has neither crashed nor stopped. */
   readonly alive: boolean;
-  /** Ends it without a word, at once: nothing of it ever runs again. */
+  /** Crashes the process: nothing of it ever runs again. */
   crash(): void;
-  /** Stops it as an operator does: it ends when its system has stopped, and another starts in its place. */
+  /**
+   * Stops the process regularly: it ends when its system has stopped, and another process starts in its
+   * place.
+   */
   stop(): void;
 }
 
 /** Options of a {@linkcode Simulation}. */
 export interface SimulationOptions<System extends Simulated> {
-  /** A whole number: the same one gives the same run. */
+  /** A whole number. The same seed gives the same run. */
   readonly seed: number;
-  /** Starts the program in a process. Called again for each process that is started. */
+  /** Starts the program in a process. Called for each process that is started. */
   readonly start: (host: SimulatedHost) => System;
   /**
-   * How many processes there are, from 1 to 26.
+   * The number of processes, from 1 to 26.
    *
    * @default {3}
    */
   readonly processes?: number;
-  /** What goes wrong with processes. */
+  /** The faults of processes. */
   readonly faults?: ProcessFaults;
-  /** The store, and what goes wrong with it. */
+  /** Options of the store, with its faults. */
   readonly store?: Omit<SimulatedStoreOptions, "clock" | "random">;
-  /** Called with each step, as text. */
+  /** Called with each step of the run, as text. */
   readonly onStep?: (step: string) => void;
 }
 
 /**
- * A program on several processes and one store, whose time, chance and misfortune come from one seed: they crash, stop,
- * are paused, and their clocks differ, as `faults` says. It shows in seconds what years of operation do, and a seed
- * that finds a fault finds it again.
+ * A deterministic simulation of a program on several processes with one store: time, randomness and faults
+ * are derived from one seed. Processes crash, stop and pause, and their clocks differ, as `faults` specifies.
+ * It covers years of operation in seconds, and a seed that finds a fault reproduces it.
  *
  * @example
  * ```ts
@@ -91,9 +96,9 @@ export interface SimulationOptions<System extends Simulated> {
 export class Simulation<System extends Simulated> {
   /** The store that all processes share. */
   readonly store: SimulatedStore;
-  /** The true time. */
+  /** The true time of the simulation. */
   readonly clock: Clock;
-  /** What the workload draws from. */
+  /** The source of randomness for the workload. */
   readonly random: Random;
   readonly #time = new SimulatedTime();
   readonly #trace: Trace;
@@ -105,7 +110,7 @@ export class Simulation<System extends Simulated> {
   #started = 0;
   #calm = false;
 
-  /** Starts the processes. */
+  /** Creates the simulation and starts the processes. */
   constructor(options: SimulationOptions<System>) {
     const { seed, processes = 3, faults = {} } = options;
     requireInteger("processes", processes, 1);
@@ -126,13 +131,13 @@ export class Simulation<System extends Simulated> {
     this.#beat();
   }
 
-  /** The processes that run, paused ones included. */
+  /** The running processes, including paused ones. */
   get running(): readonly { readonly host: SimulatedHost; readonly system: System }[] {
     return this.#places.filter((one) => one !== undefined && one.alive && !one.stopping)
       .map((one) => ({ host: one!, system: one!.system }));
   }
 
-  /** What goes wrong with processes from now on. */
+  /** The faults of processes from now on. */
   get faults(): ProcessFaults {
     return this.#faults;
   }
@@ -146,27 +151,29 @@ export class Simulation<System extends Simulated> {
     return this.#trace.last;
   }
 
-  /** Names all steps and their order: equal for equal runs. */
+  /** A hash of all steps in their order: equal for equal runs. */
   get hash(): string {
     return this.#trace.hash;
   }
 
-  /** How much has happened. */
+  /** The number of events that have run. */
   get happened(): number {
     return this.#time.happened;
   }
 
-  /** Notes a step of the workload in the trace. */
+  /** Adds a step of the workload to the trace. */
   note(step: string): void {
     this.#trace.add(this.#time.monotonicMs(), step);
   }
 
-  /** Lets time go on by so many milliseconds, or until `done` says that it is enough. */
+  /** Advances the time by `byMs` milliseconds, or until `done` returns true. */
   async advance(byMs: number, done?: () => boolean): Promise<void> {
     await this.#time.advance(byMs, done);
   }
 
-  /** Ends all misfortune: who is paused goes on, who is gone is started again, the store does what it should. */
+  /**
+   * Ends all faults: resumes paused processes, starts ended ones again, and clears the faults of the store.
+   */
   calm(): void {
     this.#calm = true;
     this.#faults = {};
@@ -202,7 +209,7 @@ export class Simulation<System extends Simulated> {
     one.begin(this.#options.start(one));
   }
 
-  /** Draws what happens to processes, about each second. */
+  /** Decides at random, about once per second, which faults the processes have. */
   #beat(): void {
     if (this.#calm) return;
     for (const one of this.#places) if (one !== undefined && !one.stopping) this.#strike(one);
@@ -234,14 +241,14 @@ export class Simulation<System extends Simulated> {
   }
 }
 
-/** A seed of its own for each purpose. */
+/** Derives a separate seed for each purpose. */
 function mixed(seed: number, purpose: number): number {
   return (Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) + Math.imul(purpose, 0xc2b2ae35)) >>> 0;
 }
 
 const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/** Its ULIDs: a time, then in the last ten characters who it is and a count. */
+/** Randomness with ULIDs that are unique in the run: a time, then the number of the process and a counter. */
 function uniqueRandom(random: Random, serial: number): Random {
   let latestMs = 0;
   let count = 0;

@@ -15,43 +15,49 @@ import { SimulatedValues } from "./values.ts";
 
 /** Options of {@linkcode SimulatedStore}. */
 export interface SimulatedStoreOptions {
-  /** What its calls take their time from: the true one, whatever the clocks of instances say. */
+  /** The true time, which determines the latencies, whatever the clocks of instances show. */
   readonly clock: Clock;
-  /** What it draws from: the same sequence gives the same run. */
+  /** The source of randomness. The same sequence gives the same run. */
   readonly random: Random;
-  /** What goes wrong; without it nothing. */
+  /** The faults to inject; by default none. */
   readonly faults?: SimulatedFaults;
-  /** How long things take. */
+  /** The durations of calls and faults. */
   readonly times?: SimulatedTimes;
-  /** What it says of itself, where that differs from a store that many share. */
+  /** The traits, where they differ from those of a store shared by many processes. */
   readonly traits?: Partial<Omit<StoreTraits, "limits">>;
-  /** How much one commit can take, where that differs from Deno KV. */
+  /** The limits of a commit, where they differ from those of Deno KV. */
   readonly limits?: Partial<StoreLimits>;
-  /** How much it takes in truth, where that is less than it says: as a server of whose settings nobody told. */
+  /**
+   * The limits that it actually enforces, where they are lower than `limits`, like those of a server with
+   * unknown settings.
+   */
   readonly strict?: Partial<StoreLimits>;
   /**
-   * Whether its connections have a presence, which tells at once that a process has ended.
+   * Whether its connections have a presence, which detects at once that a process has ended.
    *
    * @default {false}
    */
   readonly presence?: boolean;
-  /** Called after each commit that was applied, with the parts of it that were. */
+  /** Called after each applied commit, with its applied parts. */
   readonly onCommit?: (commit: SimulatedCommit, parts: readonly AtomicPart[]) => void;
 }
 
-/** A commit that was applied, as the log of a simulated store has it. */
+/** An applied commit in the log of a simulated store. */
 export interface SimulatedCommit {
-  /** The how-manieth it was, from 1. */
+  /** The sequence number of the commit, from 1. */
   readonly number: number;
-  /** When it was applied. */
+  /** When it was applied, in milliseconds since 1970. */
   readonly atMs: number;
-  /** Whose it was. */
+  /** The name of the instance that committed it. */
   readonly instance: string;
-  /** Whether the instance was told, cannot know, or cannot know and it landed later. */
+  /**
+   * The outcome as its instance sees it: `known`; `unknown`; or `late`, if it is unknown and the commit was
+   * applied later.
+   */
   readonly outcome: "known" | "unknown" | "late";
-  /** The version that all of its writes have. */
+  /** The version of all its writes. */
   readonly version: string;
-  /** The parts that were applied: the keys that they check, write and remove. */
+  /** The keys that each applied part checks, writes and removes. */
   readonly parts: readonly {
     readonly checks: readonly string[];
     readonly writes: readonly string[];
@@ -59,16 +65,19 @@ export interface SimulatedCommit {
   }[];
 }
 
-/** What of a simulated store is one instance's: a store to give to its system, and to take from it. */
+/**
+ * The view of one instance on a simulated store: a store for its system, which a test can crash and pause.
+ */
 export interface SimulatedInstance extends Store {
   /**
-   * Ends its connections as a crash does: no call of theirs is ever answered, no watch heard. What they had under way
-   * is not applied, but for the commits that the fault `crashLands` lets through. It can be opened again.
+   * Ends its connections as a crash does: no pending call is answered, and no watch is called. Commits in
+   * progress are not applied, except those that the fault `crashLands` selects. The store can be opened
+   * again.
    */
   crash(): void;
-  /** Stops it as a process is stopped: what would have been answered or heard waits. */
+  /** Pauses the instance: answers and notifications are deferred. */
   pause(): void;
-  /** Lets it go on; what has waited comes in its order. */
+  /** Resumes the instance; deferred answers and notifications arrive in their order. */
   resume(): void;
 }
 
@@ -93,8 +102,9 @@ const usualLimits: StoreLimits = {
 };
 
 /**
- * One store that the simulated instances of a cluster share. Everything about it is drawn from one sequence and timed
- * by one clock, so that a seed repeats a run; and it can go wrong in every way in which real stores do.
+ * A store shared by the simulated instances of a service. All its behaviour is derived from one source of
+ * randomness and one clock, so a seed reproduces a run; and it can inject every kind of fault that real
+ * stores have.
  *
  * @example
  * ```ts
@@ -118,13 +128,16 @@ export class SimulatedStore {
   readonly #traits: StoreTraits;
   readonly #fate: FaultInjector;
   readonly #values: SimulatedValues;
-  /** In the order of opening. */
+  /** In the order in which they were opened. */
   readonly #connections = new Set<SimulatedConnection>();
   readonly #locks: SimulatedLocks | undefined;
   readonly #log: SimulatedCommit[] = [];
   #fullUntilMs = -Infinity;
 
-  /** Makes an empty store. Throws a `RangeError` for a fault that it does not know, or that is no probability. */
+  /**
+   * Creates an empty store. Throws a `RangeError` for an unknown fault, or a probability that is not from 0
+   * to 1.
+   */
   constructor(options: SimulatedStoreOptions) {
     this.#options = options;
     const limits = { ...usualLimits, ...options.limits };
@@ -135,7 +148,7 @@ export class SimulatedStore {
     this.#values = new SimulatedValues(options.clock, this.#fate, limits);
   }
 
-  /** What may go wrong from now on. Setting it also ends a time without room. */
+  /** The faults to inject from now on. Setting it also ends a period in which the store is full. */
   get faults(): SimulatedFaults {
     return this.#fate.faults;
   }
@@ -145,30 +158,30 @@ export class SimulatedStore {
     this.#fullUntilMs = -Infinity;
   }
 
-  /** How often each fault has happened so far: what never did was not tested. */
+  /** The number of times each fault has occurred so far. A fault that never occurred was not tested. */
   get counts(): Readonly<Record<SimulatedFault, number>> {
     return this.#fate.counts;
   }
 
-  /** All commits that were applied, in their order. It grows with the run. */
+  /** All applied commits, in order. It grows with the run. */
   get log(): readonly SimulatedCommit[] {
     return this.#log;
   }
 
   /**
-   * How many pieces of split values a real store would hold for ever, since what replaced or removed them did not say
-   * how large they were.
+   * The number of pieces of split values that a real store would keep forever, because the change that
+   * replaced or removed the value did not state its size.
    */
   get piecesLeft(): number {
     return this.#values.piecesLeft;
   }
 
-  /** All values that are there now, in the order of their keys. */
+  /** All current entries, in key order. */
   snapshot(): Entry[] {
     return this.#values.all();
   }
 
-  /** What an instance of that name gets; the name stands in the log. */
+  /** Returns the view of an instance. Its name appears in the log. */
   instance(name: string): SimulatedInstance {
     const own = new Set<SimulatedConnection>();
     let paused = false;
@@ -223,7 +236,7 @@ export class SimulatedStore {
     return false;
   }
 
-  /** Applies those parts whose checks hold now, but for those that seem stale. */
+  /** Applies the parts whose checks hold now, except those chosen for a false conflict. */
   #apply(
     from: SimulatedConnection,
     instance: string,
@@ -257,7 +270,10 @@ export class SimulatedStore {
     return parts.map((part) => applied.includes(part) ? version : undefined);
   }
 
-  /** At least one, and any of the others; what checks no version cannot seem stale. */
+  /**
+   * Chooses the parts of a false conflict: at least one of those that check a version, and each other one at
+   * random.
+   */
   #seemingStale(parts: readonly AtomicPart[]): Set<AtomicPart> {
     const checked = parts.filter(({ checks }) => checks.some(({ version }) => version !== undefined));
     if (checked.length === 0 || !this.#fate.strikes("conflict")) return new Set();

@@ -1,24 +1,25 @@
-// A system loads this to open its store: no simulated time may go by meanwhile.
+// A system imports this module when it opens its store. It is loaded in advance, so that the import takes no
+// simulated time.
 import "../../runtime/durable/open_store.ts";
 import { type Cancel, type Clock, macrotask } from "../../runtime/base/clock.ts";
 
 interface TimedEvent {
   readonly dueMs: number;
-  /** Its place among those of the same time. */
+  /** The order among events with the same due time. */
   readonly order: number;
   action: (() => void) | undefined;
 }
 
 /**
- * The true time of a simulation: what is set happens one after the other, each when all that followed from the one before
- * has run, in an order that nothing outside can change.
+ * The true time of a simulation. Events run one at a time, each after all work that the previous one caused
+ * has run, in an order that depends only on the simulation.
  */
 export class SimulatedTime implements Clock {
   readonly #beganMs: number;
   #nowMs: number;
   #events: TimedEvent[] = [];
   #last = 0;
-  /** How much has happened. */
+  /** The number of events that have run. */
   happened = 0;
 
   constructor(nowMs = Date.UTC(2030, 0, 1)) {
@@ -51,7 +52,7 @@ export class SimulatedTime implements Clock {
     this.setTimer(0, callback);
   }
 
-  /** Lets happen what is due within so many milliseconds, or until `done` says that it is enough. */
+  /** Runs the events that are due within `byMs` milliseconds, until `done` returns true. */
   async advance(byMs: number, done: () => boolean = () => false): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     await quiet();
@@ -98,11 +99,14 @@ export class SimulatedTime implements Clock {
   }
 }
 
-/** The time as one process sees it: its time of day is its own, and while it is paused nothing happens. */
+/**
+ * The clock of one process: its wall clock may differ from the true time, and while it is paused no timer
+ * fires.
+ */
 export class ProcessClock implements Clock {
   readonly #time: SimulatedTime;
   readonly #startedMs: number;
-  /** How far its time of day is ahead of the true one. */
+  /** How far its wall clock is ahead of the true time, in milliseconds. */
   aheadMs: number;
   #waiting: (() => void)[] | undefined;
   #ended = false;
@@ -141,19 +145,19 @@ export class ProcessClock implements Clock {
     this.#time.setTimer(0, () => this.#do(callback));
   }
 
-  /** What is due waits. */
+  /** Defers everything that becomes due. */
   pause(): void {
     this.#waiting ??= [];
   }
 
-  /** What has waited comes, in its order. */
+  /** Runs the deferred callbacks, in their order. */
   resume(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     for (const action of waiting) this.#time.setTimer(0, () => this.#do(action));
   }
 
-  /** Nothing is called any more. */
+  /** Discards all callbacks, those that become due later included. */
   end(): void {
     this.#ended = true;
     this.#waiting = undefined;
@@ -170,7 +174,7 @@ function isBefore(one: TimedEvent, other: TimedEvent): boolean {
   return one.dueMs < other.dueMs || (one.dueMs === other.dueMs && one.order < other.order);
 }
 
-/** Resolves when no microtask is left. */
+/** Resolves when the microtask queue is empty. */
 function quiet(): Promise<void> {
   return new Promise((resolve) => macrotask(resolve));
 }

@@ -1,11 +1,11 @@
-/** What a simulation did, step by step: the last steps as text, and all of them as one number to compare. */
+/** The trace of a simulation: the last steps as text, and a hash of all steps. */
 export class Trace {
   readonly #kept: string[] = [];
   readonly #capacity: number;
   readonly #onStep: ((step: string) => void) | undefined;
   #high = 0xdeadbeef;
   #low = 0x41c6ce57;
-  /** How many steps there were. */
+  /** The number of steps. */
   steps = 0;
 
   /** Keeps the last `capacity` steps. */
@@ -14,7 +14,7 @@ export class Trace {
     this.#onStep = onStep;
   }
 
-  /** Notes a step. */
+  /** Adds a step. */
   add(atMs: number, step: string): void {
     const text = `${(atMs / 1_000).toFixed(3).padStart(9)}  ${step}`;
     for (let index = 0; index < text.length; index++) {
@@ -28,13 +28,13 @@ export class Trace {
     this.#kept[this.steps % this.#capacity] = text;
   }
 
-  /** Names all steps and their order: equal for equal runs. */
+  /** A hash of all steps in their order: equal for equal runs. */
   get hash(): string {
     const hex = (half: number) => (half >>> 0).toString(16).padStart(8, "0");
     return `${this.steps}-${hex(this.#high)}${hex(this.#low)}`;
   }
 
-  /** The last steps, in their order. */
+  /** The last steps, oldest first. */
   get last(): string[] {
     const first = (this.steps + 1) % this.#capacity;
     return [...this.#kept.slice(first), ...this.#kept.slice(0, first)].filter((step) => step !== undefined);

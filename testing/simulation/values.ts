@@ -8,9 +8,12 @@ interface Kept extends Entry {
   readonly goneAtMs: number;
 }
 
-/** What a simulated store holds: values, in the order of their keys, until they expire. */
+/** The values of a simulated store, in key order, until they expire. */
 export class SimulatedValues {
-  /** How many pieces of split values were left behind, because a commit did not say how large what it replaced was. */
+  /**
+   * The number of orphaned pieces of split values: those of replaced or removed values whose size the commit
+   * did not state.
+   */
   piecesLeft = 0;
   readonly #clock: Clock;
   readonly #fate: FaultInjector;
@@ -24,13 +27,13 @@ export class SimulatedValues {
     this.#limits = limits;
   }
 
-  /** What is under a key now. */
+  /** The current entry of a key. */
   get(key: string): Entry | undefined {
     const kept = this.#kept(key);
     return kept && { key, value: kept.value.slice(), version: kept.version };
   }
 
-  /** What is under the keys of a range now. */
+  /** The current entries of a range. */
   list({ prefix, after, limit, reverse = false }: KeyRange): Entry[] {
     const found: Entry[] = [];
     const gone: string[] = [];
@@ -43,17 +46,17 @@ export class SimulatedValues {
     return found;
   }
 
-  /** All that is there now, in the order of keys. */
+  /** All current entries, in key order. */
   all(): Entry[] {
     return this.list({ prefix: "", limit: Infinity });
   }
 
-  /** Whether all checks of a part hold now. */
+  /** Whether all checks of a part currently hold. */
   holds({ checks }: AtomicPart): boolean {
     return checks.every(({ key, version }) => this.#kept(key)?.version === version);
   }
 
-  /** Applies a part, whose checks hold. */
+  /** Applies a part. The caller has evaluated its checks. */
   apply({ writes, removals }: AtomicPart, version: string): void {
     for (const { key, value, oldBytes, expiresAtMs } of writes) {
       this.#leave(key, oldBytes, cellsOf(value.length, this.#limits));
@@ -70,7 +73,7 @@ export class SimulatedValues {
     }
   }
 
-  /** Counts the pieces that a real store would not find again. */
+  /** Counts the pieces that a real store would not find again after a change. */
   #leave(key: string, oldBytes = 0, newPlaces: number): void {
     const old = this.#kept(key);
     if (old === undefined) return;

@@ -92,7 +92,7 @@ Deno.test("an ask waits for as long as the system says, to the millisecond", asy
   );
 });
 
-Deno.test("an ask waits for as long as it says itself, and the answer that comes too late goes nowhere", async () => {
+Deno.test("an ask waits for its own timeout, and a late reply is dropped", async () => {
   await using world = new World([oracleActor()], { askTimeoutMs: 300 });
   const { promise, resolve } = gate<number>();
   const answer = watch(world.system.ref(Oracle, "a").ask(Oracle.wait, promise, { timeoutMs: 1_000 }));
@@ -170,7 +170,7 @@ Deno.test("an asker gets the handler's TerminalError as it is", async () => {
   assert.deepEqual(world.letters, ["oracle fail: negative-amount"]);
 });
 
-Deno.test("an asker hears at once that the handler failed, and why; it is not tried again", async () => {
+Deno.test("an ask rejects at once with the reason if its handler fails, and is not retried", async () => {
   const handled: unknown[] = [];
   await using world = new World([oracleActor({ handled })]);
   const broken = new Error("broken");
@@ -190,7 +190,7 @@ Deno.test("a reply that does not fit is the handler's failure", async () => {
   );
 });
 
-Deno.test("an asker hears at once that its message gave way, or that the actor stopped", async () => {
+Deno.test("an ask rejects at once if its message is evicted from a full mailbox, or its actor stops", async () => {
   await using world = new World([oracleActor({ capacity: 1, onFailure: "stop" })]);
   const ref = world.system.ref(Oracle, "a");
   const { promise, reject } = gate<number>();
@@ -206,7 +206,7 @@ Deno.test("an asker hears at once that its message gave way, or that the actor s
   assert.ok(has(DeadLetterError, "stopped")(third.error));
 });
 
-Deno.test("an asker hears that the system stops", async () => {
+Deno.test("an ask rejects when the system stops", async () => {
   const world = new World([oracleActor()]);
   const ref = world.system.ref(Oracle, "a");
   const running = watch(ref.ask(Oracle.wait, gate<number>().promise));
@@ -240,7 +240,7 @@ const Walker = protocol("walker", {
   notes: ask(unchecked<string>(), z.array(z.string())),
 });
 
-/** How a walker asks. */
+/** The ways in which a walker asks. */
 interface Walk {
   readonly key: string;
   ask(key: string, next: (walk: Walk) => Promise<unknown>): Promise<unknown>;
@@ -287,7 +287,7 @@ Deno.test("an ask that would wait for itself fails at once, and names the cycle"
   assert.deepEqual(error.chain, ["walker/c", "walker/a", "walker/b", "walker/c"]);
 });
 
-Deno.test("an ask that is over closes no cycle, however it ended", async () => {
+Deno.test("an ask that has ended is no part of a cycle, however it ended", async () => {
   await using world = new World([walkerActor]);
   const { system, clock } = world;
   const never = new Promise<never>(() => {});
@@ -356,7 +356,7 @@ Deno.test("a thousand asks leave nothing behind but the actor", async () => {
   const ref = world.system.ref(Oracle, "a");
   for (let n = 0; n < 500; n++) assert.equal(await ref.ask(Oracle.double, n), n * 2);
   for (let n = 0; n < 500; n++) await ref.ask(Oracle.fail, new TerminalError("no")).catch(() => {});
-  await world.clock.advance(120_000); // the actor is idle, and had no state to keep
+  await world.clock.advance(120_000); // the idle actor had no state to keep
   assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
 });
 
@@ -407,7 +407,7 @@ Deno.test("without a store an ask whose time was up before its turn is not run f
   assert.deepEqual([first.value, handled], [5, []]);
 });
 
-Deno.test("whose ask it is travels with it where it says nothing else: a stranger's push out no one else's letters", async () => {
+Deno.test("an ask carries its caller even without an id, so dead letters of one caller do not evict those of another", async () => {
   await using world = new World([oracleActor({ capacity: 1 })], { limits: { deadLetters: 4 } });
   const ref = world.system.ref(Oracle, "a");
   const open = gate<number>();
@@ -424,7 +424,7 @@ Deno.test("whose ask it is travels with it where it says nothing else: a strange
   assert.equal(running.value, 1);
 });
 
-Deno.test("an ask for a caller that may not be called that is refused, and is not sent", async () => {
+Deno.test("an ask with an invalid caller is refused and not sent", async () => {
   const handled: unknown[] = [];
   await using world = new World([oracleActor({ handled })]);
   const ref = world.system.ref(Oracle, "a");

@@ -1,7 +1,7 @@
 import { type Actor, type DeadLetter, System, type SystemOptions } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 
-/** A system whose time stands still, and a clock that moves it. */
+/** A system on a virtual clock. */
 export class World implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly system: System;
@@ -15,7 +15,7 @@ export class World implements AsyncDisposable {
     return this.system.deadLetters.list().map(lineOf);
   }
 
-  /** How many actors there are of each protocol that has some. */
+  /** The number of actors by protocol, without protocols that have none. */
   get population(): Record<string, number> {
     const entries = Object.entries(this.system.stats().protocols)
       .map(([name, { actors }]) => [name, actors] as const);
@@ -38,12 +38,12 @@ function lineOf({ protocol, operation, reason }: DeadLetter): string {
   return `${protocol} ${operation}: ${reason}`;
 }
 
-/** A promise that a test keeps in its hand. */
+/** A promise that the test settles. */
 export function gate<T = void>(): PromiseWithResolvers<T> {
   return Promise.withResolvers<T>();
 }
 
-/** What a promise came to, once it has: to be read while it may still be pending. */
+/** The outcome of a promise once it has settled, to be read while it may still be pending. */
 export function watch<T>(promise: Promise<T>): { value?: T; error?: unknown; done: boolean } {
   const seen: { value?: T; error?: unknown; done: boolean } = { done: false };
   promise.then((value) => {
@@ -56,7 +56,7 @@ export function watch<T>(promise: Promise<T>): { value?: T; error?: unknown; don
   return seen;
 }
 
-/** What a type does not let through: for payloads that come from where there are no types. */
+/** Casts a value that its type would refuse, for payloads from untyped sources. */
 export function untyped(value: unknown): never {
   return value as never;
 }

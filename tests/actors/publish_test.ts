@@ -125,7 +125,7 @@ Deno.test("publish keeps the order of one actor's subscriptions, whether their p
   assert.deepEqual(heard, [1, 2, 3].flatMap((n) => [`first ${n}`, `second ${n}`]));
 });
 
-Deno.test("publish to nobody is fine, and an event needs no payload", async () => {
+Deno.test("publish without subscribers resolves, and an event needs no payload", async () => {
   await using world = new World([]);
   await world.system.publish(Shop.sold, { subject: "a", n: 1 });
   await world.clock.settle();
@@ -139,7 +139,7 @@ Deno.test("publish to nobody is fine, and an event needs no payload", async () =
   assert.deepEqual([heard, world.letters], [[undefined, ""], []]);
 });
 
-// --- Who hears what
+// --- Delivery to subscribers
 
 const token = fc.constantFrom("a", "b", "c");
 const subject = fc.array(token, { minLength: 1, maxLength: 3 }).map((tokens) => tokens.join("."));
@@ -162,7 +162,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("settle" as const) }) },
 );
 
-/** What a pattern means, in other words than the product's. */
+/** The meaning of a pattern, implemented differently from the product. */
 function modelOf(pattern: string | null): RegExp {
   if (pattern === null) return /^/;
   const tokens = pattern.split(".").map((token) => token === "*" ? "[^.]+" : token === ">" ? ".+" : token);
@@ -190,7 +190,8 @@ Deno.test("publish reaches exactly those who are subscribed at that moment, and 
           const { who } = step;
           const isFunction = who >= 3;
           const before = subscriptions.get(who);
-          // A function is deaf at once to what is on its way; an address gets all that was published before.
+          // A disposed function gets nothing that is in flight; an address gets everything that was published
+          // before.
           if (isFunction && before !== undefined) await world.clock.settle();
           if (isFunction || step.do === "unsubscribe") before?.subscription[Symbol.dispose]();
           subscriptions.delete(who);
@@ -276,7 +277,7 @@ Deno.test("a subscription that has ended does not end a newer one of the same ad
   assert.deepEqual(heard, ["r 1"]);
 });
 
-Deno.test("a subscription can be disposed of while its topic has no place", async () => {
+Deno.test("a subscription can be disposed of while there is no room for its topic", async () => {
   const heard: number[] = [];
   await using world = new World([]);
   const subscription = world.system.subscribe(Shop.sold, ({ n }) => heard.push(n));
@@ -305,7 +306,7 @@ Deno.test("an actor subscribes and unsubscribes with its turn's commit", async (
   assert.deepEqual(heard, ["r 2"]);
 });
 
-Deno.test("an actor that is erased is no subscriber any more", async () => {
+Deno.test("an erased actor is no longer subscribed", async () => {
   const heard: string[] = [];
   await using world = new World([reader(heard)]);
   const { system } = world;
@@ -319,7 +320,7 @@ Deno.test("an actor that is erased is no subscriber any more", async () => {
 
 // --- Subscribers do not touch each other
 
-Deno.test("a subscriber that fails is its own dead letter, hears the next, and touches nobody else", async () => {
+Deno.test("an event on which one subscriber fails becomes a dead letter of that subscriber alone, which gets the next event", async () => {
   const heard: string[] = [];
   await using world = new World([reader(heard)]);
   const { system } = world;
@@ -423,7 +424,7 @@ Deno.test("what a turn publishes leaves with its commit, and not at all when it 
   assert.deepEqual(heard, [2]);
 });
 
-Deno.test("what is published twice with the same id is heard once", async () => {
+Deno.test("an event that is published twice with the same id is delivered once", async () => {
   const heard: number[] = [];
   await using world = new World([]);
   world.system.subscribe(Shop.sold, ({ n }) => heard.push(n));
@@ -479,7 +480,7 @@ Deno.test("a topic has at most 100,000 subscribers", async () => {
     subscribe(key);
     if (key % 10_000 === 9_999) await world.clock.settle();
   }
-  subscribe(0); // which is no new one
+  subscribe(0); // which adds no subscriber
   await world.clock.settle();
   assert.deepEqual(world.letters, []);
   subscribe(100_000);
@@ -495,7 +496,8 @@ Deno.test("a subscription that cannot be made leaves nothing behind", async () =
   assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError);
   system.signal({ protocol: "reader", key: "r" }, "erase");
   await world.clock.settle();
-  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError); // there is place for the listener alone
+  // there is room for the listener alone
+  assert.throws(() => system.subscribe(Shop.opened, () => {}), LimitExceededError);
   await world.clock.settle();
   assert.deepEqual(world.population, { "~topic": 1 });
   using _ = system.subscribe(Shop.sold, () => {});
@@ -508,14 +510,14 @@ Deno.test("a thousand subscriptions that came and went leave nothing behind but 
   for (let round = 0; round < 1_000; round++) {
     using _function = system.subscribe(Shop.sold, ({ n }) => heard.push(n));
     using _address = system.subscribe(Shop.sold, system.ref(Reader, `r${round}`).at(Reader.picky) as never);
-    if (round % 10 === 0) await publishAll(world, numbers(10)); // which the address does not take
+    if (round % 10 === 0) await publishAll(world, numbers(10)); // which the schema of the address refuses
     await world.clock.settle();
   }
   await world.clock.advance(120_000);
   assert.deepEqual([heard.length, world.population, world.clock.waiting], [100, { "~topic": 1 }, 0]);
 });
 
-Deno.test("a system that nobody stops hears nothing by itself", async () => {
+Deno.test("a system with its default clock delivers an event to a local function", async () => {
   await using system = new System({ actors: [] });
   const heard = gate<number>();
   using _ = system.subscribe(Shop.sold, ({ n }) => heard.resolve(n));

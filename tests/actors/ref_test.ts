@@ -18,7 +18,7 @@ const invalidKey = (why: string) => (error: unknown) => {
   return error.code === "invalid-key";
 };
 
-/** A key that is refused, and the reason. */
+/** A refused key, and the reason. */
 const refused: readonly (readonly [key: string, why: string])[] = [
   ["", "it is empty"],
   [".", "it is a relative path"],
@@ -96,7 +96,7 @@ Deno.test("a ref costs no actor, and two of the same key are the same actor", as
   await one.tell(Counter.up);
   await two.tell(Counter.up);
   assert.equal(await one.ask(Counter.read), 2);
-  await world.clock.advance(10_000); // it has left memory, and the ref does not care
+  await world.clock.advance(10_000); // it has left memory, and the ref is still valid
   assert.equal(await two.ask(Counter.read), 2);
   assert.equal(await world.system.ref(Counter, "other").ask(Counter.read), 0);
 });

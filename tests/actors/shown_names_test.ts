@@ -1,11 +1,11 @@
-// What an error calls by its name is what the caller named, and no actor of the runtime's own.
+// Errors name what the caller named, and never a built-in actor.
 
 import assert from "node:assert/strict";
 import { PosthornError, type System } from "@posthorn/posthorn";
 import { kinds, onEach, ref, Worker, worker } from "../runtime/durable/durable_stage.ts";
 import { inEach, type World } from "../runtime/durable/worlds.ts";
 
-/** Does something while time goes on, and says with what that failed. */
+/** Runs an action while time advances, and returns its error. */
 async function errorOf(world: World, act: () => unknown): Promise<readonly [code: string, message: string]> {
   const told = (async () => await act())().then(() => undefined, (error) => error);
   await world.pass(100, 50);

@@ -103,7 +103,7 @@ const has = (type: new (...args: never[]) => Error, code: string) => (error: unk
   return true;
 };
 
-/** The ticket of a request that a gate holds up. */
+/** The ticket of a request that waits for a gate. */
 async function submitWaiting(
   world: World,
 ): Promise<{ ticket: Ticket<number>; done: (reply: number) => void }> {
@@ -277,7 +277,7 @@ Deno.test("a collected reply is kept for a minute, however long it would have be
   await world.clock.advance(1_000_000);
   assert.deepEqual(await ticket.reply(), { cents: 5 });
   await world.clock.advance(30_000);
-  assert.deepEqual(await ticket.reply(), { cents: 5 }); // which does not begin a new minute
+  assert.deepEqual(await ticket.reply(), { cents: 5 }); // which does not extend the minute
   await world.clock.advance(29_999);
   assert.deepEqual(await ticket.reply(), { cents: 5 });
   await world.clock.advance(1);
@@ -297,7 +297,7 @@ Deno.test("a reply that somebody waited for is collected when it comes", async (
   assert.equal(world.population["~reply"], undefined);
 });
 
-Deno.test("whoever waits when the reply expires hears that at once, and the reply is a dead letter", async () => {
+Deno.test("a ticket that waits when its reply expires rejects at once, and the reply is a dead letter", async () => {
   await using world = new World([bank()], { replyRetentionMs: 1_000 });
   const { ticket, done } = await submitWaiting(world);
   const waiting = watch(ticket.reply());
@@ -309,7 +309,7 @@ Deno.test("whoever waits when the reply expires hears that at once, and the repl
   assert.equal(world.population["~reply"], undefined);
 });
 
-Deno.test("who waits for a reply hears that the system stops", async () => {
+Deno.test("a ticket that waits for a reply rejects when the system stops", async () => {
   const world = new World([bank()]);
   const { ticket } = await submitWaiting(world);
   const waiting = watch(ticket.reply());
@@ -489,7 +489,7 @@ Deno.test("ids of two callers never meet", async () => {
   }
 });
 
-Deno.test("a submit that needs one reply too many rejects, and has its place again when one is gone", async () => {
+Deno.test("a submit above the limit of replies rejects, and is accepted again when there is room", async () => {
   await using world = new World([bank()], { limits: { replies: 2 }, replyRetentionMs: 1_000 });
   const ref = world.system.ref(Bank, "main");
   await ref.submit(Bank.charge, 1);
@@ -516,7 +516,7 @@ Deno.test("a thousand requests leave nothing behind, collected, refused or expir
   assert.deepEqual([world.population, world.clock.waiting], [{}, 0]);
 });
 
-Deno.test("a request that is refused lets no collected reply go for itself", async () => {
+Deno.test("a refused submit evicts no collected reply", async () => {
   await using world = new World([bank()], { limits: { replies: 1 } });
   const ref = world.system.ref(Bank, "main");
   const first = await ref.submit(Bank.charge, 1);
@@ -592,12 +592,13 @@ Deno.test("a caller has no more replies waiting than are left free, so another f
     message:
       "Cannot keep one more reply for its caller: 6 of 12 wait for it to be collected, and 6 are left for all",
   });
-  assert.equal(await submits("", 100), 3); // nobody in particular is a caller as well
+  assert.equal(await submits("", 100), 3); // the empty caller is a caller as well
   const ticket = await ref.submit(Bank.charge, 1, asIngress({ caller: "alice" }));
-  assert.equal(await submits(undefined, 100), 2); // the program takes what there is
+  assert.equal(await submits(undefined, 100), 2); // the program itself may use all the room
   await ticket.reply();
   assert.equal(await submits(undefined, 100), 1);
-  await assert.rejects(ticket.reply(), has(NotFoundError, "expired-reply")); // what was collected went first
+  // the reply collected first was evicted
+  await assert.rejects(ticket.reply(), has(NotFoundError, "expired-reply"));
 });
 
 Deno.test("a caller whose replies were collected, have expired or were refused has its share again", async () => {
@@ -631,7 +632,7 @@ Deno.test("a caller whose replies were collected, have expired or were refused h
   resolve(1);
 });
 
-Deno.test("replies to callers are bounded in bytes: who has as many as are left is refused", async () => {
+Deno.test("replies to callers are bounded in bytes: a caller that has as many as there is room left is refused", async () => {
   const Big = protocol("big", { make: submit(z.number(), z.string()) });
   const big = actor(Big, { state: () => null, on: { make: (_ctx, length) => "x".repeat(length) } });
   await using world = new World([big], { limits: { replyBytes: 10_000 } });
@@ -649,7 +650,7 @@ Deno.test("replies to callers are bounded in bytes: who has as many as are left 
   const late = await Promise.all(
     Array.from({ length: 5 }, () => ref.submit(Big.make, 2_000, asIngress({ caller: "eve" }))),
   );
-  await world.clock.settle(); // they were all to come: the oldest of whoever has the most went
+  await world.clock.settle(); // they were all pending: the oldest of the caller with the most was evicted
   assert.equal(await alices.reply(), "x".repeat(1_000));
   const told = await Promise.allSettled(late.map((ticket) => ticket.reply()));
   const lost = told.flatMap((one) => one.status === "rejected" ? [one.reason] : []);

@@ -21,7 +21,7 @@ const Carrier = protocol("carrier", {
   any: survey(z.number()),
 });
 
-/** Quotes its key times the payload; what is no number abstains. */
+/** Replies with its key times the payload; a key that is not a number abstains. */
 function carrierActor(handled: string[] = []) {
   return actor(Carrier, {
     state: () => null,
@@ -45,7 +45,7 @@ function subscribeKeys(world: World, ...keys: string[]): void {
   }
 }
 
-/** All replies, and why there are no more. */
+/** All replies, and the reason of the end. */
 async function collect<T>(
   replies: AsyncIterableIterator<T, SurveyEnd>,
 ): Promise<{ replies: T[]; end: SurveyEnd }> {
@@ -100,7 +100,7 @@ Deno.test("replies are there as they come, and a loop is over when the survey is
   assert.deepEqual(heard, [5, 6]);
 });
 
-Deno.test("the question goes out at the call, and replies wait for whoever iterates later", async () => {
+Deno.test("a survey is published at the call, and replies wait until they are read", async () => {
   await using world = new World([carrierActor()]);
   subscribeKeys(world, "1", "2");
   const replies = world.system.survey(Carrier.quote, 10, { timeoutMs: 100 });
@@ -133,7 +133,7 @@ Deno.test("a respondent abstains with undefined, and one that fails is a dead le
   assert.deepEqual(world.letters, ["carrier quote: failed"]);
 });
 
-Deno.test("nobody replies where nobody is subscribed, and one survey does not hear another's replies", async () => {
+Deno.test("a survey without respondents has no replies, and surveys do not get each other's replies", async () => {
   await using world = new World([carrierActor()]);
   const nobody = watch(collect(world.system.survey(Carrier.quote, 10)));
   await world.clock.advance(1_000);
@@ -143,7 +143,7 @@ Deno.test("nobody replies where nobody is subscribed, and one survey does not he
   assert.deepEqual((await Promise.all(two)).map(({ replies }) => replies), [[10], [20]]);
 });
 
-Deno.test("leaving early frees everything, and what comes later is counted", async () => {
+Deno.test("leaving a survey early releases everything, and later replies are counted", async () => {
   await using world = new World([carrierActor()]);
   const { promise, resolve } = gate<number>();
   subscribeKeys(world, "1", "2");
@@ -160,7 +160,7 @@ Deno.test("leaving early frees everything, and what comes later is counted", asy
   assert.equal(world.population["~collector"], undefined);
 });
 
-Deno.test("leaving ends the waiting for a next reply", async () => {
+Deno.test("leaving a survey ends the wait for its next reply", async () => {
   await using world = new World([]);
   const replies = world.system.survey(Carrier.quote, 10);
   const waiting = watch(replies.next());
@@ -171,7 +171,7 @@ Deno.test("leaving ends the waiting for a next reply", async () => {
   assert.equal((await replies.next()).done, true);
 });
 
-Deno.test("who has left gets none of the replies that had come", async () => {
+Deno.test("a survey that is left yields none of the replies that had arrived", async () => {
   await using world = new World([carrierActor()]);
   subscribeKeys(world, "1", "2");
   const replies = world.system.survey(Carrier.quote, 10);
@@ -242,7 +242,8 @@ Deno.test("what does not fit, and bounds that are none, throw at the call, and n
     assert.throws(() => system.survey(Carrier.quote, 10, { max }), RangeError);
   }
   assert.equal(system.stats().accepted, 0);
-  assert.throws(() => system.survey(Carrier.quote, 10), LimitExceededError); // for the topic has no place
+  // because there is no room for the topic
+  assert.throws(() => system.survey(Carrier.quote, 10), LimitExceededError);
   await world.clock.settle();
   assert.deepEqual(world.population, {});
 });
@@ -258,7 +259,7 @@ Deno.test("the same id again gets the replies of the first, and nobody is asked 
   assert.throws(() => world.system.survey(Carrier.quote, 11, options), { code: "id-reused" });
 });
 
-Deno.test("who waits for replies hears that the system stops, behind those that have come", async () => {
+Deno.test("a survey rejects when the system stops, after the replies that have arrived", async () => {
   const world = new World([carrierActor()]);
   subscribeKeys(world, "1");
   const replies = world.system.survey(Carrier.quote, 10);
@@ -343,7 +344,7 @@ Deno.test("a survey in a turn ends with the turn's own deadline, and says what c
   assert.equal(own.population["~collector"], undefined);
 });
 
-Deno.test("of two who ask with the same id, one may leave and the other goes on", async () => {
+Deno.test("of two surveys with the same id, one can be left and the other continues", async () => {
   await using world = new World([carrierActor()]);
   const first = world.system.survey(Carrier.quote, 1, { id: "same", timeoutMs: 100 });
   const second = world.system.survey(Carrier.quote, 1, { id: "same", timeoutMs: 100 });

@@ -100,7 +100,7 @@ Deno.test("two actors of one protocol throw a TypeError", () => {
   });
 });
 
-Deno.test("a system does nothing until it is spoken to", () => {
+Deno.test("a system does nothing before its first message", () => {
   const refuse = (): never => assert.fail("it was touched");
   const clock: Clock = {
     now: refuse,
@@ -115,7 +115,7 @@ Deno.test("a system does nothing until it is spoken to", () => {
   assert.deepEqual([system.health, system.clock], [{ status: "running" }, clock]);
 });
 
-Deno.test("what was accepted is done, dead, waiting or running, and nothing else", async () => {
+Deno.test("every accepted message is counted as done, dead, waiting or running", async () => {
   await using world = new World([worker()]);
   const { system } = world;
   const ref = system.ref(Worker, "a");
@@ -144,7 +144,7 @@ Deno.test("what was accepted is done, dead, waiting or running, and nothing else
   }
 });
 
-Deno.test("a stop lets run what can run, also what that sends, and says so", async () => {
+Deno.test("a stop waits for messages that can run, and those that they send, and reports it", async () => {
   const done: string[] = [];
   const world = new World([worker(done)]);
   const { system } = world;
@@ -164,7 +164,7 @@ Deno.test("a stop lets run what can run, also what that sends, and says so", asy
   assert.equal(world.clock.waiting, 0);
 });
 
-Deno.test("a stop waits so long and no longer, and makes dead letters of what is left", async () => {
+Deno.test("a stop waits for drainMs at most, and makes the remaining messages dead letters", async () => {
   const world = new World([worker()], { drainMs: 300 });
   const { system } = world;
   const ref = system.ref(Worker, "a");
@@ -234,7 +234,7 @@ Deno.test("an inspector hears what happens until it is disposed of", async () =>
   assert.deepEqual(heard, ["accepted", "activated", "started", "done"]);
 });
 
-Deno.test("a dead letter can be sent again, and is then one no more", async () => {
+Deno.test("a resent dead letter is removed from the list", async () => {
   await using world = new World([worker()]);
   const { system } = world;
   await system.ref(Worker, "a").tell(Worker.fail, undefined, { id: "7" });

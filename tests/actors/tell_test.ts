@@ -125,7 +125,7 @@ Deno.test("a tell to a full mailbox rejects, and says how full it is", async () 
   await ref.tell(Log.write, "four");
 });
 
-Deno.test("a tell to whom the system does not know rejects", async () => {
+Deno.test("a tell to an unknown protocol rejects", async () => {
   await using world = new World([logActor([])], { limits: { actors: 2 } });
   await assert.rejects(
     world.system.ref(Nobody, "a").tell(Nobody.hear),
@@ -242,7 +242,7 @@ Deno.test("what a turn tells leaves with its commit, in order, and not at all wh
   assert.deepEqual(heard, ["b: one", "b: two", "b: three"]);
 });
 
-Deno.test("what a turn tells and nobody can get is a dead letter, and the turn has committed", async () => {
+Deno.test("an undeliverable message of a turn becomes a dead letter, and the turn commits", async () => {
   const Sender = protocol("sender", { send: tell() });
   const sender = actor(Sender, {
     state: () => 0,

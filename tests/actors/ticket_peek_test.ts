@@ -15,7 +15,7 @@ for (const [where, options] of [["in memory", {}], ["in a store", { store: memor
     await system.ready();
     const ticket = await system.ref(Job, "a").submit(Job.run, 7);
     await clock.settle();
-    // Time stands still: to wait would be for ever.
+    // The clock is not advanced, so a wait would never end.
     await assert.rejects(ticket.reply({ peek: true, timeoutMs: 5_000 }), ReplyPendingError);
     open.resolve();
     await clock.settle();

@@ -19,7 +19,7 @@ const Reader = protocol("reader", {
 
 type Heard = readonly unknown[];
 
-/** Writes down all that it hears; without `remembers` nothing is kept, so that it leaves memory when it is idle. */
+/** Records all events; without `remembers` it keeps no state, so that it leaves memory when it is idle. */
 function reader(remembers: boolean, heard: unknown[][] = []) {
   const hear = (name: string) => (ctx: { key: string; state: Heard }, value: unknown) => {
     heard.push([ctx.key, name, value]);

@@ -1,12 +1,12 @@
 import type { Place } from "./world.ts";
 
-/** What a place does otherwise, and the sentence of the documentation that says so. */
+/** A behaviour that differs in one place, and the sentence of the documentation that states it. */
 export interface Difference {
   readonly scenario: string;
   readonly where: (place: Place) => boolean;
-  /** A file, and what it says. */
+  /** A file, and a text in it. */
   readonly documented: readonly [path: string, sentence: string];
-  /** Lines of the transcript, each with those that stand in its place. */
+  /** Lines of the transcript, each with the lines that replace it. */
   readonly instead: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -21,10 +21,10 @@ const parsedByWhoHandles = [
 
 const dropsItsState = [
   "runtime/language/actor.ts",
-  "activates it again from its last committed state (a transient actor, which commits nothing, from its initial state)",
+  "activates the actor again from its last committed state (a transient actor, which commits nothing, from its initial state)",
 ] as const;
 
-/** All differences that there are between places. */
+/** All differences between places. */
 export const differences: readonly Difference[] = [
   {
     scenario: "what a turn sends and does not fit is a dead letter",

@@ -2,7 +2,7 @@ import { RetryableError, TerminalError } from "@posthorn/posthorn";
 import type { Scenario } from "./scenario.ts";
 import { One, type Scripts, type World } from "./world.ts";
 
-/** Throws so often, then notes. */
+/** Throws this many times, then records a note. */
 function failing(world: () => World): Scripts {
   return {
     fail(ctx, rest) {

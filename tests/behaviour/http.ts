@@ -2,7 +2,10 @@ import { ingress } from "@posthorn/posthorn/http";
 import type { Scenario } from "./scenario.ts";
 import { Nobody, One, type World } from "./world.ts";
 
-/** Speaks to a world over HTTP, and writes down what is answered; returns where the reply is, where that is said. */
+/**
+ * Sends a request to a world over HTTP, and records the response; returns the location of the reply if there
+ * is one.
+ */
 function client(world: World) {
   const expose = [One.note, One.job, One.half, Nobody.job, Nobody.note];
   const { fetch } = ingress(world.system, { expose, onError: () => {} });

@@ -1,6 +1,5 @@
-// Writes what each scenario does in memory into transcripts/: after a change that was meant, and then read the diff.
-//
-//   deno run -A tests/behaviour/record.ts
+// Records each scenario in memory into transcripts/. Run it after an intended change, and then read the diff:
+// deno run -A tests/behaviour/record.ts
 
 import { events } from "./events.ts";
 import { failures } from "./failures.ts";

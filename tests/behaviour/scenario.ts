@@ -12,7 +12,7 @@ export interface Scenario {
   readonly run: (world: World) => Promise<void>;
 }
 
-/** Plays a scenario in one place, and returns what was written down. */
+/** Runs a scenario in one place, and returns its transcript. */
 export async function play(scenario: Scenario, place: Place): Promise<Transcript> {
   const { scripts = () => ({}), traits = {}, options = {}, run } = scenario;
   let opened: World | undefined;
@@ -21,7 +21,7 @@ export async function play(scenario: Scenario, place: Place): Promise<Transcript
   return await world.end();
 }
 
-/** One test of each scenario in each place: what happens is what the transcript of that name says. */
+/** Defines a test for each scenario in each place: its transcript must equal the recorded one. */
 export function behaves(subject: string, scenarios: readonly Scenario[]): void {
   for (const scenario of scenarios) {
     for (const place of places) {

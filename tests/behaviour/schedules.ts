@@ -1,7 +1,7 @@
 import type { Scenario } from "./scenario.ts";
 import { One, type OneContext, type Scripts, type World } from "./world.ts";
 
-/** Writes when something comes. */
+/** Records the time of each message. */
 function ticking(world: () => World): Scripts {
   return {
     tick: (ctx, rest) => world().write(`${ctx.key} ticks ${rest} after ${world().passedMs} ms`),

@@ -1,10 +1,10 @@
-/** What a scenario writes down: what was told and done, in order; then what became of each message and each actor. */
+/** The record of a scenario: its sends and effects in order, then the life of each message and each actor. */
 export interface Transcript {
   readonly lines: readonly string[];
   readonly summary: readonly string[];
 }
 
-/** The transcript of a scenario, as `transcripts/` has it. `record.ts` writes them. */
+/** Reads the recorded transcript of a scenario from `transcripts/`. `record.ts` writes them. */
 export async function readTranscript(subject: string, scenario: string): Promise<Transcript> {
   const text = await Deno.readTextFile(fileOf(subject));
   const found = text.split(/^## /m).find((part) => part.split("\n")[0] === scenario);

@@ -26,7 +26,7 @@ import * as z from "zod";
 import { Cuttable } from "../runtime/durable/durable_stage.ts";
 import type { Transcript } from "./transcript.ts";
 
-/** An actor that does what a scenario tells it to: a payload names one of its scripts. */
+/** An actor that runs scripts of a scenario: the payload is the name of a script. */
 export const One = protocol("one", {
   note: tell(z.string()),
   run: tell(unchecked<string>()),
@@ -54,12 +54,12 @@ export type OneContext = Context<"one", Notes>;
 export type Scripts = Readonly<Record<string, (ctx: OneContext, rest: string) => unknown>>;
 export type Traits = Partial<Omit<ActorOptions<string, unknown, Notes>, "on" | "transient" | "state">>;
 
-/** Where the actors of a scenario are. */
+/** A place where the actors of a scenario run. */
 export interface Place {
   readonly name: string;
-  /** Whether its actors keep nothing. */
+  /** Whether its actors are transient. */
   readonly transient: boolean;
-  /** Opens its store, where it has one. */
+  /** Opens its store, if it has one. */
   readonly store?: (folder: string) => Store;
   /** Whether it needs Deno KV. */
   readonly kv?: boolean;
@@ -84,7 +84,7 @@ export const places: readonly Place[] = [
   },
 ];
 
-/** One system in one place, its time that stands still, and what is written down of what happens. */
+/** One system in one place on a virtual clock, with its transcript. */
 export class World implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly place: Place;
@@ -94,7 +94,7 @@ export class World implements AsyncDisposable {
   readonly #folder: string | undefined;
   readonly #store: Cuttable | undefined;
   readonly #beganMs = this.clock.now();
-  /** What happened to each message, by its name. */
+  /** The inspection events of each message, by name. */
   readonly #messages = new Map<string, { readonly of: string; readonly types: string[] }>();
   readonly #actors = new Map<string, string[]>();
 
@@ -137,12 +137,12 @@ export class World implements AsyncDisposable {
     return this.system.ref(One, key);
   }
 
-  /** Writes a line. */
+  /** Adds a line. */
   write(text: string): void {
     this.lines.push(text);
   }
 
-  /** Writes down what comes of a promise: its value, or the code that it rejects with. */
+  /** Records the outcome of a promise: its value, or the code of its error. */
   async hear(what: string, promise: Promise<unknown>): Promise<void> {
     let told: string | undefined;
     promise.then(
@@ -153,13 +153,13 @@ export class World implements AsyncDisposable {
     this.write(told ?? `${what}: nothing yet`);
   }
 
-  /** Begins something whose end is heard of later. */
+  /** Starts an action whose outcome is recorded later. */
   begin<Result>(promise: Promise<Result>): Promise<Result> {
     promise.catch(() => {});
     return promise;
   }
 
-  /** Lets everything run that needs no time to go on. */
+  /** Runs everything that does not depend on a timer. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < 6; quiet++) {
       await this.clock.settle();
@@ -167,10 +167,10 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** Lets time go on, in steps, so that what one brings about is done in the next. */
+  /** Advances time in steps, so that effects of one step run in the next. */
   async pass(byMs: number, stepMs = 100): Promise<void> {
     await this.settle();
-    await this.clock.advance(0); // what is due by now
+    await this.clock.advance(0); // timers that are due by now
     await this.settle();
     for (let leftMs = byMs; leftMs > 0; leftMs -= stepMs) {
       await this.clock.advance(Math.min(stepMs, leftMs));
@@ -178,12 +178,15 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** How much time has gone since the scenario began. */
+  /** The time since the start of the scenario. */
   get passedMs(): number {
     return this.clock.now() - this.#beganMs;
   }
 
-  /** The whole transcript: the lines, the dead letters, what was inspected of each message and of each actor. */
+  /**
+   * The whole transcript: the lines, the dead letters, and the inspection events of each message and each
+   * actor.
+   */
   async end(): Promise<Transcript> {
     await this.settle();
     const letters = this.system.deadLetters.list()
@@ -259,7 +262,7 @@ export class World implements AsyncDisposable {
     const message = this.#messages.get(name) ?? { of, types: [] };
     this.#messages.set(name, message);
     const { types } = message;
-    // Documented at `Inspection`: a store may show a message before it has said that it is committed.
+    // Documented at `Inspection`: with a store a message may be started before it is reported as accepted.
     const before = type === "accepted"
       ? types.findLastIndex((type) => /^(done|dead)/.test(type)) + 1
       : types.length;
@@ -267,7 +270,7 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** Between two actors there is no order: what they did one after the other is put into that of their names. */
+/** There is no order between two actors, so their lines are sorted by the name of the actor. */
 function byActor(lines: readonly string[]): string[] {
   const actorOf = (line: string) => /^([a-c]) (?!.*: )/.exec(line)?.[1];
   const sorted: string[] = [];

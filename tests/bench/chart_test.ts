@@ -6,7 +6,7 @@ import { resultOf, sampleResults } from "./sample.ts";
 
 const chart = chartOf(sampleResults());
 
-/** Fails unless every tag is closed by its own, every attribute is quoted, and nothing stands bare that may not. */
+/** Fails unless every tag is closed, every attribute is quoted, and every special character is escaped. */
 function assertWellFormed(xml: string): void {
   const open: string[] = [];
   const tag = /<(\/?)([a-zA-Z]+)((?:\s+[a-zA-Z:-]+="[^"<]*")*)\s*(\/?)>/g;

@@ -17,7 +17,7 @@ Deno.test("comparisonOf() speaks of faster or slower only where the ranges are a
   assert.match(text, /\| big \|.*\| within the noise \|/);
 });
 
-Deno.test("comparisonOf() says nothing of three runs each: chance would too often speak", () => {
+Deno.test("comparisonOf() draws no conclusion from three runs each, where chance would decide too often", () => {
   const text = comparisonOf("main", [{
     title: "count",
     old: series(1e6, 1e6, 1e6),

@@ -1,4 +1,4 @@
-// No measurement of durable turns rots: every one of them runs here, small, and its result is checked.
+// Runs every measurement of durable turns at smoke size and checks its result.
 
 import assert from "node:assert/strict";
 import { durableSection } from "../../bench/durable/section.ts";
@@ -23,7 +23,7 @@ async function measured(): Promise<void> {
   }
 }
 
-Deno.test("the section on durable turns takes the place of the one before, and leaves the rest", () => {
+Deno.test("the section on durable turns replaces the previous one, and leaves the rest unchanged", () => {
   const report = "# Results\n\nfirst\n\n## How it was measured\n\nlast\n";
   const once = withDurable(report, "## Durable turns\n\nold\n");
   assert.equal(once, "# Results\n\nfirst\n\n## Durable turns\n\nold\n\n## How it was measured\n\nlast\n");

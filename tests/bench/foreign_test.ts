@@ -1,4 +1,5 @@
-// The programs in other languages are built only where their toolchains are. What can be known without is tested here.
+// Programs in other languages are only built if their toolchains are installed. These tests need no
+// toolchain.
 
 import assert from "node:assert/strict";
 import { explain, foreignWorkloads } from "../../bench/foreign.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-/** What each of so many actors takes that have handled one message, its key and its place in the index included. */
+/** The heap bytes of each of `count` actors that have handled one message, including key and index entry. */
 async function bytesOf(actors: number): Promise<number> {
   const once = ["bench/once.ts", "posthorn", "create", String(actors), "1"];
   const args = ["run", "-A", "--v8-flags=--expose-gc", ...once];
@@ -11,7 +11,7 @@ async function bytesOf(actors: number): Promise<number> {
 }
 
 Deno.test("an idle actor takes at most 190 bytes of heap where the index is full, and 215 where it has just doubled", async () => {
-  // The index doubles at powers of two: close to one it is as full as at a million.
+  // The index doubles at powers of two: just below one it is as full as at a million.
   const [full, doubled] = [await bytesOf(130_000), await bytesOf(132_000)];
   assert(full > 100 && full <= 190, `${full} bytes`);
   assert(doubled > full && doubled <= 215, `${doubled} bytes`);

@@ -8,7 +8,7 @@ const entries: readonly Entry[] = [
   { id: "go2", label: "Go, 2 threads", form: "two", kind: "peer", cores: 2, version: "go 1.19" },
 ];
 
-/** What a contender came to, one rate a round. */
+/** The result of a contender, with one rate per round. */
 export function resultOf(...rates: (number | null)[]): Result {
   return {
     size: 5_000_000,
@@ -18,7 +18,7 @@ export function resultOf(...rates: (number | null)[]): Result {
   };
 }
 
-/** A run of two workloads with a peer that fails and one that has two threads, and what the test changes. */
+/** A run of two workloads with a peer that fails and one with two threads, with changes by the test. */
 export function sampleResults(changes: Partial<Results> = {}): Results {
   return {
     command: "deno task bench --all",

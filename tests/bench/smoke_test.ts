@@ -1,4 +1,4 @@
-// No benchmark rots: every one of them runs here, small, and its result is checked.
+// Runs every benchmark at smoke size and checks its result.
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

@@ -1,14 +1,14 @@
-// Runs every workload of the contenders that it is given at its smoke size, in one process of its own: some libraries
-// leave timers and brokers behind. Writes what it begins, and what came of it, as lines of JSON.
+// Runs every workload of the given contenders at smoke size, in its own process, because some libraries leave
+// timers and brokers behind. Prints the start and the result of each as lines of JSON.
 
 import type { Contender } from "../../bench/contender.ts";
 import { workloads } from "../../bench/workloads.ts";
 
-/** What came of one workload of one contender. */
+/** The result of one workload of one contender. */
 export interface Smoke {
   readonly id: string;
   readonly workload: string;
-  /** Absent in the line that says that it begins. */
+  /** Absent in the line about its start. */
   readonly check?: number;
   readonly error?: string;
 }

@@ -5,7 +5,7 @@ import { resultOf, sampleResults } from "./sample.ts";
 const { byWorkload } = sampleResults();
 const rates = (posthorn: number, bare: number) => ({ posthorn: resultOf(posthorn), bare: resultOf(bare) });
 
-Deno.test("judge() says nothing of what was not in the run", () => {
+Deno.test("judge() has no goals for workloads that were not in the run", () => {
   assert.deepEqual(judge(sampleResults()).map(({ name, met }) => [name, met]), [
     ["At least 0.9× Go <1>: count", true],
     ["At most 200 bytes of heap for an idle actor", true],
@@ -49,7 +49,7 @@ Deno.test("judge() asks of a lone ask, and of many at once, what a bare mailbox 
   ]);
 });
 
-Deno.test("judge() lets a message without payload cost what one costs that nobody checks, within the noise", () => {
+Deno.test("judge() demands that a message without payload costs no more than an unchecked one, within the noise", () => {
   const of = (empty: number) =>
     judge(sampleResults({
       byWorkload: { burst: { posthorn: resultOf(10e6) }, burstEmpty: { posthorn: resultOf(empty) } },
@@ -58,7 +58,7 @@ Deno.test("judge() lets a message without payload cost what one costs that nobod
   assert.deepEqual(of(9e6), [[false, "1.11×"]]);
 });
 
-Deno.test("judge() holds a missing result of ours against us, and one of a peer against nobody", () => {
+Deno.test("judge() counts a missing result of Posthorn as a missed goal, and ignores one of a peer", () => {
   const without = (id: string) =>
     judge(
       sampleResults({ byWorkload: { count: { ...byWorkload.count, [id]: resultOf(null, null, null) } } }),

@@ -1,4 +1,4 @@
-// A real server of Deno KV, where it is there: `deno task denokv` brings it, and runs for longer.
+// Tests with a real denokv server, if it is installed: `deno task denokv` installs it, and runs for longer.
 
 import assert from "node:assert/strict";
 import { hasServer } from "./server.ts";
@@ -14,7 +14,7 @@ Deno.test({
     const main = new URL("main.ts", import.meta.url).pathname;
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--unstable-kv", main, "--seconds", "10", "--seed", "7"],
-      stderr: "null", // Deno's client complains of each cut
+      stderr: "null", // Deno's client prints each cut
     }).output();
     const text = new TextDecoder().decode(stdout);
     assert.equal(code, 0, text);

@@ -12,7 +12,7 @@ import {
 } from "@posthorn/posthorn";
 import { denoKv } from "@posthorn/posthorn/deno-kv";
 
-/** Who sends, and the how-manieth it is that goes to that actor: its tag. */
+/** The sender, and the sequence number of the message to its actor: the tag. */
 const Book = protocol("book", {
   write: tell(unchecked<string>()),
   note: ask(unchecked<string>(), unchecked<number>()),
@@ -30,7 +30,7 @@ interface Sent {
   readonly tag: string;
   /** `once`: it must have taken effect; `perhaps`: once or never; `never`: it was refused. */
   outcome: "once" | "perhaps" | "never";
-  /** Whether it was sent again, so that nobody can say when it came. */
+  /** Whether it was sent again, so that its order is unknown. */
   again: boolean;
   code?: string;
 }
@@ -40,7 +40,7 @@ const readers = ["r0", "r1", "r2"];
 const clientsMax = 4;
 const pauseMs = 60;
 
-/** What a run was like. */
+/** The report of a run. */
 export interface Figures {
   readonly sent: number;
   readonly confirmed: number;
@@ -54,7 +54,7 @@ export interface Figures {
   readonly codes: Readonly<Record<string, number>>;
 }
 
-/** Three systems on one store, and who sends to them in every mode. */
+/** Three systems on one store, and clients that send to them in every mode. */
 export class Load {
   readonly #url: string;
   readonly #prefix: string;
@@ -77,7 +77,7 @@ export class Load {
     await sleep(2_000);
   }
 
-  /** Sends until it is told to end; every 10 seconds a system stops, and another begins. */
+  /** Sends until it is stopped; every 10 seconds a system is stopped and another started. */
   async run(forMs: number): Promise<void> {
     const clients = this.#systems.flatMap((_, place) =>
       Array.from({ length: clientsMax }, (_, client) => this.#client(place, `c${place}${client}`))
@@ -93,7 +93,7 @@ export class Load {
     await Promise.all(clients);
   }
 
-  /** Waits until all is at rest, and says what was wrong. */
+  /** Waits until all work is done, and returns the faults found. */
   async judge(): Promise<Figures> {
     const states = await this.#rest();
     const count = (to: string, tag: string) => states.get(to)!.filter((entry) => entry === tag).length;
@@ -159,7 +159,7 @@ export class Load {
     }
   }
 
-  /** Sends it; half of what can be named is sent again under its name until it is known what became of it. */
+  /** Sends a message; half of those with an id are repeated with it until their outcome is known. */
   async #send(sent: Sent, place: number): Promise<void> {
     const named = sent.mode !== "ask" && this.#random.next() < 0.5;
     for (let attempt = 1; attempt <= 8; attempt++) {
@@ -169,7 +169,7 @@ export class Load {
         return;
       } catch (error) {
         sent.code = (error as { code?: string }).code ?? String(error);
-        // What ends a wait, or a system, says nothing of the effect.
+        // The end of a wait or of a system does not tell the effect.
         const unknown = ["outcome-unknown", "deadline"].includes(sent.code) || sent.again;
         sent.outcome = unknown ? "perhaps" : "never";
         if (!named) return;
@@ -186,11 +186,11 @@ export class Load {
     else if (mode === "publish") await system.publish(Book.news, tag, options);
     else {
       const ticket = await ref.submit(Book.enter, tag, options);
-      void ticket.reply({ timeoutMs: 20_000 }).catch(() => {}); // whether it is there is looked at in the end
+      void ticket.reply({ timeoutMs: 20_000 }).catch(() => {}); // its effect is checked in the end
     }
   }
 
-  /** The books when nothing comes any more. */
+  /** The states when no more messages arrive. */
   async #rest(): Promise<Map<string, readonly string[]>> {
     let before = -1;
     for (let quiet = 0; quiet < 3;) {
@@ -207,7 +207,10 @@ export class Load {
     throw new Error("never");
   }
 
-  /** What one client told one book, each known to be accepted before it sent the next, and that came in another order. */
+  /**
+   * The messages of one client to one actor that were handled out of order, although each was accepted before
+   * the next was sent.
+   */
   #disorder(to: string, entries: readonly string[]): string[] {
     const tells = new Map(
       this.#sent.filter((sent) =>

@@ -1,5 +1,6 @@
-// deno task denokv [--seconds N] [--seed S]: three systems on a real denokv behind a faulty proxy. Builds the server
-// first where it is missing, by cargo, into $XDG_CACHE_HOME/posthorn or ~/.cache/posthorn; $DENOKV names another.
+// deno task denokv [--seconds N] [--seed S]: three systems on a real denokv behind a faulty proxy. If the
+// server is missing, builds it first with cargo into $XDG_CACHE_HOME/posthorn or ~/.cache/posthorn; $DENOKV
+// names another server.
 
 import { faultsOf, run } from "./run.ts";
 import { installServer } from "./server.ts";

@@ -1,4 +1,4 @@
-/** Resolves when somebody listens there. */
+/** Resolves when the port accepts connections. */
 export async function connectable(port: number): Promise<void> {
   for (let attempt = 1;; attempt++) {
     try {

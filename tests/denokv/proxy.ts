@@ -1,22 +1,22 @@
 import type { Random } from "@posthorn/posthorn";
 
-/** What goes wrong on the way to the server and back: shares from 0 to 1, and a time. */
+/** The faults of the proxy: ratios from 0 to 1, and a time. */
 export interface ProxyFaults {
-  /** Of the writes, how many are applied, and their connection is cut before the answer. */
+  /** The ratio of writes that are applied and whose connection is cut before the response. */
   readonly lost: number;
-  /** Of all answers, how many are cut in their midst. */
+  /** The ratio of responses that are cut in the middle. */
   readonly cut: number;
-  /** Of all requests, how many never reach the server: their connection is cut. */
+  /** The ratio of requests that never reach the server, because their connection is cut. */
   readonly refused: number;
-  /** The most that each request and each answer takes longer. */
+  /** The maximum additional delay of each request and each response. */
   readonly delayMs: number;
 }
 
 export const noFaults: ProxyFaults = { lost: 0, cut: 0, refused: 0, delayMs: 0 };
 
 /**
- * A way to a KV Connect server that goes wrong. In front is a listener that passes on bytes, so that a connection can be
- * cut; behind it an HTTP server that understands requests, and says whose connection that is.
+ * A faulty proxy for a KV Connect server. In front is a listener that forwards bytes, so that a connection
+ * can be cut; behind it an HTTP server that parses requests and maps them to connections.
  */
 export class FaultyProxy implements AsyncDisposable {
   readonly url: string;
@@ -26,7 +26,7 @@ export class FaultyProxy implements AsyncDisposable {
   readonly #random: Random;
   readonly #front: Deno.TcpListener;
   readonly #behind: Deno.HttpServer<Deno.NetAddr>;
-  /** Cuts a connection, by the port from which its bytes are passed on. */
+  /** Cuts a connection, by the port from which its bytes are forwarded. */
   readonly #cuts = new Map<number, () => void>();
 
   constructor(target: string, random: Random) {
@@ -55,7 +55,7 @@ export class FaultyProxy implements AsyncDisposable {
         try {
           end.close();
         } catch {
-          // it has ended by itself
+          // it has already ended
         }
       }
     };
@@ -95,7 +95,7 @@ export class FaultyProxy implements AsyncDisposable {
 
   #gone(cut: () => void): Response {
     cut();
-    return new Response(null, { status: 500 }); // nobody gets it
+    return new Response(null, { status: 500 }); // the client does not get it
   }
 
   #strikes(fault: "lost" | "cut" | "refused"): boolean {
@@ -117,7 +117,7 @@ export class FaultyProxy implements AsyncDisposable {
   }
 }
 
-/** The beginning of an answer, whose connection is cut then. */
+/** The start of a response, whose connection is then cut. */
 function cutShort(bytes: Uint8Array<ArrayBuffer>, cut: () => void): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream({
     async start(controller) {

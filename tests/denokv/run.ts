@@ -6,7 +6,7 @@ import { DenokvServer, token } from "./server.ts";
 export interface RunOptions {
   readonly seconds: number;
   readonly seed: number;
-  /** Hears how it goes. */
+  /** Called with progress messages. */
   readonly onStep?: (step: string) => void;
 }
 
@@ -16,7 +16,10 @@ export interface RunResult extends Figures {
   readonly pauses: number;
 }
 
-/** Systems on a real server, over a way that goes wrong; the server is killed and stopped. All must add up in the end. */
+/**
+ * Runs systems on a real server behind a faulty proxy; the server is killed and paused. In the end all
+ * effects must add up.
+ */
 export async function run({ seconds, seed, onStep = () => {} }: RunOptions): Promise<RunResult> {
   Deno.env.set("DENO_KV_ACCESS_TOKEN", token);
   const random = seededRandom(seed);
@@ -61,7 +64,7 @@ export async function run({ seconds, seed, onStep = () => {} }: RunOptions): Pro
   return { ...figures, requests: { ...proxy.counts }, kills, pauses };
 }
 
-/** What a run must not have. */
+/** The faults of a run. */
 export function faultsOf({ lost, doubled, untrue, disordered, deadLetters }: Figures): string[] {
   return [
     ...lost.map((each) => `lost: ${each}`),

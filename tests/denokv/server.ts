@@ -4,13 +4,13 @@ import { connectable } from "./ports.ts";
 const version = "0.14.0";
 export const token = "posthorn-posthorn";
 
-/** Where the server is kept that cargo builds: outside of the repository, for all clones of it. */
+/** The folder of the server that cargo builds: outside of the repository, shared by all its clones. */
 export function serverPath(): string {
   const cache = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? "."}/.cache`;
   return Deno.env.get("DENOKV") ?? `${cache}/posthorn/denokv-${version}/bin/denokv`;
 }
 
-/** Whether the server is there. */
+/** Whether the server is installed. */
 export function hasServer(): boolean {
   try {
     return Deno.statSync(serverPath()).isFile;
@@ -19,7 +19,7 @@ export function hasServer(): boolean {
   }
 }
 
-/** Builds the server, which takes some minutes, unless it is there. */
+/** Builds the server if it is missing, which takes some minutes. */
 export async function installServer(): Promise<void> {
   if (hasServer()) return;
   const root = serverPath().replace(/\/bin\/denokv$/, "");
@@ -30,7 +30,7 @@ export async function installServer(): Promise<void> {
   if (!success) throw new Error("Cannot build denokv: it needs cargo (https://rustup.rs), clang and protoc");
 }
 
-/** A `denokv` on a file of its own, that can be killed, stopped and started again. */
+/** A `denokv` server on its own file that can be killed, paused and restarted. */
 export class DenokvServer implements AsyncDisposable {
   readonly url: string;
   readonly #port: number;
@@ -63,14 +63,14 @@ export class DenokvServer implements AsyncDisposable {
     await connectable(this.#port);
   }
 
-  /** Ends it without a word. */
+  /** Kills it. */
   async kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
     await this.#process?.status;
     this.#process = undefined;
   }
 
-  /** Lets it stand still: it takes connections, and answers nothing. */
+  /** Pauses it: it accepts connections and does not respond. */
   pause(): void {
     this.#process?.kill("SIGSTOP");
   }

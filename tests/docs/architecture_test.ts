@@ -1,4 +1,4 @@
-// ARCHITECTURE.md is a map of the folders that there are.
+// ARCHITECTURE.md is a map of the existing folders.
 
 import assert from "node:assert/strict";
 import { filesOf, textOf } from "./page.ts";
@@ -16,7 +16,7 @@ Deno.test("ARCHITECTURE.md says of every folder of the product what it contains"
   const files = await filesOf("runtime/*.ts", "actors/*.ts", "adapters/*.ts", "testing/*.ts");
   const folders = new Set(files.map((file) => file.slice(0, file.lastIndexOf("/") + 1)));
   assert.ok(folders.size > 15);
-  // What is inside an adapter, or a tool of the tests, is its own affair.
+  // Folders within an adapter, or within the testing tools, need no entry.
   const isShown = (folder: string) =>
     shown.some((one) => one === folder || (/^(adapters|testing)\//.test(one) && folder.startsWith(one)));
   assert.deepEqual([...folders].filter((folder) => !isShown(folder)), []);

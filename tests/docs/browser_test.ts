@@ -1,4 +1,4 @@
-// docs/browser.md shows what examples/browser/ is, and lists the headers that there are.
+// docs/browser.md shows the files of examples/browser/, and lists all headers.
 
 import assert from "node:assert/strict";
 import { System } from "@posthorn/posthorn";
@@ -23,7 +23,7 @@ Deno.test("docs/browser.md shows every file of its example, and nothing else", a
   assert.deepEqual([...shown].toSorted(), files.toSorted());
 });
 
-/** The headers in the table behind those words, in small letters. */
+/** The headers in the table after a heading, in lower case. */
 function headersBehind(words: string): string[] {
   const table = page.slice(page.indexOf(words)).split("\n\n").find((part) => part.startsWith("|"))!;
   return [...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, name]) => name.toLowerCase());
@@ -31,7 +31,10 @@ function headersBehind(words: string): string[] {
 
 const read = headersBehind("Request headers.");
 const answered = headersBehind("Response headers.");
-/** What any page of another origin may send or see, and what browsers and servers say by themselves. */
+/**
+ * The headers that every cross-origin page may send or read, and those that browsers and servers set
+ * themselves.
+ */
 const byItself = [
   "accept",
   "cache-control",

@@ -1,4 +1,4 @@
-// Code on a page runs: as an example, or because a file that runs contains it.
+// Code on a page runs: as an example, or because an executed file contains it.
 
 import assert from "node:assert/strict";
 import { blocksOf, filesOf, pageNames, textOf } from "./page.ts";

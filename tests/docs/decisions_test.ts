@@ -1,4 +1,4 @@
-// docs/decisions/ has one decision a page, all of them in its index, and in one form.
+// docs/decisions/ has one page for each decision, all in its index and in the same form.
 
 import assert from "node:assert/strict";
 import { pageNames, textOf } from "./page.ts";

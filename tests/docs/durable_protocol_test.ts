@@ -1,4 +1,4 @@
-// docs/durable-protocol.md shows the rules, the scenes and the keys that there are.
+// docs/durable-protocol.md shows the actual rules, scenes and keys.
 
 import assert from "node:assert/strict";
 import { pageOfRules, withSeeds } from "../../.ci/rules_table.ts";

@@ -1,4 +1,4 @@
-// docs/errors.md has every code that there is, and none that there is not.
+// docs/errors.md has exactly the codes of the source.
 
 import assert from "node:assert/strict";
 import * as posthorn from "@posthorn/posthorn";
@@ -9,7 +9,10 @@ import { sources, textOf } from "./page.ts";
 const page = await textOf("docs/errors.md");
 const literal = String.raw`"[a-z]+(?:-[a-z]+)*"`;
 
-/** Where a code stands in the source: given to an error, to a class of errors, to a dead letter, or in a table of codes. */
+/**
+ * The forms in which a code appears in the source: as an argument of an error, an error class or a dead
+ * letter, or in a table of codes.
+ */
 const places = [
   String.raw`new \w*Error\(\s*(?:(?<status>\d{3}),\s*)?${literal}`, // new RequestError(404, "unknown-route", …
   String.raw`\bsuper\(\s*${literal}`, // super("deadline", message)
@@ -21,7 +24,7 @@ const places = [
   String.raw`^  ${literal}: (?<status>[45]\d\d),$`, // "mailbox-full": 429,
 ];
 
-/** Every code of the source, with the status that stands beside it, where one does. */
+/** Every code of the source, with the status beside it, if there is one. */
 async function codesOfSource(): Promise<Map<string, Set<number>>> {
   const found = new Map<string, Set<number>>();
   for (const text of await sources()) {

@@ -1,4 +1,4 @@
-// The guide shows what examples/shop/ is, and its commands answer as it says.
+// The guide shows the files of examples/shop/, and its commands give the output that it shows.
 
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
@@ -8,7 +8,7 @@ import { blocksOf, root, textOf } from "./page.ts";
 
 const guide = await textOf("docs/guide.md");
 
-/** What the guide shows of each file of the shop. */
+/** The parts of each file of the shop that the guide shows. */
 const shown = Map.groupBy(
   blocksOf(guide, "ts ignore").map((block) => /^\/\/ (\S+)\n([^]*)$/.exec(block) ?? assert.fail(block)),
   ([, file]) => file,

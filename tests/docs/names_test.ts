@@ -1,11 +1,11 @@
-// A page that names a file, a folder, a type, a function or an option names one that is there.
+// Every file, folder, type, function and option that a page names exists.
 
 import assert from "node:assert/strict";
 import { filesOf, pageNames, root, textOf } from "./page.ts";
 
 const pages = await pageNames();
 
-/** What a page shows as code within its text. */
+/** The inline code of a page. */
 async function spansOf(name: string): Promise<string[]> {
   const text = (await textOf(name)).replaceAll(/^```[^]*?^```$/gm, "");
   return Array.from(text.matchAll(/`([^`\n]+)`/g), ([, span]) => span);

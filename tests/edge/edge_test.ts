@@ -1,4 +1,5 @@
-// The runtime and its ingress on workerd, the platform of Cloudflare's workers: a real process, spoken to over HTTP.
+// The runtime and its ingress on workerd, the platform of Cloudflare Workers: a real process that is tested
+// over HTTP.
 
 import assert from "node:assert/strict";
 
@@ -6,7 +7,7 @@ const [major, minor] = Deno.version.deno.split(".").map(Number);
 const supported = major > 2 || (major === 2 && minor >= 9);
 const root = new URL("../../", import.meta.url);
 
-/** A worker that runs, and what it was made of. */
+/** A running worker, and its bundle. */
 interface Edge extends AsyncDisposable {
   readonly url: URL;
   readonly script: string;
@@ -15,8 +16,8 @@ interface Edge extends AsyncDisposable {
 let edge: Edge;
 let load: Edge;
 
-// Outside of the tests, because miniflare leaves a message port and a timer of its HTTP client behind: so the tests
-// themselves are sanitized, and what they open they close.
+// Started outside of the tests, because miniflare leaves a message port and a timer of its HTTP client
+// behind: so the sanitizers still check the tests themselves.
 if (supported) {
   Deno.test.beforeAll(async () => {
     edge = await start("examples/edge/worker.ts");
@@ -73,7 +74,7 @@ test("subscribe, then publish: the stream has the events of its subject, in orde
     assert.match(id, /^id: \S+$/);
     assert.equal(data, `data: ${JSON.stringify({ order, city: "berlin" })}`);
   }
-  await frames.return(); // leaves while the stream is open
+  await frames.return(); // disconnects while the stream is open
 });
 
 test("survey: a line for each reply, and one for the end", async () => {
@@ -109,7 +110,7 @@ test("what goes wrong is a problem document", async () => {
 });
 
 test("a loop of asks lets other requests in, though there is no setImmediate", async () => {
-  const asksMax = 1_000_000; // some five seconds: a loop that lets nobody in ends there
+  const asksMax = 1_000_000; // about five seconds: a loop that blocks other requests ends then
   const looping = fetch(new URL(`load?most=${asksMax}`, load.url));
   let count = 0;
   while (count < 2_000) {
@@ -122,7 +123,7 @@ test("a loop of asks lets other requests in, though there is no setImmediate", a
 });
 
 test("a reader that leaves makes room for another", async () => {
-  // Whether there was room: a reader that finds none is told when to come back, and its stream ends.
+  // Whether there was room: a reader that finds none gets the reconnection delay, and its stream ends.
   async function visit(): Promise<boolean> {
     const frames = framesOf(await fetch(new URL("events/counter/stopped", load.url)));
     await nextOf(frames);
@@ -136,7 +137,10 @@ test("a reader that leaves makes room for another", async () => {
   while (!await visit()) assert.ok(performance.now() - beganMs < patienceMs, "nobody made room");
 });
 
-/** A test for the Deno that builds: bundling is experimental, and no older one has to be good at it. */
+/**
+ * Defines a test for the Deno version that builds: bundling is experimental, and older versions need not
+ * support it.
+ */
 function test(name: string, run: () => void | Promise<void>): void {
   const reason = supported ? "" : ` (bundled by Deno 2.9 and later, this is ${Deno.version.deno})`;
   Deno.test({ name: `on workerd: ${name}${reason}`, ignore: !supported, fn: run });
@@ -151,16 +155,17 @@ async function start(entry: string): Promise<Edge> {
   assert.ok(success, new TextDecoder().decode(stderr));
   const script = new TextDecoder().decode(stdout);
 
-  const { Miniflare } = await import("miniflare"); // it takes a while, so only where it is used
+  const { Miniflare } = await import("miniflare"); // loaded only if it is used, because that takes a while
   const miniflare = new Miniflare({
     modules: true,
     script,
     durableObjects: { POST_OFFICE: "PostOffice" },
     compatibilityDate: "2026-07-01",
     compatibilityFlags: ["enable_request_signal"],
-    cf: false, // or it asks Cloudflare where it is
+    cf: false, // otherwise it queries Cloudflare for its location
     handleStructuredLogs({ message }: { readonly message: string }) {
-      if (!message.includes("disconnected: ")) console.error(message); // what a reader that leaves is to workerd
+      // how workerd reports a client that disconnects
+      if (!message.includes("disconnected: ")) console.error(message);
     },
   });
   return { url: await miniflare.ready, script, [Symbol.asyncDispose]: () => miniflare.dispose() };

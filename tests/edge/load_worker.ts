@@ -1,4 +1,4 @@
-/** A worker with little room: one event stream at a time, and a loop of asks that is busy until somebody stops it. */
+/** A worker with low limits: one event stream at a time, and a loop of asks that runs until it is stopped. */
 
 import { actor, ask, event, protocol, System, tell } from "@posthorn/posthorn";
 import { ingress } from "@posthorn/posthorn/http";
@@ -35,7 +35,7 @@ export class PostOffice {
   });
 
   constructor() {
-    // One ask after the other, never a pause of its own. Answers how many there were.
+    // Sequential asks without a pause. Responds with their number.
     this.#app.get("/load", async (context) => {
       const most = Number(context.req.query("most"));
       const ref = this.#system.ref(Counter, "main");

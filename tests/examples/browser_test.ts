@@ -36,7 +36,7 @@ Deno.test("a browser signs in, and its cookie is enough from then on", async () 
   assert.deepEqual(await listed.json(), ["tea"]);
 });
 
-Deno.test("nobody reads, writes or hears what is another's", async () => {
+Deno.test("nobody reads, writes or follows the notes of another user", async () => {
   const { system, app } = open();
   await using _ = system;
   const status = async (path: string, headers: Record<string, string>, method = "POST") => {
@@ -99,7 +99,7 @@ Deno.test("refusals can be read by the page as well", async () => {
   }
 });
 
-Deno.test("whoever follows by fetch comes back behind what he has had, also to another process", async () => {
+Deno.test("a client that follows by fetch resumes after its last event, also at another process", async () => {
   const store = memoryStore();
   let current = open(store);
   const restarted = Promise.withResolvers<void>();
@@ -124,7 +124,7 @@ Deno.test("whoever follows by fetch comes back behind what he has had, also to a
   await current.system.stop();
   current = open(store);
   await current.system.ready();
-  await add("two"); // nobody follows now
+  await add("two"); // there is no follower now
   restarted.resolve();
   await hear(2);
   await stream.return(); // as leaving a loop over it does
@@ -178,12 +178,12 @@ Deno.test("the page adds notes and follows them, by its cookie or by a token", a
 
 const leaky = { sanitizeResources: false }; // Deno's EventSource does not read the body of a refusal
 
-Deno.test("an EventSource hears events with its cookie, and is told when it is refused", leaky, async () => {
+Deno.test("an EventSource gets events with its cookie, and an error if it is refused", leaky, async () => {
   const { system, app } = open();
   const body = JSON.stringify({ password: "of ada" });
   const signed = await app.request("/session", { method: "POST", headers: json, body });
   let cookie = signed.headers.get("set-cookie")!.split(";")[0];
-  // A browser adds the cookie; the EventSource of Deno has none.
+  // A browser adds the cookie; the EventSource of Deno does not.
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const headers = new Headers(request.headers);
     headers.set("cookie", cookie);

@@ -35,7 +35,7 @@ class App implements AsyncDisposable {
     return new App(process, await listening, output);
   }
 
-  /** Ends it as the platform does. */
+  /** Stops it as the platform does. */
   async interrupt(): Promise<{ readonly code: number; readonly tookMs: number; readonly output: string }> {
     const beganMs = performance.now();
     this.#process.kill("SIGINT");
@@ -64,7 +64,7 @@ class App implements AsyncDisposable {
     try {
       this.#process.kill("SIGKILL");
     } catch {
-      // it has ended
+      // it has already ended
     }
     await this.#process.status;
     await this.#output;
@@ -103,7 +103,7 @@ Deno.test("The entry for Deno Deploy ends cleanly within a second, and keeps wha
         assert.equal(answer.status, 202);
         await answer.body?.cancel();
       }
-      const { code, tookMs, output } = await app.interrupt(); // most of it is not handled yet
+      const { code, tookMs, output } = await app.interrupt(); // most messages are not handled yet
       assert.equal(code, 0, output);
       assert.ok(tookMs < 1_000, `it took ${tookMs} ms to end`);
       assert.match(

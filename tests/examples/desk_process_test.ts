@@ -1,4 +1,4 @@
-// The desk's entry scripts as real processes: what they take, and how they end.
+// The entry scripts of the desk as real processes: their options and their end.
 
 import assert from "node:assert/strict";
 import { exampleSecret } from "../../examples/desk/secrets.ts";
@@ -94,7 +94,7 @@ Deno.test("A desk whose process ends before it is open says what that printed", 
 Deno.test("The demo that is ended in its midst leaves neither its files nor the process that serves", async () => {
   await inFolder(async (folder) => {
     const process = run("demo.ts", [], { TMPDIR: folder }).spawn();
-    const errors = new Response(process.stderr).text(); // ends when nobody holds it any more
+    const errors = new Response(process.stderr).text(); // ends when it is no longer held
     let left = 0;
     for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
       if (!text.includes("25 %")) continue;

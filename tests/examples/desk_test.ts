@@ -26,7 +26,7 @@ const labeled = {
 };
 const helloWorld = "/api/actors/repository/octocat%2Fhello-world";
 
-/** A desk whose time stands still. */
+/** A desk on a virtual clock. */
 class Stage implements AsyncDisposable {
   readonly clock: VirtualClock;
   readonly system: System;
@@ -258,10 +258,10 @@ Deno.test("A report is ordered, and collected at its location", async () => {
   const text = await collected.json();
   assert.match(text, /^# octocat\/hello-world\n\nDeliveries: 1. Event types: 1\.\n/);
   assert.match(text, /- issues\.labeled by octocat\n$/);
-  assert.equal((await stage.app.request(location)).status, 404); // a ticket is good for whoever ordered
+  assert.equal((await stage.app.request(location)).status, 404); // a ticket is valid for its caller
 });
 
-Deno.test("Of the reviewers some answer, some abstain, and who is too late is counted", async () => {
+Deno.test("Some reviewers reply, some abstain, and late replies are counted", async () => {
   await using stage = await Stage.open();
   const payload = { repository: "octocat/hello-world", number: 7, author: "Codertocat", language: "Ruby" };
   const response = await stage.post("/api/surveys/reviewer/review?timeoutMs=200", { payload });
@@ -278,7 +278,7 @@ Deno.test("Of the reviewers some answer, some abstain, and who is too late is co
   assert.deepEqual([stage.system.deadLetters.total, stage.system.stats().lateReplies], [0, 1]);
 });
 
-Deno.test("Whoever asks for one reviewer gets the first", async () => {
+Deno.test("A survey for one reviewer ends with the first reply", async () => {
   await using stage = await Stage.open();
   const payload = { repository: "octocat/hello-world", number: 7, author: "octocat", language: "Ruby" };
   const response = await stage.post("/api/surveys/reviewer/review?max=1", { payload });
@@ -303,7 +303,7 @@ Deno.test("The live page shows what there is, and takes no label for markup", as
 
 const small = { examples: examples.slice(0, 40), rounds: 1, seed: 1 };
 
-/** Runs the demo with a desk that this process serves. */
+/** Runs the demo with a desk served by this process. */
 async function demoHere(open: () => Promise<System> = openSystem): Promise<Evidence> {
   const system = await open();
   const app = desk(system, demoSecrets);
@@ -388,7 +388,7 @@ Deno.test("The demo notices what is lost, what comes twice and what is out of or
   const { streamed, replayed } = evidence;
   const without = check({ ...evidence, streamed: streamed.filter(({ id }) => id !== "round-1-003") });
   assert.ok(without.includes("streamed round-1-003: 0 instead of 1"));
-  // One after the other: each was sent when the one before it had been accepted.
+  // Sequentially: each was sent after the one before had been accepted.
   const answers = replayed.answers.map((answer, index) => ({ ...answer, sentMs: 10 * index, durationMs: 5 }));
   const sentMs = new Map(answers.flatMap(({ kind, id, sentMs }) => kind === "new" ? [[id, sentMs]] : []));
   const inOrder = streamed.toSorted((one, other) => sentMs.get(one.id)! - sentMs.get(other.id)!);

@@ -1,4 +1,4 @@
-// The shop of the guide as a real process, with the permissions that docs/self-hosting.md says suffice.
+// The shop of the guide as a real process, with the permissions that docs/self-hosting.md lists.
 
 import assert from "node:assert/strict";
 
@@ -14,7 +14,7 @@ function documentedArgs(folder: string, servicesPort: number): string[] {
   );
 }
 
-/** A bank and a carrier that write down with which keys they are called, and answer when they are told to. */
+/** A bank and a carrier that record the keys of calls, and answer when the test lets them. */
 class Services implements AsyncDisposable {
   readonly calls: { readonly path: string; readonly key: string }[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -107,7 +107,7 @@ class Shop implements AsyncDisposable {
     return answer;
   }
 
-  /** Resolves when the order has that status, and not before. */
+  /** Resolves when the order has this status. */
   async becomes(status: string): Promise<void> {
     for (;;) {
       const view = await this.post("api/actors/order/o1/view") as { readonly status: string };
@@ -131,7 +131,7 @@ class Shop implements AsyncDisposable {
     try {
       this.#process.kill("SIGKILL");
     } catch {
-      // it has ended
+      // it has already ended
     }
     await this.#process.status;
     await this.#output;
@@ -216,7 +216,7 @@ Deno.test("SIGTERM ends the shop with code 0, although somebody follows its even
     const [{ code, output }, events] = await Promise.all([shop.end("SIGTERM"), stream.text()]);
     assert.equal(code, 0, output);
     assert.match(output, /^The shop is closed; 0 messages wait in /m);
-    assert.match(events, /^retry: /m); // it has ended, and was not broken off
+    assert.match(events, /^retry: /m); // it ended regularly
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,6 +1,6 @@
 import { seededRandom } from "@posthorn/posthorn/testing";
 
-/** Draws that a seed repeats. */
+/** Reproducible random choices from a seed. */
 export class Chance {
   readonly #random;
 
@@ -13,17 +13,17 @@ export class Chance {
     return Math.floor(this.#random.next() * end);
   }
 
-  /** Whether it happens, so often in a hundred. */
+  /** True with this probability in per cent. */
   percent(often: number): boolean {
     return this.#random.next() * 100 < often;
   }
 
-  /** One of them. */
+  /** One of the items. */
   of<Item>(items: readonly Item[]): Item {
     return items[this.below(items.length)];
   }
 
-  /** Bytes of any value. */
+  /** Random bytes. */
   bytes(count: number): Uint8Array {
     return Uint8Array.from({ length: count }, () => this.below(256));
   }

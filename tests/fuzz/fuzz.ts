@@ -4,29 +4,29 @@ import { nextSending, type Sending } from "./requests.ts";
 import { type Answer, secrets, Target } from "./target.ts";
 import { exchange } from "./wire.ts";
 
-/** What is fuzzed, and for how long. */
+/** The target, and the length of the run. */
 export interface FuzzOptions {
   readonly seed: number;
   readonly store?: Store;
-  /** Whether it goes on, after so many. */
+  /** Whether to continue after this many requests. */
   readonly goesOn: (sent: number) => boolean;
 }
 
-/** What was seen. */
+/** The statistics of a run. */
 export interface Fuzzed {
   readonly sent: number;
-  /** How often each status was answered. */
+  /** The number of responses by status. */
   readonly statuses: ReadonlyMap<number, number>;
-  /** How often the server refused by itself what is no HTTP. */
+  /** The number of requests that the server itself refused as invalid HTTP. */
   readonly refusedBefore: number;
-  /** How often a handler changed a state. */
+  /** The number of state changes by handlers. */
   readonly changes: number;
 }
 
-/** Of how many replies it knows where they are. */
+/** The number of replies with known location. */
 const repliesKnown = 20;
 
-/** Sends one request after another, and throws at the first that is not answered as it should be. */
+/** Sends requests one after another, and throws at the first wrong response. */
 export async function fuzz({ seed, store, goesOn }: FuzzOptions): Promise<Fuzzed> {
   const chance = new Chance(seed);
   const statuses = new Map<number, number>();
@@ -60,7 +60,7 @@ function check(answers: readonly Answer[], told: readonly unknown[], text: strin
   for (const answer of answers) checkAnswer(answer);
   const taken = answers.filter(({ status }) => status < 400).length;
   if (changes > taken) throw new Error(`${changes} changes by ${taken} requests that were not refused`);
-  const crashes = answers.filter(({ status }) => status === 500).length; // HEAD among them
+  const crashes = answers.filter(({ status }) => status === 500).length; // including HEAD
   if (told.length !== crashes) {
     throw new Error(`onError heard ${told.length} times, for ${crashes} crashes: ${told[0]}`);
   }
@@ -73,7 +73,8 @@ function check(answers: readonly Answer[], told: readonly unknown[], text: strin
 
 function checkAnswer({ status, type, problem, method, path }: Answer): void {
   if (status < 400) return;
-  // One handler of the target fails, and what it answered can be collected; an ask may ask for less time than it takes.
+  // One handler of the target fails, and its reply can be collected; an ask may have a timeout shorter than
+  // its handler.
   const crashed = status === 500 && /\/crash|\/replies\//.test(path) && problem?.includes('"code":"failed"');
   if (status >= 500 && status !== 504 && method !== "HEAD" && !crashed) {
     throw new Error(`${status} is nothing that is documented here: ${problem}`);

@@ -5,7 +5,7 @@ import { fuzz, type Fuzzed } from "./fuzz.ts";
 const common = [200, 202, 400, 404, 405, 415, 422, 500];
 const all = [...common, 403, 406, 413];
 
-/** It reached what it is for. */
+/** The run covered the cases it exists for. */
 function requireReach({ statuses, refusedBefore, changes }: Fuzzed, expected: readonly number[]): void {
   for (const status of expected) {
     assert.ok((statuses.get(status) ?? 0) > 0, `nothing was answered with ${status}`);

@@ -1,5 +1,6 @@
-// deno task fuzz [MINUTES] [--seed SEED]: requests over real sockets for so long (1), half of the time in memory, half on
-// a file. Each must be answered as it should be, and the memory must not grow. It prints the seed, which repeats it.
+// deno task fuzz [MINUTES] [--seed SEED]: sends requests over real sockets for this time (1), half of it to a
+// system in memory, half to one on a file. Each must be answered correctly, and the memory must not grow.
+// Prints the seed, which reproduces the run.
 
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import { parseArgs } from "node:util";
@@ -12,9 +13,9 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
   throw new RangeError("Use deno task fuzz [MINUTES] [--seed SEED]");
 }
 
-/** How long one server is fuzzed before the next one is. */
+/** How long each server is fuzzed. */
 const roundMs = 15_000;
-/** How much more memory the second half of the time may take than the first. */
+/** The maximum growth of memory from the first half of the run to the second. */
 const growthMbMax = 150;
 
 const folder = await Deno.makeTempDir({ prefix: "posthorn-fuzz-" });

@@ -1,14 +1,14 @@
-// Requests as nobody sends them, made of the parts of those that somebody does.
+// Malformed requests, made of parts of valid ones.
 
 import type { Chance } from "./chance.ts";
 import { bodyBytesMax } from "./target.ts";
 
 const encoder = new TextEncoder();
 
-/** One or more requests as bytes, in the pieces in which they are written. */
+/** One or more requests as bytes, in the chunks in which they are written. */
 export interface Sending {
   readonly pieces: readonly Uint8Array[];
-  /** Whether the server can tell where it ends, and closes the connection behind its answer. */
+  /** Whether the server can tell where it ends, and closes the connection after its response. */
   readonly whole: boolean;
 }
 
@@ -234,7 +234,7 @@ export function nextSending(chance: Chance, replies: readonly string[]): Sending
   return { pieces: cut(chance, bytes), whole: whole && first.whole };
 }
 
-/** What somebody could send: the others need something to be refused beside. */
+/** A valid request, so that there is something beside the refused ones. */
 function fit(chance: Chance): Sending {
   const operation = chance.of([
     "add",
@@ -274,7 +274,7 @@ function request(chance: Chance, replies: readonly string[], last: boolean): Sen
     sent.push(`${name}: ${chance.of(values)}`);
   }
   const host = chance.percent(90) ? ["host: x"] : chance.percent(80) ? [`host: ${chance.of(hosts)}`] : [];
-  const foreign = chance.percent(8); // as a page of another site may send it
+  const foreign = chance.percent(8); // as a page of another site can send it
   if (foreign) {
     sent.splice(0, sent.length, `sec-fetch-site: ${chance.of(["cross-site", "same-site", "same-origin"])}`);
   }
@@ -349,7 +349,7 @@ function changed(chance: Chance, bytes: Uint8Array): Uint8Array {
   return chance.percent(50) ? flipped(chance, bytes) : bytes.slice(0, chance.below(bytes.length));
 }
 
-/** A body in one of the ways in which HTTP says where it ends, or in none of them. */
+/** A body with one of the framings of HTTP, or with none. */
 function framed(
   chance: Chance,
   body: Uint8Array,
@@ -427,7 +427,7 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-/** Each character as one byte, what does not fit as it is in UTF-8. */
+/** Each character as one byte; those that do not fit as UTF-8. */
 function latin(text: string): Uint8Array {
   const codes = Uint16Array.from(text, (character) => character.charCodeAt(0));
   return codes.every((code) => code < 256) ? Uint8Array.from(codes) : encoder.encode(text);

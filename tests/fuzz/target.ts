@@ -1,4 +1,5 @@
-// What is fuzzed: one actor of each kind behind a real server, which writes down what it was asked and answered.
+// The target of fuzzing: one actor of each kind behind a real server, with a record of requests and
+// responses.
 
 import { setImmediate } from "node:timers";
 import {
@@ -36,7 +37,7 @@ export const Order = protocol("order", {
 });
 const Carrier = protocol("carrier", { quote: survey(z.object({ grams: z.number() }), z.number()) });
 
-/** What no answer may tell: words of a failure, of a state, of where the program is. */
+/** Texts that no response may contain: of an error, of a state, of a path of the program. */
 export const secrets = [
   "inside-word",
   "state-word",
@@ -49,11 +50,11 @@ export const secrets = [
 
 export const bodyBytesMax = 4_000;
 
-/** What the ingress answered to one request. */
+/** The response of the ingress to one request. */
 export interface Answer {
   readonly status: number;
   readonly type: string;
-  /** Absent where it is no problem: such may be a stream. */
+  /** Absent if it is not a problem, since it may be a stream. */
   readonly problem: string | undefined;
   readonly method: string;
   readonly path: string;
@@ -65,11 +66,11 @@ export class Target implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   #begun = 0;
   #ended = 0;
-  /** How often a handler changed a state. */
+  /** The number of state changes by handlers. */
   changes = 0;
-  /** What was answered since that was last looked at. */
+  /** The responses since the last call. */
   answers: Answer[] = [];
-  /** What onError heard since that was last looked at. */
+  /** The errors passed to onError since the last call. */
   told: unknown[] = [];
 
   private constructor(store: Store | undefined) {
@@ -130,7 +131,7 @@ export class Target implements AsyncDisposable {
     return this.#server.addr.port;
   }
 
-  /** Waits until nothing is under way. */
+  /** Waits until no request is in progress. */
   async rest(): Promise<void> {
     for (;;) {
       const { waiting, running } = this.#system.stats();

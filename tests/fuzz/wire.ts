@@ -1,13 +1,13 @@
 import type { Sending } from "./requests.ts";
 
-/** How long an answer may take before that is a fault. */
+/** The time limit of a response. */
 const patienceMs = 10_000;
-/** How long a client waits whose request has no end that the server could see. Then it leaves. */
+/** How long a client waits if the server cannot tell where its request ends. Then it disconnects. */
 const leaveMs = 5;
 
 /**
- * Writes what is to be sent, and reads what comes until the server has closed. A client whose request has no end leaves
- * after a moment: how long that is decides only how far the server came with it.
+ * Writes a sending, and reads until the server closes the connection. A client whose request has no end
+ * disconnects after a moment; the length of that moment only decides how far the server gets with it.
  */
 export async function exchange(port: number, { pieces, whole }: Sending): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -16,7 +16,7 @@ export async function exchange(port: number, { pieces, whole }: Sending): Promis
     try {
       connection.close();
     } catch (error) {
-      requireClosed(error); // it is closed already
+      requireClosed(error); // it is already closed
     }
   };
   const timer = setTimeout(() => {
@@ -39,7 +39,7 @@ async function send(connection: Deno.TcpConn, pieces: readonly Uint8Array[]): Pr
       for (let at = 0; at < piece.length;) at += await connection.write(piece.subarray(at));
     }
   } catch (error) {
-    requireClosed(error); // it has its answer already
+    requireClosed(error); // it already has its response
   }
 }
 
@@ -50,7 +50,7 @@ async function receive(connection: Deno.TcpConn): Promise<string> {
   try {
     for (let count; (count = await connection.read(buffer)) !== null;) {
       text += decoder.decode(buffer.subarray(0, count), { stream: true });
-      // A stream of events has no end: who has its beginning leaves.
+      // An event stream has no end: the client disconnects after its start.
       if (/content-type: text\/event-stream/i.test(text) && text.includes("retry: ")) return text;
     }
   } catch (error) {
@@ -59,7 +59,7 @@ async function receive(connection: Deno.TcpConn): Promise<string> {
   return text;
 }
 
-/** Throws what is no end of a connection, of whichever side. */
+/** Rethrows errors other than the end of a connection on either side. */
 function requireClosed(error: unknown): void {
   const { BadResource, BrokenPipe, ConnectionReset, Interrupted, NotConnected } = Deno.errors;
   const ends = [BadResource, BrokenPipe, ConnectionReset, Interrupted, NotConnected];

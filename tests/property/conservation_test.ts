@@ -46,7 +46,7 @@ const behaviours = {
   tick: (ctx: WorkerContext) => ctx.schedule("tick", { everyMs: 7 }, ctx.self.at(Worker.note), "tick"),
 };
 
-/** Keeps its refs: they know where their actors were. */
+/** Retains its refs, which cache their actors. */
 class Ground extends Stage {
   readonly #refs = new Map<string, Ref<"worker">>();
 
@@ -57,7 +57,7 @@ class Ground extends Stage {
   }
 }
 
-/** What one message does, and the messages that its turn sends. */
+/** The behaviour of one message, and the messages that its turn sends. */
 interface Plan {
   readonly key: typeof keys[number];
   readonly mode: "tell" | "ask" | "submit";
@@ -82,7 +82,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: plan.map((plan): Step => (it) => send(it, plan)) },
   { weight: 2, arbitrary: fc.nat(60).map((byMs): Step => (it) => it.clock.advance(byMs)) },
   { weight: 1, arbitrary: fc.nat(9).map((which): Step => (it) => resend(it, which)) },
-  { weight: 1, arbitrary: fc.constant<Step>((it) => void it.watch("stopped")) }, // from here on somebody listens
+  // from here on there is a listener
+  { weight: 1, arbitrary: fc.constant<Step>((it) => void it.watch("stopped")) },
   {
     weight: 1,
     arbitrary: fc.tuple(fc.constantFrom("passivate", "restart", "erase"), fc.constantFrom(...keys)).map(
@@ -141,7 +142,10 @@ function resend({ system }: Stage, which: number): void {
   } catch { /* refused: nothing was accepted */ }
 }
 
-/** Every accepted message is somewhere, once; and the counts of the protocols are those of the system. */
+/**
+ * Every accepted message is counted exactly once, and the counts of the protocols add up to those of the
+ * system.
+ */
 function checkBooks({ accepted, done, dead, waiting, running, protocols }: Stats): void {
   assert.equal(
     accepted,
@@ -178,7 +182,7 @@ Deno.test("Runtime loses no message and counts none twice, whatever fails, overf
         checkBooks(stats);
         assert.deepEqual([stats.waiting, stats.running], [0, 0]);
         if (listens) assert.deepEqual([heard.done, heard.dead], [stats.done, stats.dead]);
-        await it.clock.advance(slowMs); // the handlers' own timers
+        await it.clock.advance(slowMs); // timers of the handlers themselves
         assert.equal(it.clock.waiting, 0);
         for (const { reason } of it.system.deadLetters.list()) ends.set(reason, (ends.get(reason) ?? 0) + 1);
       },

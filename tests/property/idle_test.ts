@@ -4,7 +4,10 @@ import fc from "fast-check";
 import { IdleList, type Idler } from "../../runtime/scheduling/idle.ts";
 import { Timers } from "../../runtime/scheduling/timers.ts";
 
-/** A member as an actor is one: it joins when it is used, notes when, and leaves when it is told. */
+/**
+ * A member that behaves as an actor does: it joins when it is used, records when, and leaves when it is
+ * passivated.
+ */
 class Member implements Idler {
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;
@@ -76,7 +79,7 @@ const step = fc.oneof(
   },
 );
 
-Deno.test("IdleList passivates whoever was idle for its time, never earlier, and before twice the time has passed", async () => {
+Deno.test("IdleList passivates members that were idle for their time, never earlier, and before twice that time", async () => {
   let passivated = 0;
   await fc.assert(
     fc.asyncProperty(

@@ -6,19 +6,20 @@ import { Desk, Order, PieceReader, superjsonType } from "../adapters/http/desk.t
 const refusedKey = /"(__proto__|constructor|prototype)"/;
 
 /**
- * V8's JSON.parse takes the key of one object for that of another, `JSON.parse('[{"x":1,"a\\\\\\\\":2},{"x":1,"a\\\\.":2}]')`,
- * and that needs a key with a backslash. revive_test.ts has such keys one at a time.
+ * V8's JSON.parse confuses keys of different objects,
+ * `JSON.parse('[{"x":1,"a\\\\\\\\":2},{"x":1,"a\\\\.":2}]')`, if one has a backslash. So keys have none here;
+ * revive_test.ts has such keys one at a time.
  */
 const backslashKey = /\\[^"]*":/;
 const echo = "/actors/order/ada/echo";
 
-/** The names that every object has, which nobody from outside may add to. */
+/** The names of inherited properties, which no input may modify. */
 function sharedNames(): string {
   return [Object.prototype, Array.prototype, Map.prototype, Set.prototype, Date.prototype]
     .map((prototype) => Reflect.ownKeys(prototype).map(String).join()).join("\n");
 }
 
-// --- What goes in and out
+// --- Round trips
 
 Deno.test("every JSON value comes out of an ask as it went in", async () => {
   await using desk = new Desk();
@@ -41,7 +42,7 @@ const name = fc.oneof(
   fc.constantFrom("regexp", "json", "meta", "length", "size", "then", "toString"),
 ).filter((name) => !refusedKey.test(JSON.stringify(name)) && !name.includes("\\"));
 
-/** Everything that superjson is there for, within itself. */
+/** All types that superjson supports, nested. */
 const { rich } = fc.letrec<{ rich: unknown }>((tie) => ({
   rich: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
@@ -53,7 +54,8 @@ const { rich } = fc.letrec<{ rich: unknown }>((tie) => ({
       fc.date({ noInvalidDate: true }),
       fc.constantFrom(null, undefined),
       fc.uint8Array({ maxLength: 4 }),
-      fc.array(fc.integer(), { maxLength: 4 }).map((items) => new Float64Array(items)), // superjson has no -0 in it
+      // superjson cannot represent -0 there
+      fc.array(fc.integer(), { maxLength: 4 }).map((items) => new Float64Array(items)),
       fc.webUrl().map((url) => new URL(url)),
     ),
     fc.array(tie("rich"), { maxLength: 4 }),
@@ -78,7 +80,7 @@ Deno.test("every superjson value comes out of an ask as it went in", async () =>
   );
 });
 
-// --- What must not come in
+// --- Refused input
 
 const contentType = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom("application/json", superjsonType) },
@@ -93,7 +95,7 @@ const contentType = fc.oneof(
 
 const forbidden = fc.constantFrom("__proto__", "constructor", "prototype");
 
-/** JSON that was cut off, or has more brackets than anybody needs, or a key that reaches into prototypes. */
+/** JSON that is truncated, too deeply nested, or has a key that modifies prototypes. */
 const hostileText = fc.oneof(
   fc.string(),
   fc.tuple(fc.json(), fc.nat(50)).map(([json, length]) => json.slice(0, length)),
@@ -108,7 +110,7 @@ const hostileText = fc.oneof(
 
 const hostileBody = fc.oneof(fc.uint8Array({ maxLength: 200 }), hostileText);
 
-/** Where a hostile annotation points: to what is there, to what is not, and to what nobody may touch. */
+/** The targets of a hostile annotation: existing values, missing values, and prototypes. */
 const path = fc.array(
   fc.constantFrom(
     "a",
@@ -176,7 +178,7 @@ const operations = fc.constantFrom(
   "/surveys/carrier/quote",
 );
 
-/** A desk with one order, which nothing that follows may change. */
+/** A desk with one order, which the following requests must not change. */
 async function guarded(use: (desk: Desk) => Promise<void>): Promise<void> {
   await using desk = new Desk();
   await desk.open();
@@ -216,7 +218,7 @@ Deno.test("no hostile superjson is a 5xx, or changes anything", () =>
     )
   ));
 
-// --- Where there is nothing
+// --- Unknown routes
 
 const segment = fc.oneof(
   fc.constantFrom("actors", "events", "surveys", "replies", "healthz", "metrics"),
@@ -305,12 +307,12 @@ Deno.test("a reader that comes back gets each event once and in order, or hears 
         await using desk = new Desk({ replayEventsMax: kept });
         let published = 0;
         let lastEventId = "";
-        let had = 0; // up to which event it knows what it had
+        let had = 0; // the last event id that it has
         for (const round of rounds) {
           const reader = new PieceReader(await desk.get(`/events/order/paused?lastEventId=${lastEventId}`));
           assert.equal(await reader.next(), "retry: 2000");
           const gap = lastEventId !== "" && published - had > kept;
-          if (gap) { // and goes on from there, also when it comes back before the next event
+          if (gap) { // and resumes from there, also if it reconnects before the next event
             const [event, id, data] = (await reader.next())!.split("\n");
             assert.deepEqual([event, data], ["event: gap", `data: {"lastEventId":"${lastEventId}"}`]);
             lastEventId = id.slice("id: ".length);

@@ -8,7 +8,7 @@ import { note, notesOf, Stage, Worker, worker } from "../runtime/memory_stage.ts
 const signals = ["passivate", "restart", "erase"] as const;
 type Signal = typeof signals[number];
 
-/** A mailbox as a plain array would have it. */
+/** The model of a mailbox: a plain array. */
 interface Model {
   readonly items: number[];
   readonly lane: Signal[];
@@ -70,7 +70,7 @@ Deno.test("Mailbox behaves as an array does, beside a lane for signals", () => {
   );
 });
 
-/** What is left of messages in a bounded mailbox, and what became dead letters, in the order of dying. */
+/** The remaining messages of a bounded mailbox, and the dead letters in their order. */
 function boundedModel(count: number, capacity: number, overflow: Overflow) {
   const kept: string[] = [];
   const dropped: string[] = [];

@@ -11,7 +11,7 @@ const behaviours = {
 
 const messages = fc.array(
   fc.record({
-    /** An actor that sends it, or nobody: then it comes from this process. */
+    /** The actor that sends it; absent if this process sends it. */
     from: fc.constantFrom("", "ann", "bea"),
     to: fc.constantFrom("xan", "yve"),
     behaviour: fc.constantFrom(...Object.keys(behaviours) as (keyof typeof behaviours)[]),

@@ -8,7 +8,7 @@ interface Step {
   readonly count: number;
 }
 
-/** Long runs, so that many a queue grows to its largest chunks, into several of them, and back. */
+/** Long runs, so that many queues grow to their largest chunks, to several of them, and shrink again. */
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("push" as const), count: fc.nat(1_500) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("drop" as const), count: fc.nat(1_500) }) },

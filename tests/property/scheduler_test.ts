@@ -7,13 +7,13 @@ const works = fc.array(
   fc.record({
     left: fc.integer({ min: 1, max: 60 }),
     costMs: fc.constantFrom(0, 0.01, 0.4, 3),
-    /** Which it gives one more message when it runs. */
+    /** The mailbox to which it sends one more message when it runs. */
     wakes: fc.nat(9),
   }),
   { minLength: 1, maxLength: 10 },
 );
 
-Deno.test("Scheduler lets nobody wait for more than one run of each other, and no run be longer than its throughput", async () => {
+Deno.test("Scheduler makes a mailbox wait for at most one run of each other one, and no run exceeds its throughput", async () => {
   await fc.assert(
     fc.asyncProperty(works, fc.integer({ min: 1, max: 20 }), async (parts, throughput) => {
       const clock = new LoopClock();

@@ -1,4 +1,5 @@
-// What comes out of a store is what went in, in the same order, whatever is in it twice; or it was refused going in.
+// A value read from a store equals the written one, in the same order, including repeated references; or
+// writing it was refused.
 
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
@@ -14,9 +15,9 @@ const text = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.constantFrom("\ud800", "a\udc00b", "~", ""),
 );
-/** Not those that superjson refuses to go through. */
+/** Without the keys that superjson refuses. */
 const name = text.filter((key) => !["__proto__", "constructor", "prototype"].includes(key));
-/** Numbers that a float of 32 bits has as well. */
+/** Numbers that a 32-bit float can represent. */
 const float = fc.float({ noNaN: true, noDefaultInfinity: true }).map((n) => Object.is(n, -0) ? 0 : n);
 
 const leaf = fc.oneof(
@@ -42,7 +43,7 @@ const leaf = fc.oneof(
   fc.array(float).map((numbers) => new Float64Array(numbers)),
 );
 
-/** Data that is made of a few pieces, each of which may be there any number of times. */
+/** Data made of a few parts, each of which may occur repeatedly. */
 const data = fc.array(
   fc.oneof(
     leaf,
@@ -63,7 +64,7 @@ const data = fc.array(
   })).node
 );
 
-/** Everything about a value that is not its identity. */
+/** A description of a value without its identity. */
 function told(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return [
@@ -80,7 +81,7 @@ function told(value: unknown): unknown {
   return [kind, Object.entries(value).map(([key, item]) => [key, told(item)])];
 }
 
-Deno.test("what is written as text is read as it was, and nothing of it is one thing any more", () => {
+Deno.test("a value that is written as text is read back equal, without shared references", () => {
   fc.assert(
     fc.property(data, (value) => {
       requireStorable(value);
@@ -122,7 +123,7 @@ for (const [kind, open] of Object.entries(kinds)) {
   });
 }
 
-Deno.test("of anything there is, what is not refused comes back as it was", () => {
+Deno.test("every value that is not refused is read back equal", () => {
   const anything = fc.anything({
     withBigInt: true,
     withBoxedValues: true,
@@ -153,9 +154,9 @@ Deno.test("of anything there is, what is not refused comes back as it was", () =
   assert(kept > 500 && refused > 100, `${kept} kept, ${refused} refused`);
 });
 
-Deno.test("what only looks like data, or has more than data have, is refused", () => {
+Deno.test("a value that only looks like plain data, or has extra properties, is refused", () => {
   const named = Object.assign([1], { name: "x" });
-  named.length = 2; // as many elements and names as it is long
+  named.length = 2; // as many elements and names as its length
   const odd: Readonly<Record<string, unknown>> = {
     "an array with as many names as holes": named,
     "a URL with a name": Object.assign(new URL("https://a.b/"), { name: "x" }),
@@ -174,5 +175,5 @@ Deno.test("what only looks like data, or has more than data have, is refused", (
   assert.throws(() => requireStorable(odd["a constructor beside a date"]), {
     message: /words\.constructor$/,
   });
-  requireStorable({ constructor: 1, prototype: [2] }); // JSON says it all
+  requireStorable({ constructor: 1, prototype: [2] }); // JSON represents it completely
 });

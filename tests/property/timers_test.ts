@@ -37,7 +37,7 @@ Deno.test("Timers fire as a sorted list does", async () => {
         } else if (step.type === "advance") {
           await clock.advance(step.byMs);
           const due = waiting.filter(({ dueMs }) => dueMs <= clock.monotonicMs());
-          due.sort((one, other) => one.dueMs - other.dueMs); // stable: those of one time stay in their order
+          due.sort((one, other) => one.dueMs - other.dueMs); // a stable sort keeps the order of equal times
           expected.push(...due.map(({ name, dueMs }) => `${name} at ${dueMs}`));
           waiting = waiting.filter((timer) => !due.includes(timer));
         }

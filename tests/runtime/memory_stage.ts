@@ -16,17 +16,17 @@ import {
 } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 
-/** What a worker remembers. */
+/** The state of a worker. */
 export type Notes = readonly string[];
 
 export type WorkerContext = Context<"worker", Notes>;
 export type WalkerContext = TransientContext<"walker", Notes>;
 
-/** What a worker does with one message: the message brings it along. */
+/** The script of a worker for one message, which the message carries. */
 export type Script = (ctx: WorkerContext) => unknown;
 export type WalkerScript = (ctx: WalkerContext) => unknown;
 
-/** An actor that does what it is told, so that a test says all of it in one place. */
+/** An actor that runs the script in its message, so that a test has everything in one place. */
 export const Worker = protocol("worker", {
   note: tell(unchecked<string>()),
   run: tell(unchecked<Script>()),
@@ -34,7 +34,7 @@ export const Worker = protocol("worker", {
   job: submit(unchecked<Script>(), unchecked<string>()),
 });
 
-/** The same, and it may ask. */
+/** The same as a transient actor, which can ask. */
 export const Walker = protocol("walker", {
   note: tell(unchecked<string>()),
   run: tell(unchecked<WalkerScript>()),
@@ -69,12 +69,12 @@ export function walker(traits?: Traits): Actor<"walker", Notes> {
   });
 }
 
-/** Writes a line into the state. */
+/** Adds a line to the state. */
 export function note(ctx: { state: Notes }, text: string): void {
   ctx.state = [...ctx.state, text];
 }
 
-/** What the actor has written down. */
+/** The lines in the state of the actor. */
 export function notesOf(ref: Ref<"worker">): Promise<unknown> {
   return ref.ask(Worker.call, (ctx) => ctx.state);
 }
@@ -83,11 +83,11 @@ export function fail(): never {
   throw new Error("boom");
 }
 
-/** A system whose time stands still, and which stops at once when the test is over. */
+/** A system on a virtual clock that is stopped at the end of the test. */
 export class Stage implements AsyncDisposable {
   readonly clock: VirtualClock;
   readonly system: System;
-  /** All that happened, one line each. */
+  /** The inspection events, one line each. */
   readonly events: string[] = [];
 
   constructor(options: SystemOptions & { readonly clock?: VirtualClock }) {
@@ -109,7 +109,7 @@ export class Stage implements AsyncDisposable {
     return this.system.ref(Walker, key);
   }
 
-  /** Writes down from now on what happens, of the given types or of all. */
+  /** Records inspection events from now on, of the given types or of all. */
   watch(...types: Inspection["type"][]): this {
     this.system.inspect((event) => {
       if (types.length === 0 || types.includes(event.type)) this.events.push(lineOf(event));
@@ -117,14 +117,14 @@ export class Stage implements AsyncDisposable {
     return this;
   }
 
-  /** The reason of each dead letter, after its receiver. */
+  /** The dead letters, as receiver and reason. */
   get dead(): string[] {
     return this.system.deadLetters.list().map(({ key, operation, reason }) =>
       `${key} ${operation}: ${reason}`
     );
   }
 
-  /** Stops the system without waiting for what never ends. */
+  /** Stops the system without waiting for handlers that never end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.system.stop();
   }

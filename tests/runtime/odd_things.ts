@@ -1,6 +1,6 @@
 import { RetryableError, TerminalError } from "@posthorn/posthorn";
 
-/** Fails: a getter or a trap of what does not let itself be looked at. */
+/** Throws: a getter or trap of an object that cannot be read. */
 export function broken(): never {
   throw new Error("it does not let itself be looked at");
 }
@@ -11,13 +11,13 @@ function revoked(target: object): unknown {
   return proxy;
 }
 
-/** An error of that kind one of whose parts cannot be read. */
+/** An error of this class with one unreadable property. */
 function unreadable<Thrown extends Error>(error: Thrown, ...parts: readonly string[]): Thrown {
   for (const part of parts) Object.defineProperty(error, part, { get: broken });
   return error;
 }
 
-/** Lets itself be looked at so many times. */
+/** An object that can be read this many times. */
 function flickering(times: number): unknown {
   let left = times;
   return new Proxy(new TerminalError("odd"), {
@@ -25,7 +25,7 @@ function flickering(times: number): unknown {
   });
 }
 
-/** What nobody expects to be thrown, by name; made anew for each. */
+/** Unusual values to throw, by name; created anew each time. */
 export const oddThings: readonly (readonly [name: string, make: () => unknown])[] = [
   ["nothing", () => undefined],
   ["null", () => null],

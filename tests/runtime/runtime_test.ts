@@ -183,7 +183,7 @@ Deno.test("Runtime can be stopped from within a turn", async () => {
   assert.equal(it.system.stats().done, 1);
 });
 
-Deno.test("Runtime sends nothing back to life that is addressed to a stopped system", async () => {
+Deno.test("Runtime that has stopped does not revive an actor by a message", async () => {
   const it = stage(worker());
   await it.ref("ada").submit(Worker.job, () => new Promise(() => {}), {
     failTo: { protocol: "worker", key: "bob", operation: "note" },
@@ -247,7 +247,7 @@ Deno.test("Runtime goes on although what a turn sends cannot even be looked at",
   assert.equal(accepted, done + dead);
 });
 
-Deno.test("Runtime takes no time to stop that is none", async () => {
+Deno.test("Runtime refuses an invalid drainMs", async () => {
   await using it = stage(worker());
   for (const drainMs of [-1, NaN]) await assert.rejects(it.system.stop({ drainMs }), RangeError);
   assert.equal(it.system.health.status, "running");

@@ -21,15 +21,15 @@ import {
 } from "./messages.ts";
 import type { Program } from "./rolling_deploy.ts";
 
-/** What actors share that is outside of the store. */
+/** The state that actors share outside of the store. */
 export interface World {
-  /** What was refused once and is not any more. */
+  /** The jobs that were refused once and are accepted now. */
   readonly healed: Set<string>;
   readonly transientDeliveries: TransientDeliveries;
   readonly hanging: Hanging;
-  /** Whether what is frail throws. */
+  /** Whether fragile handlers throw. */
   readonly spoils: () => boolean;
-  /** A handler began. */
+  /** Called when a handler starts. */
   ran(host: string, actor: string, tag: string, attempt: number): void;
 }
 
@@ -37,7 +37,7 @@ const hourMs = 3_600_000;
 
 type NodeContext = Context<"node", unknown>;
 
-/** Where actors of one protocol run, and what they keep. */
+/** Where actors of one protocol run, and their settings. */
 interface Stage {
   readonly host: SimulatedHost;
   readonly world: World;
@@ -161,7 +161,7 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   return { tag, at: log, ...(answers && { by: nameOf(ctx), pad: "x".repeat(bulk) }) };
 }
 
-/** Sets a schedule, takes it back and sets it anew, all in one turn. */
+/** Sets a schedule, cancels it and sets it again, in one turn. */
 function remind(ctx: NodeContext, { tag, target = "", to = nameOf(ctx), more = 0, bulk = 0 }: Job): void {
   const { kind, key } = partsOf(to);
   const address = ctx.ref(kind, key).at(kind.job);
@@ -171,7 +171,7 @@ function remind(ctx: NodeContext, { tag, target = "", to = nameOf(ctx), more = 0
   ctx.schedule(target, { afterMs: more }, address, { ...job, tag: `${tag}!`, pad: "x".repeat(bulk) });
 }
 
-/** What goes on to the next actor. */
+/** The job that is sent on to the next actor. */
 function sendOn(
   ctx: NodeContext,
   { form }: Stage,

@@ -2,10 +2,12 @@ import type { StoreLimits } from "../../runtime/ports/store.ts";
 import type { Clients, Work, Workload } from "./clients.ts";
 
 const actors = ["node/k0", "node/k1", "aside/k2"];
-/** What a commit of a store that says nothing else takes. */
+/** The size of a commit in a store with default limits. */
 const usual = { bytes: 737_280, valueBytes: 65_536 };
 
-/** People whose messages, states, replies and schedules are about as large as one commit takes, or a little larger. */
+/**
+ * Users whose messages, states, replies and schedules are about as large as one commit, or slightly larger.
+ */
 export function bulky(limits: Partial<StoreLimits>): Workload {
   const { bytes, valueBytes } = { ...usual, ...limits };
   return { name: "k", count: 14, everyMs: 2_500, errand };
@@ -27,7 +29,7 @@ export function bulky(limits: Partial<StoreLimits>): Workload {
     return send({ pad: "x".repeat(bulk) });
   }
 
-  /** Near a bound, on either side of it. */
+  /** A size near a bound, on either side of it. */
   function sizeFor(clients: Clients): number {
     const bound = clients.pick([valueBytes, bytes / 4, bytes / 2, bytes]);
     return Math.max(Math.floor(bound * (0.9 + clients.draw() * 0.2)) - clients.pick([0, 500]), 1);

@@ -7,8 +7,8 @@ const names = ["ada", "bob"];
 const count = 8;
 
 /**
- * Callers as an ingress has them: two that choose the same ids, each of whom sends one message after the other through
- * whatever process there is, behind the place of the one before.
+ * Callers of an ingress: two that use the same ids, each of which sends messages in sequence through any
+ * process, with `after` set to the position of the previous one.
  */
 export const callers: Workload = { name: "c", count: 2, everyMs: 1_000, errand };
 
@@ -19,13 +19,16 @@ async function errand(clients: Clients, tag: string): Promise<void> {
   for (let seq = 1; seq <= count; seq++) {
     const job: Job = { tag: `${tag}.${seq}`, from: caller, seq, path: [], does: "write" };
     const place = await send(clients, actor, job, { id: `${seq}`, caller, after });
-    if (place === undefined) return; // where it is cannot be known, so nothing can be behind it
+    if (place === undefined) return; // its position is unknown, so no message can follow it
     after = place;
     await clients.pause(clients.draw() * 3_000);
   }
 }
 
-/** Sends it until it is accepted. Resolves with its place; with nothing where it was refused, or nobody can tell. */
+/**
+ * Sends until it is accepted. Resolves with its position; with `undefined` if it was refused, or the outcome
+ * is unknown.
+ */
 async function send(
   clients: Clients,
   actor: string,

@@ -12,14 +12,14 @@ import type { Listeners } from "./listening.ts";
 import { type Answer, Echo, type Job, News, partsOf, StampedScroll } from "./messages.ts";
 import { markFresh } from "./odd_schema.ts";
 
-/** What a client was told of what it sent. */
+/** The outcome of a message as its client knows it. */
 export interface Sent {
   readonly actor: string;
   readonly job: Job;
-  /** `open`: nobody told it anything. */
+  /** `open`: the client got no answer. */
   outcome: "accepted" | "refused" | "open";
   why?: string | undefined;
-  /** The name of its reply, where one is kept. */
+  /** The id of its reply, if one is kept. */
   ticket?: string | undefined;
   answer?: Answer | undefined;
 }
@@ -39,35 +39,35 @@ export interface ClientsOptions {
   readonly fail: (why: string) => void;
 }
 
-/** Some of the people outside, and what they do. */
+/** A group of users, and their actions. */
 export interface Workload {
-  /** What their tags begin with. */
+  /** The prefix of their tags. */
   readonly name: string;
-  /** How many things they do in all, and how often on average. */
+  /** The number of their actions, and the mean interval. */
   readonly count: number;
   readonly everyMs: number;
   errand(clients: Clients, tag: string): Promise<void>;
 }
 
-/** People outside: they send, ask, submit and publish through whatever process there is, and try again. */
+/** Users: they tell, ask, submit and publish through any process, and retry. */
 export class Clients {
   readonly sent: Sent[] = [];
-  /** Tags whose order means nothing: their first attempt may not have been the one that counted. */
+  /** Tags whose order is not checked: their first attempt may not have been the effective one. */
   readonly unordered: Set<string> = new Set();
   readonly schedules: { readonly actor: string; readonly tag: string }[] = [];
   readonly #options: ClientsOptions;
-  /** What was not answered yet, by process. */
+  /** The unanswered requests, by process. */
   readonly #unanswered = new Map<unknown, SimulatedHost>();
   readonly #unnamed: Map<string, Job> = new Map();
   readonly #seqs: Map<string, number> = new Map();
-  /** How many things are under way. */
+  /** The number of actions in progress. */
   open = 0;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
   }
 
-  /** A workload does something now and then, until as much is done as it wants. */
+  /** Runs actions of a workload at random intervals until it is complete. */
   begin(workload: Workload, done = 0): void {
     if (done >= workload.count) return;
     this.open++;
@@ -76,22 +76,23 @@ export class Clients {
     simulation.clock.setTimer(this.draw() * 2 * workload.everyMs, () => this.begin(workload, done + 1));
   }
 
-  /** Takes back all schedules that come again and again. */
+  /** Cancels all repeating schedules. */
   async cancelSchedules(): Promise<void> {
-    while (this.open > 0) await this.pause(500); // one may still be on its way
+    while (this.open > 0) await this.pause(500); // one may still be in flight
     for (const { actor, tag } of this.schedules) {
       const cancel = { tag: `${tag}x`, does: "cancel" as const, target: tag, path: [] };
       for (;;) {
         await this.send(actor, cancel, "named");
         const index = this.sent.findLastIndex(({ job }) => job.tag === cancel.tag);
         if (index >= 0 && this.sent[index].outcome === "accepted") break;
-        if (index >= 0) this.sent.splice(index, 1); // it is sent again: what became of the first means nothing
+        // it is sent again, so the outcome of the first does not count
+        if (index >= 0) this.sent.splice(index, 1);
         await this.pause(500);
       }
     }
   }
 
-  /** How much a process never answered that lives on. */
+  /** The number of requests that a living process never answered. */
   get ignored(): number {
     return [...this.#unanswered.values()].filter(({ alive }) => alive).length;
   }
@@ -155,7 +156,7 @@ export class Clients {
     }
   }
 
-  /** Somebody who keeps nothing sends it on: nobody is told what becomes of it. */
+  /** A transient actor sends it on, so its outcome is unknown. */
   async pass(tag: string, actor: string): Promise<void> {
     const job: Job = { tag, from: "echo", seq: 0, path: [], does: "write" };
     this.#unnamed.set(`${actor} ${tag}`, job);
@@ -172,7 +173,7 @@ export class Clients {
     });
   }
 
-  /** Does something in some process, come of it what may. */
+  /** Runs an action in a random process and ignores its outcome. */
   async through(act: (system: System, host: SimulatedHost) => void | Promise<void>): Promise<void> {
     await this.call(async (system, host) => await act(system, host));
   }
@@ -194,13 +195,13 @@ export class Clients {
     if ("value" in reply) sent.answer = reply.value as Answer;
   }
 
-  /** Several at once, to one actor: in order. */
+  /** Several messages at once to one actor, which must keep their order. */
   async burst(actor: string, jobs: readonly Work[], through = this.someone()): Promise<void> {
     if (through === undefined) return;
     await Promise.all(jobs.map((job) => this.send(actor, job, "once", through)));
   }
 
-  /** One of the dead letters that are wanted is sent again. */
+  /** Resends one of the intended dead letters. */
   async resend(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
     await this.call(async (system) => {
       const letter = system.deadLetters.list().find((letter) =>
@@ -250,7 +251,7 @@ export class Clients {
     await this.send(actor, { tag: `${parts.tag}x`, does: "cancel", target: parts.tag, path: [] }, "once");
   }
 
-  /** Sends again what was accepted: nothing may come of it. */
+  /** Repeats an accepted message, which must have no effect. */
   async #repeat(actor: string, job: Job): Promise<void> {
     if (this.draw() > 0.4 || job.does === "stamp" || job.does === "spoil") return;
     const { kind, key } = partsOf(actor);
@@ -264,7 +265,7 @@ export class Clients {
     }
   }
 
-  /** Tries under the same name until it is known whether it was accepted, as HTTP clients do. */
+  /** Retries with the same id until the outcome is known, as HTTP clients do. */
   async again<T>(
     given: Sent,
     act: (system: System, host: SimulatedHost) => Promise<T>,
@@ -290,7 +291,7 @@ export class Clients {
     }
   }
 
-  /** Who has an answer has one to something that is so, whatever happens now. */
+  /** An answer must be about a committed effect. */
   #requireCommitted(actor: string, { tag }: Job): void {
     if ((this.#options.history.effects.get(`${actor} ${tag}`) ?? 0) > 0) return;
     this.#options.fail(`${tag} of ${actor} is answered, and not committed`);
@@ -321,18 +322,18 @@ export class Clients {
     return seq;
   }
 
-  /** What was sent to an actor without an id. */
+  /** The messages sent to an actor without an id. */
   unnamed(actor: string, tag: string): Job | undefined {
     return this.#unnamed.get(`${actor} ${tag}`);
   }
 
-  /** Some process that runs. */
+  /** A random running process. */
   someone(): { readonly host: SimulatedHost; readonly system: System } | undefined {
     const { running } = this.#options.simulation;
     return running.length === 0 ? undefined : this.pick(running);
   }
 
-  /** Does something in a process, unless it has ended or takes too long. */
+  /** Runs an action in a process, unless the process has ended or the action takes too long. */
   call<T>(
     act: (system: System, host: SimulatedHost) => Promise<T>,
     through = this.someone(),

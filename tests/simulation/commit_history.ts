@@ -13,17 +13,17 @@ interface KnownMail {
   readonly operation: string;
   readonly tag: string;
   readonly payload: unknown;
-  /** When it came. */
+  /** When it arrived. */
   readonly atMs: number;
   waits: boolean;
 }
 
 interface KnownActor {
-  /** Its diary as it was committed last. */
+  /** Its last committed diary. */
   log: readonly string[];
-  /** The form of it. */
+  /** The version of its form. */
   form: number;
-  /** All that it ever did, also before it was erased. */
+  /** All its entries, including those before it was erased. */
   readonly done: Entry[];
   waiting: number;
   readonly index: Set<string>;
@@ -36,49 +36,52 @@ interface DeadRow {
   readonly message: string;
 }
 
-/** What commits must keep to, each watched as it lands. */
+/** The invariants of commits, checked for each applied commit. */
 export interface CommitHistoryOptions {
-  /** Asks leave nothing in a mailbox: the tags that may take effect without a message. */
+  /** Asks are not stored in a mailbox: the tags that may take effect without a stored message. */
   readonly asks: ReadonlySet<string>;
-  /** What a client sent without an id: it may be accepted with its turn, without a message in a mailbox. */
+  /**
+   * Messages that a client sent without an id: they may be accepted with their turn, without a stored
+   * message.
+   */
   readonly sent: (actor: string, tag: string) => Job | undefined;
   readonly eventsMax: number;
-  /** The most that may wait for one actor. */
+  /** The maximum number of waiting messages of one actor. */
   readonly waitingMax: number;
-  /** Which revision of the program an instance runs. */
+  /** The revision of the program that an instance runs. */
   readonly revisionOf: (instance: string) => number;
-  /** What was there before the program: nothing is known of it. */
+  /** Rows that existed before the program, which it does not know. */
   readonly planted: () => ReadonlySet<string>;
-  /** A message of an actor took effect. */
+  /** Called when a message of an actor has taken effect. */
   readonly onDone: (actor: string, job: Job) => void;
   readonly fail: (why: string) => void;
   readonly onRare: (branch: string) => void;
 }
 
-/** Five minutes, as clocks see them that are 20 s apart. */
+/** Five minutes, measured by clocks that are 20 s apart. */
 const unknownKeepMs = 279_000;
 const separator = "\u001f";
 
-/** The truth about all messages, from nothing but the commits that the store applied. */
+/** The history of all messages, derived only from the commits that the store applied. */
 export class CommitHistory {
   readonly actors: Map<string, KnownActor> = new Map();
   readonly mails: Map<string, KnownMail> = new Map();
-  /** How often each tag took effect, by actor and tag. */
+  /** The number of effects of each tag, by actor and tag. */
   readonly effects: Map<string, number> = new Map();
-  /** In which commit each tag took effect, by actor and tag. */
+  /** The commit in which each tag took effect, by actor and tag. */
   readonly committedBy: Map<string, SimulatedCommit> = new Map();
   readonly deadRows: Map<string, DeadRow> = new Map();
-  /** Every death by actor and tag. */
+  /** The dead letters, by actor and tag. */
   readonly deaths: Map<string, DeadRow> = new Map();
-  /** What was sent again from the dead letters. */
+  /** The resent dead letters. */
   readonly revived: Set<string> = new Set();
   readonly replies: Map<string, { status: string; text: string; failure?: unknown }> = new Map();
-  /** The latest event of each topic, and how many are kept. */
+  /** The latest event of each topic, and the number of events kept. */
   readonly events: Map<string, { latest: number; kept: number }> = new Map();
-  /** The numbers of events, by tag, and whether each is still in the log. */
+  /** The sequence numbers of events by tag, and whether each is still in the log. */
   readonly eventNumbers: Map<string, number> = new Map();
   readonly eventsKept: Map<number, boolean> = new Map();
-  /** How many subscriptions were made. */
+  /** The number of subscriptions made. */
   subscribed = 0;
   readonly #schedules: Set<string> = new Set();
   /** Tags of schedules that were cancelled. */
@@ -89,22 +92,22 @@ export class CommitHistory {
     this.#options = options;
   }
 
-  /** How much an actor has written down. */
+  /** The number of entries of an actor. */
   written(actor: string): number {
     return this.actors.get(actor)?.log.length ?? 0;
   }
 
-  /** How many messages wait. */
+  /** The number of waiting messages. */
   get waiting(): number {
     return [...this.actors.values()].reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
-  /** How many entries the index has. */
+  /** The number of entries in the index. */
   get indexed(): number {
     return [...this.actors.values()].reduce((sum, { index }) => sum + index.size, 0);
   }
 
-  /** How many schedules are due some time. */
+  /** The number of pending schedules. */
   get scheduled(): number {
     return this.#schedules.size;
   }
@@ -178,7 +181,10 @@ export class CommitHistory {
     return mail;
   }
 
-  /** A message leaves with a turn, or is a dead letter in a commit of its own: it gives way, or cannot be handled. */
+  /**
+   * A message is removed with its turn, or becomes a dead letter in a separate commit: if it is evicted, or
+   * cannot be handled.
+   */
   #taken(key: string, actor: string, record: string | undefined, dead: readonly DeadRow[]): KnownMail[] {
     const mail = this.mails.get(key);
     if (this.#options.planted().has(key)) return [];
@@ -230,14 +236,14 @@ export class CommitHistory {
     return id;
   }
 
-  /** Only where the mailbox is so: it is counted, and never happens elsewhere. */
+  /** Eviction is counted, and never happens in a mailbox with another overflow policy. */
   #dropped(protocol: string, tag: string): void {
     const overflow = overflowOf(protocol);
     if (overflow === undefined) this.#fail(`${tag} gives way in a mailbox that refuses`);
     else this.#options.onRare(`${overflow} in a full mailbox`);
   }
 
-  /** A dead letter goes: it is sent again, or makes room. */
+  /** A dead letter is removed: it is resent, or evicted. */
   #gone(key: string, written: ReadonlyMap<string, KnownMail>): void {
     const row = this.deadRows.get(key);
     if (row === undefined) return;
@@ -260,7 +266,7 @@ export class CommitHistory {
     const taken = new Map(removed.map((mail) => [mail.tag, mail]));
     const sent = new Map([...written.values()].map((mail) => [`${mail.actor} ${mail.tag}`, mail]));
     const buried = new Set(dead.map(({ actor, tag }) => `${actor} ${tag}`));
-    if (head.schema === undefined) { // never was, or was erased: what it did then cannot be seen any more
+    if (head.schema === undefined) { // it never existed or was erased, so its earlier entries are unknown
       if (actor.log.length > 0 && !name.startsWith("mayfly/")) this.#fail(`the state of ${name} is lost`);
       actor.log = [];
       for (const { tag, payload } of removed) {
@@ -285,12 +291,12 @@ export class CommitHistory {
     }
     actor.log = log;
     for (const tag of taken.keys()) {
-      if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue; // dead, or stepped aside
+      if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue; // a dead letter, or set aside
       this.#fail(`${tag} leaves the mailbox of ${name} without an effect`);
     }
   }
 
-  /** A message that was accepted with its turn, where it may have been: nothing of it ever was in a mailbox. */
+  /** A message that was accepted with its turn, if that is allowed: it was never stored in a mailbox. */
   #direct(actor: string, tag: string): Pick<KnownMail, "tag" | "payload" | "operation"> | undefined {
     const payload = this.#options.sent(actor, tag);
     if (payload === undefined) return undefined;
@@ -299,7 +305,7 @@ export class CommitHistory {
     return { tag, payload, operation: payload.does === "stamp" ? "stamp" : "job" };
   }
 
-  /** State goes from form to form in one direction, and who does not know its form leaves it as it is. */
+  /** State only migrates to newer forms, and a revision that does not know a form leaves it unchanged. */
   #forms({ instance }: SimulatedCommit, name: string, value: Uint8Array): void {
     const { form = 0 } = this.actors.get(name) ?? {};
     const { schema = 0 } = decodeValue<RecordHead>(value).head;
@@ -319,7 +325,7 @@ export class CommitHistory {
     }
   }
 
-  /** An operation that is not known waits its while, by clocks that may differ. */
+  /** An unknown operation waits for its time, measured by clocks that may differ. */
   #unknown({ atMs }: SimulatedCommit, removed: readonly KnownMail[], dead: readonly DeadRow[]): void {
     for (const { actor, tag, reason } of dead) {
       if (reason !== "unknown-operation") continue;
@@ -330,7 +336,7 @@ export class CommitHistory {
     }
   }
 
-  /** What a message makes its actor send is in the same commit. */
+  /** The messages that a turn sends are in the same commit. */
   #sends(
     name: string,
     { tag, payload, operation }: Pick<KnownMail, "tag" | "payload" | "operation">,
@@ -367,7 +373,7 @@ export class CommitHistory {
     this.replies.set(key, { status: head.status, text, failure: head.failure });
   }
 
-  /** Those before it that are not written came and were let go in the same commit. */
+  /** Entries before it that are missing were added and evicted within the same commit. */
   #event(topic: string, number: number, value: Uint8Array, { removals }: AtomicPart): void {
     const { tag } = fromText(decodeValue(value).text) as Post;
     this.eventNumbers.set(tag, number);

@@ -2,7 +2,7 @@ import type { Clients, Workload } from "./clients.ts";
 
 const actors = ["node/d0", "node/d1"];
 
-/** People whose messages are not to be begun late, to actors that are busy; who send again what came too late. */
+/** Users who send messages with deadlines to busy actors, and resend those that expired. */
 export const deadlines: Workload = { name: "w", count: 16, everyMs: 2_300, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {

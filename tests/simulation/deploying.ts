@@ -4,7 +4,7 @@ export const deployedActors: readonly string[] = ["scroll/s0", "scroll/s1", "scr
 const guests = ["guest/u0", "guest/u1"];
 const others = ["node/n0", "node/n1", ...deployedActors, ...guests];
 
-/** People who go on while one revision of the program takes over from another. */
+/** Users who continue while one revision of the program replaces another. */
 export const deploying: Workload = { name: "d", count: 22, everyMs: 1_700, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {

@@ -2,7 +2,7 @@ import type { AtomicPart } from "../../runtime/ports/store.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { spaceOf } from "./rule.ts";
 
-/** Watches that nobody is taken for dead who lives and reaches the store, where nothing stands still. */
+/** Checks that no living instance that reaches the store is considered dead, in runs without pauses. */
 export class FailureDetectionCheck {
   readonly #fail: (why: string) => void;
 
@@ -10,7 +10,7 @@ export class FailureDetectionCheck {
     this.#fail = fail;
   }
 
-  /** Where nothing but work can keep an instance from saying that it lives. */
+  /** Whether only load can delay the heartbeats of an instance. */
   static in(
     { scenes, process, store }: FaultPlan,
     fail: (why: string) => void,

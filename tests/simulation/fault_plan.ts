@@ -4,34 +4,34 @@ import type { StoreLimits, StoreTraits } from "../../runtime/ports/store.ts";
 import { type Deploy, deployOf } from "./rolling_deploy.ts";
 import { type Scene, withScenes } from "./scenes.ts";
 
-/** What goes wrong in one run, and how large everything is there. */
+/** The faults of one run, and its sizes. */
 export interface FaultPlan {
   readonly processes: number;
   readonly process: ProcessFaults;
   readonly store: SimulatedFaults;
   readonly traits: Partial<Omit<StoreTraits, "limits">>;
   readonly limits: Partial<StoreLimits>;
-  /** What its server takes in truth, where that is less. */
+  /** The limits that its server actually enforces, if they are lower. */
   readonly strict: Partial<StoreLimits>;
   readonly times: SimulatedTimes;
   readonly capacity: number;
   readonly actorsMax: number;
   readonly poison: boolean;
-  /** How much the mailboxes hold where the oldest or the newest gives way; 0 where there are none. */
+  /** The capacity of mailboxes with `drop-oldest` or `drop-newest`; 0 if there are none. */
   readonly brim: number;
-  /** How another revision of the program takes over, where one does. */
+  /** The deploy of another revision of the program, if there is one. */
   readonly deploy: Deploy | undefined;
-  /** Whether there are actors that keep nothing beside those that do. */
+  /** Whether there are transient actors too. */
   readonly beside: boolean;
-  /** Whether functions hear the news, besides actors. */
+  /** Whether functions subscribe to the news, besides actors. */
   readonly listening: boolean;
-  /** What takes part besides. */
+  /** The additional scenes. */
   readonly scenes: readonly Scene[];
-  /** Where one process has the store to itself: how it would be if several shared it. */
+  /** With a store for one process: the traits it would have if it were shared. */
   readonly shared: Pick<FaultPlan, "processes" | "traits" | "store"> | undefined;
 }
 
-/** What a fault plan is without what takes part in some runs only. */
+/** The part of a fault plan that applies to all runs. */
 export function plain({ shared, ...faultPlan }: FaultPlan): FaultPlan {
   const { traits } = shared ?? faultPlan;
   return {
@@ -48,7 +48,7 @@ export function plain({ shared, ...faultPlan }: FaultPlan): FaultPlan {
   };
 }
 
-/** The store is for one process, and nobody else is there when that is not. */
+/** The store is for one process, and no other process runs. */
 export function alone(faultPlan: FaultPlan): FaultPlan {
   const { processes, traits, store, shared } = faultPlan;
   if (shared !== undefined) return faultPlan;
@@ -56,7 +56,7 @@ export function alone(faultPlan: FaultPlan): FaultPlan {
     ...faultPlan,
     processes: 1,
     traits: { ...traits, processes: "one", unknownOutcomes: false },
-    // A file that a process wrote is not written to any more when it has ended.
+    // A process that has ended does not write to its file any more.
     store: {
       ...store,
       unknownLanded: 0,

@@ -8,12 +8,12 @@ export interface FinalCheckOptions {
   readonly subscribers: readonly string[];
   /** When they subscribed. */
   readonly sinceMs: number;
-  /** Whether nobody but what is poisonous may be given up because processes ended. */
+  /** Whether only poison messages may be given up because processes crashed. */
   readonly innocents: boolean;
   readonly fail: (why: string) => void;
 }
 
-/** What must be true when all is at rest. */
+/** The invariants of a system at rest. */
 export function checkAtRest(
   { history, clients, subscribers, sinceMs, innocents, fail }: FinalCheckOptions,
 ): void {
@@ -64,7 +64,7 @@ function judgeSent(
   if (sent.ticket !== undefined) judgeReply(history, sent, done, fail);
 }
 
-/** Whatever came into a mailbox, from outside or from a turn, is done or dead, and once. */
+/** Every message in a mailbox, from outside or from a turn, is done or dead exactly once. */
 function judgeMails({ mails, effects, deaths }: CommitHistory, fail: (why: string) => void): void {
   const names = new Set<string>();
   for (const { actor, tag } of mails.values()) {
@@ -76,7 +76,7 @@ function judgeMails({ mails, effects, deaths }: CommitHistory, fail: (why: strin
   }
 }
 
-/** The reply that is kept says what became of the submit. */
+/** The kept reply states the outcome of the submit. */
 function judgeReply(
   history: CommitHistory,
   { job, actor, ticket = "" }: Sent,
@@ -93,7 +93,7 @@ function judgeReply(
   if (tag !== job.tag || entryOf(found).tag !== tag) fail(`the reply of ${job.tag} is ${reply.text}`);
 }
 
-/** Every event that was published was heard by each subscriber once. */
+/** Every published event was delivered to each subscriber once. */
 function judgeEvents(
   history: CommitHistory,
   subscribers: readonly string[],
@@ -133,7 +133,7 @@ function judgeOrder(
   }
 }
 
-/** What fails and steps aside gives up its order. */
+/** A failed message that is set aside loses its position. */
 function stepsAside(history: CommitHistory, name: string, tag: string): boolean {
   if (!name.startsWith("aside/")) return false;
   for (const mail of history.mails.values()) {
@@ -142,7 +142,7 @@ function stepsAside(history: CommitHistory, name: string, tag: string): boolean 
   return false;
 }
 
-/** Every submit of a turn was answered once, or its failure was. */
+/** Every submit of a turn was answered once, with a reply or a failure. */
 function judgeAnswers(history: CommitHistory, fail: (why: string) => void): void {
   for (const { actor, payload, operation } of [...history.mails.values()]) {
     if (operation !== "work") continue;

@@ -4,16 +4,16 @@ import { encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { Put } from "../../runtime/ports/store.ts";
 import type { Scene } from "./scenes.ts";
 
-/** Who wrote what was there before the program. */
+/** The writer of the rows that existed before the program. */
 export const planter = "planted";
-/** More than are listed at once. */
+/** More than one list returns. */
 const many = 1_100;
 const lettersMany = 300;
 const atOnce = 50;
 export const garbage = new Uint8Array([255, 254, 0, 128]);
 const nothing = new Uint8Array();
 
-/** Puts into the store what other programs left there. Returns the keys. */
+/** Writes rows of other programs into the store. Returns the keys. */
 export async function plant(
   simulation: Simulation<System>,
   scenes: readonly Scene[],
@@ -41,7 +41,7 @@ function keyOf(...parts: readonly string[]): string {
   return parts.join("\u001f");
 }
 
-/** Instances that ended, actors that nobody hosts, and dead letters: more than fit into one list. */
+/** Ended instances, actors that no process hosts, and dead letters: more than one list returns. */
 function workload(): Put[] {
   const rows: Put[] = [];
   for (let index = 0; index < many; index++) {
@@ -67,7 +67,7 @@ function workload(): Put[] {
   return rows;
 }
 
-/** Rows that cannot be read, and a state of an older form. */
+/** Unreadable rows, and a state of an older form. */
 function unreadable(nowMs: number): Put[] {
   const due = String(nowMs + 5_000).padStart(16, "0");
   return [

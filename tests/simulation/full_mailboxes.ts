@@ -2,7 +2,7 @@ import type { Clients, Work, Workload } from "./clients.ts";
 
 const actors = ["oldest/o0", "oldest/o1", "newest/y0", "newest/y1"];
 
-/** People who send more than small mailboxes hold, where the oldest or the newest gives way. */
+/** Users who overflow small mailboxes with `drop-oldest` or `drop-newest`. */
 export const fullMailboxes: Workload = { name: "b", count: 16, everyMs: 2_200, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
@@ -17,7 +17,7 @@ function errand(clients: Clients, tag: string): Promise<void> {
   return flood(clients, tag, actor);
 }
 
-/** The first keeps its actor busy while the others come in. */
+/** The first message keeps its actor busy while the others arrive. */
 function flood(clients: Clients, tag: string, actor: string): Promise<void> {
   const slow: Work = {
     tag: `${tag}.w`,

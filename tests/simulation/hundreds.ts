@@ -1,10 +1,10 @@
 import type { Clients, Work, Workload } from "./clients.ts";
 
-/** More than are listed at once, of which most step aside. */
+/** More messages than one list returns, most of which are set aside. */
 const count = 380;
 const actor = "aside/x0";
 
-/** Somebody who sends hundreds to one actor at once. */
+/** A user who sends hundreds of messages to one actor at once. */
 export const hundreds: Workload = { name: "h", count: 4, everyMs: 9_000, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {

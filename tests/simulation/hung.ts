@@ -2,7 +2,7 @@ import type { Clients, Workload } from "./clients.ts";
 
 export const hungActors: readonly string[] = Array.from({ length: 6 }, (_, index) => `node/h${index}`);
 
-/** People who run into handlers that do not end while there is misfortune. */
+/** Users who call handlers that hang while there are faults. */
 export const hung: Workload = { name: "u", count: 14, everyMs: 2_000, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
@@ -11,7 +11,7 @@ function errand(clients: Clients, tag: string): Promise<void> {
   return clients.send(actor, { tag, does, path: [] }, clients.draw() < 0.5 ? "named" : "once");
 }
 
-/** Handlers that do not end until they are let go. */
+/** Handlers that hang until they are released. */
 export class Hanging {
   #over = false;
   readonly #waiting: (() => void)[] = [];
@@ -21,7 +21,7 @@ export class Hanging {
     return this.#over ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** How many hang, or did in a process that has ended. */
+  /** The number of handlers that hang, or did in a process that has ended. */
   get count(): number {
     return this.#waiting.length;
   }

@@ -3,7 +3,10 @@ import { News, partsOf } from "./messages.ts";
 
 const actors = ["node/v0", "node/v1", "mayfly/v2"];
 
-/** Actors that hear the news for a while: they subscribe and leave in their turns, or are erased. */
+/**
+ * Actors that subscribe to the news for a while: they subscribe and unsubscribe in their turns, or are
+ * erased.
+ */
 export const leaving: Workload = { name: "v", count: 16, everyMs: 2_200, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
@@ -16,7 +19,7 @@ function errand(clients: Clients, tag: string): Promise<void> {
   return clients.send(actor, { tag, does: kind < 0.55 ? "listen" : "deafen", path: [] }, "once");
 }
 
-/** All leave, whatever became of it before. */
+/** All unsubscribe, whatever the outcome before. */
 export async function leaveAll(clients: Clients): Promise<void> {
   for (const actor of actors) {
     const { kind, key } = partsOf(actor);

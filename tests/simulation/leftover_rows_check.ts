@@ -7,35 +7,38 @@ import { garbage } from "./foreign_rows.ts";
 
 export interface LeftoverRowsOptions {
   readonly history: CommitHistory;
-  /** All that is in the store when everything is over and every window has passed. */
+  /** The rows in the store when all work is done and every retention time has passed. */
   readonly rows: readonly Entry[];
   readonly nowMs: number;
-  /** Who is subscribed, by topic: the actor, and its operation. */
+  /** The subscribers by topic: the actor, and its operation. */
   readonly subscriptions: readonly (readonly [topic: string, actor: string, operation: string])[];
-  /** What was there before the program, of which it knows nothing. */
+  /** Rows that existed before the program, which it does not know. */
   readonly planted: ReadonlySet<string>;
-  /** Whether something may be due yet. */
+  /** Whether a schedule may still be due. */
   readonly mayBeDue: boolean;
   readonly lettersMax: number;
-  /** How many are there at once. */
+  /** The number of rows. */
   readonly processes: number;
   readonly eventsMax: number;
   readonly fail: (why: string) => void;
 }
 
-/** So much of the bound may be there besides for each process: they let go of different ones, until they look. */
+/**
+ * Each process may keep this part of the bound in addition, because instances evict different dead letters
+ * until they look.
+ */
 const passedShare = 0.1;
-/** What goes by itself when its time is over, which it is. */
+/** Rows that expire, and whose time has passed. */
 const passing: readonly string[] = ["mark", "reply", "ended", "erased", "left", "answer", "instance"];
 
-/** The store must be as small as what is left demands: states, logs, letters and subscriptions, and nothing else. */
+/** The store must contain only states, logs, dead letters and subscriptions that are still needed. */
 export function checkLeftoverRows(options: LeftoverRowsOptions): void {
   const { history, rows, nowMs, planted, fail } = options;
   const demanded = demandedBy(options.subscriptions);
   const counts = new Map<string, number>();
   for (const { key, value } of rows) {
     const [kind, first, second] = key.split("\u001f");
-    if (planted.has(key) && value.length === garbage.length) continue; // it cannot be read, and stays
+    if (planted.has(key) && value.length === garbage.length) continue; // it is unreadable, and remains
     if (options.mayBeDue && (kind === "timer" || kind === "schedule")) continue;
     const group = kind === "event" ? `${kind} ${first}` : kind;
     counts.set(group, (counts.get(group) ?? 0) + 1);

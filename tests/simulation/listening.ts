@@ -4,7 +4,7 @@ import type { CommitHistory } from "./commit_history.ts";
 import type { Clients, Workload } from "./clients.ts";
 import { News } from "./messages.ts";
 
-/** People who publish, where functions listen. */
+/** Users who publish events to functions. */
 export function listening(listeners: Listeners): Workload {
   return {
     name: "l",
@@ -16,7 +16,7 @@ export function listening(listeners: Listeners): Workload {
   function errand(clients: Clients, tag: string): Promise<void> {
     const kind = clients.draw();
     if (kind < 0.25) return again(clients);
-    const count = kind < 0.3 ? 12 : 1; // as many as a log does not hold
+    const count = kind < 0.3 ? 12 : 1; // more than a log holds
     return clients.publish(Array.from({ length: count }, (_, index) => `${tag}.${index}`), listeners);
   }
 
@@ -25,17 +25,17 @@ export function listening(listeners: Listeners): Workload {
   }
 }
 
-/** A function that hears the news. */
+/** A function that subscribes to the news. */
 interface Listener {
   readonly host: SimulatedHost;
   readonly subscription: Disposable;
-  /** The events that it has heard, by number, in its order. */
+  /** The events that it received, by sequence number, in order. */
   readonly heard: number[];
-  /** What was published in its process since it is there. */
+  /** The events published in its process since it subscribed. */
   readonly published: string[];
 }
 
-/** The functions that hear the news, one in each process, against the history. */
+/** The functions that subscribe to the news, one in each process, compared with the history. */
 export class Listeners {
   readonly #history: CommitHistory;
   readonly #fail: (why: string) => void;
@@ -48,7 +48,7 @@ export class Listeners {
     this.#onRare = onRare;
   }
 
-  /** Whoever listened in a process does no longer, and another begins. */
+  /** Replaces the listening function of a process. */
   listen(host: SimulatedHost, system: System): void {
     this.#listeners.get(host.name)?.subscription[Symbol.dispose]();
     this.#listeners.delete(host.name);
@@ -58,13 +58,13 @@ export class Listeners {
     this.#listeners.set(host.name, listener);
   }
 
-  /** It is about to be published in a process. Returns what to call when that was accepted. */
+  /** Called before an event is published in a process. Returns a function to call when it was accepted. */
   publishes(host: SimulatedHost, tag: string): () => void {
     const listener = this.#listeners.get(host.name);
     return () => void listener?.published.push(tag);
   }
 
-  /** What is still in the log has been heard by whoever lives and was there before. */
+  /** Every event still in the log was delivered to every living function that subscribed before it. */
   checkAtRest({ running }: Simulation<System>): void {
     for (const { host } of running) {
       const listener = this.#listeners.get(host.name);
@@ -86,7 +86,9 @@ export class Listeners {
     heard.push(number);
   }
 
-  /** What it did not hear of the events before one was let go before it was read: it is in the log no longer. */
+  /**
+   * Earlier events that it did not receive were evicted before it read them: they are no longer in the log.
+   */
   #requireHeard({ host, heard, published }: Listener, before: number): void {
     const own = published.map((tag) => this.#history.eventNumbers.get(tag) ?? Infinity);
     const first = Math.min(heard[0] ?? Infinity, ...own);

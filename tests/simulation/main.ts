@@ -1,6 +1,7 @@
-// deno task sim --seeds N --from SEED: that many runs. --seed S: one. --without RULE: with a rule taken out. --twin:
-// without hints. --plain: without what takes part in some runs only. --trace: each step. --marks: which rare branches were reached. --table: how many seeds find each rule
-// that is taken out. --failures N: stops after so many. --brief: without the last steps.
+// deno task sim --seeds N --from SEED: this many runs. --seed S: one run. --without RULE: with a rule
+// removed. --twin: without hints. --plain: without scenes, which only some runs have. --trace: prints each
+// step. --marks: prints the rare branches reached. --table: prints how many seeds find each removed rule.
+// --failures N: stops after this many. --brief: without the last steps.
 
 import { type FaultPlan, plain } from "./fault_plan.ts";
 import { rules } from "./rules.ts";

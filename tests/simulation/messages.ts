@@ -1,7 +1,7 @@
 import { ask, event, protocol, submit, survey, tell, unchecked } from "@posthorn/posthorn";
 import { oddSchema } from "./odd_schema.ts";
 
-/** What a message makes its actor do, besides writing it down and sending it on. */
+/** The effects of a message, besides recording it and sending it on. */
 export type Deed =
   | "write"
   | "wait"
@@ -25,33 +25,33 @@ export type Deed =
   | "deafen"
   | "spoil";
 
-/** One piece of work. Its tag is unique, and so is what it becomes with each hop. */
+/** One job. Its tag is unique, as are the tags that it gets with each hop. */
 export interface Job {
   readonly tag: string;
-  /** Who sent it, and as the how-manieth to its receiver: an order that must hold. 0 where there is none. */
+  /** The sender, and the sequence number for its receiver: an order that must hold. 0 if there is none. */
   readonly from: string;
   readonly seq: number;
-  /** The actors that it goes on to. */
+  /** The actors that it is sent on to. */
   readonly path: readonly string[];
   readonly does: Deed;
-  /** How often it fails, how long it waits. */
+  /** The number of failures, and the duration of its handler. */
   readonly more?: number;
   readonly target?: string;
   readonly pad?: string;
-  /** How large its reply, its state or the payload of its schedule is to be. */
+  /** The size of its reply, its state or the payload of its schedule. */
   readonly bulk?: number;
-  /** Whom a reminder is for. */
+  /** The receiver of a reminder. */
   readonly to?: string;
-  /** It is not to be begun later. */
+  /** Its deadline. */
   readonly timeoutMs?: number;
 }
 
 export interface Answer {
   readonly tag: string;
-  /** How much its actor had written down then. */
+  /** The number of entries of its actor at that time. */
   readonly at: number;
   readonly pad?: string;
-  /** Who answers, where several are asked. */
+  /** The respondent, if several are asked. */
   readonly by?: string;
 }
 
@@ -65,7 +65,7 @@ export interface Lost {
   readonly message: string;
 }
 
-/** What each kind of actor understands. */
+/** The operations of each kind of actor. */
 function operations() {
   return {
     job: tell(unchecked<Job>()),
@@ -82,44 +82,44 @@ function operations() {
 
 /** Keeps its order over retries. */
 export const Node = protocol("node", operations());
-/** Lets what fails step aside. */
+/** Sets failed messages aside. */
 export const Aside = protocol("aside", operations());
 /** Is erased from time to time. */
 export const Mayfly = protocol("mayfly", operations());
-/** Gets what ends its process. */
+/** Gets messages that crash its process. */
 export const Glass = protocol("glass", operations());
 /** Changes with a deploy. */
 export const Scroll = protocol("scroll", operations());
 /** The same in the new revision. */
 export const StampedScroll = protocol("scroll", { ...operations(), stamp: tell(unchecked<Job>()) });
-/** Its first state and its `migrate` throw for a while, and its schema where it finds what was stored. */
+/** Its initial state and its `migrate` throw for a while, as does its schema for stored messages. */
 export const Frail = protocol("frail", { ...operations(), job: tell(oddSchema) });
 /** Is hosted by some processes only. */
 export const Guest = protocol("guest", operations());
-/** Has a small mailbox, where the oldest gives way. */
+/** Has a small mailbox with `drop-oldest`. */
 export const Oldest = protocol("oldest", operations());
-/** Has a small mailbox, where the newest gives way. */
+/** Has a small mailbox with `drop-newest`. */
 export const Newest = protocol("newest", operations());
 
-/** A job for somebody else. */
+/** A job for another actor. */
 export interface Errand {
   readonly to: string;
   readonly job: Job;
 }
 
-/** Keeps nothing, and is in every process. */
+/** Is transient, and exists in every process. */
 export const Echo = protocol("echo", {
   hear: tell(unchecked<string>()),
   relay: ask(unchecked<Errand>(), unchecked<Answer>()),
   pass: tell(unchecked<Errand>()),
 });
 
-/** What gives way where the mailbox of an actor is full; absent where it refuses. */
+/** The overflow policy of an actor; absent if it rejects. */
 export function overflowOf(protocol: string): "drop-oldest" | "drop-newest" | undefined {
   return protocol === "oldest" ? "drop-oldest" : protocol === "newest" ? "drop-newest" : undefined;
 }
 
-/** Those that hear the news in every run. */
+/** The actors that subscribe to the news in every run. */
 const subscribers: readonly string[] = [
   "node/n0",
   "node/n1",
@@ -129,7 +129,7 @@ const subscribers: readonly string[] = [
   "aside/a1",
 ];
 
-/** Those that hear the news. */
+/** The actors that subscribe to the news. */
 export function subscribersOf(deploys: boolean): readonly string[] {
   return deploys ? [...subscribers, "scroll/s0", "guest/u0"] : subscribers;
 }
@@ -148,10 +148,10 @@ export const kinds: Readonly<Record<string, typeof Node>> = {
   frail: Frail as unknown as typeof Node,
 };
 
-/** The state of every actor: all that it ever did, in order. */
+/** The state of every actor: all its entries, in order. */
 export interface Diary {
   readonly log: readonly string[];
-  /** How many it has sent, by receiver. */
+  /** The number of messages it has sent, by receiver. */
   readonly out: Readonly<Record<string, number>>;
   readonly ballast?: string;
 }
@@ -173,7 +173,7 @@ export function entryOf(text: string): Entry {
 
 const inWords = /tag<([^>]*)>/;
 
-/** The tag under which its receiver writes a message down. */
+/** The tag under which the receiver records a message. */
 export function tagOf(operation: string, payload: unknown, id: string): string {
   switch (operation) {
     case "heard":

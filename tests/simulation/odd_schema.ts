@@ -3,7 +3,7 @@ import type { Job } from "./messages.ts";
 
 type Answered = ReturnType<Schema<Job>["~standard"]["validate"]>;
 
-/** What a schema may do instead of answering. */
+/** What a schema may do instead of returning a result. */
 export const oddities: readonly ((job: Job) => Answered)[] = [
   () => {
     throw new TypeError("a schema throws");
@@ -23,12 +23,12 @@ export const oddities: readonly ((job: Job) => Answered)[] = [
 
 const fresh = Symbol("fresh");
 
-/** Marks a job that is only now sent: what is read from a store has no such mark. */
+/** Marks a job when it is sent: a job read from a store has no such mark. */
 export function markFresh(job: Job): Job {
   return Object.defineProperty(job, fresh, { value: true });
 }
 
-/** Takes what is sent, and does something odd where it finds that in the store. */
+/** Accepts a job when it is sent, and misbehaves when it is read from the store. */
 export const oddSchema: Schema<Job> = {
   "~standard": {
     version: 1,

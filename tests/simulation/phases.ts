@@ -8,7 +8,7 @@ import { type Job, kinds, News, partsOf } from "./messages.ts";
 import type { RollingDeploy } from "./rolling_deploy.ts";
 import { subscribeRespondents } from "./surveys.ts";
 
-/** What an act is played on. */
+/** The parts of a run that a phase uses. */
 export interface Stage {
   readonly simulation: Simulation<System>;
   readonly history: CommitHistory;
@@ -20,12 +20,15 @@ export interface Stage {
   readonly reach: (branch: string) => void;
 }
 
-/** So long nobody has the new revision: longer than an unknown operation waits. */
+/** How long no process has the new revision: longer than an unknown operation waits. */
 const abandonedMs = 360_000;
-/** So soon after a crash all goes on where no other is to be waited for: a start, a second of work, and some more. */
+/**
+ * The time after a crash within which work continues if it depends on no other instance: a start, a second of
+ * work, and a margin.
+ */
 const onceMore = 4_000;
 const subscribeMsMax = 60_000;
-/** So soon what does not hang goes on beside what does. */
+/** The time within which other work continues beside hanging handlers. */
 const besideMs = 90_000;
 const lastWishes: readonly Work[] = [
   { tag: "last1", does: "wait", more: 1_500, path: [] },
@@ -33,12 +36,13 @@ const lastWishes: readonly Work[] = [
   { tag: "last3", does: "stamp", path: [] },
 ];
 
-/** Nobody has the new revision for a while: what only it can do waits, or is given up. */
+/** No process has the new revision for a while: messages that only it can handle wait, or are given up. */
 export async function abandon(
   { simulation, history, clients, rollingDeploy, ...stage }: Stage,
 ): Promise<void> {
   const newer = simulation.running.find(({ host }) => rollingDeploy.revisionOf(host.name) === 2);
-  if (newer !== undefined) { // it takes in what only it can do, and crashes before that has its turn
+  // it accepts messages that only it can handle, and crashes before it handles them
+  if (newer !== undefined) {
     void clients.burst("scroll/s3", lastWishes, newer).then(() => newer.host.crash());
   }
   await simulation.advance(1_000, stage.failed);
@@ -59,9 +63,9 @@ export async function abandon(
   }
 }
 
-/** Where it is known at once that a process has ended, somebody goes on at once with what waits. */
+/** If the end of a process is detected at once, another continues with its messages at once. */
 export async function restart({ simulation, history, clients, ...stage }: Stage): Promise<void> {
-  if (simulation.running.length === 0) { // it has just stopped for another revision
+  if (simulation.running.length === 0) { // it has just been stopped for another revision
     await simulation.advance(30_000, () => stage.failed() || simulation.running.length > 0);
   }
   const [one] = simulation.running;
@@ -76,7 +80,7 @@ export async function restart({ simulation, history, clients, ...stage }: Stage)
   else if (history.written(actor) > 0) stage.reach("what waited goes on in the next process");
 }
 
-/** Handlers still hang: all that does not wait behind them goes on. */
+/** Handlers still hang: all messages that do not wait behind them are handled. */
 export async function goOnBeside({ simulation, history, hanging, ...stage }: Stage): Promise<void> {
   if (hanging.count > 0) stage.reach("a handler does not end");
   const left = () =>
@@ -87,7 +91,7 @@ export async function goOnBeside({ simulation, history, hanging, ...stage }: Sta
   hanging.end();
 }
 
-/** A message that ends whatever process handles it, until it is given up. */
+/** A message that crashes every process that handles it, until it is given up. */
 export function poison({ simulation }: Pick<Stage, "simulation">): void {
   const running = simulation.running[0];
   if (running === undefined) return;
@@ -97,7 +101,7 @@ export function poison({ simulation }: Pick<Stage, "simulation">): void {
   });
 }
 
-/** All actors subscribe before anything goes wrong. Resolves with when all are. */
+/** All actors subscribe before the first fault. Resolves with the time when all are subscribed. */
 export async function subscribeAll(
   { simulation, history, ...stage }: Stage,
   subscribers: readonly string[],

@@ -4,8 +4,8 @@ const count = 14;
 const poisonous = 3;
 
 /**
- * Messages that end each process that handles them until they are given up, among others that only take their time: these
- * must not be given up with them.
+ * Poison messages, which crash each process that handles them until they are given up, among slow messages,
+ * which must not be given up with them.
  */
 export const poisons: Workload = { name: "p", count, everyMs: 250, errand };
 
@@ -14,6 +14,6 @@ function errand(clients: Clients, tag: string): Promise<void> {
   if (number % 5 === 0 && number / 5 <= poisonous) {
     return clients.send(`glass/p${number}`, { tag, does: "poison", path: [] }, "once");
   }
-  const more = 50 + Math.floor(clients.draw() * 300); // none takes so long that it is not tried alone any more
+  const more = 50 + Math.floor(clients.draw() * 300); // none takes so long that its exclusive trial ends
   return clients.send(`glass/i${number % 4}`, { tag, does: "wait", more, path: [] }, "once");
 }

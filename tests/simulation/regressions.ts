@@ -1,8 +1,8 @@
 import type { Scene } from "./scenes.ts";
 
 /**
- * Seeds that once found a fault, and what it was. They run without what takes part in some runs only, so that what is
- * added there leaves them as they are. Another change of the workload gives a seed another run; it stays all the same.
+ * Seeds that once found a fault, with the fault. They run without scenes, so that new scenes do not change
+ * them. Another change of the workload changes the run of a seed; it is kept all the same.
  */
 export const regressions: readonly (readonly [seed: number, fault: string])[] = [
   [13, "a message was taken in twice: a list brought it before its commit was heard of"],
@@ -22,7 +22,7 @@ export const regressions: readonly (readonly [seed: number, fault: string])[] = 
   [40294, "a message was taken in twice: one that came by itself, with an earlier place, stood behind it"],
 ];
 
-/** Seeds that found a fault where something took part that is in some runs only: that is added where it is named. */
+/** Seeds that found a fault with a scene, which is named. */
 export const sceneRegressions: readonly (readonly [seed: number, scene: Scene | undefined, fault: string])[] =
   [
     [64, undefined, "an event of which no commit took the first page stopped its topic"],

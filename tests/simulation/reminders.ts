@@ -3,7 +3,7 @@ import type { Clients, Work, Workload } from "./clients.ts";
 const actors = ["node/r0", "node/r1", "aside/r2"];
 const receivers = ["node/n0", "node/r1", "aside/a0"];
 
-/** People who have actors remind others, take that back and set it anew, in one turn and in one batch. */
+/** Users who make actors set, cancel and replace reminders for others, in one turn and in one batch. */
 export const reminders: Workload = { name: "r", count: 14, everyMs: 2_500, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {

@@ -1,25 +1,25 @@
 import type { Clock, Random } from "@posthorn/posthorn";
 import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
 
-/** How a new revision of the program comes to the places where processes run. */
+/** The deploy of a new revision of the program to the slots of processes. */
 export interface Deploy {
-  /** When each place gets it, in milliseconds after the beginning; one that is absent never does. */
+  /** When each slot gets it, in milliseconds after the start; one that is absent never does. */
   readonly getsMs: readonly (number | undefined)[];
-  /** From when to when the second place goes back to the old one. */
+  /** The time in which the second slot is rolled back to the old revision. */
   readonly backMs: readonly [from: number, until: number] | undefined;
-  /** Whether all go back to the old one when the misfortune ends, for longer than an unknown operation waits. */
+  /** Whether all slots are rolled back when the faults end, for longer than an unknown operation waits. */
   readonly abandoned: boolean;
-  /** Whether the program of each place has the guests. */
+  /** Whether the program of each slot hosts the guests. */
   readonly hosting: readonly boolean[];
 }
 
-/** What one process runs. */
+/** The program of one process. */
 export interface Program {
   readonly revision: 1 | 2;
   readonly hosts: boolean;
 }
 
-/** Draws a deploy. The first place has all in the end. */
+/** Draws a deploy. In the end the first slot hosts everything. */
 export function deployOf(random: Random, processes: number): Deploy {
   const places = Array.from({ length: processes }, (_, place) => place);
   const fromMs = 10_000 + random.next() * 25_000;
@@ -33,13 +33,13 @@ export function deployOf(random: Random, processes: number): Deploy {
   };
 }
 
-/** Where processes run, and the true time there. */
+/** The simulation, with its true time. */
 export interface Places {
   readonly clock: Clock;
   readonly running: readonly { readonly host: SimulatedHost }[];
 }
 
-/** Which process runs what; it stops those that run what they should no longer. */
+/** Manages the revision of each process; stops processes with an outdated one. */
 export class RollingDeploy {
   readonly #deploy: Deploy | undefined;
   #places: Places | undefined;
@@ -47,24 +47,24 @@ export class RollingDeploy {
   readonly #programs = new Map<string, Program>();
   #phase: "rolling" | "abandoned" | "done" = "rolling";
 
-  /** Until it begins, all run the old one. */
+  /** Until the deploy starts, all processes run the old revision. */
   constructor(deploy: Deploy | undefined) {
     this.#deploy = deploy;
   }
 
-  /** What a process is to run that starts now. */
+  /** The program for a process that starts now. */
   start(host: string): Program {
     const program = { revision: this.#revisionAt(placeOf(host)), hosts: this.#hostsAt(placeOf(host)) };
     this.#programs.set(host, program);
     return program;
   }
 
-  /** What a process runs, or ran. */
+  /** The program that a process runs or ran. */
   revisionOf(host: string): number {
     return this.#programs.get(host)?.revision ?? 1;
   }
 
-  /** Sees to it from now on who runs what. */
+  /** Starts the deploy. */
   begin(places: Places): void {
     if (this.#deploy === undefined) return;
     this.#places = places;
@@ -72,13 +72,13 @@ export class RollingDeploy {
     this.#look(places.clock);
   }
 
-  /** All go back. */
+  /** Rolls all slots back. */
   abandon(): void {
     this.#phase = "abandoned";
     this.#replace();
   }
 
-  /** It comes to its end. */
+  /** Completes the deploy. */
   finish(): void {
     this.#phase = "done";
     this.#replace();
@@ -110,7 +110,7 @@ export class RollingDeploy {
   }
 }
 
-/** The how-manieth place a process is at, from 0. */
+/** The index of the slot of a process, from 0. */
 function placeOf(host: string): number {
   return host.charCodeAt(0) - 97;
 }

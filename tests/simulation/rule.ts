@@ -11,13 +11,13 @@ import type { Deploy } from "./rolling_deploy.ts";
 /** One rule of the protocol, and how to take it out. */
 export interface Rule {
   readonly name: string;
-  /** What it says. */
+  /** The rule, as a sentence. */
   readonly says: string;
-  /** The first seed that finds that it is missing, from 1 on: so many runs it takes. */
+  /** The first seed, from 1, that detects its removal: as many runs are needed. */
   readonly foundBy: number;
-  /** How parts are committed without it; absent where the code itself is told to leave it out. */
+  /** Commits parts without the rule; absent if the code itself is told to skip it. */
   readonly part?: (part: AtomicPart) => AtomicPart;
-  /** What goes wrong more than usual, so that it is found sooner: a rule may matter on rare days only. */
+  /** Additional faults that make detection faster, because a rule may only matter with rare faults. */
   readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
   readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
 }
@@ -41,12 +41,12 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.setTimer(ms, resolve));
 }
 
-/** Many calls take long. */
+/** Many calls are slow. */
 export function slow(faultPlan: FaultPlan): FaultPlan {
   return { ...faultPlan, store: { ...faultPlan.store, slow: 0.2 } };
 }
 
-/** A store over a network whose client often repeats a commit by itself. */
+/** A store over a network whose client often retries a commit by itself. */
 export function repeated(faultPlan: FaultPlan): FaultPlan {
   if (faultPlan.shared !== undefined) return faultPlan;
   return { ...faultPlan, store: { ...faultPlan.store, landedStale: 0.2 } };
@@ -56,7 +56,7 @@ export function listened(faultPlan: FaultPlan): FaultPlan {
   return { ...faultPlan, listening: true };
 }
 
-/** Another revision takes over, in the end of all. */
+/** Another revision replaces the first, in the end on all processes. */
 export function deployed(faultPlan: FaultPlan): FaultPlan {
   const gets = (place: number) => 10_000 + 10_000 * place;
   const places = Array.from({ length: faultPlan.processes }, (_, place) => place);
@@ -69,7 +69,7 @@ export function deployed(faultPlan: FaultPlan): FaultPlan {
   return { ...faultPlan, deploy: faultPlan.deploy ?? deploy };
 }
 
-/** The revision that takes over is taken back for a while, in more than one process. */
+/** The new revision is rolled back for a while, on several processes. */
 export function abandoned(faultPlan: FaultPlan): FaultPlan {
   const { shared, ...rest } = faultPlan;
   return {
@@ -81,14 +81,14 @@ export function abandoned(faultPlan: FaultPlan): FaultPlan {
   };
 }
 
-/** It goes from an instance's index into nobody's. */
+/** Whether an entry moves from the index of an instance to the unassigned index. */
 export const isLeft = (part: AtomicPart): boolean =>
   removes(part, "index") && part.writes.some(({ key }) => key.startsWith(indexPrefix(unassigned)));
 export const isDropped = ({ key, value }: AtomicPart["writes"][number]): boolean =>
   spaceOf(key) === "dead" && decodeValue<{ reason: string }>(value).head.reason === "dropped";
 export const isState = ({ key }: { readonly key: string }): boolean =>
   !["mail", "index"].includes(spaceOf(key));
-/** The part with other turns in its records than those that came before. */
+/** The part with changed turns in its records. */
 export function turnsHidden(part: AtomicPart, before: readonly string[] | undefined): AtomicPart {
   const writes = part.writes.map((write) => {
     if (spaceOf(write.key) !== "actor") return write;
@@ -100,7 +100,7 @@ export function turnsHidden(part: AtomicPart, before: readonly string[] | undefi
 
 export const isMail = ({ prefix }: KeyRange): boolean => spaceOf(prefix) === "mail";
 
-/** A store without a rule, whose connections let the code be watched. */
+/** A store without a rule, whose connections allow the code to be observed. */
 export function probed(
   store: Store,
   probes: Probes,
@@ -108,7 +108,7 @@ export function probed(
     readonly rule: Rule | undefined;
     readonly hints: boolean;
     readonly costs: StoreCosts;
-    /** What stands in the way of its opening now. */
+    /** The reason why it cannot be opened now. */
     readonly opening: (clock: Clock) => Promise<void>;
   },
 ): Store {
@@ -136,7 +136,7 @@ export function probed(
   };
 }
 
-/** The part with marks that are over soon. */
+/** The part with deduplication rows that expire soon. */
 export function withoutMarks(part: AtomicPart, expiresAtMs: number): AtomicPart {
   const writes = part.writes.map((write) =>
     spaceOf(write.key) === "mark" ? { ...write, expiresAtMs } : write

@@ -85,7 +85,8 @@ export const rules: readonly Rule[] = [
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
     connect: (connection, clock) => ({
       async commit(parts) {
-        if (parts.some((part) => removes(part, "schedule"))) await pause(clock, 400); // others are quicker
+        // other instances are faster
+        if (parts.some((part) => removes(part, "schedule"))) await pause(clock, 400);
         return await connection.commit(parts);
       },
     }),
@@ -251,7 +252,8 @@ export const rules: readonly Rule[] = [
     connect: (connection, clock) => ({
       async commit(parts) {
         const versions = await connection.commit(parts);
-        if (clock.monotonicMs() > 8_000 && parts[0]?.checks.length % 3 === 0) await pause(clock, 5_000); // some hear of it late
+        // some are notified late
+        if (clock.monotonicMs() > 8_000 && parts[0]?.checks.length % 3 === 0) await pause(clock, 5_000);
         return versions;
       },
       list: (range) => isMail(range) && range.limit === 1 ? Promise.resolve([]) : connection.list(range),

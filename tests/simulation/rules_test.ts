@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { rules } from "./rules.ts";
 import { simulate } from "./simulate.ts";
 
-/** So many more seeds are tried where the one that found it finds it no more, since a change gives seeds other runs. */
+/**
+ * How many more seeds are tried if the recorded one no longer detects the removal, since a change gives seeds
+ * other runs.
+ */
 const moreSeeds = 60;
 
 for (const { name, says, foundBy } of rules) {

@@ -3,7 +3,7 @@ import type { Clients, Work, Workload } from "./clients.ts";
 const actors = 40;
 const count = 160;
 
-/** Somebody who sends to one process more than it can commit in three heartbeats. */
+/** A user who sends more to one process than it can commit within three heartbeats. */
 export const saturated: Workload = { name: "f", count: 3, everyMs: 8_000, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {

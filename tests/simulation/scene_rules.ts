@@ -8,7 +8,7 @@ const within = (...scenes: readonly Scene[]) => (faultPlan: FaultPlan): FaultPla
 
 const isReplaced = ({ key, oldBytes }: Put): boolean => spaceOf(key) === "timer" && oldBytes !== undefined;
 
-/** A removal of what the same part writes comes last, as in a part that had both. */
+/** The removal of a key that the same part writes comes last, as if the part had both. */
 function removedLast(part: AtomicPart): AtomicPart {
   const replaced = part.writes.filter(isReplaced);
   if (replaced.length === 0) return part;
@@ -24,7 +24,7 @@ const keeping = (space: string) => (part: AtomicPart): AtomicPart => ({
   removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
 });
 
-/** Rules that matter where what takes part in some runs does. */
+/** Rules that only matter in runs with certain scenes. */
 export const sceneRules: readonly Rule[] = [
   {
     name: "deadline-again",

@@ -2,7 +2,7 @@ import type { Random } from "@posthorn/posthorn";
 import type { StoreLimits } from "../../runtime/ports/store.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 
-/** What takes part in some runs only, besides what people do in every run. */
+/** The scenes: parts of some runs, in addition to the usual work of every run. */
 export const sceneNames = [
   "bulky",
   "callers",
@@ -23,7 +23,7 @@ export const sceneNames = [
 
 export type Scene = typeof sceneNames[number];
 
-/** In how many of all runs each is, from 0 to 1. What costs a run much time is rare. */
+/** The probability of each scene in a run, from 0 to 1. Expensive scenes are rare. */
 const shares: Readonly<Record<Scene, number>> = {
   bulky: 0.15,
   callers: 0.2,
@@ -43,11 +43,11 @@ const shares: Readonly<Record<Scene, number>> = {
 };
 
 const hourMs = 3_600_000;
-/** What a server takes whose limits nobody told. */
+/** The actual limits of a server whose limits are unknown. */
 const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
-/** Draws which of them take part. */
+/** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
   const drawn = sceneNames.filter((name) => random.next() < shares[name]);
   const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
@@ -57,16 +57,16 @@ export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
   return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 
-/** A fault plan in which one of them takes part. */
+/** A fault plan with one of the scenes. */
 export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
-  // Only where nothing else goes on is a false "ended" what nobody can excuse.
+  // A false "ended" can only be excluded if there are no other faults.
   const others = faultPlan.scenes.filter((name) => name !== scene && name !== "saturated");
   const scenes = scene === "saturated" ? [scene] : [...others, scene];
   const added: FaultPlan = { ...faultPlan, scenes };
   switch (scene) {
     case "bulky":
       return { ...added, limits: { ...smallLimits, ...faultPlan.limits } };
-    case "hours": // how long an unknown operation waits is counted by clocks that are nearly the same
+    case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same
       return {
         ...added,
         deploy: undefined,
@@ -76,7 +76,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
     case "hung":
     case "crowded":
       return { ...added, capacity: 1_000, actorsMax: 1_000 };
-    case "poisons": // one death at a time, and each by what is being tried
+    case "poisons": // one crash at a time, and each caused by the message being tried
       return {
         ...added,
         actorsMax: 1_000,
@@ -86,7 +86,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
         deploy: undefined,
         poison: false,
       };
-    case "saturated": // all that is slow is that there is so much to do
+    case "saturated": // the only cause of slowness is the load
       return {
         ...added,
         capacity: 1_000,
@@ -104,7 +104,10 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   }
 }
 
-/** Whether clocks are hours apart, and stay so, and no instance comes when another is gone whose clock it never heard. */
+/**
+ * Whether clocks differ by hours, constantly, and no instance starts after another is gone whose clock it
+ * never observed.
+ */
 export function isSteady({ scenes, process, poison }: FaultPlan): boolean {
   const { crash = 0, stop = 0, clockJump = 0 } = process;
   return scenes.includes("hours") && !poison && !scenes.includes("poisons") && crash + stop + clockJump === 0;

@@ -1,13 +1,16 @@
 import type { CommitHistory } from "./commit_history.ts";
 import type { Job } from "./messages.ts";
 
-/** Schedules against the history: each fires unless it was taken back or set anew, and none that was. */
+/**
+ * Compares schedules with the history: each fires unless it was cancelled or replaced, and no cancelled or
+ * replaced one does.
+ */
 export class ScheduleCheck {
-  /** The latest of each name, by actor and name: the tag with which it was set. */
+  /** The tag with which the latest schedule of each name was set, by actor and name. */
   readonly #latest = new Map<string, string>();
   readonly #due = new Set<string>();
 
-  /** A message of an actor took effect. */
+  /** Called when a message of an actor has taken effect. */
   done(history: CommitHistory, actor: string, { tag, does, target = "" }: Job): void {
     if (does === "timer") this.#due.add(`${tag}!`);
     if (does !== "remind") return;
@@ -19,7 +22,7 @@ export class ScheduleCheck {
     this.#due.add(`${tag}!`);
   }
 
-  /** Nothing is due any more. */
+  /** Checks that no schedule is due any more. */
   checkAtRest({ mails, deaths, cancelled }: CommitHistory, fail: (why: string) => void): void {
     const came = new Set([...mails.values()].map(({ tag }) => tag));
     for (const { tag } of deaths.values()) came.add(tag);

@@ -27,23 +27,25 @@ import { TrialCheck } from "./trial_check.ts";
 import { checkAtRest } from "./final_check.ts";
 
 export interface SeedOptions {
-  /** A rule that is taken out. */
+  /** A rule to remove. */
   readonly without?: string | undefined;
-  /** Whether notifications, watches and hand-overs work; without them everything is found by looking. */
+  /**
+   * Whether notifications, watches and local deliveries work; without them all messages are found by looking.
+   */
   readonly hints?: boolean;
-  /** Changes what goes wrong. */
+  /** Changes the faults. */
   readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
   readonly onStep?: ((step: string) => void) | undefined;
 }
 
 export interface SeedResult {
   readonly seed: number;
-  /** What was wrong first; nothing where all was right. */
+  /** The first fault found; `undefined` if there is none. */
   readonly failure: string | undefined;
   readonly hash: string;
   /** The last steps before it failed. */
   readonly steps: readonly string[];
-  /** Which rare branches were reached, and which faults happened. */
+  /** The rare branches reached, and the faults that occurred. */
   readonly marks: ReadonlySet<string>;
   readonly happened: number;
   readonly commits: number;
@@ -53,22 +55,25 @@ export interface SeedResult {
 
 const eventsMax = 10;
 const safetyMs = 45_000;
-/** So long after the last fault the last of the commits lands that were to land late. */
+/** The time after the last fault until the last late commit is applied. */
 const lateMs = 8_500;
-/** So soon all that listen have heard, whatever watches did not tell. */
+/** The time within which all listeners get their events, also with lost notifications. */
 const hearMs = 5_000;
-/** All must be at rest so long after the last fault. */
+/** The time after the last fault within which all work must be done. */
 const restMsMax = 120_000;
 
 const dayMs = 86_400_000;
-/** Shorter than clocks are apart, and longer than anybody tries again: where all know each other's clocks. */
+/**
+ * Shorter than the difference of clocks, and longer than any retry: for runs in which all instances know each
+ * other's clocks.
+ */
 const shortWindowMs = 1_800_000;
 const usualLetters = 200;
-/** Where there are more than a list has from the beginning. */
+/** Whether there are more rows than one list returns from the start. */
 const fewLetters = 20;
-/** When all is over every window has passed, by any clock: of ids, of replies, and of who is known to have ended. */
+/** At the end every window has passed by every clock: of ids, of replies, and of ended instances. */
 const windowsMs = 30 * 3_600_000;
-/** How often a store cannot be opened, where that happens, and how long that may take to say. */
+/** How often opening the store fails, in runs with that fault, and how long that may take. */
 const closedShare = 0.6;
 const openingMsMax = 20_000;
 
@@ -99,7 +104,7 @@ class Run {
   readonly #reminded = new ScheduleCheck();
   readonly #costs = new StoreCosts();
   #planted: ReadonlySet<string> = new Set();
-  /** Whether there is misfortune. */
+  /** Whether there are faults. */
   #troubled = false;
   #subscribedMs = 0;
   #failure: string | undefined;
@@ -128,7 +133,7 @@ class Run {
     const probes = {
       reach: (branch: string, about?: unknown) => {
         this.#marks.add(branch);
-        // What seems to be a repeat and is none comes behind those that were committed beside it.
+        // A commit that only seems to be a repeat is applied after those committed beside it.
         if (branch === "accepted in a second commit") this.#clients.unordered.add((about as Job).tag);
       },
       without: (name: string) => name === without || (!hints && name === "hand-over"),
@@ -188,7 +193,7 @@ class Run {
         });
         if (this.#faultPlan.listening) this.#listen(host, system);
         system.ready().catch(() => {
-          if (!scenes.includes("opening")) host.crash(); // its program ends, and is started again
+          if (!scenes.includes("opening")) host.crash(); // its program ends and is restarted
         });
         return system;
       },
@@ -233,7 +238,7 @@ class Run {
     let canceled = false;
     void this.#clients.cancelSchedules().then(() => canceled = true);
     const { history } = this;
-    // What was set by a clock that was an hour ahead may be due an hour late.
+    // A schedule set by a clock that was an hour ahead may be due an hour late.
     const scheduled = () => this.#has("hours") ? 0 : history.scheduled;
     const atRest = () =>
       canceled && this.#clients.open === 0 && history.waiting + history.indexed + scheduled() === 0;
@@ -244,7 +249,7 @@ class Run {
     const restBeganMs = simulation.clock.now();
     await rest();
     const restMs = simulation.clock.now() - restBeganMs;
-    if (!failed() && this.#has("leaving")) { // when nobody can subscribe any more
+    if (!failed() && this.#has("leaving")) { // when no actor can subscribe any more
       canceled = false;
       void leaveAll(this.#clients).then(() => canceled = true);
       await rest();
@@ -275,7 +280,7 @@ class Run {
     };
   }
 
-  /** All that takes part. */
+  /** The parts of the run. */
   #begin(): void {
     const workloads = workloadsOf(this.#faultPlan, {
       history: this.history,
@@ -307,7 +312,7 @@ class Run {
     this.#listeners.checkAtRest(this.#simulation);
   }
 
-  /** Nobody is there any more, and every window has passed. */
+  /** There is no user any more, and every window has passed. */
   async #checkLeftoverRows(failed: () => boolean): Promise<void> {
     const simulation = this.#simulation;
     await simulation.advance(windowsMs, failed);
@@ -350,7 +355,7 @@ class Run {
     };
   }
 
-  /** What stands in the way of a process that opens the store. */
+  /** The reason why a process cannot open the store. */
   async #opening(host: SimulatedHost): Promise<void> {
     if (!this.#troubled || !this.#has("opening") || host.random.next() > closedShare) return;
     const afterMs = host.random.next() * openingMsMax;
@@ -361,7 +366,7 @@ class Run {
     }
   }
 
-  /** A function listens in a process, and hears what is published there at once. */
+  /** Subscribes a function in a process, which gets events of that process at once. */
   #listen(host: SimulatedHost, system: System): void {
     this.#listeners.listen(host, system);
     const tag = `hello-${host.name}`;
@@ -386,7 +391,7 @@ class Run {
     this.fail(`it does not come to rest: ${why}`);
   }
 
-  /** A clean end takes bounded time too. */
+  /** A regular stop takes bounded time too. */
   async #stopAll(): Promise<void> {
     let stopping = 0;
     for (const { system } of this.#simulation.running) {

@@ -4,12 +4,12 @@ import { regressions, sceneRegressions } from "./regressions.ts";
 import { withScene } from "./scenes.ts";
 import { type SeedResult, simulate } from "./simulate.ts";
 
-/** On Deno 2.5 a seed takes three times as long: fewer will do there. */
+/** On Deno 2.5 a seed takes three times as long, so fewer are run there. */
 const old = Deno.version.deno.startsWith("2.5.");
 const fixedSeeds = old ? 60 : 300;
 const twinSeeds = old ? 5 : 20;
 
-/** Rare branches and faults: a run of the fixed seeds that misses one tests less than it says. */
+/** Rare branches and faults: if a run of the fixed seeds misses one, it tests less than it claims. */
 const marks = [
   "a batch cannot be committed",
   "a commit is late",

@@ -1,10 +1,10 @@
 import type { Clients, Workload } from "./clients.ts";
 import { oddities } from "./odd_schema.ts";
 
-/** `f1` has a state that goes through `migrate`, `f2` a message that cannot be read, `f3` such a record. */
+/** `f1` has a state that is migrated, `f2` an unreadable message, `f3` an unreadable record. */
 export const frailActors: readonly string[] = ["frail/f0", "frail/f1", "frail/f2", "frail/f3", "frail/f4"];
 
-/** People who speak to actors whose schemas, first state and `migrate` throw, and whose rows cannot be read. */
+/** Users of actors whose schemas, initial state and `migrate` throw, and whose rows are unreadable. */
 export const spoiled: Workload = { name: "o", count: 18, everyMs: 2_100, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {

@@ -1,16 +1,16 @@
 import type { Diary } from "./messages.ts";
 
-/** How a revision of the program keeps a diary. */
+/** The form of a diary in a revision of the program. */
 export interface StateVersion {
   readonly version: number;
   begin(): unknown;
   diary(state: unknown): Diary;
-  /** The state that follows on another, with that diary. */
+  /** The state after another, with this diary. */
   keep(diary: Diary, before: unknown): unknown;
   migrate(state: unknown, from: number): unknown;
 }
 
-/** The second form: other names, and a sum over all lines that goes on from turn to turn. */
+/** The second form: other names, and a sum over all lines that each turn updates. */
 interface Summed {
   readonly lines: readonly string[];
   readonly sent: Readonly<Record<string, number>>;
@@ -25,7 +25,7 @@ function firstForm(version: number): StateVersion {
     begin: () => empty,
     diary: (state) => state as Diary,
     keep: (diary) => diary,
-    migrate: (state) => ({ ...empty, ...state as Diary }), // what older code makes of newer state
+    migrate: (state) => ({ ...empty, ...state as Diary }), // the interpretation of newer state by older code
   };
 }
 
@@ -40,13 +40,13 @@ const secondForm: StateVersion = {
   migrate: (state) => summed(state as Diary),
 };
 
-/** How the actors of a protocol keep theirs, in a revision of the program. */
+/** The form of the states of a protocol in a revision of the program. */
 export function stateVersionOf(protocol: string, revision: number): StateVersion {
   if (protocol !== "scroll") return firstForm(protocol === "frail" ? 1 : 0);
   return revision === 2 ? secondForm : firstForm(1);
 }
 
-/** A diary as it was committed in a form. Throws where it is not what its own lines say. */
+/** Reads a diary committed in some form. Throws if it contradicts its own lines. */
 export function storedDiary(version: number, state: unknown): Diary {
   if (version < 2) return state as Diary;
   const { lines, sum } = state as Summed;

@@ -3,28 +3,30 @@ import type { Simulation } from "@posthorn/posthorn/testing/simulation";
 import type { AtomicPart, KeyRange, StoreConnection } from "../../runtime/ports/store.ts";
 
 const watchedMs = 20_000;
-/** So many rows a process may list at rest in a second, whatever is in the store that does not concern it. */
+/**
+ * The number of rows that an idle process may list per second, independent of unrelated rows in the store.
+ */
 const rowsMax = 20;
 /**
- * So many commits of a process may be refused at rest in so long: what is refused at each heartbeat is never done.
- * After it nobody takes anybody for dead any more.
+ * The number of commits of an idle process that may be refused within a time: a commit that is refused at
+ * each heartbeat would never succeed. After that time no instance is considered dead any more.
  */
 const refusedMax = 4;
 const refusedMs = 12_000;
 
-/** Counts what is listed, and what is refused. */
+/** Counts listed rows and refused commits. */
 export class StoreCosts {
   #rows = 0;
   #refused = 0;
 
-  /** Lists, and counts what that gives. */
+  /** Lists, and counts the rows. */
   async list(connection: StoreConnection, range: KeyRange) {
     const rows = await connection.list(range);
     this.#rows += rows.length;
     return rows;
   }
 
-  /** Commits, and counts what is not taken. */
+  /** Commits, and counts refusals. */
   async commit(connection: StoreConnection, parts: readonly AtomicPart[]) {
     try {
       return await connection.commit(parts);
@@ -34,7 +36,7 @@ export class StoreCosts {
     }
   }
 
-  /** At rest, nothing is tried again and again. */
+  /** An idle process retries nothing endlessly. */
   async judgeRefused(
     simulation: Simulation<System>,
     failed: () => boolean,
@@ -48,13 +50,13 @@ export class StoreCosts {
     }
   }
 
-  /** At rest, work does not grow with what does not concern it. */
+  /** The work of an idle process does not grow with unrelated rows. */
   async judgeLists(
     simulation: Simulation<System>,
     failed: () => boolean,
     fail: (why: string) => void,
   ): Promise<void> {
-    await simulation.advance(watchedMs, failed); // all have started, and know what there is
+    await simulation.advance(watchedMs, failed); // all have started, and have taken their first look
     const before = this.#rows;
     await simulation.advance(watchedMs, failed);
     const perSecond = (this.#rows - before) / simulation.running.length / (watchedMs / 1_000);

@@ -3,10 +3,10 @@ import type { CommitHistory } from "./commit_history.ts";
 import type { Clients, Workload } from "./clients.ts";
 import { type Answer, type Job, kinds, partsOf } from "./messages.ts";
 
-/** Those that are asked. */
+/** The respondents. */
 export const respondents: readonly string[] = ["node/n0", "node/n1", "node/s0"];
 
-/** People who ask all at once. What comes is committed, and comes once from each. */
+/** Users who survey all respondents. Replies are committed, and come once from each. */
 export function surveys(history: CommitHistory, fail: (why: string) => void): Workload {
   return { name: "s", count: 9, everyMs: 4_000, errand };
 
@@ -29,7 +29,7 @@ export function surveys(history: CommitHistory, fail: (why: string) => void): Wo
   }
 }
 
-/** They are asked from then on. */
+/** Subscribes the respondents. */
 export function subscribeRespondents(system: System): void {
   for (const name of respondents) {
     const { kind, key } = partsOf(name);

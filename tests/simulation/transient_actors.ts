@@ -6,7 +6,7 @@ import { Echo, partsOf } from "./messages.ts";
 
 const actors = ["node/n0", "node/n1", "aside/a0", "aside/a1"];
 
-/** People who have to do with actors that keep nothing. */
+/** Users of transient actors. */
 export const transientActors: Workload = { name: "e", count: 16, everyMs: 2_300, errand };
 
 function errand(clients: Clients, tag: string): Promise<void> {
@@ -18,7 +18,10 @@ function errand(clients: Clients, tag: string): Promise<void> {
   return clients.send(actor, { tag, does: "whisper", path }, clients.draw() < 0.5 ? "named" : "once");
 }
 
-/** What those heard who keep nothing, against the history: of what is committed, at most once, in its process. */
+/**
+ * Compares the messages of transient actors with the history: each committed one is delivered at most once,
+ * in its process.
+ */
 export class TransientDeliveries {
   readonly #history: CommitHistory;
   readonly #fail: (why: string) => void;
@@ -31,7 +34,7 @@ export class TransientDeliveries {
     this.#fail = fail;
   }
 
-  /** A turn told something to the echo of its process. */
+  /** Called when a turn has sent a message to the echo of its process. */
   hears(host: string, name: string): void {
     const by = this.#history.committedBy.get(name)?.instance;
     if (by === undefined) this.#fail(`${name} is heard, and not committed`);
@@ -40,7 +43,9 @@ export class TransientDeliveries {
     this.#heard.add(name);
   }
 
-  /** Where a process lives on that was told of its commit, its echo has heard, or there was no room for it. */
+  /**
+   * If a process survives a commit that it knows of, its echo got the message, or there was no room for it.
+   */
   checkAtRest({ running }: Simulation<System>, whispered: readonly string[]): void {
     for (const name of whispered) {
       const by = this.#history.committedBy.get(name);
@@ -57,7 +62,7 @@ export class TransientDeliveries {
   }
 }
 
-/** An actor that keeps nothing, in each process. */
+/** A transient actor in each process. */
 export function transientActorOf({ name }: SimulatedHost, transientDeliveries: TransientDeliveries): Actor {
   return actor(Echo, {
     transient: true,

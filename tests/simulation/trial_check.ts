@@ -3,12 +3,12 @@ import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
 import { decodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import { spaceOf } from "./rule.ts";
 
-/** What was committed of an actor's trial last. */
+/** The last committed trial of an actor. */
 type Tried = Pick<RecordHead, "retry">;
 
 /**
- * Watches, from nothing but the commits, that a message which an instance tries is that instance's for as long as it
- * lives, and that an attempt counts only where its instance ended without a word.
+ * Checks, only by the commits, that a message which an instance tries belongs to that instance as long as it
+ * lives, and that an attempt counts only if its instance crashed.
  */
 export class TrialCheck {
   readonly #fail: (why: string) => void;
@@ -40,7 +40,8 @@ export class TrialCheck {
     if (space === "instance") {
       if (there && this.#ended.has(name)) this.#fail(`${name} has ended, and is written down as living`);
       if (!there) this.#gone.add(name);
-      if (this.#gone.has(name)) return void this.#living.delete(name); // its first row may land when it has left
+      // its first row may be applied after it has left
+      if (this.#gone.has(name)) return void this.#living.delete(name);
     }
     const set = { instance: this.#living, ended: this.#ended, mail: this.#waiting }[space];
     if (there) set?.add(name);

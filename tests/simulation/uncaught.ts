@@ -1,4 +1,4 @@
-/** Hears of what nobody catches, which would end a process, until the result is disposed of. */
+/** Records uncaught errors, which would end a process, until the result is disposed of. */
 export function uncaught(fail: (why: string) => void): Disposable {
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();

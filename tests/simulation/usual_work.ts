@@ -2,10 +2,10 @@ import type { Clients, Work, Workload } from "./clients.ts";
 import type { Deed, Job } from "./messages.ts";
 
 const actors = ["node/n0", "node/n1", "node/n2", "aside/a0", "aside/a1", "mayfly/m0", "node/n3"];
-/** Those that may be erased write down what cannot be read later. */
+/** Actors that may be erased record entries that cannot be read later. */
 const lasting = actors.filter((actor) => !actor.startsWith("mayfly"));
 
-/** What people do in every run. */
+/** The actions of users in every run. */
 export function usualWork(bigBytes: number, count: number): Workload {
   return { name: "t", count, everyMs: 350, errand };
 

@@ -19,11 +19,11 @@ import type { Scene } from "./scenes.ts";
 import { spoiled } from "./spoiled.ts";
 import { surveys } from "./surveys.ts";
 
-/** How many things people do in every run; fewer where each takes long. */
+/** The number of actions in every run; fewer if each takes long. */
 const usual = 120;
 const few = 30;
 
-/** All who take part in a run. */
+/** All workloads of a run. */
 export function workloadsOf(
   faultPlan: FaultPlan,
   { history, listeners, fail }: {

@@ -1,5 +1,5 @@
-// What a steady run does: every mode, schedules, failures, subscriptions that come and go, actors that are erased. Each
-// step ends by itself, so that once it is over nothing of it should be left but what is kept for a while.
+// The work of a steady run: every mode, schedules, failures, temporary subscriptions, erased actors. Each
+// step ends by itself, so that afterwards only rows with a retention time should be left.
 
 import {
   type Actor,
@@ -15,9 +15,9 @@ import {
   unchecked,
 } from "@posthorn/posthorn";
 
-/** Actors that are erased have keys that begin so. */
+/** The prefix of the keys of actors that are erased. */
 export const erased = "erased-";
-/** So many actors there are that stay. */
+/** The number of permanent actors. */
 const staying = 20;
 const soonMs = 10_000;
 const oftenMs = 3_000;
@@ -27,7 +27,7 @@ export const Load = protocol("load", {
   add: tell(unchecked<number>()),
   fail: tell(unchecked<string>()),
   leave: tell(),
-  /** Sets schedules: one that fires, one that is set anew before it does, one that is taken back. */
+  /** Sets schedules: one that fires, one that is replaced before it fires, one that is cancelled. */
   remind: tell(unchecked<number>()),
   tick: tell(unchecked<string>()),
   calm: tell(),
@@ -79,7 +79,7 @@ export function loadActor(): Actor {
   });
 }
 
-/** What is done in one step; resolves when all of it has its answer. */
+/** Runs one step; resolves when all its requests are answered. */
 export async function step(system: System, name: string, n: number): Promise<void> {
   const ref = system.ref(Load, `staying-${n % staying}`);
   const gone = system.ref(Load, `${erased}${name}-${n}`);
@@ -100,7 +100,7 @@ export async function step(system: System, name: string, n: number): Promise<voi
   await Promise.all(all);
 }
 
-/** A subscription that comes and goes. */
+/** A temporary subscription. */
 async function comeAndGo(system: System, key: string): Promise<void> {
   await system.ref(Load, key).tell(Load.listen);
   await system.ref(Load, key).tell(Load.deafen);
@@ -110,7 +110,10 @@ async function collect(system: System, text: string): Promise<void> {
   for await (const _ of system.survey(Load.quote, text, { timeoutMs: 1_000, max: 1 }));
 }
 
-/** What is begun once in each process: a local listener and respondent, until the result is disposed of. */
+/**
+ * Starts the permanent parts of each process: a local listener and a respondent, until the result is disposed
+ * of.
+ */
 export function begin(system: System): Disposable {
   const stack = new DisposableStack();
   stack.use(system.subscribe(Load.happened, () => {}));
@@ -118,7 +121,7 @@ export function begin(system: System): Disposable {
   return stack;
 }
 
-/** Ends what goes on by itself. */
+/** Ends repeating work. */
 export async function end(system: System): Promise<void> {
   for (let n = 0; n < staying; n++) await system.ref(Load, `staying-${n}`).tell(Load.calm);
 }

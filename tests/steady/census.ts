@@ -1,4 +1,4 @@
-// What is in a store: how many rows of each kind and how many bytes, and what of it should not be there any more.
+// The contents of a store: the number and bytes of rows by kind, and those that should have been deleted.
 
 import type { StoreConnection } from "@posthorn/posthorn/store";
 import { erased } from "./actors.ts";
@@ -7,14 +7,14 @@ import { isOver } from "./is_over.ts";
 const pageMax = 1_000;
 
 export interface Census {
-  /** By the first word of their keys. */
+  /** By kind: the first word of their keys. */
   readonly rows: ReadonlyMap<string, number>;
   readonly bytes: number;
-  /** The kinds of rows that should not be there, with how many there are of each. */
+  /** The kinds of rows that should have been deleted, with their number. */
   readonly over: ReadonlyMap<string, number>;
 }
 
-/** Counts all rows, and those that are over where nothing is done any more. */
+/** Counts all rows, and those without a reason to exist in an idle system. */
 export async function censusOf(connection: StoreConnection, nowMs: number): Promise<Census> {
   const rows = new Map<string, number>();
   const over = new Map<string, number>();
@@ -41,13 +41,16 @@ function add(counts: Map<string, number>, kind: string): void {
   counts.set(kind, (counts.get(kind) ?? 0) + 1);
 }
 
-/** One line: how many rows of each kind. */
+/** Formats the number of rows by kind as one line. */
 export function shown({ rows, bytes }: Census): string {
   const kinds = [...rows].toSorted(([a], [b]) => a < b ? -1 : 1).map(([kind, count]) => `${kind} ${count}`);
   return `${kinds.join(", ")}; ${Math.round(bytes / 1_000)} kB`;
 }
 
-/** The kinds whose rows grow from one time to a later one, and the bytes, where they do: by more than a tenth and a few. */
+/**
+ * The kinds of rows, and bytes, that grow from one census to a later one: by more than a tenth and a few
+ * rows.
+ */
 export function growing(before: readonly Census[], after: readonly Census[]): string[] {
   const grown: string[] = [];
   const kinds = new Set([...before, ...after].flatMap(({ rows }) => [...rows.keys()]));

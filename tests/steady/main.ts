@@ -1,6 +1,7 @@
-// deno task steady [MINUTES] [PROCESSES]: all modes on one SQLite file by several processes, 20 minutes by 3 without
-// arguments. Prints how many rows of each kind there are over time; then waits until what is kept for a while has gone.
-// Exit 1 where rows or bytes grew at the end, where anything failed, or where something is left that is over.
+// deno task steady [MINUTES] [PROCESSES]: all modes on one SQLite file in several processes, by default 20
+// minutes and 3 processes. Prints the number of rows of each kind over time; then waits until rows with a
+// retention time have expired. Exits with 1 if rows or bytes grew at the end, if anything failed, or if rows
+// are left that should have been deleted.
 
 import { System, systemClock } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
@@ -25,7 +26,7 @@ const children = Array.from({ length: processes }, (_, index) => {
 });
 const faults: string[] = [];
 
-/** Counts now and then for so long. */
+/** Takes a census repeatedly for this time. */
 async function watch(forMs: number): Promise<Census[]> {
   const censuses: Census[] = [];
   for (const endMs = clock.monotonicMs() + forMs; clock.monotonicMs() < endMs;) {
@@ -57,13 +58,13 @@ try {
 
   for (const child of children.slice(1)) await child.stdin.close();
   const others = await Promise.all(children.slice(1).map((child) => child.output()));
-  await children[0].stdin.close(); // the last one takes back what is scheduled
+  await children[0].stdin.close(); // the last one cancels the schedules
   for (const { code, stdout } of [...others, await children[0].output()]) {
     const said = new TextDecoder().decode(stdout).trim();
     console.log(said);
     if (code !== 0 || JSON.parse(said).failed > 0) faults.push(`A process failed: ${said}`);
   }
-  // Whoever starts next takes over what those left who ended, and lets go of what has expired.
+  // The next process to start takes over the messages of those that ended, and deletes expired rows.
   const last = new System({
     ...options,
     actors: [loadActor()],

@@ -1,11 +1,14 @@
-/** Short windows and small logs: a run is at its full size soon. */
+/** Short windows and small logs, so that a run reaches its full size soon. */
 export const options = {
   log: false as const,
   deduplicationWindowMs: 60_000,
   replyRetentionMs: 60_000,
   limits: { events: 200, deadLetters: 200 },
 };
-/** From when on the store should grow no more: marks are kept a minute longer, and go within another. */
+/**
+ * The time after which the store should not grow: deduplication rows are kept a minute longer, and deleted
+ * within another.
+ */
 export const fullAfterMs = 240_000;
-/** How long after the last message nothing but what is kept for good is there. */
+/** How long after the last message only permanent rows should be left. */
 export const emptyAfterMs = 240_000;

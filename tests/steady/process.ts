@@ -17,7 +17,7 @@ const begun = begin(system);
 let ending = false;
 let [sent, failed] = [0, 0];
 const input = (async () => {
-  for await (const _ of Deno.stdin.readable); // until the one who began it closes it
+  for await (const _ of Deno.stdin.readable); // until its parent closes it
   ending = true;
 })();
 while (!ending) {

@@ -1,5 +1,5 @@
-// An hour of every mode, in the time of a test: the store is as large at the end as it was when it had begun, and when all
-// is over it holds nothing but what is kept for a while, and in the end nothing but states, logs and letters.
+// An hour of every mode in virtual time: at its end the store is as large as near its start; when all work is
+// done it contains only rows with a retention time, and in the end only states, logs and dead letters.
 
 import assert from "node:assert/strict";
 import { onEach, type Stage } from "../runtime/durable/durable_stage.ts";
@@ -23,7 +23,7 @@ onEach(["memory", "sqlite"], "an hour of every mode leaves nothing behind", asyn
   const errors: unknown[] = [];
   const minutes = stage.store.traits.name === "memory" ? 60 : 18;
   for (let minute = 0; minute < minutes; minute++) {
-    if (minute === minutes / 3) { // it ends without a word, in the midst of what it does
+    if (minute === minutes / 3) { // it crashes in the middle of its work
       await stage.kill(systems[1]);
       systems[1] = await stage.start([loadActor()], options);
       begin(systems[1]);
@@ -49,7 +49,7 @@ onEach(["memory", "sqlite"], "an hour of every mode leaves nothing behind", asyn
   for (const system of systems) await system.stop();
   const { rows } = await censusOf(connection, stage.clock.now());
   assert.deepEqual([...rows.keys()].toSorted(), ["actor", "dead", "ended", "event", "proof"], shown(over));
-  assert.equal(rows.get("ended"), 1); // it is known for a day that one ended without a word
+  assert.equal(rows.get("ended"), 1); // the crash of an instance is remembered for a day
   assert.deepEqual([rows.get("dead"), rows.get("event")], [50, 50]);
   await connection.close();
 });

@@ -194,7 +194,7 @@ Deno.test("a turn is run for an operation of its actor alone", async () => {
   const Other = protocol("order", { all: tell() });
   await assert.rejects(
     turn(order, Other.all, undefined),
-    /^TypeError: Cannot run order all: it is no operation of order$/,
+    /^TypeError: Cannot run order all: it is not an operation of order$/,
   );
 });
 

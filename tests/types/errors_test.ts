@@ -1,4 +1,4 @@
-// Misuse must not only fail: its error must be read in a glance.
+// Misuse must not only fail to compile: its error must be understandable at a glance.
 
 import assert from "node:assert/strict";
 
@@ -13,7 +13,7 @@ export const Order = protocol("order", { add: tell(Line), count: ask(z.number())
 export const Other = protocol("other", { add: tell(Line), note: tell(z.string()), done: event(Line) });
 `;
 
-/** Each on a line of its own, and the words that its error must have. */
+/** Each on its own line, with the text that its error must contain. */
 const misuses: readonly (readonly [line: string, words: RegExp])[] = [
   [
     `export const a = (ada: Ref<"order">) => ada.tell(Other.add, { sku: "tea", cents: 450 });`,
@@ -93,8 +93,8 @@ Deno.test("an error of misuse says what is wrong in at most six lines", async ()
 });
 
 /**
- * What the compiler says, by the line at fault: each message without the code frame below it. A related place
- * (TS6236: which parameter is missing) is part of the error before it.
+ * The messages of the compiler by line, each without its code frame. A related location (TS6236: which
+ * parameter is missing) is part of the previous error.
  */
 function errorsByLine(output: string, file: string): Map<number, string[]> {
   const errors = new Map<number, string[]>();

@@ -1,4 +1,4 @@
-// What must compile, and what the compiler must know about it. Nothing here runs but the count at the end.
+// Code that must compile, and types that the compiler must infer. Only the count at the end runs.
 
 import assert from "node:assert/strict";
 import {
@@ -31,7 +31,7 @@ import { type } from "arktype";
 import * as v from "valibot";
 import * as z from "zod";
 
-/** Compiles only where both types are the same. */
+/** Compiles only if both types are equal. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
 
 function same<A, B>(..._yes: Same<A, B> extends true ? [] : ["not the same", A, B]): void {}

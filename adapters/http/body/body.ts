@@ -4,25 +4,31 @@ import { shorten } from "../../../runtime/base/shorten.ts";
 import { jsonText } from "./json_text.ts";
 import { RequestError } from "../problem.ts";
 
-/** The content type of what JSON cannot carry: dates, maps, sets, big integers, `undefined`. */
+/**
+ * The content type of superjson, for values that JSON cannot represent: dates, maps, sets, big integers,
+ * `undefined`.
+ */
 export const superjsonType = "application/superjson+json";
 
-/** The content type of all else. */
+/** The content type of JSON. */
 export const jsonType = "application/json";
 
-/** What a body may be. */
+/** The bounds of a body. */
 export interface BodyBounds {
   readonly bodyBytesMax: number;
   readonly depthMax: number;
 }
 
-/** A body of fewer bytes counts by number alone: a mailbox full of them is small. */
+/**
+ * The size in bytes from which a body counts against the byte bound of a mailbox. Smaller ones count by
+ * number only: a mailbox full of them is small.
+ */
 const smallBytes = 1_024;
 
 /**
- * The payload of a request. No body is no payload; a body must be JSON, or superjson by its content type, in UTF-8 and
- * not compressed, within the bounds, and without keys that reach into prototypes. `onBytes` hears how many bytes it is,
- * where that is worth counting.
+ * Reads the payload of a request: `undefined` if it has no body. A body must be JSON, or superjson if its
+ * content type says so, in UTF-8, not compressed, within the bounds, and without keys that modify prototypes.
+ * Calls `onBytes` with its size in bytes if that counts against the mailbox.
  */
 export async function readPayload(
   context: Context,
@@ -37,14 +43,14 @@ export async function readPayload(
   requireReadable(context, contentType);
   const isKnown = hasKnownLength(context, bodyBytesMax);
   const { req } = context;
-  const wasRead = req.raw.bodyUsed; // by middleware: then it is there
+  const wasRead = req.raw.bodyUsed; // by middleware, and Hono keeps it
   let bytes: ArrayBuffer;
   try {
     bytes = await (isKnown || wasRead ? req.arrayBuffer() : readStream(req.raw.body, bodyBytesMax));
   } catch (error) {
     if (wasRead || error instanceof RequestError) throw error;
-    // Nobody here breaks a body off: the client left, or sent what is no body.
-    throw new RequestError(400, "incomplete-body", "The body broke off, or is not framed as HTTP wants it");
+    // The body is never aborted by this code: the client disconnected, or sent a malformed body.
+    throw new RequestError(400, "incomplete-body", "The body ended early, or its HTTP framing is invalid");
   }
   if (bytes.byteLength > bodyBytesMax) throw tooLarge(bodyBytesMax);
   const text = textOf(bytes);
@@ -65,7 +71,7 @@ export async function readPayload(
   return type === jsonType ? value : fromSuperjson(value);
 }
 
-/** Whether the caller wants to read superjson. */
+/** Whether the client accepts superjson, and does not prefer JSON. */
 export function wantsSuperjson(context: Context): boolean {
   const accept = context.req.header("accept");
   if (accept === undefined || !accept.toLowerCase().includes(superjsonType)) return false;
@@ -73,14 +79,19 @@ export function wantsSuperjson(context: Context): boolean {
   return wanted > 0 && wanted >= (qualityOf(accept, jsonType) ?? 0);
 }
 
-/** A value as JSON, or the 406 for what JSON cannot say (`jsonText`). */
+/**
+ * Writes a value as JSON. Throws a {@linkcode RequestError} (406) if JSON cannot represent it (`jsonText`).
+ */
 export function writeJson(value: unknown): string {
   const text = jsonText(value);
   if (text === undefined) throw notRepresentable(jsonType, superjsonType);
   return text;
 }
 
-/** A value as superjson, or the 406 for what superjson cannot say (`superjsonText`). */
+/**
+ * Writes a value as superjson. Throws a {@linkcode RequestError} (406) if superjson cannot represent it
+ * (`superjsonText`).
+ */
 export async function writeSuperjson(value: unknown): Promise<string> {
   const { superjsonText } = await import("./superjson_text.ts");
   const text = await superjsonText(value);
@@ -97,7 +108,7 @@ function mediaType(contentType: string | undefined): string | undefined {
   return contentType === jsonType ? jsonType : contentType?.split(";")[0].trim().toLowerCase();
 }
 
-/** How much a media type is wanted (RFC 9110), where it is named. */
+/** The quality value of a media type (RFC 9110); `undefined` if the header does not name it. */
 function qualityOf(accept: string, type: string): number | undefined {
   for (const range of accept.toLowerCase().split(",")) {
     const [name, ...parameters] = range.split(";").map((part) => part.trim());
@@ -107,11 +118,11 @@ function qualityOf(accept: string, type: string): number | undefined {
   }
 }
 
-/** Only UTF-8 is read, and nothing is unpacked. */
+/** Throws a {@linkcode RequestError} (415) unless the body is uncompressed UTF-8. */
 function requireReadable({ req }: Context, contentType: string | undefined): void {
   const encoding = req.header("content-encoding")?.trim().toLowerCase();
   if (encoding !== undefined && encoding !== "" && encoding !== "identity") {
-    const why = `The body has the content encoding ${shorten(encoding, 100)}: send it as it is`;
+    const why = `The body has the content encoding ${shorten(encoding, 100)}: send it uncompressed`;
     throw new RequestError(415, "unsupported-content-encoding", why, { "accept-encoding": "identity" });
   }
   if (contentType === jsonType) return;
@@ -122,8 +133,9 @@ function requireReadable({ req }: Context, contentType: string | undefined): voi
 }
 
 /**
- * A page of another site may make its visitor's browser post a form, a text or nothing without asking first (a preflight),
- * with the visitor's cookies. A JSON content type, or whatever else needs a preflight, is for the CORS middleware to decide.
+ * Protects against cross-site request forgery: a page of another site can make a browser post a form, a text
+ * or no body with the visitor's cookies and without a preflight. Requests with a JSON content type, or
+ * anything else that needs a preflight, are up to the CORS middleware.
  */
 function requireNoOtherSite({ req }: Context): void {
   const site = req.header("sec-fetch-site");
@@ -137,30 +149,31 @@ function requireNoOtherSite({ req }: Context): void {
   throw new RequestError(403, "cross-site", why);
 }
 
-/** What stands between the scheme and the path. */
+/** The host of a URL, with its port. */
 function hostOf(url: string): string {
   return (/^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "").toLowerCase();
 }
 
 /**
- * Whether the length of the body is known beforehand, and within the bound; throws where it is over. A platform reads a
- * whole body several times faster than its stream, so the stream, which ends at the bound, is for the others.
+ * Whether the length of the body is known and within the bound. Throws a {@linkcode RequestError} (413) if it
+ * is known and exceeds the bound. A platform reads a whole body several times faster than a stream, so only
+ * bodies of unknown length are streamed, up to the bound.
  */
 function hasKnownLength({ req }: Context, bytesMax: number): boolean {
   const length = Number(req.header("content-length"));
   if (length > bytesMax) throw tooLarge(bytesMax);
-  // Beside a transfer encoding a length means nothing, and some servers hand on both.
+  // With a transfer encoding the length is meaningless, and some servers pass both.
   return length <= bytesMax && req.header("transfer-encoding") === undefined;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** The text of a body, without a byte order mark. */
+/** Decodes a body to text, without a byte order mark. */
 function textOf(bytes: ArrayBuffer): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new RequestError(400, "malformed-body", "The body is no UTF-8");
+    throw new RequestError(400, "malformed-body", "The body is not UTF-8");
   }
 }
 
@@ -169,7 +182,7 @@ async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: num
   let length = 0;
   for await (const chunk of body ?? []) {
     length += chunk.length;
-    if (length > bytesMax) throw tooLarge(bytesMax); // leaving the loop cancels the body
+    if (length > bytesMax) throw tooLarge(bytesMax); // leaving the loop cancels the stream
     chunks.push(chunk);
   }
   const bytes = new Uint8Array(length);
@@ -189,11 +202,14 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new RequestError(400, "malformed-body", "The body is no JSON");
+    throw new RequestError(400, "malformed-body", "The body is not JSON");
   }
 }
 
-/** Walks a value level by level, without recursion: it may be as deep as the body is long. */
+/**
+ * Throws a {@linkcode RequestError} (400) if a value is nested too deeply or has a refused key. Walks it
+ * level by level without recursion, because it may be as deep as the body is long.
+ */
 function requireHarmless(value: unknown, depthMax: number): void {
   let level = isContainer(value) ? [value] : [];
   for (let depth = 1; level.length > 0; depth++) {
@@ -206,7 +222,7 @@ function requireHarmless(value: unknown, depthMax: number): void {
         for (const inner of container) if (isContainer(inner)) inside.push(inner);
         continue;
       }
-      for (const key in container) { // what JSON makes inherits no key that could come by here
+      for (const key in container) { // objects from JSON.parse inherit no enumerable key
         requireHarmlessKey(key);
         const inner = container[key];
         if (isContainer(inner)) inside.push(inner);
@@ -227,7 +243,10 @@ function isContainer(value: unknown): value is Container {
   return typeof value === "object" && value !== null;
 }
 
-/** Of what it says about itself only the types count: nothing points at itself, since a schema would follow it for ever. */
+/**
+ * Revives a superjson value. Only its type annotations are used. Those of referential equality are ignored:
+ * with a value that contains itself, a schema would never end.
+ */
 async function fromSuperjson(value: unknown): Promise<unknown> {
   const { revive } = await import("./revive.ts");
   try {
@@ -235,6 +254,6 @@ async function fromSuperjson(value: unknown): Promise<unknown> {
     if (json === undefined) throw new TypeError("There is no json");
     return revive(json, meta?.values);
   } catch {
-    throw new RequestError(400, "malformed-body", "The body is no superjson, or has a type that is refused");
+    throw new RequestError(400, "malformed-body", "The body is not superjson, or has a type that is refused");
   }
 }

@@ -1,14 +1,16 @@
 /**
- * A value as JSON, or nothing where JSON cannot say it and would make something else of it without a word: a map, a set,
- * bytes, an error or another class instance `{}`, `NaN` and the infinities `null`, a hole or `undefined` within an array
- * `null`, a function or a symbol nothing at all. Big integers and cycles have no JSON either.
+ * Returns a value as JSON, or `undefined` if JSON cannot represent it and `JSON.stringify` would silently
+ * write something else: `{}` for a map, a set, bytes, an error or another class instance; `null` for `NaN`,
+ * an infinity, or for a hole or `undefined` within an array; nothing at all for a function or a symbol. Big
+ * integers and cycles cannot be represented either.
  *
- * What JSON says in its own way counts as said: `undefined` alone is `null`, a key whose value is `undefined` is left
- * out, `-0` is `0`, and what has `toJSON` is what that makes of it: a date is its ISO text, unless it is invalid.
+ * Conversions that JSON defines are accepted: `undefined` alone is `null`, a key whose value is `undefined`
+ * is left out, `-0` is `0`, and an object with `toJSON` is the result of that, so a date is its ISO text,
+ * unless it is invalid.
  */
 export function jsonText(value: unknown): string | undefined {
   try {
-    const text = JSON.stringify(value); // a cycle ends here, so what follows comes to an end
+    const text = JSON.stringify(value); // throws if there is a cycle, so that the check below terminates
     return value === undefined || isSaid(value) ? text ?? "null" : undefined;
   } catch {
     return undefined;
@@ -19,7 +21,7 @@ function isSaid(value: unknown): boolean {
   switch (typeof value) {
     case "string":
     case "boolean":
-    case "bigint": // it has text only where the program has given all of them a `toJSON`
+    case "bigint": // JSON.stringify has thrown unless the program defines `BigInt.prototype.toJSON`
       return true;
     case "number":
       return Number.isFinite(value);
@@ -33,7 +35,7 @@ function isSaid(value: unknown): boolean {
 function isObjectSaid(value: object): boolean {
   if ("toJSON" in value && typeof value.toJSON === "function") {
     const said = value.toJSON("");
-    if (said === null || said === undefined) return false; // as an invalid date says that it has no text
+    if (said === null || said === undefined) return false; // as the `toJSON` of an invalid date returns
     return typeof said === "object" ? areInsidesSaid(said) : isSaid(said);
   }
   return areInsidesSaid(value);
@@ -53,7 +55,7 @@ function areInsidesSaid(value: object): boolean {
   return Object.getOwnPropertySymbols(value).length === 0;
 }
 
-/** Whether it is of no class; also where it comes from another realm, whose `Object` is another one. */
+/** Whether a value is a plain object, possibly of another realm with another `Object`. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;

@@ -1,9 +1,10 @@
 /**
- * Rebuilds in place what superjson took apart, and is stricter than superjson itself: a type is one of those below, an
- * annotation stands on what is there, and each place has one. So a few characters from a stranger cannot make an array
- * of a billion places, count through a set for each of them, or compile a pattern that takes for ever to match.
+ * Rebuilds a superjson value in place. It is stricter than superjson itself: only the types below are
+ * allowed, an annotation must refer to an existing value, and each value has at most one. So a few characters
+ * of an untrusted client cannot create an array with a billion elements, count through a set for each of
+ * them, or compile a regular expression that takes forever to match.
  *
- * Its recursion is bounded by the depth of the body. Throws an `Error` where that is no superjson.
+ * The recursion is bounded by the depth of the body. Throws an `Error` if the value is not valid superjson.
  */
 export function revive(value: unknown, annotations: unknown): unknown {
   if (annotations === undefined) return value;
@@ -26,7 +27,10 @@ function reviveInside(value: unknown, annotations: unknown): unknown {
   return value;
 }
 
-/** What holds a key as its own: nothing is reached through a prototype, nor in a map or a set that was rebuilt. */
+/**
+ * Returns a value as the container of an own key. Prototypes, and maps and sets that were rebuilt, cannot be
+ * reached.
+ */
 function containerOf(value: unknown, key: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && Object.hasOwn(value, key)) {
     return value as Record<string, unknown>;
@@ -34,7 +38,7 @@ function containerOf(value: unknown, key: string): Record<string, unknown> {
   throw new TypeError(`Nothing is at ${key}`);
 }
 
-/** Dots separate; a backslash takes a dot or a backslash for what it is. */
+/** Splits a path at its dots. A backslash escapes a dot or a backslash. */
 function parsePath(path: string): string[] {
   const keys = [""];
   for (let index = 0; index < path.length; index++) {
@@ -47,7 +51,7 @@ function parsePath(path: string): string[] {
 }
 
 const numbers = new Map([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity], ["-0", -0]]);
-/** Typed arrays that have a name in superjson, by that name. */
+/** The typed arrays that superjson supports, by name. */
 export const typedArrays = new Map([
   Int8Array,
   Uint8Array,
@@ -74,12 +78,12 @@ function reviveAs(type: unknown, value: unknown): unknown {
     const TypedArray = typedArrays.get(type[1]);
     if (TypedArray !== undefined) return new TypedArray(value);
   }
-  throw new TypeError(`Nothing can be made of ${JSON.stringify(type)} here`);
+  throw new TypeError(`The type ${JSON.stringify(type)} is not allowed for this value`);
 }
 
 function requirePair(entry: unknown): [unknown, unknown] {
   if (Array.isArray(entry) && entry.length === 2) return entry as [unknown, unknown];
-  throw new TypeError("An entry of a map is no pair");
+  throw new TypeError("An entry of a map is not a pair");
 }
 
 function isNumbers(value: unknown): value is number[] {

@@ -1,6 +1,9 @@
 import type { SuperJSON } from "superjson";
 
-/** The library, loaded when somebody first wants it: most never do, and would wait for it at every start. */
+/**
+ * Loads superjson when it is first needed, because most programs never need it and would load it at every
+ * start.
+ */
 export async function loadSuperjson(): Promise<SuperJSON> {
   const { SuperJSON } = await import("superjson");
   return new SuperJSON();

@@ -3,13 +3,13 @@ import { typedArrays } from "./revive.ts";
 import { loadSuperjson } from "./superjson.ts";
 
 /**
- * A value as superjson, or nothing where superjson cannot say it and would make something else of it without a word: a
- * class instance, a promise, a function, a buffer, an array with holes or names, numbers within bytes that are none or are
- * -0, bytes of a kind that it does not know. Of an error it says name, message and cause, of an invalid date nothing, which
- * is `null`.
+ * Returns a value as superjson, or `undefined` if superjson cannot represent it and would silently write
+ * something else: a class instance, a promise, a function, a buffer, an array with holes or named properties,
+ * a typed array that superjson does not support or that contains `NaN`, an infinity or `-0`. Of an error,
+ * name, message and cause are written; an invalid date is written as `null`.
  *
- * What stands in a value twice is written twice: superjson's notes of what is the same confuse it where such a thing is in
- * a set or is the key of a map. So a cycle has no text.
+ * A value that is referenced twice is written twice, because superjson's annotations of referential equality
+ * fail for values within a set or as keys of a map. So a cycle cannot be represented.
  */
 export async function superjsonText(value: unknown): Promise<string | undefined> {
   const superjson = await loadSuperjson();
@@ -34,7 +34,7 @@ function isSaid(value: unknown, above: readonly object[]): boolean {
   return true;
 }
 
-/** What a value consists of; nothing where it is none of what superjson knows. */
+/** The parts of a value; `undefined` if superjson does not support its type. */
 function partsOf(value: object): Iterable<unknown> | undefined {
   if (Array.isArray(value)) return Object.keys(value).length === value.length ? value : undefined;
   if (value instanceof Set) return value;

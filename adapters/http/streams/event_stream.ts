@@ -2,25 +2,29 @@ import type { Clock } from "../../../runtime/base/clock.ts";
 import { matchesSubject } from "../../../runtime/language/subject.ts";
 import type { FeedEntry, FeedReader } from "./feed.ts";
 
-/** What one reader of a feed wants. */
+/** Options of an {@linkcode eventStream}. */
 export interface EventStreamOptions {
-  /** The names of the events. */
+  /** The names of the wanted events. */
   readonly events: ReadonlySet<string>;
-  /** The tokens of the subject; absent for every subject. */
+  /** The tokens of the subject pattern; absent for every subject. */
   readonly pattern: readonly string[] | undefined;
-  /** Whether frames carry the name of their event: an `EventSource` hears only unnamed ones without being told. */
+  /**
+   * Whether frames contain the name of their event. An `EventSource` dispatches frames without a name as
+   * `message`; for named ones the client must add a listener for each name.
+   */
   readonly named: boolean;
-  /** The id of the last event that the reader has. */
+  /** The id of the last event that the client received. */
   readonly lastEventId: string | undefined;
-  /** How long a reader waits before it comes back. */
+  /** How long the client waits before it reconnects, in milliseconds. */
   readonly retryMs: number;
-  /** How long the stream may be silent. */
+  /** The interval after which an idle stream sends a keep-alive comment, in milliseconds. */
   readonly keepAliveMs: number;
 }
 
 /**
- * A feed as server-sent events. Frames are made when the reader takes them, so what is not read is not kept; a reader
- * that has fallen out of what the feed keeps is cut off, and comes back with the id of its last event.
+ * A feed as server-sent events. Frames are made when the client reads them, so unread ones take no memory. If
+ * the client falls behind so far that its next event is no longer kept, the stream is closed, and the client
+ * reconnects with the id of its last event.
  */
 export function eventStream(
   reader: FeedReader,
@@ -38,7 +42,8 @@ export function eventStream(
     if (!ended) onEnd();
     ended = true;
   };
-  // Who comes back before the next event of its own goes on from here: later its place may be no longer kept.
+  // The position is sent also without an event: a client that reconnects before its next event resumes from
+  // here, because an older position may no longer be kept.
   const place = () => {
     if (!reader.keeps || reader.id === told) return "";
     told = reader.id;
@@ -65,7 +70,7 @@ export function eventStream(
           return send(frame(entry, options.named));
         }
         if (reader.lost || reader.ended) break;
-        const untilMs = spokeMs + options.keepAliveMs; // events for others do not break the silence
+        const untilMs = spokeMs + options.keepAliveMs; // filtered events do not count as sent
         const silent = await new Promise<boolean>((resolve) => {
           const cancelTimer = clock.setTimer(untilMs - clock.monotonicMs(), () => resolve(true));
           const cancelWait = reader.wait(() => resolve(false));
@@ -86,7 +91,10 @@ export function eventStream(
   }, { highWaterMark: 1 });
 }
 
-/** A stream that only says when to come back: for a reader that cannot be served now, and must not give up. */
+/**
+ * A stream that only contains the reconnection delay: for a client that cannot be served now, and that would
+ * not reconnect after an error.
+ */
 export function comeBackStream(retryMs: number): string {
   return `retry: ${retryMs}\n\n`;
 }
@@ -95,7 +103,10 @@ function wants({ events, pattern }: EventStreamOptions, entry: FeedEntry): boole
   return events.has(entry.event) && (pattern === undefined || matchesSubject(pattern, entry.tokens));
 }
 
-/** Its id is where the stream goes on from: a reader that comes back before the next event has no new gap. */
+/**
+ * The frame that reports a gap. Its id is the position from which the stream continues: a client that
+ * reconnects before the next event has no second gap.
+ */
 function gapFrame(id: string | undefined, lastEventId: string | undefined): string {
   return `event: gap\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify({ lastEventId })}\n\n`;
 }

@@ -1,6 +1,6 @@
 import type { FrameData } from "./frame_data.ts";
 
-/** One published event, as a stream carries it. */
+/** One published event, prepared for streams. */
 export interface FeedEntry {
   readonly id: string;
   readonly event: string;
@@ -10,34 +10,39 @@ export interface FeedEntry {
   readonly data: FrameData;
 }
 
-/** Where a reader wants to begin. */
+/** The events that a reader wants, and the position from which it resumes. */
 export interface FeedStart {
-  /** The names of the events that it wants. */
+  /** The names of the wanted events. */
   readonly events: ReadonlySet<string>;
-  /** The id of the last event that it has; absent where it wants what comes from now on. */
+  /** The id of the last event that the reader received; absent if it wants only new events. */
   readonly lastEventId: string | undefined;
 }
 
-/** The events of one protocol, for any number of readers. A reader is no more than a place. */
+/** The events of one protocol, for any number of readers. The state of a reader is only its position. */
 export interface Feed {
-  /** A reader that hears all that is published from then on, and before that what is behind its last event. */
+  /** Opens a reader of all events that are published from now on, preceded by those after its last event. */
   open(start: FeedStart): FeedReader | Promise<FeedReader>;
 }
 
 /** One reader of a feed. */
 export interface FeedReader {
-  /** Whether what it should begin behind is no longer there, or never was: then it begins with what comes. */
+  /**
+   * Whether the requested position is no longer kept or is unknown: the reader then starts with new events.
+   */
   readonly gap: boolean;
-  /** The id of the place where it stands; absent where there is none to come back to. */
+  /** The id of the current position; absent if there is none to resume from. */
   readonly id: string | undefined;
-  /** Whether ids are understood after a restart: then they are worth telling also where nothing happens. */
+  /** Whether ids are valid after a restart. They are then worth sending also with keep-alive comments. */
   readonly keeps: boolean;
-  /** Whether the feed no longer has what is next. */
+  /** Whether the next event is no longer kept. */
   readonly lost: boolean;
-  /** Whether nothing will come any more. */
+  /** Whether there will be no more events. */
   readonly ended: boolean;
-  /** The next entry, and moves on; nothing where there is none yet, or it is lost. */
+  /** Returns the next entry and advances; `undefined` if there is none yet, or if it is lost. */
   read(): FeedEntry | undefined | Promise<FeedEntry | undefined>;
-  /** Calls `wake` once, when there may be something to read or nothing will come any more. */
+  /**
+   * Calls `wake` once, when there may be an entry to read or there will be no more. Returns a function that
+   * cancels the call.
+   */
   wait(wake: () => void): () => void;
 }

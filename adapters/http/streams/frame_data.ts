@@ -1,6 +1,9 @@
 const encoder = new TextEncoder();
 
-/** The payload of an event as the end of a frame. It is encoded once, however many read it, and however their frames begin. */
+/**
+ * The payload of an event, as the data line of a frame. It is encoded once, for all readers and for every
+ * head of the frame.
+ */
 export class FrameData {
   /** The payload as JSON. */
   readonly json: string;
@@ -13,8 +16,8 @@ export class FrameData {
   }
 
   /**
-   * The frame that begins with those lines. The readers of one feed mostly share them, and then they share the frame, which
-   * nobody may change; where they do not, it is put together again.
+   * Returns the frame that begins with these lines. The readers of one feed mostly use the same lines and
+   * then share one frame, which must not be changed; with other lines it is assembled again.
    */
   frame(head: string): Uint8Array {
     if (this.#frame !== undefined && this.#head === head) return this.#frame;

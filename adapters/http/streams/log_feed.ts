@@ -4,12 +4,13 @@ import type { Feed, FeedEntry, FeedReader, FeedStart } from "./feed.ts";
 import { TopicLog, type WindowBounds, Windows } from "./topic_log.ts";
 import type { IngressSystem } from "../port.ts";
 
-/** How long readers wait that the store did not answer. */
+/** The delay before readers try again after the store could not be read, in milliseconds. */
 const retryMs = 1_000;
 
 /**
- * The events of one protocol as a store keeps them: any instance can go on behind an id that another gave, also after a
- * restart. A reader is a number for each of its events; what is read is shared by all.
+ * The events of one protocol from the logs in the store: every instance can resume from an id that another
+ * gave, also after a restart. The state of a reader is one sequence number for each of its events; the
+ * windows that are read are shared by all readers.
  */
 export class LogFeed implements Feed {
   readonly #clock: Clock;
@@ -17,7 +18,7 @@ export class LogFeed implements Feed {
   readonly #waiting = new Set<() => void>();
   #cancelRetry: (() => void) | undefined;
   #ended = false;
-  /** Counts how often there may have been something new. */
+  /** The change counter: incremented whenever there may be new events. */
   #state = 0;
 
   constructor(system: IngressSystem, events: readonly Operation[], bounds: WindowBounds) {
@@ -41,17 +42,17 @@ export class LogFeed implements Feed {
     });
   }
 
-  /** Whether nothing will come any more. */
+  /** Whether there will be no more events. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** How often there may have been something new. */
+  /** The change counter. */
   get state(): number {
     return this.#state;
   }
 
-  /** Rejects where the store does not say what it has. */
+  /** Opens a reader. Rejects if the store cannot be read. */
   async open({ events, lastEventId }: FeedStart): Promise<FeedReader> {
     const given = lastEventId === undefined ? undefined : numbersOf(lastEventId);
     let gap = false;
@@ -66,19 +67,22 @@ export class LogFeed implements Feed {
     return new LogReader(this, places, gap);
   }
 
-  /** Calls `wake` once, when there may be something to read or nothing will come any more. */
+  /**
+   * Calls `wake` once, when there may be an event to read or there will be no more. Returns a function that
+   * cancels the call.
+   */
   wait(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => this.#waiting.delete(wake);
   }
 
-  /** Whether all that came behind an event is there. */
+  /** Whether all events after this one are still kept. */
   async #isKept(topic: TopicLog, number: number): Promise<boolean> {
     const next = await topic.find(number + 1);
     return next !== "gone" && (next !== "none" || await topic.latest() >= number);
   }
 
-  /** The store did not answer: it is asked again later. */
+  /** Called if the store could not be read: wakes the readers later to try again. */
   #retry(): void {
     if (this.#ended) return;
     this.#cancelRetry ??= this.#clock.setTimer(retryMs, () => {
@@ -95,20 +99,26 @@ export class LogFeed implements Feed {
   }
 }
 
-/** Where a reader stands in one topic: behind the event of that number. */
+/** The position of a reader in one topic: after the event with this number. */
 interface TopicPosition {
   readonly topic: TopicLog;
   number: number;
 }
 
-/** A place in each of some topics. Its id has the number of each, so it says all of them whichever event has it. */
+/**
+ * A reader: a position in each of its topics. Its id contains all these positions, whichever event it belongs
+ * to.
+ */
 class LogReader implements FeedReader {
   readonly #feed: LogFeed;
   readonly #places: readonly TopicPosition[];
   readonly gap: boolean;
   readonly keeps = true;
   lost = false;
-  /** Which topic is looked at first: the one behind that which had the last event. */
+  /**
+   * The index of the topic to read first: the one after the topic of the last event, so that all get their
+   * turn.
+   */
   #first = 0;
   #state = -1;
 
@@ -148,12 +158,12 @@ class LogReader implements FeedReader {
 
   wait(wake: () => void): () => void {
     if (this.#state === this.#feed.state) return this.#feed.wait(wake);
-    wake(); // something came since it looked
+    wake(); // there may be new events since the last read
     return () => {};
   }
 }
 
-/** The numbers that an id holds, by event; nothing where it is no id of such a feed. */
+/** The sequence numbers in an id, by event; `undefined` if it is not an id of such a feed. */
 function numbersOf(id: string): ReadonlyMap<string, number> | undefined {
   const numbers = new Map<string, number>();
   for (const part of id.split(",")) {

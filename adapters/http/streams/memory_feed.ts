@@ -5,15 +5,15 @@ import { FrameData } from "./frame_data.ts";
 import { jsonText } from "../body/json_text.ts";
 import type { IngressSystem } from "../port.ts";
 
-/** Where a reader stands in a feed. */
+/** The position of a reader in a feed. */
 export interface FeedCursor {
-  /** The count of the next entry. */
+  /** The number of the next entry. */
   next: number;
 }
 
 /**
- * The latest events of one protocol, for any number of readers. A reader is no more than a count, so one that is slow
- * holds no memory: it falls behind, and is cut off when the buffer has moved past it.
+ * The latest events of one protocol in memory, for any number of readers. The state of a reader is only a
+ * number, so a slow reader holds no memory: once the buffer has evicted its next event, its stream is closed.
  */
 export class MemoryFeed implements Feed {
   readonly #capacity: number;
@@ -21,12 +21,12 @@ export class MemoryFeed implements Feed {
   readonly #epoch: string;
   readonly #entries: FeedEntry[] = [];
   readonly #waiting = new Set<() => void>();
-  /** The count of the first entry that is kept. */
+  /** The number of the first entry that is kept. */
   #first = 0;
   #bytes = 0;
   #ended = false;
 
-  /** Throws what a subscription throws, and then nothing is subscribed. */
+  /** Subscribes to the events. If a subscription throws, removes the others and throws its error. */
   constructor(system: IngressSystem, events: readonly Operation[], capacity: number, bytesMax: number) {
     this.#capacity = capacity;
     this.#bytesMax = bytesMax;
@@ -50,28 +50,28 @@ export class MemoryFeed implements Feed {
     });
   }
 
-  /** A reader of it. It sees all events: who wants some of them leaves out the others. */
+  /** Opens a reader. It reads all events; the stream filters them. */
   open({ lastEventId }: FeedStart): FeedReader {
     const found = lastEventId === undefined ? this.latest() : this.after(lastEventId);
     return new RingReader(this, found ?? this.latest(), found === undefined);
   }
 
-  /** Whether nothing will come any more. */
+  /** Whether there will be no more events. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** A cursor at the end: what comes from now on. */
+  /** A cursor at the end, for new events only. */
   latest(): FeedCursor {
     return { next: this.#first + this.#entries.length };
   }
 
-  /** The id of the entry before a cursor; nothing where there was none. */
+  /** The id of the entry before a cursor; `undefined` if there was none. */
   idBefore({ next }: FeedCursor): string | undefined {
     return next === 0 ? undefined : `${this.#epoch}-${next - 1}`;
   }
 
-  /** A cursor behind the entry of that id; nothing where that is no longer, or never was, in the buffer. */
+  /** A cursor after the entry with this id; `undefined` if the buffer does not have it. */
   after(id: string): FeedCursor | undefined {
     const count = /^([0-9A-Z]+)-(\d{1,15})$/.exec(id);
     if (count === null || count[1] !== this.#epoch) return undefined;
@@ -79,19 +79,22 @@ export class MemoryFeed implements Feed {
     return next < this.#first || next > this.#first + this.#entries.length ? undefined : { next };
   }
 
-  /** The entry under a cursor, which moves on; nothing where the cursor is at the end. */
+  /** Returns the entry at a cursor and advances it; `undefined` at the end. */
   read(cursor: FeedCursor): FeedEntry | undefined {
     const entry = this.#entries[cursor.next - this.#first];
     if (entry !== undefined) cursor.next++;
     return entry;
   }
 
-  /** Whether the buffer has moved past a cursor. */
+  /** Whether the buffer has evicted the entry at a cursor. */
   lost(cursor: FeedCursor): boolean {
     return cursor.next < this.#first;
   }
 
-  /** Calls `wake` once, when there is something to read or nothing will come any more. */
+  /**
+   * Calls `wake` once, when there is an entry to read or there will be no more. Returns a function that
+   * cancels the call.
+   */
   wait(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => this.#waiting.delete(wake);
@@ -117,14 +120,20 @@ export class MemoryFeed implements Feed {
   }
 }
 
-/** The payload as streams carry it. What has no JSON is a dead letter, which says so. */
+/**
+ * The payload as JSON. Throws if JSON cannot represent it; the event then becomes a dead letter with that
+ * reason.
+ */
 function jsonOf({ protocol, name }: Operation, payload: unknown): string {
   const text = jsonText(payload);
   if (text !== undefined) return text;
-  throw new PosthornError("not-representable", `Cannot stream ${protocol}.${name}: its payload has no JSON`);
+  throw new PosthornError(
+    "not-representable",
+    `Cannot stream ${protocol}.${name}: JSON cannot represent its payload`,
+  );
 }
 
-/** A place in the buffer. */
+/** A reader: a position in the buffer. */
 class RingReader implements FeedReader {
   readonly #feed: MemoryFeed;
   readonly #cursor: FeedCursor;

@@ -2,9 +2,9 @@ import { writeJson, writeSuperjson } from "../body/body.ts";
 import { problemText } from "../problem.ts";
 
 /**
- * The replies of a survey as lines of JSON, and a last line that says why it ended. A reply that cannot be written is a
- * line with its problem in its place, and the others come all the same; so is what ends the survey before its time, and
- * then there is no last line. `onFailure` hears of that. A reader that leaves closes the survey.
+ * The replies of a survey as lines of JSON, with a last line that states why it ended. A reply that cannot be
+ * written is replaced by a line with its problem, and the other replies follow. If the survey fails, its
+ * problem is the last line, and `onFailure` is called. If the client disconnects, the survey is closed.
  */
 export function surveyStream(
   replies: AsyncIterator<unknown, "max" | "deadline">,

@@ -2,27 +2,30 @@ import type { EventLog } from "../../../runtime/ports/event_log.ts";
 import { FrameData } from "./frame_data.ts";
 import { jsonText } from "../body/json_text.ts";
 
-/** What a window has under a number: an event, nothing yet, or nothing any more. */
+/**
+ * The result of looking up a number in a log: an event, `none` if it is not published yet, or `gone` if it is
+ * no longer kept.
+ */
 export type LogLookup = LogEntry | "none" | "gone";
 
-/** One logged event, as streams carry it. */
+/** One logged event, prepared for streams. */
 export interface LogEntry {
   readonly tokens: readonly string[];
-  /** The payload; absent where it has no JSON: such an event is nobody's to hear. */
+  /** The payload; absent if JSON cannot represent it. Streams skip such an event. */
   readonly data: FrameData | undefined;
 }
 
-/** How many events of a topic a window has. */
+/** The number of events in a window. */
 export const windowSize = 32;
 
-/** Some of a topic's events, in a row. */
+/** A window: some consecutive events of a topic. */
 class Window {
-  /** The number before its first. */
+  /** The sequence number before its first event. */
   readonly before: number;
   readonly entries: (LogEntry | undefined)[] = [];
-  /** Up to which number it is known what there is. */
+  /** The sequence number up to which the log has been read. */
   known: number;
-  /** The state of the topic when it was last read. */
+  /** The change counter of the topic when the window was last read. */
   state = -1;
   loading: Promise<boolean> | undefined;
   characters = 0;
@@ -33,13 +36,13 @@ class Window {
   }
 }
 
-/** What the windows of all topics of a feed may take together. */
+/** The bounds of the windows of all topics of a feed together. */
 export interface WindowBounds {
   readonly eventsMax: number;
   readonly charactersMax: number;
 }
 
-/** The windows that were read, the latest used last: all readers read through them, so none has any memory of its own. */
+/** A least-recently-used cache of windows. All readers share it, so a reader has no memory of its own. */
 export class Windows {
   readonly #bounds: WindowBounds;
   readonly #windows = new Map<string, Window>();
@@ -49,7 +52,7 @@ export class Windows {
     this.#bounds = bounds;
   }
 
-  /** The window of a topic behind that number. */
+  /** The window of a topic after a sequence number. */
   use(topic: string, before: number): Window {
     const name = `${topic} ${before}`;
     const found = this.#windows.get(name);
@@ -59,7 +62,10 @@ export class Windows {
     return page;
   }
 
-  /** A window became larger: those that were not used for longest go, but for that one. */
+  /**
+   * Called when a window has grown. Evicts the least recently used windows, except for that one, until the
+   * bounds are kept.
+   */
   grew(page: Window, characters: number): void {
     page.characters += characters;
     this.#characters = 0;
@@ -75,16 +81,19 @@ export class Windows {
   }
 }
 
-/** One topic's log, read in windows that all readers share: what many want to know at once is asked once. */
+/**
+ * The log of one topic, read in windows that all readers share: concurrent readers of a window cause one read
+ * of the store.
+ */
 export class TopicLog {
   readonly name: string;
   readonly #log: EventLog;
   readonly #windows: Windows;
   readonly #onFailure: () => void;
-  /** Counts how often there may have been something new. */
+  /** The change counter: incremented whenever there may be new events. */
   #state = 0;
 
-  /** `onFailure` hears that the store did not answer. */
+  /** `onFailure` is called if the store cannot be read. */
   constructor(name: string, log: EventLog, windows: Windows, onFailure: () => void) {
     this.name = name;
     this.#log = log;
@@ -92,17 +101,17 @@ export class TopicLog {
     this.#onFailure = onFailure;
   }
 
-  /** There may be something new. */
+  /** Called when there may be new events. */
   changed(): void {
     this.#state++;
   }
 
-  /** The number of the latest event. */
+  /** Resolves with the sequence number of the latest event. */
   latest(): Promise<number> {
     return this.#log.latest();
   }
 
-  /** What is under a number. */
+  /** Looks up the event with a sequence number. */
   find(number: number): LogLookup | Promise<LogLookup> {
     const before = number - 1 - (number - 1) % windowSize;
     const page = this.#windows.use(this.name, before);
@@ -115,7 +124,7 @@ export class TopicLog {
       const found = this.#in(page, number);
       if (found !== undefined) return found;
       if (!answered) return "none";
-    } // what others had begun to load may be from before the latest change
+    } // a load that another reader had started may be older than the latest change
   }
 
   #in(page: Window, number: number): LogLookup | undefined {
@@ -125,7 +134,7 @@ export class TopicLog {
     return page.state === this.#state && page.loading === undefined ? "none" : undefined;
   }
 
-  /** Resolves with whether the store answered. */
+  /** Loads a window. Resolves with whether the store could be read. */
   #load(page: Window): Promise<boolean> {
     return page.loading ??= this.#read(page).finally(() => page.loading = undefined);
   }
@@ -136,7 +145,7 @@ export class TopicLog {
       const end = page.before + windowSize;
       let characters = 0;
       for (const { number, subject, payload, fault } of await this.#log.read(page.known, end - page.known)) {
-        page.known = Math.min(number, end); // those before it are gone
+        page.known = Math.min(number, end); // events before it are no longer kept
         if (number > end) break;
         const json = fault === undefined ? jsonText(payload) : undefined;
         const data = json === undefined ? undefined : new FrameData(json);

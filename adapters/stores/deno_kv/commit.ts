@@ -7,26 +7,41 @@ import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
 import type { KvHandle } from "./handle.ts";
 import type { KvValues } from "./values.ts";
 
-/** How often a commit is tried anew that found the file locked by another process. Together about a second. */
+/**
+ * The maximum number of attempts of a commit while another process locks the file. Together they take about a
+ * second.
+ */
 const lockedTriesMax = 50;
-/** The most that it waits before each. */
+/** The maximum delay before each attempt, in milliseconds. */
 const lockedWaitMs = 40;
-/** How often the parts that are not stale are committed again. Each time somebody else has made more of them stale. */
+/**
+ * The maximum number of rounds in which the parts without conflicts are committed again. In each round, other
+ * writers cause new conflicts.
+ */
 const roundsMax = 8;
 
-/** How Deno tells that a server refused a commit as such: it would refuse it each time, and has applied nothing of it. */
+/**
+ * The form of the error with which Deno reports that a server refused a commit as invalid: nothing was
+ * applied, and a retry would be refused again.
+ */
 const refusalForm = /\(status=4(?:00|13|22)\b[^)]*\): (.*)/s;
-/** What versions look like here. */
+/** The form of a version of Deno KV. */
 const stampForm = /^[0-9a-f]{20}$/;
-/** The version of nothing: what stands for one that this store has never given, which it would refuse to look at. */
+/**
+ * A version that no entry has. Replaces a version that this store never gave, which Deno KV would reject as
+ * invalid.
+ */
 const noStamp = "f".repeat(20);
 
-/** What commits need. */
+/** The services that a commit needs. */
 export interface CommitServices {
   readonly kv: KvHandle;
   readonly values: KvValues;
   readonly limits: StoreLimits;
-  /** Whether it is reached over a network. Its client repeats a commit by itself: then it may land, and seem stale. */
+  /**
+   * Whether the database is reached over a network. Its client retries a commit by itself, so the commit may
+   * be applied and yet be reported as a conflict.
+   */
   readonly unknownOutcomes: boolean;
   readonly clock: Clock;
   readonly random: Random;
@@ -35,8 +50,8 @@ export interface CommitServices {
 type Result = { ok: true; versionstamp: string } | { ok: false };
 
 /**
- * Commits parts as one atomic operation. Where it fails, those whose checks fail are left out and the rest is
- * committed again: that takes a read more, where halving would take a commit for each half.
+ * Commits parts as one atomic operation. If it fails, the parts whose checks fail are left out, and the rest
+ * is committed again: that takes one more read, whereas halving would take a commit for each half.
  */
 export async function commitParts(
   services: CommitServices,
@@ -66,7 +81,7 @@ export async function commitParts(
 
 const contended = `Cannot commit: others changed what it checks during each of ${roundsMax} tries`;
 
-/** Those whose checks still hold. */
+/** The parts whose checks still hold. */
 async function fresh<P extends { readonly part: AtomicPart }>(
   { values }: CommitServices,
   open: readonly P[],
@@ -76,7 +91,10 @@ async function fresh<P extends { readonly part: AtomicPart }>(
   return open.filter(({ part }) => part.checks.every(({ key, version }) => versions.get(key) === version));
 }
 
-/** A file that another process writes to is locked: nothing was committed then, so it can be tried again. */
+/**
+ * Commits, and retries while another process locks the file. A commit that fails because of the lock has
+ * applied nothing.
+ */
 async function commitUnlocked(services: CommitServices, parts: readonly AtomicPart[]): Promise<Result> {
   const { clock, random } = services;
   for (let tries = 1;; tries++) {
@@ -99,7 +117,7 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Atomi
   const atomic = kv.atomic();
   const nowMs = clock.now();
   let rings = false;
-  /** Keys under which nothing but an empty value was written so far: again would change nothing. */
+  /** Keys to which only empty values were written so far: another empty write changes nothing. */
   const empty = new Set<string>();
   for (const part of parts) {
     for (const { key, version } of part.checks) {
@@ -122,14 +140,17 @@ function commitOnce({ kv, values, clock }: CommitServices, parts: readonly Atomi
   return atomic.commit();
 }
 
-/** Whether it writes no byte, for ever, in the place of no large value: an entry of an index. */
+/**
+ * Whether it writes an empty value without expiry that replaces no large value, as the entry of an index
+ * does.
+ */
 function isEmpty({ value, oldBytes = 0, expiresAtMs }: Put): boolean {
   return value.length === 0 && oldBytes === 0 && expiresAtMs === undefined;
 }
 
 /**
- * What the failure of a commit means. Only what is known to come before anything is written says that nothing was:
- * of an error that nobody knows, that would be a guess.
+ * Classifies the failure of a commit. Only errors known to occur before anything is written mean that nothing
+ * was applied; for any other error the outcome is unknown.
  */
 function failureOf(
   error: unknown,
@@ -147,7 +168,7 @@ function failureOf(
   if (error instanceof TypeError && /too large|too many/i.test(message)) {
     const size = parts.map((part) => sizeOfCommit(part, limits)).reduce(sum);
     requireFits(`${parts.length} parts together`, size, limits);
-    return error; // the limits say that it fits: then they are wrong, and that should be seen
+    return error; // it fits by the limits, so the limits are wrong, which must not be hidden
   }
   const refusal = refusalForm.exec(message);
   if (refusal !== null) {
@@ -159,7 +180,7 @@ function failureOf(
   return new OutcomeUnknownError(`Cannot tell whether a commit took effect: ${message}`, { cause: error });
 }
 
-/** Runs what only reads: when it fails, that has changed nothing. */
+/** Runs a read and converts its failure to a `StoreError`: a failed read has changed nothing. */
 export async function reading<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

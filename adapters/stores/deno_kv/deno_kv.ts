@@ -20,57 +20,67 @@ import type { KvHandle } from "./handle.ts";
 import { valueBytesMax } from "./pieces.ts";
 import { KvValues } from "./values.ts";
 
-/** How often some values are looked at for pieces that are left of others; where there were some, the next time is soon. */
+/**
+ * The interval at which some values are checked for orphaned pieces, and the shorter one after some were
+ * found, both in milliseconds.
+ */
 const lookEachMs = 60_000;
 const lookSoonMs = 1_000;
 
-/** The most checks of one commit: what Deno allows, and what the server does that anybody can run. */
+/** The maximum number of checks in one commit: of Deno itself, and of the self-hosted `denokv` server. */
 const denoChecksMax = 100;
 const serverChecksMax = 10;
-/** How long what is under way may take when a connection is closed: while nobody answers it has no end. */
+/**
+ * How long closing a connection waits for calls in progress, in milliseconds: without it, a database that
+ * does not answer would block it forever.
+ */
 const closeMs = 1_000;
 
 /** Options of {@linkcode denoKv}. */
 export interface DenoKvOptions {
   /**
-   * The first part of every key, of 1 to 32 characters of ASCII: two that differ share nothing.
+   * The first part of every key: 1 to 32 ASCII characters. Stores with different prefixes share nothing.
    *
    * @default {"posthorn"}
    */
   readonly prefix?: string;
   /**
-   * Whether it is reached over a network, so that other processes use it too and a commit may be lost on its way.
-   * Without it: true for a URL and for a handle, which does not say what it is; false for a file and in memory; for
-   * the default database, whether this runs on Deno Deploy.
+   * Whether the database is reached over a network, so that other processes use it too and the response to a
+   * commit may be lost. The default is true for a URL and for a handle, which does not tell what it is; false
+   * for a file and in memory; and for the default database, whether the program runs on Deno Deploy.
    */
   readonly remote?: boolean;
   /**
-   * The most checks that one commit has, from 2, which a turn takes, to 100. Deno itself allows 100, and so do a file
-   * and Deno Deploy; a `denokv` server refuses more than 10. What a server refuses nevertheless is divided, which takes
-   * a call more each time.
+   * The maximum number of checks in one commit, from 2, which a turn needs, to 100. Deno itself, files and
+   * Deno Deploy allow 100; a `denokv` server refuses more than 10. A commit that a server refuses
+   * nevertheless is divided, which takes one more call each time.
    *
    * @default {10} for another server than Deno Deploy's, and for a handle; 100 for a file, in memory and on Deno Deploy
    */
   readonly checksMax?: number;
-  /** What to draw the waits from before a locked file is tried again; without it the machine's. */
+  /**
+   * The source of randomness for the delays before a locked file is retried; by default that of the machine.
+   */
   readonly random?: Random;
 }
 
 /**
- * A store in Deno KV: on Deno Deploy the database that is assigned to the app; elsewhere a file, or a database behind
- * a KV Connect URL. It needs `--unstable-kv`, or `"unstable": ["kv"]` in `deno.json`, except on Deploy.
+ * Creates a store in Deno KV: on Deno Deploy the database assigned to the app; elsewhere a file, or a
+ * database at a KV Connect URL. It needs `--unstable-kv`, or `"unstable": ["kv"]` in `deno.json`, except on
+ * Deploy.
  *
- * A file is for one process: several may use it, but stand in each other's way. Use `sqlite` to share a file.
+ * A file is for one process: several processes can use it, but lock each other out. Use `sqlite` to share a
+ * file.
  *
- * Where a file has been moved, replaced or removed while it is open, all calls reject with `store-unavailable`, as for
- * `sqlite`.
+ * If a file is moved, replaced or removed while it is open, all calls reject with `store-unavailable`, as
+ * with `sqlite`.
  *
- * Values over 64 KiB are split. A commit holds at most about 720 KiB, 999 writes and 100 checks, or 10 where a server of
- * one's own is asked; `traits.limits` has the exact numbers, which leave room for what Deno KV adds.
+ * Values over 64 KiB are split. A commit holds at most about 720 KiB, 999 writes and 100 checks, or 10 checks
+ * on a self-hosted server; `traits.limits` has the exact numbers, which include the overhead of Deno KV.
  *
- * Over a network Deno's client repeats a commit whose answer was lost, without end and without a word, and then says that
- * a check failed for what has landed. So there an answer is never taken at its word: what is said to be stale is looked
- * for, and no call is waited for longer than 5 seconds.
+ * Over a network, Deno's client silently retries a commit whose response was lost, without limit, and then
+ * reports a failed check for a commit that was applied. So the runtime verifies a reported conflict by a
+ * read, and waits for no call longer than 5 seconds.
  *
  * @example
  * ```ts ignore
@@ -89,9 +99,12 @@ export interface DenoKvOptions {
  * assert(store.traits.processes === "one" && store.traits.durability === "nothing");
  * ```
  *
- * @param target the path of a file, `":memory:"`, a KV Connect URL, or an open `Deno.Kv`, which it leaves open; without
- * it the default database. What is in `":memory:"` lives until the last connection to this store is closed
- * @returns the store
+ * @param target the path of a file, `":memory:"`, a KV Connect URL, or an open `Deno.Kv`, which is not closed
+ * with the store; without it the default database. The data of `":memory:"` lives until the last connection
+ * to this store is closed
+ * @param options prefix, and properties of the database that its target does not tell
+ * @returns the store, which is not opened yet
+ * @throws {RangeError} if `prefix` or `checksMax` is out of its bounds
  */
 export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}): Store {
   const { prefix = "posthorn", random = systemRandom() } = options;
@@ -113,8 +126,8 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
     durability: inMemory ? "nothing" : "power",
     processes: remote ? "many" : "one",
     unknownOutcomes: remote,
-    // A file writes one commit after the other, each with a sync of its own, on a thread of its own: larger ones help,
-    // and that the next is ready by then.
+    // A file writes one commit at a time, each with a flush, on its own thread. Throughput grows with larger
+    // commits, and with the next commit being ready in time.
     commitsAtOnce: remote ? 16 : 1,
     fullCommitsAtOnce: remote ? 16 : 2,
     partsAtOnce: remote ? 25 : 50,
@@ -134,12 +147,13 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
 }
 
 /**
- * What Deno KV takes, less what is added on the way: every key has our prefix, every piece a number as well, every zero
- * character in a key becomes two bytes, and the keys of writes count twice in the bytes of a commit.
+ * The limits of Deno KV minus its overhead: every key has a prefix, every piece also a number, every zero
+ * character in a key takes two bytes, and the keys of writes count twice in the bytes of a commit.
  */
 function limitsOf(prefix: string, checks: number): StoreLimits {
-  const [writes, keysBytes, bytes] = [999, 81_920, 819_200]; // of 1,000 writes one is for the notification
-  const keyAddedMax = prefix.length + ".part".length + 2 + 2 + 9; // two bytes round a text, nine for a number
+  const [writes, keysBytes, bytes] = [999, 81_920, 819_200]; // one of 1,000 writes is for the notification
+  // two bytes around a text, nine for a number
+  const keyAddedMax = prefix.length + ".part".length + 2 + 2 + 9;
   const zerosInKey = 22;
   return {
     keyBytes: 2_048 - keyAddedMax - zerosInKey,
@@ -156,19 +170,19 @@ function isRemote(target: string | KvHandle | undefined): boolean {
   return target !== undefined || isOnDeploy();
 }
 
-/** Whether it is a database of Deno Deploy. */
+/** Whether the target is a database of Deno Deploy. */
 function isDeploys(target: string | KvHandle | undefined): boolean {
   return typeof target === "string" ? /^https:\/\/api\.deno\.com\//.test(target) : isOnDeploy();
 }
 
-/** Asks for no permission: on Deploy it is granted. */
+/** Whether the program runs on Deno Deploy. Requests no permission: on Deploy it is granted. */
 function isOnDeploy(): boolean {
   if (typeof Deno === "undefined") return false;
   const name = { name: "env", variable: "DENO_DEPLOY" } as const;
   return Deno.permissions.querySync(name).state === "granted" && Deno.env.has(name.variable);
 }
 
-/** What of Deno is used here. Its own types know `openKv` only where unstable ones are asked for. */
+/** The part of Deno that is used. Deno's own types contain `openKv` only if unstable types are enabled. */
 declare const Deno: {
   openKv?(path?: string): Promise<KvHandle>;
   permissions: { querySync(name: { name: "env"; variable: string }): { state: string } };
@@ -197,7 +211,10 @@ interface OpenKv {
   readonly notifier: DenoKvNotifier;
 }
 
-/** One handle for all connections of a store: two on one file would lock each other out, two in memory share nothing. */
+/**
+ * One handle for all connections of a store: two handles of one file would lock each other out, two in memory
+ * share no data.
+ */
 class SharedKv {
   readonly #target: string | KvHandle | undefined;
   readonly #prefix: string;
@@ -218,7 +235,7 @@ class SharedKv {
       return await opening;
     } catch (error) {
       this.#users--;
-      if (this.#open === opening) this.#open = undefined; // the next one tries anew
+      if (this.#open === opening) this.#open = undefined; // the next call tries again
       throw error;
     }
   }
@@ -242,7 +259,10 @@ class DenoKvConnection implements StoreConnection {
   readonly #services: CommitServices;
   readonly #file: StoreFile | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
-  /** When it looks at some values again: with a commit, for an instance that lives commits its heartbeats. */
+  /**
+   * When to check some values again, in monotonic milliseconds. Checked at commits, which a live instance
+   * makes at each heartbeat.
+   */
   #looksMs: number;
   #closed: Promise<void> | undefined;
 
@@ -278,7 +298,7 @@ class DenoKvConnection implements StoreConnection {
         void this.#lookNowAndThen();
         return versions;
       } finally {
-        // where the outcome is unknown, too: it may be called in vain
+        // also if the outcome is unknown, since a notification may be spurious
         if (parts.some(({ rings }) => rings)) this.#open.notifier.ring(this);
       }
     });
@@ -303,7 +323,7 @@ class DenoKvConnection implements StoreConnection {
     try {
       await this.#open.values.pieces.applied(applied);
     } catch {
-      // they are left for now: a look finds them
+      // a look finds the pieces that remain
     }
   }
 
@@ -315,7 +335,7 @@ class DenoKvConnection implements StoreConnection {
       const found = await this.#run("look", () => this.#open.values.pieces.look());
       if (found) this.#looksMs = clock.monotonicMs() + lookSoonMs;
     } catch {
-      // nothing but room is lost until the next time
+      // until the next look, orphaned pieces only take space
     }
   }
 

@@ -1,35 +1,35 @@
 /**
- * One entry as Deno KV gives it.
+ * One entry of Deno KV.
  *
- * What is here is the part of `Deno.Kv` that the store uses, in words of our own: that type is unstable, and who does
- * not use Deno KV should not need a compiler that knows it.
+ * These interfaces declare the part of `Deno.Kv` that the store uses. They are declared here because the type
+ * of Deno is unstable, and a program that does not use Deno KV should not need a compiler that knows it.
  */
 export interface KvEntry {
-  /** Its key. */
+  /** The key. */
   readonly key: readonly unknown[];
-  /** Its value; `null` where there is none. */
+  /** The value; `null` if there is none. */
   readonly value: unknown;
-  /** Its version; `null` where there is none. */
+  /** The version; `null` if there is none. */
   readonly versionstamp: string | null;
 }
 
-/** A key of ours: where it belongs, and which one it is. */
+/** A key of the store: the space, then the parts of the key. */
 export type KvKey = (string | number | boolean)[];
 
-/** What is applied as a whole: the part of `Deno.AtomicOperation` that the store uses. */
+/** An atomic operation: the part of `Deno.AtomicOperation` that the store uses. */
 export interface KvAtomic {
-  /** Demands a version. */
+  /** Adds conditions: each key has this version. */
   check(...checks: { key: KvKey; versionstamp: string | null }[]): unknown;
-  /** Writes a value. */
+  /** Adds the write of a value. */
   set(key: KvKey, value: unknown, options?: { expireIn?: number }): unknown;
-  /** Removes a value. */
+  /** Adds the removal of a value. */
   delete(key: KvKey): unknown;
-  /** Applies it. */
+  /** Applies the operation. */
   commit(): Promise<{ ok: true; versionstamp: string } | { ok: false }>;
 }
 
 /**
- * An open Deno KV: every `Deno.Kv` is one.
+ * An open Deno KV database: every `Deno.Kv` satisfies it.
  *
  * @example
  * ```ts ignore
@@ -39,9 +39,9 @@ export interface KvAtomic {
  * ```
  */
 export interface KvHandle {
-  /** Reads up to ten keys, all at one moment. */
+  /** Reads up to ten keys, as a consistent snapshot. */
   getMany(keys: KvKey[], options?: { consistency?: "strong" | "eventual" }): Promise<KvEntry[]>;
-  /** Lists what is from `start` on and before `end`. */
+  /** Lists the entries from `start` (inclusive) to `end` (exclusive). */
   list(
     selector: { start: KvKey; end: KvKey },
     options?: {
@@ -51,10 +51,10 @@ export interface KvHandle {
       consistency?: "strong" | "eventual";
     },
   ): AsyncIterable<KvEntry>;
-  /** Begins what is applied as a whole. */
+  /** Starts an atomic operation. */
   atomic(): KvAtomic;
-  /** Tells when one of up to ten keys changes. */
+  /** Streams an item each time one of up to ten keys changes. */
   watch(keys: KvKey[]): ReadableStream<unknown>;
-  /** Closes it. */
+  /** Closes the database. */
   close(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * The store on Deno KV: Deno Deploy's database, a server of your own, or a file.
+ * The store on Deno KV: Deno Deploy's database, a self-hosted server, or a file.
  *
  * @module
  */

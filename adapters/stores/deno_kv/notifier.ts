@@ -2,7 +2,7 @@ import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import type { KvHandle } from "./handle.ts";
 import type { KvValues } from "./values.ts";
 
-/** How long to wait before watching again when a watch has ended by itself. */
+/** The delay before watching again after a watch has ended by itself, in milliseconds. */
 const againMs = 1_000;
 
 interface Listener {
@@ -12,8 +12,9 @@ interface Listener {
 }
 
 /**
- * Tells the connections of one handle when something has rung: what this process commits at once, and what others
- * commit as soon as the watched key says so. One watch serves them all, and only while somebody listens.
+ * Notifies the connections of one handle of commits that ring: at once of those of this process, and of those
+ * of other processes when the watched key changes. One watch serves all connections, and exists only while
+ * there are listeners.
  */
 export class DenoKvNotifier {
   readonly #kv: KvHandle;
@@ -22,14 +23,14 @@ export class DenoKvNotifier {
   readonly #listeners = new Set<Listener>();
   #stop: (() => void) | undefined;
 
-  /** `watches` is whether anybody else can write there. */
+  /** `watches` is whether another process can write to the database. */
   constructor(kv: KvHandle, values: KvValues, watches: boolean) {
     this.#kv = kv;
     this.#values = values;
     this.#watches = watches;
   }
 
-  /** Calls `onChange` when another than `owner` has rung, and perhaps in vain. */
+  /** Calls `onChange` after a connection other than `owner` has rung. Calls may be spurious. */
   listen(owner: object, clock: Clock, onChange: () => void): Disposable {
     const listener: Listener = { owner, clock, onChange };
     this.#listeners.add(listener);
@@ -37,16 +38,16 @@ export class DenoKvNotifier {
     return { [Symbol.dispose]: () => this.#remove(listener) };
   }
 
-  /** Ends all that an owner listens to. */
+  /** Removes all listeners of an owner. */
   leave(owner: object): void {
     for (const listener of this.#listeners) if (listener.owner === owner) this.#remove(listener);
   }
 
-  /** Calls all but those of `owner`. */
+  /** Calls all listeners except those of `owner`. */
   ring(owner?: object): void {
     for (const listener of this.#listeners) {
       if (listener.owner === owner) continue;
-      // not from within the commit of another: what it throws would be that one's failure
+      // never within the commit of another connection, where an error would count as a failure of that commit
       listener.clock.macrotask(() => {
         if (this.#listeners.has(listener)) listener.onChange();
       });
@@ -60,7 +61,10 @@ export class DenoKvNotifier {
     this.#stop = undefined;
   }
 
-  /** Watches until it is stopped. A watch that fails begins again: it tells what is there at once, so nothing is missed. */
+  /**
+   * Watches until it is stopped. A watch that fails is started again; it reports the present value at once,
+   * so no change is missed.
+   */
   #watch(clock: Clock): () => void {
     let stopped = false;
     let cancelWait: Cancel = () => {};
@@ -68,10 +72,10 @@ export class DenoKvNotifier {
     const begin = async () => {
       try {
         const reader = this.#kv.watch([this.#values.bell]).getReader();
-        cancelRead = () => void reader.cancel().catch(() => {}); // it has ended already: just as well
+        cancelRead = () => void reader.cancel().catch(() => {}); // it has ended already
         while (!(await reader.read()).done) this.ring();
       } catch {
-        // a hint may be lost; the next watch makes up for it
+        // a notification may be lost; the next watch makes up for it
       }
       if (!stopped) cancelWait = clock.setTimer(againMs, begin);
     };

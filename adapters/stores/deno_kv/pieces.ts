@@ -1,30 +1,31 @@
 import type { AtomicPart } from "../../../runtime/ports/store.ts";
 import type { KvAtomic, KvEntry, KvHandle, KvKey } from "./handle.ts";
 
-/** The most bytes of one value: bytes are kept as they are, so nothing is added to them. */
+/** The maximum size of one value in bytes. Deno KV stores bytes unchanged, so there is no overhead. */
 export const valueBytesMax = 65_536;
-/** Of how many keys it is known that their values have pieces. */
+/** The maximum number of keys whose number of pieces is remembered. */
 const knownMax = 10_000;
-/** How many values are looked at in one look: of each that is in order one piece is read. */
+/** The maximum number of values checked in one look. For each intact value, one piece is read. */
 const lookMax = 10;
-/** How many pieces of one key are removed in one look: a value has fewer. */
+/** The maximum number of pieces of one key that one look removes. A value has fewer. */
 const removedMax = 20;
 
-/** In how many pieces a value of that size lies, beside its head. */
+/** The number of pieces of a value of this size, beside its head. */
 export function piecesOf(bytes: number): number {
   return bytes <= valueBytesMax ? 0 : Math.ceil(bytes / valueBytesMax);
 }
 
 /**
- * The pieces of values that are too large for one place, and how none outlives its value. Whoever writes or removes a
- * value may say how large the one before was: then its pieces go with it. Nobody needs to. Of values that were read or
- * written here it is known, and they go right after; what this process cannot know, since another one wrote it, is found
- * by looking: a few values each time, all processes in turns. Small values cost nothing of it.
+ * The pieces of values that are too large for one cell. Ensures that no piece outlives its value: a write or
+ * removal may state the size of the former value (`oldBytes`), and its pieces are then removed with it. For
+ * values that this process has read or written, the number of pieces is known, and they are removed right
+ * after the commit. Pieces left by other processes are found by looking at a few values at a time, in which
+ * all processes take turns. Small values cost nothing of this.
  */
 export class KvPieces {
   readonly #kv: KvHandle;
   readonly #prefix: string;
-  /** How many pieces are there, at least, by key; the one that was heard of last is the last. */
+  /** The minimum number of pieces by key, the most recently used key last. */
   readonly #known = new Map<string, number>();
 
   constructor(kv: KvHandle, prefix: string) {
@@ -32,25 +33,28 @@ export class KvPieces {
     this.#prefix = prefix;
   }
 
-  /** Where a piece lies. */
+  /** The key of a piece. */
   keyOf(key: string, n: number): KvKey {
     return [this.#space, key, n];
   }
 
-  /** Adds the removal of pieces to what will be applied. */
+  /** Adds the removal of pieces to an atomic operation. */
   remove(atomic: KvAtomic, key: string, from: number, to: number): void {
     for (let n = from; n < to; n++) atomic.delete(this.keyOf(key, n));
   }
 
-  /** A value was read that has so many. */
+  /** Remembers the number of pieces of a value. */
   saw(key: string, pieces: number): void {
     this.#known.delete(key);
     if (pieces === 0) return;
     this.#known.set(key, pieces);
-    if (this.#known.size > knownMax) this.#known.delete(this.#known.keys().next().value!); // a look will find them
+    // a look finds its pieces
+    if (this.#known.size > knownMax) this.#known.delete(this.#known.keys().next().value!);
   }
 
-  /** Parts were applied: removes what is known to be left of the values that were there before. */
+  /**
+   * Called after parts were applied: removes the remaining pieces of former values, as far as they are known.
+   */
   async applied(parts: readonly AtomicPart[]): Promise<void> {
     const left = new Map<string, number>();
     for (const { writes, removals } of parts) {
@@ -64,8 +68,8 @@ export class KvPieces {
   }
 
   /**
-   * Looks at some values, and goes on where this or another process was last. Removes what is left of others, and returns
-   * whether there was anything.
+   * Checks some values, continuing where the last look of this or another process ended, and removes orphaned
+   * pieces. Returns whether there were any.
    */
   async look(): Promise<boolean> {
     const [{ value: saved }] = await this.#kv.getMany([[this.#cursor]], { consistency: "strong" });
@@ -81,7 +85,7 @@ export class KvPieces {
       const { pieces, versionstamp } = await this.#headOf(key);
       if (n < pieces) {
         this.saw(key, pieces);
-        at = this.keyOf(key, pieces); // from there on none is its
+        at = this.keyOf(key, pieces); // pieces from here on are orphaned
       } else {
         found = true;
         await this.#removeAllBehind(key, pieces, versionstamp);
@@ -100,7 +104,7 @@ export class KvPieces {
     return `${this.#prefix}.look`;
   }
 
-  /** The next look, of whichever process, begins there; or anew. */
+  /** Saves where the next look of any process starts; `undefined` for the beginning. */
   async #goOnAt(key: string | undefined): Promise<void> {
     const atomic = this.#kv.atomic();
     if (key === undefined) atomic.delete([this.#cursor]);
@@ -108,7 +112,7 @@ export class KvPieces {
     await atomic.commit();
   }
 
-  /** A value was replaced by one with so many pieces: what of the old one was not said to go is left. */
+  /** Records the pieces of a replaced value that the commit did not remove. */
   #replaced(key: string, pieces: number, oldBytes: number, left: Map<string, number>): void {
     const known = this.#known.get(key) ?? 0;
     if (known > Math.max(pieces, piecesOf(oldBytes))) left.set(key, known);
@@ -116,8 +120,8 @@ export class KvPieces {
   }
 
   /**
-   * Removes the pieces of a key up to that many which are not of its value; where it changes meanwhile, a look finds
-   * them.
+   * Removes the pieces of a key, up to `known`, that do not belong to its value. If the value changes
+   * meanwhile, nothing is removed, and a look finds them.
    */
   async #removeBehind(key: string, known: number): Promise<void> {
     const { pieces, versionstamp } = await this.#headOf(key);
@@ -132,7 +136,7 @@ export class KvPieces {
     const atomic = this.#kv.atomic();
     atomic.check({ key: [this.#prefix, key], versionstamp });
     for (const { key } of left) atomic.delete(key as KvKey);
-    await atomic.commit(); // where the value has changed, they are found in the next round
+    await atomic.commit(); // if the value has changed, the next round finds them
   }
 
   async #headOf(key: string): Promise<{ readonly pieces: number; readonly versionstamp: string | null }> {

@@ -4,25 +4,29 @@ import { StoreError } from "../../../runtime/base/store_errors.ts";
 import type { KvAtomic, KvEntry, KvHandle, KvKey } from "./handle.ts";
 import { KvPieces, piecesOf, valueBytesMax } from "./pieces.ts";
 
-/** The most keys that one read takes. */
+/** The maximum number of keys in one read. */
 const keysAtOnce = 10;
-/** How often a value is read that changes while its pieces are read. Each time somebody has just written it. */
+/** The maximum number of attempts to read a value that is overwritten while its pieces are read. */
 const triesMax = 10;
 /**
- * How much longer than asked for a value is kept, and its pieces once more: they must not go before it. Whoever wrote
- * the time may have a clock that is ahead.
+ * How much later than requested a value expires, in milliseconds; its pieces expire later by the same time
+ * again, because they must not expire before it. Allows for a writer whose clock is ahead.
  */
 const expirySlackMs = 60_000;
-/** What is to go later than that stays: Deno ends the process where a time to live leads behind its last date. */
+/**
+ * The maximum time to live, in milliseconds. A value with a longer one never expires: Deno ends the process
+ * if the expiry exceeds the last representable date.
+ */
 const expiryMsMax = 1e13;
 
 /**
- * How values lie in a Deno KV. One that fits lies under its key as bytes. A larger one is split: under its key is the
- * number of its bytes, and its pieces are under keys beside, where no list finds them. All are written by one commit
- * and so have one version: a piece with another one belongs to another value.
+ * The layout of values in Deno KV. A value that fits is stored as bytes under its key. A larger one is split:
+ * the key holds the number of its bytes, and its pieces are stored under keys of another space, which no list
+ * returns. One commit writes all of them, so they have one version: a piece with another version belongs to
+ * another value.
  */
 export class KvValues {
-  /** The pieces of the large ones. */
+  /** The pieces of large values. */
   readonly pieces: KvPieces;
   readonly #kv: KvHandle;
   readonly #prefix: string;
@@ -33,17 +37,17 @@ export class KvValues {
     this.pieces = new KvPieces(kv, prefix);
   }
 
-  /** The key that whoever waits for changes watches. */
+  /** The key that processes watch for changes. */
   get bell(): KvKey {
     return [`${this.#prefix}.bell`];
   }
 
-  /** Where the value of a key begins. */
+  /** The key of the head of a value. */
   headOf(key: string): KvKey {
     return [this.#prefix, key];
   }
 
-  /** Adds a write to what will be applied. */
+  /** Adds a write to an atomic operation. */
   set(atomic: KvAtomic, { key, value, oldBytes = 0, expiresAtMs }: Put, nowMs: number): void {
     const pieces = piecesOf(value.length);
     const goesMs = expiresAtMs === undefined ? Infinity : Math.max(expiresAtMs - nowMs, 0);
@@ -58,19 +62,19 @@ export class KvValues {
     this.pieces.remove(atomic, key, pieces, piecesOf(oldBytes));
   }
 
-  /** Adds a removal to what will be applied. */
+  /** Adds a removal to an atomic operation. */
   remove(atomic: KvAtomic, { key, oldBytes = 0 }: Delete): void {
     atomic.delete(this.headOf(key));
     this.pieces.remove(atomic, key, 0, piecesOf(oldBytes));
   }
 
-  /** The versions of keys, each as it is now. */
+  /** Reads the current version of each key. */
   async versions(keys: readonly string[]): Promise<Map<string, string | undefined>> {
     const entries = await this.#entries(keys);
     return new Map(keys.map((key, index) => [key, entries[index].versionstamp ?? undefined]));
   }
 
-  /** What is under keys. */
+  /** Reads the entries of these keys. */
   async read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     const entries = await this.#entries(keys);
     return await Promise.all(entries.map(async (entry, index) => {
@@ -85,12 +89,13 @@ export class KvValues {
     }));
   }
 
-  /** What is under the keys of a range: one batch, for a second one would be of another moment. */
+  /** Lists the entries of a range in one batch: a second batch would be of another snapshot. */
   async list({ prefix, after, limit, reverse = false }: KeyRange): Promise<Entry[]> {
     let from = prefix;
     let to = endOf(prefix);
     if (after !== undefined && reverse && (to === undefined || isBefore(after, to))) to = after;
-    if (after !== undefined && !reverse && !isBefore(after, prefix)) from = `${after}\0`; // the next string there is
+    // the next possible string
+    if (after !== undefined && !reverse && !isBefore(after, prefix)) from = `${after}\0`;
     if (to !== undefined && !isBefore(from, to)) return [];
     const range = { start: this.headOf(from), end: to === undefined ? this.#end : this.headOf(to) };
     const options = { limit, batchSize: limit, reverse, consistency: "strong" } as const;
@@ -112,7 +117,7 @@ export class KvValues {
     return (await Promise.all(reads)).flat();
   }
 
-  /** The value that begins there; `undefined` where somebody has written it since. */
+  /** Reads the pieces of a value; `undefined` if the value was overwritten meanwhile. */
   async #join(key: string, { value, versionstamp }: KvEntry): Promise<Entry | undefined> {
     const version = versionstamp!;
     if (value instanceof Uint8Array) return { key, value, version };
@@ -133,7 +138,7 @@ export class KvValues {
     return { key, value: whole, version };
   }
 
-  /** Behind all keys: booleans come after strings. */
+  /** A bound greater than every key: Deno KV orders booleans after strings. */
   get #end(): KvKey {
     return [this.#prefix, true];
   }
@@ -142,11 +147,11 @@ export class KvValues {
 function restless(key: string): StoreError {
   return new StoreError(
     "store-unavailable",
-    `Cannot read ${shown(key)}: it was written anew during each of ${triesMax} tries`,
+    `Cannot read ${shown(key)}: it was overwritten during each of ${triesMax} attempts`,
   );
 }
 
-/** Keys are put together with control characters, which nobody wants in a message. */
+/** Quotes a key for an error message, because keys contain control characters. */
 function shown(key: string): string {
   return JSON.stringify(key);
 }

@@ -1,14 +1,19 @@
-/** Values that end within the same time go together, so that there are few such times however many values there are. */
+/**
+ * The width of a round, in milliseconds. Values that expire in the same round are kept together, which bounds
+ * the number of rounds.
+ */
 const roundMs = 1_000;
 
-/** When values may go: in the order of their ends, in whatever order they were written. */
+/**
+ * The expiry times of values: finds expired values in order of expiry, in whatever order they were written.
+ */
 export class MemoryEnds {
   readonly #roundOf = new Map<string, number>();
   readonly #keysOf = new Map<number, Set<string>>();
-  /** The rounds that have keys, the latest first. */
+  /** The rounds that have keys, in descending order. */
   readonly #rounds: number[] = [];
 
-  /** A value was written, which ends then or never. */
+  /** Records when a value expires; `undefined` or `Infinity` for never. */
   set(key: string, endMs: number | undefined): void {
     this.delete(key);
     if (endMs === undefined || endMs === Infinity) return;
@@ -23,7 +28,7 @@ export class MemoryEnds {
     this.#roundOf.set(key, round);
   }
 
-  /** A value has gone. */
+  /** Forgets a removed value. */
   delete(key: string): void {
     const round = this.#roundOf.get(key);
     if (round === undefined) return;
@@ -35,14 +40,14 @@ export class MemoryEnds {
     this.#rounds.splice(this.#placeOf(round), 1);
   }
 
-  /** A key whose value has ended by then; nothing where there is none. */
+  /** The key of a value that has expired; `undefined` if there is none. */
   ended(nowMs: number): string | undefined {
     const round = this.#rounds.at(-1);
     if (round === undefined || round * roundMs > nowMs) return undefined;
     return this.#keysOf.get(round)!.values().next().value;
   }
 
-  /** Where a round is, or belongs. Mostly it is the latest of all, or the first to end. */
+  /** The index at which a round is or belongs, by binary search. */
   #placeOf(round: number): number {
     let [from, to] = [0, this.#rounds.length];
     while (from < to) {

@@ -37,14 +37,18 @@ const traits: StoreTraits = {
   },
 };
 
-/** How many expired values go at each commit, and how many more for each that it writes: so they never pile up. */
+/**
+ * The number of expired values that each commit deletes, and the number for each value that it writes: more
+ * than one, so that expired values do not accumulate.
+ */
 const expiredAtOnce = 200;
 const expiredForEach = 2;
 
 /**
- * Makes a store that keeps everything in this process, for as long as the store object lives: for tests, and to try
- * out what durable actors do. Systems that are given the same object share it, as several processes share a real one.
- * It never fails and has no limit, and grows with what is in it. Nothing outlives the process.
+ * Creates a store that keeps everything in the memory of this process, as long as the store object lives: for
+ * tests, and to try out durable actors. Systems that use the same store object share its data, as several
+ * processes share a real store. It never fails and has no limits; its memory grows with its data. Nothing
+ * survives the process.
  *
  * @example
  * ```ts
@@ -72,7 +76,7 @@ export function memoryStore(): Store {
   return { traits, open: ({ clock }) => Promise.resolve(new MemoryConnection(memory, clock)) };
 }
 
-/** What all connections to one store share. */
+/** The state that all connections to one store share. */
 class Memory {
   readonly values = new Map<string, Entry>();
   readonly keys = new OrderedKeys();
@@ -80,21 +84,21 @@ class Memory {
   readonly #ends = new MemoryEnds();
   commits = 0;
 
-  /** Applies a part, unless a check of it fails. */
+  /** Applies a part if all its checks hold. Returns whether it did. */
   apply({ checks, writes, removals }: AtomicPart, version: string): boolean {
     for (const check of checks) {
       if (this.values.get(check.key)?.version !== check.version) return false;
     }
     for (const { key, value, expiresAtMs } of writes) {
       if (!this.values.has(key)) this.keys.add(key);
-      this.values.set(key, { key, value: value.slice(), version }); // the caller's bytes are his own again
+      this.values.set(key, { key, value: value.slice(), version }); // the caller may reuse its buffer
       this.#ends.set(key, expiresAtMs);
     }
     for (const { key } of removals) this.#remove(key);
     return true;
   }
 
-  /** Lets go of what has expired, in proportion to what is written. */
+  /** Deletes expired values, in proportion to the number of values written. */
   expire(nowMs: number, written: number): void {
     for (let left = expiredAtOnce + expiredForEach * written; left > 0; left--) {
       const key = this.#ends.ended(nowMs);
@@ -169,7 +173,9 @@ class MemoryConnection implements StoreConnection {
     return Promise.resolve();
   }
 
-  /** Tells its watchers later, as a real store would: never within the call of another connection. */
+  /**
+   * Notifies the watchers asynchronously, as a real store does: never within the call of another connection.
+   */
   #ring(): void {
     for (const watcher of this.#watchers) {
       queueMicrotask(() => {
@@ -185,7 +191,7 @@ class MemoryConnection implements StoreConnection {
   }
 }
 
-/** A copy, so that nobody changes what others read. */
+/** Copies an entry, so that no reader can change the data of another. */
 function copyOf(stored: Entry | undefined): Entry | undefined {
   return stored && { ...stored, value: stored.value.slice() };
 }

@@ -1,24 +1,37 @@
-// What the SQLite store says to its file: how that is laid out, and every statement.
+// The schema and all statements of the SQLite store.
 
 import type { Entry } from "../../../runtime/ports/store.ts";
 
-/** How long a call waits for the lock while nothing else of the process runs. Heartbeats must go on. */
+/**
+ * How long a call blocks for the lock, in milliseconds. It is short, because it blocks the whole process,
+ * heartbeats included.
+ */
 const blockMs = 4;
-/** After so many pages the log is written into the file: a few more than usual, for hot pages then go there less often. */
+/**
+ * The number of pages after which the write-ahead log is checkpointed: more than SQLite's default, so that
+ * frequently changed pages are written to the database file less often.
+ */
 const logPages = 4_000;
-/** What is left of the log's file once it has been written into the file. */
+/** The size to which the file of the log is truncated after a checkpoint, in bytes. */
 const logBytes = 64 * 1024 * 1024;
-/** How many expired values go at once: few, since all waits for it. When there are more, the next go soon. */
+/**
+ * The maximum number of expired values that one timer call deletes. It is small, because the call blocks the
+ * process; if there may be more, the next call follows soon.
+ */
 export const expiredAtOnce = 500;
 
-/** How many versions a connection reserves at once: to count each commit would cost a small one a third more. */
+/**
+ * The number of versions that a connection reserves at a time. Counting versions with each commit would make
+ * a small commit a third more expensive.
+ */
 export const versionsAtOnce = 1_000;
 
-/** What is behind all keys: a text is below every blob. */
+/** A bound greater than every key: in SQLite every text is less than every blob. */
 export const endOfKeys = new Uint8Array(1);
 
-// Values of more than a page are several times as fast with rowids, for then a search passes only keys; small ones are
-// as fast within the noise. As texts keys are compared bytewise too, and need no conversion.
+// The table has rowids: with values larger than a page it is several times as fast, because a search then
+// reads only keys, and with small values it makes no measurable difference. Keys are texts, which SQLite also
+// compares bytewise, so they need no conversion.
 const schema = `
   CREATE TABLE IF NOT EXISTS posthorn (
     key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, version INTEGER NOT NULL, expires INTEGER
@@ -30,7 +43,7 @@ const schema = `
   INSERT OR IGNORE INTO posthorn_bell VALUES (1, 0);
 `;
 
-/** Makes what a connection needs, where it is not there. */
+/** Configures the connection, and creates the tables if they do not exist. */
 export function setUp(database: Database, synchronous: "full" | "normal", bytesMax: number): void {
   database.exec(`PRAGMA busy_timeout = ${blockMs}`);
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};
@@ -42,24 +55,26 @@ export function setUp(database: Database, synchronous: "full" | "normal", bytesM
   database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
 }
 
-/** What is used of `node:sqlite`, whose types not everybody has. */
+/**
+ * The part of `node:sqlite` that is used. Declared here, because not every consumer has the types of Node.
+ */
 export interface Database {
   exec(sql: string): void;
   prepare(sql: string): Statement;
   close(): void;
 }
 
-/** What a statement takes. */
+/** A value that can be bound to a statement. */
 export type Value = string | number | null | Uint8Array;
 
-/** A statement that was prepared. */
+/** A prepared statement. */
 export interface Statement {
   run(...values: Value[]): { readonly changes: number | bigint };
   get(...values: Value[]): Record<string, unknown> | undefined;
   all(...values: Value[]): Record<string, unknown>[];
 }
 
-/** A row as it is selected. */
+/** A row of a SELECT. */
 interface Row {
   readonly key: string;
   readonly value: Uint8Array;
@@ -100,7 +115,7 @@ export function prepare(database: Database) {
   return Object.fromEntries(prepared) as Record<keyof typeof statements, Statement>;
 }
 
-/** What a row says. */
+/** Converts a row to an entry. */
 export function toEntry(row: Record<string, unknown>): Entry {
   const { key, value, version } = row as unknown as Row;
   return { key, value, version: String(version) };

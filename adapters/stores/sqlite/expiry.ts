@@ -2,17 +2,24 @@ import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import { expiredAtOnce, type Statements } from "./database.ts";
 import { isLocked } from "./lock.ts";
 
-/** How often expired values are deleted where nothing is written; where there may be more, the next go soon. */
+/**
+ * The interval at which expired values are deleted if nothing is written, and the shorter one if there may be
+ * more, both in milliseconds.
+ */
 const eachMs = 60_000;
 const soonMs = 100;
-/** After so many writes of values that expire some of those go that have: to ask each time would cost a small commit more. */
+/**
+ * The number of written values with an expiry time after which expired values are deleted. A deletion with
+ * each commit would make small commits noticeably slower.
+ */
 const shareOf = 32;
-/** How many go for each that was written: more than one, so that what piled up goes too. */
+/** The number of expired values to delete for each one written: more than one, so that a backlog shrinks. */
 const goForEach = 2;
 
 /**
- * Deletes what has expired. Those who write values that expire delete as many with their commits, and more: so there are
- * never more than are written in some time, however many write and however long the file is locked. A timer does the rest.
+ * Deletes expired values. Each commit that writes values with an expiry time deletes more expired ones than
+ * it writes, so their number is bounded by what is written within some time, regardless of the number of
+ * writers and of how long the file is locked. A timer deletes the rest.
  */
 export class SqliteExpiry {
   readonly #statements: Statements;
@@ -26,15 +33,15 @@ export class SqliteExpiry {
     this.#cancel = clock.setTimer(eachMs, () => this.#expire());
   }
 
-  /** Deletes a share, within a transaction in which so many values were written that expire. */
+  /** Deletes expired values within a transaction that wrote `written` values with an expiry time. */
   share(written: number): void {
     this.#written += written;
     if (this.#written < shareOf) return;
     this.#statements.expire.run(this.#clock.now(), this.#written * goForEach);
-    this.#written = 0; // where it is undone, the timer makes up for it
+    this.#written = 0; // if the transaction is rolled back, the timer deletes them
   }
 
-  /** Deletes nothing any more. */
+  /** Stops the timer. */
   end(): void {
     this.#cancel();
   }
@@ -44,12 +51,13 @@ export class SqliteExpiry {
     let more = false;
     try {
       const nowMs = this.#clock.now();
-      // Those who have nothing to delete do not take the lock.
+      // A connection that has nothing to delete does not take the lock.
       if (expired.get(nowMs) !== undefined) {
         more = Number(expire.run(nowMs, expiredAtOnce).changes) === expiredAtOnce;
       }
     } catch (error) {
-      more = isLocked(error); // else the next time will do: nothing but room is lost until then
+      // on any other failure, the next interval suffices: until then, expired values only take space
+      more = isLocked(error);
     }
     this.#cancel = this.#clock.setTimer(more ? soonMs : eachMs, () => this.#expire());
   }

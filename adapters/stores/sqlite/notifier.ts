@@ -1,20 +1,23 @@
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import type { Statements } from "./database.ts";
 
-/** How often others are looked for while somebody watches: 4 µs each time. */
+/**
+ * The interval in milliseconds at which commits of other connections are looked for while there are watchers.
+ * A poll takes 4 µs.
+ */
 const pollMs = 20;
 
 /**
- * Tells who watches that another connection has committed something that rings. SQLite says that others have committed;
- * a row counts what rang, so that nobody is woken by the rest.
+ * Notifies watchers that another connection has committed a part with `rings`. SQLite tells whether others
+ * have committed; a row counts the commits that ring, so that other commits do not wake the watchers.
  */
 export class SqliteNotifier {
   readonly #statements: Statements;
   readonly #clock: Clock;
   readonly #watchers = new Set<{ readonly onChange: () => void }>();
-  /** What others have committed when it was looked at last. */
+  /** The data version at the last poll; it changes with commits of other connections. */
   #changes: unknown;
-  /** How often it had rung by then, and since then by this connection alone. */
+  /** The counter of ringing commits at the last poll, plus later ones of this connection alone. */
   #rung: unknown;
   #cancelPoll: Cancel | undefined;
 
@@ -23,7 +26,7 @@ export class SqliteNotifier {
     this.#clock = clock;
   }
 
-  /** Calls `onChange` when another connection has rung. */
+  /** Calls `onChange` when another connection has committed a part with `rings`. */
   watch(onChange: () => void): Disposable {
     const watcher = { onChange };
     this.#watchers.add(watcher);
@@ -40,21 +43,25 @@ export class SqliteNotifier {
     };
   }
 
-  /** Rings, within a transaction. Returns what is to be told once that is committed. */
+  /**
+   * Increments the counter within a transaction. Call the returned function after the transaction has
+   * committed.
+   */
   ring(): () => void {
     const rung = this.#statements.ring.get()!.rung as number;
     return () => {
-      if (rung - 1 === this.#rung) this.#rung = rung; // else others have rung before: that is still to be heard
+      // else another connection rang before, and the watchers have yet to be notified of it
+      if (rung - 1 === this.#rung) this.#rung = rung;
     };
   }
 
-  /** Nobody hears anything any more. */
+  /** Removes all watchers and stops polling. */
   end(): void {
     this.#watchers.clear();
     this.#endPoll();
   }
 
-  /** Names what others have committed so far; what this connection commits does not change it. */
+  /** The data version: it changes with commits of other connections, and not with those of this one. */
   #othersChanges(): unknown {
     return this.#statements.changes.get()?.data_version;
   }
@@ -70,7 +77,7 @@ export class SqliteNotifier {
         if (rung === this.#rung) return;
         this.#rung = rung;
       } catch {
-        return; // it is looked at again soon
+        return; // the next poll tries again
       }
       for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) watcher.onChange();
     });

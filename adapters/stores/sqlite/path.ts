@@ -1,6 +1,7 @@
 /**
- * What SQLite is given to open that file and no other: it takes what begins with `file:` for a URI, and nothing at all for
- * a database that is gone when it is closed. Throws where a path names no file.
+ * Returns the name with which SQLite opens exactly this file: SQLite treats a name that begins with `file:`
+ * as a URI, and an empty name as a temporary database. Throws a `RangeError` if the path does not name a
+ * file.
  */
 export function fileOf(path: string): string {
   if (typeof path !== "string") {

@@ -1,7 +1,7 @@
 import type { StorePresence } from "../../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 
-/** What is used of `node:fs`, whose types not everybody has. */
+/** The part of `node:fs` that is used. Declared here, because not every consumer has the types of Node. */
 interface LockFiles {
   statfsSync(path: string): { readonly type: number };
   realpathSync(path: string): string;
@@ -9,10 +9,13 @@ interface LockFiles {
   unlinkSync(path: string): void;
 }
 
-/** Opens a file as a database of its own. */
+/** Opens a file as a separate database. */
 type OpenDatabase = (path: string, readOnly: boolean) => Database;
 
-/** What of Deno is asked here: what it permits, so that nobody is asked at the terminal. Other platforms have none. */
+/**
+ * Used to query permissions first, so that no prompt appears at the terminal. Other platforms have no
+ * permissions.
+ */
 declare const Deno: {
   permissions: {
     querySync(
@@ -22,8 +25,9 @@ declare const Deno: {
 } | undefined;
 
 /**
- * File systems of Linux that one kernel alone writes to, by the numbers of `statfs`: ext4, XFS, Btrfs, F2FS, ZFS, tmpfs
- * and overlays of them. What comes over a network, or from the host of a virtual machine, has another number.
+ * Linux file systems that only one kernel writes to, by their `statfs` numbers: ext4, XFS, Btrfs, F2FS, ZFS,
+ * tmpfs and overlays of them. Network file systems, and those of the host of a virtual machine, have other
+ * numbers.
  */
 const localTypes: ReadonlySet<number> = new Set([
   0xef53,
@@ -35,15 +39,17 @@ const localTypes: ReadonlySet<number> = new Set([
   0x794c7630,
 ]);
 
-/** What the names of lock files have behind that of the database. */
+/** The infix of the names of lock files, between the name of the database and the instance. */
 const middle = "-alive-";
 
 /**
- * The presence of those who use one SQLite file: each holds the lock of a small file of its own beside it. The operating
- * system lets go of it when the process ends, however it does, and refuses it to others until then.
+ * Detects which instances use one SQLite file: each holds the lock of a small file of its own beside it. The
+ * operating system releases the lock when the process ends, for whatever reason, and refuses it to others
+ * until then.
  *
- * A lock says something to those alone who see the locks of one kernel. So it counts only where both, who holds it and
- * who asks, see the file on a file system that no other kernel writes to. Whatever else is found means "not known".
+ * A lock is only meaningful between processes of one kernel. So it counts only if both the holder and the
+ * observer see the file on a file system that no other kernel writes to. In every other case the answer is
+ * "unknown".
  */
 export class SqlitePresence implements StorePresence {
   readonly #path: string;
@@ -57,18 +63,20 @@ export class SqlitePresence implements StorePresence {
     this.#open = open;
   }
 
-  /** The presence of those who use the file, which is there; nothing where locks do not count, or may not be taken. */
+  /** The presence for an existing file; `undefined` if locks do not count or may not be taken. */
   static async of(path: string, open: OpenDatabase): Promise<SqlitePresence | undefined> {
-    const name = "node:fs"; // not where a bundler for a platform without it would look for it
+    // a variable, so that a bundler for a platform without this module does not resolve it
+    const name = "node:fs";
     try {
       const files: LockFiles = await import(name);
       if (!isPermitted(folderOf(path))) return undefined;
-      const whole = files.realpathSync(path); // by whatever way they came to the file, and wherever the process goes
+      // independent of symbolic links and of later changes of the working directory
+      const whole = files.realpathSync(path);
       if (!isPermitted(folderOf(whole))) return undefined;
       if (!localTypes.has(files.statfsSync(folderOf(whole)).type >>> 0)) return undefined;
       return new SqlitePresence(whole, files, open);
     } catch {
-      return undefined; // a platform without file systems, or one that does not tell
+      return undefined; // the platform has no file system, or does not allow reading it
     }
   }
 
@@ -76,7 +84,7 @@ export class SqlitePresence implements StorePresence {
     try {
       const database = this.#open(this.#fileOf(instance), false);
       try {
-        // The journal of what is never written stays in memory: else it would be one more file.
+        // Nothing is ever written to it; an in-memory journal avoids one more file.
         database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
       } catch (error) {
         database.close();
@@ -91,7 +99,7 @@ export class SqlitePresence implements StorePresence {
 
   isGone(instance: string): Promise<boolean> {
     try {
-      const database = this.#open(this.#fileOf(instance), true); // fails where there is none
+      const database = this.#open(this.#fileOf(instance), true); // fails if the file does not exist
       try {
         database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_master");
         return Promise.resolve(true);
@@ -99,7 +107,7 @@ export class SqlitePresence implements StorePresence {
         database.close();
       }
     } catch {
-      return Promise.resolve(false); // it is held, or nobody can tell
+      return Promise.resolve(false); // the lock is held, or the state is unknown
     }
   }
 
@@ -109,7 +117,7 @@ export class SqlitePresence implements StorePresence {
     try {
       this.#files.unlinkSync(this.#fileOf(instance));
     } catch {
-      // it was never there, or another has removed it
+      // it never existed, or another process has removed it
     }
     return Promise.resolve();
   }
@@ -120,7 +128,7 @@ export class SqlitePresence implements StorePresence {
     try {
       names = this.#files.readdirSync(folderOf(this.#path)).filter((name) => name.startsWith(prefix));
     } catch {
-      // it is tried again when the next instance begins
+      // retried when the next instance starts
     }
     for (const name of names) {
       const instance = name.slice(prefix.length);
@@ -128,7 +136,7 @@ export class SqlitePresence implements StorePresence {
     }
   }
 
-  /** Lets go of its locks, as the end of the process does. */
+  /** Releases its locks, as the end of the process does. */
   close(): void {
     for (const database of this.#held.values()) database.close();
     this.#held.clear();

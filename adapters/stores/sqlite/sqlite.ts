@@ -1,5 +1,5 @@
 /**
- * The store in a file, by SQLite.
+ * The store in a SQLite file.
  *
  * @module
  */
@@ -38,16 +38,17 @@ import { SqlitePresence } from "./presence.ts";
 /** Options of {@linkcode sqlite}. */
 export interface SqliteOptions {
   /**
-   * What a commit waits for. `full`: until the disk has it, so it outlives a loss of power. `normal`: until the
-   * operating system has it: several times as fast, and it outlives the process however that ends, but a loss of power
-   * may take the last commits with it; those before them stay, whole and in order.
+   * When a commit is durable. `full`: after the disk has flushed it, so it survives a loss of power.
+   * `normal`: after the operating system has it, which is several times as fast; it survives any end of the
+   * process, but a loss of power may lose the last commits. Earlier commits then remain, complete and in
+   * order.
    *
    * @default {"full"}
    */
   readonly synchronous?: "full" | "normal";
   /**
-   * The most bytes of the file, beside which the log takes some of its own. What would make it larger rejects with
-   * `store-full`, and nothing of it is there; removals make room again.
+   * The maximum size of the file in bytes; the log takes additional space. A commit that would exceed it
+   * rejects with `store-full` and applies nothing. Removals make room again.
    *
    * @default {Infinity}
    */
@@ -59,26 +60,29 @@ const limits: StoreLimits = {
   valueBytes: Infinity,
   checks: Infinity,
   writes: Infinity,
-  // SQLite would take more, but nothing else of the process runs meanwhile.
+  // SQLite allows more, but a commit blocks the process.
   bytes: 64 * 1024 * 1024,
   keysBytes: Infinity,
 };
 
 /**
- * Makes a store of one SQLite file, by `node:sqlite`: Deno and Node have it. Several processes may share the file, on
- * one machine; its folder must exist. Beside it lie its log and its index, `-wal` and `-shm`, while it is open, and for
- * each system that uses it a small file `-alive-…`: its lock tells the others at once when that process has ended. The
- * next process removes what a killed one leaves of these. Locks are used on Linux, where the file is on a local file
- * system and Deno permits to read and write its folder and `--allow-sys=statfs`; else three missed heartbeats tell.
- * `:memory:` is a store for one system, without a file. `node:sqlite` is first looked for when the store is opened.
+ * Creates a store in one SQLite file, using `node:sqlite` of Deno or Node. Several processes on one machine
+ * may share the file; its folder must exist. While the file is open, its log (`-wal`) and index (`-shm`) lie
+ * beside it, and for each system that uses it a small file `-alive-…`, whose lock tells the other systems at
+ * once when that process ends. The next process removes the files that a killed process leaves. Such locks
+ * are used on Linux, if the file is on a local file system and Deno has permission to read and write its
+ * folder and `--allow-sys=statfs`; otherwise the end of a process is detected by three missed heartbeats.
+ * `:memory:` is a store for one system, without a file. `node:sqlite` is loaded when the store is opened.
  *
- * A commit is refused with `store-unavailable` when others have kept the file locked for 10 s, and with `store-full`
- * when there is no room. Its outcome is unknown only when the disk failed to flush: then it may be there after a crash.
+ * A commit is refused with `store-unavailable` if other processes have locked the file for 10 s, and with
+ * `store-full` if there is no room. Its outcome is unknown only if the disk failed to flush: then it may be
+ * present after a crash.
  *
- * Where the file or its log has been moved, replaced or removed while it is open, all calls reject with
- * `store-unavailable` from a hundredth of a second later on, and health says so: until it is back where it was, or the
- * system is started again and opens what is there then. It is told by its inode: what is written over in place (`cp
- * backup.db orders.db`) is not noticed, so stop first; nor is a replacement where the platform has no inodes.
+ * If the file or its log is moved, replaced or removed while it is open, all calls reject with
+ * `store-unavailable` within 10 ms, and the health of the system reports it, until the file is back in its
+ * place or the system is restarted and opens the present file. Files are compared by inode, so overwriting
+ * the file in place (`cp backup.db orders.db`) is not detected: stop the system first. Neither is a
+ * replacement on a platform without inodes.
  *
  * @example
  * ```ts
@@ -95,10 +99,12 @@ const limits: StoreLimits = {
  * await connection.close();
  * ```
  *
- * @param path where the file is, or is to be; `:memory:` for none. A path and no URI: `file:a.db` is a file of that name.
- * A `RangeError` where it names no file: nothing, a folder (`data/`), a URL, or a name with NUL in it
- * @param options how durable, how large
- * @returns the store; nothing is opened yet
+ * @param path the path of the file, which is created if it does not exist; `:memory:` for no file. It is not
+ * a URI: `file:a.db` is a file of that name
+ * @param options durability and maximum size
+ * @returns the store, which is not opened yet
+ * @throws {RangeError} if the path names no file: it is empty, a folder (`data/`), a URL, or contains NUL; or if
+ * `bytesMax` is not above 0
  */
 export function sqlite(path: string, options: SqliteOptions = {}): Store {
   const { synchronous = "full", bytesMax = Infinity } = options;
@@ -111,7 +117,8 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
     name: "sqlite",
     durability: inMemory ? "nothing" : synchronous === "full" ? "power" : "process",
     processes: inMemory ? "one" : "many",
-    unknownOutcomes: false, // what the disk failed to flush is written over by the next commit, or rejects with that
+    // a commit that the disk failed to flush is overwritten by the next one, or that one rejects
+    unknownOutcomes: false,
     commitsAtOnce: 1,
     fullCommitsAtOnce: 1,
     partsAtOnce: 100,
@@ -127,7 +134,7 @@ async function open(
   bytesMax: number,
   { clock }: StoreServices,
 ): Promise<StoreConnection> {
-  // Not where a bundler for a platform without it would look for it.
+  // The name is a variable, so that a bundler for a platform without this module does not resolve it.
   const name = "node:sqlite";
   let library: { DatabaseSync: new (path: string, options?: { readonly readOnly: boolean }) => Database };
   try {
@@ -136,7 +143,7 @@ async function open(
     throw new StoreError("store-unavailable", `Cannot open ${path}: this platform has no ${name}`, { cause });
   }
   try {
-    // Those who open a new file together are in each other's way.
+    // Processes that open a new file at the same time lock each other out.
     const database = await whileLocked(clock, () => {
       const database = new library.DatabaseSync(path);
       try {
@@ -168,16 +175,16 @@ class SqliteConnection implements StoreConnection {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #statements: Statements;
-  /** Calls that wait for the lock. */
+  /** Calls that are waiting for the lock. */
   readonly #waiting = new Set<Promise<unknown>>();
   readonly #notifier: SqliteNotifier;
   readonly #expiry: SqliteExpiry;
-  /** Its file, where that can be looked at. */
+  /** Its file, if the platform allows checking it. */
   file: StoreFile | undefined;
-  /** The versions that only this connection gives: from the next one to the last. */
+  /** The versions reserved for this connection: from the next one to the last. */
   #nextVersion = 1;
   #lastVersion = 0;
-  /** How many values that expire were written in the transaction. */
+  /** The number of values with an expiry time written in the current transaction. */
   #expiring = 0;
   #closed: Promise<void> | undefined;
 
@@ -236,10 +243,10 @@ class SqliteConnection implements StoreConnection {
     this.#notifier.end();
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
     this.presence?.close();
-    this.#database.close(); // the last one writes the log into the file
+    this.#database.close(); // the last connection to close checkpoints the log
   }
 
-  /** Calls that at once, and where others hold the lock again and again. */
+  /** Runs an action at once, and retries it while another connection holds the lock. */
   #run<Result>(what: string, action: () => Result): Promise<Result> {
     if (this.#closed !== undefined) {
       const message = `Cannot ${what} ${this.#path}: its connection is closed`;
@@ -264,11 +271,15 @@ class SqliteConnection implements StoreConnection {
   }
 
   #write(parts: readonly AtomicPart[]): (string | undefined)[] {
-    // Mostly all checks hold: then most of them cost nothing beside the statement that writes. Else it begins again.
+    // First assumes that all checks hold: most of them are then part of the statement that writes. If one
+    // fails, starts again and evaluates them first.
     return this.#transact(parts, false) ?? this.#transact(parts, true)!;
   }
 
-  /** Applies parts in one transaction; where a check fails that was not looked at before, nothing, and returns nothing. */
+  /**
+   * Applies parts in one transaction. With `looks`, evaluates the checks of each part first; without it,
+   * returns `undefined` and applies nothing if a check fails.
+   */
   #transact(parts: readonly AtomicPart[], looks: boolean): (string | undefined)[] | undefined {
     const { begin, commit, rollback } = this.#statements;
     const reservedBefore = this.#lastVersion;
@@ -290,7 +301,7 @@ class SqliteConnection implements StoreConnection {
         if (part.rings) rung ??= this.#notifier.ring();
         versions.push(String(version));
       }
-      if (version === undefined) return versions; // nothing to wait for the disk for
+      if (version === undefined) return versions; // there is nothing to flush
       if (this.#expiring > 0) this.#expiry.share(this.#expiring);
       committedDelivery = true;
       commit.run();
@@ -298,7 +309,8 @@ class SqliteConnection implements StoreConnection {
       rung?.();
       return versions;
     } catch (error) {
-      // The whole of it may be in the log, which is read again after a crash, though nobody sees it until then.
+      // The commit may be in the log, which SQLite reads again after a crash, although no reader sees it
+      // until then.
       if (committedDelivery && /I\/O error/.test(messageOf(error))) {
         const message = `Cannot tell whether ${this.#path} has the commit: ${messageOf(error)}`;
         throw new OutcomeUnknownError(message, { cause: error });
@@ -306,12 +318,13 @@ class SqliteConnection implements StoreConnection {
       throw error;
     } finally {
       if (!done) {
-        // What was reserved in it is not, and others may; what was reserved before is not given again: it may have landed.
+        // Versions reserved in this transaction are not reserved any more. Versions reserved before are not
+        // reused: they may have been committed.
         if (this.#lastVersion !== reservedBefore) this.#lastVersion = 0;
         try {
           rollback.run();
         } catch {
-          // SQLite has done that itself where the disk is full
+          // SQLite rolls back by itself if the disk is full
         }
       }
     }
@@ -325,7 +338,10 @@ class SqliteConnection implements StoreConnection {
     return this.#nextVersion++;
   }
 
-  /** Applies a part; where a check fails it may have done so in part. What is checked and written is one statement. */
+  /**
+   * Applies a part. If a check fails, returns `false`; the part may then be applied partially. Checking and
+   * writing a key is one statement.
+   */
   #apply({ checks, writes, removals }: AtomicPart, version: number): boolean {
     const { put, add, replace, remove, removeVersion } = this.#statements;
     const expected = new Map<string, string | undefined>();
@@ -352,7 +368,7 @@ class SqliteConnection implements StoreConnection {
     return true;
   }
 
-  /** Commits that only check: all of one moment, without the lock and without waiting for the disk. */
+  /** Evaluates parts that only check, in one snapshot, without taking the lock or flushing. */
   #test(parts: readonly AtomicPart[]): (string | undefined)[] {
     const { beginRead, commit } = this.#statements;
     beginRead.run();
@@ -375,7 +391,8 @@ class SqliteConnection implements StoreConnection {
 
   #explain(what: string, error: unknown): Error {
     if (error instanceof OutcomeUnknownError || error instanceof StoreError) return error;
-    const full = /disk is full|I\/O error/.test(messageOf(error)); // a quota is the latter
+    // an exceeded quota is reported as an I/O error
+    const full = /disk is full|I\/O error/.test(messageOf(error));
     const message = `Cannot ${what} ${this.#path}: ${messageOf(error)}`;
     return new StoreError(full ? "store-full" : "store-unavailable", message, { cause: error });
   }

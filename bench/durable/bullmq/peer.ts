@@ -1,6 +1,6 @@
 /**
- * BullMQ on a Redis of its own: `peer.ts default|always COUNT TOGETHER`. One queue, one worker in the same process that
- * counts. How long each job took from accepted (`add` has resolved) to completed.
+ * BullMQ on its own Redis: `peer.ts default|always COUNT TOGETHER`. One queue, and one counting worker in the
+ * same process. Measures the time of each job from accepted (`add` has resolved) to completed.
  */
 import { percentilesOf } from "../percentiles.ts";
 
@@ -21,13 +21,13 @@ interface BullMq {
   };
 }
 
-/** How Redis is started: as it is by default, or so that nothing that it acknowledged is lost. */
+/** The settings of Redis: its defaults, or so that no acknowledged job is lost. */
 const settings: Readonly<Record<string, readonly string[]>> = {
   default: [],
   always: ["--appendonly", "yes", "--appendfsync", "always"],
 };
 
-/** How many jobs the worker takes at once: of 10, 50, 100 and 200 the fastest here. */
+/** The concurrency of the worker: the fastest here of 10, 50, 100 and 200. */
 const concurrency = 100;
 
 function freePort(): number {
@@ -48,7 +48,7 @@ async function listens(port: number): Promise<void> {
 }
 
 async function measure(port: number, count: number, together: number) {
-  const name: string = "bullmq"; // the compiler need not find it: who has not installed it skips this
+  const name: string = "bullmq"; // hidden from the compiler, so that the file checks without BullMQ installed
   const { Queue, Worker } = await import(name) as BullMq;
   const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null };
   const queue = new Queue("carts", { connection });

@@ -1,4 +1,4 @@
-/** What a program has to say about its own start. Milliseconds since its process began, `cpuMs` of all processors. */
+/** What a program says of its own start. Milliseconds since its process began, `cpuMs` of all processors. */
 export interface Told {
   readonly importedMs: number;
   readonly repliedMs: number;

@@ -19,7 +19,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant("leave" as const), to: address, token: fc.constant(0) }),
 );
 
-Deno.test("Subscribers are as many as a list of addresses would hold, whoever comes, goes and leaves", () =>
+Deno.test("Subscribers behave as a list of addresses does, whatever is added and removed", () =>
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const subscribers = new Subscribers();

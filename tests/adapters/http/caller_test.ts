@@ -9,7 +9,7 @@ async function callerWith(authorization: string | undefined, callers = new Calle
   return await (await app.request("/", { headers })).text();
 }
 
-/** How many digests are made, from now on until it is disposed of. */
+/** Counts digests until it is disposed of. */
 class Digests implements Disposable {
   count = 0;
   readonly #digest = crypto.subtle.digest;
@@ -27,7 +27,7 @@ class Digests implements Disposable {
   }
 }
 
-Deno.test("Callers are told apart by their Authorization, of which their names give nothing away", async () => {
+Deno.test("Callers differ by their Authorization header, which cannot be derived from their names", async () => {
   const ada = await callerWith("Bearer ada");
   assert.equal(ada, await callerWith("Bearer ada"));
   assert.notEqual(ada, await callerWith("Bearer bob"));
@@ -35,7 +35,7 @@ Deno.test("Callers are told apart by their Authorization, of which their names g
   assert.doesNotMatch(ada, /ada$/);
 });
 
-Deno.test("Callers are nobody in particular without Authorization", async () => {
+Deno.test("Callers have an empty name without an Authorization header", async () => {
   assert.equal(await callerWith(undefined), "");
 });
 

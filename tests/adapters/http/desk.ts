@@ -1,4 +1,4 @@
-// One desk behind HTTP for all tests of the ingress: what it can be told, and how a test speaks to it.
+// The desk behind HTTP that all tests of the ingress use, and functions to send requests to it.
 
 import assert from "node:assert/strict";
 import type { Hono } from "hono";
@@ -48,17 +48,17 @@ export const Vault = protocol("vault", { open: ask(z.string()), opened: event() 
 export interface DeskOptions extends Partial<IngressOptions> {
   readonly system?: Partial<SystemOptions>;
   readonly clock?: VirtualClock;
-  /** Instances on one store have seeds of their own. */
+  /** Each instance on a store needs its own seed. */
   readonly seed?: number;
 }
 
-/** What goes with a request. */
+/** The headers and body of a request. */
 export interface Sent {
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 }
 
-/** What an answer says when it is a problem. */
+/** A problem document. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -68,12 +68,12 @@ export interface Problem {
   readonly issues?: readonly { readonly message: string; readonly path: readonly (string | number)[] }[];
 }
 
-/** A system, its ingress, and a clock that stands still. `settle` and `hang` wait for `open`. */
+/** A system on a virtual clock with its ingress. `settle` and `hang` wait for `open`. */
 export class Desk implements AsyncDisposable {
   readonly clock: VirtualClock;
   readonly system: System;
   readonly app: Hono;
-  /** What handlers ran, in order. */
+  /** The handlers that ran, in order. */
   readonly handled: string[] = [];
   #open = Promise.withResolvers<void>();
 
@@ -108,7 +108,7 @@ export class Desk implements AsyncDisposable {
     });
   }
 
-  /** Lets what waits go on. */
+  /** Releases the waiting handlers. */
   open(): Promise<void> {
     this.#open.resolve();
     return this.clock.settle();
@@ -118,7 +118,7 @@ export class Desk implements AsyncDisposable {
     return this.send("GET", path, { headers });
   }
 
-  /** Posts a payload as JSON, or nothing at all where there is none. */
+  /** Posts a payload as JSON, or no body if there is none. */
   post(path: string, payload?: unknown, headers: Record<string, string> = {}): Promise<Response> {
     if (payload === undefined) return this.send("POST", path, { headers });
     const body = JSON.stringify(payload);
@@ -129,7 +129,7 @@ export class Desk implements AsyncDisposable {
     return Promise.resolve(this.app.request(path, { method, ...init }));
   }
 
-  /** The cents of an order, past HTTP. */
+  /** The cents of an order, read without HTTP. */
   total(key: string): Promise<number> {
     return this.system.ref(Order, key).ask(Order.total, "EUR");
   }
@@ -205,7 +205,7 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-/** The problem that an answer is, once it has been seen to be one. */
+/** Asserts that a response is a problem, and returns it. */
 export async function problemOf(response: Response): Promise<Problem> {
   assert.equal(response.headers.get("content-type"), "application/problem+json");
   const problem: Problem = await response.json();
@@ -214,14 +214,14 @@ export async function problemOf(response: Response): Promise<Problem> {
   return problem;
 }
 
-/** Asserts that an answer is this problem. */
+/** Asserts that a response is this problem. */
 export async function assertProblem(response: Response, status: number, code: string): Promise<Problem> {
   const problem = await problemOf(response);
   assert.deepEqual([problem.status, problem.code], [status, code]);
   return problem;
 }
 
-/** Reads a stream of text piece by piece: what stands between two separators. */
+/** Reads a stream of text in pieces divided by a separator. */
 export class PieceReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #separator: string;
@@ -233,7 +233,7 @@ export class PieceReader {
     this.#separator = separator;
   }
 
-  /** The next piece; nothing at the end of the stream. */
+  /** The next piece; `undefined` at the end of the stream. */
   async next(): Promise<string | undefined> {
     while (!this.#rest.includes(this.#separator)) {
       const { done, value } = await this.#reader.read();
@@ -246,14 +246,14 @@ export class PieceReader {
     return piece;
   }
 
-  /** So many pieces. */
+  /** Reads this many pieces. */
   async take(count: number): Promise<(string | undefined)[]> {
     const pieces: (string | undefined)[] = [];
     while (pieces.length < count) pieces.push(await this.next());
     return pieces;
   }
 
-  /** Leaves. */
+  /** Cancels the stream. */
   async leave(): Promise<void> {
     await this.#reader.cancel();
   }
@@ -261,7 +261,7 @@ export class PieceReader {
 
 export const superjsonType = "application/superjson+json";
 
-/** Lets all values of a store go whose keys begin so, as it may by itself when they have expired. */
+/** Deletes all values whose keys begin with a prefix, as a store may do after they have expired. */
 export async function letGo(store: Store, prefix: string): Promise<void> {
   const connection = await store.open({ clock: new VirtualClock() });
   const removals = await connection.list({ prefix, limit: 1_000 });

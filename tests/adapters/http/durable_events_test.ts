@@ -7,7 +7,7 @@ import { Desk, type DeskOptions, Order, PieceReader } from "./desk.ts";
 const paused = "/events/order/paused";
 const both = "/events/order?event=settled,paused";
 
-/** A store whose connections do something else where they are told to. */
+/** A store whose connections can be overridden. */
 function storeWith(
   store: Store,
   change: (connection: StoreConnection) => Partial<StoreConnection>,
@@ -42,7 +42,7 @@ class Fleet {
   }
 }
 
-/** Resolves when all of it is in the log. */
+/** Resolves when all events are in the log. */
 async function publish(desk: Desk, ...texts: string[]): Promise<void> {
   const kept = desk.system.eventLog(Order.paused)!;
   const before = await kept.latest();
@@ -57,7 +57,7 @@ async function settle(desk: Desk, ...cents: number[]): Promise<void> {
   while (await kept.latest() < before + cents.length) await desk.clock.settle();
 }
 
-/** A reader, and the first thing that it was told. */
+/** A reader, and its first frame. */
 async function follow(desk: Desk, path: string, lastEventId?: string): Promise<[PieceReader, string]> {
   const headers: Record<string, string> = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
   const response = await desk.get(path, headers);
@@ -84,7 +84,7 @@ Deno.test("a stream of a durable event begins with where it stands, and its fram
   await reader.leave();
 });
 
-Deno.test("what one instance publishes, readers of another hear soon, in the same order and under the same ids", async () => {
+Deno.test("an event that one instance publishes reaches readers of another soon, in the same order and with the same ids", async () => {
   const fleet = new Fleet();
   await using desk = fleet.start();
   await using other = fleet.start();
@@ -92,7 +92,7 @@ Deno.test("what one instance publishes, readers of another hear soon, in the sam
   const [there] = await follow(other, paused);
   await publish(desk, "a");
   await publish(other, "b");
-  assert.deepEqual(await here.take(2), await there.take(2)); // no time has gone by
+  assert.deepEqual(await here.take(2), await there.take(2)); // without advancing the clock
   await Promise.all([here.leave(), there.leave()]);
 });
 
@@ -118,7 +118,7 @@ Deno.test("a reader goes on behind its last event after a restart, and at anothe
   await reader.leave();
 });
 
-Deno.test("who comes back before there was any event misses none", async () => {
+Deno.test("a reader that reconnects before the first event misses none", async () => {
   const fleet = new Fleet();
   let id: string | undefined;
   {
@@ -193,7 +193,7 @@ Deno.test("a stream of other events than its id has begins those anew and says s
   await reader.leave();
 });
 
-Deno.test("a reader hears at the next heartbeat what the store did not tell of", async () => {
+Deno.test("a reader gets events at the next heartbeat if the store did not notify of them", async () => {
   const fleet = new Fleet();
   const deaf = storeWith(fleet.store, () => ({ watch: () => ({ [Symbol.dispose]() {} }) }));
   await using desk = fleet.start();
@@ -206,7 +206,7 @@ Deno.test("a reader hears at the next heartbeat what the store did not tell of",
   await reader.leave();
 });
 
-Deno.test("a silent stream tells where it stands, so what its reader did not want is no gap later", async () => {
+Deno.test("an idle stream sends its position, so skipped events cause no gap later", async () => {
   await using desk = new Fleet().start();
   const [reader] = await follow(desk, "/events/order/settled?subject=fr.*");
   const next = reader.next();
@@ -219,7 +219,7 @@ Deno.test("a silent stream tells where it stands, so what its reader did not wan
   await reader.leave();
 });
 
-Deno.test("a subject is heard alone, and counts among all", async () => {
+Deno.test("a stream of one subject gets only its events, with ids that count all events", async () => {
   await using desk = new Fleet().start();
   const [reader] = await follow(desk, "/events/order/settled?subject=fr.*");
   await settle(desk, 1);
@@ -263,7 +263,7 @@ Deno.test("a log is replayed in windows that readers share: many cost hardly mor
   assert.ok(reads <= 10, `${reads} reads`);
   reads = 0;
   await desk.clock.settle();
-  assert.equal(reads, 0); // nobody asks when there is nothing new
+  assert.equal(reads, 0); // nothing is read while there is nothing new
   await desk.system.publish(Order.paused, "last");
   assert.deepEqual(
     await Promise.all(readers.slice(0, 49).map(async (reader) => dataOf(await reader.next()))),
@@ -304,7 +304,7 @@ Deno.test("a stream goes on when a store answers again, and is told to come back
   await desk.system.publish(Order.paused, "a");
   const next = reader.next();
   await desk.clock.settle();
-  for (let attempt = 0; attempt < 2; attempt++) { // who was refused is not counted
+  for (let attempt = 0; attempt < 2; attempt++) { // a refused reader is not counted
     const [refused, first] = await follow(desk, paused, "paused:0");
     assert.deepEqual([first, await refused.next()], ["retry: 2000", undefined]);
   }
@@ -327,7 +327,7 @@ Deno.test("a stream of a durable event ends with its system, and counts among th
   assert.equal(await end, undefined);
 });
 
-Deno.test("what outsiders publish over HTTP is heard by readers of any instance", async () => {
+Deno.test("an event published over HTTP reaches readers of every instance", async () => {
   const fleet = new Fleet();
   const expose = [Order.raised];
   await using desk = fleet.start({ expose });

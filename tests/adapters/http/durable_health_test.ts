@@ -85,7 +85,7 @@ Deno.test("/healthz is 503 where the store cannot be opened, and so is all that 
     const response = await desk.post(path, payload);
     assert.equal(response.headers.get("retry-after"), "1");
     const { detail } = await assertProblem(response, 503, "store-unavailable");
-    assert.doesNotMatch(detail!, /disk/); // nobody outside hears where the store is
+    assert.doesNotMatch(detail!, /disk/); // clients do not learn where the store is
   }
   assert.match(String(told[0]), /Cannot open the store: no such disk/);
   assert.equal(told.length, 4);

@@ -4,13 +4,13 @@ import { assertProblem, Carrier, Desk, letGo } from "./desk.ts";
 
 const key = { "idempotency-key": '"k"' };
 
-/** A desk on a store; each start of one has a seed of its own. */
+/** A desk on a store; each start has its own seed. */
 let seed = 0;
 function start(store = memoryStore(), clock?: Desk["clock"]): Desk {
   return new Desk({ system: { store }, clock, seed: ++seed });
 }
 
-/** What an answer is to its caller, but for when it came. */
+/** A response as its client sees it, except for its time. */
 async function said(response: Response): Promise<unknown[]> {
   const { status, headers } = response;
   return [status, await response.text(), headers.get("location"), headers.get("posthorn-after")];

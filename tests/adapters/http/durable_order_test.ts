@@ -8,7 +8,7 @@ const add = "/actors/order/ada/add";
 const hourMs = 3_600_000;
 const nowMs = Date.UTC(2030, 0, 1);
 
-/** An instance whose clock is so far ahead. */
+/** An instance whose clock is ahead by this time. */
 function start(store: Store, seed: number, aheadMs = 0): Desk {
   return new Desk({ system: { store }, clock: new VirtualClock({ nowMs: nowMs + aheadMs }), seed });
 }
@@ -23,14 +23,14 @@ function placeOf(response: Response): string {
   return place!;
 }
 
-/** A place of that time. */
+/** A position with this timestamp. */
 function placeAt(atMs: number): string {
   return (atMs * 1_000).toString(36).padStart(11, "0");
 }
 
 /**
- * Sends three lines, each to another instance, whose clocks are ever further behind, while the actor is kept from
- * running; each behind the one before where `after` is wanted. Returns the order in which they were handled.
+ * Sends three lines to three instances with clocks ever further behind, while the actor is kept from running;
+ * with `after`, each is to be handled after the one before. Returns the order in which they were handled.
  */
 async function handledOrder(after: boolean): Promise<string[]> {
   const store = memoryStore();
@@ -38,11 +38,12 @@ async function handledOrder(after: boolean): Promise<string[]> {
   const settled = async () => {
     for (let turn = 0; turn < 5; turn++) for (const desk of desks) await desk.clock.settle();
   };
-  for (const desk of desks) { // each has the actor, and knows of nothing that waits for it
+  for (const desk of desks) { // each has loaded the actor, and knows of no waiting message
     assert.equal((await desk.post("/actors/order/ada/total", "EUR")).status, 200);
   }
   const order: string[] = [];
-  // The first of them is busy: what it accepts waits in the store. The others would run what they know of.
+  // The first instance is busy: messages that it accepts wait in the store. The others would handle those
+  // they know of.
   const hanging = desks[0].post("/actors/order/ada/hang");
   await settled();
   let place: string | undefined;
@@ -61,7 +62,8 @@ async function handledOrder(after: boolean): Promise<string[]> {
 }
 
 Deno.test("a POST that carries the place of another is handled behind it, at an instance whose clock is behind", async () => {
-  // The second is handled where it came in, and so the first is there, too: whoever runs first, it is behind.
+  // The second message is handled where it was accepted, and so the first is in the store, too: whichever
+  // instance handles it, it follows the first.
   const order = await handledOrder(true);
   assert.deepEqual(order.slice(0, 3), ["add line 0", "add line 1", "add line 2"]);
 });
@@ -103,7 +105,7 @@ Deno.test("an ask that carries a place sees what was accepted there, wherever th
   await hanging;
 });
 
-Deno.test("what is no place is 400, and so is one far ahead; nothing is accepted", async () => {
+Deno.test("an invalid position is 400, as is one far ahead, and nothing is accepted", async () => {
   await using desk = start(memoryStore(), 1);
   const places = ["x", "0", placeAt(nowMs).toUpperCase(), `${placeAt(nowMs)}0`, "zzzzzzzzzzz"];
   for (const place of [...places, placeAt(nowMs + hourMs + 1)]) {
@@ -123,7 +125,7 @@ Deno.test("what is no place is 400, and so is one far ahead; nothing is accepted
   assert.deepEqual(desk.handled, []);
 });
 
-Deno.test("a place within the hour is taken, and its own places then are as well, but no further", async () => {
+Deno.test("a position within the next hour is accepted, as are those derived from it, but none beyond the hour", async () => {
   await using desk = start(memoryStore(), 1);
   const ahead = placeAt(nowMs + hourMs);
   const place = placeOf(await desk.post(add, line("a"), { "posthorn-after": ahead }));
@@ -133,7 +135,7 @@ Deno.test("a place within the hour is taken, and its own places then are as well
   await assertProblem(await desk.post(add, line("c"), { "posthorn-after": further }), 400, "invalid-after");
 });
 
-Deno.test("a forged place moves its own message and nobody else's, at its instance or at another that is behind", async () => {
+Deno.test("a forged position delays only its own message, at its instance and at one whose clock is behind", async () => {
   const store = memoryStore();
   await using desk = start(store, 1, 1_000);
   await using behind = start(store, 2);
@@ -143,7 +145,7 @@ Deno.test("a forged place moves its own message and nobody else's, at its instan
       "posthorn-after": forged,
     });
     const place = placeOf(await desk.post(add, line("honest")));
-    assert.ok(place < placeAt(nowMs + 1_000 + 1), place); // as its clock says
+    assert.ok(place < placeAt(nowMs + 1_000 + 1), place); // according to its clock
     assert.equal((await behind.post(add, line("then"), { "posthorn-after": place })).status, 202);
     assert.ok(
       placeOf(await desk.post("/actors/order/ada/settle", { cents: 1 })) < placeAt(nowMs + 1_000 + 1),

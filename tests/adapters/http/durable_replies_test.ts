@@ -51,7 +51,7 @@ Deno.test("a request that was accepted is answered by the next start, where its 
   let location: string;
   {
     await using desk = fleet.start();
-    const hanging = fleet.start(); // it has the actor, and never answers
+    const hanging = fleet.start(); // it has loaded the actor, and never replies
     location = await submit(hanging);
     const stopped = hanging.system.stop({ drainMs: 1 });
     await fleet.clock.advance(1);
@@ -60,7 +60,7 @@ Deno.test("a request that was accepted is answered by the next start, where its 
   }
   await using desk = fleet.start();
   await desk.open();
-  await fleet.clock.advance(10_000); // three heartbeats: it is taken for dead
+  await fleet.clock.advance(10_000); // three heartbeats: it is considered dead
   assert.equal((await desk.get(location)).status, 200);
 });
 
@@ -76,11 +76,11 @@ Deno.test("Prefer: wait=N waits at another instance as well, and is woken when t
   const waiting = other.get(location, { prefer: "wait=20" });
   await fleet.clock.settle();
   await desk.open();
-  const reply = await waiting; // no time has gone by
+  const reply = await waiting; // without advancing the clock
   assert.deepEqual([reply.status, reply.headers.get("preference-applied")], [200, "wait=20"]);
 });
 
-Deno.test("who waits at another instance hears of a reply although the store did not tell", async () => {
+Deno.test("a wait at another instance gets the reply although the store did not notify of it", async () => {
   const fleet = new Fleet();
   const deaf: Store = {
     traits: fleet.store.traits,

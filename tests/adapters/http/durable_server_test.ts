@@ -14,13 +14,13 @@ const Shop = protocol("shop", {
   sold: event(z.object({ cents: z.number() })),
 });
 
-/** A server on a port of its own. */
+/** A server on its own port. */
 class Server implements AsyncDisposable {
   readonly #system: System;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #origin: string;
 
-  /** With `paid` a submit is answered; without, it waits for another start. */
+  /** With `paid` a submit is answered; without it, it waits for the next start. */
   constructor(path: string, paid = true) {
     const shop = actor(Shop, {
       state: () => 0,

@@ -38,13 +38,13 @@ Deno.test("Exposure finds every operation of a protocol that is exposed whole", 
   assert.equal(exposure.operation("shop", "sold", ["event"]), Shop.sold);
 });
 
-Deno.test("Exposure knows nothing that is not listed", () => {
+Deno.test("Exposure finds no operation that is not listed", () => {
   const exposure = new Exposure([Shop.open], []);
   assert.equal(refusal(() => exposure.operation("shop", "price", spoken)), "unknown-operation");
   assert.equal(refusal(() => exposure.operation("loose", "note", spoken)), "unknown-protocol");
 });
 
-Deno.test("Exposure knows nothing by the names of every object", () => {
+Deno.test("Exposure finds no operation by the name of an inherited property", () => {
   const exposure = new Exposure([Shop], []);
   for (const name of ["constructor", "__proto__", "toString", "~protocol"]) {
     assert.equal(refusal(() => exposure.operation("shop", name, spoken)), "unknown-operation");
@@ -85,7 +85,7 @@ Deno.test("Exposure refuses to accept an event whose payload is unchecked", () =
   assert.throws(() => new Exposure([], [Loose.said]), TypeError);
 });
 
-Deno.test("Exposure lets out what is unchecked: a reply, and an event to subscribe to", () => {
+Deno.test("Exposure accepts unchecked replies, and unchecked events to subscribe to", () => {
   const exposure = new Exposure([Loose.read, Loose.said], []);
   assert.equal(exposure.maySubscribe(Loose.said), true);
   assert.equal(exposure.operation("loose", "read", spoken), Loose.read);
@@ -100,7 +100,7 @@ Deno.test("Exposure refuses two protocols of one name", () => {
   );
 });
 
-Deno.test("Exposure refuses to let out an event that a stream could not tell from its own words", () => {
+Deno.test("Exposure refuses an event whose name the streams use themselves", () => {
   const Door = protocol("door", {
     gap: event(),
     open: event(),

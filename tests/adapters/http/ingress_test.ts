@@ -211,7 +211,7 @@ Deno.test("the largest body and the deepest nesting are options", async () => {
   await assertProblem(await echo([[[]]]), 400, "too-deep");
 });
 
-// --- In somebody's app
+// --- Mounted in another app
 
 Deno.test("an ingress is mounted in an app that has routes of its own", async () => {
   await using desk = new Desk();
@@ -383,7 +383,7 @@ Deno.test("every POST is 503 with Retry-After while the system stops", async () 
 
 // --- On a real server
 
-/** A server of one desk, whose every timer that is taken back is looked at. */
+/** A server of one desk that records every cancelled timer. */
 async function serve(desk: Desk, use: (url: string) => Promise<void>): Promise<void> {
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, desk.app.fetch);
   try {
@@ -393,7 +393,7 @@ async function serve(desk: Desk, use: (url: string) => Promise<void>): Promise<v
   }
 }
 
-/** Waits for the event loop to bring something about; no time of the clock goes on. */
+/** Waits for the event loop until a condition holds, without advancing the clock. */
 async function until(done: () => boolean): Promise<void> {
   for (let turns = 0; !done(); turns++) {
     assert.ok(turns < 100_000, "it never came");

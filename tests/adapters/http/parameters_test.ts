@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Context, Hono } from "hono";
 import { idempotencyKey, integerParameter, preferredWaitSeconds } from "../../../adapters/http/parameters.ts";
 
-/** What `read` finds in a request; the error's message where it throws. */
+/** The result of `read` for a request, or the message of its error. */
 async function found(
   read: (context: Context) => unknown,
   query: string,
@@ -64,7 +64,7 @@ Deno.test("idempotencyKey() is the text of the item, whatever parameters it has"
 
 Deno.test("idempotencyKey() refuses what begins as quoted text and is none", async () => {
   for (const header of ['"', '"a', '"a"b', '"a", "b"', '"a\\b"', '"a\\"']) {
-    assert.match(await key(header), /begins with a quote and is no quoted text/, header);
+    assert.match(await key(header), /begins with a quote and is not a quoted string/, header);
   }
 });
 

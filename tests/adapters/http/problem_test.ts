@@ -119,7 +119,7 @@ Deno.test("every code of the runtime has a status of its own", async () => {
     for await (const { name, isFile } of Deno.readDir(new URL(folder, root))) {
       if (!isFile) await read(`${folder}${name}/`);
       else {
-        // What examples of documentation throw is their own.
+        // The codes that examples in the documentation throw are their own.
         const text = (await Deno.readTextFile(new URL(folder + name, root))).replace(/^ \*.*$/gm, "");
         for (const [, one, other] of text.matchAll(thrown)) codes.set(one ?? other, folder + name);
       }
@@ -154,7 +154,7 @@ Deno.test("problemResponse() says what a store says in words of its own, which n
     422,
     "store-full",
   );
-  assert.equal(detail, secret); // those are a handler's own words
+  assert.equal(detail, secret); // those are the message of a handler
 });
 
 Deno.test("problemResponse() has at most 4 KiB, whatever its words are written as", async () => {

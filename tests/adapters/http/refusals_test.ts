@@ -1,4 +1,4 @@
-// What is refused, and how quietly: by requests as they come, without a socket.
+// Refused requests, and what is reported of them, without a socket.
 
 import assert from "node:assert/strict";
 import { actor, ask, event, protocol, StoreError, submit, System, tell } from "@posthorn/posthorn";
@@ -33,7 +33,7 @@ for (
       const path of [clear, "/actors/order/ada/count", "/surveys/carrier/quote", "/actors/order/ada/settle"]
     ) {
       await assertProblem(await desk.post(path, undefined, headers), 403, "cross-site");
-      // What a form, a text, a Blob without a type or a beacon makes of it.
+      // The headers that a form, a text, a Blob without a type or a beacon causes.
       for (
         const type of [
           "text/plain",
@@ -60,7 +60,8 @@ for (
     { "sec-fetch-site": "none" },
     { origin: "https://DESK.example", host: "desk.example" },
     { origin: "http://localhost" }, // as the URL of the request
-    { ...json, "sec-fetch-site": "cross-site", origin: "https://evil.example" }, // it had its preflight
+    // the browser sent a preflight
+    { ...json, "sec-fetch-site": "cross-site", origin: "https://evil.example" },
   ] as readonly Record<string, string>[]
 ) {
   Deno.test(`a POST from ${JSON.stringify(headers)} is taken`, async () => {
@@ -107,7 +108,7 @@ Deno.test("a path that is no UTF-8 is 400, and what is written with %25 is anoth
   assert.equal((await desk.post("/actors/order/%25ff/clear")).status, 202);
 });
 
-/** A request with a URL that no `Request` would take, as servers hand them on. */
+/** A request with a URL that `Request` would refuse, as servers pass it on. */
 function odd(url: string, init: RequestInit): Request {
   const request = new Request("http://desk/", init);
   return new Proxy(request, {
@@ -227,7 +228,7 @@ Deno.test("a submit that fails in the time that it waits says where its reply is
   await assertProblem(response, 422, "card-refused");
 });
 
-// --- Who only looks, and who has left
+// --- Peeking clients, and clients that disconnect
 
 async function submitted(desk: Desk): Promise<string> {
   return (await desk.post("/actors/order/ada/settle", { cents: 1 })).headers.get("location")!;
@@ -264,7 +265,7 @@ for (const [where, system] of [["in memory", {}], ["with a store", { store: memo
     );
     for (let turn = 0; turn < 20; turn++) await desk.clock.settle();
     leaving.abort();
-    // Time stands still, so whoever still waited would wait for ever.
+    // The clock is not advanced, so a wait would never end.
     for (const response of await Promise.all(polling)) assert.equal(response.status, 202);
     await desk.open();
     await desk.clock.advance(120_000);
@@ -273,7 +274,7 @@ for (const [where, system] of [["in memory", {}], ["with a store", { store: memo
   });
 }
 
-// --- What is thrown beside the actors
+// --- Errors outside actors
 
 const { proxy: revoked, revoke } = Proxy.revocable({}, {});
 revoke();
@@ -378,7 +379,7 @@ Deno.test("what is printed by default is at most 20 errors a second, and how man
   assert.match(printed[20], /^\(30 errors before it were left out\) Error: later\n/);
 });
 
-// --- What nobody may keep
+// --- Caching
 
 Deno.test("nothing of a reply, of health and of numbers is stored on its way", async () => {
   await using desk = new Desk({ metrics: true });
@@ -402,7 +403,7 @@ Deno.test("Preference-Applied says how long was waited for", async () => {
   }
 });
 
-// --- What JSON cannot say
+// --- Values that JSON cannot represent
 
 const Odd = protocol("odd", {
   map: ask(z.any()),
@@ -447,7 +448,7 @@ for (const [where, options] of [["in memory", {}], ["with a store", { store: mem
     assert.equal(system.stats().dead - dead, where === "in memory" ? 1 : 0);
     const [letter] = system.deadLetters.list();
     if (where === "in memory") {
-      assert.match(letter.message, /: Cannot stream odd\.said: its payload has no JSON$/);
+      assert.match(letter.message, /: Cannot stream odd\.said: JSON cannot represent its payload$/);
     }
     await reader.leave();
   });

@@ -138,7 +138,7 @@ Deno.test("an ask is answered in superjson where that is accepted", async () => 
   assert.deepEqual(new SuperJSON().parse(await response.text()), value);
 });
 
-/** Replies whose schema makes a date of a text. */
+/** Replies whose schema transforms a text to a date. */
 const When = z.string().transform((text) => new Date(text));
 const Clocked = protocol("clocked", { when: ask(When), dates: survey(When), book: submit(When) });
 const clocked = actor(Clocked, {
@@ -224,7 +224,7 @@ Deno.test("a submit is 202 with its id and where its reply will be", async () =>
   assert.match(await idOf(response), /^[0-9A-Z]{26}$/);
   assert.match(locationOf(response), /^\/replies\/R[0-9A-Z]{26}$/);
   assert.equal(response.headers.get("retry-after"), "1");
-  // No cache keeps what a POST was answered, so nothing is said about that.
+  // Caches do not store responses to a POST, so no cache header is needed.
   assert.deepEqual([response.headers.get("vary"), response.headers.get("cache-control")], [null, null]);
 });
 
@@ -251,7 +251,7 @@ for (
 }
 
 for (const [where, system] of [["in memory", {}], ["with a store", { store: memoryStore() }]] as const) {
-  Deno.test(`the key of a submit is the id that it has, and nothing finds its reply but Location, ${where}`, async () => {
+  Deno.test(`the key of a submit is its id, and its reply is found only by Location, ${where}`, async () => {
     await using desk = new Desk({ system });
     const sent = [];
     for (const _ of [1, 2]) sent.push(await desk.post(`${ada}/settle`, { cents: 5 }, key("a/b?c#d%")));
@@ -489,7 +489,7 @@ Deno.test("the same key to two receivers is two requests, each with a Location o
   assert.equal(again.headers.get("location"), second.headers.get("location"));
 });
 
-Deno.test("an operation on the wrong route says where it is spoken to", async () => {
+Deno.test("an operation on the wrong route is refused with its route", async () => {
   await using desk = new Desk();
   for (
     const [wrong, right] of [["/surveys/order/add", "/actors/order/{key}/add"], [
@@ -498,7 +498,7 @@ Deno.test("an operation on the wrong route says where it is spoken to", async ()
     ]]
   ) {
     const { detail } = await assertProblem(await desk.post(wrong, undefined), 404, "unknown-operation");
-    assert.ok(String(detail).endsWith(`it is spoken to at ${right}`), String(detail));
+    assert.ok(String(detail).endsWith(`its route is ${right}`), String(detail));
   }
 });
 
@@ -648,7 +648,7 @@ for (const [where, store] of [["in memory", undefined], ["with a store", memoryS
   });
 }
 
-Deno.test("whoever says who speaks is asked at every request, and may refuse it", async () => {
+Deno.test("the caller option is called for every request, and may refuse it", async () => {
   await using desk = new Desk({
     caller() {
       throw new HTTPException(401);
@@ -813,14 +813,14 @@ Deno.test("a reader that had last what is no longer kept is told of the gap firs
   const [event, gapId, data] = (await second.next())!.split("\n");
   assert.deepEqual([event, data], ["event: gap", `data: {"lastEventId":"${id}"}`]);
   await second.leave();
-  // It knows now where it stands: there is no gap behind that one.
+  // It has a position now: there is no gap after it.
   const third = await reading(desk, "/events/order/paused", { "last-event-id": gapId.slice("id: ".length) });
   await desk.system.publish(Order.paused, "e");
   assert.equal(dataOf(await third.next()), "e");
   await third.leave();
 });
 
-Deno.test("a reader that says that it had nothing last is told of no gap", async () => {
+Deno.test("a reader with an empty last event id gets no gap", async () => {
   await using desk = new Desk();
   const reader = await reading(desk, "/events/order/paused?lastEventId=", { "last-event-id": "" });
   await desk.system.publish(Order.paused, "a");
@@ -828,7 +828,7 @@ Deno.test("a reader that says that it had nothing last is told of no gap", async
   await reader.leave();
 });
 
-Deno.test("an event stream speaks as often as the ingress was told", async () => {
+Deno.test("an idle event stream sends a keep-alive after keepAliveMs", async () => {
   await using desk = new Desk({ keepAliveMs: 40 });
   const reader = await reading(desk, "/events/order/paused");
   const next = reader.next();

@@ -1,11 +1,12 @@
-// What clients do wrong on the wire, on a real server: it is answered, nobody is alarmed, and it changes nothing.
+// Clients that violate the protocol or disconnect, on a real server: they are answered, cause no call of
+// onError, and change nothing.
 
 import { setImmediate } from "node:timers";
 import assert from "node:assert/strict";
 import { exchange } from "../../fuzz/wire.ts";
 import { Desk } from "./desk.ts";
 
-/** A desk behind a real server, which counts what it has answered. */
+/** A desk behind a real server that counts its responses. */
 class Served implements AsyncDisposable {
   readonly told: unknown[] = [];
   readonly desk = new Desk({ onError: (error) => this.told.push(error) });
@@ -16,24 +17,24 @@ class Served implements AsyncDisposable {
     return response;
   });
 
-  /** What comes back for a request; `whole` where the server can tell where it ends. */
+  /** The response to a request; `whole` if the server can tell where the request ends. */
   send(text: string, whole = true): Promise<string> {
     return exchange(this.#server.addr.port, { pieces: [new TextEncoder().encode(text)], whole });
   }
 
-  /** Writes, and is gone. */
+  /** Writes, and disconnects. */
   async leave(text: string): Promise<void> {
     const before = this.statuses.length;
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.#server.addr.port });
     await connection.write(new TextEncoder().encode(text));
     await this.until(() => this.begun > before);
-    // Deno 2.5 does not tell of a client that is gone as soon as its request has come.
+    // Deno 2.5 does not report a client that disconnects as soon as its request has arrived.
     for (let turns = 0; turns < 50; turns++) await new Promise((resolve) => setImmediate(resolve));
     connection.close();
     await this.until(() => this.statuses.length > before);
   }
 
-  /** How many requests have reached the desk. */
+  /** The number of requests that have reached the desk. */
   begun = 0;
 
   constructor() {
@@ -45,7 +46,7 @@ class Served implements AsyncDisposable {
     };
   }
 
-  /** Waits for the event loop to bring something about; no time of the desk's clock goes on. */
+  /** Waits for the event loop until a condition holds, without advancing the clock of the desk. */
   async until(done: () => boolean): Promise<void> {
     for (let turns = 0; !done(); turns++) {
       assert.ok(turns < 100_000, "it never came");
@@ -62,7 +63,7 @@ class Served implements AsyncDisposable {
 const add =
   "POST /actors/order/ada/add HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n";
 
-Deno.test("a client that leaves in the middle of its body is 400 to nobody, and no alarm", async () => {
+Deno.test("a client that disconnects within its body causes no call of onError", async () => {
   await using served = new Served();
   await served.leave(`${add}content-length: 100\r\n\r\n{"sku"`);
   await served.leave(`${add}transfer-encoding: chunked\r\n\r\n6\r\n{"sku"\r\n`);

@@ -1,4 +1,4 @@
-// Values that expire never pile up, however much is written and whatever stands beside them.
+// Expired values do not accumulate, however much is written and whatever else is stored.
 
 import assert from "node:assert/strict";
 import { memoryStore } from "@posthorn/posthorn/memory";
@@ -21,7 +21,7 @@ function onEach(name: string, run: (store: Store, file: string | undefined) => P
   });
 }
 
-/** Writes so many values that live for a while, all of them in one commit. */
+/** Writes values with an expiry time in one commit. */
 function write(connection: StoreConnection, name: string, count: number, expiresAtMs?: number) {
   const keys = Array.from({ length: count }, (_, index) => `${name}-${index}`);
   const writes = keys.map((key) => ({ key, value: new Uint8Array(1), expiresAtMs }));
@@ -50,7 +50,7 @@ onEach("what expires goes as fast as it comes, from however many connections", a
     await clock.advance(100);
     if (step % 20 === 0) most = Math.max(most, await count(connections[0]));
   }
-  // 3,000 live at one time; what is over by then and not yet gone is less than that again.
+  // 3,000 are alive at a time; the expired ones not yet deleted are fewer than that.
   assert.ok(most < 6_000, `${most} rows of which 3,000 live`);
   for (const connection of connections) await connection.close();
 });

@@ -1,4 +1,5 @@
-// What is acknowledged is in the file of that name: which names there are, and what becomes of it while it is open.
+// Acknowledged commits are in the file of the given name: valid names, and changes of the file while it is
+// open.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -152,7 +153,7 @@ Deno.test("sqlite: a folder that is named as the file is refused when it is open
     });
   }));
 
-Deno.test("sqlite: who watches hears of what rings, and of nothing else", () =>
+Deno.test("sqlite: a watcher is notified of parts that ring, and of nothing else", () =>
   inFolder(async (folder) => {
     const clock = new VirtualClock();
     const store = sqlite(`${folder}/posthorn.db`, { synchronous: "normal" });

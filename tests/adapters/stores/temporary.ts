@@ -1,4 +1,4 @@
-/** A path for a database in a folder of its own, which is removed with all that is in it. */
+/** A path for a database in a temporary folder, which is removed with its contents. */
 export async function temporary(): Promise<
   AsyncDisposable & { readonly folder: string; readonly path: string }
 > {

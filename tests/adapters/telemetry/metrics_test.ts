@@ -42,7 +42,8 @@ Deno.test("metricsText() is in the text format: help, type, samples, each on a l
 Deno.test("metricsText() escapes what a label must not have", () => {
   const hostile = 'a"b\\c\nposthorn_dead_total 9';
   const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
-  const unhosted = { [hostile]: { actors: 1, waiting: 3 } }; // as it stands in a store that others write
+  // as it may be in a store that other programs write
+  const unhosted = { [hostile]: { actors: 1, waiting: 3 } };
   const text = metricsText({ ...stats, unhosted }, { name: hostile, status: "durable" });
   const escaped = 'a\\"b\\\\c\\nposthorn_dead_total 9';
   assert.ok(text.includes(`\nposthorn_store_available{store="${escaped}"} 1\n`));

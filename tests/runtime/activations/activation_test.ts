@@ -221,7 +221,7 @@ Deno.test("Activation hands the TerminalError of a handler to its asker", async 
   await assert.rejects(asking, { name: "TerminalError", code: "unknown-sku", message: "no such sku" });
 });
 
-// --- What becomes of the actor
+// --- Supervision
 
 Deno.test("Activation goes on with onFailure resume, and is not activated again", async () => {
   await using it = stage(worker({ onFailure: "resume", retry: { attempts: 1 } })).watch(
@@ -545,7 +545,7 @@ Deno.test("Activation rejects, drops the oldest or drops the newest when its mai
   }
 });
 
-Deno.test("Activation tells the asker at once whose message gave way in a full mailbox", async () => {
+Deno.test("Activation rejects an ask at once whose message is evicted from a full mailbox", async () => {
   await using it = stage(worker({ mailbox: { capacity: 1, overflow: "drop-oldest" } }));
   const ada = it.ref("ada");
   const asking = ada.ask(Worker.call, () => 1);
@@ -611,7 +611,7 @@ Deno.test("Activation does not try again what has expired meanwhile", async () =
   assert.deepEqual(it.dead, ["ada run: deadline"]);
 });
 
-Deno.test("Activation lets no more step aside than its mailbox holds", async () => {
+Deno.test("Activation sets no more messages aside than its mailbox holds", async () => {
   await using it = stage(
     worker({ mailbox: { capacity: 3 }, retry: { order: "aside" }, onFailure: "resume" }),
   );
@@ -619,13 +619,13 @@ Deno.test("Activation lets no more step aside than its mailbox holds", async () 
     await it.ref("ada").tell(Worker.run, fail);
     await it.clock.settle();
   }
-  // Three are aside, the fourth holds: the mailbox fills up behind it.
+  // Three are set aside, the fourth holds: the mailbox fills up behind it.
   for (let n = 0; n < 2; n++) await it.ref("ada").tell(Worker.note, "");
   await assert.rejects(it.ref("ada").tell(Worker.note, ""), { code: "mailbox-full" });
   assert.equal(it.system.stats().waiting, 6);
 });
 
-Deno.test("Activation leaves memory when the last that it scheduled for another has gone out", async () => {
+Deno.test("Activation leaves memory when its last schedule for another actor has fired", async () => {
   await using it = stage(worker({ idleMs: 10 }));
   await it.ref("ada").tell(Worker.run, (ctx) => {
     ctx.schedule("reminder", { afterMs: 100 }, ctx.ref(Worker, "bob").at(Worker.note), "now");
@@ -635,7 +635,7 @@ Deno.test("Activation leaves memory when the last that it scheduled for another 
   await it.clock.advance(1);
   assert.deepEqual(await notesOf(it.ref("bob")), ["now"]);
   await it.clock.advance(100);
-  assert.equal(it.system.stats().protocols.worker.actors, 1); // bob, who noted it
+  assert.equal(it.system.stats().protocols.worker.actors, 1); // bob, who recorded it
 });
 
 Deno.test("Activation follows a signal that came during a turn which then fails", async () => {

@@ -35,7 +35,7 @@ interface Traits {
   readonly idleMs?: number;
 }
 
-/** An actor of one protocol: it keeps notes, it waits until the test lets it go, or it has something scheduled. */
+/** An actor of one protocol that keeps notes, waits until the test releases it, or has a schedule. */
 function notesOf(its: typeof One | typeof Other, traits: Traits, gate?: Promise<void>): Actor {
   return actor(its as typeof One, {
     ...traits as { transient?: false },
@@ -55,7 +55,7 @@ function notesOf(its: typeof One | typeof Other, traits: Traits, gate?: Promise<
 interface Crowd extends AsyncDisposable {
   readonly clock: VirtualClock;
   readonly system: System;
-  /** Protocol and key of those that are passivated, in order. */
+  /** Protocol and key of the passivated actors, in order. */
   readonly passivated: readonly string[];
 }
 
@@ -171,7 +171,9 @@ Deno.test("whoever observes that an actor leaves may make another: there are nev
   assert.deepEqual([one.actors, other.actors], [0, 2]);
 });
 
-/** A registry of actors of which a test says whether they are at rest, and which counts how often they are asked. */
+/**
+ * A registry of actors whose idleness the test controls, and which counts how often they are asked for it.
+ */
 class Registry extends ActorRegistry<RegisteredActor> {
   looked = 0;
   atRest: ReadonlySet<string> = new Set();
@@ -214,7 +216,7 @@ Deno.test("a full system of many actors does not look through all of them for ea
   registry.atRest = new Set(["4000", "4500"]);
   await clock.advance(5);
   registry.get("late");
-  registry.get("later"); // and the search goes on where it has ended
+  registry.get("later"); // and the search continues where it ended
   assert.equal(registry.looked, 5_000 + 4_501);
   assert.equal(registry.size, 5_000);
 });

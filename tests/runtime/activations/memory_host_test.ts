@@ -149,7 +149,7 @@ Deno.test("MemoryHost keeps nothing of actors that came and went, also not to lo
   await it.clock.advance(1_500);
   await it.ref("bob").ask(Worker.call, () => 1);
   it.watch();
-  await it.clock.advance(6_500); // ada is looked at, and bob is not yet due
+  await it.clock.advance(6_500); // ada is checked, and bob is not yet due
   assert.deepEqual(it.events, ["passivated ada"]);
   await it.clock.advance(1_500);
   assert.deepEqual(it.events, ["passivated ada", "passivated bob"]);

@@ -1,5 +1,5 @@
-// Messages that were sent before the first is handled are one run, and may share what their handlers are given: nobody must
-// be able to tell.
+// Messages sent before the first one is handled form one run, and may share the objects that their handlers
+// get: this must not be observable.
 
 import assert from "node:assert/strict";
 import { type Inspection, TerminalError } from "@posthorn/posthorn";
@@ -17,7 +17,7 @@ import {
   type WorkerContext,
 } from "../memory_stage.ts";
 
-/** All that must not work once a turn is over. */
+/** Everything that must fail after a turn. */
 const attempts: Record<string, (ctx: WorkerContext) => unknown> = {
   "assign the state": (ctx) => ctx.state = ["late"],
   "tell itself": (ctx) => ctx.self.tell(Worker.note, "late"),
@@ -29,7 +29,7 @@ const attempts: Record<string, (ctx: WorkerContext) => unknown> = {
   "erase": (ctx) => ctx.erase(),
 };
 
-/** Tries everything with what a turn left behind. */
+/** Tries everything with the retained context of a turn. */
 function tryAll(kept: WorkerContext): string[] {
   return Object.entries(attempts).map(([name, attempt]) => {
     try {
@@ -43,7 +43,9 @@ function tryAll(kept: WorkerContext): string[] {
 
 const refused = Object.keys(attempts).map(() => "turn-over");
 
-/** Handlers of the message behind the one whose context is kept: in the same run, and over at once or awaited. */
+/**
+ * Handlers of the message after the one whose context is retained: in the same run, synchronous or awaited.
+ */
 const followers: Record<string, (it: Stage) => (ctx: WorkerContext) => unknown> = {
   "nothing behind it": () => () => {},
   "a handler behind it that is over at once": () => (ctx) => note(ctx, "next"),
@@ -136,7 +138,7 @@ Deno.test("Turn refuses an ask that it left behind, with a handler behind it tha
   assert.deepEqual(results, ["turn-over"]);
 });
 
-Deno.test("Turn says to whoever kept it what it said to its handler, whatever came behind it", async () => {
+Deno.test("Turn that is retained shows the same properties after later turns", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   const kept: WorkerContext[] = [];
@@ -153,7 +155,7 @@ Deno.test("Turn says to whoever kept it what it said to its handler, whatever ca
   );
 });
 
-// --- What one message has, the next does not
+// --- Isolation between messages
 
 interface Seen {
   readonly id: string;

@@ -11,7 +11,7 @@ Deno.test("BoundedSet knows the latest names, and lets the oldest go past its bo
   assert.equal(known(recent, "abcde"), "bcd");
 });
 
-Deno.test("BoundedSet gives a name that comes again no second place", () => {
+Deno.test("BoundedSet keeps a name that is added again once", () => {
   const recent = new BoundedSet(2);
   for (const name of "abbbc") recent.add(name);
   assert.equal(known(recent, "abc"), "bc");

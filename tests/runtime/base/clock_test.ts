@@ -53,7 +53,7 @@ Deno.test("systemClock yields for many turns of the event loop, so that sockets 
   assert(turns >= 32 || clock.monotonicMs() - beganMs >= 2, `it yielded for ${turns} turns`);
 });
 
-/** A clock in whose process, as far as it knows, the event loop has not turned yet. */
+/** A clock of a process whose event loop has not turned yet, as far as it knows. */
 async function coldClock(): Promise<Clock> {
   const module = new URL(`../../../runtime/base/clock.ts?cold=${crypto.randomUUID()}`, import.meta.url);
   const { systemClock } = await import(module.href) as typeof import("../../../runtime/base/clock.ts");
@@ -90,7 +90,8 @@ Deno.test("systemClock touches no timer of the machine before the event loop tur
 Deno.test("systemClock keeps, before the event loop turns, what it keeps later", async () => {
   const clock = await coldClock();
   clock.setTimer(0, () => assert.fail("taken back at once"))();
-  await new Promise((resolve) => setTimeout(resolve, 5)); // it has turned, but nobody waited for that
+  // it has turned, but no callback was waiting for that
+  await new Promise((resolve) => setTimeout(resolve, 5));
   const cancel = clock.setTimer(1, () => assert.fail("taken back after the turn"));
   const called: number[] = [];
   const callback = () => void called.push(clock.monotonicMs());

@@ -38,7 +38,7 @@ Deno.test("different values do not share one", () => {
   );
 });
 
-/** A list that holds itself. */
+/** A list that contains itself. */
 function loop(depth: number): unknown {
   const list: unknown[] = [];
   let inner: unknown[] = list;
@@ -47,7 +47,7 @@ function loop(depth: number): unknown {
   return list;
 }
 
-/** A list in a list, tied together by the test. */
+/** A list in a list, linked to a cycle by the test. */
 function withInner(tie: (inner: unknown[], outer: unknown[]) => void): unknown {
   const inner: unknown[] = [];
   const outer = [inner];

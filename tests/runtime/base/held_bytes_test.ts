@@ -1,4 +1,4 @@
-// A mailbox is bounded in bytes as well as in number, of the messages whose size is known.
+// A mailbox is bounded in bytes as well as in number, counting messages of known size.
 
 import assert from "node:assert/strict";
 import type { MailboxOptions } from "@posthorn/posthorn";
@@ -16,7 +16,7 @@ import { asIngress } from "../../as_ingress.ts";
 
 const kilobyte = { bytes: 1_000 };
 
-/** An actor that is kept from running until the test lets it. */
+/** An actor that is blocked until the test releases it. */
 async function held(
   mailbox: MailboxOptions,
 ): Promise<{ it: Stage; ada: ReturnType<Stage["ref"]>; go: () => void }> {
@@ -42,7 +42,7 @@ Deno.test("a mailbox refuses what is more than its bytes, and says how many it h
   await assert.rejects(ada.tell(Worker.note, "3", asIngress(kilobyte)), full);
   await assert.rejects(ada.ask(Worker.call, () => 1, asIngress(kilobyte)), full);
   await assert.rejects(ada.submit(Worker.job, () => 1, asIngress(kilobyte)), full);
-  await ada.tell(Worker.note, "small"); // what the program sends counts by number
+  await ada.tell(Worker.note, "small"); // messages of the program itself count by number
   go();
   assert.deepEqual(await notesOf(ada), ["1", "2", "small"]);
   await ada.tell(Worker.note, "4", asIngress(kilobyte));

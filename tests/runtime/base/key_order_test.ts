@@ -4,14 +4,14 @@ import { endOf, fromSortText, isBefore, toSortText } from "../../../runtime/base
 
 const encoder = new TextEncoder();
 
-/** Below zero if a key comes before another one as bytes, above if behind, and 0 if they are the same. */
+/** Negative if a key comes before another one in byte order, positive if after, 0 if they are equal. */
 function compareBytes(key: string, other: string): number {
   const [bytes, others] = [encoder.encode(key), encoder.encode(other)];
   const at = bytes.findIndex((byte, index) => byte !== others[index]);
   return at < 0 || at >= others.length ? bytes.length - others.length : bytes[at] - others[at];
 }
 
-/** Characters at the edges of what UTF-16 and UTF-8 treat alike. */
+/** Characters at the boundaries where UTF-16 and UTF-8 order differ. */
 const character = fc.constantFrom("\0", "a", "b", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}");
 const key = fc.oneof(
   fc.array(character, { maxLength: 4 }).map((characters) => characters.join("")),

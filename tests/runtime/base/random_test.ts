@@ -33,7 +33,7 @@ Deno.test("seededRandom repeats itself for the same seed, and differs for anothe
   assert.notDeepEqual(draw(7), draw(8));
 });
 
-Deno.test("systemRandom gives ULIDs of which none tells another: they name replies", () => {
+Deno.test("systemRandom gives unpredictable ULIDs, because they are ids of replies", () => {
   const random = systemRandom();
   const [first, second] = [random.ulid(5), random.ulid(5)].map((ulid) => ulid.slice(10));
   const common = [...first].filter((digit, index) => digit === second[index]).length;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { RateLimit } from "../../../runtime/base/rate_limit.ts";
 
-/** How many of so many pass. */
+/** The number of events that pass. */
 function passing(limit: RateLimit, count: number): number {
   let passed = 0;
   for (let index = 0; index < count; index++) if (limit.take()) passed++;
@@ -21,7 +21,7 @@ Deno.test("RateLimit lets 20 pass in each second, and says once how many it left
   assert.deepEqual([passing(limit, 25), limit.takeLeftOut()], [20, 5]);
 });
 
-Deno.test("RateLimit begins its second with what passes, however long nothing did", async () => {
+Deno.test("RateLimit starts a new second with the next event, however long there was none", async () => {
   const clock = new VirtualClock();
   const limit = new RateLimit(clock);
   await clock.advance(60_500);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Held, Shares } from "../../../runtime/base/shares.ts";
 
-/** What gave way for each of these, in order. */
+/** The entries evicted by each of these, in order. */
 function letGo(
   bound: number,
   ...added: readonly (readonly [owner: string, item: string, size?: number])[]
@@ -24,7 +24,7 @@ Deno.test("Shares let the oldest of all go where nobody has more than others", (
   assert.deepEqual(letGo(2, ["a", "a1"], ["b", "b1"], ["c", "c1"], ["d", "d1"]), ["a1", "b1"]);
 });
 
-Deno.test("Shares look first which of the first names has the most, however many are within it", () => {
+Deno.test("Shares evict from the first name that has the most, however many second names it has", () => {
   const flood = Array.from({ length: 50 }, (_, index) => [`x/${index}`, `x${index}`] as const);
   const gone = letGo(10, ["y/ada", "y1"], ["y/bob", "y2"], ...flood);
   assert.deepEqual(gone, flood.slice(0, 42).map(([, item]) => item));
@@ -49,7 +49,7 @@ Deno.test("Shares release what is held once, and then there is room again", () =
   assert.deepEqual(gone, []);
   add("b", "b2");
   assert.deepEqual([gone, shares.size], [["b1"], 2]);
-  third.release(); // it is gone already
+  third.release(); // it has already been evicted
   assert.equal(shares.size, 2);
 });
 
@@ -59,7 +59,7 @@ const step = fc.record({
   releases: fc.option(fc.nat(20), { nil: undefined }),
 });
 
-Deno.test("Shares hold what a slow count would, whatever comes and goes", () =>
+Deno.test("Shares hold what a naive model holds, whatever is added and removed", () =>
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 30 }), fc.array(step, { maxLength: 80 }), (bound, steps) => {
       const shares = new Shares<number>(bound);

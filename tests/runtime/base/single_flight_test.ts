@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SingleFlight } from "../../../runtime/base/single_flight.ts";
 
-Deno.test("SingleFlight: who asks for it while it is under way waits for that", async () => {
+Deno.test("SingleFlight: a call during a run waits for that run", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
   const flight = new SingleFlight(() => {
     gates.push(Promise.withResolvers());
@@ -17,7 +17,7 @@ Deno.test("SingleFlight: who asks for it while it is under way waits for that", 
   await again;
 });
 
-Deno.test("SingleFlight: what wakes it while it is under way has it done once more, once for many", async () => {
+Deno.test("SingleFlight: wake-ups during a run cause one more run", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
   const flight = new SingleFlight(() => {
     gates.push(Promise.withResolvers());
@@ -32,7 +32,7 @@ Deno.test("SingleFlight: what wakes it while it is under way has it done once mo
   assert.equal(gates.length, 2);
 });
 
-Deno.test("SingleFlight: what wakes it when it is about to end is not missed", async () => {
+Deno.test("SingleFlight: a wake-up at the end of a run is not missed", async () => {
   let works = 0;
   const flight = new SingleFlight(async () => {
     works++;
@@ -48,7 +48,7 @@ Deno.test("SingleFlight: what wakes it when it is about to end is not missed", a
   }
 });
 
-Deno.test("SingleFlight: where it fails whoever asked is told, and it can be done again", async () => {
+Deno.test("SingleFlight: a failed run rejects its callers, and can be repeated", async () => {
   let fails = true;
   const flight = new SingleFlight(() => fails ? Promise.reject(new Error("no")) : Promise.resolve());
   await assert.rejects(flight.run(), /no/);

@@ -1,4 +1,5 @@
-// What is accepted is in the store: one message is accepted once, and no answer comes before the commit.
+// An accepted message is in the store: each message is accepted once, and the send resolves only after the
+// commit.
 
 import assert from "node:assert/strict";
 import { StoreError } from "@posthorn/posthorn";
@@ -19,7 +20,7 @@ onEach(kinds, "accepted means persisted: what was told survives the process that
   const closed = Promise.withResolvers<void>();
   const first = await stage.start([worker({ wait: () => closed.promise })]);
   const ada = ref(first, "ada");
-  await ada.tell(Worker.run, "wait"); // nothing behind it is handled
+  await ada.tell(Worker.run, "wait"); // no message behind it is handled
   for (const text of ["one", "two", "three"]) await ada.tell(Worker.note, text);
   await stage.kill(first);
 

@@ -1,4 +1,4 @@
-// Answers to a survey by turns that run on another instance than the one that asks.
+// Survey replies by turns that run on another instance than the one that asks.
 
 import assert from "node:assert/strict";
 import {
@@ -35,10 +35,10 @@ import {
 } from "./durable_stage.ts";
 
 const Other = protocol("other", { idle: tell(unchecked<void>()) });
-/** What the instance has that asks: none of those who answer. */
+/** The actors of the asking instance: none of the respondents. */
 const other = actor(Other, { state: () => null, on: { idle() {} } });
 
-/** How many answers are in the store. */
+/** The number of survey replies in the store. */
 async function answersIn({ store, clock }: Stage): Promise<number> {
   const connection = await store.open({ clock });
   const rows = await connection.list({ prefix: "answer", limit: 1_000 });
@@ -46,14 +46,14 @@ async function answersIn({ store, clock }: Stage): Promise<number> {
   return rows.length;
 }
 
-/** That instance commits nothing with such keys, as if its store were away. */
+/** Makes an instance fail commits with such keys, as if its store were unavailable. */
 function hinder(stage: Stage, system: System, keys: string): void {
   const hindered = ({ writes, removals }: AtomicPart) =>
     [...writes, ...removals].some(({ key }) => key.startsWith(keys));
   stage.storeOf(system).refuse = (parts) => parts.some(hindered) ? away : undefined;
 }
 
-/** Subscribes workers, so that each is asked. */
+/** Subscribes workers as respondents. */
 async function employ(stage: Stage, system: System, ...keys: string[]): Promise<void> {
   for (const key of keys) system.subscribe(Worker.quote, ref(system, key).at(Worker.quote));
   await stage.settle();
@@ -61,7 +61,7 @@ async function employ(stage: Stage, system: System, ...keys: string[]): Promise<
 
 const away = new StoreError("store-unavailable", "away");
 
-/** A store some of whose calls are others. */
+/** A store with some of its calls overridden. */
 function wrapped(store: Store, change: (connection: StoreConnection) => Partial<StoreConnection>): Store {
   return {
     traits: store.traits,
@@ -79,7 +79,7 @@ function wrapped(store: Store, change: (connection: StoreConnection) => Partial<
   };
 }
 
-/** A store that is told of nothing. */
+/** A store without notifications. */
 function unheard(store: Store): Store {
   return wrapped(store, () => ({ watch: () => ({ [Symbol.dispose]() {} }) }));
 }
@@ -95,7 +95,7 @@ for (const busy of ["worker", "~topic"]) {
       hinder(stage, asks, `actor\u001f${busy}\u001f`);
       const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 10_000 }));
       await stage.settle();
-      // Each loads its actor, and with it what waits there.
+      // Each loads its actor with its waiting messages.
       if (busy === "worker") {
         for (const key of ["ada", "bob"]) await ref(answers, key).tell(Worker.note, "hello");
       } else answers.subscribe(Worker.quote, ref(answers, "bob").at(Worker.quote));
@@ -155,7 +155,7 @@ inMemory("more answers than one look takes", async (stage) => {
   assert.deepEqual(await answersIn(stage), 0);
 });
 
-inMemory("a bell that is not heard: the next heartbeat brings all answers", async (stage) => {
+inMemory("without a notification the next heartbeat brings all survey replies", async (stage) => {
   const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
   const keys = Array.from({ length: 250 }, (_, index) => String(index));
   await employ(stage, answers, ...keys);
@@ -203,7 +203,7 @@ inMemory(
   },
 );
 
-inMemory("one that comes long after it is counted where it was given", async (stage) => {
+inMemory("a survey reply long after the end is counted at its respondent", async (stage) => {
   const gate = Promise.withResolvers<string>();
   const answers = await stage.start([worker({ quote: () => gate.promise })]);
   await employ(stage, answers, "ada");
@@ -216,25 +216,28 @@ inMemory("one that comes long after it is counted where it was given", async (st
   assert.deepEqual([deadOf(asks), deadOf(answers), await answersIn(stage)], [[], [], 0]);
 });
 
-inMemory("an answer to whoever is gone expires, and nobody else hears it", async (stage) => {
-  const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
-  await employ(stage, answers, "ada");
-  const asks = await stage.start([other]);
-  hinder(stage, asks, "answer");
-  for (const timeoutMs of [500, Infinity]) void collect(asks.survey(Worker.quote, "quote", { timeoutMs }));
-  await stage.settle();
-  await stage.kill(asks);
-  const next = await stage.start([other]);
-  await stage.pass(50_000);
-  assert.equal(await answersIn(stage), 2);
-  await stage.pass(20_000);
-  assert.equal(await answersIn(stage), 1);
-  await stage.pass(3_550_000, 50_000);
-  assert.deepEqual([await answersIn(stage), deadOf(next), deadOf(answers)], [0, [], []]);
-});
+inMemory(
+  "a survey reply to an instance that is gone expires, and is delivered to no other",
+  async (stage) => {
+    const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
+    await employ(stage, answers, "ada");
+    const asks = await stage.start([other]);
+    hinder(stage, asks, "answer");
+    for (const timeoutMs of [500, Infinity]) void collect(asks.survey(Worker.quote, "quote", { timeoutMs }));
+    await stage.settle();
+    await stage.kill(asks);
+    const next = await stage.start([other]);
+    await stage.pass(50_000);
+    assert.equal(await answersIn(stage), 2);
+    await stage.pass(20_000);
+    assert.equal(await answersIn(stage), 1);
+    await stage.pass(3_550_000, 50_000);
+    assert.deepEqual([await answersIn(stage), deadOf(next), deadOf(answers)], [0, [], []]);
+  },
+);
 
 inMemory(
-  "a survey without end hears its answers, and is looked after for an hour when it is left",
+  "a survey without end gets its replies, and late ones are collected for an hour after it is left",
   async (stage) => {
     const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
     await employ(stage, answers, "ada", "bob");
@@ -253,7 +256,7 @@ inMemory(
 );
 
 inMemory(
-  "only who has a survey open looks for answers at a bell, and at a heartbeat while some may come late",
+  "only an instance with an open survey reads replies at a notification, and at heartbeats while some may be late",
   async (stage) => {
     const answers = await stage.start([worker({ quote: (ctx) => ctx.key })]);
     await employ(stage, answers, "ada");
@@ -286,7 +289,7 @@ const Clerk = protocol("clerk", { quote: survey(unchecked<string>(), unchecked<s
 const clerk = (name: string) =>
   actor(Clerk, { transient: true, state: () => null, on: { quote: (ctx) => `${ctx.key} on ${name}` } });
 
-/** A store whose first commit of an answer lands, and says that it does not know. */
+/** A store whose first commit of a survey reply is applied, and reports an unknown outcome. */
 function unsure(store: Store): Store {
   let sure = false;
   return wrapped(store, (connection) => ({
@@ -312,7 +315,8 @@ for (
     hinder(stage, asks, "actor\u001f~topic");
     const asked = collect(asks.survey(Worker.quote, "quote", { timeoutMs: 10_000 }));
     await stage.settle();
-    answers.subscribe(Worker.quote, answers.ref(Clerk, "cleo").at(Clerk.quote)); // loads the topic, and what waits there
+    // loads the topic and its waiting messages
+    answers.subscribe(Worker.quote, answers.ref(Clerk, "cleo").at(Clerk.quote));
     await stage.pass(1_000, 100);
     stage.storeOf(asks).refuse = undefined;
     await stage.pass(10_000);
@@ -349,7 +353,7 @@ inMemory(
     assert.deepEqual(heard, [{ cents: 5, currency: "EUR" }, { cents: 6, currency: "USD" }]);
     const said = (system: System) =>
       system.deadLetters.list().map(({ reason, message }) => `${reason}: ${message}`).sort();
-    // Dead letters of durable actors are everybody's.
+    // Dead letters of durable actors are listed by every instance.
     for (const system of [answers, asks]) {
       assert.match(said(system).at(-1)!, /^not-storable: worker.cleo quote failed: .*a function$/);
     }
@@ -359,7 +363,7 @@ inMemory(
   },
 );
 
-Deno.test("whatever a store does, no answer comes twice, and all are there when it is well again", async () => {
+Deno.test("SurveyReplies are delivered once each, and all of them when the store works again, whatever its faults", async () => {
   const faults = {
     conflict: 0.1,
     locked: 0.1,
@@ -376,7 +380,7 @@ Deno.test("whatever a store does, no answer comes twice, and all are there when 
   for (let seed = 1; seed <= 20; seed++) {
     const clock = new VirtualClock();
     const store = new SimulatedStore({ clock, random: seededRandom(seed) });
-    const random = seededRandom(1_000 + seed); // one for all: their names differ
+    const random = seededRandom(1_000 + seed); // one source for all instances, so that their ids differ
     const begin = (actors: readonly Actor[], number: number) =>
       new System({
         actors,
@@ -396,7 +400,7 @@ Deno.test("whatever a store does, no answer comes twice, and all are there when 
     await pass(1_000);
     store.faults = faults;
     const heard: string[][] = [];
-    /** Whose question the store did not take, or may not have. */
+    /** Surveys whose publication the store refused, or may have refused. */
     const refused = new Set<number>();
     for (let number = 0; number < 12; number++) {
       const own: string[] = heard[number] = [];
@@ -417,7 +421,7 @@ Deno.test("whatever a store does, no answer comes twice, and all are there when 
   }
 });
 
-/** What is answered to a short survey. */
+/** The replies to a short survey. */
 async function stageCollect(stage: Stage, system: System): Promise<string[]> {
   const asked = collect(system.survey(Worker.quote, "quote", { timeoutMs: 500 }));
   await stage.pass(1_000, 20);

@@ -1,4 +1,4 @@
-// Messages that stepped aside, hundreds and thousands: they are in nobody's way, and have a bound.
+// Hundreds and thousands of messages set aside: they block no other message, and have a bound.
 
 import assert from "node:assert/strict";
 import { RetryableError, type System } from "@posthorn/posthorn";
@@ -19,7 +19,7 @@ import {
 } from "./durable_stage.ts";
 import { inEach } from "./worlds.ts";
 
-/** A worker whose service is down until it is up; what is sent meanwhile steps aside for a minute. */
+/** A worker whose service is down at first; messages sent meanwhile are set aside for a minute. */
 class Down {
   runs = 0;
   up = false;
@@ -34,7 +34,7 @@ class Down {
     }, { mailbox: { capacity }, retry: { order: "aside" } });
   }
 
-  /** Sends so many, each of which steps aside. */
+  /** Sends messages, each of which is set aside. */
   async fill(stage: Stage, system: System, count: number): Promise<void> {
     for (let n = 0; n < count; n++) await ref(system, "ada").tell(Worker.run, `call ${n}`);
     await stage.until(`${count} are aside`, () => this.runs >= count);
@@ -152,7 +152,7 @@ inEach(
     };
     for (let n = 0; n < 4; n++) await tell(`call ${n}`);
     assert.equal(down.runs, 4);
-    // Three are aside, the fourth holds: nothing passes it, and the mailbox fills up behind it.
+    // Three are set aside, the fourth holds: no message passes it, and the mailbox fills up behind it.
     for (let n = 4; n < 6; n++) await tell(`call ${n}`);
     assert.equal(down.runs, 4);
     await assert.rejects(tell("call 6"), { code: "mailbox-full" });

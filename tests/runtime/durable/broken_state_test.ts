@@ -1,4 +1,4 @@
-// A state that cannot be made, migrated or read: each message to its actor fails, as if its handler did.
+// A state that cannot be created, migrated or read: each message to its actor fails, as if its handler did.
 
 import assert from "node:assert/strict";
 import { type Actor, type System, systemClock } from "@posthorn/posthorn";
@@ -27,7 +27,8 @@ function broken(message = "no such field"): never {
 }
 
 /**
- * Whatever is sent to an actor whose state cannot be made fails, is heard of, and is a dead letter after its attempts.
+ * Every message to an actor whose state cannot be created fails, is inspected, and becomes a dead letter
+ * after its attempts.
  */
 async function failsEverywhere(world: World, system: System, why: RegExp): Promise<void> {
   const events = watch(system, "failed", "retrying", "dead", "started", "done");
@@ -104,7 +105,7 @@ inEach("messages that step aside let others fail meanwhile where a state cannot 
 
 type Break = (stage: Stage) => Promise<Actor>;
 
-/** What an actor has committed, spoiled in the store. */
+/** Corrupts the committed state of an actor in the store. */
 async function spoil(
   stage: Stage,
   prefix: string,

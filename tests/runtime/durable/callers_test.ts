@@ -1,4 +1,4 @@
-// One caller cannot reach, crowd out or learn of another: in this process and the next.
+// One caller cannot read, displace or detect messages of another: in this process and the next.
 
 import assert from "node:assert/strict";
 import { TerminalError } from "@posthorn/posthorn";
@@ -169,7 +169,7 @@ inMemory(
     const sent = Array.from({ length: 9 }, (_, index) => ada.tell(Worker.note, text, { id: `${index}` }));
     const told = (await Promise.allSettled(sent)).map(({ status }) => status);
     assert.equal(told.filter((status) => status === "fulfilled").length, 2);
-    await ada.tell(Worker.note, text, { id: "0" }); // it is there, though the mailbox is full
+    await ada.tell(Worker.note, text, { id: "0" }); // it is stored, although the mailbox is full
     gate.resolve();
     assert.equal((await notesOf(system, "ada") as string[]).length, 2);
   },

@@ -1,5 +1,5 @@
-// The clock of a machine is set back or forward, or is not that of the others: nothing stands still, and nothing that is
-// kept goes early.
+// The clock of a machine is set back or forward, or differs from the others: no work stalls, and no row is
+// deleted early.
 
 import assert from "node:assert/strict";
 import { type Actor, RetryableError } from "@posthorn/posthorn";

@@ -1,17 +1,17 @@
 import type { Store } from "@posthorn/posthorn";
 
-/** What was asked of a store, and how much it gave. */
+/** The number of calls of a store, and the size of their results. */
 export interface Calls {
   reads: number;
   keys: number;
   lists: number;
   commits: number;
-  /** Values that were read or listed, and their bytes. */
+  /** The number of values read or listed, and their bytes. */
   rows: number;
   bytes: number;
 }
 
-/** A store that counts what is asked of it: all that costs a network call elsewhere. */
+/** A store that counts its calls, each of which would be a network call elsewhere. */
 export class CountingStore implements Store {
   readonly #store: Store;
   readonly calls: Calls = { reads: 0, keys: 0, lists: 0, commits: 0, rows: 0, bytes: 0 };
@@ -24,7 +24,7 @@ export class CountingStore implements Store {
     return this.#store.traits;
   }
 
-  /** Forgets what it has counted. */
+  /** Resets the counters. */
   begin(): void {
     Object.assign(this.calls, { reads: 0, keys: 0, lists: 0, commits: 0, rows: 0, bytes: 0 });
   }

@@ -1,4 +1,4 @@
-// Starts processes, kills them, and speaks to them over HTTP.
+// Starts processes, kills them, and sends requests to them over HTTP.
 
 import assert from "node:assert/strict";
 import type { Random } from "@posthorn/posthorn";
@@ -6,7 +6,7 @@ import { seededRandom } from "@posthorn/posthorn/testing";
 
 const serverPath = new URL("crash_server.ts", import.meta.url).pathname;
 
-/** A server process: made ready first, so that its turn begins at once. */
+/** A server process, started in advance, so that it can take over at once. */
 export class Server {
   readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
@@ -33,7 +33,7 @@ export class Server {
     return this;
   }
 
-  /** Ends it without a word. */
+  /** Kills it. */
   async kill(): Promise<void> {
     this.url = undefined;
     this.#child.kill("SIGKILL");
@@ -41,7 +41,7 @@ export class Server {
     await this.#lines.cancel();
   }
 
-  /** Ends it before its turn came. */
+  /** Ends it before it has opened the store. */
   async discard(): Promise<void> {
     await this.#child.stdin.close();
     await this.kill();
@@ -61,18 +61,18 @@ export class Server {
 }
 
 export type Mode = "add" | "job" | "happened";
-/** What became of a request: it was accepted, or nobody knows. */
+/** The outcome of a request: accepted, or unknown. */
 export interface Sent {
   readonly id: string;
   readonly mode: Mode;
   readonly accepted: boolean;
-  /** Where its reply is, if one is kept. */
+  /** The location of its reply, if there is one. */
   readonly location: string | null;
 }
 
 export interface Traffic {
   readonly sent: Sent[];
-  /** How many requests had no answer, or a failure, and were made again. */
+  /** The number of requests without a response, or with a failure, that were repeated. */
   repeats: number;
   stop(): Promise<void>;
 }
@@ -94,7 +94,7 @@ export async function post(url: string, path: string, body: unknown, key?: strin
   });
 }
 
-/** Several clients, each one request after the other. `urlOf` says where to, as long as somebody is there. */
+/** Several clients, each with sequential requests. `urlOf` returns the current server while there is one. */
 export function beginTraffic(clients: number, seed: number, urlOf: () => string | undefined): Traffic {
   let stopped = false;
   const traffic = { sent: [] as Sent[], repeats: 0 };
@@ -138,7 +138,7 @@ export function beginTraffic(clients: number, seed: number, urlOf: () => string 
   });
 }
 
-/** How often each id took effect, in each actor. */
+/** The number of effects of each id, by actor. */
 export async function countsOf(url: string): Promise<Record<string, Record<string, number>>> {
   const entries = ["t0", "t1", "t2", "copies", "left", "right"].map(async (key) => {
     const response = await post(url, `actors/tally/${key}/counts`, undefined);
@@ -148,7 +148,7 @@ export async function countsOf(url: string): Promise<Record<string, Record<strin
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Every effect that is missing or was had too often, in words. */
+/** Describes every effect that is missing or duplicated. */
 export function faultsOf(sent: readonly Sent[], counts: Record<string, Record<string, number>>): string[] {
   const direct = [counts.t0, counts.t1, counts.t2];
   const faults: string[] = [];
@@ -175,7 +175,7 @@ export function faultsOf(sent: readonly Sent[], counts: Record<string, Record<st
   return faults;
 }
 
-/** For how long what a killed process left may be taken over. */
+/** The time limit for taking over the messages of a killed process. */
 export const patienceMs = 20_000;
 
 export async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
@@ -187,7 +187,7 @@ export function wait(delayMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, delayMs));
 }
 
-/** Looks again and again until every effect is there; what is wrong is so in the end. */
+/** Polls until every effect is present; returns the faults that remain. */
 export async function settledFaults(server: Server, sent: readonly Sent[]): Promise<string[]> {
   const untilMs = performance.now() + patienceMs;
   for (;;) {
@@ -206,8 +206,8 @@ export async function requireReplies(server: Server, sent: readonly Sent[]): Pro
 }
 
 /**
- * Kills so many times at random moments after something was accepted, or as often as there is time for: a slow machine
- * takes its time to start processes. Returns how often.
+ * Kills processes this many times at random times after a message was accepted, or as often as there is time:
+ * a slow machine takes long to start processes. Returns how often.
  */
 export async function killAgainAndAgain(
   rounds: number,

@@ -1,4 +1,5 @@
-// A process that is killed: actors on a store, behind HTTP. It is made ready, and opens the store when it is told to.
+// A process to be killed: actors on a store, behind HTTP. It is started in advance, and opens the store on
+// command.
 
 import { actor, ask, event, protocol, submit, System, tell } from "@posthorn/posthorn";
 import { denoKv } from "@posthorn/posthorn/deno-kv";
@@ -7,7 +8,7 @@ import { sqlite } from "@posthorn/posthorn/sqlite";
 import * as z from "zod";
 
 const Item = z.object({ id: z.string() });
-/** How often each id took effect. */
+/** The number of effects of each id. */
 type Counts = Readonly<Record<string, number>>;
 
 const Tally = protocol("tally", {
@@ -18,7 +19,7 @@ const Tally = protocol("tally", {
   counts: ask(z.record(z.string(), z.number())),
   happened: event(Item),
 });
-/** Runs in one of two processes, and is told by the other. */
+/** Runs in one of two processes, and gets messages from the other. */
 const Remote = protocol("remote", {
   ping: tell(z.object({ sentMs: z.number() })),
   latencies: ask(z.array(z.number())),
@@ -68,7 +69,7 @@ const [kind, path, role] = Deno.args;
 const actors = role === "remote" ? [tally, remote] : role === "relay" ? [tally, relay] : [tally];
 const exposed = role === "remote" ? [Tally, Remote] : role === "relay" ? [Tally, Relay] : [Tally];
 console.log("ready");
-await Deno.stdin.read(new Uint8Array(1)); // until it is its turn
+await Deno.stdin.read(new Uint8Array(1)); // until it is told to start
 const system = new System({ actors, store: kind === "sqlite" ? sqlite(path) : denoKv(path) });
 await system.ready();
 for (const key of ["left", "right"]) {

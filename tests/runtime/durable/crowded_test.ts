@@ -1,4 +1,4 @@
-// A store that is slower than what comes from outside: what waits for it has a bound, and what is past that is refused.
+// A store that is slower than its clients: the waiting commits have a bound, and sends above it are refused.
 
 import assert from "node:assert/strict";
 import { actor, protocol, type Store, submit, type System, unchecked } from "@posthorn/posthorn";
@@ -25,7 +25,7 @@ const crowded = {
   message: /^Cannot commit worker\/k\d note: \d+ of 67108864 bytes wait for the store$/,
 };
 
-/** A store that takes no commit for as long as it is held. */
+/** A store that blocks commits while it is held. */
 class Slow implements Store {
   held: PromiseWithResolvers<void> | undefined;
   readonly #store: Store;
@@ -62,7 +62,7 @@ class Slow implements Store {
   }
 }
 
-/** Tells some actors so much that no more is taken in; which of it was taken in, and which was not. */
+/** Sends messages to some actors until they are refused; returns which were accepted and which were not. */
 async function crowd(
   stage: Stage,
   system: System,
@@ -72,7 +72,7 @@ async function crowd(
   const told = (index: number) =>
     ref(system, `k${index % 8}`).tell(Worker.note, mebibyte, { id: `${index}` });
   taken.push(told(0));
-  await stage.clock.settle(); // it is alone, and does not wait
+  await stage.clock.settle(); // it is the only one, and does not wait
   for (let index = 1; index < 70; index++) {
     const sent = told(index);
     const code = await Promise.race([
@@ -95,7 +95,7 @@ inMemory(
   async (stage) => {
     const store = new Slow(stage.store);
     const system = await stage.start([worker({ size: (ctx) => ctx.state.length })], { store });
-    for (let index = 0; index < 8; index++) await notesOf(system, `k${index}`); // they are loaded
+    for (let index = 0; index < 8; index++) await notesOf(system, `k${index}`); // the actors are loaded
     store.hold();
     const { taken, refused } = await crowd(stage, system);
     assert.ok(refused.length > 0 && taken.length >= 60, `${taken.length} taken, ${refused.length} refused`);

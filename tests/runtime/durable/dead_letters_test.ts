@@ -1,4 +1,4 @@
-// Dead letters are in the store: listed by every process, bounded, and sent again by any.
+// Dead letters are in the store: listed by every process, bounded, and resent by any.
 
 import assert from "node:assert/strict";
 import { System, TerminalError } from "@posthorn/posthorn";
@@ -26,7 +26,7 @@ const broken = {
 };
 const mended = { mend: (ctx: WorkerContext, text: string) => note(ctx, `mended ${text} ${ctx.id}`) };
 
-onEach(kinds, "they are listed after a restart, with all that they had", async (stage) => {
+onEach(kinds, "dead letters are listed after a restart, with all their properties", async (stage) => {
   const first = await stage.start([worker(broken)]);
   await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });
   await stage.settle();
@@ -49,7 +49,7 @@ onEach(kinds, "they are listed after a restart, with all that they had", async (
 
 onEach(
   sharedKinds,
-  "those of an instance whose clock is behind are listed by the others too",
+  "dead letters of an instance whose clock is behind are listed by the others too",
   async (stage) => {
     const [first, behind] = [
       await stage.start([worker(broken)]),
@@ -65,7 +65,7 @@ onEach(
   },
 );
 
-onEach(kinds, "one whose error says more than a commit takes is shortened", async (stage) => {
+onEach(kinds, "a dead letter whose error is larger than a commit is shortened", async (stage) => {
   const system = await stage.start([worker({
     shout: () => {
       throw new TerminalError("!".repeat(2_000_000), { code: "loud" });
@@ -79,7 +79,7 @@ onEach(kinds, "one whose error says more than a commit takes is shortened", asyn
   await assert.rejects(ticket.reply(), { code: "loud" });
 });
 
-onEach(kinds, "one is sent again by the next process: same id, same payload, once", async (stage) => {
+onEach(kinds, "a dead letter is resent by the next process: same id, same payload, once", async (stage) => {
   const first = await stage.start([worker(broken)]);
   await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });
   await stage.settle();
@@ -96,20 +96,24 @@ onEach(kinds, "one is sent again by the next process: same id, same payload, onc
   assert.deepEqual(await notesOf(third, "ada"), ["mended it 7"]);
 });
 
-onEach(sharedKinds, "of two instances that send one again one wins, and the other is told", async (stage) => {
-  const first = await stage.start([worker(broken)]);
-  await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });
-  await stage.settle();
-  await stage.kill(first);
-  const systems = [await stage.start([worker(mended)]), await stage.start([worker(mended)])];
-  const sent = await Promise.allSettled(systems.map((system) => system.deadLetters.resend("7")));
-  assert.deepEqual(sent.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
-  await stage.pass(missedMs);
-  for (const system of systems) {
-    assert.deepEqual(await notesOf(system, "ada"), ["mended it 7"]);
-    assert.deepEqual(deadOf(system), []);
-  }
-});
+onEach(
+  sharedKinds,
+  "of two instances that resend a dead letter one succeeds, and the other rejects",
+  async (stage) => {
+    const first = await stage.start([worker(broken)]);
+    await ref(first, "ada").tell(Worker.run, "mend it", { id: "7" });
+    await stage.settle();
+    await stage.kill(first);
+    const systems = [await stage.start([worker(mended)]), await stage.start([worker(mended)])];
+    const sent = await Promise.allSettled(systems.map((system) => system.deadLetters.resend("7")));
+    assert.deepEqual(sent.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    await stage.pass(missedMs);
+    for (const system of systems) {
+      assert.deepEqual(await notesOf(system, "ada"), ["mended it 7"]);
+      assert.deepEqual(deadOf(system), []);
+    }
+  },
+);
 
 onEach(kinds, "a request that is sent again is answered after all", async (stage) => {
   const first = await stage.start([worker(broken)]);
@@ -123,7 +127,7 @@ onEach(kinds, "a request that is sent again is answered after all", async (stage
   assert.equal(await second.ticket(id).reply({ timeoutMs: 0 }), "mended");
 });
 
-inMemory("past their bound the oldest go, from the store as well", async (stage) => {
+inMemory("dead letters past their bound are evicted, oldest first, from the store as well", async (stage) => {
   const options = { limits: { deadLetters: 5 } };
   const first = await stage.start([worker(broken)], options);
   for (let index = 0; index < 12; index++) {
@@ -137,7 +141,7 @@ inMemory("past their bound the oldest go, from the store as well", async (stage)
   assert.deepEqual(second.deadLetters.list().map(({ id }) => id), latest);
 });
 
-inMemory("a bound of more than a page of the store holds too", async (stage) => {
+inMemory("a bound of dead letters larger than a page of the store holds too", async (stage) => {
   const options = { limits: { deadLetters: 1_200 } };
   const system = await stage.start([worker(broken)], options);
   for (let round = 0; round < 15; round++) {
@@ -151,7 +155,7 @@ inMemory("a bound of more than a page of the store holds too", async (stage) => 
   assert.equal(other.deadLetters.size, 1_200);
 });
 
-inMemory("who listens hears of each, and it counts", async (stage) => {
+inMemory("every dead letter is inspected and counted", async (stage) => {
   const system = await stage.start([worker({
     ...broken,
     flood(ctx) {
@@ -193,7 +197,7 @@ onEach(kinds, "an ask that failed is sent again with a commit, which can be awai
   assert.deepEqual(await notesOf(system, "ada"), ["again"]);
 });
 
-onEach(kinds, "one that cannot be sent again is kept, and whoever sends it is told", async (stage) => {
+onEach(kinds, "a dead letter that cannot be resent is kept, and the resend rejects", async (stage) => {
   const system = await stage.start([worker()]);
   await assert.rejects(ref(system, "ada").ask(Worker.call, "boom"), { code: "failed" });
   const [letter] = system.deadLetters.list();
@@ -202,7 +206,7 @@ onEach(kinds, "one that cannot be sent again is kept, and whoever sends it is to
   assert.deepEqual(system.deadLetters.list().map(({ id }) => id), [letter.id]);
 });
 
-/** A message whose handler says much more than a letter has room for; what is kept of that, and what `failTo` hears. */
+/** A message whose error exceeds the size of a dead letter; what is kept of it, and what `failTo` gets. */
 async function requireWordsCut(system: System, settle: () => Promise<void>): Promise<void> {
   const bob = ref(system, "bob").at(Worker.note);
   await ref(system, "ada").submit(Worker.job, "shout", { failTo: bob as never });
@@ -219,11 +223,11 @@ const loud = {
   },
 };
 
-onEach(kinds, "of why a message died 4,000 units of its words are kept", async (stage) => {
+onEach(kinds, "the message of a dead letter is cut to 4,000 units", async (stage) => {
   await requireWordsCut(await stage.start([worker(loud)]), () => stage.settle());
 });
 
-Deno.test("in memory 4,000 units are kept as well of why a message died", async () => {
+Deno.test("in memory the message of a dead letter is cut to 4,000 units as well", async () => {
   const clock = new VirtualClock();
   await using system = new System({ actors: [worker(loud)], clock, log: false });
   await requireWordsCut(system, () => clock.settle());

@@ -1,5 +1,5 @@
-// A message from outside to an actor that is here, has nothing to do and answers at once is accepted with its turn, in
-// one commit. Whatever stands in the way of that, it is accepted and handled as any other.
+// A message from outside to a loaded, idle actor with a synchronous handler is accepted with its turn, in one
+// commit. If anything prevents that, it is accepted and handled like any other.
 
 import assert from "node:assert/strict";
 import {
@@ -36,7 +36,7 @@ import {
 
 const Desk = protocol("desk", { lost: tell(unchecked<Failure>()) });
 
-/** A system where an actor is loaded, and whose handlers have answered at once so far. */
+/** A system with a loaded actor whose handlers have been synchronous so far. */
 async function usual(stage: Stage, scripts: Scripts = {}, options?: StageOptions): Promise<System> {
   const actors = [worker({ hello: (ctx: WorkerContext) => note(ctx, "hello"), ...scripts })];
   const system = await stage.start(actors, options);
@@ -50,12 +50,12 @@ async function usual(stage: Stage, scripts: Scripts = {}, options?: StageOptions
 
 const usualNotes = ["first", "hello", "hello"];
 
-/** Whether a commit writes a key of that kind. */
+/** Whether a commit writes a key of this kind. */
 function writesKind(parts: readonly AtomicPart[], kind: string): boolean {
   return parts.some(({ writes }) => writes.some(({ key }) => key.startsWith(`${kind}\u001f`)));
 }
 
-/** Its commits, with the kind of each key that is written or removed. */
+/** Its commits, as the kinds of the keys written or removed. */
 function written(stage: Stage, system: System): string[] {
   const commits: string[] = [];
   stage.storeOf(system).refuse = (parts) => {
@@ -63,7 +63,8 @@ function written(stage: Stage, system: System): string[] {
       ...writes.map(({ key }) => key.split("\u001f")[0]),
       ...removals.map(({ key }) => `-${key.split("\u001f")[0]}`),
     ]);
-    const told = kinds.filter((kind) => !["instance", "mark"].includes(kind)); // heartbeats, and what can be repeated
+    // heartbeats, and commits that can be repeated
+    const told = kinds.filter((kind) => !["instance", "mark"].includes(kind));
     if (told.length > 0) commits.push(told.sort().join(" "));
     return undefined;
   };
@@ -150,7 +151,7 @@ onEach(
     ]);
     await stage.settle();
     assert.deepEqual(await notesOf(system, "ada"), [...usualNotes, "a", "c"]);
-    assert.deepEqual(runs, ["b"]); // never in vain
+    assert.deepEqual(runs, ["b"]); // never without effect
     assert.equal(commits[0], "actor");
     assert.ok(commits.length > 1);
   },
@@ -191,7 +192,7 @@ onEach(
     const before = ref(system, "ada").tell(Worker.note, "before");
     const waiting = ref(system, "ada").tell(Worker.run, "wait a");
     const behind = ref(system, "ada").tell(Worker.note, "behind");
-    await Promise.all([before, waiting, behind]); // accepted, though the handler goes on
+    await Promise.all([before, waiting, behind]); // accepted, although the handler continues
     assert.deepEqual(runs, ["a"]);
     assert.equal(commits.filter((commit) => commit.includes("actor")).length, 0);
     goOn();
@@ -307,7 +308,7 @@ onEach(
   "where another instance went on, a message is stored, and takes effect once",
   async (stage) => {
     const first = await usual(stage);
-    const second = await usual(stage); // it has the actor now
+    const second = await usual(stage); // it has loaded the actor now
     const commits = written(stage, first);
     await ref(first, "ada").tell(Worker.note, "a");
     await stage.settle();
@@ -454,7 +455,7 @@ inMemory(
   },
 );
 
-/** A store whose commits have little room, beside an actor whose state takes most of it. */
+/** A store with small commits, and an actor whose state takes most of one. */
 async function crowded(stage: Stage, scripts: Scripts): Promise<System> {
   const limits = { ...stage.store.traits.limits, valueBytes: 8_000, bytes: 8_400 };
   const store: Store = {
@@ -531,7 +532,7 @@ inMemory(
         };
       },
     };
-    const calm = async () => { // not until its store has answered all: it does not
+    const calm = async () => { // would wait until its store has answered every call, which it does not
       for (let turn = 0; turn < 30; turn++) await stage.clock.settle();
     };
     const system = await usual(stage, {}, { store });
@@ -548,7 +549,7 @@ inMemory(
       await stage.clock.advance(1_000);
       await calm();
     }
-    assert.deepEqual(await notesOf(system, "ada"), usualNotes); // it is here
+    assert.deepEqual(await notesOf(system, "ada"), usualNotes); // it is loaded
     const behind = ref(system, "ada").tell(Worker.note, "b");
     await calm();
     gate.resolve();

@@ -26,12 +26,12 @@ import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { AtomicPart, StoreConnection, StoreServices } from "@posthorn/posthorn/store";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 
-/** What a worker remembers. */
+/** The state of a worker. */
 export type Notes = readonly string[];
 export type WorkerContext = Context<"worker", Notes>;
 export type Scripts = Readonly<Record<string, (ctx: WorkerContext, payload: string) => unknown>>;
 
-/** An actor that does what a test tells it to: a message names one of the scripts that its test has. */
+/** An actor that runs scripts of the test: a message names one of them. */
 export const Worker = protocol("worker", {
   note: tell(unchecked<string>()),
   run: tell(unchecked<string>()),
@@ -63,12 +63,12 @@ export function worker(scripts: Scripts = {}, traits?: Traits): Actor<"worker", 
   });
 }
 
-/** Writes a line into the state. */
+/** Adds a line to the state. */
 export function note(ctx: { state: Notes }, text: string): void {
   ctx.state = [...ctx.state, text];
 }
 
-/** The time of one process, which may be apart from that of others: it stands still when the process is killed. */
+/** The clock of one process, which may differ from those of others and stops when the process is killed. */
 class ProcessClock implements Clock {
   readonly #clock: Clock;
   aheadMs: number;
@@ -100,20 +100,20 @@ class ProcessClock implements Clock {
   }
 }
 
-/** A store whose connections can be cut: as for a process that is killed, nothing comes back and nothing arrives. */
+/** A store whose connections can be cut: as for a killed process, calls neither arrive nor return. */
 export class Cuttable implements Store {
   readonly #store: Store;
   readonly #connections: StoreConnection[] = [];
   #cut = false;
-  /** How many calls it has not answered. */
+  /** The number of unanswered calls. */
   calls = 0;
-  /** Refuses commits, in place of the store. */
+  /** Returns an error for a commit to refuse. */
   refuse: ((parts: readonly AtomicPart[]) => Error | undefined) | undefined;
-  /** Refuses lists of that kind of key. */
+  /** Returns an error for a list to refuse, by the kind of key. */
   refuseLists: string | undefined;
-  /** Whether a call is never answered: of the prefix that is listed, or of a key that is written. */
+  /** Whether to leave a call unanswered: by the prefix of a list, or by a written key. */
   hangs: ((key: string) => boolean) | undefined;
-  /** How many lists of each kind of key there were: by the first word of their prefix. */
+  /** The number of lists by kind of key: the first word of the prefix. */
   readonly lists = new Map<string, number>();
 
   constructor(store: Store) {
@@ -162,7 +162,7 @@ export class Cuttable implements Store {
     };
   }
 
-  /** The process is no more. */
+  /** Kills the process. */
   async cut(): Promise<void> {
     this.#cut = true;
     await Promise.all(this.#connections.map((connection) => connection.close()));
@@ -171,17 +171,17 @@ export class Cuttable implements Store {
 
 export type StageOptions = Partial<SystemOptions> & {
   readonly store?: Store;
-  /** By how much the clock of the process is ahead of the others'. */
+  /** How far the clock of the process is ahead of the others, in milliseconds. */
   readonly aheadMs?: number;
 };
 
-/** One process after another, or several, on one store, and one time that stands still. */
+/** One process after another, or several, on one store and one virtual clock. */
 export class Stage implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly store: Store;
   readonly #dispose: () => Promise<void>;
   readonly #running = new Map<System, { readonly store: Cuttable; readonly clock: ProcessClock }>();
-  /** One for all: two that begin at the same time have different names. */
+  /** One source for all processes, so that two that start at the same time have different names. */
   readonly #random = seededRandom(1);
 
   constructor(store: Store, dispose: () => Promise<void>) {
@@ -189,7 +189,7 @@ export class Stage implements AsyncDisposable {
     this.#dispose = dispose;
   }
 
-  /** Starts a process, and waits until its store is open and it has looked around. */
+  /** Starts a process, and waits until its store is open and it has taken its first look. */
   async start(actors: readonly Actor[], options: StageOptions = {}): Promise<System> {
     const system = this.begin(actors, options);
     await system.ready();
@@ -214,17 +214,17 @@ export class Stage implements AsyncDisposable {
     return system;
   }
 
-  /** How the process reaches its store. */
+  /** The connection of a process to its store. */
   storeOf(system: System): Cuttable {
     return this.#running.get(system)!.store;
   }
 
-  /** The clock of a process is set forward, or back. */
+  /** Sets the clock of a process forward or back. */
   step(system: System, byMs: number): void {
     this.#running.get(system)!.clock.aheadMs += byMs;
   }
 
-  /** The keys that are in the store, with a space between their parts: those whose first word is one of these. */
+  /** The keys in the store whose first word is one of these, with spaces between their parts. */
   async keys(...words: readonly string[]): Promise<string[]> {
     const connection = await this.store.open({ clock: this.clock });
     try {
@@ -247,7 +247,7 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** The process is killed. */
+  /** Kills a process. */
   async kill(system: System): Promise<void> {
     const { store, clock } = this.#running.get(system)!;
     this.#running.delete(system);
@@ -255,7 +255,7 @@ export class Stage implements AsyncDisposable {
     await store.cut();
   }
 
-  /** Lets everything run that needs no time to go on. */
+  /** Runs everything that does not depend on a timer. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < 6; quiet++) {
       await this.clock.settle();
@@ -263,7 +263,7 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** Lets time go on, in steps, so that what one brings about is done in the next. */
+  /** Advances time in steps, so that effects of one step run in the next. */
   async pass(byMs: number, stepMs = 1_000): Promise<void> {
     await this.settle();
     for (let leftMs = byMs; leftMs > 0; leftMs -= stepMs) {
@@ -272,7 +272,7 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** Lets everything run until something is so; time stands still. */
+  /** Runs everything until a condition holds, without advancing the clock. */
   async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
     for (let turn = 0; turn < 2_000; turn++) {
       if (await holds()) return;
@@ -287,30 +287,30 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** Over so long a killed process is missed, and what it left is taken over. */
+/** The time within which a killed process is detected and its messages are taken over. */
 export const missedMs = 10_000;
 
 export function ref(system: System, key: string): Ref<"worker"> {
   return system.ref(Worker, key);
 }
 
-/** What the actor has written down. */
+/** The lines in the state of the actor. */
 export function notesOf(system: System, key: string): Promise<unknown> {
   return ref(system, key).ask(Worker.call, "notes");
 }
 
-/** All that a survey brings, in the order of the alphabet; `heard` has it as it comes. */
+/** All replies to a survey, sorted; `heard` has them in order of arrival. */
 export async function collect(replies: AsyncIterable<string>, heard: string[] = []): Promise<string[]> {
   for await (const reply of replies) heard.push(reply);
   return heard.toSorted();
 }
 
-/** The reason of each dead letter, after its receiver. */
+/** The dead letters, as receiver and reason. */
 export function deadOf(system: System): string[] {
   return system.deadLetters.list().map(({ key, operation, reason }) => `${key} ${operation}: ${reason}`);
 }
 
-/** Writes down what happens, one line each. */
+/** Records inspection events, one line each. */
 export function watch(system: System, ...types: Inspection["type"][]): string[] {
   const lines: string[] = [];
   system.inspect((event) => {
@@ -341,11 +341,11 @@ export async function stageOn(kind: Kind): Promise<Stage> {
     return new Stage(store, () => Deno.remove(folder, { recursive: true }));
   }
   const store = denoKv(":memory:");
-  const connection = await store.open({ clock: systemClock() }); // what is in it lives as long as a connection
+  const connection = await store.open({ clock: systemClock() }); // its contents live as long as a connection
   return new Stage(store, () => connection.close());
 }
 
-/** One test for each kind of store. */
+/** Defines a test for each kind of store. */
 export function onEach(kinds: readonly Kind[], name: string, run: (stage: Stage) => Promise<void>): void {
   for (const kind of kinds) {
     const ignore = kind === "denoKv" && typeof Deno.openKv !== "function";
@@ -360,7 +360,7 @@ export function onEach(kinds: readonly Kind[], name: string, run: (stage: Stage)
   }
 }
 
-/** A test of what no store has a part in. */
+/** Defines a test that does not depend on the kind of store. */
 export function inMemory(name: string, run: (stage: Stage) => Promise<void>): void {
   onEach(["memory"], name, run);
 }

@@ -1,4 +1,5 @@
-// Infinity is for ever, in memory and in each store: it is never zero, and never written as what it is not.
+// Infinity means no end, in memory and in each store: it is never treated as zero, and never stored as
+// another number.
 
 import assert from "node:assert/strict";
 import { System, type SystemOptions } from "@posthorn/posthorn";
@@ -37,11 +38,11 @@ async function lasts(
   }
 }
 
-onEach(kinds, "windows that have no end have none, and neither have deadlines", async (stage: Stage) => {
+onEach(kinds, "infinite windows and deadlines never end", async (stage: Stage) => {
   await lasts((options) => stage.start(actors, options), (ms) => stage.pass(ms, ms / 4));
 });
 
-Deno.test("windows that have no end have none, and neither have deadlines", async () => {
+Deno.test("infinite windows and deadlines never end", async () => {
   const clock = new VirtualClock();
   const systems: System[] = [];
   await lasts((options) => {

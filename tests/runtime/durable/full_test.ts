@@ -1,4 +1,4 @@
-// A store without room: clear errors, nothing accepted that is not kept, and recovery when there is room.
+// A full store: clear errors, nothing accepted that is not stored, and recovery when there is room.
 
 import assert from "node:assert/strict";
 import { actor, protocol, System, tell } from "@posthorn/posthorn";
@@ -8,7 +8,7 @@ import * as z from "zod";
 import { deadOf, notesOf, ref, Worker, worker } from "./durable_stage.ts";
 
 const text = "x".repeat(20_000);
-/** What makes room: it lets go of all that it remembers. */
+/** An actor that makes room: it drops its whole state. */
 const actors =
   () => [worker({ clear: (ctx) => void (ctx.state = []), keep: (ctx) => void (ctx.state = [text]) })];
 
@@ -17,7 +17,7 @@ async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-/** Tells new actors until the store takes no more. Returns how many it took. */
+/** Sends to new actors until the store is full. Returns how many messages it accepted. */
 async function fill(system: System): Promise<number> {
   for (let count = 0; count < 5_000; count++) {
     try {
@@ -33,7 +33,7 @@ async function fill(system: System): Promise<number> {
   throw new Error("it is never full");
 }
 
-/** Tries again while the store has no room for it: its turns are tried again as well. */
+/** Retries while the store has no room; its turns are retried as well. */
 async function untilTaken<Result>(what: () => Promise<Result>): Promise<Result> {
   for (let attempt = 0;; attempt++) {
     try {
@@ -66,7 +66,7 @@ async function requireClear(system: System, path: string, room: () => Promise<vo
         throw error;
       }, full);
     }
-    return error === undefined; // a log that was written back has room again
+    return error === undefined; // a checkpointed log has room again
   };
   const other = await taken(ref(system, "other").tell(Worker.note, text));
   await taken(ref(system, "other").submit(Worker.job, `notes ${text}`));

@@ -1,9 +1,9 @@
-// A real process that is killed, and what it left.
+// A real process that is killed, and the messages that it leaves.
 
 import assert from "node:assert/strict";
 import { folder, patienceMs, post, Server, wait } from "./crash_fleet.ts";
 
-/** Without a lock the next process would have to miss three heartbeats of 2 s: it cannot know sooner. */
+/** Without a lock the next process would have to wait for three missed heartbeats of 2 s. */
 const missedMs = 6_000;
 
 async function copiesAt(url: string): Promise<Record<string, number>> {
@@ -27,7 +27,8 @@ Deno.test({
     let copies: Record<string, number> = {};
     while (copies.left === undefined && performance.now() - beganMs < patienceMs) {
       await wait(20);
-      copies = await copiesAt(next.url!); // of another actor: this one is told only when the first has its turn
+      // of another actor: this one gets its message only when the first runs
+      copies = await copiesAt(next.url!);
     }
     const tookMs = performance.now() - beganMs;
     const files = [...Deno.readDirSync(home.path)].map(({ name }) => name).filter((name) =>

@@ -1,4 +1,4 @@
-// How a durable actor comes into memory, leaves it, is erased, and what a stop leaves.
+// How a durable actor is activated, passivated and erased, and what a stop leaves.
 
 import assert from "node:assert/strict";
 import { actor, ask, protocol, type Store, StoreError, TooLargeError, unchecked } from "@posthorn/posthorn";
@@ -31,7 +31,7 @@ onEach(kinds, "an actor without messages leaves memory, and comes back with its 
 
 onEach(
   kinds,
-  "an actor that stops itself leaves memory after its turn, and its mail is handled",
+  "an actor that passivates itself leaves memory after its turn, and its waiting messages are handled",
   async (stage) => {
     const system = await stage.start([worker({
       leave(ctx) {
@@ -145,7 +145,7 @@ inMemory("more actors than may be in memory: all of them do their work", async (
 
 onEach(
   kinds,
-  "who rests makes room for actors of every protocol, also for those that keep nothing",
+  "an idle actor makes room for actors of every protocol, also for transient ones",
   async (stage) => {
     const Other = protocol("other", { call: ask(unchecked<string>()) });
     const Fleeting = protocol("fleeting", { call: ask(unchecked<string>()) });
@@ -210,7 +210,7 @@ onEach(sharedKinds, "what an instance leaves at its stop another does soon", asy
   assert.deepEqual(await second.ticket(id).reply({ timeoutMs: 0 }), ["waited"]);
 });
 
-inMemory("a sweep does what is to be done, and resolves when it is done", async (stage) => {
+inMemory("a sweep handles all due work, and resolves when it is done", async (stage) => {
   const first = await stage.start([worker({
     later: (ctx) => ctx.schedule("tea", { afterMs: 5_000 }, ctx.self.at(Worker.note), "due"),
   })]);

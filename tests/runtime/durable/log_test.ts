@@ -1,4 +1,4 @@
-// Failures of durable actors are lines of the log, as those of actors in memory are.
+// Failures of durable actors are logged, like those of actors in memory.
 
 import assert from "node:assert/strict";
 import { kinds, missedMs, onEach, ref, Worker, worker } from "./durable_stage.ts";

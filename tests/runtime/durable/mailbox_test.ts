@@ -1,4 +1,4 @@
-// The bounds of a durable mailbox, and a backlog that is larger than what memory takes.
+// The bounds of a durable mailbox, and a backlog larger than memory holds.
 
 import assert from "node:assert/strict";
 import {
@@ -87,7 +87,7 @@ for (const overflow of ["drop-oldest", "drop-newest"] as const) {
     const system = await stage.start(actors);
     await ref(system, "ada").tell(Worker.run, "wait 0");
     await stage.settle();
-    await ref(system, "ada").tell(Worker.run, "wait 1"); // drop-newest: it stays
+    await ref(system, "ada").tell(Worker.run, "wait 1"); // with drop-newest it stays
     for (let index = 0; index < 20; index++) await ref(system, "ada").tell(Worker.note, `a${index}`);
     gates[0].resolve();
     await stage.settle();
@@ -131,7 +131,7 @@ onEach(
     const system = await stage.start(actors);
     await ref(system, "ada").tell(Worker.run, "wait");
     await stage.settle();
-    await ref(system, "ada").tell(Worker.note, "waits"); // the one that runs takes no room
+    await ref(system, "ada").tell(Worker.note, "waits"); // the running message takes no room
     const ticket = await ref(system, "ada").submit(Worker.job, "notes", { id: "7" });
     await assert.rejects(ticket.reply(), { code: "dropped" });
     const again = await ref(system, "ada").submit(Worker.job, "notes", { id: "7" });
@@ -157,7 +157,7 @@ onEach(["denoKv"], "one that is too large for a dead letter beside it does not g
   assert.deepEqual(deadOf(system), ["ada note: too-large"]);
 });
 
-/** How many messages are in the store. */
+/** The number of messages in the store. */
 async function waitingIn(stage: Stage): Promise<number> {
   const connection = await stage.store.open({ clock: stage.clock });
   const rows = await connection.list({ prefix: "mail\u001f", limit: 1_000 });
@@ -223,7 +223,7 @@ onEach(kinds, "a bound of more than a page holds over a restart as well", async 
   const first = await stage.start(actors);
   await ref(first, "ada").tell(Worker.run, "wait");
   await stage.settle();
-  await fill(first, capacity); // and one runs
+  await fill(first, capacity); // and one is running
   await stage.kill(first);
   const second = await stage.start(busy(capacity, "reject").actors);
   await stage.pass(missedMs);

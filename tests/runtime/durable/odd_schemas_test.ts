@@ -1,4 +1,5 @@
-// Whatever a schema does to a message, and by whatever way that message came: it is one dead letter, and nobody else notices.
+// Whatever a schema does with a message, and however that message arrived: it becomes one dead letter, and no
+// other message is affected.
 
 import assert from "node:assert/strict";
 import {
@@ -21,7 +22,7 @@ import { oddThings } from "../odd_things.ts";
 import { deadOf, kinds, missedMs, onEach } from "./durable_stage.ts";
 import { inEach, type World } from "./worlds.ts";
 
-/** A schema by hand, which throws at what is bad. */
+/** A handwritten schema that throws for certain values. */
 function throwing(thrown: () => unknown): Schema<string> {
   return {
     "~standard": {
@@ -48,7 +49,7 @@ const schemas: Readonly<Record<string, Schema<string>>> = {
   },
 };
 
-/** Sends what it is told to by every way there is, to an actor that checks it with one schema. */
+/** Sends a payload in every mode to an actor that validates it with one schema. */
 function stageOf(schema: Schema<string>) {
   const Page = protocol("page", {
     open: tell(schema),
@@ -108,7 +109,7 @@ async function titlesOf(system: System, { Page }: Cast): Promise<readonly string
   return await system.ref(Page, "a").ask(Page.titles);
 }
 
-/** Waits for an answer in a world where calls take time. */
+/** Waits for an outcome in a world whose calls take time. */
 async function soon<Result>(world: World, promise: Promise<Result>): Promise<Result> {
   promise.catch(() => {});
   await world.settle();

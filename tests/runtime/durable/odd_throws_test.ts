@@ -1,4 +1,5 @@
-// Whatever a handler throws or returns: its caller is told, there is one dead letter, and the next message is handled.
+// Whatever a handler throws or returns: its caller gets an error, there is one dead letter, and the next
+// message is handled.
 
 import assert from "node:assert/strict";
 import {
@@ -25,7 +26,7 @@ const Odd = protocol("odd", {
   fine: ask(unchecked<string>()),
 });
 
-/** An actor whose handlers do what they are told. */
+/** An actor whose handlers run the script in the message. */
 function odd(act: () => unknown) {
   return actor(Odd, {
     state: () => 0,
@@ -71,7 +72,7 @@ for (const [name, make] of oddThings) {
   }
 }
 
-/** What nobody expects to be returned, by name. */
+/** Unusual return values, by name. */
 const oddResults: readonly (readonly [name: string, make: () => unknown])[] = [
   ...oddThings.filter(([name]) => /Proxy|then cannot be read/.test(name)),
   [

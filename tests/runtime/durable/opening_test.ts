@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { Opening } from "../../../runtime/durable/opening.ts";
 
-/** An opening whose attempts end as they are told to, and what is connected is open at once; what happened, in words. */
+/** An opening whose attempts have the outcome that the test chooses; and its events, as text. */
 function attempts(clock = new VirtualClock(), begin = (connected: string) => Promise.resolve(connected)) {
   const tries: PromiseWithResolvers<string>[] = [];
   const seen: string[] = [];
@@ -104,7 +104,7 @@ Deno.test("Opening that ends waits for the first attempt for a while, and for no
   assert.equal(other.clock.waiting, 0);
 });
 
-/** Lets time go on until there are so many attempts. */
+/** Advances time until there have been this many attempts. */
 async function until(clock: VirtualClock, tries: readonly unknown[], count: number): Promise<number> {
   const beganMs = clock.now();
   while (tries.length < count) {

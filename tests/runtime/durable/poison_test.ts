@@ -1,4 +1,5 @@
-// A message that ends its process each time is counted over crashes, and ends as a dead letter without its neighbours.
+// A message that crashes its process each time is counted over crashes, and becomes a dead letter without its
+// neighbours.
 
 import assert from "node:assert/strict";
 import type { System } from "@posthorn/posthorn";
@@ -15,7 +16,7 @@ import {
   worker,
 } from "./durable_stage.ts";
 
-/** A process in which the poison ends it: the handler never returns, and the process is killed soon. */
+/** A process that the poison message crashes: the handler never returns, and the process is killed soon. */
 class Victim {
   runs = 0;
   died = false;
@@ -46,25 +47,29 @@ async function untilDead(stage: Stage, victim: Victim, attempts: number): Promis
   throw new Error(`it goes on for ever: ${victim.runs} runs`);
 }
 
-onEach(kinds, "it is a dead letter after its attempts, and the others are done", async (stage) => {
-  const victim = new Victim();
-  const first = await victim.start(stage, 3);
-  await ref(first, "ada").tell(Worker.note, "before");
-  await ref(first, "ada").tell(Worker.run, "poison");
-  await ref(first, "ada").tell(Worker.note, "behind");
-  for (let index = 0; index < 30; index++) await ref(first, `k${index}`).tell(Worker.note, "innocent");
-  await stage.kill(first);
-  const last = await untilDead(stage, victim, 3);
-  assert.deepEqual(deadOf(last), ["ada run: failed"]);
-  assert.match(last.deadLetters.list()[0].message, /its process ended while it ran: 3 of 3 attempts/);
-  assert.ok(victim.runs >= 3 && victim.runs <= 4, `${victim.runs} runs`);
-  assert.deepEqual(await notesOf(last, "ada"), ["before", "behind"]);
-  for (let index = 0; index < 30; index++) assert.deepEqual(await notesOf(last, `k${index}`), ["innocent"]);
-});
+onEach(
+  kinds,
+  "a message that crashes its process is a dead letter after its attempts, and the others are handled",
+  async (stage) => {
+    const victim = new Victim();
+    const first = await victim.start(stage, 3);
+    await ref(first, "ada").tell(Worker.note, "before");
+    await ref(first, "ada").tell(Worker.run, "poison");
+    await ref(first, "ada").tell(Worker.note, "behind");
+    for (let index = 0; index < 30; index++) await ref(first, `k${index}`).tell(Worker.note, "innocent");
+    await stage.kill(first);
+    const last = await untilDead(stage, victim, 3);
+    assert.deepEqual(deadOf(last), ["ada run: failed"]);
+    assert.match(last.deadLetters.list()[0].message, /its process ended while it ran: 3 of 3 attempts/);
+    assert.ok(victim.runs >= 3 && victim.runs <= 4, `${victim.runs} runs`);
+    assert.deepEqual(await notesOf(last, "ada"), ["before", "behind"]);
+    for (let index = 0; index < 30; index++) assert.deepEqual(await notesOf(last, `k${index}`), ["innocent"]);
+  },
+);
 
 onEach(
   kinds,
-  "neighbours that wait while it runs are not taken along, however often it does",
+  "messages that wait while a poison message crashes its process do not become dead letters",
   async (stage) => {
     const victim = new Victim();
     const first = await victim.start(stage, 4);
@@ -83,24 +88,28 @@ onEach(
 );
 
 const cleanly: readonly Kind[] = ["memory", "sqlite", "denoKv"];
-onEach(cleanly, "it is counted also where the process that took it in has ended cleanly", async (stage) => {
-  const gate = Promise.withResolvers<void>();
-  const first = await stage.start([worker({ wait: () => gate.promise, poison: () => {} })]);
-  await ref(first, "ada").tell(Worker.run, "wait");
-  await ref(first, "ada").tell(Worker.run, "poison");
-  await stage.settle();
-  await first.stop();
-  const victim = new Victim();
-  const second = await stage.start([worker({
-    wait: () => {},
-    poison: () => {
-      victim.runs++;
-      return new Promise(() => {});
-    },
-  }, { retry: { attempts: 3 } })]);
-  await stage.pass(missedMs);
-  assert.equal(victim.runs, 1);
-  await stage.kill(second);
-  const last = await untilDead(stage, victim, 3);
-  assert.deepEqual(deadOf(last), ["ada run: failed"]);
-});
+onEach(
+  cleanly,
+  "an attempt of a poison message counts also if the process that accepted it has ended cleanly",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const first = await stage.start([worker({ wait: () => gate.promise, poison: () => {} })]);
+    await ref(first, "ada").tell(Worker.run, "wait");
+    await ref(first, "ada").tell(Worker.run, "poison");
+    await stage.settle();
+    await first.stop();
+    const victim = new Victim();
+    const second = await stage.start([worker({
+      wait: () => {},
+      poison: () => {
+        victim.runs++;
+        return new Promise(() => {});
+      },
+    }, { retry: { attempts: 3 } })]);
+    await stage.pass(missedMs);
+    assert.equal(victim.runs, 1);
+    await stage.kill(second);
+    const last = await untilDead(stage, victim, 3);
+    assert.deepEqual(deadOf(last), ["ada run: failed"]);
+  },
+);

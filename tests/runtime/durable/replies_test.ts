@@ -60,7 +60,7 @@ onEach(
     await stage.pass(1_000);
     const expired = { name: "NotFoundError", code: "expired-reply" };
     await assert.rejects(ticket.reply({ timeoutMs: 0 }), expired);
-    await stage.pass(65_000, 10_000); // by then the store may let it go
+    await stage.pass(65_000, 10_000); // by then the store may delete it
     await ref(system, "ada").tell(Worker.note, "something");
     await stage.pass(60_000, 10_000);
     await assert.rejects(ticket.reply({ timeoutMs: 0 }), expired);
@@ -130,7 +130,7 @@ onEach(kinds, "what a turn submits is answered to the address that it names", as
   assert.deepEqual(await notesOf(system, "ada"), ["tea"]);
 });
 
-inMemory("replies say what JSON cannot: dates, maps, nothing", async (stage) => {
+inMemory("replies may be dates, maps and undefined", async (stage) => {
   const values = {
     date: new Date(0),
     map: new Map([[1, new Set(["a"])]]),

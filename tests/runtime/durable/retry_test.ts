@@ -1,4 +1,4 @@
-// A message that fails is tried again with backoff, counted in the store.
+// A message that fails is retried with backoff, counted in the store.
 
 import assert from "node:assert/strict";
 import { RetryableError } from "@posthorn/posthorn";
@@ -16,7 +16,7 @@ import {
   type WorkerContext,
 } from "./durable_stage.ts";
 
-/** Fails until its attempt of that number, and writes down each. */
+/** Fails until this attempt, and records each. */
 function flaky(attempts: string[], until: number) {
   return (ctx: WorkerContext, name: string) => {
     attempts.push(`${name}${ctx.attempt}`);
@@ -116,7 +116,7 @@ inMemory("an ask that fails is not tried again", async (stage) => {
 });
 
 inMemory(
-  "an actor that stops after a failure buries its mail, and begins anew with the next",
+  "an actor that stops after a failure makes its waiting messages dead letters, and is activated anew by the next",
   async (stage) => {
     const gate = Promise.withResolvers<void>();
     const system = await stage.start([worker({
@@ -138,7 +138,7 @@ inMemory(
 );
 
 inMemory(
-  "that an actor stops counts only with its commit: where another process was first, its mail is handled",
+  "the stop of an actor counts only with its commit: if another process committed first, its messages are handled",
   async (stage) => {
     const gate = Promise.withResolvers<void>();
     const first = await stage.start([worker({

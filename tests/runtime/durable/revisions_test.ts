@@ -1,4 +1,5 @@
-// Several revisions of a program share a store: each runs what it knows, and leaves the rest to the others.
+// Several revisions of a program share a store: each handles what it knows, and leaves the rest to the
+// others.
 
 import assert from "node:assert/strict";
 import { type Actor, actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
@@ -129,7 +130,7 @@ const newDesk = actor(New, {
   },
 });
 
-/** What the new revision took in and did not do. */
+/** Messages that the new revision accepted and did not handle. */
 async function stamped(stage: Stage): Promise<void> {
   const system = await stage.start([actor(New, {
     state: (): readonly string[] => [],
@@ -211,7 +212,7 @@ onEach(sharedKinds, "an instance never takes over what it does not host", async 
   await stage.kill(one);
   await stage.start([second]);
   await stage.pass(missedMs * 2);
-  const again = await stage.start([here, there]); // the stranger is still there
+  const again = await stage.start([here, there]); // the unknown row is still there
   await stage.pass(missedMs);
   assert.deepEqual(await again.ref(There, "x").ask(There.seen), ["a"]);
 });

@@ -1,4 +1,4 @@
-// A schedule that cannot be sent stands in the way of no other, and is heard of.
+// A schedule that cannot be sent blocks no other, and is reported.
 
 import assert from "node:assert/strict";
 import { System } from "@posthorn/posthorn";
@@ -113,7 +113,7 @@ onEach(
   },
 );
 
-onEach(kinds, "rows that are none do not stand in the way of the others, however many", async (stage) => {
+onEach(kinds, "invalid schedule rows do not block the others, whatever their number", async (stage) => {
   const system = await stage.start(actors);
   await connected(stage, async (connection) => {
     for (let index = 0; index < 240; index++) {
@@ -126,7 +126,7 @@ onEach(kinds, "rows that are none do not stand in the way of the others, however
   assert.deepEqual(await notesOf(system, "ada"), ["once"]);
 });
 
-onEach(kinds, "what is due at the end of time stands in front of nothing", async (stage) => {
+onEach(kinds, "a schedule at the last representable time delays no other", async (stage) => {
   const first = await stage.start(actors);
   await ref(first, "far").tell(Worker.run, "far");
   await stage.settle();

@@ -1,4 +1,4 @@
-// What schedules leave in the store: no more than those that are there demand, whatever was set before.
+// The rows of schedules in the store: only those that the present schedules need, whatever was set before.
 
 import assert from "node:assert/strict";
 import {
@@ -40,7 +40,7 @@ const actors = [worker(scripts)];
 
 onEach(
   kinds,
-  "the last word on a name counts, in one turn and in turns that are committed together",
+  "the last change of a schedule counts, within one turn and in turns that are committed together",
   async (stage) => {
     const system = await stage.start(actors);
     await ref(system, "a").tell(Worker.run, "slide");
@@ -119,7 +119,7 @@ onEach(kinds, "an actor that is erased leaves no record, and no row of its sched
   assert.deepEqual(await notesOf(system, "ada"), ["coffee", "milk"]);
 });
 
-inMemory("what an erased actor leaves for its next life goes after five minutes", async (stage) => {
+inMemory("the row that an erased actor leaves is deleted after five minutes", async (stage) => {
   const system = await stage.start(actors);
   for (let count = 0; count < 20; count++) await ref(system, `a${count}`).tell(Worker.run, "erase");
   await stage.settle();

@@ -1,4 +1,4 @@
-// Schedules are in the store: each fires once, whoever is there when it is due.
+// Schedules are in the store: each fires once, on any instance that runs when it is due.
 
 import assert from "node:assert/strict";
 import { TerminalError } from "@posthorn/posthorn";
@@ -101,7 +101,7 @@ onEach(sharedKinds, "another instance fires what a killed one has set, in time",
   await ref(first, "ada").tell(Worker.run, "once 5000");
   await stage.settle();
   await stage.kill(first);
-  await stage.pass(7_100, 100); // its heartbeats look what is due
+  await stage.pass(7_100, 100); // its heartbeats check for due schedules
   assert.deepEqual(await notesOf(second, "ada"), ["after 5000"]);
 });
 

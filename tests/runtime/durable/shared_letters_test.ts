@@ -1,4 +1,5 @@
-// Dead letters of several instances: all list the same, none is lost by what fails, and a full list costs nothing at rest.
+// Dead letters of several instances: all list the same, none is lost by a failure, and a full list costs
+// nothing at rest.
 
 import assert from "node:assert/strict";
 import { StoreError, System, TerminalError, TooLargeError } from "@posthorn/posthorn";
@@ -31,7 +32,7 @@ function idsOf({ deadLetters }: System): string[] {
   return deadLetters.list().map(({ id }) => id);
 }
 
-/** What an instance says of its dead letters. */
+/** The dead letters that an instance lists. */
 function seen(system: System) {
   const { total, size } = system.deadLetters;
   return { total, size, ids: idsOf(system) };
@@ -44,7 +45,7 @@ async function die(stage: Stage, system: System, ...ids: readonly string[]): Pro
 
 onEach(
   kinds,
-  "one whose resending the store refuses is listed still, and is sent later",
+  "a dead letter whose resend the store refuses stays listed, and is resent later",
   async (stage) => {
     let isBroken = true;
     const mends = {
@@ -69,7 +70,7 @@ onEach(
   },
 );
 
-onEach(kinds, "one whose deadline has passed is handled when it is sent again", async (stage) => {
+onEach(kinds, "a dead letter whose deadline has passed is handled when it is resent", async (stage) => {
   let opens = () => {};
   const opened = new Promise<void>((resolve) => opens = resolve);
   const system = await stage.start([worker({ hold: () => opened, ...mended })]);
@@ -170,7 +171,7 @@ inMemory("what another sent again leaves the list where the store takes less tha
 
 onEach(
   sharedKinds,
-  "one that another has sent again meanwhile is no longer listed by who tries",
+  "a dead letter that another instance has resent is removed from the list by an attempt to resend it",
   async (stage) => {
     const [first, second] = [await stage.start([worker(broken)]), await stage.start([worker(mended)])];
     await die(stage, first, "1", "2");
@@ -181,7 +182,7 @@ onEach(
   },
 );
 
-inMemory("two that have one id are sent again at once, each", async (stage) => {
+inMemory("two dead letters with one id can be resent at the same time", async (stage) => {
   let fails = true;
   const system = await stage.start([
     worker({ mend: (ctx, text) => fails ? broken.mend() : note(ctx, text) }),
@@ -195,36 +196,39 @@ inMemory("two that have one id are sent again at once, each", async (stage) => {
   assert.deepEqual([await notesOf(system, "ada"), await notesOf(system, "bob")], [["ada"], ["bob"]]);
 });
 
-inMemory("a full list costs nothing at rest, and one more costs one more", async (stage) => {
-  const store = new CountingStore(stage.store);
-  const options = { store, limits: { deadLetters: 300 } };
-  const [first, second] = [
-    await stage.start([worker(broken)], options),
-    await stage.start([worker(broken)], options),
-  ];
-  const large = `mend ${"x".repeat(10_000)}`;
-  for (let n = 0; n < 310; n++) await ref(first, "ada").tell(Worker.run, large, { id: `${n}` });
-  await stage.pass(6 * heartbeatMs);
-  store.begin();
-  await stage.pass(10 * heartbeatMs);
-  assert.ok(store.calls.bytes < 20_000, `${store.calls.bytes} bytes were read at rest`);
-  const callsAtRest = { ...store.calls };
-  store.begin();
-  await ref(first, "ada").tell(Worker.run, large, { id: "one-more" });
-  await stage.pass(10 * heartbeatMs);
-  const more = store.calls.rows - callsAtRest.rows;
-  assert.ok(more < 20, `${more} rows for one more`); // each instance reads it, for three heartbeats, and one looks for what is over
-  for (const system of [first, second]) {
-    assert.equal(system.deadLetters.size, 300);
-    assert.equal(idsOf(system).at(-1), "one-more");
-  }
-  const connection = await stage.store.open({ clock: stage.clock });
-  assert.equal((await connection.list({ prefix: "dead", limit: 1_000 })).length, 300);
-  await connection.close();
-});
+inMemory(
+  "a full list of dead letters costs nothing at rest, and one more costs one eviction",
+  async (stage) => {
+    const store = new CountingStore(stage.store);
+    const options = { store, limits: { deadLetters: 300 } };
+    const [first, second] = [
+      await stage.start([worker(broken)], options),
+      await stage.start([worker(broken)], options),
+    ];
+    const large = `mend ${"x".repeat(10_000)}`;
+    for (let n = 0; n < 310; n++) await ref(first, "ada").tell(Worker.run, large, { id: `${n}` });
+    await stage.pass(6 * heartbeatMs);
+    store.begin();
+    await stage.pass(10 * heartbeatMs);
+    assert.ok(store.calls.bytes < 20_000, `${store.calls.bytes} bytes were read at rest`);
+    const callsAtRest = { ...store.calls };
+    store.begin();
+    await ref(first, "ada").tell(Worker.run, large, { id: "one-more" });
+    await stage.pass(10 * heartbeatMs);
+    const more = store.calls.rows - callsAtRest.rows;
+    assert.ok(more < 20, `${more} rows for one more`); // each instance reads it, for three heartbeats, and one looks for what is over
+    for (const system of [first, second]) {
+      assert.equal(system.deadLetters.size, 300);
+      assert.equal(idsOf(system).at(-1), "one-more");
+    }
+    const connection = await stage.store.open({ clock: stage.clock });
+    assert.equal((await connection.list({ prefix: "dead", limit: 1_000 })).length, 300);
+    await connection.close();
+  },
+);
 
 inMemory(
-  "the bound holds for all together, also a lower one and after an end without a word",
+  "the bound of dead letters holds for all instances together, also a lower one and after a crash",
   async (stage) => {
     const options = { limits: { deadLetters: 20 } };
     const systems = [
@@ -275,7 +279,8 @@ inMemory(
       await stage.start([worker(broken)], options),
     ];
     for (let round = 0; round < 20; round++) {
-      stage.storeOf(systems[round % 2]).refuseLists = "dead"; // it hears of both kinds when the other has let go of some
+      // it learns of both kinds when the other has evicted some
+      stage.storeOf(systems[round % 2]).refuseLists = "dead";
       for (let n = 0; n < 10; n++) {
         const id = `${round}-${n}`;
         await ref(systems[n % 2], id).tell(Worker.run, "mend it", { id });
@@ -293,7 +298,7 @@ inMemory(
   },
 );
 
-inMemory("one that cannot be read hides no other", async (stage) => {
+inMemory("an unreadable dead letter hides no other", async (stage) => {
   const first = await stage.start([worker(broken)]);
   await die(stage, first, "1");
   await first.stop();

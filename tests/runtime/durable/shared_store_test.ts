@@ -1,4 +1,4 @@
-// Instances that share a store: who lives, who is taken for dead, and what looking after all that costs.
+// Instances that share a store: failure detection, take-over, and their cost.
 
 import assert from "node:assert/strict";
 import { actor, protocol, type Store, type System, tell, unchecked } from "@posthorn/posthorn";
@@ -24,7 +24,7 @@ import {
   worker,
 } from "./durable_stage.ts";
 
-/** Changes what a store does. */
+/** Overrides calls of a store. */
 function changed(
   store: Store,
   change: (connection: StoreConnection) => Partial<StoreConnection>,
@@ -45,7 +45,7 @@ function changed(
   };
 }
 
-/** Counts the calls of one process, and the rows that it is given. */
+/** Counts the calls of one process, and the rows that they return. */
 function counted(store: Store) {
   const counts = { reads: 0, lists: 0, rows: 0, adopting: 0, adoptingMax: 0 };
   const counting = changed(store, (connection) => ({
@@ -94,9 +94,9 @@ async function write(stage: Stage, keys: readonly string[], text = ""): Promise<
 const writes = (parts: readonly AtomicPart[], space: string) =>
   parts.some(({ writes }) => writes.some(({ key }) => key.startsWith(`${space}\u001f`)));
 
-// What keeps an instance alive.
+// --- Heartbeats
 
-inMemory("an instance says that it lives however long the commits of its users take", async (stage) => {
+inMemory("heartbeats continue however long other commits take", async (stage) => {
   const busy = await stage.start([worker()]);
   stage.storeOf(busy).hangs = (key) => key.startsWith("mail");
   for (let index = 0; index < 20; index++) {
@@ -136,7 +136,7 @@ inMemory("what a heartbeat has to do does not delay the next, nor what else it h
 });
 
 inMemory(
-  "an instance that was taken for dead lets its actors go, and goes on under another name",
+  "an instance that was considered dead releases its actors, and continues under another name",
   async (stage) => {
     const runs: string[] = [];
     const at = (name: string) =>
@@ -172,29 +172,32 @@ inMemory(
   },
 );
 
-inMemory("an instance that was taken for dead goes on with what somebody here waits for", async (stage) => {
-  const gate = Promise.withResolvers<void>();
-  const first = await stage.start([worker({
-    slow: async (ctx) => {
-      await gate.promise;
-      note(ctx, "slow");
-    },
-  })]);
-  const asked = ref(first, "ada").ask(Worker.call, "slow", { timeoutMs: 120_000 });
-  await stage.settle();
-  let mute = true;
-  stage.storeOf(first).refuse = (parts) =>
-    mute && writes(parts, "instance") ? new Error("not now") : undefined;
-  await stage.start([worker()]);
-  await stage.pass(missedMs);
-  mute = false;
-  await stage.pass(10_000);
-  gate.resolve();
-  await asked;
-  assert.deepEqual(await notesOf(first, "ada"), ["slow"]);
-});
+inMemory(
+  "an instance that was considered dead continues with messages that somebody here waits for",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const first = await stage.start([worker({
+      slow: async (ctx) => {
+        await gate.promise;
+        note(ctx, "slow");
+      },
+    })]);
+    const asked = ref(first, "ada").ask(Worker.call, "slow", { timeoutMs: 120_000 });
+    await stage.settle();
+    let mute = true;
+    stage.storeOf(first).refuse = (parts) =>
+      mute && writes(parts, "instance") ? new Error("not now") : undefined;
+    await stage.start([worker()]);
+    await stage.pass(missedMs);
+    mute = false;
+    await stage.pass(10_000);
+    gate.resolve();
+    await asked;
+    assert.deepEqual(await notesOf(first, "ada"), ["slow"]);
+  },
+);
 
-// What looking after the others costs.
+// --- The cost of failure detection
 
 inMemory("rows of thousands of instances that are no more hide no living one, and go", async (stage) => {
   const many = 2_500;
@@ -225,7 +228,7 @@ inMemory("rows of thousands of instances that are no more hide no living one, an
   gate.resolve();
 });
 
-/** Stops a system when it first writes a key of that kind, and counts how many of them it writes. */
+/** Stops a system when it first writes a key of this kind, and counts how many of them it writes. */
 function stoppingAt(kind: string, stage: Stage, system: System) {
   const seen: { count: number; stopped?: Promise<unknown> } = { count: 0 };
   stage.storeOf(system).refuse = (parts) => {
@@ -277,10 +280,13 @@ inMemory("that an instance ended is known for a day, and its row is not there fo
 const Sender = protocol("sender", { send: tell(unchecked<string>()) });
 const Away = protocol("away", { hear: tell(unchecked<string>()) });
 
-/** How many heartbeats there are in which it is counted. */
+/** The number of heartbeats during the count. */
 const heartbeats = 11;
 
-/** What one who does not host `away` reads while so many actors of it wait, through heartbeats and notifications. */
+/**
+ * The reads of an instance that does not host `away` while a number of its actors have waiting messages,
+ * through heartbeats and notifications.
+ */
 async function costOf(
   waiting: number,
   leftBy: string,
@@ -312,7 +318,7 @@ for (const leftBy of [unassigned, "00GONE"]) {
   Deno.test(`mail for a protocol that is not hosted here costs the same however much it is: ${whose}`, async () => {
     const [few, some, many] = await Promise.all([5, 300, 3_000].map((waiting) => costOf(waiting, leftBy)));
     assert.deepEqual(many, some);
-    // A few of those that wait are counted at each heartbeat, and no more of many than of some.
+    // Each heartbeat counts a few waiting actors, and the cost does not depend on their number.
     assert.ok(many.lists - few.lists <= 11 * heartbeats, `${many.lists} lists for ${few.lists}`);
     assert.equal(many.reads, few.reads);
     assert.ok(many.rows < 300, `${many.rows} rows`);
@@ -321,7 +327,7 @@ for (const leftBy of [unassigned, "00GONE"]) {
 
 onEach(
   ["memory"],
-  "a bell is answered by one read, unless it tells of a protocol that is hosted here",
+  "a notification costs one read, unless it is for a protocol that is hosted here",
   async (stage) => {
     const { counts, store } = counted(stage.store);
     await stage.start([worker()], { store });
@@ -351,7 +357,7 @@ onEach(
   },
 );
 
-// Death that is seen at once.
+// --- Immediate failure detection
 
 const seen = Deno.build.os === "linux";
 for (

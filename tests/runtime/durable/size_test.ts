@@ -1,5 +1,5 @@
-// Large states and payloads: in pieces where one value has not room for them, and refused before anything is written. What
-// is no data is refused like what is too large.
+// Large states and payloads: split if they exceed one value, and refused before anything is written if they
+// exceed a commit. Values that are not plain data are refused in the same way.
 
 import assert from "node:assert/strict";
 import {
@@ -164,7 +164,8 @@ inMemory(
     const system = await stage.start([worker()], { store });
     for (const key of ["ada", "bob"]) system.subscribe(Worker.happened, ref(system, key).at(Worker.note));
     await stage.settle();
-    const large = `de ${"x".repeat(12_000)}`; // it has room in the mailbox of its topic, and not twice in one commit
+    // it fits into the mailbox of its topic, but not twice in one commit
+    const large = `de ${"x".repeat(12_000)}`;
     await Promise.all(["de one", large, "de two"].map((text) => system.publish(Worker.happened, text)));
     await stage.pass(5_000);
     assert.deepEqual(await notesOf(system, "ada"), ["de one", "de two"]);

@@ -1,4 +1,4 @@
-// A store that cannot be opened: `ready()`, every send and the health say so.
+// A store that cannot be opened: `ready()`, every send and the health report it.
 
 import assert from "node:assert/strict";
 import { actor, protocol, type Store, submit, System, unchecked } from "@posthorn/posthorn";
@@ -12,7 +12,7 @@ import { asIngress } from "../../as_ingress.ts";
 
 const Walker = protocol("walker", { walk: submit(unchecked<null>(), unchecked<string>()) });
 
-// A timer that is set in the first turn of the event loop and taken back soon is not always let go of.
+// A timer that is set in the first turn of the event loop and cancelled soon is not always released.
 Deno.test.beforeAll(() => new Promise((resolve) => void setTimeout(resolve, 1)));
 
 async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
@@ -20,7 +20,7 @@ async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-/** All ways to a system whose store cannot be used say the same. */
+/** Every operation of a system whose store cannot be used gives the same error. */
 async function requireUnavailable(store: Store, message: RegExp, clock?: VirtualClock): Promise<void> {
   await using system = new System({ actors: [worker()], store, clock });
   assert.equal(system.health.store?.status, "opening");
@@ -44,7 +44,7 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   await assert.rejects(async () => {
     for await (const _ of system.survey(Worker.quote, "notes", { timeoutMs: 5_000 }));
   }, unavailable);
-  assert.equal(system.stats().protocols["~collector"].actors, 0); // nobody is left who waits for its replies
+  assert.equal(system.stats().protocols["~collector"].actors, 0); // no one waits for its replies any more
   system.subscribe(Worker.happened, ada.at(Worker.note))[Symbol.dispose]();
   system.subscribe(Worker.happened, () => {})[Symbol.dispose]();
   const { status, store: health } = system.health;
@@ -120,7 +120,7 @@ Deno.test("before the store is open 64 MiB wait for it, where their size is know
     },
   };
   await using system = new System({ actors: [worker()], store, clock, drainMs: 0 });
-  const bytes = 1_048_576; // as what comes over HTTP says
+  const bytes = 1_048_576; // as for messages over HTTP
   const early: Promise<unknown>[] = [system.publish(Worker.happened, "de one", asIngress({ bytes }))];
   for (let count = 1; count < 64; count++) {
     early.push(ref(system, `k${count % 16}`).tell(Worker.note, `${count}`, asIngress({ bytes })));
@@ -143,7 +143,7 @@ Deno.test("before the store is open 64 MiB wait for it, where their size is know
 Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {
   const heard: string[] = [];
   const simulation = new Simulation({
-    seed: 2, // here it takes long to read which event is the latest
+    seed: 2, // reading the latest event takes long here
     processes: 1,
     store: { faults: { slow: 0.3 } },
     start: (host) => {
@@ -261,7 +261,7 @@ Deno.test("a store that never answers is opened anew beside it, and what answers
   await ref(system, "ada").tell(Worker.note, "two");
   assert.deepEqual(await notesOf(system, "ada"), ["one", "two"]);
   await system.stop();
-  gates[1].resolve(); // when the system has ended
+  gates[1].resolve(); // after the system has ended
   await clock.advance(60_000);
   assert.deepEqual([open, gates.length], [0, 4]);
 });
@@ -319,7 +319,7 @@ Deno.test("a folder in place of a file", async () => {
   await requireUnavailable(sqlite(home.path), /^Cannot open .*: unable to open database file/);
 });
 
-Deno.test("a file that another keeps locked: after 10 s the error says so", async () => {
+Deno.test("a file that another process keeps locked is an error after 10 s", async () => {
   await using home = await folder();
   const path = `${home.path}/posthorn.db`;
   const { DatabaseSync } = await import("node:sqlite");

@@ -1,4 +1,4 @@
-// A system that stops while the store has something of it in its hands, and a store that does not answer at all.
+// A system that stops while commits are in progress, and a store that never answers.
 
 import assert from "node:assert/strict";
 import { RetryableError, type Store, System } from "@posthorn/posthorn";
@@ -8,13 +8,13 @@ import { inMemory, note, ref, Worker, worker } from "./durable_stage.ts";
 import { inEach } from "./worlds.ts";
 import { replyName } from "../../../runtime/messages/reply_name.ts";
 
-/** A store that holds back the answers of commits with a write of some kind, or all answers. */
+/** A store that delays the results of commits with a write of some kind, or all results. */
 class HoldingStore implements Store {
   readonly traits: Store["traits"];
   readonly #store: Store;
-  /** Which commits are held: of what kind of key. */
+  /** The commits to delay, by the kind of a key. */
   kind: string | undefined;
-  /** Whether nothing is answered at all, and nothing done. */
+  /** Whether to execute and answer no call at all. */
   silent = false;
   #gate = Promise.withResolvers<void>();
   held = 0;
@@ -100,7 +100,7 @@ inMemory("an ask that had no turn when the system stops is told so", async (stag
 
 for (const unknownOutcomes of [true, false]) {
   const kind = unknownOutcomes ? "over a network" : "on this machine";
-  Deno.test(`stop() ends though the store, ${kind}, never answers; nobody is told what is not known`, async () => {
+  Deno.test(`stop() ends although the store, ${kind}, never answers, and claims nothing that is unknown`, async () => {
     const store = new HoldingStore(memoryStore(), { unknownOutcomes });
     const { system, clock } = systemOn(store);
     await ref(system, "ada").ask(Worker.call, "add one");
@@ -156,12 +156,14 @@ Deno.test("a store that does not answer: each send is told within bounded time, 
     codeOf(ref(system, "ada").tell(Worker.note, "two")),
     codeOf(ref(system, "ada").tell(Worker.note, "three", { id: "3" })),
     codeOf(ref(system, "ada").ask(Worker.call, "add four", { timeoutMs: 60_000 })),
-    codeOf(ref(system, "bob").ask(Worker.call, "add five", { timeoutMs: 60_000 })), // it has to be loaded first
+    // the actor has to be loaded first
+    codeOf(ref(system, "bob").ask(Worker.call, "add five", { timeoutMs: 60_000 })),
     codeOf(system.ticket(replyName(seededRandom(1).ulid(clock.now()))).reply({ timeoutMs: 60_000 })),
   ]);
   await clock.advance(11_000);
   const [first, second, ...rest] = await told;
-  assert.ok([first, second].includes("outcome-unknown")); // what was given to it; what waited behind that was not
+  // the commit in progress; those waiting behind it were not
+  assert.ok([first, second].includes("outcome-unknown"));
   assert.deepEqual(rest, ["store-unavailable", "store-unavailable", "store-unavailable"]);
   assert.equal(system.health.store?.status, "unavailable");
   store.silent = false;

@@ -1,4 +1,5 @@
-// Subscriptions of addresses: made while the store is away, listed, ended, and outlived by nothing that is not seen.
+// Subscriptions of addresses: made while the store is unavailable, listed, ended, and reported if their
+// subscriber is gone.
 
 import assert from "node:assert/strict";
 import { actor, type Address, protocol, StoreError, type System, tell, unchecked } from "@posthorn/posthorn";
@@ -25,7 +26,7 @@ function away(stage: Stage, system: System): { away: boolean } {
   return state;
 }
 
-/** What a promise has come to by now. */
+/** The outcome of a promise so far. */
 function watched(promise: Promise<void>): { ended: string } {
   const state = { ended: "no" };
   promise.then(() => state.ended = "yes", (error) => state.ended = error.code);
@@ -65,7 +66,7 @@ inMemory(
     await stage.settle();
     await assert.rejects(system.publish(Worker.happened, "de 1"), { code: "store-unavailable" });
     store.away = false;
-    await system.publish(Worker.happened, "de 2"); // before it is tried again by itself
+    await system.publish(Worker.happened, "de 2"); // before it is retried
     await stage.settle();
     assert.deepEqual(await notesOf(system, "ada"), ["de 2"]);
   },
@@ -141,7 +142,7 @@ inMemory(
     listening.push(system.subscribe(Worker.quote, () => "there"));
     const replies: string[] = [];
     for await (const reply of system.survey(Worker.quote, "say", { max: 2 })) replies.push(reply);
-    assert.deepEqual(replies.toSorted(), ["here", "there"]); // what was refused does not answer
+    assert.deepEqual(replies.toSorted(), ["here", "there"]); // a refused one does not reply
   },
 );
 
@@ -170,7 +171,7 @@ inMemory("a subscription that ends while the store is away ends when that is bac
   assert.deepEqual(await listed(system), []);
 });
 
-inMemory("who listens with a function knows when it hears", async (stage) => {
+inMemory("ready of a subscription of a function resolves when it is active", async (stage) => {
   const system = stage.begin([worker()]);
   const heard: string[] = [];
   using listening = system.subscribe(Worker.happened, (text) => void heard.push(text));
@@ -271,7 +272,7 @@ inMemory(
       letter.message,
       /^legacy\/x hear: the mailbox holds \d+ of 10000 messages, and this system hosts no actor of legacy$/,
     );
-    await stage.kill(system); // another finds out by counting
+    await stage.kill(system); // another instance finds out by counting
     const other = await stage.start([worker({ one: (ctx) => ctx.ref(Legacy, "x").tell(Legacy.hear, "1") })]);
     await stage.pass(10_000);
     const send = async () => {
@@ -279,7 +280,7 @@ inMemory(
       await stage.settle();
       return await waitingFor(stage, "legacy");
     };
-    const known = await send(); // some may go before it is counted
+    const known = await send(); // some may be handled before they are counted
     assert.ok(known <= waiting + 5);
     assert.equal(await send(), known);
   },

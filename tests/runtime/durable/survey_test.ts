@@ -1,4 +1,4 @@
-// Surveys where topics are in a store, and transient actors beside durable ones.
+// Surveys with topics in a store, and transient actors beside durable ones.
 
 import assert from "node:assert/strict";
 import { actor, ask, protocol, tell, unchecked } from "@posthorn/posthorn";

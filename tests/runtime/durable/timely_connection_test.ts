@@ -4,7 +4,7 @@ import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { TimelyConnection } from "../../../runtime/durable/timely_connection.ts";
 
-/** A connection that does not answer until it is told to. */
+/** A connection that does not answer until the test lets it. */
 function silent(): StoreConnection & { answer(): void } {
   const calls: (() => void)[] = [];
   const call = <Result>(result: Result) =>

@@ -36,21 +36,25 @@ onEach(kinds, "the subscription of an address outlives its process, and its subj
   assert.deepEqual(await notesOf(second, "bob"), ["de one", "fr two"]);
 });
 
-onEach(kinds, "it is taken back for every process, and subscribing again replaces it", async (stage) => {
-  const first = await stage.start([worker()]);
-  const subscription = first.subscribe(Worker.happened, ref(first, "ada").at(Worker.note));
-  const old = first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "fr" });
-  first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "de" });
-  subscription[Symbol.dispose]();
-  old[Symbol.dispose](); // over already: it takes nothing back
-  await stage.settle();
-  await stage.kill(first);
-  const second = await stage.start([worker()]);
-  await stage.pass(missedMs);
-  for (const text of ["de one", "fr two"]) await second.publish(Worker.happened, text);
-  await stage.settle();
-  assert.deepEqual([await notesOf(second, "ada"), await notesOf(second, "bob")], [[], ["de one"]]);
-});
+onEach(
+  kinds,
+  "the subscription of an address ends for every process, and subscribing again replaces it",
+  async (stage) => {
+    const first = await stage.start([worker()]);
+    const subscription = first.subscribe(Worker.happened, ref(first, "ada").at(Worker.note));
+    const old = first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "fr" });
+    first.subscribe(Worker.happened, ref(first, "bob").at(Worker.note), { subject: "de" });
+    subscription[Symbol.dispose]();
+    old[Symbol.dispose](); // already replaced: it ends nothing
+    await stage.settle();
+    await stage.kill(first);
+    const second = await stage.start([worker()]);
+    await stage.pass(missedMs);
+    for (const text of ["de one", "fr two"]) await second.publish(Worker.happened, text);
+    await stage.settle();
+    assert.deepEqual([await notesOf(second, "ada"), await notesOf(second, "bob")], [[], ["de one"]]);
+  },
+);
 
 onEach(kinds, "a turn subscribes and unsubscribes with its commit", async (stage) => {
   const scripts = {
@@ -69,7 +73,7 @@ onEach(kinds, "a turn subscribes and unsubscribes with its commit", async (stage
 
 onEach(
   kinds,
-  "a function hears what is published while its process lives, each event once, in order",
+  "a function gets each event that is published while its process lives, once and in order",
   async (stage) => {
     const heard: string[] = [];
     const first = await stage.start([worker()]);
@@ -133,7 +137,7 @@ async function eventsOf(stage: Stage): Promise<unknown[]> {
   });
 }
 
-/** Subscribes so many actors, a few to each turn of one that knows them. */
+/** Subscribes actors, a few in each turn of an actor that knows them. */
 async function subscribeMany(stage: Stage, system: System, count: number): Promise<void> {
   for (let from = 0; from < count; from += 500) await ref(system, "host").tell(Worker.run, `seat ${from}`);
   await stage.settle();
@@ -182,7 +186,7 @@ for (const [kind, count] of [["memory", 5_000], ["sqlite", 1_000], ["denoKv", 45
   );
 }
 
-/** The store, which gives so many more pages of subscribers. */
+/** The store, which returns this many more pages of subscribers. */
 function givingPages(stage: Stage, pages: { given: number }): Store {
   return {
     traits: stage.store.traits,
@@ -216,7 +220,7 @@ inMemory(
       "one",
       "publish",
     ]]);
-    await system.publish(Worker.happened, "de two"); // what was given up does not hold up what follows
+    await system.publish(Worker.happened, "de two"); // an abandoned publication does not block later ones
     pages.given = Infinity;
     await stage.pass(100_000, 10_000);
     await system.deadLetters.resend("one");
@@ -230,7 +234,7 @@ inMemory(
 );
 
 inMemory(
-  "of 100 events that were given up half-way it is known who has them: of the oldest it is forgotten",
+  "the progress of an interrupted publication is kept for 100 events, and lost for the oldest",
   async (stage) => {
     const key = recordKey({ protocol: "~topic", key: "worker.happened" });
     const connection = await stage.store.open({ clock: stage.clock });
@@ -292,7 +296,7 @@ inMemory(
   },
 );
 
-onEach(kinds, "what erases itself is subscribed no longer", async (stage) => {
+onEach(kinds, "an actor that erases itself is no longer subscribed", async (stage) => {
   const system = await stage.start([worker({
     erase: (ctx) => ctx.erase(),
     noted: (ctx, text) => note(ctx, text),
@@ -334,7 +338,7 @@ onEach(
 
 onEach(
   ["memory", "denoKv"],
-  "what erases itself leaves no row in a topic, by however many operations it heard it",
+  "an actor that erases itself leaves no row in a topic, whatever the number of operations it subscribed",
   async (stage) => {
     const system = await stage.start([worker({ erase: (ctx) => ctx.erase() })]);
     const key = "k".repeat(480);
@@ -360,7 +364,7 @@ onEach(
   },
 );
 
-/** A protocol of so many events. */
+/** A protocol with this many events. */
 function events(count: number) {
   const all = Array.from({ length: count }, (_, index) => [`e${index}`, event(unchecked<string>())]);
   return protocol(
@@ -369,17 +373,20 @@ function events(count: number) {
   );
 }
 
-inMemory("what erases itself leaves all its topics, however many they are", async (stage) => {
-  const many = Object.values(events(1_005)) as unknown as Operation<"event">[];
-  const system = await stage.start([worker({
-    join: (ctx) => many.forEach((event) => ctx.subscribe(event, ctx.self.at(Worker.note) as never)),
-    erase: (ctx) => ctx.erase(),
-  })]);
-  await ref(system, "ada").tell(Worker.run, "join");
-  await stage.settle();
-  assert.equal((await stage.keys("subscribed")).length, 1_005);
-  await ref(system, "ada").tell(Worker.run, "erase");
-  await stage.settle();
-  assert.deepEqual(await stage.keys("subscribed", "subscriber", "mail"), []);
-  assert.deepEqual(deadOf(system), []);
-});
+inMemory(
+  "an actor that erases itself is unsubscribed from all its topics, whatever their number",
+  async (stage) => {
+    const many = Object.values(events(1_005)) as unknown as Operation<"event">[];
+    const system = await stage.start([worker({
+      join: (ctx) => many.forEach((event) => ctx.subscribe(event, ctx.self.at(Worker.note) as never)),
+      erase: (ctx) => ctx.erase(),
+    })]);
+    await ref(system, "ada").tell(Worker.run, "join");
+    await stage.settle();
+    assert.equal((await stage.keys("subscribed")).length, 1_005);
+    await ref(system, "ada").tell(Worker.run, "erase");
+    await stage.settle();
+    assert.deepEqual(await stage.keys("subscribed", "subscriber", "mail"), []);
+    assert.deepEqual(deadOf(system), []);
+  },
+);

@@ -1,4 +1,5 @@
-// Actors that keep nothing, beside a store: what they answer is kept, and what is for them is brought to them.
+// Transient actors in a system with a store: their replies are stored, and durable messages for them are
+// delivered.
 
 import assert from "node:assert/strict";
 import { type Actor, actor, protocol, StoreError, submit, type System, tell } from "@posthorn/posthorn";
@@ -21,7 +22,7 @@ const Quick = protocol("quick", {
 
 type Gate = PromiseWithResolvers<void>;
 
-/** Actors that keep nothing: what they hear is written down, what they do may wait. */
+/** Transient actors: their messages are recorded, and their handlers may wait. */
 function quick(heard: unknown[] = [], gate?: Gate): Actor {
   return actor(Quick, {
     transient: true,
@@ -63,7 +64,7 @@ onEach(
     const collected = second.ticket(ticket.id).reply({ timeoutMs: 20_000 });
     await stage.settle();
     gate.resolve();
-    await stage.pass(10_000); // a heartbeat, where no notification tells
+    await stage.pass(10_000); // a heartbeat, if there is no notification
     assert.equal(await collected, "A");
   },
 );
@@ -94,11 +95,11 @@ onEach(
     ]);
     const small = await at(system).submit(Quick.work, "a");
     assert.equal(await small.reply(), "A");
-    await system.stop(); // nothing is left that never ends
+    await system.stop(); // no row is left that never expires
   },
 );
 
-/** Whether the store takes commits is up to the result. */
+/** Makes the store accept or refuse commits, as the result of the function says. */
 function away(stage: Stage, system: System): { away: boolean } {
   const state = { away: false };
   stage.storeOf(system).refuse = () => state.away ? new StoreError("store-unavailable", "away") : undefined;

@@ -1,4 +1,5 @@
-// What waited when a process ended is tried by one instance at a time, and only a process that ended counts.
+// Messages that waited when a process crashed are tried by one instance at a time, and only a crash of that
+// process counts as an attempt.
 
 import assert from "node:assert/strict";
 import { actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
@@ -19,7 +20,7 @@ import {
 
 const Slow = protocol("slow", { work: tell(unchecked<number>()), total: ask(unchecked<number>()) });
 
-/** Several processes that all run the same actors, whose handlers await something; what they ran is counted. */
+/** Several processes that run the same actors, whose handlers are awaited; runs are counted. */
 class Crowd {
   readonly simulation: Simulation<System>;
   runs = 0;
@@ -48,7 +49,7 @@ class Crowd {
     return new System({ actors: [slow], clock, random, store });
   }
 
-  /** Sends so many messages to one actor, and ends that process at once. */
+  /** Sends messages to one actor, and kills the process at once. */
   async leave(key: string, count: number, forMs: number): Promise<void> {
     const [first] = this.simulation.running;
     let accepted = 0;
@@ -97,7 +98,7 @@ for (const [forMs, latencyMsMax] of [[100, 4], [100, 30], [1_000, 30]]) {
   });
 }
 
-/** Nothing that is handled can be committed. */
+/** No turn can be committed. */
 function refusesTurns(parts: readonly AtomicPart[]): Error | undefined {
   const handles = parts.some(({ removals }) => removals.some(({ key }) => key.startsWith("mail")));
   return handles ? new Error("not now") : undefined;
@@ -105,7 +106,7 @@ function refusesTurns(parts: readonly AtomicPart[]): Error | undefined {
 
 onEach(
   sharedKinds,
-  "whoever is spoken to for an actor leaves it to the one that tries its message, however long",
+  "an instance that gets a message for an actor leaves the actor to the one that tries its suspect message",
   async (stage) => {
     const runs: string[] = [];
     const gate = Promise.withResolvers<void>();
@@ -128,7 +129,7 @@ onEach(
     const other = trier === second ? third : second;
     await ref(other, "ada").tell(Worker.note, "from the other");
     await stage.pass(300_000, 5_000);
-    assert.equal(runs.length, 2, `${runs}`); // it ran where the process ended, and is tried once
+    assert.equal(runs.length, 2, `${runs}`); // it ran in the killed process, and is tried once more
     const lists = stage.storeOf(other).lists.get("mail")!;
     await stage.pass(60_000);
     assert.equal(stage.storeOf(other).lists.get("mail"), lists, "who waits reads no mail");
@@ -141,7 +142,7 @@ onEach(
 
 onEach(
   sharedKinds,
-  "an attempt counts where its process ended without a word, and not where it left with one",
+  "an attempt counts if its process crashed, and not if it stopped regularly",
   async (stage) => {
     const attempts: number[] = [];
     const stuck = () =>
@@ -154,7 +155,7 @@ onEach(
     const first = await stage.start([stuck()]);
     await ref(first, "ada").tell(Worker.run, "stuck");
     await stage.settle();
-    await stage.kill(first); // it ran there, and nobody can know
+    await stage.kill(first); // it ran there, which cannot be known
     for (const end of ["leaves", "leaves", "is killed", "leaves", "is killed"]) {
       const system = await stage.start([stuck()]);
       await stage.pass(missedMs);
@@ -178,7 +179,7 @@ inMemory("an attempt of this instance that is counted goes on without being coun
       },
     }),
   ]);
-  // The turn does not come through for some time: it is loaded and tried again and again.
+  // The commit of the turn fails for some time: the actor is loaded and the turn tried repeatedly.
   stage.storeOf(second).refuse = refusesTurns;
   await stage.pass(30_000);
   assert.ok(attempts.length > 5, `${attempts}`);
@@ -209,25 +210,28 @@ inMemory(
   },
 );
 
-inMemory("of a long mailbox only what may have been in hand is tried one at a time", async (stage) => {
-  const first = await stage.start([worker({ wait: () => new Promise(() => {}) })]);
-  await ref(first, "ada").tell(Worker.run, "wait");
-  await Promise.all(
-    Array.from({ length: 300 }, (_, index) => ref(first, "ada").tell(Worker.note, `${index}`)),
-  );
-  await stage.kill(first);
-  let trials = 0;
-  const second = await stage.start([worker({ wait: () => {} })]);
-  stage.storeOf(second).refuse = (parts) => {
-    const decoder = new TextDecoder();
-    for (const { writes } of parts) {
-      for (const { key, value } of writes) {
-        if (key.startsWith("actor") && decoder.decode(value).includes('"by"')) trials++;
+inMemory(
+  "of a long mailbox only messages that may have been in hand are tried one at a time",
+  async (stage) => {
+    const first = await stage.start([worker({ wait: () => new Promise(() => {}) })]);
+    await ref(first, "ada").tell(Worker.run, "wait");
+    await Promise.all(
+      Array.from({ length: 300 }, (_, index) => ref(first, "ada").tell(Worker.note, `${index}`)),
+    );
+    await stage.kill(first);
+    let trials = 0;
+    const second = await stage.start([worker({ wait: () => {} })]);
+    stage.storeOf(second).refuse = (parts) => {
+      const decoder = new TextDecoder();
+      for (const { writes } of parts) {
+        for (const { key, value } of writes) {
+          if (key.startsWith("actor") && decoder.decode(value).includes('"by"')) trials++;
+        }
       }
-    }
-    return undefined;
-  };
-  await stage.pass(missedMs);
-  assert.equal((await notesOf(second, "ada") as string[]).length, 300);
-  assert.equal(trials, 64);
-});
+      return undefined;
+    };
+    await stage.pass(missedMs);
+    assert.equal((await notesOf(second, "ada") as string[]).length, 300);
+    assert.equal(trials, 64);
+  },
+);

@@ -1,4 +1,4 @@
-// A turn takes effect together, in one commit, or leaves nothing; what it sent and answered comes after that.
+// A turn is committed atomically or has no effect; its messages and reply follow the commit.
 
 import assert from "node:assert/strict";
 import { StoreError, TerminalError } from "@posthorn/posthorn";
@@ -57,7 +57,7 @@ inMemory(
     for (let round = 0; round < 12; round++) {
       const ticket = await ref(system, "ada").submit(Worker.job, `split ${round}`, { id: `job-${round}` });
       tickets.push(ticket.id);
-      for (let turn = 0; turn < round; turn++) await null; // it is killed each time a little later
+      for (let turn = 0; turn < round; turn++) await null; // it is killed a little later each time
       await stage.kill(system);
       system = await stage.start([worker(scripts)]);
     }
@@ -93,7 +93,7 @@ onEach(
   },
 );
 
-inMemory("nobody hears of a turn that the store does not take, and it is tried again", async (stage) => {
+inMemory("a turn whose commit the store refuses has no visible effect, and is retried", async (stage) => {
   let runs = 0;
   const system = await stage.start([worker({
     once(ctx) {
@@ -189,7 +189,7 @@ inMemory("an ask comes behind what was accepted before it", async (stage) => {
   assert.deepEqual(await notesOf(system, "ada"), ["0", "1", "2", "3", "4"]);
 });
 
-inMemory("who listens hears of each message: started and done, once each", async (stage) => {
+inMemory("an inspector gets started and done once for each message", async (stage) => {
   const system = await stage.start([worker()]);
   const lines = watch(system, "started", "done");
   await ref(system, "ada").tell(Worker.note, "one");

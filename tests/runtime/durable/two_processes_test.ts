@@ -1,4 +1,4 @@
-// Two real processes on one SQLite file: one is killed, and what one does the other hears of.
+// Two real processes on one SQLite file: one is killed, and each is notified of the other's commits.
 
 import assert from "node:assert/strict";
 import { seededRandom } from "@posthorn/posthorn/testing";
@@ -68,7 +68,7 @@ Deno.test("what one process waits for and another does is heard within 50 ms", a
   console.log(`heard after ${median(heard)} ms (p50), run there after ${median(pings)} ms (p50)`);
   assert.equal(pings.length, 25);
   assert.ok(median(heard) < 50, `replies: ${heard}`);
-  assert.ok(median(pings) < 100, `messages: ${pings}`); // three commits, where a reply is one
+  assert.ok(median(pings) < 100, `messages: ${pings}`); // three commits, one of which is the reply
 });
 
 function median(values: readonly number[]): number {

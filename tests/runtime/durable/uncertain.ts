@@ -1,18 +1,18 @@
 import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn/store";
 
-/** A store over a network whose client repeats a commit by itself, as the client of Deno KV does. */
+/** A store over a network whose client retries a commit by itself, as the client of Deno KV does. */
 export class RepeatingStore implements Store {
   readonly traits: Store["traits"];
   readonly #store: Store;
-  /** Whether the first of the two does not arrive. */
+  /** Whether the first of the two attempts is lost. */
   lost = false;
-  /** Which commits are made twice: the answer to the first is lost. */
+  /** The commits that are made twice, because the first response is lost. */
   repeats: (parts: readonly AtomicPart[]) => boolean = () => false;
-  /** What happens between the two. */
+  /** Called between the two attempts. */
   meanwhile: () => Promise<unknown> = () => Promise.resolve();
   /** Whether reads fail. */
   unreadable = false;
-  /** How many commits were made twice. */
+  /** The number of commits made twice. */
   repeated = 0;
 
   constructor(store: Store) {
@@ -38,7 +38,7 @@ export class RepeatingStore implements Store {
     };
   }
 
-  /** The next commit with a write of that kind of key is made twice. */
+  /** Makes the next commit with a write of this kind of key twice. */
   repeatNext(kind: string): void {
     this.repeats = (parts) => {
       const found = parts.some(({ writes, removals }) =>

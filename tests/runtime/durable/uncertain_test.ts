@@ -1,5 +1,5 @@
-// Where the client of a store repeats a commit by itself, a commit that landed is said to be stale: nothing is done
-// twice, left undone, or told wrongly for that.
+// If the client of a store retries a commit by itself, an applied commit is reported as stale: nothing may be
+// done twice, be left undone, or be reported wrongly because of that.
 
 import assert from "node:assert/strict";
 import { type Actor, actor, protocol, StoreError, type System, tell, unchecked } from "@posthorn/posthorn";
@@ -55,21 +55,24 @@ inMemory("an ask that landed is answered, and takes effect once", async (stage) 
   assert.deepEqual(await notesOf(system, "ada"), ["a", "b", "c"]);
 });
 
-inMemory("messages of one sender keep their order, whichever of them landed unheard", async (stage) => {
-  const { store, system } = await repeating(stage);
-  assert.deepEqual(await notesOf(system, "ada"), []);
-  let commits = 0;
-  store.repeats = (parts) => {
-    const accepts = parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("mark")));
-    return accepts && commits++ % 2 === 0;
-  };
-  const texts = Array.from({ length: 20 }, (_, index) => String(index));
-  for (const text of texts) await ref(system, "ada").tell(Worker.note, text);
-  store.repeats = () => false;
-  await stage.settle();
-  assert.deepEqual(await notesOf(system, "ada"), texts);
-  assert.ok(store.repeated >= 10);
-});
+inMemory(
+  "messages of one sender keep their order, whichever of them had an unknown outcome",
+  async (stage) => {
+    const { store, system } = await repeating(stage);
+    assert.deepEqual(await notesOf(system, "ada"), []);
+    let commits = 0;
+    store.repeats = (parts) => {
+      const accepts = parts.some(({ writes }) => writes.some(({ key }) => key.startsWith("mark")));
+      return accepts && commits++ % 2 === 0;
+    };
+    const texts = Array.from({ length: 20 }, (_, index) => String(index));
+    for (const text of texts) await ref(system, "ada").tell(Worker.note, text);
+    store.repeats = () => false;
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "ada"), texts);
+    assert.ok(store.repeated >= 10);
+  },
+);
 
 inMemory("a turn that landed, and that another instance followed, is seen as it was", async (stage) => {
   const heard: string[] = [];
@@ -127,49 +130,58 @@ inMemory("an ask that did not land is run again, as long as the record shows it"
   assert.deepEqual(await notesOf(system, "ada"), ["theirs", "theirs", "theirs", "ours"]);
 });
 
-inMemory("who sends a dead letter again is not told that another did", async (stage) => {
-  const { store, system } = await repeating(stage, [worker(scripts, { retry: { attempts: 1 } })]);
-  await ref(system, "ada").tell(Worker.run, "refuse");
-  await stage.settle();
-  const [letter] = system.deadLetters.list();
-  store.repeatNext("dead");
-  await system.deadLetters.resend(letter.id);
-  await stage.settle();
-  assert.equal(store.repeated, 1);
-  assert.deepEqual(deadOf(system), ["ada run: failed"]); // it was tried once more
-  assert.equal(system.stats().dead, 2);
-});
+inMemory(
+  "a resend with unknown outcome does not report that another instance resent the dead letter",
+  async (stage) => {
+    const { store, system } = await repeating(stage, [worker(scripts, { retry: { attempts: 1 } })]);
+    await ref(system, "ada").tell(Worker.run, "refuse");
+    await stage.settle();
+    const [letter] = system.deadLetters.list();
+    store.repeatNext("dead");
+    await system.deadLetters.resend(letter.id);
+    await stage.settle();
+    assert.equal(store.repeated, 1);
+    assert.deepEqual(deadOf(system), ["ada run: failed"]); // it was retried once
+    assert.equal(system.stats().dead, 2);
+  },
+);
 
-inMemory("a schedule that fired unheard is handled at once, and goes on", async (stage) => {
-  const { store, system } = await repeating(stage);
-  assert.deepEqual(await notesOf(system, "bob"), []);
-  await ref(system, "ada").tell(Worker.run, "later tick");
-  await stage.settle();
-  store.repeatNext("schedule");
-  await stage.pass(500, 100);
-  assert.equal(store.repeated, 1);
-  assert.deepEqual(await notesOf(system, "bob"), ["tick"]);
-  await stage.pass(500, 100); // and no heartbeat was in between
-  assert.deepEqual(await notesOf(system, "bob"), ["tick", "tick"]);
-});
+inMemory(
+  "a schedule whose firing had an unknown outcome is handled at once, and continues",
+  async (stage) => {
+    const { store, system } = await repeating(stage);
+    assert.deepEqual(await notesOf(system, "bob"), []);
+    await ref(system, "ada").tell(Worker.run, "later tick");
+    await stage.settle();
+    store.repeatNext("schedule");
+    await stage.pass(500, 100);
+    assert.equal(store.repeated, 1);
+    assert.deepEqual(await notesOf(system, "bob"), ["tick"]);
+    await stage.pass(500, 100); // and there was no heartbeat in between
+    assert.deepEqual(await notesOf(system, "bob"), ["tick", "tick"]);
+  },
+);
 
-inMemory("a message that gave way unheard is one dead letter, which is counted", async (stage) => {
-  const gate = Promise.withResolvers<void>();
-  const mailbox = { capacity: 1, overflow: "drop-oldest" } as const;
-  const { store, system } = await repeating(stage, [worker({ wait: () => gate.promise }, { mailbox })]);
-  await ref(system, "ada").tell(Worker.run, "wait");
-  await stage.settle();
-  store.repeatNext("dead");
-  for (const text of ["one", "two"]) await ref(system, "ada").tell(Worker.note, text);
-  await stage.settle();
-  assert.deepEqual([store.repeated, system.stats().dead], [1, 1]);
-  gate.resolve();
-  await stage.settle();
-  assert.deepEqual(deadOf(system), ["ada note: dropped"]);
-  assert.deepEqual(await notesOf(system, "ada"), ["two"]);
-});
+inMemory(
+  "an evicted message whose commit had an unknown outcome is one dead letter, which is counted",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const mailbox = { capacity: 1, overflow: "drop-oldest" } as const;
+    const { store, system } = await repeating(stage, [worker({ wait: () => gate.promise }, { mailbox })]);
+    await ref(system, "ada").tell(Worker.run, "wait");
+    await stage.settle();
+    store.repeatNext("dead");
+    for (const text of ["one", "two"]) await ref(system, "ada").tell(Worker.note, text);
+    await stage.settle();
+    assert.deepEqual([store.repeated, system.stats().dead], [1, 1]);
+    gate.resolve();
+    await stage.settle();
+    assert.deepEqual(deadOf(system), ["ada note: dropped"]);
+    assert.deepEqual(await notesOf(system, "ada"), ["two"]);
+  },
+);
 
-inMemory("a send whose name cannot be looked for is told that nobody knows", async (stage) => {
+inMemory("a send whose id cannot be looked up rejects with an unknown outcome", async (stage) => {
   const { store, system } = await repeating(stage);
   assert.deepEqual(await notesOf(system, "ada"), []);
   store.repeatNext("mail");
@@ -195,7 +207,10 @@ inMemory("a submit that landed is answered under the name that it was given", as
   assert.deepEqual(await notesOf(system, "ada"), ["one"]);
 });
 
-/** An actor that is here and answers at once; its next turn lands unheard, and four others hide it. */
+/**
+ * A loaded actor with synchronous handlers; its next turn is applied with an unknown outcome, and four others
+ * hide it.
+ */
 async function hidden(
   stage: Stage,
   then: (store: RepeatingStore) => void,

@@ -1,4 +1,4 @@
-// A row of the store that cannot be read stops nobody beside or behind it.
+// An unreadable row of the store blocks no row beside or after it.
 
 import assert from "node:assert/strict";
 import { type Log, type System, systemClock } from "@posthorn/posthorn";
@@ -34,7 +34,7 @@ async function connected<Result>(
   }
 }
 
-/** Writes something else into the rows whose keys begin so, of which there must be some. */
+/** Overwrites the rows whose keys begin with a prefix, of which there must be some. */
 async function spoil(
   stage: Stage,
   prefix: string,
@@ -52,7 +52,7 @@ async function spoil(
   });
 }
 
-/** What may stand in a row in place of its value: nothing of it is what was written. */
+/** Invalid values for a row. */
 const spoils: Readonly<Record<string, (old: string) => Uint8Array>> = {
   "without a head": () => bytes("{ nothing"),
   "of bytes that are no text": () => new Uint8Array([255, 254, 0, 128]),
@@ -192,7 +192,7 @@ for (
   ] as const
 ) {
   onEach(
-    sharedKinds, // where calls take no time of their own, which would move the heartbeats
+    sharedKinds, // with calls that take no time, which would shift the heartbeats
     `the clock is set back, and ${words} of a schedule is one ${which}: one look is enough to move the others`,
     async (stage) => {
       const system = await stage.start([worker({
@@ -203,7 +203,7 @@ for (
       await spoil(stage, prefix, spoils[which], (index) => index === 0);
       const events = watch(system, "unreadable");
       const { lists } = stage.storeOf(system);
-      /** How often schedules are listed in half a minute. */
+      /** The number of lists of schedules in half a minute. */
       const listed = async () => {
         const before = lists.get("schedule") ?? 0;
         await stage.pass(30_000, 5_000);
@@ -311,7 +311,7 @@ for (const head of [null, 5, { beat: 0, atMs: "noon" }, { beat: 0, atMs: null },
       await write();
       const system = await stage.start([worker()], { deduplicationWindowMs: 60_000 });
       await stage.pass(3_000);
-      await write(); // as if it lived
+      await write(); // as if it were alive
       await stage.pass(3_000);
       await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
       await stage.pass(70_000, 5_000);

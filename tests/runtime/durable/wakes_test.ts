@@ -1,4 +1,5 @@
-// What others commit wakes those whom it concerns, and costs one look for all who wait, however many they are.
+// Commits of other instances wake only the waiters that they concern, and cost one look for all waiters
+// together.
 
 import assert from "node:assert/strict";
 import type { System } from "@posthorn/posthorn";
@@ -8,7 +9,7 @@ import { inMemory, note, onEach, ref, sharedKinds, type Stage, Worker, worker } 
 
 const waiters = 200;
 const listeners = 200;
-/** On SQLite others are looked for so often. */
+/** The polling interval of SQLite. */
 const pollMs = 20;
 
 interface Crowd {
@@ -20,7 +21,10 @@ interface Crowd {
   answer(text: string): void;
 }
 
-/** Two instances; at one of them many wait for replies of requests that are with the other, and many listen. */
+/**
+ * Two instances; at one of them many callers wait for replies from the other, and many listeners for its
+ * events.
+ */
 async function crowd(stage: Stage): Promise<Crowd> {
   const store = new CountingStore(stage.store);
   let answer = (_: string) => {};
@@ -45,7 +49,7 @@ async function crowd(stage: Stage): Promise<Crowd> {
 
 onEach(
   sharedKinds,
-  "commits of others that ring for nobody cost nothing, however many wait",
+  "commits of other instances that do not ring cost no reads, whatever the number of waiters",
   async (stage) => {
     const { there, store, answer, replies } = await crowd(stage);
     store.begin();
@@ -65,7 +69,7 @@ onEach(
 
 onEach(
   sharedKinds,
-  "commits of others that ring cost one look for all who wait and listen",
+  "a notification costs one look for all waiters and listeners",
   async (stage) => {
     const { there, store, answer, replies, heard } = await crowd(stage);
     store.begin();
@@ -77,8 +81,8 @@ onEach(
       await stage.settle();
     }
     const { reads, keys, lists } = store.calls;
-    // For each notification a read of a hundred replies, another of the rest, and one of the topic; and what a
-    // heartbeat does.
+    // For each notification a read of a hundred replies, another of the rest, and one of the topic; plus the
+    // work of a heartbeat.
     assert.ok(reads <= rings * 4 + 20, `${reads} reads for ${rings} bells`);
     assert.ok(keys <= (rings + 3) * (waiters + 10), `${keys} keys`);
     assert.ok(lists <= rings * 2 + 20, `${lists} lists for ${rings} bells`);
@@ -95,7 +99,7 @@ onEach(
 
 onEach(
   sharedKinds,
-  "who waits hears of the reply at the bell, and who listens of the event",
+  "a notification wakes those who wait for a reply, and those who listen to an event",
   async (stage) => {
     const { there, answer, replies, heard } = await crowd(stage);
     answer("at last");

@@ -1,4 +1,5 @@
-// How often what a turn leaves is looked through: each look costs as much as the state is large.
+// How often the results of a turn are traversed: the cost of each traversal is proportional to the size of
+// the state.
 
 import assert from "node:assert/strict";
 import type { Store } from "@posthorn/posthorn";
@@ -18,7 +19,7 @@ inMemory("the state of a turn is looked through once, and written once", async (
   };
   const system = await stage.start([worker(scripts)]);
   await ref(system, "ada").ask(Worker.call, "watched");
-  // Its keys and its symbols; to write an array needs neither.
+  // One read of its keys and one of its symbols; writing an array needs neither.
   assert.equal(looks, 2);
 });
 
@@ -51,12 +52,13 @@ inMemory(
         return Reflect.ownKeys(target);
       },
     });
-    const traits = { ...stage.store.traits, unknownOutcomes: true }; // then each message has a mark
+    // then each message has a deduplication row
+    const traits = { ...stage.store.traits, unknownOutcomes: true };
     const store: Store = { traits, open: (services) => stage.store.open(services) };
     const system = await stage.start([worker()], { store });
     await ref(system, "ada").tell(Worker.note, payload as unknown as string);
     await stage.settle();
-    // Its keys and its symbols, to see that it is data; its keys, to write it.
+    // Its keys and its symbols to check that it is plain data, and its keys to write it.
     assert.equal(looks, 3);
   },
 );

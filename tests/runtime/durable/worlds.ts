@@ -3,9 +3,9 @@ import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { SimulatedStore } from "@posthorn/posthorn/testing/simulation";
 import { type Kind, kinds, stageOn, type StageOptions } from "./durable_stage.ts";
 
-/** Where actors live whose behaviour must be the same everywhere: in memory alone, or in a store. A time that stands still. */
+/** The worlds in which actors must behave the same: in memory alone, or with a store, on a virtual clock. */
 export interface World {
-  /** Whether it outlives a process. */
+  /** Whether its data survives a process. */
   readonly stored: boolean;
   readonly clock: VirtualClock;
   start(actors: readonly Actor[], options?: StageOptions): Promise<System>;
@@ -13,7 +13,7 @@ export interface World {
   pass(byMs: number, stepMs?: number): Promise<void>;
 }
 
-/** Systems of one clock, in memory or on one simulated store, whose calls take their time. */
+/** Systems on one clock, in memory or on one simulated store, whose calls take time. */
 class Plain implements World, AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly stored: boolean;
@@ -66,7 +66,7 @@ async function worldOf(kind: WorldKind): Promise<World & AsyncDisposable> {
   return Object.assign(await stageOn(kind), { stored: true });
 }
 
-/** One test in each world. */
+/** Defines a test for each world. */
 export function inEach(name: string, run: (world: World) => Promise<void>): void {
   for (const kind of worldKinds) {
     const ignore = kind === "denoKv" && typeof Deno.openKv !== "function";

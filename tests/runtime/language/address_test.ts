@@ -3,7 +3,7 @@ import { PosthornError } from "@posthorn/posthorn";
 import fc from "fast-check";
 import { requireKey } from "../../../runtime/language/address.ts";
 
-/** What a key is, in other words. */
+/** The definition of a valid key, implemented differently from the product. */
 function mayName(key: string): boolean {
   const bytes = new TextEncoder().encode(key).length;
   const lone = /\p{Surrogate}/u.test(key);

@@ -69,7 +69,7 @@ const Clerk = protocol("clerk", {
   told: event(unchecked<null>()),
 });
 
-/** Its `use` uses an address and says how that went; with what remains of it, the turn goes on. */
+/** Its `use` uses an address and returns the outcome; then the turn continues. */
 const clerk = actor(Clerk, {
   state: () => null,
   on: {

@@ -80,7 +80,7 @@ const Clerk = protocol("clerk", {
   asked: survey(unchecked<null>(), unchecked<null>()),
 });
 
-/** Its `use` sends something with headers and says how that went; with what remains of it, the turn goes on. */
+/** Its `use` sends a message with headers and returns the outcome; then the turn continues. */
 const clerk = actor(Clerk, {
   state: () => null,
   on: {

@@ -39,7 +39,7 @@ const libraries = {
     line: type({ sku: "string", tags: type({ n: "number" }).array() }),
     length: type("string").pipe((text) => text.length),
     currency: type({ currency: "string = 'EUR'" }),
-    slow: undefined, // arktype knows no promises
+    slow: undefined, // arktype does not support promises
   },
 };
 
@@ -70,7 +70,7 @@ for (const [library, { line, length, currency, slow }] of Object.entries(librari
   });
 }
 
-/** A schema by hand. */
+/** A handwritten schema. */
 function schemaOf(validate: Schema<unknown>["~standard"]["validate"]): Schema<unknown> {
   return { "~standard": { version: 1, vendor: "test", validate } };
 }

@@ -5,7 +5,7 @@ import { matchesSubject, parseSubjectPattern, requireSubject } from "../../../ru
 const matches = (pattern: string, subject: string) =>
   matchesSubject(parseSubjectPattern(pattern), subject.split("."));
 
-/** What a pattern means, in other words. */
+/** The meaning of a pattern, implemented differently from the product. */
 function modelOf(pattern: string): RegExp {
   const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   const tokens = pattern.split(".").map((token, index, all) => {

@@ -208,7 +208,7 @@ Deno.test("Deduplication keeps an answer no longer than replies are kept, and it
   assert.equal(await ask(), 1);
   await it.clock.advance(1);
   await assert.rejects(ask(), expiredReply);
-  await ada.tell(Worker.note, "1", again); // whose answer takes no room
+  await ada.tell(Worker.note, "1", again); // whose reply takes no room
   await it.clock.advance(2_000);
   await ada.tell(Worker.note, "1", again);
   assert.deepEqual(await notesOf(ada), ["1"]);
@@ -220,6 +220,7 @@ Deno.test("Deduplication gives an answer that is too large once, and does not ke
   await using it = new Stage({ actors: [worker()], limits: { answerBytes: 500 } });
   const ask = () => it.ref("ada").ask(Worker.call, () => large, again);
   const [first, second] = [ask(), ask()];
-  assert.deepEqual([await first, await second], [large, large]); // who waited with the first has it
+  // the caller that waited for the first gets it
+  assert.deepEqual([await first, await second], [large, large]);
   await assert.rejects(ask(), expiredReply);
 });

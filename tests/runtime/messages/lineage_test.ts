@@ -1,4 +1,4 @@
-// Where a message comes from, and by which name everybody knows it. Many messages share what says so.
+// The cause, correlation and id of messages. Many messages share the object that holds them.
 
 import assert from "node:assert/strict";
 import {
@@ -19,7 +19,7 @@ interface Seen {
   readonly correlationId: string;
 }
 
-/** What each handler saw of its message, in order. */
+/** The message of each handler call, in order. */
 class Log {
   readonly seen: Seen[] = [];
 
@@ -27,7 +27,7 @@ class Log {
     this.seen.push({ key, id, causationId, correlationId });
   };
 
-  /** Looks, and does more. */
+  /** Records the message, and runs a script. */
   then(more: (ctx: WorkerContext) => unknown): (ctx: WorkerContext) => unknown {
     return (ctx) => {
       this.look(ctx);
@@ -94,7 +94,7 @@ for (const heard of [false, true]) {
         kinds.note(ctx, log);
         kinds.plain(ctx, log);
       });
-      await it.clock.advance(10); // only what is late by then is never begun
+      await it.clock.advance(10); // only messages past their deadline by then are not started
       gate.resolve();
       await it.clock.settle();
       const sent = ["note", "late"].includes(first) ? 2 : 3;
@@ -136,7 +136,8 @@ for (const heard of [false, true]) {
     ]);
     assert.deepEqual([submitted.causationId, submitted.correlationId], [id, id]);
     assert.deepEqual([log.at("replied").causationId, log.at("replied").correlationId], [submitted.id, id]);
-    const scheduled = log.at("scheduled"); // a schedule outlasts the turn: what it sends is a beginning
+    // a schedule outlives the turn: its message starts a new correlation
+    const scheduled = log.at("scheduled");
     assert.deepEqual([scheduled.causationId, scheduled.correlationId], [undefined, scheduled.id]);
   });
 

@@ -5,12 +5,12 @@ import type { Ring } from "../../../runtime/messages/ring.ts";
 
 const Mail = protocol("mail", { post: tell(unchecked<number>()) });
 
-/** A route that belongs to one number, so that a queue which mixes up the halves of a message is found out. */
+/** A route that belongs to one number, so that a queue that mixes up the halves of a message is detected. */
 export function routeOf(value: number): Route {
   return new Route(Mail.post, value);
 }
 
-/** Takes the oldest message out: the number that both halves say. */
+/** Takes the oldest message, and returns the number that both halves have. */
 export function takeFrom(queue: Ring | Mailbox<string>): number {
   const { causationId } = queue.route!;
   const { value } = queue;
@@ -19,7 +19,7 @@ export function takeFrom(queue: Ring | Mailbox<string>): number {
   return value as number;
 }
 
-/** All that waits, oldest first. */
+/** All waiting messages, oldest first. */
 export function drain(queue: Ring | Mailbox<string>): number[] {
   return Array.from({ length: queue.length }, () => takeFrom(queue));
 }

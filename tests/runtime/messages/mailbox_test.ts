@@ -4,7 +4,7 @@ import { drain, routeOf, takeFrom } from "./mail.ts";
 
 type Signal = "stop" | "restart";
 
-/** Shows whether a ring was made: most mailboxes must never have one. */
+/** Shows whether a ring was created: most mailboxes must never have one. */
 class OpenMailbox extends Mailbox<Signal> {
   get hasRing(): boolean {
     return this.ring !== undefined;

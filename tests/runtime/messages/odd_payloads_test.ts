@@ -1,4 +1,4 @@
-// A payload may be anything that a user sends, a Proxy that throws whenever it is looked at included.
+// A payload may be any value, including a Proxy that throws on every access.
 
 import assert from "node:assert/strict";
 import { actor, ask, event, protocol, submit, tell, unchecked } from "@posthorn/posthorn";
@@ -51,7 +51,7 @@ for (const [name, make] of Object.entries(odd)) {
       await code(ada.tell(Clerk.note, make(), { id: "a" })),
       world.stored ? refused : "invalid-payload",
     );
-    assert.equal(await code(ada.ask(Clerk.look, make())), "failed"); // an ask is stored nowhere
+    assert.equal(await code(ada.ask(Clerk.look, make())), "failed"); // an ask is not stored
     assert.equal(await code(ada.submit(Clerk.work, make())), world.stored ? refused : "sent");
     assert.equal(await code(system.publish(Clerk.told, make())), world.stored ? refused : "sent");
     const count = ada.ask(Clerk.count);

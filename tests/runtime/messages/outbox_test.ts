@@ -32,7 +32,7 @@ const message: fc.Arbitrary<Outgoing> = fc.record({
   payload: fc.constantFrom<unknown>(undefined, null, 0, "text", routes[0], receivers[0]),
 });
 
-/** Also as many as fill chunks to the last place. */
+/** Including numbers that fill chunks exactly. */
 const messages = fc.oneof(
   fc.array(message, { maxLength: 2_000, size: "max" }),
   fc.constantFrom(0, 1, 8, 24, 56, 1_016, 1_528).chain((length) =>
@@ -104,7 +104,7 @@ Deno.test("Outbox knows the routes of a sender that sends to eight operations in
     outbox.push(receivers[0], found ?? new Route(operation, 0), undefined);
   };
   for (let index = 0; index < 1_000; index++) send(operations[index % 8]);
-  assert.equal(made, 8 + 6 * 7); // 6 chunks more, whose first message alone looks into the one before
+  assert.equal(made, 8 + 6 * 7); // 6 more chunks, of which only the first message reads the previous chunk
   for (let index = 0; index < 15; index++) send(operations[index % 3]); // within the chunk
   assert.equal(made, 8 + 6 * 7);
 });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Ring } from "../../../runtime/messages/ring.ts";
 import { drain, routeOf, takeFrom } from "./mail.ts";
 
-/** The room of the largest chunk, in messages. */
+/** The capacity of the largest chunk, in messages. */
 const chunkMax = 1_024;
 
 function ringOf(count: number): Ring {
@@ -16,7 +16,7 @@ function upTo(count: number, from = 0): number[] {
   return Array.from({ length: count - from }, (_, index) => from + index);
 }
 
-/** Its chunks, the oldest first. The last place of each is for the next. */
+/** Its chunks, the oldest first. The last slot of each links to the next. */
 function chunksOf(ring: Ring): unknown[][] {
   const { slots } = ring as unknown as { readonly slots: unknown[] };
   const chunks = [slots];
@@ -24,7 +24,7 @@ function chunksOf(ring: Ring): unknown[][] {
   return chunks;
 }
 
-/** Every place for a message. */
+/** All slots for messages. */
 function placesOf(ring: Ring): unknown[] {
   return chunksOf(ring).flatMap((chunk) => chunk.slice(0, -1));
 }

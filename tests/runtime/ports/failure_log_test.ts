@@ -131,7 +131,8 @@ Deno.test("FailureLog cuts what an error says, and shows what cannot be shown", 
   }
   assert.equal(lines.length, 7);
   assert.ok(lines.every((line) => line.length < 2_500));
-  log.dead(letter("1", endless), new Error(`${endless}\n    at ${endless}`)); // as strangers can have it said
+  // as untrusted clients can cause it
+  log.dead(letter("1", endless), new Error(`${endless}\n    at ${endless}`));
   assert.ok(lines[7].length < 6_500);
 });
 

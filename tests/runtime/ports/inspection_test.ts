@@ -104,7 +104,7 @@ Deno.test("Inspectors tell the same function twice that listens twice, until eac
   assert.deepEqual([changes[0], changes.at(-1)], [false, true]);
 });
 
-/** What the others and the log are told of an inspector that fails. */
+/** The events that the other listeners and the log get of a failed inspector. */
 async function failing(inspector: () => unknown): Promise<void> {
   const lines: string[] = [];
   await using it = new Stage({ actors: [worker()], log: (line) => lines.push(line.replace(/ at .*/, "")) });

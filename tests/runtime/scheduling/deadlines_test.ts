@@ -12,7 +12,7 @@ import { Timers } from "../../../runtime/scheduling/timers.ts";
 import { LoopClock } from "./loop_clock.ts";
 import { Stage, stage, Walker, walker, Worker, worker } from "../memory_stage.ts";
 
-/** A clock whose time and whose event loop go on when they are told to, with timers. */
+/** A clock whose time and event loop advance on command, with timers. */
 class TimerClock extends LoopClock {
   readonly timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>();
 
@@ -22,7 +22,7 @@ class TimerClock extends LoopClock {
     return () => void this.timers.delete(timer);
   }
 
-  /** Turns the event loop once: what was put off, then the timers that are due. */
+  /** Turns the event loop once: macrotasks, then due timers. */
   override turn(): boolean {
     const turned = super.turn();
     const due = [...this.timers].filter(({ dueMs }) => dueMs <= this.ms);
@@ -88,7 +88,7 @@ class Bench {
     return waiter;
   }
 
-  /** Lets the event loop turn every so many milliseconds. */
+  /** Turns the event loop at this interval, in milliseconds. */
   pass(ms: number, everyMs = 1): void {
     for (let passed = 0; passed < ms; passed += everyMs) {
       this.clock.ms += everyMs;
@@ -101,7 +101,7 @@ Deno.test("Deadlines are never early, and late by at most the time until the nex
   let late = 0;
   const step = fc.record({
     waiters: fc.array(fc.constantFrom(1, 2, 2.5, 10, 50), { maxLength: 4 }),
-    /** How long the thread is blocked then, before the event loop turns; a little more is one more wait. */
+    /** How long the thread is blocked before the event loop turns; a little more is one more wait. */
     blockMs: fc.constantFrom(0, 0, 0.25, 5),
     turns: fc.boolean(),
     leaves: fc.option(fc.nat(9), { nil: undefined }),
@@ -130,7 +130,8 @@ Deno.test("Deadlines are never early, and late by at most the time until the nex
         if (end !== "expired") continue;
         const tookMs = endMs - beganMs;
         assert(tookMs >= timeoutMs, `it waited for ${tookMs} of ${timeoutMs} ms`);
-        // One stretch until the look, one until the event loop comes to the timer, whose delays are whole milliseconds.
+        // One interval until the look, one until the event loop reaches the timer, whose delays are whole
+        // milliseconds.
         assert(tookMs <= timeoutMs + 2 * longestMs + 2, `it waited for ${tookMs} of ${timeoutMs} ms`);
         if (tookMs > timeoutMs) late++;
       }
@@ -164,7 +165,7 @@ Deno.test("Deadlines have one timer for all who began to wait equally long betwe
 });
 
 for (const place of [0, 1, 2]) {
-  Deno.test(`Deadlines forget number ${place} of three who leaves, before and after the look`, () => {
+  Deno.test(`Deadlines remove number ${place} of three that leaves, before and after the look`, () => {
     for (const looked of [false, true]) {
       const it = new Bench();
       const waiters = [it.wait(10), it.wait(10), it.wait(10)];
@@ -320,7 +321,7 @@ Deno.test("Deadlines hold for asks of several actors at once that are busy, each
   ]);
 });
 
-/** A clock whose time also goes on while the thread is blocked. */
+/** A clock whose time also advances while the thread is blocked. */
 class BlockedClock extends VirtualClock {
   #blockedMs = 0;
 
@@ -340,11 +341,12 @@ class BlockedClock extends VirtualClock {
 Deno.test("Deadlines are not early for an ask from a thread that was blocked since the last look at the clock", async () => {
   const clock = new BlockedClock();
   await using it = new Stage({ actors: [worker(), walker()], clock, askTimeoutMs: 1_000 });
-  const warm = Array.from({ length: 900 }, () => it.ref("ada").tell(Worker.note, "")); // the clock is read seldom now
+  // the clock is rarely read now
+  const warm = Array.from({ length: 900 }, () => it.ref("ada").tell(Worker.note, ""));
   await Promise.all(warm);
   await it.clock.settle();
   const [early, signals]: [string[], AbortSignal[]] = [[], []];
-  await it.ref("ada").ask(Worker.call, () => {}); // a slice has begun
+  await it.ref("ada").ask(Worker.call, () => {}); // a slice has started
   clock.block(900);
   void it.walker("wim").ask(Walker.call, async (ctx) => {
     signals.push(ctx.signal);
@@ -361,7 +363,7 @@ Deno.test("Deadlines are not early for an ask from a thread that was blocked sin
 Deno.test("Deadlines are over when the system stops, for whoever began to wait just before", async () => {
   const it = stage(worker());
   const ada = it.ref("ada");
-  for (let count = 0; count < 900; count++) void ada.tell(Worker.note, ""); // the clock is read seldom now
+  for (let count = 0; count < 900; count++) void ada.tell(Worker.note, ""); // the clock is rarely read now
   await it.clock.settle();
   const ticket = await ada.submit(Worker.job, hung as never);
   await it.clock.settle();
@@ -375,7 +377,7 @@ Deno.test("Deadlines are over when the system stops, for whoever began to wait j
   assert.equal(it.clock.waiting, 0);
 });
 
-/** A clock that stands still, while the event loop turns as it does with the machine's own. */
+/** A clock that does not advance while the real event loop turns. */
 class LateClock extends VirtualClock {
   override macrotask(callback: () => void): void {
     void super.settle().then(callback);
@@ -386,7 +388,8 @@ Deno.test("Deadlines are over when a handler stops the system that has just begu
   const it = new Stage({ actors: [worker()], clock: new LateClock() });
   const ada = it.ref("ada");
   const ticket = await ada.submit(Worker.job, hung as never);
-  for (let count = 0; count < 900; count++) void it.ref("bob").tell(Worker.note, ""); // the clock is read seldom now
+  // the clock is rarely read now
+  for (let count = 0; count < 900; count++) void it.ref("bob").tell(Worker.note, "");
   await it.clock.settle();
   const ends: string[] = [];
   await it.ref("bob").tell(Worker.run, () => {
@@ -409,7 +412,7 @@ Deno.test("Deadlines leave no timer of the clock behind when every ask was answe
   await Promise.all(asking);
   await it.clock.settle();
   assert(it.clock.waiting <= 1, "there is one timer behind all that wait");
-  await it.clock.advance(5_000); // what was taken back may stay until it is due
+  await it.clock.advance(5_000); // a cancelled timer may remain until it is due
   assert.equal(it.clock.waiting, 0);
 });
 
@@ -419,7 +422,7 @@ Deno.test("Deadlines expire with the machine's own clock for a program that does
   await ada.tell(Worker.run, hung);
   const beganMs = performance.now();
   const asking = ada.ask(Worker.call, () => "never", { timeoutMs: 20 });
-  while (performance.now() < beganMs + 10); // between look and look
+  while (performance.now() < beganMs + 10); // between two looks
   await assert.rejects(asking, { code: "deadline" });
   assert(performance.now() >= beganMs + 20);
 });

@@ -38,7 +38,7 @@ Deno.test("IdleList passivates in the order of joining", async () => {
   assert.deepEqual(passivated, ["a", "b", "c"]);
 });
 
-Deno.test("IdleList watches nobody for ever who may be idle for ever", () => {
+Deno.test("IdleList does not watch members that may be idle forever", () => {
   const { list, timers, member } = listOf(Infinity);
   const ada = member("ada");
   list.join(ada);
@@ -47,7 +47,7 @@ Deno.test("IdleList watches nobody for ever who may be idle for ever", () => {
 });
 
 for (const place of [0, 1, 2]) {
-  Deno.test(`IdleList goes on without number ${place} of three that leaves, and with it when it comes back`, async () => {
+  Deno.test(`IdleList continues without number ${place} of three that leaves, and with it when it joins again`, async () => {
     const { clock, list, passivated, member } = listOf(100);
     const members = ["a", "b", "c"].map((name) => member(name));
     for (const one of members) list.join(one);

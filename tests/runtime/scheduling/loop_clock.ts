@@ -1,10 +1,10 @@
 import type { Cancel, Clock } from "@posthorn/posthorn";
 import type { Runnable, Scheduler } from "../../../runtime/scheduling/scheduler.ts";
 
-/** A clock whose time goes on with the work, and whose event loop turns when it is told to. */
+/** A clock whose time advances with the work, and whose event loop turns on command. */
 export class LoopClock implements Clock {
   ms = 0;
-  /** How often somebody wanted the event loop to turn before going on. */
+  /** The number of requests to let the event loop turn before continuing. */
   yields = 0;
   #tasks: (() => void)[] = [];
 
@@ -38,7 +38,7 @@ export class LoopClock implements Clock {
   }
 }
 
-/** Something with so many messages, each of which takes its time. */
+/** A runnable with a number of messages, each of which takes time. */
 export class Work implements Runnable {
   nextReady: Runnable | undefined;
   left: number;

@@ -165,7 +165,7 @@ Deno.test("Scheduler takes the time from a mailbox whose one message was too lon
   while (clock.turn());
 });
 
-/** A scheduler somebody wants to look at the clock. */
+/** A scheduler with a pending request to look at the clock. */
 function watched() {
   const clock = new LoopClock();
   const looks: number[] = [];
@@ -291,7 +291,7 @@ Deno.test("Scheduler takes what is added while it runs, also by what runs", asyn
   assert.deepEqual(runs, ["late 1"]);
 });
 
-// --- With the machine's own clock: each ends when the event loop has turned, or after too many messages
+// --- With the system clock: each test ends when the event loop has turned, or after too many messages
 
 const tooMany = 1_000_000;
 
@@ -302,7 +302,10 @@ class NextTurn {
     setTimeout(() => this.came = true, 0);
   }
 
-  /** Checks that it came before the work was over, and lets the scheduler's last look at the event loop pass. */
+  /**
+   * Checks that the callback ran before the work was over, and lets the scheduler's last check of the event
+   * loop pass.
+   */
   async check(): Promise<void> {
     assert(this.came);
     await new Promise((resolve) => setTimeout(resolve, 0));

@@ -2,7 +2,7 @@ import { actor, ask, type Clock, protocol, System, systemClock } from "@posthorn
 import * as z from "zod";
 import assert from "node:assert/strict";
 
-/** As deployed workers have it: the clock stands still until the event loop turns. */
+/** As on deployed workers: the clock does not advance until the event loop turns. */
 function standingClock(): Clock {
   const clock = systemClock();
   let nowMs = clock.now();

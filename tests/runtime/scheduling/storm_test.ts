@@ -5,7 +5,7 @@ import * as z from "zod";
 
 const Storm = protocol("storm", { blow: tell(), stop: tell(), blown: ask(z.number()) });
 
-/** Two of them blow at each other for ever, until each is told to stop. */
+/** Two of them send to each other endlessly, until each is stopped. */
 const storm = actor(Storm, {
   state: () => ({ blown: 0, over: false }),
   on: {
@@ -46,7 +46,7 @@ Deno.test("sockets, timers and signals are served while messages never end", asy
   await signalled.promise;
   Deno.removeSignalListener("SIGUSR2", onSignal);
 
-  // The storm went on all the while: no answer came because it had paused.
+  // The storm never paused: no response came because of a pause.
   for (const [index, count] of counts.entries()) assert.ok(count > (counts[index - 1] ?? 0), `${counts}`);
   const before = await system.ref(Storm, "east").ask(Storm.blown);
   assert.ok(before > counts.at(-1)!);

@@ -36,7 +36,7 @@ Deno.test("Timers fire neither early nor twice", async () => {
 });
 
 Deno.test("Timers fire what is due within a millisecond, whatever the clock rounds off", async () => {
-  const clock = new VirtualClock({ nowMs: 2 ** 51 }); // it knows quarters of a millisecond
+  const clock = new VirtualClock({ nowMs: 2 ** 51 }); // its resolution is a quarter of a millisecond
   const timers = new Timers(clock);
   const fired: string[] = [];
   timers.set(10.2, () => fired.push("a"));

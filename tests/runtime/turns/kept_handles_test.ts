@@ -162,7 +162,7 @@ Deno.test("A kept handle looks its actor up once, as long as that is in memory",
   } finally {
     Map.prototype.get = get;
   }
-  assert.deepEqual(looked, ["bob"]); // the first turn does: this handle has met nobody
+  assert.deepEqual(looked, ["bob"]); // the first turn does: this handle has not resolved its actor yet
   assert.deepEqual(await notesOf(bob), ["it is there", "1", "2"]);
 });
 

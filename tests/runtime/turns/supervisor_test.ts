@@ -3,7 +3,7 @@ import { type ActorOptions, RetryableError, TerminalError } from "@posthorn/post
 import { backoffMs, type FailedTurn, Supervisor } from "../../../runtime/turns/supervisor.ts";
 import { worker } from "../memory_stage.ts";
 
-/** The highest or the lowest number that chance can give. */
+/** The highest or lowest possible random number. */
 const always = (number: number) => ({ next: () => number, ulid: () => "" });
 const highest = always(1 - Number.EPSILON);
 

@@ -14,7 +14,7 @@ import {
   type WorkerContext,
 } from "../memory_stage.ts";
 
-// --- What a handler sees
+// --- Properties of the context
 
 Deno.test("Turn knows its key, its message's id, its cause, and where it all began", async () => {
   await using it = stage(worker());
@@ -57,7 +57,7 @@ Deno.test("Turn sees the state that it has assigned", async () => {
   assert.deepEqual(await reply, ["1", "2"]);
 });
 
-Deno.test("Turn lets no one do anything once it is over", async () => {
+Deno.test("Turn refuses everything once it is over", async () => {
   await using it = stage(worker(), walker());
   let left!: WorkerContext;
   let walked!: Parameters<WalkerScript>[0];
@@ -85,7 +85,7 @@ Deno.test("Turn lets only a transient actor ask", async () => {
     await walking.ref(Worker, "bob").ask(Worker.call, () => "never");
   });
   await assert.rejects(asking, { message: /only a transient actor may wait for others/ });
-  assert.equal(it.system.stats().protocols.worker.actors, 0); // bob was not made for it
+  assert.equal(it.system.stats().protocols.worker.actors, 0); // bob was not activated for it
 });
 
 Deno.test("Turn refuses a time that is none", async () => {
@@ -228,7 +228,7 @@ Deno.test("Turn keeps the rhythm of a schedule, and ticks that were missed come 
     ctx.schedule("tick", { everyMs: 10 }, ctx.self.at(Worker.run), () => times.push(clock.monotonicMs()));
   });
   await clock.advance(10);
-  clock.stall(35); // the tick of 20 comes at 55
+  clock.stall(35); // the tick of 20 arrives at 55
   await clock.advance(20);
   assert.deepEqual(times, [10, 55, 60]);
 });
@@ -349,7 +349,7 @@ Deno.test("Turn cannot wait longer for another than its own message may take", a
   assert.equal(code, "deadline");
 });
 
-/** Asks along the keys: the first asks the second, and so on; the last does `end`. */
+/** A chain of asks: the first key asks the second, and so on; the last runs `end`. */
 function chain(keys: readonly string[], end: WalkerScript): WalkerScript {
   const [next, ...rest] = keys;
   if (next === undefined) return end;
@@ -389,7 +389,8 @@ Deno.test("Turn fails the ask that would close a cycle of chains that began apar
     outcome.status === "rejected" ? [outcome.reason.message] : []
   );
   const codes = outcomes.map((outcome) => outcome.status === "rejected" ? outcome.reason.code : "answered");
-  assert.deepEqual(codes, ["answered", "cycle"]); // who asked from outside hears why, and the others can go on
+  // the outside caller gets the error, and the others can continue
+  assert.deepEqual(codes, ["answered", "cycle"]);
   assert.ok(it.dead.every((line) => line.endsWith(": cycle")), it.dead.join());
   assert.match(message, /walker\/dot → walker\/ann → walker\/bea → walker\/cat → walker\/dot/);
 });
@@ -443,7 +444,7 @@ Deno.test("Turn that waits for two actors at once is found over either", async (
   assert.deepEqual(await asking, ["cycle", "cycle"]);
 });
 
-/** A clock whose process can be kept from running for a while. */
+/** A clock whose process can be blocked for a while. */
 class StallingClock extends VirtualClock {
   #stalledMs = 0;
 

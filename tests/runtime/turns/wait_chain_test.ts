@@ -6,7 +6,7 @@ class Node implements WaitingTurn {
   readonly waitsFor: Node[] = [];
 }
 
-/** All that can be reached from a node, by brute force. */
+/** All nodes reachable from a node, by brute force. */
 function reachable(from: Node, seen = new Set<WaitingTurn>()): Set<WaitingTurn> {
   if (!seen.has(from)) {
     seen.add(from);

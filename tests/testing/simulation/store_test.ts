@@ -6,14 +6,14 @@ import type { SimulatedFaults } from "../../../testing/simulation/faults.ts";
 import { SimulatedStore, type SimulatedStoreOptions } from "../../../testing/simulation/store.ts";
 import { storeConformance } from "../../../testing/conformance/conformance.ts";
 
-/** Settles without the event loop, which takes a millisecond a turn in Deno 2.5. */
+/** Settles without the event loop, because in Deno 2.5 each of its turns takes a millisecond. */
 class QuickClock extends VirtualClock {
   override async settle(): Promise<void> {
     for (let turns = 0; turns < 30; turns++) await Promise.resolve();
   }
 }
 
-/** Goes on by itself as long as anybody waits for it. */
+/** Advances by itself as long as there are timers. */
 class RunningClock extends QuickClock {
   #running = false;
 
@@ -102,7 +102,7 @@ Deno.test("without faults nothing goes wrong", async () => {
   assert.ok(trace.every((line) => !line.includes("unknown") && !line.includes("store-")));
 });
 
-Deno.test("a counter that many raise is what the log says, whatever goes wrong", async () => {
+Deno.test("a counter with concurrent increments matches the log, whatever goes wrong", async () => {
   for (let seed = 10; seed < 20; seed++) {
     const { log, last, known } = await storm(seed);
     const raised = log.flatMap(({ parts }) => parts).filter(({ writes }) => writes.includes("count"));
@@ -291,7 +291,7 @@ Deno.test("lazyExpiry: what has expired is there for a while; without it, it is 
   assert.ok(soon > 40 && later > 0 && later < soon);
 });
 
-Deno.test("a crash: no answer, no bell, and nothing is applied but what crashLands lets through", async () => {
+Deno.test("a crash: no answer, no notification, and nothing is applied except what crashLands selects", async () => {
   for (const [faults, keys] of [[{}, ["before"]], [{ crashLands: 1 }, ["before", "under way"]]] as const) {
     const bench = new Bench(faults, { latencyMsMin: 10, latencyMsMax: 10 });
     const instance = bench.store.instance("one");
@@ -399,7 +399,7 @@ class Bench {
     return this.store.instance(name).open({ clock: this.clock });
   }
 
-  /** What it gives when so much time has gone on. */
+  /** The outcome after this much time has passed. */
   async after<T>(ms: number, promise: Promise<T>): Promise<T> {
     promise.catch(() => {});
     await this.clock.advance(ms);
@@ -429,7 +429,7 @@ const everything: SimulatedFaults = {
   crashLands: 0.5,
 };
 
-/** Three instances raise one counter for a minute, while they crash, pause and hear of each other. */
+/** Three instances increment one counter for a minute, while they crash, pause and notify each other. */
 async function storm(seed: number, faults = everything) {
   const clock = new QuickClock({ nowMs: 0 });
   const random = seededRandom(seed);

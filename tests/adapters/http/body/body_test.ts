@@ -12,7 +12,7 @@ import { assertProblem, superjsonType } from "../desk.ts";
 
 const jsonType = "application/json";
 
-/** Sends a body to where it is answered as it was understood, in superjson. */
+/** Sends a body to a route that returns the payload it read, as superjson. */
 async function sent(
   body: BodyInit | undefined,
   contentType?: string,
@@ -36,7 +36,7 @@ async function read(body: BodyInit | undefined, contentType?: string): Promise<u
   return new SuperJSON().parse(await (await sent(body, contentType)).text());
 }
 
-/** A value within so many arrays. */
+/** A value nested in this many arrays. */
 function nested(levels: number): string {
   return "[".repeat(levels) + "]".repeat(levels);
 }
@@ -106,7 +106,7 @@ for (
   });
 }
 
-Deno.test("readPayload() lets nothing in a superjson body point at itself", async () => {
+Deno.test("readPayload() ignores cycles in a superjson body", async () => {
   const cycle: Record<string, unknown> = {};
   cycle.self = cycle;
   assert.deepEqual(await read(new SuperJSON().stringify(cycle), superjsonType), { self: null });

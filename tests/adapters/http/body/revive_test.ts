@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { SuperJSON } from "superjson";
 import { revive } from "../../../../adapters/http/body/revive.ts";
 
-/** What comes of a value that superjson took apart and JSON carried. */
+/** Serializes a value with superjson and JSON, and revives it. */
 function carried(value: unknown): unknown {
   const { json, meta } = JSON.parse(new SuperJSON().stringify(value));
   return revive(json, meta?.values);

@@ -112,7 +112,7 @@ Deno.test("eventStream() says first that there is a gap where it cannot replay",
   await reader.leave();
 });
 
-Deno.test("eventStream() breaks the silence as often as it was told", async () => {
+Deno.test("eventStream() sends a keep-alive after keepAliveMs without frames", async () => {
   await using streaming = new Streaming();
   const reader = await streaming.reader();
   for (const _ of [1, 2]) {
@@ -128,7 +128,7 @@ Deno.test("eventStream() breaks the silence as often as it was told", async () =
   await reader.leave();
 });
 
-Deno.test("eventStream() breaks the silence also while events come that its reader does not want", async () => {
+Deno.test("eventStream() sends a keep-alive also while it skips events", async () => {
   await using streaming = new Streaming();
   const reader = await streaming.reader({ events: new Set(["settled"]) });
   const next = reader.next();

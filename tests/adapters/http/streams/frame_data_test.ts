@@ -4,7 +4,7 @@ import { memoryStore } from "@posthorn/posthorn/memory";
 import { FrameData } from "../../../../adapters/http/streams/frame_data.ts";
 import { Desk, Order, PieceReader } from "../desk.ts";
 
-/** How often a text is encoded that has `marker` in it, from now on until it is disposed of. */
+/** Counts the encodings of texts that contain `marker`, until it is disposed of. */
 class Encodings implements Disposable {
   count = 0;
   readonly #encode = TextEncoder.prototype.encode;

@@ -6,12 +6,12 @@ import { LogFeed } from "../../../../adapters/http/streams/log_feed.ts";
 import { windowSize } from "../../../../adapters/http/streams/topic_log.ts";
 import { Order } from "../desk.ts";
 
-/** A log that answers when it is told to. */
+/** A log that answers when the test lets it. */
 class SlowLog implements EventLog {
   readonly events: LoggedEvent[] = [];
   readonly closed = Promise.withResolvers<unknown>();
   readonly clock = new VirtualClock();
-  /** Behind which number it was read. */
+  /** The sequence numbers after which it was read. */
   readonly reads: number[] = [];
   held: (() => void)[] | undefined;
   #onChange = () => {};
@@ -22,7 +22,7 @@ class SlowLog implements EventLog {
     return new LogFeed(system as IngressSystem, [Order.paused], { eventsMax, charactersMax });
   }
 
-  /** Keeps so many more, and tells. */
+  /** Adds this many events, and notifies. */
   add(count: number, payload: unknown = "a"): void {
     for (let added = 0; added < count; added++) {
       this.events.push({ number: this.events.length + 1, id: "x", subject: "", payload });
@@ -50,7 +50,7 @@ class SlowLog implements EventLog {
 
 const events = new Set(["paused"]);
 
-Deno.test("a reader of a KeptFeed that joins an older read looks again", async () => {
+Deno.test("a reader of a LogFeed that joins an older read reads again", async () => {
   const log = new SlowLog();
   const feed = log.feed();
   const [early, late] = [
@@ -60,7 +60,7 @@ Deno.test("a reader of a KeptFeed that joins an older read looks again", async (
   log.held = [];
   const first = early.read();
   await log.clock.settle();
-  log.add(1); // what is being read does not have it
+  log.add(1); // the read in progress does not contain it
   const second = late.read();
   await log.clock.settle();
   const release = log.held;
@@ -69,14 +69,14 @@ Deno.test("a reader of a KeptFeed that joins an older read looks again", async (
   assert.deepEqual([(await first)?.id, (await second)?.id], ["paused:1", "paused:1"]);
 });
 
-Deno.test("a reader of a KeptFeed that begins to wait just after something came is woken at once", async () => {
+Deno.test("a reader of a LogFeed that starts to wait just after a change is woken at once", async () => {
   const log = new SlowLog();
   const reader = await log.feed().open({ events, lastEventId: undefined });
   assert.equal(await reader.read(), undefined);
   let woken = 0;
   reader.wait(() => woken++)();
   log.add(1);
-  assert.equal(woken, 0); // it waited no longer
+  assert.equal(woken, 0); // it no longer waited
   reader.wait(() => woken++);
   assert.equal(woken, 1);
   assert.equal((await reader.read())?.id, "paused:1");
@@ -86,7 +86,7 @@ Deno.test("a reader of a KeptFeed that begins to wait just after something came 
   assert.equal(woken, 2);
 });
 
-Deno.test("a KeptFeed keeps no more windows than its bounds, and those that were used last", async () => {
+Deno.test("a LogFeed keeps the most recently used windows, within its bounds", async () => {
   for (const bounds of [[2 * windowSize, 1_000_000], [1_000_000, 2 * windowSize * 3]] as const) {
     const log = new SlowLog();
     log.add(3 * windowSize); // each is three characters
@@ -104,7 +104,7 @@ Deno.test("a KeptFeed keeps no more windows than its bounds, and those that were
   }
 });
 
-Deno.test("a KeptFeed passes over what has no JSON", async () => {
+Deno.test("a LogFeed skips events that JSON cannot represent", async () => {
   const log = new SlowLog();
   const reader = await log.feed().open({ events, lastEventId: undefined });
   for (const payload of [1n, new Map(), [undefined], null]) log.add(1, payload);
@@ -118,7 +118,7 @@ Deno.test("a KeptFeed passes over what has no JSON", async () => {
   assert.equal(await reader.read(), undefined);
 });
 
-Deno.test("a KeptFeed that has ended wakes its readers and asks nothing of its store any more", async () => {
+Deno.test("a LogFeed that has ended wakes its readers and reads its store no more", async () => {
   const log = new SlowLog();
   const feed = log.feed();
   const reader = await feed.open({ events, lastEventId: undefined });
@@ -132,7 +132,7 @@ Deno.test("a KeptFeed that has ended wakes its readers and asks nothing of its s
   assert.deepEqual([woken, reader.ended, log.clock.waiting], [true, true, 0]);
 });
 
-Deno.test("a KeptFeed hands the same data to all readers of an event", async () => {
+Deno.test("a LogFeed gives all readers of an event the same data", async () => {
   const log = new SlowLog();
   const feed = log.feed();
   const [one, other] = [

@@ -19,7 +19,7 @@ class Feeding implements AsyncDisposable {
     await this.clock.settle();
   }
 
-  /** The data of all that a cursor can still read. */
+  /** The data of all events that a cursor can still read. */
   rest(cursor: { next: number }): string[] {
     const data: string[] = [];
     for (let entry = this.feed.read(cursor); entry !== undefined; entry = this.feed.read(cursor)) {
@@ -63,7 +63,7 @@ Deno.test("MemoryFeed begins again behind the id of any event that it keeps", as
   assert.deepEqual(ids.map((id) => feeding.rest(feeding.feed.after(id)!)), [['"b"', '"c"'], ['"c"'], []]);
 });
 
-Deno.test("MemoryFeed keeps no more events than its capacity, and says who has lost some", async () => {
+Deno.test("MemoryFeed keeps no more events than its capacity, and reports readers that lost some", async () => {
   await using feeding = new Feeding(3);
   const [slow, quick] = [feeding.feed.latest(), feeding.feed.latest()];
   await feeding.publish("a", "b", "c", "d");

@@ -3,7 +3,7 @@ import { StoreError } from "@posthorn/posthorn";
 import { SuperJSON } from "superjson";
 import { surveyStream } from "../../../../adapters/http/streams/survey_stream.ts";
 
-/** Replies that come, and then an end; counts how often it was left. */
+/** Replies followed by an end; counts how often it was closed early. */
 class Replies implements AsyncIterator<unknown, "max" | "deadline"> {
   readonly #replies: unknown[];
   readonly #end: "max" | "deadline";

@@ -92,7 +92,7 @@ Deno.test("parts that all became stale are told so, whoever else goes on writing
   const other = await denoKv(kv).open({ clock: systemClock() });
   const names = ["a", "b", "c", "d"];
   let next = 0;
-  // before each attempt another one becomes stale
+  // before each attempt another part becomes stale
   const racing = intercepted(kv, async (atomic) => {
     if (next < names.length) await commit(other, { writes: [{ key: names[next++], value: text("theirs") }] });
     return await atomic.commit();
@@ -118,13 +118,13 @@ Deno.test("a commit that fails without a reason again and again gives up, with n
   assert.equal(commits, 8);
 });
 
-Deno.test("over a network it gives up as well, and then some of it may have landed", async () => {
+Deno.test("over a network a commit gives up as well, and its outcome is then unknown", async () => {
   const connection = await denoKv(fake(() => Promise.resolve({ ok: false }))).open({ clock: systemClock() });
   const parts = ["a", "b"].map((key) => ({ checks: [{ key, version: undefined }] }));
   await assert.rejects(commit(connection, ...parts), { code: "outcome-unknown" });
 });
 
-Deno.test("what a server refuses as such is refused once, in its own words", async () => {
+Deno.test("a commit that a server refuses as invalid is not retried, and its error states the reason", async () => {
   const said = "KV Connect failed to call 'http://127.0.0.1:4512/v2/atomic_write' (status=400 Bad Request): ";
   let commits = 0;
   const handle = fake(() => {
@@ -186,7 +186,7 @@ Deno.test("a file that stays locked is an error within bounded time, and nothing
   await connection.close();
 });
 
-Deno.test("what a failure means: nothing was applied, or nobody knows", async () => {
+Deno.test("a failed commit is reported as not applied, or as unknown", async () => {
   const closed = Object.assign(new Error("Bad resource ID"), { name: "BadResource" });
   const failures: [Error, object][] = [
     [new TypeError("database or disk is full"), { name: "StoreError", code: "store-full" }],
@@ -216,7 +216,7 @@ Deno.test("a read that fails changed nothing, and says so", async () => {
     message: "Cannot read: error sending request",
   };
   await assert.rejects(connection.read(["a"]), failure);
-  // also where it comes between two tries of a commit; but over a network the first may have landed
+  // also between two attempts of a commit; but over a network the first may have been applied
   const parts = ["a", "b"].map((key) => ({ checks: [{ key, version: undefined }] }));
   await assert.rejects(commit(connection, ...parts), { code: "outcome-unknown" });
   const local = await denoKv(broken, { remote: false }).open({ clock: systemClock() });
@@ -253,7 +253,7 @@ Deno.test("two stores on one file get all their checked commits through", { igno
 
 type Result = { ok: true; versionstamp: string } | { ok: false };
 
-/** A handle that keeps nothing: its commits end as they are told to. */
+/** A handle without data, whose commits have the outcome that the test chooses. */
 function fake(end: () => Promise<Result>): KvHandle {
   return {
     getMany: (keys) => Promise.resolve(keys.map((key) => ({ key, value: null, versionstamp: null }))),
@@ -264,7 +264,7 @@ function fake(end: () => Promise<Result>): KvHandle {
   };
 }
 
-/** The handle, with its commits in other hands. */
+/** The handle, with its commits overridden. */
 function intercepted(kv: Deno.Kv, end: (atomic: KvAtomic) => Promise<Result>): KvHandle {
   return {
     getMany: (keys: KvKey[], options): Promise<KvEntry[]> => kv.getMany(keys, options),

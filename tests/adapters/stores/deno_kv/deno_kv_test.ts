@@ -7,7 +7,7 @@ import { fits, sizeOfCommit } from "../../../../runtime/ports/commit_size.ts";
 import { denoKv } from "../../../../adapters/stores/deno_kv/deno_kv.ts";
 import { storeConformance } from "../../../../testing/conformance/conformance.ts";
 
-// Deno 2.5 and 2.9 run tests without the flag as well: then there is nothing to test but what it says.
+// Deno 2.5 and 2.9 run tests without the flag as well: then only its error can be tested.
 const ignore = typeof Deno.openKv !== "function";
 
 Deno.test({
@@ -167,10 +167,10 @@ Deno.test("closing waits for what is under way", { ignore }, async () => {
   await reading;
 });
 
-Deno.test("whatever fits the limits is taken, at each of its edges", { ignore }, async () => {
+Deno.test("a commit at any of the limits is accepted", { ignore }, async () => {
   await using store = await opened(denoKv(":memory:"));
   const { connection, limits } = store;
-  // with as many zeros as a key may well have between the names that it is put together from
+  // with as many zeros as a key may have between its parts
   const key = (n: number, length: number) => `${n}`.padStart(Math.min(8, length), "\0").padEnd(length, "k");
   const writes = (count: number, length: number, size: number, oldBytes = 0) =>
     Array.from({ length: count }, (_, n) => ({ key: key(n, length), value: bytes(size), oldBytes }));

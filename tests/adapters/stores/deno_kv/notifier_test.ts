@@ -9,7 +9,7 @@ const ignore = typeof Deno.openKv !== "function";
 const services = { clock: systemClock() };
 
 Deno.test(
-  "connections of one store hear each other, not themselves, and only what rings",
+  "connections of one store notify each other, not themselves, and only of parts that ring",
   { ignore },
   async () => {
     const store = denoKv(":memory:");
@@ -36,14 +36,14 @@ Deno.test(
   },
 );
 
-Deno.test("two stores on one file hear each other", { ignore }, async () => {
+Deno.test("two stores on one file notify each other", { ignore }, async () => {
   const folder = await Deno.makeTempDir();
   try {
     const one = await denoKv(`${folder}/a.kv`).open(services);
     const two = await denoKv(`${folder}/a.kv`).open(services);
     let wake = () => {};
     const watch = two.watch(() => wake());
-    await new Promise<void>((resolve) => wake = resolve); // what is there at first
+    await new Promise<void>((resolve) => wake = resolve); // the initial value
     for (let times = 0; times < 5; times++) {
       const heard = new Promise<void>((resolve) => wake = resolve);
       await ring(one);

@@ -1,4 +1,4 @@
-// No piece of a large value outlives it, whatever whoever replaces it says of its size.
+// No piece of a large value outlives it, whatever size a replacing write states.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -9,7 +9,7 @@ import { VirtualClock } from "@posthorn/posthorn/testing";
 const ignore = typeof Deno.openKv !== "function";
 const sizes = [0, 3, 65_536, 65_537, 150_000, 300_000];
 
-/** The pieces that are there, of those that values have. */
+/** The stored pieces, and those that belong to values. */
 async function piecesOf(kv: Deno.Kv): Promise<{ readonly there: number; readonly needed: number }> {
   let [there, needed] = [0, 0];
   for await (const { key, value } of kv.list({ prefix: [] })) {
@@ -75,7 +75,7 @@ Deno.test(
     }),
 );
 
-/** Lets a connection beat, with which it looks, until it is so. */
+/** Commits on a connection, which triggers its looks, until a condition holds. */
 async function beats(
   clock: VirtualClock,
   connection: StoreConnection,
@@ -91,7 +91,7 @@ async function beats(
 }
 
 Deno.test(
-  "what one process has written and another removed without a word goes when one looks",
+  "pieces that one process wrote and another orphaned are removed by a look",
   { ignore },
   () =>
     withFile(async (kv) => {
@@ -99,7 +99,8 @@ Deno.test(
       const writer = await denoKv(kv, { remote: false }).open({ clock });
       for (let n = 0; n < 30; n++) await writer.commit([write(`k${n}`, 150_000)]);
       await writer.close();
-      const other = await denoKv(kv, { remote: false }).open({ clock }); // it knows nothing of what is there
+      // it knows nothing of the stored pieces
+      const other = await denoKv(kv, { remote: false }).open({ clock });
       for (let n = 0; n < 30; n += 2) await other.commit([remove(`k${n}`)]);
       await other.commit([write("k1", 70_000), write("k3", 3)]);
       const { there, needed } = await piecesOf(kv);
@@ -111,7 +112,7 @@ Deno.test(
     }),
 );
 
-Deno.test("small values cost a commit and nothing more, and large ones that are said to go neither", {
+Deno.test("small values cost only their commit, as do large ones whose removal states their size", {
   ignore,
 }, async () => {
   using kv = await Deno.openKv(":memory:");
@@ -136,7 +137,7 @@ Deno.test("small values cost a commit and nothing more, and large ones that are 
   assert.equal(await counted(write("large", 100_000, 200_000)), 1);
   assert.equal(await counted(remove("large", 100_000)), 1);
   assert.equal(await counted(write("large", 200_000)), 1);
-  assert.equal(await counted(remove("large")), 3); // which it looks at, and whose pieces go
+  assert.equal(await counted(remove("large")), 3); // which it checks, and whose pieces are removed
   await connection.close();
 });
 
@@ -149,7 +150,7 @@ Deno.test("a look never takes a piece of a value that is written meanwhile", { i
     get(target, name) {
       const value = Reflect.get(target, name);
       if (name !== "getMany") return typeof value === "function" ? value.bind(target) : value;
-      // Between the look at a value and the removal of what seems to be left of it, it is written anew.
+      // Between the check of a value and the removal of its supposedly orphaned pieces, it is overwritten.
       return async (...args: Parameters<Deno.Kv["getMany"]>) => {
         const entries = await target.getMany(...args);
         if (args[0][0][0] === "posthorn" && args[0][0][1] === "k" && times++ < 3) {
@@ -160,7 +161,7 @@ Deno.test("a look never takes a piece of a value that is written meanwhile", { i
     },
   });
   const looker = await denoKv(handle, { remote: false }).open({ clock });
-  await kv.set(["posthorn.part", "k", 0], new Uint8Array(1)); // what is left of a value that is gone
+  await kv.set(["posthorn.part", "k", 0], new Uint8Array(1)); // the pieces of a removed value
   await beats(clock, looker, kv, ({ there, needed }) => times >= 3 && there === needed);
   const [found] = await writer.read(["k"]);
   assert.ok(found!.value.length > 200_000);

@@ -37,7 +37,7 @@ Deno.test("a value is never read with pieces of another: it is read again", { ig
       await using writer = await open(kv);
       await commit(writer, { writes: [{ key: "a", value: random(200_000) }] });
       let times = 0;
-      // between the head and the pieces of the first try somebody else commits
+      // between the reads of the head and the pieces of the first attempt, another connection commits
       const torn = beforePieces(kv, async () => {
         if (times++ > 0) return;
         if (second === undefined) await commit(writer, { removals: [{ key: "a", oldBytes: 200_000 }] });
@@ -46,7 +46,7 @@ Deno.test("a value is never read with pieces of another: it is read again", { ig
       await using reader = await open(torn);
       const stored = await look(reader);
       assert.ok(times >= 1);
-      assert.equal(stored?.value.length, second?.length); // a diff of so many bytes would take for ever
+      assert.equal(stored?.value.length, second?.length); // a diff of this many bytes would take forever
       if (second !== undefined) assert.ok(areEqual(stored!.value, second));
     }
   }
@@ -70,7 +70,7 @@ Deno.test("a value that changes during every try is not read, which says so", { 
   );
   const failure = {
     code: "store-unavailable",
-    message: /^Cannot read "a?": it was written anew during each of 10 tries$/,
+    message: /^Cannot read "a?": it was overwritten during each of 10 attempts$/,
   };
   await assert.rejects(reader.read(["a"]), failure);
   await assert.rejects(reader.list({ prefix: "", limit: 10 }), failure);
@@ -88,7 +88,7 @@ Deno.test("a piece that is gone for good is an error, not a hole", { ignore }, a
   });
 });
 
-Deno.test("lists and reads are what a sorted map would say", { ignore }, async () => {
+Deno.test("lists and reads give the results of a sorted map", { ignore }, async () => {
   const name = fc.string({
     unit: fc.constantFrom("a", "b", "\0", "é", "\u{10ffff}", "\u{1f600}", "\ue000"),
     maxLength: 4,
@@ -128,7 +128,7 @@ Deno.test("lists and reads are what a sorted map would say", { ignore }, async (
         assert.equal(await count(kv), 0);
       },
     ),
-    // runs share a database: what one leaves behind would fail all others while it is made smaller
+    // runs share a database: remains of one would make all others fail while it is shrunk
     { numRuns: 60, seed: 7, endOnFailure: true },
   );
 });
@@ -206,7 +206,7 @@ async function open(kv: KvHandle): Promise<StoreConnection & AsyncDisposable> {
   };
 }
 
-/** The handle, with something done before each time that pieces are read. */
+/** The handle, with a callback before each read of pieces. */
 function beforePieces(kv: Deno.Kv, work: () => Promise<void>): KvHandle {
   return {
     ...forward(kv),
@@ -238,7 +238,7 @@ function commit(
 
 async function count(kv: Deno.Kv): Promise<number> {
   let entries = 0;
-  for await (const _ of kv.list({ prefix: [] })) entries++; // all that the whole database has, whatever its place
+  for await (const _ of kv.list({ prefix: [] })) entries++; // all entries of the database, in every space
   return entries;
 }
 

@@ -1,4 +1,5 @@
-// A process that holds an instance on a SQLite file, says whether that can be known, and waits to be killed.
+// A process that registers an instance on a SQLite file, prints whether its end can be detected, and waits to
+// be killed.
 
 import { systemClock } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";

@@ -1,5 +1,5 @@
-// Run as a process of its own, for it changes its folder: opens files by names that are given as JSON, writes into each,
-// goes elsewhere, and writes into the last one once more. Prints which files there are then.
+// Runs as a separate process, because it changes its working directory: opens the files named in JSON, writes
+// into each, changes the directory, and writes into the last one again. Prints the existing files.
 
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { StoreConnection } from "@posthorn/posthorn/store";

@@ -14,7 +14,10 @@ function namesIn(folder: string): string[] {
 
 const holder = new URL("holder.ts", import.meta.url).pathname;
 
-/** Holds an instance in another process, which is killed when it has said whether that can be known. */
+/**
+ * Registers an instance in another process, which is killed after it has printed whether its end can be
+ * detected.
+ */
 async function held(path: string, instance: string, ...flags: string[]): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "--no-prompt", ...flags, holder, path, instance],
@@ -49,7 +52,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "sqlite: it is known by whatever way one comes to the file",
+  name: "sqlite: presence works over every path to the file",
   ignore: !isLinux,
   async fn() {
     await using file = await temporary();
@@ -66,7 +69,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "sqlite: an instance that left beside it lies no file of its own",
+  name: "sqlite: an instance that has stopped leaves no lock file",
   ignore: !isLinux,
   async fn() {
     await using file = await temporary();
@@ -81,9 +84,10 @@ Deno.test({
   },
 });
 
-Deno.test("sqlite: nobody is asked for more than was permitted: then heartbeats tell", async () => {
+Deno.test("sqlite: without permission for presence nothing prompts, and heartbeats tell", async () => {
   await using file = await temporary();
-  const flags = [`--allow-read=${file.folder}`, `--allow-write=${file.folder}`]; // but not to ask for the file system
+  // but not to query the file system
+  const flags = [`--allow-read=${file.folder}`, `--allow-write=${file.folder}`];
   assert.equal(await held(file.path, "one", ...flags), "absent");
   assert.deepEqual(namesIn(file.folder).filter((name) => name.includes("alive")), []);
 });
@@ -95,12 +99,12 @@ Deno.test({
     const open = () => {
       throw new Error("it is not even tried");
     };
-    assert.equal(await SqlitePresence.of("/proc/version", open), undefined); // of its file system nothing is known
+    assert.equal(await SqlitePresence.of("/proc/version", open), undefined); // its file system is unknown
     assert.equal(await SqlitePresence.of("/nowhere/posthorn.db", open), undefined);
   },
 });
 
-Deno.test("sqlite: in memory nobody else is there", async () => {
+Deno.test("sqlite: a store in memory has no presence", async () => {
   const connection = await sqlite(":memory:").open({ clock });
   assert.equal(connection.presence, undefined);
   await connection.close();

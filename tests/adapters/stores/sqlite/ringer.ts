@@ -1,4 +1,4 @@
-// A process that commits now and then something that rings, with the time at which it did.
+// A process that occasionally commits a part that rings, with its time as the value.
 
 import { systemClock } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
@@ -19,7 +19,8 @@ async function put(key: string, text: string): Promise<void> {
 
 await put("start", "");
 for (let index = 0; index < Number(count); index++) {
-  await new Promise<void>((resolve) => void clock.setTimer(60 + index * 7 % 20, resolve)); // not in step with the watcher
+  // not in step with the watcher
+  await new Promise<void>((resolve) => void clock.setTimer(60 + index * 7 % 20, resolve));
   await put(`bell/${index}`, String(clock.now()));
 }
 await new Promise<void>((resolve) => void clock.setTimer(100, resolve));

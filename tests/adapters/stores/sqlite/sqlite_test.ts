@@ -14,9 +14,9 @@ async function openTemporary(options: SqliteOptions) {
 const oneConnection = "two connections to :memory: are two databases";
 const skip = {
   "another connection sees at once what was committed": oneConnection,
-  "of those who change the same at the same time one gets through, and nothing is lost": oneConnection,
-  "who watches hears soon of what another connection commits, until it ends that": oneConnection,
-  "what is closed refuses all that comes, and ends what is under way first": oneConnection,
+  "one of several concurrent changes of a key succeeds, and no change is lost": oneConnection,
+  "a watcher is called soon after another connection commits, until it is disposed of": oneConnection,
+  "a closed connection refuses calls, after those in progress have ended": oneConnection,
   "random calls of two connections in turns give what a map would": oneConnection,
 };
 const kinds = {
@@ -80,11 +80,12 @@ Deno.test("sqlite: what was committed is there when it is opened again, and its 
   await second.close();
 });
 
-Deno.test("sqlite: versions of a transaction that was undone are another's", async () => {
+Deno.test("sqlite: versions reserved in a rolled back transaction are given once, by another connection", async () => {
   await using file = await temporary();
   const [first, second] = [await sqlite(file.path).open({ clock }), await sqlite(file.path).open({ clock })];
   const [held] = await put(first, "k", new Uint8Array(1));
-  // The first commit of the second connection fails where it writes: what it has reserved by then is undone.
+  // The first commit of the second connection fails where it writes: the versions it has reserved are rolled
+  // back.
   const write = { key: "k", value: new Uint8Array(2) };
   const stale = { checks: [{ key: "k", version: undefined }], writes: [write], removals: [] };
   assert.deepEqual(await second.commit([stale]), [undefined]);
@@ -97,7 +98,7 @@ Deno.test("sqlite: versions of a transaction that was undone are another's", asy
   await Promise.all([first, second, third].map((connection) => connection.close()));
 });
 
-Deno.test("sqlite: no version is given twice, by whomever and in however many commits", async () => {
+Deno.test("sqlite: no version is given twice, by any connection in any number of commits", async () => {
   await using file = await temporary();
   const store = sqlite(file.path, { synchronous: "normal", bytesMax: 1_000_000 });
   const versions: (string | undefined)[] = [];
@@ -134,7 +135,7 @@ Deno.test("sqlite: what cannot be opened says which file, and why", async () => 
   });
 });
 
-Deno.test("sqlite: who finds the file locked goes on with other work, and tries again until it is free", async () => {
+Deno.test("sqlite: a call that finds the file locked lets other work continue, and retries until it is free", async () => {
   const { DatabaseSync } = await import("node:sqlite");
   await using file = await temporary();
   const virtual = new VirtualClock();
@@ -145,7 +146,7 @@ Deno.test("sqlite: who finds the file locked goes on with other work, and tries 
   const committing = put(connection, "k", encoder.encode("1")).finally(() => ended = true);
   await virtual.advance(5_000);
   assert.equal(ended, false);
-  assert.deepEqual(await connection.read(["k"]), [undefined]); // readers need not wait
+  assert.deepEqual(await connection.read(["k"]), [undefined]); // readers do not wait
   assert.equal(
     (await connection.commit([{ checks: [{ key: "k", version: undefined }], writes: [], removals: [] }]))
       .length,
@@ -350,7 +351,7 @@ for (const synchronous of ["full", "normal"]) {
   });
 }
 
-Deno.test("sqlite: who watches hears of other processes within 50 ms, half of the time", async () => {
+Deno.test("sqlite: a watcher is notified of other processes within 50 ms, half of the time", async () => {
   await using file = await temporary();
   const connection = await sqlite(file.path).open({ clock });
   const started = Promise.withResolvers<void>();

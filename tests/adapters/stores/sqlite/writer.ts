@@ -1,4 +1,4 @@
-// A process that writes to a file that others write to as well. Each line that it prints is a commit that was acknowledged.
+// A process that writes to a shared file. Each line that it prints is an acknowledged commit.
 
 import { systemClock } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 for (let done = 0; done < Number(rounds);) {
-  // One counter that all share, and for each acknowledged commit a value of its own.
+  // One shared counter, and a separate value for each acknowledged commit.
   const [stored] = await connection.read(["count"]);
   const count = stored === undefined ? 0 : Number(decoder.decode(stored.value));
   const [version] = await connection.commit([{

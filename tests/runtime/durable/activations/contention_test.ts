@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { seededRandom } from "@posthorn/posthorn/testing";
 import { Contention } from "../../../../runtime/durable/activations/contention.ts";
 
-Deno.test("Contention: who loses waits for longer each time, up to a bound, and takes fewer messages at once", () => {
+Deno.test("Contention: an instance that loses waits longer each time, up to a bound, and takes fewer messages at once", () => {
   const random = seededRandom(1);
   const contention = new Contention();
   const waits: number[] = [];
@@ -23,7 +23,7 @@ Deno.test("Contention: who loses waits for longer each time, up to a bound, and 
   assert.equal(contention.lost(random), 0);
 });
 
-Deno.test("Contention: after three lost turns in a row the actor is left to whoever wrote it last, if that lives", () => {
+Deno.test("Contention: after three lost turns in a row the actor is left to the instance that wrote it last, if it is alive", () => {
   const random = seededRandom(1);
   const contention = new Contention();
   const yields = (living: string) =>
@@ -38,7 +38,7 @@ Deno.test("Contention: after three lost turns in a row the actor is left to whoe
   assert.equal(yields("01WINNER"), false);
 });
 
-Deno.test("Contention: who waits for another's trial looks less and less often, up to a bound", () => {
+Deno.test("Contention: an instance that waits for another's trial looks less and less often, up to a bound", () => {
   const random = seededRandom(1);
   const contention = new Contention();
   const waits = Array.from({ length: 20 }, () => contention.left(random));

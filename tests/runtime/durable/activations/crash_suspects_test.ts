@@ -21,19 +21,20 @@ class Court {
   }
 }
 
-Deno.test("Suspects: 25 begin together, and more when those await something", () => {
+Deno.test("CrashSuspects: 25 begin together, and more when those await something", () => {
   const court = new Court();
   court.enterMany(200);
   assert.equal(court.entered.length, 25);
   for (let index = 0; index < 25; index++) court.trials.get(`${index}`)!.awaits();
-  assert.equal(court.entered.length, 25 + 18); // 25 of 100 places are taken by those that await, 4 by each other
+  // 25 of 100 slots are taken by those that await, 4 by each other
+  assert.equal(court.entered.length, 25 + 18);
   for (let round = 0; round < 20; round++) for (const trial of [...court.trials.values()]) trial.awaits();
   assert.equal(court.entered.length, 100 - 3);
   court.trials.get("0")!.end();
   assert.equal(court.entered.length, 98);
 });
 
-Deno.test("Suspects: from the second attempt on one is alone", () => {
+Deno.test("CrashSuspects: from the second attempt on one is alone", () => {
   const court = new Court();
   court.enter("a", 1);
   court.enter("b", 2);
@@ -47,7 +48,7 @@ Deno.test("Suspects: from the second attempt on one is alone", () => {
   assert.deepEqual(court.entered, ["a", "b", "c"]);
 });
 
-Deno.test("Suspects: many that are tried alone and many that are not come in turns", () => {
+Deno.test("CrashSuspects: many that are tried alone and many that are not come in turns", () => {
   const court = new Court();
   court.enter("first", 2);
   for (let index = 0; index < 3; index++) court.enter(`alone ${index}`, 2);
@@ -64,7 +65,7 @@ Deno.test("Suspects: many that are tried alone and many that are not come in tur
   assert.deepEqual(places, [101, 202, 253]);
 });
 
-Deno.test("Suspects: any number may end as soon as they enter", () => {
+Deno.test("CrashSuspects: any number may end as soon as they enter", () => {
   const suspects = new CrashSuspects(new Timers(new VirtualClock()));
   const first: Trial[] = [];
   suspects.enter(2, (trial) => first.push(trial));
@@ -79,7 +80,7 @@ Deno.test("Suspects: any number may end as soon as they enter", () => {
   assert.equal(entered, 50_000);
 });
 
-Deno.test("Suspects: one that does not end keeps the others out for a bounded time, longer at each attempt", async () => {
+Deno.test("CrashSuspects: one that does not end keeps the others out for a bounded time, longer at each attempt", async () => {
   const waits: number[] = [];
   for (let attempt = 1; attempt <= 9; attempt++) {
     const court = new Court();
@@ -88,7 +89,7 @@ Deno.test("Suspects: one that does not end keeps the others out for a bounded ti
     const beganMs = court.clock.monotonicMs();
     while (court.entered.length < 2) await court.clock.advance(250);
     waits.push(court.clock.monotonicMs() - beganMs);
-    court.trials.get("hangs")!.end(); // late, and it frees nothing twice
+    court.trials.get("hangs")!.end(); // late, and frees no slot twice
     court.enter("last", 1);
     assert.deepEqual(court.entered, ["hangs", "next"]);
   }

@@ -97,7 +97,7 @@ Deno.test("a DurableMailbox keeps a bounded part of what comes, and the rest is 
   assert.deepEqual([mailbox.mails.length, mailbox.complete, mailbox.length], [4_096, false, many]);
   assert.equal(mailbox.mails.at(-1)?.head.id, "m4096");
   mailbox.ask(ask(many + 1));
-  assert.equal(mailbox.mails.length, 4_096); // behind those that are not here
+  assert.equal(mailbox.mails.length, 4_096); // behind messages that are not loaded
   mailbox.drop(4_096);
   mailbox.begin(2);
   mailbox.listed(Array.from({ length: many - 4_096 }, (_, index) => stored(4_097 + index)), prefix, 0);
@@ -105,13 +105,13 @@ Deno.test("a DurableMailbox keeps a bounded part of what comes, and the rest is 
   assert.equal(mailbox.mails.at(-1)?.head.id, `m${many + 1}`);
 });
 
-/** Stepped aside until that time, which is its place. */
+/** A message set aside until this time, which is its position. */
 function aside(stamp: number) {
   const head = { ...headOf(`m${stamp}`), notBeforeMs: stamp };
   return new NewMessage(new ValueEncoder(), prefix, positionOf(stamp, "a"), head, "");
 }
 
-/** A full list that ends with what stepped aside until 100; five more wait behind it. */
+/** A full list that ends with a message set aside until 100; five more wait behind it. */
 function endingAside(taken: string[] = []): DurableMailbox {
   const mailbox = new DurableMailbox(undefined, ({ head }) => {
     if (head.notBeforeMs !== undefined) taken.push(head.id);

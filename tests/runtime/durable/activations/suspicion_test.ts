@@ -16,7 +16,7 @@ function mails(from: number, count: number, via = "dead"): QueuedMessage[] {
 const dead = new Set(["dead"]);
 const writers = new Set(["dead", "other"]);
 
-Deno.test("Suspicion: of what waits the first 64 may have been in hand, whoever wrote them but this one", () => {
+Deno.test("Suspicion: the first 64 waiting messages that other instances wrote may have been in hand", () => {
   const suspicion = Suspicion.of(mails(0, 200), writers, dead, undefined);
   assert.equal(mails(0, 200).filter((mail) => suspicion.has(mail)).length, 64);
   assert.equal(suspicion.has(mail(10, "other")), true);

@@ -1,4 +1,4 @@
-// Who shares the store, as one instance sees it.
+// The instances on a store, as one of them sees them.
 
 import assert from "node:assert/strict";
 import { memoryStore } from "@posthorn/posthorn/memory";
@@ -6,7 +6,7 @@ import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { Membership } from "../../../../runtime/durable/background/membership.ts";
 import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
 
-Deno.test("who is missed only after the look, and written down as ended, is known to live no longer", async () => {
+Deno.test("an instance that missed its heartbeats only after the last look, and is recorded as ended, is no longer known to be alive", async () => {
   const clock = new VirtualClock();
   const store = memoryStore();
   const begin = async (name: string) => {
@@ -31,7 +31,7 @@ Deno.test("who is missed only after the look, and written down as ended, is know
   assert.equal(session.otherClocks.hears("b"), true);
   await clock.advance(3 * store.traits.heartbeatMs - 1);
   await within(instances.look());
-  await clock.advance(1); // as while it is looked whether others are gone
+  await clock.advance(1); // as during a check for dead instances
   await within(instances.judge(() => false));
   assert.equal(await within(instances.fateOf("b")), "ended");
   assert.equal(session.otherClocks.hears("b"), false);

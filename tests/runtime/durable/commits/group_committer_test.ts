@@ -25,7 +25,10 @@ class Named implements CommitRequest {
   done(_result: CommitResult): void {}
 }
 
-/** How many parts the commits have that are under way when so many have been submitted, and no commit ever ends. */
+/**
+ * The number of parts in each commit in progress after a number of parts were submitted, if no commit ever
+ * ends.
+ */
 async function underWay(
   submitted: number,
   atOnce: Pick<StoreTraits, "commitsAtOnce" | "fullCommitsAtOnce">,
@@ -51,7 +54,7 @@ async function underWay(
   );
   for (let index = 0; index < submitted; index++) {
     committer.submit(new Named(`k${index}`));
-    if (index === 0) await clock.settle(); // it is alone, and does not wait
+    if (index === 0) await clock.settle(); // it is the only one, and does not wait
   }
   await clock.settle();
   return groups;
@@ -72,7 +75,7 @@ Deno.test("GroupCommitter sends what there is where several commits are no slowe
   assert.deepEqual(await underWay(31, { commitsAtOnce: 2, fullCommitsAtOnce: 3 }), [1, 10, 10]);
 });
 
-/** What became of a commit, in words. */
+/** The outcome of a commit, as text. */
 class Told extends Named {
   readonly told: string[] = [];
   found: CommitOutcome = "stale";
@@ -117,7 +120,10 @@ Deno.test("GroupCommitter refuses what no commit can take, and nothing waits for
   await committer.idle();
 });
 
-/** A committer whose store answers when it is let, with one commit at a time; and how to submit many to it. */
+/**
+ * A committer whose store answers when the test lets it, with one commit at a time; and a function that
+ * submits parts to it.
+ */
 function crowding() {
   const gate = Promise.withResolvers<void>();
   const commit = async (parts: readonly AtomicPart[]) => {
@@ -174,7 +180,7 @@ Deno.test("GroupCommitter takes in from outside until 64 MiB wait: what has gone
   await other.clock.advance(10_000);
   other.gate.reject(new StoreError("store-unavailable", "Cannot commit: the store is away"));
   await other.clock.settle();
-  other.committer.requireRoom("worker/ada note"); // those that waited so long were given up with it
+  other.committer.requireRoom("worker/ada note"); // those that waited as long were given up with it
   for (let index = 0; index < 64; index++) {
     other.committer.submit(new Named("k", { checks: 0, writes: 1, bytes: 1_048_576, keysBytes: 1 }));
   }
@@ -215,7 +221,7 @@ Deno.test("GroupCommitter divides what is refused together: one that is never ta
     ["bad"],
     ["c", "d"],
   ]);
-  assert.equal(committer.failure, undefined); // the store is well
+  assert.equal(committer.failure, undefined); // the store works again
 });
 
 Deno.test("GroupCommitter looks for what is said to be stale, where the store may be wrong", async () => {

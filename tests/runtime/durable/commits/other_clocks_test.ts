@@ -1,5 +1,5 @@
-// What is kept for a time is over when it is by the clocks of all instances: of those that live, and for a day of those
-// that lived.
+// A row has expired when it has by the clocks of all instances: of the living, and for a day of those that
+// are gone.
 
 import assert from "node:assert/strict";
 import { VirtualClock } from "@posthorn/posthorn/testing";
@@ -18,7 +18,7 @@ function clocks(): {
   return { clock, others: new OtherClocks(clock), behind: (byMs) => clock.now() - byMs };
 }
 
-Deno.test("before it has looked nothing of the last day is over, and nothing of the last hour when its look is old", async () => {
+Deno.test("OtherClocks: before the first look no row of the last day has expired, and none of the last hour if the look is old", async () => {
   const { clock, others } = clocks();
   assert.equal(others.aheadMs, day);
   others.looked();

@@ -4,7 +4,7 @@ import { WriteSet } from "../../../../runtime/durable/commits/write_set.ts";
 
 interface Step {
   readonly key: string;
-  /** Written where there is a value; removed where there is none. */
+  /** Written if there is a value, else removed. */
   readonly value: number | undefined;
   readonly oldBytes: number | undefined;
 }
@@ -15,7 +15,7 @@ const step = fc.record<Step>({
   oldBytes: fc.option(fc.nat(1_000_000), { nil: undefined }),
 });
 
-/** All that is said of keys, each turn by itself, and what the turns come to together. */
+/** The changes of keys by each turn, and their result for the batch. */
 function effectsOf(turns: readonly (readonly Step[])[]): WriteSet {
   const whole = new WriteSet();
   for (const [index, steps] of turns.entries()) {
@@ -31,7 +31,7 @@ function effectsOf(turns: readonly (readonly Step[])[]): WriteSet {
   return whole;
 }
 
-Deno.test("the last word on a key counts, within a turn and across the turns of a batch", () => {
+Deno.test("WriteSet keeps the last change of a key, within a turn and across the turns of a batch", () => {
   fc.assert(
     fc.property(fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 5 }), (turns) => {
       const { writes, removals } = effectsOf(turns);
@@ -53,7 +53,7 @@ Deno.test("the last word on a key counts, within a turn and across the turns of 
   );
 });
 
-Deno.test("what is said of a key's bytes stays with its last word: no piece of it is forgotten", () => {
+Deno.test("WriteSet keeps the stated size of a key with its last change, so no piece is orphaned", () => {
   fc.assert(
     fc.property(fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 5 }), (turns) => {
       const { writes, removals } = effectsOf(turns);

@@ -7,7 +7,7 @@ import { eventKey } from "../../../../runtime/durable/rows/keys.ts";
 import { StoreSession } from "../../../../runtime/durable/commits/store_session.ts";
 import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 
-/** A log on a store whose lists can be held back after they have read. */
+/** A log on a store whose lists can be delayed after they have read. */
 async function logOn(): Promise<{
   readonly log: EventLogRows;
   readonly clock: VirtualClock;
@@ -51,7 +51,7 @@ async function logOn(): Promise<{
   };
 }
 
-Deno.test("those who stand at one place read once", async () => {
+Deno.test("event log readers at one position share one read", async () => {
   const { log, clock, lists, publish } = await logOn();
   const heard: number[] = [];
   for (let n = 0; n < 10; n++) log.follow("topic", 0, ({ number }) => void heard.push(number));
@@ -65,14 +65,15 @@ Deno.test("those who stand at one place read once", async () => {
   log.end();
 });
 
-Deno.test("who is woken does not share a read that began before", async () => {
+Deno.test("a reader that is woken does not share a read that started before", async () => {
   const { log, clock, hold, publish } = await logOn();
   const heard: string[] = [];
   log.follow("topic", 0, ({ number }) => void heard.push(`first ${number}`));
   await clock.settle();
   const { promise, resolve } = Promise.withResolvers<void>();
   hold(promise);
-  log.follow("topic", 0, ({ number }) => void heard.push(`second ${number}`)); // it reads, and there is nothing yet
+  // it reads, and there is no event yet
+  log.follow("topic", 0, ({ number }) => void heard.push(`second ${number}`));
   await clock.settle();
   hold(undefined);
   await publish(1);
@@ -84,7 +85,7 @@ Deno.test("who is woken does not share a read that began before", async () => {
   log.end();
 });
 
-/** How many promises are waited for together while something is done. */
+/** The maximum number of promises awaited together during an action. */
 async function waitedFor(act: () => Promise<void>): Promise<number> {
   const { all } = Promise;
   let count = 0;
@@ -100,7 +101,7 @@ async function waitedFor(act: () => Promise<void>): Promise<number> {
   return count;
 }
 
-Deno.test("of many who begin to listen together, each waits for little more than itself", async () => {
+Deno.test("of many listeners that start together, each waits for little more than its own start", async () => {
   const { log, clock } = await logOn();
   const many = 500;
   let ready = 0;
@@ -115,7 +116,7 @@ Deno.test("of many who begin to listen together, each waits for little more than
   assert.ok(count <= 6 * many, `${count} promises for ${many}`);
 });
 
-Deno.test("what is published waits for all who have begun to listen, and for those who begin again", async () => {
+Deno.test("a publication waits for all listeners that have started, and for those that start again", async () => {
   const { log, clock, hold } = await logOn();
   const gate = Promise.withResolvers<void>();
   hold(gate.promise);
@@ -132,7 +133,7 @@ Deno.test("what is published waits for all who have begun to listen, and for tho
   await clock.settle();
   const second = log.whenFollowed(told("second"));
   await clock.advance(2_000);
-  assert.deepEqual(order, []); // they have not begun yet
+  assert.deepEqual(order, []); // they have not started yet
   again.resolve();
   await clock.settle();
   await second;

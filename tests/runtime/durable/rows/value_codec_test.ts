@@ -21,7 +21,7 @@ class Money {
   cents = 1;
 }
 
-/** What superjson or JSON would make something else of, without a word. */
+/** Values that superjson or JSON would silently convert to something else. */
 const noData: readonly [what: string, value: () => unknown][] = [
   ["a function", () => () => {}],
   ["a symbol", () => Symbol("x")],
