@@ -16,7 +16,6 @@ import {
 /** The time limit of a program in milliseconds. */
 const patienceMs = 30_000;
 
-<<<<<<< HEAD
 interface Program {
   readonly title: string;
   /** The file in cold_start/. */
@@ -35,7 +34,7 @@ const programs: Readonly<Record<string, Program>> = {
   posthornFile: { title: "the same as one file", file: "posthorn", bundled: true, overHonoMsMax: 8 },
 };
 
-/** What a program takes from nothing to its first reply over HTTP, and to its end. */
+/** Measures the time of a program from its start to its first response over HTTP, and to its end. */
 export async function coldStartSection(options: GoalOptions): Promise<Section> {
   const full = options.size === "full";
   const bundles = await Deno.makeTempDir({ prefix: "posthorn-cold-start-" });
@@ -44,7 +43,7 @@ export async function coldStartSection(options: GoalOptions): Promise<Section> {
       id,
       run: () => start(program, bundles),
     }));
-    // The first start of each fills the caches of the compiler, and does not count.
+    // The first start of each program fills the code caches and does not count.
     await alternate(cases, { ...options, runs: 1 });
     const measured = await alternate(cases, { ...options, runs: full ? Math.max(options.runs, 15) : 1 });
     return { title: "Cold start", markdown: markdownOf(measured), goals: full ? goalsOf(measured) : [] };
@@ -75,18 +74,6 @@ function leastCpuMs({ series }: Measured, id: string): number | undefined {
 function leastOverHono(measured: Measured, id: string): number | undefined {
   const [own, hono] = [leastCpuMs(measured, id), leastCpuMs(measured, "hono")];
   return own === undefined || hono === undefined ? undefined : own - hono;
-=======
-/** Measures the time of a program from its start to its first response over HTTP, and to its end. */
-export async function coldStartSection(options: GoalOptions): Promise<Section> {
-  const full = options.size === "full";
-  // The first start of each program fills the code caches and does not count.
-  await alternate(programs.map((id) => ({ id, run: () => start(id) })), { ...options, runs: 1 });
-  const measured = await alternate(
-    programs.map((id) => ({ id, run: () => start(id) })),
-    { ...options, runs: full ? Math.max(options.runs, 9) : 1 },
-  );
-  return { title: "Cold start", markdown: markdownOf(measured), goals: [] };
->>>>>>> main
 }
 
 function markdownOf(measured: Measured): string {

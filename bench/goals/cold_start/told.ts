@@ -1,4 +1,4 @@
-/** What a program says of its own start. Milliseconds since its process began, `cpuMs` of all processors. */
+/** What a program reports about its start: milliseconds since the process started, and of processor time. */
 export interface Told {
   readonly importedMs: number;
   readonly repliedMs: number;
@@ -6,7 +6,7 @@ export interface Told {
   readonly reply: string;
 }
 
-/** Says it. */
+/** Prints the report. */
 export async function tellStart(told: Omit<Told, "cpuMs">): Promise<void> {
   const { default: process } = await import("node:process"); // only now: what it loads would be loaded for the others
   const { user, system } = process.cpuUsage();
