@@ -32,7 +32,8 @@ import { once } from "./tell.ts";
 
 /**
  * Request / synchronous response: one message to one actor, whose `replyTo` is a promise that waits in this process
- * until the deadline. The deadline travels with the message: work that nobody waits for any more is not started.
+ * until the deadline. The deadline travels with the message, so that a turn does not begin when nobody waits for it any
+ * more.
  */
 export function ask(
   runtime: Runtime,
@@ -61,12 +62,12 @@ export function ask(
   }
 }
 
-/** Whether of its options nothing travels with the message but where it came from. */
+/** Whether the options add nothing to the message but its caller and its size. */
 function isPlain({ id, headers, signal, after }: AskOptions & IngressSendOptions): boolean {
   return (id ?? headers ?? signal ?? after) === undefined;
 }
 
-/** Whose it is and how large, where it came from outside of the program. */
+/** The caller and the size of a message that came from outside of the program. */
 function originOf({ caller, bytes }: IngressSendOptions): RouteExtras | undefined {
   if (caller !== undefined) requireCaller(caller);
   return (caller ?? bytes) === undefined ? undefined : { caller, bytes };
@@ -90,7 +91,7 @@ function askWith(
     : new NamedPendingReply(operation, to.key, raw);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
-  for (const sent of turn?.takeOutgoing(to.protocol, to.key) ?? []) { // the ask comes behind it
+  for (const sent of turn?.takeOutgoing(to.protocol, to.key) ?? []) { // so that the ask follows it
     runtime.delivery.deliver(sent.to, sent.route, sent.payload);
   }
   const answer = once(runtime, to, route, payload, (remembered) => {
@@ -107,7 +108,7 @@ function askWith(
     return answer;
   });
   if (signal === undefined) return answer;
-  const alone = route.extras?.scope === undefined; // else others may wait for the same answer
+  const alone = route.extras?.scope === undefined; // otherwise others may wait for the same answer
   return abortable(answer, signal).finally(() => alone && waiter.end());
 }
 
@@ -120,12 +121,12 @@ function askInTurn(
   timeoutMs: number,
   turn: Turn,
 ): Promise<unknown> {
-  if (runtime.persistence?.has(to.protocol)) { // a durable actor waits for nobody
+  if (runtime.persistence?.has(to.protocol)) { // a durable actor never waits, so there is no cycle
     const answer = waiter.wait(runtime, timeoutMs);
     acceptAsk(runtime, to, payload, route, waiter);
     return answer;
   }
-  runtime.delivery.check(route.operation, to.key, payload); // before its receiver is made for it
+  runtime.delivery.check(route.operation, to.key, payload); // before a receiver is activated for it
   const target = runtime.delivery.receiver(to, route.operation);
   const { waitsFor } = turn;
   requireNoCycle(runtime.delivery.find(turn.actor.protocol, turn.actor.key)!, target);
@@ -137,8 +138,8 @@ function askInTurn(
 }
 
 /**
- * An ask with a name, of a durable actor: a submit within, so that a repeat finds the first one's answer. While that is
- * still to come, a repeat is told so.
+ * An ask of a durable actor with an id: it is a submit within, so that a repeat finds the answer to the first. If that
+ * has not come yet, the repeat fails with a `StillRunningError`.
  */
 async function askByName(
   runtime: Runtime,
@@ -163,14 +164,14 @@ async function askByName(
   }
 }
 
-/** How long a turn may wait: never longer than whoever waits for the turn. */
+/** How long an ask may wait: within a turn never longer than until the deadline of the turn's own message. */
 export function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefined): number {
   requireDuration("timeoutMs", timeoutMs);
   const deadline = turn?.route.deadline;
   return deadline === undefined ? timeoutMs : Math.max(Math.min(timeoutMs, deadline.atMs - nowMs), 1);
 }
 
-/** Sends what somebody already waits for: the answer may come at once. */
+/** Sends an ask. Its waiter must be ready, because the answer may come at once. */
 export function acceptAsk(
   runtime: Runtime,
   to: Target,
@@ -188,19 +189,19 @@ export function acceptAsk(
   }
 }
 
-/** Waits for one reply: a promise, a deadline, and whoever comes first. */
+/** Waits for one reply until a deadline. */
 export class PendingReply implements ReplyTarget, DeadlineWaiter {
   readonly operation: Operation;
   readonly key: string;
   protected readonly raw: boolean;
   before: DeadlineWaiter | undefined = undefined;
   after: DeadlineWaiter | undefined = undefined;
-  /** Until when it waits; absent when it does not. */
+  /** Until when it waits; absent if it does not wait. */
   deadline: SharedDeadline | undefined = undefined;
   private resolve!: (value: unknown) => void;
   private onOver: (() => void) | undefined = undefined;
 
-  /** `raw` resolves with the reply as it travels. */
+  /** With `raw` it resolves with the schema's input, and not with its output. */
   constructor(operation: Operation, key: string, raw: boolean) {
     this.operation = operation;
     this.key = key;
@@ -215,7 +216,7 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
     return this.deadline === undefined;
   }
 
-  /** Begins to wait. `onOver` is called when the waiting is over, whatever ended it. */
+  /** Begins to wait. `onOver` is called when the waiting ends, for whatever reason. */
   wait(runtime: Runtime, timeoutMs: number, onOver?: () => void): Promise<unknown> {
     this.onOver = onOver;
     this.deadline = runtime.deadlines.add(this, timeoutMs);
@@ -229,8 +230,8 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
 
   fail(error: PosthornError): void {
     this.end();
-    const rejected = Promise.reject(error); // a second function to keep would cost every ask that is answered
-    rejected.catch(() => {}); // whoever waits hears of it through the promise that it has
+    const rejected = Promise.reject(error); // to keep a second function would cost every ask that is answered
+    rejected.catch(() => {}); // the asker gets the rejection through its own promise
     this.resolve(rejected);
   }
 
@@ -242,7 +243,7 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
     this.fail(new StoppedError(`Cannot ask ${shownName(this.operation, this.key)}: the system has stopped`));
   }
 
-  /** Waits no longer, for whatever reason. */
+  /** Ends the waiting, for whatever reason. */
   end(): void {
     const { deadline } = this;
     if (deadline === undefined) return;
@@ -251,7 +252,7 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
     if (this.onOver !== undefined) this.onOver();
   }
 
-  /** What it fails with when the time is up. */
+  /** The error if the time is up. */
   protected late(timeoutMs: number): PosthornError {
     return new DeadlineExceededError(
       `Cannot ask ${shownName(this.operation, this.key)}: no answer in ${timeoutMs} ms`,
@@ -259,7 +260,7 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
   }
 }
 
-/** Waits for the reply to an ask that has a name: what comes when its time was up is for whoever repeats it. */
+/** Waits for the reply to an ask with an id. A reply that comes too late is kept for a repeat. */
 class NamedPendingReply extends PendingReply {
   onLate: ((answer: Promise<unknown>, value: unknown) => void) | undefined = undefined;
 
@@ -272,7 +273,7 @@ class NamedPendingReply extends PendingReply {
   override fail(error: PosthornError): void {
     if (!this.over) return super.fail(error);
     const rejected = Promise.reject(error);
-    rejected.catch(() => {}); // perhaps nobody repeats it
+    rejected.catch(() => {}); // there may be no repeat
     this.onLate?.(rejected, error);
   }
 }

@@ -27,8 +27,8 @@ import { Subscriber, Subscribers } from "./builtin/subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
 /**
- * Publish / subscribe: one envelope to the topic of the event, whose turn sends one to each subscriber. A subscriber
- * is an address; a local function becomes one, so it has a mailbox and its failure touches nobody else.
+ * Publish / subscribe: one envelope to the topic of the event, whose turn sends one to each subscriber. A subscriber is
+ * an address. A local function gets an actor of its own, so that it has a mailbox and its failure affects nobody else.
  */
 export function publish(
   runtime: Runtime,
@@ -54,7 +54,7 @@ export function publish(
   }
 }
 
-/** Subscribes an address or a local function. The subscription holds for all that is published here afterwards. */
+/** Subscribes an address or a local function to all that is published here afterwards. */
 export function subscribe(
   runtime: Runtime,
   event: Operation,
@@ -86,7 +86,7 @@ export function subscribe(
   return {
     ready: Promise.resolve(),
     [Symbol.dispose]() {
-      if (listening !== undefined) listening.listener = undefined; // what is on its way is not heard any more
+      if (listening !== undefined) listening.listener = undefined; // messages under way are dropped
       if (!subscribed || runtime.health.status !== "running") return;
       subscribed = false;
       runtime.delivery.deliverTo({ ...topic, operation: Topic.unsubscribe.name }, { to: address, token });
@@ -94,7 +94,7 @@ export function subscribe(
   };
 }
 
-/** A function hears the log of its event, from now on; or a survey that is made in this process. */
+/** Subscribes a local function beside a store: to the log of an event from now on, or to surveys of this process. */
 function listenDurably(
   runtime: Runtime,
   persistence: Persistence,
@@ -116,11 +116,11 @@ function listenDurably(
   const ready = event.mode === "survey"
     ? Promise.resolve()
     : retryWhileUnavailable(runtime, () => persistence.whenFollowed(async () => {}), over);
-  ready.catch(() => {}); // whoever does not await it need not know
+  ready.catch(() => {}); // the user need not await it
   return {
     ready,
     [Symbol.dispose]() {
-      listening.listener = undefined; // what is on its way is not heard any more
+      listening.listener = undefined; // messages under way are dropped
       following[Symbol.dispose]();
       if (runtime.health.status !== "running") return;
       runtime.delivery.deliverTo({ ...address, operation: Listener.close.name }, undefined);
@@ -128,7 +128,7 @@ function listenDurably(
   };
 }
 
-/** A function in this process that takes what is published. What it returns answers a survey. */
+/** A function in this process that is called with each publication. Its result answers a survey. */
 export type LocalListener = (payload: unknown, published: Published) => unknown;
 
 interface Listening {
@@ -154,8 +154,8 @@ function openListener(runtime: Runtime, event: Operation, listening: Listening):
 }
 
 /**
- * The actor that calls one local function, one message at a time. A failure is a dead letter: a function is not tried
- * again.
+ * The actor that calls one local function, with one message at a time. A failed message becomes a dead letter: it is
+ * not retried.
  */
 export const listenerActor = actor(Listener, {
   transient: true,
@@ -171,14 +171,14 @@ export const listenerActor = actor(Listener, {
     close: (ctx) => ctx.passivate(),
   },
   onFailure: "resume",
-  idleMs: Infinity, // its subscription ends it
+  idleMs: Infinity, // the end of its subscription passivates it
   onIdle: "drop",
 });
 
-/** The actor of one event or survey: it knows the subscribers, and sends to each what is published. */
+/** The actor of one event or survey: it has the subscribers, and sends each publication to them. */
 export const topicActor = actor(Topic, {
-  // Changed in place: a copy for each subscription would make a thousand of them cost a million. No handler can fail
-  // after it has changed them, so a failed turn leaves none of it behind all the same.
+  // Handlers change the state in place: with a copy for each, the cost of subscriptions would grow with their square. No
+  // handler can fail after it has changed the state, so a failed turn still leaves no change.
   state: (): Subscribers => new Subscribers(),
   on: {
     publish(ctx, publication) {
@@ -187,7 +187,7 @@ export const topicActor = actor(Topic, {
       const { operation, payload } = publication;
       const { replyTo, deadline } = turn.route;
       const tokens = subject.split(".");
-      let route: Route | undefined; // most subscribers hear it as the one before did
+      let route: Route | undefined; // most subscribers have the operation of the one before
       for (const subscriber of subscribersOf(ctx).list()) {
         const { operation: hearing, pattern } = subscriber;
         if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
@@ -214,10 +214,10 @@ export const topicActor = actor(Topic, {
       ctx.state = subscribers;
     },
     unsubscribe(ctx, { to, token }) {
-      subscribersOf(ctx).delete(to, token); // the address may have subscribed again: then this one is over already
+      subscribersOf(ctx).delete(to, token); // if the address has subscribed again, this subscription is already over
       if (to.protocol !== Listener.close.protocol) return;
       const turn = ctx as unknown as Turn;
-      turn.send(to, Listener.close, undefined); // behind all that this topic has sent to it
+      turn.send(to, Listener.close, undefined); // after all that this topic has sent to it
     },
     leave: (ctx, actor) => subscribersOf(ctx).leave(actor),
     list(ctx) {
@@ -230,15 +230,15 @@ export const topicActor = actor(Topic, {
   },
   mailbox: { capacity: 10_000 },
   onFailure: "resume",
-  idleMs: Infinity, // there is one for each event, and it is nobody else's to forget
+  idleMs: Infinity, // there are only as many as events
 });
 
-/** Its own state, which it may change. */
+/** The state, which the topic changes in place. */
 function subscribersOf(ctx: Context<"~topic", Subscribers>): Subscribers {
   return ctx.state as Subscribers;
 }
 
-/** A turn publishes unchecked: what does not fit is found here, and will never fit. */
+/** Checks a publication. Those of turns come unchecked; one that does not fit will never fit. */
 function checked(publication: Publication): { readonly value: unknown; readonly subject: string } {
   try {
     return publication.check();

@@ -10,38 +10,30 @@ import { ask } from "./ask.ts";
 import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";
 
-/** A handle to one actor from outside a turn: the three modes that speak to one. */
+/** A handle to one actor from outside a turn, with the three modes that send to one actor. */
 export class ActorRef implements Target, Handle {
-  private readonly runtime: Runtime;
+  readonly services: Runtime;
   readonly protocol: string;
   readonly key: string;
-  private known: Activation | undefined;
+  target: Activation | undefined = undefined;
 
   constructor(runtime: Runtime, protocol: string, key: string) {
     requireKey(protocol, key);
-    this.runtime = runtime;
+    this.services = runtime;
     this.protocol = protocol;
     this.key = key;
   }
 
-  get services(): Runtime {
-    return this.runtime;
-  }
-
-  get target(): Activation | undefined {
-    return this.known;
-  }
-
   cacheTarget(found: Activation): void {
-    this.known = found;
+    this.target = found;
   }
 
   tell(operation: Operation, payload?: unknown, options?: SendOptions): Promise<void> {
-    return tell(this.runtime, this, operation, payload, options);
+    return tell(this.services, this, operation, payload, options);
   }
 
   ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
-    return ask(this.runtime, this, operation, payload, options);
+    return ask(this.services, this, operation, payload, options);
   }
 
   submit(
@@ -49,7 +41,7 @@ export class ActorRef implements Target, Handle {
     payload?: unknown,
     options?: SubmitOptions<unknown>,
   ): Promise<Ticket<unknown>> {
-    return submit(this.runtime, this, operation, payload, options);
+    return submit(this.services, this, operation, payload, options);
   }
 
   at(operation: Operation): Address {

@@ -16,7 +16,9 @@ export interface ReplyRoute {
   readonly key: string;
 }
 
-/** The route of a request that names no address for its reply: the reply gets one of its own, and so does its failure. */
+/**
+ * The route of a request that names no address for its reply: the reply gets one of its own, and so does its failure.
+ */
 export function routeToReply(
   runtime: Runtime,
   operation: Operation,

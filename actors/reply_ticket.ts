@@ -33,8 +33,8 @@ export abstract class ReplyTicket implements Ticket<unknown> {
   }
 
   /**
-   * The reply as it travels. Waits for it up to `timeoutMs`, or until the signal aborts. One that was only peeked at does
-   * not count as collected.
+   * The reply as it travels. Waits for it up to `timeoutMs`, or until the signal aborts. One that was only peeked at
+   * does not count as collected.
    */
   abstract collect(timeoutMs: number, signal?: AbortSignal, peek?: boolean): Promise<unknown>;
 }

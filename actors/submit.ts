@@ -32,8 +32,8 @@ import { once } from "./tell.ts";
 import { submitBeside } from "./transient_submit.ts";
 
 /**
- * Request / asynchronous response: one envelope to one actor, whose `replyTo` is an address. Where the caller names
- * none, it is the address of a reply, which is kept until it is collected or expires.
+ * Request / asynchronous response: one envelope to one actor, whose `replyTo` is an address. If the caller names none,
+ * it is the address of a reply, which is kept until it is collected or expires.
  */
 export function submit(
   runtime: Runtime,
@@ -52,7 +52,7 @@ export function submit(
   }
 }
 
-/** The reply goes to an address, so it has no name: the id of the message stands for it. */
+/** Submits with an address for the reply. Such a reply has no name: the ticket has the id of the message. */
 function submitTo(
   runtime: Runtime,
   to: Target,
@@ -67,7 +67,7 @@ function submitTo(
   const message = `Cannot collect the reply ${id}: it goes to an address`;
   const ticket = { id, reply: () => Promise.reject(new NotFoundError("unknown-reply", message)) };
   return once(runtime, to, route, payload, () => {
-    const committed = runtime.delivery.accept(to, operation, payload, route); // what it throws is not remembered
+    const committed = runtime.delivery.accept(to, operation, payload, route); // if it throws, the id may be sent again
     return ticketAfter(runtime, committed, ticket);
   });
 }
@@ -81,7 +81,7 @@ function submitInMemory(
 ): Promise<Ticket<unknown>> {
   const { route, name, key } = routeToReply(runtime, operation, options?.id, options);
   return once(runtime, to, route, payload, () => {
-    const kept = runtime.replies.open(key, options?.caller); // before it is sent: it may fail at once
+    const kept = runtime.replies.open(key, options?.caller); // before the message is sent, which may fail at once
     try {
       runtime.delivery.accept(to, operation, payload, route);
     } catch (error) {
@@ -104,13 +104,13 @@ async function ticketAfter(
 }
 
 /**
- * The ticket of a request that was submitted before, here or elsewhere. Its reply comes as it travels. What is no name of a
- * reply, or of no possible caller, is not looked for.
+ * The ticket of a request that was submitted before, here or elsewhere. It gives the reply as it travels. If `id` is no
+ * name of a reply, or the name of the caller is not valid, nothing is looked up.
  */
 export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
   if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) {
     const reply = async () => {
-      await runtime.persistence?.opened; // a store that cannot be used says so of whatever is asked
+      await runtime.persistence?.opened; // if the store cannot be used, that is the error
       throw unknownReply(JSON.stringify(id.slice(0, 80)));
     };
     return { id, reply };
@@ -143,11 +143,11 @@ class InMemoryTicket extends ReplyTicket {
       this.runtime.scheduler.lookSoon();
       return await (signal === undefined ? answer : abortable(answer, signal));
     } finally {
-      waiter.end(); // who was interrupted has not collected it
+      waiter.end(); // after an interruption the reply is not collected
     }
   }
 
-  /** Whether it was kept, or no reply of that age would be. */
+  /** Whether it was kept, or is older than any reply that is kept. */
   #isGone(): boolean {
     const { clock, replies, options } = this.runtime;
     return replies.expired.has(this.key) ||
@@ -155,7 +155,7 @@ class InMemoryTicket extends ReplyTicket {
   }
 }
 
-/** Waits for a reply that is kept. */
+/** Waits for the reply of a ticket. */
 class ReplyWaiter extends PendingReply {
   override stopped(): void {
     const name = replyNameOf(this.key);

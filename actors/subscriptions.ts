@@ -6,12 +6,12 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { ask } from "./ask.ts";
 
-/** Who is subscribed by an address, page by page: each is as its topic knows it when it is asked. */
+/** The subscriptions of addresses. It asks the topic for one page at a time, when the page is read. */
 export function subscriptionsOf(runtime: Runtime, event: Operation): AsyncIterable<Subscribed> {
   return { [Symbol.asyncIterator]: () => pages(runtime, event) };
 }
 
-/** Ends the subscription of an address, whoever made it. Resolves with whether there was one. */
+/** Ends the subscription of an address. Resolves with whether there was one. */
 export async function unsubscribe(runtime: Runtime, event: Operation, to: Address): Promise<boolean> {
   const { protocol, key, operation } = to;
   return await askTopic(runtime, event, Topic.remove, { to: { protocol, key, operation } }) as boolean;

@@ -30,11 +30,10 @@ export type SurveyEnd = "max" | "deadline";
 
 /**
  * Publish / asynchronous response: one envelope to the topic, whose `replyTo` is a collector: an actor that takes
- * replies until there are enough or the time is up. What comes later finds nobody, and is counted: nobody could do more
- * with it.
+ * replies until there are enough or the time is up. Later replies are counted and dropped.
  *
- * It lives in this process. Where topics are in a store, respondents may run on another instance: their replies come by
- * way of the store (`SurveyReplies`), each at most once, and do not survive this process.
+ * The collector lives in this process. If topics are in a store, respondents may run on another instance. Their replies
+ * come through the store (`SurveyReplies`), each at most once, and do not survive this process.
  */
 export function surveyAll(
   runtime: Runtime,
@@ -85,7 +84,7 @@ export function surveyAll(
     };
     return collected;
   };
-  // Its replies are in this process, so its name is, too, also where there is a store.
+  // The replies are kept in this process, and so is the id, also if there is a store.
   const replies = route.extras?.scope === undefined ? begin() : runtime.delivery.deduplication.once(
     new Envelope(route, topic.key, route.extras.id!, publication),
     begin,
@@ -93,13 +92,13 @@ export function surveyAll(
   return replies.iterate(options?.raw ?? false);
 }
 
-/** What a store would know as the first of that name may come from another instance, which has other replies. */
+/** Gives the publication a new id: the store could know this one from another instance, which has other replies. */
 function unnamed(runtime: Runtime, route: Route): Route {
   if (route.extras?.scope === undefined || runtime.persistence === undefined) return route;
   return route.with({ id: runtime.ids.ulid(), scope: undefined });
 }
 
-/** Where topics are in a store, functions of this process are asked directly: they are nobody else's. */
+/** If topics are in a store, functions of this process are asked directly, because no store has them. */
 function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline }: Route): void {
   const respondents = runtime.persistence?.respondents;
   for (const to of respondents?.of(topicKey(publication.operation), publication.check().subject) ?? []) {
@@ -109,9 +108,8 @@ function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline
 }
 
 /**
- * The replies of one survey as they come. When the last who iterates leaves, the collector closes, as at the end. One that
- * is remembered by its id goes on to its own end: who repeats it, perhaps because the first was cut off, is answered as the
- * first would have been.
+ * The replies of one survey as they come. When its last reader leaves, the collector is closed. A survey with an id is
+ * collected to its end: a repeat, perhaps after a broken connection, gets the replies that the first would have got.
  */
 class ReplyStream {
   readonly #close: () => void;
@@ -121,7 +119,7 @@ class ReplyStream {
   #end: SurveyEnd | undefined;
   #error: PosthornError | undefined;
   #readers = 0;
-  /** Called when it is over, whatever ended it. */
+  /** Called when it ends, for whatever reason. */
   onEnd: (() => void) | undefined;
 
   constructor(close: () => void, remembered: Remembered | undefined) {
@@ -142,14 +140,14 @@ class ReplyStream {
     this.#wake();
   }
 
-  /** Ends it with an error, behind the replies that have come. */
+  /** Ends it with an error, after the replies that have come. */
   fail(error: PosthornError): void {
     if (this.#end !== undefined) return;
     this.#error = error;
     this.end("deadline");
   }
 
-  /** It was not asked: whoever collects has nothing to wait for. */
+  /** Ends it with an error because the survey was not accepted. */
   refuse(error: PosthornError): void {
     this.#remembered?.refused();
     if (this.#end !== undefined) return;
@@ -183,7 +181,7 @@ class ReplyStream {
       return: () => {
         if (!left && --this.#readers === 0 && this.#remembered === undefined) this.leave();
         left = true;
-        this.#wake(); // whoever waits for a next reply in vain
+        this.#wake(); // its own pending call of next() ends
         return Promise.resolve({ done: true, value: this.#end ?? "max" });
       },
       [Symbol.asyncIterator]: () => iterator,
@@ -198,7 +196,7 @@ class ReplyStream {
   }
 }
 
-/** The actor that collects the replies of one survey. `onLate` hears of each that came when its survey was over. */
+/** The actor that collects the replies of one survey. It calls `onLate` for each reply that comes after the end. */
 export function collectorActor(onLate: () => void): Actor<"~collector"> {
   return actor(Collector, {
     transient: true,

@@ -52,7 +52,7 @@ function ofTurns(runtime: Runtime): TurnModes {
   };
 }
 
-/** What the modes need. With a store, topics are in it. */
+/** The built-in actors of the modes. If there is a store, topics are in it. */
 function actorsOf(runtime: Runtime, durable: boolean): Actor[] {
   const transient = [listenerActor, collectorActor(() => runtime.lateReplies++)];
   return durable ? transient : [topicActor, ...transient];
@@ -124,10 +124,10 @@ export class System implements AsyncDisposable {
    * that made it: what ends it is disposing of the result, or {@linkcode System.unsubscribe}. `ready` resolves when the
    * store has taken it.
    *
-   * Throws a `RangeError` when the subject is no pattern, a {@linkcode StoppedError}, and a
-   * {@linkcode MailboxFullError} when the topic cannot keep up: with a store `ready` rejects with that. Throws a
-   * {@linkcode StoreError} (`store-unavailable`) while 10,000 subscriptions of addresses wait for a store that is away, and
-   * `too-many-actors` where a function finds no room among the actors.
+   * Throws a `RangeError` when the subject is no pattern, a {@linkcode StoppedError}, and a {@linkcode
+   * MailboxFullError} when the topic cannot keep up: with a store `ready` rejects with that. Throws a {@linkcode
+   * StoreError} (`store-unavailable`) while 10,000 subscriptions of addresses wait for a store that is away, and
+   * `too-many-actors` if there is no room for the actor of a function.
    */
   subscribe<Op extends Operation<"event" | "survey">>(
     event: Op,
@@ -143,9 +143,9 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The addresses that are subscribed to an event, or to a survey as respondents, those that subscribed in their turns and
-   * under earlier programs included; in no order. Functions are not among them. It waits up to `askTimeoutMs` for each
-   * page, and rejects as {@linkcode Ref.ask} does.
+   * The addresses that are subscribed to an event, or to a survey as respondents, those that subscribed in their turns
+   * and under earlier programs included; in no order. Functions are not among them. It waits up to `askTimeoutMs` for
+   * each page, and rejects as {@linkcode Ref.ask} does.
    */
   subscriptions(event: Operation<"event" | "survey">): AsyncIterable<Subscribed> {
     return subscriptionsOf(this.#runtime, event);
@@ -161,11 +161,12 @@ export class System implements AsyncDisposable {
 
   /**
    * Asks all respondents at once and yields their replies as they come, until `max` have come or the time is up. The
-   * question goes out at the call. Leaving the loop early closes it, unless it has an id: then it is collected to its end,
-   * for whoever repeats it. What comes later is counted (`stats().lateReplies`) and dropped.
+   * question goes out at the call. Leaving the loop early closes it, unless it has an id: then it is collected to its
+   * end, for whoever repeats it. What comes later is counted (`stats().lateReplies`) and dropped.
    *
-   * With a store respondents are asked wherever they run; functions only in this process. Each reply comes at most once:
-   * replies do not survive the process that asks, and what comes for one that is gone, or an hour too late, nobody hears.
+   * With a store respondents are asked wherever they run; functions only in this process. Each reply comes at most
+   * once: replies do not survive the process that asks, and are dropped if that is gone, or if they come more than an
+   * hour too late.
    *
    * Throws as {@linkcode Ref.tell} rejects.
    */
@@ -179,14 +180,15 @@ export class System implements AsyncDisposable {
     >;
   }
 
-  /** What its store keeps of an event; nothing where it has no store. */
+  /** The log of an event in the store; `undefined` if the system has no store. */
   eventLog(event: Operation<"event">): EventLog | undefined {
     return this.#runtime.persistence?.eventLog(topicKey(event));
   }
 
   /**
-   * The ticket of a request that was submitted before: `id` is the one of its ticket. Its reply comes as it travels: nothing
-   * here knows its schema. `caller` is whose request it was, as the submit said it: what is another caller's is unknown here.
+   * The ticket of a request that was submitted before: `id` is the one of its ticket. It gives the reply as it travels,
+   * because its schema is not known here. `caller` is the caller that the submit named: the replies of other callers
+   * are unknown.
    */
   ticket(id: string, caller?: string): Ticket<unknown> {
     return ticketOf(this.#runtime, id, caller);
@@ -196,13 +198,13 @@ export class System implements AsyncDisposable {
    * Gives an actor a signal, if there is such an actor: it takes effect before any waiting message. `passivate`: it
    * leaves memory until the next message. `restart`: it begins again from its last committed state. `erase`: state,
    * schedules and subscriptions are erased. A durable actor may have to be loaded for that: then it returns a promise,
-   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitExceededError} where it was not given.
+   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitExceededError} if the signal was not given.
    */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     return this.#runtime.signal(actor, signal);
   }
 
-  /** Hears what happens, until the result is disposed of. It costs nothing while nobody listens. */
+  /** Calls `inspector` with all that happens, until the result is disposed of. Without inspectors it costs nothing. */
   inspect(inspector: Inspector): Disposable {
     return this.#runtime.delivery.inspectors.add(inspector);
   }
@@ -212,12 +214,12 @@ export class System implements AsyncDisposable {
     return this.#runtime.delivery.deadLetters;
   }
 
-  /** What it is doing, in numbers. */
+  /** Counts of messages and actors. */
   stats(): Stats {
     return this.#runtime.stats();
   }
 
-  /** Whether it takes messages, and why not. */
+  /** Whether it accepts messages, and why not. */
   get health(): Health {
     return this.#runtime.health;
   }
@@ -228,18 +230,17 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Resolves when its store is open; at once where it has none. Rejects with a {@linkcode StoreError} where it cannot be
-   * used, or does not answer within 15 s: then every send rejects with the same, until it can. It is tried again after
-   * 1 s, then later each time, up to 30 s.
+   * Resolves when its store is open; at once if it has none. Rejects with a {@linkcode StoreError} if the store cannot
+   * be used, or does not answer within 15 s: then every send rejects with the same, until it can. The system opens it
+   * again after 1 s, then after longer delays of up to 30 s.
    */
   async ready(): Promise<void> {
     await this.#runtime.persistence?.opened;
   }
 
   /**
-   * Looks after what others left and what is due, as it does by itself at each heartbeat while it runs. For platforms
-   * that wake a process from time to time and let it run only that long; resolves when nothing is left to do. Without a
-   * store there is nothing to look after.
+   * Handles what other instances left and what is due, as it does by itself at each heartbeat. For platforms that wake
+   * a process from time to time and stop it again. Resolves when nothing is left to do; at once without a store.
    */
   async sweep(): Promise<void> {
     await this.#runtime.persistence?.sweep();
@@ -256,10 +257,10 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Takes nothing in any more (code `stopping`), lets run what can run, up to `drainMs`, and makes dead letters of
-   * the rest; mail in a store stays there. Whoever still waits for an answer gets a {@linkcode StoppedError}.
-   * What its store has in its hands is waited for, and answered; for 5 s, then it is an {@linkcode OutcomeUnknownError}.
-   * So it ends within `drainMs` and 12 s, whatever its store does. Calling it again changes nothing.
+   * Accepts no more messages (code `stopping`), lets turns run for up to `drainMs`, and makes dead letters of the
+   * messages that are left in memory; those in a store stay there. Whoever still waits for an answer gets a {@linkcode
+   * StoppedError}. It waits for commits that are under way, for 5 s: after that their outcome is an {@linkcode
+   * OutcomeUnknownError}. So it ends within `drainMs` and 12 s, whatever its store does. A second call changes nothing.
    */
   async stop(options?: StopOptions): Promise<StopReport> {
     const { drainMs = this.#runtime.options.drainMs } = options ?? {};

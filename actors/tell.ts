@@ -5,12 +5,12 @@ import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
 
-/** What every accepted notification resolves with: one promise for all, so that awaiting it costs nothing. */
+/** The result of every accepted notification: one promise for all, so that awaiting it costs nothing. */
 const accepted: Promise<void> = Promise.resolve();
 
 /**
- * Notification: one message to one actor, and no reply. It is accepted when it is in the mailbox, so there is
- * nothing to wait for and no actor is needed; but while the event loop has its turn, so has a loop of awaited tells.
+ * Notification: one message to one actor, and no reply. It is accepted when it is in the mailbox, so there is nothing
+ * to wait for. But while the event loop has its turn, a loop of awaited tells waits for it.
  */
 export function tell(
   runtime: Runtime,
@@ -28,7 +28,7 @@ export function tell(
   }
 }
 
-/** Accepts a message from outside, or throws; a repeat of one that was accepted changes nothing. */
+/** Accepts a message from outside, or throws. A repeat of an accepted message has no effect. */
 export function acceptOnce(runtime: Runtime, to: Target, route: Route, payload: unknown): Promise<void> {
   const accept = () => runtime.delivery.accept(to, route.operation, payload, route);
   const committed = once(runtime, to, route, payload, accept);
@@ -37,7 +37,10 @@ export function acceptOnce(runtime: Runtime, to: Target, route: Route, payload: 
 
 function nothing(): void {}
 
-/** Answers a repeated message as the first was, and one that is new with `accept`. A store keeps names by itself. */
+/**
+ * Answers a repeated message as the first was, and a new one with `accept`. A store knows the ids of durable receivers
+ * itself.
+ */
 export function once<Answer>(
   runtime: Runtime,
   to: Target,

@@ -10,12 +10,11 @@ import { routeToReply } from "./reply_route.ts";
 import { once } from "./tell.ts";
 
 /**
- * Request / asynchronous response to an actor that keeps nothing, beside a store. The request waits in its mailbox, in
- * this process, and is lost with it; its reply is a row, as every reply is there: any instance gives it, also when this
- * one has gone.
+ * Request / asynchronous response to a transient actor beside a store. The request waits in a mailbox of this process,
+ * and is lost with it. Its reply is a row in the store, which any instance can give, also after the end of this one.
  *
- * The message goes first, so that it keeps its place among those of its sender. Where the row cannot be written then,
- * the submit rejects with an `OutcomeUnknownError`; sent again with its id, it is tried again.
+ * The message is sent first, to keep the order of its sender. If the row of the reply cannot be written then, the
+ * submit rejects with an `OutcomeUnknownError`. A repeat with the same id writes the row again.
  */
 export async function submitBeside(
   runtime: Runtime,
@@ -35,7 +34,7 @@ export async function submitBeside(
         await runtime.persistence!.openReply(key);
         return ticket;
       } catch (cause) {
-        opening = undefined; // sent again, it is tried again
+        opening = undefined; // a repeat tries again
         const why = "it is in its mailbox, and the store did not take its reply";
         const request = nameOf(operation, to.key);
         throw new OutcomeUnknownError(`Cannot tell whether ${request} can be answered: ${why}`, { cause });

@@ -3,7 +3,7 @@ import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
-import { Envelope, isReplyTarget, nameOf, Route } from "./messages/envelope.ts";
+import { Envelope, isReplyTarget, namedOperation, nameOf, Route } from "./messages/envelope.ts";
 import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
@@ -21,7 +21,6 @@ import { payloadOf } from "./messages/builtin_protocols.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse } from "./language/parse.ts";
-import { unchecked } from "./language/schema.ts";
 import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
@@ -38,8 +37,8 @@ export interface Target extends ActorId {
 }
 
 /**
- * The two ways into a mailbox. `accept` takes messages from outside, and throws if it cannot. `deliver` takes messages of
- * turns, which have committed: if it cannot deliver one, it makes a dead letter of it.
+ * The two ways into a mailbox. `accept` takes messages from outside, and throws if it cannot. `deliver` takes messages
+ * of turns, which have committed: if it cannot deliver one, it makes a dead letter of it.
  */
 export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
@@ -85,8 +84,8 @@ export class Delivery implements DeliveryPort {
 
   /**
    * Puts a message from outside a turn into its mailbox. Throws if it cannot, and then nothing was accepted. A message
-   * without a route is only its payload. If the receiver is durable, the message is committed to the store: then it returns
-   * a promise, which rejects with what it would throw.
+   * without a route is only its payload. If the receiver is durable, the message is committed to the store: then it
+   * returns a promise, which rejects with what it would throw.
    */
   accept(to: Target, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const { target: found } = to;
@@ -126,7 +125,7 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  /** The same for a durable receiver; `ticket` names the reply that is kept for it. */
+  /** Accepts a message for a durable receiver; `ticket` is the key of the reply that the store keeps for it. */
   acceptDurably(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
     const { operation } = route;
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
@@ -230,14 +229,7 @@ export class Delivery implements DeliveryPort {
 
   operationAt(address: Address): Operation {
     return this.actorOf(address.protocol)?.operations[address.operation] ??
-      {
-        protocol: address.protocol,
-        mode: "tell",
-        name: address.operation,
-        slot: -1,
-        payload: unchecked(),
-        unchecked: true,
-      };
+      namedOperation(address);
   }
 
   answerOf(envelope: Envelope): unknown {
@@ -315,7 +307,9 @@ export class Delivery implements DeliveryPort {
     if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(sent, to.key, value));
   }
 
-  /** The output of the operation's schema for a payload. Throws an `InvalidPayloadError` if the payload does not fit. */
+  /**
+   * The output of the operation's schema for a payload. Throws an `InvalidPayloadError` if the payload does not fit.
+   */
   check(operation: Operation, key: string, payload: unknown): unknown {
     if (operation.unchecked) return payload;
     return parse(operation.payload, payload, "Cannot accept", { toString: () => nameOf(operation, key) });
@@ -328,7 +322,10 @@ export class Delivery implements DeliveryPort {
     throw new StoppedError(`Cannot ${what}: the system ${why}`);
   }
 
-  /** Applies the overflow policy of a full mailbox. Returns the messages that it drops; throws if it refuses the new one. */
+  /**
+   * Applies the overflow policy of a full mailbox. Returns the messages that it drops; throws if it refuses the new
+   * one.
+   */
   private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
     const { overflow } = activation.host.actor.mailbox;
     if (overflow === "reject") {
@@ -344,7 +341,10 @@ export class Delivery implements DeliveryPort {
     return [this.envelope(route, activation.key, value)];
   }
 
-  /** Makes a dead letter of a message that a committed turn sent: the other messages of the turn must still be delivered. */
+  /**
+   * Makes a dead letter of a message that a committed turn sent: the other messages of the turn must still be
+   * delivered.
+   */
   private undeliverable(envelope: Envelope, error: unknown): void {
     this.undelivered++;
     this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);

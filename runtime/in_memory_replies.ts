@@ -15,7 +15,8 @@ import type { ProtocolStats } from "./ports/stats.ts";
 import { type Held, Shares } from "./base/shares.ts";
 
 /**
- * How long a collected reply is kept if there is room, in milliseconds: the response that carried it may have been lost.
+ * How long a collected reply is kept if there is room, in milliseconds: the response that carried it may have been
+ * lost.
  */
 const collectedKeepMs = 60_000;
 
@@ -62,9 +63,9 @@ export class KeptReply extends Expiring {
 }
 
 /**
- * The replies that a system without a store keeps, by their keys. One bound holds for all of them, and callers share it:
- * no caller may have more uncollected replies than are left free. So one caller alone has half, two have a third each, and
- * there is always room for another caller. The program's own submits count only against the bound.
+ * The replies that a system without a store keeps, by their keys. One bound holds for all of them, and callers share
+ * it: no caller may have more uncollected replies than are left free. So one caller alone has half, two have a third
+ * each, and there is always room for another caller. The program's own submits count only against the bound.
  */
 export class InMemoryReplies {
   /** The keys of replies that expired lately, so that they can be told from keys that were never used. */
@@ -106,8 +107,8 @@ export class InMemoryReplies {
   }
 
   /**
-   * Keeps one more reply, of a caller if `name` is given. Throws a `LimitExceededError` if there are as many, or as large
-   * ones, as there may be. A collected one makes room for it as soon as its request is `accepted`.
+   * Keeps one more reply, of a caller if `name` is given. Throws a `LimitExceededError` if there are as many, or as
+   * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`.
    */
   open(key: string, name?: string): KeptReply {
     let caller: Caller | undefined;

@@ -1,7 +1,7 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
-import { isReplyTarget, Route } from "../runtime/messages/envelope.ts";
+import { isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
@@ -229,7 +229,7 @@ class LoneHost implements TurnServices {
   readonly delivery: TurnDelivery = {
     place: () => false,
     answerOf: () => undefined,
-    operationAt: ({ protocol, operation: name }) => ({ protocol, mode: "tell", name, slot: -1 }),
+    operationAt: namedOperation,
     callbackFailed(_, error) {
       throw error;
     },

@@ -5,14 +5,14 @@ import type { Operation } from "../../runtime/language/protocol.ts";
 import type { Target } from "../../runtime/delivery.ts";
 import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 
-/** One subscription of a topic, and the way to its subscriber. */
+/** One subscription of a topic, with the cached activation of its subscriber. */
 export class Subscriber implements Target {
   readonly to: Address;
-  /** What the subscriber hears it as. */
+  /** The operation with which the subscriber gets it. */
   readonly operation: Operation;
   /** Tells it from another subscription of the same address. */
   readonly token: number | string | undefined;
-  /** The tokens of its subject; absent where it takes everything. */
+  /** The tokens of its subject pattern; absent if it takes everything. */
   readonly pattern: readonly string[] | undefined;
   target: Activation | undefined = undefined;
 
@@ -32,7 +32,7 @@ export class Subscriber implements Target {
     return this.to.protocol;
   }
 
-  /** The subscription, for people. */
+  /** The subscription as a user sees it. */
   get subscribed(): Subscribed {
     const { protocol, key, operation } = this.to;
     const to = { protocol, key, operation };
@@ -48,10 +48,10 @@ export class Subscriber implements Target {
   }
 }
 
-/** Who subscribed to one topic: by actor, so that one that is erased is found at once, then by operation. */
+/** The subscribers of one topic: by actor, because an erased actor loses all its subscriptions, then by operation. */
 export class Subscribers {
   readonly #byActor = new Map<string, Map<string, Subscriber>>();
-  /** All of them, put together when somebody asks after a change. */
+  /** All of them as a list, made when it is read after a change. */
   #all: readonly Subscriber[] | undefined;
   /** How many there are. */
   size = 0;
@@ -60,7 +60,7 @@ export class Subscribers {
     return this.#byActor.get(nameOf(to))?.has(to.operation) ?? false;
   }
 
-  /** Subscribes an address, in place of what it had. */
+  /** Subscribes an address, in place of its earlier subscription. */
   set(subscriber: Subscriber): void {
     const { to } = subscriber;
     const name = nameOf(to);
@@ -72,7 +72,7 @@ export class Subscribers {
     this.#all = undefined;
   }
 
-  /** Ends the subscription of an address; with a token, only that very one. Returns whether there was one. */
+  /** Ends the subscription of an address; with a token, only the one with that token. Returns whether there was one. */
   delete(to: Address, token: number | string | undefined): boolean {
     const own = this.#byActor.get(nameOf(to));
     const found = own?.get(to.operation);

@@ -59,7 +59,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
   run(scheduler: Scheduler): boolean {
     if (this.signalled) this.obeyAll();
     this.usedMs = scheduler.monotonicMs;
-    if (this.lone !== undefined && this.length === 1 && this.status === Status.ready) { // which is the case for most actors
+    if (this.lone !== undefined && this.length === 1 && this.status === Status.ready) { // true for most actors
       this.handleLone(this.lone);
       scheduler.spend(1);
       return this.hasMore();
@@ -203,7 +203,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
       if (host.observed) this.inspect("started", turn, value);
-      const handler = host.handlers[route.operation.slot]!; // called as a plain function: otherwise the list would be its `this`
+      const handler = host.handlers[route.operation.slot]!; // not as a method of the list
       result = handler(turn, value);
     } catch (error) {
       return this.fail(turn, route, value, fresh, error);

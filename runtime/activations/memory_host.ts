@@ -22,7 +22,10 @@ export class MemoryHost extends ActorRegistry<Activation> {
   readonly turnCapacity: number;
   /** Whether somebody observes what happens. */
   observed = false;
-  /** How many messages were put into mailboxes, and how many were taken out: one count for all, as there may be a million. */
+  /**
+   * How many messages were put into mailboxes, and how many were taken out: one count for all, as there may be a
+   * million.
+   */
   accepted = 0;
   taken = 0;
   /** How many turns have committed. */

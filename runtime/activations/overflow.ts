@@ -19,7 +19,10 @@ export function offerWithin(activation: Activation, route: Route, value: unknown
   return { held: activation.length, bound: capacity, what: "messages" };
 }
 
-/** Removes the oldest messages of a full mailbox until there is room for a new one, and adds that. Returns the removed ones. */
+/**
+ * Removes the oldest messages of a full mailbox until there is room for a new one, and adds that. Returns the removed
+ * ones.
+ */
 export function evictOldest(
   activation: Activation,
   route: Route,

@@ -31,7 +31,10 @@ export class Recovery {
     return this.#delayedRetries.take();
   }
 
-  /** Handles a failed turn: retries its message or makes a dead letter of it, and then restarts or stops the actor as decided. */
+  /**
+   * Handles a failed turn: retries its message or makes a dead letter of it, and then restarts or stops the actor as
+   * decided.
+   */
   recover(envelope: Envelope, error: unknown): void {
     const { delivery } = this.#services;
     let decision: Decision;

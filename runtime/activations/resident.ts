@@ -26,8 +26,9 @@ export interface ResidentExtras extends MailboxExtras<Signal> {
 }
 
 /**
- * What an actor keeps in memory (its mailbox, its state, its schedules), and its life: activation, restart, passivation. It
- * extends its mailbox, and what only few need is in an object of its own, because there may be a million actors.
+ * What an actor keeps in memory (its mailbox, its state, its schedules), and its life: activation, restart,
+ * passivation. It extends its mailbox, and what only few need is in an object of its own, because there may be a
+ * million actors.
  */
 export abstract class Resident extends Mailbox<Signal> implements RegisteredActor {
   readonly host: MemoryHost;

@@ -1,6 +1,6 @@
 import { isThenable } from "./thenable.ts";
 
-/** Calls a function that a user gave: `failed` hears what it throws, or what the promise that it returns rejects with. */
+/** Calls a function that a user gave. If it throws, or if its promise rejects, `failed` is called with the error. */
 export function callGuarded(call: () => unknown, failed: (error: unknown) => void): void {
   try {
     const result = call();

@@ -1,4 +1,4 @@
-/** Takes back what was set: afterwards the callback is never called. */
+/** Cancels a timer: its callback is not called afterwards. */
 export type Cancel = () => void;
 
 /**

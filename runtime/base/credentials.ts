@@ -1,6 +1,6 @@
 /**
- * A text without what stands before the host of a URL and in its query: passwords and tokens, which an error of a driver
- * may repeat.
+ * A text without the user part and the query of its URLs: they may contain passwords and tokens, and errors of database
+ * drivers may repeat them.
  */
 export function withoutCredentials(text: string): string {
   return text

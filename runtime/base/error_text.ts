@@ -8,9 +8,8 @@ const messageUnitsMax = 2_000;
 const framesMax = 12;
 
 /**
- * What was thrown, for a log: name and message on one line, then where it was thrown, then its causes. Its words may
- * come from outside, so nothing in them begins a line or reaches a terminal as anything but text, and no credentials of a
- * URL are in them.
+ * A thrown value as text for a log: name and message on one line, then the stack, then the causes. Its words may come
+ * from outside. So they cannot begin a line or control a terminal, and credentials in URLs are removed.
  */
 export function errorText(error: unknown): string {
   const lines: string[] = [];
@@ -23,13 +22,16 @@ export function errorText(error: unknown): string {
   return lines.join("\n");
 }
 
-/** The same on one line: what was thrown, and where. */
+/** A thrown value on one line: name, message and the first frame of the stack. */
 export function errorLine(error: unknown): string {
   const { words, frames: [place] } = look(error);
   return place === undefined ? safeLine(words) : `${safeLine(words)} ${safeLine(place)}`;
 }
 
-/** Words as a part of one line. Cut behind what is shown first, so that no URL is cut before its credentials can be seen. */
+/**
+ * Words as a part of one line. They are first cut at twice the length that is shown, so that URLs near the end are
+ * whole.
+ */
 export function safeLine(words: string): string {
   const bounded = shorten(words, 2 * messageUnitsMax);
   return escapeControls(shorten(withoutCredentials(bounded), messageUnitsMax));
@@ -41,7 +43,7 @@ interface Looked {
   readonly next: unknown;
 }
 
-/** Whoever throws may throw what cannot be asked: a revoked Proxy, a getter that throws. */
+/** Reads a thrown value, which may throw itself: it may be a revoked Proxy, or have a getter that throws. */
 function look(error: unknown): Looked {
   try {
     if (!(error instanceof Error)) return { words: messageOf(error), frames: [], next: undefined };
@@ -53,7 +55,7 @@ function look(error: unknown): Looked {
   }
 }
 
-/** The lines of a stack that say where: behind the message, which may have lines that look like them. */
+/** The frames of a stack: they come after the message, which may have lines that look like frames. */
 function framesOf(stack: string, message: string): string[] {
   const at = stack.indexOf(message);
   const behind = at < 0 ? stack : stack.slice(at + message.length);

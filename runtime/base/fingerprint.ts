@@ -1,9 +1,9 @@
 import { messageOf, PosthornError } from "./errors.ts";
 
 /**
- * A short name for a value, equal for equal values whatever the order of their keys. Two values may share one by
- * chance (53 bits) or by malice, so it only ever decides whether a repeated id came with the same payload. Throws a
- * `PosthornError` (`invalid-payload`) where it cannot be read, or is nested deeper than 1,000.
+ * A short hash of a value: equal for equal values, whatever the order of their keys. Two values may share one by chance
+ * (53 bits) or by malice, so it only decides whether a repeated id came with the same payload. Throws a `PosthornError`
+ * (`invalid-payload`) if the value cannot be read, or is nested deeper than 1,000.
  */
 export function fingerprint(value: unknown): string {
   const hash = new Hash();
@@ -38,14 +38,14 @@ class Hash {
   }
 }
 
-/** How deep a value may be nested: as deep as what is stored may be. */
+/** How deep a value may be nested: as deep as a value in a store may be. */
 const depthMax = 1_000;
 
-/** `path` is what the value is in. */
+/** Hashes a value; `path` are the objects that contain it. */
 function write(hash: Hash, value: unknown, path: object[]): void {
   if (typeof value !== "object" || value === null) {
     const text = String(value);
-    hash.add(`${typeof value}:${text.length}:${text};`); // its length, or two texts could be taken for one
+    hash.add(`${typeof value}:${text.length}:${text};`); // its length keeps pairs of texts apart
     return;
   }
   const depth = path.indexOf(value);

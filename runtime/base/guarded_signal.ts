@@ -3,8 +3,8 @@ import { callGuarded } from "./call_guarded.ts";
 type SignalListener = EventListenerOrEventListenerObject;
 
 /**
- * An `AbortController` whose signal has listeners of a user: `failed` hears what they throw. A platform reports that as
- * uncaught, which ends the process.
+ * An `AbortController` whose signal users may listen to. If a listener throws, `failed` is called with the error: a
+ * platform would report it as uncaught, which ends the process.
  */
 export function guardedController(failed: (error: unknown) => void): AbortController {
   const controller = new AbortController();

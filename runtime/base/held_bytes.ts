@@ -1,15 +1,15 @@
 /**
- * How many bytes wait in a mailbox at most, of the messages whose size is known. To take one out costs nothing: only when
- * one more may be too much is what waits looked through, and counted.
+ * An upper estimate of how many bytes wait in a mailbox, in messages whose size is known. Removing a message costs
+ * nothing: only if one more may be too much are the waiting messages counted again.
  */
 export class HeldBytes {
   #most = 0;
-  /** What waits apart from the mailbox. */
+  /** Messages that wait apart from the mailbox. */
   aside: { readonly bytes: number } | undefined = undefined;
 
   /**
-   * Takes in so many more, unless that is more than may wait: then it returns how many wait. Where nothing waits one is
-   * taken in however large it is, or it never could be. `count` looks through the mailbox.
+   * Counts so many bytes more. If that is more than may wait, it returns how many wait. An empty mailbox takes a
+   * message of any size, because it could never come in otherwise. `count` counts the bytes in the mailbox.
    */
   take(bytes: number, bound: number, count: () => number): number | undefined {
     if (this.#most + bytes > bound) this.#most = count() + (this.aside?.bytes ?? 0);

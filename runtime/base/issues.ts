@@ -1,6 +1,6 @@
 import { shorten } from "./shorten.ts";
 
-/** One thing that a schema did not accept: what, and where in the value. */
+/** One problem that a schema found in a value. */
 export interface Issue {
   /** What is wrong, in the schema library's words. */
   readonly message: string;
@@ -14,7 +14,7 @@ const messageUnitsMax = 200;
 const pathMax = 16;
 const keyUnitsMax = 64;
 
-/** The first of some issues, with no more words than people read: what they say may be as large as the payload. */
+/** The first issues with shortened messages: a message may be as large as the payload. */
 export function shortIssues(issues: readonly Issue[]): readonly Issue[] {
   return issues.slice(0, issuesMax).map(({ message, path }) => ({
     message: shorten(`${message}`, messageUnitsMax),

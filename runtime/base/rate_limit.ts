@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 const countMax = 20;
 const windowMs = 1_000;
 
-/** Lets 20 pass in a second, and counts what it leaves out: strangers decide how many failures are told. */
+/** Lets 20 pass in a second, and counts the others: strangers decide how many failures there are. */
 export class RateLimit {
   readonly #clock: Clock;
   #windowStartMs = -Infinity;
@@ -15,7 +15,7 @@ export class RateLimit {
     this.#clock = clock;
   }
 
-  /** Whether another may pass now; else it counts as left out. */
+  /** Whether one more may pass now; if not, it is counted. */
   take(): boolean {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#windowStartMs >= windowMs) {
@@ -30,7 +30,7 @@ export class RateLimit {
     return false;
   }
 
-  /** How many were left out since this was asked last. */
+  /** How many did not pass since the last call. */
   takeLeftOut(): number {
     const leftOut = this.#leftOut;
     this.#leftOut = 0;

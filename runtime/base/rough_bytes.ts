@@ -1,14 +1,14 @@
-/** What an object, an entry or a number takes besides what it says. */
+/** The bytes of a number or a slot, and those of an object besides its entries. */
 const slotBytes = 8;
 const objectBytes = 16;
 
-/** What an object is taken for that cannot be looked at. */
+/** The estimate for an object that cannot be read. */
 const unreadableBytes = 1_024;
 
 /**
- * About how many bytes a value takes: what its text and its numbers do, and a little for each object. It looks at no more
- * than takes `most`. What cannot be looked at (a getter that throws, a Proxy that was revoked) is taken for something small:
- * only the program itself can make such a thing, and for that nobody's answer or reply shall be let go.
+ * Estimates how many bytes a value takes: its texts and numbers, and a little for each object. It stops at `most`. What
+ * cannot be read (a getter that throws, a Proxy that was revoked) counts as small: only the program itself can make
+ * such a value, and answers of others must not be evicted for it.
  */
 export function roughBytes(value: unknown, most: number): number {
   let seen: Set<object> | undefined;
@@ -35,7 +35,7 @@ function guardedInside(object: object, pile: unknown[]): number {
   }
 }
 
-/** Puts what is in an object on the pile. Returns what the object takes by itself. */
+/** Puts the values in an object on the pile. Returns how many bytes the object takes without them. */
 function inside(object: object, pile: unknown[]): number {
   if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) return object.byteLength;
   if (object instanceof Map) {

@@ -1,13 +1,13 @@
-/** The place of something that is held. */
+/** An item that is held. */
 export interface Held {
-  /** Holds it no longer, if it is still held. */
+  /** Releases it, if it is still held. */
   release(): void;
 }
 
 /**
- * What many hold together within one bound. Past it the oldest of whoever holds the most gives way, so nobody can push
- * out what others hold as long as those hold less. An owner has a path: first it is seen which of the first names holds
- * the most, then who of those within it.
+ * Items that many owners hold within one bound. Past it the oldest item of the owner that holds the most is evicted. So
+ * an owner cannot evict items of others that hold less. An owner is a path of names: the first name that holds the most
+ * is chosen first, then the one within it.
  */
 export class Shares<Item> {
   readonly #bound: number;
@@ -23,8 +23,8 @@ export class Shares<Item> {
     return this.#all.size;
   }
 
-  /** Holds one more. What gives way for it, perhaps itself, is told to `onLetGo`. */
-  add(owner: readonly string[], item: Item, size: number, onLetGo: (item: Item) => void): Held {
+  /** Holds one more item. Calls `onEvicted` for each item that is evicted, which may be this one. */
+  add(owner: readonly string[], item: Item, size: number, onEvicted: (item: Item) => void): Held {
     let share = this.#all;
     for (const name of owner) share = share.of(name);
     const entry = new ShareEntry(share, item, size, ++this.#count);
@@ -32,13 +32,13 @@ export class Shares<Item> {
     while (this.#all.size > this.#bound) {
       const oldest = this.#all.oldestOfMost;
       oldest.release();
-      onLetGo(oldest.item);
+      onEvicted(oldest.item);
     }
     return entry;
   }
 }
 
-/** One that is held: a link of its owner's list. */
+/** A held item, linked in the list of its owner. */
 class ShareEntry<Item> implements Held {
   readonly #share: Share<Item>;
   readonly item: Item;
@@ -63,20 +63,20 @@ class ShareEntry<Item> implements Held {
 }
 
 /**
- * What one owner holds: items, the oldest first, or the shares of others within it, with the largest at the top of a
- * heap.
+ * The share of one name: its items, the oldest first, or the shares of the names within it, as a heap with the largest
+ * at the top.
  */
 class Share<Item> {
   readonly #parent: Share<Item> | undefined;
   readonly #name: string;
   size = 0;
-  /** The number of the oldest, or of about the oldest where others are within it. */
+  /** The number of its oldest item; about that, if it contains other shares. */
   #sinceNumber = 0;
   #first: ShareEntry<Item> | undefined = undefined;
   #last: ShareEntry<Item> | undefined = undefined;
   #within: Map<string, Share<Item>> | undefined = undefined;
   readonly #heap: Share<Item>[] = [];
-  /** Its place in the heap of its parent. */
+  /** Its index in the heap of its parent. */
   #place = 0;
 
   constructor(parent: Share<Item> | undefined, name: string) {
@@ -94,7 +94,7 @@ class Share<Item> {
     return share;
   }
 
-  /** The oldest entry of whoever holds the most. Ask only where something is held. */
+  /** The oldest item of the owner that holds the most. There must be one. */
   get oldestOfMost(): ShareEntry<Item> {
     return this.#first ?? this.#heap[0].oldestOfMost;
   }
@@ -143,7 +143,7 @@ class Share<Item> {
     parent.#leaveWhenEmpty();
   }
 
-  /** A share within it holds more or less than before: it goes up or down the heap. */
+  /** Moves a share within it up or down the heap after its size has changed. */
   #settle(share: Share<Item>): void {
     const heap = this.#heap;
     let place = share.#place;
@@ -161,7 +161,7 @@ class Share<Item> {
     heap[share.#place = place] = share;
   }
 
-  /** Whether it gives way before another: it holds more, or as much and for longer. */
+  /** Whether it is evicted from before another share: it holds more, or as much and for longer. */
   #isBefore(other: Share<Item>): boolean {
     return this.size > other.size || (this.size === other.size && this.#sinceNumber < other.#sinceNumber);
   }

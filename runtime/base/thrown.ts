@@ -1,9 +1,9 @@
 import { PosthornError, RetryableError } from "./errors.ts";
 
-// What a user's code throws may be anything: `null`, a revoked Proxy, an error whose getters throw. Whoever decides about
-// it asks here, because each of these answers whatever it is asked about.
+// A user's code may throw anything: `null`, a revoked Proxy, an error whose getters throw. These functions never throw,
+// whatever they are given.
 
-/** Whether something that was thrown is of that class. False where it does not even let itself be looked at. */
+/** Whether a thrown value is of that class. False if it cannot even be examined. */
 export function isThrown<Type>(
   error: unknown,
   type: abstract new (...args: never[]) => Type,
@@ -15,7 +15,7 @@ export function isThrown<Type>(
   }
 }
 
-/** Whether it is an error of that class whose code and words can be read: others may look at it as it is. */
+/** Whether a thrown value is an error of that class whose code and message can be read. */
 export function isSound<Type extends PosthornError>(
   error: unknown,
   type: abstract new (...args: never[]) => Type,
@@ -29,7 +29,7 @@ export function isSound<Type extends PosthornError>(
   }
 }
 
-/** The code of an error of this runtime; `otherwise` where it is none, or has no text for a code. */
+/** The code of an error of this runtime; `otherwise` if it is none, or its code is no text. */
 export function codeOf(error: unknown, otherwise: string): string {
   if (!isThrown(error, PosthornError)) return otherwise;
   try {
@@ -40,7 +40,7 @@ export function codeOf(error: unknown, otherwise: string): string {
   }
 }
 
-/** How long a `RetryableError` wants to wait; nothing where it is none, or says no number of at least 0. */
+/** The delay of a `RetryableError`; `undefined` if it is none, or its delay is no number of at least 0. */
 export function retryAfterMsOf(error: unknown): number | undefined {
   if (!isThrown(error, RetryableError)) return undefined;
   try {

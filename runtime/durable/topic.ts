@@ -1,6 +1,7 @@
 import { type Actor, actor } from "../language/actor.ts";
 import type { ActorId, Address } from "../language/address.ts";
-import { namedOperation, type StoredPublication } from "./delivery/message_writer.ts";
+import type { StoredPublication } from "./delivery/message_writer.ts";
+import { namedOperation } from "../messages/envelope.ts";
 import type { DurableTurn } from "./activations/durable_turn.ts";
 import { writeEvent } from "./delivery/event_log_rows.ts";
 import { subscribedKey, subscriberActorPrefix, subscriberKey, subscriberPrefix } from "./rows/keys.ts";

@@ -29,14 +29,14 @@ export class Publication {
     this.payload = payload;
   }
 
-  /** Whether that is one: asked of any payload, so a Proxy is not looked into, which could throw. */
+  /** Whether a value is one. Any payload may be asked about, so this reads nothing from it: a Proxy could throw. */
   static is(value: unknown): value is Publication {
     return typeof value === "object" && value !== null && #checked in value;
   }
 
   /**
-   * The payload as its schema lets it through, and its subject. Throws an `InvalidPayloadError`, `invalid-subject`, or a
-   * `TypeError` where its schema or its `subject` fails.
+   * The output of its schema, and its subject. Throws an `InvalidPayloadError`, `invalid-subject`, or a `TypeError` if
+   * its schema or its `subject` throws.
    */
   check(): { readonly value: unknown; readonly subject: string } {
     if (this.#checked !== undefined) return this.#checked;
@@ -57,12 +57,12 @@ export class Publication {
   }
 }
 
-/** What a message says, without what the runtime wrapped around it. */
+/** The payload of a message as its sender gave it: that of a publication is wrapped. */
 export function payloadOf(envelope: Envelope): unknown {
   return Publication.is(envelope.payload) ? envelope.payload.payload : envelope.payload;
 }
 
-/** A subscription of one address, by one topic. */
+/** A request to subscribe one address to one topic. */
 export interface SubscriptionRequest {
   readonly to: Address;
   readonly subject: string | undefined;
@@ -70,19 +70,19 @@ export interface SubscriptionRequest {
   readonly token?: number | string | undefined;
 }
 
-/** The end of a subscription: of that very one, or of whichever the address has. */
+/** A request to end a subscription: the one with that token; without a token, whichever the address has. */
 export interface Unsubscription {
   readonly to: Address;
   readonly token?: number | string | undefined;
 }
 
-/** Some of the subscriptions of a topic, those of functions left out; `next` is what to ask for the ones behind them. */
+/** A page of the subscriptions of a topic, without those of functions. `next` asks for the page after it. */
 export interface SubscriptionsPage {
   readonly subscriptions: readonly Subscribed[];
   readonly next?: string | undefined;
 }
 
-/** What may be said to a topic: the actor that knows who subscribed to one event or survey. */
+/** The protocol of a topic: the actor that has the subscribers of one event or survey. */
 export const Topic: Protocol<"~topic", {
   publish: Tell<Publication>;
   subscribe: Tell<SubscriptionRequest>;
@@ -107,7 +107,7 @@ export function topicKey(operation: Operation): string {
   return `${operation.protocol}.${operation.name}`;
 }
 
-/** What may be said to the reply of one submit, which is kept until it is collected or expires. */
+/** The protocol of the reply to one submit, which is kept until it is collected or expires. */
 export const Reply: Protocol<"~reply", {
   open: Tell<void>;
   arrive: Tell<unknown>;
@@ -118,19 +118,19 @@ export const Reply: Protocol<"~reply", {
   refuse: tell(Failure),
 });
 
-/** Where the replies of one survey come together. */
+/** What a collector does with the replies of one survey. */
 export interface Collection {
   readonly replies: {
-    /** A reply: as its schema let it through, and as it travelled. */
+    /** Adds a reply: the output of its schema, and its input. */
     push(output: unknown, input: unknown): void;
     end(why: "max" | "deadline"): void;
   };
-  /** What checks each reply. */
+  /** The schema of each reply. */
   readonly reply: Schema<unknown> | undefined;
   readonly max: number;
 }
 
-/** What may be said to a collector: the actor that takes the replies of one survey, in the process that asked. */
+/** The protocol of a collector: the actor that takes the replies of one survey, in the process that asked. */
 export const Collector: Protocol<"~collector", {
   open: Tell<Collection>;
   take: Tell<unknown>;
@@ -143,13 +143,13 @@ export const Collector: Protocol<"~collector", {
   close: tell(),
 });
 
-/** The key of a collector. It says who asks, and until when: whoever replies knows no more than that address. */
+/** The key of a collector. It contains the surveyor and the deadline, because a respondent knows only this address. */
 export function collectorKey(surveyor: string, number: number, deadlineMs: number): string {
-  const atMs = Math.min(Math.ceil(deadlineMs), Number.MAX_SAFE_INTEGER); // a survey may have no end
+  const atMs = Math.min(Math.ceil(deadlineMs), Number.MAX_SAFE_INTEGER); // a survey may have no deadline
   return `${surveyor}-${number.toString(36)}-${atMs.toString(36)}`;
 }
 
-/** What the key of a collector says; nothing where it is none. */
+/** The surveyor and the deadline in the key of a collector; `undefined` if it is no such key. */
 export function surveyOf(
   key: string,
 ): { readonly surveyor: string; readonly deadlineMs: number } | undefined {

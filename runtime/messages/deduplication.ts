@@ -13,47 +13,48 @@ interface DeduplicationEntry {
   readonly fingerprint: string;
   readonly untilMs: number;
   answer: unknown;
-  /** Until when its answer is kept. */
+  /** Until when its answer is kept, in monotonic milliseconds. */
   answerUntilMs: number;
-  /** How much its answer takes. */
+  /** How many bytes its answer takes. */
   bytes: number;
-  /** Its place among the ids, and among the answers that take room. */
+  /** Its entries in the shares of ids and of answers. */
   id: Held | undefined;
   kept: Held | undefined;
 }
 
-/** Stands for an answer that was let go. */
-const letGo = Symbol("let go");
+/** Stands for an answer that is kept no longer. */
+const dropped = Symbol("dropped");
 
-/** What is known of the first of its name while it is being answered. */
+/** Keeps the answer to the first message of an id while it is being answered. */
 export interface Remembered {
-  /** Its answer has come, or there is more of it: that takes room, until it gives way or its time is over. */
+  /** Its answer has come, or more of it: it is kept as long as there is room and time for it. */
   answered(value: unknown): void;
-  /** Another answer came than the first was given, when it had given up: a repeat is answered with that. */
+  /** An answer came after the first message had timed out: a repeat is answered with it. */
   answeredLate(answer: unknown, value: unknown): void;
-  /** It was not accepted after all: the same id may try again. */
+  /** It was not accepted after all: the same id may be sent again. */
   refused(): void;
 }
 
-/** How much a {@linkcode Seen} remembers. */
+/** The bounds of a {@linkcode Deduplication}. */
 export interface DeduplicationBounds {
-  /** How many ids, and for how long. */
+  /** How many ids are known, and for how long. */
   readonly ids: number;
   readonly windowMs: number;
-  /** How many bytes of answers, and for how long. */
+  /** How many bytes of answers are kept, and for how long. */
   readonly answerBytes: number;
   readonly answerMs: number;
 }
 
 /**
- * The window in which a repeated id is known: how the first was answered, by caller, receiver, operation and id. Past the
- * bound the oldest of whoever has the most is let go, so the window of a caller ends after its time, or when it holds more
- * than others and there is no room. Its answer may be let go before that: then a repeat is known, and told so.
+ * The window in which repeated ids are known. It keeps how the first message was answered, by caller, receiver,
+ * operation and id. Past the bound it forgets the oldest id of the caller that has the most. So an id is known until
+ * its time is over, or until its caller has more than others and there is no room. The answer may be dropped earlier:
+ * then a repeat is still known, and is told so.
  */
 export class Deduplication {
   readonly #bounds: DeduplicationBounds;
   readonly #clock: Clock;
-  readonly #marks = new Map<string, DeduplicationEntry>();
+  readonly #entries = new Map<string, DeduplicationEntry>();
   readonly #ids: Shares<DeduplicationEntry>;
   readonly #answers: Shares<DeduplicationEntry>;
 
@@ -65,9 +66,9 @@ export class Deduplication {
   }
 
   /**
-   * Answers a repeated message as the first was, and one that is new with `accept`. Throws an `IdConflictError` when it
-   * came with another payload, an `NotFoundError` (`expired-reply`) when its answer was let go. What `accept` throws is
-   * not remembered: the same id may try again.
+   * Answers a repeated message as the first one was answered, and a new one with `accept`. Throws an `IdConflictError`
+   * if the first had another payload, and a `NotFoundError` (`expired-reply`) if its answer was dropped. If `accept`
+   * throws, nothing is kept: the same id may be sent again.
    */
   once<Answer>(envelope: Envelope, accept: (remembered?: Remembered) => Answer): Answer {
     const { scope } = envelope.route.extras ?? {};
@@ -82,7 +83,7 @@ export class Deduplication {
         } came before with another payload`,
       );
     }
-    const mark: DeduplicationEntry = {
+    const entry: DeduplicationEntry = {
       name: nameOf(envelope, scope),
       scope,
       fingerprint: print,
@@ -94,58 +95,58 @@ export class Deduplication {
       kept: undefined,
     };
     const answer = accept({
-      answered: (value) => this.#keep(mark, value),
+      answered: (value) => this.#keep(entry, value),
       answeredLate: (answer, value) => {
-        if (mark.answer === letGo) return;
-        mark.answer = answer;
-        this.#keep(mark, value);
+        if (entry.answer === dropped) return;
+        entry.answer = answer;
+        this.#keep(entry, value);
       },
-      refused: () => this.#forget(mark),
+      refused: () => this.#forget(entry),
     });
-    if (mark.answer !== letGo) mark.answer = answer;
-    const before = this.#marks.get(mark.name);
-    if (before !== undefined) this.#forget(before); // its time was over
-    this.#marks.set(mark.name, mark);
-    mark.id = this.#ids.add([scope], mark, 1, (gone) => this.#forget(gone));
+    if (entry.answer !== dropped) entry.answer = answer;
+    const before = this.#entries.get(entry.name);
+    if (before !== undefined) this.#forget(before); // its window is over
+    this.#entries.set(entry.name, entry);
+    entry.id = this.#ids.add([scope], entry, 1, (gone) => this.#forget(gone));
     return answer;
   }
 
-  /** How the first of that name was answered, where that is known and it was the same. */
+  /** How the first message of that id was answered, if that is known and it had the same payload. */
   answerOf(envelope: Envelope): unknown {
     const { scope } = envelope.route.extras ?? {};
     const first = scope === undefined ? undefined : this.#firstOf(envelope, scope);
-    if (first === undefined || first.answer === letGo) return undefined;
+    if (first === undefined || first.answer === dropped) return undefined;
     return first.fingerprint === fingerprint(payloadOf(envelope)) ? first.answer : undefined;
   }
 
   #firstOf(envelope: Envelope, scope: string): DeduplicationEntry | undefined {
-    const first = this.#marks.get(nameOf(envelope, scope));
+    const first = this.#entries.get(nameOf(envelope, scope));
     return first !== undefined && first.untilMs > this.#clock.monotonicMs() ? first : undefined;
   }
 
-  #answerOf(envelope: Envelope, mark: DeduplicationEntry): unknown {
-    if (mark.answerUntilMs <= this.#clock.monotonicMs()) this.#letGo(mark);
-    if (mark.answer !== letGo) return mark.answer;
+  #answerOf(envelope: Envelope, entry: DeduplicationEntry): unknown {
+    if (entry.answerUntilMs <= this.#clock.monotonicMs()) this.#drop(entry);
+    if (entry.answer !== dropped) return entry.answer;
     throw expiredAnswer(shown(envelope));
   }
 
-  #keep(mark: DeduplicationEntry, value: unknown): void {
-    if (mark.answer === letGo) return;
-    mark.bytes += roughBytes(value, this.#bounds.answerBytes + 1);
-    mark.answerUntilMs = this.#clock.monotonicMs() + this.#bounds.answerMs;
-    mark.kept?.release();
-    mark.kept = this.#answers.add([mark.scope], mark, mark.bytes, (gone) => this.#letGo(gone));
+  #keep(entry: DeduplicationEntry, value: unknown): void {
+    if (entry.answer === dropped) return;
+    entry.bytes += roughBytes(value, this.#bounds.answerBytes + 1);
+    entry.answerUntilMs = this.#clock.monotonicMs() + this.#bounds.answerMs;
+    entry.kept?.release();
+    entry.kept = this.#answers.add([entry.scope], entry, entry.bytes, (gone) => this.#drop(gone));
   }
 
-  #letGo(mark: DeduplicationEntry): void {
-    mark.answer = letGo;
-    mark.kept?.release();
+  #drop(entry: DeduplicationEntry): void {
+    entry.answer = dropped;
+    entry.kept?.release();
   }
 
-  #forget(mark: DeduplicationEntry): void {
-    this.#letGo(mark);
-    mark.id?.release();
-    if (this.#marks.get(mark.name) === mark) this.#marks.delete(mark.name);
+  #forget(entry: DeduplicationEntry): void {
+    this.#drop(entry);
+    entry.id?.release();
+    if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name);
   }
 }
 
@@ -157,7 +158,7 @@ function shown({ operation, key }: Envelope): string {
   return shownName(operation, key);
 }
 
-/** What a repeat is told whose first was answered, where the answer is kept no longer. */
+/** The error of a repeat if the first was answered, and the answer is kept no longer. */
 export function expiredAnswer(name: string): NotFoundError {
   const why = "it was answered, and the answer was kept for as long as there was room and time for it";
   return new NotFoundError("expired-reply", `Cannot answer ${name} again: ${why}`);

@@ -2,29 +2,29 @@ import type { Address } from "../language/address.ts";
 import type { PosthornError } from "../base/errors.ts";
 import type { Operation } from "../language/protocol.ts";
 
-/** What an {@linkcode Asker} has, and no address: nothing that came from outside can pass for one. */
+/** Marks a {@linkcode ReplyTarget}: an address from outside cannot have it. */
 export const asks: unique symbol = Symbol("asks");
 
-/** Someone in this process who waits for the reply of one message. */
+/** The receiver of one reply, which waits for it in this process. */
 export interface ReplyTarget {
   readonly [asks]: true;
   /** Whether it waits no longer. */
   readonly over: boolean;
-  /** The reply: as its schema let it through, and as its handler returned it. */
+  /** Gives it the reply: the output of its schema, and its input, as the handler returned it. */
   reply(output: unknown, input: unknown): void;
-  /** There will be no reply. */
+  /** Tells it that there will be no reply. */
   fail(error: PosthornError): void;
 }
 
-/** Whether the reply goes to someone in this process. */
+/** Whether a reply goes to a receiver that waits in this process. */
 export function isReplyTarget(replyTo: ReplyTarget | Address | undefined): replyTo is ReplyTarget {
   return replyTo !== undefined && asks in replyTo;
 }
 
-/** When it is too late to begin, in milliseconds since 1970. */
+/** When a turn is too late to begin, in milliseconds since 1970. */
 export interface Deadline {
   readonly atMs: number;
-  /** The same once the clock has been looked at; `Infinity` before: what has just begun is not too late. */
+  /** The same once the scheduler has read the clock; `Infinity` before, since nothing is late at once. */
   readonly dueMs: number;
 }
 
@@ -33,41 +33,41 @@ export function deadlineAt(atMs: number): Deadline {
   return { atMs, dueMs: atMs };
 }
 
-/** The name of a message: given by its sender, or its place in the order of this system's messages. */
+/** The id of a message: a text that its sender gave, or the number that this system gave it. */
 export type MessageId = string | number;
 
-/** What few messages have. */
+/** What only few messages have. */
 export interface RouteExtras {
   readonly id?: MessageId | undefined;
   readonly failTo?: Address | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Where a repeat of its id is looked for; absent where the id is its own. */
+  /** The scope in which its id is unique; absent if no repeat of it can come. */
   readonly scope?: string | undefined;
-  /** What was sent, where the handler gets something else: the schema's input. */
+  /** The schema's input, if the handler gets something else. */
   readonly input?: { readonly payload: unknown } | undefined;
-  /** How many attempts at its turn have begun. */
+  /** How many attempts have begun. */
   readonly attempts?: number | undefined;
-  /** The place of a message that it comes behind. */
+  /** The position of a message that it must follow. */
   readonly after?: string | undefined;
-  /** Whose message it is, where it came from outside of the program. */
+  /** The caller, if the message came from outside of the program. */
   readonly caller?: string | undefined;
-  /** How many bytes it came in, where that is known. */
+  /** How many bytes it had when it came in, if that is known. */
   readonly bytes?: number | undefined;
-  /** Hears its own place. */
+  /** Gets the position of the message. */
   readonly onAccepted?: ((place: string) => void) | undefined;
 }
 
 /**
- * All that travels with a payload. Messages that differ in nothing else share one, so most messages take two places of
- * a mailbox and no memory of their own: this, and what the handler gets.
+ * All that travels with a payload. Messages that differ only in their payload share a route. So most messages take two
+ * slots of a mailbox (the route, and what the handler gets) and no memory of their own.
  */
 export class Route {
   readonly operation: Operation;
   readonly causationId: MessageId | undefined;
-  /** Absent where the message itself is the beginning. */
+  /** Absent if the message itself is the first of its chain. */
   readonly correlationId: MessageId | undefined;
   readonly replyTo: ReplyTarget | Address | undefined;
-  /** Not started later than this. */
+  /** After this the message is not started. */
   readonly deadline: Deadline | undefined;
   readonly extras: RouteExtras | undefined;
 
@@ -87,24 +87,24 @@ export class Route {
     this.extras = extras;
   }
 
-  /** Whether it only says where its messages come from. */
+  /** Whether it has only an operation and the ids of a chain. */
   get plain(): boolean {
     return this.replyTo === undefined && this.deadline === undefined && this.extras === undefined;
   }
 
-  /** Whether nobody waits for the reply, and it is never too late. */
+  /** Whether nobody waits for a reply, and there is no deadline. */
   get carefree(): boolean {
     return this.replyTo === undefined && this.deadline === undefined;
   }
 
-  /** The same way of another operation. */
+  /** The same route for another operation. */
   of(operation: Operation): Route {
     if (operation === this.operation) return this;
     const { causationId, correlationId, replyTo, deadline, extras } = this;
     return new Route(operation, causationId, correlationId, replyTo, deadline, extras);
   }
 
-  /** The same, with something that few messages have. */
+  /** The same route with further extras. */
   with(extras: RouteExtras): Route {
     const { operation, causationId, correlationId, replyTo, deadline } = this;
     return new Route(operation, causationId, correlationId, replyTo, deadline, {
@@ -115,14 +115,14 @@ export class Route {
 }
 
 /**
- * One message by itself: with its receiver, its id and its payload. It is put together where a message leaves the way
- * from mailbox to handler: for a dead letter, an inspection, another attempt.
+ * One message in one object: its receiver, its id and its payload. Most messages never need it: it is made for a dead
+ * letter, an inspection or another attempt.
  */
 export class Envelope {
   readonly route: Route;
   readonly key: string;
   readonly id: MessageId;
-  /** The schema's input: what travels, and what is kept of a dead letter. */
+  /** The schema's input: what travels, and what a dead letter keeps. */
   readonly payload: unknown;
   /** The schema's output: what the handler gets. */
   readonly value: unknown;
@@ -140,7 +140,7 @@ export class Envelope {
     return this.route.operation;
   }
 
-  /** The id of the message with which it all began. */
+  /** The id of the first message of its chain. */
   get correlationId(): MessageId {
     return this.route.correlationId ?? this.id;
   }
@@ -149,18 +149,23 @@ export class Envelope {
     return this.route.extras?.headers;
   }
 
-  /** How many attempts at its turn have begun. */
+  /** How many attempts have begun. */
   get attempts(): number {
     return this.route.extras?.attempts ?? 0;
   }
 
-  /** Receiver and operation, for messages to people: `order/ada add`. */
+  /** Receiver and operation, for error messages: `order/ada add`. */
   toString(): string {
     return nameOf(this.operation, this.key);
   }
 }
 
-/** Receiver and operation of a message, for messages to people: `order/ada add`. */
+/** Receiver and operation of a message, for error messages: `order/ada add`. */
 export function nameOf(operation: Operation, key: string): string {
   return `${operation.protocol}/${key} ${operation.name}`;
+}
+
+/** The operation at an address of which only the names are known: its receiver checks the payload. */
+export function namedOperation({ protocol, operation: name }: Address): Operation {
+  return { protocol, name, mode: "tell", slot: -1, payload: undefined, unchecked: true };
 }

@@ -8,14 +8,14 @@ export function isGivenId(text: string): boolean {
   return /^[\x21-\x7e]{1,255}$/.test(text);
 }
 
-/** The time that a ULID carries, in milliseconds since 1970; nothing where it is none. */
+/** The time in a ULID, in milliseconds since 1970; `undefined` if the text is no ULID. */
 export function timeOfUlid(text: string): number | undefined {
   return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text) ? decodeTime(text) : undefined;
 }
 
 /**
- * Names messages. A message is numbered when it is made, which costs an addition; its name is put together when
- * somebody reads it: the ULID of this system's first name, then the number.
+ * Gives ids to messages. A message gets a number, which costs an addition. The text of its id is made when it is first
+ * read: the name of this run of the system, then the number.
  */
 export class Ids {
   private readonly clock: Clock;
@@ -33,17 +33,17 @@ export class Ids {
     return ++this.last;
   }
 
-  /** The name of this run of the system: all that it names begins with it. */
+  /** The name of this run of the system, a ULID. The texts of its ids begin with it. */
   get name(): string {
     return this.instance ??= this.ulid();
   }
 
-  /** A name that carries its time: for what is looked up later. */
+  /** A new ULID. Nobody can guess it from others. */
   ulid(): string {
     return this.random.ulid(this.clock.now());
   }
 
-  /** The name of a message; the same however often it is read. */
+  /** The text of an id: always the same for one number. */
   text(id: MessageId): string {
     if (typeof id === "string") return id;
     return `${this.name}-${id.toString(36)}`;

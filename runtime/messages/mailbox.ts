@@ -1,21 +1,21 @@
 import type { Route } from "./envelope.ts";
 import { Ring } from "./ring.ts";
 
-/** What few mailboxes have. */
+/** What only few mailboxes have. */
 export interface MailboxExtras<Signal extends string> {
   signals?: Signal[];
 }
 
 /**
- * The queue of one actor: first in, first out, beside a lane for signals, which go first. A lone message, which is what
- * most actors ever have, lies in the mailbox itself; the ring is for what waits behind it.
+ * The queue of one actor: messages first in, first out, and signals before all messages. A single message, which is the
+ * most that many actors ever have, is in fields of the mailbox; the ring holds those behind it.
  */
 export class Mailbox<Signal extends string = never> {
-  /** The oldest message, where it is not in the ring: none waited when it came, or it was taken back. */
+  /** The oldest message, if it is not in the ring: none waited when it came, or it was put back. */
   protected lone: Route | undefined = undefined;
   protected loneValue: unknown = undefined;
   protected ring: Ring | undefined = undefined;
-  /** What few need lies apart: there may be a million. */
+  /** What only few need is in an object of its own: there may be a million mailboxes. */
   protected extras: MailboxExtras<Signal> | undefined = undefined;
 
   /** How many messages wait. */
@@ -25,33 +25,33 @@ export class Mailbox<Signal extends string = never> {
     return this.lone === undefined ? queued : queued + 1;
   }
 
-  /** The route of the oldest message, where there is one. */
+  /** The route of the oldest message, if there is one. */
   get route(): Route | undefined {
     if (this.lone !== undefined) return this.lone;
     const { ring } = this;
     return ring === undefined || ring.empty ? undefined : ring.route;
   }
 
-  /** What the oldest message gives its handler. Ask only where there is one. */
+  /** The value of the oldest message for its handler. There must be one. */
   get value(): unknown {
     return this.lone === undefined ? this.ring!.value : this.loneValue;
   }
 
-  /** How many bytes wait, of the messages whose size is known. It looks at each. */
+  /** How many bytes the waiting messages have whose size is known. It reads each of them. */
   countBytes(): number {
     let bytes = this.lone?.extras?.bytes ?? 0;
     for (const route of this.ring?.routes() ?? []) bytes += route.extras?.bytes ?? 0;
     return bytes;
   }
 
-  /** Takes the oldest message out. Call it only where there is one. */
+  /** Removes the oldest message. There must be one. */
   drop(): void {
     if (this.lone === undefined) return this.ring!.drop();
     this.lone = undefined;
     this.loneValue = undefined;
   }
 
-  /** Puts a message at the end, whatever the bound: whoever calls it keeps it. */
+  /** Adds a message at the end. The caller checks the bound. */
   push(route: Route, value: unknown): void {
     const { ring } = this;
     if (ring !== undefined && !ring.empty) {
@@ -64,14 +64,14 @@ export class Mailbox<Signal extends string = never> {
     }
   }
 
-  /** Puts a message that was taken back in its place, at the front. */
+  /** Puts a message back at the front. */
   unshift(route: Route, value: unknown): void {
     if (this.lone !== undefined) (this.ring ??= new Ring()).unshift(this.lone, this.loneValue);
     this.lone = route;
     this.loneValue = value;
   }
 
-  /** Puts a signal into the control lane. The same signal waits once, so the lane is bounded by their kinds. */
+  /** Adds a signal. Each kind waits once, so their number bounds the queue. */
   signal(signal: Signal): void {
     const signals = (this.extras ??= {}).signals ??= [];
     if (!signals.includes(signal)) signals.push(signal);
@@ -83,12 +83,12 @@ export class Mailbox<Signal extends string = never> {
     return signals !== undefined && signals.length > 0;
   }
 
-  /** Takes the oldest signal. */
+  /** Removes and returns the oldest signal. */
   takeSignal(): Signal | undefined {
     return this.extras?.signals?.shift();
   }
 
-  /** Lets the memory of an empty ring go. */
+  /** Frees the memory of an empty ring. */
   release(): void {
     if (this.ring?.empty) this.ring = undefined;
   }

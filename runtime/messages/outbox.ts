@@ -7,30 +7,30 @@ export interface MessageSink {
   deliver(to: ActorId, route: Route, payload: unknown): void;
 }
 
-/** A message on its way: to whom, by which way, and what was sent. */
+/** A message that is being sent: its receiver, its route and its payload. */
 export interface Outgoing {
   readonly to: ActorId;
   readonly route: Route;
   readonly payload: unknown;
 }
 
-/** A message takes three places: to whom, by which way, and what was sent. */
+/** A message takes three slots: receiver, route and payload. This many are in the first chunk. */
 const placesFirst = 24;
 /** Each chunk has twice the room of the one before, up to this. */
 const placesMax = 1_536;
-/** How many of the latest messages are looked through for a route. */
+/** In how many of the latest messages a route is looked for. */
 const routesBack = 8;
 
 /**
- * Messages that wait for the commit of a turn, in the order of sending: in chunks that are made as they are needed, and
- * never used again. What is written into a young array costs the collector nothing. The last place of a chunk is for the
- * chunk behind it.
+ * Messages that wait for the commit of a turn, in the order of sending. They lie in chunks that are made as they are
+ * needed and never used again: a write into a young array costs the garbage collector nothing. The last slot of a chunk
+ * refers to the next chunk.
  */
 export class Outbox {
   private readonly first: unknown[] = chunkOf(placesFirst);
   private slots = this.first;
   private taken = 0;
-  /** How many places back the latest route was found. */
+  /** How many slots back the latest route was found. */
   private back = 2;
 
   push(to: ActorId, route: Route, payload: unknown): void {
@@ -42,10 +42,10 @@ export class Outbox {
     this.taken = taken + 3;
   }
 
-  /** The way that a message went lately, where it is plain and of that operation. */
+  /** A plain route of that operation, if one of the latest messages has it. */
   routeTo(operation: Operation): Route | undefined {
     const { slots, taken } = this;
-    const guess = taken - this.back; // who sends to several types in turn finds each as far back as the one before it
+    const guess = taken - this.back; // sends to several types in rotation repeat at the same distance
     if (guess > 0) {
       const route = slots[guess] as Route;
       if (route.operation === operation && route.plain) return route;
@@ -59,17 +59,17 @@ export class Outbox {
     return undefined;
   }
 
-  deliver(postman: MessageSink): void {
+  deliver(sink: MessageSink): void {
     for (let slots = this.first;; slots = slots[slots.length - 1] as unknown[]) {
       const end = slots === this.slots ? this.taken : slots.length - 1;
       for (let place = 0; place < end; place += 3) {
-        postman.deliver(slots[place] as ActorId, slots[place + 1] as Route, slots[place + 2]);
+        sink.deliver(slots[place] as ActorId, slots[place + 1] as Route, slots[place + 2]);
       }
       if (slots === this.slots) return;
     }
   }
 
-  /** All that is in it, in order. */
+  /** All messages, in order. */
   list(): Outgoing[] {
     const all: Outgoing[] = [];
     this.deliver({ deliver: (to, route, payload) => void all.push({ to, route, payload }) });
@@ -77,13 +77,13 @@ export class Outbox {
   }
 
   private extend(): void {
-    const { slots, taken } = this; // all of its places are taken
+    const { slots, taken } = this; // the chunk is full
     this.slots = slots[taken] = chunkOf(Math.min(taken * 2, placesMax));
     this.taken = 0;
   }
 }
 
-/** A chunk with so many places for messages. */
+/** A chunk with that many slots for messages. */
 function chunkOf(places: number): unknown[] {
   return new Array(places + 1);
 }

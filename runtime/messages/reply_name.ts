@@ -2,43 +2,42 @@ import { NotFoundError, PosthornError, ReplyPendingError } from "../base/errors.
 import { timeOfUlid } from "./ids.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 
-/** What the name of a reply begins with: no id of a message is one. */
+/** The first character of the name of a reply. Ids of messages that the system makes do not begin with it. */
 const mark = "R";
 
 /**
- * The name of a reply: a ULID of its own behind a mark. It carries its time, and 80 bits of chance: whoever knows the message,
- * its id or its key learns nothing of it.
+ * The name of a reply: a mark and a ULID of its own. The ULID contains the time and 80 random bits, so nobody can guess
+ * it from the message, its id or its key.
  */
 export function replyName(ulid: string): string {
   return mark + ulid;
 }
 
-/** The time that the name of a reply carries, in milliseconds since 1970; nothing where it names none. */
+/** The time in the name of a reply, in milliseconds since 1970; `undefined` if it is no such name. */
 export function timeOfReplyName(name: string): number | undefined {
   return name.startsWith(mark) ? timeOfUlid(name.slice(mark.length)) : undefined;
 }
 
 /**
- * Where a reply is kept: under its own name and that of its caller. No two callers have one in common, whatever they are
- * called: the name of a reply has no line break, and neither has an encoded caller. Throws where a caller may not be called
- * that.
+ * The key under which a reply is kept: the name of its caller and its own name. Two callers never share one, because
+ * neither the name of a reply nor an encoded caller has a line break. Throws if the name of the caller is not valid.
  */
 export function replyKey(name: string, caller = ""): string {
   requireCaller(caller);
   return caller === "" ? name : `${encodeURIComponent(caller)}\n${name}`;
 }
 
-/** The own name of the reply that is kept there. */
+/** The name of the reply that is kept under a key. */
 export function replyNameOf(key: string): string {
   return key.slice(key.lastIndexOf("\n") + 1);
 }
 
-/** What a collector is told of a reply that is not kept, and never was as far as anybody knows. */
+/** The error if a reply is not kept, and never was as far as is known. */
 export function unknownReply(name: string): NotFoundError {
   return new NotFoundError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
 }
 
-/** What a collector is told of a reply that was kept, and is kept no longer. */
+/** The error if a reply was kept, and is kept no longer. */
 export function expiredReply(name: string): NotFoundError {
   return new NotFoundError(
     "expired-reply",
@@ -46,10 +45,10 @@ export function expiredReply(name: string): NotFoundError {
   );
 }
 
-/** How many may wait for one reply in a process. */
+/** The most that may wait for one reply in a process. */
 export const waitersMax = 100;
 
-/** What a collector is told of a reply for which it does not wait; or may not, since so many do. */
+/** The error if a reply has not come, and the collector does not wait, or may not because so many do. */
 export function pendingReply(name: string, waiting?: number): ReplyPendingError {
   const full = waiting === undefined ? "" : `, and ${waiting} of ${waitersMax} wait for it`;
   return new ReplyPendingError(`Cannot collect the reply ${name}: it is pending${full}`);
@@ -57,13 +56,13 @@ export function pendingReply(name: string, waiting?: number): ReplyPendingError 
 
 const callerBytesMax = 512;
 
-/** Whether a caller may be called that: at most 512 bytes of well-formed text. */
+/** Whether the name of a caller is valid: at most 512 bytes of well-formed text. */
 export function isCaller(caller: string): boolean {
   if (!caller.isWellFormed()) return false;
   return caller.length * 3 <= callerBytesMax || new TextEncoder().encode(caller).length <= callerBytesMax;
 }
 
-/** Throws unless a caller may be called that: a `TooLargeError`, or a `PosthornError` (`invalid-caller`). */
+/** Throws a `TooLargeError` or a `PosthornError` (`invalid-caller`) if the name of a caller is not valid. */
 export function requireCaller(caller: string): void {
   if (isCaller(caller)) return;
   if (!caller.isWellFormed()) {

@@ -1,40 +1,40 @@
 import type { Route } from "./envelope.ts";
 
-/** A message takes two places: its route, and what its handler gets. */
+/** A message takes two slots: its route, and its value for the handler. */
 const placesFirst = 8;
 /** Each chunk has twice the room of the one before, up to this. */
 const placesMax = 2_048;
 
-/** No chunk: without a place for a message. Nothing is ever written into it. */
+/** Stands for no chunk: it has no slot for a message, and is never written to. */
 const none: unknown[] = [undefined];
 
 /**
- * A queue of messages, in chunks: a chunk is made when the one before is full, and let go when its last message is taken.
- * So a flood is never copied, its memory goes as it is handled, and what is written is young, which costs the collector
- * nothing. The two halves of a message lie side by side, so a message that waits takes no memory beside its places. The
- * last place of a chunk is for the chunk behind it.
+ * A queue of messages in chunks. A chunk is made when the one before it is full, and freed when its last message is
+ * taken. So a flood of messages is never copied, its memory is freed as it is handled, and chunks are young when they
+ * are written, which costs the garbage collector nothing. Route and value of a message lie side by side, so a waiting
+ * message takes no memory besides its slots. The last slot of a chunk refers to the next chunk.
  */
 export class Ring {
   /** How many messages wait. */
   length = 0;
-  /** The chunk of the oldest message, and where that lies in it. */
+  /** The chunk of the oldest message, and its slot there. */
   private slots = none;
   private head = 0;
-  /** The chunk of the next message, and where that will lie in it. */
+  /** The chunk of the next message, and its slot there. */
   private lastSlots = none;
   private tail = 0;
 
-  /** Whether none waits. */
+  /** Whether no message waits. */
   get empty(): boolean {
     return this.length === 0;
   }
 
-  /** The route of the oldest message. Ask only where there is one. */
+  /** The route of the oldest message. There must be one. */
   get route(): Route {
     return this.slots[this.head] as Route;
   }
 
-  /** What the oldest message gives its handler. */
+  /** The value of the oldest message for its handler. There must be one. */
   get value(): unknown {
     return this.slots[this.head + 1];
   }
@@ -52,7 +52,7 @@ export class Ring {
     }
   }
 
-  /** Takes the oldest message out. */
+  /** Removes the oldest message. */
   drop(): void {
     const { slots, head } = this;
     slots[head] = undefined;
@@ -62,7 +62,7 @@ export class Ring {
     else if (head + 2 === slots.length - 1) this.advance();
   }
 
-  /** Puts a message at the end. */
+  /** Adds a message at the end. */
   push(route: Route, value: unknown): void {
     if (this.tail === this.lastSlots.length - 1) this.extend();
     const { lastSlots, tail } = this;
@@ -84,7 +84,7 @@ export class Ring {
 
   /** Adds a chunk at the end. */
   private extend(): void {
-    const { lastSlots, tail } = this; // all of its places are taken
+    const { lastSlots, tail } = this; // the chunk is full
     const next = chunkOf(Math.min(Math.max(tail * 2, placesFirst), placesMax));
     if (lastSlots === none) this.slots = next;
     else lastSlots[tail] = next;
@@ -92,7 +92,7 @@ export class Ring {
     this.tail = 0;
   }
 
-  /** Adds a chunk at the front, for what is taken back. */
+  /** Adds a chunk at the front, for a message that is put back. */
   private precede(): void {
     const first = chunkOf(placesFirst);
     first[placesFirst] = this.slots;
@@ -111,7 +111,7 @@ export class Ring {
   }
 }
 
-/** A chunk with so many places for messages. They are not filled: in a flood that would cost as much as the messages. */
+/** A chunk with that many slots. They are not filled, which would cost as much as a flood of messages. */
 function chunkOf(places: number): unknown[] {
   return new Array(places + 1);
 }

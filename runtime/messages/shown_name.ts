@@ -4,14 +4,15 @@ import type { Operation } from "../language/protocol.ts";
 import { replyNameOf } from "./reply_name.ts";
 
 /**
- * What a caller named, for the errors that it gets: `order/ada add`, the event or survey `order.settled`, or its reply.
- * What the runtime sends to its own actors for a caller has names that the caller does not know.
+ * Receiver and operation as the caller named them, for its errors: `order/ada add`, the event or survey
+ * `order.settled`, or a reply. The caller does not know the names of the built-in actors to which the runtime sends for
+ * it.
  */
 export function shownName(operation: Operation, key: string): string {
   return ownName(operation.protocol, key) ?? nameOf(operation, key);
 }
 
-/** The same of the receiver: `order/ada`, or the event, survey or reply that it stands for. */
+/** The receiver as the caller named it: `order/ada`, or the event, survey or reply that a built-in actor stands for. */
 export function shownActor(protocol: string, key: string): string {
   return ownName(protocol, key) ?? `${protocol}/${key}`;
 }

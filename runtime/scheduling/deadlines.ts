@@ -3,9 +3,9 @@ import type { Deadline } from "../messages/envelope.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Timer, Timers } from "./timers.ts";
 
-/** Someone who waits until a deadline, in the list of those who wait until the same. */
+/** Someone who waits until a deadline. Those of one deadline are linked in a list. */
 export interface DeadlineWaiter {
-  /** The neighbours in that list; its own business. */
+  /** The neighbours in the list. Only the list changes them. */
   before: DeadlineWaiter | undefined;
   after: DeadlineWaiter | undefined;
   /** The time is up. */
@@ -15,8 +15,8 @@ export interface DeadlineWaiter {
 }
 
 /**
- * The deadline of all who began to wait equally long between two looks at the clock. It counts from the second look:
- * nobody's time is up too early, and nobody reads the clock or sets a timer of their own.
+ * The shared deadline of all who began to wait between two reads of the clock, with the same time-out. It counts from
+ * the second read, so that no time-out is too short, and nobody needs a clock read or a timer of its own.
  */
 export class SharedDeadline implements Deadline {
   readonly timeoutMs: number;
@@ -43,7 +43,7 @@ export class SharedDeadline implements Deadline {
     this.last = waiting;
   }
 
-  /** Takes one out that waits. */
+  /** Removes one that waits. */
   remove(waiting: DeadlineWaiter): void {
     const { before, after } = waiting;
     if (before === undefined) this.first = after;
@@ -55,12 +55,12 @@ export class SharedDeadline implements Deadline {
   }
 }
 
-/** The deadlines of those who wait in this process. */
+/** The deadlines of all who wait in this process. */
 export class Deadlines {
   private readonly clock: Clock;
   private readonly timers: Timers;
   private readonly scheduler: Scheduler;
-  /** Those since the last look at the clock, by their length. */
+  /** The deadlines since the last read of the clock, by their time-out. */
   private readonly open = new Map<number, SharedDeadline>();
   private latest: SharedDeadline | undefined;
 
@@ -70,7 +70,7 @@ export class Deadlines {
     this.scheduler = scheduler;
   }
 
-  /** Lets someone wait for so long, until they are removed from what is returned. */
+  /** Adds one that waits for `timeoutMs`, until it is removed from the deadline that this returns. */
   add(waiting: DeadlineWaiter, timeoutMs: number): SharedDeadline {
     const latest = this.latest;
     const shared = latest !== undefined && latest.timeoutMs === timeoutMs ? latest : this.shared(timeoutMs);

@@ -13,8 +13,8 @@ export abstract class Expiring {
 }
 
 /**
- * Items that are kept for equally long. They are linked in the order in which they were added, which is the order in which
- * they expire, so one timer serves all of them.
+ * Items that are kept for equally long. They are linked in the order in which they were added, which is the order in
+ * which they expire, so one timer serves all of them.
  */
 export class ExpiryList<Item extends Expiring> {
   readonly #keepMs: number;

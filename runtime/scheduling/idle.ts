@@ -1,11 +1,11 @@
 import type { Timer, Timers } from "./timers.ts";
 
-/** Into how many parts the time is cut: members of one part are looked at together. */
+/** How many markers there are in one idle time: members between two markers are checked together. */
 const partsPerIdle = 8;
 
-/** One in the list: a member, or the mark behind which a new part begins. */
+/** A node of the list: a member, or a marker. */
 interface Link {
-  /** The neighbours in the list; its own business. */
+  /** The neighbours in the list. Only the list changes them. */
   idleBefore: Link | undefined;
   idleAfter: Link | undefined;
 }
@@ -14,13 +14,13 @@ interface Link {
 export interface Idler extends Link {
   /** When it last had something to do, in whole milliseconds. */
   readonly usedMs: number;
-  /** What it is at. */
+  /** Whether it has nothing to do now. */
   readonly idle: boolean;
-  /** It was idle for long enough. */
+  /** Called when it has been idle for long enough. */
   passivate(): void;
 }
 
-/** The beginning of a part: what follows joined at that time. */
+/** The time at which the members after it began to join. */
 class IdleMarker implements Link {
   idleBefore: Link | undefined = undefined;
   idleAfter: Link | undefined = undefined;
@@ -32,16 +32,16 @@ class IdleMarker implements Link {
 }
 
 /**
- * Passivates what has been idle for long enough. A member is looked at `idleMs` after it joined and then each `idleMs`,
- * so it may stay for up to twice that, and having something to do costs nothing but a note of the time. Members are
- * linked in the order of joining: a million of them take no memory beside their own.
+ * Passivates members that have been idle for `idleMs`. It checks a member that long after it joined, and then again
+ * after each `idleMs`. So a member may stay for up to twice that, and work costs it only a note of the time. Members
+ * are linked in the order of joining: a million of them take no memory besides their own.
  */
 export class IdleList {
   readonly #idleMs: number;
   readonly #timers: Timers;
   #first: Link | undefined;
   #last: Link | undefined;
-  /** The mark of those who join now. */
+  /** The marker of the members that join now. */
   #newest: IdleMarker | undefined;
   #timer: Timer | undefined;
 
@@ -50,7 +50,7 @@ export class IdleList {
     this.#timers = timers;
   }
 
-  /** Looks at it from now on. Reads no clock: a member joins when it is used. */
+  /** Adds a member. It reads no clock: a member joins when it is used. */
   join(member: Idler, nowMs: number = member.usedMs): void {
     if (this.#idleMs === Infinity || this.#holds(member)) return;
     if (this.#newest === undefined || nowMs >= this.#newest.atMs + this.#idleMs / partsPerIdle) {
@@ -60,7 +60,7 @@ export class IdleList {
     if (this.#timer === undefined) this.#watch();
   }
 
-  /** Looks at it no more. */
+  /** Removes a member, if it is in the list. */
   leave(member: Idler): void {
     if (this.#holds(member)) this.#remove(member);
   }
@@ -85,9 +85,9 @@ export class IdleList {
     this.#watch();
   }
 
-  /** Looks again when the oldest part is due. */
+  /** Sets the timer for the oldest marker. */
   #watch(): void {
-    const oldest = this.#first as IdleMarker | undefined; // the list begins with a mark
+    const oldest = this.#first as IdleMarker | undefined; // the list begins with a marker
     this.#timer?.cancel();
     this.#timer = oldest &&
       this.#timers.set(

@@ -1,10 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 
-/** Something that has work. */
+/** Something that has work, such as an actor with messages. */
 export interface Runnable {
-  /** The one that runs after it; the scheduler's. */
+  /** The next one in the queue. Only the scheduler changes it. */
   nextReady: Runnable | undefined;
-  /** Works until `scheduler.spend()` says no, or it has nothing more. Returns whether it has more. */
+  /** Works until `scheduler.spend()` returns false or no work is left. Returns whether work is left. */
   run(scheduler: Scheduler): boolean;
 }
 
@@ -34,15 +34,17 @@ export interface SchedulerOptions {
 const strideMax = 256;
 /** The most messages of one slice: on a deployed worker the clock stands still until the event loop turns. */
 const sliceMax = 32_768;
-/** The clock is read about once in this time: more often at once when more has passed, less often below half of it. */
+/**
+ * The clock is read about once in this time: the stride shrinks at once if it took longer, and grows below half of it.
+ */
 const strideMs = 0.25;
 
 /**
- * Runs what is ready, in the order in which it became ready: so much of each, then the next; and after a slice of
- * time yields to the event loop.
+ * Runs whatever is ready, in the order in which it became ready: a bounded part of each, then the next. After a slice
+ * of time it yields to the event loop.
  *
- * It begins in a microtask, so that a lone message is handled at once. The slice goes on over microtasks until the
- * event loop has really turned: a loop of awaited asks would otherwise starve timers and sockets for ever.
+ * It begins in a microtask, so that a single message is handled at once. A slice lasts over several microtasks until
+ * the event loop has turned: otherwise a loop of awaited asks would starve timers and sockets for ever.
  */
 export class Scheduler {
   private readonly clock: Clock;
@@ -52,11 +54,11 @@ export class Scheduler {
   private readonly options: Required<SchedulerOptions>;
   private first: Runnable | undefined;
   private last: Runnable | undefined;
-  /** Whether a run is on its way. */
+  /** Whether a slice runs or is scheduled. */
   private awake = false;
   /** Whether the event loop has turned since the slice began. */
   private turned = true;
-  /** Whether the clock will tell it when the event loop turns. */
+  /** Whether the clock will call it when the event loop turns. */
   private armed = false;
   private exhausted = false;
   private stride = 1;
@@ -87,13 +89,15 @@ export class Scheduler {
   private yielding = false;
   private pausing: Promise<void> | undefined;
   private pauseOver: (() => void) | undefined;
-  /** The time of day, and the monotonic time in whole milliseconds, at the last look at the clock: right within a slice. */
+  /**
+   * The time of day, and the monotonic time in whole milliseconds, at the last read of the clock: exact within a slice.
+   */
   nowMs = 0;
   monotonicMs = 0;
 
   /**
-   * `onRest` is called whenever nothing is left to run, `onLook` whenever it has looked at the clock; `wantsLook` says
-   * whether somebody waits for that.
+   * `onRest` is called whenever nothing is left to run, and `onLook` whenever the clock was read; `wantsLook` returns
+   * whether that is awaited.
    */
   constructor(
     clock: Clock,
@@ -109,21 +113,21 @@ export class Scheduler {
     this.options = options;
   }
 
-  /** Whether something waits for its turn. */
+  /** Whether something is ready and waits. */
   get busy(): boolean {
     return this.first !== undefined;
   }
 
   /**
-   * Resolves when the next slice has run, while the event loop has its turn; nothing otherwise. Who sends in a loop and
-   * awaits each send must wait for that, or the loop of microtasks never lets the event loop turn.
+   * While the event loop has its turn, a promise that resolves when the next slice has run; otherwise `undefined`. A
+   * loop that awaits each of its sends must await this, or its microtasks never let the event loop turn.
    */
   get pause(): Promise<void> | undefined {
     if (!this.yielding) return undefined;
     return this.pausing ??= new Promise((resolve) => this.pauseOver = resolve);
   }
 
-  /** Puts something that has work at the end. Whoever calls it knows that it is not there yet. */
+  /** Adds something that has work at the end of the queue. It must not be in the queue. */
   add(runnable: Runnable): void {
     if (this.last === undefined) this.first = runnable;
     else this.last.nextReady = runnable;
@@ -134,22 +138,22 @@ export class Scheduler {
     else queueMicrotask(this.begun);
   }
 
-  /** Makes sure that it looks at the clock before long, at the latest when the event loop has turned. */
+  /** Makes sure that the clock is read soon: at the latest when the event loop has turned. */
   lookSoon(): void {
-    if (!this.awake) this.arm(); // else the end of the slice sees to it
+    if (!this.awake) this.arm(); // otherwise the end of the slice does it
   }
 
-  /** Whether the clock is still to call it. */
+  /** Whether the clock will still call it. */
   get pending(): boolean {
     return this.armed || this.yielding;
   }
 
-  /** How many messages may pass until they are counted. */
+  /** How many messages may be handled before they must be counted. */
   get allowance(): number {
     return Math.min(this.left, this.untilRead);
   }
 
-  /** Counts messages, not more than the allowance. Returns whether the mailbox may go on. */
+  /** Counts handled messages, at most the allowance. Returns whether the mailbox may handle more. */
   spend(count: number): boolean {
     this.left -= count;
     this.untilRead -= count;
@@ -160,7 +164,7 @@ export class Scheduler {
   private slice(): void {
     if (this.turned) {
       this.begin();
-    } else if (!this.armed) { // the first slice goes unwatched: most are alone in their turn of the event loop
+    } else if (!this.armed) { // the first slice arms nothing: most are the only one in their turn of the event loop
       this.begin();
       this.arm();
     }
@@ -174,7 +178,7 @@ export class Scheduler {
         if (next.run(this)) this.add(next);
         if (this.exhausted) break;
       }
-    } finally { // what throws here is a fault of the runtime: it surfaces, and the others go on
+    } finally { // an error here is a fault of the runtime: it surfaces, and the others still run
       this.awake = this.first !== undefined;
       if (this.awake) this.yield();
       else {
@@ -206,12 +210,12 @@ export class Scheduler {
 
   private look(): void {
     this.readMs = this.clock.monotonicMs();
-    this.monotonicMs = Math.trunc(this.readMs); // actors keep it: a whole number takes no memory of its own
+    this.monotonicMs = Math.trunc(this.readMs); // actors keep it, and a whole number takes no memory of its own
     this.nowMs = this.clock.now();
     this.onLook();
   }
 
-  /** Reads the clock, and finds how many messages may pass until it is read again. */
+  /** Reads the clock, and decides after how many messages it is read again. */
   private read(): void {
     const beforeMs = this.readMs;
     this.sliceLeft -= this.stride;
@@ -223,7 +227,7 @@ export class Scheduler {
     if (this.readMs - this.mailboxBeganMs >= this.options.mailboxMs) this.left = 0;
     if (this.readMs - this.sliceBeganMs >= this.options.sliceMs || this.sliceLeft <= 0) {
       this.exhausted = true;
-      this.left = 0; // the mailbox's turn ends with the slice, or the slice would last as much longer
+      this.left = 0; // otherwise the slice would last as long as the mailbox may
     }
   }
 }

@@ -1,13 +1,13 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 
-/** Something due at a time. */
+/** A callback that is due at a time. */
 export class Timer {
   readonly dueMs: number;
-  /** Its place among those of the same time. */
+  /** Its rank among timers of the same time. */
   readonly order: number;
   readonly #callback: () => void;
   readonly #timers: Timers;
-  /** Called instead when the system stops first. */
+  /** Called instead if the system stops first. */
   readonly onClear: (() => void) | undefined;
   /** Whether it still waits. */
   waiting = true;
@@ -20,7 +20,7 @@ export class Timer {
     this.onClear = onClear;
   }
 
-  /** Takes it back. Does nothing once it has fired. */
+  /** Cancels it. Does nothing once it has fired. */
   cancel(): void {
     if (!this.waiting) return;
     this.waiting = false;
@@ -34,8 +34,8 @@ export class Timer {
 }
 
 /**
- * All that waits for a time, in a binary heap behind one timer of the clock: a deadline for each ask would cost more
- * than the ask otherwise. What is taken back stays in the heap until it is due or half the heap is such.
+ * All timers of a system, in a binary heap behind one timer of the clock: a timer of the clock for each ask would cost
+ * more than the ask. A cancelled timer stays in the heap until it is due, or until half of the heap is cancelled.
  */
 export class Timers {
   readonly #clock: Clock;
@@ -55,14 +55,14 @@ export class Timers {
     return this.#clock.monotonicMs();
   }
 
-  /** How many wait. */
+  /** How many timers wait. */
   get size(): number {
     return this.#heap.length - this.#dead;
   }
 
   /**
-   * Calls `callback` once, after `delayMs` milliseconds, those of the same time in the order of setting; `onClear`
-   * instead when all is taken back before. Calls neither when all has been taken back.
+   * Calls `callback` once, after `delayMs` milliseconds; timers of the same time fire in the order in which they were
+   * set. If all timers are cleared first, it calls `onClear` instead. After that it calls neither.
    */
   set(delayMs: number, callback: () => void, onClear?: () => void): Timer {
     const timer = new Timer(this.#clock.monotonicMs() + delayMs, ++this.#last, callback, this, onClear);
@@ -71,7 +71,7 @@ export class Timers {
     return timer;
   }
 
-  /** Takes all back, for good: the system has stopped. */
+  /** Cancels all timers for good, because the system has stopped. */
   clear(): void {
     const waiting = this.#heap.filter((timer) => timer.waiting);
     this.#closed = true;
@@ -84,7 +84,7 @@ export class Timers {
     }
   }
 
-  /** A timer was taken back: sweeps when half of the heap is such. */
+  /** Counts a cancelled timer, and sweeps the heap if half of it is cancelled. */
   forget(): void {
     if (++this.#dead < 32 || this.#dead * 2 < this.#heap.length) return;
     this.#heap = this.#heap.filter((timer) => timer.waiting);
@@ -104,14 +104,14 @@ export class Timers {
     this.#disarm = undefined;
     this.#armedMs = this.#heap[0]?.dueMs ?? Infinity;
     if (this.#armedMs === Infinity) return;
-    // Whole milliseconds: a clock that drops a part of one would fire before the time, over and over.
+    // Whole milliseconds: a clock that drops fractions would fire too early, again and again.
     const delayMs = Math.ceil(this.#armedMs - this.#clock.monotonicMs());
     this.#disarm = this.#clock.setTimer(delayMs, () => this.#sweep());
   }
 
   #sweep(): void {
     this.#disarm = undefined;
-    this.#armedMs = -Infinity; // what callbacks set waits for the arming below
+    this.#armedMs = -Infinity; // timers that callbacks set are armed below
     const nowMs = this.#clock.monotonicMs();
     try {
       for (let first = this.#heap[0]; first !== undefined && first.dueMs <= nowMs; first = this.#heap[0]) {
@@ -136,7 +136,7 @@ export class Timers {
     const timer = heap[index];
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (heap[parent].dueMs <= timer.dueMs) break; // it is the newest: behind those of its time
+      if (heap[parent].dueMs <= timer.dueMs) break; // it is the newest, so it comes after others of its time
       heap[index] = heap[parent];
       index = parent;
     }

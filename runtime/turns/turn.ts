@@ -33,8 +33,8 @@ interface TurnExtras {
 }
 
 /**
- * The handling of one message: the context that its handler gets, and all effects of the handler, kept until the commit. It
- * has no effect itself, so dropping it is the rollback.
+ * The handling of one message: the context that its handler gets, and all effects of the handler, kept until the
+ * commit. It has no effect itself, so dropping it is the rollback.
  */
 export class Turn {
   readonly actor: TurnActor;
@@ -188,8 +188,8 @@ export class Turn {
   }
 
   /**
-   * Sends a message of a turn that cannot fail any more: at once if no other message of it waits, otherwise in order. For
-   * built-in actors.
+   * Sends a message of a turn that cannot fail any more: at once if no other message of it waits, otherwise in order.
+   * For built-in actors.
    */
   postNow(to: ActorId, route: Route, payload: unknown): void {
     if (this.over) this.refuse("send");
@@ -316,7 +316,10 @@ export class Turn {
     return this.extras ??= {};
   }
 
-  /** A handle of this turn for a handle that was made before. An activation that the old one cached is not looked up again. */
+  /**
+   * A handle of this turn for a handle that was made before. An activation that the old one cached is not looked up
+   * again.
+   */
   private refAgain(handle: Handle): TurnActorRef {
     const { protocol, key } = handle;
     let found: CachedTarget | undefined;

@@ -17,7 +17,9 @@ export class DurableHost extends ActorRegistry<DurableActivation>
   done = 0;
   deadLettered = 0;
 
-  /** `durable` gives what durable actors share while the store is open; `leave` releases an actor to other instances. */
+  /**
+   * `durable` gives what durable actors share while the store is open; `leave` releases an actor to other instances.
+   */
   constructor(
     actor: Actor,
     services: RuntimeServices,

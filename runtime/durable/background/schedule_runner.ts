@@ -1,11 +1,11 @@
-import { Route } from "../../messages/envelope.ts";
+import { namedOperation, Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import type { Entry, StoreLimits } from "../../ports/store.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
-import { type MessageWriter, namedOperation } from "../delivery/message_writer.ts";
+import type { MessageWriter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";

@@ -1,10 +1,9 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
-import { type MessageId, nameOf, Route } from "../../messages/envelope.ts";
+import { type MessageId, namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply } from "../../messages/builtin_protocols.ts";
-import type { Operation } from "../../language/protocol.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
 import type { SurveyReplies } from "./survey_replies.ts";
@@ -239,9 +238,4 @@ function refusalAt({ protocol, key }: Address): Address {
 
 function withoutPayload({ operation, causationId, correlationId, extras }: Route): Route {
   return new Route(operation, causationId, correlationId, undefined, undefined, extras);
-}
-
-/** The operation at an address, for what is only written: its schema is its receiver's. */
-export function namedOperation({ protocol, operation: name }: Address): Operation {
-  return { protocol, name, mode: "tell", slot: -1, payload: undefined, unchecked: true };
 }

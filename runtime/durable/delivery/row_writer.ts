@@ -1,12 +1,12 @@
 import type { ActorId } from "../../language/address.ts";
 import { wordsMax } from "../../ports/dead_letters.ts";
-import type { Route } from "../../messages/envelope.ts";
+import { namedOperation, type Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
 import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
-import { type MessageWriter, namedOperation } from "./message_writer.ts";
+import type { MessageWriter } from "./message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
