@@ -1,5 +1,5 @@
 import { errorOfFailure } from "../../ports/dead_letters.ts";
-import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
+import { messageOf, PosthornError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import type { Failure } from "../../language/failure.ts";
 import type { Entry } from "../../ports/store.ts";
@@ -10,6 +10,7 @@ import { replyRowKey } from "../rows/keys.ts";
 import {
   expiredReply,
   pendingReply,
+  stoppedCollecting,
   timeOfReplyName,
   unknownReply,
   waitersMax,
@@ -156,9 +157,4 @@ function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; read
     const why = `it cannot be read: ${messageOf(cause)}`;
     throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });
   }
-}
-
-/** Who waits for a reply is told that the system has stopped. */
-function stoppedCollecting(id: string): StoppedError {
-  return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
 }
