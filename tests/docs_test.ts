@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { packageFiles } from "../.ci/publish.ts";
+import { packageFiles } from "../.ci/package.ts";
 import { hasTable, pagesWithTable, storesTable, tableIn } from "../.ci/stores_table.ts";
 
 const root = new URL("../", import.meta.url);

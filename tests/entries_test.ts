@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 
 const root = new URL("../", import.meta.url);
-const { name, exports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root))) as {
+const { name, exports, tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root))) as {
   readonly name: string;
   readonly exports: Readonly<Record<string, string>>;
+  readonly tasks: Readonly<Record<string, string>>;
 };
 
 const stores = ["runtime/base/", "runtime/ports/"];
@@ -60,6 +61,11 @@ interface Info {
 
 Deno.test("every entry of the package says what it may load", () => {
   assert.deepEqual([...Object.keys(mayLoad), ...unbounded].toSorted(), Object.keys(exports).toSorted());
+});
+
+Deno.test("deno task check looks at the documentation of every entry", () => {
+  const linted = /deno doc --lint --no-npm ([^&]*) &&/.exec(tasks.check)![1].split(" ");
+  assert.deepEqual(linted.toSorted(), Object.values(exports).map((file) => file.slice(2)).toSorted());
 });
 
 for (const [entry, allowed] of Object.entries(mayLoad)) {

@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
-import { packageConfig, packageFiles } from "../.ci/publish.ts";
+import {
+  fileOf,
+  importedBy,
+  modulesOf,
+  packageConfig,
+  packageFiles,
+  packageTexts,
+  rootConfig,
+  withoutDeadLinks,
+} from "../.ci/package.ts";
 
-const root = new URL("../", import.meta.url);
-
-Deno.test("the package has neither stand-ins, tests, benches nor examples", async () => {
+Deno.test("the package has neither stand-ins, tests, benches nor examples, and has the pages", async () => {
   const files = await packageFiles();
   assert.ok(files.includes("mod.ts") && files.includes("runtime/runtime.ts"));
-  assert.deepEqual(files.filter((file) => /^(links|tests|bench|examples|\.ci)\//.test(file)), []);
+  for (const page of ["README.md", "llms.txt", "docs/README.md", "bench/results.svg"]) {
+    assert.ok(files.includes(page), page);
+  }
+  assert.deepEqual(files.filter((file) => /^(links|tests|bench|examples|\.ci)\/.*\.tsx?$/.test(file)), []);
 });
 
 Deno.test("the package has only what git tracks", async () => {
@@ -26,16 +36,59 @@ Deno.test("the package has only what git tracks", async () => {
 });
 
 Deno.test("the package's deno.json has the imports that its modules use, and no tasks", async () => {
-  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
-  const files = (await packageFiles()).filter((file) => file.endsWith(".ts"));
-  const texts = await Promise.all(files.map((file) => Deno.readTextFile(new URL(file, root))));
-  const { imports, tasks, links } = packageConfig(config, texts) as Record<string, Record<string, string>>;
-  for (const name of ["hono", "superjson", "@std/async", "@std/ulid", "@standard-schema/spec"]) {
-    assert.ok(name in imports, name);
+  const config = packageConfig(await rootConfig(), modulesOf(await packageTexts()));
+  assert.deepEqual(
+    Object.keys(config.imports as object).toSorted(),
+    ["@standard-schema/spec", "@std/async", "@std/ulid", "hono", "superjson"],
+  );
+  assert.deepEqual(Object.keys(config).toSorted(), ["exports", "imports", "license", "name", "version"]);
+});
+
+Deno.test("what is imported is told from what examples in comments import", () => {
+  const code = `
+    /**
+     * import * as z from "zod";
+     */
+    import { Hono } from "hono"; // import "comedy"
+    import type { Spec } from "@standard-schema/spec";
+    import {
+      nothing,
+    } from "@std/async/abortable";
+    const { SuperJSON } = await import("superjson");
+    import { own } from "./own.ts";
+    import assert from "node:assert";
+  `;
+  assert.deepEqual(importedBy(code), ["hono", "@standard-schema/spec", "@std/async/abortable", "superjson"]);
+});
+
+Deno.test("every link of a published page leads to a published file", async () => {
+  const texts = await packageTexts();
+  const files = [...texts.keys()];
+  let links = 0;
+  for (const [page, text] of texts) {
+    if (!/\.(md|txt)$/.test(page)) continue;
+    for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      const file = fileOf(target.split("#")[0], page);
+      if (file === undefined || file === "") continue;
+      links++;
+      assert.ok(
+        files.some((one) => one === file || one.startsWith(`${file}/`)),
+        `${page} links to ${target}, which is not published`,
+      );
+    }
   }
-  for (const name of ["comedy", "moleculer", "effect", "fast-check", "miniflare"]) {
-    assert.ok(!(name in imports), name);
-  }
-  assert.equal(tasks, undefined);
-  assert.equal(links, undefined);
+  assert.ok(links > 20);
+});
+
+Deno.test("a link to what is not published becomes its words", () => {
+  const page =
+    "[a](tests/a_test.ts), [b](docs/b.md#c), ![chart](bench/results.svg), [d](https://d.example), [e](#e)";
+  assert.equal(
+    withoutDeadLinks(page, "README.md", ["docs/b.md", "bench/results.svg"]),
+    page.replace("[a](tests/a_test.ts)", "a"),
+  );
+  assert.equal(
+    withoutDeadLinks("[up](../tests/x.ts) [r](../README.md)", "docs/b.md", ["README.md"]),
+    "up [r](../README.md)",
+  );
 });

@@ -1,4 +1,4 @@
 import { tellStart } from "./told.ts";
 
 const nowMs = performance.now();
-tellStart({ importedMs: nowMs, repliedMs: nowMs, reply: "hello ada" });
+await tellStart({ importedMs: nowMs, repliedMs: nowMs, reply: "hello ada" });

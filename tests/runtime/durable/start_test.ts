@@ -63,6 +63,16 @@ Deno.test("what is sent before the store is open comes before what is sent as so
   assert.deepEqual(await notesOf(system, "ada"), ["one", "two", "three"]);
 });
 
+Deno.test("before the store is open stats() has every protocol, and an actor that is not hosted is refused", async () => {
+  await using system = new System({ actors: [worker()], store: memoryStore() });
+  const { protocols } = system.stats();
+  assert.deepEqual(protocols.worker, { actors: 0, waiting: 0, done: 0 });
+  assert.deepEqual(protocols["~topic"], { actors: 0, waiting: 0, done: 0 });
+  const walk = async () => await system.ref(Walker, "ada").submit(Walker.walk, null);
+  await assert.rejects(walk, { code: "unknown-protocol" });
+  assert.equal(system.health.store?.status, "opening");
+});
+
 Deno.test("before the store is open 10,000 sends wait for it: the next is refused, and none of those is lost", async () => {
   const clock = new VirtualClock();
   const memory = memoryStore();

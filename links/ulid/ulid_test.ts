@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeTime, ulid } from "@std/ulid";
+import { decodeTime, ulid } from "./mod.ts";
 
 const latestTime = 2 ** 48 - 1;
 

@@ -1,0 +1,147 @@
+/**
+ * Packs the package for npm: `deno run -A .ci/pack.ts FOLDER` writes the tarball there, and `--check` tries it: an empty
+ * project installs it, the TypeScript compiler checks every declaration of it, and a program runs. npm does not have
+ * `@std`, so the few functions that the package uses of it become files of the package.
+ */
+
+import {
+  type Config,
+  importedBy,
+  inFolder,
+  modulesOf,
+  packageConfig,
+  packageTexts,
+  root,
+  rootConfig,
+  writeFiles,
+} from "./package.ts";
+
+/** What npm does not have, by the specifiers with which the package imports it. */
+const inlined: Readonly<Record<string, string>> = {
+  "@std/ulid": "links/ulid/mod.ts",
+  "@std/async/abortable": "links/async/abortable.ts",
+};
+
+/** What the package needs of Node: `Promise.withResolvers`, `node:sqlite`. */
+const engines = { node: ">=22.13" };
+
+/** Writes the tarball into a folder. Returns its path. */
+async function pack(into: string): Promise<string> {
+  const config = await rootConfig();
+  return await inFolder(async (folder) => {
+    await writeSources(`${folder}/sources`, config);
+    const tarball = `${folder}/package.tgz`;
+    await run(
+      `${folder}/sources`,
+      Deno.execPath(),
+      "pack",
+      "--allow-dirty",
+      "--no-source-maps",
+      "-o",
+      tarball,
+    );
+    await run(folder, "tar", "xzf", tarball);
+    await completeManifest(`${folder}/package`, config);
+    const packed = `${into}/${config.name.replace("@", "").replace("/", "-")}-${config.version}.tgz`;
+    await run(folder, "tar", "czf", packed, "package");
+    return packed;
+  });
+}
+
+async function writeSources(folder: string, config: Config): Promise<void> {
+  const texts = await packageTexts();
+  for (const [file, text] of texts) {
+    if (!file.endsWith(".ts")) continue;
+    const up = "../".repeat(file.split("/").length - 1) || "./";
+    texts.set(
+      file,
+      text.replace(/(from )"(@std\/[^"]+)"/g, (_, from, name) => `${from}"${up}${inlinedFile(name)}"`),
+    );
+  }
+  for (const [name, file] of Object.entries(inlined)) {
+    texts.set(inlinedFile(name), await Deno.readTextFile(new URL(file, root)));
+  }
+  texts.set("deno.json", JSON.stringify(packageConfig(config, modulesOf(texts)), null, 2));
+  await writeFiles(folder, texts);
+}
+
+function inlinedFile(name: string): string {
+  if (!(name in inlined)) {
+    throw new Error(`Cannot pack ${name}: npm does not have it, and .ci/pack.ts no file for it`);
+  }
+  return `inlined/${name.slice(name.lastIndexOf("/") + 1)}.ts`;
+}
+
+/** Names every package that a module or a declaration imports: `deno pack` leaves out what only declarations do. */
+async function completeManifest(folder: string, { imports }: Config): Promise<void> {
+  const manifest = JSON.parse(await Deno.readTextFile(`${folder}/package.json`));
+  const dependencies: Record<string, string> = {};
+  for (const text of await textsOf(folder)) {
+    for (const specifier of importedBy(text)) {
+      const [name] = /^(@[^/]+\/)?[^/]+/.exec(specifier)!;
+      const version = /^npm:(?:@[^/]+\/)?[^@]+@(.+)$/.exec(imports[name] ?? "")?.[1];
+      if (version === undefined) {
+        throw new Error(`Cannot pack ${specifier}: deno.json does not say which of npm it is`);
+      }
+      dependencies[name] = version;
+    }
+  }
+  const whole = { ...manifest, engines, dependencies };
+  await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(whole, null, 2) + "\n");
+}
+
+async function textsOf(folder: string): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) texts.push(...await textsOf(`${folder}/${name}`));
+    else if (/\.(js|d\.ts)$/.test(name)) texts.push(await Deno.readTextFile(`${folder}/${name}`));
+  }
+  return texts;
+}
+
+/** Installs a tarball into an empty project, checks its types, and runs a program. */
+async function check(tarball: string): Promise<void> {
+  const { name, exports } = await rootConfig();
+  const entries = Object.keys(exports).map((entry, index) =>
+    `import * as entry${index} from "${name}${entry.slice(1)}";`
+  );
+  const use = await Deno.readTextFile(new URL("pack_check.ts", import.meta.url));
+  const compilerOptions = {
+    strict: true,
+    skipLibCheck: false,
+    target: "es2024",
+    lib: ["es2024", "esnext.disposable", "dom", "dom.iterable"],
+    module: "nodenext",
+    types: [],
+  };
+  await inFolder(async (folder) => {
+    await writeFiles(
+      folder,
+      new Map([
+        ["package.json", JSON.stringify({ private: true, type: "module" })],
+        ["tsconfig.json", JSON.stringify({ compilerOptions, files: ["use.ts", "entries.ts"] })],
+        [
+          "entries.ts",
+          [...entries, `export default [${entries.map((_, index) => `entry${index}`).join()}];`].join("\n"),
+        ],
+        ["use.ts", use],
+      ]),
+    );
+    await run(folder, "npm", "install", "--no-audit", "--no-fund", tarball, "typescript@5.9.3");
+    await run(folder, "npx", "tsc", "-p", ".");
+    await run(folder, Deno.execPath(), "run", "-A", "--no-lock", "--node-modules-dir=manual", "use.js");
+  });
+}
+
+async function run(cwd: string, command: string, ...args: string[]): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
+  if (success) return;
+  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
+  throw new Error(`${command} ${args.join(" ")} fails:\n${said}`);
+}
+
+if (import.meta.main) {
+  const [into = "."] = Deno.args.filter((arg) => arg !== "--check");
+  if (Deno.args.includes("--check")) await inFolder(async (folder) => await check(await pack(folder)));
+  else console.log(await pack(await Deno.realPath(into)));
+}
