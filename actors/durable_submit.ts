@@ -36,6 +36,7 @@ export async function submitDurably(
 export class DurableTicket extends ReplyTicket {
   async collect(timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
     const { runtime } = this;
+    if (runtime.delivery.status !== "stopped") await runtime.scheduler.turn();
     const replies = await runtime.persistence!.replies();
     const ended = Promise.withResolvers<void>();
     const wait = { over: timeoutMs === 0, ended: ended.promise };

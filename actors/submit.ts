@@ -1,12 +1,7 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
 import type { SubmitOptions } from "../runtime/language/address.ts";
-import {
-  NotFoundError,
-  type PosthornError,
-  ReplyPendingError,
-  StoppedError,
-} from "../runtime/base/errors.ts";
+import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
@@ -16,9 +11,11 @@ import {
   pendingReply,
   replyKey,
   replyNameOf,
+  stoppedCollecting,
   timeOfReplyName,
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
+import type { Route } from "../runtime/messages/envelope.ts";
 import type { Target } from "../runtime/delivery.ts";
 import type { KeptReply } from "../runtime/in_memory_replies.ts";
 import { errorOfFailure } from "../runtime/ports/dead_letters.ts";
@@ -81,7 +78,7 @@ function submitInMemory(
 ): Promise<Ticket<unknown>> {
   const { route, name, key } = routeToReply(runtime, operation, options?.id, options);
   return once(runtime, to, route, payload, () => {
-    const kept = runtime.replies.open(key, options?.caller); // before the message is sent, which may fail at once
+    const kept = openReply(runtime, to, route, payload, key); // before the message is sent, which may fail at once
     try {
       runtime.delivery.accept(to, operation, payload, route);
     } catch (error) {
@@ -91,6 +88,16 @@ function submitInMemory(
     runtime.replies.accepted();
     return ticketAfter(runtime, undefined, new InMemoryTicket(runtime, name, key, operation.reply));
   });
+}
+
+/** Keeps the reply of a request. If there is no room, the error is why the request could never be accepted, if it could not. */
+function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
+  try {
+    return runtime.replies.open(key, route.extras?.caller);
+  } catch (error) {
+    runtime.delivery.requireAcceptable(to, route.operation, payload);
+    throw error;
+  }
 }
 
 async function ticketAfter(
@@ -122,17 +129,32 @@ export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<
 /** The ticket of a reply that is kept in memory. */
 class InMemoryTicket extends ReplyTicket {
   async collect(timeoutMs: number, signal?: AbortSignal, peek = false): Promise<unknown> {
-    const { runtime } = this;
-    const kept = runtime.replies.find(this.key);
-    if (kept === undefined) throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
-    runtime.delivery.requireRunning(`collect the reply ${this.id}`);
-    if (kept.outcome === undefined) {
-      if (timeoutMs === 0) throw pendingReply(this.id);
-      return await this.#wait(kept, timeoutMs, signal);
-    }
-    if (!peek) runtime.replies.collect(kept);
-    if ("failure" in kept.outcome) throw errorOfFailure(kept.outcome.failure);
-    return kept.outcome.reply;
+    const { delivery, replies } = this.runtime;
+    const kept = replies.find(this.key) ?? await this.#findLater();
+    if (delivery.status === "stopped") throw stoppedCollecting(this.id);
+    return kept.outcome === undefined && timeoutMs > 0
+      ? await this.#wait(kept, timeoutMs, signal)
+      : await this.#take(kept, peek, signal);
+  }
+
+  /** Looks again after a turn: the turn that submits may not have committed yet. */
+  async #findLater(): Promise<KeptReply> {
+    const { delivery, scheduler, replies } = this.runtime;
+    if (delivery.status !== "stopped") await scheduler.turn();
+    const kept = replies.find(this.key);
+    if (kept !== undefined) return kept;
+    throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
+  }
+
+  async #take(kept: KeptReply, peek: boolean, signal: AbortSignal | undefined): Promise<unknown> {
+    const { scheduler, replies } = this.runtime;
+    await scheduler.turn();
+    signal?.throwIfAborted();
+    const { outcome } = kept;
+    if (outcome === undefined) throw pendingReply(this.id);
+    if (!peek) replies.collect(kept);
+    if ("failure" in outcome) throw errorOfFailure(outcome.failure);
+    return outcome.reply;
   }
 
   async #wait(kept: KeptReply, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
@@ -158,8 +180,7 @@ class InMemoryTicket extends ReplyTicket {
 /** Waits for the reply of a ticket. */
 class ReplyWaiter extends PendingReply {
   override stopped(): void {
-    const name = replyNameOf(this.key);
-    this.fail(new StoppedError(`Cannot collect the reply ${name}: the system has stopped`));
+    this.fail(stoppedCollecting(replyNameOf(this.key)));
   }
 
   protected override late(timeoutMs: number): PosthornError {

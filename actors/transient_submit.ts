@@ -26,10 +26,11 @@ export async function submitBeside(
   const id = options?.id ?? runtime.ids.ulid();
   const { route, name, key } = routeToReply(runtime, operation, id, options);
   const opened = once(runtime, to, route, payload, () => {
-    runtime.delivery.accept(to, operation, payload, route);
+    const accepted = runtime.delivery.accept(to, operation, payload, route); // a promise if it is for another, durable actor
     const ticket = new DurableTicket(runtime, name, key, operation.reply);
     let opening: Promise<DurableTicket> | undefined;
     const open = async () => {
+      await accepted;
       try {
         await runtime.persistence!.openReply(key);
         return ticket;

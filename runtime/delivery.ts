@@ -128,9 +128,7 @@ export class Delivery implements DeliveryPort {
   /** Accepts a message for a durable receiver; `ticket` is the key of the reply that the store keeps for it. */
   acceptDurably(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
     const { operation } = route;
-    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
-    this.check(operation, to.key, payload);
-    this.requireHandled(operation, to.key);
+    this.requireAcceptable(to, operation, payload);
     return this.persistence!.accept(to, route, payload, ticket);
   }
 
@@ -276,9 +274,12 @@ export class Delivery implements DeliveryPort {
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
-    elsewhere.deliver(to, route, payload, (error) => {
-      this.undeliverable(this.envelope(route, to.key, payload), error);
-    });
+    const refuse = (error: unknown) => this.undeliverable(this.envelope(route, to.key, payload), error);
+    try {
+      elsewhere.send(to, route, payload)?.catch(refuse);
+    } catch (error) {
+      refuse(error);
+    }
   }
 
   private deliverNew(to: Target, route: Route, payload: unknown): void {
@@ -313,6 +314,13 @@ export class Delivery implements DeliveryPort {
   check(operation: Operation, key: string, payload: unknown): unknown {
     if (operation.unchecked) return payload;
     return parse(operation.payload, payload, "Cannot accept", { toString: () => nameOf(operation, key) });
+  }
+
+  /** Throws if a message could not be accepted even if there were room for it. */
+  requireAcceptable({ key }: ActorId, operation: Operation, payload: unknown): void {
+    if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, key)}`);
+    this.check(operation, key, payload);
+    this.requireHandled(operation, key);
   }
 
   /** Throws a `StoppedError` unless the system accepts messages; `what` names what the caller wants to do. */
@@ -364,23 +372,13 @@ export class Delivery implements DeliveryPort {
     for (const host of this.hosts.values()) host.observed = observed;
   }
 
-  private resend({ route, key, payload, id }: Envelope): void | Promise<void> {
-    const { operation, causationId, correlationId, replyTo, extras } = route;
-    const again = new Route(
-      operation,
-      causationId,
-      correlationId,
-      isReplyTarget(replyTo) ? undefined : replyTo,
-      undefined,
-      {
-        id,
-        failTo: extras?.failTo,
-        headers: extras?.headers,
-        caller: extras?.caller,
-        bytes: extras?.bytes,
-      },
-    );
-    const committed = this.accept({ protocol: operation.protocol, key }, operation, payload, again);
-    return committed?.then(() => {});
+  private resend({ operation, key, payload, routeAgain }: Envelope): void | Promise<void> {
+    this.requireRunning(`accept ${shownName(operation, key)}`);
+    const to = { protocol: operation.protocol, key };
+    const elsewhere = this.persistence?.has(to.protocol) ? undefined : this.elsewhere;
+    const sent = elsewhere?.takes(to)
+      ? elsewhere.send(to, routeAgain, payload)
+      : this.accept(to, operation, payload, routeAgain);
+    return sent?.then(() => {});
   }
 }

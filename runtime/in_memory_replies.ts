@@ -131,27 +131,18 @@ export class InMemoryReplies {
     return protocol === Reply.open.protocol;
   }
 
-  /** Takes a message of a turn to a reply. If it cannot, it calls `refuse` with the reason. */
-  deliver({ key }: ActorId, { operation }: Route, payload: unknown, refuse: (error: unknown) => void): void {
-    try {
-      if (operation.name === Reply.open.name) {
-        if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
-        this.open(key);
-        this.accepted();
-      } else {
-        this.#settle(
-          key,
-          operation.name === Reply.arrive.name ? { reply: payload } : { failure: payload as Failure },
-        );
-      }
-    } catch (error) {
-      refuse(error);
-    }
+  /** Takes a message of a turn to a reply, or throws why it cannot. */
+  send({ key }: ActorId, { operation }: Route, payload: unknown): undefined {
+    if (operation.name === Reply.arrive.name) return this.#settle(key, { reply: payload });
+    if (operation.name === Reply.refuse.name) return this.#settle(key, { failure: payload as Failure });
+    if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
+    this.open(key);
+    this.accepted();
   }
 
-  /** Marks a reply as collected: it is removed first if there is no room, and after a short time in any case. */
+  /** Marks a reply that is kept as collected: it is removed first if there is no room, and soon in any case. */
   collect(reply: KeptReply): void {
-    if (reply.collected) return;
+    if (reply.collected || this.#replies.get(reply.key) !== reply) return;
     reply.collected = true;
     this.#collected.add(reply);
     if (reply.caller !== undefined) reply.caller.waiting--;
@@ -182,7 +173,7 @@ export class InMemoryReplies {
   }
 
   /** Settles a reply. Throws a `TerminalError` if it is settled already or kept no longer. */
-  #settle(key: string, outcome: Outcome): void {
+  #settle(key: string, outcome: Outcome): undefined {
     const reply = this.#replies.get(key);
     const before = reply?.outcome;
     // A failed request may be sent again from the dead letters, and succeed.
@@ -204,10 +195,11 @@ export class InMemoryReplies {
   #measure(reply: KeptReply): void {
     const { caller } = reply;
     if (caller === undefined) return;
+    const bytes = roughBytes(reply.outcome, this.#bytesMax + 1);
+    if (this.#replies.get(reply.key) !== reply) return; // a getter that was measured has submitted, and it was removed
     reply.held?.release();
-    caller.bytes -= reply.bytes;
-    reply.bytes = roughBytes(reply.outcome, this.#bytesMax + 1);
-    caller.bytes += reply.bytes;
+    caller.bytes += bytes - reply.bytes;
+    reply.bytes = bytes;
     reply.held = this.#weights.add([caller.name], reply, reply.bytes, (gone) => this.#expire(gone));
   }
 
@@ -220,7 +212,7 @@ export class InMemoryReplies {
 
   remove(reply: KeptReply): void {
     const { caller } = reply;
-    this.#replies.delete(reply.key);
+    if (!this.#replies.delete(reply.key)) return; // it was removed before, to make room
     this.#collected.delete(reply);
     this.#kept.delete(reply);
     this.#leaving.delete(reply);

@@ -50,6 +50,6 @@ export interface RuntimeServices extends TurnServices {
 /** Takes the messages of turns that go into no mailbox of this process. */
 export interface Elsewhere {
   takes(to: ActorId): boolean;
-  /** If it cannot take a message, it calls `refuse` with the reason. */
-  deliver(to: ActorId, route: Route, payload: unknown, refuse: (error: unknown) => void): void;
+  /** Sends a message. Throws, or rejects, if it cannot be accepted. */
+  send(to: ActorId, route: Route, payload: unknown): Promise<unknown> | undefined;
 }

@@ -19,8 +19,8 @@ export function roughBytes(value: unknown, most: number): number {
     if (typeof next === "string") bytes += objectBytes + next.length;
     else if (typeof next === "bigint") bytes += objectBytes + next.toString(16).length / 2;
     else if (typeof next !== "object" || next === null) bytes += slotBytes;
-    else if (seen?.has(next) !== true) {
-      if (left.length > 0 || next !== value) (seen ??= new Set([value as object])).add(next);
+    else if (next === value ? bytes === 0 : seen?.has(next) !== true) { // the value itself comes first, before any byte
+      if (next !== value) (seen ??= new Set()).add(next);
       bytes += objectBytes + guardedInside(next, left);
     }
   }

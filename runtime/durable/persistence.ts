@@ -208,12 +208,11 @@ export class Persistence {
     }
   }
 
-  /** Sends a message for somebody who does not wait: what stands in the way makes a dead letter. */
-  deliver(to: ActorId, route: Route, payload: unknown, deadLetter: (error: unknown) => void): void {
-    const sent = this.has(to.protocol)
+  /** Sends a message of a turn, or a dead letter again. */
+  send(to: ActorId, route: Route, payload: unknown): Promise<unknown> {
+    return this.has(to.protocol)
       ? this.accept(to, route, payload)
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
-    sent.then(() => {}, deadLetter);
   }
 
   /** There will be a reply of that name. Rejects where the store does not take it. */

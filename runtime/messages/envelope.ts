@@ -154,6 +154,15 @@ export class Envelope {
     return this.route.extras?.attempts ?? 0;
   }
 
+  /** The route of a resent message: it has a new count of attempts, and nobody waits for its answer. */
+  get routeAgain(): Route {
+    const { operation, causationId, correlationId, replyTo, extras } = this.route;
+    const address = isReplyTarget(replyTo) ? undefined : replyTo;
+    const { failTo, headers, caller, bytes } = extras ?? {};
+    const again = { id: this.id, failTo, headers, caller, bytes };
+    return new Route(operation, causationId, correlationId, address, undefined, again);
+  }
+
   /** Receiver and operation, for error messages: `order/ada add`. */
   toString(): string {
     return nameOf(this.operation, this.key);

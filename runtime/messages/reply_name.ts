@@ -1,4 +1,4 @@
-import { NotFoundError, PosthornError, ReplyPendingError } from "../base/errors.ts";
+import { NotFoundError, PosthornError, ReplyPendingError, StoppedError } from "../base/errors.ts";
 import { timeOfUlid } from "./ids.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 
@@ -43,6 +43,11 @@ export function expiredReply(name: string): NotFoundError {
     "expired-reply",
     `Cannot collect the reply ${name}: it was kept for as long as replies are`,
   );
+}
+
+/** The error for whoever collects a reply after the system has stopped. */
+export function stoppedCollecting(name: string): StoppedError {
+  return new StoppedError(`Cannot collect the reply ${name}: the system has stopped`);
 }
 
 /** The most that may wait for one reply in a process. */

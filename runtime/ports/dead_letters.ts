@@ -122,11 +122,11 @@ export interface DeadLetters {
    * mailbox. No caller waits for its reply any more; if the reply goes to an address, it is sent there. If
    * several messages have the same id, the oldest is resent first.
    *
-   * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …) and then keeps the
-   * dead letter; throws a {@linkcode NotFoundError} (`unknown-dead-letter`) if there is none with that id. A
-   * dead letter in a store is resent with a commit: then it returns a promise, which rejects with the same
-   * errors. A dead letter that another instance resent is removed from this list at the next heartbeat, or
-   * when this instance tries to resend it.
+   * Throws what a send throws ({@linkcode MailboxFullError}, {@linkcode StoppedError}, …; `late-reply` for a reply
+   * that nobody waits for) and then keeps the dead letter; throws a {@linkcode NotFoundError}
+   * (`unknown-dead-letter`) if there is none with that id. A dead letter in a store is resent with a commit: then
+   * it returns a promise, which rejects with the same errors. A dead letter that another instance resent is
+   * removed from this list at the next heartbeat, or when this instance tries to resend it.
    */
   resend(id: string): void | Promise<void>;
 }

@@ -41,7 +41,7 @@ export class ExpiryList<Item extends Expiring> {
     if (last === undefined) this.#first = item;
     else last.expiresBefore = item;
     this.#last = item;
-    this.#timer ??= this.#timers.set(this.#keepMs, () => this.#sweep());
+    if (this.#timer === undefined) this.#setTimer(this.#keepMs);
   }
 
   /** How much of its time is left: `Infinity` if it is not in the list. */
@@ -67,13 +67,17 @@ export class ExpiryList<Item extends Expiring> {
     item.expiryList = item.expiresBefore = item.expiresAfter = undefined;
   }
 
+  #setTimer(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#timers.set(delayMs, () => this.#sweep());
+  }
+
   #sweep(): void {
     this.#timer = undefined;
     const nowMs = this.#timers.monotonicMs();
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first.expiresAtMs > nowMs) {
-        this.#timer ??= this.#timers.set(first.expiresAtMs - nowMs, () => this.#sweep());
-        return;
+        return this.#setTimer(first.expiresAtMs - nowMs); // in place of the timer of an item that a callback added
       }
       this.#unlink(first);
       this.#onExpired(first as Item);

@@ -30,6 +30,22 @@ export interface SchedulerOptions {
   readonly sliceMs?: number;
 }
 
+/** Somebody who waits for a turn without a mailbox. It counts as one message. */
+class Pass implements Runnable {
+  nextReady: Runnable | undefined = undefined;
+  private readonly resolve: () => void;
+
+  constructor(resolve: () => void) {
+    this.resolve = resolve;
+  }
+
+  run(scheduler: Scheduler): boolean {
+    scheduler.spend(1);
+    this.resolve();
+    return false;
+  }
+}
+
 /** The most messages between two reads of the clock. */
 const strideMax = 256;
 /** The most messages of one slice: on a deployed worker the clock stands still until the event loop turns. */
@@ -136,6 +152,14 @@ export class Scheduler {
     this.awake = true;
     if (this.exhausted && !this.turned) this.yield();
     else queueMicrotask(this.begun);
+  }
+
+  /**
+   * Resolves after everything that is ready now. An answer that needs no message awaits this: otherwise a loop that
+   * awaits such answers would starve the mailboxes and the event loop.
+   */
+  turn(): Promise<void> {
+    return new Promise((resolve) => this.add(new Pass(resolve)));
   }
 
   /** Makes sure that the clock is read soon: at the latest when the event loop has turned. */

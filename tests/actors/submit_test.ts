@@ -321,6 +321,22 @@ Deno.test("a ticket that waits for a reply rejects when the system stops", async
   await assert.rejects(world.system.ref(Bank, "a").submit(Bank.charge, 5), has(StoppedError, "stopping"));
 });
 
+Deno.test("a reply is collected while the system drains, before and after it comes, and not when it has stopped", async () => {
+  const world = new World([bank()]);
+  const { ticket, done } = await submitWaiting(world);
+  const other = await world.system.ref(Bank, "main").submit(Bank.charge, 1);
+  await world.clock.settle();
+  const stopped = world.system.stop({ drainMs: 1_000 });
+  assert.equal(world.system.health.status, "stopping");
+  assert.deepEqual(await other.reply(), { cents: 1 });
+  await assert.rejects(ticket.reply({ timeoutMs: 0 }), has(ReplyPendingError, "deadline"));
+  const reply = ticket.reply();
+  done(5);
+  assert.equal(await reply, 5);
+  assert.equal((await stopped).drained, true);
+  await assert.rejects(ticket.reply(), has(StoppedError, "stopping"));
+});
+
 Deno.test("replyTo gets the reply, and sees the id of the submit; the ticket has nothing to collect", async () => {
   const got: Got[] = [];
   await using world = new World([bank(), books(got)]);
@@ -477,6 +493,38 @@ Deno.test("a request that failed and is sent again has its reply after all", asy
   assert.deepEqual(world.letters, []);
 });
 
+Deno.test("what a turn sends to a reply and is a dead letter can be sent again, once there is room", async () => {
+  const submitted: string[] = [];
+  await using world = new World([bank(), books([], submitted)], { limits: { replies: 1 } });
+  const { system, clock } = world;
+  const first = await system.ref(Bank, "main").submit(Bank.charge, 1);
+  await system.ref(Books, "main").tell(Books.order, "7");
+  await clock.settle();
+  assert.deepEqual(world.letters, ["~reply open: too-many-replies", "~reply arrive: late-reply"]);
+  const [open, arrive] = system.deadLetters.list();
+  assert.throws(() => system.deadLetters.resend(open.id), { code: "too-many-replies" });
+  assert.deepEqual(await first.reply(), { cents: 1 });
+  assert.throws(() => system.deadLetters.resend(arrive.id), { code: "late-reply" });
+  assert.equal(world.letters.length, 2);
+  system.deadLetters.resend(open.id);
+  system.deadLetters.resend(arrive.id);
+  assert.deepEqual(await system.ticket(submitted[0]).reply(), { cents: 5 });
+  assert.deepEqual(world.letters, []);
+  const { accepted, done, dead } = system.stats();
+  assert.equal(accepted, done + dead);
+});
+
+Deno.test("a reply that is a dead letter is not sent again when the system has stopped", async () => {
+  const world = new World([bank()], { replyRetentionMs: 1_000 });
+  const { done } = await submitWaiting(world);
+  await world.clock.advance(1_000);
+  done(5);
+  await world.clock.settle();
+  const [{ id }] = world.system.deadLetters.list();
+  await world.stop();
+  assert.throws(() => world.system.deadLetters.resend(id), { code: "stopping" });
+});
+
 Deno.test("ids of two callers never meet", async () => {
   await using world = new World([bank()]);
   const ref = world.system.ref(Bank, "main");
@@ -498,6 +546,43 @@ Deno.test("a submit above the limit of replies rejects, and is accepted again wh
   assert.deepEqual([world.population, world.system.stats().dead], [{ bank: 1, "~reply": 2 }, 0]);
   await world.clock.advance(1_000);
   await ref.submit(Bank.charge, 4);
+});
+
+Deno.test("what could never be accepted is told so also where there is no room for its reply", async () => {
+  const world = new World([bank()], { limits: { replies: 1 } });
+  const ref = world.system.ref(Bank, "main");
+  await ref.submit(Bank.charge, 1);
+  await assert.rejects(ref.submit(Bank.charge, untyped("much")), has(InvalidPayloadError, "invalid-payload"));
+  const Elsewhere = protocol("elsewhere", { go: submit(z.number()) });
+  const elsewhere = world.system.ref(Elsewhere, "main");
+  await assert.rejects(elsewhere.submit(Elsewhere.go), has(NotFoundError, "unknown-protocol"));
+  await world.stop();
+  await assert.rejects(ref.submit(Bank.charge, 1), has(StoppedError, "stopping"));
+});
+
+Deno.test("a reply that must go while it is being collected is given, and takes no place any more", async () => {
+  const Large = protocol("large", { make: submit(unchecked<Promise<string>>(), z.string()) });
+  const large = actor(Large, { state: () => null, on: { make: (_ctx, text) => text } });
+  await using world = new World([large], { limits: { replies: 4, replyBytes: 1_000 } });
+  const [first, second] = [gate<string>(), gate<string>()];
+  const one = await world.system.ref(Large, "1").submit(
+    Large.make,
+    first.promise,
+    asIngress({ caller: "ada" }),
+  );
+  await world.system.ref(Large, "2").submit(Large.make, second.promise, asIngress({ caller: "ada" }));
+  first.resolve("a".repeat(600));
+  await world.clock.settle();
+  second.resolve("b".repeat(600));
+  assert.equal((await one.reply()).length, 600);
+  await assert.rejects(one.reply(), has(NotFoundError, "expired-reply"));
+  const third = world.system.ref(Large, "3");
+  for (let more = 0; more < 3; more++) await third.submit(Large.make, Promise.resolve(""));
+  await assert.rejects(
+    third.submit(Large.make, Promise.resolve("")),
+    has(LimitExceededError, "too-many-replies"),
+  );
+  assert.equal(world.population["~reply"], 4);
 });
 
 Deno.test("a thousand requests leave nothing behind, collected, refused or expired", async () => {

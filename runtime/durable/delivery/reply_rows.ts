@@ -1,5 +1,5 @@
 import { errorOfFailure } from "../../ports/dead_letters.ts";
-import { messageOf, PosthornError, StoppedError } from "../../base/errors.ts";
+import { messageOf, PosthornError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
@@ -11,6 +11,7 @@ import { replyRowKey } from "../rows/keys.ts";
 import {
   expiredReply,
   pendingReply,
+  stoppedCollecting,
   timeOfReplyName,
   unknownReply,
   waitersMax,
@@ -159,9 +160,4 @@ function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; read
     const why = `it cannot be read: ${messageOf(cause)}`;
     throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });
   }
-}
-
-/** Tells a waiter that the system has stopped. */
-function stoppedCollecting(id: string): StoppedError {
-  return new StoppedError(`Cannot collect the reply ${id}: the system has stopped`);
 }

@@ -28,6 +28,19 @@ Deno.test("roughBytes() counts what is there twice once, and comes to an end wit
   const cyclic: Record<string, unknown> = { shared, again: shared };
   cyclic.self = cyclic;
   assert.ok(roughBytes(cyclic, Infinity) < 1_200);
+  const list: unknown[] = [];
+  list.push(list);
+  const map = new Map<unknown, unknown>();
+  map.set(map, 1);
+  const error = new Error("no");
+  error.cause = error;
+  const inner: Record<string, unknown> = {};
+  const outer = { inner };
+  inner.outer = outer;
+  const first: Record<string, unknown> = {};
+  first.self = first;
+  first.one = 1;
+  for (const value of [list, map, error, outer, first]) assert.ok(roughBytes(value, 1_000_000) < 100);
 });
 
 Deno.test("roughBytes() looks at no more than it is asked for", () => {

@@ -93,6 +93,8 @@ onEach(
     assert.deepEqual(system.deadLetters.list().map(({ operation, reason }) => `${operation}: ${reason}`), [
       "arrive: too-large",
     ]);
+    const [{ id }] = system.deadLetters.list();
+    await assert.rejects(async () => await system.deadLetters.resend(id), { code: "too-large" });
     const small = await at(system).submit(Quick.work, "a");
     assert.equal(await small.reply(), "A");
     await system.stop(); // no row is left that never expires
@@ -168,6 +170,17 @@ onEach(
     await stage.pass(61_000);
     assert.deepEqual(heard, ["now"]);
     assert.deepEqual(second.deadLetters.list(), []);
+  },
+);
+
+onEach(
+  kinds,
+  "a submit of a durable actor's operation to an actor that keeps nothing rejects",
+  async (stage) => {
+    const system = await stage.start([quick(), worker()]);
+    const submitted = at(system).submit(Worker.run as unknown as typeof Quick.work, "x"); // as untyped code may do
+    await assert.rejects(submitted);
+    assert.deepEqual(system.deadLetters.list(), []);
   },
 );
 

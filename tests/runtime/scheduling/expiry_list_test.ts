@@ -19,8 +19,11 @@ class Bench {
   readonly expired: string[] = [];
   readonly list: ExpiryList<Item>;
 
-  constructor(keepMs: number) {
-    this.list = new ExpiryList(keepMs, this.timers, ({ name }: Item) => this.expired.push(name));
+  constructor(keepMs: number, onExpired: (item: Item) => void = () => {}) {
+    this.list = new ExpiryList(keepMs, this.timers, (item: Item) => {
+      this.expired.push(item.name);
+      onExpired(item);
+    });
   }
 }
 
@@ -65,6 +68,22 @@ Deno.test("a callback of an ExpiryList may add and delete other items", async ()
   assert.deepEqual(expired, ["first"]);
   await clock.advance(10);
   assert.deepEqual([expired, timers.size], [["first", "third"], 0]);
+});
+
+Deno.test("an item that a callback of an ExpiryList adds delays no other", async () => {
+  const { clock, timers, list, expired } = new Bench(10, (item) => {
+    if (item.name === "item 0") list.add(items[2]);
+  });
+  const items = itemsOf("item");
+  list.add(items[0]);
+  await clock.advance(5);
+  list.add(items[1]);
+  await clock.advance(5);
+  assert.deepEqual([expired, timers.size], [["item 0"], 1]);
+  await clock.advance(5);
+  assert.deepEqual([expired, timers.size], [["item 0", "item 1"], 1]);
+  await clock.advance(5);
+  assert.deepEqual([expired, timers.size], [["item 0", "item 1", "item 2"], 0]);
 });
 
 const step = fc.oneof(

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
-import { System } from "@posthorn/posthorn";
+import { actor, protocol, submit, System } from "@posthorn/posthorn";
+import { memoryStore } from "@posthorn/posthorn/memory";
+import * as z from "zod";
 import { Scheduler, type SchedulerOptions } from "../../../runtime/scheduling/scheduler.ts";
+import { replyName } from "../../../runtime/messages/reply_name.ts";
 import { LoopClock, Work } from "./loop_clock.ts";
 import { type Script, Worker, worker } from "../memory_stage.ts";
+
+const tooMany = 1_000_000;
+
+const Slow = protocol("slow", { wait: submit(z.undefined(), z.number()) });
 
 function stage(options: SchedulerOptions = {}) {
   const clock = new LoopClock();
@@ -291,9 +298,33 @@ Deno.test("Scheduler takes what is added while it runs, also by what runs", asyn
   assert.deepEqual(runs, ["late 1"]);
 });
 
+Deno.test("Scheduler gives a turn behind what is ready", async () => {
+  const { scheduler, runs, work } = stage();
+  scheduler.add(work("a", 1));
+  const turn = scheduler.turn().then(() => runs.push("turn"));
+  scheduler.add(work("b", 1));
+  await turn;
+  assert.deepEqual(runs, ["a 1", "b 1", "turn"]); // whoever waits continues in a microtask of its own
+  scheduler.add(work("a", 1));
+  await scheduler.turn();
+  assert.equal(runs.length, 4);
+});
+
 // --- With the system clock: each test ends when the event loop has turned, or after too many messages
 
-const tooMany = 1_000_000;
+Deno.test("Scheduler lets the event loop turn during a loop of awaited turns", async () => {
+  const { clock, scheduler } = stage();
+  let turns = 0;
+  const loop = (async () => {
+    for (; clock.yields === 0; turns++) await scheduler.turn();
+  })();
+  while (clock.yields === 0 && turns < tooMany) await Promise.resolve();
+  assert.ok(turns < tooMany, String(turns));
+  clock.turn();
+  await loop;
+});
+
+// --- With the machine's own clock: each ends when the event loop has turned, or after too many messages
 
 class NextTurn {
   came = false;
@@ -349,6 +380,36 @@ for (
     const ada = system.ref(Worker, "ada");
     for (let asks = 0; asks < tooMany && !turn.came; asks++) await ada.ask(Worker.call, script);
     await turn.check();
+  });
+}
+
+for (const store of [undefined, memoryStore()]) {
+  const where = store === undefined ? "memory" : "a store";
+
+  Deno.test(`Scheduler lets timers fire while a reply in ${where} is asked for in a loop, before and after it came`, async () => {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const slow = actor(Slow, { state: () => null, on: { wait: () => promise } });
+    await using system = new System({ actors: [slow], ...store && { store } });
+    const first = new NextTurn();
+    const ticket = await system.ref(Slow, "ada").submit(Slow.wait);
+    for (let polls = 0; polls < tooMany && !first.came; polls++) {
+      await assert.rejects(ticket.reply({ timeoutMs: 0 }), { code: "deadline" });
+      await assert.rejects(ticket.reply({ peek: true }), { code: "deadline" });
+    }
+    await first.check();
+    const unknown = system.ticket(replyName(system.newId()));
+    const second = new NextTurn();
+    for (let polls = 0; polls < tooMany && !second.came; polls++) {
+      await assert.rejects(unknown.reply(), { code: "unknown-reply" });
+    }
+    await second.check();
+    resolve(1);
+    await ticket.reply();
+    for (const peek of [true, false]) {
+      const turn = new NextTurn();
+      for (let polls = 0; polls < tooMany && !turn.came; polls++) await ticket.reply({ peek });
+      await turn.check();
+    }
   });
 }
 
