@@ -35,7 +35,7 @@ export class DurableActivation extends DurableMember {
   accepting = 0;
   /** Messages from outside that are accepted with their turns. */
   readonly admissions: Admissions = new Admissions(this);
-  readonly #runner: TurnRunner;
+  #runner: TurnRunner;
   readonly picker: MessagePicker;
   #wanted: "passivate" | "erase" | undefined = undefined;
   #held: Timer | undefined = undefined;
@@ -132,10 +132,11 @@ export class DurableActivation extends DurableMember {
     } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.picker.aside === 0)) {
       void this.load();
     } else {
-      const { stopped } = this;
-      this.stopped = undefined; // all its mail has become dead letters: the next message begins anew
-      if (stopped !== undefined) this.#runner.revive();
-      if (stopped !== undefined && this.atRest) return this.passivate();
+      if (this.stopped !== undefined) { // all its mail has become dead letters: the next message begins anew
+        this.stopped = undefined;
+        this.#runner = new TurnRunner(this);
+        if (this.atRest) return this.passivate();
+      }
       this.host.watchIdle(this);
       this.services.rest();
     }

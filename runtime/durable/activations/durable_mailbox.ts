@@ -37,8 +37,8 @@ export class DurableMailbox {
   /** The positions of messages at the head that are being committed by themselves. */
   readonly #expected = new Set<string>();
   /** About how many messages in the store are not here, and how many of those wait aside. */
-  #beyond = 0;
-  #asideBeyond = 0;
+  beyond = 0;
+  asideBeyond = 0;
   /** The position behind which all messages wait aside, if not all of them are here. */
   #end: string | undefined = undefined;
 
@@ -57,12 +57,7 @@ export class DurableMailbox {
   /** About how many messages wait, without those that wait aside and those in the batch under way. */
   get length(): number {
     const here = this.mails.length - this.inHand + this.#asks.length;
-    return here + this.#beyond - this.#asideBeyond - this.leaving.size;
-  }
-
-  /** About how many messages wait aside and are not here. */
-  get asideBeyond(): number {
-    return this.#asideBeyond;
+    return here + this.beyond - this.asideBeyond - this.leaving.size;
   }
 
   /** Counts the bytes of a message if no more than `bound` wait then; else returns about how many wait. */
@@ -75,7 +70,7 @@ export class DurableMailbox {
     let bytes = 0;
     for (const mail of this.mails) if (!this.leaving.has(mail.place)) bytes += mail.bytes;
     const here = Math.max(this.mails.length, 1);
-    return Math.ceil(bytes * (here + this.#beyond) / here);
+    return Math.ceil(bytes * (here + this.beyond) / here);
   }
 
   /** Whether a message waits that is in no store. */
@@ -97,11 +92,6 @@ export class DurableMailbox {
   left({ place }: QueuedMessage, gone: boolean): void {
     this.leaving.delete(place);
     if (gone) this.mails = this.mails.filter((mail) => mail.place !== place);
-  }
-
-  /** About how many messages in the store are not here. */
-  get beyond(): number {
-    return this.#beyond;
   }
 
   /** A list begins. */
@@ -145,8 +135,8 @@ export class DurableMailbox {
     this.#end = beyond > 0 && mails.at(-1) !== all.at(-1) ? all.at(-1)!.place : undefined;
     const whole = beyond === 0 || (this.#end !== undefined && late.every((mail) => this.#isHere(mail)));
     this.complete = whole && !this.#outdated;
-    this.#beyond = beyond;
-    this.#asideBeyond = this.#end === undefined ? Math.min(asideBeyond, beyond) : beyond;
+    this.beyond = beyond;
+    this.asideBeyond = this.#end === undefined ? Math.min(asideBeyond, beyond) : beyond;
     if (this.complete) {
       const known = new Set(all.map((mail) => mail.place));
       const came = late.filter((mail) => mail.key === undefined || !known.has(mail.place));
@@ -178,7 +168,7 @@ export class DurableMailbox {
     else if (!this.complete || !this.#isHere(mail)) this.#leaveBeyond(mail);
     else if (this.mails.length >= hereMax) {
       this.complete = false;
-      this.#beyond++;
+      this.beyond++;
     } else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
     else if (!this.#setAside(mail)) this.mails.push(mail);
   }
@@ -221,8 +211,8 @@ export class DurableMailbox {
 
   /** So many messages that were kept aside are to be listed again. */
   forgetAside(count: number): void {
-    this.#beyond += count;
-    this.#asideBeyond += count;
+    this.beyond += count;
+    this.asideBeyond += count;
   }
 
   /** Forgets the messages in the store, which are to be listed again. Asks stay. */
@@ -231,7 +221,7 @@ export class DurableMailbox {
     const { length } = this.mails;
     this.mails = this.mails.filter(({ key, place }) => key === undefined && !this.#expected.has(place));
     this.#expected.clear();
-    this.#beyond += length - this.mails.length;
+    this.beyond += length - this.mails.length;
     this.complete = false;
   }
 
@@ -242,9 +232,9 @@ export class DurableMailbox {
 
   /** Leaves a message in the store, to be listed: at once, unless it waits aside. */
   #leaveBeyond({ head }: QueuedMessage): void {
-    this.#beyond++;
+    this.beyond++;
     if (head.notBeforeMs === undefined) this.complete = false;
-    else this.#asideBeyond++;
+    else this.asideBeyond++;
   }
 
   /** Whether a list has brought the message before its commit was known. */

@@ -54,7 +54,10 @@ export async function loadActor(actor: DurableActivation): Promise<LoadedActor |
     const last = listed.at(-1)!.key;
     const known = mailbox.beyond - windowMax;
     beyond = known > 0 ? known : Math.max(await countBeyond(actor, prefix, last), 1);
-    if (host.actor.retry.order === "aside") asideBeyond = await countAside(actor, prefix, last);
+    if (host.actor.retry.order === "aside") {
+      const now = prefix + positionOf(Math.floor(session.clock.now() * 1_000), ""); // those aside have later positions
+      asideBeyond = await countBeyond(actor, prefix, last < now ? now : last);
+    }
   }
   const mails = mailbox.listed(listed, prefix, beyond, asideBeyond);
   const writers = new Set(mails.map(({ head }) => head.via)); // also of those that wait aside, and come back
@@ -75,12 +78,6 @@ async function triedBy(
   const [mail] = await session.connection.read([mailPrefix(actor) + retry.place]);
   session.probes?.reach("another instance tries a message");
   return mail === undefined ? undefined : fate;
-}
-
-/** How many messages wait aside behind the listed ones: their positions are later than now. */
-function countAside(actor: DurableActivation, prefix: string, after: string): Promise<number> {
-  const now = prefix + positionOf(Math.floor(actor.services.clock.now() * 1_000), "");
-  return countBeyond(actor, prefix, after < now ? now : after);
 }
 
 /** At least how many messages wait behind the listed ones: enough to know whether the mailbox is full. */

@@ -36,11 +36,6 @@ export class TurnRunner {
     this.#activation = activation;
   }
 
-  /** The actor had stopped and begins anew: earlier failures do not count any more. */
-  revive(): void {
-    this.#supervisor = undefined;
-  }
-
   /** Aborts the turn that is awaited, if there is one. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
