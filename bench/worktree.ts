@@ -4,7 +4,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 
 /**
  * Checks out a commit in a temporary worktree, with the benchmarks of the working tree in place of its own,
- * so that two runtimes are compared by the same benchmarks.
+ * so that two runtimes are compared by the same benchmarks. The commit keeps its own imports.
  */
 export async function withWorktree<Result>(
   ref: string,
@@ -26,7 +26,7 @@ async function copyOver(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   for await (const { name, isDirectory } of Deno.readDir(from)) {
     if (isDirectory) await copyOver(`${from}/${name}`, `${to}/${name}`);
-    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+    else if (name !== "deno.json") await Deno.copyFile(`${from}/${name}`, `${to}/${name}`); // that of the commit
   }
 }
 
