@@ -10,8 +10,9 @@ import { codeOf } from "../runtime/base/thrown.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /**
- * The subscription of an address is committed, and outlives this process. While the store is away it is tried again; what
- * is published here meanwhile waits for it. Throws a `StoreError` if too many wait, and a `StoppedError`.
+ * Subscribes an address in the store, where the subscription outlives this process. While the store is away it tries
+ * again, and what this process publishes meanwhile waits. Throws a `StoreError` if too many subscriptions wait, and a
+ * `StoppedError`.
  */
 export function subscribeDurably(
   runtime: Runtime,
@@ -24,7 +25,7 @@ export function subscribeDurably(
   const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
   pending.requireRoom(topic.key);
   runtime.delivery.requireRunning(`subscribe to ${topic.key}`);
-  const token = runtime.ids.ulid(); // the same at each attempt: one that landed unheard is not another
+  const token = runtime.ids.ulid(); // the same for each attempt, so that one that landed unnoticed is not another
   let wanted = true;
 
   const request = (operation: Operation, payload: unknown, givenUp: () => boolean): Promise<void> => {

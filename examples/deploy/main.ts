@@ -1,7 +1,8 @@
 /// <reference lib="deno.unstable" />
 /**
- * Durable actors on Deno Deploy: on the database that is assigned to the app, looked after once a minute, so that what
- * is due or was left behind runs although nobody calls. `docs/deploy.md` goes through it. Here, on a file:
+ * Durable actors on Deno Deploy, in the database that is assigned to the app. A cron job sweeps once a minute, so due
+ * schedules and the messages of stopped instances are handled even without a request. `docs/deploy.md` explains it. To
+ * try it with a file:
  *
  * KV_PATH=./posthorn.kv deno run -A --unstable-kv --unstable-cron examples/deploy/main.ts
  */
@@ -40,7 +41,7 @@ const cart = actor(Cart, {
 
 const system = new System({ actors: [cart], store: denoKv(Deno.env.get("KV_PATH")) });
 
-// At the top level: Deno Deploy finds it there when it builds. Nothing else wakes an app that nobody calls.
+// At the top level, where Deno Deploy finds it when it builds. Nothing else wakes an app that gets no requests.
 const stopping = new AbortController();
 void Deno.cron("sweep", "* * * * *", { signal: stopping.signal }, () => system.sweep());
 
@@ -50,7 +51,7 @@ const server = Deno.serve({
   onListen: ({ port }) => console.log(`Listening on http://localhost:${port}/`),
 }, app.fetch);
 
-// /healthz says name and status for as long as it runs; why is for the log.
+// /healthz shows the name and the status of the store. The reason goes to the log.
 system.ready().catch(() => {}).then(() => {
   const { name, status, reason } = system.health.store!;
   const hint = status === "unverified"
@@ -60,7 +61,7 @@ system.ready().catch(() => {}).then(() => {
   log(`The store (${name}) is ${status}: ${reason}${hint}`);
 });
 
-// Deno Deploy sends SIGINT, and ends the process 5 s later. What still waits is in the store, for the next instance.
+// Deno Deploy sends SIGINT, and ends the process 5 s later. Waiting messages are in the store, for the next instance.
 const signals = ["SIGINT", "SIGTERM"] as const;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
 
@@ -68,7 +69,7 @@ async function stop(): Promise<void> {
   for (const signal of signals) Deno.removeSignalListener(signal, stop);
   stopping.abort();
   await system.stop({ drainMs: 300 });
-  // Deno 2.5 may wait minutes for a connection that nobody uses any more.
+  // Deno 2.5 may wait minutes for an unused connection.
   const late = new Promise((resolve) => setTimeout(resolve, 300, "late"));
   const closed = await Promise.race([server.shutdown(), late]);
   console.log("Stopped.");

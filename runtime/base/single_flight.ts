@@ -2,7 +2,8 @@
 export class SingleFlight {
   readonly #work: () => Promise<unknown>;
   #running: Promise<void> | undefined;
-  #again = false;
+  /** The run that follows the one under way, if one was asked for. */
+  #next: PromiseWithResolvers<void> | undefined;
 
   constructor(work: () => Promise<unknown>) {
     this.#work = work;
@@ -10,31 +11,31 @@ export class SingleFlight {
 
   /** Does the work, or joins the run under way. Resolves when that is done; rejects as it does. */
   run(): Promise<void> {
-    return this.#running ??= this.#all();
+    return this.#running ??= this.#once();
   }
 
   /**
    * Does the work, and once more if a run is under way: that run may have read before what it should see was there.
-   * Resolves when all of it is done.
+   * Resolves when the run that began after the call is done; rejects as it does. It takes place although the one before
+   * fails.
    */
   wake(): Promise<void> {
-    this.#again = this.#running !== undefined;
-    return this.run();
+    if (this.#running === undefined) return this.run();
+    return (this.#next ??= Promise.withResolvers()).promise;
   }
 
   /** Resolves when no run is under way. */
   async idle(): Promise<void> {
-    await this.#running?.catch(() => {}); // who asked for the run is told
+    while (this.#running !== undefined) await this.#running.catch(() => {}); // who asked for the run is told
   }
 
-  async #all(): Promise<void> {
+  async #once(): Promise<void> {
     try {
-      do {
-        this.#again = false;
-        await this.#work();
-      } while (this.#again);
+      await this.#work();
     } finally {
-      this.#running = undefined; // in one step with the last look at `again`
+      const next = this.#next;
+      this.#running = this.#next = undefined; // in one step with the last look at `next`
+      next?.resolve(this.run());
     }
   }
 }

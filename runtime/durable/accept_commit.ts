@@ -11,7 +11,10 @@ import { mailPrefix } from "./rows/keys.ts";
 import { fromText } from "./rows/value_codec.ts";
 import { positionToken, QueuedMessage } from "./rows/queued_message.ts";
 
-/** A message from outside on its way into its mailbox: once for each name within its window. */
+/**
+ * The commit of a message from outside into its mailbox. A mark makes sure that it is committed once for each name
+ * within its window.
+ */
 export class AcceptCommit implements CommitRequest {
   readonly name: string;
   readonly lane: string | undefined;
@@ -20,16 +23,16 @@ export class AcceptCommit implements CommitRequest {
   readonly accepted: Promise<Acceptance>;
   readonly #services: AcceptanceServices;
   readonly #incoming: Incoming;
-  /** Whether the mailbox is full, and this message becomes a dead letter for it. */
+  /** Whether the message becomes a dead letter because its mailbox is full. */
   readonly #drops: boolean;
-  /** The same for each attempt. */
+  /** Identifies this send; the same for each attempt. */
   readonly #token: string;
   readonly #print: string;
   readonly #resolve: (acceptance: Acceptance) => void;
   readonly #reject: (error: unknown) => void;
-  /** The mark that it replaces: one whose time is over. */
+  /** The mark that it replaces: one whose window has ended. */
   #before: Entry | undefined;
-  /** Whether an attempt may still land that was said to be stale. */
+  /** Whether an attempt that the store called stale may still land. */
   #mayLand = false;
 
   /** Throws a `TooLargeError` if no commit can take it. */
@@ -39,7 +42,7 @@ export class AcceptCommit implements CommitRequest {
     this.#services = services;
     this.#incoming = incoming;
     this.name = named.name;
-    this.lane = session.probes?.without("lane") ? undefined : mailPrefix(to);
+    this.lane = mailPrefix(to);
     this.#drops = full !== undefined && to.host.actor.mailbox.overflow === "drop-newest";
     if (ticket !== undefined) replies.open(this.part, ticket);
     if (this.#drops) {
@@ -55,7 +58,7 @@ export class AcceptCommit implements CommitRequest {
     this.#mark(undefined);
     const { limits } = session.traits;
     this.size = sizeOfCommit(this.part, limits);
-    if (!session.probes?.without("never-fits")) requireFits(this.name, this.size, limits);
+    requireFits(this.name, this.size, limits);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     this.accepted = promise;
     this.#resolve = resolve;
@@ -75,7 +78,7 @@ export class AcceptCommit implements CommitRequest {
     } else this.#fail(result.error);
   }
 
-  /** Looks for its mark. It has one wherever the outcome of a commit may be unknown. */
+  /** Looks for its mark: each message has one if the store may leave the outcome of a commit unknown. */
   async find(): Promise<CommitOutcome> {
     const { named } = this.#incoming;
     if (named.mark === undefined) return "open";
@@ -87,7 +90,7 @@ export class AcceptCommit implements CommitRequest {
     return stored?.version === this.#before?.version ? "open" : "stale";
   }
 
-  /** There is a mark already: of the same message, of another, or one whose time is over. */
+  /** There is a mark already: of this message, of another, or one whose window has ended. */
   async #repeat(uncertain: boolean): Promise<void> {
     const { named } = this.#incoming;
     const stored = await storedMark(named);
@@ -120,7 +123,7 @@ export class AcceptCommit implements CommitRequest {
     writeMark(this.part, mark, head, before);
   }
 
-  /** It is committed: the actor gets it, and makes room for it. */
+  /** It is committed: the actor gets it, and evicts older messages if its mailbox is too full. */
   #land(version: string | undefined): void {
     const { committedDelivery } = this.#services;
     const { to, draft, epoch } = this.#incoming;
@@ -130,8 +133,8 @@ export class AcceptCommit implements CommitRequest {
     this.part.land(committedDelivery, version, epoch);
     if (!this.#drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
     if (overflow !== "drop-oldest") return;
-    while (to.waiting > capacity && to.evictOldest());
-    while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.evictOldest());
+    while (to.waiting > capacity && to.picker.evictOldest());
+    while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.picker.evictOldest());
   }
 
   #fail(error: unknown, uncertain = false): void {
@@ -142,7 +145,7 @@ export class AcceptCommit implements CommitRequest {
     this.#reject(new OutcomeUnknownError(why, { cause: error }));
   }
 
-  /** Its outcome is known: it is on its way no more. */
+  /** Its outcome is known: it no longer counts as arriving. */
   #over(): void {
     const { to, bytes } = this.#incoming;
     to.accepting--;

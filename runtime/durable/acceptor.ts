@@ -15,7 +15,10 @@ import { headOf, type NewMessage, QueuedMessage } from "./rows/queued_message.ts
 
 /** How large a message may be to be accepted with its turn: until then it waits in memory, beside a batch of others. */
 const smallBytes = 65_536;
-/** And it may be a so-manieth of what a commit takes: else it is looked at first. */
+/**
+ * A message that is accepted with its turn may take at most this part of a commit (one divided by it); a larger one is
+ * committed first.
+ */
 const smallParts = 4;
 
 function fullOfMessages({ waiting: held, host }: DurableActivation): Fullness | undefined {
@@ -23,14 +26,17 @@ function fullOfMessages({ waiting: held, host }: DurableActivation): Fullness | 
   return held >= bound ? { held, bound, what: "messages" } : undefined;
 }
 
-/** Takes in the bytes of a message, unless that are too many. */
+/** Reserves the bytes of a message in its mailbox; returns how full the mailbox is if they do not fit. */
 function fullOfBytes({ mailbox, host }: DurableActivation, bytes: number): Fullness | undefined {
   const { bytes: bound } = host.actor.mailbox;
   const held = mailbox.takeBytes(bytes, bound);
   return held === undefined ? undefined : { held, bound, what: "bytes" };
 }
 
-/** Takes messages in from outside: each is committed to its mailbox, once for each name within its window. */
+/**
+ * Accepts messages from outside: each is committed to its mailbox once for each name within its window, with its turn
+ * or before it. An ask stays in memory.
+ */
 export class Acceptor {
   readonly #services: AcceptanceServices;
 
@@ -38,7 +44,7 @@ export class Acceptor {
     this.#services = services;
   }
 
-  /** Throws, or rejects with, what stands in the way. */
+  /** Throws, or rejects with, the reason for a refusal. */
   accept(
     to: DurableActivation,
     route: Route,
@@ -57,15 +63,13 @@ export class Acceptor {
     const { overflow } = to.host.actor.mailbox;
     const refuses = overflow === "reject" || isReplyTarget(replyTo);
     const crowded = fullOfMessages(to);
-    if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it costs anything
+    if (crowded !== undefined && refuses) return this.#refuse(to, crowded, route, named); // before it is encoded
     if (!isReplyTarget(replyTo)) session.committer.requireRoom(name); // an ask is not committed
-    const place = extras?.after === undefined || session.probes?.without("behind-its-place")
-      ? undefined
-      : session.positionBehind(extras.after);
-    // What was written before this moment is in every list that begins later.
+    const place = extras?.after === undefined ? undefined : session.positionBehind(extras.after);
+    // Every list that begins after this moment has what was written before it.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
     const draft = isReplyTarget(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
-    const bytes = draft === undefined ? extras?.bytes ?? 0 : draft.value.length; // an ask is nowhere but here
+    const bytes = draft === undefined ? extras?.bytes ?? 0 : draft.value.length; // an ask is in memory only
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
     if (draft === undefined) {
@@ -104,20 +108,20 @@ export class Acceptor {
     return pending.accepted;
   }
 
-  /** Whether it is far from what no commit takes. */
+  /** Whether a message is far from too large for a commit. */
   #isSmall({ value: { length } }: NewMessage): boolean {
     const { limits } = this.#services.session.traits;
     return length <= smallBytes && length * smallParts <= Math.min(limits.valueBytes, limits.bytes);
   }
 
-  /** There is no room for it; unless it has been accepted before. */
+  /** Refuses a message for which there is no room, unless it has been accepted before. */
   #refuse(to: DurableActivation, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
     const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
     if (route.extras?.scope === undefined) throw refusal;
     return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
   }
 
-  /** Tells who asked for it where the message is. */
+  /** Calls `onAccepted` with the position of the message. */
   #told({ extras }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
     const onAccepted = extras?.onAccepted;
     if (onAccepted === undefined) return accepted;
@@ -127,7 +131,7 @@ export class Acceptor {
     });
   }
 
-  /** The key of a message's mark: where it has a name of its own, or its commit may be tried again. */
+  /** The key of the mark of a message; absent if it has no name of its own and its commit is never tried again. */
   #markOf(scope: string | undefined, name: string, id: string): string | undefined {
     const { limits, unknownOutcomes } = this.#services.session.traits;
     if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;

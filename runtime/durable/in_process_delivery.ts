@@ -34,19 +34,16 @@ export class InProcessDelivery implements CommittedDelivery {
     version: string | undefined,
     senderEpoch: number,
   ): void {
-    const { probes } = this.#session;
-    if (probes?.without("hand-over")) return;
     const { hosts, ending, activate } = this.#localActors;
     const assignments = this.#assignments();
-    const epoch = probes?.without("listed-after-loaded") ? 0 : senderEpoch;
     for (const { to, draft } of arrivals) {
       const found = hosts.get(to.protocol)?.find(to.key);
       if (ending() || (found ?? activate(to)) === undefined) {
         assignments.left(to);
-        probes?.reach("there is no room for an actor that has mail");
+        this.#session.probes?.reach("there is no room for an actor that has mail");
         continue;
       }
-      if (version === undefined) { // it may have been handled meanwhile: the store says
+      if (version === undefined) { // it may have been handled meanwhile, so the actor reads it
         assignments.left(to);
         found?.look();
         continue;
@@ -55,7 +52,7 @@ export class InProcessDelivery implements CommittedDelivery {
       const mail = QueuedMessage.committed(draft, version);
       const before = draft.head.attempts !== undefined || draft.accepted;
       if (!before) this.accepted(to, mail);
-      found?.enqueue(mail, epoch);
+      found?.enqueue(mail, senderEpoch);
     }
   }
 

@@ -45,13 +45,10 @@ export interface StoreParts {
 }
 
 /** The durable actors of the system, as all that works on its store sees them. */
-export interface LocalActors {
+export interface LocalActors extends HostLookup {
   readonly hosts: ReadonlyMap<string, DurableHost>;
   /** Whether the system ends: then nothing is loaded any more. */
   ending(): boolean;
-  hosting(protocol: string): "durable" | "transient" | "no";
-  /** How full the mailbox of an actor is that is in memory here. */
-  roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
   /** Loads an actor, where there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
   /** There is a dead letter. */
@@ -152,19 +149,19 @@ async function begin(
     (locals) => committedDelivery.deliverTransient(locals),
   );
   const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
-  const writer = new MessageWriter(session, replies, surveyReplies, hostLookup(localActors, unhosted), ids);
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
   const { membership, assignments } = keeping(services, session, localActors, [
     () => replies.look(), // what a watch should have told may have been lost
-    () => session.probes?.without("log-at-heartbeat") ? Promise.resolve() : log.look(),
+    () => log.look(),
     () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
   ]);
-  const durabilityCheck = new DurabilityCheck(session, store.traits);
+  const durabilityCheck = new DurabilityCheck(session);
   await durabilityCheck.look();
   await assignments.begin();
   const watching = connection.watch(() => {
@@ -188,27 +185,12 @@ async function begin(
     letters: stored,
     watching,
     topicsOf: (actor) => topicsOf(connection, actor),
-    turnWrites: new TurnWrites(session, writer),
-    crashSuspects: new CrashSuspects(timers, session.probes),
-    mayHaveCrashed: (names) => membership.mayHaveCrashed(names),
-    fateOf: (name) => membership.fateOf(name),
-    lives: (name) => membership.lives(name),
+    turnWrites: new TurnWrites(session, writer, scheduleRunner),
+    crashSuspects: new CrashSuspects(timers),
+    membership,
     committedDelivery,
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => localActors.deadLettered(letter, error),
-  };
-}
-
-function hostLookup(localActors: LocalActors, unhosted: Unhosted): HostLookup {
-  return {
-    hosting: (protocol) => localActors.hosting(protocol),
-    roomFor: (actor) => (localActors.hosts.has(actor.protocol) ? localActors : unhosted).roomFor(actor),
-    unhosted: (actor) => unhosted.wrote(actor),
-    undelivered: (letter) => {
-      const host = localActors.hosts.get(letter.protocol);
-      if (host !== undefined) host.deadLettered++;
-      localActors.deadLettered(letter);
-    },
   };
 }
 

@@ -2,11 +2,11 @@ import { SingleFlight } from "../base/single_flight.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { type RetryServices, retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
-/** How many subscriptions, and ends of subscriptions, may wait before no other is begun. */
+/** How many subscriptions, and ends of subscriptions, may wait for the store before new ones are refused. */
 const waitingMax = 10_000;
 
 /**
- * Subscriptions that were made here and that the store has not taken yet, by topic. What is published here afterwards
+ * The subscriptions of this process that the store has not taken yet, by topic. What this process publishes afterwards
  * comes behind them.
  */
 export class PendingSubscriptions {
@@ -19,8 +19,8 @@ export class PendingSubscriptions {
   }
 
   /**
-   * Throws a `StoreError` (`store-unavailable`) if so many wait that no other subscription is begun. To end one is never
-   * refused: each has one end, and is bounded where it was made.
+   * Throws a `StoreError` (`store-unavailable`) if too many wait to begin another. Ending one is never refused: each
+   * subscription ends once.
    */
   requireRoom(topic: string): void {
     if (this.#waiting < waitingMax) return;
@@ -29,8 +29,8 @@ export class PendingSubscriptions {
   }
 
   /**
-   * Asks the store for a subscription, or for its end, with `attempt`: at once, and again while the store is away, until
-   * `givenUp` says that nobody wants it any more.
+   * Makes or ends a subscription with `attempt`: at once, and again while the store is away, until `givenUp` says that
+   * nobody wants it any more.
    */
   async request(topic: string, attempt: () => Promise<void>, givenUp: () => boolean): Promise<void> {
     const attempts = new SingleFlight(attempt);
@@ -46,7 +46,9 @@ export class PendingSubscriptions {
     }
   }
 
-  /** Tries those of a topic at once. Rejects if the store does not take one of them; nothing if there is none. */
+  /**
+   * Tries those of a topic at once. Rejects if the store does not take one of them; returns nothing if there is none.
+   */
   settle(topic: string): Promise<void> | undefined {
     const all = this.#byTopic.get(topic);
     if (all === undefined) return undefined;

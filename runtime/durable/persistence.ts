@@ -292,6 +292,11 @@ export class Persistence {
       roomFor: (actor) => this.#roomFor(actor),
       activate: (actor) => this.#activate(actor),
       deadLettered: (letter, error) => this.#deadLettered(letter, error),
+      undelivered: (letter) => {
+        const host = this.hosts.get(letter.protocol);
+        if (host !== undefined) host.deadLettered++;
+        this.#deadLettered(letter);
+      },
     };
   }
 

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type {
   AtomicPart,
   Entry,
@@ -7,37 +7,24 @@ import type {
   StorePresence,
   StoreTraits,
 } from "../ports/store.ts";
-import { messageOf } from "../base/errors.ts";
-import { OutcomeUnknownError, StoreError } from "../base/store_errors.ts";
-import { isThrown } from "../base/thrown.ts";
+import { isOfStore, OutcomeUnknownError, StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
+import { CallDeadlines } from "./call_deadlines.ts";
 import { type Probes, probesOf } from "./commits/probes.ts";
 
 /**
- * How long a call may take. Where outcomes can be unknown the store is somewhere else, and what it did not answer is
- * asked again; where they cannot it is here, and waits for its own locks first.
+ * How long a call may take. A store with unknown outcomes is on another machine, and calls without an answer are repeated;
+ * any other store is on this one, and waits for its own locks first.
  */
 const remoteMs = 5_000;
 const localMs = 15_000;
-/** How long what is under way may take to end when it is closed. */
+/** How long calls under way may take to end when it is closed. */
 const closeMs = 2_000;
 
 /**
- * How many calls that were given up may still be under way: some clients repeat each without end. Where there are so many,
- * one more is tried in so long, and the others are refused.
- */
-const lostMax = 100;
-const tryMs = 1_000;
-
-interface Call {
-  readonly dueMs: number;
-  readonly late: () => void;
-}
-
-/**
- * A connection whose every call ends in bounded time, whatever its store does: some clients try again without end while
- * nobody answers. What was read too late rejects with `store-unavailable`; the outcome of a commit is unknown then, and
- * it may land later.
+ * A connection whose every call ends in bounded time, whatever its store does: some clients retry without end while no
+ * server answers. A late read rejects with `store-unavailable`; the outcome of a late commit is unknown, and it may land
+ * later.
  */
 export class TimelyConnection implements StoreConnection {
   /** Only in simulations. */
@@ -45,34 +32,31 @@ export class TimelyConnection implements StoreConnection {
   readonly presence: StorePresence | undefined;
   readonly #connection: StoreConnection;
   readonly #clock: Clock;
-  readonly #callMs: number;
-  /** In the order of their beginning, which is that of their ends: one timer does for all. */
-  readonly #open = new Set<Call>();
-  #cancel: Cancel | undefined;
-  #closed = false;
-  /** How many calls were given up and are still under way. */
-  #lost = 0;
-  #triedMs = -Infinity;
+  readonly #calls: CallDeadlines;
+  /** Counted apart, so that a presence that hangs does not block the store. */
+  readonly #presenceCalls: CallDeadlines;
 
   constructor(connection: StoreConnection, { unknownOutcomes }: StoreTraits, clock: Clock) {
-    this.probes = probesOf(connection);
-    this.presence = connection.presence;
+    const callMs = unknownOutcomes ? remoteMs : localMs;
     this.#connection = connection;
     this.#clock = clock;
-    this.#callMs = unknownOutcomes ? remoteMs : localMs;
+    this.#calls = new CallDeadlines(clock, callMs);
+    this.#presenceCalls = new CallDeadlines(clock, callMs);
+    this.probes = probesOf(connection);
+    this.presence = connection.presence && timelyPresence(connection.presence, this.#presenceCalls);
   }
 
   read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
-    return this.#call(() => this.#connection.read(keys), () => this.#unread("read"));
+    return this.#calls.call(() => this.#connection.read(keys), () => unread("read", this.#calls));
   }
 
   list(range: KeyRange): Promise<Entry[]> {
-    return this.#call(() => this.#connection.list(range), () => this.#unread("list"));
+    return this.#calls.call(() => this.#connection.list(range), () => unread("list", this.#calls));
   }
 
   commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
-    return this.#call(() => this.#connection.commit(parts), () => {
-      const why = `the store did not answer within ${this.#callMs} ms`;
+    return this.#calls.call(() => this.#connection.commit(parts), () => {
+      const why = `the store did not answer within ${this.#calls.callMs} ms`;
       return new OutcomeUnknownError(`Cannot tell whether a commit landed: ${why}`);
     });
   }
@@ -81,74 +65,33 @@ export class TimelyConnection implements StoreConnection {
     return this.#connection.watch(onChange);
   }
 
-  /** Closes it: what is under way ends first, unless it takes too long. */
+  /** Closes it after the calls under way have ended, unless they take too long. */
   async close(): Promise<void> {
     const closing = this.#connection.close();
     if (await within(this.#clock, closeMs, closing)) await closing;
-    this.#closed = true;
-    for (const call of this.#open) {
-      this.#open.delete(call);
-      call.late();
-    }
-    this.#cancel?.();
-    this.#cancel = undefined;
-  }
-
-  #unread(what: string): StoreError {
-    const why = `the store did not answer within ${this.#callMs} ms`;
-    return new StoreError("store-unavailable", `Cannot ${what}: ${why}`);
-  }
-
-  #call<Result>(begin: () => Promise<Result>, lateError: () => Error): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      const nowMs = this.#clock.monotonicMs();
-      this.#requireUsable(nowMs);
-      const answer = begin();
-      const late = () => {
-        this.#lost++;
-        reject(lateError());
-      };
-      const call: Call = { dueMs: nowMs + this.#callMs, late };
-      this.#open.add(call);
-      if (this.#cancel === undefined) this.#wait(this.#callMs);
-      answer.then((result) => {
-        if (this.#isInTime(call)) resolve(result);
-      }, (error) => {
-        if (this.#isInTime(call)) reject(told(error));
-      });
-    });
-  }
-
-  #isInTime(call: Call): boolean {
-    if (this.#open.delete(call)) return true;
-    this.#lost--;
-    return false;
-  }
-
-  #requireUsable(nowMs: number): void {
-    if (this.#closed) throw new StoreError("store-closed", "Cannot use the store: its connection is closed");
-    if (this.#lost < lostMax) return;
-    if (nowMs - this.#triedMs < tryMs) {
-      const why = `it has not answered ${this.#lost} calls, and ${lostMax} are the most`;
-      throw new StoreError("store-unavailable", `Cannot use the store: ${why}`);
-    }
-    this.#triedMs = nowMs;
-  }
-
-  #wait(forMs: number): void {
-    this.#cancel = this.#clock.setTimer(forMs, () => {
-      this.#cancel = undefined;
-      const nowMs = this.#clock.monotonicMs();
-      for (const call of this.#open) {
-        if (call.dueMs > nowMs) return this.#wait(call.dueMs - nowMs);
-        this.#open.delete(call);
-        call.late();
-      }
-    });
+    this.#calls.close();
+    this.#presenceCalls.close();
   }
 }
 
-/** What a store throws, as an error that lets itself be looked at: others ask it what it is. */
-function told(error: unknown): unknown {
-  return isThrown(error, Error) ? error : new Error(messageOf(error), { cause: error });
+/** A presence whose every call ends in bounded time. It is a hint: a late answer counts as unknown. */
+function timelyPresence(presence: StorePresence, calls: CallDeadlines): StorePresence {
+  const known = <Result>(begin: () => Promise<Result>, otherwise: Result): Promise<Result> =>
+    calls.call(begin, () => unread("ask who lives", calls)).catch((error) => {
+      if (isOfStore(error)) return otherwise;
+      throw error;
+    });
+  return {
+    hold: (instance) => known(() => presence.hold(instance), false),
+    isGone: (instance) => known(() => presence.isGone(instance), false),
+    release: (instance) => known(() => presence.release(instance), undefined),
+    retain: (instances) => known(() => presence.retain(instances), undefined),
+  };
+}
+
+function unread(what: string, { callMs }: CallDeadlines): StoreError {
+  return new StoreError(
+    "store-unavailable",
+    `Cannot ${what}: the store did not answer within ${callMs} ms`,
+  );
 }

@@ -2,7 +2,7 @@ import { type Actor, actor } from "../language/actor.ts";
 import type { ActorId, Address } from "../language/address.ts";
 import type { StoredPublication } from "./delivery/message_writer.ts";
 import { namedOperation } from "../messages/envelope.ts";
-import type { DurableTurn } from "./activations/durable_turn.ts";
+import type { DurableTurn } from "./activations/turn_writes.ts";
 import { writeEvent } from "./delivery/event_log_rows.ts";
 import { subscribedKey, subscriberActorPrefix, subscriberKey, subscriberPrefix } from "./rows/keys.ts";
 import { decodeValue, encodeValue, toText } from "./rows/value_codec.ts";
@@ -17,15 +17,15 @@ import {
 import type { StoreLimits } from "../ports/store.ts";
 import { matchesSubject, parseSubjectPattern } from "../language/subject.ts";
 
-/** What a topic keeps in its state; its subscribers and its events are rows of their own. */
+/** The state of a topic; its subscribers and its events are rows of their own. */
 interface TopicState {
-  /** How many events there have been. */
+  /** How many events were published. */
   readonly events: number;
   readonly subscribers: number;
   /**
-   * The last subscriber that was sent to, of each event that only some subscribers have got yet, by the event's position:
-   * if clocks differ, an event may come in front of another that is unfinished, and one that was given up may be sent
-   * again.
+   * The last subscriber that got an event, for each event that only some subscribers have got yet, by the position of
+   * the event. If clocks differ, an event may come in front of another that is unfinished, and one that was given up
+   * may be sent again.
    */
   readonly cursors?: Readonly<Record<string, string>> | undefined;
 }
@@ -53,21 +53,21 @@ interface KnownSubscriber {
 
 /** How many subscribers one commit sends to at the most. */
 const pageMax = 200;
-/** How much of a commit's room the messages of one page may take. */
+/** The share of a commit that the messages of one page may take. */
 const share = 0.5;
-/** What a message takes beside its payload, and its key beside the names of its receiver; rounded up. */
+/** The size of a message beside its payload, and of its key beside the names of its receiver; rounded up. */
 const headBytes = 1_000;
 const positionBytes = 80;
 const encoder = new TextEncoder();
-/** How many unfinished events have a cursor; of older ones it is forgotten who has them. */
+/** How many unfinished events have a cursor; the oldest beyond that begins again. */
 const cursorsMax = 100;
-/** How many rows of an actor that leaves, an operation each, go in one commit: their keys must find room, however long. */
+/** How many rows of an erased actor, one for each operation, one commit removes: their keys must fit, however long. */
 const leavesMax = 25;
 
 /**
- * The durable actor of one event or survey. A publication goes into its log and to its subscribers in pages: each page is
- * a commit that moves a cursor, and the last one takes the publication out of the mailbox, so each subscriber is sent to
- * once.
+ * The durable actor of one event or survey. A publication goes into its log and to its subscribers in pages. Each page
+ * is a commit that moves a cursor, and the last one takes the publication out of the mailbox, so each subscriber gets
+ * it once.
  */
 export function topicActor(limits: TopicLimits): Actor {
   const handlers = {
@@ -227,14 +227,17 @@ async function subscribersAfter(turn: TopicTurn, after: string | undefined): Pro
       }
       const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
       return { key, to: { protocol, key: name, operation }, subject, pattern };
-    } catch (error) { // the other subscribers are sent to all the same
+    } catch (error) { // the other subscribers get the event
       session.onUnreadable(key, error);
       return { key, to: undefined, subject: undefined, pattern: undefined };
     }
   });
 }
 
-/** Whether a row is of another subscription than that; not if the row cannot be read, so that it may go. */
+/**
+ * Whether a row belongs to another subscription than that. A row that cannot be read does not, so that it can be
+ * removed.
+ */
 function isAnother(value: Uint8Array, token: SubscriptionRequest["token"]): boolean {
   try {
     return decodeValue<SubscriptionRequest>(value).head.token !== token;

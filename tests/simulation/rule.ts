@@ -6,6 +6,7 @@ import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec
 import type { AtomicPart, KeyRange, Store, StoreConnection } from "../../runtime/ports/store.ts";
 import type { StoreCosts } from "./store_costs.ts";
 import type { FaultPlan } from "./fault_plan.ts";
+import type { Patches } from "./patches.ts";
 import type { Deploy } from "./rolling_deploy.ts";
 
 /** One rule of the protocol, and how to take it out. */
@@ -15,10 +16,13 @@ export interface Rule {
   readonly says: string;
   /** The first seed, from 1, that detects its removal: as many runs are needed. */
   readonly foundBy: number;
-  /** Commits parts without the rule; absent if the code itself is told to skip it. */
+  /** Replaces methods of the code by ones without the rule. */
+  readonly code?: (patches: Patches) => void;
+  /** Commits parts without the rule. */
   readonly part?: (part: AtomicPart) => AtomicPart;
   /** Additional faults that make detection faster, because a rule may only matter with rare faults. */
   readonly faultPlan?: (faultPlan: FaultPlan) => FaultPlan;
+  /** Connections without the rule. */
   readonly connect?: (connection: StoreConnection, clock: Clock) => Partial<StoreConnection>;
 }
 
@@ -30,6 +34,11 @@ export function unchecked(
 ): (part: AtomicPart) => AtomicPart {
   return (part) =>
     when(part) ? { ...part, checks: part.checks.filter(({ key }) => spaceOf(key) !== space) } : part;
+}
+
+/** The part without its writes of that space. */
+export function unwritten(space: string): (part: AtomicPart) => AtomicPart {
+  return (part) => ({ ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== space) });
 }
 
 export const writes = (part: AtomicPart, space: string): boolean =>

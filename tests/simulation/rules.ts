@@ -4,9 +4,9 @@ import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec
 import type { Entry, KeyRange } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/base/store_errors.ts";
 import { alone } from "./fault_plan.ts";
+import { codeRules } from "./code_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
 import {
-  abandoned,
   deployed,
   isDropped,
   isLeft,
@@ -21,6 +21,7 @@ import {
   spaceOf,
   turnsHidden,
   unchecked,
+  unwritten,
   withoutMarks,
   writes,
 } from "./rule.ts";
@@ -62,14 +63,11 @@ export const rules: readonly Rule[] = [
     name: "index-with-mail",
     foundBy: 1,
     says: "whoever writes a message writes an index entry of its receiver, in the same commit",
-    part: (part) =>
-      writes(part, "mail")
-        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "index") }
-        : part,
+    part: (part) => writes(part, "mail") ? unwritten("index")(part) : part,
   },
   {
     name: "index-check",
-    foundBy: 1,
+    foundBy: 4,
     says: "an index entry goes only as it was when nothing waited any more",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
@@ -81,7 +79,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "timer-check",
-    foundBy: 7,
+    foundBy: 1,
     says: "a schedule sends its message only where it was neither cancelled nor set anew",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -94,7 +92,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 5,
+    foundBy: 7,
     says: "a dead letter is sent again only where it still is one",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -180,7 +178,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "sender-clock",
-    foundBy: 28,
+    foundBy: 11,
     says: "an actor's next message has a later place than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
@@ -193,26 +191,12 @@ export const rules: readonly Rule[] = [
     }),
   },
   {
-    name: "lane",
-    foundBy: 1,
-    says: "messages from outside for one receiver are on their way one group at a time",
-  },
-  {
-    name: "behind-direct",
-    foundBy: 22,
-    says: "what comes behind messages that are accepted with their turns waits until they are decided",
-  },
-  {
     name: "mark-with-turn",
-    foundBy: 21,
+    foundBy: 33,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
-    part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),
-  },
-  {
-    name: "listed-after-loaded",
-    foundBy: 1,
-    says: "a message is handed over only to a receiver that was listed after its sender was loaded",
+    part: (part) =>
+      turnsHidden(writes(part, "actor") ? unwritten("mark")(part) : part, ["other-1", "other-2", "other-3"]),
   },
   {
     name: "take-over",
@@ -221,18 +205,6 @@ export const rules: readonly Rule[] = [
     connect: (connection) => ({
       list: (range) => range.prefix === "index\u001f" ? Promise.resolve([]) : connection.list(range),
     }),
-  },
-  {
-    name: "suspects",
-    foundBy: 1,
-    says: "what waited when a process ended without a word is counted before it is tried",
-    faultPlan: (faultPlan) => ({ ...faultPlan, poison: true }),
-  },
-  {
-    name: "left-to-its-trial",
-    foundBy: 1,
-    says:
-      "what an instance tries is left to it as long as it lives, and counts only if it ended without a word",
   },
   {
     name: "own-index",
@@ -247,7 +219,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 83,
+    foundBy: 3,
     says: "an index entry goes only when the store, and not memory, says that nothing waits",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -263,10 +235,7 @@ export const rules: readonly Rule[] = [
     name: "take-over-moves",
     foundBy: 2,
     says: "who takes over an entry writes its own in the same commit",
-    part: (part) =>
-      removes(part, "index")
-        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "index") }
-        : part,
+    part: (part) => removes(part, "index") ? unwritten("index")(part) : part,
   },
   {
     name: "mail-goes-with-its-turn",
@@ -281,47 +250,20 @@ export const rules: readonly Rule[] = [
     name: "reply-with-turn",
     foundBy: 1,
     says: "the reply is written in the commit of the turn that answers",
-    part: (part) =>
-      writes(part, "actor")
-        ? { ...part, writes: part.writes.filter(({ key }) => spaceOf(key) !== "reply") }
-        : part,
-  },
-  {
-    name: "newer-state",
-    foundBy: 3,
-    says: "state of a newer form than the program's is left as it is",
-    faultPlan: deployed,
-  },
-  {
-    name: "unknown-waits",
-    foundBy: 3,
-    says: "a message of an operation that is not known waits for who knows it",
-    faultPlan: deployed,
+    part: (part) => writes(part, "actor") ? unwritten("reply")(part) : part,
   },
   {
     name: "left-to-nobody",
-    foundBy: 17,
+    foundBy: 30,
     says: "what an instance leaves to others it puts where they look",
     faultPlan: deployed,
     part: (part) => isLeft(part) ? { checks: [], writes: [], removals: [] } : part,
-  },
-  {
-    name: "left-for-a-while",
-    foundBy: 1,
-    says: "what an instance left to others it does not take back at once",
-    faultPlan: (faultPlan) => abandoned(deployed(faultPlan)),
   },
   {
     name: "one-process",
     foundBy: 1,
     says: "a store that says that one process uses it is used by one at a time",
     faultPlan: (faultPlan) => ({ ...alone(faultPlan), processes: 3 }),
-  },
-  {
-    name: "taken-over-at-once",
-    foundBy: 1,
-    says: "where one process uses a store, the next goes on at once with what waits",
-    faultPlan: alone,
   },
   {
     name: "seen-after-commit",
@@ -337,24 +279,6 @@ export const rules: readonly Rule[] = [
     }),
   },
   {
-    name: "taken-by-hosts",
-    foundBy: 1,
-    says: "an instance takes over only what it hosts",
-    faultPlan: deployed,
-  },
-  {
-    name: "listen-first",
-    foundBy: 5,
-    says: "what is published waits until the functions that listen by then have begun",
-    faultPlan: (faultPlan) => slow(listened(faultPlan)),
-  },
-  {
-    name: "log-at-heartbeat",
-    foundBy: 1,
-    says: "a log is looked at now and then, whatever watches do not tell",
-    faultPlan: (faultPlan) => ({ ...listened(faultPlan), store: { ...faultPlan.store, watchLost: 1 } }),
-  },
-  {
     name: "read-on",
     foundBy: 1,
     says: "a function that listens reads on behind what it heard last",
@@ -368,21 +292,8 @@ export const rules: readonly Rule[] = [
     }),
   },
   {
-    name: "landed-answers-stale",
-    foundBy: 1,
-    says: "where a store has unknown outcomes, what it calls stale may have landed before",
-    faultPlan: repeated,
-  },
-  {
-    name: "hidden-asks",
-    foundBy: 34,
-    says: "an ask that may have had its effect is not run again",
-    faultPlan: repeated,
-    part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),
-  },
-  {
     name: "latest-turns",
-    foundBy: 34,
+    foundBy: 67,
     says: "a record names the latest turns of the instances that had it before",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),
@@ -393,5 +304,6 @@ export const rules: readonly Rule[] = [
     says: "what gives way where a mailbox is full is a dead letter, in the commit that takes it out",
     part: (part) => ({ ...part, writes: part.writes.filter((write) => !isDropped(write)) }),
   },
+  ...codeRules,
   ...sceneRules,
 ];

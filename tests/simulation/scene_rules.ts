@@ -1,4 +1,16 @@
 import type { AtomicPart, Put } from "../../runtime/ports/store.ts";
+import { TooLargeError } from "../../runtime/base/store_errors.ts";
+import { Batch } from "../../runtime/durable/activations/batch.ts";
+import { CrashSuspects } from "../../runtime/durable/activations/crash_suspects.ts";
+import { DurableMember } from "../../runtime/durable/activations/durable_member.ts";
+import { RemainingDelays } from "../../runtime/durable/activations/remaining_delays.ts";
+import { DeadLetterRows } from "../../runtime/durable/background/dead_letter_rows.ts";
+import { commitOne } from "../../runtime/durable/commits/commit_one.ts";
+import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
+import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
+import type { StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
+import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
+import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
@@ -24,17 +36,52 @@ const keeping = (space: string) => (part: AtomicPart): AtomicPart => ({
   removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
 });
 
+function deadlineOf(letter: Uint8Array): number | undefined {
+  try {
+    return decodeValue<StoredDeadLetter>(letter).head.head.deadlineMs;
+  } catch {
+    return undefined; // a row that no program can read
+  }
+}
+
+/** The part with that deadline in the message that it writes. */
+function withDeadline(part: AtomicPart, deadlineMs: number | undefined): AtomicPart {
+  const writes = part.writes.map((write) => {
+    if (spaceOf(write.key) !== "mail") return write;
+    const { head, text } = decodeValue<MessageHeader>(write.value);
+    return { ...write, value: encodeValue({ ...head, deadlineMs }, text) };
+  });
+  return { ...part, writes };
+}
+
 /** Rules that only matter in runs with certain scenes. */
 export const sceneRules: readonly Rule[] = [
   {
     name: "deadline-again",
-    foundBy: 1,
+    foundBy: 2,
     says: "what is sent again from the dead letters has no deadline any more",
     faultPlan: within("deadlines"),
+    connect: (connection) => {
+      const deadlines = new Map<string, number | undefined>(); // of each dead letter that was listed
+      return {
+        async list(range) {
+          const rows = await connection.list(range);
+          for (const { key, value } of rows) {
+            if (spaceOf(key) === "dead") deadlines.set(key, deadlineOf(value));
+          }
+          return rows;
+        },
+        commit: (parts) =>
+          connection.commit(parts.map((part) => {
+            const dead = part.removals.find(({ key }) => deadlines.has(key));
+            return dead === undefined ? part : withDeadline(part, deadlines.get(dead.key));
+          })),
+      };
+    },
   },
   {
     name: "letters-anew",
-    foundBy: 59,
+    foundBy: 21,
     says: "dead letters of which instances let go differently are counted anew",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
@@ -46,44 +93,71 @@ export const sceneRules: readonly Rule[] = [
         times: {},
         process: { ...faultPlan.process, pause: 4 },
       }),
+    code: (patches) => patches.method(DeadLetterRows.prototype, "countAnew", () => () => Promise.resolve()),
   },
   {
     name: "never-fits",
-    foundBy: 1,
+    foundBy: 65,
     says: "what no commit can take is refused, and stands in nobody's way",
     faultPlan: within("bulky"),
+    code: (patches) =>
+      patches.method(
+        GroupCommitter.prototype,
+        "submit",
+        (submit) =>
+          function (this: GroupCommitter, request) {
+            const { done } = request;
+            request.done = (result) => {
+              if (result.status === "refused" && result.error instanceof TooLargeError) return;
+              done.call(request, result);
+            };
+            submit.call(this, request);
+          },
+      ),
   },
   {
     name: "page-refused",
-    foundBy: 1,
+    foundBy: 3,
     says: "a page of an event that no commit can take is a dead letter",
     faultPlan: within("bulky"),
+    code: (patches) => patches.getter(Batch.prototype, "turns", ({ taken }) => taken),
   },
   {
     name: "heartbeat-aside",
     foundBy: 1,
     says: "an instance says that it lives beside what waits to be committed",
     faultPlan: within("saturated"),
+    code: (patches) =>
+      patches.method(GroupCommitter.prototype, "commitAside", () =>
+        function (this: GroupCommitter, part) {
+          return commitOne(this, part);
+        }),
   },
   {
     name: "tried-alone",
     foundBy: 3,
     says: "what was tried before is tried alone",
     faultPlan: within("poisons"),
+    code: (patches) =>
+      patches.method(CrashSuspects.prototype, "enter", (enter) =>
+        function (this: CrashSuspects, _, begin) {
+          enter.call(this, 1, begin);
+        }),
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 196,
+    foundBy: 13,
     says: "that a message is tried is written only where it still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),
       process: { ...faultPlan.process, crash: 6, pause: 4 },
       actorsMax: 1_000,
     }),
+    code: (patches) => patches.method(Batch.prototype, "whereWaits", () => () => {}),
   },
   {
     name: "ended-stay-ended",
-    foundBy: 286,
+    foundBy: 108,
     says: "whoever has ended is not written down as living by a commit that lands late",
     part: (part) => ({
       ...part,
@@ -94,15 +168,26 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "hung-give-way",
-    foundBy: 1,
+    foundBy: 8,
     says: "what is tried keeps the others out for a while, and not for ever",
     faultPlan: within("hung"),
+    code: (patches) => patches.method(CrashSuspects.prototype, "exclusionMs", () => () => 1e9),
   },
   {
     name: "failure-of-its-message",
     foundBy: 1,
     says: "a state that cannot be made is the failure of the message that it was made for",
     faultPlan: within("spoiled"),
+    code: (patches) =>
+      patches.method(
+        DurableMember.prototype,
+        "makeState",
+        (makeState) =>
+          function (this: DurableMember, batch) {
+            makeState.call(this, batch);
+            if (this.fault !== undefined) throw this.fault.error;
+          },
+      ),
   },
   {
     name: "last-word",
@@ -113,15 +198,29 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "behind-its-place",
-    foundBy: 1,
+    foundBy: 13,
     says: "a message that names the place of an earlier one is handled behind it",
     faultPlan: within("callers"),
+    code: (patches) =>
+      patches.method(StoreSession.prototype, "positionBehind", () =>
+        function (this: StoreSession) {
+          return this.nextPosition();
+        }),
   },
   {
     name: "own-wait",
     foundBy: 1,
     says: "nobody waits longer for a retry than it was to wait, whatever the clocks say",
     faultPlan: within("hours"),
+    code: (patches) =>
+      patches.method(
+        RemainingDelays.prototype,
+        "leftMs",
+        (leftMs) =>
+          function (this: RemainingDelays, name, untilMs) {
+            return leftMs.call(this, name, untilMs);
+          },
+      ),
   },
   {
     name: "slowest-clock",
@@ -134,6 +233,11 @@ export const sceneRules: readonly Rule[] = [
         scenes: [],
         process: { ...faultPlan.process, crash: 0, stop: 0, clockJump: 0 },
       }),
+    code: (patches) =>
+      patches.method(StoreSession.prototype, "isOver", () =>
+        function (this: StoreSession, untilMs) {
+          return untilMs !== undefined && untilMs <= this.clock.now();
+        }),
   },
   {
     name: "dead-are-seen",

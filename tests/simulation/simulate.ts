@@ -23,6 +23,7 @@ import { Listeners } from "./listening.ts";
 import { RollingDeploy } from "./rolling_deploy.ts";
 import { probed } from "./rule.ts";
 import { rules } from "./rules.ts";
+import { takenOut } from "./taken_out.ts";
 import { TrialCheck } from "./trial_check.ts";
 import { checkAtRest } from "./final_check.ts";
 
@@ -81,6 +82,7 @@ const openingMsMax = 20_000;
 export async function simulate(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
   const run = new Run(seed, options);
   using _ = uncaught((why) => run.fail(why));
+  using _patches = takenOut(options);
   try {
     return await run.go();
   } catch (cause) {
@@ -136,7 +138,6 @@ class Run {
         // A commit that only seems to be a repeat is applied after those committed beside it.
         if (branch === "accepted in a second commit") this.#clients.unordered.add((about as Job).tag);
       },
-      without: (name: string) => name === without || (!hints && name === "hand-over"),
     };
     const onRare = (branch: string) => void this.#marks.add(branch);
     const trials = new TrialCheck((why) => this.fail(why), onRare);
@@ -237,7 +238,7 @@ class Run {
     if (this.#has("hung")) await goOnBeside(stage);
     let canceled = false;
     void this.#clients.cancelSchedules().then(() => canceled = true);
-    const { history } = this;
+    const history = this.#history;
     // A schedule set by a clock that was an hour ahead may be due an hour late.
     const scheduled = () => this.#has("hours") ? 0 : history.scheduled;
     const atRest = () =>
@@ -283,7 +284,7 @@ class Run {
   /** The parts of the run. */
   #begin(): void {
     const workloads = workloadsOf(this.#faultPlan, {
-      history: this.history,
+      history: this.#history,
       listeners: this.#listeners,
       fail: (why) => this.fail(why),
     });
@@ -294,14 +295,14 @@ class Run {
 
   async #checkAtRest(failed: () => boolean): Promise<void> {
     checkAtRest({
-      history: this.history,
+      history: this.#history,
       clients: this.#clients,
       subscribers: this.#subscribers,
       sinceMs: this.#subscribedMs,
       innocents: this.#has("poisons"),
       fail: (why) => this.fail(why),
     });
-    if (!this.#has("hours")) this.#reminded.checkAtRest(this.history, (why) => this.fail(why));
+    if (!this.#has("hours")) this.#reminded.checkAtRest(this.#history, (why) => this.fail(why));
     const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
     this.#transientDeliveries.checkAtRest(
       this.#simulation,
@@ -318,7 +319,7 @@ class Run {
     await simulation.advance(windowsMs, failed);
     const asked = this.#has("surveys") ? respondents : [];
     checkLeftoverRows({
-      history: this.history,
+      history: this.#history,
       rows: simulation.store.snapshot(),
       nowMs: simulation.clock.now(),
       subscriptions: [
@@ -378,12 +379,8 @@ class Run {
     return subscribersOf(this.#faultPlan.deploy !== undefined);
   }
 
-  get history(): CommitHistory {
-    return this.#history;
-  }
-
   #notAtRest(canceled: boolean): void {
-    const left = [...this.history.actors].filter(([, { waiting, index }]) => waiting > 0 || index.size > 0)
+    const left = [...this.#history.actors].filter(([, { waiting, index }]) => waiting > 0 || index.size > 0)
       .map(([name, { waiting, index }]) =>
         `${name} has ${waiting} waiting, indexed by ${[...index].join(" ")}`
       );

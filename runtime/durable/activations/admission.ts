@@ -5,27 +5,26 @@ import { type Acceptance, writeMark } from "../delivery/acceptance.ts";
 import type { Batch } from "./batch.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
-import { type NewMessage, positionToken } from "../rows/queued_message.ts";
+import { positionToken, QueuedMessage } from "../rows/queued_message.ts";
 import { type AcceptanceServices, type Incoming, retryWindowMs } from "./incoming.ts";
 
-/** What to take a message out of the store takes: it may have come into it before its turn is over. */
+/** The size of the removal of a message that came into the store before its turn was over. */
 const asInStore: CommitSize = { checks: 1, writes: 1, bytes: 512, keysBytes: 256 };
-/** How many bytes a mark and a pending reply take at the most, beside their keys. */
+/** The most bytes of a mark and a pending reply, beside their keys. */
 const rowsBytes = 512;
 
 /**
- * A message from outside that is in no store yet: it is accepted in the commit of its own turn. Where that is not to be,
- * it is committed by itself, and waits like any other.
+ * A message from outside that is in no store yet: the commit of its turn accepts it. If that is not possible, it is
+ * committed by itself, and waits like any other.
  */
 export class Admission {
-  readonly draft: NewMessage;
-  readonly accepted: Promise<Acceptance>;
+  /** The message as it waits for its turn. */
+  readonly mail: QueuedMessage;
   readonly #services: AcceptanceServices;
   readonly #incoming: Incoming;
   readonly #commit: () => Promise<Acceptance>;
-  readonly #resolve: (acceptance: Acceptance) => void;
-  readonly #reject: (error: unknown) => void;
-  /** Whether it may have been accepted with a turn that nobody can see any more. */
+  readonly #accepted = Promise.withResolvers<Acceptance>();
+  /** Whether a turn may have accepted it that later turns hide. */
   #doubted = false;
 
   /** `commit` commits it by itself. */
@@ -33,30 +32,22 @@ export class Admission {
     this.#services = services;
     this.#incoming = incoming;
     this.#commit = commit;
-    this.draft = incoming.draft;
-    const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
-    this.accepted = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.mail = QueuedMessage.direct(incoming.draft, sizeOf(incoming));
+    incoming.draft.accepted = true; // inspectors are told as soon as it waits
   }
 
-  /** What it takes of its turn's commit, at the most. */
-  get size(): CommitSize {
-    const { named: { mark }, ticket } = this.#incoming;
-    if (mark === undefined && ticket === undefined) return asInStore;
-    const keysBytes = 3 * ((mark?.length ?? 0) + 2 * (ticket?.length ?? 0));
-    return { checks: 1, writes: 2, bytes: rowsBytes + keysBytes, keysBytes };
+  get accepted(): Promise<Acceptance> {
+    return this.#accepted.promise;
   }
 
-  /** It is accepted with what a batch does; `keeps` says that it stays in its mailbox. */
+  /** Adds the acceptance to a batch; `keeps` says that the message stays in its mailbox. */
   join(batch: Batch, keeps: boolean): void {
     const { session, replies, writer } = this.#services;
     const { to, named: { mark }, draft, ticket } = this.#incoming;
-    const marks = mark !== undefined && !session.probes?.without("mark-with-turn");
     const opens = ticket !== undefined && !batch.writes(replyRowKey(ticket));
-    if (!marks && !opens && !keeps) return;
+    if (mark === undefined && !opens && !keeps) return;
     const writeSet = new WriteSet();
-    if (marks) {
+    if (mark !== undefined) {
       const untilMs = endAt(session.clock.now() + retryWindowMs);
       const place = positionToken(draft.place);
       writeMark(writeSet, mark, { token: session.nextToken(), fingerprint: "", untilMs, ticket, place });
@@ -69,34 +60,41 @@ export class Admission {
     batch.add(writeSet);
   }
 
-  /** It was accepted with its turn. */
+  /** The commit of its turn has accepted it. */
   landed(): void {
     const { ticket, draft } = this.#incoming;
-    this.#resolve({ repeated: false, ticket, place: positionToken(draft.place) });
+    this.#accepted.resolve({ repeated: false, ticket, place: positionToken(draft.place) });
   }
 
-  /** It is committed by itself. Resolves when it is accepted, rejects where it is not. */
+  /** Commits it by itself. Resolves when it is accepted, rejects if it is not. */
   async store(): Promise<void> {
     try {
-      // Nobody repeats it but itself, where its turn had landed unheard.
-      this.#resolve({ ...await this.#commit(), repeated: false });
+      // Only its own turn can have accepted it before, if that landed and was not known to.
+      this.#accepted.resolve({ ...await this.#commit(), repeated: false });
     } catch (error) {
       this.failed(this.#doubted && error instanceof StoreError ? doubtful(error) : error);
       throw error;
     }
   }
 
-  /** Its turn may have been committed. */
+  /** The commit of its turn may have landed. */
   doubt(): void {
     this.#doubted = true;
   }
 
-  /** Its turn was not committed, as far as is known. */
+  /** The commit of its turn failed, or its outcome is unknown. */
   failed(error: unknown): void {
-    if (!(error instanceof OutcomeUnknownError)) return this.#reject(error);
+    if (!(error instanceof OutcomeUnknownError)) return this.#accepted.reject(error);
     const why = `Cannot tell whether ${this.#incoming.named.name} was accepted`;
-    this.#reject(new OutcomeUnknownError(why, { cause: error }));
+    this.#accepted.reject(new OutcomeUnknownError(why, { cause: error }));
   }
+}
+
+/** The most that it adds to the commit of its turn. */
+function sizeOf({ named: { mark }, ticket }: Incoming): CommitSize {
+  if (mark === undefined && ticket === undefined) return asInStore;
+  const keysBytes = 3 * ((mark?.length ?? 0) + 2 * (ticket?.length ?? 0));
+  return { checks: 1, writes: 2, bytes: rowsBytes + keysBytes, keysBytes };
 }
 
 function doubtful(cause: unknown): OutcomeUnknownError {

@@ -3,67 +3,50 @@ import type { Operation } from "../../language/protocol.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import type { Admission } from "./admission.ts";
 import type { Batch } from "./batch.ts";
-import type { Contention } from "./contention.ts";
-import type { DurableActor } from "./durable_actor.ts";
-import { QueuedMessage } from "../rows/queued_message.ts";
+import type { DurableActivation } from "./durable_activation.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
 import { batchMax } from "./suspicion.ts";
 
-/** What admissions need of their actor. */
-export interface Admitting extends DurableActor {
-  /** How many messages from outside are on their way into its mailbox, each in a commit of its own. */
-  readonly accepting: number;
-  readonly contention: Pick<Contention, "calm">;
-  ask(mail: QueuedMessage): void;
-}
-
-interface OpenAdmission {
-  readonly mail: QueuedMessage;
-  readonly admission: Admission;
-}
-
 /**
- * Messages from outside that are accepted with their own turns, in one commit where there would be two. Their actor must
- * be here, have little to do, and have answered at once so far; and nothing that came before may still be on its way.
- * Whatever comes behind them and cannot go that way waits until they are decided.
+ * Messages from outside that are accepted with their own turns: one commit instead of two. Their actor must be in this
+ * process, have little to do, and have returned at once so far; and no earlier message may still be on its way. Later
+ * messages that cannot be accepted so wait until these are decided.
  */
 export class Admissions {
-  readonly #actor: Admitting;
-  /** Those that are not decided, in the order of coming: mostly the first is decided first. */
-  #open: OpenAdmission[] = [];
+  readonly #actor: DurableActivation;
+  /** The undecided, in order: usually the first is decided first. */
+  #open: Admission[] = [];
   readonly #behind: (() => void)[] = [];
 
-  constructor(actor: Admitting) {
+  constructor(actor: DurableActivation) {
     this.#actor = actor;
   }
 
   /** Whether a message of that operation can be accepted with its turn. */
   takes({ slot }: Operation): boolean {
-    const { host, mailbox, status, accepting, contention, onTrial, protocol } = this.#actor;
-    if (host.direct[slot] !== true || accepting > 0 || !contention.calm || onTrial) return false;
+    const { host, mailbox, status, accepting, contention, picker, protocol } = this.#actor;
+    if (host.direct[slot] !== true || accepting > 0 || !contention.calm || picker.onTrial) return false;
     if (status !== "idle" && status !== "ready" && status !== "committing") return false;
-    if (protocol.startsWith("~")) return false; // a turn of theirs may be one of many
+    if (protocol.startsWith("~")) return false; // a message of theirs may take many turns
     const { mails, inHand, complete, missed, leaving } = mailbox;
     return complete && !missed && leaving.size === 0 && mails.length - inHand < batchMax;
   }
 
-  /** It is handled in its turn, and accepted with that. */
+  /** Puts a message into the mailbox; its turn will accept it. */
   take(admission: Admission): void {
-    const { draft, size } = admission;
-    const mail = QueuedMessage.direct(draft, size);
-    this.#open.push({ mail, admission });
-    draft.accepted = true;
+    const { mail } = admission;
+    this.#open.push(admission);
     this.#actor.durable.committedDelivery.accepted(this.#actor, mail);
     this.#actor.ask(mail);
   }
 
-  /** Does something once none of them is open: now, where none is. */
+  /** Calls `commit` as soon as no admission is undecided. */
   behind(commit: () => void): void {
-    const { probes } = this.#actor.durable.session;
-    if (this.#open.length === 0 || probes?.without("behind-direct")) commit();
+    if (this.#open.length === 0) commit();
     else this.#behind.push(commit);
   }
 
-  /** Those in a batch are accepted with it. What has come into the store meanwhile is taken out of it. */
+  /** Adds the admissions of a batch to it. A message that has come into the store meanwhile is removed from there. */
   join(batch: Batch): void {
     for (const mail of batch.direct) {
       const open = this.#open[this.#indexOf(mail)];
@@ -72,33 +55,33 @@ export class Admissions {
         if (!keeps) batch.remove(mail);
         continue;
       }
-      open.admission.join(batch, keeps);
+      open.join(batch, keeps);
       batch.after(() => {
         this.#decided(mail);
-        open.admission.landed();
+        open.landed();
       });
     }
   }
 
-  /** The commit of those did not come through. */
+  /** The commit with these messages failed. */
   failed(direct: readonly QueuedMessage[], error: unknown): void {
     for (const mail of direct) {
       const open = this.#open[this.#indexOf(mail)];
-      if (open === undefined) continue; // it is committed by itself
+      if (open === undefined) continue; // it was committed by itself
       this.#actor.mailbox.remove(mail);
-      open.admission.failed(error);
+      open.failed(error);
       this.#decided(mail);
     }
   }
 
-  /** Nobody can see any more whether the commit of those came through. */
+  /** It cannot be known whether the commit with these messages landed. */
   doubt(direct: readonly QueuedMessage[]): void {
-    for (const mail of direct) this.#open[this.#indexOf(mail)]?.admission.doubt();
+    for (const mail of direct) this.#open[this.#indexOf(mail)]?.doubt();
   }
 
   /**
-   * All that are open are committed by themselves: it would take too long. So many at the head of the mailbox stay there,
-   * because they are in hand: the promise resolves when those are in the store, and rejects where one is not.
+   * Commits all undecided messages by themselves, since their turns would take too long. Those that are in hand, at the
+   * head of the mailbox, stay there; the promise resolves when these are in the store, and rejects if one is not.
    */
   store(inHand = 0): Promise<unknown> | undefined {
     if (this.#open.length === 0) return undefined;
@@ -108,22 +91,23 @@ export class Admissions {
     const atHead = new Set(mailbox.mails.slice(0, inHand));
     mailbox.withdraw(new Set(all.map(({ mail }) => mail).filter((mail) => !atHead.has(mail))));
     const awaited: Promise<void>[] = [];
-    for (const { mail, admission } of all) {
+    for (const admission of all) {
+      const { mail } = admission;
       const held = atHead.has(mail);
       probes?.reach(held ? "a message in hand is stored" : "a message is stored before its turn");
       if (held) mailbox.expect(mail);
       const stored = admission.store();
       if (held) awaited.push(stored.then(() => requireStored(mail)));
-      else stored.catch(() => {}); // its sender is told
+      else stored.catch(() => {}); // `accepted` tells its sender
     }
     this.#goOn();
     if (awaited.length === 0) return undefined;
     const together = Promise.all(awaited);
-    together.catch(() => {}); // its handler may have failed before
+    together.catch(() => {}); // a handler may have failed before
     return together;
   }
 
-  /** Their actor goes: those that are not in the store's hands are refused. */
+  /** The system stops: refuses those whose commit is not under way. */
   end(committing: readonly QueuedMessage[]): void {
     if (this.#open.length === 0) return;
     const waiting = this.#open.map(({ mail }) => mail).filter((mail) => !committing.includes(mail));
@@ -147,7 +131,7 @@ export class Admissions {
   }
 }
 
-/** Throws where it is in the store, and nobody here was told under which version. */
+/** Throws if its version in the store is not known here. */
 function requireStored({ key }: QueuedMessage): void {
   if (key !== undefined) return;
   throw new StoreError("store-unavailable", "Cannot go on with a message: it is to be listed again");

@@ -3,68 +3,73 @@ import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../por
 import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
+import type { DurableMember } from "./durable_member.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
-import type { ScheduleSummaries } from "../rows/schedule_summaries.ts";
+import type { ScheduleSummaries } from "../rows/schedule_row.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
 import { jsonToText, toText } from "../rows/value_codec.ts";
 
-/** What a batch begins with: the actor as it was committed, and what its state is in memory. */
-export interface BatchStart {
-  readonly actor: { readonly protocol: string; readonly key: string };
-  readonly record: ActorRecord;
-  readonly state: unknown;
-  /** The version of its state's form. */
-  readonly schema: number;
-}
-
 const forRecord: CommitSize = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
-/** How long the last turn of an actor that is erased is known, and its time after the slowest of all clocks has passed it. */
+/** How long the last turn of an erased actor is kept, after its time has passed by the slowest of all clocks. */
 const erasedKeepMs = 300_000;
-/** How far its time may be ahead to be waited for: one that is further ahead is from a clock that was wrong. */
+/** How far its time may be ahead: one that is further ahead is of a wrong clock, and is not waited for. */
 const erasedAheadMaxMs = 86_400_000;
 const nothing: CommitSize = { checks: 0, writes: 0, bytes: 0, keysBytes: 0 };
-/** How much of a commit's room messages may take; the rest is for the state. */
+/** The share of a commit that messages may take; the rest is for the state. */
 const share = 0.5;
 
-/** Turns of one actor that commit together: each sees what the one before left, and none is seen before all are there. */
+/** Turns of one actor that commit together. Each sees the state of the one before; others see none before the commit. */
 export class Batch {
+  readonly #actor: DurableMember;
   readonly #session: StoreSession;
-  readonly #start: BatchStart;
-  /** Those of the first message are taken as they are: most batches have no other. */
+  /** The actor as it was committed when the batch began. */
+  readonly #record: ActorRecord;
+  /** Its writes. Those of the first message are taken as they are: most batches have no other. */
   #writeSet: WriteSet | undefined = undefined;
-  /** Of all but the record, for which one check and one write are kept. */
+  /** The size of the writes, and of the check and the write of the record. */
   #size = forRecord;
-  /** How many messages of the mailbox it takes, from its head. */
+  /** How many messages it takes from the head of the mailbox. */
   taken = 0;
-  /** Whether the next one had a turn as well, and stays: it goes on with another. */
+  /** Whether the next message had a turn too, and stays for another. */
   goesOn = false;
-  /** Those among them that are asks: they are nowhere else. */
+  /** The asks among them. */
   readonly asks: QueuedMessage[] = [];
-  /** Those that are to be accepted with it. */
+  /** The messages that it accepts. */
   readonly direct: QueuedMessage[] = [];
-  /** What these take at the most, besides what their turns do. */
+  /** The most that these add, besides the writes of their turns. */
   #forDirect = nothing;
-  /** One of them that stays in the mailbox. */
+  /** The one of them that stays in the mailbox. */
   kept: QueuedMessage | undefined = undefined;
   /** Whether it makes a dead letter of a message that could not be committed. */
   refuses = false;
   state: unknown;
   #changed = false;
-  /** Whether it is known that JSON gives its state back: no handler has run since that was looked at. */
+  /** Whether JSON is known to give the state back: no handler has run since that was checked. */
   #json = false;
-  #erased = false;
+  /** Whether it erases the actor. */
+  erased = false;
+  /** Whether the actor leaves memory once it is committed. */
+  passivates = false;
+  /** Why the actor has stopped, and its mail becomes dead letters; absent if that is handled. */
+  stopped: string | undefined;
+  /** Whether it only counts an attempt before that begins. */
+  countsTrial = false;
   #retry: RetryHead | undefined;
   #schedules: ScheduleSummaries | undefined;
 
-  constructor(session: StoreSession, start: BatchStart) {
-    this.#session = session;
-    this.#start = start;
-    this.state = start.state;
-    this.#retry = start.record.head.retry;
-    this.#schedules = start.record.head.schedules;
+  /** Begins with the actor as it is. */
+  constructor(actor: DurableMember) {
+    const { record, state } = actor;
+    this.#actor = actor;
+    this.#session = actor.durable.session;
+    this.#record = record;
+    this.state = state;
+    this.stopped = actor.stopped;
+    this.#retry = record.head.retry;
+    this.#schedules = record.head.schedules;
   }
 
-  /** How many messages had a turn in it. */
+  /** How many turns it has. */
   get turns(): number {
     return this.taken + (this.goesOn || this.kept?.direct !== undefined ? 1 : 0);
   }
@@ -74,18 +79,18 @@ export class Batch {
     return this.#schedules ?? {};
   }
 
-  /** Its schedules before the batch. */
+  /** The actor's schedules before the batch. */
   get committedSchedules(): ScheduleSummaries {
-    return this.#start.record.head.schedules ?? {};
+    return this.#record.head.schedules ?? {};
   }
 
-  /** Whether nothing would be written: whoever asked has only to know that the state is still this one. */
+  /** Whether it writes nothing: the commit only has to check that the state is still this one. */
   get readsOnly(): boolean {
-    return !this.#changed && !this.#erased && (this.#writeSet === undefined || isEmpty(this.#writeSet)) &&
-      this.#retry === this.#start.record.head.retry && this.#schedules === this.#start.record.head.schedules;
+    return !this.#changed && !this.erased && (this.#writeSet === undefined || isEmpty(this.#writeSet)) &&
+      this.#retry === this.#record.head.retry && this.#schedules === this.#record.head.schedules;
   }
 
-  /** Takes a message out of the mailbox, with what came of it; unless it is not the first and there is no room for it. */
+  /** Takes a message with the writes of its turn, unless it is not the first and has no room in one commit. */
   takeWhereRoom(mail: QueuedMessage, writeSet: WriteSet, again: boolean): boolean {
     this.touch();
     this.#remove(mail, writeSet, again);
@@ -97,45 +102,40 @@ export class Batch {
     return true;
   }
 
-  /** Takes a message out of the mailbox, with what came of it. */
+  /** Takes a message with the writes of its turn. */
   take(mail: QueuedMessage, writeSet: WriteSet): void {
     this.touch();
     this.#remove(mail, writeSet, false);
     this.#take(mail, writeSet, this.#with(writeSet), false);
   }
 
-  /** Does that too. Whoever gives it has no more to say to it. */
+  /** Adds writes. The caller must not change them afterwards. */
   add(writeSet: WriteSet): void {
     this.#add(writeSet, this.#with(writeSet));
   }
 
-  /** Its state becomes another: one that was looked at, of which `json` says whether JSON gives it back. */
+  /** Sets the state, which the caller has checked; `json` says whether JSON gives it back. */
   change(state: unknown, json = false): void {
     this.state = state;
     this.#changed = true;
     this.#json = json;
-    this.#erased = false;
+    this.erased = false;
   }
 
-  /** A handler has run since its state was looked at, or may have: it may have changed what it had in its hands. */
+  /** A handler may have run since the state was checked, and may have mutated it. */
   touch(): void {
     this.#json = false;
   }
 
-  /** Its state goes: nobody handles anything behind that in this batch. */
+  /** Erases the actor: the batch takes no further message. */
   erase(): void {
     this.state = undefined;
     this.#changed = false;
-    this.#erased = true;
+    this.erased = true;
     this.#schedules = undefined;
   }
 
-  /** Whether its state goes. */
-  get erased(): boolean {
-    return this.#erased;
-  }
-
-  /** All of it is for a message that must still wait as it was read. */
+  /** Checks that a message still waits, unchanged. */
   whereWaits({ key, version }: QueuedMessage): void {
     if (key === undefined) return;
     const writeSet = new WriteSet();
@@ -143,7 +143,7 @@ export class Batch {
     this.add(writeSet);
   }
 
-  /** A message that is in no store yet stays at the head of the mailbox. */
+  /** Accepts a message that stays at the head of the mailbox. */
   keep(mail: QueuedMessage): void {
     this.direct.push(mail);
     this.kept = mail;
@@ -154,53 +154,55 @@ export class Batch {
     return this.#writeSet?.writes.some((write) => write.key === key) === true;
   }
 
-  /** Takes a message out of the store that was in none when it took it. */
+  /** Removes a message from the store that was not there when the batch took it. */
   remove(mail: QueuedMessage): void {
     const writeSet = new WriteSet();
     this.#remove(mail, writeSet, false);
     this.add(writeSet);
   }
 
-  /** The message at the head is tried again later. */
+  /** Sets the retry of the message at the head. */
   retry(retry: RetryHead): void {
     this.touch();
     this.#retry = retry;
   }
 
-  /** Its schedules become others. */
+  /** Sets the actor's schedules. */
   schedule(plans: ScheduleSummaries): void {
     this.#schedules = Object.keys(plans).length === 0 ? undefined : plans;
   }
 
-  /** Does something once it is committed. */
+  /** Calls a function once it is committed. */
   after(follow: () => void): void {
     (this.#writeSet ??= new WriteSet()).after(follow);
   }
 
   /**
-   * What to commit, and what the record is then but for its version. Throws a `TooLargeError` when one commit cannot
-   * take it.
+   * The writes to commit, and the record after the commit, still with its old version. Throws a `TooLargeError` if one
+   * commit cannot take them.
    */
   seal(
     token: string,
   ): { readonly writeSet: WriteSet; readonly record: ActorRecord; readonly size: CommitSize } {
-    const { actor, record, schema } = this.#start;
+    const record = this.#record;
+    const actor = this.#actor;
+    const { stateVersion } = actor.host.actor;
     const key = recordKey(actor);
-    const text = this.#erased ? undefined : this.#changed ? this.#text() : record.text;
+    const text = this.erased ? undefined : this.#changed ? this.#text() : record.text;
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#session.instance),
       clock: Math.max(record.head.clock, this.#session.timestampMicros),
-      schema: text === undefined ? undefined : this.#changed ? schema : record.head.schema,
+      schema: text === undefined ? undefined : this.#changed ? stateVersion : record.head.schema,
       retry: this.#retry,
       schedules: this.#schedules,
     };
     const value = this.#session.encoder.encode(head, text ?? "");
     const check: Check = { key, version: record.storedVersion };
-    const fault = this.#erased ? undefined : record.fault;
-    // What cannot be read is not written: another program may be able to read it.
+    const fault = this.erased ? undefined : record.fault;
+    // A record that cannot be read is not overwritten: another program may be able to read it.
     const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
-    const written: AtomicPart = this.#erased
+    const written: AtomicPart = this.erased
       ? this.#erasure(value, head.clock)
       : { checks: [], writes, removals: [] };
     const { limits } = this.#session.traits;
@@ -214,33 +216,33 @@ export class Batch {
     writeSet.checks.push(check);
     writeSet.writes.push(...written.writes);
     writeSet.removals.push(...written.removals);
-    requireFits(`${actor.protocol}/${actor.key}`, size, limits);
-    const bytes = this.#erased ? 0 : fault === undefined ? value.length : record.bytes;
+    requireFits(actor, size, limits);
+    const bytes = this.erased ? 0 : fault === undefined ? value.length : record.bytes;
     return { writeSet, size, record: new ActorRecord(head, text, record.version, bytes, fault) };
   }
 
   /**
-   * An actor that is erased leaves nothing for good. For a while it is known which turn that was, should nobody have heard
-   * that it landed, and the time of its last message: the next it sends, in another life, must be behind, also where it
-   * begins by a clock that is behind.
+   * An erased actor leaves nothing for good. For a while the store keeps its last turn, which tells whether an uncertain
+   * commit landed, and the time of its last message: messages of its next life come behind that, also if an instance with
+   * a slower clock sends them.
    */
   #erasure(value: Uint8Array, timestampMicros: number): AtomicPart {
-    const { actor, record } = this.#start;
+    const actor = this.#actor;
+    const { bytes } = this.#record;
     const nowMs = this.#session.clock.now();
     const aheadMs = Math.min(Math.max(timestampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
     const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
     return {
       checks: [],
       writes: [{ key: erasedKey(actor), value, expiresAtMs }],
-      removals: record.bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: record.bytes }],
+      removals: bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: bytes }],
     };
   }
 
-  /** What to commit where nothing is written: that the state is still this one. */
+  /** The commit of a batch that writes nothing: it checks that the state is still this one. */
   fence(): WriteSet {
-    const { actor, record } = this.#start;
     const writeSet = this.#writeSet ??= new WriteSet();
-    writeSet.checks.push({ key: recordKey(actor), version: record.storedVersion });
+    writeSet.checks.push({ key: recordKey(this.#actor), version: this.#record.storedVersion });
     return writeSet;
   }
 
@@ -272,13 +274,13 @@ export class Batch {
     else this.#writeSet.add(writeSet);
   }
 
-  /** The same with what it takes at the most to accept messages. */
+  /** A size plus the most that the accepted messages add. */
   #withDirect({ direct }: QueuedMessage, size: CommitSize): CommitSize {
     if (this.direct.length === 0 && direct === undefined) return size;
     return sum(sum(size, this.#forDirect), direct ?? nothing);
   }
 
-  /** How large it is with that. */
+  /** Its size with these writes. */
   #with(writeSet: WriteSet): CommitSize {
     return isEmpty(writeSet)
       ? this.#size

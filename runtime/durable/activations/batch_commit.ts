@@ -1,23 +1,12 @@
 import type { Batch } from "./batch.ts";
 import type { CommitOutcome, CommitResult } from "../commits/group_committer.ts";
-import type { DurableActor } from "./durable_actor.ts";
-import type { WriteSet } from "../commits/write_set.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import { withoutEffect } from "./fail_asks.ts";
 import { ActorRecord, mayHide } from "../rows/actor_record.ts";
 import { checksHold } from "../commits/commit_one.ts";
 
-/** The actor that a batch belongs to. */
-export interface Committing extends Pick<DurableActor, "protocol" | "key" | "durable" | "record"> {
-  /** It is committed; without a record, others have written it since. */
-  committed(batch: Batch, writeSet: WriteSet, record?: ActorRecord, version?: string): void;
-  /** A check failed. `hidden`: it may have landed before, and what came after does not let it be seen. */
-  stale(batch: Batch, hidden: boolean): void;
-  /** The store did not take it. */
-  failed(error: unknown, batch: Batch): void;
-}
-
 /** Seals a batch and commits it. Throws a `TooLargeError` if one commit cannot take it. */
-export function commitBatch(actor: Committing, batch: Batch): void {
+export function commitBatch(actor: DurableActivation, batch: Batch): void {
   const { record: began, durable: { session } } = actor;
   const { probes } = session;
   const name = `${actor.protocol}/${actor.key}`;
@@ -51,7 +40,7 @@ export function commitBatch(actor: Committing, batch: Batch): void {
     else actor.failed(result.error, batch);
   };
 
-  /** Looks at the record: it names the latest turns. */
+  /** Looks at the record of the actor: it names the latest turns. */
   const find = async (): Promise<CommitOutcome> => {
     let stored = await ActorRecord.read(session.connection, actor);
     if (stored.version === began.version) {
@@ -69,7 +58,6 @@ export function commitBatch(actor: Committing, batch: Batch): void {
     }
     hidden = stored.version !== began.version &&
       (stored.version === undefined || mayHide(stored.head, session.instance, began.head));
-    if (probes?.without("hidden-asks")) hidden = false;
     return "stale";
   };
   session.committer.submit({ part, name, size, done, find });

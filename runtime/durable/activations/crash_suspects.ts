@@ -1,53 +1,53 @@
 import type { Timers } from "../../scheduling/timers.ts";
-import type { Probes } from "../commits/probes.ts";
 
-/** How much is tried at once. What has begun takes 4: 25 begin together. What awaits something takes 1. */
+/** The slots for trials. A trial that begins takes 4 of them, so 25 begin together; one that awaits something takes 1. */
 const placesMax = 100;
 const beginning = 4;
 const awaiting = 1;
-/** How long a trial keeps others out, times two for each attempt; and at the most. Counted it is already. */
+/** How long a trial keeps others out: it doubles with each attempt, up to the maximum. */
 const excludesMs = 250;
 const excludesMsMax = 30_000;
-/** After so many that were tried together comes one of those that wait to be tried alone. */
+/** After so many trials that run together, one of those runs that must run alone. */
 const waveMax = 100;
 
-/** One message that is tried. */
+/** The trial of one message. */
 export interface Trial {
-  /** Its handler has given the thread back: more may begin beside it, unless it is tried alone. */
+  /** Its handler awaits something: more trials may begin beside it, unless it must run alone. */
   awaits(): void;
   /** It is over. */
   end(): void;
 }
 
 /**
- * What was waiting when a process ended without a word may be what ended it. Such messages are tried a few at a time;
- * one that was running, alone, so that it does not take its neighbours along. None keeps the others out for ever: one
- * that takes long goes on beside them, for longer alone at each attempt, and between two that are tried alone come those
- * that are tried together.
+ * The queue of messages that may have crashed a process (poison messages). They are tried a few at a time. One that was
+ * running when a process crashed is tried alone, so that it does not crash its neighbours as well. None keeps the others
+ * out for ever: one that takes long runs on beside them, and between two that must run alone others run together.
  */
 export class CrashSuspects {
   readonly #timers: Timers;
-  /** Only in simulations. */
-  readonly #probes: Probes | undefined;
   #free = placesMax;
-  /** In the order of coming. Sets, since to take the first of a long array costs as much as it is long. */
+  /** In order. Sets, since taking the first of a long array costs time in its length. */
   readonly #together = new Set<() => void>();
   readonly #alone = new Set<() => void>();
-  /** How many are tried together before the next alone. */
+  /** How many trials run together before the next that must run alone. */
   #wave = waveMax;
   #admitting = false;
 
-  constructor(timers: Timers, probes?: Probes) {
+  constructor(timers: Timers) {
     this.#timers = timers;
-    this.#probes = probes;
   }
 
-  /** Calls `enter` when its so-many-th attempt may begin; from the second on nothing else runs beside it at first. */
+  /** Calls `enter` when that attempt may begin. From the second attempt on, nothing else runs beside it at first. */
   enter(attempt: number, enter: (trial: Trial) => void): void {
     const alone = attempt > 1;
     const places = alone ? placesMax : beginning;
     (alone ? this.#alone : this.#together).add(() => enter(this.#begin(attempt, places, alone)));
     this.#admit();
+  }
+
+  /** How long that attempt keeps others out. */
+  exclusionMs(attempt: number): number {
+    return Math.min(excludesMs * 2 ** attempt, excludesMsMax);
   }
 
   #begin(attempt: number, places: number, alone: boolean): Trial {
@@ -59,8 +59,7 @@ export class CrashSuspects {
       taken = most;
       this.#admit();
     };
-    const forMs = Math.min(excludesMs * 2 ** attempt, excludesMsMax);
-    const timer = this.#timers.set(forMs, () => this.#probes?.without("hung-give-way") || keep(0));
+    const timer = this.#timers.set(this.exclusionMs(attempt), () => keep(0));
     return {
       awaits: () => alone || keep(awaiting),
       end() {
@@ -71,7 +70,7 @@ export class CrashSuspects {
   }
 
   #admit(): void {
-    if (this.#admitting) return; // one that ends as soon as it enters makes room for the next in the same loop
+    if (this.#admitting) return; // the loop under way admits what this call would
     this.#admitting = true;
     for (let enter = this.#next(); enter !== undefined; enter = this.#next()) enter();
     this.#admitting = false;

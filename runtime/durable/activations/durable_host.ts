@@ -4,12 +4,13 @@ import { type ActorQuota, ActorRegistry } from "../../activations/actor_registry
 import type { Operation } from "../../language/protocol.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import { DurableActivation } from "./durable_activation.ts";
-import type { DurableActorHost, DurableServices } from "./durable_services.ts";
+import type { DurableServices } from "./durable_services.ts";
 
 /** The durable actors of one definition that are in the memory of this process. The others are in the store alone. */
-export class DurableHost extends ActorRegistry<DurableActivation>
-  implements DurableActorHost<DurableActivation> {
+export class DurableHost extends ActorRegistry<DurableActivation> {
+  /** Operations whose handler returned a promise the last time, by slot. */
   readonly awaited: boolean[] = [];
+  /** Whether all handlers of an operation have returned at once, by slot; absent if none has run. */
   readonly direct: boolean[] = [];
   readonly #durable: () => DurableServices;
   readonly #operations: ReadonlyMap<string, Operation>;
@@ -38,6 +39,7 @@ export class DurableHost extends ActorRegistry<DurableActivation>
     return this.#durable();
   }
 
+  /** Whether an observer listens to what happens. */
   get observed(): boolean {
     return !this.services.delivery.inspectors.unobserved;
   }
@@ -53,10 +55,12 @@ export class DurableHost extends ActorRegistry<DurableActivation>
     return this.activations().reduce((sum, { waiting, aside }) => sum + waiting + aside, 0);
   }
 
+  /** The operation of that name, if it has a handler. */
   operation(name: string): Operation | undefined {
     return this.#operations.get(name);
   }
 
+  /** Releases an actor to other instances, and does not take it back for so long. */
   release(actor: ActorId, forMs: number): void {
     this.#leave(actor, forMs);
   }

@@ -2,50 +2,50 @@ import { HeldBytes } from "../../base/held_bytes.ts";
 import type { Entry } from "../../ports/store.ts";
 import { QueuedMessage } from "../rows/queued_message.ts";
 
-/** How many messages of one actor are kept here as they come; those behind them are listed when it is their turn. */
+/** The most messages of one actor in memory; those behind are listed when it is their turn. */
 const hereMax = 4_096;
 
 /**
- * What this process knows of the messages that wait for one durable actor: the first of those in the store, and the
- * asks, which are nowhere else.
+ * The messages of one durable actor that this process knows: the first of those in the store, and the asks, which are in
+ * no store.
  */
 export class DurableMailbox {
   /** In the order of handling. */
   mails: QueuedMessage[] = [];
-  /** Whether nothing waits in the store that is not here. What other instances wrote since then is theirs to bring. */
+  /** Whether all messages in the store are here. Other instances tell of those that they write later. */
   complete = false;
-  /** The places of those that give way and may still be in the store. */
+  /** The positions of evicted messages that may still be in the store. */
   readonly leaving = new Set<string>();
-  /** How many have come here from commits of this process. */
+  /** How many messages commits of this process have brought. */
   arrived = 0;
-  /** Whether one was committed by this process, and did not come. */
+  /** Whether a commit of this process wrote a message that is not here. */
   missed = false;
-  /** How many bytes are on their way into the store, for this mailbox. */
+  /** How many bytes of messages to this mailbox are being committed. */
   arrivingBytes = 0;
   readonly #held = new HeldBytes();
-  /** How many at the head are being handled, or on their way into the store. */
+  /** How many messages at the head are in the batch under way. */
   inHand = 0;
-  /** Asks that came behind more than is here. */
+  /** Asks that come behind messages which are not here. */
   #asks: QueuedMessage[] = [];
-  /** What came since a list began. */
+  /** Messages that came since the list under way began. */
   #late: QueuedMessage[] | undefined = undefined;
   #listedEpoch = 0;
-  /** The last place that the list brought; what comes by itself may be out of order. */
+  /** The last position of the list; messages that come later may be out of order. */
   #listedLast = "";
-  /** Whether something may have come that the list under way does not see. */
+  /** Whether messages may have come that the list under way does not see. */
   #outdated = false;
-  /** The places of those at the head that are on their way into the store. */
+  /** The positions of messages at the head that are being committed by themselves. */
   readonly #expected = new Set<string>();
-  /** About how many wait in the store that are not here, and how many of those have stepped aside. */
-  #beyond = 0;
-  #asideBeyond = 0;
-  /** Where what is here ends, though it is complete: all behind that place has stepped aside for longer. */
+  /** About how many messages in the store are not here, and how many of those wait aside. */
+  beyond = 0;
+  asideBeyond = 0;
+  /** The position behind which all messages wait aside, if not all of them are here. */
   #end: string | undefined = undefined;
 
   readonly #onRare: (branch: string) => void;
   readonly #setAside: (mail: QueuedMessage) => boolean;
 
-  /** `onRare` hears of rare branches. `setAside` takes a message whose time has not come, and says whether it did. */
+  /** `onRare` is told of rare branches. `setAside` keeps a message whose time is to come, and returns whether it does. */
   constructor(
     onRare: (branch: string) => void = () => {},
     setAside: (mail: QueuedMessage) => boolean = () => false,
@@ -54,36 +54,31 @@ export class DurableMailbox {
     this.#setAside = setAside;
   }
 
-  /** About how many wait, but for those that have stepped aside. What is being handled does not. */
+  /** About how many messages wait, without those that wait aside and those in the batch under way. */
   get length(): number {
     const here = this.mails.length - this.inHand + this.#asks.length;
-    return here + this.#beyond - this.#asideBeyond - this.leaving.size;
+    return here + this.beyond - this.asideBeyond - this.leaving.size;
   }
 
-  /** About how many have stepped aside and are not here. */
-  get asideBeyond(): number {
-    return this.#asideBeyond;
-  }
-
-  /** Takes in the bytes of a message where no more than `bound` are to wait; else it returns about how many do. */
+  /** Counts the bytes of a message if no more than `bound` wait then; else returns about how many wait. */
   takeBytes(bytes: number, bound: number): number | undefined {
     return this.#held.take(bytes, bound, () => this.bytes + this.arrivingBytes);
   }
 
-  /** About how many bytes wait: of those that are not here, as many as of those that are. */
+  /** About how many bytes wait, if messages that are not here have the mean size of those that are. */
   get bytes(): number {
     let bytes = 0;
     for (const mail of this.mails) if (!this.leaving.has(mail.place)) bytes += mail.bytes;
     const here = Math.max(this.mails.length, 1);
-    return Math.ceil(bytes * (here + this.#beyond) / here);
+    return Math.ceil(bytes * (here + this.beyond) / here);
   }
 
-  /** Whether an ask waits: it is nowhere but here. */
+  /** Whether a message waits that is in no store. */
   get hasAsks(): boolean {
     return this.#asks.length > 0 || this.mails.some(({ key }) => key === undefined);
   }
 
-  /** The oldest that waits is evicted, but for so many at the head: it keeps its place until it is gone. */
+  /** Evicts the oldest waiting message behind so many at the head. It stays in place until it is gone. */
   evictOldest(besides: number): QueuedMessage | undefined {
     const first = Math.max(this.inHand, besides);
     const mail = this.mails.find(({ key, place }, index) =>
@@ -93,15 +88,10 @@ export class DurableMailbox {
     return mail;
   }
 
-  /** What was evicted is gone, or stays where it is. */
+  /** An evicted message is gone, or stays after all. */
   left({ place }: QueuedMessage, gone: boolean): void {
     this.leaving.delete(place);
     if (gone) this.mails = this.mails.filter((mail) => mail.place !== place);
-  }
-
-  /** About how many wait in the store that are not here. */
-  get beyond(): number {
-    return this.#beyond;
   }
 
   /** A list begins. */
@@ -113,7 +103,7 @@ export class DurableMailbox {
     this.inHand = 0;
   }
 
-  /** Something may be in the store that is not here: it must be listed again, whatever a list under way says. */
+  /** The store may have messages that are not here: lists it again, whatever the list under way brings. */
   look(): void {
     this.complete = false;
     this.#outdated = true;
@@ -125,10 +115,10 @@ export class DurableMailbox {
   }
 
   /**
-   * The first messages in the store, at one moment after the list began; `beyond` is about how many are behind them, of
-   * which so many have stepped aside. Places tell the order: those of one sender are in the order of sending, and those
-   * that stepped aside in that of their times, behind what need not wait. So where the last that is listed has stepped
-   * aside, nothing behind it can be handled before it. Returns all of them.
+   * Takes in the first messages in the store, at one moment after the list began. About `beyond` messages are behind them,
+   * and `asideBeyond` of these wait aside. Positions tell the order: messages of one sender are in the order of sending,
+   * and those that wait aside come at the position of their time. So if the last listed message waits aside, all behind it
+   * wait longer. Returns all listed messages.
    */
   listed(
     stored: readonly Entry[],
@@ -145,8 +135,8 @@ export class DurableMailbox {
     this.#end = beyond > 0 && mails.at(-1) !== all.at(-1) ? all.at(-1)!.place : undefined;
     const whole = beyond === 0 || (this.#end !== undefined && late.every((mail) => this.#isHere(mail)));
     this.complete = whole && !this.#outdated;
-    this.#beyond = beyond;
-    this.#asideBeyond = this.#end === undefined ? Math.min(asideBeyond, beyond) : beyond;
+    this.beyond = beyond;
+    this.asideBeyond = this.#end === undefined ? Math.min(asideBeyond, beyond) : beyond;
     if (this.complete) {
       const known = new Set(all.map((mail) => mail.place));
       const came = late.filter((mail) => mail.key === undefined || !known.has(mail.place));
@@ -164,8 +154,8 @@ export class DurableMailbox {
   }
 
   /**
-   * A message was committed here, by a sender that was loaded at that moment. Where an earlier message of that sender
-   * may be in the store and not here, it is not taken in: the mailbox must be listed again.
+   * This process committed a message; `senderEpoch` is when its sender was loaded. If an earlier message of that sender
+   * may be in the store and not here, the message is not taken in, and the mailbox is listed again.
    */
   enqueue(mail: QueuedMessage, senderEpoch: number): void {
     this.arrived++;
@@ -178,25 +168,25 @@ export class DurableMailbox {
     else if (!this.complete || !this.#isHere(mail)) this.#leaveBeyond(mail);
     else if (this.mails.length >= hereMax) {
       this.complete = false;
-      this.#beyond++;
+      this.beyond++;
     } else if (this.#has(mail)) this.#onRare("a list brought a message before its commit was heard of");
     else if (!this.#setAside(mail)) this.mails.push(mail);
   }
 
-  /** That message at the head is on its way into the store. */
+  /** A message at the head is being committed by itself. */
   expect({ place }: QueuedMessage): void {
     this.#expected.add(place);
   }
 
-  /** Whether it is here already, since before it was in the store. */
+  /** Whether the message was here before it was in the store; then it gets its version. */
   #keep(mail: QueuedMessage): boolean {
     if (this.#expected.size === 0 || !this.#expected.delete(mail.place)) return false;
     const found = this.mails.find(({ key, place }) => key === undefined && place === mail.place);
-    found?.stored(mail);
+    found?.stored(mail.key, mail.version);
     return found !== undefined;
   }
 
-  /** An ask comes behind what was accepted before it. */
+  /** Adds an ask behind the messages that were accepted before it. */
   ask(mail: QueuedMessage): void {
     if (this.#late !== undefined) this.#late.push(mail);
     else if (this.complete && this.#isHere(mail)) this.mails.push(mail);
@@ -206,74 +196,69 @@ export class DurableMailbox {
     }
   }
 
-  /** Takes so many out at the head. */
+  /** Removes so many messages at the head. */
   drop(count: number): void {
     this.inHand = 0;
     if (count === 1) this.mails.shift();
     else this.mails.splice(0, count);
   }
 
-  /** Takes one out, wherever it is. */
+  /** Removes a message, wherever it is. */
   remove(mail: QueuedMessage): void {
     const index = this.mails.indexOf(mail);
     if (index >= 0) this.mails.splice(index, 1);
   }
 
-  /** So many that had been set aside are to be listed again. */
+  /** So many messages that were kept aside are to be listed again. */
   forgetAside(count: number): void {
-    this.#beyond += count;
-    this.#asideBeyond += count;
+    this.beyond += count;
+    this.asideBeyond += count;
   }
 
-  /** Forgets what is in the store: it is to be listed again. Asks stay. */
+  /** Forgets the messages in the store, which are to be listed again. Asks stay. */
   reset(): void {
     this.inHand = 0;
     const { length } = this.mails;
     this.mails = this.mails.filter(({ key, place }) => key === undefined && !this.#expected.has(place));
     this.#expected.clear();
-    this.#beyond += length - this.mails.length;
+    this.beyond += length - this.mails.length;
     this.complete = false;
   }
 
-  /** Whether a message is not behind the end of what is here. */
+  /** Whether a message belongs to the part of the mailbox that is here. */
   #isHere({ place }: QueuedMessage): boolean {
     return this.#end === undefined || place < this.#end;
   }
 
-  /** A message is in the store and not here: it is to be listed, at once where it need not wait. */
+  /** Leaves a message in the store, to be listed: at once, unless it waits aside. */
   #leaveBeyond({ head }: QueuedMessage): void {
-    this.#beyond++;
+    this.beyond++;
     if (head.notBeforeMs === undefined) this.complete = false;
-    else this.#asideBeyond++;
+    else this.asideBeyond++;
   }
 
-  /** Whether a list has brought it already, before its sender heard that it is committed. */
+  /** Whether a list has brought the message before its commit was known. */
   #has({ place }: QueuedMessage): boolean {
     return place <= this.#listedLast && this.mails.some((mail) => mail.place === place);
   }
 
-  /** Takes out what is in no store yet. */
+  /** Removes messages that are to be committed by themselves. */
   withdraw(mails: ReadonlySet<QueuedMessage>): void {
-    if (mails.size === 0) return;
-    const stays = (mail: QueuedMessage) => !mails.has(mail);
-    this.mails = this.mails.filter(stays);
-    if (this.#late !== undefined) this.#late = this.#late.filter(stays);
-    this.#asks = this.#asks.filter(stays);
+    if (mails.size > 0) this.#takeOut((mail) => mails.has(mail));
   }
 
-  /** All asks that wait; or only those among so many at the head. */
-  takeAsks(among?: number): QueuedMessage[] {
-    if (among !== undefined) {
-      const asks = this.mails.slice(0, among).filter(isAsk);
-      for (const ask of asks) this.remove(ask);
-      return asks;
-    }
-    const late = this.#late ?? [];
-    const asks = [...this.mails, ...this.#asks, ...late].filter(isAsk);
-    this.mails = this.mails.filter((mail) => !isAsk(mail));
-    if (this.#late !== undefined) this.#late = late.filter((mail) => !isAsk(mail));
-    this.#asks = this.#asks.filter((mail) => !isAsk(mail));
-    return asks;
+  /** Removes and returns all asks that wait. */
+  takeAsks(): QueuedMessage[] {
+    return this.#takeOut(isAsk);
+  }
+
+  #takeOut(which: (mail: QueuedMessage) => boolean): QueuedMessage[] {
+    const taken = [...this.mails, ...this.#asks, ...this.#late ?? []].filter(which);
+    const stays = (mail: QueuedMessage) => !which(mail);
+    this.mails = this.mails.filter(stays);
+    this.#asks = this.#asks.filter(stays);
+    this.#late = this.#late?.filter(stays);
+    return taken;
   }
 }
 

@@ -4,19 +4,28 @@ import type { Idler } from "../../scheduling/idle.ts";
 import type { MessageEvent } from "../../ports/inspection.ts";
 import type { Runnable, Scheduler } from "../../scheduling/scheduler.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
-import type { DurableActorHost, DurableServices } from "./durable_services.ts";
+import type { TurnActor } from "../../turns/turn_services.ts";
+import { fits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { Fate } from "../background/membership.ts";
+import { commitKnown } from "../commits/commit_one.ts";
+import { WriteSet } from "../commits/write_set.ts";
+import type { DeadLetterReason } from "../delivery/message_writer.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
-import type { Suspicion } from "./suspicion.ts";
+import type { QueuedMessage } from "../rows/queued_message.ts";
+import type { DurableHost } from "./durable_host.ts";
+import type { DurableServices } from "./durable_services.ts";
+import type { LoadedActor } from "./load_actor.ts";
+import { Suspicion } from "./suspicion.ts";
 
 /**
- * Who a durable actor is in this process, what is known of it, what it is doing, and who hears of that.
+ * A durable actor in this process: its identity, its state, what it is doing, and its events.
  *
- * `loading`: the store is asked. `idle`: nothing to do. `ready`: the scheduler has it. `running`: a promise is awaited.
- * `committing`: its batch is on its way. `trying`: what may have ended a process waits for its trial. `held`: it waits for a time. `gone`: no longer in this process.
+ * `loading`: it is read from the store. `idle`: it has nothing to do. `ready`: it waits for the scheduler. `running`: a
+ * handler is awaited. `committing`: its batch is under way. `trying`: a message that may have crashed a process waits for
+ * its trial. `held`: it waits for a time. `gone`: it is no longer in this process.
  */
-export abstract class DurableMember<Member> implements Runnable, Idler {
-  readonly host: DurableActorHost<Member>;
+export abstract class DurableMember implements Runnable, Idler, TurnActor {
+  readonly host: DurableHost;
   readonly services: RuntimeServices;
   readonly key: string;
   status: "loading" | "idle" | "ready" | "running" | "committing" | "trying" | "held" | "gone" = "loading";
@@ -24,21 +33,29 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
   nextReady: Runnable | undefined = undefined;
   idleBefore: Idler | undefined = undefined;
   idleAfter: Idler | undefined = undefined;
+  /** Whether a turn of it has begun since it is in this process, or was restarted. */
   active = false;
-  /** The actor as it was committed last. */
+  /** The record that was committed last, and the state in it. */
   record: ActorRecord = new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
   state: unknown = undefined;
+  /** Whether the state was made from the record. */
   made = false;
+  /** Why it could not be made: each message fails with this error until it can. */
   fault: { readonly error: unknown } | undefined = undefined;
-  /** The read epoch after its record was read. */
+  /** The read epoch right after its record was read. */
   loadedEpoch = 0;
+  /** Which of its messages may have crashed a process; absent if none may. */
   suspicion: Suspicion | undefined = undefined;
+  /** The state of the instance whose attempt the record counts; absent if none is, or if it is this one. */
   tried: Fate | undefined = undefined;
+  /** Whether a crashed instance had it in its index, and may have run it, whoever wrote the messages. */
   inherited = false;
-  /** Kept between turns, for the runtime's own actors; gone when it is loaded again. */
+  /** Why it has stopped, and its mail becomes dead letters; absent if that is handled. */
+  stopped: string | undefined = undefined;
+  /** A value that the runtime's own actors keep between turns, until the actor is loaded again. */
   cache: unknown = undefined;
 
-  constructor(host: DurableActorHost<Member>, key: string) {
+  constructor(host: DurableHost, key: string) {
     this.host = host;
     this.services = host.services;
     this.key = key;
@@ -84,5 +101,58 @@ export abstract class DurableMember<Member> implements Runnable, Idler {
     const { inspectors } = this.services.delivery;
     if (type !== "stopped") this.active = type === "activated";
     if (!inspectors.unobserved) inspectors.emit({ type, actor: { protocol: this.protocol, key: this.key } });
+  }
+
+  /** Takes over what was loaded. */
+  protected take({ record, epoch, tried, mails, writers, ended }: LoadedActor): void {
+    this.record = record;
+    this.loadedEpoch = epoch;
+    this.tried = tried;
+    this.made = false;
+    const before = this.inherited ? undefined : this.suspicion;
+    const suspects = this.inherited || ended.size > 0;
+    this.suspicion = suspects ? Suspicion.of(mails, writers, ended, before) : undefined;
+    this.inherited = false;
+  }
+
+  /**
+   * Makes the state from the record, for the batch that begins with it. If that fails (`state` or `migrate` throws, or the
+   * text cannot be read), the message that is to be handled fails, and the next one tries again.
+   */
+  makeState(batch: { state: unknown }): void {
+    if (this.made) return;
+    try {
+      this.state = this.services.broken.make(this, () => this.record.stateFor(this.host.actor));
+    } catch (error) {
+      this.state = undefined;
+      this.fault = { error };
+      return;
+    }
+    batch.state = this.state;
+    this.made = true;
+    this.fault = undefined;
+  }
+
+  /**
+   * Makes a dead letter of a waiting message, in a commit of its own beside the turns. If the commit fails, the message has
+   * had its turn elsewhere, or it still waits. Returns whether it is a dead letter.
+   */
+  async deadLetterAlone(
+    mail: Pick<QueuedMessage, "head" | "text" | "payload" | "place" | "key" | "version" | "bytes">,
+    reason: DeadLetterReason,
+  ): Promise<boolean> {
+    const { session, writer, committedDelivery } = this.durable;
+    const writeSet = new WriteSet();
+    const letter = writer.deadLetter(writeSet, this, mail, reason);
+    writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
+    const { limits } = session.traits;
+    if (!fits(sizeOfCommit(writeSet, limits), limits)) return false; // the letter is larger than the message was
+    const epoch = this.loadedEpoch;
+    const version = await commitKnown(session, writeSet).catch(() => undefined); // the message keeps waiting
+    if (version === undefined) return false;
+    this.host.deadLettered++;
+    this.durable.deadLettered(letter);
+    writeSet.land(committedDelivery, version, epoch);
+    return true;
   }
 }

@@ -9,7 +9,7 @@ import type { ReplyRows } from "../delivery/reply_rows.ts";
 import type { NewMessage } from "../rows/queued_message.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 
-/** How long it is known that an unnamed message was accepted: longer than its commit is tried again. */
+/** How long the mark of a message without a name is known: longer than the committer tries its commit again. */
 export const retryWindowMs = 600_000;
 
 /** A message from outside that is to be accepted: with its turn, or in a commit of its own. */
@@ -20,20 +20,22 @@ export interface Incoming {
   readonly draft: NewMessage;
   /** Where its reply will be, if one is kept: it is opened with the message. */
   readonly ticket: string | undefined;
-  /** A list that began before this moment need not have it; 0 if its position is the next. */
+  /**
+   * A list of the mailbox that began before this read epoch may lack the message; 0 if its position is the next one.
+   */
   readonly epoch: number;
   readonly bytes: number;
   /** How full its mailbox is; absent if there is room. */
   readonly full: Fullness | undefined;
 }
 
-/** What it takes to accept messages. */
+/** What accepting messages needs. */
 export interface AcceptanceServices {
   readonly session: StoreSession;
   readonly writer: MessageWriter;
   readonly replies: ReplyRows;
   readonly ids: Ids;
   readonly deduplicationWindowMs: number;
-  /** Takes in what commits bring to this process. */
+  /** Delivers what a commit brings to this process. */
   readonly committedDelivery: CommittedDelivery;
 }

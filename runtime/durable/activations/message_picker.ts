@@ -1,109 +1,108 @@
 import type { Timer } from "../../scheduling/timers.ts";
-import type { DurableActor } from "./durable_actor.ts";
-import { deadLetterAlone } from "./dead_letter_alone.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import type { RetryHead } from "../rows/actor_record.ts";
 import type { Trial } from "./crash_suspects.ts";
 import { RemainingDelays } from "./remaining_delays.ts";
 
-/** That a message may be what ended a process: what must be in the record before it is tried, and whether it is there. */
-export interface Suspected {
+/** Why the next message cannot be handled yet: it waits for a time, or it may have crashed a process and needs a trial. */
+export type Obstacle = { readonly kind: "wait"; readonly forMs: number } | TrialDue;
+
+/** A trial that is due: the record must have it first, and `counted` tells whether it does. */
+export interface TrialDue {
+  readonly kind: "trial";
   readonly trial: RetryHead;
   readonly counted: boolean;
 }
 
-/** What a batch goes on with: a message; nothing, where it ends here; a time to wait for first; or one that is suspected. */
-export type NextMessage = QueuedMessage | undefined | { readonly waitMs: number } | Suspected;
-
-/** How long is waited for one at the head that is evicted: about as long as a commit takes. */
+/** How long to wait for the eviction of the message at the head: about as long as a commit takes. */
 const leavingMs = 10;
 
 /**
- * Finds the next message of one actor: some stepped aside for a while, some hold their place, some are suspected, some
- * give way to others.
+ * Finds the next message of one actor. Some wait aside for a retry, some hold the mailbox for theirs, some are suspected
+ * of a crash, and some are evicted.
  */
 export class MessagePicker {
-  readonly #actor: DurableActor;
+  readonly #actor: DurableActivation;
   readonly #onIdle: () => void;
   readonly #delayedRetries = new Map<string, Timer>();
   #trial: Trial | undefined = undefined;
-  /** Made for the first that waits; kept when the mailbox is listed again. */
+  /** Created for the first message that waits; kept when the mailbox is listed again. */
   #remainingDelays: RemainingDelays | undefined = undefined;
 
-  /** `onIdle` is called when one is back that had stepped aside, or has given way. */
-  constructor(actor: DurableActor, onIdle: () => void) {
+  /** Calls `onIdle` when a message comes back from aside, or is evicted. */
+  constructor(actor: DurableActivation, onIdle: () => void) {
     this.#actor = actor;
     this.#onIdle = onIdle;
   }
 
-  /** How many have stepped aside. */
+  /** How many messages wait aside. */
   get aside(): number {
     return this.#delayedRetries.size;
   }
 
-  /** Whether the message at the head is tried, and that is counted. */
+  /** Whether the trial of the message at the head is under way, and counted. */
   get onTrial(): boolean {
     return this.#trial !== undefined;
   }
 
-  /** The next message of a batch that has taken so many. */
-  next(taken: number): NextMessage {
+  /** The next message of a batch that has taken so many, or its obstacle; nothing if the batch ends here. */
+  next(taken: number): QueuedMessage | Obstacle | undefined {
     const { mailbox, record, services } = this.#actor;
     const { nowMs } = services.scheduler;
     const mail: QueuedMessage | undefined = mailbox.mails[taken];
     if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
-    if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { waitMs: leavingMs };
+    if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { kind: "wait", forMs: leavingMs };
     const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
-    const known = this.#actor.host.operation(mail.head.operation) !== undefined; // else it is not tried at all
+    const known = this.#actor.host.operation(mail.head.operation) !== undefined; // without a handler there is no trial
     const suspected = known && (retry?.by !== undefined || this.#actor.suspicion?.has(mail) === true);
     if (retry === undefined && !suspected) return mail;
     if (taken > 0) return undefined;
-    const waitMs = retry !== undefined && retry.notBeforeMs > nowMs
+    const forMs = retry !== undefined && retry.notBeforeMs > nowMs
       ? this.#leftMs(mail, retry.notBeforeMs, retry.afterMs)
       : 0;
-    if (waitMs > 0) return { waitMs };
-    if (!suspected) return mail;
-    return this.#suspected(mail, retry);
+    if (forMs > 0) return { kind: "wait", forMs };
+    return suspected ? this.#trialOf(mail, retry) : mail;
   }
 
-  /** A trial begins when it may: then `begin` is called. One that was running when a process ended is tried alone. */
+  /** Calls `begin` when the trial may begin. A message that was running when a process crashed is tried alone. */
   enter({ attempts }: RetryHead, begin: () => void): void {
     const { crashSuspects, session } = this.#actor.durable;
-    crashSuspects.enter(session.probes?.without("tried-alone") ? 1 : attempts, (trial) => {
+    crashSuspects.enter(attempts, (trial) => {
       session.probes?.reach(attempts > 1 ? "a suspect is tried alone" : "a suspect is tried");
       this.#trial = trial;
       begin();
     });
   }
 
-  /** The handler of the message that is tried has given the thread back. */
+  /** The handler of the message on trial awaits something. */
   awaits(): void {
     this.#trial?.awaits();
   }
 
-  /** A trial is over, one way or the other. */
+  /** Ends the trial, whatever its outcome. */
   endTrial(): void {
     const trial = this.#trial;
     this.#trial = undefined;
     trial?.end();
   }
 
-  /** The oldest that waits is evicted, but not one that is tried. Returns whether there was one. */
+  /** Evicts the oldest waiting message of a full mailbox, but none on trial. Returns whether there was one. */
   evictOldest(): boolean {
     const { mailbox } = this.#actor;
     const mail = mailbox.evictOldest(this.onTrial ? 1 : 0);
     if (mail === undefined) return false;
     const { capacity } = this.#actor.host.actor.mailbox;
     const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;
-    const deadLetterReason = { reason: "dropped", message, attempts: mail.head.attempts ?? 0 };
-    void deadLetterAlone(this.#actor, mail, deadLetterReason).then((gone) => {
+    const attempts = mail.head.attempts ?? 0;
+    void this.#actor.deadLetterAlone(mail, { reason: "dropped", message, attempts }).then((gone) => {
       mailbox.left(mail, gone);
       this.#onIdle();
     });
     return true;
   }
 
-  /** The mailbox is listed again: what stepped aside is in it. */
+  /** Forgets the messages that wait aside, since the mailbox is listed again, and ends the trial. */
   reset(): void {
     for (const timer of this.#delayedRetries.values()) timer.cancel();
     this.#actor.mailbox.forgetAside(this.#delayedRetries.size);
@@ -112,24 +111,24 @@ export class MessagePicker {
   }
 
   /**
-   * What was tried before counts where it has failed, or where the instance that tried it ended without a word. What
-   * this one tries is counted as long as it does; what another left with a word, that one did not end with.
+   * The trial of a message. An earlier attempt counts if it failed, or if its instance crashed. If the instance stopped
+   * orderly, the message did not crash it. An attempt of this instance is in the record already.
    */
-  #suspected(mail: QueuedMessage, retry: RetryHead | undefined): Suspected {
+  #trialOf(mail: QueuedMessage, retry: RetryHead | undefined): TrialDue {
     const { durable: { session: { instance } }, tried } = this.#actor;
-    if (retry?.by === instance) return { trial: retry, counted: true };
+    if (retry?.by === instance) return { kind: "trial", trial: retry, counted: true };
     const before = retry?.attempts ?? mail.head.attempts ?? 0;
     const attempts = retry?.by === undefined || tried === "ended" ? before + 1 : before;
-    return { trial: { place: mail.place, attempts, notBeforeMs: 0, by: instance }, counted: false };
+    const trial = { place: mail.place, attempts, notBeforeMs: 0, by: instance };
+    return { kind: "trial", trial, counted: false };
   }
 
   #leftMs({ place }: QueuedMessage, notBeforeMs: number, afterMs: number | undefined): number {
-    const { session } = this.#actor.durable;
-    const mostMs = session.probes?.without("own-wait") ? undefined : afterMs;
-    return (this.#remainingDelays ??= new RemainingDelays(session.clock)).leftMs(place, notBeforeMs, mostMs);
+    const { clock } = this.#actor.durable.session;
+    return (this.#remainingDelays ??= new RemainingDelays(clock)).leftMs(place, notBeforeMs, afterMs);
   }
 
-  /** Takes a message that has stepped aside until its time comes. Returns whether it has it. */
+  /** Keeps a message aside until its time comes. Returns whether it does. */
   setAside(mail: QueuedMessage): boolean {
     const { notBeforeMs, afterMs: inAllMs } = mail.head;
     if (notBeforeMs === undefined) return false;

@@ -1,11 +1,11 @@
 import type { Clock } from "../../base/clock.ts";
 
-/** How many waits of one actor are known at the most: as many messages as may step aside. */
+/** The most delays that are known for one actor: as many as messages may wait aside. */
 const knownMax = 10_000;
 
 /**
- * How long is left until times of day that are waited for. The first look sets how long that is, and from then on it is
- * measured like any delay: nothing waits for an hour more where the clock of the machine is set back by one.
+ * The remaining delays until times of day. The first call for a time fixes its delay, and from then on the monotonic clock
+ * measures it: nothing waits for an hour more if the clock of the machine is set back by one.
  */
 export class RemainingDelays {
   readonly #clock: Clock;
@@ -16,8 +16,8 @@ export class RemainingDelays {
   }
 
   /**
-   * How many milliseconds are left for what has that name; 0 where it is due. `mostMs` is how long it was to wait in all:
-   * where the clock that set the time was ahead of this one, no longer than that from the first look on.
+   * The milliseconds that are left for that name; 0 if it is due. It never waits longer than `mostMs` from the first call
+   * on, also if the clock that set the time was ahead of this one.
    */
   leftMs(name: string, untilMs: number, mostMs = Infinity): number {
     const leftMs = Math.min(untilMs - this.#clock.now(), mostMs);

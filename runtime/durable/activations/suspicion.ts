@@ -1,18 +1,18 @@
 import type { QueuedMessage } from "../rows/queued_message.ts";
 
-/** The most messages of one batch: no instance has more of an actor's mail in hand. */
+/** The most messages of one batch: no instance handles more of an actor's mail at once. */
 export const batchMax = 64;
 
 /**
- * What of an actor's mail an instance may have had in hand when it ended without a word: the first of what waits, whoever
- * wrote it, for it may have run what others had written before. What is behind these it cannot have run.
+ * The messages of an actor that a crashed instance may have been handling: the first of those that wait, whichever instance
+ * wrote them. It cannot have been handling those behind.
  */
 export class Suspicion {
-  /** Those of them that ended without a word. */
+  /** The instances that crashed. */
   readonly #ended: ReadonlySet<string>;
-  /** Those whose mail is suspected: all but this one. */
+  /** The instances whose messages are suspected: all but this one. */
   readonly #writers: ReadonlySet<string>;
-  /** The last place that is suspected. */
+  /** The position of the last suspected message. */
   readonly #lastPlace: string;
 
   constructor(ended: ReadonlySet<string>, writers: ReadonlySet<string>, lastPlace: string) {
@@ -22,8 +22,8 @@ export class Suspicion {
   }
 
   /**
-   * Of what is listed now. What was listed before and is handled by now makes no room for more, unless another instance
-   * has ended since then.
+   * Suspects the first of the listed messages. If no other instance has crashed since `before`, it suspects none behind
+   * those of then.
    */
   static of(
     mails: readonly QueuedMessage[],

@@ -9,82 +9,42 @@ import { isThenable } from "../../base/thenable.ts";
 import { timeAfter } from "../../base/times.ts";
 import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
-import type { DurableActor } from "./durable_actor.ts";
-import { deadLetterAlone } from "./dead_letter_alone.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import { leftMs } from "./durable_services.ts";
-import { DurableTurn } from "./durable_turn.ts";
+import { DurableTurn } from "./turn_writes.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
 import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
-import type { ScheduleSummaries, TimerRows } from "../rows/schedule_summaries.ts";
+import type { ScheduleSummaries, TimerRows } from "../rows/schedule_row.ts";
 import { requireText } from "../rows/value_codec.ts";
 
-/** Whether a batch may go on behind a message, or ends: before it, or with it. */
+/** Whether a batch may take the next message, or ends here. */
 export type TurnOutcome = "next" | "last";
 
 /** How long a message of an unknown operation waits for a revision of the program that knows it. */
 const unknownKeepMs = 300_000;
-/** How long an actor waits before it looks whether it is still unknown. */
+/** How long an actor waits before it is loaded again for that. */
 const unknownRetryMs = 5_000;
 
-const noTimers: TimerRows = new Map();
-
-/** Brings messages of one durable actor through their turns, into its batch. */
+/** Runs the turns of one durable actor, and puts what they do into its batch. */
 export class TurnRunner {
-  readonly #activation: DurableActor;
+  readonly #activation: DurableActivation;
   #supervisor: Supervisor | undefined = undefined;
   #turn: DurableTurn | undefined = undefined;
-  #stopped: string | undefined = undefined;
-  #ending: "passivate" | undefined = undefined;
-  /** Whether the turn that runs is its actor's first since that is here. */
-  #fresh = false;
 
-  constructor(activation: DurableActor) {
+  constructor(activation: DurableActivation) {
     this.#activation = activation;
   }
 
-  /** What becomes of the actor after the commit. */
-  takeEnding(): "passivate" | undefined {
-    const ending = this.#ending;
-    this.#ending = undefined;
-    return ending;
-  }
-
-  /** A batch was dropped, and what it decided about the actor with it; `stoppedBefore` is how it was then. */
-  drop(stoppedBefore: string | undefined): void {
-    this.#stopped = stoppedBefore;
-    this.#ending = undefined;
-  }
-
-  /** Why its mail becomes dead letters; absent where it is handled. */
-  get stopped(): string | undefined {
-    return this.#stopped;
-  }
-
-  /**
-   * All mail of an actor that stopped becomes dead letters: what comes now begins anew. Returns whether it had stopped.
-   */
-  revive(): boolean {
-    if (this.#stopped === undefined) return false;
-    this.#stopped = undefined;
-    this.#supervisor = undefined;
-    return true;
-  }
-
-  /** Whether a turn is awaited. */
-  get awaits(): boolean {
-    return this.#turn !== undefined;
-  }
-
-  /** Tells a turn that is awaited that nobody wants it any more. */
+  /** Aborts the turn that is awaited, if there is one. */
   abort(reason: unknown): void {
     this.#turn?.abort(reason);
     this.#turn?.close();
   }
 
   /**
-   * Handles a message. Whatever comes of it is in the batch then; a promise where its handler is awaited. It rejects where
-   * the store did not answer.
+   * Handles a message, and puts the outcome into the batch. Returns a promise if the handler is awaited; it rejects if the
+   * store does not answer.
    */
   handle(batch: Batch, mail: QueuedMessage): TurnOutcome | Promise<void> {
     let handled: TurnOutcome | Promise<void>;
@@ -95,7 +55,7 @@ export class TurnRunner {
     }
     if (!(handled instanceof Promise)) return handled;
     return handled.catch(async (error) => {
-      if (isThrown(error, StoreError)) throw error; // no fault of the message: it waits
+      if (isThrown(error, StoreError)) throw error; // not the fault of the message: it stays
       if (this.#activation.status !== "gone") await this.#giveUp(batch, mail, error);
     });
   }
@@ -106,7 +66,7 @@ export class TurnRunner {
     if (mail.fault !== undefined) {
       return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
     }
-    if (this.#stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", this.#stopped, attempts);
+    if (batch.stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", batch.stopped, attempts);
     if ((mail.head.deadlineMs ?? Infinity) <= services.clock.now()) {
       return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
     }
@@ -117,7 +77,7 @@ export class TurnRunner {
     }
     const operation = host.operation(mail.head.operation);
     if (operation === undefined) return this.#unknown(batch, mail, attempts);
-    if (host.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it need not wait for it
+    if (host.awaited[operation.slot] && batch.taken > 0) return "last"; // those before it are committed first
     let value: unknown;
     let payload: unknown;
     try {
@@ -131,16 +91,14 @@ export class TurnRunner {
         ? payload
         : parse(operation.payload, payload, "Cannot accept", nameOf(operation, this.#activation.key));
     } catch (error) {
-      // A schema that throws on what is stored would throw again.
+      // The schema would throw again at each attempt.
       return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
-    const place = mail.head.firstPlace ?? mail.place;
-    const turn = new DurableTurn(this.#activation, route, batch.state, place);
-    this.#fresh = !this.#activation.active;
+    const turn = new DurableTurn(this.#activation, route, batch.state, mail, value);
     const { fault } = this.#activation;
-    if (fault !== undefined) return this.#failed(batch, mail, turn, value, fault.error);
-    if (this.#fresh) this.#activation.emit("activated");
+    if (fault !== undefined) return this.#failed(batch, turn, fault.error);
+    if (turn.isFirst) this.#activation.emit("activated");
     if (this.#activation.host.observed) this.#activation.inspect({ type: "started" }, turn.envelope(value));
     let result: unknown;
     let awaited: boolean;
@@ -148,14 +106,11 @@ export class TurnRunner {
       result = host.handlers[operation.slot]!(turn, value);
       awaited = typeof result === "object" && isThenable(result);
     } catch (error) {
-      return this.#failed(batch, mail, turn, value, error);
+      return this.#failed(batch, turn, error);
     }
     if (host.awaited[operation.slot] !== awaited) host.awaited[operation.slot] = awaited;
     if (awaited || host.direct[operation.slot] === undefined) host.direct[operation.slot] = !awaited;
-    if (awaited) {
-      return this.#await(batch, mail, turn, value, result);
-    }
-    return this.#done(batch, mail, turn, value, result);
+    return awaited ? this.#await(batch, turn, result) : this.#done(batch, turn, result);
   }
 
   /** Erases the actor: its state, its schedules, its subscriptions. */
@@ -171,13 +126,13 @@ export class TurnRunner {
     });
   }
 
-  /** What came of a message cannot be committed. */
+  /** Makes a dead letter of a message whose turn cannot be committed. */
   refuse(batch: Batch, mail: QueuedMessage, error: unknown): void {
     const attempts = this.#attemptsOf(mail) + 1;
     this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
   }
 
-  /** The same in a commit of its own, without its payload where that is too large. */
+  /** The same in a commit of its own, without the payload if that is too large. */
   async refuseAlone(mail: QueuedMessage, error: unknown): Promise<void> {
     const attempts = this.#attemptsOf(mail) + 1;
     const deadLetterReason = {
@@ -185,87 +140,73 @@ export class TurnRunner {
       message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
       attempts,
     };
-    if (await deadLetterAlone(this.#activation, mail, deadLetterReason)) return;
+    if (await this.#activation.deadLetterAlone(mail, deadLetterReason)) return;
     const { head, place, key, version, bytes } = mail;
-    await deadLetterAlone(
-      this.#activation,
-      { head, place, key, version, bytes, text: "", payload: undefined },
-      deadLetterReason,
-    );
+    const bare = { head, place, key, version, bytes, text: "", payload: undefined };
+    await this.#activation.deadLetterAlone(bare, deadLetterReason);
   }
 
-  async #await(
-    batch: Batch,
-    mail: QueuedMessage,
-    turn: DurableTurn,
-    value: unknown,
-    promise: unknown,
-  ): Promise<void> {
+  async #await(batch: Batch, turn: DurableTurn, promise: unknown): Promise<void> {
     this.#turn = turn;
     try {
       let result: unknown;
       try {
         result = await promise;
       } catch (error) {
-        if (this.#activation.status !== "gone") this.#failed(batch, mail, turn, value, error);
+        if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
         return;
       }
-      if (this.#activation.status !== "gone") await this.#done(batch, mail, turn, value, result);
+      if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
     } finally {
       this.#turn = undefined;
     }
   }
 
-  #done(
-    batch: Batch,
-    mail: QueuedMessage,
-    turn: DurableTurn,
-    value: unknown,
-    result: unknown,
-    timers?: TimerRows,
-  ): TurnOutcome | Promise<void> {
+  /** A handler has returned: reads rows of schedules that its turn changes, and puts the turn into the batch. */
+  #done(batch: Batch, turn: DurableTurn, result: unknown): TurnOutcome | Promise<void> {
+    if (turn.schedules === undefined) return this.#take(batch, turn, result);
+    const timers = this.#activation.durable.turnWrites.timersFor(this.#activation, batch, turn.schedules);
+    if (!(timers instanceof Promise)) return this.#take(batch, turn, result, timers);
+    return timers.then(async (timers) => {
+      if (this.#activation.status !== "gone") await this.#take(batch, turn, result, timers);
+    });
+  }
+
+  #take(batch: Batch, turn: DurableTurn, result: unknown, timers?: TimerRows): TurnOutcome | Promise<void> {
     const { durable: { turnWrites }, host } = this.#activation;
-    if (turn.schedules !== undefined && timers === undefined) {
-      const unsure = turnWrites.unsure(batch.schedules, batch.committedSchedules, turn.schedules);
-      const withTimers = (timers: TimerRows) => this.#done(batch, mail, turn, value, result, timers);
-      if (unsure.length === 0) return withTimers(noTimers);
-      return this.#read(unsure, withTimers);
-    }
     let writeSet: WriteSet;
     let schedules: ScheduleSummaries | undefined;
     let json = false;
     try {
-      writeSet = turnWrites.of(turn, mail, result);
-      if (turn.schedules !== undefined) {
-        const before = batch.schedules;
-        schedules = turnWrites.schedule(writeSet, this.#activation, before, turn.schedules, timers!);
+      writeSet = turnWrites.of(turn, result);
+      if (timers !== undefined) {
+        schedules = turnWrites.schedule(writeSet, this.#activation, batch.schedules, turn.schedules!, timers);
       }
       if (turn.changed) json = requireText(turn.state);
     } catch (error) {
-      return this.#failed(batch, mail, turn, value, error);
+      return this.#failed(batch, turn, error);
     }
-    const { changed, ending, again } = turn;
-    const { state } = turn;
+    const { changed, ending, again, state } = turn;
     turn.close();
     turn.discard();
-    if (!batch.takeWhereRoom(mail, writeSet, again)) return "last";
+    if (!batch.takeWhereRoom(turn.mail, writeSet, again)) return "last";
     if (changed) batch.change(state, json);
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) host.done++;
-      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(value));
+      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(turn.value));
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
-      this.#ending = "passivate";
-      batch.after(() => this.#activation.emit("passivated")); // what waits behind activates it again
+      batch.passivates = true;
+      batch.after(() => this.#activation.emit("passivated")); // the next message activates it again
     }
     return again || ending !== undefined ? "last" : "next";
   }
 
-  /** What is in the way of a message is not its handler's: it is given up. Where even that fails, it waits. */
+  /** Makes a dead letter of a message that failed outside of its handler. If even that fails, it stays. */
   #giveUp(batch: Batch, mail: QueuedMessage, error: unknown): TurnOutcome | Promise<void> {
-    if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // it is in the batch, with all that it does
+    if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // its turn is in the batch already
     const attempts = this.#attemptsOf(mail) + 1;
     try {
       return this.#deadLetter(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
@@ -274,18 +215,13 @@ export class TurnRunner {
     }
   }
 
-  /** A turn's effects wait for what is in some rows. */
-  async #read(names: readonly string[], goOn: (timers: TimerRows) => unknown): Promise<void> {
-    const timers = await this.#activation.durable.turnWrites.read(this.#activation, names);
-    if (this.#activation.status !== "gone") await goOn(timers);
-  }
-
-  #failed(batch: Batch, mail: QueuedMessage, turn: DurableTurn, value: unknown, error: unknown): TurnOutcome {
+  #failed(batch: Batch, turn: DurableTurn, error: unknown): TurnOutcome {
     const { host, services } = this.#activation;
-    const envelope = turn.envelope(value);
+    const { mail } = turn;
+    const envelope = turn.envelope(turn.value);
     turn.close();
     turn.discard();
-    if (this.#fresh) this.#activation.active = false; // a first message that fails leaves no actor behind
+    if (turn.isFirst) this.#activation.active = false; // a first message that fails leaves no actor behind
     this.#activation.inspect({ type: "failed", error }, envelope);
     this.#supervisor ??= new Supervisor(host.actor, services.random);
     const { mode } = turn.route.operation;
@@ -297,7 +233,7 @@ export class TurnRunner {
       monotonicMs: services.timers.monotonicMs(),
     });
     const { mailbox, record } = this.#activation;
-    if (this.#fresh && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
+    if (turn.isFirst && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
     if (retryAfterMs === undefined) {
       this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
@@ -306,7 +242,7 @@ export class TurnRunner {
     }
     if (directive === "restart") this.#activation.emit("restarted");
     if (directive === "stop" || directive === "escalate") {
-      this.#stopped = `its actor stopped: ${messageOf(error)}`;
+      batch.stopped = `its actor stopped: ${messageOf(error)}`;
       batch.after(() => {
         this.#activation.emit("stopped");
         if (this.#activation.active) this.#activation.emit("passivated");
@@ -346,23 +282,18 @@ export class TurnRunner {
     attempts: number,
     error?: unknown,
   ): TurnOutcome {
-    const { host, services, durable, key, protocol } = this.#activation;
+    const { host, services, durable } = this.#activation;
     const writeSet = new WriteSet();
-    const message = `${protocol}/${key} ${mail.head.operation} ${why}`;
+    writeSet.after(() => host.deadLettered++);
+    const message = `${this.#activation} ${mail.head.operation} ${why}`;
     if (mail.replyTarget === undefined) {
-      const words = isThrown(error, TerminalError) ? messageOf(error) : message; // what its handler meant for the caller
+      const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the words of the handler for the caller
       const deadLetterReason = { reason, message, attempts, words };
       const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
-      writeSet.after(() => {
-        host.deadLettered++;
-        durable.deadLettered(letter, error);
-      });
+      writeSet.after(() => durable.deadLettered(letter, error));
     } else {
       const envelope = this.#envelope(mail, attempts);
-      writeSet.after(() => {
-        host.deadLettered++;
-        services.delivery.deadLetter(envelope, reason, message, error);
-      });
+      writeSet.after(() => services.delivery.deadLetter(envelope, reason, message, error));
     }
     batch.take(mail, writeSet);
     return "next";
@@ -371,13 +302,12 @@ export class TurnRunner {
   #unknown(batch: Batch, mail: QueuedMessage, attempts: number): TurnOutcome {
     const { host, services } = this.#activation;
     const sinceMs = services.clock.now() - timestampOf(mail.place) / 1_000;
-    const keepMs = this.#activation.durable.session.probes?.without("unknown-waits") ? 0 : unknownKeepMs;
-    if (mail.replyTarget !== undefined || sinceMs >= keepMs) {
+    if (mail.replyTarget !== undefined || sinceMs >= unknownKeepMs) {
       const why = `cannot be handled: its actor has no such operation`;
       return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {
-      host.release({ protocol: this.#activation.protocol, key: this.#activation.key }, leftMs);
+      host.release(this.#activation, leftMs);
       this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
     }
     return "last";
@@ -386,7 +316,7 @@ export class TurnRunner {
   #attemptsOf(mail: QueuedMessage): number {
     const { retry } = this.#activation.record.head;
     if (retry?.place !== mail.place) return mail.head.attempts ?? 0;
-    return this.#activation.onTrial ? retry.attempts - 1 : retry.attempts;
+    return this.#activation.picker.onTrial ? retry.attempts - 1 : retry.attempts;
   }
 
   #envelope(mail: QueuedMessage, attempts: number): Envelope {

@@ -1,40 +1,88 @@
 import type { ActorId } from "../../language/address.ts";
-import { isReplyTarget } from "../../messages/envelope.ts";
+import { isReplyTarget, type Route } from "../../messages/envelope.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
 import { parse } from "../../language/parse.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
 import { timeAfter } from "../../base/times.ts";
+import type { Batch } from "./batch.ts";
+import type { ScheduleRunner } from "../background/schedule_runner.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
-import type { DurableTurn } from "./durable_turn.ts";
-import type { WriteSet } from "../commits/write_set.ts";
+import { Turn } from "../../turns/turn.ts";
+import { WriteSet } from "../commits/write_set.ts";
+import type { DurableActivation } from "./durable_activation.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import {
   namesToRead,
   readTimers,
+  requireFiring,
   requireRoom,
   type ScheduleSummaries,
   type ScheduleSummary,
+  type StoredDue,
+  type StoredSchedule,
   summariesOf,
   type TimerRows,
-} from "../rows/schedule_summaries.ts";
-import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
-import { encodeValue, toText } from "../rows/value_codec.ts";
+} from "../rows/schedule_row.ts";
 import { topicsOf } from "../rows/topics_of.ts";
+import { encodeValue, toText } from "../rows/value_codec.ts";
 
-/** What a turn does, as effects of a commit. */
+const noTimers: TimerRows = new Map();
+
+/** A turn of a durable actor. The runtime's own actors may write more than their state, and read rows. */
+export class DurableTurn extends Turn {
+  declare readonly actor: DurableActivation;
+  /** Its message as the mailbox has it, and the payload that its handler gets. */
+  readonly mail: QueuedMessage;
+  readonly value: unknown;
+  /** Whether it is the first turn since its actor came into this process, or was restarted. */
+  readonly isFirst: boolean;
+  /** The first position of its message: no other message of the actor ever had it. */
+  readonly place: string;
+  /** Whether its message stays at the head, for another turn. */
+  again = false;
+  private ownRows: WriteSet | undefined = undefined;
+
+  constructor(
+    actor: DurableActivation,
+    route: Route,
+    state: unknown,
+    mail: QueuedMessage,
+    value: unknown,
+  ) {
+    super(actor, route, state);
+    this.isFirst = !actor.active;
+    this.mail = mail;
+    this.value = value;
+    this.place = mail.head.firstPlace ?? mail.place;
+  }
+
+  /** What it writes with its commit, besides its state and messages. */
+  get rows(): WriteSet {
+    return this.ownRows ??= new WriteSet();
+  }
+
+  /** The store that its actor is in. */
+  get session(): StoreSession {
+    return this.actor.durable.session;
+  }
+}
+
+/** Turns what a turn does into writes of its commit. */
 export class TurnWrites {
   readonly #session: StoreSession;
   readonly #writer: MessageWriter;
+  readonly #scheduleRunner: ScheduleRunner;
 
-  constructor(session: StoreSession, writer: MessageWriter) {
+  constructor(session: StoreSession, writer: MessageWriter, scheduleRunner: ScheduleRunner) {
     this.#session = session;
     this.#writer = writer;
+    this.#scheduleRunner = scheduleRunner;
   }
 
-  /** Throws what stands in the way: a reply that does not fit, a payload that cannot be kept. */
-  of(turn: DurableTurn, mail: QueuedMessage, result: unknown): WriteSet {
+  /** The writes of a turn. Throws if its reply does not fit the schema, or a payload cannot be stored. */
+  of(turn: DurableTurn, result: unknown): WriteSet {
     const writeSet = turn.rows;
     for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
     const { operation, replyTo } = turn.route;
@@ -46,27 +94,24 @@ export class TurnWrites {
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);
     if (isReplyTarget(replyTo)) writeSet.after(() => replyTo.reply(reply, result));
-    else this.#writer.answer(writeSet, replyTo, result, mail.head);
+    else this.#writer.answer(writeSet, replyTo, result, turn.mail.head);
     return writeSet;
   }
 
-  /** The names of schedules whose rows must be read before a turn's changes can be written. */
-  unsure(
-    plans: ScheduleSummaries,
-    committed: ScheduleSummaries,
+  /** Reads the rows that a turn's changes of schedules depend on; usually there are none. */
+  timersFor(
+    actor: ActorId,
+    { schedules, committedSchedules }: Batch,
     changes: readonly ScheduleChange[],
-  ): readonly string[] {
-    return namesToRead(plans, committed, changes, this.#session.clock.now());
-  }
-
-  /** What is in those rows. */
-  read(actor: ActorId, names: readonly string[]): Promise<TimerRows> {
-    return readTimers((keys) => this.#session.connection.read(keys), actor, names);
+  ): TimerRows | Promise<TimerRows> {
+    const { clock, connection } = this.#session;
+    const names = namesToRead(schedules, committedSchedules, changes, clock.now());
+    return names.length === 0 ? noTimers : readTimers(connection, actor, names);
   }
 
   /**
-   * What becomes of schedules: writes them, and returns the plans that there are then. `rows` are those of names that
-   * were unsure. Throws where there would be too many, or where one could never fire.
+   * Writes changes of schedules, and returns the schedules of the actor after them. `rows` are those of
+   * {@linkcode timersFor}. Throws if there would be too many schedules, or if one could never fire.
    */
   schedule(
     writeSet: WriteSet,
@@ -140,11 +185,11 @@ export class TurnWrites {
     const due: StoredDue = { token: row.token, by };
     writeSet.write(timer, value, { oldBytes });
     writeSet.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
-    writeSet.after(() => this.#session.dueAt(dueMs));
+    writeSet.after(() => this.#scheduleRunner.wakeAt(dueMs));
     return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
   }
 
-  /** Removes both rows of a schedule. That it is due, where it is by now, the schedule runner finds to be void. */
+  /** Removes both rows of a schedule. If it is due already, the schedule runner removes the row in the order of time. */
   #remove(writeSet: WriteSet, actor: ActorId, name: string, { dueMs, bytes }: ScheduleSummary): void {
     writeSet.remove(timerKey(actor, name), bytes);
     if (dueMs > this.#session.clock.now()) writeSet.remove(scheduleKey(dueMs, actor, name));

@@ -1,4 +1,5 @@
 import type { ActorId } from "../../language/address.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -15,33 +16,34 @@ import {
   unassigned,
   wholeIndexPrefix,
 } from "../rows/keys.ts";
+import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 
-/** What the assignments need of the others. */
+/** The services that assignments use. */
 export interface AssignmentsServices {
   readonly timers: Timers;
   /** The protocols that are hosted here. */
   readonly protocols: readonly string[];
-  /** Looks after an actor that is hosted here. Returns whether there was room for it. */
+  /** Loads an actor that is hosted here, or lists its mail again. Returns whether there was room for it. */
   look(actor: ActorId, crashed?: boolean): boolean;
-  /** Whether nothing that this instance wrote for it still waits. */
+  /** Whether no message that this instance wrote to the actor still waits. */
   atRest(actor: ActorId): boolean;
-  /** Done at each heartbeat, each by itself: one that takes long keeps neither the others waiting nor the heartbeat. */
+  /** Further work of each heartbeat. Each runs by itself, so that a slow one delays neither others nor the heartbeat. */
   readonly onHeartbeat: readonly (() => Promise<unknown>)[];
 }
 
 const pageMax = 100;
-/** How many times in a heartbeat it looks whether a process is gone, where that can be seen at once. */
+/** How many times per heartbeat it asks the presence whether a process is gone. */
 const presenceChecksPerHeartbeat = 4;
 const ownPageMax = 1_000;
-/** How many instances that are no more are looked at in one heartbeat; the next goes on behind them. */
+/** How many ended instances one heartbeat examines; the next continues behind them. */
 const instancesMax = 100;
 
 /**
- * Which actors this instance looks after: at each heartbeat it says that it lives, claims what is unassigned, takes
- * what ended instances left, and removes the entries of what is done. All of it is a hint: safety lies in the checks of
- * each commit.
+ * The actors that this instance runs. At each heartbeat it renews its own row, claims unassigned actors, takes over
+ * those of ended instances, and removes the index entries of actors that have no mail any more. All of it is a hint:
+ * only the checks of each commit make turns safe.
  */
 export class Assignments {
   readonly #session: StoreSession;
@@ -49,19 +51,19 @@ export class Assignments {
   readonly #services: AssignmentsServices;
   /** The protocols that are hosted here, in the order of keys. */
   readonly #protocols: readonly string[];
-  /** Index entries that this instance has written, by actor: with the version of the last write. */
+  /** The index entries that this instance has written, by actor, with the version of the last write. */
   readonly #entries = new Map<string, { readonly actor: ActorId; readonly version: string }>();
-  /** Until when actors are not taken back, by this process's own clock. */
+  /** Until when this instance does not take back actors that it released, by its own clock. */
   readonly #releasedUntilMs = new Map<string, number>();
-  /** What was last heard of unassigned actors, by protocol. */
+  /** The version of the key of unassigned actors that was read last, by protocol. */
   readonly #heard = new Map<string, string>();
   readonly #round = new SingleFlight(() => this.#goRound());
   readonly #claiming = new SingleFlight(() => this.#hear());
   readonly #others: readonly SingleFlight[];
   readonly #saying: SingleFlight;
-  /** The entry of its own index at which it looked last. */
+  /** The entry of its own index that it examined last. */
   #lookedAt: string;
-  /** The instance that is no more and was looked at last. */
+  /** The end of the index of the instance that it examined last. */
   #scannedTo = wholeIndexPrefix;
   #timer: Timer | undefined;
   #presenceTimer: Timer | undefined;
@@ -77,10 +79,10 @@ export class Assignments {
     this.#lookedAt = indexPrefix(session.instance);
   }
 
-  /** Says that it lives, and from then on does so at each heartbeat. */
+  /** The first heartbeat; from then on each follows the one before. */
   async begin(): Promise<void> {
     await this.#membership.begin();
-    this.heartbeat().catch(() => {}); // the next does what this one could not
+    this.heartbeat().catch(() => {}); // the next heartbeat repeats what failed
     if (this.#session.connection.presence !== undefined) this.#checkPresenceLater();
   }
 
@@ -89,49 +91,54 @@ export class Assignments {
     this.#entries.set(nameOfActor(actor), { actor, version });
   }
 
-  /** An index entry of an actor is nobody's work for now: it stays, and is looked at again. */
+  /** The index entry of an actor stays, and a later heartbeat examines it again. */
   left(actor: ActorId): void {
     this.#entries.delete(nameOfActor(actor));
   }
 
   /**
-   * Others are to have an actor. It is not taken back for a while: two instances of an older revision of the program
-   * would hand it to each other without end, each at once when it hears that it is nobody's.
+   * Leaves an actor to other instances, and does not take it back for a while: else two instances of an older revision
+   * of the program would hand it to each other without end.
    */
   released(actor: ActorId, forMs: number): void {
     this.left(actor);
     this.#releasedUntilMs.set(nameOfActor(actor), this.#session.clock.monotonicMs() + forMs);
   }
 
-  /** Others look after what this instance did: it took too long to say that it lives. */
+  /** Other instances have taken over its actors, since its heartbeat was late. */
   forget(): void {
     this.#entries.clear();
     this.#lookedAt = indexPrefix(this.#session.instance);
   }
 
-  /** One heartbeat: resolves when all that it found is on its way. Rejects where the store does not answer. */
+  /** One heartbeat. Resolves when its work is done; rejects if the store does not answer. */
   async heartbeat(): Promise<void> {
     if (this.#ended) return;
     await this.#saying.run();
     await Promise.all([this.#round, ...this.#others].map((chore) => chore.run()));
   }
 
-  /** Others have committed something: what was left unassigned of late is claimed, where it is hosted here. */
+  /** Another instance has committed: claims actors that became unassigned and are hosted here. */
   async claimUnassigned(): Promise<void> {
     await this.#claiming.wake();
   }
 
-  /** Its last word: what it leaves, others need not suspect. */
+  /** Leaves orderly: other instances need not suspect its messages of a crash. */
   async end(): Promise<void> {
     this.#ended = true;
     this.#presenceTimer?.cancel();
     await Promise.all([this.#saying, this.#round].map((chore) => chore.idle()));
     this.#timer?.cancel();
-    await this.#tidy().catch(() => {}); // others find it without
+    await this.#tidy().catch(() => {}); // other instances do it later
     await this.#membership.end();
   }
 
-  /** The next heartbeat is timed by the last one alone, whatever that has found to do. */
+  /** Whether actors of a protocol are hosted here. */
+  hosts(protocol: string): boolean {
+    return this.#protocols.includes(protocol);
+  }
+
+  /** Sets the timer of the next heartbeat, however long the work of the last one takes. */
   #wait(): void {
     if (this.#ended) return;
     this.#timer?.cancel();
@@ -149,7 +156,7 @@ export class Assignments {
     try {
       if (await this.#membership.nextIsGone()) await this.#round.run();
     } catch {
-      // the next heartbeat does what this could not
+      // the next heartbeat repeats it
     }
     this.#checkPresenceLater();
   }
@@ -168,7 +175,7 @@ export class Assignments {
     }
   }
 
-  /** Whoever has entries in the index and is no more. One read for each instance, however many entries it has. */
+  /** Takes over the actors of ended instances. One read per instance, however many entries it has. */
   async #reassignFromEnded(): Promise<void> {
     const { connection, instance: self } = this.#session;
     for (let count = 0; count < instancesMax && !this.#ended; count++) {
@@ -187,17 +194,16 @@ export class Assignments {
   }
 
   /**
-   * What an instance that is no more had in its index becomes this one's, as far as it is hosted here. What is not is
-   * passed by without being listed: one read for each protocol, however many actors wait.
+   * Takes over the actors in the index of an ended instance that are hosted here. Those of other protocols are not even
+   * listed: one read per protocol, however many actors wait.
    */
   async #reassign(instance: string, crashed = false): Promise<void> {
     const prefix = indexPrefix(instance);
-    const all = this.#session.probes?.without("taken-by-hosts") === true;
     for (let after = prefix; !this.#ended;) {
       const [first] = await this.#session.connection.list({ prefix, after, limit: 1 });
       if (first === undefined) return;
       const { protocol } = indexed(first.key);
-      if (all || this.#protocols.includes(protocol)) {
+      if (this.hosts(protocol)) {
         await this.#reassignProtocol(instance, protocol, crashed);
         after = protocolPrefix(instance, protocol) + behindAll;
         continue;
@@ -209,9 +215,8 @@ export class Assignments {
   }
 
   async #reassignProtocol(instance: string, protocol: string, crashed: boolean): Promise<void> {
-    const prefix = protocolPrefix(instance, protocol);
-    for (let after = prefix; !this.#ended;) {
-      const rows = await this.#session.connection.list({ prefix, after, limit: pageMax });
+    const range = { prefix: protocolPrefix(instance, protocol), limit: pageMax };
+    for await (const rows of pages(this.#session.connection, range)) {
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
         if (instance === unassigned && this.#isReleased(actor)) return;
@@ -221,12 +226,11 @@ export class Assignments {
         if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
         else this.left(actor);
       }));
-      if (rows.length < pageMax) return;
-      after = rows.at(-1)!.key;
+      if (this.#ended) return;
     }
   }
 
-  /** An index entry becomes another instance's. Returns its version there; nothing where it has changed. */
+  /** Moves an index entry to another instance. Returns its new version; nothing if the entry has changed. */
   #move(
     actor: ActorId,
     entry: { readonly key: string; readonly version: string },
@@ -238,7 +242,7 @@ export class Assignments {
     return commitKnown(this.#session, writeSet);
   }
 
-  /** What a notification told: only of protocols that are hosted here, and only where it told of them. */
+  /** Claims unassigned actors of those hosted protocols whose key has changed. */
   async #hear(): Promise<void> {
     const rows = await this.#session.connection.read(this.#protocols.map(leftKey));
     for (const [index, row] of rows.entries()) {
@@ -251,12 +255,12 @@ export class Assignments {
 
   #isReleased(actor: ActorId): boolean {
     const untilMs = this.#releasedUntilMs.get(nameOfActor(actor)) ?? -Infinity;
-    return untilMs > this.#session.clock.monotonicMs() && !this.#session.probes?.without("left-for-a-while");
+    return untilMs > this.#session.clock.monotonicMs();
   }
 
   /**
-   * Some entries of its own index, and at the next heartbeat those behind them. Of which it has not heard is looked
-   * after: a commit landed that seemed to have failed, or there was no room for its actor.
+   * Examines some entries of its own index, and at the next heartbeat those behind them. If it does not know an entry,
+   * it loads the actor: a commit landed although it seemed to have failed, or there was no room for the actor.
    */
   async #lookAtOwn(): Promise<void> {
     const prefix = indexPrefix(this.#session.instance);
@@ -267,15 +271,15 @@ export class Assignments {
       const actor = indexed(key);
       if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
       this.#session.probes?.reach("an index entry was not known");
-      if (this.#protocols.includes(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
+      if (this.hosts(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
     }
   }
 
-  /** Entries of actors for which nothing waits any more go; the check sees what came in between. */
+  /** Removes the entries of actors that have no mail any more; a check finds what came meanwhile. */
   async #tidy(): Promise<void> {
     const done = [...this.#entries.values()].filter(({ actor }) => this.#services.atRest(actor));
-    for (let first = 0; first < done.length; first += pageMax) {
-      await Promise.all(done.slice(first, first + pageMax).map((entry) => this.#remove(entry)));
+    for (const some of slicesOf(done, pageMax)) {
+      await Promise.all(some.map((entry) => this.#remove(entry)));
     }
   }
 
@@ -283,9 +287,9 @@ export class Assignments {
     const { committer, instance, traits } = this.#session;
     const key = indexKey(instance, actor);
     const name = nameOfActor(actor);
-    // A commit of which nothing was heard yet may have written a message, and the entry before its last version.
+    // A commit whose outcome is not known yet may have written a message, and an earlier version of the entry.
     if ((traits.unknownOutcomes || traits.fullCommitsAtOnce > 1) && await this.#waits(actor)) {
-      if (!this.#services.atRest(actor)) return; // it has come by now
+      if (!this.#services.atRest(actor)) return; // the message has come meanwhile
       this.#session.probes?.reach("a message waits of which nothing was heard");
       if (!this.#services.look(actor)) this.left(actor);
       return;

@@ -1,24 +1,26 @@
 import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../ports/dead_letters.ts";
 import { messageOf, NotFoundError } from "../../base/errors.ts";
-import { OrderedKeys } from "../../base/ordered_keys.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { MessageWriter, StoredDeadLetter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
+import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { NewMessage, timestampOf } from "../rows/queued_message.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/value_codec.ts";
 
-/** How many are read together, and how many are looked for that may be gone. */
+/** How many dead letters are read or checked together. */
 const pageMax = 100;
 /**
- * For so many heartbeats what comes late is looked for in front of what is known: by then all know the latest place.
+ * For so many heartbeats it reads again from the key that was the latest then: letters of instances whose clocks are
+ * behind come before it. After that, all instances know the latest position.
  */
 const lateHeartbeats = 3;
-/** How much of the bound may be in the store besides what is known here, before it is looked at what is there. */
+/** The share of the bound that may be in the store besides the letters known here, before they are counted anew. */
 const passedShare = 0.1;
 
 export interface DeadLetterRowsServices {
@@ -28,45 +30,44 @@ export interface DeadLetterRowsServices {
   readonly committedDelivery: CommittedDelivery;
 }
 
-/** A dead letter that is in the store, as far as is known here. */
-interface KnownDeadLetter {
-  readonly version: string;
+/** The row of a dead letter, as it was read. */
+interface LetterRow extends Check {
   readonly bytes: number;
-  /** What is listed; absent where it cannot be read. */
+}
+
+/** A dead letter that this process knows. */
+interface KnownDeadLetter extends LetterRow {
+  /** What is listed; absent if its row cannot be read. */
   entry: DeadLetterEntry | undefined;
 }
 
-type Removed = Pick<KnownDeadLetter, "version" | "bytes">;
-
 /**
- * The dead letters in the store, of whichever instance: this process knows the latest of them. It reads each once, and at
- * rest a heartbeat reads one small row: that changes when a letter was sent again, and only then is looked for which
- * are gone.
+ * The dead letters in the store, those of all instances: this process knows the latest of them. It reads each once. At
+ * rest a heartbeat reads one small row, which changes when a letter is resent; only then it checks which are gone.
  */
 export class DeadLetterRows {
   readonly #services: DeadLetterRowsServices;
   readonly #letters: InMemoryDeadLetters;
   readonly #capacity: number;
   readonly #kept = new Map<string, KnownDeadLetter>();
-  /** Their keys, the oldest first. */
-  readonly #keys = new OrderedKeys();
-  /** The latest key, and what it was at each of the last heartbeats. */
+  /** The latest key, and the latest key at each of the last heartbeats. */
   #latest: string | undefined;
   #latestAtHeartbeats: (string | undefined)[] = [];
   #loaded = false;
-  /** Which letter was sent again last, as far as is known. */
+  /** The version of the row that each resend writes, when it was read last. */
   #sentVersion: string | undefined;
-  /** Those that letters of others pushed out here: left to them, who may have let go of others instead. */
-  readonly #passed = new Map<string, Removed>();
-  /** Whether the store may have more than the bound. */
+  /** Letters that left this process's list because other instances added some: those instances may have removed others. */
+  readonly #passed = new Map<string, LetterRow>();
+  /** Whether the store may have more letters than the bound. */
   #mayBeOver = false;
-  /** Whether what is pushed out now is this instance's to remove. */
+  /** Whether this instance removes the letter that leaves the list now. */
   #removes = true;
-  /** Those that are over the bound, and are to be removed. */
-  #over: (readonly [key: string, kept: Removed])[] = [];
+  /** Letters beyond the bound that this instance removes. */
+  #over: LetterRow[] = [];
   readonly #trimming = new SingleFlight(() => this.#removeOver());
-  #reading: Promise<void> = Promise.resolve();
-  #next: Promise<void> | undefined;
+  readonly #reading = new SingleFlight(() => this.#look());
+  /** Whether the next run includes the work of a heartbeat. */
+  #heartbeatDue = false;
 
   constructor(services: DeadLetterRowsServices, letters: InMemoryDeadLetters, capacity: number) {
     this.#services = services;
@@ -74,44 +75,37 @@ export class DeadLetterRows {
     this.#capacity = capacity;
   }
 
-  /** Reads what is new; who comes meanwhile shares the next time. Past the bound the oldest are let go. */
+  /** Reads new letters, and removes the oldest beyond the bound. Calls during a read share the next one. */
   read(): Promise<void> {
-    return this.#next ??= this.#behind(() => {
-      this.#next = undefined;
-      return this.#readAfter(this.#latest);
-    });
+    return this.#reading.wake();
   }
 
-  /** What others did: reads what they wrote, wherever it is, and lets go of what they sent again. */
+  /** Reads what other instances wrote, also before the latest key, and drops letters that they resent. */
   heartbeat(): Promise<void> {
-    return this.#behind(async () => {
-      if (this.#loaded) {
-        await this.#readAfter(this.#latestAtHeartbeats[0]);
-        await this.#dropGone();
-      } else await this.#load();
-      this.#latestAtHeartbeats = [...this.#latestAtHeartbeats, this.#latest].slice(-lateHeartbeats);
-      if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
-      const { probes } = this.#services.session;
-      if (this.#passed.size <= this.#capacity * passedShare || probes?.without("letters-anew")) return;
-      await this.#settle();
-    });
+    this.#heartbeatDue = true;
+    return this.#reading.wake();
   }
 
-  /** One after the other. */
-  #behind(act: () => Promise<void>): Promise<void> {
-    return this.#reading = this.#reading.catch(() => {}).then(act);
+  async #look(): Promise<void> {
+    if (!this.#heartbeatDue) return await this.#readAfter(this.#latest);
+    this.#heartbeatDue = false;
+    if (this.#loaded) {
+      await this.#readAfter(this.#latestAtHeartbeats[0]);
+      await this.#dropGone();
+    } else await this.#load();
+    this.#latestAtHeartbeats = [...this.#latestAtHeartbeats, this.#latest].slice(-lateHeartbeats);
+    if (this.#mayBeOver && this.#kept.size >= this.#capacity) await this.#trimOlder();
+    if (this.#passed.size > this.#capacity * passedShare) await this.countAnew();
   }
 
-  /** Reads the latest: more than are kept, where there are more, so that the shares of all decide which stay. */
+  /** Reads the latest letters: up to twice the bound, so that the list applies its shares per caller to them. */
   async #load(): Promise<void> {
     const { connection } = this.#services.session;
     const [sent] = await connection.read([sentAgainKey]);
     const found: Entry[] = [];
-    for (let more = true; more;) {
-      const after = found.at(-1)?.key;
-      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax, reverse: true });
+    for await (const rows of pages(connection, { prefix: deadPrefix, limit: pageMax, reverse: true })) {
       found.push(...rows);
-      more = rows.length === pageMax && found.length < 2 * this.#capacity;
+      if (found.length >= 2 * this.#capacity) break;
     }
     for (const row of found.reverse()) this.#add(row);
     this.#sentVersion = sent?.version;
@@ -122,39 +116,35 @@ export class DeadLetterRows {
   async #readAfter(after: string | undefined): Promise<void> {
     if (!this.#loaded) return await this.#load();
     const { connection } = this.#services.session;
-    for (let more = true; more;) {
-      const rows = await connection.list({ prefix: deadPrefix, after, limit: pageMax });
+    for await (const rows of pages(connection, { prefix: deadPrefix, after, limit: pageMax })) {
       for (const row of rows) this.#add(row);
-      after = rows.at(-1)?.key;
-      more = rows.length === pageMax;
     }
-    await this.#trim();
+    await this.#trimming.wake();
   }
 
   #add(row: Entry, known = false): void {
-    const { key, version, value } = row;
+    const { key } = row;
     if (this.#kept.has(key) || this.#passed.has(key)) return;
     const { session } = this.#services;
     const place = key.slice(deadPrefix.length);
-    session.heard(timestampOf(place)); // what dies here from now on is behind it
+    session.heard(timestampOf(place)); // later dead letters of this instance come behind it
     const own = session.gave(place);
     if (!own && !known) this.#letters.total++;
-    const kept: KnownDeadLetter = { version, bytes: value.length, entry: undefined };
+    const kept: KnownDeadLetter = { ...rowOf(row), entry: undefined };
     this.#kept.set(key, kept);
-    this.#keys.add(key);
     if (key > (this.#latest ?? "")) this.#latest = key;
     this.#removes = own || !this.#loaded;
     kept.entry = this.#entryOf(row);
     this.#removes = true;
   }
 
-  /** Lists it; nothing where it cannot be read. */
+  /** Adds it to the list; nothing if its row cannot be read. */
   #entryOf(row: Entry): DeadLetterEntry | undefined {
     let letter: StoredDeadLetter;
     let text: string;
     try {
       ({ head: letter, text } = decodeValue<StoredDeadLetter>(row.value));
-    } catch (error) { // another program has written it: it stays, and none of the others waits for it
+    } catch (error) { // another program has written it: it stays, and does not hinder the others
       this.#services.session.onUnreadable(row.key, error);
       return undefined;
     }
@@ -163,34 +153,29 @@ export class DeadLetterRows {
       resend: () => this.#resend(row, letter, mail, text),
       caller: mail.caller,
       bytes: row.value.length,
-      onLetGo: () => this.#letGo(row),
+      onLetGo: () => this.#letGo(rowOf(row)),
     });
   }
 
-  /** It was pushed out. Whoever adds one removes what that pushes out: so they do not all do the same. */
-  #letGo({ key, version, value }: Entry): void {
-    this.#drop(key);
-    const kept = { version, bytes: value.length };
+  /** A letter left the list. The instance that added the new one removes it, so that not all instances do. */
+  #letGo(row: LetterRow): void {
+    this.#drop(row.key);
     if (this.#removes) {
-      this.#over.push([key, kept]);
-      void this.#trim();
+      this.#over.push(row);
+      void this.#trimming.wake();
     } else {
       this.#mayBeOver = true;
-      this.#passed.set(key, kept);
+      this.#passed.set(row.key, row);
     }
   }
 
-  #trim(): Promise<void> {
-    return this.#trimming.wake();
-  }
-
   async #removeOver(): Promise<void> {
-    await Promise.resolve(); // all that one page pushes out
+    await Promise.resolve(); // collects all letters that one page displaces
     while (this.#over.length > 0) {
-      await this.#removeAll(this.#over.splice(0), (key, kept) =>
-        this.#remove(key, kept).catch(() => {
+      await this.#removeAll(this.#over.splice(0), (row) =>
+        this.#remove(row).catch(() => {
           this.#mayBeOver = true;
-          this.#passed.set(key, kept);
+          this.#passed.set(row.key, row);
         }));
     }
   }
@@ -199,7 +184,6 @@ export class DeadLetterRows {
     const kept = this.#kept.get(key);
     if (kept === undefined) return;
     this.#kept.delete(key);
-    this.#keys.delete(key);
     if (kept.entry !== undefined) this.#letters.remove(kept.entry);
   }
 
@@ -220,8 +204,7 @@ export class DeadLetterRows {
       attempts: undefined,
       notBeforeMs: undefined,
       afterMs: undefined,
-      // It has passed, or would while it waits.
-      deadlineMs: session.probes?.without("deadline-again") ? mail.deadlineMs : undefined,
+      deadlineMs: undefined, // it has passed, or would pass while the message waits
     };
     writer.deliver(
       writeSet,
@@ -237,21 +220,19 @@ export class DeadLetterRows {
     writeSet.land(this.#services.committedDelivery, committed, session.nextReadEpoch());
   }
 
-  /** Where one was sent again: of all that are kept it is asked whether they are there. No payload is read. */
+  /** Checks all known letters if one was resent. No payload is read. */
   async #dropGone(): Promise<void> {
     const [sent] = await this.#services.session.connection.read([sentAgainKey]);
     if (sent?.version === this.#sentVersion) return;
-    await this.#look();
+    await this.#checkAll();
     this.#sentVersion = sent?.version;
   }
 
-  /** Lets go here of those that are in the store no longer. */
-  async #look(): Promise<void> {
-    const { traits } = this.#services.session;
-    const kept = Array.from(this.#kept, ([key, { version }]) => ({ key, version }));
-    const atOnce = Math.min(traits.limits.checks, pageMax);
-    for (let first = 0; first < kept.length; first += atOnce) {
-      await this.#check(kept.slice(first, first + atOnce));
+  /** Drops the letters that the store does not have any more. */
+  async #checkAll(): Promise<void> {
+    const { limits } = this.#services.session.traits;
+    for (const some of slicesOf([...this.#kept.values()], Math.min(limits.checks, pageMax))) {
+      await this.#check(some);
     }
   }
 
@@ -259,68 +240,66 @@ export class DeadLetterRows {
     let there: readonly (string | undefined)[];
     try {
       there = await this.#services.session.connection.commit(
-        checks.map((check) => ({ checks: [check], writes: [], removals: [] })),
+        checks.map(({ key, version }) => ({ checks: [{ key, version }], writes: [], removals: [] })),
       );
     } catch (error) {
       if (isOfStore(error) || checks.length === 1) throw error;
-      const half = Math.ceil(checks.length / 2); // the store may take less than it says
+      const half = Math.ceil(checks.length / 2); // the store may take less than its limits say
       await this.#check(checks.slice(0, half));
       return await this.#check(checks.slice(half));
     }
     for (const [index, { key }] of checks.entries()) if (there[index] === undefined) this.#drop(key);
   }
 
-  /** Each let go of what it took for the one too many: as many as are gone here come back, and the others go. */
-  async #settle(): Promise<void> {
+  /** Counts again after instances have removed different letters: fills the list up with passed ones, removes the rest. */
+  async countAnew(): Promise<void> {
     this.#services.session.probes?.reach("dead letters are counted anew");
-    await this.#look();
-    const passed = [...this.#passed].toSorted(([a], [b]) => a < b ? 1 : -1);
+    await this.#checkAll();
+    const passed = [...this.#passed.values()].sort((a, b) => a.key < b.key ? 1 : -1);
     const back = Math.max(this.#capacity - this.#kept.size, 0);
-    for (const [key] of passed.slice(0, back)) {
-      const [row] = await this.#services.session.connection.read([key]);
-      this.#passed.delete(key);
-      if (row !== undefined) this.#add(row, true);
+    for (const some of slicesOf(passed.slice(0, back).map(({ key }) => key), pageMax)) {
+      const rows = await this.#services.session.connection.read(some);
+      for (const key of some) this.#passed.delete(key);
+      for (const row of rows) if (row !== undefined) this.#add(row, true);
     }
-    await this.#removeAll(passed.slice(back), async (key, kept) => {
-      await this.#remove(key, kept);
-      this.#passed.delete(key);
+    await this.#removeAll(passed.slice(back), async (row) => {
+      await this.#remove(row);
+      this.#passed.delete(row.key);
     });
   }
 
-  /** Lets go of those that are older than all that are kept: of others, or from when the bound was a larger one. */
+  /** Removes letters that are older than all in the list: of other instances, or of a time when the bound was larger. */
   async #trimOlder(): Promise<void> {
     const { connection } = this.#services.session;
-    for (let limit = 1;; limit = pageMax) { // mostly there is none
-      const oldest = this.#keys.list(deadPrefix, undefined, false).next().value ?? deadPrefix;
+    for (let limit = 1;; limit = pageMax) { // usually there is none
+      const oldest = [...this.#kept.keys()].sort()[0] ?? deadPrefix;
       const rows = await connection.list({ prefix: deadPrefix, limit });
       const over = rows.filter(({ key }) => key < oldest);
-      await this.#removeAll(
-        over.map(({ key, version, value }) => [key, { version, bytes: value.length }] as const),
-      );
+      await this.#removeAll(over.map(rowOf), (row) => this.#remove(row));
       if (rows.length === 0 || over.length < rows.length) break;
     }
     this.#mayBeOver = false;
   }
 
-  /** As many at once as one commit takes: what users commit meanwhile waits for one, and not for all. */
-  async #removeAll(
-    some: readonly (readonly [string, Removed])[],
-    remove = (key: string, kept: Removed) => this.#remove(key, kept),
-  ): Promise<void> {
-    const { partsAtOnce } = this.#services.session.traits;
-    for (let first = 0; first < some.length; first += partsAtOnce) {
-      await Promise.all(some.slice(first, first + partsAtOnce).map(([key, kept]) => remove(key, kept)));
+  /** Removes as many at once as one commit takes, so that commits of users wait for one of these and not for all. */
+  async #removeAll(rows: readonly LetterRow[], remove: (row: LetterRow) => Promise<void>): Promise<void> {
+    for (const some of slicesOf(rows, this.#services.session.traits.partsAtOnce)) {
+      await Promise.all(some.map(remove));
     }
   }
 
-  async #remove(key: string, { version, bytes }: Removed): Promise<void> {
+  async #remove(row: LetterRow): Promise<void> {
     const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged({ key, version }, bytes);
+    writeSet.removeIfUnchanged(row, row.bytes);
     await commitOne(this.#services.session.committer, writeSet);
   }
 }
 
-/** Where the payload cannot be read the letter says so; it is sent again as it was written. */
+function rowOf({ key, version, value }: Entry): LetterRow {
+  return { key, version, bytes: value.length };
+}
+
+/** The letter with its payload. If that cannot be read, the message says so, and a resend sends it as it was written. */
 function withPayload(letter: Omit<DeadLetter, "payload">, text: string): DeadLetter {
   try {
     return { ...letter, payload: fromText(text) };

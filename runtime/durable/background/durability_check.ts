@@ -1,4 +1,4 @@
-import type { Entry, StoreTraits } from "../../ports/store.ts";
+import type { Entry } from "../../ports/store.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -12,20 +12,18 @@ interface DurabilityRow {
 }
 
 /**
- * Whether the store really keeps what is written: it does where it has something of an earlier process. A store that
- * loses all with each process (a database that is not linked, say) never has.
+ * Checks whether the store really keeps data: it does if it has a row of an earlier process. A store that loses all data
+ * with each process (a database that is not linked, say) never has one.
  */
 export class DurabilityCheck {
   readonly #session: StoreSession;
-  readonly #traits: StoreTraits;
   #since: string | undefined;
 
-  constructor(session: StoreSession, traits: StoreTraits) {
+  constructor(session: StoreSession) {
     this.#session = session;
-    this.#traits = traits;
   }
 
-  /** Looks for what an earlier process wrote, and writes something for a later one. */
+  /** Reads the row of an earlier process, or writes one for later processes. */
   async look(): Promise<void> {
     const [row] = await this.#session.connection.read([proofKey]);
     if (row !== undefined) return this.#read(row);
@@ -39,14 +37,15 @@ export class DurabilityCheck {
   #read({ key, value }: Entry): void {
     try {
       this.#since = new Date(decodeValue<DurabilityRow>(value).head.atMs).toISOString();
-    } catch (error) { // it proves nothing, and the store is used all the same
+    } catch (error) { // it proves nothing, and the store can be used all the same
       this.#session.onUnreadable(key, error);
     }
   }
 
-  /** What is known. */
+  /** The result so far. */
   get health(): { readonly status: "durable" | "unverified" | "volatile"; readonly reason?: string } {
-    if (this.#traits.durability === "nothing") return { status: "volatile", reason: "it is in memory" };
+    const { durability } = this.#session.traits;
+    if (durability === "nothing") return { status: "volatile", reason: "it is in memory" };
     if (this.#since === undefined) {
       return { status: "unverified", reason: "nothing of an earlier process was found in it" };
     }

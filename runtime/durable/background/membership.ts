@@ -1,25 +1,27 @@
 import { BoundedSet } from "../../base/bounded_set.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
+import { pages } from "../rows/pages.ts";
 import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
-/** An instance in the store: it lives, or nobody has noticed yet that it does not. */
+/** The heartbeat row of an instance. */
 interface InstanceRow {
-  /** How often it has said that it lives. */
+  /** The number of its heartbeats. */
   readonly beat: number;
-  /** What its clock said then, in milliseconds since 1970. */
+  /** The time of its clock at the last of them, in milliseconds since 1970. */
   readonly atMs?: number;
-  /** Whether the presence of the store tells at once that its process has ended. */
+  /** Whether the presence of the store tells at once when its process ends. */
   readonly held?: boolean;
 }
 
-/** What is known here of another instance that has a row. */
+/** Another instance that has a heartbeat row. */
 interface KnownInstance {
   version: string;
-  /** When the row was seen to change last, by this process's own clock. */
+  /** When this process saw the row change last, by its own clock. */
   sinceMs: number;
   /** Whether the row has changed since this process first saw it. */
   alive: boolean;
@@ -27,41 +29,36 @@ interface KnownInstance {
 }
 
 /**
- * What became of an instance: it lives, as far as anybody has noticed; it ended without a word, which others wrote down;
- * or it left with a word. Who ended or left never comes back under its name.
+ * The state of an instance: `lives`, as far as anybody has noticed; `ended`: it crashed, and another instance wrote that
+ * down; `left`: it stopped orderly. A name whose instance ended or left is never used again.
  */
 export type Fate = "lives" | "ended" | "left";
 
-/** What is told to the others of this process. */
+/** The services that membership uses. */
 export interface MembershipServices {
   /** A name that no instance has had. */
   newName(): string;
-  /** The others took this instance for dead. It has a new name, and nothing of what it looked after is its own. */
+  /** Other instances took this one for dead: it has a new name, and none of its actors is its own any more. */
   reborn(): void;
 }
 
-/** Missed heartbeats after which an instance is taken for dead. To be wrong costs work, never a message. */
+/** An instance that missed so many heartbeats counts as dead. An error costs work, never a message. */
 const missedMax = 3;
 const pageMax = 1_000;
-/**
- * How many are written down as ended at one heartbeat: as many at once as one commit takes, for users' work not to wait
- * for all.
- */
+/** How many instances one heartbeat writes down as ended. */
 const endedMax = 1_000;
-/** How long it is known that an instance ended without a word: longer than messages wait to be tried again. */
+/** How long the store keeps that an instance crashed: longer than messages wait for a retry. */
 const endedKeepMs = 86_400_000;
-/** How many of those that are no more are known without asking the store. */
+/** How many ended instances are known without a read. */
 const goneMax = 1_000;
 
-/** Who shares the store: says that this instance lives, sees which of the others do, and writes down who does not. */
+/** The instances that share the store: heartbeats, failure detection, and the record of who crashed. */
 export class Membership {
   readonly #session: StoreSession;
   readonly #services: MembershipServices;
   readonly #known = new Map<string, KnownInstance>();
   readonly #ended = new BoundedSet(goneMax);
   readonly #left = new BoundedSet(goneMax);
-  /** The names that this process had before. */
-  readonly #former = new BoundedSet(goneMax);
   #heartbeat = 0;
   #version: string | undefined;
   #held = false;
@@ -72,19 +69,22 @@ export class Membership {
     this.#services = services;
   }
 
-  /** Says for the first time that it lives, and looks who is there. */
+  /** Writes the first heartbeat, and reads those of the others. */
   async begin(): Promise<void> {
-    const { connection, committer, instance, traits, probes } = this.#session;
+    const { connection, committer, instance, traits } = this.#session;
     this.#held = await connection.presence?.hold(instance) ?? false;
-    this.#version = await commitOne(committer, this.#part(instance, undefined)); // else the first heartbeat finds it
+    this.#version = await commitOne(committer, this.#part(instance, undefined)); // if it is not known, the first heartbeat finds it
     await this.look();
     await connection.presence?.retain(new Set([instance, ...this.#known.keys()]));
-    // Whoever was here before is not here any more: two processes never share such a store.
-    const alone = traits.processes === "one" && !probes?.without("taken-over-at-once");
-    if (alone) { for (const known of this.#known.values()) known.sinceMs = -Infinity; }
+    if (traits.processes === "one") this.takeAllForDead();
   }
 
-  /** Says that it lives: beside what the users of this instance commit, however much that is. */
+  /** All other instances have ended: two processes never share such a store. */
+  takeAllForDead(): void {
+    for (const known of this.#known.values()) known.sinceMs = -Infinity;
+  }
+
+  /** Writes a heartbeat, beside the commits of users, however many there are. */
   async say(): Promise<void> {
     const { connection, instance } = this.#session;
     this.#heartbeat++;
@@ -95,10 +95,10 @@ export class Membership {
     }
     const [row] = await connection.read([instanceKey(instance)]);
     if (row === undefined) await this.#beReborn();
-    else this.#version = row.version; // it has landed unheard
+    else this.#version = row.version; // an earlier write has landed
   }
 
-  /** Its last word: what it leaves, others need not suspect. */
+  /** Removes its row: other instances need not suspect its messages of a crash. */
   async end(): Promise<void> {
     const { committer, connection, instance } = this.#session;
     const writeSet = new WriteSet();
@@ -107,7 +107,7 @@ export class Membership {
     await connection.presence?.release(instance);
   }
 
-  /** Looks who lives. No two clocks are compared: a row lives while this process sees it change. */
+  /** Reads the heartbeats of the others. No two clocks are compared: an instance lives as long as its row changes. */
   async look(): Promise<void> {
     const nowMs = this.#session.clock.monotonicMs();
     const { otherClocks, connection: { presence } } = this.#session;
@@ -121,7 +121,7 @@ export class Membership {
       if (known?.version === version) continue;
       if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, held });
       else Object.assign(known, { version, sinceMs: nowMs, alive: true });
-      // What was not there at the last look was written since. Of what was there at the first, nobody knows when.
+      // A row that did not exist at the last look was written since then; the age of rows at the first look is unknown.
       if (atMs === undefined) continue;
       otherClocks.heard(instance, atMs, known !== undefined || !isFirst);
       this.#session.heardTime(atMs);
@@ -135,7 +135,7 @@ export class Membership {
     }
   }
 
-  /** What its row says. One that cannot be read says nothing, and is judged by whether it changes. */
+  /** The content of a row. A row that cannot be read has none, and is judged by whether it changes. */
   #read(key: string, value: Uint8Array): Partial<InstanceRow> {
     try {
       const { head } = decodeValue<InstanceRow>(value);
@@ -149,14 +149,14 @@ export class Membership {
     }
   }
 
-  /** Whose row has not changed since then is taken for dead. */
+  /** An instance whose row has not changed since then counts as dead. */
   get #deadlineMs(): number {
     return this.#session.clock.monotonicMs() - this.#session.traits.heartbeatMs * missedMax;
   }
 
   /**
-   * Whether the next of those by name that can be known to be gone is gone. Each instance looks at one, so that a death
-   * is seen soon, at the cost of one look each, however many there are.
+   * Whether the next instance by name is gone, of those that the presence holds. Each instance asks for one other, so
+   * that a crash is detected soon and the cost does not grow with the number of instances.
    */
   async nextIsGone(): Promise<boolean> {
     const { connection: { presence }, instance: self } = this.#session;
@@ -165,28 +165,28 @@ export class Membership {
     return next !== undefined && await presence?.isGone(next) === true;
   }
 
-  /** Writes down which instances ended without a word, until this one is to end as well. */
+  /** Writes down which instances have crashed, unless this one is to end as well. */
   async judge(isOver: () => boolean): Promise<void> {
     const deadlineMs = this.#deadlineMs;
     const dead = [...this.#known].filter(([, { sinceMs }]) => sinceMs <= deadlineMs).slice(0, endedMax);
     const { partsAtOnce } = this.#session.traits;
-    for (let first = 0; first < dead.length && !isOver(); first += partsAtOnce) {
-      const some = dead.slice(first, first + partsAtOnce);
+    for (const some of slicesOf(dead, partsAtOnce)) {
+      if (isOver()) return;
       await Promise.all(some.map(([instance, known]) => this.#end(instance, known)));
     }
   }
 
-  /** Whether an instance was seen to live when this one looked last. */
+  /** Whether an instance had a heartbeat row at the last look. */
   lives(instance: string): boolean {
     return this.#known.has(instance);
   }
 
-  /** What became of an instance. Of two that are no more, nothing is read twice. */
+  /** The state of an instance. No row of an ended one is read twice. */
   async fateOf(instance: string): Promise<Fate> {
     return (await this.#fatesOf([instance])).get(instance)!;
   }
 
-  /** Which of these instances ended without a word, or may have: whoever has not been seen to live. */
+  /** Those of these instances that crashed or may have: those that nobody has seen alive. */
   async mayHaveCrashed(instances: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const fates = await this.#fatesOf([...instances]);
     return new Set([...instances].filter((instance) => {
@@ -201,7 +201,7 @@ export class Membership {
     let unknown: string[] = [];
     for (const instance of instances) {
       if (instance === self || this.#known.has(instance)) fates.set(instance, "lives");
-      else if (this.#former.has(instance) || this.#left.has(instance)) fates.set(instance, "left");
+      else if (this.#left.has(instance)) fates.set(instance, "left");
       else if (this.#ended.has(instance)) fates.set(instance, "ended");
       else unknown.push(instance);
     }
@@ -210,7 +210,7 @@ export class Membership {
     for (const [index, row] of rows.entries()) if (row !== undefined) fates.set(unknown[index], "lives");
     unknown = unknown.filter((instance) => !fates.has(instance));
     if (unknown.length === 0) return fates;
-    // After the others: who is in neither was in neither at the second moment.
+    // Read after the heartbeats: a name in neither list was in neither at the second moment.
     const ends = await connection.read(unknown.map(endedKey));
     for (const [index, instance] of unknown.entries()) {
       const fate = ends[index] === undefined ? "left" : "ended";
@@ -220,45 +220,44 @@ export class Membership {
     return fates;
   }
 
-  /** That it ended stays known for a while: what it wrote may have ended it. */
+  /** Writes down that an instance crashed, for a while: one of its messages may have crashed it. */
   async #end(instance: string, { version }: KnownInstance): Promise<void> {
     const { clock, committer, connection, otherClocks } = this.#session;
     const writeSet = new WriteSet();
     writeSet.removeIfUnchanged({ key: instanceKey(instance), version });
     writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
-    if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another was quicker
+    if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another instance was quicker
     this.#known.delete(instance);
-    otherClocks.gone(instance); // it may have been missed since the look
+    otherClocks.gone(instance); // it may have come in since the look
     this.#ended.add(instance);
     await connection.presence?.release(instance);
   }
 
   /**
-   * It was taken for dead: under that name it is, for all that others may have made of what it left. Nothing is written
-   * under its new name before that is in the store: who finds it there and not among the instances would take it for gone.
+   * Other instances took this one for dead, and may have taken over its actors, so it goes on under a new name. It writes
+   * nothing else under that name before its heartbeat row exists: without the row, others would take the name for ended.
    */
   async #beReborn(): Promise<void> {
     const before = this.#session.instance;
     const name = this.#services.newName();
     this.#held = await this.#session.connection.presence?.hold(name) ?? false;
     const version = await this.#write(name, undefined).catch(() => undefined);
-    if (version === undefined) return await this.#session.connection.presence?.release(name); // the next heartbeat takes another
+    if (version === undefined) return await this.#session.connection.presence?.release(name); // the next heartbeat tries another name
     this.#session.probes?.reach("an instance hears that it was taken for dead");
-    this.#former.add(before);
+    this.#left.add(before); // for this process: it did not crash
     this.#session.rename(name);
     this.#version = version;
     this.#services.reborn();
     await this.#session.connection.presence?.release(before);
   }
 
-  /** Not behind what waits to be committed. Returns the version, or nothing where the row has another by now. */
+  /** Writes its row ahead of all commits that wait. Returns the version; nothing if the row has changed. */
   #write(instance: string, version: string | undefined): Promise<string | undefined> {
     const part = this.#part(instance, version);
-    const { committer, probes } = this.#session;
-    return probes?.without("heartbeat-aside") ? commitOne(committer, part) : committer.commitAside(part);
+    return this.#session.committer.commitAside(part);
   }
 
-  /** Its row, where that is as it was; the first only where it has not ended meanwhile: a commit may land late. */
+  /** The write of its row, if that is unchanged. The first may land late: only if nobody wrote down that it ended. */
   #part(instance: string, version: string | undefined): AtomicPart {
     const key = instanceKey(instance);
     const checks: Check[] = [{ key, version }];
@@ -272,15 +271,13 @@ export class Membership {
     return encodeValue(row, "");
   }
 
-  /** The rows of all others. */
+  /** The rows of all other instances. */
   async #rows(): Promise<Entry[]> {
     const { connection, instance } = this.#session;
     const own = instanceKey(instance);
     const found: Entry[] = [];
-    for (let after: string | undefined = instancePrefix; after !== undefined;) {
-      const rows: Entry[] = await connection.list({ prefix: instancePrefix, after, limit: pageMax });
+    for await (const rows of pages(connection, { prefix: instancePrefix, limit: pageMax })) {
       found.push(...rows);
-      after = rows.length < pageMax ? undefined : rows.at(-1)!.key;
     }
     return found.filter(({ key }) => key !== own);
   }

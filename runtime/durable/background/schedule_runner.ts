@@ -8,17 +8,18 @@ import type { Timer, Timers } from "../../scheduling/timers.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
 import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
+import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText } from "../rows/value_codec.ts";
 
-/** How many due schedules are looked at together. */
+/** How many due schedules are read together. */
 const pageMax = 100;
-/** How many are looked at together where the clock was set back. */
+/** How many schedules are read together after the clock was set back. */
 const shiftedAtOnce = 1_000;
 
-/** What the schedule runner needs of the others. */
+/** The services that the schedule runner uses. */
 export interface ScheduleRunnerServices {
   readonly timers: Timers;
   readonly writer: MessageWriter;
@@ -26,9 +27,19 @@ export interface ScheduleRunnerServices {
   readonly committedDelivery: CommittedDelivery;
 }
 
+/** A schedule that is due. */
+interface DueSchedule {
+  /** Its row in the order of time. */
+  readonly due: Entry;
+  /** Its own row, and the two halves of that. */
+  readonly row: Entry;
+  readonly head: StoredSchedule;
+  readonly text: string;
+}
+
 /**
- * Sends what is due. Any instance may: the row of a due schedule is removed with the commit that sends its message, so
- * one wins, and the message is in its mailbox once. It may come early or late by what the clocks differ.
+ * Sends the messages of due schedules. Any instance may: the commit that sends the message removes the row of the due
+ * schedule, so one instance wins, and the message is sent once. It may be early or late by the difference of the clocks.
  */
 export class ScheduleRunner {
   readonly #session: StoreSession;
@@ -36,16 +47,15 @@ export class ScheduleRunner {
   #timer: Timer | undefined;
   #dueMs = Infinity;
   readonly #running = new SingleFlight(() => this.#run());
-  /** How far the clock had been set back when all that this instance had set was moved. */
+  /** How far the clock had been set back when the schedules were moved last. */
   #shiftedMs = 0;
 
   constructor(session: StoreSession, services: ScheduleRunnerServices) {
     this.#session = session;
     this.#services = services;
-    session.onDue = (dueMs) => this.#wakeAt(dueMs);
   }
 
-  /** Sends all that is due by now, and sets a timer for what is next. */
+  /** Sends all that is due, and sets a timer for the next schedule. */
   run(): Promise<void> {
     return this.#running.run();
   }
@@ -54,101 +64,89 @@ export class ScheduleRunner {
     this.#timer?.cancel();
     this.#dueMs = Infinity;
     await this.#shift();
-    let after: string | undefined;
-    for (;;) {
-      const nowMs = this.#session.clock.now();
-      const rows = await this.#session.connection.list({ prefix: schedulePrefix, after, limit: pageMax });
+    const { clock, connection, traits } = this.#session;
+    for await (const rows of pages(connection, { prefix: schedulePrefix, limit: pageMax })) {
+      const nowMs = clock.now();
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
-      // One that cannot be sent now stays, and stands in the way of none behind it.
+      // A schedule that cannot be sent now stays, and does not hinder those behind it.
       const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
       if (sent.some(({ status }) => status === "rejected")) {
-        this.#wakeAt(nowMs + this.#session.traits.heartbeatMs);
+        this.wakeAt(nowMs + traits.heartbeatMs);
       }
-      if (due.length < pageMax) {
-        const next = rows[due.length];
-        if (next !== undefined) this.#wakeAt(scheduled(next.key).dueMs);
-        return;
-      }
-      after = rows.at(-1)!.key;
+      const next = rows[due.length];
+      if (next !== undefined) return this.wakeAt(scheduled(next.key).dueMs);
     }
   }
 
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
-    const [row] = await this.#session.connection.read([timerKey(actor, name)]);
+    const found = await this.#read(due);
     let writeSet = voided(due);
-    const found = this.#readable(due, row);
-    if (row !== undefined && found !== undefined) { // else it was cancelled, or set anew
+    if (found !== undefined) { // if not, it was cancelled or set anew
       try {
-        this.#send(writeSet, found.head, row, found.text, due.key, nowMs);
-        requireFits(nameOfMessage(found.head, due.key), sizeOfCommit(writeSet, this.#limits), this.#limits);
+        this.#send(writeSet, found, nowMs);
+        requireFits(nameOfMessage(found), sizeOfCommit(writeSet, this.#limits), this.#limits);
       } catch (error) {
         this.#session.probes?.reach("a schedule cannot be sent");
-        writeSet = this.#giveUp(due, found.head, row, found.text, error);
+        writeSet = this.#giveUp(found, error);
       }
     }
-    const committed = await commitKnown(
-      this.#session,
-      writeSet,
-      `the schedule ${name} of ${actor.protocol}/${actor.key}`,
-    );
+    const what = `the schedule ${name} of ${actor.protocol}/${actor.key}`;
+    const committed = await commitKnown(this.#session, writeSet, what);
     if (committed === undefined) this.#session.probes?.reach("another sent what is due");
     else writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
   }
 
   /**
-   * The schedule that is due, as it is in its row; nothing where that is not the one which was set for this time. One that
-   * cannot be read never fires, and the others do; its timer stays until it is cancelled or set anew.
+   * The schedule that is due; nothing if its row is not the one that was set for this time. A schedule that cannot be
+   * read never fires, and the others do; its timer stays until it is cancelled or set anew.
    */
-  #readable(due: Entry, row: Entry | undefined): { head: StoredSchedule; text: string } | undefined {
+  async #read(due: Entry): Promise<DueSchedule | undefined> {
+    const { actor, name } = scheduled(due.key);
+    const [row] = await this.#session.connection.read([timerKey(actor, name)]);
     try {
       const { token } = decodeValue<StoredDue>(due.value).head;
-      const found = row && decodeValue<StoredSchedule>(row.value);
-      return found?.head.token === token ? found : undefined;
+      if (row === undefined) return undefined;
+      const { head, text } = decodeValue<StoredSchedule>(row.value);
+      return head.token === token ? { due, row, head, text } : undefined;
     } catch (error) {
       this.#session.onUnreadable(row?.key ?? due.key, error);
       return undefined;
     }
   }
 
-  #send(
-    writeSet: WriteSet,
-    schedule: StoredSchedule,
-    row: Entry,
-    text: string,
-    dueKey: string,
-    nowMs: number,
-  ): void {
-    const { everyMs, to, dueMs } = schedule;
+  #send(writeSet: WriteSet, schedule: DueSchedule, nowMs: number): void {
+    const { row, head: { everyMs, to, dueMs }, text } = schedule;
     if (everyMs === undefined) writeSet.removeIfUnchanged(row, row.value.length);
     else {
       const next = nextDueMs(dueMs, everyMs, nowMs);
-      this.#plan(writeSet, schedule, row, text, next);
-      writeSet.after(() => this.#wakeAt(next));
+      this.#plan(writeSet, schedule, next);
+      writeSet.after(() => this.wakeAt(next));
     }
-    const id = nameOfMessage(schedule, dueKey);
+    const id = nameOfMessage(schedule);
     const route = new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
     this.#services.writer.post(writeSet, to, route, fromText(text));
   }
 
   /** Writes both rows of a schedule with another time, if its own is still as it was read. */
-  #plan(writeSet: WriteSet, schedule: StoredSchedule, row: Entry, text: string, dueMs: number): void {
+  #plan(writeSet: WriteSet, { row, head, text }: DueSchedule, dueMs: number): void {
     writeSet.checks.push({ key: row.key, version: row.version });
-    const due: StoredDue = { token: schedule.token, by: this.#session.setBy() };
-    writeSet.write(row.key, encodeValue({ ...schedule, dueMs }, text), { oldBytes: row.value.length });
-    writeSet.write(scheduleKey(dueMs, schedule.actor, schedule.name), encodeValue(due, ""));
+    const due: StoredDue = { token: head.token, by: this.#session.setBy() };
+    writeSet.write(row.key, encodeValue({ ...head, dueMs }, text), { oldBytes: row.value.length });
+    writeSet.write(scheduleKey(dueMs, head.actor, head.name), encodeValue(due, ""));
   }
 
-  /** A schedule whose message cannot be made, or which no commit can take, is a dead letter, and is over. */
-  #giveUp(due: Entry, schedule: StoredSchedule, row: Entry, text: string, error: unknown): WriteSet {
-    const route = new Route(namedOperation(schedule.to));
-    const id = nameOfMessage(schedule, due.key);
+  /** Ends a schedule whose message cannot be made, or fits no commit, with a dead letter. */
+  #giveUp(schedule: DueSchedule, error: unknown): WriteSet {
+    const { due, row, head: { to, name }, text } = schedule;
+    const route = new Route(namedOperation(to));
+    const id = nameOfMessage(schedule);
     const reason = error instanceof PosthornError ? error.code : "failed";
-    const why = `its schedule ${schedule.name} cannot be sent: ${messageOf(error)}`;
+    const why = `its schedule ${name} cannot be sent: ${messageOf(error)}`;
     const letter = (kept: string) => {
       const writeSet = voided(due);
       writeSet.removeIfUnchanged(row, row.value.length);
-      const message = { to: schedule.to, route, payload: fromText(kept), id };
+      const message = { to, route, payload: fromText(kept), id };
       this.#services.writer.undelivered(writeSet, message, { text: kept, reason, why });
       return writeSet;
     };
@@ -162,49 +160,40 @@ export class ScheduleRunner {
   }
 
   /**
-   * The clock was set back: what this instance has set before is due so much earlier by it, and what others set that live
-   * no longer, at a time that is still to come, in as long as it was meant to take. What is due at a time of day stays.
+   * Moves schedules with a delay after the clock was set back. Those that this instance set are due so much earlier by the
+   * new time; those that ended instances set at a time that is still to come are due after their delay from now. Schedules
+   * for a time of day stay.
    */
   async #shift(): Promise<void> {
     const { backMs } = this.#session.clockSteps;
     if (backMs === this.#shiftedMs) return;
     this.#session.probes?.reach("the clock was set back under schedules");
-    let after: string | undefined;
     let all = true;
-    for (;;) {
-      const rows = await this.#session.connection.list({
-        prefix: schedulePrefix,
-        after,
-        limit: shiftedAtOnce,
-      });
+    const range = { prefix: schedulePrefix, limit: shiftedAtOnce };
+    for await (const rows of pages(this.#session.connection, range)) {
       const shifted = await Promise.allSettled(rows.map((row) => this.#shiftOne(row)));
       all &&= shifted.every(({ status }) => status === "fulfilled");
-      if (rows.length < shiftedAtOnce) break;
-      after = rows.at(-1)!.key;
     }
     if (all) this.#shiftedMs = backMs;
   }
 
-  /** Moves one. What cannot be read is told, and stays; rejects where the store does not answer. */
+  /** Moves one. A row that cannot be read is reported, and stays; rejects if the store does not answer. */
   async #shiftOne(due: Entry): Promise<void> {
     let { key } = due;
     try {
-      const { token, by } = decodeValue<StoredDue>(due.value).head;
+      const { by } = decodeValue<StoredDue>(due.value).head;
       const lateMs = by === undefined ? 0 : this.#session.lateMs(by);
       if (lateMs <= 0) return;
-      const { actor, name } = scheduled(key);
-      const [row] = await this.#session.connection.read([timerKey(actor, name)]);
-      if (row === undefined) return;
-      key = row.key;
-      const { head, text } = decodeValue<StoredSchedule>(row.value);
-      if (head.token !== token) return;
-      const dueMs = head.dueMs - lateMs;
+      const found = await this.#read(due);
+      if (found === undefined) return;
+      key = found.row.key;
+      const dueMs = found.head.dueMs - lateMs;
       if (Number.isNaN(dueMs)) throw new TypeError("its time is no number");
       const writeSet = voided(due);
-      this.#plan(writeSet, head, row, text, dueMs);
+      this.#plan(writeSet, found, dueMs);
       await commitOne(this.#session.committer, writeSet);
     } catch (error) {
-      if (isOfStore(error)) throw error; // the next time it may
+      if (isOfStore(error)) throw error; // the next run tries again
       this.#session.onUnreadable(key, error);
     }
   }
@@ -213,27 +202,28 @@ export class ScheduleRunner {
     return this.#session.traits.limits;
   }
 
-  #wakeAt(dueMs: number): void {
+  /** A schedule is due then: sends it at that time. */
+  wakeAt(dueMs: number): void {
     if (dueMs >= this.#dueMs) return;
     this.#dueMs = dueMs;
     this.#timer?.cancel();
     this.#timer = this.#services.timers.set(Math.max(dueMs - this.#session.clock.now(), 0), () => {
       this.#dueMs = Infinity;
       this.#running.wake().catch(() =>
-        this.#wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs)
+        this.wakeAt(this.#session.clock.now() + this.#session.traits.heartbeatMs)
       );
     });
   }
 }
 
-/** That a row in the order of time is as it was read, and goes. */
+/** Removes a row of the order of time if it is unchanged. */
 function voided(due: Entry): WriteSet {
   const writeSet = new WriteSet();
   writeSet.removeIfUnchanged(due);
   return writeSet;
 }
 
-/** The id of the message that a schedule sends when it is due: always the same, and of no other. */
-function nameOfMessage({ actor: { protocol, key }, name }: StoredSchedule, dueKey: string): string {
-  return `${protocol}/${key}/${encodeURIComponent(name)}/${scheduled(dueKey).dueMs}`;
+/** The id of the message of a due schedule: the same on every instance, and of no other message. */
+function nameOfMessage({ due, head: { actor: { protocol, key }, name } }: DueSchedule): string {
+  return `${protocol}/${key}/${encodeURIComponent(name)}/${scheduled(due.key).dueMs}`;
 }

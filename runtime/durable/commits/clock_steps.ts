@@ -1,11 +1,12 @@
 import type { Clock } from "../../base/clock.ts";
 
-/** What is less is no step: clocks are adjusted all the time. */
+/** A smaller change is not a step: operating systems adjust their clocks all the time. */
 const leastMs = 1_000;
 
 /**
- * How far the clock of the machine was set back in the life of this process: the time that delays are measured with never
- * goes back, so the distance of the two tells. What was written before with a time by that clock is due so much earlier.
+ * Measures how far the machine's clock was set back while this process runs. The monotonic clock never goes back, so
+ * the distance between the two shows it. A time that was written before by the machine's clock is reached so much
+ * later.
  */
 export class ClockSteps {
   readonly #clock: Clock;
@@ -17,7 +18,7 @@ export class ClockSteps {
     this.#distanceMs = clock.now() - clock.monotonicMs();
   }
 
-  /** How far it was set back in all, in milliseconds. */
+  /** How far the clock was set back in total, in milliseconds. */
   get backMs(): number {
     const distanceMs = this.#clock.now() - this.#clock.monotonicMs();
     if (distanceMs <= this.#distanceMs - leastMs) this.#backMs += this.#distanceMs - distanceMs;

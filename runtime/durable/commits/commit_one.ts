@@ -4,13 +4,13 @@ import type { WriteSet } from "./write_set.ts";
 import { receiptKey } from "../rows/keys.ts";
 import type { StoreSession } from "./store_session.ts";
 
-/** How long a receipt is kept: longer than its commit is tried again. */
+/** How long a receipt is kept: longer than the committer tries its commit again. */
 const receiptKeepMs = 600_000;
 
 /**
  * Commits a part, and resolves with its version, or with nothing if a check failed. The part may be lost or committed
- * twice: if its outcome is uncertain it counts as stale, and its caller looks at it again. Rejects with a `TooLargeError`
- * if no commit can take the part; `name` is what that error calls it.
+ * twice: if its outcome is uncertain it counts as stale, and its caller looks at it again. Rejects with a
+ * `TooLargeError` if no commit can take the part; `name` is what that error calls it.
  */
 export function commitOne(
   committer: GroupCommitter,
@@ -29,8 +29,8 @@ export function commitOne(
 }
 
 /**
- * The same for a part whose outcome its caller has to know: if the store does not always say what became of a commit, a
- * receipt is written with the part, and looked for. The part's checks must fail once it has landed.
+ * The same for a part whose outcome its caller has to know: if the store does not always say what became of a commit,
+ * this writes a receipt with the part, and looks for the receipt. The checks of the part must fail once it has landed.
  */
 export function commitKnown(
   session: StoreSession,
@@ -42,7 +42,7 @@ export function commitKnown(
   const receipt = receiptKey(session.nextToken());
   writeSet.write(receipt, new Uint8Array(), { expiresAtMs: clock.now() + receiptKeepMs });
   return commitOne(committer, writeSet, name, async () => {
-    const open = await checksHold(session, writeSet.checks); // before the receipt: it may land in between
+    const open = await checksHold(session, writeSet.checks); // before the receipt is read: the part may land in between
     const [landed] = await connection.read([receipt]);
     if (landed === undefined) return open ? "open" : "stale";
     session.probes?.reach("a part landed unheard");

@@ -1,14 +1,13 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import { type Probes, probesOf } from "./probes.ts";
 import type { AtomicPart, StoreConnection, StoreTraits } from "../../ports/store.ts";
 import { isOfStore, OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
 
 /**
- * What the store shows of a part that was answered stale, or not at all. `landed`: it is there, under that version; the
- * version is unknown if others have written over it since. `open`: it is not there, and all that it checks still holds,
- * so it may land yet. `stale`: it is not there, and never will be.
+ * What the store shows of a part that it called stale, or of which it did not answer. `landed`: the part is in the
+ * store, under that version; the version is unknown if others have written over it since. `open`: it is not in the
+ * store, and all that it checks still holds, so it may still land. `stale`: it is not in the store, and never will be.
  */
 export type CommitOutcome = { readonly landed: string | undefined } | "open" | "stale";
 
@@ -16,25 +15,31 @@ export type CommitOutcome = { readonly landed: string | undefined } | "open" | "
 export type CommitResult =
   /** It is in the store, under that version; the version is unknown if others have written over it since. */
   | { readonly status: "committed"; readonly version: string | undefined }
-  /** A check failed, so nothing of it is there. `uncertain`: the store did not say so of each attempt. */
+  /** A check failed, so nothing of it is in the store. `uncertain`: the store did not answer every attempt. */
   | { readonly status: "stale"; readonly uncertain: boolean }
-  /** The store did not take it: nothing of it is there. */
+  /** The store refused it: nothing of it is in the store. */
   | { readonly status: "refused"; readonly error: unknown }
-  /** Nobody can know whether it is there. */
+  /** Nobody can know whether it is in the store. */
   | { readonly status: "unknown"; readonly error: OutcomeUnknownError };
 
 /** A part that is to be committed. */
 export interface CommitRequest {
   readonly part: AtomicPart;
-  /** What it is, in errors. */
+  /** What errors call it. */
   readonly name: string;
-  /** What it takes of a commit; computed if it is absent. */
+  /** Its size in a commit, if its caller has checked that one commit takes it; computed and checked if it is absent. */
   readonly size?: CommitSize | undefined;
-  /** Parts of one lane are committed in the order of submission: none is under way while an earlier one may still land. */
+  /**
+   * Parts of one lane are committed in the order of submission: a later one is not sent while an earlier one may still
+   * land.
+   */
   readonly lane?: string | undefined;
   /** Called once, in the order of submission within a lane. */
   done(result: CommitResult): void;
-  /** Asks the store what became of it if its answer does not say so. Without this, it counts as stale then. */
+  /**
+   * Asks the store what became of the part if the answer to its commit does not say so. A part without this function
+   * counts as stale then.
+   */
   find?(): Promise<CommitOutcome>;
 }
 
@@ -46,23 +51,28 @@ interface QueuedCommit {
   uncertain: boolean;
 }
 
-/** How often a commit is tried whose outcome is unknown, for how long, and how long after the first time; it doubles. */
+/**
+ * How often a commit of unknown outcome is tried, for how long, and how long after the first attempt; the pause
+ * doubles.
+ */
 const attemptsMax = 8;
 const triedMsMax = 10_000;
 const backoffMs = 50;
-/** What has waited for so long behind a commit that took as long, and failed, is told so: its turn would be no better. */
+/**
+ * If a commit took so long and failed, the parts that waited as long behind it fail as well: they would fare no better.
+ */
 const waitedMsMax = 5_000;
-/** How much waits before nothing more is taken in from outside: so many parts, or so many bytes. */
+/** How many parts, or bytes, may wait before the system accepts nothing more from outside. */
 const waitingMax = 100_000;
 const waitingBytesMax = 67_108_864;
-/** How many that wait are looked at for one group: those whose lane is taken are passed by. */
+/** How many waiting parts are looked at to compose one group: those whose lane is under way are skipped. */
 const lookMax = 1_000;
-/** After so long without a pause, the event loop gets a long turn: sockets need several. */
+/** After so long without a pause, the event loop gets one long turn: sockets need several. */
 const yieldAfterMs = 4;
 
 /**
- * Group commit: what becomes ready while a commit is under way goes into the next, together, as much as one takes. One
- * that is alone does not wait.
+ * Group commit: parts that are submitted while a commit is under way go into the next one together, as many as one
+ * commit takes. A part that is alone does not wait.
  */
 export class GroupCommitter {
   readonly #connection: StoreConnection;
@@ -71,20 +81,19 @@ export class GroupCommitter {
   readonly #random: Random;
   #waiting: QueuedCommit[] = [];
   #waitingBytes = 0;
-  readonly #lanes = new Map<string, number>();
+  /** The lanes of the commits that are under way. */
+  readonly #lanes = new Set<string>();
   #underWay = 0;
   #scheduled = false;
   /** When the event loop had its last long turn, and when the last commit ended. */
   #yieldedMs = 0;
   #endedMs = 0;
   #onIdle: (() => void)[] = [];
-  /** What is in the store's hands. */
+  /** The parts that were sent to the store and not answered yet. */
   readonly #open = new Set<QueuedCommit>();
   readonly #pauses = new Set<() => void>();
   #ended = false;
-  /** Only in simulations. */
-  readonly #probes: Probes | undefined;
-  /** Why the last commit did not come through; absent where it did. */
+  /** Why the last commit failed; absent if it succeeded. */
   failure: unknown;
 
   constructor(connection: StoreConnection, traits: StoreTraits, clock: Clock, random: Random) {
@@ -92,13 +101,12 @@ export class GroupCommitter {
     this.#traits = traits;
     this.#clock = clock;
     this.#random = random;
-    this.#probes = probesOf(connection);
   }
 
   /**
-   * Throws a `StoreError` (`store-unavailable`) where so much waits that what comes from outside is not taken in. Whoever
-   * submits for an outsider asks first, before anything is done. A turn does not ask: each actor in memory has one at a
-   * time, and a turn that is done must not be lost.
+   * Throws a `StoreError` (`store-unavailable`) if so much waits that the system accepts nothing more from outside.
+   * Whoever submits a part for an outsider calls this first, before anything is done. A turn does not: each actor in
+   * memory has one at a time, and a turn that has run must not be lost.
    */
   requireRoom(name: string): void {
     const { length } = this.#waiting;
@@ -115,7 +123,7 @@ export class GroupCommitter {
     const size = request.size ?? sizeOfCommit(request.part, limits);
     try {
       if (this.#ended) throw closed();
-      if (!this.#probes?.without("never-fits")) requireFits(request.name, size, limits);
+      if (request.size === undefined) requireFits(request.name, size, limits);
     } catch (error) {
       return queueMicrotask(() => request.done(failed(error)));
     }
@@ -125,8 +133,8 @@ export class GroupCommitter {
   }
 
   /**
-   * Commits a part at once and once, beside all that waits and is under way. Resolves with its version, or nothing where
-   * a check failed; rejects where the store did not take it, or did not say.
+   * Commits a part at once, beside all that waits and is under way, and tries it only once. Resolves with its version,
+   * or with nothing if a check failed; rejects if the store refused it or did not answer.
    */
   async commitAside(part: AtomicPart): Promise<string | undefined> {
     try {
@@ -139,13 +147,13 @@ export class GroupCommitter {
     }
   }
 
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when no commit is under way and none waits. */
   idle(): Promise<void> {
     if (this.#underWay === 0 && this.#waiting.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Takes nothing any more. Who still waits is told: of what is in the store's hands nobody can know. */
+  /** Refuses all further parts. Those that wait fail; of those that were sent to the store the outcome is unknown. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -169,7 +177,7 @@ export class GroupCommitter {
       this.#flush();
     };
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#endedMs >= yieldAfterMs) this.#yieldedMs = nowMs; // others had their turns
+    if (nowMs - this.#endedMs >= yieldAfterMs) this.#yieldedMs = nowMs; // the event loop was free meanwhile
     if (nowMs - this.#yieldedMs < yieldAfterMs) return this.#clock.macrotask(flush);
     this.#yieldedMs = nowMs;
     this.#clock.yield(flush);
@@ -187,13 +195,13 @@ export class GroupCommitter {
       if (group.length === 0) return;
       this.#underWay++;
       for (const { request: { lane } } of group) {
-        if (lane !== undefined) this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
+        if (lane !== undefined) this.#lanes.add(lane);
       }
       void this.#carry(group);
     }
   }
 
-  /** Takes as many of those that wait as one commit takes, in order, but for those whose lane is taken. */
+  /** Takes as many waiting parts as one commit takes, in order, but skips those whose lane is under way. */
   #compose(): QueuedCommit[] {
     const { limits, partsAtOnce } = this.#traits;
     const group: QueuedCommit[] = [];
@@ -224,13 +232,13 @@ export class GroupCommitter {
     return group;
   }
 
-  /** Brings a group into the store, and goes on with what waits. */
+  /** Commits a group, and then the parts that wait. */
   async #carry(group: readonly QueuedCommit[]): Promise<void> {
     for (const queued of group) this.#open.add(queued);
     await this.#commit(group);
     this.#underWay--;
     this.#endedMs = this.#clock.monotonicMs();
-    for (const { request: { lane } } of group) if (lane !== undefined) this.#release(lane);
+    for (const { request: { lane } } of group) if (lane !== undefined) this.#lanes.delete(lane);
     if (this.#waiting.length > 0) return this.#schedule();
     if (this.#underWay > 0) return;
     for (const idle of this.#onIdle.splice(0)) idle();
@@ -247,15 +255,15 @@ export class GroupCommitter {
       } catch (error) {
         failure = error;
         if (error instanceof OutcomeUnknownError) { for (const queued of group) queued.uncertain = true; }
-        if (!isOfStore(error)) break; // the same commit is refused again
-        // A store that always tells, and did not in time, may still do it: it must not be done once more.
+        if (!isOfStore(error)) break; // the store would refuse the same commit again
+        // A store that always answers, and did not in time, may still commit it: it must not be committed twice.
         if (!this.#traits.unknownOutcomes) break;
-        // Until it is known, nobody may go on in its place.
+        // Until the outcome is known, no other part may take its place.
         if (!group[0].uncertain || this.#isOver(attempt, beganMs)) break;
         await this.#pause(attempt);
       }
     }
-    if (this.#ended) return; // who waited for it was told
+    if (this.#ended) return; // `end` has told whoever waited
     if (versions === undefined) return await this.#refused(group, failure, beganMs);
     this.failure = undefined;
     for (const [index, queued] of group.entries()) {
@@ -264,7 +272,10 @@ export class GroupCommitter {
     }
   }
 
-  /** A commit was not taken. What the store refuses together is divided: one that it will never take stops no other. */
+  /**
+   * The store refused a commit. A group that it refuses is divided, so that a part that it will never take stops no
+   * other.
+   */
   async #refused(group: readonly QueuedCommit[], error: unknown, beganMs: number): Promise<void> {
     if (!isOfStore(error) && group.length > 1) {
       const half = group.length >> 1;
@@ -282,7 +293,7 @@ export class GroupCommitter {
     if (isOfStore(error) && beganMs <= longAgoMs) this.#giveUp(longAgoMs);
   }
 
-  /** The store does not answer: what waits since then was never given to it. */
+  /** The store does not answer: parts that have waited since then were never sent to it, and fail. */
   #giveUp(sinceMs: number): void {
     const waiting = this.#waiting;
     this.#waiting = waiting.filter((each) => each.sinceMs > sinceMs);
@@ -296,16 +307,15 @@ export class GroupCommitter {
 
   #settle(queued: QueuedCommit, version: string | undefined): Promise<void> | undefined {
     const { request, uncertain } = queued;
-    const believed = !this.#traits.unknownOutcomes || this.#probes?.without("landed-answers-stale");
-    if (version === undefined && (uncertain || !believed)) return this.#find(queued);
+    if (version === undefined && (uncertain || this.#traits.unknownOutcomes)) return this.#find(queued);
     if (!this.#open.delete(queued)) return;
     request.done(version === undefined ? { status: "stale", uncertain } : { status: "committed", version });
   }
 
   /**
-   * An attempt may have landed before the one that was answered stale: the client of a store over a network repeats a
-   * commit whose answer was lost, and tells what it hears the second time. What is not there and may yet land is
-   * committed as it was: so it is known in the end.
+   * Finds out what became of a part. An attempt may have landed before the one that the store called stale: the client
+   * of a store over a network repeats a commit whose answer was lost, and reports the answer to the second. A part that
+   * has not landed, and still may, is committed again unchanged, so its outcome becomes known.
    */
   async #find(queued: QueuedCommit): Promise<void> {
     const { request } = queued;
@@ -324,7 +334,7 @@ export class GroupCommitter {
         queued.uncertain ||= error instanceof OutcomeUnknownError;
       }
       const over = found !== "open" || this.#isOver(attempt, beganMs);
-      if (over && !this.#open.delete(queued)) return; // the system has ended, and it was told so
+      if (over && !this.#open.delete(queued)) return; // `end` has told whoever waited
       if (found === "stale") return request.done({ status: "stale", uncertain: queued.uncertain });
       if (found !== "open") return request.done({ status: "committed", version: found.landed });
       if (over) {
@@ -340,13 +350,7 @@ export class GroupCommitter {
     return attempt >= attemptsMax || this.#clock.monotonicMs() - beganMs >= triedMsMax;
   }
 
-  #release(lane: string): void {
-    const count = this.#lanes.get(lane)! - 1;
-    if (count === 0) this.#lanes.delete(lane);
-    else this.#lanes.set(lane, count);
-  }
-
-  /** Waits after that attempt, or until it ends. */
+  /** Waits before the next attempt, or until the committer ends. */
   #pause(attempt: number): Promise<void> {
     if (this.#ended) return Promise.resolve();
     return new Promise((resolve) => {
@@ -375,7 +379,7 @@ function closed(): StoreError {
   return new StoreError("store-closed", "Cannot commit: the system has stopped");
 }
 
-/** Whether a part checks what another of its group changes, or the other way round. */
+/** Whether a part checks a key that another of its group changes, or the other way round. */
 function meets(
   { checks, writes, removals }: AtomicPart,
   checked: Set<string>,

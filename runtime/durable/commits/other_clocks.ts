@@ -1,34 +1,38 @@
 import type { Clock } from "../../base/clock.ts";
 
-/** What is less is no difference: the clocks of machines are never the same, and what is told takes its time. */
+/** A smaller difference does not count: two clocks are never the same, and a message takes its time. */
 const leastMs = 60_000;
-/** A clock that is further behind is wrong, and holds up nothing for longer. */
+/** A clock that is further behind is considered wrong, and delays nothing any longer. */
 const mostMs = 86_400_000;
-/** How old the last look at the others may be, and how far another may be behind that nobody has seen since. */
+/** How old the last look at the others may be, and how far an instance that nobody has seen since may be behind. */
 const freshMs = 15_000;
 const unseenMs = 3_600_000;
-/** How long it is known how slow a clock was whose instance is no more: what that wrote, it promised to keep by its own. */
+/**
+ * How long the delay of a clock is known after its instance has gone: the instance promised by that clock to keep what
+ * it wrote.
+ */
 const rememberMs = 86_400_000;
 
 /** The clock of another instance. */
 interface Heard {
-  /** How far it is from the time that delays are measured with, which no step of this process's clock changes. */
+  /** Its distance from the monotonic clock, which no step of this machine's clock changes. */
   readonly distanceMs: number;
-  /** Whether its instance is known to live, and not only to have left a row. */
+  /** Whether its instance is known to live, rather than only to have left a row. */
   readonly lives: boolean;
 }
 
 /**
- * What the clocks of the other instances say, as they tell it with each heartbeat. What is kept until a time is over
- * when it is over by all of them: an instance whose clock is ahead lets nothing go that the others promised to keep.
+ * The clocks of the other instances, as they write them with each heartbeat. Data that is kept until a time expires
+ * when all of these clocks have passed it: an instance whose clock is ahead deletes nothing that others promised to
+ * keep.
  */
 export class OtherClocks {
   readonly #clock: Clock;
   readonly #heard = new Map<string, Heard>();
   #looked: { readonly monotonicMs: number; readonly atMs: number } | undefined;
-  /** Those whose instances are no more, the slowest first: a later one that is slower takes the place of those before. */
+  /** The clocks of instances that have gone, the slowest first: a later and slower one replaces those before it. */
   readonly #gone: { readonly distanceMs: number; readonly untilMs: number }[] = [];
-  /** The slowest of all clocks, for what a store deletes. */
+  /** The slowest of all clocks: by it a store deletes what has expired. */
   readonly slowest: Clock;
 
   constructor(clock: Clock) {
@@ -42,12 +46,12 @@ export class OtherClocks {
     };
   }
 
-  /** An instance told its time: just now, if it is known to live. */
+  /** An instance wrote its time: just now, if it is known to live. */
   heard(instance: string, atMs: number, lives: boolean): void {
     this.#heard.set(instance, { distanceMs: atMs - this.#clock.monotonicMs(), lives });
   }
 
-  /** The rows of all others have been read. */
+  /** The rows of all other instances have been read. */
   looked(): void {
     this.#looked = { monotonicMs: this.#clock.monotonicMs(), atMs: this.#clock.now() };
   }
@@ -57,21 +61,21 @@ export class OtherClocks {
     return this.#heard.get(instance)?.lives === true;
   }
 
-  /** An instance lives no longer. */
+  /** An instance has gone. */
   gone(instance: string): void {
     const heard = this.#heard.get(instance);
     if (heard === undefined) return;
     this.#heard.delete(instance);
     const aheadMs = this.#aheadOf(heard.distanceMs);
     if (!heard.lives || aheadMs < leastMs) return;
-    // In whole steps, and not by more than counts: so there are few, however many instances come and go.
+    // Rounded to whole steps, up to the most that counts: so few entries stay, however many instances come and go.
     const slowest = heard.distanceMs + Math.max(aheadMs - mostMs, 0);
     const distanceMs = Math.floor(slowest / leastMs) * leastMs;
     while (this.#gone.length > 0 && this.#gone.at(-1)!.distanceMs >= distanceMs) this.#gone.pop();
     this.#gone.push({ distanceMs, untilMs: this.#clock.monotonicMs() + rememberMs });
   }
 
-  /** By how much this clock is ahead of the slowest of the others. */
+  /** How far this clock is ahead of the slowest of the others. */
   get aheadMs(): number {
     if (this.#looked === undefined) return mostMs;
     const nowMs = this.#clock.monotonicMs();

@@ -1,14 +1,12 @@
 import type { StoreConnection } from "../../ports/store.ts";
 
-/** What a simulation may know and change of this code: it hears of rare branches, and can take a rule out. */
+/** Tells a simulation which rare branches were reached. */
 export interface Probes {
-  /** A rare branch was reached, with what it was about. */
+  /** A rare branch was reached; `about` is what it handled. */
   reach(branch: string, about?: unknown): void;
-  /** Whether a rule is taken out, to see what breaks without it. */
-  without(rule: string): boolean;
 }
 
-/** The probes that a simulated connection brings; no other has any. */
+/** The probes of a simulated connection; no other connection has any. */
 export function probesOf(connection: StoreConnection): Probes | undefined {
   return (connection as { readonly probes?: Probes }).probes;
 }

@@ -10,12 +10,12 @@ import { type Probes, probesOf } from "./probes.ts";
 import type { SetBy } from "../rows/schedule_row.ts";
 import { ValueEncoder } from "../rows/value_codec.ts";
 
-/** How far the clock of another instance may be ahead: what its clock has given is never refused for that. */
+/** How far the clock of another instance may be ahead: a position that it gave is never refused for less. */
 const aheadMaxMs = 3_600_000;
 
 /**
- * One run of this system on its store: who it is there, its way to commit, and the positions that it gives. Another run
- * of the same program is another instance.
+ * One run of this system on its store: its name there, its committer, and the positions that it gives to messages.
+ * Another run of the same program is another instance.
  */
 export class StoreSession {
   #instance: string;
@@ -26,18 +26,16 @@ export class StoreSession {
   readonly clockSteps: ClockSteps;
   readonly otherClocks: OtherClocks;
   readonly encoder = new ValueEncoder();
-  /** Only in simulations. */
+  /** Present in simulations only. */
   readonly probes: Probes | undefined;
-  /** What tells its positions from those of other instances. */
+  /** The suffix that distinguishes its positions from those of other instances. */
   readonly #tail: string;
   #timestampMicros = 0;
-  /** The latest time of a position that it gave to a single message. */
+  /** The latest time of a position that was given to one message alone. */
   #furthestTimestampMicros = 0;
   #epoch = 0;
   #turns = 0;
-  /** Hears when a schedule is due that was just committed. */
-  onDue: (dueMs: number) => void = () => {};
-  /** Hears of a row that cannot be read, and is passed by: it must not stop what is beside and behind it. */
+  /** Called with a row that cannot be read. The row is skipped: it must not stop those beside and behind it. */
   onUnreadable: (row: string, error: unknown) => void = () => {};
 
   constructor(
@@ -59,48 +57,50 @@ export class StoreSession {
     this.#tail = instance.slice(-10);
   }
 
-  /** Its name in the store: a new one at each start, and where others took it for dead. */
+  /** Its name in the store: a new one at each start, and after others considered it dead. */
   get instance(): string {
     return this.#instance;
   }
 
-  /** It goes on under another name. Its positions keep what tells them from those of others. */
+  /** Continues under another name. The suffix of its positions stays the same. */
   rename(instance: string): void {
     this.#instance = instance;
   }
 
-  /** The time of the latest position that it gave or heard of, in microseconds since 1970. */
+  /** The time of the latest position that it gave or observed, in microseconds since 1970. */
   get timestampMicros(): number {
     return this.#timestampMicros;
   }
 
   /**
-   * It goes on from there: an actor hands on the time of the last position that it gave, because the clocks of two
-   * instances differ, and its next message must be behind.
+   * Moves its time forward to an observed one. An actor passes on the time of the last position that it gave, because
+   * the clocks of two instances differ and its next message must come behind.
    */
   heard(timestampMicros: number): void {
     if (timestampMicros > this.#timestampMicros) this.#timestampMicros = timestampMicros;
   }
 
-  /** An instance told its time. What this one gives is behind that, unless that clock is wrong: another may never have heard. */
+  /**
+   * Another instance wrote its time: positions that this instance gives come behind that, unless that clock is wrong.
+   */
   heardTime(atMs: number): void {
     if (atMs <= this.clock.now() + aheadMaxMs) this.heard(Math.floor(atMs * 1_000));
   }
 
-  /** Whether it gave that position. */
+  /** Whether this instance gave that position. */
   gave(position: string): boolean {
     return position.endsWith(this.#tail);
   }
 
-  /** A position behind all that it gave or heard of (a hybrid logical clock, in the words of Kulkarni and others). */
+  /** A position behind all that it gave or observed (a hybrid logical clock, as Kulkarni and others describe it). */
   nextPosition(): string {
     this.#timestampMicros = Math.max(Math.floor(this.clock.now() * 1_000), this.#timestampMicros + 1);
     return positionOf(this.#timestampMicros, this.#tail);
   }
 
   /**
-   * A position for a message that waits until then: behind all that come before that time, so that it is not in their
-   * way. It is its own, whatever else has that time.
+   * A position for a message that waits until a time: behind all that come before that time, so that it does not block
+   * them. No other message has it, whatever its time.
    */
   positionAt(atMs: number): string {
     const timestampMicros = Math.max(Math.floor(atMs * 1_000), this.#timestampMicros + 1);
@@ -111,9 +111,9 @@ export class StoreSession {
   }
 
   /**
-   * A position behind that one, which it or another instance gave: for one message. Whoever names a position moves that
-   * message and nothing else: the time from which this instance goes on is its own, or a stranger could put all that it
-   * accepts behind the others'. A position far ahead is refused all the same: it was never given.
+   * A position behind a given one, for one message. Whoever names a position moves that message and nothing else: this
+   * instance continues from its own time, or a stranger could move all that it accepts behind the messages of the
+   * others. A position far ahead of the clock is refused, since no instance gave it.
    */
   positionBehind(position: string): string {
     const timestampMicros = timestampOfToken(position);
@@ -130,37 +130,31 @@ export class StoreSession {
       throw new PosthornError("invalid-after", `Cannot go behind that message: ${why}`);
     }
     const own = this.nextPosition();
-    // Its own position tells it from others that are behind the same one, in the order in which they came.
+    // Its own position distinguishes it from others behind the same one, in the order of their arrival.
     if (this.#timestampMicros > timestampMicros) return own;
     this.#furthestTimestampMicros = Math.max(this.#furthestTimestampMicros, timestampMicros + 1);
     return positionOf(timestampMicros + 1, this.#tail + own);
   }
 
-  /** The next number in the order of this process's reads. */
+  /** The next number in the order of reads of this process. */
   nextReadEpoch(): number {
     return ++this.#epoch;
   }
 
-  /** Whether what was kept until then is over, by the clocks of all that live; never, where no time is given. */
+  /** Whether a time has passed by the clocks of all living instances. No time never passes. */
   isOver(untilMs: number | undefined): boolean {
-    const aheadMs = this.probes?.without("slowest-clock") ? 0 : this.otherClocks.aheadMs;
-    return untilMs !== undefined && untilMs + aheadMs <= this.clock.now();
+    return untilMs !== undefined && untilMs + this.otherClocks.aheadMs <= this.clock.now();
   }
 
-  /** Who sets a schedule now. */
+  /** The instance that sets a schedule now, and its time. */
   setBy(): SetBy {
     return { instance: this.instance, atMs: this.clock.now(), backMs: this.clockSteps.backMs };
   }
 
-  /** How much later than was meant something comes that was set so, since the clock was set back. */
+  /** How much too late a schedule that was set so fires, since the clock was set back. */
   lateMs({ instance, atMs, backMs }: SetBy): number {
     if (instance === this.instance) return this.clockSteps.backMs - backMs;
     return this.otherClocks.hears(instance) ? 0 : Math.max(atMs - this.clock.now(), 0);
-  }
-
-  /** A schedule was committed that is due then. */
-  dueAt(dueMs: number): void {
-    this.onDue(dueMs);
   }
 
   /** A name for one attempt to commit. */

@@ -10,31 +10,33 @@ export interface CommittedMessage {
   readonly draft: NewMessage;
 }
 
-/** A message to somebody in this process who keeps nothing: it is delivered after the commit. */
+/** A message to an actor in this process that is not stored: it is delivered after the commit. */
 export interface TransientMessage {
   readonly to: ActorId;
   readonly route: Route;
   readonly payload: unknown;
 }
 
-/** Who takes in what a commit brings to this process. */
+/** Delivers what a commit brings to this process. */
 export interface CommittedDelivery {
-  /** Messages were committed by a sender that was loaded at that moment: whom they are for may be here. */
+  /**
+   * Delivers committed messages whose receivers may be in this process. `senderEpoch` is when their sender was loaded.
+   */
   deliverCommitted(
     arrivals: readonly CommittedMessage[],
     version: string | undefined,
     senderEpoch: number,
   ): void;
-  /** A message is in the mailbox of an actor here. */
+  /** A message is in the mailbox of an actor in this process. */
   accepted(to: ActorId, mail: QueuedMessage): void;
-  /** Messages to those who keep nothing. */
+  /** Delivers messages to actors that are not stored. */
   deliverTransient(transientMessages: readonly TransientMessage[]): void;
 }
-/** How long it can be heard that an actor was left: where nobody is there who hears it, heartbeats find it. */
+/** How long the note stays that an actor became unassigned; after that, heartbeats find the actor. */
 const leftKeepMs = 60_000;
 const nothing = new Uint8Array();
 
-/** What one commit does: to the store, and in this process once it is there. */
+/** All that one commit does: in the store, and in this process once it has landed. */
 export class WriteSet implements AtomicPart {
   readonly checks: Check[] = [];
   readonly writes: Put[] = [];
@@ -43,28 +45,28 @@ export class WriteSet implements AtomicPart {
   readonly arrivals: CommittedMessage[] = [];
   readonly transientMessages: TransientMessage[] = [];
   readonly #followers: (() => void)[] = [];
-  /** The keys that may be written and removed again. Most commits have none. */
+  /** The keys that may be written or removed again. Most commits have none. */
   #words: Set<string> | undefined = undefined;
-  /** The protocols of actors that it leaves to whoever hosts them. */
+  /** The protocols of the actors that this commit makes unassigned. */
   #left: Set<string> | undefined;
 
-  /** Writes a key that this commit has no other word on: it is new, or always has this value. */
+  /** Writes a key that this commit does not write or remove again, or only with the same value. */
   writeOnce(key: string, value: Uint8Array): void {
     this.writes.push({ key, value, oldBytes: undefined, expiresAtMs: undefined });
   }
 
-  /** Removes a key that this commit has no other word on. */
+  /** Removes a key that this commit does not write or remove again. */
   removeOnce(key: string, oldBytes?: number): void {
     this.removals.push({ key, oldBytes });
   }
 
-  /** Writes a key: that is the last word on it, and what was said before is void. */
+  /** Writes a key, in place of whatever this commit was to do with it before. */
   write(key: string, value: Uint8Array, more?: { oldBytes?: number; expiresAtMs?: number }): void {
     const oldBytes = largest(more?.oldBytes, this.#unsay(key));
     this.writes.push({ key, value, oldBytes, expiresAtMs: more?.expiresAtMs });
   }
 
-  /** Puts an actor into the index of unassigned actors, and rings for those who host it. */
+  /** Puts an actor into the index of unassigned actors, and notifies the instances that host it. */
   leave(actor: ActorId, nowMs: number): void {
     this.write(indexKey(unassigned, actor), nothing);
     this.rings = true;
@@ -74,25 +76,25 @@ export class WriteSet implements AtomicPart {
     this.write(leftKey(actor.protocol), nothing, { expiresAtMs: nowMs + leftKeepMs });
   }
 
-  /** Removes a key: that is the last word on it, and what was said before is void. */
+  /** Removes a key, in place of whatever this commit was to do with it before. */
   remove(key: string, oldBytes?: number): void {
     this.removals.push({ key, oldBytes: largest(oldBytes, this.#unsay(key)) });
   }
 
-  /** Removes a row if it is still as it was read; else nothing of this commit takes place. */
+  /** Removes a row, and makes the whole commit fail if the row has changed since it was read. */
   removeIfUnchanged({ key, version }: Check, oldBytes?: number): void {
     this.checks.push({ key, version });
     this.remove(key, oldBytes);
   }
 
-  /** Does something once it is committed. */
+  /** Calls a function once the commit has landed. */
   after(follow: () => void): void {
     this.#followers.push(follow);
   }
 
   /**
-   * It is committed, under that version where that is known: does all that follows in this process. `senderEpoch` is
-   * when its sender was loaded. There is no other way to what follows, so whoever commits forgets nothing of it.
+   * The commit has landed, under that version if it is known: does all that follows in this process. `senderEpoch` is
+   * when its sender was loaded. Nothing else reaches what follows, so no caller can forget a part of it.
    */
   land(committedDelivery: CommittedDelivery, version: string | undefined, senderEpoch: number): void {
     for (const follow of this.#followers) follow();
@@ -100,7 +102,7 @@ export class WriteSet implements AtomicPart {
     if (this.transientMessages.length > 0) committedDelivery.deliverTransient(this.transientMessages);
   }
 
-  /** Takes in what others do, behind what is here. */
+  /** Adds another write set behind this one. */
   add(other: WriteSet): void {
     append(this.checks, other.checks);
     if (this.#words === undefined || other.#words === undefined) {
@@ -123,8 +125,8 @@ export class WriteSet implements AtomicPart {
   }
 
   /**
-   * Takes back what was said of a key, since a part has no order of its own between its writes and its removals. Returns
-   * how many bytes the value has that is in the store, where that was said.
+   * Takes back what the commit was to do with a key, since writes and removals of a part have no order among them.
+   * Returns the size of the value that is in the store, if it was given.
    */
   #unsay(key: string): number | undefined {
     const words = this.#words ??= new Set();
@@ -134,7 +136,7 @@ export class WriteSet implements AtomicPart {
   }
 }
 
-/** Mostly there is nothing, or one. */
+/** Mostly there is no item, or one. */
 function append<Item>(to: Item[], items: readonly Item[]): void {
   for (let index = 0; index < items.length; index++) to.push(items[index]);
 }

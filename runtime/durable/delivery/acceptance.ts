@@ -7,39 +7,42 @@ import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
 /** How a message was accepted. */
 export interface Acceptance {
-  /** Whether it had been accepted before, and nothing was done now. */
+  /** Whether the message had been accepted before, so that nothing was done now. */
   readonly repeated: boolean;
   /** Where its reply is, if one is kept. */
   readonly ticket: string | undefined;
-  /** Its position in its mailbox; of a repeat, that of the first. Absent for an ask, which has none that others could know. */
+  /**
+   * Its position in its mailbox; for a repeat, that of the first. Absent for an ask: it is in no store, so nobody can
+   * refer to it.
+   */
   readonly place: string | undefined;
 }
 
-/** A row that says that a message was accepted under a name. */
+/** The row which says that a message of that name was accepted (its deduplication entry). */
 export interface AcceptanceMark {
-  /** Names the send that was accepted. */
+  /** Identifies the send that was accepted. */
   readonly token: string;
   readonly fingerprint: string;
-  /** Until when the name is known, in milliseconds since 1970; absent if that is for ever. */
+  /** Until when repeats are recognised, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
-  /** Where the reply of the first is. */
+  /** Where the reply to the first is. */
   readonly ticket?: string | undefined;
   /** The position of the first. */
   readonly place: string;
 }
 
-/** What names a message. */
+/** A message, and the name by which its repeats are recognised. */
 export interface NamedMessage {
   readonly session: StoreSession;
   /** The key of its mark; absent if no repeat can come. */
   readonly mark: string | undefined;
   readonly payload: unknown;
-  /** What it is, in errors. */
+  /** What errors call it. */
   readonly name: string;
   readonly id: string;
 }
 
-/** How long after its window the store may still have a mark. */
+/** How long the store keeps a mark after its window has ended. */
 const slackMs = 60_000;
 
 /** Writes that a message was accepted; `before` is the mark that it replaces. */
@@ -54,15 +57,18 @@ export async function storedMark({ session, mark }: NamedMessage): Promise<Entry
   return mark === undefined ? undefined : (await session.connection.read([mark]))[0];
 }
 
-/** How a message of that name was accepted before, if it was. Rejects if that was another message. */
+/**
+ * How a message of that name was accepted before, if it was. Rejects with an `IdConflictError` if that was another
+ * message.
+ */
 export async function acceptedBefore(named: NamedMessage): Promise<Acceptance | undefined> {
   if (named.mark === undefined) return undefined;
   return firstOf(await storedMark(named), fingerprint(named.payload), named);
 }
 
 /**
- * What a mark says of the first message of that name; nothing if its time is over. Throws an `IdConflictError` if that was
- * another message.
+ * What a mark says of the first message of that name; nothing if its window has ended. Throws an `IdConflictError` if
+ * the first was another message.
  */
 export function firstOf(
   stored: Entry | undefined,
@@ -76,7 +82,7 @@ export function firstOf(
   throw new IdConflictError(`Cannot accept ${name}: ${why}`);
 }
 
-/** What a mark says. Throws a `PosthornError` (`failed`) if it cannot be read: nobody knows then what was accepted. */
+/** Reads a mark. Throws a `PosthornError` (`failed`) if that is impossible: nobody knows then what was accepted. */
 function readMark({ value }: Entry, id: string, name: string): AcceptanceMark {
   try {
     const mark = decodeValue<AcceptanceMark>(value).head;

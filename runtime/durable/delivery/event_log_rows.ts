@@ -10,7 +10,7 @@ import type { StoreSession } from "../commits/store_session.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
-/** What is written of an event besides its payload. */
+/** The part of an event row in front of the payload. */
 interface EventHead {
   /** The id of the message that published it. */
   readonly id: string;
@@ -18,10 +18,10 @@ interface EventHead {
 }
 
 const pageMax = 100;
-/** How long a reader waits that the store did not answer. */
+/** How long a reader waits after the store did not answer. */
 const retryMs = 1_000;
 
-/** Writes an event into the log of its topic, which keeps so many of the latest. */
+/** Writes an event into the log of its topic, and removes the oldest if the log holds more than so many. */
 export function writeEvent(
   writeSet: WriteSet,
   topic: string,
@@ -34,37 +34,35 @@ export function writeEvent(
   writeSet.rings = true;
 }
 
-/** The events of each topic, in the order of publishing, for readers in this process. */
+/** The event log of each topic, in the order of publishing, for readers in this process. */
 export class EventLogRows {
   readonly #session: StoreSession;
   readonly #onFailure: (error: unknown) => void;
   readonly #followers = new Set<Follower>();
-  /** That those who follow have begun, but for those that came since somebody waited for it; absent where they have. */
+  /** Settles when all followers have begun; absent if they have. */
   #beginning: Promise<unknown> | undefined;
-  #fresh = new Set<Follower>();
-  /** The last that waits until those who follow have begun. */
+  /** The latest publication that waits for followers to begin. */
   #waiting: Promise<void> | undefined;
   readonly #watchers = new Set<{ readonly topic: string; readonly onChange: () => void }>();
-  /** What is being read, by topic and number: those who stand at one place share it. */
+  /** Reads under way, by topic and number: followers at the same number share one. */
   readonly #reading = new Map<string, Promise<LoggedEvent[]>>();
-  /** The version of the record of each topic that somebody listens to, when it was looked at last: each event changes it. */
+  /** The version of the record of each topic with a reader, as last seen: each event changes it. */
   #versions = new Map<string, string | undefined>();
   readonly #look = new SingleFlight(() => this.#lookAtTopics());
 
-  /** `onFailure` hears what those throw who watch. */
+  /** `onFailure` is called with what a callback of `watch` throws. */
   constructor(session: StoreSession, onFailure: (error: unknown) => void) {
     this.#session = session;
     this.#onFailure = onFailure;
   }
 
   /**
-   * Does something when all who follow by now have begun, and `joining` has come through, behind what waits for that
-   * already: they hear of it. Rejects where they cannot, since the store does not answer.
+   * Calls `act` when all present followers have begun and `joining` has resolved, behind the calls that wait for that
+   * already: so the followers get what it publishes. Rejects if the store does not answer a follower that begins.
    */
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>): Promise<Result> {
-    const begun = this.#allBegun();
-    const all = (begun ?? joining ?? this.#waiting) === undefined;
-    if (all || this.#session.probes?.without("listen-first")) return act();
+    const begun = this.#beginning;
+    if ((begun ?? joining ?? this.#waiting) === undefined) return act();
     let acting: Promise<Result>;
     const waiting = Promise.all([this.#waiting?.catch(() => {}), begun, joining]).then(() => {
       acting = act();
@@ -77,22 +75,19 @@ export class EventLogRows {
     return waiting.then(() => acting);
   }
 
-  /** Many may come while none has begun: each waits for one promise, and not for one of each that came before. */
-  #allBegun(): Promise<unknown> | undefined {
-    const fresh = [...this.#fresh].flatMap(({ begun }) => begun === undefined ? [] : [begun]);
-    this.#fresh.clear();
-    if (fresh.length === 0) return this.#beginning;
-    const beginning = this.#beginning = Promise.all([this.#beginning, ...fresh]);
+  /** Publications wait until a follower has begun: one promise stands for all followers, however many begin. */
+  #expect({ begun }: Follower): void {
+    if (begun === undefined) return;
+    const beginning = this.#beginning = Promise.all([this.#beginning, begun]);
     const over = (again: Iterable<Follower>) => {
       if (this.#beginning !== beginning) return;
       this.#beginning = undefined;
-      for (const follower of again) this.#fresh.add(follower);
+      for (const follower of again) this.#expect(follower);
     };
-    beginning.then(() => over([]), () => over(this.#followers)); // some begin again
-    return beginning;
+    beginning.then(() => over([]), () => over(this.#followers)); // some followers begin again
   }
 
-  /** The number of the latest event of a topic; 0 where there is none. */
+  /** The number of the latest event of a topic; 0 if there is none. */
   async latest(topic: string): Promise<number> {
     const [last] = await this.#session.connection.list({
       prefix: eventPrefix(topic),
@@ -118,49 +113,53 @@ export class EventLogRows {
       const { head: { id, subject }, text } = decodeValue<EventHead>(value);
       if (typeof subject !== "string") throw new TypeError("it has no subject");
       return { number, id, subject, payload: fromText(text) };
-    } catch (error) { // nobody hears it, and what is behind it is heard
+    } catch (error) { // readers skip it, and get the events behind it
       this.#session.onUnreadable(key, error);
       return { number, id: "", subject: "", payload: undefined, fault: messageOf(error) };
     }
   }
 
-  /** Hears all that is published to a topic from now on, or behind an event, until it is disposed of. */
+  /**
+   * Calls `hear` with each event of a topic from now on, or behind an event number, until the result is disposed of.
+   */
   follow(topic: string, after: number | undefined, hear: (event: LoggedEvent) => void): Disposable {
     const later = (callback: () => void) => this.#session.clock.setTimer(retryMs, callback);
     const follower = new Follower(this, topic, after, hear, later);
     this.#followers.add(follower);
-    this.#fresh.add(follower);
+    this.#expect(follower);
     return {
       [Symbol.dispose]: () => {
         follower.stop();
         this.#followers.delete(follower);
-        this.#fresh.delete(follower);
       },
     };
   }
 
-  /** Hears that there may be something new in a topic, until it is disposed of. */
+  /** Calls a function when a topic may have new events, until the result is disposed of. */
   watch(topic: string, onChange: () => void): Disposable {
     const watcher = { topic, onChange };
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
-  /** There is something new in a topic. */
+  /** A topic has new events. */
   wake(topic: string): void {
-    this.#reading.clear(); // what began before may not have it
+    this.#reading.clear(); // a read that began before may lack them
     for (const follower of this.#followers) if (follower.topic === topic) follower.pump();
     for (const watcher of this.#watchers) {
       if (watcher.topic === topic) callGuarded(watcher.onChange, this.#onFailure);
     }
   }
 
-  /** Others have committed something: looks at all topics together in which there may be something new, and wakes those. */
+  /**
+   * Another process has committed something: reads the records of all topics with a reader together, and wakes those
+   * that changed.
+   */
   look(): Promise<void> {
     return this.#look.wake();
   }
 
-  /** What many want to read at the same time is read once. */
+  /** Reads behind a number; callers that want the same at the same time share one read. */
   share(topic: string, after: number): Promise<LoggedEvent[]> {
     const name = `${topic} ${after}`;
     const found = this.#reading.get(name);
@@ -189,16 +188,15 @@ export class EventLogRows {
     }
   }
 
-  /** Nobody hears anything any more. */
+  /** Stops all readers. */
   end(): void {
     for (const follower of this.#followers) follower.stop();
     this.#followers.clear();
-    this.#fresh.clear();
     this.#watchers.clear();
   }
 }
 
-/** Reads on from where it is, whenever there may be more. */
+/** Reads one topic for one reader, and continues whenever there may be more. */
 class Follower {
   readonly topic: string;
   begun: Promise<void> | undefined;
@@ -206,7 +204,7 @@ class Follower {
   readonly #hear: (event: LoggedEvent) => void;
   readonly #later: (callback: () => void) => Cancel;
   #cancel: Cancel | undefined;
-  /** Ends the pause before it tries again to begin. */
+  /** Ends the pause before the next attempt to begin. */
   #goOn: (() => void) | undefined;
   #number: number | undefined;
   readonly #reading = new SingleFlight(() => this.#readOn());
@@ -239,7 +237,7 @@ class Follower {
   pump(): void {
     if (this.#stopped || this.#number === undefined) return;
     this.#reading.wake().catch(() => {
-      if (!this.#stopped) this.#retry(() => this.pump()); // the store is away: what was logged is still there then
+      if (!this.#stopped) this.#retry(() => this.pump()); // the store is away; what was logged is still there later
     });
   }
 
@@ -261,12 +259,16 @@ class Follower {
     this.#cancel = this.#later(callback);
   }
 
-  /** Rejects where the store does not answer; then it tries again, and that is what whoever comes waits for. */
+  /**
+   * Finds the number to begin behind. Rejects if the store does not answer; then `begun` becomes the promise of the
+   * next attempt.
+   */
   async #begin(): Promise<void> {
     try {
       if (!this.#stopped) this.#number = await this.#log.latest(this.topic);
     } catch (error) {
-      if (!this.#stopped) this.#beginAgain();
+      if (this.#stopped) return;
+      this.#beginAgain();
       throw error;
     }
     this.begun = undefined;

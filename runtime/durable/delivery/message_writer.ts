@@ -1,6 +1,7 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
 import { type MessageId, namedOperation, nameOf, Route } from "../../messages/envelope.ts";
+import type { Ids } from "../../messages/ids.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply } from "../../messages/builtin_protocols.ts";
@@ -12,9 +13,10 @@ import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "./reply_rows.ts";
+import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
 
-/** What a published event is in the store: a topic need not know its protocol. */
+/** A published event as its topic gets it from the store: a topic need not know the protocol of its event. */
 export interface StoredPublication {
   readonly protocol: string;
   readonly name: string;
@@ -23,20 +25,18 @@ export interface StoredPublication {
   readonly payload: unknown;
 }
 
-/** A dead letter in the store, besides its payload. */
+/** The part of a dead letter row in front of the payload. */
 export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
   readonly head: MessageHeader;
 }
 
-/** Where messages go from here. */
+/** Which actors are hosted in this process, and how full their mailboxes are. */
 export interface HostLookup {
-  /** Whether the actors of that protocol are durable and run here; whether they run here and keep nothing; neither. */
+  /** Whether this system hosts the actors of a protocol, as durable or as transient ones. */
   hosting(protocol: string): "durable" | "transient" | "no";
-  /** How many messages wait for an actor, and how many may, where that is known here. */
+  /** How many messages wait for a durable actor that is in memory, and how many may; absent if it is not. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
-  /** A message was committed for an actor whose protocol is not hosted here. */
-  unhosted(actor: ActorId): void;
-  /** A message was given up that did not come into its mailbox. */
+  /** A message became a dead letter before it came into its mailbox. */
   undelivered(letter: DeadLetter): void;
 }
 
@@ -45,11 +45,11 @@ export interface DeadLetterReason {
   readonly reason: string;
   readonly message: string;
   readonly attempts: number;
-  /** What its sender is told, where that is another message. */
+  /** What its sender is told, if that differs from `message`. */
   readonly words?: string | undefined;
 }
 
-/** A message, and whom it is for. */
+/** A message, and its receiver. */
 export interface OutgoingMessage {
   readonly to: ActorId;
   readonly route: Route;
@@ -58,36 +58,39 @@ export interface OutgoingMessage {
 }
 
 /**
- * Writes what turns and callers send: into mailboxes, into replies and answers, or to those in this process who keep
- * nothing.
+ * Adds what turns and callers send to a write set: to mailboxes, reply rows and survey replies, or to be delivered in
+ * memory to transient actors of this process.
  */
 export class MessageWriter {
   readonly #session: StoreSession;
   readonly #replies: ReplyRows;
   readonly #surveyReplies: SurveyReplies;
   readonly #hostLookup: HostLookup;
+  readonly #unhosted: Unhosted;
+  readonly #ids: Ids;
   readonly #idText: (id: MessageId) => string;
-  readonly #nextId: () => string;
 
   constructor(
     session: StoreSession,
     replies: ReplyRows,
     surveyReplies: SurveyReplies,
     hostLookup: HostLookup,
-    ids: { text(id: MessageId): string; next(): number },
+    unhosted: Unhosted,
+    ids: Ids,
   ) {
     this.#session = session;
     this.#replies = replies;
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
+    this.#unhosted = unhosted;
+    this.#ids = ids;
     this.#idText = (id) => ids.text(id);
-    this.#nextId = () => ids.text(ids.next());
   }
 
-  /** Sends a message with a commit. */
+  /** Adds a message to a commit, wherever it goes. */
   post(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown): void {
     if (to.protocol === Reply.open.protocol) {
-      return this.#toReply(writeSet, to.key, route.operation.name, payload);
+      return this.#replies.write(writeSet, to.key, route.operation.name, payload);
     }
     if (to.protocol === Collector.take.protocol && this.#surveyReplies.isForAnotherInstance(to.key)) {
       return this.#surveyReplies.write(writeSet, to.key, route, payload);
@@ -95,11 +98,11 @@ export class MessageWriter {
     if (this.#hostLookup.hosting(to.protocol) === "transient") {
       return void writeSet.transientMessages.push({ to, route, payload });
     }
-    const id = this.#idText(route.extras?.id ?? this.#nextId());
+    const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
     this.#toMailbox(writeSet, { to, route, payload, id });
   }
 
-  /** Sends a reply, or a failure, to an address. */
+  /** Adds a reply, or a failure, to an address. */
   answer(writeSet: WriteSet, to: Address, payload: unknown, cause: MessageHeader): void {
     const { id, correlationId = id, headers } = cause;
     const extras = headers && { headers };
@@ -107,12 +110,14 @@ export class MessageWriter {
     this.post(writeSet, to, route, payload);
   }
 
-  /** A message from outside, ready to be written: at that place, or at the next. Throws what its payload throws. */
+  /**
+   * A message from outside, ready to be written: at the given position, or at the next. Throws what its payload throws.
+   */
   draft(to: ActorId, route: Route, payload: unknown, id: string, place?: string): NewMessage {
     return this.#draft({ to, route, payload, id }, place);
   }
 
-  /** Writes a message into its mailbox, and that it should be looked at. */
+  /** Writes a message into its mailbox, and the index entry by which its actor is found. */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
     const here = this.#hostLookup.hosting(to.protocol) === "durable";
@@ -121,12 +126,12 @@ export class MessageWriter {
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
-    writeSet.after(() => this.#hostLookup.unhosted(to));
+    writeSet.after(() => this.#unhosted.wrote(to));
   }
 
   /**
-   * Writes a dead letter of a message that does not come into its mailbox, with `text` as its payload: as much of it as
-   * could be written.
+   * Writes the dead letter of a message that does not come into its mailbox. `text` is as much of its payload as can be
+   * stored.
    */
   undelivered(
     writeSet: WriteSet,
@@ -139,7 +144,7 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  /** Makes a dead letter of a message, and tells who is to hear of it. Returns the letter. */
+  /** Writes a dead letter, and the failure message to whoever waits for a reply. Returns the letter. */
   deadLetter(
     writeSet: WriteSet,
     to: ActorId,
@@ -147,7 +152,7 @@ export class MessageWriter {
       readonly head: MessageHeader;
       readonly text: string;
       readonly payload: unknown;
-      /** Where it waited; absent where it never came into its mailbox. */
+      /** Its position in its mailbox; absent if it never came there. */
       readonly place?: string;
     },
     deadLetterReason: DeadLetterReason,
@@ -185,16 +190,16 @@ export class MessageWriter {
     const { to, route } = outgoing;
     try {
       const draft = this.#draft(outgoing);
-      const room = this.#hostLookup.roomFor(to);
+      const hosting = this.#hostLookup.hosting(to.protocol);
+      const room = (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
-      const hosted = this.#hostLookup.hosting(to.protocol) !== "no";
-      const why = hosted ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
+      const why = hosting !== "no" ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
       this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
     } catch (error) {
-      // What its schema or its `subject` throws is this message's failure, and not its sender's.
+      // What its schema or its `subject` throws is a failure of this message, and not of its sender.
       const bare = { ...outgoing, route: withoutPayload(route) };
       this.undelivered(writeSet, bare, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
     }
@@ -208,23 +213,17 @@ export class MessageWriter {
     const { encoder } = this.#session;
     return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
-
-  #toReply(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.#replies.open(writeSet, name);
-    else if (operation === Reply.arrive.name) this.#replies.arrive(writeSet, name, payload);
-    else if (operation === Reply.refuse.name) this.#replies.refuse(writeSet, name, payload as Failure);
-  }
 }
 
 const nothing = new Uint8Array();
 
-/** How many messages one commit sends to an actor; counted only where that may be as many as asked for. */
+/** How many messages one commit sends to an actor; counted only if they may be that many. */
 function sentWith({ arrivals }: WriteSet, { protocol, key }: ActorId, atLeast: number): number {
   if (arrivals.length < atLeast) return 0;
   return arrivals.filter(({ to }) => to.key === key && to.protocol === protocol).length;
 }
 
-/** A publication as it is written. Throws where it does not fit its schema. */
+/** A publication as it is stored. Throws if it does not fit its schema. */
 export function storable(publication: Publication): StoredPublication {
   const { operation, payload } = publication;
   const { subject } = publication.check();

@@ -2,6 +2,7 @@ import { errorOfFailure } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import type { Failure } from "../../language/failure.ts";
+import { Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
@@ -20,21 +21,23 @@ import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.
 
 interface ReplyHead {
   readonly status: "pending" | "done" | "failed";
-  /** Until when it is kept, in milliseconds since 1970; absent where that is for ever. */
+  /** Until when it is kept, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
   readonly failure?: Failure;
 }
 
-/** How long after that the store may still have it. */
+/** How long the store keeps the row after that. */
 const slackMs = 60_000;
-/** How many replies are looked at together. */
+/** How many replies one read looks at. */
 const pageMax = 100;
 
-/** The replies of submits: one row each, written by the turn that answers, in its commit. Any instance can collect it. */
+/**
+ * The replies to submits, a row each. The turn that replies writes it in its commit, and any instance can collect it.
+ */
 export class ReplyRows {
   readonly #session: StoreSession;
   readonly #keepMs: number;
-  /** Who waits here, by the name of the reply. */
+  /** Those that wait in this process, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look = new SingleFlight(() => this.#lookAtWaiting());
   #ended = false;
@@ -44,28 +47,25 @@ export class ReplyRows {
     this.#keepMs = keepMs;
   }
 
-  /** There will be a reply. */
+  /** Adds to a commit that a reply is pending. */
   open(writeSet: WriteSet, name: string): void {
     this.#write(writeSet, name, "pending", "");
   }
 
-  /** The reply. */
-  arrive(writeSet: WriteSet, name: string, reply: unknown): void {
-    this.#write(writeSet, name, "done", toText(reply));
+  /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
+  write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
+    if (operation === Reply.open.name) this.open(writeSet, name);
+    else if (operation === Reply.arrive.name) this.#write(writeSet, name, "done", toText(payload));
+    else if (operation === Reply.refuse.name) this.#write(writeSet, name, "failed", "", payload as Failure);
   }
 
-  /** There will be none. */
-  refuse(writeSet: WriteSet, name: string, failure: Failure): void {
-    this.#write(writeSet, name, "failed", "", failure);
-  }
-
-  /** The system has stopped: who waits is told so, and so is who asks from now on. */
+  /** The system has stopped: present and later waiters are told so. */
   end(): void {
     this.#ended = true;
     for (const name of this.#waiting.keys()) this.#wake(name);
   }
 
-  /** The reply of that name; waits for it until `wait` says that it is enough. Rejects as a ticket does. */
+  /** The reply of that name; waits for it until `wait` is over. Rejects as `Ticket.reply` does. */
   async collect(
     name: string,
     id: string,
@@ -76,7 +76,7 @@ export class ReplyRows {
       const woken = Promise.withResolvers<void>();
       const waiters = this.#waiting.get(name) ?? new Set();
       if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
-      this.#waiting.set(name, waiters.add(woken.resolve)); // before it is read: it may come in between
+      this.#waiting.set(name, waiters.add(woken.resolve)); // before the read: the reply may come in between
       try {
         const [stored] = await this.#session.connection.read([replyRowKey(name)]);
         const found = stored && readRow(stored, id);
@@ -85,7 +85,7 @@ export class ReplyRows {
         }
         if (found.head.status === "done") return found.reply;
         if (found.head.status === "failed") throw errorOfFailure(found.head.failure!);
-        if (this.#ended) continue; // while it was read
+        if (this.#ended) continue; // it ended during the read
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
       } catch (error) {
@@ -98,7 +98,10 @@ export class ReplyRows {
     }
   }
 
-  /** Others have committed something: looks at all that is waited for together, and wakes those whose reply has come. */
+  /**
+   * Another process has committed something: reads all replies with a waiter together, and wakes the waiters of those
+   * that came.
+   */
   look(): Promise<void> {
     return this.#look.wake();
   }
@@ -118,7 +121,7 @@ export class ReplyRows {
       const { status, untilMs } = decodeValue<ReplyHead>(stored.value).head;
       return status === "pending" && !this.#session.isOver(untilMs);
     } catch {
-      return false; // whoever waits for it hears of it
+      return false; // its waiter reads it and gets the error
     }
   }
 
@@ -126,7 +129,7 @@ export class ReplyRows {
     for (const wake of this.#waiting.get(name) ?? []) wake();
   }
 
-  /** Whether a reply of that name would be kept no longer: it carries its time. */
+  /** Whether a reply of that name has expired: the name carries its time. */
   #isOld(id: string): boolean {
     const atMs = timeOfReplyName(id);
     return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
@@ -148,7 +151,7 @@ export class ReplyRows {
   }
 }
 
-/** Throws a `PosthornError` (`failed`) where the row cannot be read. */
+/** Throws a `PosthornError` (`failed`) if the row cannot be read. */
 function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
   try {
     const { head, text } = decodeValue<ReplyHead>(value);

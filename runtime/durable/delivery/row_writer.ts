@@ -18,22 +18,22 @@ import {
   retryWhileUnavailable,
 } from "../../scheduling/retry_while_unavailable.ts";
 
-/** How many rows may wait for a store that is away: what comes beyond is given up at once. */
+/** How many rows may wait for a store that is away; one beyond that fails at once. */
 const waitingMax = 1_000;
 
-/** What writing rows needs of the others. */
+/** What a row writer needs. */
 export interface RowWriterParts extends RetryServices {
   readonly session: StoreSession;
   readonly writer: MessageWriter;
   readonly replies: ReplyRows;
   readonly committedDelivery: CommittedDelivery;
-  /** For how long a reply is kept, and so for how long it is tried to write one. */
+  /** How long a reply is kept, and so how long writing it is tried. */
   readonly replyRetentionMs: number;
 }
 
 /**
- * Writes what those answer who keep nothing: replies to submits, and to surveys of other instances. Each is a row, in a
- * commit of its own, for its turn has none.
+ * Writes the replies of transient actors: to submits, and to surveys of other instances. Each is a row in a commit of
+ * its own, since a transient turn has none.
  */
 export class RowWriter {
   readonly #parts: RowWriterParts;
@@ -43,9 +43,7 @@ export class RowWriter {
     this.#parts = parts;
   }
 
-  /**
-   * There will be a reply of that name, unless it has come already. Rejects where the store does not take it.
-   */
+  /** Writes a pending reply of that name, unless it has come already. Rejects if the store does not take it. */
   async open(name: string): Promise<void> {
     const writeSet = new WriteSet();
     writeSet.checks.push({ key: replyRowKey(name), version: undefined });
@@ -54,8 +52,9 @@ export class RowWriter {
   }
 
   /**
-   * Writes a reply, or an answer. While the store is away it is tried again, for as long as replies are kept. Rejects
-   * with what stands in the way: a reply that will never be there is refused then, so whoever waits for it hears of it.
+   * Writes a reply to a submit or to a survey. While the store is away it tries again, for as long as replies are kept.
+   * Rejects with the reason if it cannot be written; then it writes the refusal of the reply, so that its waiter gets
+   * an error.
    */
   async write(to: ActorId, route: Route, payload: unknown): Promise<void> {
     try {
@@ -71,7 +70,7 @@ export class RowWriter {
     if (to.protocol === Reply.open.protocol && route.operation.name === Reply.open.name) {
       return await this.#trying(() => this.open(to.key));
     }
-    const writeSet = new WriteSet(); // one for all attempts: what landed unheard is written over, and not once more
+    const writeSet = new WriteSet(); // one for all attempts: one that landed unnoticed is overwritten, not doubled
     this.#parts.writer.post(writeSet, to, route, payload);
     await this.#trying(() => this.#commit(writeSet, to.key));
   }
@@ -85,7 +84,7 @@ export class RowWriter {
       code,
       message: shorten(messageOf(error), wordsMax),
     };
-    await this.#write(to, route.of(operation), failure).catch(() => {}); // it stays pending until it expires
+    await this.#write(to, route.of(operation), failure).catch(() => {}); // the reply stays pending until it expires
   }
 
   async #trying(act: () => Promise<void>): Promise<void> {

@@ -10,42 +10,48 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
-/** What is written of an answer besides the reply. */
+/** The part of a survey reply row in front of the reply. */
 interface SurveyReplyHead {
   readonly causationId?: string | undefined;
   readonly correlationId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** How long after its survey's deadline an answer is still brought to whoever asked: later it is counted here. */
+/**
+ * How long after the deadline of its survey a reply is still delivered to the instance that asked: it counts late
+ * replies.
+ */
 const lateMs = 30_000;
-/** How long after it the store has it, and whoever asked looks for it. What this is more is for clocks that differ. */
+/**
+ * How long after the deadline the store keeps a reply, and the instance that asked looks for it. The margin allows for
+ * clocks that differ.
+ */
 const keepMs = 60_000;
-/** The same at the most, counted from the answer, and from when the survey ended: it may have had no deadline. */
+/** The most of that, counted from the reply, and from the end of the survey: a survey may have had no deadline. */
 const longestMs = 3_600_000;
 const pageMax = 100;
-/** How many of those that were delivered last are known. */
+/** How many of the latest delivered replies are known. */
 const knownMax = 10_000;
 
 /**
- * Answers to surveys that another instance asked: a row each, written in the commit of the turn that answers. The
- * instance that asked finds it, gives it to its collector and removes it.
+ * Replies to surveys of other instances, a row each, written in the commit of the turn that replies. The instance that
+ * asked reads the row, gives the reply to its collector, and removes it.
  *
- * A collector gets an answer at most once: it is in the memory of its process, and what that leaves behind expires.
- * Where the survey is over it is counted there, for an hour at the most; later, or where the whole instance is
- * gone, nobody hears of it.
+ * A collector gets a reply at most once: it lives in the memory of its process, and rows that it leaves behind expire.
+ * After the end of its survey the instance counts late replies, for an hour at most; a later reply, or one for an
+ * instance that has gone, is lost.
  */
 export class SurveyReplies {
   readonly #session: StoreSession;
   readonly #ids: Ids;
   readonly #deliver: (transientMessages: readonly TransientMessage[]) => void;
-  /** How many surveys are open here. */
+  /** How many surveys of this instance are open. */
   #open = 0;
-  /** Until when an answer may come to any survey that is over. */
+  /** Until when a reply may come to a survey that is over. */
   #untilMs = -Infinity;
   /**
-   * What was delivered lately. It may still be there, where it could not be removed; and come back, where its commit is
-   * tried again because nobody knows its outcome.
+   * The replies that were delivered lately. A row may still be there if it could not be removed, and may come back if
+   * its commit is tried again because its outcome is unknown.
    */
   readonly #known = new BoundedSet(knownMax);
   readonly #look = new SingleFlight(() => this.#bring());
@@ -60,14 +66,14 @@ export class SurveyReplies {
     this.#deliver = deliver;
   }
 
-  /** Whether what is for that collector goes to another instance, which may still hear it. */
+  /** Whether the collector is one of another instance, whose survey may still be open. */
   isForAnotherInstance(collector: string): boolean {
     const survey = surveyOf(collector);
     if (survey === undefined || survey.surveyor === this.#ids.name) return false;
     return this.#session.clock.now() < survey.deadlineMs + lateMs;
   }
 
-  /** Writes an answer for whoever asked. */
+  /** Adds a reply for the instance that asked to a commit. */
   write(writeSet: WriteSet, collector: string, route: Route, reply: unknown): void {
     const { surveyor, deadlineMs } = surveyOf(collector)!;
     const { causationId, correlationId, extras } = route;
@@ -81,7 +87,7 @@ export class SurveyReplies {
     writeSet.rings = true;
   }
 
-  /** A survey is open here, until the result is disposed of. */
+  /** Tells that a survey of this instance is open, until the result is disposed of. */
   expect(deadlineMs: number): Disposable {
     this.#open++;
     return {
@@ -92,12 +98,12 @@ export class SurveyReplies {
     };
   }
 
-  /** Another process has committed something: perhaps an answer. Only who waits for one looks. */
+  /** Another process has committed something, perhaps a reply: looks, if a survey is open. */
   wake(): void {
     if (this.#open > 0) this.#look.wake().catch(() => {}); // the next heartbeat does
   }
 
-  /** What no notification told of, and what came too late. */
+  /** Finds replies that no notification told of, and late ones. */
   async heartbeat(): Promise<void> {
     if (this.#open > 0 || this.#session.clock.now() < this.#untilMs) await this.#look.wake();
   }
@@ -126,7 +132,7 @@ export class SurveyReplies {
       const route = new Route(Collector.take, causationId, correlationId, undefined, undefined, extras);
       const to = { protocol: Collector.take.protocol, key: answered(key) };
       local = { to, route, payload: fromText(text) };
-    } catch (error) { // it goes, and the others come
+    } catch (error) { // it is removed, and the others are delivered
       return this.#session.onUnreadable(key, error);
     }
     this.#deliver([local]);

@@ -5,18 +5,23 @@ import { indexed, indexPrefix, mailPrefix, nameOfActor, unassigned } from "../ro
 import type { StoreSession } from "../commits/store_session.ts";
 
 /**
- * How many messages may wait for one actor that is not hosted here: as many as turns may send to one with the usual
- * mailbox.
+ * How many messages may wait for one actor that this system does not host: as many as turns may send to one with the
+ * default mailbox.
  */
 const capacity = 10_000;
-/** So close to that it is counted what has gone meanwhile, and again after so long. */
+/**
+ * So close to that bound the messages are counted again, because others may have taken some; and again after so long.
+ */
 const margin = 1_000;
 const countAgainMs = 10_000;
-/** How many such actors are known here; of further ones the oldest is forgotten, and counted anew when it is met again. */
+/**
+ * How many such actors this process knows; beyond that it drops the oldest, and counts it again when it sends to it
+ * again.
+ */
 const receiversMax = 10_000;
-/** The most that one list gives. */
+/** The most rows of one list. */
 const listMax = 1_000;
-/** How many index entries, and how many known receivers, are looked at with each heartbeat. */
+/** How many index entries, and how many known receivers, one heartbeat looks at. */
 const entriesAtHeartbeat = 5;
 const receiversAtHeartbeat = 5;
 
@@ -24,35 +29,35 @@ interface UnhostedReceiver {
   readonly actor: ActorId;
   /** About how many messages wait for it. */
   waiting: number;
-  /** How many were written since it is being counted. */
+  /** How many were written since its count began. */
   since: number;
-  /** When it was counted last, by this process's own clock; never where only its first messages were. */
+  /** When it was counted last, by the monotonic clock; `-Infinity` if it has not been counted yet. */
   countedMs: number;
 }
 
 /**
- * Messages that wait in the store for actors whose protocol this system does not host. Others may host it, or nobody ever
- * will: a subscriber that is gone from the program. So they are counted, and bounded for each receiver. To know it
- * exactly each message would have to read, so it is about so many: what this process writes is added, and what others
- * take is found out when it matters, and at heartbeats.
+ * Counts the messages that wait in the store for actors that this system does not host. Another system may host them,
+ * or none ever will: a subscriber that the program no longer has. So they are bounded for each receiver. An exact count
+ * would cost a read for each message, so it is approximate: it adds what this process writes, and finds out what others
+ * took near the bound and at heartbeats.
  */
 export class Unhosted {
   readonly #session: StoreSession;
   readonly #hosts: (protocol: string) => boolean;
-  /** By name, in the order of being met. */
+  /** By name, in the order in which they became known. */
   readonly #receivers = new Map<string, UnhostedReceiver>();
   readonly #toCount = new Set<UnhostedReceiver>();
   readonly #counting = new SingleFlight(() => this.#countAll());
-  /** Where the next heartbeat goes on. */
+  /** The index entry behind which the next heartbeat continues. */
   #lookedAt = indexPrefix(unassigned);
 
-  /** `hosts` says whether a protocol is hosted here. */
+  /** `hosts` says whether this system hosts a protocol. */
   constructor(session: StoreSession, hosts: (protocol: string) => boolean) {
     this.#session = session;
     this.#hosts = hosts;
   }
 
-  /** How many messages wait for an actor and how many may, as far as is known. */
+  /** How many messages wait for an actor and how many may, as far as this process knows. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
     const receiver = this.#receivers.get(nameOfActor(actor));
     if (receiver === undefined) return undefined;
@@ -69,7 +74,7 @@ export class Unhosted {
     this.#countNearBound(receiver);
   }
 
-  /** Looks for some that others wrote to, and whether some that are known have been taken care of. */
+  /** Finds some receivers that others wrote to, and drops some known ones whose messages have been taken. */
   async heartbeat(): Promise<void> {
     const { connection } = this.#session;
     const prefix = indexPrefix(unassigned);
@@ -83,17 +88,17 @@ export class Unhosted {
     }
     await Promise.all(met.map(async (receiver) => {
       const found = await this.#countOne(receiver.actor, listMax);
-      receiver.waiting += found; // what was written meanwhile may be counted twice
+      receiver.waiting += found; // messages written meanwhile may be counted twice
     }));
     const some = [...this.#receivers].slice(0, receiversAtHeartbeat);
     await Promise.all(some.map(async ([name, receiver]) => {
       const [first] = await connection.list({ prefix: mailPrefix(receiver.actor), limit: 1 });
       if (!this.#receivers.delete(name) || first === undefined) return;
-      this.#receivers.set(name, receiver); // behind those that are looked at next
+      this.#receivers.set(name, receiver); // behind those that the next heartbeat looks at
     }));
   }
 
-  /** By protocol: how many actors are known for which messages wait, and how many messages. */
+  /** By protocol: how many actors have waiting messages, and how many messages. */
   stats(): Readonly<Record<string, UnhostedStats>> {
     const stats: Record<string, { actors: number; waiting: number }> = {};
     for (const { actor: { protocol }, waiting } of this.#receivers.values()) {
@@ -121,11 +126,11 @@ export class Unhosted {
     if (agoMs >= countAgainMs) this.#count(receiver);
   }
 
-  /** Counts it when those that are counted before it are done. */
+  /** Counts the messages of a receiver, after those that are to be counted before it. */
   #count(receiver: UnhostedReceiver): void {
     receiver.countedMs = this.#session.clock.monotonicMs();
     this.#toCount.add(receiver);
-    this.#counting.wake().catch(() => {}); // it is counted when it is met again
+    this.#counting.wake().catch(() => {}); // it is counted at the next message to it
   }
 
   async #countAll(): Promise<void> {
@@ -136,7 +141,7 @@ export class Unhosted {
     }
   }
 
-  /** How many wait for an actor, and so many at the most. */
+  /** How many messages wait for an actor, up to `most`. */
   async #countOne(actor: ActorId, most: number): Promise<number> {
     const prefix = mailPrefix(actor);
     let count = 0;

@@ -1,45 +1,46 @@
+import type { Actor } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { erasedKey, recordKey } from "./keys.ts";
-import type { ScheduleSummaries } from "./schedule_summaries.ts";
-import { decodeValue } from "./value_codec.ts";
+import type { ScheduleSummaries } from "./schedule_row.ts";
+import { decodeValue, fromText } from "./value_codec.ts";
 
-/** A message that is to be tried again, or that was running when its process ended. */
+/** The retry of the message at the head: it has failed, or its handler ran when the process ended. */
 export interface RetryHead {
-  /** The place of the message at the head of the mailbox. */
+  /** The position of the message at the head of the mailbox. */
   readonly place: string;
-  /** How many attempts have begun that count: those that failed, and those whose process ended without a word. */
+  /** How many attempts count: those that failed, and those whose process crashed. */
   readonly attempts: number;
   /**
-   * The instance whose attempt the last of them is, where it is under way; absent where that has failed. It counts only
-   * if that instance ended without a word. While that lives, others leave the actor alone.
+   * The instance that runs the last of these attempts; absent if that attempt has failed. The attempt counts only if
+   * that instance crashes. As long as the instance lives, others leave the actor alone.
    */
   readonly by?: string | undefined;
   /** When to try again, in milliseconds since 1970. */
   readonly notBeforeMs: number;
-  /** How long that was to be then, in milliseconds: nobody waits for longer, whatever the clocks say. */
+  /** The delay that was meant, in milliseconds: nobody waits for longer, whatever the clocks say. */
   readonly afterMs?: number | undefined;
 }
 
-/** What is written of an actor besides its state. */
+/** The part of an actor's record besides its state. */
 export interface RecordHead {
-  /** Names the turn that wrote it: tells whether an uncertain commit landed. */
+  /** The name of the turn that wrote the record: it tells whether an uncertain commit landed. */
   readonly turn: string;
-  /** The latest turn of each other instance before it, the latest first; at most 3. */
+  /** The last turn of each other instance before that, the latest first; at most 3. */
   readonly before?: readonly string[] | undefined;
-  /** The time of the latest place that it gave to a message it sent, in microseconds. */
+  /** The time in the position of the last message that the actor sent, in microseconds. */
   readonly clock: number;
-  /** The version of the state's form; absent where it has no state. */
+  /** The `stateVersion` of the program that wrote the state; absent if there is no state. */
   readonly schema?: number | undefined;
   readonly retry?: RetryHead | undefined;
   readonly schedules?: ScheduleSummaries | undefined;
 }
 
-/** How many instances are known whose turns were the latest. */
+/** How many instances a record names by their last turns. */
 const turnsMax = 4;
 
-/** The latest turns before a new one: an instance never begins another before it knows what became of its last. */
+/** The `before` of a new turn. An instance never begins a turn before it knows the outcome of its last. */
 export function turnsBefore({ turn, before }: RecordHead, instance: string): readonly string[] | undefined {
   if (turn === "" || (before === undefined && isOf(turn, instance))) return undefined;
   const others = [turn, ...before ?? []].filter((token) => !isOf(token, instance));
@@ -47,8 +48,8 @@ export function turnsBefore({ turn, before }: RecordHead, instance: string): rea
 }
 
 /**
- * Whether a record may hide a turn of an instance that is not in it, and that began from another record: others may
- * have been so many since that its name is gone.
+ * Whether a turn of an instance may have landed although the record does not name it: so many other instances may have
+ * written the record since then that it names this one no more. `began` is the record that the turn began from.
  */
 export function mayHide({ turn, before = [] }: RecordHead, instance: string, began: RecordHead): boolean {
   const turns = [turn, ...before];
@@ -60,16 +61,16 @@ function isOf(token: string, instance: string): boolean {
   return token.length > instance.length && token.startsWith(instance) && token[instance.length] === "-";
 }
 
-/** An actor as it is in the store: the fence of its turns, and its state. */
+/** An actor as the store has it: its state, and the version that each turn checks. */
 export class ActorRecord {
   readonly head: RecordHead;
-  /** The state as text; absent where nothing was committed. */
+  /** The state as text; absent if nothing was committed. */
   readonly text: string | undefined;
-  /** The version of the commit that it was in; absent where there was none. */
+  /** The version of the commit that wrote it; absent if there was none. */
   readonly version: string | undefined;
-  /** How large it is in the store; 0 where it is not there. */
+  /** How large its row is; 0 if there is none. */
   readonly bytes: number;
-  /** Why its row cannot be read; absent where it can. Such a row is never written over, unless its actor is erased. */
+  /** Why its row cannot be read; absent if it can. A turn never overwrites such a row, unless it erases the actor. */
   readonly fault: string | undefined;
 
   constructor(
@@ -86,12 +87,26 @@ export class ActorRecord {
     this.bytes = bytes;
   }
 
-  /** How it is in the store; absent where it is not: nothing was committed, or it was erased. */
+  /** The state for this program. Throws if `state` or `migrate` throws, or if the record cannot be read. */
+  stateFor(actor: Pick<Actor, "state" | "stateVersion" | "migrate">): unknown {
+    const { schema } = this.head;
+    if (this.fault !== undefined) throw new Error(this.fault);
+    if (this.text === undefined || schema === undefined) return actor.state();
+    const stored = fromText(this.text);
+    return schema === actor.stateVersion ? stored : actor.migrate(stored, schema);
+  }
+
+  /** Whether a program with a later `stateVersion` wrote the state. */
+  isNewerThan(stateVersion: number): boolean {
+    return (this.head.schema ?? 0) > stateVersion;
+  }
+
+  /** The version of its row; absent if it has none: nothing was committed, or the actor was erased. */
   get storedVersion(): string | undefined {
     return this.bytes === 0 ? undefined : this.version;
   }
 
-  /** Reads it. Of an actor that was erased the last turn and its time are known for a while. */
+  /** Reads the record. Of an erased actor, the last turn and the time of its last message are kept for a while. */
   static async read(connection: StoreConnection, actor: ActorId): Promise<ActorRecord> {
     const [stored, erased] = await connection.read([recordKey(actor), erasedKey(actor)]);
     if (stored !== undefined || erased === undefined) return ActorRecord.of(stored);
@@ -101,7 +116,7 @@ export class ActorRecord {
       : ActorRecord.of(undefined);
   }
 
-  /** What was read under its key. */
+  /** The record in a row. */
   static of(stored: Entry | undefined): ActorRecord {
     if (stored === undefined) return new ActorRecord({ turn: "", clock: 0 }, undefined, undefined, 0);
     const { value, version } = stored;
@@ -117,7 +132,7 @@ export class ActorRecord {
     }
   }
 
-  /** The same once a commit of that version has landed. */
+  /** The same record with the version of the commit that wrote it. */
   committed(version: string): ActorRecord {
     if (this.fault !== undefined) return this; // it was not written
     return new ActorRecord(this.head, this.text, version, this.bytes);

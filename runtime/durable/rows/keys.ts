@@ -1,6 +1,6 @@
 import type { ActorId, Address } from "../../language/address.ts";
 
-/** Between the parts of a key: no name of a protocol and no key of an actor has it. */
+/** Separates the parts of a key: no name of a protocol and no key of an actor contains it. */
 const separator = "\u001f";
 
 function keyOf(first: string, ...others: readonly string[]): string {
@@ -9,7 +9,7 @@ function keyOf(first: string, ...others: readonly string[]): string {
   return key;
 }
 
-/** Any text as part of a key: two are never the same, halves of surrogates included, of which UTF-8 knows only one. */
+/** Any text as part of a key. Two texts never give the same part, not even if they have lone surrogates. */
 export function encodeName(text: string): string {
   if (text.isWellFormed()) return encodeURIComponent(text);
   const units = [...text].map((unit) =>
@@ -18,13 +18,13 @@ export function encodeName(text: string): string {
   return units.join("");
 }
 
-/** Behind every key that begins with a prefix. */
+/** Appended to a prefix: a key behind all that begin with the prefix. */
 export const behindAll = "\u{10ffff}";
 
-/** The index entries of an actor that no instance has: whoever hosts it may take it. */
+/** Stands for the instance in the index entries of unassigned actors: any instance that hosts them may claim them. */
 export const unassigned = "~";
 
-/** An actor, in one piece. */
+/** The name of an actor as part of a key. */
 export function nameOfActor({ protocol, key }: ActorId): string {
   return protocol + separator + key;
 }
@@ -32,30 +32,30 @@ export function nameOfActor({ protocol, key }: ActorId): string {
 const recordsPrefix = keyOf("actor", "");
 const mailsPrefix = keyOf("mail", "");
 
-/** The record of an actor: the fence of its turns. */
+/** The key of an actor's record. */
 export function recordKey(actor: ActorId): string {
   return recordsPrefix + nameOfActor(actor);
 }
 
-/** That an actor was erased: what its next life goes on from. It expires. */
+/** The key of what is kept of an erased actor for a while: its last turn, and the time of its last message. */
 export function erasedKey(actor: ActorId): string {
   return keyOf("erased", actor.protocol, actor.key);
 }
 
-/** What the keys of an actor's waiting messages begin with; a message's position follows. */
+/** The prefix of an actor's waiting messages; a position follows. */
 export function mailPrefix(actor: ActorId): string {
   return mailsPrefix + nameOfActor(actor) + separator;
 }
 
-/** What the keys of an instance's index begin with. */
+/** The prefix of an instance's index. */
 export function indexPrefix(instance: string): string {
   return wholeIndexPrefix + instance + separator;
 }
 
-/** What all keys of the index begin with. */
+/** The prefix of all indexes. */
 export const wholeIndexPrefix: string = keyOf("index", "");
 
-/** That this instance should look at that actor. */
+/** The key of an index entry: the instance should look at the actor. */
 export function indexKey(instance: string, actor: ActorId): string {
   return indexPrefix(instance) + nameOfActor(actor);
 }
@@ -66,83 +66,83 @@ export function indexed(key: string): { readonly instance: string } & ActorId {
   return { instance, protocol, key: actorKey };
 }
 
-/** What the keys of instances begin with. */
+/** The prefix of the heartbeat rows. */
 export const instancePrefix: string = keyOf("instance", "");
 
-/** That an instance lives. */
+/** The key of an instance's heartbeat row. */
 export function instanceKey(instance: string): string {
   return instancePrefix + instance;
 }
 
-/** That an instance ended without a word. Those that live are not among these, so that no heartbeat lists them. */
+/** The key of the row that says that an instance crashed. Its prefix is another, so that no heartbeat lists it. */
 export function endedKey(instance: string): string {
   return keyOf("ended", instance);
 }
 
-/** What the keys of an instance's index begin with that are for actors of one protocol. */
+/** The prefix of an instance's index entries for actors of one protocol. */
 export function protocolPrefix(instance: string, protocol: string): string {
   return indexPrefix(instance) + protocol + separator;
 }
 
-/** Changes whenever an actor of that protocol is put into the index of unassigned actors: who hosts it looks there. */
+/** The key that is written whenever an actor of a protocol becomes unassigned, for instances that host the protocol. */
 export function leftKey(protocol: string): string {
   return keyOf("left", protocol);
 }
 
-/** That a message was accepted under a name: for its caller, receiver and operation. */
+/** The key of a deduplication mark: a message was accepted with that id from that caller. */
 export function markKey(digest: string): string {
   return keyOf("mark", digest);
 }
 
-/** That a commit landed which has no other mark. No name of a message has a line break. */
+/** The key of a receipt: a commit without another mark landed. No id of a message has a line break. */
 export function receiptKey(token: string): string {
   return markKey(`\n\n${token}`);
 }
 
-/** The reply of a submit. What may stand in its name is left as it is, so that a long name of a caller fits. */
+/** The key of a reply. Only characters that a key cannot have are encoded, so that long names of callers fit. */
 export function replyRowKey(name: string): string {
   return keyOf("reply", name.replace(/[^\n\x20-\x7e]/gu, (character) => encodeName(character)));
 }
 
-/** What the keys of answers begin with that are for the surveys of one process. */
+/** The prefix of the replies to surveys of one process. */
 export function answerPrefix(surveyor: string): string {
   return keyOf("answer", surveyor, "");
 }
 
-/** An answer to a survey of another process: a position tells it from the others of that survey. */
+/** The key of a reply to a survey of another process; its position tells it from the other replies. */
 export function answerKey(surveyor: string, collector: string, place: string): string {
   return answerPrefix(surveyor) + keyOf(collector, place);
 }
 
-/** Which collector an answer is for. */
+/** The collector that a reply to a survey is for. */
 export function answered(key: string): string {
   return key.split(separator)[2];
 }
 
-/** What the keys of an actor's schedules begin with. */
+/** The prefix of an actor's schedules. */
 export function timerPrefix(actor: ActorId): string {
   return keyOf("timer", actor.protocol, actor.key, "");
 }
 
-/** A schedule of an actor, by its name. */
+/** The key of a schedule. */
 export function timerKey(actor: ActorId, name: string): string {
   return timerPrefix(actor) + name;
 }
 
-/** The name of a schedule. */
+/** The name of the schedule with that key. */
 export function timerName(key: string): string {
   return key.slice(key.lastIndexOf(separator) + 1);
 }
 
-/** What the keys of schedules begin with, in the order of time. */
+/** The prefix of the rows that have all schedules in the order of time. */
 export const schedulePrefix: string = keyOf("schedule", "");
 
-/** That a schedule is due then. */
+/** The key of a schedule in the order of time. */
 export function scheduleKey(dueMs: number, actor: ActorId, name: string): string {
   return schedulePrefix + keyOf(dueText(dueMs), actor.protocol, actor.key, name);
 }
 
-/** When a schedule is due, and whose it is. */
+/** The time, the actor and the name in a key of the order of time. */
 export function scheduled(
   key: string,
 ): { readonly dueMs: number; readonly actor: ActorId; readonly name: string } {
@@ -150,61 +150,61 @@ export function scheduled(
   return { dueMs: Number(due), actor: { protocol, key: actorKey }, name };
 }
 
-/** As long for each as for the last time that there is, so that the order of texts is that of times. */
+/** A time with as many digits as the latest time has, so that texts have the order of times. */
 function dueText(dueMs: number): string {
   return Math.max(Math.ceil(dueMs), 0).toString().padStart(16, "0");
 }
 
-/** What the keys of dead letters begin with; a position follows. */
+/** The prefix of dead letters; a position follows. */
 export const deadPrefix: string = keyOf("dead", "");
 
-/** Written with each dead letter that is sent again: its version says that one was. */
+/** The key that each resend of a dead letter writes: its version tells other instances that one was resent. */
 export const sentAgainKey: string = keyOf("sent");
 
-/** What the keys of a topic's subscribers begin with. */
+/** The prefix of a topic's subscribers. */
 export function subscriberPrefix(topic: string): string {
   return keyOf("subscriber", topic, "");
 }
 
-/** One subscriber of a topic. */
+/** The key of a topic's subscriber. */
 export function subscriberKey(topic: string, { protocol, key, operation }: Address): string {
   return subscriberPrefix(topic) + keyOf(protocol, key, operation);
 }
 
-/** What the keys of the subscribers of a topic that are the same actor begin with. */
+/** The prefix of a topic's subscribers that are operations of one actor. */
 export function subscriberActorPrefix(topic: string, { protocol, key }: ActorId): string {
   return subscriberPrefix(topic) + keyOf(protocol, key, "");
 }
 
-/** What the keys of the topics begin with that an actor subscribed to. */
+/** The prefix of the topics that an actor subscribed to. */
 export function subscribedPrefix({ protocol, key }: ActorId): string {
   return keyOf("subscribed", protocol, key, "");
 }
 
-/** That an actor subscribed to a topic. */
+/** The key of a topic that an actor subscribed to. */
 export function subscribedKey(actor: ActorId, topic: string): string {
   return subscribedPrefix(actor) + topic;
 }
 
-/** The topic that an actor subscribed to. */
+/** The topic in such a key. */
 export function subscribedTopic(key: string): string {
   return key.slice(key.lastIndexOf(separator) + 1);
 }
 
-/** What the keys of a topic's log begin with. */
+/** The prefix of a topic's event log. */
 export function eventPrefix(topic: string): string {
   return keyOf("event", topic, "");
 }
 
-/** The event of that number, from 1. */
+/** The key of an event, by its number from 1 on. */
 export function eventKey(topic: string, number: number): string {
   return eventPrefix(topic) + number.toString().padStart(16, "0");
 }
 
-/** The number of an event. */
+/** The number in the key of an event. */
 export function eventNumber(key: string): number {
   return Number(key.slice(key.lastIndexOf(separator) + 1));
 }
 
-/** Where it is written which process used the store before. */
+/** The key of the row that proves that the store keeps data from process to process. */
 export const proofKey: string = keyOf("proof");

@@ -13,7 +13,7 @@ import type { CommitSize } from "../../ports/commit_size.ts";
 import { endAt } from "../../base/times.ts";
 import { decodeValue, fromText, type ValueEncoder } from "./value_codec.ts";
 
-/** What is written of a message besides its payload. What is absent is not written. */
+/** The part of a stored message besides its payload. What is absent is not written. */
 export interface MessageHeader {
   readonly id: string;
   readonly operation: string;
@@ -25,28 +25,28 @@ export interface MessageHeader {
   readonly failTo?: Address | undefined;
   readonly deadlineMs?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Whose it is, where it came from outside of the program. */
+  /** The caller, if the message came from outside of the program. */
   readonly caller?: string | undefined;
-  /** How many attempts it had when it stepped aside, and until when it stays there. */
+  /** The attempts that have failed and the time of the next, if others may overtake the message until then. */
   readonly attempts?: number | undefined;
   readonly notBeforeMs?: number | undefined;
-  /** How long that was to be then, in milliseconds: nobody waits for longer, whatever the clocks say. */
+  /** The delay that was meant, in milliseconds: nobody waits for longer, whatever the clocks say. */
   readonly afterMs?: number | undefined;
-  /** Its first position, where it was given up and sent again. */
+  /** Its first position, if it was a dead letter and was resent. */
   readonly firstPlace?: string | undefined;
 }
 
-/** The length of a position's first half, which is a time: positions are in the order of their times. */
+/** How many digits the time has with which a position begins, so that positions have the order of times. */
 const timestampDigits = 11;
-/** So many of them are as small as numbers are fastest. */
+/** The last digits, as many as fit in a small integer of the engine, which are fastest. */
 const lowDigits = 5;
 const lowSpan = 36 ** lowDigits;
 /** The last time that a position can have: in the year 6140. */
 export const timestampMax: number = 36 ** timestampDigits - 1;
 
-/** A position in a mailbox: behind all that have an earlier time, or the same and a lower name. */
+/** A position in a mailbox. Positions have the order of times, and at the same time that of names. */
 export function positionOf(timestampMicros: number, name: string): string {
-  const high = Math.floor(timestampMicros / lowSpan); // in two halves, of which small numbers are made: the whole is slow
+  const high = Math.floor(timestampMicros / lowSpan); // two small integers: toString of the whole is slow
   const low = (timestampMicros - high * lowSpan).toString(36);
   return digits(high.toString(36), timestampDigits - lowDigits) + digits(low, lowDigits) + name;
 }
@@ -60,22 +60,22 @@ export function timestampOf(place: string): number {
   return parseInt(place.slice(0, timestampDigits), 36);
 }
 
-/** What the world may know of a position: its time, and not who gave it. */
+/** The public part of a position: its time without the instance. */
 export function positionToken(place: string): string {
   return place.slice(0, timestampDigits);
 }
 
-/** The time of what {@linkcode positionToken} gave; nothing where it never did. */
+/** The time of a token of {@linkcode positionToken}; `undefined` for any other text. */
 export function timestampOfToken(text: string): number | undefined {
   const stamp = /^[0-9a-z]{11}$/.test(text) ? parseInt(text, 36) : NaN;
   return Number.isSafeInteger(stamp) ? stamp : undefined;
 }
 
-/** What stands for the operation of a message whose row cannot be read: no operation has that name. */
+/** The operation of a message whose row cannot be read: no operation has that name. */
 const unreadableName = "~unreadable";
 const decoder = new TextDecoder();
 
-/** Throws where a head is not what {@linkcode headOf} makes: what is told by it later may not fail then. */
+/** Throws unless a head has the form that {@linkcode headOf} makes: later code relies on that form. */
 function requireHead(head: MessageHeader): void {
   const { id, operation, via, causationId, correlationId, firstPlace, replyTo, failTo } = head;
   for (const part of [id, operation, via]) requireText(part);
@@ -93,20 +93,20 @@ function requireText(part: unknown): void {
   if (typeof part !== "string") throw new TypeError("a part of it is no text");
 }
 
-/** One message that waits for its turn: in the store, or an ask, which waits in this process only. */
+/** One message that waits for its turn: in the store, or, as an ask, in this process alone. */
 export class QueuedMessage {
   readonly head: MessageHeader;
-  /** Its key in the store; absent for an ask, and as long as it is to be accepted with its turn. */
-  key: string | undefined;
+  /** Its key in the store; absent for an ask, and for a message that is to be accepted with its turn. */
+  key: string | undefined = undefined;
   readonly place: string;
-  /** How it is in the store. */
-  version: string | undefined;
-  /** What it takes to accept it with its turn, at the most; absent where it is in the store, or is an ask. */
+  /** The version of its row. */
+  version: string | undefined = undefined;
+  /** The most that it adds to the commit of its turn; absent if the message is in the store, or is an ask. */
   direct: CommitSize | undefined = undefined;
   readonly bytes: number;
-  /** Who waits for its reply in this process. */
+  /** The caller that waits for its reply in this process. */
   readonly replyTarget: ReplyTarget | undefined;
-  /** Why its row cannot be read; absent where it can. */
+  /** Why its row cannot be read; absent if it can. */
   readonly fault: string | undefined;
   readonly #text: string | undefined;
   readonly #payload: unknown;
@@ -114,57 +114,50 @@ export class QueuedMessage {
   private constructor(
     head: MessageHeader,
     place: string,
-    payload: { readonly text: string } | { readonly payload: unknown },
-    stored: { readonly key: string; readonly version: string; readonly bytes: number } | undefined,
+    text: string | undefined,
+    payload: unknown,
+    bytes: number,
     replyTarget?: ReplyTarget,
     fault?: string,
-    bytes = 0,
   ) {
-    this.fault = fault;
     this.head = head;
     this.place = place;
-    this.#text = "text" in payload ? payload.text : undefined;
-    this.#payload = "text" in payload ? undefined : payload.payload;
-    this.key = stored?.key;
-    this.version = stored?.version;
-    this.bytes = stored?.bytes ?? bytes;
+    this.#text = text;
+    this.#payload = payload;
+    this.bytes = bytes;
     this.replyTarget = replyTarget;
+    this.fault = fault;
   }
 
   /**
-   * A message that was read. One whose row cannot be read has nothing but its position, and the whole row for a
+   * The message in a row. If the row cannot be read, the message has nothing but its position, and the whole row as its
    * payload.
    */
   static of({ key, value, version }: Entry, prefix: string): QueuedMessage {
-    const stored = { key, version, bytes: value.length };
     const place = key.slice(prefix.length);
+    const bytes = value.length;
+    let mail: QueuedMessage;
     try {
       const { head, text } = decodeValue<MessageHeader>(value);
       requireHead(head);
-      return new QueuedMessage(head, place, { text }, stored);
+      mail = new QueuedMessage(head, place, text, undefined, bytes);
     } catch (error) {
       const head: MessageHeader = { id: place, operation: unreadableName, via: "" };
       const text = JSON.stringify(decoder.decode(value));
-      return new QueuedMessage(
-        head,
-        place,
-        { text },
-        stored,
-        undefined,
-        `its row cannot be read: ${messageOf(error)}`,
-      );
+      const fault = `its row cannot be read: ${messageOf(error)}`;
+      mail = new QueuedMessage(head, place, text, undefined, bytes, undefined, fault);
     }
+    return mail.stored(key, version);
   }
 
   /** A message that was just committed, which need not be read again. */
-  static committed(draft: NewMessage, version: string): QueuedMessage {
-    const { key, place, head, text, value } = draft;
-    return new QueuedMessage(head, place, { text }, { key, version, bytes: value.length });
+  static committed({ key, place, head, text, value }: NewMessage, version: string): QueuedMessage {
+    return new QueuedMessage(head, place, text, undefined, value.length).stored(key, version);
   }
 
   /** A message from outside that is to be accepted with its turn: nothing of it is in the store yet. */
   static direct({ place, head, text, value }: NewMessage, size: CommitSize): QueuedMessage {
-    const mail = new QueuedMessage(head, place, { text }, undefined, undefined, undefined, value.length);
+    const mail = new QueuedMessage(head, place, text, undefined, value.length);
     mail.direct = size;
     return mail;
   }
@@ -177,32 +170,33 @@ export class QueuedMessage {
     replyTarget: ReplyTarget,
     bytes = 0,
   ): QueuedMessage {
-    return new QueuedMessage(head, place, { payload }, undefined, replyTarget, undefined, bytes);
+    return new QueuedMessage(head, place, undefined, payload, bytes, replyTarget);
   }
 
-  /** It has come into the store. */
-  stored({ key, version }: QueuedMessage): void {
+  /** The message is in the store now. */
+  stored(key: string | undefined, version: string | undefined): this {
     this.key = key;
     this.version = version;
     this.direct = undefined;
+    return this;
   }
 
-  /** What was sent. Throws where its text cannot be read. */
+  /** The payload. Throws if its text cannot be read. */
   read(): unknown {
     return this.#text === undefined ? this.#payload : fromText(this.#text);
   }
 
-  /** What was sent, for its dead letter; nothing where its text cannot be read. */
+  /** The payload for a dead letter; `undefined` if its text cannot be read. */
   get payload(): unknown {
     return this.#text === undefined ? this.#payload : payloadOf(this.#text);
   }
 
-  /** The payload as it is in the store. */
+  /** The payload as the store has it. */
   get text(): string {
     return this.#text ?? "";
   }
 
-  /** The way it came, as its turn sees it. */
+  /** The route of the message, for its turn. */
   route(operation: Operation, attempts: number, input: { readonly payload: unknown } | undefined): Route {
     const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers, caller } = this.head;
     const extras: RouteExtras = { id, failTo, headers, input, attempts, caller };
@@ -211,7 +205,7 @@ export class QueuedMessage {
   }
 }
 
-/** What a text says, for a dead letter; nothing where it cannot be read: whoever needs it finds out why. */
+/** The payload in a text; `undefined` if it cannot be read. */
 export function payloadOf(text: string): unknown {
   try {
     return fromText(text);
@@ -227,7 +221,7 @@ export class NewMessage {
   readonly head: MessageHeader;
   readonly text: string;
   readonly value: Uint8Array;
-  /** Whether who listens has been told that it is accepted. */
+  /** Whether inspectors know that it is accepted. */
   accepted = false;
 
   constructor(encoder: ValueEncoder, prefix: string, place: string, head: MessageHeader, text: string) {
@@ -239,7 +233,7 @@ export class NewMessage {
   }
 }
 
-/** What is written of a route. `nameOf` gives the names of messages that have numbers. */
+/** The stored part of a route. `nameOf` turns the number of a message into its id. */
 export function headOf(
   route: Route,
   id: string,
@@ -261,7 +255,7 @@ export function headOf(
   };
 }
 
-/** An address and nothing else. */
+/** An address without other members that the given object may have. */
 function plain({ protocol, key, operation }: Address): Address {
   return { protocol, key, operation };
 }

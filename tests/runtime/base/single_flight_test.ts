@@ -56,3 +56,27 @@ Deno.test("SingleFlight: a failed run rejects its callers, and can be repeated",
   fails = false;
   await flight.run();
 });
+
+Deno.test("SingleFlight: work that is woken at each run still answers those who asked for an earlier one", async () => {
+  let works = 0;
+  const flight: SingleFlight = new SingleFlight(async () => {
+    works++;
+    await Promise.resolve();
+    if (works < 1_000) flight.wake().catch(() => {});
+  });
+  await flight.run();
+  assert.ok(works < 100, `${works}`);
+  await flight.wake();
+  assert.ok(works < 100, `${works}`);
+  await flight.idle();
+  assert.equal(works, 1_000);
+});
+
+Deno.test("SingleFlight: a run that fails keeps nobody from the next one", async () => {
+  const outcomes = [Promise.reject(new Error("no")), Promise.resolve()];
+  const flight = new SingleFlight(() => outcomes.shift()!);
+  const first = assert.rejects(flight.run(), /no/);
+  await flight.wake();
+  await first;
+  assert.equal(outcomes.length, 0);
+});

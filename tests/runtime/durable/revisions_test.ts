@@ -67,6 +67,32 @@ onEach(kinds, "newer state is left alone: an ask is told, mail waits for who kno
 });
 
 onEach(
+  kinds,
+  "newer state is not erased by an older program, and a signal to do so fails aloud",
+  async (stage) => {
+    const latest = await stage.start([second]);
+    await latest.ref(Purse, "ada").tell(Purse.put, 5);
+    await stage.settle();
+    await latest.stop();
+    const old = await stage.start([first]);
+    const failures: unknown[] = [];
+    old.inspect((event) => void (event.type === "callback-failed" && failures.push(event)));
+    await old.signal({ protocol: "purse", key: "ada" }, "erase");
+    await stage.pass(1_000);
+    assert.equal(failures.length, 1);
+    const { callback, error } = failures[0] as { callback: string; error: unknown };
+    assert.equal(callback, "signal");
+    assert.throws(() => {
+      throw error;
+    }, { code: "newer-state", message: "Cannot erase purse/ada: a newer program has written its state" });
+    await old.stop();
+    const again = await stage.start([second]);
+    await stage.pass(missedMs);
+    assert.deepEqual(await again.ref(Purse, "ada").ask(Purse.show), { cents: 5 });
+  },
+);
+
+onEach(
   sharedKinds,
   "beside a newer revision, mail that the older takes in is done by the newer",
   async (stage) => {

@@ -121,6 +121,33 @@ for (const unknownOutcomes of [true, false]) {
   });
 }
 
+for (
+  const [when, commits, code] of [
+    ["that no commit took", false, "stopping"],
+    ["whose commit is on its way", true, "outcome-unknown"],
+  ] as const
+) {
+  Deno.test(`a signal to erase ${when} when the system stops fails aloud`, async () => {
+    const store = new HoldingStore(memoryStore());
+    const { system, clock } = systemOn(store);
+    await ref(system, "ada").ask(Worker.call, "add one");
+    await clock.settle();
+    const failures: unknown[] = [];
+    system.inspect((event) => void (event.type === "callback-failed" && failures.push(event)));
+    if (!commits) store.silent = true; // its subscriptions cannot be read
+    store.kind = "erased";
+    await system.signal({ protocol: "worker", key: "ada" }, "erase");
+    await clock.settle();
+    assert.equal(store.held, commits ? 1 : 0);
+    let over = false;
+    void system.stop().then(() => over = true);
+    while (!over) await clock.advance(100);
+    assert.equal(failures.length, 1);
+    const { callback, error } = failures[0] as { callback: string; error: { code: string } };
+    assert.deepEqual([callback, error.code], ["signal", code]);
+  });
+}
+
 inEach(
   "who waits for a reply when the system stops, or asks for it then, is told that it stops",
   async (world) => {

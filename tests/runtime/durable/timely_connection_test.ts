@@ -110,3 +110,31 @@ Deno.test("TimelyConnection: what a store throws can be looked at", async () => 
     await assert.rejects(connection.commit([]), Error);
   }
 });
+
+Deno.test("TimelyConnection: what a presence does not say in time is not known, and keeps nobody from the store", async () => {
+  const clock = new VirtualClock();
+  const never = () => new Promise<never>(() => {});
+  const presence = { hold: never, isGone: never, release: never, retain: never };
+  const inner = { ...silent(), read: () => Promise.resolve([undefined]), presence };
+  const connection = new TimelyConnection(inner, { ...memoryStore().traits, unknownOutcomes: true }, clock);
+  const { hold, isGone, release, retain } = connection.presence!;
+  const answers: unknown[] = [];
+  for (const call of [hold("a"), isGone("a"), release("a"), retain(new Set(["a"]))]) {
+    void call.then((answer) => answers.push(answer));
+  }
+  await clock.advance(4_999);
+  assert.deepEqual(answers, []);
+  await clock.advance(1);
+  assert.deepEqual(answers, [false, false, undefined, undefined]);
+  const asked = Array.from({ length: 150 }, () => isGone("a"));
+  await clock.advance(5_000);
+  assert.ok((await Promise.all(asked)).every((gone) => !gone));
+  void isGone("a"); // one a second finds out when it answers
+  assert.equal(await isGone("a"), false);
+  assert.deepEqual(await connection.read(["a"]), [undefined]);
+  const closing = connection.close();
+  await clock.advance(2_000);
+  await closing;
+  assert.equal(await hold("a"), false);
+  assert.equal(clock.waiting, 0);
+});

@@ -141,3 +141,18 @@ Deno.test("a publication waits for all listeners that have started, and for thos
   await log.whenFollowed(told("third"));
   assert.deepEqual(order, ["second", "third"]);
 });
+
+Deno.test("a follower that ends before it has begun stops no publication, although the store does not answer it", async () => {
+  const { log, clock, hold } = await logOn();
+  const gate = Promise.withResolvers<void>();
+  hold(gate.promise);
+  const gone = log.follow("topic", undefined, () => {});
+  let published = false;
+  const publishing = log.whenFollowed(() => Promise.resolve(void (published = true)));
+  gone[Symbol.dispose]();
+  gate.reject(new Error("away"));
+  await publishing;
+  assert.equal(published, true);
+  await clock.settle();
+  log.end();
+});
