@@ -6,11 +6,11 @@ interface Respondent {
   readonly pattern: readonly string[] | undefined;
 }
 
-/** Functions in this process that answer surveys: they live with it, so no store has them. */
+/** Functions of this process that answer surveys. They end with the process, so they are in no store. */
 export class LocalRespondents {
   readonly #byTopic = new Map<string, Set<Respondent>>();
 
-  /** Adds one, until the result is disposed of. */
+  /** Adds a function, until the result is disposed of. */
   add(topic: string, to: Address, pattern: readonly string[] | undefined): Disposable {
     const respondent = { to, pattern };
     const all = this.#byTopic.get(topic) ?? new Set();
@@ -23,7 +23,7 @@ export class LocalRespondents {
     };
   }
 
-  /** Those of a topic that want a subject. */
+  /** The functions of a topic whose pattern matches a subject. */
   of(topic: string, subject: string): Address[] {
     const tokens = subject.split(".");
     return [...this.#byTopic.get(topic) ?? []]

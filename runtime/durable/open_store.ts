@@ -44,18 +44,18 @@ export interface StoreParts {
   readonly quota: ActorQuota;
 }
 
-/** The durable actors of the system, as all that works on its store sees them. */
+/** The durable actors of the system, for the parts that work on its store. */
 export interface LocalActors extends HostLookup {
   readonly hosts: ReadonlyMap<string, DurableHost>;
-  /** Whether the system ends: then nothing is loaded any more. */
+  /** Whether the system is stopping: then no actor is loaded any more. */
   ending(): boolean;
-  /** Loads an actor, where there is room. */
+  /** Loads an actor, if there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
-  /** There is a dead letter. */
+  /** Reports a dead letter. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
 }
 
-/** All that works on a store while it is open. */
+/** The parts that work on a store while it is open. */
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
   readonly replies: ReplyRows;
@@ -68,7 +68,7 @@ export interface OpenStore extends DurableServices {
   readonly durabilityCheck: DurabilityCheck;
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
-  /** All topics to which an actor subscribed. */
+  /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
 }
 
@@ -125,7 +125,7 @@ async function openStore(
   try {
     return await begin(instance, parts, localActors, connection, otherClocks);
   } catch (error) {
-    await connection.close().catch(() => {}); // why it could not be used says more
+    await connection.close().catch(() => {}); // the first error is the cause
     throw error;
   }
 }
@@ -154,7 +154,7 @@ async function begin(
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
   const { membership, assignments } = keeping(services, session, localActors, [
-    () => replies.look(), // what a watch should have told may have been lost
+    () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
     () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
@@ -194,7 +194,7 @@ async function begin(
   };
 }
 
-/** What keeps this instance's place among those that share the store. */
+/** The membership of this instance among those that share the store, and the actors that are assigned to it. */
 function keeping(
   services: RuntimeServices,
   session: StoreSession,

@@ -5,45 +5,44 @@ import { StoreError } from "../base/store_errors.ts";
 import { isSound } from "../base/thrown.ts";
 import { within } from "../base/within.ts";
 
-/** How long an attempt may take before those who wait for it are told, and another begins beside it. */
+/** How long an attempt may take before waiting calls reject and another attempt begins beside it. */
 const waitMs = 15_000;
-/** How long after an attempt that failed, or takes too long, the next one begins: it doubles. */
+/** How long after an attempt fails or takes too long the next one begins. It doubles with each attempt. */
 const backoffMsMin = 1_000;
 const backoffMsMax = 30_000;
-/** How many attempts may be under way: nothing can end one that never settles. */
+/** How many attempts may be under way. An attempt that never settles cannot be ended. */
 const attemptsMax = 10;
 
-/** What an opening takes its time and chance from. */
+/** The clock and the randomness of an opening. */
 export interface OpeningServices {
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** What an opening does. */
+/** The steps of an opening, and what it reports. */
 export interface OpeningParts<Connected, Opened> {
-  /** The first step, which changes nothing. It may never settle: then others are tried beside it. */
+  /** The first step, which changes nothing. If it does not settle, other attempts begin beside it. */
   connect(): Promise<Connected>;
-  /** The second, with one connection at a time, which it closes where it fails. It settles in bounded time. */
+  /** The second step, for one connection at a time. It settles in bounded time, and closes the connection if it fails. */
   begin(connected: Connected): Promise<Opened>;
-  /** It is open. */
+  /** The store is open. */
   opened(opened: Opened): void;
-  /** An attempt failed, or takes long: whoever waits for it should be told. */
+  /** An attempt failed, or takes too long: waiting calls reject. */
   failed(error: unknown): void;
-  /** It was connected when nobody wanted it any more. */
+  /** Closes a connection that is not needed any more. */
   close(connected: Connected): Promise<void>;
-  /** It was opened when nobody wanted it any more. */
+  /** Closes a store that is not needed any more. */
   discard(opened: Opened): Promise<void>;
 }
 
 /**
- * Opens a store, and tries again until it is open: a process that starts while its store is away is not lost for it. An
- * attempt that takes long goes on, and the next one begins beside it. The first connection is used, and each later one
- * closed.
+ * Opens a store, and tries again until it is open, so a process may start while its store is unavailable. If an attempt
+ * takes too long, it continues and the next one begins beside it. The first connection is used, and later ones are closed.
  */
 export class Opening<Connected, Opened> {
-  /** Resolves when it is open; rejects with why the last attempt failed, until one does not. */
+  /** Resolves when the store is open; until then rejects with the error of the last attempt. */
   ready: Promise<void>;
-  /** Why the last attempt failed, or that it takes long. */
+  /** The error of the last attempt, or that the attempt takes too long. */
   failure: unknown;
   readonly #name: string;
   readonly #services: OpeningServices;
@@ -52,34 +51,34 @@ export class Opening<Connected, Opened> {
   #opened: Opened | undefined;
   #attempts = 0;
   #underWay = 0;
-  /** Whether the next attempt waits until one of those that are under way settles. */
+  /** Whether the next attempt waits until an attempt that is under way settles. */
   #held = false;
   readonly #firstAttempt: Promise<void>;
-  /** The second step of an attempt; absent where none is in it. It never rejects. */
+  /** The second step of an attempt, if one is in it. It never rejects. */
   #beginning: Promise<void> | undefined;
-  /** Takes back the next attempt; and the end of the wait for the latest. */
+  /** Cancels the next attempt; cancels the time limit of the last one. */
   #cancel: Cancel = () => {};
   #cancelWait: Cancel = () => {};
   #ended = false;
 
-  /** `name` is that of the store, in errors. */
+  /** `name` is the store's name in errors. */
   constructor(name: string, services: OpeningServices, parts: OpeningParts<Connected, Opened>) {
     this.#name = name;
     this.#services = services;
     this.#parts = parts;
     this.ready = this.#first.promise;
-    this.ready.catch(() => {}); // whoever sends hears of it
+    this.ready.catch(() => {}); // each send rejects with it
     this.#firstAttempt = this.#try();
   }
 
-  /** Ends it, and gives what was opened; waits for so long where nothing is known yet. */
+  /** Stops trying, and returns the opened store. Waits for the first attempt for so long. */
   async end(forMs: number): Promise<Opened | undefined> {
     if (this.#attempts === 1 && this.failure === undefined) {
       await within(this.#services.clock, forMs, this.#firstAttempt);
     }
     this.#ended = true;
     this.#stopTrying();
-    this.#first.reject(new StoppedError("Cannot use the store: the system has stopped")); // unless it is known
+    this.#first.reject(new StoppedError("Cannot use the store: the system has stopped")); // if it has not settled
     return this.#opened;
   }
 
@@ -105,7 +104,7 @@ export class Opening<Connected, Opened> {
     }
   }
 
-  /** Goes on with a connection, unless another is open by then. */
+  /** Takes the second step with a connection, unless the store is open by then. */
   async #use(connected: Connected): Promise<void> {
     while (this.#beginning !== undefined) await this.#beginning;
     if (this.#isOver) return await this.#parts.close(connected);
@@ -158,7 +157,7 @@ export class Opening<Connected, Opened> {
     this.failure = error;
     this.#first.reject(error);
     this.ready = Promise.reject(error);
-    this.ready.catch(() => {}); // whoever sends hears of it
+    this.ready.catch(() => {}); // each send rejects with it
     this.#parts.failed(error);
   }
 }

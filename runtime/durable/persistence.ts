@@ -23,32 +23,32 @@ import type { ReplyRows } from "./delivery/reply_rows.ts";
 import { LocalRespondents } from "./local_respondents.ts";
 import { retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
-/** How long the end waits for the store, at each of its two steps. */
+/** How long `end` waits for the store, at each of its two steps. */
 const endMs = 5_000;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts extends StoreParts {
-  /** Whether that protocol runs here and keeps nothing. */
+  /** Whether actors of that protocol run here and are transient. */
   isTransient(protocol: string): boolean;
 }
 
-/** What can be known of an actor before its host is loaded. */
+/** The part of an actor's definition that is used before its host is loaded. */
 type HostedActor = Pick<Actor, "name" | "operations">;
 
-/** The topics of a store are actors like the others. */
+/** The topics of a store are durable actors. */
 const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
 
-/** What is counted of an actor's protocol. */
+/** The counts of one protocol. */
 export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
   readonly actor: HostedActor;
 }
 
 /**
- * The durable actors of one system: what is sent to them is committed to a store, and so is what their turns do. What does
- * that is loaded when the store is opened: a program without a store does not load it.
+ * The durable actors of one system: messages to them and the effects of their turns are committed to a store. The engine
+ * that does that is loaded when the store is opened, so a program without a store does not load it.
  */
 export class Persistence {
-  /** The host of each actor; none before the store is connected. */
+  /** The hosts by protocol; empty until the engine is loaded. */
   readonly hosts = new Map<string, DurableHost>();
   /** Functions in this process that answer surveys. */
   readonly respondents = new LocalRespondents();
@@ -80,12 +80,12 @@ export class Persistence {
     });
   }
 
-  /** Resolves when the store is open. Rejects with a `StoreError` where it cannot be for now: it is tried again. */
+  /** Resolves when the store is open. Rejects with a `StoreError` if an attempt fails; then another attempt follows. */
   get opened(): Promise<void> {
     return this.#opening.ready;
   }
 
-  /** What the store has shown of itself. */
+  /** The health of the store. */
   get health(): StoreHealth {
     const { name } = this.#parts.store.traits;
     const failure = this.#opening.failure ?? this.#open?.session.committer.failure;
@@ -94,17 +94,17 @@ export class Persistence {
     return { name, ...this.#open.durabilityCheck.health };
   }
 
-  /** Whether an actor's protocol is durable here. */
+  /** Whether this system hosts durable actors of that protocol. */
   has(protocol: string): boolean {
     return this.#actors.has(protocol);
   }
 
-  /** The durable actor of that protocol. */
+  /** The definition of the durable actors of that protocol. */
   actor(protocol: string): HostedActor | undefined {
     return this.#actors.get(protocol);
   }
 
-  /** What is counted of each protocol. */
+  /** The counts of each protocol. */
   get counts(): HostCounts[] {
     return Array.from(
       this.#actors.values(),
@@ -112,7 +112,7 @@ export class Persistence {
     );
   }
 
-  /** Whether what is sent there is committed: to durable actors, to replies, and to surveys of other instances. */
+  /** Whether messages to that receiver are committed: to durable actors, to replies, and to surveys of other instances. */
   takes({ protocol, key }: ActorId): boolean {
     if (this.has(protocol) || protocol === Reply.open.protocol) return true;
     return protocol === Collector.take.protocol &&
@@ -131,17 +131,17 @@ export class Persistence {
     return this.#whenOpen((open) => open.replies);
   }
 
-  /** A survey is open here until the result is disposed of: its answers may come from other instances. */
+  /** Registers a survey, whose answers may come from other instances, until the result is disposed of. */
   expectSurveyReplies(deadlineMs: number): Disposable {
     return this.#onceOpen(({ surveyReplies }) => surveyReplies.expect(deadlineMs));
   }
 
-  /** Hears what is published to a topic from now on, until it is disposed of. */
+  /** Calls `hear` with each event that is published to a topic from now on, until the result is disposed of. */
   follow(topic: string, hear: (event: LoggedEvent) => void, after?: number): Disposable {
     return this.#onceOpen(({ log }) => log.follow(topic, after, hear));
   }
 
-  /** What is kept of a topic's events. */
+  /** The log of a topic's events. */
   eventLog(topic: string): EventLog {
     const log = () => this.opened.then(() => this.#required.log);
     return {
@@ -151,25 +151,28 @@ export class Persistence {
     };
   }
 
-  /** Does something that all hear of who listen here by now, and what `joining` brings; so large, where that is known. */
+  /**
+   * Calls `act` when the log follows the topics of all listeners of this process, and `joining` has settled. `bytes` is the
+   * size of what `act` sends, if it is known.
+   */
   whenFollowed<Result>(act: () => Promise<Result>, joining?: Promise<void>, bytes?: number): Promise<Result> {
     if (this.#open === undefined) return this.#startup.ask(() => this.whenFollowed(act, joining), bytes);
     return this.#open.log.whenFollowed(act, joining);
   }
 
-  /** Does something now, or behind all that was asked for before the store was open. */
+  /** Calls `act` now, or after all calls that were made before the store was open. */
   #whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
     const now = async () => await act(this.#required);
     return this.#open === undefined ? this.#startup.ask(now) : now();
   }
 
-  /** Begins something now or when the store is open. Where it cannot be opened nothing is published. */
+  /** Begins something now, or when the store is open. */
   #onceOpen(begin: (open: OpenStore) => Disposable): Disposable {
     if (this.#open !== undefined) return begin(this.#open);
     return this.#startup.begin(() => begin(this.#required));
   }
 
-  /** An actor that keeps nothing was erased: `leave` is called for each topic of the store to which it subscribed. */
+  /** A transient actor was erased: calls `leave` for each topic of the store to which it subscribed. */
   async leaveTopics(actor: ActorId, leave: (topic: string) => void): Promise<void> {
     const list = async () => {
       await this.opened;
@@ -185,14 +188,14 @@ export class Persistence {
     return this.hosts.get(protocol)?.find(key);
   }
 
-  /** The actor of that key, in this process. */
+  /** Loads the actor of that key into this process, unless it is there. */
   activate({ protocol, key }: ActorId): Promise<DurableActivation> {
     return this.#whenOpen(() => this.hosts.get(protocol)!.get(key));
   }
 
   /**
-   * Takes a message in from outside: resolves when it is committed; an ask, which is nowhere but here, at once. Rejects
-   * with what stands in the way, and then nothing was accepted; or with an `OutcomeUnknownError`.
+   * Accepts a message from outside a turn: resolves when it is committed, or at once for an ask, which is only in memory.
+   * If it rejects, nothing was accepted, unless the error is an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     if (this.#open === undefined) {
@@ -215,12 +218,12 @@ export class Persistence {
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
   }
 
-  /** There will be a reply of that name. Rejects where the store does not take it. */
+  /** Registers a reply that is to come under that name. Rejects if the store does not commit it. */
   openReply(name: string): Promise<void> {
     return this.#whenOpen(({ rows }) => rows.open(name));
   }
 
-  /** Looks after all that this instance should: what the dead left, what is due. Resolves when nothing is left to run. */
+  /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */
   async sweep(): Promise<void> {
     await this.opened;
     const { assignments, scheduleRunner } = this.#required;
@@ -228,7 +231,7 @@ export class Persistence {
     await scheduleRunner.run();
   }
 
-  /** Whether nothing runs here and nothing is on its way. */
+  /** Whether an actor runs a turn here, loads or commits. */
   get busy(): boolean {
     for (const host of this.hosts.values()) {
       for (const { status } of host.activations()) if (status !== "idle" && status !== "held") return true;
@@ -246,7 +249,7 @@ export class Persistence {
     return this.#open?.unhosted.stats() ?? {};
   }
 
-  /** Ends it: what is on its way is committed, what waits stays in the store. */
+  /** Stops the actors: turns that are being committed are committed, and waiting messages stay in the store. */
   async end(): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
@@ -256,7 +259,7 @@ export class Persistence {
     if (open !== undefined) await this.#close(open);
   }
 
-  /** Loads what durable actors need, unless it is there, and connects to the store. */
+  /** Loads the engine, unless it is loaded, and connects to the store. */
   async #connect(): Promise<Connected> {
     const { connectStore, hostsOf } = await import("./open_store.ts");
     if (this.hosts.size === 0) {
@@ -265,7 +268,7 @@ export class Persistence {
     return await connectStore(this.#parts);
   }
 
-  /** Closes what was opened, in bounded time: of what the store does not answer by then nobody can know. */
+  /** Closes the store in bounded time. If the store does not answer a commit by then, its outcome is unknown. */
   async #close({ session, assignments, log, replies, watching }: OpenStore): Promise<void> {
     watching[Symbol.dispose]();
     log.end();
@@ -312,7 +315,7 @@ export class Persistence {
   }
 
   /**
-   * Loads an actor that has mail. Where there is no room, its entry in the index stays, and a later heartbeat looks
+   * Loads an actor that has messages. If there is no room, its entry in the index stays, and a later heartbeat tries
    * again.
    */
   #activate({ protocol, key }: ActorId): DurableActivation | undefined {

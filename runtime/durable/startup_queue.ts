@@ -1,25 +1,25 @@
 import { StoreError } from "../base/store_errors.ts";
 
-/** How many that ask wait for the store at the most, and how many bytes they have together, where that is known. */
+/** How many calls wait for the store at most, and how many bytes they have together, as far as that is known. */
 const callsMax = 10_000;
 const bytesMax = 67_108_864;
 
 /**
- * What is asked for before the store is open: it is done when it is, in the order of asking. Where it cannot be opened
- * who asks is told, and who begins something goes on waiting: it may be opened later. One who asks past the bound is told
- * at once, and those before it go on waiting.
+ * The calls that are made before the store is open: they run in their order when it is. If an attempt to open it fails,
+ * calls that wait for a result reject, and what is to begin keeps waiting for the next attempt. A call above the bound
+ * rejects at once, and the calls before it keep waiting.
  */
 export class StartupQueue {
-  /** In the order of asking: who begins something is among them. */
+  /** In the order of the calls, those of `begin` among them. */
   readonly #waiting = new Set<{ readonly run: () => void; readonly fail?: (error: unknown) => void }>();
-  /** How many of them ask. */
+  /** How many of them wait for a result. */
   #asking = 0;
   #bytes = 0;
   #failure: unknown = undefined;
 
   /**
-   * Does something as soon as the store is open: nothing that is asked for later comes before it. Rejects with a
-   * `StoreError` (`store-unavailable`) where too many wait, or too much. `bytes` is how large it is, where that is known.
+   * Calls `act` when the store is open, before the acts of later calls. Rejects with a `StoreError` (`store-unavailable`) if
+   * too many calls or bytes wait. `bytes` is the size of the call, if it is known.
    */
   ask<Result>(act: () => Promise<Result>, bytes = 0): Promise<Result> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -32,7 +32,7 @@ export class StartupQueue {
     });
   }
 
-  /** Begins something then, unless it has been disposed of. */
+  /** Calls `begin` when the store is open, unless the result has been disposed of by then. */
   begin(begin: () => Disposable): Disposable {
     let disposed = false;
     let begun: Disposable | undefined;
@@ -56,7 +56,7 @@ export class StartupQueue {
     for (const { run } of this.#take()) run();
   }
 
-  /** It cannot be opened for now. */
+  /** An attempt to open the store failed. */
   fail(error: unknown): void {
     this.#failure = error;
     for (const waiting of this.#take()) {

@@ -9,4 +9,4 @@ app.post(
 );
 const response = await app.request("/actors/greeter/ada/greet", { method: "POST" });
 const reply = await response.json();
-await tellStart({ importedMs, repliedMs: performance.now(), reply });
+tellStart({ importedMs, repliedMs: performance.now(), reply });

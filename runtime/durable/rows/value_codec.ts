@@ -8,25 +8,25 @@ const decoder = new TextDecoder();
 /** What marks text that superjson wrote: no JSON begins with it. */
 const rich = "~";
 
-/** Of its own: what a program registers with the library for itself is not known to the others on its store. */
+/** An instance of its own: what a program registers with the library is not known to the other programs on its store. */
 const superjson = new SuperJSON();
 
 /**
- * Data as one line of text, and back: JSON where that says it all, superjson where JSON would lose something. Nothing at
- * all is an empty text. What is no data is refused with a `PosthornError` (`not-storable`), so what comes out is what went
- * in, but for identity, which data have none: superjson would restore it, and move the entries of maps and sets by that.
+ * Encodes data as one line of text: as JSON, or as superjson if JSON would lose something. `undefined` is an empty text.
+ * Throws a `PosthornError` (`not-storable`) if the value is no data, so decoding returns an equal value. Identity is not
+ * kept: to restore it, superjson would move the entries of maps and sets.
  */
 export function toText(value: unknown): string {
   if (value === undefined) return "";
   return isJson(value) ? JSON.stringify(value) : rich + richText(value);
 }
 
-/** The same for a value that has not changed since {@linkcode requireText} said that JSON gives it back. */
+/** Does the same for a value that has not changed since {@linkcode requireText} returned true for it. */
 export function jsonToText(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** Throws what {@linkcode toText} would. Returns whether JSON says it all. */
+/** Throws what {@linkcode toText} would throw. Returns whether JSON loses nothing of the value. */
 export function requireText(value: unknown): boolean {
   if (value === undefined) return false;
   const json = isJson(value);
@@ -43,14 +43,14 @@ function richText(value: unknown): string {
   }
 }
 
-/** What {@linkcode toText} was given. */
+/** Decodes the text of {@linkcode toText}. */
 export function fromText(text: string): unknown {
   if (text === "") return undefined;
   if (text[0] !== rich) return JSON.parse(text);
   return superjson.deserialize(JSON.parse(text.slice(1)) as SuperJSONResult, { inPlace: true });
 }
 
-/** Something small about a value as JSON, and the value itself, in one. */
+/** Encodes the text of a value behind a small head, which is JSON. */
 export function encodeValue(head: unknown, text: string): Uint8Array {
   return encoder.encode(join(head, text));
 }
@@ -60,15 +60,15 @@ function join(head: unknown, text: string): string {
 }
 
 const slabBytes = 32_768;
-/** What may be larger than this gets bytes of its own. */
+/** A value that may be larger than this gets a piece of memory of its own. */
 const sharedBytesMax = 4_096;
 /** The most bytes of one unit of a string as UTF-8. */
 const bytesOfUnitMax = 3;
 
 /**
- * Encodes like {@linkcode encodeValue}, for what is written with every message: small values lie side by side in one
- * piece of memory, because to allocate each by itself costs more than to encode it. What holds one of them holds the
- * piece, so it is for values that go when they are committed.
+ * Encodes as {@linkcode encodeValue} does, for values that are written with every message: small values share one piece of
+ * memory, because to allocate each value costs more than to encode it. A reference to one value keeps the whole piece in
+ * memory, so it is for values that are released when they are committed.
  */
 export class ValueEncoder {
   #slab = new Uint8Array(0);
@@ -88,7 +88,7 @@ export class ValueEncoder {
   }
 }
 
-/** The two halves of an encoded value; the second still as text. */
+/** Decodes the head of an encoded value, and returns the value as text. */
 export function decodeValue<Head>(bytes: Uint8Array): { readonly head: Head; readonly text: string } {
   const whole = decoder.decode(bytes);
   const end = whole.indexOf("\n");
