@@ -154,22 +154,19 @@ export class InMemoryReplies {
   #requireRoom(caller: Caller | undefined): void {
     const capacity = this.#capacity;
     const waiting = this.size - this.#collected.size;
-    if (waiting >= capacity) {
-      const why = `the system holds ${waiting} of ${capacity} replies`;
-      throw new LimitExceededError("too-many-replies", `Cannot keep one more reply: ${why}`);
-    }
-    if (caller === undefined) return;
     const free = capacity - waiting;
+    if (free <= 0) throw tooMany("", `the system holds ${waiting} of ${capacity} replies`);
+    if (caller === undefined) return;
     if (caller.waiting >= free) {
       const why =
         `${caller.waiting} of ${capacity} wait for it to be collected, and ${free} are left for all`;
-      throw new LimitExceededError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
+      throw tooMany(" for its caller", why);
     }
     const freeBytes = this.#bytesMax - this.#weights.size;
     if (caller.bytes < freeBytes) return;
     const why =
       `its replies hold ${caller.bytes} of ${this.#bytesMax} bytes, and ${freeBytes} are left for all`;
-    throw new LimitExceededError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
+    throw tooMany(" for its caller", why);
   }
 
   /** Settles a reply. Throws a `TerminalError` if it is settled already or kept no longer. */
@@ -222,4 +219,8 @@ export class InMemoryReplies {
     caller.bytes -= reply.bytes;
     if (caller.waiting === 0 && caller.bytes === 0) this.#callers.delete(caller.name);
   }
+}
+
+function tooMany(whose: string, why: string): LimitExceededError {
+  return new LimitExceededError("too-many-replies", `Cannot keep one more reply${whose}: ${why}`);
 }
