@@ -11,7 +11,6 @@ import { BoundedSet } from "./base/bounded_set.ts";
 import { FifoSet } from "./base/fifo_set.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
 import { roughBytes } from "./base/rough_bytes.ts";
-import type { ProtocolStats } from "./ports/stats.ts";
 import { type Held, Shares } from "./base/shares.ts";
 
 /**
@@ -95,11 +94,6 @@ export class InMemoryReplies {
   /** How many replies are kept. */
   get size(): number {
     return this.#replies.size;
-  }
-
-  /** Their line in the statistics: a reply has no mailbox and no turn. */
-  get counts(): ProtocolStats {
-    return { actors: this.size, waiting: 0, done: 0 };
   }
 
   find(key: string): KeptReply | undefined {

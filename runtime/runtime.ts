@@ -172,7 +172,9 @@ export class Runtime implements RuntimeServices {
         ...Object.fromEntries(
           hosts.map(({ actor, size, waiting, done }) => [actor.name, { actors: size, waiting, done }]),
         ),
-        ...this.persistence === undefined && { [Reply.open.protocol]: this.replies.counts },
+        ...this.persistence === undefined && {
+          [Reply.open.protocol]: { actors: this.replies.size, waiting: 0, done: 0 }, // it has no mailbox and no turn
+        },
       },
       ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
     };
