@@ -8,7 +8,7 @@ import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
-/** A request whose reply does not come to whoever waits for it in this process. */
+/** A request whose reply is kept until it is collected, or goes to an address. */
 export interface SubmitRequest {
   readonly to: Target;
   readonly operation: Operation;

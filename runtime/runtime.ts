@@ -172,8 +172,8 @@ export class Runtime implements RuntimeServices {
         ...Object.fromEntries(
           hosts.map(({ actor, size, waiting, done }) => [actor.name, { actors: size, waiting, done }]),
         ),
-        ...this.persistence === undefined && {
-          [Reply.open.protocol]: { actors: this.replies.size, waiting: 0, done: 0 }, // it has no mailbox and no turn
+        ...this.persistence === undefined && { // a reply has no mailbox and no turn
+          [Reply.open.protocol]: { actors: this.replies.size, waiting: 0, done: 0 },
         },
       },
       ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
