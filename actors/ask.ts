@@ -28,6 +28,7 @@ import { shownName } from "../runtime/messages/shown_name.ts";
 import type { Turn } from "../runtime/turns/turn.ts";
 import { requireNoCycle } from "../runtime/turns/wait_chain.ts";
 import { submitDurably } from "./durable_submit.ts";
+import type { SubmitRequest } from "./reply_route.ts";
 import { once } from "./tell.ts";
 
 /**
@@ -45,7 +46,7 @@ export function ask(
 ): Promise<unknown> {
   try {
     const named = options?.id !== undefined && turn === undefined && runtime.persistence?.has(to.protocol);
-    if (named) return askByName(runtime, to, operation, payload, options);
+    if (named) return askByName(runtime, { to, operation, payload, options }, options);
     if (turn !== undefined || (options !== undefined && !isPlain(options))) {
       return askWith(runtime, to, operation, payload, options ?? {}, turn);
     }
@@ -95,7 +96,10 @@ function askWith(
     runtime.delivery.deliver(sent.to, sent.route, sent.payload);
   }
   const answer = once(runtime, to, route, payload, (remembered) => {
-    if (turn !== undefined) return askInTurn(runtime, to, payload, route, waiter, timeoutMs, turn);
+    // A durable actor never waits, so there is no cycle.
+    if (turn !== undefined && !runtime.persistence?.has(to.protocol)) {
+      return askInTurn(runtime, to, payload, route, waiter, timeoutMs, turn);
+    }
     const answer = waiter.wait(runtime, timeoutMs);
     acceptAsk(runtime, to, payload, route, waiter);
     if (remembered !== undefined) {
@@ -121,11 +125,6 @@ function askInTurn(
   timeoutMs: number,
   turn: Turn,
 ): Promise<unknown> {
-  if (runtime.persistence?.has(to.protocol)) { // a durable actor never waits, so there is no cycle
-    const answer = waiter.wait(runtime, timeoutMs);
-    acceptAsk(runtime, to, payload, route, waiter);
-    return answer;
-  }
   runtime.delivery.check(route.operation, to.key, payload); // before a receiver is activated for it
   const target = runtime.delivery.receiver(to, route.operation);
   const { waitsFor } = turn;
@@ -143,16 +142,14 @@ function askInTurn(
  */
 async function askByName(
   runtime: Runtime,
-  to: Target,
-  operation: Operation,
-  payload: unknown,
+  request: SubmitRequest,
   options: AskOptions & IngressSendOptions,
 ): Promise<unknown> {
   const timeoutMs = options.timeoutMs ?? runtime.options.askTimeoutMs;
   requireDuration("timeoutMs", timeoutMs);
   options.signal?.throwIfAborted();
-  const { ticket, repeated } = await submitDurably(runtime, to, operation, payload, options);
-  const name = nameOf(operation, to.key);
+  const { ticket, repeated } = await submitDurably(runtime, request);
+  const name = nameOf(request.operation, request.to.key);
   try {
     const reply = await ticket.collect(repeated ? 0 : timeoutMs, options.signal);
     return options.raw ? reply : ticket.parsed(reply);
@@ -172,13 +169,7 @@ export function timeLeftMs(nowMs: number, timeoutMs: number, turn: Turn | undefi
 }
 
 /** Sends an ask. Its waiter must be ready, because the answer may come at once. */
-export function acceptAsk(
-  runtime: Runtime,
-  to: Target,
-  payload: unknown,
-  route: Route,
-  waiter: PendingReply,
-): void {
+function acceptAsk(runtime: Runtime, to: Target, payload: unknown, route: Route, waiter: PendingReply): void {
   try {
     const accepted = runtime.delivery.accept(to, route.operation, payload, route);
     accepted?.catch((error) => waiter.fail(error));

@@ -1,35 +1,21 @@
-import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
-import type { SubmitOptions } from "../runtime/language/address.ts";
-import type { Operation } from "../runtime/language/protocol.ts";
 import { replyNameOf } from "../runtime/messages/reply_name.ts";
-import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { routeToReply } from "./reply_route.ts";
+import { routeToReply, type SubmitRequest } from "./reply_route.ts";
 import { ReplyTicket } from "./reply_ticket.ts";
 
-/** A request whose reply is a row in the store. */
-export interface SubmittedDurably {
-  readonly ticket: DurableTicket;
-  /** Whether the request had been accepted before. */
-  readonly repeated: boolean;
-}
-
-/** Request / asynchronous response with a store: the message and its pending reply are committed together. */
+/**
+ * Request / asynchronous response with a store: the message and its pending reply are committed together. It is
+ * `repeated` if it had been accepted before.
+ */
 export async function submitDurably(
   runtime: Runtime,
-  to: Target,
-  operation: Operation,
-  payload: unknown,
-  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
-): Promise<SubmittedDurably> {
-  const id = options?.id ?? runtime.ids.ulid();
-  const { route, key } = routeToReply(runtime, operation, id, options);
-  const acceptance = await runtime.delivery.acceptDurably(to, payload, route, key);
-  const ticket = acceptance.ticket ?? key; // a repeat has the first one's
-  return {
-    ticket: new DurableTicket(runtime, replyNameOf(ticket), ticket, operation.reply),
-    repeated: acceptance.repeated,
-  };
+  request: SubmitRequest,
+): Promise<{ readonly ticket: DurableTicket; readonly repeated: boolean }> {
+  const { to, operation, payload, options } = request;
+  const { route, key } = routeToReply(runtime, request, options?.id ?? runtime.ids.ulid());
+  // A repeat has the ticket of the first one.
+  const { ticket = key, repeated } = await runtime.delivery.acceptDurably(to, payload, route, key);
+  return { ticket: new DurableTicket(runtime, replyNameOf(ticket), ticket, operation.reply), repeated };
 }
 
 /** The ticket of a reply in the store: any instance can collect it, as often as it likes, until it expires. */

@@ -8,15 +8,7 @@ import { retryWhileUnavailable } from "../runtime/scheduling/retry_while_unavail
 import { messageOf, TerminalError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Publication, subscribersMax, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
-import {
-  nameOperations,
-  type Operation,
-  type Protocol,
-  type Survey,
-  survey,
-  type Tell,
-  tell,
-} from "../runtime/language/protocol.ts";
+import { nameOperations, type Operation, survey, tell } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { unchecked } from "../runtime/language/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
@@ -135,11 +127,7 @@ interface Listening {
   listener: LocalListener | undefined;
 }
 
-const Listener: Protocol<"~listener", {
-  listen: Tell<Listening>;
-  hear: Survey<Publication, unknown>;
-  close: Tell<void>;
-}> = nameOperations("~listener", {
+const Listener = nameOperations("~listener", {
   listen: tell(unchecked<Listening>()),
   hear: survey(unchecked<Publication>(), unchecked<unknown>()),
   close: tell(),
@@ -172,7 +160,6 @@ export const listenerActor = actor(Listener, {
   },
   onFailure: "resume",
   idleMs: Infinity, // the end of its subscription passivates it
-  onIdle: "drop",
 });
 
 /** The actor of one event or survey: it has the subscribers, and sends each publication to them. */

@@ -5,7 +5,16 @@ import type { Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
+import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+
+/** A request whose reply is kept until it is collected, or goes to an address. */
+export interface SubmitRequest {
+  readonly to: Target;
+  readonly operation: Operation;
+  readonly payload: unknown;
+  readonly options: (SubmitOptions<unknown> & IngressSendOptions) | undefined;
+}
 
 /** The route of a request whose reply is kept. */
 export interface ReplyRoute {
@@ -21,9 +30,8 @@ export interface ReplyRoute {
  */
 export function routeToReply(
   runtime: Runtime,
-  operation: Operation,
+  { operation, options }: SubmitRequest,
   id: string | undefined,
-  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): ReplyRoute {
   const given = options?.failTo;
   const name = replyName(runtime.ids.ulid());

@@ -1,6 +1,6 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
-import type { SubmitOptions } from "../runtime/language/address.ts";
+import type { Address, SubmitOptions } from "../runtime/language/address.ts";
 import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
@@ -23,7 +23,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
-import { routeToReply } from "./reply_route.ts";
+import { routeToReply, type SubmitRequest } from "./reply_route.ts";
 import { ReplyTicket } from "./reply_ticket.ts";
 import { once } from "./tell.ts";
 import { submitBeside } from "./transient_submit.ts";
@@ -40,10 +40,11 @@ export function submit(
   options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
-    if (options?.replyTo !== undefined) return submitTo(runtime, to, operation, payload, options);
-    if (runtime.persistence === undefined) return submitInMemory(runtime, to, operation, payload, options);
-    if (!runtime.persistence.has(to.protocol)) return submitBeside(runtime, to, operation, payload, options);
-    return submitDurably(runtime, to, operation, payload, options).then(({ ticket }) => ticket);
+    const request = { to, operation, payload, options };
+    if (options?.replyTo !== undefined) return submitTo(runtime, request, options.replyTo);
+    if (runtime.persistence === undefined) return submitInMemory(runtime, request);
+    if (!runtime.persistence.has(to.protocol)) return submitBeside(runtime, request);
+    return submitDurably(runtime, request).then(({ ticket }) => ticket);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -52,14 +53,12 @@ export function submit(
 /** Submits with an address for the reply. Such a reply has no name: the ticket has the id of the message. */
 function submitTo(
   runtime: Runtime,
-  to: Target,
-  operation: Operation,
-  payload: unknown,
-  options: SubmitOptions<unknown>,
+  { to, operation, payload, options }: SubmitRequest,
+  given: Address,
 ): Promise<Ticket<unknown>> {
-  const { id = runtime.ids.ulid() } = options;
-  const replyTo = givenAddress(options.replyTo!);
-  const failTo = options.failTo === undefined ? undefined : givenAddress(options.failTo);
+  const { id = runtime.ids.ulid(), failTo: failure } = options ?? {};
+  const replyTo = givenAddress(given);
+  const failTo = failure === undefined ? undefined : givenAddress(failure);
   const route = runtime.route(operation, { options, id, replyTo, failTo });
   const message = `Cannot collect the reply ${id}: it goes to an address`;
   const ticket = { id, reply: () => Promise.reject(new NotFoundError("unknown-reply", message)) };
@@ -69,14 +68,9 @@ function submitTo(
   });
 }
 
-function submitInMemory(
-  runtime: Runtime,
-  to: Target,
-  operation: Operation,
-  payload: unknown,
-  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
-): Promise<Ticket<unknown>> {
-  const { route, name, key } = routeToReply(runtime, operation, options?.id, options);
+function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticket<unknown>> {
+  const { to, operation, payload, options } = request;
+  const { route, name, key } = routeToReply(runtime, request, options?.id);
   return once(runtime, to, route, payload, () => {
     const kept = openReply(runtime, to, route, payload, key); // before the message is sent, which may fail at once
     try {

@@ -221,14 +221,11 @@ export function collectorActor(onLate: () => void): Actor<"~collector"> {
         ctx.state?.collection.replies.end("deadline");
         ctx.passivate();
       },
-      close(ctx) {
-        ctx.passivate();
-      },
+      close: (ctx) => ctx.passivate(),
     },
     mailbox: { capacity: 10_000 },
     onFailure: "resume",
     idleMs: Infinity, // it ends itself
-    onIdle: "drop",
   });
 }
 

@@ -22,12 +22,10 @@ import type {
   ReplyOutputOf,
 } from "../runtime/language/protocol.ts";
 import type { Health, StopReport } from "../runtime/ports/health.ts";
-import { Runtime } from "../runtime/runtime.ts";
+import { type ModeSet, Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
-import type { TurnModes } from "../runtime/turns/turn_services.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
-import type { Actor } from "../runtime/language/actor.ts";
 import { ask } from "./ask.ts";
 import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
@@ -45,17 +43,14 @@ export interface StopOptions {
   readonly drainMs?: number;
 }
 
-function ofTurns(runtime: Runtime): TurnModes {
+/** The modes and their built-in actors. If there is a store, topics are in it. */
+function modesOf(runtime: Runtime, durable: boolean): ModeSet {
+  const transient = [listenerActor, collectorActor(() => runtime.lateReplies++)];
   return {
+    actors: durable ? transient : [topicActor, ...transient],
     ask: (to, operation, payload, options, turn) => ask(runtime, to, operation, payload, options, turn),
     survey: (operation, payload, options, turn) => surveyAll(runtime, operation, payload, options, turn),
   };
-}
-
-/** The built-in actors of the modes. If there is a store, topics are in it. */
-function actorsOf(runtime: Runtime, durable: boolean): Actor[] {
-  const transient = [listenerActor, collectorActor(() => runtime.lateReplies++)];
-  return durable ? transient : [topicActor, ...transient];
 }
 
 /**
@@ -90,7 +85,7 @@ export class System implements AsyncDisposable {
    * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
    */
   constructor(options: SystemOptions) {
-    this.#runtime = new Runtime(options, { ofTurns, actors: actorsOf });
+    this.#runtime = new Runtime(options, modesOf);
   }
 
   /**

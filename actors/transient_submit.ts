@@ -1,12 +1,8 @@
-import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
-import type { SubmitOptions } from "../runtime/language/address.ts";
 import { nameOf } from "../runtime/messages/envelope.ts";
-import type { Operation } from "../runtime/language/protocol.ts";
-import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { OutcomeUnknownError } from "../runtime/base/store_errors.ts";
 import { DurableTicket } from "./durable_submit.ts";
-import { routeToReply } from "./reply_route.ts";
+import { routeToReply, type SubmitRequest } from "./reply_route.ts";
 import { once } from "./tell.ts";
 
 /**
@@ -16,15 +12,9 @@ import { once } from "./tell.ts";
  * The message is sent first, to keep the order of its sender. If the row of the reply cannot be written then, the
  * submit rejects with an `OutcomeUnknownError`. A repeat with the same id writes the row again.
  */
-export async function submitBeside(
-  runtime: Runtime,
-  to: Target,
-  operation: Operation,
-  payload: unknown,
-  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
-): Promise<DurableTicket> {
-  const id = options?.id ?? runtime.ids.ulid();
-  const { route, name, key } = routeToReply(runtime, operation, id, options);
+export async function submitBeside(runtime: Runtime, request: SubmitRequest): Promise<DurableTicket> {
+  const { to, operation, payload, options } = request;
+  const { route, name, key } = routeToReply(runtime, request, options?.id ?? runtime.ids.ulid());
   const opened = once(runtime, to, route, payload, () => {
     const accepted = runtime.delivery.accept(to, operation, payload, route); // a promise if it is for another, durable actor
     const ticket = new DurableTicket(runtime, name, key, operation.reply);

@@ -11,7 +11,6 @@ import { BoundedSet } from "./base/bounded_set.ts";
 import { FifoSet } from "./base/fifo_set.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
 import { roughBytes } from "./base/rough_bytes.ts";
-import type { ProtocolStats } from "./ports/stats.ts";
 import { type Held, Shares } from "./base/shares.ts";
 
 /**
@@ -97,11 +96,6 @@ export class InMemoryReplies {
     return this.#replies.size;
   }
 
-  /** Their line in the statistics: a reply has no mailbox and no turn. */
-  get counts(): ProtocolStats {
-    return { actors: this.size, waiting: 0, done: 0 };
-  }
-
   find(key: string): KeptReply | undefined {
     return this.#replies.get(key);
   }
@@ -154,22 +148,19 @@ export class InMemoryReplies {
   #requireRoom(caller: Caller | undefined): void {
     const capacity = this.#capacity;
     const waiting = this.size - this.#collected.size;
-    if (waiting >= capacity) {
-      const why = `the system holds ${waiting} of ${capacity} replies`;
-      throw new LimitExceededError("too-many-replies", `Cannot keep one more reply: ${why}`);
-    }
-    if (caller === undefined) return;
     const free = capacity - waiting;
+    if (free <= 0) throw tooMany("", `the system holds ${waiting} of ${capacity} replies`);
+    if (caller === undefined) return;
     if (caller.waiting >= free) {
       const why =
         `${caller.waiting} of ${capacity} wait for it to be collected, and ${free} are left for all`;
-      throw new LimitExceededError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
+      throw tooMany(" for its caller", why);
     }
     const freeBytes = this.#bytesMax - this.#weights.size;
     if (caller.bytes < freeBytes) return;
     const why =
       `its replies hold ${caller.bytes} of ${this.#bytesMax} bytes, and ${freeBytes} are left for all`;
-    throw new LimitExceededError("too-many-replies", `Cannot keep one more reply for its caller: ${why}`);
+    throw tooMany(" for its caller", why);
   }
 
   /** Settles a reply. Throws a `TerminalError` if it is settled already or kept no longer. */
@@ -222,4 +213,8 @@ export class InMemoryReplies {
     caller.bytes -= reply.bytes;
     if (caller.waiting === 0 && caller.bytes === 0) this.#callers.delete(caller.name);
   }
+}
+
+function tooMany(whose: string, why: string): LimitExceededError {
+  return new LimitExceededError("too-many-replies", `Cannot keep one more reply${whose}: ${why}`);
 }

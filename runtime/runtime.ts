@@ -25,12 +25,9 @@ import { type HostCounts, Persistence } from "./durable/persistence.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 
-/** What the modes add to a system. */
-export interface ModeSet {
-  /** What turns of transient actors can wait for. */
-  ofTurns(runtime: Runtime): TurnModes;
-  /** The built-in actors that the modes need. */
-  actors(runtime: Runtime, durable: boolean): readonly Actor[];
+/** What the modes add to a system: what turns can wait for, and the built-in actors that the modes need. */
+export interface ModeSet extends TurnModes {
+  readonly actors: readonly Actor[];
 }
 
 /**
@@ -54,13 +51,13 @@ export class Runtime implements RuntimeServices {
   /** How many replies came to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
-  readonly modes: TurnModes;
+  readonly modes: ModeSet;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
   private stopping: Promise<StopReport> | undefined;
   private rested: (() => void) | undefined;
 
-  constructor(options: SystemOptions, modes: ModeSet) {
+  constructor(options: SystemOptions, modesOf: (runtime: Runtime, durable: boolean) => ModeSet) {
     const resolved = this.options = resolveOptions(options);
     this.clock = resolved.clock;
     this.random = resolved.random;
@@ -76,12 +73,12 @@ export class Runtime implements RuntimeServices {
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
     this.replies = new InMemoryReplies(resolved, this.timers);
-    this.modes = modes.ofTurns(this);
+    const { store } = options;
+    const modes = this.modes = modesOf(this, store !== undefined);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
     const names = new Set<string>();
-    const { store } = options;
-    for (const actor of [...modes.actors(this, store !== undefined), ...options.actors]) {
+    for (const actor of [...modes.actors, ...options.actors]) {
       if (names.has(actor.name)) {
         throw new TypeError(`Cannot start the system: two of its actors have the protocol ${actor.name}`);
       }
@@ -175,7 +172,9 @@ export class Runtime implements RuntimeServices {
         ...Object.fromEntries(
           hosts.map(({ actor, size, waiting, done }) => [actor.name, { actors: size, waiting, done }]),
         ),
-        ...this.persistence === undefined && { [Reply.open.protocol]: this.replies.counts },
+        ...this.persistence === undefined && { // a reply has no mailbox and no turn
+          [Reply.open.protocol]: { actors: this.replies.size, waiting: 0, done: 0 },
+        },
       },
       ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
     };

@@ -174,7 +174,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       extras.turn = extras.value = undefined;
     }
     while (this.route !== undefined) envelopes.push(this.displace());
-    for (const envelope of extras?.recovery?.take() ?? []) {
+    for (const envelope of extras?.recovery?.delayedRetries.take() ?? []) {
       this.host.taken++;
       envelopes.push(envelope);
     }

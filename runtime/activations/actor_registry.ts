@@ -48,7 +48,8 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   readonly handlers: readonly (Handler | undefined)[];
   private readonly quota: ActorQuota;
   private readonly members = new Map<string, Member>();
-  private readonly idle: IdleList;
+  /** Passivates each actor in it that has been idle for `idleMs`. */
+  readonly idleList: IdleList;
   /** Where the next search for an actor at rest begins. */
   private searched: Iterator<Member> | undefined = undefined;
   private searchAgainMs = -Infinity;
@@ -58,7 +59,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.services = services;
     this.handlers = actor.handlers;
     this.quota = quota;
-    this.idle = new IdleList(actor.idleMs, services.timers);
+    this.idleList = new IdleList(actor.idleMs, services.timers);
     quota.join(this);
   }
 
@@ -94,16 +95,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     if (this.members.get(member.key) !== member) return;
     this.members.delete(member.key);
     this.quota.size--;
-    this.idle.leave(member);
-  }
-
-  /** From now on passivates an actor when it has been idle for `idleMs`. */
-  watchIdle(member: Idler): void {
-    this.idle.join(member);
-  }
-
-  leaveIdle(member: Idler): void {
-    this.idle.leave(member);
+    this.idleList.leave(member);
   }
 
   /** Passivates the next actor that is at rest, so that it leaves memory. Returns whether there was one. */

@@ -12,23 +12,14 @@ import { type Decision, Supervisor } from "../turns/supervisor.ts";
 export class Recovery {
   readonly #actor: Activation;
   readonly #supervisor: Supervisor;
-  readonly #delayedRetries: DelayedRetries;
+  /** Its messages that wait apart from the mailbox to be tried again. */
+  readonly delayedRetries: DelayedRetries;
 
   constructor(actor: Activation) {
     this.#actor = actor;
     this.#supervisor = new Supervisor(actor.host.actor, actor.host.services.random);
-    this.#delayedRetries = new DelayedRetries(actor.host.services.timers);
-    (actor.ensureExtras.held ??= new HeldBytes()).aside = this.#delayedRetries;
-  }
-
-  /** How many messages wait apart from the mailbox to be tried again. */
-  get size(): number {
-    return this.#delayedRetries.size;
-  }
-
-  /** Removes and returns all messages that wait apart: they are not tried again. */
-  take(): Envelope[] {
-    return this.#delayedRetries.take();
+    this.delayedRetries = new DelayedRetries(actor.host.services.timers);
+    (actor.ensureExtras.held ??= new HeldBytes()).aside = this.delayedRetries;
   }
 
   /**
@@ -60,13 +51,13 @@ export class Recovery {
     const { delivery, timers } = this.#services;
     actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, envelope.attempts, afterMs);
-    const full = this.#delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
+    const full = this.delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
     if (retry.order === "hold" || full) {
       actor.hold(envelope);
       timers.set(afterMs, () => actor.resume());
       return;
     }
-    this.#delayedRetries.add(envelope, afterMs, () => actor.requeue(envelope));
+    this.delayedRetries.add(envelope, afterMs, () => actor.requeue(envelope));
   }
 
   #follow(directive: OnFailure, error: unknown): void {

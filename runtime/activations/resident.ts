@@ -92,7 +92,7 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
 
   get atRest(): boolean {
     const { schedules, recovery } = this.extras ?? {};
-    return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.size;
+    return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.delayedRetries.size;
   }
 
   override toString(): string {
@@ -102,7 +102,7 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
   protected activate(): void {
     if (!this.kept) this.state = this.services.broken.make(this, this.host.actor.state);
     this.active = true;
-    this.host.watchIdle(this);
+    this.host.idleList.join(this);
     this.emit("activated");
   }
 
@@ -110,7 +110,7 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
   passivate(): void {
     if (!this.active) return;
     this.active = false;
-    this.host.leaveIdle(this);
+    this.host.idleList.leave(this);
     this.release();
     if (this.host.actor.onIdle === "drop") this.dropState();
     this.emit("passivated");

@@ -1,3 +1,4 @@
+import { guarded } from "./guarded.ts";
 import { type Issue, shortIssues } from "./issues.ts";
 
 export type { Issue } from "./issues.ts";
@@ -354,41 +355,34 @@ export class RetryableError extends PosthornError {
 
 /** Throws a `RangeError` unless `value` is a whole number of at least `least`. For options: the error names the option. */
 export function requireInteger(option: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(
-      `Cannot use ${option}: it must be a whole number of at least ${least}: current value is ${value}`,
-    );
-  }
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw unusable(option, `a whole number of at least ${least}`, value);
 }
 
 /** Throws a `RangeError` unless `value` is a number of milliseconds above 0. `Infinity` is never. */
 export function requireDuration(option: string, value: number): void {
-  if (typeof value !== "number" || !(value > 0)) {
-    throw new RangeError(
-      `Cannot use ${option}: it must be a number of milliseconds above 0: current value is ${value}`,
-    );
-  }
+  if (typeof value === "number" && value > 0) return;
+  throw unusable(option, "a number of milliseconds above 0", value);
 }
 
 /** Throws a `RangeError` unless `value` is a number of milliseconds of at least 0. `Infinity` is for ever. */
 export function requireDelay(option: string, value: number): void {
   if (typeof value === "number" && value >= 0) return;
-  throw new RangeError(`Cannot use ${option}: it must be at least 0: current value is ${value}`);
+  throw unusable(option, "at least 0", value);
 }
 
 /** Throws a `RangeError` unless `value` is one of those; for who writes without a compiler. */
 export function requireOneOf(option: string, value: string, known: readonly string[]): void {
   if (known.includes(value)) return;
-  throw new RangeError(
-    `Cannot use ${option}: it must be one of ${known.join(", ")}: current value is ${value}`,
-  );
+  throw unusable(option, `one of ${known.join(", ")}`, value);
+}
+
+function unusable(option: string, what: string, value: unknown): RangeError {
+  return new RangeError(`Cannot use ${option}: it must be ${what}: current value is ${value}`);
 }
 
 /** What was thrown, in words, whatever it was. */
 export function messageOf(error: unknown): string {
-  try {
-    return String(error instanceof Error ? error.message : error);
-  } catch {
-    return "something that has no words"; // an object without a prototype, or a `toString` that throws
-  }
+  // An object may have no prototype, or a `toString` that throws.
+  return guarded(() => String(error instanceof Error ? error.message : error), "something that has no words");
 }

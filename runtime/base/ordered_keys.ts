@@ -56,24 +56,17 @@ export class OrderedKeys {
 
   /** The first chunk that begins with a key for which that is false. */
   #chunkBehind(isBefore: (key: string) => boolean): number {
-    let low = 0;
-    let high = this.#chunks.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (isBefore(this.#chunks[middle][0])) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countWhile(this.#chunks, (chunk) => isBefore(chunk[0]));
   }
 }
 
-/** How many keys come before the first for which that is false. */
-function countWhile(keys: readonly string[], isBefore: (key: string) => boolean): number {
+/** How many items come before the first for which that is false. */
+function countWhile<Item>(items: readonly Item[], isBefore: (item: Item) => boolean): number {
   let low = 0;
-  let high = keys.length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (isBefore(keys[middle])) low = middle + 1;
+    if (isBefore(items[middle])) low = middle + 1;
     else high = middle;
   }
   return low;

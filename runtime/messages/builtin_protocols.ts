@@ -3,15 +3,7 @@ import type { Subscribed } from "../language/context.ts";
 import type { Envelope } from "./envelope.ts";
 import { messageOf, PosthornError } from "../base/errors.ts";
 import { Failure } from "../language/failure.ts";
-import {
-  type Ask,
-  ask,
-  nameOperations,
-  type Operation,
-  type Protocol,
-  type Tell,
-  tell,
-} from "../language/protocol.ts";
+import { ask, nameOperations, type Operation, tell } from "../language/protocol.ts";
 import { parse } from "../language/parse.ts";
 import { type Schema, unchecked } from "../language/schema.ts";
 import { requireSubject } from "../language/subject.ts";
@@ -62,18 +54,16 @@ export function payloadOf(envelope: Envelope): unknown {
   return Publication.is(envelope.payload) ? envelope.payload.payload : envelope.payload;
 }
 
-/** A request to subscribe one address to one topic. */
-export interface SubscriptionRequest {
-  readonly to: Address;
-  readonly subject: string | undefined;
-  /** Tells it from another subscription of the same address. */
-  readonly token?: number | string | undefined;
-}
-
 /** A request to end a subscription: the one with that token; without a token, whichever the address has. */
 export interface Unsubscription {
   readonly to: Address;
+  /** Tells a subscription from another one of the same address. */
   readonly token?: number | string | undefined;
+}
+
+/** A request to subscribe one address to one topic. */
+export interface SubscriptionRequest extends Unsubscription {
+  readonly subject: string | undefined;
 }
 
 /** A page of the subscriptions of a topic, without those of functions. `next` asks for the page after it. */
@@ -83,14 +73,7 @@ export interface SubscriptionsPage {
 }
 
 /** The protocol of a topic: the actor that has the subscribers of one event or survey. */
-export const Topic: Protocol<"~topic", {
-  publish: Tell<Publication>;
-  subscribe: Tell<SubscriptionRequest>;
-  unsubscribe: Tell<Unsubscription>;
-  leave: Tell<ActorId>;
-  list: Ask<{ readonly after?: string | undefined }, SubscriptionsPage>;
-  remove: Ask<Unsubscription, boolean>;
-}> = nameOperations("~topic", {
+export const Topic = nameOperations("~topic", {
   publish: tell(unchecked<Publication>()),
   subscribe: tell(unchecked<SubscriptionRequest>()),
   unsubscribe: tell(unchecked<Unsubscription>()),
@@ -108,11 +91,7 @@ export function topicKey(operation: Operation): string {
 }
 
 /** The protocol of the reply to one submit, which is kept until it is collected or expires. */
-export const Reply: Protocol<"~reply", {
-  open: Tell<void>;
-  arrive: Tell<unknown>;
-  refuse: Tell<Failure>;
-}> = nameOperations("~reply", {
+export const Reply = nameOperations("~reply", {
   open: tell(),
   arrive: tell(unchecked<unknown>()),
   refuse: tell(Failure),
@@ -131,12 +110,7 @@ export interface Collection {
 }
 
 /** The protocol of a collector: the actor that takes the replies of one survey, in the process that asked. */
-export const Collector: Protocol<"~collector", {
-  open: Tell<Collection>;
-  take: Tell<unknown>;
-  expire: Tell<void>;
-  close: Tell<void>;
-}> = nameOperations("~collector", {
+export const Collector = nameOperations("~collector", {
   open: tell(unchecked<Collection>()),
   take: tell(unchecked<unknown>()),
   expire: tell(),

@@ -25,26 +25,21 @@ export class BrokenActors {
    * Creates the state of an actor. If `state` throws, lists the actor as broken and throws the same error.
    */
   make(actor: ActorId, state: () => unknown): unknown {
-    let made: unknown;
     try {
-      made = state();
+      const made = state();
+      this.remove(actor);
+      return made;
     } catch (error) {
       this.add(actor, error);
       throw error;
     }
-    this.remove(actor);
-    return made;
   }
 
   /** Lists an actor whose state could not be created. */
   add({ protocol, key }: ActorId, error: unknown): void {
     const reason = messageOf(error).slice(0, reasonMax).toWellFormed();
     this.#actors.set(nameOf({ protocol, key }), { protocol, key, reason });
-    if (this.#actors.size <= brokenMax) return;
-    for (const oldest of this.#actors.keys()) {
-      this.#actors.delete(oldest);
-      return;
-    }
+    if (this.#actors.size > brokenMax) this.#actors.delete(this.#actors.keys().next().value!);
   }
 
   /** Removes an actor whose state was created. */

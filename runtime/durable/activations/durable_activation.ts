@@ -137,7 +137,7 @@ export class DurableActivation extends DurableMember {
         this.#runner = new TurnRunner(this);
         if (this.atRest) return this.passivate();
       }
-      this.host.watchIdle(this);
+      this.host.idleList.join(this);
       this.services.rest();
     }
   }
