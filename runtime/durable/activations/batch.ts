@@ -1,4 +1,4 @@
-import type { AtomicPart, Check } from "../../ports/store.ts";
+import type { Check, Put } from "../../ports/store.ts";
 import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
@@ -188,7 +188,8 @@ export class Batch {
     const actor = this.#actor;
     const { stateVersion } = actor.host.actor;
     const key = recordKey(actor);
-    const text = this.erased ? undefined : this.#changed ? this.#text() : record.text;
+    const textOf = this.#json ? jsonToText : toText;
+    const text = this.erased ? undefined : this.#changed ? textOf(this.state) : record.text;
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#session.instance),
@@ -201,12 +202,11 @@ export class Batch {
     const check: Check = { key, version: record.storedVersion };
     const fault = this.erased ? undefined : record.fault;
     // A record that cannot be read is not overwritten: another program may be able to read it.
-    const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
-    const written: AtomicPart = this.erased
-      ? this.#erasure(value, head.clock)
-      : { checks: [], writes, removals: [] };
+    const kept = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
+    const writes = this.erased ? [this.#erasure(value, head.clock)] : kept;
+    const removals = this.erased && record.bytes > 0 ? [{ key, oldBytes: record.bytes }] : [];
     const { limits } = this.#session.traits;
-    const whole = sum(this.#size, sizeOfCommit({ ...written, checks: [check] }, limits));
+    const whole = sum(this.#size, sizeOfCommit({ checks: [check], writes, removals }, limits));
     const size = {
       ...whole,
       checks: whole.checks - forRecord.checks,
@@ -214,8 +214,8 @@ export class Batch {
     };
     const writeSet = this.#writeSet ??= new WriteSet();
     writeSet.checks.push(check);
-    writeSet.writes.push(...written.writes);
-    writeSet.removals.push(...written.removals);
+    writeSet.writes.push(...writes);
+    writeSet.removals.push(...removals);
     requireFits(actor, size, limits);
     const bytes = this.erased ? 0 : fault === undefined ? value.length : record.bytes;
     return { writeSet, size, record: new ActorRecord(head, text, record.version, bytes, fault) };
@@ -226,17 +226,10 @@ export class Batch {
    * commit landed, and the time of its last message: messages of its next life come behind that, also if an instance with
    * a slower clock sends them.
    */
-  #erasure(value: Uint8Array, timestampMicros: number): AtomicPart {
-    const actor = this.#actor;
-    const { bytes } = this.#record;
+  #erasure(value: Uint8Array, timestampMicros: number): Put {
     const nowMs = this.#session.clock.now();
     const aheadMs = Math.min(Math.max(timestampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
-    const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
-    return {
-      checks: [],
-      writes: [{ key: erasedKey(actor), value, expiresAtMs }],
-      removals: bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: bytes }],
-    };
+    return { key: erasedKey(this.#actor), value, expiresAtMs: nowMs + aheadMs + erasedKeepMs };
   }
 
   /** The commit of a batch that writes nothing: it checks that the state is still this one. */
@@ -244,10 +237,6 @@ export class Batch {
     const writeSet = this.#writeSet ??= new WriteSet();
     writeSet.checks.push({ key: recordKey(this.#actor), version: this.#record.storedVersion });
     return writeSet;
-  }
-
-  #text(): string {
-    return this.#json ? jsonToText(this.state) : toText(this.state);
   }
 
   #remove(mail: QueuedMessage, writeSet: WriteSet, again: boolean): void {

@@ -308,7 +308,7 @@ export class TurnRunner {
     }
     if (batch.taken === 0) {
       host.release(this.#activation, leftMs);
-      this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
+      this.#activation.hold(unknownRetryMs);
     }
     return "last";
   }
