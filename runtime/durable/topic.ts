@@ -111,7 +111,10 @@ function send(
   const { [turn.place]: from, ...others } = cursors;
   const begins = from === undefined;
   const number = begins && mode === "event" ? events + 1 : events;
-  if (number > events) log(turn, number, subject, payload, limits);
+  if (number > events) {
+    writeEvent(turn.rows, turn.key, { number, id: turn.id, subject, payload }, limits.events);
+    turn.rows.after(() => turn.actor.durable.published(turn.key));
+  }
   const fitting = fittingOf(subscribers, payload, limits.commit);
   const tokens = subject.split(".");
   const { replyTo, deadline } = turn.route;
@@ -146,13 +149,6 @@ function fittingOf(
     if (index > 0 && (keys > keysBytes * share || all > bytes * share)) return index;
   }
   return subscribers.length;
-}
-
-/** Writes an event into the log, in place of the oldest. */
-function log(turn: TopicTurn, number: number, subject: string, payload: unknown, limits: TopicLimits): void {
-  const { key: topic, rows } = turn;
-  writeEvent(rows, topic, { number, id: turn.id, subject, payload }, limits.events);
-  rows.after(() => turn.actor.durable.published(topic));
 }
 
 async function subscribe(turn: TopicTurn, { to, subject, token }: SubscriptionRequest): Promise<void> {

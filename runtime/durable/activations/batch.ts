@@ -9,7 +9,6 @@ import type { ScheduleSummaries } from "../rows/schedule_row.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
 import { jsonToText, toText } from "../rows/value_codec.ts";
 
-const forRecord: CommitSize = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 /** How long the last turn of an erased actor is kept, after its time has passed by the slowest of all clocks. */
 const erasedKeepMs = 300_000;
 /** How far its time may be ahead: one that is further ahead is of a wrong clock, and is not waited for. */
@@ -26,8 +25,8 @@ export class Batch {
   readonly #record: ActorRecord;
   /** Its writes. Those of the first message are taken as they are: most batches have no other. */
   #writeSet: WriteSet | undefined = undefined;
-  /** The size of the writes, and of the check and the write of the record. */
-  #size = forRecord;
+  /** The size of its writes, without those of the record. */
+  #size = nothing;
   /** How many messages it takes from the head of the mailbox. */
   taken = 0;
   /** Whether the next message had a turn too, and stays for another. */
@@ -96,8 +95,8 @@ export class Batch {
     this.#remove(mail, writeSet, again);
     const size = this.#with(writeSet);
     const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, size);
-    const twice = { checks, writes, bytes: bytes / share, keysBytes };
-    if (this.taken > 0 && !fits(twice, this.#session.traits.limits)) return false;
+    const withRecord = { checks: checks + 1, writes: writes + 1, bytes: bytes / share, keysBytes };
+    if (this.taken > 0 && !fits(withRecord, this.#session.traits.limits)) return false;
     this.#take(mail, writeSet, size, again);
     return true;
   }
@@ -206,12 +205,7 @@ export class Batch {
     const writes = this.erased ? [this.#erasure(value, head.clock)] : kept;
     const removals = this.erased && record.bytes > 0 ? [{ key, oldBytes: record.bytes }] : [];
     const { limits } = this.#session.traits;
-    const whole = sum(this.#size, sizeOfCommit({ checks: [check], writes, removals }, limits));
-    const size = {
-      ...whole,
-      checks: whole.checks - forRecord.checks,
-      writes: whole.writes - forRecord.writes,
-    };
+    const size = sum(this.#size, sizeOfCommit({ checks: [check], writes, removals }, limits));
     const writeSet = this.#writeSet ??= new WriteSet();
     writeSet.checks.push(check);
     writeSet.writes.push(...writes);

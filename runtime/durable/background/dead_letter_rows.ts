@@ -6,9 +6,9 @@ import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { StoredDeadLetter, WritingServices } from "../delivery/message_writer.ts";
 import { removalOf } from "../commits/write_set.ts";
-import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
+import { deadPrefix, sentAgainKey } from "../rows/keys.ts";
 import { pages } from "../rows/pages.ts";
-import { NewMessage, timestampOf } from "../rows/queued_message.ts";
+import { timestampOf } from "../rows/queued_message.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/value_codec.ts";
 
@@ -142,7 +142,7 @@ export class DeadLetterRows {
     }
     const { head: mail, ...whole } = letter;
     return this.#letters.add(withPayload(whole, text), {
-      resend: () => this.#resend(row, letter, mail, text),
+      resend: () => this.#resend(row, letter, text),
       caller: mail.caller,
       bytes: row.value.length,
       onLetGo: () => this.#letGo(rowOf(row)),
@@ -179,29 +179,17 @@ export class DeadLetterRows {
     if (kept.entry !== undefined) this.#letters.remove(kept.entry);
   }
 
-  async #resend(
-    { key, version, value }: Entry,
-    letter: StoredDeadLetter,
-    mail: StoredDeadLetter["head"],
-    text: string,
-  ): Promise<void> {
+  async #resend({ key, version, value }: Entry, letter: StoredDeadLetter, text: string): Promise<void> {
     const { session, writer } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
     const writeSet = removalOf({ key, version }, value.length);
     writeSet.write(sentAgainKey, new Uint8Array());
-    const head = {
-      ...mail,
-      via: session.instance,
+    writer.deliverAgain(writeSet, to, { head: letter.head, text }, {
       attempts: undefined,
       notBeforeMs: undefined,
       afterMs: undefined,
       deadlineMs: undefined, // it has passed, or would pass while the message waits
-    };
-    writer.deliver(
-      writeSet,
-      to,
-      new NewMessage(session.encoder, mailPrefix(to), session.nextPosition(), head, text),
-    );
+    });
     const committed = await commitKnown(session, writeSet, `the dead letter ${letter.id}`);
     this.#drop(key);
     if (committed === undefined) {

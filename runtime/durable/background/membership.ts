@@ -244,7 +244,7 @@ export class Membership {
     if (version === undefined) return await this.#session.connection.presence?.release(name); // the next heartbeat tries another name
     this.#session.probes?.reach("an instance hears that it was taken for dead");
     this.#left.add(before); // for this process: it did not crash
-    this.#session.rename(name);
+    this.#session.instance = name;
     this.#version = version;
     this.#services.reborn();
     await this.#session.connection.presence?.release(before);

@@ -11,7 +11,7 @@ import type { SurveyReplies } from "./survey_replies.ts";
 import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.ts";
+import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -152,17 +152,27 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  /** Writes a dead letter, and the failure message to whoever waits for a reply. Returns the letter. */
+  /** Writes a message anew, with another head: at the given position, or at the next. */
+  deliverAgain(
+    writeSet: WriteSet,
+    to: ActorId,
+    { head, text }: Pick<QueuedMessage, "head" | "text">,
+    changes: Partial<MessageHeader>,
+    place: string = this.#session.nextPosition(),
+  ): void {
+    const { encoder, instance } = this.#session;
+    const changed = { ...head, via: instance, ...changes };
+    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+  }
+
+  /**
+   * Writes a dead letter, and the failure message to whoever waits for a reply. Returns the letter. `place` is the position
+   * of the message in its mailbox; absent if it never came there.
+   */
   deadLetter(
     writeSet: WriteSet,
     to: ActorId,
-    message: {
-      readonly head: MessageHeader;
-      readonly text: string;
-      readonly payload: unknown;
-      /** Its position in its mailbox; absent if it never came there. */
-      readonly place?: string;
-    },
+    message: Pick<QueuedMessage, "head" | "text" | "payload"> & { readonly place?: string },
     deadLetterReason: DeadLetterReason,
   ): DeadLetter {
     const { head, text, payload, place } = message;
