@@ -1,4 +1,4 @@
-import { isReplyTarget, type MessageId, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
+import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { MailboxFullError } from "../base/errors.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
@@ -68,12 +68,12 @@ export class Acceptor {
     const place = extras?.after === undefined ? undefined : session.positionBehind(extras.after);
     // Every list that begins after this moment has what was written before it.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
-    const draft = isReplyTarget(replyTo) ? undefined : writer.draft(to, route, payload, id, place);
+    const draft = isReplyTarget(replyTo) ? undefined : writer.draft({ to, route, payload, id }, place);
     const bytes = draft === undefined ? extras?.bytes ?? 0 : draft.value.length; // an ask is in memory only
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);
     if (draft === undefined) {
-      const head = headOf(route, id, session.instance, (id: MessageId) => ids.text(id));
+      const head = headOf(route, id, session.instance, ids);
       if (epoch > 0) to.look();
       const mail = QueuedMessage.ask(
         head,

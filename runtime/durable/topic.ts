@@ -5,6 +5,7 @@ import { namedOperation } from "../messages/envelope.ts";
 import type { DurableTurn } from "./activations/turn_writes.ts";
 import { writeEvent } from "./delivery/event_log_rows.ts";
 import { subscribedKey, subscriberActorPrefix, subscriberKey, subscriberPrefix } from "./rows/keys.ts";
+import { readableHead } from "./rows/readable_head.ts";
 import { decodeValue, encodeValue, toText } from "./rows/value_codec.ts";
 import { TerminalError } from "../base/errors.ts";
 import {
@@ -110,7 +111,10 @@ function send(
   const { [turn.place]: from, ...others } = cursors;
   const begins = from === undefined;
   const number = begins && mode === "event" ? events + 1 : events;
-  if (number > events) log(turn, number, subject, payload, limits);
+  if (number > events) {
+    writeEvent(turn.rows, turn.key, { number, id: turn.id, subject, payload }, limits.events);
+    turn.rows.after(() => turn.actor.durable.published(turn.key));
+  }
   const fitting = fittingOf(subscribers, payload, limits.commit);
   const tokens = subject.split(".");
   const { replyTo, deadline } = turn.route;
@@ -147,13 +151,6 @@ function fittingOf(
   return subscribers.length;
 }
 
-/** Writes an event into the log, in place of the oldest. */
-function log(turn: TopicTurn, number: number, subject: string, payload: unknown, limits: TopicLimits): void {
-  const { key: topic, rows } = turn;
-  writeEvent(rows, topic, { number, id: turn.id, subject, payload }, limits.events);
-  rows.after(() => turn.actor.durable.published(topic));
-}
-
 async function subscribe(turn: TopicTurn, { to, subject, token }: SubscriptionRequest): Promise<void> {
   const { protocol, key, operation } = to;
   const { events, subscribers, cursors } = turn.state;
@@ -178,8 +175,9 @@ async function unsubscribe(turn: TopicTurn, { to, token }: Unsubscription): Prom
   const rowKey = subscriberKey(turn.key, to);
   const [found] = await connection.read([rowKey]);
   if (found === undefined) return false;
-  // The address may have subscribed again: then this subscription is over already.
-  if (token !== undefined && isAnother(found.value, token)) return false;
+  // The address may have subscribed again: then this subscription is over already. A row that cannot be read is removed.
+  const row = readableHead<SubscriptionRequest>(found.value);
+  if (token !== undefined && row !== undefined && row.token !== token) return false;
   const [, another] = await connection.list({ prefix: subscriberActorPrefix(turn.key, to), limit: 2 });
   removeRows(turn, [rowKey]);
   if (another === undefined) turn.rows.remove(subscribedKey(to, turn.key));
@@ -232,16 +230,4 @@ async function subscribersAfter(turn: TopicTurn, after: string | undefined): Pro
       return { key, to: undefined, subject: undefined, pattern: undefined };
     }
   });
-}
-
-/**
- * Whether a row belongs to another subscription than that. A row that cannot be read does not, so that it can be
- * removed.
- */
-function isAnother(value: Uint8Array, token: SubscriptionRequest["token"]): boolean {
-  try {
-    return decodeValue<SubscriptionRequest>(value).head.token !== token;
-  } catch {
-    return false;
-  }
 }

@@ -24,6 +24,7 @@ export class Admission {
   readonly #incoming: Incoming;
   readonly #commit: () => Promise<Acceptance>;
   readonly #accepted = Promise.withResolvers<Acceptance>();
+  readonly accepted: Promise<Acceptance> = this.#accepted.promise;
   /** Whether a turn may have accepted it that later turns hide. */
   #doubted = false;
 
@@ -34,10 +35,6 @@ export class Admission {
     this.#commit = commit;
     this.mail = QueuedMessage.direct(incoming.draft, sizeOf(incoming));
     incoming.draft.accepted = true; // inspectors are told as soon as it waits
-  }
-
-  get accepted(): Promise<Acceptance> {
-    return this.#accepted.promise;
   }
 
   /** Adds the acceptance to a batch; `keeps` says that the message stays in its mailbox. */

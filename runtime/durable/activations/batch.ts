@@ -1,4 +1,4 @@
-import type { AtomicPart, Check } from "../../ports/store.ts";
+import type { Check, Put } from "../../ports/store.ts";
 import { type CommitSize, fits, requireFits, sizeOfCommit, sum } from "../../ports/commit_size.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { erasedKey, recordKey } from "../rows/keys.ts";
@@ -9,7 +9,6 @@ import type { ScheduleSummaries } from "../rows/schedule_row.ts";
 import { ActorRecord, type RecordHead, type RetryHead, turnsBefore } from "../rows/actor_record.ts";
 import { jsonToText, toText } from "../rows/value_codec.ts";
 
-const forRecord: CommitSize = { checks: 1, writes: 1, bytes: 0, keysBytes: 0 };
 /** How long the last turn of an erased actor is kept, after its time has passed by the slowest of all clocks. */
 const erasedKeepMs = 300_000;
 /** How far its time may be ahead: one that is further ahead is of a wrong clock, and is not waited for. */
@@ -26,8 +25,8 @@ export class Batch {
   readonly #record: ActorRecord;
   /** Its writes. Those of the first message are taken as they are: most batches have no other. */
   #writeSet: WriteSet | undefined = undefined;
-  /** The size of the writes, and of the check and the write of the record. */
-  #size = forRecord;
+  /** The size of its writes, without those of the record. */
+  #size = nothing;
   /** How many messages it takes from the head of the mailbox. */
   taken = 0;
   /** Whether the next message had a turn too, and stays for another. */
@@ -96,8 +95,8 @@ export class Batch {
     this.#remove(mail, writeSet, again);
     const size = this.#with(writeSet);
     const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, size);
-    const twice = { checks, writes, bytes: bytes / share, keysBytes };
-    if (this.taken > 0 && !fits(twice, this.#session.traits.limits)) return false;
+    const withRecord = { checks: checks + 1, writes: writes + 1, bytes: bytes / share, keysBytes };
+    if (this.taken > 0 && !fits(withRecord, this.#session.traits.limits)) return false;
     this.#take(mail, writeSet, size, again);
     return true;
   }
@@ -188,7 +187,8 @@ export class Batch {
     const actor = this.#actor;
     const { stateVersion } = actor.host.actor;
     const key = recordKey(actor);
-    const text = this.erased ? undefined : this.#changed ? this.#text() : record.text;
+    const textOf = this.#json ? jsonToText : toText;
+    const text = this.erased ? undefined : this.#changed ? textOf(this.state) : record.text;
     const head: RecordHead = {
       turn: token,
       before: turnsBefore(record.head, this.#session.instance),
@@ -201,21 +201,15 @@ export class Batch {
     const check: Check = { key, version: record.storedVersion };
     const fault = this.erased ? undefined : record.fault;
     // A record that cannot be read is not overwritten: another program may be able to read it.
-    const writes = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
-    const written: AtomicPart = this.erased
-      ? this.#erasure(value, head.clock)
-      : { checks: [], writes, removals: [] };
+    const kept = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
+    const writes = this.erased ? [this.#erasure(value, head.clock)] : kept;
+    const removals = this.erased && record.bytes > 0 ? [{ key, oldBytes: record.bytes }] : [];
     const { limits } = this.#session.traits;
-    const whole = sum(this.#size, sizeOfCommit({ ...written, checks: [check] }, limits));
-    const size = {
-      ...whole,
-      checks: whole.checks - forRecord.checks,
-      writes: whole.writes - forRecord.writes,
-    };
+    const size = sum(this.#size, sizeOfCommit({ checks: [check], writes, removals }, limits));
     const writeSet = this.#writeSet ??= new WriteSet();
     writeSet.checks.push(check);
-    writeSet.writes.push(...written.writes);
-    writeSet.removals.push(...written.removals);
+    writeSet.writes.push(...writes);
+    writeSet.removals.push(...removals);
     requireFits(actor, size, limits);
     const bytes = this.erased ? 0 : fault === undefined ? value.length : record.bytes;
     return { writeSet, size, record: new ActorRecord(head, text, record.version, bytes, fault) };
@@ -226,17 +220,10 @@ export class Batch {
    * commit landed, and the time of its last message: messages of its next life come behind that, also if an instance with
    * a slower clock sends them.
    */
-  #erasure(value: Uint8Array, timestampMicros: number): AtomicPart {
-    const actor = this.#actor;
-    const { bytes } = this.#record;
+  #erasure(value: Uint8Array, timestampMicros: number): Put {
     const nowMs = this.#session.clock.now();
     const aheadMs = Math.min(Math.max(timestampMicros / 1_000 - nowMs, 0), erasedAheadMaxMs);
-    const expiresAtMs = nowMs + aheadMs + erasedKeepMs;
-    return {
-      checks: [],
-      writes: [{ key: erasedKey(actor), value, expiresAtMs }],
-      removals: bytes === 0 ? [] : [{ key: recordKey(actor), oldBytes: bytes }],
-    };
+    return { key: erasedKey(this.#actor), value, expiresAtMs: nowMs + aheadMs + erasedKeepMs };
   }
 
   /** The commit of a batch that writes nothing: it checks that the state is still this one. */
@@ -244,10 +231,6 @@ export class Batch {
     const writeSet = this.#writeSet ??= new WriteSet();
     writeSet.checks.push({ key: recordKey(this.#actor), version: this.#record.storedVersion });
     return writeSet;
-  }
-
-  #text(): string {
-    return this.#json ? jsonToText(this.state) : toText(this.state);
   }
 
   #remove(mail: QueuedMessage, writeSet: WriteSet, again: boolean): void {

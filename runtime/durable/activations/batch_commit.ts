@@ -9,7 +9,7 @@ import { checksHold } from "../commits/commit_one.ts";
 export function commitBatch(actor: DurableActivation, batch: Batch): void {
   const { record: began, durable: { session } } = actor;
   const { probes } = session;
-  const name = `${actor.protocol}/${actor.key}`;
+  const name = String(actor);
   if (batch.readsOnly) {
     const part = batch.fence();
     const done = (result: CommitResult) => {

@@ -104,9 +104,7 @@ export class DurableActivation extends DurableMember {
         return this.#vanish(leftMs);
       }
       // A message is never taken from a live instance: slow handlers would make each other's turns stale without end.
-      if (loaded === "tried") {
-        return this.hold(this.contention.left(this.services.random), () => void this.load());
-      }
+      if (loaded === "tried") return this.hold(this.contention.left(this.services.random));
       this.take(loaded);
       const yields = this.contention.yieldsTo(this.record.head, this.durable.membership);
       if (yields && !this.#isNeeded) return this.#vanish(yieldedMs);
@@ -114,7 +112,7 @@ export class DurableActivation extends DurableMember {
       this.mailbox.abandon();
       if (this.gone) return;
       failAsks(this.mailbox.takeAsks(), error);
-      return this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
+      return this.hold(storeBackoffMs * (1 + this.services.random.next()));
     }
     this.proceed();
   }
@@ -225,7 +223,7 @@ export class DurableActivation extends DurableMember {
     this.#dropped();
     const afterMs = this.contention.lost(this.services.random);
     if (afterMs === 0) return void this.load();
-    this.hold(afterMs, () => void this.load());
+    this.hold(afterMs);
   }
 
   /** The store did not take a batch: it does not answer, or the batch fits no commit. */
@@ -235,7 +233,7 @@ export class DurableActivation extends DurableMember {
     if (this.gone) return this.#keepAfterAll(error);
     this.#dropped();
     failAsks(this.mailbox.takeAsks(), withoutEffect(this, error)); // they had no turn
-    this.hold(storeBackoffMs * (1 + this.services.random.next()), () => void this.load());
+    this.hold(storeBackoffMs * (1 + this.services.random.next()));
   }
 
   /** Leaves memory if it has nothing to do. Its state stays in the store. */
@@ -348,8 +346,8 @@ export class DurableActivation extends DurableMember {
     });
   }
 
-  /** Waits for a while. */
-  hold(afterMs: number, goOn: () => void): void {
+  /** Waits for a while, and then loads the actor again, or goes on. */
+  hold(afterMs: number, goOn: () => void = () => void this.load()): void {
     this.status = "held";
     this.admissions.store();
     this.services.rest();

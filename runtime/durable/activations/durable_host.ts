@@ -14,25 +14,24 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   readonly direct: boolean[] = [];
   readonly #durable: () => DurableServices;
   readonly #operations: ReadonlyMap<string, Operation>;
-  readonly #leave: (actor: ActorId, forMs: number) => void;
+  /** Releases an actor to other instances, and does not take it back for so long. */
+  readonly release: (actor: ActorId, forMs: number) => void;
   done = 0;
   deadLettered = 0;
 
-  /**
-   * `durable` gives what durable actors share while the store is open; `leave` releases an actor to other instances.
-   */
+  /** `durable` gives what durable actors share while the store is open. */
   constructor(
     actor: Actor,
     services: RuntimeServices,
     quota: ActorQuota,
     durable: () => DurableServices,
-    leave: (actor: ActorId, forMs: number) => void,
+    release: (actor: ActorId, forMs: number) => void,
   ) {
     super(actor, services, quota);
     this.#durable = durable;
     const operations = Object.values(actor.operations).filter(({ mode }) => mode !== "event");
     this.#operations = new Map(operations.map((operation) => [operation.name, operation]));
-    this.#leave = leave;
+    this.release = release;
   }
 
   get durable(): DurableServices {
@@ -58,11 +57,6 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   /** The operation of that name, if it has a handler. */
   operation(name: string): Operation | undefined {
     return this.#operations.get(name);
-  }
-
-  /** Releases an actor to other instances, and does not take it back for so long. */
-  release(actor: ActorId, forMs: number): void {
-    this.#leave(actor, forMs);
   }
 
   protected make(key: string): DurableActivation {

@@ -249,7 +249,7 @@ export class DurableMailbox {
 
   /** Removes and returns all asks that wait. */
   takeAsks(): QueuedMessage[] {
-    return this.#takeOut(isAsk);
+    return this.#takeOut(({ replyTarget }) => replyTarget !== undefined);
   }
 
   #takeOut(which: (mail: QueuedMessage) => boolean): QueuedMessage[] {
@@ -260,10 +260,6 @@ export class DurableMailbox {
     this.#late = this.#late?.filter(stays);
     return taken;
   }
-}
-
-function isAsk({ replyTarget }: QueuedMessage): boolean {
-  return replyTarget !== undefined;
 }
 
 function byPosition(a: QueuedMessage, b: QueuedMessage): number {

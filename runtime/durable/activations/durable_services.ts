@@ -1,8 +1,6 @@
 import type { DeadLetter } from "../../ports/dead_letters.ts";
-import type { MessageWriter } from "../delivery/message_writer.ts";
-import type { CommittedDelivery } from "../commits/write_set.ts";
+import type { WritingServices } from "../delivery/message_writer.ts";
 import type { Membership } from "../background/membership.ts";
-import type { StoreSession } from "../commits/store_session.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
 import type { TurnWrites } from "./turn_writes.ts";
 
@@ -10,14 +8,10 @@ import type { TurnWrites } from "./turn_writes.ts";
 export const leftMs = 30_000;
 
 /** The services that the durable actors of one system share. */
-export interface DurableServices {
-  readonly session: StoreSession;
-  readonly writer: MessageWriter;
+export interface DurableServices extends WritingServices {
   readonly turnWrites: TurnWrites;
   readonly crashSuspects: CrashSuspects;
   readonly membership: Membership;
-  /** Delivers committed messages within this process. */
-  readonly committedDelivery: CommittedDelivery;
   /** A commit added an event to the log of a topic. */
   published(topic: string): void;
   /** A commit wrote a dead letter. */

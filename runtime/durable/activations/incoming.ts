@@ -1,10 +1,8 @@
 import type { Fullness } from "../../activations/overflow.ts";
 import type { Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
-import type { StoreSession } from "../commits/store_session.ts";
-import type { CommittedDelivery } from "../commits/write_set.ts";
 import type { NamedMessage } from "../delivery/acceptance.ts";
-import type { MessageWriter } from "../delivery/message_writer.ts";
+import type { WritingServices } from "../delivery/message_writer.ts";
 import type { ReplyRows } from "../delivery/reply_rows.ts";
 import type { NewMessage } from "../rows/queued_message.ts";
 import type { DurableActivation } from "./durable_activation.ts";
@@ -30,12 +28,8 @@ export interface Incoming {
 }
 
 /** What accepting messages needs. */
-export interface AcceptanceServices {
-  readonly session: StoreSession;
-  readonly writer: MessageWriter;
+export interface AcceptanceServices extends WritingServices {
   readonly replies: ReplyRows;
   readonly ids: Ids;
   readonly deduplicationWindowMs: number;
-  /** Delivers what a commit brings to this process. */
-  readonly committedDelivery: CommittedDelivery;
 }

@@ -13,8 +13,7 @@ import type { DurableActivation } from "./durable_activation.ts";
 import { leftMs } from "./durable_services.ts";
 import { DurableTurn } from "./turn_writes.ts";
 import { WriteSet } from "../commits/write_set.ts";
-import { mailPrefix } from "../rows/keys.ts";
-import { NewMessage, type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
+import { type QueuedMessage, timestampOf } from "../rows/queued_message.ts";
 import type { ScheduleSummaries, TimerRows } from "../rows/schedule_row.ts";
 import { requireText } from "../rows/value_codec.ts";
 
@@ -261,16 +260,10 @@ export class TurnRunner {
       if (mail.direct !== undefined) batch.keep(mail);
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
     }
-    const head = { ...mail.head, via: durable.session.instance, attempts, notBeforeMs, afterMs };
-    const draft = new NewMessage(
-      durable.session.encoder,
-      mailPrefix(this.#activation),
-      durable.session.positionAt(notBeforeMs),
-      head,
-      mail.text,
-    );
     const writeSet = new WriteSet();
-    durable.writer.deliver(writeSet, this.#activation, draft);
+    const place = durable.session.positionAt(notBeforeMs);
+    const changes = { attempts, notBeforeMs, afterMs };
+    durable.writer.deliverAgain(writeSet, this.#activation, mail, changes, place);
     batch.take(mail, writeSet);
   }
 
@@ -308,7 +301,7 @@ export class TurnRunner {
     }
     if (batch.taken === 0) {
       host.release(this.#activation, leftMs);
-      this.#activation.hold(unknownRetryMs, () => void this.#activation.load());
+      this.#activation.hold(unknownRetryMs);
     }
     return "last";
   }

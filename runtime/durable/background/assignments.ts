@@ -2,7 +2,7 @@ import type { ActorId } from "../../language/address.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
-import { WriteSet } from "../commits/write_set.ts";
+import { removalOf } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
 import {
   behindAll,
@@ -220,7 +220,9 @@ export class Assignments {
       await Promise.all(rows.map(async ({ key, version }) => {
         const actor = indexed(key);
         if (instance === unassigned && this.#isReleased(actor)) return;
-        const committed = await this.#move(actor, { key, version }, this.#session.instance);
+        const writeSet = removalOf({ key, version });
+        writeSet.write(indexKey(this.#session.instance, actor), new Uint8Array());
+        const committed = await commitKnown(this.#session, writeSet);
         if (committed === undefined) return;
         this.#session.probes?.reach("an actor is taken over");
         if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
@@ -228,18 +230,6 @@ export class Assignments {
       }));
       if (this.#ended) return;
     }
-  }
-
-  /** Moves an index entry to another instance. Returns its new version; nothing if the entry has changed. */
-  #move(
-    actor: ActorId,
-    entry: { readonly key: string; readonly version: string },
-    to: string,
-  ): Promise<string | undefined> {
-    const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged(entry);
-    writeSet.write(indexKey(to, actor), new Uint8Array());
-    return commitKnown(this.#session, writeSet);
   }
 
   /** Claims unassigned actors of those hosted protocols whose key has changed. */
@@ -285,7 +275,6 @@ export class Assignments {
 
   async #remove({ actor, version }: { readonly actor: ActorId; readonly version: string }): Promise<void> {
     const { committer, instance, traits } = this.#session;
-    const key = indexKey(instance, actor);
     const name = nameOfActor(actor);
     // A commit whose outcome is not known yet may have written a message, and an earlier version of the entry.
     if ((traits.unknownOutcomes || traits.fullCommitsAtOnce > 1) && await this.#waits(actor)) {
@@ -294,9 +283,7 @@ export class Assignments {
       if (!this.#services.look(actor)) this.left(actor);
       return;
     }
-    const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged({ key, version });
-    const removed = await commitOne(committer, writeSet);
+    const removed = await commitOne(committer, removalOf({ key: indexKey(instance, actor), version }));
     if (removed === undefined) this.#session.probes?.reach("an index entry changed before it went");
     if (this.#entries.get(name)?.version === version) this.#entries.delete(name);
   }

@@ -4,12 +4,11 @@ import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
-import type { MessageWriter, StoredDeadLetter } from "../delivery/message_writer.ts";
-import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
-import { deadPrefix, mailPrefix, sentAgainKey } from "../rows/keys.ts";
+import type { StoredDeadLetter, WritingServices } from "../delivery/message_writer.ts";
+import { removalOf } from "../commits/write_set.ts";
+import { deadPrefix, sentAgainKey } from "../rows/keys.ts";
 import { pages } from "../rows/pages.ts";
-import type { StoreSession } from "../commits/store_session.ts";
-import { NewMessage, timestampOf } from "../rows/queued_message.ts";
+import { timestampOf } from "../rows/queued_message.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/value_codec.ts";
 
@@ -22,13 +21,6 @@ const pageMax = 100;
 const lateHeartbeats = 3;
 /** The share of the bound that may be in the store besides the letters known here, before they are counted anew. */
 const passedShare = 0.1;
-
-export interface DeadLetterRowsServices {
-  readonly session: StoreSession;
-  readonly writer: MessageWriter;
-  /** Takes in what commits bring to this process. */
-  readonly committedDelivery: CommittedDelivery;
-}
 
 /** The row of a dead letter, as it was read. */
 interface LetterRow extends Check {
@@ -46,7 +38,7 @@ interface KnownDeadLetter extends LetterRow {
  * rest a heartbeat reads one small row, which changes when a letter is resent; only then it checks which are gone.
  */
 export class DeadLetterRows {
-  readonly #services: DeadLetterRowsServices;
+  readonly #services: WritingServices;
   readonly #letters: InMemoryDeadLetters;
   readonly #capacity: number;
   readonly #kept = new Map<string, KnownDeadLetter>();
@@ -69,7 +61,7 @@ export class DeadLetterRows {
   /** Whether the next run includes the work of a heartbeat. */
   #heartbeatDue = false;
 
-  constructor(services: DeadLetterRowsServices, letters: InMemoryDeadLetters, capacity: number) {
+  constructor(services: WritingServices, letters: InMemoryDeadLetters, capacity: number) {
     this.#services = services;
     this.#letters = letters;
     this.#capacity = capacity;
@@ -150,7 +142,7 @@ export class DeadLetterRows {
     }
     const { head: mail, ...whole } = letter;
     return this.#letters.add(withPayload(whole, text), {
-      resend: () => this.#resend(row, letter, mail, text),
+      resend: () => this.#resend(row, letter, text),
       caller: mail.caller,
       bytes: row.value.length,
       onLetGo: () => this.#letGo(rowOf(row)),
@@ -187,30 +179,17 @@ export class DeadLetterRows {
     if (kept.entry !== undefined) this.#letters.remove(kept.entry);
   }
 
-  async #resend(
-    { key, version, value }: Entry,
-    letter: StoredDeadLetter,
-    mail: StoredDeadLetter["head"],
-    text: string,
-  ): Promise<void> {
+  async #resend({ key, version, value }: Entry, letter: StoredDeadLetter, text: string): Promise<void> {
     const { session, writer } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
-    const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged({ key, version }, value.length);
+    const writeSet = removalOf({ key, version }, value.length);
     writeSet.write(sentAgainKey, new Uint8Array());
-    const head = {
-      ...mail,
-      via: session.instance,
+    writer.deliverAgain(writeSet, to, { head: letter.head, text }, {
       attempts: undefined,
       notBeforeMs: undefined,
       afterMs: undefined,
       deadlineMs: undefined, // it has passed, or would pass while the message waits
-    };
-    writer.deliver(
-      writeSet,
-      to,
-      new NewMessage(session.encoder, mailPrefix(to), session.nextPosition(), head, text),
-    );
+    });
     const committed = await commitKnown(session, writeSet, `the dead letter ${letter.id}`);
     this.#drop(key);
     if (committed === undefined) {
@@ -289,9 +268,7 @@ export class DeadLetterRows {
   }
 
   async #remove(row: LetterRow): Promise<void> {
-    const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged(row, row.bytes);
-    await commitOne(this.#services.session.committer, writeSet);
+    await commitOne(this.#services.session.committer, removalOf(row, row.bytes));
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Entry } from "../../ports/store.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -26,20 +25,19 @@ export class DurabilityCheck {
   /** Reads the row of an earlier process, or writes one for later processes. */
   async look(): Promise<void> {
     const [row] = await this.#session.connection.read([proofKey]);
-    if (row !== undefined) return this.#read(row);
+    if (row !== undefined) {
+      try {
+        this.#since = new Date(decodeValue<DurabilityRow>(row.value).head.atMs).toISOString();
+      } catch (error) { // it proves nothing, and the store can be used all the same
+        this.#session.onUnreadable(row.key, error);
+      }
+      return;
+    }
     const writeSet = new WriteSet();
     writeSet.checks.push({ key: proofKey, version: undefined });
     const proof: DurabilityRow = { instance: this.#session.instance, atMs: this.#session.clock.now() };
     writeSet.write(proofKey, encodeValue(proof, ""));
     await commitOne(this.#session.committer, writeSet);
-  }
-
-  #read({ key, value }: Entry): void {
-    try {
-      this.#since = new Date(decodeValue<DurabilityRow>(value).head.atMs).toISOString();
-    } catch (error) { // it proves nothing, and the store can be used all the same
-      this.#session.onUnreadable(key, error);
-    }
   }
 
   /** The result so far. */

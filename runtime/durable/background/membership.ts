@@ -1,7 +1,7 @@
 import { BoundedSet } from "../../base/bounded_set.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
-import { WriteSet } from "../commits/write_set.ts";
+import { removalOf, WriteSet } from "../commits/write_set.ts";
 import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
@@ -223,8 +223,7 @@ export class Membership {
   /** Writes down that an instance crashed, for a while: one of its messages may have crashed it. */
   async #end(instance: string, { version }: KnownInstance): Promise<void> {
     const { clock, committer, connection, otherClocks } = this.#session;
-    const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged({ key: instanceKey(instance), version });
+    const writeSet = removalOf({ key: instanceKey(instance), version });
     writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
     if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another instance was quicker
     this.#known.delete(instance);
@@ -245,7 +244,7 @@ export class Membership {
     if (version === undefined) return await this.#session.connection.presence?.release(name); // the next heartbeat tries another name
     this.#session.probes?.reach("an instance hears that it was taken for dead");
     this.#left.add(before); // for this process: it did not crash
-    this.#session.rename(name);
+    this.#session.instance = name;
     this.#version = version;
     this.#services.reborn();
     await this.#session.connection.presence?.release(before);
@@ -253,8 +252,7 @@ export class Membership {
 
   /** Writes its row ahead of all commits that wait. Returns the version; nothing if the row has changed. */
   #write(instance: string, version: string | undefined): Promise<string | undefined> {
-    const part = this.#part(instance, version);
-    return this.#session.committer.commitAside(part);
+    return this.#session.committer.commitAside(this.#part(instance, version));
   }
 
   /** The write of its row, if that is unchanged. The first may land late: only if nobody wrote down that it ended. */
@@ -262,13 +260,9 @@ export class Membership {
     const key = instanceKey(instance);
     const checks: Check[] = [{ key, version }];
     if (version === undefined) checks.push({ key: endedKey(instance), version: undefined });
-    return { checks, writes: [{ key, value: this.#row() }], removals: [] };
-  }
-
-  #row(): Uint8Array {
     const atMs = this.#session.clock.now();
     const row: InstanceRow = { beat: this.#heartbeat, atMs, ...(this.#held && { held: true }) };
-    return encodeValue(row, "");
+    return { checks, writes: [{ key, value: encodeValue(row, "") }], removals: [] };
   }
 
   /** The rows of all other instances. */

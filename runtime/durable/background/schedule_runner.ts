@@ -5,8 +5,8 @@ import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
-import type { MessageWriter } from "../delivery/message_writer.ts";
-import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
+import type { WritingServices } from "../delivery/message_writer.ts";
+import { removalOf, type WriteSet } from "../commits/write_set.ts";
 import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -20,11 +20,8 @@ const pageMax = 100;
 const shiftedAtOnce = 1_000;
 
 /** The services that the schedule runner uses. */
-export interface ScheduleRunnerServices {
+export interface ScheduleRunnerServices extends Omit<WritingServices, "session"> {
   readonly timers: Timers;
-  readonly writer: MessageWriter;
-  /** Takes in what commits bring to this process. */
-  readonly committedDelivery: CommittedDelivery;
 }
 
 /** A schedule that is due. */
@@ -81,7 +78,7 @@ export class ScheduleRunner {
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
     const found = await this.#read(due);
-    let writeSet = voided(due);
+    let writeSet = removalOf(due);
     if (found !== undefined) { // if not, it was cancelled or set anew
       try {
         this.#send(writeSet, found, nowMs);
@@ -144,7 +141,7 @@ export class ScheduleRunner {
     const reason = error instanceof PosthornError ? error.code : "failed";
     const why = `its schedule ${name} cannot be sent: ${messageOf(error)}`;
     const letter = (kept: string) => {
-      const writeSet = voided(due);
+      const writeSet = removalOf(due);
       writeSet.removeIfUnchanged(row, row.value.length);
       const message = { to, route, payload: fromText(kept), id };
       this.#services.writer.undelivered(writeSet, message, { text: kept, reason, why });
@@ -189,7 +186,7 @@ export class ScheduleRunner {
       key = found.row.key;
       const dueMs = found.head.dueMs - lateMs;
       if (Number.isNaN(dueMs)) throw new TypeError("its time is no number");
-      const writeSet = voided(due);
+      const writeSet = removalOf(due);
       this.#plan(writeSet, found, dueMs);
       await commitOne(this.#session.committer, writeSet);
     } catch (error) {
@@ -214,13 +211,6 @@ export class ScheduleRunner {
       );
     });
   }
-}
-
-/** Removes a row of the order of time if it is unchanged. */
-function voided(due: Entry): WriteSet {
-  const writeSet = new WriteSet();
-  writeSet.removeIfUnchanged(due);
-  return writeSet;
 }
 
 /** The id of the message of a due schedule: the same on every instance, and of no other message. */

@@ -18,7 +18,8 @@ const aheadMaxMs = 3_600_000;
  * Another run of the same program is another instance.
  */
 export class StoreSession {
-  #instance: string;
+  /** Its name in the store: a new one at each start, and after others considered it dead. */
+  instance: string;
   readonly connection: StoreConnection;
   readonly traits: StoreTraits;
   readonly committer: GroupCommitter;
@@ -28,7 +29,7 @@ export class StoreSession {
   readonly encoder = new ValueEncoder();
   /** Present in simulations only. */
   readonly probes: Probes | undefined;
-  /** The suffix that distinguishes its positions from those of other instances. */
+  /** The suffix that distinguishes its positions from those of other instances: it stays if the name changes. */
   readonly #tail: string;
   #timestampMicros = 0;
   /** The latest time of a position that was given to one message alone. */
@@ -46,7 +47,7 @@ export class StoreSession {
     random: Random,
     otherClocks = new OtherClocks(clock),
   ) {
-    this.#instance = instance;
+    this.instance = instance;
     this.connection = connection;
     this.traits = traits;
     this.clock = clock;
@@ -55,16 +56,6 @@ export class StoreSession {
     this.probes = probesOf(connection);
     this.committer = new GroupCommitter(connection, traits, clock, random);
     this.#tail = instance.slice(-10);
-  }
-
-  /** Its name in the store: a new one at each start, and after others considered it dead. */
-  get instance(): string {
-    return this.#instance;
-  }
-
-  /** Continues under another name. The suffix of its positions stays the same. */
-  rename(instance: string): void {
-    this.#instance = instance;
   }
 
   /** The time of the latest position that it gave or observed, in microseconds since 1970. */

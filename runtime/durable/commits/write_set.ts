@@ -136,6 +136,13 @@ export class WriteSet implements AtomicPart {
   }
 }
 
+/** The removal of a row, unless it has changed since it was read. */
+export function removalOf(row: Check, oldBytes?: number): WriteSet {
+  const writeSet = new WriteSet();
+  writeSet.removeIfUnchanged(row, oldBytes);
+  return writeSet;
+}
+
 /** Mostly there is no item, or one. */
 function append<Item>(to: Item[], items: readonly Item[]): void {
   for (let index = 0; index < items.length; index++) to.push(items[index]);

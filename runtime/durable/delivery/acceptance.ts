@@ -3,6 +3,7 @@ import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts"
 import type { Entry } from "../../ports/store.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
+import { readableHead } from "../rows/readable_head.ts";
 import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
 /** How a message was accepted. */
@@ -96,9 +97,5 @@ function readMark({ value }: Entry, id: string, name: string): AcceptanceMark {
 
 /** The send that a mark names; nothing if it cannot be read. */
 export function tokenOf({ value }: Entry): string | undefined {
-  try {
-    return decodeValue<AcceptanceMark>(value).head.token;
-  } catch {
-    return undefined; // no pending commit wrote a mark that cannot be read
-  }
+  return readableHead<AcceptanceMark>(value)?.token; // no pending commit wrote a mark that cannot be read
 }

@@ -1,7 +1,8 @@
-import type { Cancel } from "../../base/clock.ts";
+import type { Cancel, Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { callGuarded } from "../../base/call_guarded.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { LoggedEvent } from "../../ports/event_log.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
@@ -123,8 +124,7 @@ export class EventLogRows {
    * Calls `hear` with each event of a topic from now on, or behind an event number, until the result is disposed of.
    */
   follow(topic: string, after: number | undefined, hear: (event: LoggedEvent) => void): Disposable {
-    const later = (callback: () => void) => this.#session.clock.setTimer(retryMs, callback);
-    const follower = new Follower(this, topic, after, hear, later);
+    const follower = new Follower(this, topic, after, hear, this.#session.clock);
     this.#followers.add(follower);
     this.#expect(follower);
     return {
@@ -176,8 +176,7 @@ export class EventLogRows {
     const before = this.#versions;
     const versions = new Map<string, string | undefined>();
     this.#versions = versions;
-    for (let first = 0; first < topics.length; first += pageMax) {
-      const page = topics.slice(first, first + pageMax);
+    for (const page of slicesOf(topics, pageMax)) {
       const { protocol } = Topic.publish;
       const rows = await this.#session.connection.read(page.map((key) => recordKey({ protocol, key })));
       for (const [index, topic] of page.entries()) {
@@ -202,7 +201,7 @@ class Follower {
   begun: Promise<void> | undefined;
   readonly #log: EventLogRows;
   readonly #hear: (event: LoggedEvent) => void;
-  readonly #later: (callback: () => void) => Cancel;
+  readonly #clock: Clock;
   #cancel: Cancel | undefined;
   /** Ends the pause before the next attempt to begin. */
   #goOn: (() => void) | undefined;
@@ -215,12 +214,12 @@ class Follower {
     topic: string,
     after: number | undefined,
     hear: (event: LoggedEvent) => void,
-    later: (callback: () => void) => Cancel,
+    clock: Clock,
   ) {
     this.topic = topic;
     this.#log = log;
     this.#hear = hear;
-    this.#later = later;
+    this.#clock = clock;
     this.#number = after;
     if (after === undefined) {
       this.begun = this.#begin();
@@ -256,7 +255,7 @@ class Follower {
 
   #retry(callback: () => void): void {
     this.#cancel?.();
-    this.#cancel = this.#later(callback);
+    this.#cancel = this.#clock.setTimer(retryMs, callback);
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
-import { type MessageId, namedOperation, nameOf, Route } from "../../messages/envelope.ts";
+import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
@@ -9,9 +9,9 @@ import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
 import type { SurveyReplies } from "./survey_replies.ts";
 import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
-import type { WriteSet } from "../commits/write_set.ts";
+import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { headOf, type MessageHeader, NewMessage } from "../rows/queued_message.ts";
+import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -38,6 +38,14 @@ export interface HostLookup {
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
   /** A message became a dead letter before it came into its mailbox. */
   undelivered(letter: DeadLetter): void;
+}
+
+/** What commits messages, and brings them to this process. */
+export interface WritingServices {
+  readonly session: StoreSession;
+  readonly writer: MessageWriter;
+  /** Delivers what a commit brings to this process. */
+  readonly committedDelivery: CommittedDelivery;
 }
 
 /** Why a message will not be delivered. */
@@ -68,7 +76,6 @@ export class MessageWriter {
   readonly #hostLookup: HostLookup;
   readonly #unhosted: Unhosted;
   readonly #ids: Ids;
-  readonly #idText: (id: MessageId) => string;
 
   constructor(
     session: StoreSession,
@@ -84,7 +91,6 @@ export class MessageWriter {
     this.#hostLookup = hostLookup;
     this.#unhosted = unhosted;
     this.#ids = ids;
-    this.#idText = (id) => ids.text(id);
   }
 
   /** Adds a message to a commit, wherever it goes. */
@@ -110,18 +116,20 @@ export class MessageWriter {
     this.post(writeSet, to, route, payload);
   }
 
-  /**
-   * A message from outside, ready to be written: at the given position, or at the next. Throws what its payload throws.
-   */
-  draft(to: ActorId, route: Route, payload: unknown, id: string, place?: string): NewMessage {
-    return this.#draft({ to, route, payload, id }, place);
+  /** A message, ready to be written: at the given position, or at the next. Throws what its payload throws. */
+  draft({ to, route, payload, id }: OutgoingMessage, place?: string): NewMessage {
+    const input = route.extras?.input;
+    const sent = input === undefined ? payload : input.payload;
+    const text = toText(Publication.is(sent) ? storable(sent) : sent);
+    const { encoder, instance } = this.#session;
+    const head = headOf(route, id, instance, this.#ids);
+    return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
 
   /** Writes a message into its mailbox, and the index entry by which its actor is found. */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
-    const here = this.#hostLookup.hosting(to.protocol) === "durable";
-    if (here) {
+    if (this.#hostLookup.hosting(to.protocol) === "durable") {
       writeSet.writeOnce(indexKey(this.#session.instance, to), nothing);
       return void writeSet.arrivals.push({ to, draft });
     }
@@ -138,32 +146,41 @@ export class MessageWriter {
     { to, route, payload, id }: OutgoingMessage,
     { text, reason, why }: { readonly text: string; readonly reason: string; readonly why: string },
   ): void {
-    const head = headOf(route, id, this.#session.instance, this.#idText);
+    const head = headOf(route, id, this.#session.instance, this.#ids);
     const message = `${nameOf(route.operation, to.key)}: ${why}`;
     const letter = this.deadLetter(writeSet, to, { head, text, payload }, { reason, message, attempts: 0 });
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  /** Writes a dead letter, and the failure message to whoever waits for a reply. Returns the letter. */
+  /** Writes a message anew, with another head: at the given position, or at the next. */
+  deliverAgain(
+    writeSet: WriteSet,
+    to: ActorId,
+    { head, text }: Pick<QueuedMessage, "head" | "text">,
+    changes: Partial<MessageHeader>,
+    place: string = this.#session.nextPosition(),
+  ): void {
+    const { encoder, instance } = this.#session;
+    const changed = { ...head, via: instance, ...changes };
+    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+  }
+
+  /**
+   * Writes a dead letter, and the failure message to whoever waits for a reply. Returns the letter. `place` is the position
+   * of the message in its mailbox; absent if it never came there.
+   */
   deadLetter(
     writeSet: WriteSet,
     to: ActorId,
-    message: {
-      readonly head: MessageHeader;
-      readonly text: string;
-      readonly payload: unknown;
-      /** Its position in its mailbox; absent if it never came there. */
-      readonly place?: string;
-    },
+    message: Pick<QueuedMessage, "head" | "text" | "payload"> & { readonly place?: string },
     deadLetterReason: DeadLetterReason,
   ): DeadLetter {
     const { head, text, payload, place } = message;
-    const { protocol, key } = to;
     const { reason, attempts } = deadLetterReason;
     const stored: StoredDeadLetter = {
       id: head.id,
-      protocol,
-      key,
+      protocol: to.protocol,
+      key: to.key,
       operation: head.operation,
       reason,
       message: shorten(deadLetterReason.message, wordsMax),
@@ -173,7 +190,8 @@ export class MessageWriter {
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
     const { failTo, replyTo } = head;
-    const told = failTo ?? (replyTo?.protocol === Reply.open.protocol ? refusalAt(replyTo) : undefined);
+    const isReply = replyTo?.protocol === Reply.open.protocol;
+    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
     if (told !== undefined) {
       const failure: Failure = {
         id: head.id,
@@ -189,7 +207,7 @@ export class MessageWriter {
   #toMailbox(writeSet: WriteSet, outgoing: OutgoingMessage): void {
     const { to, route } = outgoing;
     try {
-      const draft = this.#draft(outgoing);
+      const draft = this.draft(outgoing);
       const hosting = this.#hostLookup.hosting(to.protocol);
       const room = (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
@@ -203,15 +221,6 @@ export class MessageWriter {
       const bare = { ...outgoing, route: withoutPayload(route) };
       this.undelivered(writeSet, bare, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
     }
-  }
-
-  #draft({ to, route, payload, id }: OutgoingMessage, place?: string): NewMessage {
-    const input = route.extras?.input;
-    const sent = input === undefined ? payload : input.payload;
-    const text = toText(Publication.is(sent) ? storable(sent) : sent);
-    const head = headOf(route, id, this.#session.instance, this.#idText);
-    const { encoder } = this.#session;
-    return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
 }
 
@@ -229,10 +238,6 @@ export function storable(publication: Publication): StoredPublication {
   const { subject } = publication.check();
   const { protocol, name, mode } = operation;
   return { protocol, name, mode: mode === "survey" ? mode : "event", subject, payload };
-}
-
-function refusalAt({ protocol, key }: Address): Address {
-  return { protocol, key, operation: Reply.refuse.name };
 }
 
 function withoutPayload({ operation, causationId, correlationId, extras }: Route): Route {

@@ -1,6 +1,7 @@
 import { errorOfFailure } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
+import { slicesOf } from "../../base/slices_of.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
@@ -17,6 +18,7 @@ import {
   waitersMax,
 } from "../../messages/reply_name.ts";
 import type { StoreSession } from "../commits/store_session.ts";
+import { readableHead } from "../rows/readable_head.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 interface ReplyHead {
@@ -108,21 +110,16 @@ export class ReplyRows {
 
   async #lookAtWaiting(): Promise<void> {
     const names = [...this.#waiting.keys()];
-    for (let first = 0; first < names.length; first += pageMax) {
-      const page = names.slice(first, first + pageMax);
+    for (const page of slicesOf(names, pageMax)) {
       const rows = await this.#session.connection.read(page.map(replyRowKey));
       for (const [index, name] of page.entries()) if (!this.#isPending(rows[index])) this.#wake(name);
     }
   }
 
+  /** Whether a row says that its reply is still to come. If it cannot be read, its waiter reads it and gets the error. */
   #isPending(stored: Entry | undefined): boolean {
-    if (stored === undefined) return false;
-    try {
-      const { status, untilMs } = decodeValue<ReplyHead>(stored.value).head;
-      return status === "pending" && !this.#session.isOver(untilMs);
-    } catch {
-      return false; // its waiter reads it and gets the error
-    }
+    const head = stored && readableHead<ReplyHead>(stored.value);
+    return head?.status === "pending" && !this.#session.isOver(head.untilMs);
   }
 
   #wake(name: string): void {

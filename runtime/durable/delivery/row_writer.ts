@@ -6,10 +6,9 @@ import { Reply } from "../../messages/builtin_protocols.ts";
 import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
 import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
-import type { MessageWriter } from "./message_writer.ts";
-import { type CommittedDelivery, WriteSet } from "../commits/write_set.ts";
+import type { WritingServices } from "./message_writer.ts";
+import { WriteSet } from "../commits/write_set.ts";
 import { replyRowKey } from "../rows/keys.ts";
-import type { StoreSession } from "../commits/store_session.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import {
@@ -22,11 +21,8 @@ import {
 const waitingMax = 1_000;
 
 /** What a row writer needs. */
-export interface RowWriterParts extends RetryServices {
-  readonly session: StoreSession;
-  readonly writer: MessageWriter;
+export interface RowWriterParts extends RetryServices, WritingServices {
   readonly replies: ReplyRows;
-  readonly committedDelivery: CommittedDelivery;
   /** How long a reply is kept, and so how long writing it is tried. */
   readonly replyRetentionMs: number;
 }

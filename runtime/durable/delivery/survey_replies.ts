@@ -7,15 +7,12 @@ import type { Entry } from "../../ports/store.ts";
 import { type TransientMessage, WriteSet } from "../commits/write_set.ts";
 import { answered, answerKey, answerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
+import type { MessageHeader } from "../rows/queued_message.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 /** The part of a survey reply row in front of the reply. */
-interface SurveyReplyHead {
-  readonly causationId?: string | undefined;
-  readonly correlationId?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-}
+type SurveyReplyHead = Pick<MessageHeader, "causationId" | "correlationId" | "headers">;
 
 /**
  * How long after the deadline of its survey a reply is still delivered to the instance that asked: it counts late

@@ -129,8 +129,8 @@ export function timerKey(actor: ActorId, name: string): string {
   return timerPrefix(actor) + name;
 }
 
-/** The name of the schedule with that key. */
-export function timerName(key: string): string {
+/** The last part of a key: the name of a schedule, or the topic that an actor subscribed to. */
+export function lastPart(key: string): string {
   return key.slice(key.lastIndexOf(separator) + 1);
 }
 
@@ -186,11 +186,6 @@ export function subscribedKey(actor: ActorId, topic: string): string {
   return subscribedPrefix(actor) + topic;
 }
 
-/** The topic in such a key. */
-export function subscribedTopic(key: string): string {
-  return key.slice(key.lastIndexOf(separator) + 1);
-}
-
 /** The prefix of a topic's event log. */
 export function eventPrefix(topic: string): string {
   return keyOf("event", topic, "");
@@ -203,7 +198,7 @@ export function eventKey(topic: string, number: number): string {
 
 /** The number in the key of an event. */
 export function eventNumber(key: string): number {
-  return Number(key.slice(key.lastIndexOf(separator) + 1));
+  return Number(lastPart(key));
 }
 
 /** The key of the row that proves that the store keeps data from process to process. */

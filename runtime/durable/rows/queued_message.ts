@@ -7,6 +7,7 @@ import {
   Route,
   type RouteExtras,
 } from "../../messages/envelope.ts";
+import type { Ids } from "../../messages/ids.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { Entry } from "../../ports/store.ts";
 import type { CommitSize } from "../../ports/commit_size.ts";
@@ -188,7 +189,11 @@ export class QueuedMessage {
 
   /** The payload for a dead letter; `undefined` if its text cannot be read. */
   get payload(): unknown {
-    return this.#text === undefined ? this.#payload : payloadOf(this.#text);
+    try {
+      return this.read();
+    } catch {
+      return undefined;
+    }
   }
 
   /** The payload as the store has it. */
@@ -202,15 +207,6 @@ export class QueuedMessage {
     const extras: RouteExtras = { id, failTo, headers, input, attempts, caller };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
     return new Route(operation, causationId, correlationId, this.replyTarget ?? replyTo, deadline, extras);
-  }
-}
-
-/** The payload in a text; `undefined` if it cannot be read. */
-export function payloadOf(text: string): unknown {
-  try {
-    return fromText(text);
-  } catch {
-    return undefined;
   }
 }
 
@@ -233,20 +229,15 @@ export class NewMessage {
   }
 }
 
-/** The stored part of a route. `nameOf` turns the number of a message into its id. */
-export function headOf(
-  route: Route,
-  id: string,
-  via: string,
-  nameOf: (id: string | number) => string,
-): MessageHeader {
+/** The stored part of a route. */
+export function headOf(route: Route, id: string, via: string, ids: Ids): MessageHeader {
   const { operation, causationId, correlationId, replyTo, deadline, extras } = route;
   return {
     id,
     operation: operation.name,
     via,
-    causationId: causationId === undefined ? undefined : nameOf(causationId),
-    correlationId: correlationId === undefined ? undefined : nameOf(correlationId),
+    causationId: causationId === undefined ? undefined : ids.text(causationId),
+    correlationId: correlationId === undefined ? undefined : ids.text(correlationId),
     replyTo: replyTo === undefined || isReplyTarget(replyTo) ? undefined : plain(replyTo),
     failTo: extras?.failTo && plain(extras.failTo),
     deadlineMs: deadline && endAt(deadline.atMs),

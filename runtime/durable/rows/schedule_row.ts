@@ -4,8 +4,8 @@ import { lastTimeMs } from "../../base/times.ts";
 import type { AtomicPart, Entry, Put, StoreConnection, StoreLimits } from "../../ports/store.ts";
 import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
-import { indexKey, mailPrefix, scheduleKey, timerKey, timerName } from "./keys.ts";
-import { decodeValue } from "./value_codec.ts";
+import { indexKey, lastPart, mailPrefix, scheduleKey, timerKey } from "./keys.ts";
+import { readableHead } from "./readable_head.ts";
 
 const nothing = new Uint8Array();
 
@@ -98,17 +98,14 @@ function summaryOf(plans: ScheduleSummaries, name: string): ScheduleSummary | un
 /** The summary of a row. A row that cannot be read counts as fired: the schedule can be set anew. */
 function summaryIn({ value }: Entry): ScheduleSummary {
   const bytes = value.length;
-  try {
-    const { dueMs, everyMs } = decodeValue<StoredSchedule>(value).head;
-    return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes };
-  } catch {
-    return { dueMs: 0, bytes };
-  }
+  const head = readableHead<StoredSchedule>(value);
+  if (head === undefined) return { dueMs: 0, bytes };
+  return { dueMs: head.dueMs, repeats: head.everyMs === undefined ? undefined : true, bytes };
 }
 
 /** The summaries of rows. */
 export function summariesOf(rows: readonly Entry[]): ScheduleSummaries {
-  return Object.fromEntries(rows.map((row) => [timerName(row.key), summaryIn(row)]));
+  return Object.fromEntries(rows.map((row) => [lastPart(row.key), summaryIn(row)]));
 }
 
 /**
