@@ -214,7 +214,7 @@ Deno.test("Runtime fails the asker of a message that becomes a dead letter, and 
   void it.ref("ada").tell(Worker.note, "");
   await assert.rejects(it.ref("ada").ask(Worker.call, () => 1), (error: DeadLetterError) => {
     assert.equal(error.name, "DeadLetterError");
-    assert.equal(error.message, "worker/ada call gave way: the mailbox held 1 of 1 messages");
+    assert.equal(error.message, "worker/ada call was evicted: the mailbox held 1 of 1 messages");
     return true;
   });
 });
