@@ -169,7 +169,7 @@ function modelOf(pattern: string | null): RegExp {
   return new RegExp(`^${tokens.join("\\.")}$`);
 }
 
-Deno.test("publish reaches exactly those who are subscribed at that moment, and by its subject", async () => {
+Deno.test("publish reaches exactly the subscribers of that moment, filtered by subject", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const heard: string[] = [];
@@ -346,7 +346,7 @@ Deno.test("an event on which one subscriber fails becomes a dead letter of that 
   ]);
 });
 
-Deno.test("a function gets one event at a time, and a slow one holds up nobody else", async () => {
+Deno.test("a function gets one event at a time, and a slow one does not delay the others", async () => {
   const heard: string[] = [];
   await using world = new World([]);
   const { promise, resolve } = gate();

@@ -246,7 +246,7 @@ Deno.test("a request that is not started before its deadline fails", async () =>
   await assert.rejects(ticket.reply(), has(DeadlineExceededError, "deadline"));
 });
 
-Deno.test("a reply that nobody collects is kept for so long from the submit on", async () => {
+Deno.test("an uncollected reply is kept for its retention, counted from the submit", async () => {
   await using world = new World([bank()], { replyRetentionMs: 100_000 });
   const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
   await world.clock.advance(99_999);
@@ -548,7 +548,7 @@ Deno.test("a submit above the limit of replies rejects, and is accepted again wh
   await ref.submit(Bank.charge, 4);
 });
 
-Deno.test("what could never be accepted is told so also where there is no room for its reply", async () => {
+Deno.test("a submit that could never be accepted says so even if there is no room for its reply", async () => {
   const world = new World([bank()], { limits: { replies: 1 } });
   const ref = world.system.ref(Bank, "main");
   await ref.submit(Bank.charge, 1);

@@ -111,7 +111,7 @@ Deno.test("Runtime that stops does not wait for what waits itself for a time", a
   assert.deepEqual(await it.system.stop({ drainMs: 100 }), { drained: false, left: 1 });
 });
 
-Deno.test("Runtime that stops fails all who wait for an answer, at once", async () => {
+Deno.test("a Runtime that stops rejects all waiting asks at once", async () => {
   await using it = stage(worker());
   const asking = it.ref("ada").ask(Worker.call, () => new Promise(() => {}), { timeoutMs: 60_000 });
   const ticket = await it.ref("bob").submit(Worker.job, () => new Promise(() => {}));

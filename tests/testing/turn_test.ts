@@ -198,7 +198,7 @@ Deno.test("a turn is run for an operation of its actor alone", async () => {
   );
 });
 
-Deno.test("a turn fails where a store would not keep what it takes or leaves, unless that is not meant", async () => {
+Deno.test("turn() fails if a store would not keep its state or messages, unless storable is false", async () => {
   const Box = protocol("box", {
     put: tell(unchecked<unknown>()),
     work: submit(unchecked<unknown>(), unchecked<unknown>()),

@@ -146,7 +146,7 @@ for (
   });
 }
 
-Deno.test("the Location of a submit leads to its reply where an app takes a slash at the end of a path", async () => {
+Deno.test("the Location of a submit leads to its reply if an app accepts a slash at the end of a path", async () => {
   await using desk = new Desk();
   await desk.open();
   const app = new Hono({ strict: false }).route("/api", desk.app);
@@ -220,7 +220,7 @@ Deno.test("a store that fails when the reply is waited for does not undo what wa
   assert.deepEqual(told.map(String), ["StoreError: Cannot read /srv"]);
 });
 
-Deno.test("a submit that fails in the time that it waits says where its reply is, too", async () => {
+Deno.test("a submit that fails while it waits also has the Location of its reply", async () => {
   await using desk = new Desk();
   await desk.open();
   const response = await desk.post("/actors/order/ada/reject", "no", { prefer: "wait=1" });

@@ -87,7 +87,7 @@ onEach("what was written anew lives as long as was said last", async (store) => 
   await connection.close();
 });
 
-Deno.test("sqlite: where the file was locked, what has expired goes soon after, and not a minute later", async () => {
+Deno.test("sqlite: if the file was locked, expired values are deleted soon after, and not a minute later", async () => {
   const { DatabaseSync } = await import("node:sqlite");
   const folder = await Deno.makeTempDir({ prefix: "posthorn-expiry-" });
   const clock = new VirtualClock();

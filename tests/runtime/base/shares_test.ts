@@ -15,12 +15,12 @@ function letGo(
   return gone;
 }
 
-Deno.test("Shares let the oldest go of whoever has the most", () => {
+Deno.test("Shares evict the oldest item of the owner that holds the most", () => {
   assert.deepEqual(letGo(3, ["a", "a1"], ["b", "b1"], ["b", "b2"], ["b", "b3"], ["b", "b4"]), ["b1", "b2"]);
   assert.deepEqual(letGo(3, ["b", "b1"], ["b", "b2"], ["b", "b3"], ["a", "a1"], ["a", "a2"]), ["b1", "b2"]);
 });
 
-Deno.test("Shares let the oldest of all go where nobody has more than others", () => {
+Deno.test("Shares evict the oldest item of all if no owner holds more than the others", () => {
   assert.deepEqual(letGo(2, ["a", "a1"], ["b", "b1"], ["c", "c1"], ["d", "d1"]), ["a1", "b1"]);
 });
 

@@ -109,7 +109,7 @@ inMemory(
   },
 );
 
-onEach(kinds, "what erases itself begins anew, also in the next process", async (stage) => {
+onEach(kinds, "an actor that erases itself begins again, also in the next process", async (stage) => {
   const actors = [worker({
     [scripts.erase](ctx) {
       note(ctx, "never");

@@ -159,7 +159,7 @@ for (const [name, make] of oddThings) {
   });
 }
 
-inEach("who sends from outside what a schema throws at is told, and nothing is accepted", async (world) => {
+inEach("a sender outside gets the error that a schema throws, and nothing is accepted", async (world) => {
   const cast = stageOf(throwing(() => null));
   const { Page, Crawler } = cast;
   const system = await world.start(cast.actors);

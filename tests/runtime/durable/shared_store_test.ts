@@ -239,15 +239,21 @@ function stoppingAt(kind: string, stage: Stage, system: System) {
   return seen;
 }
 
-inMemory("an instance that stops leaves it to the others to write down who is dead", async (stage) => {
-  const rows = Array.from({ length: 900 }, (_, index) => instanceKey(`00${String(index).padStart(24, "0")}`));
-  await write(stage, rows, '{"beat":0}\n');
-  const seen = stoppingAt("ended", stage, await stage.start([worker()]));
-  await stage.pass(missedMs);
-  await seen.stopped;
-  assert.equal(seen.count, stage.store.traits.partsAtOnce);
-  assert.equal((await keysOf(stage, instancePrefix)).length, 900 - seen.count);
-});
+inMemory(
+  "an instance that stops leaves it to the others to record which instances crashed",
+  async (stage) => {
+    const rows = Array.from(
+      { length: 900 },
+      (_, index) => instanceKey(`00${String(index).padStart(24, "0")}`),
+    );
+    await write(stage, rows, '{"beat":0}\n');
+    const seen = stoppingAt("ended", stage, await stage.start([worker()]));
+    await stage.pass(missedMs);
+    await seen.stopped;
+    assert.equal(seen.count, stage.store.traits.partsAtOnce);
+    assert.equal((await keysOf(stage, instancePrefix)).length, 900 - seen.count);
+  },
+);
 
 inMemory("an instance that stops leaves it to the others to take over from the dead", async (stage) => {
   const waits = worker({ wait: () => new Promise<never>(() => {}) });
@@ -404,7 +410,7 @@ for (
   });
 }
 
-inMemory("where a store cannot see it, missed heartbeats tell", async (stage) => {
+inMemory("without presence in the store, missed heartbeats tell that an instance crashed", async (stage) => {
   const first = await stage.start([worker()]);
   await stage.kill(first);
   await stage.start([worker()]);

@@ -150,7 +150,7 @@ Deno.test("before the store is open 64 MiB wait for it, where their size is know
   await ref(system, "k0").tell(Worker.note, "after", asIngress({ bytes }));
 });
 
-Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {
+Deno.test("a function that subscribes before the store is open gets what is published before it is", async () => {
   const heard: string[] = [];
   const simulation = new Simulation({
     seed: 2, // reading the latest event takes long here
@@ -168,7 +168,7 @@ Deno.test("a function that subscribes before the store is open hears what is pub
   assert.deepEqual(heard, ["de one", "de two", "de three"]);
 });
 
-Deno.test("a function that cannot begin to listen at once hears what is published meanwhile", async () => {
+Deno.test("a function that cannot begin to follow at once gets what is published meanwhile", async () => {
   const simulation = new Simulation({
     seed: 1,
     processes: 1,
@@ -225,7 +225,7 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   assert.equal(opens, 3);
 });
 
-Deno.test("a store that never answers is opened anew beside it, and what answers late is closed", async () => {
+Deno.test("a store that never answers is opened again, and a connection that answers late is closed", async () => {
   const clock = new VirtualClock();
   const memory = memoryStore();
   const gates: PromiseWithResolvers<void>[] = [];
@@ -276,7 +276,7 @@ Deno.test("a store that never answers is opened anew beside it, and what answers
   assert.deepEqual([open, gates.length], [0, 4]);
 });
 
-Deno.test("a store that can be opened and not used is closed, and opened anew", async () => {
+Deno.test("a store that can be opened but not used is closed, and opened again", async () => {
   const clock = new VirtualClock();
   const memory = memoryStore();
   let open = 0;

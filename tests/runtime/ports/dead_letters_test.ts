@@ -63,7 +63,7 @@ Deno.test("DeadLetters send a letter again although its deadline has passed", as
   assert.deepEqual(await notesOf(ada), ["late"]);
 });
 
-Deno.test("DeadLetters send the reply of a letter that is sent again to its address, but nobody waits for an ask", async () => {
+Deno.test("DeadLetters send the reply of a resent letter to its address, and that of a resent ask to no caller", async () => {
   await using it = stage(worker({ retry: { attempts: 1 } }));
   const [ada, bob] = [it.ref("ada"), it.ref("bob")];
   let broken = true;
@@ -125,7 +125,7 @@ Deno.test("DeadLetters cannot send what they do not keep", async () => {
   });
 });
 
-Deno.test("DeadLetters take what a turn sends to nobody", async () => {
+Deno.test("DeadLetters keep what a turn sends to an unknown protocol", async () => {
   await using it = stage(worker());
   await it.ref("ada").tell(Worker.run, (ctx) => {
     ctx.schedule("one", { afterMs: 1 }, { protocol: "nothing", key: "x", operation: "do" });

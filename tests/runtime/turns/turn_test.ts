@@ -16,7 +16,7 @@ import {
 
 // --- Properties of the context
 
-Deno.test("Turn knows its key, its message's id, its cause, and where it all began", async () => {
+Deno.test("Turn has its key, and the id, cause and correlation of its message", async () => {
   await using it = stage(worker());
   const seen: Record<string, unknown[]> = {};
   const look = (ctx: WorkerContext) => seen[ctx.key] = [ctx.id, ctx.causationId, ctx.correlationId];

@@ -88,7 +88,7 @@ Deno.test("the traits say what a target can do", async () => {
   await Promise.resolve();
 });
 
-Deno.test("a commit has as many checks as whoever takes it allows", () => {
+Deno.test("a commit has at most as many checks as its database allows", () => {
   const checksOf = (...args: Parameters<typeof denoKv>) => denoKv(...args).traits.limits.checks;
   assert.equal(checksOf("http://localhost:4512"), 10);
   assert.equal(checksOf("https://kv.example/"), 10);
