@@ -9,7 +9,7 @@ import { textOf } from "./page.ts";
 const page = await textOf(pageOfRules);
 
 Deno.test("the protocol's page has every rule of the simulation, with the seeds that it takes", () => {
-  assert.equal(withSeeds(page), page, "write it anew: deno run -A .ci/rules_table.ts && deno fmt docs");
+  assert.equal(withSeeds(page), page, "write it again: deno run -A .ci/rules_table.ts && deno fmt docs");
 });
 
 Deno.test("the protocol's page words each rule as the simulation does", () => {
