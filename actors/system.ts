@@ -27,11 +27,14 @@ import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import { ask } from "./ask.ts";
-import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
+import { collectorActor } from "./builtin/collector.ts";
+import { listenerActor, type LocalListener } from "./builtin/listener.ts";
+import { topicActor } from "./builtin/topic.ts";
+import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
-import { collectorActor, surveyAll, type SurveyEnd } from "./survey.ts";
+import { surveyAll, type SurveyEnd } from "./survey.ts";
 
 /** Options of {@linkcode System.stop}. */
 export interface StopOptions {
