@@ -15,10 +15,10 @@ import {
   NotFoundError,
   type PosthornError,
   ReplyPendingError,
-  requireDuration,
   StillRunningError,
   StoppedError,
 } from "../runtime/base/errors.ts";
+import { requireDuration } from "../runtime/base/require.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Target } from "../runtime/delivery.ts";
 import { requireCaller } from "../runtime/messages/reply_name.ts";

@@ -1,4 +1,4 @@
-import { requireDuration } from "../runtime/base/errors.ts";
+import { requireDuration } from "../runtime/base/require.ts";
 import { parse } from "../runtime/language/parse.ts";
 import type { Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";

@@ -1,7 +1,8 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { deadlineAt, Envelope, Route } from "../runtime/messages/envelope.ts";
 import type { SurveyOptions } from "../runtime/language/context.ts";
-import { type PosthornError, requireInteger, StoppedError } from "../runtime/base/errors.ts";
+import { type PosthornError, StoppedError } from "../runtime/base/errors.ts";
+import { requireInteger } from "../runtime/base/require.ts";
 import {
   Collector,
   collectorKey,

@@ -11,7 +11,7 @@ import type {
 import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
-import { requireDelay } from "../runtime/base/errors.ts";
+import { requireDelay } from "../runtime/base/require.ts";
 import type { Inspector } from "../runtime/ports/inspection.ts";
 import type {
   InputOf,
