@@ -15,7 +15,7 @@ import { acceptOnce } from "./tell.ts";
 
 /**
  * Publish / subscribe: one envelope to the topic of the event, whose turn sends one to each subscriber. A subscriber is
- * an address. A local function gets an actor of its own, so that it has a mailbox and its failure affects nobody else.
+ * an address. A local function gets an actor of its own, so that it has a mailbox and its failure does not affect the others.
  */
 export function publish(
   runtime: Runtime,
@@ -41,7 +41,7 @@ export function publish(
   }
 }
 
-/** Subscribes an address or a local function to all that is published here afterwards. */
+/** Subscribes an address or a local function to everything that this system publishes afterwards. */
 export function subscribe(
   runtime: Runtime,
   event: Operation,

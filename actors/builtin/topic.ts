@@ -9,7 +9,7 @@ import type { Turn } from "../../runtime/turns/turn.ts";
 import { Listener } from "./listener.ts";
 import { Subscriber, Subscribers } from "./subscribers.ts";
 
-/** The actor of one event or survey: it has the subscribers, and sends each publication to them. */
+/** The actor of one event or survey: it keeps the subscribers, and sends each publication to them. */
 export const topicActor = actor(Topic, {
   // Handlers change the state in place: with a copy for each, the cost of subscriptions would grow with their square. No
   // handler can fail after it has changed the state, so a failed turn still leaves no change.
@@ -64,7 +64,7 @@ export const topicActor = actor(Topic, {
   },
   mailbox: { capacity: 10_000 },
   onFailure: "resume",
-  idleMs: Infinity, // there are only as many as events
+  idleMs: Infinity, // there is one for each event
 });
 
 /** The state, which the topic changes in place. */
@@ -72,7 +72,7 @@ function subscribersOf(ctx: Context<"~topic", Subscribers>): Subscribers {
   return ctx.state as Subscribers;
 }
 
-/** Checks a publication. Those of turns come unchecked; one that does not fit will never fit. */
+/** Checks a publication. Those of turns were not checked. One that does not fit its schema is not retried. */
 function checked(publication: Publication): { readonly value: unknown; readonly subject: string } {
   try {
     return publication.check();
