@@ -231,7 +231,7 @@ Deno.test("a respondent does not start if the survey is over", async () => {
   assert.deepEqual([world.letters, world.system.stats().lateReplies], [["~listener hear: deadline"], 1]);
 });
 
-Deno.test("what does not fit, and bounds that are none, throw at the call, and nothing goes out", async () => {
+Deno.test("an invalid payload and invalid bounds throw at the call, and nothing is sent", async () => {
   await using world = new World([carrierActor()], { limits: { actors: 1 } });
   const { system } = world;
   assert.throws(() => system.survey(Carrier.quote, untyped("ten")), InvalidPayloadError);

@@ -28,7 +28,7 @@ Deno.test("Runtime refuses a message to a protocol that it does not host, and ac
   assert.equal(it.system.stats().accepted, 0);
 });
 
-Deno.test("Runtime refuses an id that is none", async () => {
+Deno.test("Runtime refuses an invalid id", async () => {
   await using it = stage(worker());
   for (const id of ["", "a b", "ü", "x".repeat(256)]) {
     await assert.rejects(it.ref("ada").tell(Worker.note, "", { id }), { code: "invalid-id" });

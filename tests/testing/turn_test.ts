@@ -143,7 +143,7 @@ Deno.test("a payload or a reply that does not fit is the turn's error", async ()
   }
 });
 
-Deno.test("what a transient actor asks is answered by the test, and nothing but a system can survey", async () => {
+Deno.test("the test answers the asks of a transient actor, and only a system can survey", async () => {
   const Teller = protocol("teller", { limit: ask(z.number()), quotes: ask(z.number()) });
   const teller = actor(Teller, {
     transient: true,

@@ -273,7 +273,7 @@ Deno.test("middleware before it may read the body, whether its length is known o
   assert.equal(await desk.total("ada"), 900);
 });
 
-Deno.test("what middleware sets on the context is in the answer", async () => {
+Deno.test("headers that middleware sets on the context are in the response", async () => {
   await using desk = new Desk();
   const app = new Hono();
   app.use(async (context, next) => {

@@ -134,7 +134,7 @@ Deno.test("every code of the runtime has a status of its own", async () => {
   }
 });
 
-Deno.test("problemResponse() says what a store says in words of its own, which name nothing inside", async () => {
+Deno.test("problemResponse() has fixed messages for errors of a store, which name nothing internal", async () => {
   const secret = "Cannot open /srv/tenant-42/posthorn.db with DENO_KV_ACCESS_TOKEN at https://user:word@host";
   for (
     const error of [

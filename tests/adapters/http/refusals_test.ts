@@ -349,7 +349,7 @@ Deno.test("an onError that throws or rejects changes no answer, and comes out no
   }
 });
 
-Deno.test("what is printed by default is escaped", async () => {
+Deno.test("errors that are printed by default are escaped", async () => {
   const printed: string[] = [];
   const { error } = console;
   console.error = (line: unknown) => void printed.push(String(line));
@@ -362,7 +362,7 @@ Deno.test("what is printed by default is escaped", async () => {
   assert.match(printed[0], /^Error: \\u001b\]0;title\\u0007\\u000a2030-01-01 all is well\\u009b2J\n/);
 });
 
-Deno.test("what is printed by default is at most 20 errors a second, and how many were left out", async () => {
+Deno.test("at most 20 errors a second are printed by default, with the number left out", async () => {
   const printed: string[] = [];
   const { error } = console;
   console.error = (line: unknown) => void printed.push(String(line));

@@ -184,13 +184,13 @@ for (const query of ["timeoutMs=0", "timeoutMs=", "timeoutMs=soon", "timeoutMs=-
   });
 }
 
-Deno.test("what a handler refuses for good is 422 with its code and words", async () => {
+Deno.test("a TerminalError of a handler is 422 with its code and message", async () => {
   await using desk = new Desk();
   const { detail } = await assertProblem(await desk.post(`${ada}/refuse`, "No tea left"), 422, "sold-out");
   assert.equal(detail, "No tea left");
 });
 
-Deno.test("what goes wrong in a handler is 500, which tells nothing of it", async () => {
+Deno.test("an error of a handler is 500 without details", async () => {
   await using desk = new Desk();
   const response = await desk.post(`${ada}/crash`, "secret at db:5432");
   assert.deepEqual(await response.clone().json(), {
@@ -502,7 +502,7 @@ Deno.test("an operation on the wrong route is refused with its route", async () 
   }
 });
 
-Deno.test("what a handler threw is told to onError, and not to the caller", async () => {
+Deno.test("the error of a handler goes to onError, and not to the caller", async () => {
   const heard: unknown[] = [];
   await using desk = new Desk({ onError: (error) => heard.push(error) });
   await assertProblem(await desk.post(`${ada}/crash`, "db:5432"), 500, "failed");

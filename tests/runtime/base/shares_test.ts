@@ -30,7 +30,7 @@ Deno.test("Shares evict from the first name that has the most, however many seco
   assert.deepEqual(gone, flood.slice(0, 42).map(([, item]) => item));
 });
 
-Deno.test("Shares count sizes, and what is larger than the bound is let go at once", () => {
+Deno.test("Shares count sizes, and an item larger than the bound is evicted at once", () => {
   assert.deepEqual(letGo(10, ["a", "a1", 2], ["b", "b1", 4], ["b", "b2", 4], ["b", "b3", 1]), ["b1"]);
   assert.deepEqual(letGo(10, ["a", "a1", 2], ["b", "b1", 11]), ["b1"]);
   assert.deepEqual(letGo(10, ["a", "a1", 0], ["b", "b1", 10], ["b", "b2", 0]), []);

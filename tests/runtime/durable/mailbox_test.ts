@@ -194,7 +194,7 @@ onEach(
   },
 );
 
-onEach(kinds, "what one turn sends is counted together", async (stage) => {
+onEach(kinds, "the messages of one turn are counted together", async (stage) => {
   const { gate } = busy(2, "reject");
   const send = (ctx: WorkerContext) => {
     for (let index = 0; index < 25; index++) {

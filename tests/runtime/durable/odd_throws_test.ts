@@ -210,7 +210,7 @@ for (const rejects of [false, true]) {
   );
 }
 
-inEach("what listens to a turn's signal may throw when its deadline passes", async (world) => {
+inEach("a listener of a turn's signal may throw when the deadline passes", async (world) => {
   const lines: string[] = [];
   const listening = actor(Odd, {
     state: () => 0,

@@ -114,7 +114,7 @@ async function until(clock: VirtualClock, tries: readonly unknown[], count: numb
   return clock.now() - beganMs;
 }
 
-Deno.test("Opening that never answers is tried again beside it, later each time", async () => {
+Deno.test("Opening that is never answered is tried again, after longer delays", async () => {
   const { clock, tries, opening } = attempts();
   const waits: number[] = [];
   for (let attempt = 1; attempt < 8; attempt++) waits.push(await until(clock, tries, attempt + 1));

@@ -117,7 +117,7 @@ onEach(
   },
 );
 
-onEach(kinds, "what a turn submits is answered to the address that it names", async (stage) => {
+onEach(kinds, "the reply of a submit in a turn goes to the address that it names", async (stage) => {
   const system = await stage.start([worker({
     ...echo,
     order(ctx) {

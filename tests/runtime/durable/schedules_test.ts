@@ -105,7 +105,7 @@ onEach(sharedKinds, "another instance fires what a killed one has set, in time",
   assert.deepEqual(await notesOf(second, "ada"), ["after 5000"]);
 });
 
-onEach(kinds, "what is cancelled does not fire, by whichever process", async (stage) => {
+onEach(kinds, "a cancelled schedule does not fire, whichever process set or cancelled it", async (stage) => {
   const first = await stage.start(actors);
   for (const key of ["ada", "bob"]) await ref(first, key).tell(Worker.run, "once 5000");
   await ref(first, "ada").tell(Worker.run, "cancel");
@@ -129,7 +129,7 @@ onEach(kinds, "the same name replaces what it named: sooner, later, or at the sa
   assert.deepEqual(await notesOf(system, "cleo"), ["after 4000"]);
 });
 
-onEach(kinds, "what is erased fires nothing", async (stage) => {
+onEach(kinds, "the schedules of an erased actor do not fire", async (stage) => {
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.run, "once 5000");
   await ref(system, "ada").tell(Worker.run, "erase");

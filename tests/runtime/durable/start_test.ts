@@ -54,7 +54,7 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   assert.deepEqual([response.status, (await response.json()).store.status], [503, "unavailable"]);
 }
 
-Deno.test("what is sent before the store is open comes before what is sent as soon as it is", async () => {
+Deno.test("messages that are sent before the store is open come before later ones", async () => {
   await using system = new System({ actors: [worker()], store: memoryStore() });
   const ada = ref(system, "ada");
   const early = ["one", "two"].map((text) => ada.tell(Worker.note, text));
@@ -315,7 +315,7 @@ Deno.test("a folder that is not there: the error names the path, and what is mis
   await requireUnavailable(sqlite("/nowhere/posthorn.db"), message);
 });
 
-Deno.test("a file that is no database: the error says so, and the file is left as it is", async () => {
+Deno.test("a file that is not a database: the error says so, and the file is unchanged", async () => {
   await using home = await folder();
   const path = `${home.path}/letter.txt`;
   const letter = "Dear store, ".repeat(1_000);

@@ -141,7 +141,7 @@ for (const heard of [false, true]) {
     assert.deepEqual([scheduled.causationId, scheduled.correlationId], [undefined, scheduled.id]);
   });
 
-  Deno.test(`Messages that are tried again keep their id, cause and beginning, and so do those that they send${suffix}`, async () => {
+  Deno.test(`Messages that are retried keep their id, cause and beginning, and so do those that they send${suffix}`, async () => {
     await using it = begin();
     const log = new Log();
     await it.ref("ada").tell(
@@ -164,7 +164,7 @@ for (const heard of [false, true]) {
     assert.deepEqual([log.at("cyd").causationId, log.at("cyd").correlationId], [tries[0].id, id]);
   });
 
-  Deno.test(`Messages of dead letters that are sent again keep their id, cause and beginning${suffix}`, async () => {
+  Deno.test(`Messages of resent dead letters keep their id, cause and beginning${suffix}`, async () => {
     await using it = begin();
     const log = new Log();
     let broken = true;

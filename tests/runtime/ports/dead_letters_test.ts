@@ -87,7 +87,7 @@ Deno.test("DeadLetters put a letter that died again at the end", async () => {
   assert.equal(it.system.deadLetters.total, 3);
 });
 
-Deno.test("DeadLetters keep a letter that cannot be sent again, in its place", async () => {
+Deno.test("DeadLetters keep a letter that cannot be resent, at its position", async () => {
   await using it = stage(worker({ mailbox: { capacity: 1 } }));
   const ada = it.ref("ada");
   for (const id of ["1", "2"]) await ada.tell(Worker.run, refuse, { id });
@@ -97,7 +97,7 @@ Deno.test("DeadLetters keep a letter that cannot be sent again, in its place", a
   assert.deepEqual(it.system.deadLetters.list().map(({ id }) => id), ["1", "2"]);
 });
 
-Deno.test("DeadLetters keep a letter that is sent again into a full mailbox that drops the newest", async () => {
+Deno.test("DeadLetters keep a letter that is resent to a full mailbox that drops the newest", async () => {
   await using it = stage(worker({ mailbox: { capacity: 1, overflow: "drop-newest" } }));
   const ada = it.ref("ada");
   await ada.tell(Worker.run, refuse, { id: "1" });

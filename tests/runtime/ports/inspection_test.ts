@@ -127,7 +127,7 @@ Deno.test("Inspectors remove a listener that throws: the others and the log are 
   await failing(fail);
 });
 
-Deno.test("Inspectors let go of a listener whose promise rejects, and nothing is uncaught", async () => {
+Deno.test("Inspectors remove a listener whose promise rejects, and no rejection is unhandled", async () => {
   await failing(() => Promise.reject(new Error("boom")));
 });
 

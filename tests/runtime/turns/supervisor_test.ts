@@ -32,7 +32,7 @@ Deno.test("Supervisor never tries an ask or a survey again", () => {
   assert.deepEqual(tries, ["tell", "submit"]);
 });
 
-Deno.test("Supervisor does not try an ask again because a RetryableError says so", () => {
+Deno.test("Supervisor does not retry an ask, also after a RetryableError", () => {
   const error = new RetryableError("busy", { afterMs: 1 });
   assert.equal(supervisor()({ error, mode: "ask" }).retryAfterMs, undefined);
 });

@@ -88,7 +88,7 @@ Deno.test("Turn lets only a transient actor ask", async () => {
   assert.equal(it.system.stats().protocols.worker.actors, 0); // bob was not activated for it
 });
 
-Deno.test("Turn refuses a time that is none", async () => {
+Deno.test("Turn refuses an invalid time", async () => {
   await using it = stage(worker());
   for (
     const when of [

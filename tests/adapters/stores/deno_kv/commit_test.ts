@@ -156,7 +156,7 @@ Deno.test("a connection is closed though what is under way never ends", async ()
   await closing;
 });
 
-Deno.test("a locked file is tried again, after waits that chance draws and the clock measures", async () => {
+Deno.test("a locked file is retried after random delays by the clock", async () => {
   const clock = new VirtualClock({ nowMs: 0 });
   const attempts: number[] = [];
   const handle = fake(() => {
@@ -212,7 +212,7 @@ Deno.test("a failed commit is reported as not applied, or as unknown", async () 
   }
 });
 
-Deno.test("a read that fails changed nothing, and says so", async () => {
+Deno.test("a read that fails is a StoreError: it changed nothing", async () => {
   const broken = { ...fake(() => Promise.resolve({ ok: false })) };
   broken.getMany = () => Promise.reject(new Error("error sending request"));
   const connection = await denoKv(broken).open({ clock: systemClock() });
