@@ -32,7 +32,7 @@
  * @module
  */
 
-// The language: what may be said, by whom, and what it does.
+// The language: protocols, actors, handles and errors.
 export {
   DeadLetterError,
   DeadlineExceededError,
@@ -107,7 +107,7 @@ export {
   type RetryOptions,
 } from "./runtime/language/actor.ts";
 
-// The system, and what it can be asked.
+// The system and what it reports.
 export { type StopOptions, System } from "./actors/system.ts";
 export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
@@ -121,7 +121,7 @@ export type { SchedulerOptions } from "./runtime/scheduling/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/ports/dead_letters.ts";
 export type { InspectedMessage, Inspection, Inspector } from "./runtime/ports/inspection.ts";
 
-// The ports.
+// The ports: time, randomness and the store.
 export { type Cancel, type Clock, systemClock } from "./runtime/base/clock.ts";
 export { type Random, systemRandom } from "./runtime/base/random.ts";
 export type { Store } from "./runtime/ports/store.ts";

@@ -15,10 +15,10 @@ import {
   NotFoundError,
   type PosthornError,
   ReplyPendingError,
-  requireDuration,
   StillRunningError,
   StoppedError,
 } from "../runtime/base/errors.ts";
+import { requireDuration } from "../runtime/base/require.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Target } from "../runtime/delivery.ts";
 import { requireCaller } from "../runtime/messages/reply_name.ts";
@@ -33,8 +33,8 @@ import { once } from "./tell.ts";
 
 /**
  * Request / synchronous response: one message to one actor, whose `replyTo` is a promise that waits in this process
- * until the deadline. The deadline travels with the message, so that a turn does not begin when nobody waits for it any
- * more.
+ * until the deadline. The deadline travels with the message, so that a turn does not begin if its caller has stopped
+ * waiting.
  */
 export function ask(
   runtime: Runtime,

@@ -1,26 +1,21 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
-import { actor } from "../runtime/language/actor.ts";
 import type { Address, SendOptions } from "../runtime/language/address.ts";
-import type { Context, Published, SubscribeOptions, Subscription } from "../runtime/language/context.ts";
+import type { SubscribeOptions, Subscription } from "../runtime/language/context.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
 import { retryWhileUnavailable } from "../runtime/scheduling/retry_while_unavailable.ts";
-import { messageOf, TerminalError } from "../runtime/base/errors.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
-import { Publication, subscribersMax, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
-import { nameOperations, type Operation, survey, tell } from "../runtime/language/protocol.ts";
+import { Publication, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
+import type { Operation } from "../runtime/language/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { unchecked } from "../runtime/language/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
-import { codeOf } from "../runtime/base/thrown.ts";
-import type { Turn } from "../runtime/turns/turn.ts";
+import { Listener, type Listening, type LocalListener, openListener } from "./builtin/listener.ts";
 import { subscribeDurably } from "./durable_subscription.ts";
-import { Subscriber, Subscribers } from "./builtin/subscribers.ts";
 import { acceptOnce } from "./tell.ts";
 
 /**
  * Publish / subscribe: one envelope to the topic of the event, whose turn sends one to each subscriber. A subscriber is
- * an address. A local function gets an actor of its own, so that it has a mailbox and its failure affects nobody else.
+ * an address. A local function gets an actor of its own, so that it has a mailbox and its failure does not affect the others.
  */
 export function publish(
   runtime: Runtime,
@@ -46,7 +41,7 @@ export function publish(
   }
 }
 
-/** Subscribes an address or a local function to all that is published here afterwards. */
+/** Subscribes an address or a local function to everything that this system publishes afterwards. */
 export function subscribe(
   runtime: Runtime,
   event: Operation,
@@ -118,118 +113,4 @@ function listenDurably(
       runtime.delivery.deliverTo({ ...address, operation: Listener.close.name }, undefined);
     },
   };
-}
-
-/** A function in this process that is called with each publication. Its result answers a survey. */
-export type LocalListener = (payload: unknown, published: Published) => unknown;
-
-interface Listening {
-  listener: LocalListener | undefined;
-}
-
-const Listener = nameOperations("~listener", {
-  listen: tell(unchecked<Listening>()),
-  hear: survey(unchecked<Publication>(), unchecked<unknown>()),
-  close: tell(),
-});
-
-function openListener(runtime: Runtime, event: Operation, listening: Listening): Address {
-  runtime.delivery.requireRunning(`subscribe to ${topicKey(event)}`);
-  const key = runtime.ids.text(runtime.ids.next());
-  const address = { protocol: Listener.hear.protocol, key, operation: Listener.hear.name };
-  runtime.delivery.accept(address, Listener.listen, listening);
-  return address;
-}
-
-/**
- * The actor that calls one local function, with one message at a time. A failed message becomes a dead letter: it is
- * not retried.
- */
-export const listenerActor = actor(Listener, {
-  transient: true,
-  state: (): Listening => ({ listener: undefined }),
-  on: {
-    listen(ctx, listening) {
-      ctx.state = listening;
-    },
-    hear(ctx, publication) {
-      const { value, subject } = publication.check();
-      return ctx.state.listener?.(value, { id: ctx.causationId!, subject, input: publication.payload });
-    },
-    close: (ctx) => ctx.passivate(),
-  },
-  onFailure: "resume",
-  idleMs: Infinity, // the end of its subscription passivates it
-});
-
-/** The actor of one event or survey: it has the subscribers, and sends each publication to them. */
-export const topicActor = actor(Topic, {
-  // Handlers change the state in place: with a copy for each, the cost of subscriptions would grow with their square. No
-  // handler can fail after it has changed the state, so a failed turn still leaves no change.
-  state: (): Subscribers => new Subscribers(),
-  on: {
-    publish(ctx, publication) {
-      const turn = ctx as unknown as Turn;
-      const { value, subject } = checked(publication);
-      const { operation, payload } = publication;
-      const { replyTo, deadline } = turn.route;
-      const tokens = subject.split(".");
-      let route: Route | undefined; // most subscribers have the operation of the one before
-      for (const subscriber of subscribersOf(ctx).list()) {
-        const { operation: hearing, pattern } = subscriber;
-        if (pattern !== undefined && !matchesSubject(pattern, tokens)) continue;
-        const checked = hearing.payload === operation.payload;
-        if (route?.operation !== hearing) {
-          const input = checked && !hearing.unchecked ? { payload } : undefined;
-          route = turn.routeOf(hearing, { replyTo, deadline, input });
-        }
-        turn.postNow(subscriber, route, hearing === Listener.hear ? publication : checked ? value : payload);
-      }
-    },
-    subscribe(ctx, { to, subject, token }) {
-      const subscribers = subscribersOf(ctx);
-      if (subscribers.size >= subscribersMax && !subscribers.has(to)) {
-        throw new TerminalError(
-          `Cannot subscribe to ${ctx.key}: it has ${subscribers.size} of ${subscribersMax} subscribers`,
-          { code: "too-many-subscribers" },
-        );
-      }
-      const operation = to.protocol === Listener.hear.protocol
-        ? Listener.hear
-        : (ctx as unknown as Turn).actor.services.delivery.operationAt(to);
-      subscribers.set(new Subscriber(to, operation, token, subject));
-      ctx.state = subscribers;
-    },
-    unsubscribe(ctx, { to, token }) {
-      subscribersOf(ctx).delete(to, token); // if the address has subscribed again, this subscription is already over
-      if (to.protocol !== Listener.close.protocol) return;
-      const turn = ctx as unknown as Turn;
-      turn.send(to, Listener.close, undefined); // after all that this topic has sent to it
-    },
-    leave: (ctx, actor) => subscribersOf(ctx).leave(actor),
-    list(ctx) {
-      const addresses = subscribersOf(ctx).list().filter(({ protocol }) =>
-        protocol !== Listener.hear.protocol
-      );
-      return { subscriptions: addresses.map(({ subscribed }) => subscribed) };
-    },
-    remove: (ctx, { to }) => subscribersOf(ctx).delete(to, undefined),
-  },
-  mailbox: { capacity: 10_000 },
-  onFailure: "resume",
-  idleMs: Infinity, // there are only as many as events
-});
-
-/** The state, which the topic changes in place. */
-function subscribersOf(ctx: Context<"~topic", Subscribers>): Subscribers {
-  return ctx.state as Subscribers;
-}
-
-/** Checks a publication. Those of turns come unchecked; one that does not fit will never fit. */
-function checked(publication: Publication): { readonly value: unknown; readonly subject: string } {
-  try {
-    return publication.check();
-  } catch (error) {
-    throw new TerminalError(messageOf(error), { code: codeOf(error, "failed"), cause: error });
-  }
 }

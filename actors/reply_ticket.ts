@@ -1,4 +1,4 @@
-import { requireDuration } from "../runtime/base/errors.ts";
+import { requireDuration } from "../runtime/base/require.ts";
 import { parse } from "../runtime/language/parse.ts";
 import type { Schema } from "../runtime/language/schema.ts";
 import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
@@ -26,7 +26,7 @@ export abstract class ReplyTicket implements Ticket<unknown> {
     return this.parsed(await this.collect(peek ? 0 : timeoutMs, signal, peek));
   }
 
-  /** The reply as its schema lets it through. */
+  /** The output of the schema of the reply. */
   parsed(reply: unknown): unknown {
     if (this.#schema === undefined) return reply;
     return parse(this.#schema, reply, "Cannot collect the reply", this.id);

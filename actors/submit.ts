@@ -84,7 +84,7 @@ function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticke
   });
 }
 
-/** Keeps the reply of a request. If there is no room, the error is why the request could never be accepted, if it could not. */
+/** Keeps the reply of a request. If there is no room, but the request could never be accepted, throws the reason of that. */
 function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
   try {
     return runtime.replies.open(key, route.extras?.caller);

@@ -11,7 +11,7 @@ import type {
 import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
-import { requireDelay } from "../runtime/base/errors.ts";
+import { requireDelay } from "../runtime/base/require.ts";
 import type { Inspector } from "../runtime/ports/inspection.ts";
 import type {
   InputOf,
@@ -27,11 +27,14 @@ import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import { ask } from "./ask.ts";
-import { listenerActor, type LocalListener, publish, subscribe, topicActor } from "./publish.ts";
+import { collectorActor } from "./builtin/collector.ts";
+import { listenerActor, type LocalListener } from "./builtin/listener.ts";
+import { topicActor } from "./builtin/topic.ts";
+import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
-import { collectorActor, surveyAll, type SurveyEnd } from "./survey.ts";
+import { surveyAll, type SurveyEnd } from "./survey.ts";
 
 /** Options of {@linkcode System.stop}. */
 export interface StopOptions {
@@ -54,13 +57,14 @@ function modesOf(runtime: Runtime, durable: boolean): ModeSet {
 }
 
 /**
- * A set of actors in this process, and the way in: the runtime with the five modes on it. Two systems never see each
- * other.
+ * A set of actors in this process, and the five modes to send to them. Two systems share nothing, unless they use the
+ * same store.
  *
- * Order: messages from one sender (an actor, or this process) to one receiver are handled in the order of sending.
- * State, messages and reply of a turn take effect together, at most once, and are lost with the process.
+ * Messages from one sender (an actor, or this process) to one receiver are handled in the order of sending. State,
+ * messages and reply of a turn take effect together: in memory at most once, and they are lost with the process; with a
+ * store exactly once.
  *
- * Dispose of it (`await using`) or {@linkcode System.stop} it: it holds timers.
+ * Dispose of it (`await using`), or call {@linkcode System.stop}: it holds timers.
  *
  * @example
  * ```ts
@@ -79,17 +83,17 @@ export class System implements AsyncDisposable {
   readonly #runtime: Runtime;
 
   /**
-   * Starts a system. It does nothing until it is spoken to: no timer, no randomness, so it may be made where a
-   * platform allows neither.
+   * Creates a system. Without a store it sets no timer and reads no randomness before its first use, so a program can
+   * create it in the global scope of a platform that allows neither there.
    *
-   * Throws a `RangeError` when an option is out of its bounds, a `TypeError` when two actors share a protocol.
+   * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if two actors have the same protocol.
    */
   constructor(options: SystemOptions) {
     this.#runtime = new Runtime(options, modesOf);
   }
 
   /**
-   * A handle to one actor.
+   * Returns a handle to one actor.
    *
    * Throws a {@linkcode PosthornError} (`invalid-key`) unless the key is 1 to 512 bytes of text without control
    * characters, and neither `.` nor `..`.
@@ -99,8 +103,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Publishes an event. Resolves when the event's topic has accepted it; each subscriber of that moment then gets it
-   * once, in the order of publishing (of one event: two events have none between them). Nobody need be subscribed.
+   * Publishes an event, which need not have subscribers. Resolves when the topic of the event has accepted it. Each
+   * subscriber of that moment gets it once, in the order of publishing. There is no order between different events.
    * Rejects as {@linkcode Ref.tell} does.
    */
   publish<Op extends Operation<"event">>(
@@ -111,18 +115,19 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Subscribes an address, or a function in this process, to an event; or as a respondent to a survey. It holds for
-   * what is published here afterwards, until the result is disposed of. A function is called with one message at a
-   * time; what it throws becomes a dead letter. Subscribing the same address again replaces its subject.
+   * Subscribes an address, or a function in this process, to an event, or to a survey as a respondent. The subscriber
+   * gets what this system publishes afterwards, until the result is disposed of. A function is called with one message
+   * at a time; if it throws, the message becomes a dead letter. Subscribing the same address again replaces its
+   * subject.
    *
-   * With a store the subscription of an address is kept there, beyond the end of this process and of the program's line
-   * that made it: what ends it is disposing of the result, or {@linkcode System.unsubscribe}. `ready` resolves when the
-   * store has taken it.
+   * With a store, the subscription of an address is stored, and remains when this process ends or a later version of
+   * the program no longer makes it. Disposing of the result, or {@linkcode System.unsubscribe}, ends it. `ready`
+   * resolves when the store has committed it.
    *
-   * Throws a `RangeError` when the subject is no pattern, a {@linkcode StoppedError}, and a {@linkcode
-   * MailboxFullError} when the topic cannot keep up: with a store `ready` rejects with that. Throws a {@linkcode
-   * StoreError} (`store-unavailable`) while 10,000 subscriptions of addresses wait for a store that is away, and
-   * `too-many-actors` if there is no room for the actor of a function.
+   * Throws a `RangeError` if the subject is not a pattern, a {@linkcode StoppedError}, and a {@linkcode
+   * MailboxFullError} if the mailbox of the topic is full (with a store `ready` rejects with that). Throws a {@linkcode
+   * StoreError} (`store-unavailable`) if 10,000 subscriptions of addresses wait for a store that is unavailable, and
+   * a {@linkcode LimitExceededError} (`too-many-actors`) if there is no room for the actor of a function.
    */
   subscribe<Op extends Operation<"event" | "survey">>(
     event: Op,
@@ -138,30 +143,31 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The addresses that are subscribed to an event, or to a survey as respondents, those that subscribed in their turns
-   * and under earlier programs included; in no order. Functions are not among them. It waits up to `askTimeoutMs` for
-   * each page, and rejects as {@linkcode Ref.ask} does.
+   * The addresses that are subscribed to an event, or to a survey as respondents, in no order. They include those that
+   * turns and earlier versions of the program subscribed, but not functions. It waits up to `askTimeoutMs` for each
+   * page, and rejects as {@linkcode Ref.ask} does.
    */
   subscriptions(event: Operation<"event" | "survey">): AsyncIterable<Subscribed> {
     return subscriptionsOf(this.#runtime, event);
   }
 
   /**
-   * Ends the subscription of an address to an event or a survey, whoever made it. Resolves with whether there was one.
-   * What was sent to it before stays in its mailbox. Rejects as {@linkcode Ref.ask} does.
+   * Ends the subscription of an address to an event or a survey, also one that a turn or another process made. Resolves
+   * with whether there was one. Messages that were sent to it before stay in its mailbox. Rejects as {@linkcode
+   * Ref.ask} does.
    */
   unsubscribe(event: Operation<"event" | "survey">, to: Address): Promise<boolean> {
     return unsubscribe(this.#runtime, event, to);
   }
 
   /**
-   * Asks all respondents at once and yields their replies as they come, until `max` have come or the time is up. The
-   * question goes out at the call. Leaving the loop early closes it, unless it has an id: then it is collected to its
-   * end, for whoever repeats it. What comes later is counted (`stats().lateReplies`) and dropped.
+   * Asks all respondents at once and yields their replies as they arrive, until there are `max` replies or the time is
+   * up. The call sends the question. Leaving the loop early ends the survey, unless it has an id: then the replies are
+   * collected to its end, for a repeat with the same id. Later replies are counted (`stats().lateReplies`) and dropped.
    *
-   * With a store respondents are asked wherever they run; functions only in this process. Each reply comes at most
-   * once: replies do not survive the process that asks, and are dropped if that is gone, or if they come more than an
-   * hour too late.
+   * With a store, respondents of all instances are asked, but only those functions that are in this process. Each reply
+   * arrives at most once. Replies do not survive the process that asks: they are dropped if it has ended, or if they
+   * come more than an hour too late.
    *
    * Throws as {@linkcode Ref.tell} rejects.
    */
@@ -181,81 +187,83 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The ticket of a request that was submitted before: `id` is the one of its ticket. It gives the reply as it travels,
-   * because its schema is not known here. `caller` is the caller that the submit named: the replies of other callers
-   * are unknown.
+   * Returns the ticket of an earlier submit, by the id of its ticket. It returns the reply before its schema transforms
+   * it, because the schema is not known here. `caller` is the caller that the submit named: replies of other callers
+   * are not found.
    */
   ticket(id: string, caller?: string): Ticket<unknown> {
     return ticketOf(this.#runtime, id, caller);
   }
 
   /**
-   * Gives an actor a signal, if there is such an actor: it takes effect before any waiting message. `passivate`: it
-   * leaves memory until the next message. `restart`: it begins again from its last committed state. `erase`: state,
-   * schedules and subscriptions are erased. A durable actor may have to be loaded for that: then it returns a promise,
-   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitExceededError} if the signal was not given.
+   * Sends a signal to an actor, if it exists. The signal takes effect before all waiting messages. `passivate`: the
+   * actor leaves memory until the next message. `restart`: it begins again from its last committed state. `erase`: its
+   * state, schedules and subscriptions are erased. If a durable actor has to be loaded first, it returns a promise,
+   * which rejects with a {@linkcode StoreError} or a {@linkcode LimitExceededError} if the signal was not sent.
    */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     return this.#runtime.signal(actor, signal);
   }
 
-  /** Calls `inspector` with all that happens, until the result is disposed of. Without inspectors it costs nothing. */
+  /** Calls `inspector` with every event of the system, until the result is disposed of. */
   inspect(inspector: Inspector): Disposable {
     return this.#runtime.delivery.inspectors.add(inspector);
   }
 
-  /** Messages that will not be delivered, and why. */
+  /** The messages that will not be delivered, with the reasons. */
   get deadLetters(): DeadLetters {
     return this.#runtime.delivery.deadLetters;
   }
 
-  /** Counts of messages and actors. */
+  /** Returns counts of messages and actors. */
   stats(): Stats {
     return this.#runtime.stats();
   }
 
-  /** Whether it accepts messages, and why not. */
+  /** Whether the system accepts messages, and if not, the reason. */
   get health(): Health {
     return this.#runtime.health;
   }
 
-  /** Its clock. */
+  /** The clock of the system. */
   get clock(): Clock {
     return this.#runtime.clock;
   }
 
   /**
-   * Resolves when its store is open; at once if it has none. Rejects with a {@linkcode StoreError} if the store cannot
-   * be used, or does not answer within 15 s: then every send rejects with the same, until it can. The system opens it
-   * again after 1 s, then after longer delays of up to 30 s.
+   * Resolves when the store is open, and at once without a store. Rejects with a {@linkcode StoreError} if the store
+   * cannot be used, or does not answer within 15 s. Until it can be used, every send rejects with the same error. The
+   * system tries to open it again after 1 s, then after longer delays of up to 30 s.
    */
   async ready(): Promise<void> {
     await this.#runtime.persistence?.opened;
   }
 
   /**
-   * Handles what other instances left and what is due, as it does by itself at each heartbeat. For platforms that wake
-   * a process from time to time and stop it again. Resolves when nothing is left to do; at once without a store.
+   * Does the work of a heartbeat now: takes over the messages of ended instances, and sends what is due. For platforms
+   * that start a process from time to time and stop it again. Resolves when nothing is left to do, and at once without
+   * a store.
    */
   async sweep(): Promise<void> {
     await this.#runtime.persistence?.sweep();
   }
 
-  /** A new message id: a ULID. */
+  /** Returns a new message id: a ULID. */
   newId(): string {
     return this.#runtime.ids.ulid();
   }
 
-  /** Resolves when it has stopped: with the failure that an actor escalated, or with `undefined`. */
+  /** Resolves when the system has stopped: with the failure that an actor escalated, or with `undefined`. */
   get closed(): Promise<unknown> {
     return this.#runtime.closed;
   }
 
   /**
-   * Accepts no more messages (code `stopping`), lets turns run for up to `drainMs`, and makes dead letters of the
-   * messages that are left in memory; those in a store stay there. Whoever still waits for an answer gets a {@linkcode
-   * StoppedError}. It waits for commits that are under way, for 5 s: after that their outcome is an {@linkcode
-   * OutcomeUnknownError}. So it ends within `drainMs` and 12 s, whatever its store does. A second call changes nothing.
+   * Stops the system. It accepts no more messages (code `stopping`), runs turns for up to `drainMs`, and makes dead
+   * letters of the messages that are left in memory; those in a store stay there. Callers that still wait for a reply
+   * get a {@linkcode StoppedError}. It waits up to 5 s for commits that are under way; the callers of the others get an
+   * {@linkcode OutcomeUnknownError}. It ends within `drainMs` and 12 s, whatever the store does. A second call has no
+   * effect.
    */
   async stop(options?: StopOptions): Promise<StopReport> {
     const { drainMs = this.#runtime.options.drainMs } = options ?? {};
@@ -263,7 +271,7 @@ export class System implements AsyncDisposable {
     return await this.#runtime.stop(drainMs);
   }
 
-  /** Stops it with its own `drainMs`. */
+  /** Stops the system with the `drainMs` of its options. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

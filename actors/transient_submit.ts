@@ -7,7 +7,7 @@ import { once } from "./tell.ts";
 
 /**
  * Request / asynchronous response to a transient actor beside a store. The request waits in a mailbox of this process,
- * and is lost with it. Its reply is a row in the store, which any instance can give, also after the end of this one.
+ * and is lost with it. Its reply is a row in the store, which any instance can read, also after the end of this one.
  *
  * The message is sent first, to keep the order of its sender. If the row of the reply cannot be written then, the
  * submit rejects with an `OutcomeUnknownError`. A repeat with the same id writes the row again.

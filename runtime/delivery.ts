@@ -121,7 +121,7 @@ export class Delivery implements DeliveryPort {
     if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(sent, to.key, value));
     for (const one of displaced) {
       const { held, bound, what } = full!;
-      this.deadLetter(one, "dropped", `${one} gave way: the mailbox held ${held} of ${bound} ${what}`);
+      this.deadLetter(one, "dropped", `${one} was evicted: the mailbox held ${held} of ${bound} ${what}`);
     }
   }
 

@@ -44,7 +44,7 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
   assert.deepEqual(Object.keys(config).toSorted(), ["exports", "imports", "license", "name", "version"]);
 });
 
-Deno.test("what is imported is told from what examples in comments import", () => {
+Deno.test("imports are distinguished from those of examples in comments", () => {
   const code = `
     /**
      * import * as z from "zod";

@@ -1,5 +1,5 @@
 import type { Context as HonoContext } from "hono";
-import { requireDuration, requireInteger } from "../../runtime/base/errors.ts";
+import { requireDuration, requireInteger } from "../../runtime/base/require.ts";
 import type { Operation } from "../../runtime/language/protocol.ts";
 import type { Exposed } from "./exposure.ts";
 

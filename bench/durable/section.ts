@@ -113,7 +113,7 @@ function ratesOf({ series }: Measured, { turns, queued }: Sizes, actors: number)
   const title = `### ${formatCount(actors)} ${actors === 1 ? "actor" : "actors"}`;
   const head = [
     "",
-    "outlives",
+    "a commit survives",
     "turns/s",
     "least",
     "greatest",

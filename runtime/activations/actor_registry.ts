@@ -11,7 +11,7 @@ export interface RegisteredActor extends Idler {
   readonly atRest: boolean;
 }
 
-/** A search in vain is not repeated for a millisecond per so many actors, so that a full system does little else. */
+/** The number of actors that a search checks per millisecond. After a search without success, the next one waits that long. */
 const searchedPerMs = 1_000;
 
 /** How many actors a system may have in memory: one bound over the registries of all its protocols. */
@@ -114,7 +114,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
 
   protected abstract make(key: string): Member;
 
-  /** The actors in turn, from the first again after the last: a search begins where the last one ended. */
+  /** The actors in rotation: a search begins behind the actor at which the last one ended. */
   private nextSearched(): Member {
     const next = this.searched?.next().value;
     if (next !== undefined) return next;

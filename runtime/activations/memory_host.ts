@@ -20,7 +20,7 @@ export class MemoryHost extends ActorRegistry<Activation> {
   /** How many messages a mailbox may hold when one comes from outside, and when a turn sends one. */
   readonly capacity: number;
   readonly turnCapacity: number;
-  /** Whether somebody observes what happens. */
+  /** Whether the system has an inspector. */
   observed = false;
   /**
    * How many messages were put into mailboxes, and how many were taken out: one count for all, as there may be a

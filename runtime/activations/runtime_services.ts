@@ -26,7 +26,7 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   deadLettered(letter: DeadLetter, error?: unknown): void;
   /** Reports a row of the store that cannot be read and is skipped. */
   unreadable(row: string, error: unknown): void;
-  /** Makes a dead letter of a message, and fails whoever waits for its reply. */
+  /** Makes a dead letter of a message, and rejects the caller that waits for its reply. */
   deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void;
 }
 

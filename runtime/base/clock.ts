@@ -2,8 +2,8 @@
 export type Cancel = () => void;
 
 /**
- * Time, as the runtime sees it. A system reads no other clock and sets no other timer, so a virtual clock drives
- * every time-out of a test.
+ * The source of time. A system reads no other clock and sets no other timer, so a virtual clock drives every timeout of
+ * a test.
  *
  * @example
  * ```ts
@@ -17,7 +17,7 @@ export type Cancel = () => void;
 export interface Clock {
   /** The time of day, in milliseconds since 1970. It may jump. */
   now(): number;
-  /** Milliseconds since some fixed moment. It never goes back; only differences mean anything. */
+  /** Milliseconds since some fixed moment. It never goes back; only differences have a meaning. */
   monotonicMs(): number;
   /** Calls `callback` once, after at least `delayMs` milliseconds. */
   setTimer(delayMs: number, callback: () => void): Cancel;
@@ -27,20 +27,20 @@ export interface Clock {
   yield(callback: () => void): void;
 }
 
-/** `setTimeout` fires at once above this. */
+/** The maximum delay of `setTimeout`, in milliseconds: it fires at once above this. */
 const delayMsMax = 2_147_483_647;
 
 /**
- * How many turns of the event loop a yield takes. One lets timers run but starves sockets: under load a request
- * needs about 55 turns to come through, whatever runs in between.
+ * The number of turns of the event loop that a yield takes. One turn would let timers run but starve sockets: under load
+ * a request needs about 55 turns until it is handled.
  */
 const yieldTurns = 64;
-/** How long it takes at the most: turns that do work of their own would starve the actors instead. */
+/** The maximum duration of a yield, in milliseconds: turns with much other work would starve the actors. */
 const yieldMsMax = 2;
 
 /**
- * The clock of the machine. Works wherever `setTimeout` does; where there is `setImmediate` it yields with that,
- * which costs microseconds instead of milliseconds.
+ * The clock of the machine. It needs `setTimeout`. If there is a `setImmediate`, it yields with that, which takes
+ * microseconds instead of milliseconds.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export function systemClock(): Clock {
     },
     macrotask,
     yield(callback) {
-      if (!firstTurn.over) return void firstTurn.after(callback); // it comes from a timer: all the others had theirs
+      if (!firstTurn.over) return void firstTurn.after(callback); // a timer called it, so all other timers had their turn
       let turns = typeof setImmediate === "function" ? yieldTurns : 1;
       const untilMs = performance.now() + yieldMsMax;
       const step = () => --turns === 0 || performance.now() >= untilMs ? callback() : turn(step);
@@ -73,12 +73,12 @@ export function systemClock(): Clock {
   };
 }
 
-/** Not every platform has them, nor every compiler knows them. */
+/** Functions that not every platform has, and not every compiler knows. */
 declare const setImmediate: ((callback: () => void) => unknown) | undefined;
 declare const Deno: unknown;
 declare const navigator: { readonly userAgent?: string } | undefined;
 
-/** Before 2.6 Deno's `setImmediate` took a millisecond, as a timer does; a message to oneself takes a tenth of that. */
+/** Before 2.6 Deno's `setImmediate` took a millisecond, as a timer does. A message through a channel takes a tenth. */
 const immediateIsSlow = typeof navigator !== "undefined" &&
   /^Deno\/2\.[0-5]\./.test(navigator.userAgent ?? "");
 
@@ -95,7 +95,7 @@ function turn(callback: () => void): void {
   else setTimeout(callback, 0);
 }
 
-/** Runs `callback` when a message has come that is sent now: timers may have to wait for longer. */
+/** Sends a message through a channel, and runs `callback` when it arrives. Timers may have to wait for longer. */
 function message(callback: () => void): void {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
@@ -107,23 +107,23 @@ function message(callback: () => void): void {
 }
 
 /**
- * The first turn of the event loop that somebody waits for. Deno loads its timers when they are first touched, even by
- * a `typeof`, and that takes longer than the first ask. So what is asked for before that turn waits for it, a
- * millisecond or two, and what is taken back until then never touches them.
+ * The first turn of the event loop. Deno loads its timers when a program first uses their names, even in a `typeof`, and
+ * that takes longer than the first ask. So timers that are set before that turn begin with it, a millisecond or two
+ * later, and those that are cancelled until then never load them.
  */
 class FirstTurn {
   #signal: AbortSignal | undefined;
-  /** Whether it has been. Elsewhere timers are there from the start. */
+  /** Whether it has begun. On other platforms timers need no loading. */
   over = typeof Deno === "undefined";
 
-  /** Calls `callback` in it. What is returned takes that back, or calls `undo` once it has been called. */
+  /** Calls `callback` in that turn. The result cancels the call, or calls `undo` if it was made. */
   after(callback: () => void, undo?: () => void): Cancel {
     let called = false;
     const call = () => {
       this.over = called = true;
       callback();
     };
-    // The one timer that is there without loading. It keeps the process alive while somebody listens.
+    // The only timer that needs no loading. It keeps the process alive while it has a listener.
     if (this.#signal === undefined || this.#signal.aborted) this.#signal = AbortSignal.timeout(0);
     const signal = this.#signal;
     signal.addEventListener("abort", call, { once: true }); // or it would keep the first system for ever

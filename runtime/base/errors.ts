@@ -4,13 +4,13 @@ import { type Issue, shortIssues } from "./issues.ts";
 export type { Issue } from "./issues.ts";
 
 /**
- * What every error of this runtime is. `code` is stable: match on it, never on the message. It is also the `code` of
- * the problem document (RFC 9457) that an ingress answers with. What has no class of its own: `invalid-key`,
- * `invalid-address` (it names no operation of an actor that there could be), `invalid-headers` (no plain object of
- * strings), `invalid-id`, `invalid-after` (no place that a system gave, or one too far ahead of the clock),
- * `newer-state` (a newer program has written the actor: another instance answers for it; HTTP 503), `not-storable` (no
- * plain data, which is all that a store keeps; HTTP 422), `turn-over` (a handler went on after its turn),
- * `not-transient` (it asked and may not).
+ * The base class of all errors of this runtime. `code` is stable: match on it, never on the message. It is also the
+ * `code` of the problem document (RFC 9457) with which an ingress responds. These codes have no class of their own:
+ * `invalid-key`, `invalid-address` (not an operation of an actor that can exist), `invalid-headers` (not a plain object
+ * of strings), `invalid-id`, `invalid-caller`, `invalid-subject`, `invalid-after` (not a position that a system
+ * returned, or one too far ahead of the clock), `newer-state` (a newer program has written the actor; HTTP 503),
+ * `not-storable` (not plain data, and a store keeps nothing else; HTTP 422), `turn-over` (a handler used its context
+ * after its turn), `not-transient` (a durable actor asked in its turn).
  *
  * @example
  * ```ts
@@ -26,10 +26,10 @@ export class PosthornError extends Error {
   override readonly name: string = "PosthornError";
   /** The stable name of this kind of failure, in kebab case. */
   readonly code: string;
-  /** The id of the message that failed, where that is known: what a ticket rejects with has it. */
+  /** The id of the message that failed, if it is known. An error with which a ticket rejects has it. */
   id?: string;
 
-  /** Makes an error with a stable `code` beside its message. */
+  /** Creates an error with a stable code. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -37,7 +37,7 @@ export class PosthornError extends Error {
 }
 
 /**
- * A payload or a reply that its schema does not accept. Nothing was done with it. Code `invalid-payload`.
+ * The schema rejects a payload or a reply, which had no effect. Code `invalid-payload`, HTTP 400.
  *
  * @example
  * ```ts
@@ -51,14 +51,14 @@ export class PosthornError extends Error {
 export class InvalidPayloadError extends PosthornError {
   /** The name of this class. */
   override readonly name = "InvalidPayloadError";
-  /** What the schema said, one entry for each thing that is wrong: the first 20, with words cut to 200 characters. */
+  /** The problems that the schema found: the first 20, each message cut to 200 characters. */
   readonly issues: readonly Issue[];
-  /** How many there were. */
+  /** The number of all problems. */
   readonly issuesTotal: number;
 
   /**
-   * Makes the error from what the schema said; the first issue stands in the message. `issuesTotal` says how many there
-   * were where not all are handed over.
+   * Creates the error from the issues of the schema. The message contains the first one. Pass `issuesTotal` if
+   * `issues` does not contain all of them.
    */
   constructor(what: string, issues: readonly Issue[], issuesTotal: number = issues.length) {
     const kept = shortIssues(issues);
@@ -72,8 +72,8 @@ export class InvalidPayloadError extends PosthornError {
 }
 
 /**
- * An ask of the same id is still running: its answer will be this one's. Nothing was done with this one. Code
- * `still-running`, HTTP 409.
+ * An ask with the same id is still being handled. Nothing was accepted: repeat the ask to get the reply of the first.
+ * Code `still-running`, HTTP 409.
  *
  * @example
  * ```ts
@@ -87,14 +87,14 @@ export class StillRunningError extends PosthornError {
   /** The name of this class. */
   override readonly name = "StillRunningError";
 
-  /** Makes the error of a repeat that came too early. */
+  /** Creates the error for a repeat that came too early. */
   constructor(message: string) {
     super("still-running", message);
   }
 }
 
 /**
- * The receiver's mailbox has no place. Nothing was accepted; try again later. Code `mailbox-full`, HTTP 429 with
+ * The mailbox of the receiver is full. Nothing was accepted: try again later. Code `mailbox-full`, HTTP 429 with
  * `Retry-After`.
  *
  * @example
@@ -109,10 +109,10 @@ export class StillRunningError extends PosthornError {
 export class MailboxFullError extends PosthornError {
   /** The name of this class. */
   override readonly name = "MailboxFullError";
-  /** The most messages, or bytes, that the mailbox holds. */
+  /** The maximum number of messages, or of bytes, in the mailbox. */
   readonly capacity: number;
 
-  /** Says whose mailbox is full, how many messages or bytes wait in it, and how many may. */
+  /** Creates the error from the receiver, what waits in its mailbox, and the capacity of that. */
   constructor(receiver: string, waiting: number, capacity: number, what: "messages" | "bytes" = "messages") {
     super(
       "mailbox-full",
@@ -123,8 +123,8 @@ export class MailboxFullError extends PosthornError {
 }
 
 /**
- * A bound of the system is reached. Nothing was accepted; try again later. The code names the bound:
- * `too-many-actors` or `too-many-replies`; `too-many-schedules` fails the turn that asked for one more.
+ * A limit of the system is reached. Nothing was accepted: try again later. The code names the limit:
+ * `too-many-actors` or `too-many-replies` (HTTP 429). With `too-many-schedules` the turn that set one more fails.
  *
  * @example
  * ```ts
@@ -141,8 +141,8 @@ export class LimitExceededError extends PosthornError {
 }
 
 /**
- * No answer came before the deadline, or the work was not started by then. Code `deadline`, HTTP 504. What was
- * started may still have its effect.
+ * There was no reply before the deadline, or the message was not handled by then. A turn that had started may still
+ * take effect. Code `deadline`, HTTP 504.
  *
  * @example
  * ```ts
@@ -156,15 +156,15 @@ export class DeadlineExceededError extends PosthornError {
   /** The name of this class. */
   override readonly name: string = "DeadlineExceededError";
 
-  /** Says what was waited for, and for how long. */
+  /** Creates the error; the message says what was waited for, and for how long. */
   constructor(message: string) {
     super("deadline", message);
   }
 }
 
 /**
- * The reply of a submit has not come in the time that its collector had. It still may, and can be collected then.
- * Code `deadline`; over HTTP it is not a failure but 202.
+ * The reply of a submit did not come in the time for which its caller waited. It may still come, and can then be
+ * collected. Code `deadline`; over HTTP it is the status 202, and not a failure.
  *
  * @example
  * ```ts
@@ -180,7 +180,7 @@ export class ReplyPendingError extends DeadlineExceededError {
 }
 
 /**
- * The system is stopping or has stopped, and takes nothing in. Code `stopping`, HTTP 503.
+ * The system is stopping or has stopped, and accepts nothing. Code `stopping`, HTTP 503.
  *
  * @example
  * ```ts
@@ -194,15 +194,15 @@ export class StoppedError extends PosthornError {
   /** The name of this class. */
   override readonly name = "StoppedError";
 
-  /** Says what could not be done because the system stops. */
+  /** Creates the error; the message says what could not be done. */
   constructor(message: string) {
     super("stopping", message);
   }
 }
 
 /**
- * What was named does not exist: `unknown-protocol`, `unknown-operation`, `unknown-reply`, `expired-reply` or
- * `unknown-dead-letter`. HTTP 404, or 410 for what has expired.
+ * There is no such protocol, operation, reply or dead letter. Code `unknown-protocol`, `unknown-operation`,
+ * `unknown-reply` or `unknown-dead-letter`, HTTP 404; `expired-reply`, HTTP 410.
  *
  * @example
  * ```ts
@@ -219,15 +219,15 @@ export class NotFoundError extends PosthornError {
 }
 
 /**
- * A message was accepted and will not be handled, or its handler failed: what a waiting asker gets, at once. The
- * code is the reason that the dead letter carries: `failed`, `deadline`, `dropped`, `stopping`, …
+ * A message was accepted and will not be handled, or its handler failed. The caller that waits for the reply gets this
+ * error at once. The code is the reason of the dead letter: `failed`, `deadline`, `dropped`, `stopping`, …
  *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
  * import { DeadLetterError } from "@posthorn/posthorn";
  *
- * assert(new DeadLetterError("dropped", "order/ada add gave way to a newer message").code === "dropped");
+ * assert(new DeadLetterError("dropped", "order/ada add was evicted for a newer message").code === "dropped");
  * ```
  */
 export class DeadLetterError extends PosthornError {
@@ -236,7 +236,8 @@ export class DeadLetterError extends PosthornError {
 }
 
 /**
- * An ask would wait for itself. It fails at once, and the message names every actor of the cycle. Code `cycle`.
+ * An ask would wait for itself. It fails at once, and the message names every actor of the cycle. Code `cycle`,
+ * HTTP 500.
  *
  * @example
  * ```ts
@@ -253,7 +254,7 @@ export class DeadlockError extends PosthornError {
   /** The actors of the cycle in the order of asking; first and last are the same. */
   readonly chain: readonly string[];
 
-  /** Names the actors of the cycle, in the order in which they ask. */
+  /** Creates the error from the actors of the cycle, in the order of asking. */
   constructor(chain: readonly string[]) {
     super("cycle", `Cannot ask ${chain[1]}: the answer would wait for itself: ${chain.join(" → ")}`);
     this.chain = chain;
@@ -261,7 +262,7 @@ export class DeadlockError extends PosthornError {
 }
 
 /**
- * An id that was used before came again with another payload. Nothing was accepted. Code `id-reused`, HTTP 422.
+ * An earlier message with this id had another payload. Nothing was accepted. Code `id-reused`, HTTP 422.
  *
  * @example
  * ```ts
@@ -275,7 +276,7 @@ export class IdConflictError extends PosthornError {
   /** The name of this class. */
   override readonly name = "IdConflictError";
 
-  /** With what could not be accepted, and why. */
+  /** Creates the error; the message says what could not be accepted, and why. */
   constructor(message: string, options?: ErrorOptions) {
     super("id-reused", message, options);
   }
@@ -284,8 +285,8 @@ export class IdConflictError extends PosthornError {
 /** Options of {@linkcode TerminalError}. */
 export interface TerminalErrorOptions extends ErrorOptions {
   /**
-   * The code that callers match on, in kebab case. Not one of the runtime's own reasons (`failed`, `deadline`,
-   * `stopping`, …): a ticket would take it for that.
+   * The code that callers match on, in kebab case. Do not use a code of the runtime (`failed`, `deadline`,
+   * `stopping`, …): callers could not tell the two apart.
    *
    * @default {"terminal"}
    */
@@ -293,9 +294,9 @@ export interface TerminalErrorOptions extends ErrorOptions {
 }
 
 /**
- * Thrown by a handler: this message will never succeed, do not try it again. The turn leaves nothing, the message
- * is a dead letter, and whoever waits for the answer gets this message and code at once. HTTP 422. It says nothing
- * about the actor: it is not restarted for it.
+ * A handler throws it if its message can never succeed. The turn has no effect, the message is not retried and becomes
+ * a dead letter, and the caller that waits for the reply gets this message and code at once, over HTTP with the status
+ * 422. The actor is not restarted.
  *
  * @example
  * ```ts
@@ -310,7 +311,7 @@ export class TerminalError extends PosthornError {
   /** The name of this class. */
   override readonly name = "TerminalError";
 
-  /** Makes the error with the words that the caller will read. */
+  /** Creates the error; callers see the message. */
   constructor(message: string, options?: TerminalErrorOptions) {
     super(options?.code ?? "terminal", message, options);
   }
@@ -323,9 +324,8 @@ export interface RetryableErrorOptions extends ErrorOptions {
 }
 
 /**
- * Thrown by a handler: not now, but after this long. It counts as an attempt like any other failure, and replaces
- * the backoff: what a `Retry-After` of an outside service asks for. It says nothing about the actor: it is not
- * restarted for it. Code `retry`.
+ * A handler throws it to have its message retried after a given delay, for example that of a `Retry-After` of an
+ * external service. The delay replaces the backoff, and the attempt counts. The actor is not restarted. Code `retry`.
  *
  * @example
  * ```ts
@@ -341,7 +341,7 @@ export class RetryableError extends PosthornError {
   /** How long to wait before the next attempt, in milliseconds. */
   readonly afterMs: number;
 
-  /** Makes the error with the time to wait; throws a `RangeError` unless that is a finite number of at least 0. */
+  /** Creates the error. Throws a `RangeError` unless `afterMs` is a finite number of at least 0. */
   constructor(message: string, options: RetryableErrorOptions) {
     super("retry", message, options);
     if (!Number.isFinite(options.afterMs) || options.afterMs < 0) {
@@ -353,35 +353,7 @@ export class RetryableError extends PosthornError {
   }
 }
 
-/** Throws a `RangeError` unless `value` is a whole number of at least `least`. For options: the error names the option. */
-export function requireInteger(option: string, value: number, least: number): void {
-  if (Number.isSafeInteger(value) && value >= least) return;
-  throw unusable(option, `a whole number of at least ${least}`, value);
-}
-
-/** Throws a `RangeError` unless `value` is a number of milliseconds above 0. `Infinity` is never. */
-export function requireDuration(option: string, value: number): void {
-  if (typeof value === "number" && value > 0) return;
-  throw unusable(option, "a number of milliseconds above 0", value);
-}
-
-/** Throws a `RangeError` unless `value` is a number of milliseconds of at least 0. `Infinity` is for ever. */
-export function requireDelay(option: string, value: number): void {
-  if (typeof value === "number" && value >= 0) return;
-  throw unusable(option, "at least 0", value);
-}
-
-/** Throws a `RangeError` unless `value` is one of those; for who writes without a compiler. */
-export function requireOneOf(option: string, value: string, known: readonly string[]): void {
-  if (known.includes(value)) return;
-  throw unusable(option, `one of ${known.join(", ")}`, value);
-}
-
-function unusable(option: string, what: string, value: unknown): RangeError {
-  return new RangeError(`Cannot use ${option}: it must be ${what}: current value is ${value}`);
-}
-
-/** What was thrown, in words, whatever it was. */
+/** The message of a thrown value of any type. */
 export function messageOf(error: unknown): string {
   // An object may have no prototype, or a `toString` that throws.
   return guarded(() => String(error instanceof Error ? error.message : error), "something that has no words");

@@ -1,6 +1,6 @@
 /**
- * A set that gives up the item that was added first, in constant time. A new iterator would look at all places from
- * which items were removed; this one goes on from where it was.
+ * A set that removes the item that was added first, in constant time. A new iterator would step over all removed
+ * items; this set keeps one iterator.
  */
 export class FifoSet<Item> extends Set<Item> {
   #oldest: Iterator<Item> | undefined;

@@ -1,4 +1,4 @@
-/** What `read` returns; `otherwise` if it throws, as a getter may or a Proxy that was revoked. */
+/** Returns the result of `read`, or `otherwise` if it throws, as a getter or a revoked Proxy may. */
 export function guarded<Result>(read: () => Result, otherwise: Result): Result {
   try {
     return read();

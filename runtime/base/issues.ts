@@ -2,9 +2,9 @@ import { shorten } from "./shorten.ts";
 
 /** One problem that a schema found in a value. */
 export interface Issue {
-  /** What is wrong, in the schema library's words. */
+  /** The problem, in the words of the schema library. */
   readonly message: string;
-  /** Where in the value it is wrong; empty for the value itself. */
+  /** The path to the problem; empty for the value itself. */
   readonly path: readonly (string | number)[];
 }
 

@@ -1,5 +1,5 @@
 // Stores keep keys in the order of their bytes as UTF-8, which is the order of their code points. JavaScript compares code
-// units instead, and puts what lies beyond the first 65,536 code points before the last of these.
+// units instead, and sorts code points above 65,535 before the last of those below.
 
 const lowSurrogate = 0xd800;
 const behindSurrogates = 0xe000;
@@ -32,7 +32,7 @@ export function endOf(prefix: string): string | undefined {
   return String.fromCodePoint(...points, last === lowSurrogate - 1 ? behindSurrogates : last + 1);
 }
 
-/** Lets the surrogates and what lies behind them change places. */
+/** Exchanges the surrogates with the code units behind them. */
 function shift(text: string, by: number): string {
   if (!/[\ud800-\uffff]/.test(text)) return text;
   return text.replace(/[\ud800-\uffff]/g, (unit) => {

@@ -1,6 +1,6 @@
 import { fromSortText, toSortText } from "./key_order.ts";
 
-/** How many keys lie in one chunk at the most: putting one in moves at most so many. */
+/** The maximum number of keys in one chunk: to insert a key moves at most so many. */
 const chunkKeys = 512;
 
 /** Keys in the order of their code points, which is that of their bytes as UTF-8. Fast with a million of them. */
@@ -8,7 +8,7 @@ export class OrderedKeys {
   /** No chunk is empty, and each is sorted, of texts that compare as their keys do. */
   readonly #chunks: string[][] = [];
 
-  /** Puts in a key that is not there. */
+  /** Inserts a key that is not in it. */
   add(key: string): void {
     const text = toSortText(key);
     const chunks = this.#chunks;
@@ -19,11 +19,11 @@ export class OrderedKeys {
     const at = Math.max(this.#chunkBehind((first) => first <= text) - 1, 0);
     const chunk = chunks[at];
     chunk.splice(countWhile(chunk, (other) => other < text), 0, text);
-    // Keys often come in their order: a half that stays full would then waste nothing, but chance may fill it too.
+    // In halves: for keys in ascending order a split at the end would waste less, but keys may come in any order.
     if (chunk.length > chunkKeys) chunks.splice(at + 1, 0, chunk.splice(chunkKeys >> 1));
   }
 
-  /** Takes out a key that is there. */
+  /** Removes a key that is in it. */
   delete(key: string): void {
     const text = toSortText(key);
     const at = this.#chunkBehind((first) => first <= text) - 1;
@@ -32,7 +32,7 @@ export class OrderedKeys {
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
-  /** The keys that begin with `prefix`, in order or from the last; where `after` is given, those behind it that way. */
+  /** The keys that begin with `prefix`, in ascending or descending order; with `after`, only those behind it in that order. */
   *list(prefix: string, after: string | undefined, reverse: boolean): Generator<string> {
     const begin = toSortText(prefix);
     const beyond = after === undefined ? undefined : toSortText(after);
@@ -40,7 +40,7 @@ export class OrderedKeys {
     const isBefore = reverse
       ? (key: string) => (key < begin || key.startsWith(begin)) && (beyond === undefined || key < beyond)
       : (key: string) => key < begin || (beyond !== undefined && key <= beyond);
-    // The place between two keys where the range begins: so many keys of this chunk are before it.
+    // The index at which the range begins in its chunk.
     let at = Math.max(this.#chunkBehind(isBefore) - 1, 0);
     let place = at < chunks.length ? countWhile(chunks[at], isBefore) : 0;
     for (;;) {

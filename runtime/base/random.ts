@@ -1,7 +1,7 @@
 import { ulid } from "@std/ulid";
 
 /**
- * Chance, as the runtime sees it: jitter and names. A system draws from nothing else, so a seed repeats a run.
+ * The source of randomness, for jitter and names. A system uses no other, so a seed repeats a run.
  *
  * @example
  * ```ts
@@ -13,17 +13,20 @@ import { ulid } from "@std/ulid";
  * ```
  */
 export interface Random {
-  /** A number of at least 0 and below 1. */
+  /** Returns a number of at least 0 and below 1. */
   next(): number;
-  /** A ULID of that time (milliseconds since 1970): unique, and beyond guessing from others, for it names replies. */
+  /**
+   * Returns a ULID of that time (milliseconds since 1970). It is unique, and nobody can guess it from others, because it
+   * names replies.
+   */
   ulid(nowMs: number): string;
 }
 
-/** The last time that a ULID can carry: in the year 10889. A clock may say another, and names are given all the same. */
+/** The last time that a ULID can contain, in the year 10889. A clock may show a later one. */
 const ulidTimeMax = 2 ** 48 - 1;
 
 /**
- * The machine's own randomness.
+ * Returns the randomness of the machine.
  *
  * @example
  * ```ts
@@ -32,7 +35,7 @@ const ulidTimeMax = 2 ** 48 - 1;
  * await using system = new System({ actors: [], random: systemRandom() });
  * ```
  *
- * @returns randomness that nobody can foresee
+ * @returns randomness that nobody can predict
  */
 export function systemRandom(): Random {
   return {

@@ -1,10 +1,10 @@
 import type { Clock } from "./clock.ts";
 
-/** How many pass within one window. */
+/** The maximum number within one window. */
 const countMax = 20;
 const windowMs = 1_000;
 
-/** Lets 20 pass in a second, and counts the others: strangers decide how many failures there are. */
+/** Allows 20 calls in a second, and counts the others: requests from outside can cause any number of failures. */
 export class RateLimit {
   readonly #clock: Clock;
   #windowStartMs = -Infinity;
@@ -15,7 +15,7 @@ export class RateLimit {
     this.#clock = clock;
   }
 
-  /** Whether one more may pass now; if not, it is counted. */
+  /** Whether one more call is allowed now; if not, it is counted. */
   take(): boolean {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#windowStartMs >= windowMs) {
@@ -30,7 +30,7 @@ export class RateLimit {
     return false;
   }
 
-  /** How many did not pass since the last call. */
+  /** The number that was not allowed since the last call of this method. */
   takeLeftOut(): number {
     const leftOut = this.#leftOut;
     this.#leftOut = 0;

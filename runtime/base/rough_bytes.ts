@@ -6,9 +6,9 @@ const objectBytes = 16;
 const unreadableBytes = 1_024;
 
 /**
- * Estimates how many bytes a value takes: its texts and numbers, and a little for each object. It stops at `most`. What
- * cannot be read (a getter that throws, a Proxy that was revoked) counts as small: only the program itself can make
- * such a value, and answers of others must not be evicted for it.
+ * Estimates how many bytes a value takes: its texts and numbers, and a little for each object. It stops at `most`. A
+ * value that cannot be read (a getter that throws, a revoked Proxy) counts as small: only the program itself can make
+ * one, and replies of others must not be evicted for it.
  */
 export function roughBytes(value: unknown, most: number): number {
   let seen: Set<object> | undefined;
@@ -35,7 +35,7 @@ function guardedInside(object: object, pile: unknown[]): number {
   }
 }
 
-/** Puts the values in an object on the pile. Returns how many bytes the object takes without them. */
+/** Adds the values in an object to the pile. Returns how many bytes the object takes without them. */
 function inside(object: object, pile: unknown[]): number {
   if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) return object.byteLength;
   if (object instanceof Map) {

@@ -1,4 +1,4 @@
-/** A text of at most so many UTF-16 units: what is longer is cut between two characters, and ends with `…`. */
+/** A text of at most so many UTF-16 units: a longer one is cut between two characters, and ends with `…`. */
 export function shorten(text: string, unitsMax: number): string {
   if (text.length <= unitsMax) return text;
   const end = unitsMax - 1;

@@ -1,8 +1,8 @@
-/** Work that is done again and again, but only once at a time: who asks for it while it runs shares that run. */
+/** Work that is repeated, but never runs twice at a time: callers during a run share it. */
 export class SingleFlight {
   readonly #work: () => Promise<unknown>;
   #running: Promise<void> | undefined;
-  /** The run that follows the one under way, if one was asked for. */
+  /** The run after the one under way, if one was requested. */
   #next: PromiseWithResolvers<void> | undefined;
 
   constructor(work: () => Promise<unknown>) {
@@ -15,7 +15,7 @@ export class SingleFlight {
   }
 
   /**
-   * Does the work, and once more if a run is under way: that run may have read before what it should see was there.
+   * Does the work, and once more if a run is under way, because that run may have read before the change of the caller.
    * Resolves when the run that began after the call is done; rejects as it does. It takes place although the one before
    * fails.
    */

@@ -1,25 +1,25 @@
 import { messageOf, PosthornError } from "./errors.ts";
 import { shorten } from "./shorten.ts";
 
-/** How much of the path to what cannot be stored is said. */
+/** The maximum length in characters of a path in an error message. */
 const pathUnitsMax = 200;
-/** How deep data may be nested: what contains itself has no end. */
+/** The maximum depth of data. A value that contains itself exceeds it. */
 const depthMax = 1_000;
-/** How many values there may be in one: data that is shared again and again is written as often. */
+/** The maximum number of values in one: a value that is referenced several times is written as often. */
 const valuesMax = 10_000_000;
 
 /**
- * Throws unless a store would keep a value and give back the same. Data are: strings, booleans, numbers, `null`,
- * `undefined` and big integers; plain objects and arrays of data; maps and sets of data; valid dates, regular expressions
- * that begin at 0, URLs; the typed arrays of 8 to 32 bits and of floats, where all floats are finite and none is -0.
+ * Throws unless a value is plain data, which a store returns as it was written. Data are: strings, booleans, numbers,
+ * `null`, `undefined` and big integers; plain objects and arrays of data; maps and sets of data; valid dates, URLs, and
+ * regular expressions whose `lastIndex` is 0; typed arrays of 8 to 32 bits, and of floats that are finite and not -0.
  *
- * Nothing else is: no property `__proto__`, and none `constructor` or `prototype` in what JSON cannot say, no function,
- * symbol, promise, error or instance of a class, no object without a prototype, no array with holes or names, no
- * accessor, nothing that contains itself, or is nested deeper than 1,000. An object that is there twice comes back as
- * two: data have no identity.
+ * Nothing else is: no property `__proto__`, and no `constructor` or `prototype` in a value that JSON cannot represent; no
+ * function, symbol, promise, error or instance of a class; no object without a prototype, no array with holes or named
+ * properties, no accessor; nothing that contains itself, or is nested deeper than 1,000. An object that is referenced
+ * twice is read as two objects.
  *
- * A system with a store refuses the rest by itself. One without does not look, which would cost each message: tests of
- * actors that are to be durable one day can.
+ * A system with a store refuses all other values by itself. A system without one does not check them, because that would
+ * cost each message. Use this function in the tests of actors that will be durable later.
  *
  * @example
  * ```ts
@@ -31,13 +31,13 @@ const valuesMax = 10_000_000;
  * ```
  *
  * @param value what a payload, a reply or a state would be
- * @throws {PosthornError} `not-storable`, with what it is and where
+ * @throws {PosthornError} `not-storable`; the message names the value and its path
  */
 export function requireStorable(value: unknown): void {
   isJson(value);
 }
 
-/** Whether JSON gives back just this value. Throws as {@linkcode requireStorable} does where nothing would. */
+/** Whether JSON returns exactly this value. Throws as {@linkcode requireStorable} does if it is not plain data. */
 export function isJson(value: unknown): boolean {
   const walk = new Walk();
   try {
@@ -52,7 +52,7 @@ export function isJson(value: unknown): boolean {
   }
 }
 
-/** Something in a value that is no data. */
+/** A part of a value that is not plain data. */
 class NoData extends Error {}
 
 const floats: readonly unknown[] = [Float32Array, Float64Array].map(({ prototype }) => prototype);
@@ -66,11 +66,11 @@ const integers: readonly unknown[] = [
   Uint32Array,
 ].map(({ prototype }) => prototype);
 
-/** One look through a value. Each method says whether JSON gives it back, and throws where it is no data. */
+/** One check of a value. Each method returns whether JSON returns the value unchanged, and throws if it is not data. */
 class Walk {
-  /** Where it is. */
+  /** The path to the present part. */
   readonly path: unknown[] = [];
-  /** Where it is that only JSON can say. */
+  /** The path to the first part that only JSON can represent. */
   onlyJson: readonly unknown[] | undefined = undefined;
   #left = valuesMax;
 
@@ -136,10 +136,10 @@ class Walk {
     return json;
   }
 
-  /** What superjson gives back. */
+  /** Throws unless superjson returns the value unchanged. */
   #rich(value: object, prototype: unknown): void {
     const array = floats.includes(prototype) || integers.includes(prototype);
-    if (array && !ArrayBuffer.isView(value)) throw noData(value); // it has the prototype alone
+    if (array && !ArrayBuffer.isView(value)) throw noData(value); // it only has the prototype
     if (floats.includes(prototype)) {
       for (const number of value as Float64Array) {
         const same = Number.isFinite(number) && !Object.is(number, -0);
@@ -150,7 +150,7 @@ class Walk {
     if (array) return;
     if (prototype === URL.prototype) {
       if (Object.keys(value).length > 0) throw noData(value);
-      return void (value as URL).href; // throws where it has the prototype alone
+      return void (value as URL).href; // throws if it only has the prototype
     }
     if (Reflect.ownKeys(value).length > (prototype === RegExp.prototype ? 1 : 0)) throw noData(value);
     if (prototype === Map.prototype) this.#parts([...value as Map<unknown, unknown>].flat());

@@ -2,8 +2,8 @@ import { withoutCredentials } from "./credentials.ts";
 import { PosthornError } from "./errors.ts";
 
 /**
- * The store did not take a commit, and nothing of it is there: try again later. Code `store-unavailable`, or
- * `store-full` where it has no room, `store-closed` where the system has closed it. HTTP 503 with `Retry-After`.
+ * The store did not accept a commit, and nothing of it was stored: try again later. Code `store-unavailable`;
+ * `store-full` if the store has no room; `store-closed` if the system has closed it. HTTP 503 with `Retry-After`.
  *
  * @example
  * ```ts
@@ -18,7 +18,7 @@ export class StoreError extends PosthornError {
   /** The name of this class. */
   override readonly name = "StoreError";
 
-  /** Makes an error of a store that kept nothing. What a URL in its words has of credentials is left out. */
+  /** Creates the error. Credentials in URLs are removed from the message. */
   constructor(
     code: "store-unavailable" | "store-full" | "store-closed",
     message: string,
@@ -29,9 +29,9 @@ export class StoreError extends PosthornError {
 }
 
 /**
- * Whether it took effect cannot be known: the store did not say, and what came after hides it. Its effect is none or
- * one, never more. Code `outcome-unknown`, HTTP 503 with `Retry-After`: with the same `Idempotency-Key` it can be sent
- * again without harm.
+ * The store did not say whether a commit took effect, and the system could not find out. The message takes effect once
+ * or not at all. To send it again is safe with the same id (`Idempotency-Key`). Code `outcome-unknown`, HTTP 503 with
+ * `Retry-After`.
  *
  * @example
  * ```ts
@@ -46,14 +46,14 @@ export class OutcomeUnknownError extends PosthornError {
   /** The name of this class. */
   override readonly name = "OutcomeUnknownError";
 
-  /** Makes the error of a commit that may have landed. What a URL in its words has of credentials is left out. */
+  /** Creates the error. Credentials in URLs are removed from the message. */
   constructor(message: string, options?: ErrorOptions) {
     super("outcome-unknown", withoutCredentials(message), options);
   }
 }
 
 /**
- * More than the store can commit at once. Found before anything is written. Code `too-large`, HTTP 413.
+ * A message, or a turn, is larger than the store can commit at once. Nothing was written. Code `too-large`, HTTP 413.
  *
  * @example
  * ```ts
@@ -68,13 +68,13 @@ export class TooLargeError extends PosthornError {
   /** The name of this class. */
   override readonly name = "TooLargeError";
 
-  /** Makes the error of a commit of that size, against that limit. */
+  /** Creates the error from the size and the limit, in the same unit. */
   constructor(what: string, unit: string, size: number, limit: number) {
     super("too-large", `Cannot commit ${what}: it takes ${size} of ${limit} ${unit}`);
   }
 }
 
-/** Whether an error is the store's, which did not take a commit or did not answer; any other is the commit's own. */
+/** Whether the cause of an error is the store, which did not accept a commit or did not answer, and not the commit. */
 export function isOfStore(error: unknown): boolean {
   return error instanceof StoreError || error instanceof OutcomeUnknownError;
 }

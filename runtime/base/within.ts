@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 
-/** Whether a promise is settled within so long; what becomes of it after that is nobody's. */
+/** Whether a promise settles within that time. A later rejection is ignored. */
 export function within(clock: Clock, ms: number, promise: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
     const cancel = clock.setTimer(ms, () => resolve(false));

@@ -47,7 +47,7 @@ export class AcceptCommit implements CommitRequest {
     if (ticket !== undefined) replies.open(this.part, ticket);
     if (this.#drops) {
       const { text, head: { id } } = draft;
-      const why = `it gave way: the mailbox held ${full!.held} of ${full!.bound} ${full!.what}`;
+      const why = `it was evicted: the mailbox held ${full!.held} of ${full!.bound} ${full!.what}`;
       const dropped = { to, route, payload: fromText(text), id };
       writer.undelivered(this.part, dropped, { text, reason: "dropped", why });
     } else writer.deliver(this.part, to, draft);

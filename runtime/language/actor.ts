@@ -1,5 +1,5 @@
 import type { ContextOf } from "./context.ts";
-import { requireDuration, requireInteger, requireOneOf } from "../base/errors.ts";
+import { requireDuration, requireInteger, requireOneOf } from "../base/require.ts";
 import type { Frozen } from "./frozen.ts";
 import {
   type Ask,

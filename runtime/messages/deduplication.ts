@@ -47,7 +47,7 @@ export interface DeduplicationBounds {
 
 /**
  * The window in which repeated ids are known. It keeps how the first message was answered, by caller, receiver,
- * operation and id. Past the bound it forgets the oldest id of the caller that has the most. So an id is known until
+ * operation and id. Past the bound it evicts the oldest id of the caller that has the most. So an id is known until
  * its time is over, or until its caller has more than others and there is no room. The answer may be dropped earlier:
  * then a repeat is still known, and is told so.
  */

@@ -45,7 +45,7 @@ export function expiredReply(name: string): NotFoundError {
   );
 }
 
-/** The error for whoever collects a reply after the system has stopped. */
+/** The error for a caller that collects a reply after the system has stopped. */
 export function stoppedCollecting(name: string): StoppedError {
   return new StoppedError(`Cannot collect the reply ${name}: the system has stopped`);
 }

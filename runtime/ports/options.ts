@@ -1,6 +1,6 @@
 import type { Actor } from "../language/actor.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { requireDelay, requireDuration, requireInteger } from "../base/errors.ts";
+import { requireDelay, requireDuration, requireInteger } from "../base/require.ts";
 import { type Log, writeLine } from "./failure_log.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { SchedulerOptions } from "../scheduling/scheduler.ts";

@@ -2,25 +2,25 @@ import type { Random } from "../base/random.ts";
 import { OutcomeUnknownError, StoreError } from "../base/store_errors.ts";
 import type { Timers } from "./timers.ts";
 
-/** How long is waited before it is tried again; a random part more. */
+/** The delay before the next attempt, in milliseconds; a random part is added. */
 const pauseMs = 1_000;
 
-/** Whether that says that the store does not take anything for now. */
+/** Whether an error says that the store accepts nothing at present. */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof OutcomeUnknownError ||
     (error instanceof StoreError && error.code !== "store-closed");
 }
 
-/** What is needed to wait. */
+/** The services that waiting needs. */
 export interface RetryServices {
   readonly timers: Timers;
   readonly random: Random;
 }
 
 /**
- * Does something, and does it again for as long as the store does not take it. It must be the same whether it is done
- * once or twice. Rejects with what another attempt cannot change; with what the store said last where `givenUp` says that
- * nobody wants it any more, or the system has stopped.
+ * Calls a function, and calls it again as long as the store is unavailable. The function must be idempotent. Rejects with
+ * an error that another attempt cannot change; or with the last error of the store, if `givenUp` returns true or the
+ * system has stopped.
  */
 export async function retryWhileUnavailable<Result>(
   { timers, random }: RetryServices,

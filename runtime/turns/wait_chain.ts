@@ -2,11 +2,11 @@ import { DeadlockError } from "../base/errors.ts";
 
 /** An actor whose turn may wait for replies of others. */
 export interface WaitingTurn {
-  /** Those whose replies the running turn waits for. */
+  /** The actors for whose replies the running turn waits. */
   readonly waitsFor: readonly WaitingTurn[];
 }
 
-/** The chain of those who wait for each other, from one to another with both included; `undefined` if there is none. */
+/** The chain of actors that wait for each other, from one to another, both included; `undefined` if there is none. */
 export function waitChain(from: WaitingTurn, to: WaitingTurn): WaitingTurn[] | undefined {
   const foundBy = new Map<WaitingTurn, WaitingTurn | undefined>([[from, undefined]]);
   for (const here of foundBy.keys()) { // the map grows during the loop

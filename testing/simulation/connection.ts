@@ -1,5 +1,5 @@
 import type { Cancel, Clock } from "../../runtime/base/clock.ts";
-import { requireInteger } from "../../runtime/base/errors.ts";
+import { requireInteger } from "../../runtime/base/require.ts";
 import { requireOneWord } from "../../runtime/ports/one_word.ts";
 import type {
   AtomicPart,

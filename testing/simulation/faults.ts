@@ -1,4 +1,4 @@
-import { requireDelay } from "../../runtime/base/errors.ts";
+import { requireDelay } from "../../runtime/base/require.ts";
 import type { Random } from "../../runtime/base/random.ts";
 
 /**

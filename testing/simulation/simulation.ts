@@ -1,5 +1,5 @@
 import type { Clock } from "../../runtime/base/clock.ts";
-import { requireInteger } from "../../runtime/base/errors.ts";
+import { requireInteger } from "../../runtime/base/require.ts";
 import type { Random } from "../../runtime/base/random.ts";
 import type { Store } from "../../runtime/ports/store.ts";
 import { seededRandom } from "../seeded_random.ts";

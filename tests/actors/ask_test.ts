@@ -113,7 +113,7 @@ Deno.test("a time-out that is no time rejects", async () => {
   }
 });
 
-Deno.test("work that nobody waits for any more is not started", async () => {
+Deno.test("a message is not started if its caller no longer waits", async () => {
   const handled: unknown[] = [];
   await using world = new World([oracleActor({ handled })]);
   const ref = world.system.ref(Oracle, "a");

@@ -169,7 +169,7 @@ function modelOf(pattern: string | null): RegExp {
   return new RegExp(`^${tokens.join("\\.")}$`);
 }
 
-Deno.test("publish reaches exactly those who are subscribed at that moment, and by its subject", async () => {
+Deno.test("publish reaches exactly the subscribers of that moment, filtered by subject", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const heard: string[] = [];
@@ -346,7 +346,7 @@ Deno.test("an event on which one subscriber fails becomes a dead letter of that 
   ]);
 });
 
-Deno.test("a function gets one event at a time, and a slow one holds up nobody else", async () => {
+Deno.test("a function gets one event at a time, and a slow one does not delay the others", async () => {
   const heard: string[] = [];
   await using world = new World([]);
   const { promise, resolve } = gate();
@@ -391,7 +391,7 @@ Deno.test("handlers and functions get what the schema makes of the payload, an i
   assert.deepEqual(published, [{ id: "7", subject: "length.4", input: "four" }]);
 });
 
-Deno.test("what does not fit rejects from outside", async () => {
+Deno.test("a publication that does not fit rejects outside a turn", async () => {
   await using world = new World([]);
   const bad = { subject: "a", n: "one" };
   await assert.rejects(world.system.publish(Shop.sold, untyped(bad)), (error: unknown) => {
@@ -404,7 +404,7 @@ Deno.test("what does not fit rejects from outside", async () => {
   assert.equal(world.system.stats().accepted, 0);
 });
 
-Deno.test("what does not fit is a dead letter of the topic from a turn", async () => {
+Deno.test("a publication of a turn that does not fit is a dead letter of the topic", async () => {
   await using world = new World([shop]);
   const bad = { subject: "a", n: "one" };
   await world.system.ref(Shop, "s").tell(Shop.publish, bad);
@@ -414,7 +414,7 @@ Deno.test("what does not fit is a dead letter of the topic from a turn", async (
   assert.deepEqual(world.system.deadLetters.list()[0].payload, bad);
 });
 
-Deno.test("what a turn publishes leaves with its commit, and not at all when it fails", async () => {
+Deno.test("events of a turn are published with its commit, and not if it fails", async () => {
   const heard: number[] = [];
   await using world = new World([shop]);
   world.system.subscribe(Shop.sold, ({ n }) => heard.push(n));
@@ -540,7 +540,7 @@ Deno.test("disposing of a subscription leaves a newer one of the same address al
   assert.deepEqual(heard, ["ada 1"]);
 });
 
-Deno.test("what a local function failed on can be sent to it again", async () => {
+Deno.test("a message on which a local function failed can be resent", async () => {
   await using world = new World([shop]);
   const { system } = world;
   const heard: [number, Published][] = [];

@@ -34,7 +34,7 @@ inEach("an id that comes again with another payload names the event or the surve
   }
 });
 
-onEach(kinds, "what the store knows an id by is as it was", async (stage) => {
+onEach(kinds, "the keys of ids in the store contain the names of operations and topics", async (stage) => {
   const system = await stage.start([worker()]);
   await system.publish(Worker.happened, "de one", { id: "1" });
   await ref(system, "ada").tell(Worker.note, "tea", { id: "2" });

@@ -219,7 +219,7 @@ Deno.test("a ticket rejects with the handler's TerminalError, before and after i
   await assert.rejects(ticket.reply(), refused);
 });
 
-Deno.test("a request whose handler fails is tried again, and then the ticket rejects", async () => {
+Deno.test("a request whose handler fails is retried, and then the ticket rejects", async () => {
   const handled: unknown[] = [];
   await using world = new World([bank({ handled })]);
   const ticket = await world.system.ref(Bank, "main").submit(Bank.fail, new Error("broken"));
@@ -246,7 +246,7 @@ Deno.test("a request that is not started before its deadline fails", async () =>
   await assert.rejects(ticket.reply(), has(DeadlineExceededError, "deadline"));
 });
 
-Deno.test("a reply that nobody collects is kept for so long from the submit on", async () => {
+Deno.test("an uncollected reply is kept for its retention, counted from the submit", async () => {
   await using world = new World([bank()], { replyRetentionMs: 100_000 });
   const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
   await world.clock.advance(99_999);
@@ -469,7 +469,7 @@ Deno.test("a turn that submits again under the same id changes nothing", async (
   await assert.rejects(world.system.ticket(replies[4]).reply({ timeoutMs: 0 }), { code: "id-reused" });
 });
 
-Deno.test("a request that failed and is sent again has its reply after all", async () => {
+Deno.test("a failed request that is resent gets its reply", async () => {
   let broken = true;
   const Report = protocol("report", { render: submit(z.string()) });
   const report = actor(Report, {
@@ -493,7 +493,7 @@ Deno.test("a request that failed and is sent again has its reply after all", asy
   assert.deepEqual(world.letters, []);
 });
 
-Deno.test("what a turn sends to a reply and is a dead letter can be sent again, once there is room", async () => {
+Deno.test("a dead letter to a reply can be resent once there is room", async () => {
   const submitted: string[] = [];
   await using world = new World([bank(), books([], submitted)], { limits: { replies: 1 } });
   const { system, clock } = world;
@@ -514,7 +514,7 @@ Deno.test("what a turn sends to a reply and is a dead letter can be sent again, 
   assert.equal(accepted, done + dead);
 });
 
-Deno.test("a reply that is a dead letter is not sent again when the system has stopped", async () => {
+Deno.test("a reply that is a dead letter cannot be resent when the system has stopped", async () => {
   const world = new World([bank()], { replyRetentionMs: 1_000 });
   const { done } = await submitWaiting(world);
   await world.clock.advance(1_000);
@@ -548,7 +548,7 @@ Deno.test("a submit above the limit of replies rejects, and is accepted again wh
   await ref.submit(Bank.charge, 4);
 });
 
-Deno.test("what could never be accepted is told so also where there is no room for its reply", async () => {
+Deno.test("a submit that could never be accepted says so even if there is no room for its reply", async () => {
   const world = new World([bank()], { limits: { replies: 1 } });
   const ref = world.system.ref(Bank, "main");
   await ref.submit(Bank.charge, 1);

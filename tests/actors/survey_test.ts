@@ -109,7 +109,7 @@ Deno.test("a survey is published at the call, and replies wait until they are re
   assert.deepEqual(await replies.next(), { done: true, value: "deadline" });
 });
 
-Deno.test("replies can be asked for in advance, and each goes to one who waits", async () => {
+Deno.test("calls of next() can be made in advance, and each reply settles one of them", async () => {
   await using world = new World([carrierActor()]);
   subscribeKeys(world, "1", "2");
   const replies = world.system.survey(Carrier.quote, 10, { timeoutMs: 100 });
@@ -204,7 +204,7 @@ Deno.test("a reply that does not fit is a dead letter, and counts for nothing", 
   assert.deepEqual(bad.map(({ payload }) => payload), ["no number", "no number"]);
 });
 
-Deno.test("respondents get the payload's output, whoever asks the reply's; raw gives replies as they travel", async () => {
+Deno.test("respondents get the output of the payload, callers the output of the reply; raw gives replies before their schema", async () => {
   await using world = new World([carrierActor()]);
   const { system } = world;
   system.subscribe(Carrier.date, system.ref(Carrier, "a").at(Carrier.date));
@@ -214,7 +214,7 @@ Deno.test("respondents get the payload's output, whoever asks the reply's; raw g
   assert.deepEqual(raw.replies, untyped([new Date(0)]));
 });
 
-Deno.test("a respondent does not start when nobody waits any more", async () => {
+Deno.test("a respondent does not start if the survey is over", async () => {
   const handled: string[] = [];
   await using world = new World([carrierActor(handled)]);
   const { promise, resolve } = gate();
@@ -231,7 +231,7 @@ Deno.test("a respondent does not start when nobody waits any more", async () => 
   assert.deepEqual([world.letters, world.system.stats().lateReplies], [["~listener hear: deadline"], 1]);
 });
 
-Deno.test("what does not fit, and bounds that are none, throw at the call, and nothing goes out", async () => {
+Deno.test("an invalid payload and invalid bounds throw at the call, and nothing is sent", async () => {
   await using world = new World([carrierActor()], { limits: { actors: 1 } });
   const { system } = world;
   assert.throws(() => system.survey(Carrier.quote, untyped("ten")), InvalidPayloadError);
@@ -248,7 +248,7 @@ Deno.test("what does not fit, and bounds that are none, throw at the call, and n
   assert.deepEqual(world.population, {});
 });
 
-Deno.test("the same id again gets the replies of the first, and nobody is asked again", async () => {
+Deno.test("a repeated id gets the replies of the first survey, and no respondent is asked again", async () => {
   const handled: string[] = [];
   await using world = new World([carrierActor(handled)]);
   subscribeKeys(world, "1", "2");
@@ -357,7 +357,7 @@ Deno.test("of two surveys with the same id, one can be left and the other contin
   assert.deepEqual(next.value, { done: true, value: "deadline" });
 });
 
-Deno.test("a survey with an id is collected to its end although nobody reads it: a repeat has all of it", async () => {
+Deno.test("a survey with an id is collected to its end although its reader left: a repeat gets all of it", async () => {
   for (const breaks of ["at once", "after the first"]) {
     const handled: string[] = [];
     await using world = new World([carrierActor(handled)]);
@@ -383,7 +383,7 @@ Deno.test("a survey with an id is collected to its end although nobody reads it:
   }
 });
 
-Deno.test("a survey with an id whose reader left ends at its deadline, and says so to whoever repeats it", async () => {
+Deno.test("a survey with an id whose reader left ends at its deadline, and a repeat is told so", async () => {
   await using world = new World([carrierActor()]);
   subscribeKeys(world, "1");
   using _ = world.system.subscribe(Carrier.quote, () => new Promise<number>(() => {}));

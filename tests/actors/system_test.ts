@@ -221,7 +221,7 @@ Deno.test("a signal takes effect before any waiting message", async () => {
   assert.equal(await (await submitted).reply(), 0);
 });
 
-Deno.test("an inspector hears what happens until it is disposed of", async () => {
+Deno.test("an inspector is called for each event until it is disposed of", async () => {
   await using world = new World([worker()]);
   const heard: Inspection["type"][] = [];
   {

@@ -63,7 +63,7 @@ Deno.test("a tell resolves when it is accepted, and is handled after that", asyn
   assert.deepEqual(heard, ["a: one"]);
 });
 
-Deno.test("what one process tells one actor is handled in the order of sending", async () => {
+Deno.test("tells of one process to one actor are handled in the order of sending", async () => {
   await fc.assert(fc.asyncProperty(
     fc.array(fc.record({ key: fc.constantFrom("a", "b", "c"), line: fc.string() }), { maxLength: 60 }),
     fc.array(fc.nat(60), { maxLength: 4 }),
@@ -230,7 +230,7 @@ Deno.test("headers travel with a tell, and with what its turn sends", async () =
   assert.deepEqual(headers, [trace, trace]);
 });
 
-Deno.test("what a turn tells leaves with its commit, in order, and not at all when it fails", async () => {
+Deno.test("tells of a turn are sent with its commit, in order, and not if it fails", async () => {
   const heard: string[] = [];
   await using world = new World([logActor(heard)]);
   const lines = ["one", "two", "three"];

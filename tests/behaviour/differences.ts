@@ -27,7 +27,7 @@ const dropsItsState = [
 /** All differences between places. */
 export const differences: readonly Difference[] = [
   {
-    scenario: "what a turn sends and does not fit is a dead letter",
+    scenario: "a payload of a turn that does not fit is a dead letter",
     where: durable,
     documented: parsedByWhoHandles,
     instead: {
@@ -36,7 +36,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    scenario: "a schedule of another's: what it says goes to whom it names",
+    scenario: "a schedule to the address of another actor sends its message there",
     where: durable,
     documented: parsedByWhoHandles,
     instead: { "b note: dead(invalid-payload)": ["b note: accepted dead(invalid-payload)"] },
@@ -48,7 +48,7 @@ export const differences: readonly Difference[] = [
     instead: { 'notes: ["before","behind","afterwards"]': ['notes: ["behind","afterwards"]'] },
   },
   {
-    scenario: "an actor passivates and is restarted, and goes on from what it committed",
+    scenario: "an actor that is passivated or restarted continues from its last commit",
     where: transient,
     documented: dropsItsState,
     instead: {
@@ -57,7 +57,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    scenario: "a signal goes before what waits: restart",
+    scenario: "a signal takes effect before waiting messages: restart",
     where: transient,
     documented: dropsItsState,
     instead: { 'notes: ["1","2"]': ['notes: ["2"]'] },

@@ -3,7 +3,7 @@ import { One } from "./world.ts";
 
 export const events: readonly Scenario[] = [
   {
-    name: "an event reaches who subscribed, by subject, until that ends",
+    name: "an event reaches its subscribers, by subject, until their subscriptions end",
     async run(world) {
       const { system } = world;
       const [a, b] = [world.ref("a"), world.ref("b")];
@@ -25,7 +25,7 @@ export const events: readonly Scenario[] = [
   },
 
   {
-    name: "a function hears events, one at a time, and what it throws is a dead letter",
+    name: "a function is called with events, one at a time, and if it throws, the event is a dead letter",
     async run(world) {
       const { system } = world;
       const live = system.subscribe(One.happened, (text, { subject }) => {
@@ -67,7 +67,7 @@ export const events: readonly Scenario[] = [
   },
 
   {
-    name: "subscriptions are listed and ended by whoever has the event",
+    name: "subscriptions can be listed and ended with the event alone",
     async run(world) {
       const { system } = world;
       const list = async () => {
@@ -116,7 +116,7 @@ export const events: readonly Scenario[] = [
   },
 
   {
-    name: "a respondent that fails is a dead letter, and the others are heard",
+    name: "the message of a respondent that fails is a dead letter, and the replies of the others arrive",
     scripts: () => ({
       quote(ctx) {
         if (ctx.key === "b") throw new Error("no");
@@ -137,7 +137,7 @@ export const events: readonly Scenario[] = [
     },
   },
   {
-    name: "a subject that is none is refused outside, and a dead letter in a turn",
+    name: "an invalid subject is refused outside, and a dead letter in a turn",
     scripts: () => ({ publish: (ctx) => ctx.publish(One.happened, "no subject") }),
     async run(world) {
       await world.hear("published", world.system.publish(One.happened, "no subject"));
@@ -151,7 +151,7 @@ export const events: readonly Scenario[] = [
     },
   },
   {
-    name: "an actor that hears two events, and one twice, hears each once, in their order",
+    name: "an actor that subscribes to two events, and to one twice, gets each once, in order",
     async run(world) {
       const { system } = world;
       await system.subscribe(One.happened, world.ref("a").at(One.note)).ready;

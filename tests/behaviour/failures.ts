@@ -44,7 +44,7 @@ export const failures: readonly Scenario[] = [
   })),
 
   {
-    name: "who asks is told at once, in words of the handler's where it has some",
+    name: "an ask that fails rejects at once, with the message of the handler if it is meant for callers",
     scripts: failing,
     async run(world) {
       const a = world.ref("a");
@@ -58,7 +58,7 @@ export const failures: readonly Scenario[] = [
   },
 
   {
-    name: "who submits is told when it is given up",
+    name: "a submit is told when its message is a dead letter",
     scripts: failing,
     async run(world) {
       const a = world.ref("a");
@@ -132,7 +132,7 @@ export const failures: readonly Scenario[] = [
   })),
 
   {
-    name: "what turns send has ten times the room; past it, a dead letter that its sender hears of",
+    name: "messages of turns have ten times the room; one more is a dead letter that its sender is told of",
     scripts: (world) => ({
       ...failing(world),
       flood(ctx) {
@@ -152,7 +152,7 @@ export const failures: readonly Scenario[] = [
   },
 
   {
-    name: "a dead letter is sent again, once",
+    name: "a dead letter is resent once",
     scripts: (world) => {
       let broken = true;
       return {

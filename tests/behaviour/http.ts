@@ -51,7 +51,7 @@ export const http: readonly Scenario[] = [
     },
   },
   {
-    name: "over HTTP an idempotency key is one message, whoever is spoken to",
+    name: "over HTTP an idempotency key is one message, whichever instance is used",
     async run(world) {
       const say = client(world);
       const key = { "idempotency-key": "k" };
@@ -65,7 +65,7 @@ export const http: readonly Scenario[] = [
     },
   },
   {
-    name: "over HTTP who is not hosted is named as the caller named them",
+    name: "over HTTP actors that are not hosted are named as the caller named them",
     async run(world) {
       const say = client(world);
       await say("tell", "POST", "/actors/nobody/x/note", "1");

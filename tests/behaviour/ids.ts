@@ -38,7 +38,7 @@ export const ids: readonly Scenario[] = [
   },
 
   {
-    name: "an ask that nobody waits for any more",
+    name: "an ask whose caller waits no longer",
     scripts: (world) => ({
       slow: () => new Promise<void>((resolve) => void world().clock.setTimer(1_000, resolve)),
     }),

@@ -16,7 +16,7 @@ export const modes: readonly Scenario[] = [
   },
 
   {
-    name: "what is not awaited keeps its order too, in whatever mode it is sent",
+    name: "messages that are not awaited keep their order too, in each mode",
     async run(world) {
       const a = world.ref("a");
       const all = [
@@ -31,7 +31,7 @@ export const modes: readonly Scenario[] = [
   },
 
   {
-    name: "what does not fit is refused, with its code, and leaves nothing",
+    name: "a payload that does not fit is refused with its code, and leaves nothing",
     async run(world) {
       const a = world.ref("a");
       const wrong = 5 as unknown as string;
@@ -56,7 +56,7 @@ export const modes: readonly Scenario[] = [
   },
 
   {
-    name: "what a turn sends and does not fit is a dead letter",
+    name: "a payload of a turn that does not fit is a dead letter",
     scripts: () => ({
       wrong: (ctx) => void ctx.ref(One, "b").tell(One.note, 5 as unknown as string),
       wrongJob: (ctx) => {
@@ -93,7 +93,7 @@ export const modes: readonly Scenario[] = [
   },
 
   {
-    name: "a ticket brings the reply, now and later, as often as it is asked",
+    name: "a ticket gives the reply, now and later, any number of times",
     scripts: (world) => ({
       slow: (_, rest) => new Promise((resolve) => void world().clock.setTimer(1_000, () => resolve(rest))),
     }),
@@ -113,7 +113,7 @@ export const modes: readonly Scenario[] = [
   },
 
   {
-    name: "a reply is kept for so long",
+    name: "a reply is kept for replyRetentionMs",
     async run(world) {
       const ticket = await world.ref("a").submit(One.job, "echo hello");
       await world.pass(9_000, 1_000);
@@ -144,7 +144,7 @@ export const modes: readonly Scenario[] = [
   },
 
   {
-    name: "a turn speaks to others in each mode, and its replies come back",
+    name: "a turn sends in each mode, and the replies come back",
     scripts: () => ({
       speak(ctx) {
         const b = ctx.ref(One, "b");
@@ -185,7 +185,7 @@ export const modes: readonly Scenario[] = [
     },
   },
   {
-    name: "what a protocol does not know, and keys that are none, are refused",
+    name: "unknown operations and invalid keys are refused",
     async run(world) {
       const Other = protocol("one", { note: tell(z.string()), unknown: tell(z.string()) });
       const other = world.system.ref(Other, "a");

@@ -67,7 +67,7 @@ export const schedules: readonly Scenario[] = [
   },
 
   {
-    name: "a schedule of another's: what it says goes to whom it names",
+    name: "a schedule to the address of another actor sends its message there",
     scripts: (world) => ({
       ...ticking(world),
       other: (ctx) => ctx.schedule("x", { afterMs: 500 }, ctx.ref(One, "b").at(One.run), "tick other"),
@@ -82,7 +82,7 @@ export const schedules: readonly Scenario[] = [
   },
 
   {
-    name: "schedules outlive that their actor passivates, and not that it is erased",
+    name: "schedules survive the passivation of their actor, and not its erasure",
     scripts: (world) => ({
       ...ticking(world),
       after: (ctx) => ctx.schedule("x", { afterMs: 500 }, tick(ctx), "tick after"),
@@ -107,7 +107,7 @@ export const schedules: readonly Scenario[] = [
   },
 
   {
-    name: "a schedule that cannot be is refused in its turn",
+    name: "an invalid schedule is refused in its turn",
     scripts: (world) => ({
       ...ticking(world),
       wrong: (ctx) => ctx.schedule("x", { afterMs: NaN }, tick(ctx), "tick"),

@@ -3,7 +3,7 @@ import { One } from "./world.ts";
 
 export const signals: readonly Scenario[] = [
   {
-    name: "an actor passivates and is restarted, and goes on from what it committed",
+    name: "an actor that is passivated or restarted continues from its last commit",
     scripts: () => ({ passivate: (ctx) => ctx.passivate() }),
     async run(world) {
       const a = world.ref("a");
@@ -23,7 +23,7 @@ export const signals: readonly Scenario[] = [
   },
 
   {
-    name: "an actor that is erased begins anew, without its subscriptions",
+    name: "an erased actor begins again, without its subscriptions",
     scripts: () => ({
       follow: (ctx) => ctx.subscribe(One.happened, ctx.self.at(One.note)),
       erase: (ctx) => ctx.erase(),
@@ -46,7 +46,7 @@ export const signals: readonly Scenario[] = [
   },
 
   ...(["passivate", "restart", "erase"] as const).map((signal): Scenario => ({
-    name: `a signal goes before what waits: ${signal}`,
+    name: `a signal takes effect before waiting messages: ${signal}`,
     scripts: (world) => ({
       slow: () => new Promise<void>((resolve) => void world().clock.setTimer(1_000, resolve)),
     }),
@@ -63,7 +63,7 @@ export const signals: readonly Scenario[] = [
   })),
 
   {
-    name: "what waits behind a turn that passivates or erases its actor is handled",
+    name: "messages behind a turn that passivates or erases its actor are handled",
     scripts: () => ({ passivate: (ctx) => ctx.passivate(), erase: (ctx) => ctx.erase() }),
     async run(world) {
       const a = world.ref("a");

@@ -11,7 +11,7 @@ Deno.test("the catalog lists every file of bench/contenders", async () => {
 // Some of the libraries start a timer when they are imported.
 const options = { sanitizeOps: false, sanitizeResources: false };
 
-Deno.test("every contender says who it is, and does only workloads that there are", options, async () => {
+Deno.test("every contender has a name, and runs only workloads that exist", options, async () => {
   const candidates = await javaScriptCandidates();
   const known = workloads.map(({ id }) => id);
   assert.equal(new Set(candidates.map(({ label }) => label)).size, candidates.length);

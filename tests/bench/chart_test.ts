@@ -32,7 +32,7 @@ Deno.test("chartOf() can be read by a screen reader, in both themes, and needs n
   assert.doesNotMatch(chart.replace("http://www.w3.org/2000/svg", ""), /https?:|url\(|@import|@font-face/);
 });
 
-Deno.test("chartOf() puts Posthorn first, and says who has no result", () => {
+Deno.test("chartOf() puts Posthorn first, and names contenders without a result", () => {
   const [, panel] = chart.split(">fork-join create<");
   assert.ok(panel.indexOf("Posthorn") < panel.indexOf("nact"));
   assert.ok(panel.includes("no result"));

@@ -6,7 +6,7 @@ const series = (...rates: (number | null)[]) => ({
   reasons: rates.includes(null) ? ["TypeError: no such method"] : [],
 });
 
-Deno.test("comparisonOf() speaks of faster or slower only where the ranges are apart", () => {
+Deno.test("comparisonOf() says faster or slower only if the ranges do not overlap", () => {
   const text = comparisonOf("main", [
     { title: "count", old: series(10e6, 10e6, 11e6, 11e6), now: series(20e6, 20e6, 22e6, 22e6) },
     { title: "ring", old: series(20e6, 20e6, 22e6, 22e6), now: series(10e6, 10e6, 11e6, 11e6) },
@@ -17,7 +17,7 @@ Deno.test("comparisonOf() speaks of faster or slower only where the ranges are a
   assert.match(text, /\| big \|.*\| within the noise \|/);
 });
 
-Deno.test("comparisonOf() draws no conclusion from three runs each, where chance would decide too often", () => {
+Deno.test("comparisonOf() draws no conclusion from three runs each, because chance would decide too often", () => {
   const text = comparisonOf("main", [{
     title: "count",
     old: series(1e6, 1e6, 1e6),

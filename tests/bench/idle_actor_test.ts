@@ -10,7 +10,7 @@ async function bytesOf(actors: number): Promise<number> {
   return JSON.parse(new TextDecoder().decode(stdout)).also.bytesPerActor;
 }
 
-Deno.test("an idle actor takes at most 190 bytes of heap where the index is full, and 215 where it has just doubled", async () => {
+Deno.test("an idle actor takes at most 190 bytes of heap if the index is full, and 215 if it has just doubled", async () => {
   // The index doubles at powers of two: just below one it is as full as at a million.
   const [full, doubled] = [await bytesOf(130_000), await bytesOf(132_000)];
   assert(full > 100 && full <= 190, `${full} bytes`);

@@ -6,7 +6,7 @@ Deno.test("leastOf() takes the fastest run, with all that it measured", () => {
   assert.deepEqual(leastOf(outcomes), { elapsedMs: 1, check: 7, also: { bytes: 10 } });
 });
 
-Deno.test("leastOf() gives no check that counts where one run came to something else, however fast the others were", () => {
+Deno.test("leastOf() gives no valid check if one run had another result, however fast the others were", () => {
   const outcomes = [{ elapsedMs: 1, check: 7 }, { elapsedMs: 2, check: 8 }];
   assert.equal(leastOf(outcomes).check, NaN);
   assert.throws(() => leastOf([]), RangeError);

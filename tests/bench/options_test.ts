@@ -40,7 +40,7 @@ Deno.test("parseOptions() refuses what it does not understand", () => {
   }
 });
 
-Deno.test("commandOf() names what was measured, and no folder of the one who did", () => {
+Deno.test("commandOf() names what was measured, and no folder of this machine", () => {
   assert.equal(commandOf(parseOptions([], today)), "deno task bench");
   const args = ["--all", "--runs", "7", "--only", "count", "--out", "/somewhere", "--save", "/else"];
   assert.equal(commandOf(parseOptions(args, today)), "deno task bench --all --runs 7 --only count");

@@ -13,7 +13,7 @@ Deno.test("measure() returns the outcome that the last line holds, whatever was 
   });
 });
 
-Deno.test("measure() gives the reason where there is no result", async () => {
+Deno.test("measure() gives the reason if there is no result", async () => {
   const reasonOf = async (code: string) => {
     const measurement = await measure(program(code), 7);
     return "reason" in measurement ? measurement.reason : measurement;

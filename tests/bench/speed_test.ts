@@ -12,7 +12,7 @@ Deno.test("speedOf() begins with what is slower, by contender, and says what is 
   assert.doesNotMatch(words, /2 threads|bare core/);
 });
 
-Deno.test("speedOf() says what actors of several types and a schema cost, where that was measured", () => {
+Deno.test("speedOf() says what actors of several types and a schema cost, if that was measured", () => {
   const none = speedOf(sampleResults());
   assert.doesNotMatch(none, /8 types|zod/);
   const { byWorkload } = sampleResults();
@@ -38,7 +38,7 @@ Deno.test("speedOf() comes out whole without any result", () => {
   assert.match(words, /Slower\*\*: than none/);
 });
 
-Deno.test("withSpeed() replaces the words between its marks, and nothing where there are none", () => {
+Deno.test("withSpeed() replaces the words between its marks, and nothing if there are no marks", () => {
   const readme =
     "before\n\n<!-- speed: made by deno task bench -->\n\nold\n\n<!-- end of speed -->\n\nbehind\n";
   assert.equal(withSpeed(readme, "new\n"), readme.replace("old", "new"));

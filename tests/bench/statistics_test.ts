@@ -7,7 +7,7 @@ Deno.test("spreadOf() takes the middle of an odd number, and the mean of the two
   assert.equal(spreadOf([]), undefined);
 });
 
-Deno.test("spreadOf() sorts by number and leaves its argument as it was", () => {
+Deno.test("spreadOf() sorts by number and does not change its argument", () => {
   const figures = [100, 9, 20];
   assert.equal(spreadOf(figures)?.median, 20);
   assert.deepEqual(figures, [100, 9, 20]);
@@ -23,7 +23,7 @@ Deno.test("ratiosOf() leaves out a round in which either has no figure", () => {
   assert.equal(ratiosOf([1], []), undefined);
 });
 
-Deno.test("apart() is true only where two ranges have nothing in common", () => {
+Deno.test("apart() is true only if two ranges do not overlap", () => {
   const spread = (min: number, max: number) => ({ median: (min + max) / 2, min, max });
   assert.ok(apart(spread(1, 2), spread(3, 4)));
   assert.ok(apart(spread(3, 4), spread(1, 2)));

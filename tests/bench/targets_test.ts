@@ -12,7 +12,7 @@ Deno.test("judge() has no goals for workloads that were not in the run", () => {
   ]);
 });
 
-Deno.test("judge() takes a time as it would be where the bare core takes 30 ns a turn, and says what it was here", () => {
+Deno.test("judge() scales a time to a bare core of 30 ns a turn, and states the measured one", () => {
   const slow = sampleResults({
     byWorkload: { typesBurst: rates(5e6, 1e9 / 60), typesHop: rates(4e6, 20e6) },
   });
@@ -26,7 +26,7 @@ Deno.test("judge() takes a time as it would be where the bare core takes 30 ns a
   assert.deepEqual(judge(faster)[0].met, true); // 167 ns are 83 there
 });
 
-Deno.test("judge() meets no goal of an absolute time where the bare core was not measured", () => {
+Deno.test("judge() meets no goal of an absolute time if the bare core was not measured", () => {
   const alone = sampleResults({ byWorkload: { typesBurst: { posthorn: resultOf(1e9) } } });
   assert.deepEqual(judge(alone).map(({ met }) => met), [false]);
   assert.match(judge(alone)[0].figure, /the bare core was not measured/);

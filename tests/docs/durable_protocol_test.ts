@@ -2,13 +2,21 @@
 
 import assert from "node:assert/strict";
 import { pageOfRules, withSeeds } from "../../.ci/rules_table.ts";
+import { rules } from "../simulation/rules.ts";
 import { sceneNames } from "../simulation/scenes.ts";
 import { textOf } from "./page.ts";
 
 const page = await textOf(pageOfRules);
 
 Deno.test("the protocol's page has every rule of the simulation, with the seeds that it takes", () => {
-  assert.equal(withSeeds(page), page, "write it anew: deno run -A .ci/rules_table.ts && deno fmt docs");
+  assert.equal(withSeeds(page), page, "write it again: deno run -A .ci/rules_table.ts && deno fmt docs");
+});
+
+Deno.test("the protocol's page words each rule as the simulation does", () => {
+  for (const { name, says } of rules) {
+    const [, shown] = new RegExp(`^\\| (.+?) +\\| \`${name}\``, "m").exec(page)!;
+    assert.equal(shown, says[0].toUpperCase() + says.slice(1));
+  }
 });
 
 Deno.test("a rule that the protocol's page does not show is an error, and so is one that does not exist", () => {

@@ -3,7 +3,7 @@ import { blocksOf, textOf } from "./page.ts";
 
 const page = await textOf("docs/self-hosting.md");
 
-Deno.test("what docs/self-hosting.md shows of the shop is in its files", async () => {
+Deno.test("the code of the shop on docs/self-hosting.md is in its files", async () => {
   const files = await Promise.all(["main", "backup"].map((name) => textOf(`examples/shop/${name}.ts`)));
   const blocks = blocksOf(page, "ts ignore");
   assert.equal(blocks.length, files.length);

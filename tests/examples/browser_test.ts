@@ -36,7 +36,7 @@ Deno.test("a browser signs in, and its cookie is enough from then on", async () 
   assert.deepEqual(await listed.json(), ["tea"]);
 });
 
-Deno.test("nobody reads, writes or follows the notes of another user", async () => {
+Deno.test("a user cannot read, write or follow the notes of another user", async () => {
   const { system, app } = open();
   await using _ = system;
   const status = async (path: string, headers: Record<string, string>, method = "POST") => {

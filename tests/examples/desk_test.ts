@@ -196,7 +196,7 @@ Deno.test("The desk is not served to others with a secret that they know, nor an
   assert.match(fault("127.0.0.1", "of GitHub", "")!, /TOKEN_SECRET is empty/);
 });
 
-Deno.test("The live page runs its own script alone, and nobody frames it", async () => {
+Deno.test("The live page runs only its own script, and cannot be framed", async () => {
   await using stage = await Stage.open();
   const policies = new Set<string>();
   for (let visit = 0; visit < 2; visit++) {
@@ -239,7 +239,7 @@ Deno.test("The numbers of a repository need the token of that repository", async
   assert.equal(right.status, 200);
 });
 
-Deno.test("Nobody records a delivery past the signature", async () => {
+Deno.test("A delivery without a valid signature is not recorded", async () => {
   await using stage = await Stage.open();
   const options = { key: "octocat/hello-world", payload: { event: "push" } };
   assert.equal((await stage.post(`${helloWorld}/record`, options)).status, 404);

@@ -298,7 +298,7 @@ Deno.test("however often a key comes, its message has one effect", () =>
 
 // --- A stream that breaks off
 
-Deno.test("a reader that comes back gets each event once and in order, or hears that some are gone", () =>
+Deno.test("a reader that reconnects gets each event once and in order, or is told of a gap", () =>
   fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 6 }),

@@ -92,7 +92,7 @@ function allowed(type: new (...args: never[]) => Error, act: () => void): boolea
   }
 }
 
-Deno.test("a reply that gives way to what its getter submits takes no room", () => {
+Deno.test("a reply that is evicted for what its getter submits takes no room", () => {
   const bench = new Bench(2, 1_000, 10_000);
   bench.open("ada");
   const [reply] = bench.opened;
@@ -130,7 +130,7 @@ const step = fc.oneof(
   fc.record({ advance: fc.constantFrom(1, 59_999, 60_000, 100_000) }),
 );
 
-Deno.test("InMemoryReplies keep to their bounds and forget nobody in whatever order things happen", async () => {
+Deno.test("InMemoryReplies keep to their bounds and settle every waiter, whatever the order of events", async () => {
   const bounds = fc.record({
     replies: fc.integer({ min: 1, max: 9 }),
     replyBytes: fc.constantFrom(300, 700, 2_000),

@@ -28,7 +28,7 @@ Deno.test("Runtime refuses a message to a protocol that it does not host, and ac
   assert.equal(it.system.stats().accepted, 0);
 });
 
-Deno.test("Runtime refuses an id that is none", async () => {
+Deno.test("Runtime refuses an invalid id", async () => {
   await using it = stage(worker());
   for (const id of ["", "a b", "ü", "x".repeat(256)]) {
     await assert.rejects(it.ref("ada").tell(Worker.note, "", { id }), { code: "invalid-id" });
@@ -111,7 +111,7 @@ Deno.test("Runtime that stops does not wait for what waits itself for a time", a
   assert.deepEqual(await it.system.stop({ drainMs: 100 }), { drained: false, left: 1 });
 });
 
-Deno.test("Runtime that stops fails all who wait for an answer, at once", async () => {
+Deno.test("a Runtime that stops rejects all waiting asks at once", async () => {
   await using it = stage(worker());
   const asking = it.ref("ada").ask(Worker.call, () => new Promise(() => {}), { timeoutMs: 60_000 });
   const ticket = await it.ref("bob").submit(Worker.job, () => new Promise(() => {}));
@@ -214,7 +214,7 @@ Deno.test("Runtime fails the asker of a message that becomes a dead letter, and 
   void it.ref("ada").tell(Worker.note, "");
   await assert.rejects(it.ref("ada").ask(Worker.call, () => 1), (error: DeadLetterError) => {
     assert.equal(error.name, "DeadLetterError");
-    assert.equal(error.message, "worker/ada call gave way: the mailbox held 1 of 1 messages");
+    assert.equal(error.message, "worker/ada call was evicted: the mailbox held 1 of 1 messages");
     return true;
   });
 });

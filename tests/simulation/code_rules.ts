@@ -20,7 +20,7 @@ export const codeRules: readonly Rule[] = [
   {
     name: "lane",
     foundBy: 1,
-    says: "messages from outside for one receiver are on their way one group at a time",
+    says: "messages from outside for one receiver are committed one group after another",
     code: (patches) =>
       patches.method(
         GroupCommitter.prototype,
@@ -34,13 +34,14 @@ export const codeRules: readonly Rule[] = [
   {
     name: "behind-direct",
     foundBy: 2,
-    says: "what comes behind messages that are accepted with their turns waits until they are decided",
+    says: "messages behind those that are accepted with their turns wait until these are decided",
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
   {
     name: "listed-after-loaded",
     foundBy: 2,
-    says: "a message is handed over only to a receiver that was listed after its sender was loaded",
+    says:
+      "a message is delivered in the process only to a receiver that was listed after its sender was loaded",
     code: (patches) =>
       patches.method(DurableMailbox.prototype, "enqueue", (enqueue) =>
         function (this: DurableMailbox, mail) {
@@ -50,7 +51,7 @@ export const codeRules: readonly Rule[] = [
   {
     name: "suspects",
     foundBy: 1,
-    says: "what waited when a process ended without a word is counted before it is tried",
+    says: "messages that waited when a process crashed are counted before they run",
     faultPlan: (faultPlan) => ({ ...faultPlan, poison: true }),
     code: (patches) => patches.method(Suspicion.prototype, "has", () => () => false),
   },
@@ -58,7 +59,7 @@ export const codeRules: readonly Rule[] = [
     name: "left-to-its-trial",
     foundBy: 1,
     says:
-      "what an instance tries is left to it as long as it lives, and counts only if it ended without a word",
+      "a crash suspect is left to the instance that runs it while that instance lives, and its attempt counts only if the instance crashed",
     code: (patches) =>
       patches.method(Membership.prototype, "fateOf", (fateOf) =>
         async function (this: Membership, instance) {
@@ -69,14 +70,14 @@ export const codeRules: readonly Rule[] = [
   {
     name: "newer-state",
     foundBy: 3,
-    says: "state of a newer form than the program's is left as it is",
+    says: "a state whose form is newer than the program is left as it is",
     faultPlan: deployed,
     code: (patches) => patches.method(ActorRecord.prototype, "isNewerThan", () => () => false),
   },
   {
     name: "unknown-waits",
     foundBy: 42,
-    says: "a message of an operation that is not known waits for who knows it",
+    says: "a message of an unknown operation waits for a program that knows it",
     faultPlan: deployed,
     code: (patches) =>
       patches.method(
@@ -95,7 +96,7 @@ export const codeRules: readonly Rule[] = [
   {
     name: "left-for-a-while",
     foundBy: 1,
-    says: "what an instance left to others it does not take back at once",
+    says: "an instance does not take back at once what it released",
     faultPlan: (faultPlan) => abandoned(deployed(faultPlan)),
     code: (patches) =>
       patches.method(Assignments.prototype, "released", () =>
@@ -106,35 +107,35 @@ export const codeRules: readonly Rule[] = [
   {
     name: "taken-over-at-once",
     foundBy: 1,
-    says: "where one process uses a store, the next goes on at once with what waits",
+    says: "if one process uses a store, the next one continues at once with what waits",
     faultPlan: alone,
     code: (patches) => patches.method(Membership.prototype, "takeAllForDead", () => () => {}),
   },
   {
     name: "taken-by-hosts",
     foundBy: 3,
-    says: "an instance takes over only what it hosts",
+    says: "an instance takes over only protocols that it hosts",
     faultPlan: deployed,
     code: (patches) => patches.method(Assignments.prototype, "hosts", () => () => true),
   },
   {
     name: "listen-first",
     foundBy: 63,
-    says: "what is published waits until the functions that listen by then have begun",
+    says: "a published event waits until the functions that have subscribed by then follow the log",
     faultPlan: (faultPlan) => slow(listened(faultPlan)),
     code: (patches) => patches.method(EventLogRows.prototype, "whenFollowed", () => (act) => act()),
   },
   {
     name: "log-at-heartbeat",
     foundBy: 1,
-    says: "a log is looked at now and then, whatever watches do not tell",
+    says: "a log is read at heartbeats too, whatever watches tell",
     faultPlan: (faultPlan) => ({ ...listened(faultPlan), store: { ...faultPlan.store, watchLost: 1 } }),
     code: (patches) => patches.method(EventLogRows.prototype, "look", () => () => Promise.resolve()),
   },
   {
     name: "landed-answers-stale",
     foundBy: 1,
-    says: "where a store has unknown outcomes, what it calls stale may have landed before",
+    says: "if a store has unknown outcomes, a commit that it calls stale may have succeeded before",
     faultPlan: repeated,
     connect: (connection) => ({
       async commit(parts) {

@@ -36,19 +36,19 @@ export const rules: readonly Rule[] = [
   {
     name: "mail-check",
     foundBy: 1,
-    says: "a turn commits only where each of its messages still waits as it was read",
+    says: "a turn commits only if each of its messages still waits as it was read",
     part: unchecked("mail"),
   },
   {
     name: "fence-of-reads",
     foundBy: 1,
-    says: "an ask that only reads is answered when its actor is still as it was read",
+    says: "an ask that only reads is answered only if its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
   {
     name: "mark-check",
     foundBy: 1,
-    says: "a message is accepted only where its name was not accepted before",
+    says: "a message is accepted only if its id was not accepted before",
     part: unchecked("mark"),
   },
   {
@@ -62,25 +62,25 @@ export const rules: readonly Rule[] = [
   {
     name: "index-with-mail",
     foundBy: 1,
-    says: "whoever writes a message writes an index entry of its receiver, in the same commit",
+    says: "every commit that writes a message writes an index entry of its receiver",
     part: (part) => writes(part, "mail") ? unwritten("index")(part) : part,
   },
   {
     name: "index-check",
     foundBy: 4,
-    says: "an index entry goes only as it was when nothing waited any more",
+    says: "an index entry is removed only if it is unchanged since no message waited",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
   {
     name: "schedule-check",
     foundBy: 1,
-    says: "a schedule sends its message only where it is still due",
+    says: "a schedule sends its message only if it is still due",
     part: (part) => removes(part, "schedule") ? unchecked("schedule")(unchecked("timer")(part)) : part,
   },
   {
     name: "timer-check",
     foundBy: 1,
-    says: "a schedule sends its message only where it was neither cancelled nor set anew",
+    says: "a schedule sends its message only if it was neither cancelled nor set again",
     connect: (connection, clock) => ({
       async commit(parts) {
         // other instances are faster
@@ -93,13 +93,13 @@ export const rules: readonly Rule[] = [
   {
     name: "letter-check",
     foundBy: 7,
-    says: "a dead letter is sent again only where it still is one",
+    says: "a dead letter is resent only if it is still a dead letter",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
   {
     name: "unknown-is-tried-again",
     foundBy: 1,
-    says: "a commit whose outcome is unknown is tried again until it is known",
+    says: "a commit with an unknown outcome is tried again until its outcome is known",
     connect: (connection) => ({
       async commit(parts) {
         try {
@@ -114,7 +114,7 @@ export const rules: readonly Rule[] = [
   {
     name: "one-commit",
     foundBy: 1,
-    says: "a turn's state and what it sends are one commit",
+    says: "the state of a turn and the messages that it sends are one commit",
     connect: (connection) => ({
       async commit(parts) {
         const versions = await connection.commit(
@@ -137,7 +137,7 @@ export const rules: readonly Rule[] = [
   {
     name: "one-list",
     foundBy: 4,
-    says: "what waits for an actor is read as of one moment",
+    says: "the waiting messages of an actor are listed as of one moment",
     faultPlan: slow,
     connect: (connection, clock) => ({
       async list(range: KeyRange) {
@@ -154,7 +154,7 @@ export const rules: readonly Rule[] = [
   {
     name: "record-first",
     foundBy: 2,
-    says: "an actor is read before the list of what waits for it",
+    says: "an actor's record is read before its messages are listed",
     connect: (connection) => {
       const early = new Map<string, Promise<Entry[]>>();
       return {
@@ -179,7 +179,8 @@ export const rules: readonly Rule[] = [
   {
     name: "sender-clock",
     foundBy: 11,
-    says: "an actor's next message has a later place than its last, whatever the clock of its process says",
+    says:
+      "the next message of an actor has a later position than its last, whatever the clock of its process says",
     connect: (connection) => ({
       async read(keys) {
         return (await connection.read(keys)).map((stored) => {
@@ -209,7 +210,8 @@ export const rules: readonly Rule[] = [
   {
     name: "own-index",
     foundBy: 1,
-    says: "an instance looks at its own index, where a commit may have landed unheard",
+    says:
+      "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({
       list: (range) =>
         spaceOf(range.prefix) === "index" && range.limit === 1_000
@@ -220,7 +222,7 @@ export const rules: readonly Rule[] = [
   {
     name: "list-before-tidy",
     foundBy: 3,
-    says: "an index entry goes only when the store, and not memory, says that nothing waits",
+    says: "an index entry is removed only if the store, and not memory, shows that no message waits",
     connect: (connection, clock) => ({
       async commit(parts) {
         const versions = await connection.commit(parts);
@@ -234,7 +236,7 @@ export const rules: readonly Rule[] = [
   {
     name: "take-over-moves",
     foundBy: 2,
-    says: "who takes over an entry writes its own in the same commit",
+    says: "an instance that takes over an index entry writes its own in the same commit",
     part: (part) => removes(part, "index") ? unwritten("index")(part) : part,
   },
   {
@@ -249,26 +251,26 @@ export const rules: readonly Rule[] = [
   {
     name: "reply-with-turn",
     foundBy: 1,
-    says: "the reply is written in the commit of the turn that answers",
+    says: "a reply is written in the commit of the turn that replies",
     part: (part) => writes(part, "actor") ? unwritten("reply")(part) : part,
   },
   {
     name: "left-to-nobody",
     foundBy: 30,
-    says: "what an instance leaves to others it puts where they look",
+    says: "an instance moves the entries that it releases to the unassigned index",
     faultPlan: deployed,
     part: (part) => isLeft(part) ? { checks: [], writes: [], removals: [] } : part,
   },
   {
     name: "one-process",
     foundBy: 1,
-    says: "a store that says that one process uses it is used by one at a time",
+    says: "a store that declares a single process is used by one at a time",
     faultPlan: (faultPlan) => ({ ...alone(faultPlan), processes: 3 }),
   },
   {
     name: "seen-after-commit",
     foundBy: 1,
-    says: "nothing of a turn is seen before its commit is known",
+    says: "nothing of a turn is visible before its commit is known",
     faultPlan: (faultPlan) => ({ ...faultPlan, beside: true }),
     connect: (connection) => ({
       commit(parts) {
@@ -281,7 +283,7 @@ export const rules: readonly Rule[] = [
   {
     name: "read-on",
     foundBy: 1,
-    says: "a function that listens reads on behind what it heard last",
+    says: "a subscribed function continues behind the last event that it received",
     faultPlan: listened,
     connect: (connection) => ({
       list(range) {
@@ -301,7 +303,7 @@ export const rules: readonly Rule[] = [
   {
     name: "letter-of-the-dropped",
     foundBy: 2,
-    says: "what gives way where a mailbox is full is a dead letter, in the commit that takes it out",
+    says: "a message that is evicted from a full mailbox is a dead letter, in the commit that removes it",
     part: (part) => ({ ...part, writes: part.writes.filter((write) => !isDropped(write)) }),
   },
   ...codeRules,

@@ -59,7 +59,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "deadline-again",
     foundBy: 2,
-    says: "what is sent again from the dead letters has no deadline any more",
+    says: "a dead letter that is resent has no deadline any more",
     faultPlan: within("deadlines"),
     connect: (connection) => {
       const deadlines = new Map<string, number | undefined>(); // of each dead letter that was listed
@@ -82,7 +82,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "letters-anew",
     foundBy: 21,
-    says: "dead letters of which instances let go differently are counted anew",
+    says: "dead letters are counted again if instances removed different ones",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
         ...faultPlan,
@@ -98,7 +98,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "never-fits",
     foundBy: 65,
-    says: "what no commit can take is refused, and stands in nobody's way",
+    says: "a part that no commit can take is refused, and blocks nothing",
     faultPlan: within("bulky"),
     code: (patches) =>
       patches.method(
@@ -125,7 +125,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "heartbeat-aside",
     foundBy: 1,
-    says: "an instance says that it lives beside what waits to be committed",
+    says: "a heartbeat is written past everything that waits to be committed",
     faultPlan: within("saturated"),
     code: (patches) =>
       patches.method(GroupCommitter.prototype, "commitAside", () =>
@@ -136,7 +136,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "tried-alone",
     foundBy: 3,
-    says: "what was tried before is tried alone",
+    says: "a crash suspect that was tried before runs alone",
     faultPlan: within("poisons"),
     code: (patches) =>
       patches.method(CrashSuspects.prototype, "enter", (enter) =>
@@ -147,7 +147,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "tried-where-it-waits",
     foundBy: 13,
-    says: "that a message is tried is written only where it still waits",
+    says: "an attempt of a crash suspect is written only if the message still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),
       process: { ...faultPlan.process, crash: 6, pause: 4 },
@@ -158,7 +158,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "ended-stay-ended",
     foundBy: 108,
-    says: "whoever has ended is not written down as living by a commit that lands late",
+    says: "an instance that has ended is not written as living by a commit that succeeds late",
     part: (part) => ({
       ...part,
       checks: writes(part, "instance")
@@ -169,14 +169,14 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "hung-give-way",
     foundBy: 8,
-    says: "what is tried keeps the others out for a while, and not for ever",
+    says: "a crash suspect keeps the others waiting for a limited time",
     faultPlan: within("hung"),
     code: (patches) => patches.method(CrashSuspects.prototype, "exclusionMs", () => () => 1e9),
   },
   {
     name: "failure-of-its-message",
     foundBy: 1,
-    says: "a state that cannot be made is the failure of the message that it was made for",
+    says: "a state that cannot be created is the failure of the message that it was created for",
     faultPlan: within("spoiled"),
     code: (patches) =>
       patches.method(
@@ -192,14 +192,14 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "last-word",
     foundBy: 1,
-    says: "what is set anew in a turn or a batch is there, whatever was taken back before",
+    says: "a schedule that is set again in a turn or batch exists, whatever was cancelled before",
     faultPlan: within("reminders"),
     part: removedLast,
   },
   {
     name: "behind-its-place",
     foundBy: 13,
-    says: "a message that names the place of an earlier one is handled behind it",
+    says: "a message that names the position of an earlier one is handled after it",
     faultPlan: within("callers"),
     code: (patches) =>
       patches.method(StoreSession.prototype, "positionBehind", () =>
@@ -210,7 +210,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "own-wait",
     foundBy: 1,
-    says: "nobody waits longer for a retry than it was to wait, whatever the clocks say",
+    says: "a retry waits no longer than it should, whatever the clocks say",
     faultPlan: within("hours"),
     code: (patches) =>
       patches.method(
@@ -225,7 +225,7 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "slowest-clock",
     foundBy: 3,
-    says: "what is kept for a while is over when it is by the clocks of all instances",
+    says: "a row with an expiry is over when it is over by the clocks of all instances",
     faultPlan: (faultPlan) =>
       within("hours")({
         ...faultPlan,
@@ -242,14 +242,14 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "dead-are-seen",
     foundBy: 1,
-    says: "where it can be seen that a process has ended, nobody waits for its heartbeats",
+    says: "if a store can tell that a process has ended, no instance waits for its heartbeats",
     faultPlan: within("presence"),
     connect: () => ({ presence: undefined }),
   },
   {
     name: "marks-end",
     foundBy: 1,
-    says: "what is kept for a while says for how long",
+    says: "a row that is kept for a time says for how long",
     part: (part) => ({
       ...part,
       writes: part.writes.map((write) =>
@@ -260,14 +260,14 @@ export const sceneRules: readonly Rule[] = [
   {
     name: "subscription-goes",
     foundBy: 1,
-    says: "of a subscription that ended no row is left",
+    says: "no row of a subscription remains after it has ended",
     faultPlan: within("leaving"),
     part: keeping("subscribed"),
   },
   {
     name: "erased-goes",
     foundBy: 1,
-    says: "of an actor that is erased no row is left for good",
+    says: "no row of an erased actor remains for good",
     part: keeping("actor"),
   },
 ];

@@ -43,7 +43,7 @@ Deno.test("a probe answers what it was told to, and fails what it was not", asyn
   assert.deepEqual(system.deadLetters.list().map(({ operation }) => operation), ["total"]);
 });
 
-Deno.test("next is the next message that nobody has waited for, before or after it comes", async () => {
+Deno.test("next() returns each message once, before or after it comes", async () => {
   const { ledger, clock, system, ref } = start();
   await using _ = system;
   const early = [ledger.next(), ledger.next()];

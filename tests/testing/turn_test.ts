@@ -143,7 +143,7 @@ Deno.test("a payload or a reply that does not fit is the turn's error", async ()
   }
 });
 
-Deno.test("what a transient actor asks is answered by the test, and nothing but a system can survey", async () => {
+Deno.test("the test answers the asks of a transient actor, and only a system can survey", async () => {
   const Teller = protocol("teller", { limit: ask(z.number()), quotes: ask(z.number()) });
   const teller = actor(Teller, {
     transient: true,
@@ -198,7 +198,7 @@ Deno.test("a turn is run for an operation of its actor alone", async () => {
   );
 });
 
-Deno.test("a turn fails where a store would not keep what it takes or leaves, unless that is not meant", async () => {
+Deno.test("turn() fails if a store would not keep its state or messages, unless storable is false", async () => {
   const Box = protocol("box", {
     put: tell(unchecked<unknown>()),
     work: submit(unchecked<unknown>(), unchecked<unknown>()),

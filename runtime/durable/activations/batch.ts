@@ -49,7 +49,7 @@ export class Batch {
   erased = false;
   /** Whether the actor leaves memory once it is committed. */
   passivates = false;
-  /** Why the actor has stopped, and its mail becomes dead letters; absent if that is handled. */
+  /** Why the actor has stopped, and its messages become dead letters; absent if that is handled. */
   stopped: string | undefined;
   /** Whether it only counts an attempt before that begins. */
   countsTrial = false;

@@ -88,7 +88,7 @@ export class DurableActivation extends DurableMember {
     return this;
   }
 
-  /** Reads the actor and its mail from the store. */
+  /** Reads the actor and its messages from the store. */
   async load(): Promise<void> {
     this.status = "loading";
     this.cache = undefined;
@@ -130,7 +130,7 @@ export class DurableActivation extends DurableMember {
     } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.picker.aside === 0)) {
       void this.load();
     } else {
-      if (this.stopped !== undefined) { // all its mail has become dead letters: the next message begins anew
+      if (this.stopped !== undefined) { // all its messages have become dead letters: the next one activates it again
         this.stopped = undefined;
         this.#runner = new TurnRunner(this);
         if (this.atRest) return this.passivate();

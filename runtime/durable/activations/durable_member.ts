@@ -50,7 +50,7 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
   tried: Fate | undefined = undefined;
   /** Whether a crashed instance had it in its index, and may have run it, whoever wrote the messages. */
   inherited = false;
-  /** Why it has stopped, and its mail becomes dead letters; absent if that is handled. */
+  /** Why it has stopped, and its messages become dead letters; absent if that is handled. */
   stopped: string | undefined = undefined;
   /** A value that the runtime's own actors keep between turns, until the actor is loaded again. */
   cache: unknown = undefined;

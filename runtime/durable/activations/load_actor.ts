@@ -29,10 +29,10 @@ export interface LoadedActor {
 }
 
 /**
- * Loads a durable actor: its record, and after that the first of its mail in one list, which the mailbox takes in. In this
- * order, a message that is handled meanwhile is in neither, or only in the list, and then its own check fails. No mail is
- * read if the actor is not for this instance: a newer program wrote its state (`newer`), or a live instance counts an
- * attempt of a message (`tried`).
+ * Loads a durable actor: its record, and after that the first of its messages in one list, which the mailbox takes in.
+ * In this order, a message that is handled meanwhile is in neither, or only in the list, and then its own check fails. No
+ * message is read if the actor is not for this instance: a newer program wrote its state (`newer`), or a live instance
+ * counts an attempt of a message (`tried`).
  */
 export async function loadActor(actor: DurableActivation): Promise<LoadedActor | "newer" | "tried"> {
   const { durable, host, mailbox } = actor;

@@ -93,7 +93,8 @@ export class MessagePicker {
     const mail = mailbox.evictOldest(this.onTrial ? 1 : 0);
     if (mail === undefined) return false;
     const { capacity } = this.#actor.host.actor.mailbox;
-    const message = `${this.#actor} ${mail.head.operation} gave way: the mailbox held ${capacity} messages`;
+    const message =
+      `${this.#actor} ${mail.head.operation} was evicted: the mailbox held ${capacity} messages`;
     const attempts = mail.head.attempts ?? 0;
     void this.#actor.deadLetterAlone(mail, { reason: "dropped", message, attempts }).then((gone) => {
       mailbox.left(mail, gone);

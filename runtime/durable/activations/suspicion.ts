@@ -1,6 +1,6 @@
 import type { QueuedMessage } from "../rows/queued_message.ts";
 
-/** The most messages of one batch: no instance handles more of an actor's mail at once. */
+/** The most messages of one batch: no instance handles more messages of an actor at once. */
 export const batchMax = 64;
 
 /**

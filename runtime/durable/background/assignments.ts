@@ -25,7 +25,7 @@ export interface AssignmentsServices {
   readonly timers: Timers;
   /** The protocols that are hosted here. */
   readonly protocols: readonly string[];
-  /** Loads an actor that is hosted here, or lists its mail again. Returns whether there was room for it. */
+  /** Loads an actor that is hosted here, or lists its messages again. Returns whether there was room for it. */
   look(actor: ActorId, crashed?: boolean): boolean;
   /** Whether no message that this instance wrote to the actor still waits. */
   atRest(actor: ActorId): boolean;
@@ -42,7 +42,7 @@ const instancesMax = 100;
 
 /**
  * The actors that this instance runs. At each heartbeat it renews its own row, claims unassigned actors, takes over
- * those of ended instances, and removes the index entries of actors that have no mail any more. All of it is a hint:
+ * those of ended instances, and removes the index entries of actors that have no messages any more. All of it is a hint:
  * only the checks of each commit make turns safe.
  */
 export class Assignments {
@@ -265,7 +265,7 @@ export class Assignments {
     }
   }
 
-  /** Removes the entries of actors that have no mail any more; a check finds what came meanwhile. */
+  /** Removes the entries of actors that have no messages any more; a check finds what came meanwhile. */
   async #tidy(): Promise<void> {
     const done = [...this.#entries.values()].filter(({ actor }) => this.#services.atRest(actor));
     for (const some of slicesOf(done, pageMax)) {

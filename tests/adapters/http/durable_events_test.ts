@@ -74,7 +74,7 @@ function dataOf(frame: string | undefined): unknown {
   return JSON.parse(/^data: (.*)$/m.exec(frame ?? "")?.[1] ?? "null");
 }
 
-Deno.test("a stream of a durable event begins with where it stands, and its frames have places in the log as ids", async () => {
+Deno.test("a stream of a durable event begins with its position, and its frames have positions in the log as ids", async () => {
   await using desk = new Fleet().start();
   await publish(desk, "before");
   const [reader, first] = await follow(desk, paused);
@@ -134,7 +134,7 @@ Deno.test("a reader that reconnects before the first event misses none", async (
   await reader.leave();
 });
 
-Deno.test("a gap is told first where the log no longer has what came next, and the stream goes on from the end", async () => {
+Deno.test("a gap is reported first if the log no longer has the next event, and the stream continues from the end", async () => {
   const fleet = new Fleet();
   await using desk = fleet.start({ system: { limits: { events: 3 } } });
   await publish(desk, "a", "b", "c", "d", "e");
@@ -182,7 +182,7 @@ Deno.test("an id of a stream of several events has a place in each, in the proto
   await reader.leave();
 });
 
-Deno.test("a stream of other events than its id has begins those anew and says so, and misses none of the others", async () => {
+Deno.test("a stream of other events than its id has reports a gap for those, and misses none of the others", async () => {
   await using desk = new Fleet().start();
   await publish(desk, "a", "b");
   await settle(desk, 1);
@@ -289,7 +289,7 @@ Deno.test("a replay is whole and in order however little is kept of it in memory
   for (const reader of [one, two, three]) await reader.leave();
 });
 
-Deno.test("a stream goes on when a store answers again, and is told to come back where it does not answer at the start", async () => {
+Deno.test("a stream continues when the store answers again, and is told to reconnect if the store does not answer at the start", async () => {
   let away = false;
   const store = memoryStore();
   const failing = storeWith(store, ({ list }) => ({

@@ -60,7 +60,7 @@ Deno.test("/healthz of a store that outlives its process says whether it has", a
   }
 });
 
-Deno.test("/healthz is 503 where the store cannot be opened, and so is all that needs it", async () => {
+Deno.test("/healthz is 503 if the store cannot be opened, and so is each request that needs it", async () => {
   const { traits } = memoryStore();
   const open = () =>
     Promise.reject(new StoreError("store-unavailable", "Cannot open the store: no such disk"));
@@ -114,7 +114,7 @@ Deno.test("/healthz is 503 while a store takes no commits, which are refused, an
   assert.equal(await desk.total("ada"), 1); // what was refused had no effect
 });
 
-Deno.test("/metrics counts durable actors as it does those in memory, and says nothing of a store where there is none", async () => {
+Deno.test("/metrics counts durable actors like those in memory, and has no counters of a store if there is none", async () => {
   await using desk = new Desk({ system: { store: memoryStore() }, metrics: true });
   await desk.post("/actors/order/ada/add", { sku: "tea", cents: 1 });
   await desk.total("ada");

@@ -165,7 +165,7 @@ Deno.test("an ask whose answer is no longer kept is not run again, and says so",
   assert.deepEqual(desk.handled, ["count"]);
 });
 
-Deno.test("a repeated survey has the first one's replies, and asks nobody again", async () => {
+Deno.test("a repeated survey has the replies of the first, and asks no respondent again", async () => {
   await using desk = start();
   desk.system.subscribe(Carrier.quote, desk.system.ref(Carrier, "dhl").at(Carrier.quote));
   let asked = 0;

@@ -46,7 +46,7 @@ Deno.test("a reply is collected from any instance, as often as one likes, and af
   assert.equal((await desk.get(location)).status, 200);
 });
 
-Deno.test("a request that was accepted is answered by the next start, where its process ended before", async () => {
+Deno.test("an accepted request is answered after the next start if its process ended before", async () => {
   const fleet = new Fleet();
   let location: string;
   {

@@ -124,7 +124,7 @@ Deno.test("an event that is exposed and accepted answers GET, HEAD and POST", as
 for (
   const path of ["/actors/order/ada/secret", "/surveys/order/add", "/events/order/hidden", "/events/vault"]
 ) {
-  Deno.test(`DELETE ${path} is 404: a method cannot be wrong where there is nothing`, async () => {
+  Deno.test(`DELETE ${path} is 404: a method cannot be wrong if there is no route`, async () => {
     await using desk = new Desk();
     await problemOf(await desk.send("DELETE", path)).then(({ status }) => assert.equal(status, 404));
   });
@@ -273,7 +273,7 @@ Deno.test("middleware before it may read the body, whether its length is known o
   assert.equal(await desk.total("ada"), 900);
 });
 
-Deno.test("what middleware sets on the context is in the answer", async () => {
+Deno.test("headers that middleware sets on the context are in the response", async () => {
   await using desk = new Desk();
   const app = new Hono();
   app.use(async (context, next) => {
@@ -287,7 +287,7 @@ Deno.test("what middleware sets on the context is in the answer", async () => {
   }
 });
 
-Deno.test("a body that middleware has read is refused where it is over the limit", async () => {
+Deno.test("a body that middleware has read is refused if it is over the limit", async () => {
   await using desk = new Desk({ bodyBytesMax: 10 });
   const app = new Hono();
   app.use(async (context, next) => {
@@ -335,7 +335,7 @@ Deno.test("GET /healthz is 503 while it stops and when it has", async () => {
   assert.deepEqual([after.status, await after.json()], [503, { status: "stopped" }]);
 });
 
-Deno.test("GET /healthz says why the system stopped by itself where it was asked to, and no more than that elsewhere", async () => {
+Deno.test("GET /healthz says why the system stopped by itself only with healthReasons", async () => {
   await using desk = new Desk();
   const health = { status: "stopped", reason: "order/ada lost its disk" } as const;
   const system = new Proxy(desk.system, {
@@ -347,7 +347,7 @@ Deno.test("GET /healthz says why the system stopped by itself where it was asked
   assert.deepEqual([silent.status, await silent.json()], [503, { status: "stopped" }]);
 });
 
-Deno.test("GET /metrics answers where it was asked for", async () => {
+Deno.test("GET /metrics exists if the option metrics is set", async () => {
   await using desk = new Desk({ metrics: true });
   await desk.post("/actors/order/ada/add", line);
   await desk.clock.settle();
@@ -356,7 +356,7 @@ Deno.test("GET /metrics answers where it was asked for", async () => {
   assert.match(await response.text(), /^posthorn_done_total\{protocol="order"\} 1$/m);
 });
 
-Deno.test("GET /metrics does not exist where nobody asked for it", async () => {
+Deno.test("GET /metrics does not exist without the option", async () => {
   await using desk = new Desk();
   await assertProblem(await desk.get("/metrics"), 404, "unknown-route");
 });

@@ -18,7 +18,7 @@ Deno.test("resolveBounds() fills in what is documented", () => {
 });
 
 for (const name of Object.keys(defaults)) {
-  Deno.test(`resolveBounds() takes ${name} as it is given, and names it where it is out of bounds`, () => {
+  Deno.test(`resolveBounds() takes ${name} as it is given, and names it if it is out of bounds`, () => {
     assert.equal(new Map(Object.entries(resolveBounds({ expose: [], [name]: 7 }))).get(name), 7);
     for (const value of [0, -1, NaN]) {
       const message = new RegExp(`^Cannot use ${name}: .* current value is ${value}$`);

@@ -18,7 +18,7 @@ const count = (query: string) => found((context) => integerParameter(context, "n
 const wait = (prefer: string) => found(preferredWaitSeconds, "", { prefer });
 const key = (header: string) => found(idempotencyKey, "", { "idempotency-key": header });
 
-Deno.test("integerParameter() is nothing where the parameter is not given", async () => {
+Deno.test("integerParameter() is undefined if the parameter is absent", async () => {
   assert.equal(await count("?m=1"), undefined);
 });
 

@@ -87,7 +87,7 @@ Deno.test("problemResponse() carries the schema's issues", async () => {
   assert.deepEqual(problem.issues, issues);
 });
 
-Deno.test("problemResponse() says what went wrong where the caller can do something about it", async () => {
+Deno.test("problemResponse() gives details if the caller can do something about them", async () => {
   const { detail } = await assertProblem(await answerTo(new TerminalError("Sold out")), 422, "terminal");
   assert.equal(detail, "Sold out");
 });
@@ -134,7 +134,7 @@ Deno.test("every code of the runtime has a status of its own", async () => {
   }
 });
 
-Deno.test("problemResponse() says what a store says in words of its own, which name nothing inside", async () => {
+Deno.test("problemResponse() has fixed messages for errors of a store, which name nothing internal", async () => {
   const secret = "Cannot open /srv/tenant-42/posthorn.db with DENO_KV_ACCESS_TOKEN at https://user:word@host";
   for (
     const error of [
@@ -178,7 +178,7 @@ Deno.test("problemResponse() has at most 4 KiB, whatever its words are written a
   }
 });
 
-Deno.test("problemResponse() says how many issues there were only where it has not all of them", async () => {
+Deno.test("problemResponse() gives the number of issues only if it does not contain all of them", async () => {
   const issues = (count: number) => Array.from({ length: count }, () => ({ message: "No", path: [] }));
   for (const [count, kept, total] of [[1, 1, undefined], [20, 20, undefined], [21, 20, 21]] as const) {
     const problem = JSON.parse(await (await answerTo(new InvalidPayloadError("No", issues(count)))).text());

@@ -146,7 +146,7 @@ for (
   });
 }
 
-Deno.test("the Location of a submit leads to its reply where an app takes a slash at the end of a path", async () => {
+Deno.test("the Location of a submit leads to its reply if an app accepts a slash at the end of a path", async () => {
   await using desk = new Desk();
   await desk.open();
   const app = new Hono({ strict: false }).route("/api", desk.app);
@@ -220,7 +220,7 @@ Deno.test("a store that fails when the reply is waited for does not undo what wa
   assert.deepEqual(told.map(String), ["StoreError: Cannot read /srv"]);
 });
 
-Deno.test("a submit that fails in the time that it waits says where its reply is, too", async () => {
+Deno.test("a submit that fails while it waits also has the Location of its reply", async () => {
   await using desk = new Desk();
   await desk.open();
   const response = await desk.post("/actors/order/ada/reject", "no", { prefer: "wait=1" });
@@ -349,7 +349,7 @@ Deno.test("an onError that throws or rejects changes no answer, and comes out no
   }
 });
 
-Deno.test("what is printed by default is escaped", async () => {
+Deno.test("errors that are printed by default are escaped", async () => {
   const printed: string[] = [];
   const { error } = console;
   console.error = (line: unknown) => void printed.push(String(line));
@@ -362,7 +362,7 @@ Deno.test("what is printed by default is escaped", async () => {
   assert.match(printed[0], /^Error: \\u001b\]0;title\\u0007\\u000a2030-01-01 all is well\\u009b2J\n/);
 });
 
-Deno.test("what is printed by default is at most 20 errors a second, and how many were left out", async () => {
+Deno.test("at most 20 errors a second are printed by default, with the number left out", async () => {
   const printed: string[] = [];
   const { error } = console;
   console.error = (line: unknown) => void printed.push(String(line));

@@ -55,7 +55,7 @@ Deno.test("a payload that the schema refuses is 400 with its issues, and nothing
   assert.equal(desk.system.stats().accepted, 0);
 });
 
-Deno.test("a payload where there is none to be is 400, and none where there must be one", async () => {
+Deno.test("an unexpected payload is 400, and so is a missing one", async () => {
   await using desk = new Desk();
   await assertProblem(await desk.post(`${ada}/clear`, 1), 400, "invalid-payload");
   await assertProblem(await desk.post(`${ada}/add`), 400, "invalid-payload");
@@ -127,7 +127,7 @@ Deno.test("an ask is 200 with the reply", async () => {
   assert.equal(await response.json(), 450);
 });
 
-Deno.test("an ask is answered in superjson where that is accepted", async () => {
+Deno.test("an ask is answered in superjson if the client accepts it", async () => {
   await using desk = new Desk();
   const value = { at: new Date(1), of: new Map([[1n, new Set([undefined])]]) };
   const response = await desk.send("POST", `${ada}/echo`, {
@@ -184,13 +184,13 @@ for (const query of ["timeoutMs=0", "timeoutMs=", "timeoutMs=soon", "timeoutMs=-
   });
 }
 
-Deno.test("what a handler refuses for good is 422 with its code and words", async () => {
+Deno.test("a TerminalError of a handler is 422 with its code and message", async () => {
   await using desk = new Desk();
   const { detail } = await assertProblem(await desk.post(`${ada}/refuse`, "No tea left"), 422, "sold-out");
   assert.equal(detail, "No tea left");
 });
 
-Deno.test("what goes wrong in a handler is 500, which tells nothing of it", async () => {
+Deno.test("an error of a handler is 500 without details", async () => {
   await using desk = new Desk();
   const response = await desk.post(`${ada}/crash`, "secret at db:5432");
   assert.deepEqual(await response.clone().json(), {
@@ -217,7 +217,7 @@ Deno.test("a reply that JSON cannot carry is 406, and can be asked for again by 
 
 // --- Submit
 
-Deno.test("a submit is 202 with its id and where its reply will be", async () => {
+Deno.test("a submit is 202 with its id and the Location of its reply", async () => {
   await using desk = new Desk();
   const response = await desk.post(`${ada}/settle`, { cents: 5 });
   assert.equal(response.status, 202);
@@ -235,7 +235,7 @@ for (
     ["a mount with a parameter", "/tenants/:tenant", "/tenants/a%2Fb"],
   ]
 ) {
-  Deno.test(`Location has the prefix of ${what}, also where the key has a slash`, async () => {
+  Deno.test(`Location has the prefix of ${what}, also if the key has a slash`, async () => {
     await using desk = new Desk();
     const app = new Hono().route(mount, desk.app);
     const headers = { "content-type": "application/json" };
@@ -346,7 +346,7 @@ Deno.test("GET /replies waits no longer than the ingress allows", async () => {
   assert.equal((await waiting).status, 202);
 });
 
-Deno.test("GET /replies is answered in superjson where that is accepted", async () => {
+Deno.test("GET /replies is answered in superjson if the client accepts it", async () => {
   await using desk = new Desk();
   const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
   await desk.open();
@@ -502,7 +502,7 @@ Deno.test("an operation on the wrong route is refused with its route", async () 
   }
 });
 
-Deno.test("what a handler threw is told to onError, and not to the caller", async () => {
+Deno.test("the error of a handler goes to onError, and not to the caller", async () => {
   const heard: unknown[] = [];
   await using desk = new Desk({ onError: (error) => heard.push(error) });
   await assertProblem(await desk.post(`${ada}/crash`, "db:5432"), 500, "failed");
@@ -951,7 +951,7 @@ Deno.test("a survey takes no more time than the ingress allows", async () => {
   assert.equal(await text, '{"done":"deadline","replies":0}\n');
 });
 
-Deno.test("a survey is answered in superjson where that is accepted", async () => {
+Deno.test("a survey is answered in superjson if the client accepts it", async () => {
   await using desk = new Desk();
   respondents(desk, "dhl");
   const headers = { accept: superjsonType };
@@ -960,7 +960,7 @@ Deno.test("a survey is answered in superjson where that is accepted", async () =
   assert.deepEqual(new SuperJSON().deserialize(reply), { cents: 8 });
 });
 
-Deno.test("a survey of a payload that its schema refuses is 400, and nobody is asked", async () => {
+Deno.test("a survey of a payload that its schema refuses is 400, and no respondent is asked", async () => {
   await using desk = new Desk();
   await assertProblem(await desk.post("/surveys/carrier/quote", { grams: "5" }), 400, "invalid-payload");
   assert.equal(desk.system.stats().accepted, 0);

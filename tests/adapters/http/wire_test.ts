@@ -93,7 +93,7 @@ for (
 }
 
 for (const host of ["[", "a:99999", "a b", "%", ":80", "xn--"]) {
-  Deno.test(`a submit to the host ${host} is answered with where its reply will be`, async () => {
+  Deno.test(`a submit to the host ${host} is answered with the Location of its reply`, async () => {
     await using served = new Served();
     const head = `POST /actors/order/ada/settle HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n`;
     const answer = await served.send(

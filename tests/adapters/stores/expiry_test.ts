@@ -39,7 +39,7 @@ async function count(connection: StoreConnection, prefix = ""): Promise<number> 
   }
 }
 
-onEach("what expires goes as fast as it comes, from however many connections", async (store) => {
+onEach("expired values are deleted as fast as they come, from any number of connections", async (store) => {
   const clock = new VirtualClock();
   const connections = [await store.open({ clock }), await store.open({ clock }), await store.open({ clock })];
   let most = 0;
@@ -55,23 +55,26 @@ onEach("what expires goes as fast as it comes, from however many connections", a
   for (const connection of connections) await connection.close();
 });
 
-onEach("what lives long does not hold up what was written behind it and lives shorter", async (store) => {
-  const clock = new VirtualClock();
-  const connection = await store.open({ clock });
-  await write(connection, "long", 1, clock.now() + 3_600_000);
-  await write(connection, "for ever", 1);
-  await write(connection, "never over", 1, Infinity);
-  for (let step = 0; step < 200; step++) {
-    await write(connection, `short-${step}`, 10, clock.now() + lifeMs);
-    await clock.advance(100);
-  }
-  const left = await count(connection, "short");
-  assert.ok(left < 600, `${left} rows of which 200 live`);
-  for (const name of ["long", "for ever", "never over"]) assert.equal(await count(connection, name), 1);
-  await connection.close();
-});
+onEach(
+  "a value with a late expiry does not delay the deletion of later values with an earlier one",
+  async (store) => {
+    const clock = new VirtualClock();
+    const connection = await store.open({ clock });
+    await write(connection, "long", 1, clock.now() + 3_600_000);
+    await write(connection, "for ever", 1);
+    await write(connection, "never over", 1, Infinity);
+    for (let step = 0; step < 200; step++) {
+      await write(connection, `short-${step}`, 10, clock.now() + lifeMs);
+      await clock.advance(100);
+    }
+    const left = await count(connection, "short");
+    assert.ok(left < 600, `${left} rows of which 200 live`);
+    for (const name of ["long", "for ever", "never over"]) assert.equal(await count(connection, name), 1);
+    await connection.close();
+  },
+);
 
-onEach("what was written anew lives as long as was said last", async (store) => {
+onEach("a value that was written again expires as its last write says", async (store) => {
   const clock = new VirtualClock();
   const connection = await store.open({ clock });
   await write(connection, "longer", 1, clock.now() + lifeMs);
@@ -87,7 +90,7 @@ onEach("what was written anew lives as long as was said last", async (store) => 
   await connection.close();
 });
 
-Deno.test("sqlite: where the file was locked, what has expired goes soon after, and not a minute later", async () => {
+Deno.test("sqlite: if the file was locked, expired values are deleted soon after, and not a minute later", async () => {
   const { DatabaseSync } = await import("node:sqlite");
   const folder = await Deno.makeTempDir({ prefix: "posthorn-expiry-" });
   const clock = new VirtualClock();

@@ -66,7 +66,7 @@ for (const [kind, storeOf, ignore] of files) {
   }
 }
 
-Deno.test("sqlite: a file that is back where it was is used again, with all that it had", () =>
+Deno.test("sqlite: a file that is moved back is used again, with all its data", () =>
   inFolder(async (folder) => {
     const path = `${folder}/posthorn.db`;
     const clock = new VirtualClock();

@@ -11,7 +11,7 @@ const text = metricsText({
   protocols: { order: { actors: 4, waiting: 3, done: 5 }, carrier: { actors: 0, waiting: 0, done: 0 } },
 });
 
-Deno.test("metricsText() gives every number of the stats, by protocol where there is one", () => {
+Deno.test("metricsText() gives every number of the stats, those of protocols by protocol", () => {
   for (
     const line of [
       "posthorn_accepted_total 10",

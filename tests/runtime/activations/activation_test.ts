@@ -244,7 +244,7 @@ Deno.test("Activation begins again from its last committed state with onFailure 
   assert.deepEqual(it.events, ["activated ada", "restarted ada", "activated ada"]);
 });
 
-Deno.test("Activation begins again from its initial state with onFailure restart where it is transient", async () => {
+Deno.test("a transient Activation begins again from its initial state with onFailure restart", async () => {
   await using it = stage(walker({ retry: { attempts: 1 }, state: () => ["initial"] }));
   const ada = it.walker("ada");
   await ada.tell(Walker.note, "before");
@@ -425,7 +425,7 @@ Deno.test("Activation leaves memory with ctx.passivate, and its state is there a
   assert.deepEqual(it.events, ["activated ada", "passivated ada", "activated ada"]);
 });
 
-Deno.test("Activation loses its state with ctx.passivate where onIdle is drop", async () => {
+Deno.test("Activation loses its state with ctx.passivate if onIdle is drop", async () => {
   await using it = stage(worker({ onIdle: "drop" }));
   const ada = it.ref("ada");
   await ada.tell(Worker.run, (ctx) => {
@@ -457,7 +457,7 @@ Deno.test("Activation erases state and schedules with ctx.erase, and no trace of
   assert.deepEqual(await notesOf(ada), []);
 });
 
-Deno.test("Activation that was erased may schedule anew under an old name", async () => {
+Deno.test("an erased Activation may use the name of an old schedule again", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   for (const [text, afterMs] of [["old", 10], ["new", 100]] as const) {
@@ -527,7 +527,7 @@ Deno.test("Activation puts a message that stepped aside back into a full mailbox
   assert.deepEqual(await notesOf(ada), ["full", "aside"]);
 });
 
-Deno.test("Activation rejects, drops the oldest or drops the newest when its mailbox is full, as it was told", async () => {
+Deno.test("Activation rejects, drops the oldest or drops the newest when its mailbox is full, as its overflow option says", async () => {
   for (
     const [overflow, kept, dead] of [
       ["reject", ["1", "2"], []],
@@ -555,7 +555,7 @@ Deno.test("Activation rejects an ask at once whose message is evicted from a ful
 
 // --- Messages of one operation in a row
 
-Deno.test("Activation tells whoever begins to listen within a turn of that turn's end, and of all that comes behind", async () => {
+Deno.test("Activation reports to an inspector that is added within a turn the end of that turn, and all later events", async () => {
   await using it = stage(worker());
   const ada = it.ref("ada");
   for (const count of [1, 2, 3, 4]) {

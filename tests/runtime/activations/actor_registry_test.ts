@@ -133,7 +133,7 @@ Deno.test("a durable actor that left memory for another has its state when it co
   assert.deepEqual(it.passivated, ["one/a", "other/b"]);
 });
 
-Deno.test("an actor in memory that has a state, a schedule or something to do makes room for nobody", async () => {
+Deno.test("an actor in memory that has a state, a schedule or something to do is not evicted", async () => {
   const gate = Promise.withResolvers<void>();
   await using it = crowd([notesOf(One, {}, gate.promise), notesOf(Other, { transient: true })], 4);
   await it.system.ref(One, "state").tell(One.note, "kept");
@@ -156,7 +156,7 @@ Deno.test("an actor in memory that has a state, a schedule or something to do ma
   assert.deepEqual(await it.system.ref(Other, "transient").ask(Other.notes), ["kept"]);
 });
 
-Deno.test("whoever observes that an actor leaves may make another: there are never more than may be", async () => {
+Deno.test("an observer of an eviction may activate another actor: there are never more than the limit", async () => {
   await using it = crowd([notesOf(One, {}), notesOf(Other, {})], 2);
   let sent = 0;
   it.system.inspect((event) => {

@@ -16,7 +16,7 @@ Deno.test("MemoryHost passivates an actor that was idle for idleMs, and keeps it
   assert.deepEqual(await notesOf(ada), ["kept"]);
 });
 
-Deno.test("MemoryHost lets no trace of a passivated actor stay where onIdle is drop", async () => {
+Deno.test("MemoryHost keeps no trace of a passivated actor if onIdle is drop", async () => {
   await using it = stage(worker({ idleMs: 1_000, onIdle: "drop" }));
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "lost");
@@ -78,7 +78,7 @@ Deno.test("MemoryHost keeps an actor that waits to try a message again", async (
   assert.deepEqual(it.events, []);
 });
 
-Deno.test("MemoryHost never passivates where idleMs is Infinity", async () => {
+Deno.test("MemoryHost never passivates if idleMs is Infinity", async () => {
   await using it = stage(worker({ idleMs: Infinity }));
   await it.ref("ada").tell(Worker.note, "kept");
   await it.clock.settle();

@@ -106,7 +106,7 @@ Deno.test("Turn is over for the handlers of other actors, within the same slice"
   assert.deepEqual(results, refused);
 });
 
-Deno.test("Turn is over for an inspector that hears of its end", async () => {
+Deno.test("a Turn is over when an inspector is told of its end", async () => {
   await using it = stage(worker());
   let kept!: WorkerContext;
   const results: string[] = [];

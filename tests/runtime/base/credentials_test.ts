@@ -16,7 +16,7 @@ for (
   Deno.test(`withoutCredentials() of ${text}`, () => assert.equal(withoutCredentials(text), expected));
 }
 
-Deno.test("an error of a store has no credentials, whoever makes it", async () => {
+Deno.test("an error of a store has no credentials, also if a program creates it", async () => {
   const message = "Cannot commit to https://user:passw0rd@host/db";
   for (const error of [new StoreError("store-full", message), new OutcomeUnknownError(message)]) {
     assert.equal(error.message, "Cannot commit to https://…@host/db");

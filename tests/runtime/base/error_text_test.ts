@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { errorText } from "../../../runtime/base/error_text.ts";
 
-Deno.test("errorText() says name, message, where it was thrown, and each cause", () => {
+Deno.test("errorText() has name, message, stack, and each cause", () => {
   const lines = errorText(new TypeError("No disk", { cause: new RangeError("Too far") })).split("\n");
   assert.equal(lines[0], "TypeError: No disk");
   assert.match(lines[1], /^ {4}at .*error_text_test\.ts/);
@@ -26,7 +26,7 @@ Deno.test("errorText() leaves out the credentials of a URL, in a cause, too", ()
   assert.doesNotMatch(cut, /word/);
 });
 
-Deno.test("errorText() is bounded, also where a cause is its own", () => {
+Deno.test("errorText() is bounded, also if an error is its own cause", () => {
   const error = new Error("x".repeat(1_000_000));
   error.cause = error;
   assert.ok(errorText(error).length < 100_000);

@@ -164,7 +164,7 @@ Deno.test("texts cannot be put together so that two are taken for one", () => {
   for (const [one, other] of pairs) assert.notEqual(fingerprint(one), fingerprint(other));
 });
 
-Deno.test("what cannot be read, or is nested too deep, is refused with a code", () => {
+Deno.test("a value that cannot be read, or is nested too deep, is refused with a code", () => {
   let deep: unknown = 0;
   for (let depth = 0; depth < 100_000; depth++) deep = [deep];
   const { proxy, revoke } = Proxy.revocable({}, {});

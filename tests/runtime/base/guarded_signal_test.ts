@@ -5,7 +5,7 @@ function fail(): never {
   throw new Error("boom");
 }
 
-Deno.test("what listeners of a guarded signal throw is told, and the others hear all the same", async () => {
+Deno.test("an error of a listener of a guarded signal is reported, and the other listeners are called", async () => {
   const failures: string[] = [];
   const controller = guardedController((error) => failures.push((error as Error).message));
   const { signal } = controller;
@@ -23,7 +23,7 @@ Deno.test("what listeners of a guarded signal throw is told, and the others hear
   assert.deepEqual(failures, ["boom", "boom", "boom", "late"]);
 });
 
-Deno.test("listeners of a guarded signal are taken out, heard once, and replaced as those of any other", () => {
+Deno.test("listeners of a guarded signal are removed, called once, and replaced like those of any other", () => {
   const controller = guardedController(() => assert.fail());
   const { signal } = controller;
   const heard: string[] = [];

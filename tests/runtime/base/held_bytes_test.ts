@@ -84,7 +84,10 @@ Deno.test("a mailbox lets the oldest go until there is room, or the newest", asy
     await ada.tell(Worker.note, "2", asIngress(kilobyte));
     await ada.tell(Worker.note, "large", asIngress({ bytes: 2_400 }));
     assert.deepEqual(it.dead, dead);
-    assert.match(it.system.deadLetters.list()[0].message, /gave way: the mailbox held 2000 of 2500 bytes$/);
+    assert.match(
+      it.system.deadLetters.list()[0].message,
+      /was evicted: the mailbox held 2000 of 2500 bytes$/,
+    );
     go();
     assert.deepEqual(await notesOf(ada), notes);
   }

@@ -15,12 +15,12 @@ function letGo(
   return gone;
 }
 
-Deno.test("Shares let the oldest go of whoever has the most", () => {
+Deno.test("Shares evict the oldest item of the owner that holds the most", () => {
   assert.deepEqual(letGo(3, ["a", "a1"], ["b", "b1"], ["b", "b2"], ["b", "b3"], ["b", "b4"]), ["b1", "b2"]);
   assert.deepEqual(letGo(3, ["b", "b1"], ["b", "b2"], ["b", "b3"], ["a", "a1"], ["a", "a2"]), ["b1", "b2"]);
 });
 
-Deno.test("Shares let the oldest of all go where nobody has more than others", () => {
+Deno.test("Shares evict the oldest item of all if no owner holds more than the others", () => {
   assert.deepEqual(letGo(2, ["a", "a1"], ["b", "b1"], ["c", "c1"], ["d", "d1"]), ["a1", "b1"]);
 });
 
@@ -30,7 +30,7 @@ Deno.test("Shares evict from the first name that has the most, however many seco
   assert.deepEqual(gone, flood.slice(0, 42).map(([, item]) => item));
 });
 
-Deno.test("Shares count sizes, and what is larger than the bound is let go at once", () => {
+Deno.test("Shares count sizes, and an item larger than the bound is evicted at once", () => {
   assert.deepEqual(letGo(10, ["a", "a1", 2], ["b", "b1", 4], ["b", "b2", 4], ["b", "b3", 1]), ["b1"]);
   assert.deepEqual(letGo(10, ["a", "a1", 2], ["b", "b1", 11]), ["b1"]);
   assert.deepEqual(letGo(10, ["a", "a1", 0], ["b", "b1", 10], ["b", "b2", 0]), []);

@@ -57,7 +57,7 @@ Deno.test("SingleFlight: a failed run rejects its callers, and can be repeated",
   await flight.run();
 });
 
-Deno.test("SingleFlight: work that is woken at each run still answers those who asked for an earlier one", async () => {
+Deno.test("SingleFlight: callers of an earlier run are answered although each run requests another", async () => {
   let works = 0;
   const flight: SingleFlight = new SingleFlight(async () => {
     works++;
@@ -72,7 +72,7 @@ Deno.test("SingleFlight: work that is woken at each run still answers those who 
   assert.equal(works, 1_000);
 });
 
-Deno.test("SingleFlight: a run that fails keeps nobody from the next one", async () => {
+Deno.test("SingleFlight: a run that fails does not prevent the next one", async () => {
   const outcomes = [Promise.reject(new Error("no")), Promise.resolve()];
   const flight = new SingleFlight(() => outcomes.shift()!);
   const first = assert.rejects(flight.run(), /no/);

@@ -126,7 +126,7 @@ onEach(
   },
 );
 
-onEach(sharedKinds, "what another process sends is handled while hundreds are aside", async (stage) => {
+onEach(sharedKinds, "messages of another process are handled while hundreds wait aside", async (stage) => {
   const down = new Down();
   const actors = [down.actor(1_000)];
   const first = await stage.start(actors);

@@ -91,7 +91,7 @@ inEach("once its state can be made, its messages are handled, and health has for
   assert.deepEqual(deadOf(system), []);
 });
 
-inEach("messages that step aside let others fail meanwhile where a state cannot be made", async (world) => {
+inEach("if a state cannot be created, messages that step aside let others fail meanwhile", async (world) => {
   const system = await world.start([
     worker({}, { state: () => broken(), retry: { ...retry, order: "aside" } }),
   ]);

@@ -175,25 +175,29 @@ inMemory(
   },
 );
 
-onEach(kinds, "what is too large lets the oldest go, or the newest, as it says", async (stage) => {
-  for (const overflow of ["drop-oldest", "drop-newest"] as const) {
-    const gate = Promise.withResolvers<void>();
-    const system = await stage.start([
-      worker({ wait: () => gate.promise }, { mailbox: { bytes: 5_000, overflow } }),
-    ]);
-    const ada = ref(system, overflow);
-    await ada.tell(Worker.run, "wait");
-    await stage.settle();
-    for (const letter of ["a", "b", "c"]) await ada.tell(Worker.note, letter.repeat(2_000));
-    await stage.settle();
-    gate.resolve();
-    const notes = (await notesOf(system, overflow) as string[]).map(([letter]) => letter);
-    assert.deepEqual(notes, overflow === "drop-oldest" ? ["b", "c"] : ["a", "b"]);
-    await stage.pass(missedMs);
-    assert.equal(system.deadLetters.list().filter(({ key }) => key === overflow).length, 1);
-    await stage.kill(system);
-  }
-});
+onEach(
+  kinds,
+  "a full mailbox in bytes evicts the oldest or the newest, as its option says",
+  async (stage) => {
+    for (const overflow of ["drop-oldest", "drop-newest"] as const) {
+      const gate = Promise.withResolvers<void>();
+      const system = await stage.start([
+        worker({ wait: () => gate.promise }, { mailbox: { bytes: 5_000, overflow } }),
+      ]);
+      const ada = ref(system, overflow);
+      await ada.tell(Worker.run, "wait");
+      await stage.settle();
+      for (const letter of ["a", "b", "c"]) await ada.tell(Worker.note, letter.repeat(2_000));
+      await stage.settle();
+      gate.resolve();
+      const notes = (await notesOf(system, overflow) as string[]).map(([letter]) => letter);
+      assert.deepEqual(notes, overflow === "drop-oldest" ? ["b", "c"] : ["a", "b"]);
+      await stage.pass(missedMs);
+      assert.equal(system.deadLetters.list().filter(({ key }) => key === overflow).length, 1);
+      await stage.kill(system);
+    }
+  },
+);
 
 onEach(
   sharedKinds,

@@ -168,7 +168,7 @@ onEach(
   },
 );
 
-onEach(kinds, "what a process had set that has ended does not stand still either", async (stage) => {
+onEach(kinds, "schedules of an ended process fire too after the clock was set back", async (stage) => {
   const first = await stage.start(holding);
   await ref(first, "ada").tell(Worker.run, "once 20000");
   await ref(first, "bob").tell(Worker.run, "every 20000");

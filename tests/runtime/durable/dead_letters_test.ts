@@ -115,7 +115,7 @@ onEach(
   },
 );
 
-onEach(kinds, "a request that is sent again is answered after all", async (stage) => {
+onEach(kinds, "a resent request is answered", async (stage) => {
   const first = await stage.start([worker(broken)]);
   const { id } = await ref(first, "ada").submit(Worker.job, "mend it", { id: "7" });
   await stage.settle();
@@ -179,7 +179,7 @@ inMemory("every dead letter is inspected and counted", async (stage) => {
   assert.equal(system.deadLetters.size, 1 + full);
 });
 
-onEach(kinds, "an ask that failed is sent again with a commit, which can be awaited", async (stage) => {
+onEach(kinds, "a failed ask is resent with a commit, which can be awaited", async (stage) => {
   let fails = true;
   const system = await stage.start([worker({
     once(ctx) {

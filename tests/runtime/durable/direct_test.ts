@@ -264,7 +264,7 @@ inMemory(
   },
 );
 
-inMemory("a message that fails and steps aside is stored where it waits", async (stage) => {
+inMemory("a message that fails and steps aside is stored at its new position", async (stage) => {
   let failing = true;
   const scripts = {
     hello: (ctx: WorkerContext) => note(ctx, "hello"),
@@ -344,7 +344,7 @@ inMemory(
   },
 );
 
-inMemory("a message that ends its process was never accepted, and nobody tries it again", async (stage) => {
+inMemory("a message that ends its process was never accepted, and is not retried", async (stage) => {
   let first: System | undefined = undefined;
   const ended: Promise<void>[] = [];
   const scripts = {
@@ -363,21 +363,24 @@ inMemory("a message that ends its process was never accepted, and nobody tries i
   assert.deepEqual(deadOf(second), []);
 });
 
-inMemory("who waits for a turn when the system stops is told that nothing was accepted", async (stage) => {
-  const system = await usual(stage);
-  stage.storeOf(system).hangs = (key) => key.startsWith("actor");
-  const inHand = assert.rejects(ref(system, "ada").tell(Worker.note, "a"), { code: "outcome-unknown" });
-  await Promise.resolve().then(() => {}).then(() => {});
-  const waiting = assert.rejects(ref(system, "ada").tell(Worker.note, "b"), {
-    code: "stopping",
-    message: "Cannot accept for worker/ada: the system has stopped",
-  });
-  const stopped = system.stop({ drainMs: 0 });
-  await stage.pass(60_000);
-  await Promise.all([inHand, waiting, stopped]);
-});
+inMemory(
+  "a sender that waits for a turn when the system stops is told that nothing was accepted",
+  async (stage) => {
+    const system = await usual(stage);
+    stage.storeOf(system).hangs = (key) => key.startsWith("actor");
+    const inHand = assert.rejects(ref(system, "ada").tell(Worker.note, "a"), { code: "outcome-unknown" });
+    await Promise.resolve().then(() => {}).then(() => {});
+    const waiting = assert.rejects(ref(system, "ada").tell(Worker.note, "b"), {
+      code: "stopping",
+      message: "Cannot accept for worker/ada: the system has stopped",
+    });
+    const stopped = system.stop({ drainMs: 0 });
+    await stage.pass(60_000);
+    await Promise.all([inHand, waiting, stopped]);
+  },
+);
 
-inMemory("who listens hears that it is accepted once, before its turn", async (stage) => {
+inMemory("an inspector is told once that it is accepted, before its turn", async (stage) => {
   const system = await usual(stage);
   const lines = watch(system, "accepted", "started", "done");
   await ref(system, "ada").tell(Worker.note, "a");

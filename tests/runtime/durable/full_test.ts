@@ -83,7 +83,7 @@ async function requireClear(system: System, path: string, room: () => Promise<vo
   await requireKept(system, count, 3);
 }
 
-Deno.test("a file at its bound: what is refused says so, and erasing makes room", async () => {
+Deno.test("a file at its bound: refusals say so, and erasing makes room", async () => {
   await using home = await folder();
   const path = `${home.path}/posthorn.db`;
   const store = sqlite(path, { bytesMax: 1_500_000, synchronous: "normal" });
@@ -128,7 +128,7 @@ Deno.test("over HTTP a full store is 503 with Retry-After, and takes requests wh
   await untilTaken(async () => assert.equal((await put("again", "there is room")).status, 202));
 });
 
-Deno.test("a disk that is full: what is refused says so, and it goes on when there is room", async (test) => {
+Deno.test("a full disk: refusals say so, and the system continues when there is room", async (test) => {
   await using home = await folder();
   const mounted = await mount(home.path);
   if (!mounted) {

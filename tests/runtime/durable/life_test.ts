@@ -109,7 +109,7 @@ inMemory(
   },
 );
 
-onEach(kinds, "what erases itself begins anew, also in the next process", async (stage) => {
+onEach(kinds, "an actor that erases itself begins again, also in the next process", async (stage) => {
   const actors = [worker({
     [scripts.erase](ctx) {
       note(ctx, "never");
@@ -198,17 +198,21 @@ onEach(kinds, "a stop lets run what can run, and commits it", async (stage) => {
   assert.deepEqual((await notesOf(second, "k0") as string[]).length, 10);
 });
 
-onEach(sharedKinds, "what an instance leaves at its stop another does soon", async (stage) => {
-  const gate = Promise.withResolvers<void>();
-  const first = await stage.start([worker({ wait: () => gate.promise })]);
-  const second = await stage.start([worker({ wait: (ctx) => note(ctx, "waited") })]);
-  await ref(first, "ada").tell(Worker.run, "wait");
-  const { id } = await ref(first, "ada").submit(Worker.job, "notes");
-  await stage.settle();
-  await first.stop({ drainMs: 0 });
-  await stage.pass(2_100, 20); // a heartbeat
-  assert.deepEqual(await second.ticket(id).reply({ timeoutMs: 0 }), ["waited"]);
-});
+onEach(
+  sharedKinds,
+  "another instance soon handles the messages that an instance leaves at its stop",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const first = await stage.start([worker({ wait: () => gate.promise })]);
+    const second = await stage.start([worker({ wait: (ctx) => note(ctx, "waited") })]);
+    await ref(first, "ada").tell(Worker.run, "wait");
+    const { id } = await ref(first, "ada").submit(Worker.job, "notes");
+    await stage.settle();
+    await first.stop({ drainMs: 0 });
+    await stage.pass(2_100, 20); // a heartbeat
+    assert.deepEqual(await second.ticket(id).reply({ timeoutMs: 0 }), ["waited"]);
+  },
+);
 
 inMemory("a sweep handles all due work, and resolves when it is done", async (stage) => {
   const first = await stage.start([worker({

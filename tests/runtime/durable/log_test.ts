@@ -23,16 +23,20 @@ onEach(kinds, "the first failure of a message and its dead letter are a line eac
   );
 });
 
-onEach(kinds, "a dead letter is a line where it died, and not where others list it", async (stage) => {
-  const broken = () => Promise.reject(new Error("boom"));
-  const actors = [worker({ broken }, { retry: { attempts: 1 } })];
-  const first = await stage.start(actors, { log: false });
-  await ref(first, "ada").tell(Worker.run, "broken");
-  await stage.settle();
-  await first.stop();
-  const lines: string[] = [];
-  const second = await stage.start(actors, { log: (line) => lines.push(line) });
-  await stage.pass(missedMs);
-  assert.equal(second.deadLetters.size, 1);
-  assert.deepEqual(lines, []);
-});
+onEach(
+  kinds,
+  "a dead letter is logged by the instance that made it, and not by those that list it",
+  async (stage) => {
+    const broken = () => Promise.reject(new Error("boom"));
+    const actors = [worker({ broken }, { retry: { attempts: 1 } })];
+    const first = await stage.start(actors, { log: false });
+    await ref(first, "ada").tell(Worker.run, "broken");
+    await stage.settle();
+    await first.stop();
+    const lines: string[] = [];
+    const second = await stage.start(actors, { log: (line) => lines.push(line) });
+    await stage.pass(missedMs);
+    assert.equal(second.deadLetters.size, 1);
+    assert.deepEqual(lines, []);
+  },
+);

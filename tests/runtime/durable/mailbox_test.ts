@@ -64,7 +64,7 @@ onEach(
   },
 );
 
-onEach(kinds, "drop-newest: the latest give way", async (stage) => {
+onEach(kinds, "drop-newest: the latest messages are evicted", async (stage) => {
   const { gate, actors } = busy(3, "drop-newest");
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.run, "wait");
@@ -103,29 +103,33 @@ for (const overflow of ["drop-oldest", "drop-newest"] as const) {
 }
 
 for (const overflow of ["drop-oldest", "drop-newest"] as const) {
-  onEach(kinds, `${overflow}: what gives way is gone from the store at once, and stays so`, async (stage) => {
-    const { actors } = busy(4, overflow);
-    const first = await stage.start(actors);
-    await ref(first, "ada").tell(Worker.run, "wait");
-    await stage.settle();
-    const texts = Array.from({ length: 300 }, (_, index) => `${index}`);
-    await Promise.all(texts.map((text) => ref(first, "ada").tell(Worker.note, text)));
-    await stage.settle();
-    assert.ok(await waitingIn(stage) <= 5, "with the one that runs");
-    await stage.kill(first);
-    const second = await stage.start([worker({ wait: () => {} }, { mailbox: { capacity: 4, overflow } })]);
-    await stage.pass(missedMs);
-    const kept = await notesOf(second, "ada") as string[];
-    const expected = overflow === "drop-oldest" ? texts.slice(-kept.length) : texts.slice(0, kept.length);
-    assert.deepEqual(kept, expected);
-    assert.ok(kept.length >= 3, `${kept}`);
-    assert.deepEqual(deadOf(second), Array(300 - kept.length).fill("ada note: dropped"));
-  });
+  onEach(
+    kinds,
+    `${overflow}: an evicted message is removed from the store at once, and stays removed`,
+    async (stage) => {
+      const { actors } = busy(4, overflow);
+      const first = await stage.start(actors);
+      await ref(first, "ada").tell(Worker.run, "wait");
+      await stage.settle();
+      const texts = Array.from({ length: 300 }, (_, index) => `${index}`);
+      await Promise.all(texts.map((text) => ref(first, "ada").tell(Worker.note, text)));
+      await stage.settle();
+      assert.ok(await waitingIn(stage) <= 5, "with the one that runs");
+      await stage.kill(first);
+      const second = await stage.start([worker({ wait: () => {} }, { mailbox: { capacity: 4, overflow } })]);
+      await stage.pass(missedMs);
+      const kept = await notesOf(second, "ada") as string[];
+      const expected = overflow === "drop-oldest" ? texts.slice(-kept.length) : texts.slice(0, kept.length);
+      assert.deepEqual(kept, expected);
+      assert.ok(kept.length >= 3, `${kept}`);
+      assert.deepEqual(deadOf(second), Array(300 - kept.length).fill("ada note: dropped"));
+    },
+  );
 }
 
 onEach(
   kinds,
-  "drop-newest: a submit that gives way is told so, also by its ticket",
+  "drop-newest: an evicted submit is told so, also by its ticket",
   async (stage) => {
     const { actors } = busy(1, "drop-newest");
     const system = await stage.start(actors);
@@ -190,7 +194,7 @@ onEach(
   },
 );
 
-onEach(kinds, "what one turn sends is counted together", async (stage) => {
+onEach(kinds, "the messages of one turn are counted together", async (stage) => {
   const { gate } = busy(2, "reject");
   const send = (ctx: WorkerContext) => {
     for (let index = 0; index < 25; index++) {

@@ -92,7 +92,7 @@ const oddResults: readonly (readonly [name: string, make: () => unknown])[] = [
 ];
 
 for (const [name, make] of oddResults) {
-  inEach(`a handler that returns ${name} stops nobody`, async (world) => {
+  inEach(`a handler that returns ${name} does not stop others`, async (world) => {
     const system = await world.start([odd(make)]);
     const ada = system.ref(Odd, "ada");
     const told = ada.tell(Odd.tell, 1);
@@ -210,7 +210,7 @@ for (const rejects of [false, true]) {
   );
 }
 
-inEach("what listens to a turn's signal may throw when its deadline passes", async (world) => {
+inEach("a listener of a turn's signal may throw when the deadline passes", async (world) => {
   const lines: string[] = [];
   const listening = actor(Odd, {
     state: () => 0,
@@ -237,7 +237,7 @@ inEach("what listens to a turn's signal may throw when its deadline passes", asy
 });
 
 for (const [name, make] of oddThings) {
-  inEach(`who asks is told in words that can be read where a handler throws ${name}`, async (world) => {
+  inEach(`an asker gets a readable message if a handler throws ${name}`, async (world) => {
     const system = await world.start([odd(() => Promise.reject(make()))]);
     const asked = system.ref(Odd, "ada").ask(Odd.ask, 1).catch((
       error,

@@ -46,7 +46,7 @@ Deno.test("Opening tries again, later each time, until it is open", async () => 
   assert.equal(await opening.end(1_000), "it");
 });
 
-Deno.test("Opening that takes long tells who waits, and goes on", async () => {
+Deno.test("Opening that takes long rejects its waiters, and continues", async () => {
   const { clock, tries, seen, opening } = attempts();
   const told = assert.rejects(opening.ready, {
     message: "Cannot open memory: it did not answer within 15000 ms",
@@ -73,7 +73,7 @@ Deno.test("Opening tries again after whatever was thrown, also what does not let
   assert.equal(seen.at(-1), "opened it");
 });
 
-Deno.test("Opening that ends before anything is known tells who waits for it", async () => {
+Deno.test("Opening that ends before its outcome is known rejects its waiters", async () => {
   const { clock, opening } = attempts();
   const told = assert.rejects(opening.ready, { code: "stopping" });
   const ending = opening.end(1_000);
@@ -114,7 +114,7 @@ async function until(clock: VirtualClock, tries: readonly unknown[], count: numb
   return clock.now() - beganMs;
 }
 
-Deno.test("Opening that never answers is tried again beside it, later each time", async () => {
+Deno.test("Opening that is never answered is tried again, after longer delays", async () => {
   const { clock, tries, opening } = attempts();
   const waits: number[] = [];
   for (let attempt = 1; attempt < 8; attempt++) waits.push(await until(clock, tries, attempt + 1));
@@ -168,7 +168,7 @@ Deno.test("Opening has ten attempts under way that do not answer, and goes on wh
   await opening.ready;
 });
 
-Deno.test("Opening goes on with one connection at a time: with the next only where that one fails", async () => {
+Deno.test("Opening tries one connection at a time: the next one only if that one fails", async () => {
   const begun: PromiseWithResolvers<string>[] = [];
   const begin = () => {
     const step = Promise.withResolvers<string>();

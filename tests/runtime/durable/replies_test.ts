@@ -117,7 +117,7 @@ onEach(
   },
 );
 
-onEach(kinds, "what a turn submits is answered to the address that it names", async (stage) => {
+onEach(kinds, "the reply of a submit in a turn goes to the address that it names", async (stage) => {
   const system = await stage.start([worker({
     ...echo,
     order(ctx) {
@@ -148,18 +148,24 @@ inMemory("replies may be dates, maps and undefined", async (stage) => {
   assert.equal(await second.ticket(ids[1]).reply({ timeoutMs: 0 }), undefined);
 });
 
-inMemory("at most a hundred wait for one reply, and those who stop waiting make room", async (stage) => {
-  const gate = Promise.withResolvers<string>();
-  const system = await stage.start([worker({ wait: () => gate.promise })]);
-  const ticket = await ref(system, "ada").submit(Worker.job, "wait");
-  const stop = new AbortController();
-  const waiting = Array.from({ length: 100 }, () => ticket.reply({ timeoutMs: 9_000, signal: stop.signal }));
-  const ended = Promise.allSettled(waiting);
-  await stage.settle();
-  await assert.rejects(ticket.reply({ timeoutMs: 9_000 }), { name: "ReplyPendingError" });
-  stop.abort();
-  await ended;
-  const one = ticket.reply({ timeoutMs: 9_000 });
-  gate.resolve("tea");
-  assert.equal(await one, "tea");
-});
+inMemory(
+  "at most a hundred callers wait for one reply, and those that stop waiting make room",
+  async (stage) => {
+    const gate = Promise.withResolvers<string>();
+    const system = await stage.start([worker({ wait: () => gate.promise })]);
+    const ticket = await ref(system, "ada").submit(Worker.job, "wait");
+    const stop = new AbortController();
+    const waiting = Array.from(
+      { length: 100 },
+      () => ticket.reply({ timeoutMs: 9_000, signal: stop.signal }),
+    );
+    const ended = Promise.allSettled(waiting);
+    await stage.settle();
+    await assert.rejects(ticket.reply({ timeoutMs: 9_000 }), { name: "ReplyPendingError" });
+    stop.abort();
+    await ended;
+    const one = ticket.reply({ timeoutMs: 9_000 });
+    gate.resolve("tea");
+    assert.equal(await one, "tea");
+  },
+);

@@ -84,7 +84,7 @@ onEach(kinds, "after its last attempt, over restarts, it is a dead letter with t
   assert.equal(system.deadLetters.list()[0].attempts, 3);
 });
 
-inMemory("without words of its own a failure is tried again with backoff that doubles", async (stage) => {
+inMemory("by default a failure is retried with a backoff that doubles", async (stage) => {
   const times: number[] = [];
   const system = await stage.start([worker({
     fail() {
@@ -102,7 +102,7 @@ inMemory("without words of its own a failure is tried again with backoff that do
   }
 });
 
-inMemory("an ask that fails is not tried again", async (stage) => {
+inMemory("an ask that fails is not retried", async (stage) => {
   let runs = 0;
   const system = await stage.start([worker({
     fail() {

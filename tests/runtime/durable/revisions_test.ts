@@ -48,23 +48,27 @@ onEach(
   },
 );
 
-onEach(kinds, "newer state is left alone: an ask is told, mail waits for who knows it", async (stage) => {
-  const latest = await stage.start([second]);
-  await latest.ref(Purse, "ada").tell(Purse.put, 5);
-  await stage.settle();
-  await latest.stop();
-  const old = await stage.start([first]);
-  const asked = old.ref(Purse, "ada").ask(Purse.show);
-  await assert.rejects(asked, { code: "newer-state" });
-  await old.ref(Purse, "ada").tell(Purse.put, 1);
-  await stage.pass(20_000);
-  await assert.rejects(old.ref(Purse, "ada").ask(Purse.show), { code: "newer-state" });
-  assert.deepEqual(deadOf(old), []);
-  await old.stop();
-  const again = await stage.start([second]);
-  await stage.pass(missedMs);
-  assert.deepEqual(await again.ref(Purse, "ada").ask(Purse.show), { cents: 6 });
-});
+onEach(
+  kinds,
+  "newer state is left unchanged: an ask is refused, messages wait for the newer program",
+  async (stage) => {
+    const latest = await stage.start([second]);
+    await latest.ref(Purse, "ada").tell(Purse.put, 5);
+    await stage.settle();
+    await latest.stop();
+    const old = await stage.start([first]);
+    const asked = old.ref(Purse, "ada").ask(Purse.show);
+    await assert.rejects(asked, { code: "newer-state" });
+    await old.ref(Purse, "ada").tell(Purse.put, 1);
+    await stage.pass(20_000);
+    await assert.rejects(old.ref(Purse, "ada").ask(Purse.show), { code: "newer-state" });
+    assert.deepEqual(deadOf(old), []);
+    await old.stop();
+    const again = await stage.start([second]);
+    await stage.pass(missedMs);
+    assert.deepEqual(await again.ref(Purse, "ada").ask(Purse.show), { cents: 6 });
+  },
+);
 
 onEach(
   kinds,
@@ -221,7 +225,7 @@ onEach(
   },
 );
 
-onEach(kinds, "what is for an actor that nobody hosts waits until somebody does", async (stage) => {
+onEach(kinds, "messages for an actor that no instance hosts wait until one does", async (stage) => {
   const one = await stage.start([here]);
   for (const text of ["a", "b", "c"]) await one.ref(Here, "x").tell(Here.go, text);
   await stage.pass(missedMs);

@@ -150,7 +150,7 @@ onEach(kinds, "ticks that are no whole number of milliseconds apart do not drift
   assert(Math.abs(ticks - 600) <= 2, `${ticks} ticks`);
 });
 
-Deno.test("no piece of a large schedule is left where it was set anew, fired, cancelled or erased", async () => {
+Deno.test("no piece of a large schedule remains if it was set again, fired, cancelled or erased", async () => {
   const clock = new VirtualClock();
   const store = new SimulatedStore({ clock, random: seededRandom(1) });
   const pass = async (ms: number) => {

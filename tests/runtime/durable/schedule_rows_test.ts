@@ -129,7 +129,7 @@ inMemory("the row that an erased actor leaves is deleted after five minutes", as
   assert.deepEqual(await stage.keys("erased", "actor"), []);
 });
 
-inMemory("what an erased actor leaves goes also where a clock was years ahead", async (stage) => {
+inMemory("the last row of an erased actor expires even if a clock was years ahead", async (stage) => {
   const wrong = await stage.start(actors, { aheadMs: 1_000 * day });
   await ref(wrong, "ada").tell(Worker.note, "from the future");
   await stage.settle();
@@ -169,7 +169,7 @@ onEach(
   },
 );
 
-inMemory("schedules that fired make room at once, also where they go to another actor", async (stage) => {
+inMemory("schedules that fired make room at once, also if they go to another actor", async (stage) => {
   const system = await stage.start([worker({
     set: (ctx, name) => ctx.schedule(name, { afterMs: 1 }, ctx.ref(Worker, "bob").at(Worker.run), "nothing"),
     keep: (ctx, name) => ctx.schedule(name, { afterMs: day }, ctx.self.at(Worker.note), ""),

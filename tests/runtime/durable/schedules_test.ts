@@ -39,7 +39,7 @@ onEach(kinds, "once: it fires after its time, and not again", async (stage) => {
   assert.deepEqual(await notesOf(system, "ada"), ["after 5000"]);
 });
 
-onEach(kinds, "at: it fires at that time, and at once where that has passed", async (stage) => {
+onEach(kinds, "at: it fires at that time, and at once if that has passed", async (stage) => {
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.run, `at ${stage.clock.now() + 3_000}`);
   await ref(system, "bob").tell(Worker.run, `at ${stage.clock.now() - 3_000}`);
@@ -50,7 +50,7 @@ onEach(kinds, "at: it fires at that time, and at once where that has passed", as
   assert.deepEqual(await notesOf(system, "ada"), ["at"]);
 });
 
-onEach(kinds, "every: it fires at each tick, also where ticks are closer than heartbeats", async (stage) => {
+onEach(kinds, "every: it fires at each tick, also if ticks are closer than heartbeats", async (stage) => {
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.run, "every 100");
   await stage.pass(1_000, 50);
@@ -73,7 +73,7 @@ onEach(kinds, "every: ticks that were missed come as one, and then in time again
   assert.deepEqual(await notesOf(second, "ada"), ["tick", "tick", "tick"]);
 });
 
-onEach(kinds, "what is due while nobody is there fires once when somebody is", async (stage) => {
+onEach(kinds, "a schedule that is due while no process runs fires once when one starts", async (stage) => {
   const first = await stage.start(actors);
   for (const key of ["ada", "bob", "cleo"]) await ref(first, key).tell(Worker.run, "once 5000");
   await stage.settle();
@@ -105,7 +105,7 @@ onEach(sharedKinds, "another instance fires what a killed one has set, in time",
   assert.deepEqual(await notesOf(second, "ada"), ["after 5000"]);
 });
 
-onEach(kinds, "what is cancelled does not fire, by whichever process", async (stage) => {
+onEach(kinds, "a cancelled schedule does not fire, whichever process set or cancelled it", async (stage) => {
   const first = await stage.start(actors);
   for (const key of ["ada", "bob"]) await ref(first, key).tell(Worker.run, "once 5000");
   await ref(first, "ada").tell(Worker.run, "cancel");
@@ -129,7 +129,7 @@ onEach(kinds, "the same name replaces what it named: sooner, later, or at the sa
   assert.deepEqual(await notesOf(system, "cleo"), ["after 4000"]);
 });
 
-onEach(kinds, "what is erased fires nothing", async (stage) => {
+onEach(kinds, "the schedules of an erased actor do not fire", async (stage) => {
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.run, "once 5000");
   await ref(system, "ada").tell(Worker.run, "erase");

@@ -158,16 +158,19 @@ onEach(
   },
 );
 
-inMemory("what another sent again leaves the list where the store takes less than it says", async (stage) => {
-  const second = await stage.start([worker(broken)]);
-  await die(stage, second, ...Array.from({ length: 25 }, (_, index) => `${index}`));
-  const first = await stage.start([worker(mended)]);
-  stage.storeOf(second).refuse = (parts) =>
-    parts.length > 10 ? new TooLargeError("parts", "checks", parts.length, 10) : undefined;
-  await first.deadLetters.resend("7");
-  await stage.pass(heartbeatMs);
-  assert.equal(second.deadLetters.size, 24);
-});
+inMemory(
+  "a letter that another instance resent leaves the list even if the store accepts less than it states",
+  async (stage) => {
+    const second = await stage.start([worker(broken)]);
+    await die(stage, second, ...Array.from({ length: 25 }, (_, index) => `${index}`));
+    const first = await stage.start([worker(mended)]);
+    stage.storeOf(second).refuse = (parts) =>
+      parts.length > 10 ? new TooLargeError("parts", "checks", parts.length, 10) : undefined;
+    await first.deadLetters.resend("7");
+    await stage.pass(heartbeatMs);
+    assert.equal(second.deadLetters.size, 24);
+  },
+);
 
 onEach(
   sharedKinds,

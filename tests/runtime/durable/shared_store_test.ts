@@ -115,25 +115,28 @@ inMemory("heartbeats continue however long other commits take", async (stage) =>
   await stage.kill(busy);
 });
 
-inMemory("what a heartbeat has to do does not delay the next, nor what else it has to do", async (stage) => {
-  const gate = Promise.withResolvers<void>();
-  const first = await stage.start([worker({ wait: () => gate.promise })]);
-  const second = await stage.start([
-    worker({
-      wait: () => {},
-      set: (ctx) => ctx.schedule("tick", { everyMs: 5_000 }, ctx.self.at(Worker.note), "tick"),
-    }),
-  ]);
-  stage.storeOf(second).hangs = (key) => key.startsWith("dead"); // all dead letters are read at a heartbeat
-  await ref(second, "bob").tell(Worker.run, "set");
-  await ref(first, "ada").tell(Worker.run, "wait");
-  await ref(first, "ada").tell(Worker.note, "left behind");
-  await stage.kill(first);
-  await stage.pass(30_000);
-  assert.deepEqual(await notesOf(second, "ada"), ["left behind"]);
-  assert.ok((await notesOf(second, "bob") as string[]).length >= 5);
-  assert.equal((await keysOf(stage, instancePrefix)).length, 1);
-});
+inMemory(
+  "a slow task of a heartbeat delays neither the next heartbeat nor its other tasks",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const first = await stage.start([worker({ wait: () => gate.promise })]);
+    const second = await stage.start([
+      worker({
+        wait: () => {},
+        set: (ctx) => ctx.schedule("tick", { everyMs: 5_000 }, ctx.self.at(Worker.note), "tick"),
+      }),
+    ]);
+    stage.storeOf(second).hangs = (key) => key.startsWith("dead"); // all dead letters are read at a heartbeat
+    await ref(second, "bob").tell(Worker.run, "set");
+    await ref(first, "ada").tell(Worker.run, "wait");
+    await ref(first, "ada").tell(Worker.note, "left behind");
+    await stage.kill(first);
+    await stage.pass(30_000);
+    assert.deepEqual(await notesOf(second, "ada"), ["left behind"]);
+    assert.ok((await notesOf(second, "bob") as string[]).length >= 5);
+    assert.equal((await keysOf(stage, instancePrefix)).length, 1);
+  },
+);
 
 inMemory(
   "an instance that was considered dead releases its actors, and continues under another name",
@@ -239,15 +242,21 @@ function stoppingAt(kind: string, stage: Stage, system: System) {
   return seen;
 }
 
-inMemory("an instance that stops leaves it to the others to write down who is dead", async (stage) => {
-  const rows = Array.from({ length: 900 }, (_, index) => instanceKey(`00${String(index).padStart(24, "0")}`));
-  await write(stage, rows, '{"beat":0}\n');
-  const seen = stoppingAt("ended", stage, await stage.start([worker()]));
-  await stage.pass(missedMs);
-  await seen.stopped;
-  assert.equal(seen.count, stage.store.traits.partsAtOnce);
-  assert.equal((await keysOf(stage, instancePrefix)).length, 900 - seen.count);
-});
+inMemory(
+  "an instance that stops leaves it to the others to record which instances crashed",
+  async (stage) => {
+    const rows = Array.from(
+      { length: 900 },
+      (_, index) => instanceKey(`00${String(index).padStart(24, "0")}`),
+    );
+    await write(stage, rows, '{"beat":0}\n');
+    const seen = stoppingAt("ended", stage, await stage.start([worker()]));
+    await stage.pass(missedMs);
+    await seen.stopped;
+    assert.equal(seen.count, stage.store.traits.partsAtOnce);
+    assert.equal((await keysOf(stage, instancePrefix)).length, 900 - seen.count);
+  },
+);
 
 inMemory("an instance that stops leaves it to the others to take over from the dead", async (stage) => {
   const waits = worker({ wait: () => new Promise<never>(() => {}) });
@@ -404,7 +413,7 @@ for (
   });
 }
 
-inMemory("where a store cannot see it, missed heartbeats tell", async (stage) => {
+inMemory("without presence in the store, missed heartbeats tell that an instance crashed", async (stage) => {
   const first = await stage.start([worker()]);
   await stage.kill(first);
   await stage.start([worker()]);

@@ -174,7 +174,7 @@ inMemory(
   },
 );
 
-inMemory("what is too large says which limit it is over", async (stage) => {
+inMemory("an error for a value that is too large names the limit", async (stage) => {
   const { limits } = stage.store.traits;
   const few = { keysBytes: 3_000, bytes: 1_000_000 };
   const store = {

@@ -54,7 +54,7 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   assert.deepEqual([response.status, (await response.json()).store.status], [503, "unavailable"]);
 }
 
-Deno.test("what is sent before the store is open comes before what is sent as soon as it is", async () => {
+Deno.test("messages that are sent before the store is open come before later ones", async () => {
   await using system = new System({ actors: [worker()], store: memoryStore() });
   const ada = ref(system, "ada");
   const early = ["one", "two"].map((text) => ada.tell(Worker.note, text));
@@ -150,7 +150,7 @@ Deno.test("before the store is open 64 MiB wait for it, where their size is know
   await ref(system, "k0").tell(Worker.note, "after", asIngress({ bytes }));
 });
 
-Deno.test("a function that subscribes before the store is open hears what is published before it is", async () => {
+Deno.test("a function that subscribes before the store is open gets what is published before it is", async () => {
   const heard: string[] = [];
   const simulation = new Simulation({
     seed: 2, // reading the latest event takes long here
@@ -168,7 +168,7 @@ Deno.test("a function that subscribes before the store is open hears what is pub
   assert.deepEqual(heard, ["de one", "de two", "de three"]);
 });
 
-Deno.test("a function that cannot begin to listen at once hears what is published meanwhile", async () => {
+Deno.test("a function that cannot begin to follow at once gets what is published meanwhile", async () => {
   const simulation = new Simulation({
     seed: 1,
     processes: 1,
@@ -225,7 +225,7 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   assert.equal(opens, 3);
 });
 
-Deno.test("a store that never answers is opened anew beside it, and what answers late is closed", async () => {
+Deno.test("a store that never answers is opened again, and a connection that answers late is closed", async () => {
   const clock = new VirtualClock();
   const memory = memoryStore();
   const gates: PromiseWithResolvers<void>[] = [];
@@ -276,7 +276,7 @@ Deno.test("a store that never answers is opened anew beside it, and what answers
   assert.deepEqual([open, gates.length], [0, 4]);
 });
 
-Deno.test("a store that can be opened and not used is closed, and opened anew", async () => {
+Deno.test("a store that can be opened but not used is closed, and opened again", async () => {
   const clock = new VirtualClock();
   const memory = memoryStore();
   let open = 0;
@@ -315,7 +315,7 @@ Deno.test("a folder that is not there: the error names the path, and what is mis
   await requireUnavailable(sqlite("/nowhere/posthorn.db"), message);
 });
 
-Deno.test("a file that is no database: the error says so, and the file is left as it is", async () => {
+Deno.test("a file that is not a database: the error says so, and the file is unchanged", async () => {
   await using home = await folder();
   const path = `${home.path}/letter.txt`;
   const letter = "Dear store, ".repeat(1_000);

@@ -63,7 +63,7 @@ Deno.test("TimelyConnection: each call has its own time, and what is answered is
   assert.equal(clock.waiting, 0);
 });
 
-Deno.test("TimelyConnection: while nobody answers, calls do not pile up; one a second finds out when it does", async () => {
+Deno.test("TimelyConnection: while the store does not answer, calls do not pile up; one a second tries again", async () => {
   const { clock, connection, inner } = timely(true);
   let given = 0;
   const read = inner.read;
@@ -92,7 +92,7 @@ Deno.test("TimelyConnection: while nobody answers, calls do not pile up; one a s
   await closing;
 });
 
-Deno.test("TimelyConnection: closing is bounded, tells who waits, and leaves no timer", async () => {
+Deno.test("TimelyConnection: closing is bounded, rejects calls under way, and leaves no timer", async () => {
   const { clock, connection } = timely(true);
   const told = assert.rejects(connection.commit([]), { code: "outcome-unknown" });
   const closing = connection.close();
@@ -111,7 +111,7 @@ Deno.test("TimelyConnection: what a store throws can be looked at", async () => 
   }
 });
 
-Deno.test("TimelyConnection: what a presence does not say in time is not known, and keeps nobody from the store", async () => {
+Deno.test("TimelyConnection: a late answer of a presence counts as unknown, and does not delay the store", async () => {
   const clock = new VirtualClock();
   const never = () => new Promise<never>(() => {});
   const presence = { hold: never, isGone: never, release: never, retain: never };

@@ -185,20 +185,29 @@ onEach(
 );
 
 for (const overflow of ["drop-oldest", "drop-newest"] as const) {
-  onEach(kinds, `${overflow}: what gives way is told to an actor that keeps nothing`, async (stage) => {
-    const heard: unknown[] = [];
-    const gate = Promise.withResolvers<void>();
-    const busy = worker({ wait: () => gate.promise }, { mailbox: { capacity: 1, overflow } });
-    const system = await stage.start([quick(heard), busy]);
-    await system.ref(Worker, "ada").tell(Worker.run, "wait");
-    await stage.settle();
-    const failTo = at(system).at(Quick.hear);
-    for (const id of ["1", "2"]) await system.ref(Worker, "ada").submit(Worker.job, "notes", { id, failTo });
-    await stage.pass(100, 10);
-    assert.deepEqual(heard.map((failure) => (failure as { id: string; code: string }).code), ["dropped"]);
-    gate.resolve();
-    await stage.settle();
-  });
+  onEach(
+    kinds,
+    `${overflow}: the eviction of its message is reported to a transient actor`,
+    async (stage) => {
+      const heard: unknown[] = [];
+      const gate = Promise.withResolvers<void>();
+      const busy = worker({ wait: () => gate.promise }, { mailbox: { capacity: 1, overflow } });
+      const system = await stage.start([quick(heard), busy]);
+      await system.ref(Worker, "ada").tell(Worker.run, "wait");
+      await stage.settle();
+      const failTo = at(system).at(Quick.hear);
+      for (const id of ["1", "2"]) {
+        await system.ref(Worker, "ada").submit(Worker.job, "notes", { id, failTo });
+      }
+      await stage.pass(100, 10);
+      assert.deepEqual(
+        heard.map((failure) => (failure as { id: string; code: string }).code),
+        ["dropped"],
+      );
+      gate.resolve();
+      await stage.settle();
+    },
+  );
 }
 
 inMemory(

@@ -40,7 +40,7 @@ Deno.test("two servers on one SQLite file, one of them killed again and again: n
   assert.deepEqual(faults.slice(0, 10), [], `${faults.length} faults, seed ${seed + 1}`);
 });
 
-Deno.test("what one process waits for and another does is heard within 50 ms", async () => {
+Deno.test("a process that waits for what another one does is notified within 50 ms", async () => {
   await using home = await folder();
   const args = ["sqlite", `${home.path}/store`];
   const [relay, remote] = await Promise.all([

@@ -74,7 +74,7 @@ inMemory(
   },
 );
 
-inMemory("a turn that landed, and that another instance followed, is seen as it was", async (stage) => {
+inMemory("a turn that landed, and that another instance followed, is recognised", async (stage) => {
   const heard: string[] = [];
   const ear = actor(Ear, {
     state: () => null,

@@ -343,7 +343,7 @@ onEach(
   },
 );
 
-onEach(kinds, "what watches an event log may throw, and the topic goes on", async (stage) => {
+onEach(kinds, "a watcher of an event log may throw, and the topic continues", async (stage) => {
   const lines: string[] = [];
   const system = await stage.start([worker()], { log: (line) => lines.push(line.replace(/ at .*/, "")) });
   const kept = system.eventLog(Worker.happened)!;

@@ -40,6 +40,6 @@ Deno.test("the bound is 512 bytes, and not 512 characters", () => {
   }
 });
 
-Deno.test("what is no text is refused", () => {
+Deno.test("a value that is not text is refused", () => {
   for (const key of [undefined, null, 5, {}, ["a"]]) assert.ok(!accepted(key as never));
 });

@@ -10,7 +10,7 @@ Deno.test("a failure is its id, its code and its message, and nothing else", () 
   assert.deepEqual(parse(Failure, { ...failure, more: 5 }, ...what), failure);
 });
 
-Deno.test("what is no failure is refused, and says why", () => {
+Deno.test("a value that is not a failure is refused with the reason", () => {
   const issuesOf = (value: unknown) => {
     try {
       parse(Failure, value, ...what);

@@ -117,7 +117,7 @@ async function sent(
   else for await (const _ of system.survey(Clerk.asked, null, { ...options, timeoutMs: 1 }));
 }
 
-inEach("what cannot be headers is refused where it is given, and nothing of it is sent", async (world) => {
+inEach("invalid headers are refused at the call, and nothing is sent", async (world) => {
   const system = await world.start([clerk]);
   for (const [index, [name, make, code = "invalid-headers"]] of bad.entries()) {
     for (const way of [...ways, "ask", "survey"] as const) {

@@ -75,7 +75,7 @@ function schemaOf(validate: Schema<unknown>["~standard"]["validate"]): Schema<un
   return { "~standard": { version: 1, vendor: "test", validate } };
 }
 
-Deno.test("a promise that a schema answers with may reject, and nobody is told twice", async () => {
+Deno.test("a promise that a schema returns may reject without an unhandled rejection", async () => {
   const slow = schemaOf(() => Promise.reject(new Error("broken")));
   assert.throws(() => parse(slow, 5, ...what), TypeError);
   await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
@@ -140,7 +140,7 @@ Deno.test("paths are made of text and numbers, whatever the library made them of
   ]);
 });
 
-Deno.test("what is wrong in a map is said where it is, whatever its key is", () => {
+Deno.test("an issue within a map has its path, whatever the key is", () => {
   const prices = v.map(v.any(), v.string());
   for (const [key, said] of [[1n, "1"], [{ toString: 1 }, "[object]"], ["tea", "tea"]] as const) {
     const [issue] = issuesOf(prices, new Map([[key, 5]]));

@@ -65,7 +65,7 @@ Deno.test("a star is one token, an arrow at the end one or more", () => {
   }
 });
 
-Deno.test("what is no pattern is a RangeError that says what one is", () => {
+Deno.test("an invalid pattern is a RangeError that says what is valid", () => {
   for (
     const bad of [
       "",

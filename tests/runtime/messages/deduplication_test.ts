@@ -164,7 +164,7 @@ Deno.test("Deduplication knows an id within its window, and the latest ids withi
     { numRuns: 200 },
   ));
 
-Deno.test("Deduplication lets the oldest id go of whoever has the most: a flood of one caller's leaves another's alone", async () => {
+Deno.test("Deduplication evicts the oldest id of the caller that has the most: a flood of one caller does not evict another's", async () => {
   await using it = new Stage({ actors: [worker()], limits: { ids: 10 } });
   const ada = it.ref("ada");
   await ada.tell(Worker.note, "alice", asIngress({ id: "1", caller: "alice" }));

@@ -30,14 +30,14 @@ Deno.test("Envelope carries what went into the schema, and gives the handler wha
   assert.deepEqual([added.payload, added.value], [{}, { cents: 1 }]);
 });
 
-Deno.test("Envelope carries what the handler gets where the schema changed nothing, and nothing where that came in", () => {
+Deno.test("Envelope has an input only if the schema changed the payload", () => {
   const value = { cents: 1 };
   assert.equal(envelope(value).payload, value);
   assert.equal(envelope(value, { id: "a" }).payload, value);
   assert.equal(envelope(value, { input: { payload: undefined } }).payload, undefined);
 });
 
-Deno.test("Envelope begins a correlation where it has none", () => {
+Deno.test("Envelope begins a correlation if it has none", () => {
   assert.equal(envelope({}).correlationId, 7);
   assert.equal(envelope({}, undefined, 3).correlationId, 3);
 });
@@ -82,7 +82,7 @@ Deno.test("Route with something more keeps all that it had, and is another route
   assert.equal(numbered.deadline, deadline, "it is the same deadline, which may still move");
 });
 
-Deno.test("isAsker tells who waits in this process from an address, whatever else that carries", () => {
+Deno.test("isReplyTarget() tells a receiver in this process from an address, whatever that contains", () => {
   assert(isReplyTarget(new Nobody()));
   assert(!isReplyTarget(undefined));
   const address = { protocol: "order", key: "ada", operation: "add", over: false, reply() {}, fail() {} };

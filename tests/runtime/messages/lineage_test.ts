@@ -141,7 +141,7 @@ for (const heard of [false, true]) {
     assert.deepEqual([scheduled.causationId, scheduled.correlationId], [undefined, scheduled.id]);
   });
 
-  Deno.test(`Messages that are tried again keep their id, cause and beginning, and so do those that they send${suffix}`, async () => {
+  Deno.test(`Messages that are retried keep their id, cause and beginning, and so do those that they send${suffix}`, async () => {
     await using it = begin();
     const log = new Log();
     await it.ref("ada").tell(
@@ -164,7 +164,7 @@ for (const heard of [false, true]) {
     assert.deepEqual([log.at("cyd").causationId, log.at("cyd").correlationId], [tries[0].id, id]);
   });
 
-  Deno.test(`Messages of dead letters that are sent again keep their id, cause and beginning${suffix}`, async () => {
+  Deno.test(`Messages of resent dead letters keep their id, cause and beginning${suffix}`, async () => {
     await using it = begin();
     const log = new Log();
     let broken = true;
@@ -265,7 +265,7 @@ Deno.test("Messages that were sent before somebody listened have one id from the
   assert.deepEqual(ids, Array(6).fill(own)); // started, failed, retrying; started, failed, dead
 });
 
-Deno.test("Listeners that come and go in the middle of a run hear what happens while they listen, and nothing is lost", async () => {
+Deno.test("Inspectors that are added and removed within a run get the events between, and no message is lost", async () => {
   await using it = stage(worker());
   const heard: string[] = [];
   let listening: Disposable | undefined;
@@ -311,7 +311,7 @@ Deno.test("Listeners that leave one after the other leave the last one hearing a
   assert.deepEqual(heard, ["other accepted", "other activated", "other started", "other done"]);
 });
 
-Deno.test("Messages that give way are told as accepted before they are told as dead", async () => {
+Deno.test("Evicted messages are reported as accepted before they are reported as dead", async () => {
   for (const overflow of ["drop-oldest", "drop-newest"] as const) {
     await using it = stage(worker({ mailbox: { capacity: 1, overflow } }));
     const events: string[] = [];

@@ -104,7 +104,7 @@ Deno.test("Mailbox keeps what waits when it is told to release its memory", () =
   assert.deepEqual(drain(lone), [1]);
 });
 
-Deno.test("Mailbox lets go of its ring when it is told to and the ring is empty", () => {
+Deno.test("Mailbox frees its ring on request if the ring is empty", () => {
   const mailbox = mailboxOf(1, 2, 3);
   drain(mailbox);
   unshift(mailbox, 4);

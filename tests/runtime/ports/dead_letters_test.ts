@@ -63,7 +63,7 @@ Deno.test("DeadLetters send a letter again although its deadline has passed", as
   assert.deepEqual(await notesOf(ada), ["late"]);
 });
 
-Deno.test("DeadLetters send the reply of a letter that is sent again to its address, but nobody waits for an ask", async () => {
+Deno.test("DeadLetters send the reply of a resent letter to its address, and that of a resent ask to no caller", async () => {
   await using it = stage(worker({ retry: { attempts: 1 } }));
   const [ada, bob] = [it.ref("ada"), it.ref("bob")];
   let broken = true;
@@ -87,7 +87,7 @@ Deno.test("DeadLetters put a letter that died again at the end", async () => {
   assert.equal(it.system.deadLetters.total, 3);
 });
 
-Deno.test("DeadLetters keep a letter that cannot be sent again, in its place", async () => {
+Deno.test("DeadLetters keep a letter that cannot be resent, at its position", async () => {
   await using it = stage(worker({ mailbox: { capacity: 1 } }));
   const ada = it.ref("ada");
   for (const id of ["1", "2"]) await ada.tell(Worker.run, refuse, { id });
@@ -97,7 +97,7 @@ Deno.test("DeadLetters keep a letter that cannot be sent again, in its place", a
   assert.deepEqual(it.system.deadLetters.list().map(({ id }) => id), ["1", "2"]);
 });
 
-Deno.test("DeadLetters keep a letter that is sent again into a full mailbox that drops the newest", async () => {
+Deno.test("DeadLetters keep a letter that is resent to a full mailbox that drops the newest", async () => {
   await using it = stage(worker({ mailbox: { capacity: 1, overflow: "drop-newest" } }));
   const ada = it.ref("ada");
   await ada.tell(Worker.run, refuse, { id: "1" });
@@ -125,7 +125,7 @@ Deno.test("DeadLetters cannot send what they do not keep", async () => {
   });
 });
 
-Deno.test("DeadLetters take what a turn sends to nobody", async () => {
+Deno.test("DeadLetters keep what a turn sends to an unknown protocol", async () => {
   await using it = stage(worker());
   await it.ref("ada").tell(Worker.run, (ctx) => {
     ctx.schedule("one", { afterMs: 1 }, { protocol: "nothing", key: "x", operation: "do" });

@@ -48,7 +48,7 @@ Deno.test("FailureLog says where an error was thrown", async () => {
   assert.match(lines[0], /busy at .*failure_log_test\.ts/);
 });
 
-Deno.test("FailureLog tells of what nobody takes, and once of what fails for good at once", async () => {
+Deno.test("FailureLog logs a message without a receiver, and once a message that fails for good at once", async () => {
   const lines: string[] = [];
   const Stranger = protocol("stranger", { note: tell(unchecked<string>()) });
   await using it = new Stage({ actors: [worker()], log: (line) => lines.push(line) });
@@ -62,7 +62,7 @@ Deno.test("FailureLog tells of what nobody takes, and once of what fails for goo
   assert.match(lines[1], /worker\/bob run, refused after 1 attempt/);
 });
 
-Deno.test("FailureLog is silent where it is false", async () => {
+Deno.test("FailureLog is silent if log is false", async () => {
   const { error } = console;
   const lines: unknown[] = [];
   console.error = (...parts) => void lines.push(parts);
@@ -145,7 +145,7 @@ Deno.test("FailureLog tells no credentials, and no place that the words of an er
   assert.match(lines[0], /http:\/\/…@db\/x\\u000a +at forged\.ts:1:1 at .*failure_log_test\.ts/);
 });
 
-Deno.test("FailureLog that throws changes nothing of what it hears of", async () => {
+Deno.test("a FailureLog that throws does not change what it reports", async () => {
   const { error } = console;
   const written: string[] = [];
   console.error = (line: string) => void written.push(line);

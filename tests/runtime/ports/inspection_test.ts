@@ -72,7 +72,7 @@ Deno.test("Inspection describes a message: address, operation, ids, attempts, he
   assert.deepEqual(again, { type: "started", message: { ...message, attempts: 2 } });
 });
 
-Deno.test("Inspection puts nothing together while nobody listens", async () => {
+Deno.test("Inspection builds no event without a listener", async () => {
   const { next } = seededRandom(1);
   const random = { next, ulid: () => assert.fail("a message was named") };
   await using it = new Stage({ actors: [worker({ idleMs: 100, retry: { attempts: 2 } })], random });
@@ -123,11 +123,11 @@ async function failing(inspector: () => unknown): Promise<void> {
   assert.ok(calls >= 1 && calls <= 4, `${calls} calls`); // a promise rejects a little later
 }
 
-Deno.test("Inspectors let go of a listener that throws: the others and the log hear of it, and all goes on", async () => {
+Deno.test("Inspectors remove a listener that throws: the others and the log are told, and the system goes on", async () => {
   await failing(fail);
 });
 
-Deno.test("Inspectors let go of a listener whose promise rejects, and nothing is uncaught", async () => {
+Deno.test("Inspectors remove a listener whose promise rejects, and no rejection is unhandled", async () => {
   await failing(() => Promise.reject(new Error("boom")));
 });
 

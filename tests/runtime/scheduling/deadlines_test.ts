@@ -153,7 +153,7 @@ Deno.test("Deadlines of several lengths expire in their order, and those of one 
   assert.deepEqual(it.ended.map((waiter) => all.indexOf(waiter)), [1, 3, 5, 2, 0, 4]);
 });
 
-Deno.test("Deadlines have one timer for all who began to wait equally long between two looks", () => {
+Deno.test("Deadlines have one timer for all waiters of one timeout between two reads of the clock", () => {
   const it = new Bench();
   for (let count = 0; count < 1_000; count++) it.wait(10);
   it.wait(20);
@@ -179,7 +179,7 @@ for (const place of [0, 1, 2]) {
   });
 }
 
-Deno.test("Deadlines let one who expires take another along that expires with it", () => {
+Deno.test("a waiter that expires may remove another that expires with it", () => {
   const it = new Bench();
   const all = [it.wait(10), it.wait(10), it.wait(10)];
   const [one, other] = all;
@@ -210,7 +210,7 @@ Deno.test("Deadlines leave nothing armed when all have left, before the look or 
   assert.equal(it.ended.length, 5);
 });
 
-Deno.test("Deadlines set no timer for a length for which nobody waits any more at the look", () => {
+Deno.test("Deadlines set no timer for a timeout that has no waiter left when the clock is read", () => {
   const it = new Bench();
   it.wait(10).leave();
   const stays = it.wait(20);
@@ -220,7 +220,7 @@ Deno.test("Deadlines set no timer for a length for which nobody waits any more a
   assert.equal(stays.end, "expired");
 });
 
-Deno.test("Deadlines take someone in again after all who waited equally long have left", () => {
+Deno.test("Deadlines take a waiter after all others of its timeout have left", () => {
   const it = new Bench();
   it.wait(10).leave();
   const again = it.wait(10);
@@ -228,7 +228,7 @@ Deno.test("Deadlines take someone in again after all who waited equally long hav
   assert.equal(again.end, "expired");
 });
 
-Deno.test("Deadlines tell all who wait that the system has stopped, whether a timer counts their time or not", () => {
+Deno.test("Deadlines tell all waiters that the system has stopped, whether they have a timer or not", () => {
   const it = new Bench();
   const counted = [it.wait(10), it.wait(20)];
   while (it.clock.turn());
@@ -360,7 +360,7 @@ Deno.test("Deadlines are not early for an ask from a thread that was blocked sin
   assert.equal(signals[0].aborted, true);
 });
 
-Deno.test("Deadlines are over when the system stops, for whoever began to wait just before", async () => {
+Deno.test("Deadlines end when the system stops, also for a waiter that began just before", async () => {
   const it = stage(worker());
   const ada = it.ref("ada");
   for (let count = 0; count < 900; count++) void ada.tell(Worker.note, ""); // the clock is rarely read now

@@ -202,7 +202,7 @@ Deno.test("Scheduler looks at the clock soon when somebody wants it to, though n
   assert.deepEqual(looks, [5, 10]);
 });
 
-Deno.test("Scheduler looks at the clock when the event loop turns for whoever wants it to since within a slice", async () => {
+Deno.test("Scheduler reads the clock when the event loop turns if a slice has requested it", async () => {
   for (let slices = 1; slices <= 3; slices++) {
     const { clock, looks, scheduler, want } = watched();
     const wanting = () => ({

@@ -21,7 +21,7 @@ function standingClock(): Clock {
   };
 }
 
-Deno.test("a loop of asks lets timers run where the clock stands still", async () => {
+Deno.test("a loop of asks lets timers run although the clock stands still", async () => {
   const Counter = protocol("counter", { increment: ask(z.number()) });
   const counter = actor(Counter, { state: () => 0, on: { increment: (ctx) => ctx.state = ctx.state + 1 } });
   await using system = new System({ actors: [counter], clock: standingClock() });

@@ -133,7 +133,7 @@ Deno.test("Timers fire the others when a callback throws", async () => {
   assert.deepEqual(fired, ["after"]);
 });
 
-Deno.test("Timers that are cleared tell those who wanted to know, and fire nothing", async () => {
+Deno.test("Timers that are cleared call onClear, and fire nothing", async () => {
   const { clock, timers, fired, set } = stage();
   set("plain", 5);
   timers.set(5, () => fired.push("fired"), () => fired.push("cleared"));

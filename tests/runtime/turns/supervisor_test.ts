@@ -15,7 +15,7 @@ function supervisor(
   return (parts: Partial<FailedTurn> = {}) => supervising.decide({ ...turn, ...parts });
 }
 
-Deno.test("Supervisor restarts and tries again where it was told nothing else", () => {
+Deno.test("Supervisor restarts and retries by default", () => {
   assert.deepEqual(supervisor()(), { directive: "restart", retryAfterMs: 250 });
 });
 
@@ -32,7 +32,7 @@ Deno.test("Supervisor never tries an ask or a survey again", () => {
   assert.deepEqual(tries, ["tell", "submit"]);
 });
 
-Deno.test("Supervisor does not try an ask again because a RetryableError says so", () => {
+Deno.test("Supervisor does not retry an ask, also after a RetryableError", () => {
   const error = new RetryableError("busy", { afterMs: 1 });
   assert.equal(supervisor()({ error, mode: "ask" }).retryAfterMs, undefined);
 });
@@ -60,7 +60,7 @@ Deno.test("Supervisor tries nothing again of an actor that ends", () => {
   }
 });
 
-Deno.test("Supervisor resumes for ever where it was told to", () => {
+Deno.test("Supervisor resumes for ever with onFailure resume", () => {
   const decide = supervisor({ onFailure: "resume", limit: { restarts: 0 } });
   for (let count = 0; count < 50; count++) assert.equal(decide().directive, "resume");
 });

@@ -16,7 +16,7 @@ import {
 
 // --- Properties of the context
 
-Deno.test("Turn knows its key, its message's id, its cause, and where it all began", async () => {
+Deno.test("Turn has its key, and the id, cause and correlation of its message", async () => {
   await using it = stage(worker());
   const seen: Record<string, unknown[]> = {};
   const look = (ctx: WorkerContext) => seen[ctx.key] = [ctx.id, ctx.causationId, ctx.correlationId];
@@ -88,7 +88,7 @@ Deno.test("Turn lets only a transient actor ask", async () => {
   assert.equal(it.system.stats().protocols.worker.actors, 0); // bob was not activated for it
 });
 
-Deno.test("Turn refuses a time that is none", async () => {
+Deno.test("Turn refuses an invalid time", async () => {
   await using it = stage(worker());
   for (
     const when of [

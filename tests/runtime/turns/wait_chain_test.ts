@@ -15,7 +15,7 @@ function reachable(from: Node, seen = new Set<WaitingTurn>()): Set<WaitingTurn> 
   return seen;
 }
 
-Deno.test("waitChain() finds a chain exactly where there is one, and each link of it is real", () =>
+Deno.test("waitChain() finds a chain exactly if there is one, and each of its links is real", () =>
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(7), fc.nat(7)), { maxLength: 20 }),

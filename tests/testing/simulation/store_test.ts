@@ -46,7 +46,7 @@ for (const presence of [false, true]) {
   }
 }
 
-Deno.test("a crash is seen at once where there is presence, and a pause is none", async () => {
+Deno.test("a crash is detected at once with presence, and a pause is not taken for one", async () => {
   const bench = new Bench({}, {}, 1, { presence: true });
   const [one, other] = [bench.store.instance("one"), bench.store.instance("other")];
   const [held, asking] = [await one.open({ clock: bench.clock }), await other.open({ clock: bench.clock })];
@@ -242,7 +242,7 @@ Deno.test("listBatch: a list is of one moment, but that may be over when it arri
   assert.ok(old > 0);
 });
 
-Deno.test("watch: heard by others, not when it is lost, once for many when it is coalesced", async () => {
+Deno.test("watch: calls others, not if it is lost, and once for many if it is coalesced", async () => {
   const heard = async (faults: SimulatedFaults) => {
     const bench = new Bench(faults);
     const [writer, watcher] = [await bench.open("one"), await bench.open("two")];
@@ -317,7 +317,7 @@ Deno.test("a crash: no answer, no notification, and nothing is applied except wh
   }
 });
 
-Deno.test("a pause: what would have been answered or heard comes when it goes on, in its order", async () => {
+Deno.test("a pause: answers and notifications come after it, in order", async () => {
   const bench = new Bench({});
   const instance = bench.store.instance("one");
   const connection = await instance.open({ clock: bench.clock });

@@ -54,12 +54,12 @@ Deno.test("readPayload() reads superjson by its content type", async () => {
   assert.deepEqual(await read(new SuperJSON().stringify(value), superjsonType), value);
 });
 
-Deno.test("readPayload() takes superjson for plain JSON where the content type says so", async () => {
+Deno.test("readPayload() reads superjson if the content type says so", async () => {
   const body = new SuperJSON().stringify(new Date(1));
   assert.deepEqual(await read(body, jsonType), JSON.parse(body));
 });
 
-Deno.test("readPayload() finds no payload where there is no body", async () => {
+Deno.test("readPayload() returns undefined if there is no body", async () => {
   for (const type of [undefined, jsonType, superjsonType]) {
     assert.equal(await read(undefined, type), undefined);
     assert.equal(await read("", type), undefined);
@@ -139,7 +139,7 @@ Deno.test("readPayload() counts the bytes that come, whatever length was said", 
   }
 });
 
-Deno.test("readPayload() reads no further than its bound where a length stands beside a transfer encoding", async () => {
+Deno.test("readPayload() reads no further than its bound if there are both a length and a transfer encoding", async () => {
   let chunks = 0;
   const flood = new ReadableStream({
     pull(controller) {
@@ -284,7 +284,7 @@ for (const [what, length] of [["of a known length", "7"], ["that comes in pieces
     assert.equal(await (await sent(body, jsonType, headers)).text(), '{"json":"é"}');
   });
 
-  Deno.test(`readPayload() calls a body ${what} incomplete where its client breaks it off`, async () => {
+  Deno.test(`readPayload() calls a body ${what} incomplete if its client breaks it off`, async () => {
     const headers: Record<string, string> = length === undefined ? {} : { "content-length": length };
     const broken = new ReadableStream({
       start(controller) {

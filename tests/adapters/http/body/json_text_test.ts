@@ -60,7 +60,7 @@ Deno.test("jsonText() has nothing for undefined in an array, which would be null
   assert.equal(jsonText({ a: [1, undefined] }), undefined);
 });
 
-Deno.test("jsonText() says what JSON says in its own way", () => {
+Deno.test("jsonText() accepts the conversions that JSON defines", () => {
   for (
     const [value, text] of [
       [undefined, "null"],

@@ -72,7 +72,7 @@ Deno.test("eventStream() sends unnamed frames of an id and the payload alone", a
   await reader.leave();
 });
 
-Deno.test("eventStream() names its frames by their event where it is told to", async () => {
+Deno.test("eventStream() names its frames by their event if named is set", async () => {
   await using streaming = new Streaming();
   const reader = await streaming.reader({ named: true });
   await streaming.publish("a");
@@ -101,7 +101,7 @@ Deno.test("eventStream() replays what came after the last event of its reader", 
   await second.leave();
 });
 
-Deno.test("eventStream() says first that there is a gap where it cannot replay", async () => {
+Deno.test("eventStream() reports a gap first if it cannot replay", async () => {
   await using streaming = new Streaming();
   await streaming.publish("lost");
   const reader = await streaming.reader({ lastEventId: 'an"id' });

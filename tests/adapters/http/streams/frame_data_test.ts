@@ -27,7 +27,7 @@ class Encodings implements Disposable {
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-Deno.test("FrameData makes one frame for all who read it with the same lines before", () => {
+Deno.test("FrameData makes one frame for all readers with the same lines before it", () => {
   const data = new FrameData('"a"');
   const frame = data.frame("id: 1\n");
   assert.equal(text(frame), 'id: 1\ndata: "a"\n\n');

@@ -33,7 +33,7 @@ class Feeding implements AsyncDisposable {
   }
 }
 
-Deno.test("MemoryFeed gives each reader all events from where it stands, in order", async () => {
+Deno.test("MemoryFeed gives each reader all events from its position, in order", async () => {
   await using feeding = new Feeding();
   const early = feeding.feed.latest();
   await feeding.publish("a", "b");
@@ -129,7 +129,7 @@ Deno.test("MemoryFeed cannot begin behind an id of another feed", async () => {
   assert.equal(later.after(id), undefined);
 });
 
-Deno.test("MemoryFeed wakes who waits, once, at the next event", async () => {
+Deno.test("MemoryFeed wakes each waiting reader once, at the next event", async () => {
   await using feeding = new Feeding();
   let woken = 0;
   feeding.feed.wait(() => woken++);
@@ -138,7 +138,7 @@ Deno.test("MemoryFeed wakes who waits, once, at the next event", async () => {
   assert.equal(woken, 1);
 });
 
-Deno.test("MemoryFeed ends, and wakes who waits, when its system has stopped", async () => {
+Deno.test("MemoryFeed ends, and wakes waiting readers, when its system has stopped", async () => {
   await using feeding = new Feeding();
   let woken = 0;
   feeding.feed.wait(() => woken++);
@@ -148,7 +148,7 @@ Deno.test("MemoryFeed ends, and wakes who waits, when its system has stopped", a
   assert.deepEqual([feeding.feed.ended, woken], [true, 1]);
 });
 
-Deno.test("MemoryFeed subscribes to all of its events or, where one subscription fails, to none", async () => {
+Deno.test("MemoryFeed subscribes to all of its events or, if one subscription fails, to none", async () => {
   const clock = new VirtualClock();
   const system = new System({ actors: [], clock, random: seededRandom(1), limits: { actors: 3 } });
   assert.throws(() => new MemoryFeed(system, [Order.settled, Order.paused], 3, 100), {

@@ -49,7 +49,7 @@ Deno.test("surveyStream() writes null for a reply that JSON has no word for", as
   assert.deepEqual((await linesOf(new Replies([undefined])))[0], { reply: null });
 });
 
-Deno.test("surveyStream() writes replies in superjson for who wants it", async () => {
+Deno.test("surveyStream() writes replies in superjson if the client accepts it", async () => {
   const [line] = await linesOf(new Replies([new Date(1)]), true) as { reply: { json: string } }[];
   assert.deepEqual(new SuperJSON().parse(JSON.stringify(line.reply)), new Date(1));
 });
@@ -72,7 +72,7 @@ for (const [asSuperjson, unfit] of [[false, 2n], [false, new Map()], [true, { co
   });
 }
 
-Deno.test("surveyStream() ends with the problem that ended the survey, and somebody hears of it", async () => {
+Deno.test("surveyStream() ends with the problem that ended the survey, and onFailure is called", async () => {
   const replies = new Replies([1]);
   const next = replies.next.bind(replies);
   let calls = 0;

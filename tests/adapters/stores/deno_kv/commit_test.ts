@@ -87,24 +87,30 @@ Deno.test("a lone stale part costs one commit and no read; no parts cost nothing
   await connection.close();
 });
 
-Deno.test("parts that all became stale are told so, whoever else goes on writing", { ignore }, async () => {
-  using kv = await Deno.openKv(":memory:");
-  const other = await denoKv(kv).open({ clock: systemClock() });
-  const names = ["a", "b", "c", "d"];
-  let next = 0;
-  // before each attempt another part becomes stale
-  const racing = intercepted(kv, async (atomic) => {
-    if (next < names.length) await commit(other, { writes: [{ key: names[next++], value: text("theirs") }] });
-    return await atomic.commit();
-  });
-  const connection = await denoKv(racing).open({ clock: systemClock() });
-  const parts = names.map((key) => ({
-    checks: [{ key, version: undefined }],
-    writes: [{ key, value: text("ours") }],
-  }));
-  assert.deepEqual(await commit(connection, ...parts), names.map(() => undefined));
-  assert.equal(next, 4);
-});
+Deno.test(
+  "parts that all became stale are reported as stale, although others go on writing",
+  { ignore },
+  async () => {
+    using kv = await Deno.openKv(":memory:");
+    const other = await denoKv(kv).open({ clock: systemClock() });
+    const names = ["a", "b", "c", "d"];
+    let next = 0;
+    // before each attempt another part becomes stale
+    const racing = intercepted(kv, async (atomic) => {
+      if (next < names.length) {
+        await commit(other, { writes: [{ key: names[next++], value: text("theirs") }] });
+      }
+      return await atomic.commit();
+    });
+    const connection = await denoKv(racing).open({ clock: systemClock() });
+    const parts = names.map((key) => ({
+      checks: [{ key, version: undefined }],
+      writes: [{ key, value: text("ours") }],
+    }));
+    assert.deepEqual(await commit(connection, ...parts), names.map(() => undefined));
+    assert.equal(next, 4);
+  },
+);
 
 Deno.test("a commit that fails without a reason again and again gives up, with nothing applied", async () => {
   let commits = 0;
@@ -150,7 +156,7 @@ Deno.test("a connection is closed though what is under way never ends", async ()
   await closing;
 });
 
-Deno.test("a locked file is tried again, after waits that chance draws and the clock measures", async () => {
+Deno.test("a locked file is retried after random delays by the clock", async () => {
   const clock = new VirtualClock({ nowMs: 0 });
   const attempts: number[] = [];
   const handle = fake(() => {
@@ -206,7 +212,7 @@ Deno.test("a failed commit is reported as not applied, or as unknown", async () 
   }
 });
 
-Deno.test("a read that fails changed nothing, and says so", async () => {
+Deno.test("a read that fails is a StoreError: it changed nothing", async () => {
   const broken = { ...fake(() => Promise.resolve({ ok: false })) };
   broken.getMany = () => Promise.reject(new Error("error sending request"));
   const connection = await denoKv(broken).open({ clock: systemClock() });

@@ -37,7 +37,7 @@ async function onFile() {
   };
 }
 
-Deno.test("what cannot be opened says why, and can be tried again", { ignore }, async () => {
+Deno.test("a database that cannot be opened says why, and can be opened later", { ignore }, async () => {
   const store = denoKv("/nowhere/at/all.kv");
   for (let tries = 0; tries < 2; tries++) {
     await assert.rejects(store.open({ clock: systemClock() }), {
@@ -88,7 +88,7 @@ Deno.test("the traits say what a target can do", async () => {
   await Promise.resolve();
 });
 
-Deno.test("a commit has as many checks as whoever takes it allows", () => {
+Deno.test("a commit has at most as many checks as its database allows", () => {
   const checksOf = (...args: Parameters<typeof denoKv>) => denoKv(...args).traits.limits.checks;
   assert.equal(checksOf("http://localhost:4512"), 10);
   assert.equal(checksOf("https://kv.example/"), 10);
@@ -231,7 +231,7 @@ Deno.test("the longest key can be written, split, listed behind, and removed", {
   assert.deepEqual(await connection.read([key]), [undefined]);
 });
 
-Deno.test("a commit over the limits says so, and nothing of it is there", { ignore }, async () => {
+Deno.test("a commit over the limits is refused, and nothing of it is stored", { ignore }, async () => {
   await using store = await opened(denoKv(":memory:"));
   const checks = Array.from({ length: 101 }, (_, n) => ({ key: `c${n}`, version: undefined }));
   const writes = [{ key: "a", value: bytes(1) }];

@@ -69,7 +69,7 @@ Deno.test(
   },
 );
 
-Deno.test("a watch that breaks off begins again, until nobody listens", async () => {
+Deno.test("a watch that breaks off begins again, as long as it has a listener", async () => {
   const clock = new VirtualClock();
   let begun = 0;
   const streams: ReadableStreamDefaultController[] = [];

@@ -155,44 +155,48 @@ Deno.test("a list is one read, however long", { ignore }, async () => {
   assert.deepEqual(lists, [{ limit: 1_000, batchSize: 1_000, reverse: false, consistency: "strong" }]);
 });
 
-Deno.test("what expires is kept for a while longer, and its pieces longer still", { ignore }, async () => {
-  using kv = await Deno.openKv(":memory:");
-  const expiries: [unknown, number | undefined][] = [];
-  const watched: KvHandle = {
-    ...forward(kv),
-    atomic() {
-      const atomic = kv.atomic();
-      return {
-        check: (check) => atomic.check(check),
-        delete: (key) => atomic.delete(key),
-        commit: () => atomic.commit(),
-        set(key, value, options) {
-          expiries.push([key[0], options?.expireIn]);
-          return atomic.set(key, value, options);
-        },
-      };
-    },
-  };
-  const clock = { ...systemClock(), now: () => 1_000_000 };
-  const connection = await denoKv(watched).open({ clock });
-  await commit(connection, {
-    writes: [
-      { key: "a", value: random(1), expiresAtMs: 1_000_100.5 },
-      { key: "b", value: random(1), expiresAtMs: 5 },
-      { key: "c", value: random(65_537), expiresAtMs: 1_000_100 },
-      { key: "d", value: random(1) },
-    ],
-  });
-  await connection.close();
-  assert.deepEqual(expiries, [
-    ["posthorn", 60_101],
-    ["posthorn", 60_000],
-    ["posthorn", 60_100],
-    ["posthorn.part", 120_100],
-    ["posthorn.part", 120_100],
-    ["posthorn", undefined],
-  ]);
-});
+Deno.test(
+  "a value is kept for a while after its expiry, and its pieces longer still",
+  { ignore },
+  async () => {
+    using kv = await Deno.openKv(":memory:");
+    const expiries: [unknown, number | undefined][] = [];
+    const watched: KvHandle = {
+      ...forward(kv),
+      atomic() {
+        const atomic = kv.atomic();
+        return {
+          check: (check) => atomic.check(check),
+          delete: (key) => atomic.delete(key),
+          commit: () => atomic.commit(),
+          set(key, value, options) {
+            expiries.push([key[0], options?.expireIn]);
+            return atomic.set(key, value, options);
+          },
+        };
+      },
+    };
+    const clock = { ...systemClock(), now: () => 1_000_000 };
+    const connection = await denoKv(watched).open({ clock });
+    await commit(connection, {
+      writes: [
+        { key: "a", value: random(1), expiresAtMs: 1_000_100.5 },
+        { key: "b", value: random(1), expiresAtMs: 5 },
+        { key: "c", value: random(65_537), expiresAtMs: 1_000_100 },
+        { key: "d", value: random(1) },
+      ],
+    });
+    await connection.close();
+    assert.deepEqual(expiries, [
+      ["posthorn", 60_101],
+      ["posthorn", 60_000],
+      ["posthorn", 60_100],
+      ["posthorn.part", 120_100],
+      ["posthorn.part", 120_100],
+      ["posthorn", undefined],
+    ]);
+  },
+);
 
 async function open(kv: KvHandle): Promise<StoreConnection & AsyncDisposable> {
   const connection = await denoKv(kv).open({ clock: systemClock() });

@@ -46,7 +46,7 @@ async function countOf(connection: StoreConnection, prefix: string): Promise<num
   return count;
 }
 
-Deno.test("sqlite: its traits say what a commit outlives, and who may share it", () => {
+Deno.test("sqlite: its traits state durability and sharing", () => {
   const traits = [sqlite("a.db"), sqlite("a.db", { synchronous: "normal" }), sqlite(":memory:")];
   assert.deepEqual(traits.map(({ traits: { durability, processes } }) => [durability, processes]), [
     ["power", "many"],

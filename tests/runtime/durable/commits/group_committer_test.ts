@@ -64,13 +64,13 @@ Deno.test("GroupCommitter lets one commit be under way, and what comes meanwhile
   assert.deepEqual(await underWay(31, { commitsAtOnce: 1, fullCommitsAtOnce: 1 }), [1]);
 });
 
-Deno.test("GroupCommitter sends another ahead where that one is full", async () => {
+Deno.test("GroupCommitter sends another commit ahead if that one is full", async () => {
   assert.deepEqual(await underWay(10, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1]);
   assert.deepEqual(await underWay(11, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1, 10]);
   assert.deepEqual(await underWay(31, { commitsAtOnce: 1, fullCommitsAtOnce: 2 }), [1, 10]);
 });
 
-Deno.test("GroupCommitter sends what there is where several commits are no slower than one", async () => {
+Deno.test("GroupCommitter sends what waits if several commits are no slower than one", async () => {
   assert.deepEqual(await underWay(5, { commitsAtOnce: 2, fullCommitsAtOnce: 2 }), [1, 4]);
   assert.deepEqual(await underWay(31, { commitsAtOnce: 2, fullCommitsAtOnce: 3 }), [1, 10, 10]);
 });
@@ -224,7 +224,7 @@ Deno.test("GroupCommitter divides what is refused together: one that is never ta
   assert.equal(committer.failure, undefined); // the store works again
 });
 
-Deno.test("GroupCommitter looks for what is said to be stale, where the store may be wrong", async () => {
+Deno.test("GroupCommitter verifies a stale part if the store may be wrong", async () => {
   for (
     const [found, told] of [
       ["stale", "stale"],
@@ -289,7 +289,7 @@ Deno.test("GroupCommitter gives up ten seconds after a commit whose outcome it d
   assert.deepEqual(part.told, ["unknown: outcome-unknown"]);
 });
 
-Deno.test("GroupCommitter that ends tells who waits, and what is in the store's hands once", async () => {
+Deno.test("GroupCommitter that ends settles each waiting part, and each part under way, once", async () => {
   const answer = Promise.withResolvers<string[]>();
   const { clock, committer } = committing(() => answer.promise, { commitsAtOnce: 1, fullCommitsAtOnce: 1 });
   const [underWay, waiting, late] = ["a", "b", "c"].map((key) => new Told(key));

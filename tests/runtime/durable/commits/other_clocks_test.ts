@@ -77,7 +77,7 @@ Deno.test("the clock of one that lived counts for a day after it is gone, and th
   assert.equal(others.hears("a"), false);
 });
 
-Deno.test("a very slow clock counts for a day also where another that is slow goes every minute", async () => {
+Deno.test("a very slow clock counts for a day even if another slow one goes every minute", async () => {
   const { clock, others, behind } = clocks();
   others.heard("slow", behind(100 * day), true);
   others.gone("slow");
@@ -90,7 +90,7 @@ Deno.test("a very slow clock counts for a day also where another that is slow go
   assert.ok(others.aheadMs >= 4 * minute && others.aheadMs <= 6 * minute, `${others.aheadMs} ms`);
 });
 
-Deno.test("a look is old also where only the time of day went on, as on a machine that slept", () => {
+Deno.test("a look is old even if only the time of day advanced, as on a machine that slept", () => {
   const clock = new VirtualClock();
   let sleptMs = 0;
   const others = new OtherClocks({

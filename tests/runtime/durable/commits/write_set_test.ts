@@ -66,7 +66,7 @@ Deno.test("WriteSet keeps the stated size of a key with its last change, so no p
   );
 });
 
-Deno.test("a row that is removed if it is unchanged is checked as it was read", () => {
+Deno.test("the removal of an unchanged row checks the version that was read", () => {
   const writeSet = new WriteSet();
   writeSet.removeIfUnchanged({ key: "a", version: "v1" }, 10);
   assert.deepEqual(writeSet.checks, [{ key: "a", version: "v1" }]);

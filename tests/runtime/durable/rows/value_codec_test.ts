@@ -82,14 +82,14 @@ Deno.test("properties that are more than a value are refused, and the error says
   }
 });
 
-Deno.test("what throws when it is looked at is refused like the rest", () => {
+Deno.test("a value that throws when it is read is refused like the rest", () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   assert.throws(() => toText({ proxy }), { code: "not-storable" });
   assert.throws(() => toText({ at: new Date(0), constructor: 1 }), { code: "not-storable" });
 });
 
-Deno.test("what is nested deeper than 1,000, contains itself or has no end of parts is refused", () => {
+Deno.test("a value that is nested deeper than 1,000, contains itself or has too many parts is refused", () => {
   const nested = (depth: number, core: unknown) => {
     let value = core;
     for (let level = 0; level < depth; level++) value = [value];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { actor, ask, event, protocol, tell, TerminalError, unchecked } from "@posthorn/posthorn";
 import * as z from "zod";
-import { World } from "./memory_world.ts";
+import { World } from "../memory_world.ts";
 
 const Line = z.object({ cents: z.coerce.number().default(1) });
 const News = protocol("news", { out: event(Line), plain: event(unchecked<string>()) });

@@ -1,0 +1,27 @@
+/** Throws a `RangeError` that names the option unless `value` is a whole number of at least `least`. */
+export function requireInteger(option: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw unusable(option, `a whole number of at least ${least}`, value);
+}
+
+/** Throws a `RangeError` unless `value` is a number of milliseconds above 0, or `Infinity`. */
+export function requireDuration(option: string, value: number): void {
+  if (typeof value === "number" && value > 0) return;
+  throw unusable(option, "a number of milliseconds above 0", value);
+}
+
+/** Throws a `RangeError` unless `value` is a number of milliseconds of at least 0, or `Infinity`. */
+export function requireDelay(option: string, value: number): void {
+  if (typeof value === "number" && value >= 0) return;
+  throw unusable(option, "at least 0", value);
+}
+
+/** Throws a `RangeError` unless `value` is one of `known`. For programs that no compiler has checked. */
+export function requireOneOf(option: string, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw unusable(option, `one of ${known.join(", ")}`, value);
+}
+
+function unusable(option: string, what: string, value: unknown): RangeError {
+  return new RangeError(`Cannot use ${option}: it must be ${what}: current value is ${value}`);
+}
