@@ -23,9 +23,10 @@ export class Answers {
     return this.#text(context, writeJson(value), 200, { "content-type": jsonType, ...headers });
   }
 
-  /** The response to an accepted message: its id, or that of its reply. */
-  accepted(context: Context, id: string, headers: Readonly<AnswerHeaders>): Response {
-    return this.#text(context, JSON.stringify({ id }), 202, { "content-type": jsonType, ...headers });
+  /** The response to an accepted message: its id, or that of its reply. The headers must be of this response alone. */
+  accepted(context: Context, id: string, headers: AnswerHeaders): Response {
+    headers["content-type"] = jsonType;
+    return this.#text(context, `{"id":${JSON.stringify(id)}}`, 202, headers);
   }
 
   async #superjson(context: Context, value: unknown, headers?: Readonly<AnswerHeaders>): Promise<Response> {

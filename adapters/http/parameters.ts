@@ -59,9 +59,10 @@ function rawPath(context: Context): string {
   const { url } = context.req;
   const begin = url.indexOf("/", url.indexOf("://") + 3);
   if (begin < 0) return "/";
-  const path = url.slice(begin);
-  const end = path.search(/[?#]/);
-  return end < 0 ? path : path.slice(0, end);
+  const query = url.indexOf("?", begin);
+  const fragment = url.indexOf("#", begin);
+  const end = query < 0 || (fragment >= 0 && fragment < query) ? fragment : query;
+  return end < 0 ? url.slice(begin) : url.slice(begin, end);
 }
 
 const unsafeInHeaders = /[^!-~]|["\\<>^`{|}]/u;
@@ -75,7 +76,7 @@ export function pathBefore(context: Context, segments: number): string {
   let end = path.endsWith("/") ? path.length - 1 : path.length;
   for (let left = segments; left > 0 && end > 0; left--) end = path.lastIndexOf("/", end - 1);
   const prefix = path.slice(0, Math.max(end, 0));
-  if (!unsafeInHeaders.test(prefix)) return prefix;
+  if (prefix === "" || !unsafeInHeaders.test(prefix)) return prefix;
   return prefix.replace(new RegExp(unsafeInHeaders, "gu"), (character) => {
     return encodeURIComponent(character.toWellFormed());
   });

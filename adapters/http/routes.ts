@@ -59,6 +59,9 @@ export class Routes {
   readonly #durable: boolean;
   readonly #feeds = new Map<string, Feed>();
   #streams = 0;
+  /** What the ids begin with that this ingress gives: a ULID of its own. */
+  #idPrefix: string | undefined;
+  #lastId = 0;
 
   constructor(
     system: IngressSystem,
@@ -74,6 +77,12 @@ export class Routes {
     this.#failures = failures;
     this.#answers = new Answers(caller !== undefined);
     this.#durable = system.health.store !== undefined;
+  }
+
+  /** The id of a message whose sender gave none. A ULID for each would take as long as a tenth of an ask. */
+  #nextId(): string {
+    this.#idPrefix ??= this.#system.newId();
+    return `${this.#idPrefix}-${(++this.#lastId).toString(36)}`;
   }
 
   async send(context: Context): Promise<Response> {
@@ -121,7 +130,7 @@ export class Routes {
     const wait = this.#wait(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
     const ticket = await ref.submit(submitting, payload, options);
-    const location = `${replies}${encodeURIComponent(ticket.id)}`;
+    const location = replies + ticket.id;
     const pending = { id: options.id, headers, location };
     if (wait.applied === undefined) return this.#pending(context, pending);
     try {
@@ -278,7 +287,7 @@ export class Routes {
     headers: AnswerHeaders,
   ): { readonly id: string } & IngressSendOptions {
     return {
-      id: id ?? this.#system.newId(),
+      id: id ?? this.#nextId(),
       caller,
       deduplicate: id !== undefined,
       bytes,
