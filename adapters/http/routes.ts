@@ -59,9 +59,6 @@ export class Routes {
   readonly #durable: boolean;
   readonly #feeds = new Map<string, Feed>();
   #streams = 0;
-  /** What the ids begin with that this ingress gives: a ULID of its own. */
-  #idPrefix: string | undefined;
-  #lastId = 0;
 
   constructor(
     system: IngressSystem,
@@ -77,12 +74,6 @@ export class Routes {
     this.#failures = failures;
     this.#answers = new Answers(caller !== undefined);
     this.#durable = system.health.store !== undefined;
-  }
-
-  /** The id of a message whose sender gave none. A ULID for each would take as long as a tenth of an ask. */
-  #nextId(): string {
-    this.#idPrefix ??= this.#system.newId();
-    return `${this.#idPrefix}-${(++this.#lastId).toString(36)}`;
   }
 
   async send(context: Context): Promise<Response> {
@@ -287,7 +278,7 @@ export class Routes {
     headers: AnswerHeaders,
   ): { readonly id: string } & IngressSendOptions {
     return {
-      id: id ?? this.#nextId(),
+      id: id ?? this.#system.newId(), // nobody can guess it, and send a key that is the same
       caller,
       deduplicate: id !== undefined,
       bytes,
