@@ -25,6 +25,7 @@ const layers: readonly string[] = [
   "runtime/durable/",
   "runtime/",
   "adapters/stores/**",
+  "adapters/transports/**",
   "adapters/telemetry/**",
   "adapters/http/**",
   "testing/**",
@@ -40,7 +41,13 @@ const surfaces = await readSurfaces();
  * Folders of adapters: they import neither actors nor other adapters, and no entry except their own imports
  * them.
  */
-const adapters = ["adapters/stores/", "adapters/telemetry/", "adapters/http/", "testing/"];
+const adapters = [
+  "adapters/stores/",
+  "adapters/transports/",
+  "adapters/telemetry/",
+  "adapters/http/",
+  "testing/",
+];
 
 /** The exceptions: the Hono app serves the page of metrics. */
 const buildsOn: Readonly<Record<string, string>> = { "adapters/http/": "adapters/telemetry/" };
