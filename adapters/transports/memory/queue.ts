@@ -73,9 +73,9 @@ export class MemoryQueue {
   leave(reader: QueueReader): void {
     this.#readers = this.#readers.filter((other) => other !== reader);
     for (const [shard, held] of this.#heldBy(reader)) {
-      held.tenancy?.end();
-      held.cancelRest?.();
       this.#held.delete(shard);
+      held.cancelRest?.();
+      held.tenancy?.end(); // which deals the shard to another
     }
     this.#deal();
   }
