@@ -43,7 +43,13 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./memory": ["adapters/memory.ts", "adapters/stores/memory/", "adapters/transports/memory/", ...stores],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores, "@std/ulid"],
-  "./testing/conformance": ["testing/conformance/", "testing/conformance/transport/", ...stores, "@std/ulid"],
+  "./testing/conformance": [
+    "testing/",
+    "testing/conformance/",
+    "testing/conformance/transport/",
+    ...stores,
+    "@std/ulid",
+  ],
 };
 
 /** The entries for tests, which may load anything. */
