@@ -23,6 +23,7 @@ const layers: readonly string[] = [
   "runtime/durable/background/",
   "runtime/durable/activations/",
   "runtime/durable/",
+  "runtime/remote/",
   "runtime/",
   "adapters/stores/**",
   "adapters/transports/**",
