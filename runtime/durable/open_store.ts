@@ -68,6 +68,7 @@ export interface OpenStore extends DurableServices {
   readonly durabilityCheck: DurabilityCheck;
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
+  readonly localActors: LocalActors;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
 }
@@ -184,6 +185,7 @@ async function begin(
     durabilityCheck,
     letters: stored,
     watching,
+    localActors,
     topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites: new TurnWrites(session, writer, scheduleRunner),
     crashSuspects: new CrashSuspects(timers),
