@@ -162,7 +162,7 @@ async function begin(
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
   ]);
-  const durabilityCheck = new DurabilityCheck(session);
+  const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
   const watching = connection.watch(() => {

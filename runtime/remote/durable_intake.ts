@@ -5,6 +5,7 @@ import { isOfStore } from "../base/store_errors.ts";
 import { codeOf } from "../base/thrown.ts";
 import { endAt } from "../base/times.ts";
 import type { ActorId } from "../language/address.ts";
+import { Route } from "../messages/envelope.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import { shownActor } from "../messages/shown_name.ts";
 import type { Channel, Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
@@ -112,7 +113,9 @@ export class DurableIntake implements Receiver {
         continue;
       }
       looks = true; // a mark or a row of a message was the cause, or the store
-      if (round >= roundsMax) throw failure;
+      if (round >= roundsMax) {
+        throw new PosthornError("failed", `Cannot accept from ${tenure.shard}: ${round} commits were stale`);
+      }
       if (failure !== "stale") await patience.wait(() => failure);
       await this.#requireSame(source, tenure, patience);
     }
@@ -159,7 +162,7 @@ export class DurableIntake implements Receiver {
       }
       const stop = this.#obstacleTo(arrival, part, rows);
       if (stop !== undefined) return stop;
-      const one = this.#effectOf(arrival, part, rows);
+      const one = this.#safeEffectOf(arrival, part, rows);
       this.#mark(one, arrival, before);
       if (!part.takesAlone(one)) {
         const smaller = this.#tooLarge(arrival);
@@ -197,6 +200,29 @@ export class DurableIntake implements Receiver {
       messages: capacity * turnRoom - waiting,
       bytes: waiting === 0 ? Infinity : bytes * turnRoom - found.mailbox.bytes - found.mailbox.arrivingBytes,
     };
+  }
+
+  /** What a message does. What no rule foresees is a failure of this message, and stops none behind it. */
+  #safeEffectOf(arrival: Arrival, part: BatchPart, rows: ReadonlyMap<string, Entry>): WriteSet {
+    try {
+      return this.#effectOf(arrival, part, rows);
+    } catch (error) {
+      const { message, meaning } = arrival;
+      const one = new WriteSet();
+      if (meaning.kind === "reply") {
+        const lateness: Lateness = { reason: codeOf(error, "failed"), why: messageOf(error) };
+        this.#replies.refuse(one, message, meaning.name, { reply: undefined }, lateness, "");
+      }
+      if (meaning.kind !== "message" && meaning.kind !== "refused") return one;
+      const { operation, causationId, correlationId } = meaning.route;
+      const route = new Route(operation, causationId, correlationId, undefined, undefined, {
+        id: message.id,
+      });
+      const outgoing = { to: meaning.to, route, payload: undefined, id: message.id };
+      const reason = codeOf(error, "failed");
+      this.#parts.store.writer.undelivered(one, outgoing, { text: "", reason, why: messageOf(error) });
+      return one;
+    }
   }
 
   /** What a message does. */

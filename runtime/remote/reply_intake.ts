@@ -36,7 +36,7 @@ export function waitingKey(name: string): string {
 
 /** Why nobody takes a reply. */
 export interface Lateness {
-  readonly reason: "late-reply" | "already-answered";
+  readonly reason: string;
   readonly why: string;
 }
 
