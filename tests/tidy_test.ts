@@ -53,8 +53,8 @@ const adapters = [
 /** The exceptions: the Hono app serves the page of metrics. */
 const buildsOn: Readonly<Record<string, string>> = { "adapters/http/": "adapters/telemetry/" };
 
-/** The folders that a store may import from, besides its own. */
-const underStores = ["runtime/base/", "runtime/ports/"];
+/** What a store may import from, besides its own folder: folders, and the durable engine that it carries. */
+const underStores = ["runtime/base/", "runtime/ports/", "runtime/durable/engine.ts"];
 
 interface Source {
   readonly path: string;
@@ -105,15 +105,15 @@ Deno.test("the runtime knows no mode, and adapters know neither actors nor each 
   }
 });
 
-Deno.test("a store knows base and ports alone, and no other store", () => {
+Deno.test("a store knows base, ports and the engine that it carries, and no other store", () => {
   for (const { path, imports } of modules.filter(({ path }) => path.startsWith("adapters/stores/"))) {
     if (path === "adapters/stores/mod.ts") continue; // the entry for stores that others write
     const own = folderOf(path);
     assert.match(own, /^adapters\/stores\/\w+\/$/, `${path} belongs into the folder of its store`);
     for (const target of imports.filter((target) => layerOf(target) >= 0)) {
       assert.ok(
-        [own, ...underStores].includes(folderOf(target)),
-        `${path} imports ${target}: a store builds on base and ports alone, and on no other store`,
+        [own, ...underStores].some((one) => one === target || one === folderOf(target)),
+        `${path} imports ${target}: a store builds on base, ports and the durable engine alone, and on no other store`,
       );
     }
   }
