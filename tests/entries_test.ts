@@ -31,6 +31,24 @@ const stores = [
 ];
 
 /**
+ * What a transport loads: itself, and the part for other services that works before it is open, with what that needs of
+ * the core.
+ */
+const transports = [
+  "runtime/base/",
+  "runtime/ports/",
+  "runtime/language/",
+  "runtime/messages/",
+  "runtime/scheduling/",
+  "runtime/durable/startup_queue.ts",
+  "runtime/remote/engine.ts",
+  "runtime/remote/remote.ts",
+  "runtime/remote/registry.ts",
+  "runtime/remote/pending_replies.ts",
+  "@std/ulid",
+];
+
+/**
  * What each entry may load before anything is called: files, the files of folders, and packages. The rest of the durable
  * engine is loaded when a store is opened, and superjson when a value or a request needs it.
  */
@@ -53,11 +71,24 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./protocol": ["runtime/language/"],
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
   "./store": ["adapters/stores/mod.ts", ...stores],
-  "./transport": ["adapters/transports/mod.ts", "runtime/base/"],
-  "./memory": ["adapters/stores/memory/", ...stores],
+  "./transport": ["adapters/transports/mod.ts", ...transports],
+  "./memory": [
+    "adapters/memory.ts",
+    "adapters/stores/memory/",
+    "adapters/transports/memory/",
+    ...stores,
+    ...transports,
+  ],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
-  "./testing/conformance": ["testing/", "testing/conformance/", "runtime/base/", "runtime/ports/"],
+  "./testing/conformance": [
+    "testing/",
+    "testing/conformance/",
+    "testing/conformance/transport/",
+    "runtime/base/",
+    "runtime/ports/",
+    "@std/ulid",
+  ],
 };
 
 /** The entries for tests, which may load anything. */
@@ -103,7 +134,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   }
   assert.deepEqual(
     leading.toSorted(),
-    ["./deno-kv", "./memory", "./sqlite", "./store", ...unbounded].toSorted(),
+    ["./deno-kv", "./memory", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
   );
 });
 
