@@ -22,7 +22,8 @@ import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
-import { type HostCounts, Persistence } from "./durable/persistence.ts";
+import type { HostCounts, Persistence, PersistenceParts } from "./durable/persistence.ts";
+import type { Store } from "./ports/store.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 
@@ -88,7 +89,7 @@ export class Runtime implements RuntimeServices {
       else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, quota));
     }
     if (store !== undefined) {
-      this.delivery.persistence = new Persistence({
+      this.delivery.persistence = beginDurable({
         store,
         options: resolved,
         services: this,
@@ -237,4 +238,14 @@ export class Runtime implements RuntimeServices {
     const kept = this.persistence?.waiting;
     return { drained: drained && left === 0, left, ...(kept !== undefined && { kept }) };
   }
+}
+
+/** Begins the durable actors of a system, with the engine that its store carries. */
+function beginDurable(parts: PersistenceParts): Persistence {
+  const { engine, traits }: Pick<Store, "traits"> & Partial<Store> = parts.store;
+  if (typeof engine?.["~begin"] !== "function") {
+    const remedy = "a store has `engine: storeEngine`, of @posthorn/posthorn/store";
+    throw new TypeError(`Cannot use the store ${traits.name}: it has no engine: ${remedy}`);
+  }
+  return (engine["~begin"] as (parts: PersistenceParts) => Persistence)(parts);
 }

@@ -1,3 +1,4 @@
+import { NotFoundError } from "../base/errors.ts";
 import type { Actor } from "../language/actor.ts";
 import { type NamedProtocol, type Operation, operationsOf } from "../language/protocol.ts";
 import { isUnchecked } from "../language/schema.ts";
@@ -162,4 +163,19 @@ function add(operations: Operations, operation: Operation, what: string): void {
     throw new TypeError(`${what}: two protocols have the name ${protocol}`);
   }
   operations.set(protocol, some.set(name, operation));
+}
+
+/** An operation of another service. Throws a `NotFoundError` (`unknown-operation`) if `remote` does not name it. */
+export function requireRemote(registry: Registry, protocol: string, name: string): Operation {
+  const found = registry.remote(protocol, name);
+  if (found !== undefined) return found;
+  const why = `another service hosts ${protocol}, and \`remote\` does not name its operation ${name}`;
+  throw new NotFoundError("unknown-operation", `Cannot send to ${protocol}: ${why}`);
+}
+
+/** Throws a `NotFoundError` (`unknown-operation`) if only other services publish an event. */
+export function requirePublishable(registry: Registry, { protocol, name }: Operation): void {
+  if (!registry.isForeign(protocol, name)) return;
+  const why = "it is in `remote`, so another service publishes it, and this one does not expose it";
+  throw new NotFoundError("unknown-operation", `Cannot publish ${protocol}.${name}: ${why}`);
 }

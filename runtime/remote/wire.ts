@@ -1,4 +1,5 @@
 import { PosthornError } from "../base/errors.ts";
+import { fingerprint } from "../base/fingerprint.ts";
 
 /** The headers that the runtime sets and reads. Their names begin with {@linkcode ownPrefix}. */
 export const wireHeaders = {
@@ -65,4 +66,13 @@ function faultOf(name: string, others: Headers): string | undefined {
 export function senderName(service: string, protocol?: string, key?: string): string {
   if (protocol === undefined || key === undefined) return service;
   return `${service}/${protocol}/${encodeURIComponent(key)}`;
+}
+
+/** The name of the sender of a message whose id is unique in that scope. */
+export function scopedSender(service: string, scope: string | undefined): string {
+  const [, kind, name] = /^(in|out) (.+)$/s.exec(scope ?? "") ?? [];
+  if (kind === undefined) return service;
+  if (kind === "out") return senderName(service, "~", fingerprint(name)); // the name of a caller stays here
+  const end = name.indexOf("/");
+  return senderName(service, name.slice(0, end), name.slice(end + 1));
 }
