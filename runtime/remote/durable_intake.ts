@@ -24,7 +24,7 @@ import type { Meaning } from "./meaning.ts";
 import { messageMark } from "./message_mark.ts";
 import { Patience } from "./patience.ts";
 import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
-import type { RemoteMessage } from "./remote_message.ts";
+import type { ReceivedMessage } from "./received_message.ts";
 import { type Lateness, ReplyIntake, waitingKey } from "./reply_intake.ts";
 import { SourceCommit } from "./source_commit.ts";
 import { channelName, SourceTenure } from "./source_row.ts";
@@ -43,15 +43,15 @@ export interface DurableIntakeParts {
   readonly asks: RemoteAsks;
   /** Is aborted when the system stops. */
   readonly stopping: AbortSignal;
-  read(delivery: Delivery, tenure: Tenure): RemoteMessage;
-  meaningOf(message: RemoteMessage): Meaning;
+  read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
+  meaningOf(message: ReceivedMessage): Meaning;
   /** Functions in this process answer a survey. */
   askRespondents(meaning: Meaning & { readonly kind: "message" }): void;
 }
 
 /** A message of a batch, what it asks for, and the key of its mark. */
 interface Arrival {
-  readonly message: RemoteMessage;
+  readonly message: ReceivedMessage;
   readonly meaning: Meaning;
   readonly mark: string | undefined;
   /** Whether its turn is over, if its receiver lives in memory. */

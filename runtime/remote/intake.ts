@@ -15,7 +15,7 @@ import type { PendingReplies } from "./pending_replies.ts";
 import { ProcessReceiver } from "./process_receiver.ts";
 import type { Registry } from "./registry.ts";
 import { RemoteAsks } from "./remote_asks.ts";
-import { type RemoteMessage, remoteMessage } from "./remote_message.ts";
+import { type ReceivedMessage, receivedMessage } from "./received_message.ts";
 import { TransientIntake } from "./transient_intake.ts";
 import { TransientRuns } from "./transient_runs.ts";
 
@@ -67,8 +67,9 @@ export function intakeOf(intake: IntakeServices): Intake {
   const stopping = new AbortController();
   const receiverOf = (channel: Channel): Receiver => {
     const reading = {
-      read: (one: Delivery, tenure: Tenure): RemoteMessage => remoteMessage(one, tenure, () => ids.ulid()),
-      meaningOf: (message: RemoteMessage): Meaning => meanings.of(message, channel),
+      read: (one: Delivery, tenure: Tenure): ReceivedMessage =>
+        receivedMessage(one, tenure, () => ids.ulid()),
+      meaningOf: (message: ReceivedMessage): Meaning => meanings.of(message, channel),
     };
     if (channel.kind === "process") return new ProcessReceiver({ ...reading, pending });
     const parts = { ...reading, clock, runs, asks, stopping: stopping.signal };

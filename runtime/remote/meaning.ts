@@ -12,7 +12,7 @@ import type { Channel } from "../ports/transport.ts";
 import { failureOf, keptBody, keptBytesMax, payloadOf } from "./decode_body.ts";
 import type { Outcome } from "./pending_replies.ts";
 import type { Registry } from "./registry.ts";
-import type { Fault, RemoteMessage } from "./remote_message.ts";
+import type { Fault, ReceivedMessage } from "./received_message.ts";
 
 /** What a message from another service asks for. */
 export type Meaning =
@@ -63,14 +63,14 @@ export class Meanings {
     this.#parts = parts;
   }
 
-  of(message: RemoteMessage, channel: Channel): Meaning {
+  of(message: ReceivedMessage, channel: Channel): Meaning {
     if (channel.kind === "event") return this.#event(message, channel);
     const { operation, correlationId } = message.delivery;
     const replies = channel.kind !== "inbox" || (operation === undefined && correlationId !== undefined);
     return replies ? replyOf(message) : this.#request(message, channel.protocol);
   }
 
-  #request(message: RemoteMessage, protocol: string): Meaning {
+  #request(message: ReceivedMessage, protocol: string): Meaning {
     const { key, operation: name } = message.delivery;
     const { clock, registry, askTimeoutMs } = this.#parts;
     const operation = name === undefined ? undefined : registry.exposed(protocol, name);
@@ -106,7 +106,7 @@ export class Meanings {
     return deadlineMs <= nowMs ? ignored : { kind: "ask", to, operation, payload, deadlineMs };
   }
 
-  #event(message: RemoteMessage, { protocol, event }: Channel & { readonly kind: "event" }): Meaning {
+  #event(message: ReceivedMessage, { protocol, event }: Channel & { readonly kind: "event" }): Meaning {
     const { clock, registry, service } = this.#parts;
     if (message.service === service) return ignored; // it was published here as well
     const operation = registry.heard(protocol, event);
@@ -162,7 +162,7 @@ function checked(operation: Operation, about: string, payload: unknown): unknown
   }
 }
 
-function replyOf({ delivery, id }: RemoteMessage): Meaning {
+function replyOf({ delivery, id }: ReceivedMessage): Meaning {
   const name = (delivery.correlationId ?? "").slice(0, replyNameUnitsMax);
   const failure = failureOf(delivery, id);
   if (failure !== undefined) return { kind: "reply", name, outcome: { failure } };
@@ -175,7 +175,7 @@ function replyOf({ delivery, id }: RemoteMessage): Meaning {
 }
 
 /** The route of a message, with the address for its reply if somebody waits for one. */
-export function routeOf(message: RemoteMessage, operation: Operation, mode = operation.mode): Route {
+export function routeOf(message: ReceivedMessage, operation: Operation, mode = operation.mode): Route {
   const { id, causationId, correlationId, deadlineMs, headers, returnTo, delivery: { body } } = message;
   const answered = returnTo !== undefined && mode !== "event";
   const to = returnTo !== undefined && mode === "survey" ? { ...returnTo, untilMs: deadlineMs } : returnTo;
@@ -196,12 +196,12 @@ export function routeOf(message: RemoteMessage, operation: Operation, mode = ope
 }
 
 /** The name under which a service shares the room for dead letters with others. */
-export function callerOf({ service }: RemoteMessage): string {
+export function callerOf({ service }: ReceivedMessage): string {
   return `from ${shorten(service.toWellFormed(), callerShownMax)}`;
 }
 
 function refused(
-  message: RemoteMessage,
+  message: ReceivedMessage,
   to: ActorId,
   { operation, name, code, why, kept }: {
     readonly operation: Operation | undefined;

@@ -2,7 +2,7 @@ import { fingerprint } from "../base/fingerprint.ts";
 import { guarded } from "../base/guarded.ts";
 import { encodeName, markKey } from "../durable/rows/keys.ts";
 import type { Channel } from "../ports/transport.ts";
-import type { RemoteMessage } from "./remote_message.ts";
+import type { ReceivedMessage } from "./received_message.ts";
 import { channelName } from "./source_row.ts";
 
 /** A longer key is replaced by hashes: any store takes keys of that length, and names of senders have no bound. */
@@ -14,7 +14,7 @@ const decoder = new TextDecoder();
  * it, to whom, what, its id and a hash of its body: who forges the name of another sender and guesses an id cannot make
  * this service leave out a message of that sender, unless it is the same message.
  */
-export function messageMark(message: RemoteMessage, channel: Channel): string | undefined {
+export function messageMark(message: ReceivedMessage, channel: Channel): string | undefined {
   const { givenId, sender, delivery: { key, operation = "", correlationId, body } } = message;
   const isReply = channel.kind !== "event" && operation === "" && correlationId !== undefined;
   const id = givenId ?? (isReply ? `reply ${correlationId}` : undefined); // a stranger's reply is named by its request

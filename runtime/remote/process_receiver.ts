@@ -1,13 +1,13 @@
 import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
 import type { Meaning } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
-import type { RemoteMessage } from "./remote_message.ts";
+import type { ReceivedMessage } from "./received_message.ts";
 
 /** What a process receiver needs. */
 export interface ProcessReceiverParts {
   readonly pending: PendingReplies;
-  read(delivery: Delivery, tenure: Tenure): RemoteMessage;
-  meaningOf(message: RemoteMessage): Meaning;
+  read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
+  meaningOf(message: ReceivedMessage): Meaning;
 }
 
 /**

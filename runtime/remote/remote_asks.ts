@@ -7,7 +7,7 @@ import { asks, deadlineAt, type ReplyTarget, Route } from "../messages/envelope.
 import type { Destination, Parcel } from "../ports/transport.ts";
 import { type Body, bodyOf, problemOf } from "./body.ts";
 import { callerOf, type Meaning } from "./meaning.ts";
-import type { Fault, RemoteMessage } from "./remote_message.ts";
+import type { Fault, ReceivedMessage } from "./received_message.ts";
 import { encodeHeaders, senderName, wireHeaders } from "./wire.ts";
 
 /** What asks of other services need. */
@@ -33,7 +33,7 @@ export class RemoteAsks {
   }
 
   /** Starts an ask. */
-  run(message: RemoteMessage, ask: Meaning & { readonly kind: "ask" }): void {
+  run(message: ReceivedMessage, ask: Meaning & { readonly kind: "ask" }): void {
     const { to, operation, payload, deadlineMs } = ask;
     const { id, causationId, correlationId, headers, delivery: { body } } = message;
     const reply = new RemoteReply(
@@ -50,12 +50,12 @@ export class RemoteAsks {
   }
 
   /** Tells the caller that it gets no reply. */
-  refuse(message: RemoteMessage, { code, message: words }: Fault, from?: ActorId): void {
+  refuse(message: ReceivedMessage, { code, message: words }: Fault, from?: ActorId): void {
     const failure: Failure = { id: message.id, code, message: words };
     this.#send(message, from, problemOf(failure));
   }
 
-  #reply(message: RemoteMessage, from: ActorId, value: unknown): void {
+  #reply(message: ReceivedMessage, from: ActorId, value: unknown): void {
     let body: Body;
     try {
       body = bodyOf(value);
@@ -65,7 +65,7 @@ export class RemoteAsks {
     this.#send(message, from, body);
   }
 
-  #send(message: RemoteMessage, from: ActorId | undefined, { body, contentType }: Body): void {
+  #send(message: ReceivedMessage, from: ActorId | undefined, { body, contentType }: Body): void {
     const { returnTo, id, correlationId = id, deadlineMs } = message;
     if (returnTo === undefined) return;
     const { service, nextId, sendNow } = this.#parts;
@@ -80,8 +80,8 @@ export class RemoteAsks {
       headers: {
         ...encodeHeaders(message.headers),
         [wireHeaders.sender]: senderName(service, from?.protocol, from?.key),
-        [wireHeaders.cause]: id,
-        [wireHeaders.correlation]: correlationId,
+        [wireHeaders.cause]: encodeURIComponent(id),
+        [wireHeaders.correlation]: encodeURIComponent(correlationId),
       },
       correlationId: returnTo.correlationId,
       expiresAtMs: deadlineMs,

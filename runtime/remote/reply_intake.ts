@@ -11,16 +11,10 @@ import { codeOf } from "../base/thrown.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import { namedOperation, Route } from "../messages/envelope.ts";
 import { timeOfReplyName } from "../messages/reply_name.ts";
+import type { ExpectRow } from "./outbox.ts";
 import type { Outcome } from "./pending_replies.ts";
 import { callerOf } from "./meaning.ts";
-import type { RemoteMessage } from "./remote_message.ts";
-
-/** The row of a reply that an address of this service waits for. */
-interface ExpectRow {
-  readonly to: Address;
-  readonly failTo?: Address | undefined;
-  readonly untilMs?: number | undefined;
-}
+import type { ReceivedMessage } from "./received_message.ts";
 
 /** What the intake of replies needs. */
 export interface ReplyIntakeParts {
@@ -60,7 +54,7 @@ export class ReplyIntake {
   /** Adds to a part what a reply does; returns why nobody takes it. `stored` is the row that waits for it. */
   take(
     writeSet: WriteSet,
-    message: RemoteMessage,
+    message: ReceivedMessage,
     name: string,
     outcome: Outcome,
     stored: Entry | undefined,
@@ -73,7 +67,7 @@ export class ReplyIntake {
   /** Adds the dead letter of a reply that nobody takes. */
   refuse(
     writeSet: WriteSet,
-    message: RemoteMessage,
+    message: ReceivedMessage,
     name: string,
     outcome: Outcome,
     { reason, why }: Lateness,
@@ -115,7 +109,7 @@ export class ReplyIntake {
   /** Sends the outcome to the address that waits for it. */
   #forward(
     writeSet: WriteSet,
-    message: RemoteMessage,
+    message: ReceivedMessage,
     outcome: Outcome,
     stored: Entry,
   ): Lateness | undefined {

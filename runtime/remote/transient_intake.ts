@@ -7,7 +7,7 @@ import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.t
 import type { Meaning } from "./meaning.ts";
 import { Patience } from "./patience.ts";
 import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
-import type { RemoteMessage } from "./remote_message.ts";
+import type { ReceivedMessage } from "./received_message.ts";
 import type { TransientMeaning, TransientRuns } from "./transient_runs.ts";
 
 /** What an intake without a store needs. */
@@ -18,8 +18,8 @@ export interface TransientIntakeParts {
   readonly asks: RemoteAsks;
   /** Is aborted when the system stops. */
   readonly stopping: AbortSignal;
-  read(delivery: Delivery, tenure: Tenure): RemoteMessage;
-  meaningOf(message: RemoteMessage): Meaning;
+  read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
+  meaningOf(message: ReceivedMessage): Meaning;
 }
 
 /**
@@ -70,7 +70,7 @@ export class TransientIntake implements Receiver {
   }
 
   /** Takes what goes into no mailbox. Returns why it will not be handled. */
-  #takeOther(message: RemoteMessage, meaning: Meaning): string | undefined {
+  #takeOther(message: ReceivedMessage, meaning: Meaning): string | undefined {
     const { asks, delivery } = this.#parts;
     if (meaning.kind === "ask") {
       if (message.delivery.again) asks.refuse(message, outcomeUnknown);

@@ -21,7 +21,7 @@ export interface Fault {
  * A message from another service, without its payload. All of it may be forged, so nothing of it moves a clock or a
  * place in an order.
  */
-export interface RemoteMessage {
+export interface ReceivedMessage {
   readonly delivery: Delivery;
   readonly id: string;
   /**
@@ -43,6 +43,9 @@ export interface RemoteMessage {
   readonly fault: Fault | undefined;
 }
 
+/** Headers travel with all messages that a turn sends. Others are of this service, of this one message, or of the broker. */
+const travels = /^[a-z0-9-]+$/;
+const refused = new RegExp(`^(${ownPrefix}|ce-|content-type$)`);
 /** The most characters that are kept of what a sender calls itself, and of an id. */
 const senderUnitsMax = 1_000;
 const idUnitsMax = 255;
@@ -51,11 +54,11 @@ const idUnitsMax = 255;
  * Reads the head of a delivery. `fresh` makes an id for a message that nothing names: in a log its position does, within
  * the identity of that log.
  */
-export function remoteMessage(
+export function receivedMessage(
   delivery: Delivery,
   { shard, epoch = "" }: Tenure,
   fresh: () => string,
-): RemoteMessage {
+): ReceivedMessage {
   const { id, position, headers } = delivery;
   const sender = shorten(headers[wireHeaders.sender] ?? "", senderUnitsMax);
   const own = id === undefined || id === "" ? undefined : id;
@@ -86,7 +89,8 @@ function validId(id: string): string {
 }
 
 function chainId(id: string | undefined): string | undefined {
-  return id !== undefined && isGivenId(id) ? id : undefined;
+  const text = id && decoded(id);
+  return text !== undefined && isGivenId(text) ? text : undefined;
 }
 
 /** The headers of the user, or why they cannot be taken. */
@@ -95,7 +99,7 @@ function userHeaders(
 ): { readonly headers: Readonly<Record<string, string>> | undefined } | Fault {
   const encoded = new Set(headers[wireHeaders.encoded]?.split(","));
   const kept = Object.entries(headers)
-    .filter(([name]) => !name.startsWith(ownPrefix) && name !== "content-type")
+    .filter(([name]) => travels.test(name) && !refused.test(name))
     .map(([name, value]) => [name, encoded.has(name) ? decoded(value) : value]);
   try {
     return { headers: kept.length === 0 ? undefined : givenHeaders(Object.fromEntries(kept)) };
