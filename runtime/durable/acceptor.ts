@@ -7,6 +7,7 @@ import { AcceptCommit } from "./accept_commit.ts";
 import { type Acceptance, acceptedBefore, markOf, type NamedMessage } from "./delivery/acceptance.ts";
 import { Admission } from "./activations/admission.ts";
 import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
+import type { RemoteRows } from "./delivery/remote_rows.ts";
 import { storable } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import { headOf, type NewMessage, QueuedMessage } from "./rows/queued_message.ts";
@@ -84,12 +85,21 @@ export class Acceptor {
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
-    const incoming: Incoming = { to, route, named, draft, ticket, epoch, bytes, full };
-    const isUsual = full === undefined && refuses && extras?.scope === undefined && epoch === 0;
+    const published = writer.remote && this.#published(writer.remote, payload);
+    const incoming: Incoming = { to, route, published, named, draft, ticket, epoch, bytes, full };
+    const alone = published === undefined && extras?.scope === undefined && epoch === 0;
+    const isUsual = full === undefined && refuses && alone;
     if (isUsual && this.#isSmall(draft) && to.admissions.takes(operation)) {
       return this.#told(route, this.#admit(incoming));
     }
     return this.#told(route, this.#commit(incoming));
+  }
+
+  /** The publication, if other services get it too. Throws if it cannot be sent to them. */
+  #published(remote: RemoteRows, payload: unknown): Publication | undefined {
+    if (!Publication.is(payload) || !remote.publishes(payload)) return undefined;
+    remote.requireRoom(payload);
+    return payload;
   }
 
   /** It is accepted with its turn if that goes well; else it is committed by itself. */

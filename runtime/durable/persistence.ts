@@ -74,8 +74,12 @@ export class Persistence {
       opened: (open) => {
         this.#open = open;
         this.#startup.run();
+        parts.remote?.storeOpened(open);
       },
-      failed: (error) => this.#startup.fail(error),
+      failed: (error) => {
+        this.#startup.fail(error);
+        parts.remote?.storeFailed(error);
+      },
       close: ({ connection }) => connection.close(),
       discard: (open) => this.#close(open),
     });

@@ -2,7 +2,9 @@ import { encodeName } from "../durable/rows/keys.ts";
 import type { Destination } from "../ports/transport.ts";
 
 /** The lane of a destination: all parcels to one channel. */
-export function laneOf(to: Destination): string {
+export function laneOf(
+  to: Destination | Pick<Extract<Destination, { kind: "event" }>, "kind" | "protocol" | "event">,
+): string {
   if (to.kind === "inbox") return `inbox:${to.protocol}`;
   if (to.kind === "event") return `event:${to.protocol}.${to.event}`;
   return `reply:${encodeName(to.address)}`;

@@ -135,7 +135,7 @@ export class Meanings {
     }
     try {
       payload = checked(operation, topicKey(operation), payload);
-      const publication = new Publication(operation, payload);
+      const publication = new Publication(operation, payload, true);
       publication.check();
       return {
         kind: "message",

@@ -26,7 +26,7 @@ interface Waiting extends MemorySending {
 }
 
 /** What the lanes in memory need. */
-export interface MemoryLanesServices extends PumpServices {
+export interface MemoryLanesServices {
   readonly clock: Clock;
   readonly traits: TransportTraits;
   /** The lanes have become empty. */
@@ -35,13 +35,16 @@ export interface MemoryLanesServices extends PumpServices {
 
 /** Parcels that wait in memory for the broker, one lane for each destination. They are lost with this process. */
 export class MemoryLanes {
+  readonly #pump: PumpServices;
   readonly #services: MemoryLanesServices;
   readonly #lanes = new Map<string, MemoryLane>();
   #waiting = 0;
   #bytes = 0;
-  #ended = false;
+  /** Why it sends nothing any more. */
+  #ended: unknown;
 
-  constructor(services: MemoryLanesServices) {
+  constructor(pump: PumpServices, services: MemoryLanesServices) {
+    this.#pump = pump;
     this.#services = services;
   }
 
@@ -80,15 +83,18 @@ export class MemoryLanes {
     for (const lane of this.#lanes.values()) lane.pump.goOn();
   }
 
-  /** Gives up what waits. Resolves when the batches under way have been answered. */
-  async end(): Promise<void> {
-    this.#ended = true;
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.end()));
+  /**
+   * Gives up what waits, because of an error, or because the system stops. Resolves when the batches under way have been
+   * answered.
+   */
+  async end(error?: unknown): Promise<void> {
+    this.#ended ??= error ?? new StoppedError("Cannot send to another service: the system has stopped");
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.end(this.#ended)));
   }
 
-  #refusal({ to, body }: Parcel): PosthornError | undefined {
+  #refusal({ to, body }: Parcel): unknown {
     const what = `Cannot send to ${shownDestination(to)}`;
-    if (this.#ended) return new StoppedError(`${what}: the system has stopped`);
+    if (this.#ended !== undefined) return this.#ended;
     const { messageBytes } = this.#services.traits;
     if (body.length > messageBytes) return tooLarge(what, body.length, messageBytes);
     if (this.#waiting < parcelsMax && this.#bytes + body.length <= bytesMax) return undefined;
@@ -102,7 +108,7 @@ export class MemoryLanes {
     const name = laneOf(to);
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
-    const lane = new MemoryLane(this.#services, () => {
+    const lane = new MemoryLane(this.#pump, this.#services, () => {
       this.#lanes.delete(name);
       if (this.#lanes.size === 0) this.#services.onIdle();
     });
@@ -120,10 +126,10 @@ class MemoryLane implements LaneSource {
   /** How many at the head may be at the broker already. */
   #sent = 0;
 
-  constructor(services: MemoryLanesServices, onEmpty: () => void) {
+  constructor(pump: PumpServices, services: MemoryLanesServices, onEmpty: () => void) {
     this.#services = services;
     this.#onEmpty = onEmpty;
-    this.pump = new Pump(services, this);
+    this.pump = new Pump(pump, this);
   }
 
   push(waiting: Waiting): void {
@@ -154,16 +160,13 @@ class MemoryLane implements LaneSource {
     if (this.#queue.length === 0) this.#onEmpty();
   }
 
-  async end(): Promise<void> {
+  async end(cause: unknown): Promise<void> {
     await this.pump.end();
     for (const [index, { parcel, reject }] of this.#queue.splice(0).entries()) {
-      const what = shownDestination(parcel.to);
-      reject(
-        index < this.#sent
-          ? new OutcomeUnknownError(`Cannot tell whether ${what} got a message: the system has stopped`)
-          : new StoppedError(`Cannot send to ${what}: the system has stopped`),
-      );
+      const why = `Cannot tell whether ${shownDestination(parcel.to)} got a message`;
+      reject(index < this.#sent ? new OutcomeUnknownError(why, { cause }) : cause);
     }
+    this.#onEmpty();
   }
 
   #answered(taken: readonly Waiting[], answers: readonly (Refusal | undefined)[]): boolean {

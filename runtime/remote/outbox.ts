@@ -14,11 +14,12 @@ import { headOf, type MessageHeader } from "../durable/rows/queued_message.ts";
 import { encodeValue, toText } from "../durable/rows/value_codec.ts";
 import type { StoreSession } from "../durable/commits/store_session.ts";
 import type { TransportTraits } from "../ports/transport.ts";
+import { bodyOf } from "./body.ts";
 import { laneOf, shownDestination } from "./lane.ts";
 import type { OutboxLanes } from "./outbox_lanes.ts";
 import { type ExpectedReply, type OutboxHead, parcelOf, type RemoteMessage } from "./outbox_row.ts";
 import { randomName } from "./pending_replies.ts";
-import { type Registry, requirePublishable, requireRemote } from "./registry.ts";
+import { type Registry, requireRemote } from "./registry.ts";
 import { scopedSender, senderName } from "./wire.ts";
 import type { Random } from "../base/random.ts";
 
@@ -88,32 +89,22 @@ export class Outbox implements RemoteRows {
     this.#draft({ to, message: head, mode, sender: this.#services.service }, text).write(writeSet);
   }
 
-  requirePublishable({ operation }: Publication): void {
-    requirePublishable(this.#services.registry, operation);
+  publishes({ operation: { protocol, name, mode }, heard }: Publication): boolean {
+    return mode === "event" && !heard && this.#services.registry.sends(protocol, name);
   }
 
-  publishes({ operation: { protocol, name, mode } }: Publication): boolean {
-    return mode === "event" && this.#services.registry.sends(protocol, name);
+  requireRoom({ operation: { protocol, name }, payload }: Publication): void {
+    const lane = laneOf({ kind: "event", protocol, event: name });
+    this.#services.lanes.arrive(`${protocol}.${name}`, lane, bodyOf(payload).body.length, "outside")();
   }
 
-  publish(writeSet: WriteSet, route: Route, publication: Publication, id: string, from?: ActorId): void {
-    if (!this.publishes(publication)) return;
-    this.#writeDraft(writeSet, this.draftEvent(route, publication, id, from));
-  }
-
-  /** A message to another service. Throws why it cannot be sent. */
-  draft(to: ActorId, route: Route, payload: unknown, id: string, from?: ActorId): OutboxDraft {
-    const { operation, extras } = route;
-    const own = to.protocol === Remote.arrive.protocol;
-    const { mode } = own ? operation : this.#operation(to, operation.name);
-    const message = headOf(route, id, this.#services.session.instance, this.#services.ids);
-    const sender = this.#senderOf(extras?.scope, from);
-    const input = extras?.input;
-    return this.#draft({ to, message, mode, sender }, toText(input === undefined ? payload : input.payload));
-  }
-
-  /** A publication for other services. Throws why it cannot be sent. */
-  draftEvent(route: Route, publication: Publication, id: string, from?: ActorId): OutboxDraft {
+  publish(
+    writeSet: WriteSet,
+    route: Route,
+    publication: Publication,
+    id: string,
+    from?: ActorId,
+  ): (Unsent & { readonly to: ActorId }) | undefined {
     const { operation: { protocol, name, mode }, payload } = publication;
     const { subject } = publication.check();
     const { service, session, ids } = this.#services;
@@ -124,7 +115,21 @@ export class Outbox implements RemoteRows {
       key: from === undefined ? service : sender,
     });
     const message = { ...headOf(route.of(Remote.publish), id, session.instance, ids), replyTo: undefined };
-    return this.#draft({ to, message, mode, sender }, toText(payload));
+    const unsent = this.#writeDraft(writeSet, this.#draft({ to, message, mode, sender }, toText(payload)));
+    return unsent && { ...unsent, to };
+  }
+
+  /** A message to another service. Throws why it cannot be sent. */
+  draft(to: ActorId, route: Route, payload: unknown, id: string, from?: ActorId): OutboxDraft {
+    const { operation, extras } = route;
+    const own = to.protocol === Remote.arrive.protocol;
+    const { mode } = own ? operation : this.#operation(to, operation.name);
+    const message = headOf(route, id, this.#services.session.instance, this.#services.ids);
+    const sender = this.#senderOf(extras?.scope, from);
+    const input = extras?.input;
+    const receiver = { protocol: to.protocol, key: to.key }; // a handle has more
+    const text = toText(input === undefined ? payload : input.payload);
+    return this.#draft({ to: receiver, message, mode, sender }, text);
   }
 
   /** Writes it, or returns that there is no room for it. */

@@ -75,11 +75,11 @@ export class OutboxLanes {
   }
 
   /**
-   * A message from outside a turn comes into a lane with a commit; the result says that the commit is over. Throws a
+   * A message comes into a lane with a commit of its own; the result says that the commit is over. Throws a
    * `LimitExceededError` (`outbox-full`) if there is no room for it. `what` names the message.
    */
-  arrive(what: string, name: string, bytes: number): () => void {
-    const full = this.#full(name, 0, bytes, 1);
+  arrive(what: string, name: string, bytes: number, origin: "outside" | "turn"): () => void {
+    const full = this.#full(name, 0, bytes, origin === "turn" ? turnRoom : 1);
     if (full !== undefined) throw new LimitExceededError("outbox-full", `Cannot accept ${what}: ${full}`);
     const lane = this.#laneOf(name);
     lane.arriving++;

@@ -47,9 +47,9 @@ export class Registry {
     return found === undefined || isBroadcast(found) ? undefined : found;
   }
 
-  /** The names of the protocols that other services host. */
-  get protocols(): string[] {
-    return [...this.#remote.keys()].filter((protocol) => this.has(protocol));
+  /** The names of the protocols that are hosted here, or by other services. */
+  get names(): string[] {
+    return [...this.#actors.keys(), ...[...this.#remote.keys()].filter((protocol) => this.has(protocol))];
   }
 
   /** The operation of that name that other services may send to; absent if it is not exposed. */

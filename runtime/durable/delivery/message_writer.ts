@@ -2,6 +2,7 @@ import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
 import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
+import { Remote } from "../../messages/remote_address.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
@@ -122,16 +123,29 @@ export class MessageWriter {
     const { to, route, payload, id } = outgoing;
     const published = route.operation === Topic.publish && Publication.is(payload) ? payload : undefined;
     try {
-      if (published !== undefined) remote.requirePublishable(published);
       if (remote.takes(to)) {
         const unsent = remote.write(writeSet, to, route, payload, id, from);
         return unsent && this.undelivered(writeSet, outgoing, unsent);
       }
-      if (published !== undefined) remote.publish(writeSet, route, published, id, from);
+      if (published !== undefined && remote.publishes(published)) {
+        this.publishAway(writeSet, route, published, id, from);
+      }
     } catch (error) {
       return this.#unsendable(writeSet, outgoing, error);
     }
     this.#toMailbox(writeSet, outgoing);
+  }
+
+  /** Adds a publication to a commit for other services. Throws why it can never be sent. */
+  publishAway(writeSet: WriteSet, route: Route, publication: Publication, id: string, from?: ActorId): void {
+    const unsent = this.remote!.publish(writeSet, route, publication, id, from);
+    if (unsent === undefined) return;
+    const { to } = unsent;
+    this.undelivered(
+      writeSet,
+      { to, route: route.of(Remote.publish), payload: publication.payload, id },
+      unsent,
+    );
   }
 
   /** Adds a reply, or a failure, to an address. */

@@ -29,10 +29,19 @@ export interface RemoteRows {
   ): Unsent | undefined;
   /** Adds a message that was a dead letter to a commit. */
   writeAgain(writeSet: WriteSet, to: ActorId, head: MessageHeader, text: string): void;
-  /** Throws if this service may not publish an event, because only others do. */
-  requirePublishable(publication: Publication): void;
   /** Whether a publication leaves this service too. */
   publishes(publication: Publication): boolean;
-  /** Adds a publication to a commit, for other services, or a dead letter. */
-  publish(writeSet: WriteSet, route: Route, publication: Publication, id: string, from?: ActorId): void;
+  /** Throws a `LimitExceededError` (`outbox-full`) if there is no room for a publication from outside a turn. */
+  requireRoom(publication: Publication): void;
+  /**
+   * Adds a publication that leaves this service to a commit, or returns why it becomes a dead letter, and to whom. Throws
+   * why it can never be sent.
+   */
+  publish(
+    writeSet: WriteSet,
+    route: Route,
+    publication: Publication,
+    id: string,
+    from?: ActorId,
+  ): (Unsent & { readonly to: ActorId }) | undefined;
 }
