@@ -5,6 +5,15 @@ import { Collector } from "./collector.ts";
 
 /** The cases about replies, events, and who may connect. */
 export const modeCases: Readonly<Record<string, (bench: TransportBench) => Promise<void>>> = {
+  // deno-lint-ignore require-await -- what is thrown rejects
+  async "it carries the engine of services"({ transport }) {
+    expectEqual(
+      typeof transport.engine?.["~begin"],
+      "function",
+      "its `engine`, which is `transportEngine` of the transport entry",
+    );
+  },
+
   async "a reply comes to the channel that its request names, with what the request carried"(bench) {
     const question: InboxOperation = { name: "total", mode: "ask" };
     const [inbox, own] = [bench.inbox("b", [add, question]), bench.inbox("a", [])];
