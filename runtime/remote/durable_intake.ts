@@ -138,7 +138,7 @@ export class DurableIntake implements Receiver {
     const keys = new Set<string>();
     for (const { meaning, mark } of arrivals) {
       if (meaning.kind === "reply") keys.add(waitingKey(meaning.name));
-      if (mark !== undefined && (looks || meaning.kind === "reply")) keys.add(mark);
+      if (looks && mark !== undefined) keys.add(mark);
     }
     const rows = new Map<string, Entry>();
     for (const some of slicesOf([...keys], readMax)) {
