@@ -138,7 +138,7 @@ export class DurableIntake implements Receiver {
     const keys = new Set<string>();
     for (const { meaning, mark } of arrivals) {
       if (meaning.kind === "reply") keys.add(waitingKey(meaning.name));
-      if (mark !== undefined && (looks || meaning.kind === "reply")) keys.add(mark);
+      if (looks && mark !== undefined) keys.add(mark);
     }
     const rows = new Map<string, Entry>();
     for (const some of slicesOf([...keys], readMax)) {
@@ -211,7 +211,7 @@ export class DurableIntake implements Receiver {
       const one = new WriteSet();
       if (meaning.kind === "reply") {
         const lateness: Lateness = { reason: codeOf(error, "failed"), why: messageOf(error) };
-        this.#replies.refuse(one, message, meaning.name, { reply: undefined }, lateness, "");
+        this.#replies.refuse(one, message, meaning.name, { reply: undefined }, lateness);
       }
       if (meaning.kind !== "message" && meaning.kind !== "refused") return one;
       const { operation, causationId, correlationId } = meaning.route;
@@ -238,9 +238,7 @@ export class DurableIntake implements Receiver {
       const late: Lateness | undefined = part.changed.has(key)
         ? { reason: "already-answered", why: "another reply came before it" }
         : this.#replies.take(one, message, name, outcome, stored);
-      if (late !== undefined) {
-        this.#replies.refuse(one, message, name, outcome, late, textOf(keptBody(message.delivery)));
-      }
+      if (late !== undefined) this.#replies.refuse(one, message, name, outcome, late);
     } else if (meaning.kind === "refused") {
       if (meaning.asked) one.after(() => asks.refuse(message, meaning.fault));
       else {
@@ -290,7 +288,7 @@ export class DurableIntake implements Receiver {
       writer.undelivered(one, outgoing, { text: textOf(kept), reason: fault.code, why: fault.message });
     } else if (meaning.kind === "reply") {
       const lateness: Lateness = { reason: "late-reply", why: fault.message };
-      this.#replies.refuse(one, message, meaning.name, meaning.outcome, lateness, "");
+      this.#replies.refuse(one, message, meaning.name, meaning.outcome, lateness);
     }
     return one;
   }

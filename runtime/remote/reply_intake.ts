@@ -5,7 +5,10 @@ import type { MessageWriter } from "../durable/delivery/message_writer.ts";
 import type { StoreSession } from "../durable/commits/store_session.ts";
 import type { WriteSet } from "../durable/commits/write_set.ts";
 import { expectKey, replyRowKey } from "../durable/rows/keys.ts";
+import { toText } from "../durable/rows/value_codec.ts";
 import { readableHead } from "../durable/rows/readable_head.ts";
+import { guarded } from "../base/guarded.ts";
+import { keptBody, keptBytesMax } from "./decode_body.ts";
 import { messageOf } from "../base/errors.ts";
 import { codeOf } from "../base/thrown.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
@@ -71,14 +74,15 @@ export class ReplyIntake {
     name: string,
     outcome: Outcome,
     { reason, why }: Lateness,
-    text: string,
   ): void {
     const to = { protocol: Reply.arrive.protocol, key: `~${encodeURIComponent(name.toWellFormed())}` };
     const operation = "reply" in outcome ? Reply.arrive : Reply.refuse;
-    const { id, causationId, correlationId, headers } = message;
+    const { id, causationId, correlationId, headers, delivery } = message;
     const extras = { id, headers, caller: callerOf(message) };
     const route = new Route(operation, causationId, correlationId, undefined, undefined, extras);
-    const payload = "reply" in outcome ? outcome.reply : outcome.failure;
+    const told = "reply" in outcome ? outcome.reply : outcome.failure;
+    const payload = delivery.body.length > keptBytesMax ? keptBody(delivery) : told;
+    const text = guarded(() => toText(payload), ""); // what is no data is not kept
     this.#parts.writer.undelivered(writeSet, { to, route, payload, id }, { text, reason, why });
   }
 
