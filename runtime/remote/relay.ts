@@ -63,8 +63,8 @@ export class Relay {
   readonly #lane: OutboxLane;
   readonly #prefix: string;
   #limit: number;
-  /** The removal of the rows of the last batch, while it is under way, and the last of them. */
-  #removing: { readonly done: Promise<void>; readonly last: string } | undefined;
+  /** The removal of the rows of the last batch, while it is under way, and their keys. */
+  #removing: { readonly done: Promise<void>; readonly keys: ReadonlySet<string> } | undefined;
 
   constructor(services: RelayServices, lane: OutboxLane) {
     this.#services = services;
@@ -79,9 +79,14 @@ export class Relay {
       const limit = this.#limit;
       const removing = this.#removing;
       const { connection } = this.#services.session;
-      const entries = await connection.list({ prefix: this.#prefix, after: removing?.last, limit });
+      // From the head, since a row may come in front of those that were sent: its commit landed later.
+      const listed = await connection.list({
+        prefix: this.#prefix,
+        limit: limit + (removing?.keys.size ?? 0),
+      });
+      const entries = listed.filter(({ key }) => removing?.keys.has(key) !== true);
       if (entries.length === 0 && removing !== undefined) {
-        await this.#removed(); // then from the head again
+        await this.#removed();
         continue;
       }
       const bytes = removing === undefined ? this.#measure(entries, limit) : bytesOf(entries);
@@ -143,12 +148,12 @@ export class Relay {
 
   /**
    * Removes what the broker has, and makes dead letters of what it will never have. If the broker has all of it, the next
-   * batch need not wait for the removal: it is read behind those rows.
+   * batch need not wait for the removal.
    */
   async #sent(rows: readonly Row[], answers: readonly (Refusal | undefined)[]): Promise<boolean> {
     await this.#removed();
     const sent = rows.filter((_, index) => answers[index] === undefined);
-    this.#remove(sent, rows[rows.length - 1].key);
+    this.#remove(sent);
     if (sent.length === rows.length) return true;
     await this.#removed();
     let waits = false;
@@ -163,9 +168,9 @@ export class Relay {
   }
 
   /** Begins to remove rows. If that fails, they are sent again. */
-  #remove(rows: readonly Row[], last: string): void {
+  #remove(rows: readonly Row[]): void {
     const done = this.#removeAll(rows);
-    const removing = { done, last };
+    const removing = { done, keys: new Set(rows.map(({ key }) => key)) };
     this.#removing = removing;
     done.then(() => {
       if (this.#removing === removing) this.#removing = undefined;

@@ -465,6 +465,34 @@ inMemory(
   },
 );
 
+inMemory("a row that lands in front of those that were sent goes before those behind it", async (stage) => {
+  const { system, transport } = await start(stage);
+  const main = system.ref(Ledger, "main");
+  transport.state = { status: "connecting" };
+  await main.tell(Ledger.note, "first");
+  const connection = await stage.store.open({ clock: stage.clock });
+  const prefix = ["out", "inbox:ledger", ""].join("\u001f");
+  const [{ value }] = await connection.list({ prefix, limit: 1 });
+  const row = new TextDecoder().decode(value);
+  const land = async (place: string, line: string) => {
+    const text = new TextEncoder().encode(row.replace('"first"', `"${line}"`));
+    await connection.commit([{ checks: [], writes: [{ key: prefix + place, value: text }], removals: [] }]);
+  };
+  transport.answer = async (batch) => {
+    // Another process commits while the rows of this batch are about to be removed: their positions were drawn before.
+    if (transport.taken.length === 0) {
+      await land("0", "in front");
+      await land("z", "behind");
+    }
+    transport.take(batch);
+    return batch.map(() => undefined);
+  };
+  transport.state = { status: "connected" };
+  await stage.pass(1_000, 100);
+  await connection.close();
+  assert.deepEqual(transport.bodies, ['"first"', '"in front"', '"behind"']);
+});
+
 inMemory("a reply to an address at which nobody receives is given up after a while", async (stage) => {
   const { system, transport } = await start(stage);
   transport.answer = (batch) => batch.map(() => ({ code: "no-receiver", message: "nobody reads it" }));
