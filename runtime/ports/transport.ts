@@ -150,9 +150,10 @@ export interface Rejection {
 /** Takes what comes to a channel. */
 export interface Receiver {
   /**
-   * A tenure begins. Resolves with the position behind which a log is read. `undefined` if none is known: then behind what
-   * this service has acknowledged, as far as the broker knows, else from the start, or, for an event, from when the service
-   * first declared that it reads it.
+   * A tenure begins, at the latest before its first batch. Resolves with the position behind which a log is read (the
+   * first batches may contain some of what is before it: their positions tell). `undefined` if none is known: then behind
+   * what this service has acknowledged, as far as the broker knows, else from the start, or, for an event, from when the
+   * service first declared that it reads it.
    */
   begin(tenure: Tenure): Promise<number | undefined>;
   /**

@@ -10,6 +10,7 @@ import type {
   TransportServices,
   TransportTraits,
 } from "../../../runtime/ports/transport.ts";
+import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { Arrivals, type ForeignMessage } from "./arrivals.ts";
 import { SimulatedTransportConnection } from "./connection.ts";
 import {
@@ -181,6 +182,7 @@ export class SimulatedBroker {
     const own = () => [...this.#connections].filter((connection) => connection.client === client);
     return {
       transport: (expose = []) => ({
+        engine: transportEngine,
         traits: this.#traits,
         expose,
         open: (services) => this.#open(client, services),

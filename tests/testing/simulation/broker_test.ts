@@ -24,8 +24,7 @@ for (const reads of ["queue", "log"] as const) {
   };
   const cases = transportConformance({
     transport: {
-      traits: broker.traits,
-      expose: [],
+      ...broker.client("none").transport(),
       open: (services) => broker.client(`p${++processes}`).transport().open(services),
     },
     faults,
