@@ -41,10 +41,16 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./store": ["adapters/stores/mod.ts", "runtime/base/"],
   "./transport": ["adapters/transports/mod.ts", "runtime/base/"],
   "./rabbitmq": ["adapters/transports/rabbitmq/", "runtime/base/", "runtime/ports/"],
-  "./memory": ["adapters/stores/memory/", ...stores],
+  "./memory": ["adapters/memory.ts", "adapters/stores/memory/", "adapters/transports/memory/", ...stores],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores, "@std/ulid"],
-  "./testing/conformance": ["testing/", "testing/conformance/", ...stores],
+  "./testing/conformance": [
+    "testing/",
+    "testing/conformance/",
+    "testing/conformance/transport/",
+    ...stores,
+    "@std/ulid",
+  ],
 };
 
 /** The entries for tests, which may load anything. */
