@@ -32,7 +32,7 @@ export function deliveryOf(message: Message, channel: Channel, nowMs: number): D
     body: new Uint8Array(message.body.buffer, message.body.byteOffset, message.body.byteLength),
     contentType: contentTypeOf(message),
     headers: Object.fromEntries([...given, ...source.filter(([, value]) => value !== undefined), ...others]),
-    replyTo: message.replyTo || undefined,
+    replyTo: message.replyTo && (all["posthorn-return"] || message.replyTo) || undefined,
     correlationId: message.correlationId || undefined,
     expiresAtMs: expiryOf(message, all, nowMs),
     again: message.redelivered,

@@ -46,3 +46,20 @@ export function replyQueueOf(channel: ReturnChannel, service: string): string {
   if (channel.kind === "process") return directReplyTo;
   return channel.kind === "inbox" ? channel.protocol : `${service}.replies`;
 }
+
+/** What begins the address of an actor, to which its inbox's queue would not lead. No queue of ours begins so. */
+const actorAddress = "actor:";
+
+/** The address to which a reply to an actor goes, with its key. A stranger is given the queue. */
+export function addressOfActor(protocol: string, key: string): string {
+  return `${actorAddress}${protocol}/${key}`;
+}
+
+/** The actor that an address names, if it names one. */
+export function actorOf(address: string): { readonly protocol: string; readonly key: string } | undefined {
+  if (!address.startsWith(actorAddress)) return undefined;
+  const end = address.indexOf("/");
+  return end < 0
+    ? undefined
+    : { protocol: address.slice(actorAddress.length, end), key: address.slice(end + 1) };
+}

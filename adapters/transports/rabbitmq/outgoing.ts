@@ -1,6 +1,15 @@
 import type { Parcel, Refusal } from "../../../runtime/ports/transport.ts";
 import { type Envelope, frameBytesMax } from "./client.ts";
-import { directReplyTo, eventRoutingKeyOf, eventsExchange, isShort, replyQueueOf, routingKeyOf } from "./names.ts";
+import {
+  actorOf,
+  addressOfActor,
+  directReplyTo,
+  eventRoutingKeyOf,
+  eventsExchange,
+  isShort,
+  replyQueueOf,
+  routingKeyOf,
+} from "./names.ts";
 
 /** A parcel as it is published. */
 export interface Outgoing {
@@ -22,9 +31,8 @@ export function refusalOf(parcel: Parcel, messageBytes: number): Refusal | undef
   const bytes = texts.reduce((sum, [name, value]) => sum + 6 + bytesOf(name) + bytesOf(value), 0);
   const most = frameBytesMax - propertiesBytes;
   if (bytes > most) return refused("too-large", id, `its headers have ${bytes} of ${most} bytes`);
-  const cut = [id, correlationId, parcel.to.kind === "reply" ? parcel.to.address : ""].find((text) =>
-    !isShort(text)
-  );
+  const to = destinationOf(parcel.to);
+  const cut = [id, correlationId, to.kind === "reply" ? to.address : ""].find((text) => !isShort(text));
   if (cut === undefined) return undefined;
   return refused("refused", id, `an id or address of it has ${bytesOf(cut)} of 255 bytes`);
 }
@@ -50,7 +58,13 @@ export function outgoingOf(parcel: Parcel, service: string, nowMs: number): Outg
     appId: service,
     durable: true,
   };
-  return { envelope: { ...properties, ...routeOf(to) }, body };
+  return { envelope: { ...properties, ...routeOf(destinationOf(to)) }, body };
+}
+
+/** A reply to an actor goes to its inbox, like everything else that is sent to it. */
+function destinationOf(to: Parcel["to"]): Parcel["to"] {
+  const actor = to.kind === "reply" ? actorOf(to.address) : undefined;
+  return actor === undefined ? to : { kind: "inbox", ...actor };
 }
 
 function routeOf(to: Parcel["to"]): Pick<Envelope, "exchange" | "routingKey" | "mandatory" | "type"> {
@@ -67,8 +81,11 @@ function routeOf(to: Parcel["to"]): Pick<Envelope, "exchange" | "routingKey" | "
   return { exchange: "", routingKey: to.address, mandatory: !direct };
 }
 
-function headersOf({ to, id, headers, expiresAtMs }: Parcel, service: string): Record<string, string> {
+function headersOf(parcel: Parcel, service: string): Record<string, string> {
+  const { id, headers, replyTo, expiresAtMs } = parcel;
+  const to = destinationOf(parcel.to);
   const more: Record<string, string> = {};
+  if (replyTo?.kind === "inbox") more["posthorn-return"] = addressOfActor(replyTo.protocol, replyTo.key);
   if (to.kind === "inbox" && routingKeyOf(to.key) !== to.key) more["posthorn-key"] = to.key;
   if (to.kind === "event") {
     const { protocol, event, subject } = to;

@@ -9,6 +9,8 @@ import { type Outcome, Publisher } from "./publisher.ts";
 
 /** `send` has to settle within 30 s. */
 const sendMs = 25_000;
+/** How long it waits for a connection. */
+const connectMs = 5_000;
 
 /** The name of the channel to which the replies to this process come. */
 const repliesName = "replies";
@@ -75,9 +77,16 @@ export class Sender {
   }
 
   async #inTime<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { link, services: { clock } } = this.#options;
+    if (link.state.status === "refused") throw this.#unknown("it refuses this program");
     const late = new AbortController();
     const abort = () => late.abort();
-    const cancel = this.#options.services.clock.setTimer(sendMs, abort);
+    const cancels = [
+      clock.setTimer(connectMs, () => {
+        if (["connecting", "refused"].includes(link.state.status)) abort();
+      }),
+      clock.setTimer(sendMs, abort),
+    ];
     this.#stop.signal.addEventListener("abort", abort);
     try {
       return await Promise.race([
@@ -87,7 +96,7 @@ export class Sender {
         }),
       ]);
     } finally {
-      cancel();
+      for (const cancel of cancels) cancel();
       this.#stop.signal.removeEventListener("abort", abort);
     }
   }
