@@ -89,12 +89,16 @@ async function accept(): Promise<Outcome> {
   return outcome;
 }
 
-/** The same messages, accepted and handled without a broker. */
+/** The same messages with as many ids, accepted and handled without a broker. */
 async function local(): Promise<Outcome> {
   const system = new System({ actors: [target], store: sqlite(`${folder}/local.db`) });
   await system.ready();
   const refs = Array.from({ length: receivers }, (_, index) => system.ref(Target, `key${index}`));
-  const outcome = await timeTells(count, arrivals, (n) => refs[n % receivers].tell(Target.add, 1));
+  const outcome = await timeTells(
+    count,
+    arrivals,
+    (n) => refs[n % receivers].tell(Target.add, 1, { id: `${n}` }),
+  );
   await system.stop();
   return outcome;
 }
