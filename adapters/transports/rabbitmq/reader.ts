@@ -164,8 +164,8 @@ export class Reader {
   }
 }
 
-/** Whether the broker has said what is wrong with the channel. What is wrong with the connection its state says. */
+/** Whether an error says more than the state of the connection does. */
 function isSaid(error: unknown): boolean {
-  const { name } = error instanceof Error ? error : { name: "" };
-  return name === "AMQPChannelError" && amqpCodeOf(error) !== "CH_CLOSE";
+  if (error === undefined || (error instanceof Error && error.name === "AMQPConnectionError")) return false;
+  return !/^(CH_CLOSE|E[A-Z]+)$/.test(amqpCodeOf(error));
 }
