@@ -13,10 +13,10 @@ import { type AmqpConnection, type Client, type Message, openChannel } from "./c
 import { Link } from "./link.ts";
 import { deadQueueOf, directReplyTo, queueOf } from "./names.ts";
 import type { Settings } from "./options.ts";
-import { type QueueChannel, Reader } from "./reader.ts";
+import { Reader } from "./reader.ts";
 import { Replies } from "./replies.ts";
 import { Sender } from "./sender.ts";
-import { mark, storeMarkOf } from "./topology.ts";
+import { mark, type QueueChannel, storeMarkOf } from "./topology.ts";
 import { Backoff, sleep } from "./waiting.ts";
 
 /** How long `open` waits for the broker before it goes on without. */

@@ -162,7 +162,7 @@ brokerTest(
   async ({ own, prefix }) => {
     const node = await own();
     await rabbitmqctl(node, "add_user", "limited", "pw");
-    await rabbitmqctl(node, "set_permissions", "limited", `^${prefix}.*store$`, `^${prefix}ok$`, ".*");
+    await rabbitmqctl(node, "set_permissions", "limited", `^${prefix}.*store$`, `^${prefix}(ok|.*store)$`, ".*");
     await using desk = new Desk();
     const taker = new Taker();
     const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
