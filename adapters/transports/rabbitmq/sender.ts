@@ -3,7 +3,7 @@ import type { Parcel, Refusal, TransportServices } from "../../../runtime/ports/
 import type { AmqpChannel, Client } from "./client.ts";
 import { amqpCodeOf, wordsOf } from "./faults.ts";
 import type { Link } from "./link.ts";
-import { eventsExchange } from "./names.ts";
+import type { Names } from "./names.ts";
 import { type Outgoing, outgoingOf } from "./outgoing.ts";
 import { type Outcome, Publisher } from "./publisher.ts";
 
@@ -22,6 +22,7 @@ export interface SenderOptions {
   readonly client: Client;
   readonly link: Link;
   readonly services: TransportServices;
+  readonly names: Names;
   readonly messageBytes: number;
   /** Starts to read the direct replies to what a channel publishes. */
   readonly hearReplies: (channel: AmqpChannel) => Promise<void>;
@@ -43,8 +44,8 @@ export class Sender {
 
   async send(batch: readonly Parcel[]): Promise<readonly Answer[]> {
     this.#requireOpen();
-    const { services: { service, clock } } = this.#options;
-    const options = { service, nowMs: clock.now(), messageBytes: this.#messageBytes };
+    const { services: { service, clock }, names } = this.#options;
+    const options = { service, names, nowMs: clock.now(), messageBytes: this.#messageBytes };
     const made = batch.map((parcel) => outgoingOf(parcel, options));
     const outgoing = made.filter((one) => "envelope" in one);
     if (outgoing.length === 0) return made.filter((one) => "code" in one);
@@ -164,7 +165,7 @@ export class Sender {
   async #faultOfExchange(exchange: string, signal: AbortSignal): Promise<Refusal | undefined> {
     if (exchange === "" || this.#exchanges.has(exchange)) return undefined;
     const passive = await this.#declare({ exchange, passive: true }, signal);
-    if (passive === "NOT_FOUND" && exchange !== eventsExchange) {
+    if (passive === "NOT_FOUND" && exchange !== this.#options.names.events) {
       return { code: "no-receiver", message: `Cannot send to ${exchange}: no service has declared it` };
     }
     // Whoever publishes an event first declares its exchange.

@@ -162,7 +162,14 @@ brokerTest(
   async ({ own, prefix }) => {
     const node = await own();
     await rabbitmqctl(node, "add_user", "limited", "pw");
-    await rabbitmqctl(node, "set_permissions", "limited", `^${prefix}.*store$`, `^${prefix}(ok|.*store)$`, ".*");
+    await rabbitmqctl(
+      node,
+      "set_permissions",
+      "limited",
+      `^${prefix}.*store$`,
+      `^${prefix}(ok|.*store)$`,
+      ".*",
+    );
     await using desk = new Desk();
     const taker = new Taker();
     const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
@@ -338,5 +345,27 @@ brokerTest(
       async () => (await rabbitmqctl(node, "list_connections", "--no-table-headers", "name")).trim() === "",
       "no connection is left",
     );
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: two namespaces share a broker without meeting, stores and all",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    const event = { kind: "event", protocol: "order", event: "settled", mode: "event" } as const;
+    const takers = { a: new Taker(), b: new Taker() };
+    for (const [name, taker] of Object.entries(takers)) {
+      const connection = await desk.connect({ url, namespace: prefix + name }, "orders", `store of ${name}`);
+      await connection.receive(inboxOf("order"), taker).ready;
+      await connection.receive(event, taker).ready;
+      await sendAtLast(connection, parcels("order", name === "a" ? 0 : 10, 2));
+      await connection.send(
+        parcels("", name === "a" ? 2 : 12, 1, { to: { ...event, subject: "de", key: "k" } }),
+      );
+    }
+    await until(() => Object.values(takers).every(({ ids }) => ids.length === 3), "all are taken");
+    assert.deepEqual(takers.a.ids.toSorted(), parcels("order", 0, 3).map(({ id }) => id));
+    assert.deepEqual(takers.b.ids.toSorted(), parcels("order", 10, 3).map(({ id }) => id));
   },
 );
