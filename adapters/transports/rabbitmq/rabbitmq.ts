@@ -1,4 +1,5 @@
 import type { Transport, TransportTraits } from "../../../runtime/ports/transport.ts";
+import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { loadClient } from "./client.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
 import { RabbitmqConnection } from "./rabbitmq_connection.ts";
@@ -53,6 +54,7 @@ export function rabbitmq(options: RabbitmqOptions): Transport {
     failoverMs: 2_000 * heartbeatSeconds + 5_000,
   };
   return {
+    engine: transportEngine,
     traits,
     expose: options.expose ?? [],
     open: async (services) => RabbitmqConnection.open(await loadClient(), settings, services),
