@@ -99,7 +99,7 @@ brokerTest(
     const release = Promise.withResolvers<void>();
     taker.before = () => release.promise;
     await reading.receive(inboxOf(prefix), taker).ready;
-    const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
+    const sender = reading; // the same process: what it reads it can still acknowledge
     await sender.send(parcels(prefix, 0, 300));
     const states: string[] = [];
     using _ = sender.watch(({ status }) => void states.push(status));
@@ -367,5 +367,22 @@ brokerTest(
     await until(() => Object.values(takers).every(({ ids }) => ids.length === 3), "all are taken");
     assert.deepEqual(takers.a.ids.toSorted(), parcels("order", 0, 3).map(({ id }) => id));
     assert.deepEqual(takers.b.ids.toSorted(), parcels("order", 10, 3).map(({ id }) => id));
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: an exchange that is deleted while its queue stays is declared anew",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    await using other = await stranger(url);
+    const taker = new Taker();
+    const connection = await desk.connect({ url }, `${prefix}-a`);
+    await connection.receive(inboxOf(prefix), taker).ready;
+    await sendAtLast(connection, parcels(prefix, 0, 1));
+    await other.channel.exchangeDelete({ exchange: prefix });
+    await sendAtLast(connection, parcels(prefix, 1, 1)); // "no receiver" until the reader has looked
+    await until(() => taker.ids.length === 2, "both are taken");
+    assert.equal(taker.tenures.size, 1); // the reader goes on
   },
 );
