@@ -386,3 +386,32 @@ brokerTest(
     assert.equal(taker.tenures.size, 1); // the reader goes on
   },
 );
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: what a full queue refuses nobody knows about, and sent again it arrives in order",
+  async ({ url, broker, prefix }) => {
+    await using desk = new Desk();
+    const taker = new Taker();
+    const release = Promise.withResolvers<void>();
+    taker.before = () => release.promise;
+    const policy = JSON.stringify({ "max-length": 5, overflow: "reject-publish" });
+    await rabbitmqctl(broker, "set_policy", prefix, `^${prefix}$`, policy, "--apply-to", "queues");
+    const connection = await desk.connect({ url, prefetch: 2 }, `${prefix}-a`);
+    await connection.receive(inboxOf(prefix), taker).ready;
+    const sent: string[] = [];
+    let refused: Error | undefined;
+    while (refused === undefined) { // the bound of a quorum queue is not exact
+      const batch = parcels(prefix, sent.length, 20);
+      sent.push(...batch.map(({ id }) => id));
+      refused = await connection.send(batch).then(() => undefined, (error) => error);
+      if (refused === undefined) continue;
+      assert.match(refused.message, /rejected by server/);
+      release.resolve();
+      await rabbitmqctl(broker, "clear_policy", prefix);
+      await sendAtLast(connection, batch);
+    }
+    await until(() => taker.firstIds.length === sent.length, "all are taken");
+    assert.deepEqual(taker.firstIds, sent);
+  },
+);
