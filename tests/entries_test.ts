@@ -72,6 +72,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
   "./store": ["adapters/stores/mod.ts", ...stores],
   "./transport": ["adapters/transports/mod.ts", ...transports],
+  "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./memory": [
     "adapters/memory.ts",
     "adapters/stores/memory/",
@@ -135,7 +136,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   }
   assert.deepEqual(
     leading.toSorted(),
-    ["./deno-kv", "./memory", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
+    ["./deno-kv", "./memory", "./rabbitmq", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
   );
 });
 
