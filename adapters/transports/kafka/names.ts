@@ -1,0 +1,83 @@
+import type { Channel, Destination, ReturnChannel } from "../../../runtime/ports/transport.ts";
+
+/** Events of these names would have the topic of something else: `order.dead` has the dead letters of `order`. */
+const namesTaken = ["dead", "replies"];
+
+/** How a channel is read. */
+export interface Reading {
+  readonly topic: string;
+  /** The group whose members share the partitions; absent if this process reads all of them alone. */
+  readonly group: string | undefined;
+  /** Where a group begins that has read nothing. */
+  readonly from: "start" | "end";
+  /** What this process reads: only the replies whose correlation id begins with its name. */
+  readonly process: string | undefined;
+}
+
+/** The topic with the replies to the asks and surveys of all processes of a service. */
+export function processTopic(service: string): string {
+  return `${service}.replies.process`;
+}
+
+/** The topic with the replies to the submits of a service. */
+export function repliesTopic(service: string): string {
+  return `${service}.replies`;
+}
+
+/** Where what a service rejected of a topic is put. */
+export function deadTopic(topic: string): string {
+  return `${topic}.dead`;
+}
+
+/** How a process of a service reads a channel. */
+export function readingOf(channel: Channel, service: string, instance: string): Reading {
+  if (channel.kind === "process") {
+    return { topic: processTopic(service), group: undefined, from: "end", process: instance };
+  }
+  const topic = channel.kind === "inbox"
+    ? channel.protocol
+    : channel.kind === "event"
+    ? eventTopic(channel.protocol, channel.event)
+    : repliesTopic(service);
+  const from = channel.kind === "event" ? "end" : "start";
+  return { topic, group: `${service}.${topic}`, from, process: undefined };
+}
+
+/** The topic of an event or a survey. */
+export function eventTopic(protocol: string, event: string): string {
+  if (namesTaken.includes(event)) {
+    throw new TypeError(
+      `Cannot send ${protocol}.${event} over Kafka: that topic has the ${event} letters or replies of ${protocol}`,
+    );
+  }
+  return `${protocol}.${event}`;
+}
+
+/** Where a parcel goes: a topic, and a partition if whoever asked has named one. */
+export interface Target {
+  readonly topic: string;
+  readonly partition: number | undefined;
+}
+
+/**
+ * Where a parcel goes; `undefined` if a stranger gave an address that is no topic, or one of Kafka's own, which begin with
+ * two underscores.
+ */
+export function targetOf(to: Destination): Target | undefined {
+  if (to.kind === "inbox") return { topic: to.protocol, partition: undefined };
+  if (to.kind === "event") return { topic: eventTopic(to.protocol, to.event), partition: undefined };
+  const found = /^(?!__|\.{1,2}(?:#|$))([A-Za-z0-9._-]{1,249})(?:#(\d{1,6}))?$/.exec(to.address);
+  if (found === null) return undefined;
+  return { topic: found[1], partition: found[2] === undefined ? undefined : Number(found[2]) };
+}
+
+/** The address of a topic, or of one of its partitions. */
+export function addressOf(topic: string, partition: number | undefined): string {
+  return partition === undefined ? topic : `${topic}#${partition}`;
+}
+
+/** The topic that a reply to this service is sent to. */
+export function returnTopic(channel: ReturnChannel, service: string): string {
+  if (channel.kind === "inbox") return channel.protocol;
+  return channel.kind === "process" ? processTopic(service) : repliesTopic(service);
+}

@@ -1,0 +1,117 @@
+import type { Delivery, Parcel } from "../../../runtime/ports/transport.ts";
+import type { KafkaRecord, ReadRecord } from "./link.ts";
+import { addressOf, type Reading, returnTopic } from "./names.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The headers that a record has for the adapter; they are no headers of the message. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  "id",
+  "operation",
+  "content-type",
+  "reply-topic",
+  "correlation-id",
+  "kafka_replytopic",
+  "kafka_replypartition",
+  "kafka_correlationid",
+]);
+
+/** What separates the name of a process from the correlation id that it gave. */
+const processMark = "~";
+
+/** How a correlation id begins that is not visible ASCII: Spring's are 16 random bytes, and must come back as they were. */
+const bytesMark = "base64:";
+
+/** The record of a parcel. A record has no header twice, and those of the adapter win over the parcel's. */
+export function recordOf(parcel: Parcel, service: string, instance: string): KafkaRecord {
+  const { to, replyTo, correlationId } = parcel;
+  const headers: Record<string, string | Uint8Array> = { ...parcel.headers, id: parcel.id };
+  if (parcel.contentType !== undefined) headers["content-type"] = parcel.contentType;
+  if (to.kind === "inbox" && to.operation !== undefined) headers.operation = to.operation.name;
+  if (to.kind === "event") {
+    headers.operation = to.event;
+    if (to.subject !== "") headers["ce_subject"] = to.subject;
+  }
+  if (replyTo !== undefined) headers["reply-topic"] = returnTopic(replyTo, service);
+  if (correlationId !== undefined) {
+    const own = replyTo?.kind === "process" ? instance + processMark + correlationId : correlationId;
+    headers["correlation-id"] = bytesOf(own);
+    if (to.kind === "reply") headers["kafka_correlationId"] = headers["correlation-id"];
+  }
+  if (parcel.expiresAtMs !== undefined) headers["posthorn-deadline"] ??= String(parcel.expiresAtMs);
+  const key = to.kind === "reply" ? correlationId ?? parcel.id : to.key;
+  return { key: encoder.encode(key), value: parcel.body, headers };
+}
+
+/** The delivery of a record; `undefined` if it is for another process. */
+export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | undefined {
+  const named = new Map<string, Uint8Array>();
+  for (const [name, value] of record.headers) named.set(name.toLowerCase(), value);
+  const text = (name: string) => {
+    const bytes = named.get(name);
+    return bytes === undefined ? undefined : decoder.decode(bytes);
+  };
+  let correlationId = correlationOf(named.get("correlation-id") ?? named.get("kafka_correlationid"));
+  if (reading.process !== undefined) {
+    const own = reading.process + processMark;
+    if (correlationId?.startsWith(own) !== true) return undefined;
+    correlationId = correlationId.slice(own.length);
+  }
+  const isEvent = reading.from === "end" && reading.group !== undefined;
+  const replyTopic = text("reply-topic") ?? text("kafka_replytopic");
+  const deadline = Number(text("posthorn-deadline") ?? NaN);
+  return {
+    id: text("id") ?? text("ce_id"),
+    key: isEvent ? text("ce_subject") ?? "" : record.key === undefined ? "" : decoder.decode(record.key),
+    operation: text("operation") ?? text("ce_type")?.split(".").at(-1),
+    body: record.value,
+    contentType: text("content-type"),
+    headers: Object.fromEntries(
+      [...named].filter(([name]) => !ownHeaders.has(name)).map(([name, value]) => [name, decoder.decode(value)]),
+    ),
+    replyTo: replyTopic === undefined
+      ? undefined
+      : addressOf(replyTopic, partitionNumber(named.get("kafka_replypartition"))),
+    correlationId,
+    expiresAtMs: Number.isSafeInteger(deadline) && deadline >= 0 ? deadline : undefined,
+    position: record.offset,
+    again: false,
+  };
+}
+
+/** The record that keeps a rejected one, with why and where it was. */
+export function deadRecordOf(record: ReadRecord, reason: string, service: string, source: string): KafkaRecord {
+  const headers: Record<string, string | Uint8Array> = Object.fromEntries(record.headers);
+  headers["posthorn-reason"] = reason;
+  headers["posthorn-rejected-by"] = service;
+  headers["posthorn-source"] = source;
+  return { key: record.key ?? new Uint8Array(), value: record.value, headers };
+}
+
+/** How many bytes a record takes, a little more than it will be. */
+export function sizeOf({ key, value, headers }: KafkaRecord): number {
+  let bytes = 40 + key.length + value.length;
+  for (const [name, of] of Object.entries(headers)) bytes += 8 + name.length + 3 * of.length;
+  return bytes;
+}
+
+function correlationOf(bytes: Uint8Array | undefined): string | undefined {
+  if (bytes === undefined) return undefined;
+  const visible = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+  const text = visible ? decoder.decode(bytes) : "";
+  if (visible && !text.startsWith(bytesMark)) return text;
+  return bytesMark + btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+function bytesOf(correlationId: string): string | Uint8Array {
+  if (!correlationId.startsWith(bytesMark)) return correlationId;
+  return Uint8Array.from(atob(correlationId.slice(bytesMark.length)), (char) => char.charCodeAt(0));
+}
+
+/** The partition that Spring asks to be answered in: four bytes, the highest first. */
+function partitionNumber(bytes: Uint8Array | undefined): number | undefined {
+  if (bytes?.length !== 4) return undefined;
+  const number = new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0);
+  return number >= 0 && number < 1_000_000 ? number : undefined;
+}
