@@ -40,10 +40,16 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
   "./store": ["adapters/stores/mod.ts", "runtime/base/"],
   "./transport": ["adapters/transports/mod.ts", "runtime/base/"],
-  "./memory": ["adapters/stores/memory/", ...stores],
+  "./memory": ["adapters/memory.ts", "adapters/stores/memory/", "adapters/transports/memory/", ...stores],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores, "@std/ulid"],
-  "./testing/conformance": ["testing/", "testing/conformance/", ...stores],
+  "./testing/conformance": [
+    "testing/",
+    "testing/conformance/",
+    "testing/conformance/transport/",
+    ...stores,
+    "@std/ulid",
+  ],
 };
 
 /** The entries for tests, which may load anything. */

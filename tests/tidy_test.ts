@@ -28,6 +28,7 @@ const layers: readonly string[] = [
   "adapters/transports/**",
   "adapters/telemetry/**",
   "adapters/http/**",
+  "adapters/memory.ts",
   "testing/**",
   "actors/builtin/",
   "actors/",
@@ -52,8 +53,12 @@ const adapters = [
 /** The exceptions: the Hono app serves the page of metrics. */
 const buildsOn: Readonly<Record<string, string>> = { "adapters/http/": "adapters/telemetry/" };
 
-/** The folders that a store may import from, besides its own. */
+/** The entry of all that is in memory: it alone is of two adapters. */
+const entryOfTwo = "adapters/memory.ts";
+
+/** The folders that a store or a transport may import from, besides its own. */
 const underStores = ["runtime/base/", "runtime/ports/"];
+const underTransports = [...underStores, "runtime/language/"];
 
 interface Source {
   readonly path: string;
@@ -99,21 +104,28 @@ Deno.test("the runtime knows no mode, and adapters know neither actors nor each 
         assert.notEqual(target, "mod.ts", `${path} imports the public surface`);
       }
       if (other === undefined || other === own || (own !== undefined && buildsOn[own] === other)) continue;
+      if (path === entryOfTwo) continue;
       assert.fail(`${path} imports the adapter ${target}: only an entry of its own does`);
     }
   }
 });
 
-Deno.test("a store knows base and ports alone, and no other store", () => {
-  for (const { path, imports } of modules.filter(({ path }) => path.startsWith("adapters/stores/"))) {
-    if (path === "adapters/stores/mod.ts") continue; // the entry for stores that others write
-    const own = folderOf(path);
-    assert.match(own, /^adapters\/stores\/\w+\/$/, `${path} belongs into the folder of its store`);
-    for (const target of imports.filter((target) => layerOf(target) >= 0)) {
-      assert.ok(
-        [own, ...underStores].includes(folderOf(target)),
-        `${path} imports ${target}: a store builds on base and ports alone, and on no other store`,
+Deno.test("a store or a transport knows base and ports alone, and no other one", () => {
+  for (const [kind, under] of [["stores", underStores], ["transports", underTransports]] as const) {
+    for (const { path, imports } of modules.filter(({ path }) => path.startsWith(`adapters/${kind}/`))) {
+      if (path === `adapters/${kind}/mod.ts`) continue; // the entry for those that others write
+      const own = folderOf(path);
+      assert.match(
+        own,
+        new RegExp(`^adapters/${kind}/\\w+/$`),
+        `${path} belongs into the folder of its adapter`,
       );
+      for (const target of imports.filter((target) => layerOf(target) >= 0)) {
+        assert.ok(
+          [own, ...under].includes(folderOf(target)),
+          `${path} imports ${target}: it builds on ${under.join(", ")} alone, and on no other adapter`,
+        );
+      }
     }
   }
 });

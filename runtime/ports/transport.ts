@@ -150,8 +150,9 @@ export interface Rejection {
 /** Takes what comes to a channel. */
 export interface Receiver {
   /**
-   * A tenure begins. Resolves with the position behind which a log is read; `undefined` if none is known: then from its
-   * start, or, for an event, from now on.
+   * A tenure begins. Resolves with the position behind which a log is read. `undefined` if none is known: then behind what
+   * this service has acknowledged, as far as the broker knows, else from the start, or, for an event, from when the service
+   * first declared that it reads it.
    */
   begin(tenure: Tenure): Promise<number | undefined>;
   /**
@@ -239,12 +240,14 @@ export interface TransportConnection {
    * Sends parcels to one destination channel (they may differ in key, operation and subject), in order. Resolves with
    * `undefined` for each parcel that the broker has, and with a refusal for each that it will not have. Rejects if
    * nobody knows about some of them; then a prefix of the batch may be there, or may come there later, and nothing behind
-   * it will. It settles within 30 seconds.
+   * it will. It settles within 30 seconds. Errors are {@linkcode PosthornError}s; after `close` their code is
+   * `transport-closed`.
    */
   send(batch: readonly Parcel[]): Promise<readonly (Refusal | undefined)[]>;
   /**
    * Reads a channel until it is disposed or the connection is drained. Declares in the broker what it reads, so that
-   * messages wait for this service from then on; `ready` resolves when that is done for the first time.
+   * messages wait for this service from then on; `ready` resolves when that is done for the first time. It rejects if it
+   * will never be, for example because another service has the inbox. Throws after `drain` and `close`.
    */
   receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> };
   /**

@@ -1,9 +1,3 @@
-/**
- * A store in memory: for tests, and to try out durable actors.
- *
- * @module
- */
-
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import { OrderedKeys } from "../../../runtime/base/ordered_keys.ts";
