@@ -8,13 +8,15 @@ export class Committer {
   readonly #link: KafkaLink;
   readonly #membership: Membership;
   readonly #topic: string;
+  readonly #metadata: string;
   readonly #offsets = new Map<number, number>();
   #working: Promise<void> | undefined;
 
-  constructor(link: KafkaLink, membership: Membership, topic: string) {
+  constructor(link: KafkaLink, membership: Membership, topic: string, metadata: string) {
     this.#link = link;
     this.#membership = membership;
     this.#topic = topic;
+    this.#metadata = metadata;
   }
 
   /** All of a partition before this offset has been accepted. */
@@ -38,7 +40,7 @@ export class Committer {
     while (this.#offsets.size > 0) {
       const offsets = [...this.#offsets].map(([partition, offset]) => ({ partition, offset }));
       try {
-        await this.#link.commit(this.#membership, this.#topic, offsets);
+        await this.#link.commit(this.#membership, this.#topic, offsets, this.#metadata);
       } catch {
         break; // the heartbeat finds out whether this member still belongs to the group; the next mark tries again
       }

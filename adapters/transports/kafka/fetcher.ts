@@ -76,7 +76,8 @@ export class Fetcher {
       } catch (error) {
         if (signal.aborted) return;
         if (codeOf(error) === "TOPIC_GONE") throw error;
-        if (failures > 0) this.#health.trouble(error);
+        for (const reader of this.#readers) reader.interrupt();
+        this.#health.trouble(error);
         this.#topics.forget(this.#name);
         await pause(this.#clock, backoffMs(failures++, 1_000), signal);
         await this.#link.connect().catch(() => {}); // the next fetch says it

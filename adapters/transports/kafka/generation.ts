@@ -4,6 +4,7 @@ import { aborted, Fetcher, type FetcherHealth } from "./fetcher.ts";
 import { codeOf, isExpelled } from "./kafka_error.ts";
 import type { Committed, KafkaLink, Membership, Topic } from "./link.ts";
 import type { Reading } from "./names.ts";
+import { markOf } from "./marks.ts";
 import { PartitionReader } from "./partition_reader.ts";
 import { pause, within } from "./pause.ts";
 import type { ReadingContext } from "./reading_context.ts";
@@ -34,7 +35,7 @@ export class Generation {
     this.#context = context;
     this.#link = link;
     this.#membership = membership;
-    this.#committer = new Committer(link, membership, reading.topic);
+    this.#committer = new Committer(link, membership, reading.topic, markOf(reading.owner));
     this.#readers = membership.partitions.map((partition) => {
       const plan = {
         partition,
@@ -59,9 +60,10 @@ export class Generation {
 
   /**
    * Reads until the group is rebalanced, or until `stop` is aborted: then it leaves the group. Rejects if this member has
-   * lost its partitions. `running` gets a promise for each partition, which resolves when nothing of it is in hand.
+   * lost its partitions. `running` gets a promise for each partition, which resolves when nothing of it is in hand. If
+   * `abandon` is aborted, what is in hand is left to others.
    */
-  async run(stop: AbortSignal, running: Map<number, Promise<void>>): Promise<void> {
+  async run(stop: AbortSignal, abandon: AbortSignal, running: Map<number, Promise<void>>): Promise<void> {
     const over = new AbortController();
     const fetching = this.#fetcher.run(over.signal);
     const reads = this.#readers.map((reader) => {
@@ -75,14 +77,14 @@ export class Generation {
       for (const reader of this.#readers) reader.stop();
       const settled = Promise.all(reads).then(() => this.#committer.flush());
       const alive = Promise.race([settled, this.#beat(over.signal, false)]);
-      if (stop.aborted) await alive;
+      if (stop.aborted) await Promise.race([alive, aborted(abandon)]);
       else await within(this.#context.clock, this.#context.settings.rebalanceTimeoutMs * settlePart, alive);
     } finally {
       over.abort();
       for (const reader of this.#readers) reader.end();
       await fetching.catch(() => {}); // why, the race has said
       if (stop.aborted) {
-        await Promise.all(reads);
+        await Promise.race([Promise.all(reads), aborted(abandon)]);
         await this.#link.leave(this.#membership).catch(() => {}); // or the group misses it after the session
       }
     }

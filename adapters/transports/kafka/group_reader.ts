@@ -1,8 +1,11 @@
+import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { Receiver } from "../../../runtime/ports/transport.ts";
 import { aborted } from "./fetcher.ts";
 import { Generation } from "./generation.ts";
 import { codeOf, isExpelled } from "./kafka_error.ts";
 import type { KafkaLink, Topic } from "./link.ts";
+import { offsetsOf } from "./lone_reader.ts";
+import { markOf, requireOwner } from "./marks.ts";
 import type { Reading } from "./names.ts";
 import { backoffMs, pause } from "./pause.ts";
 import type { ChannelReader, ReadingContext } from "./reading_context.ts";
@@ -16,6 +19,7 @@ export class GroupReader implements ChannelReader {
   readonly #receiver: Receiver;
   readonly #link: KafkaLink;
   readonly #stop = new AbortController();
+  readonly #abandon = new AbortController();
   readonly #isReady = Promise.withResolvers<void>();
   /** What is in hand of each partition, also of generations before this one. */
   readonly #running = new Map<number, Promise<void>>();
@@ -29,12 +33,18 @@ export class GroupReader implements ChannelReader {
     this.#receiver = receiver;
     this.#link = context.openLink();
     this.ready = this.#isReady.promise;
+    this.ready.catch(() => {}); // whoever wants to know awaits it
     this.#ended = this.#run();
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#ended;
+  }
+
+  async abandon(): Promise<void> {
+    this.#abandon.abort();
+    await this.stop();
   }
 
   async #run(): Promise<void> {
@@ -49,37 +59,39 @@ export class GroupReader implements ChannelReader {
         health.well(this);
         await this.#serve(topic, () => failures = 0);
       } catch (error) {
+        if (error instanceof PosthornError) {
+          this.#isReady.reject(error);
+          break;
+        }
         if (isExpelled(error)) this.#memberId = "";
         const isUsual = isExpelled(error) || ["REBALANCE_IN_PROGRESS", "TOPIC_GONE"].includes(codeOf(error));
         if (!isUsual && !signal.aborted) health.trouble(this, error);
         await pause(clock, backoffMs(failures++), signal);
       }
     }
-    await Promise.all(this.#running.values());
+    await Promise.race([Promise.all(this.#running.values()), aborted(this.#abandon.signal)]);
     await this.#link.close();
     health.well(this);
   }
 
-  /** Makes the topic, and lets a group that begins at the end begin now: what comes from now on waits for it. */
+  /** Makes the topic and the group, so that what comes from now on waits for it. */
   async #declare(): Promise<Topic> {
-    const { topic: name, from } = this.#reading;
+    const { topic: name, from, owner } = this.#reading;
     this.#context.topics.forget(name);
     const topic = await this.#context.topics.declare(name, this.#context.service);
-    if (from === "start") return topic;
     const partitions = [...topic.leaders.keys()];
-    const committed = await this.#link.committed(this.#group, name, partitions);
-    if (partitions.some((partition) => committed.get(partition)?.offset !== undefined)) return topic;
-    const ends = [];
-    for (const [leader, of] of Map.groupBy(partitions, (partition) => topic.leaders[partition])) {
-      for (const [partition, offset] of await this.#link.offsets(leader, name, of, "end")) {
-        ends.push({ partition, offset });
+    let committed = await this.#link.committed(this.#group, name, partitions);
+    if ([...committed.values()].every(({ offset }) => offset === undefined)) {
+      const begins = [...await offsetsOf(this.#link, name, topic, from)];
+      try {
+        const offsets = begins.map(([partition, offset]) => ({ partition, offset }));
+        await this.#link.commit({ group: this.#group }, name, offsets, markOf(owner));
+      } catch (error) {
+        if (!isExpelled(error)) throw error; // the group has members, and the first of them has done this
       }
+      committed = await this.#link.committed(this.#group, name, partitions);
     }
-    try {
-      await this.#link.commit({ group: this.#group }, name, ends);
-    } catch (error) {
-      if (!isExpelled(error)) throw error; // the group has members, and the first of them has done this
-    }
+    if (owner !== undefined) requireOwner(owner, name, this.#group, committed.values());
     return topic;
   }
 
@@ -110,6 +122,6 @@ export class GroupReader implements ChannelReader {
       committed,
       told,
     );
-    await generation.run(this.#stop.signal, this.#running);
+    await generation.run(this.#stop.signal, this.#abandon.signal, this.#running);
   }
 }

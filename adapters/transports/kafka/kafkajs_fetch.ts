@@ -26,8 +26,11 @@ function withoutAborted(
     while (upcoming.length > 0 && Number(offset) >= Number(upcoming[0].firstOffset)) {
       aborted.add(upcoming.shift()!.producerId);
     }
-    if (isControlRecord && key?.subarray(0, 4).join() === abortKey) aborted.delete(batchContext?.producerId ?? "");
-    return !isControlRecord && !(batchContext?.inTransaction === true && aborted.has(batchContext.producerId));
+    if (isControlRecord && key?.subarray(0, 4).join() === abortKey) {
+      aborted.delete(batchContext?.producerId ?? "");
+    }
+    return !isControlRecord &&
+      !(batchContext?.inTransaction === true && aborted.has(batchContext.producerId));
   });
 }
 
@@ -36,7 +39,12 @@ function readRecordOf({ offset, key, value, headers = {} }: FoundRecord): ReadRe
   for (const [name, values] of Object.entries(headers)) {
     for (const one of Array.isArray(values) ? values : [values]) read.push([name, plain(one)]);
   }
-  return { offset: Number(offset), key: key === null ? undefined : plain(key), value: plain(value), headers: read };
+  return {
+    offset: Number(offset),
+    key: key === null ? undefined : plain(key),
+    value: plain(value),
+    headers: read,
+  };
 }
 
 /** The same bytes, as an array that is no more than one. */

@@ -38,7 +38,9 @@ const endTime = -1;
 export function kafkajsLinks(library: Library, settings: KafkaSettings, clientId: string): OpenLink {
   const client = new library.Kafka({
     brokers: [...settings.brokers],
-    ssl: typeof settings.ssl === "boolean" ? settings.ssl : { ...settings.ssl, ca: certificates(settings.ssl.ca) },
+    ssl: typeof settings.ssl === "boolean"
+      ? settings.ssl
+      : { ...settings.ssl, ca: certificates(settings.ssl.ca) },
     ...(settings.sasl === undefined ? {} : { sasl: settings.sasl as never }), // one type for each mechanism there
     clientId,
     connectionTimeout: connectMs,
@@ -137,7 +139,12 @@ class KafkajsLink implements KafkaLink {
     });
   }
 
-  produce(node: number, producer: ProducerIdentity, topic: string, batches: readonly RecordBatch[]): Promise<void> {
+  produce(
+    node: number,
+    producer: ProducerIdentity,
+    topic: string,
+    batches: readonly RecordBatch[],
+  ): Promise<void> {
     return this.#do(async () => {
       const partitions = batches.map(({ partition, sequence, records }) => ({
         partition,
@@ -154,7 +161,12 @@ class KafkajsLink implements KafkaLink {
     });
   }
 
-  fetch(node: number, topic: string, from: readonly PartitionOffset[], waitMs: number): Promise<readonly Fetched[]> {
+  fetch(
+    node: number,
+    topic: string,
+    from: readonly PartitionOffset[],
+    waitMs: number,
+  ): Promise<readonly Fetched[]> {
     return this.#do(async () => {
       const partitions = from.map(({ partition, offset }) => ({
         partition,
@@ -176,7 +188,11 @@ class KafkajsLink implements KafkaLink {
     return this.#coordinated(plan.group, async (node) => {
       const { MemberMetadata, MemberAssignment } = this.#library.AssignerProtocol;
       const { group: groupId, topic, memberId, sessionTimeoutMs, rebalanceTimeoutMs } = plan;
-      const metadata = MemberMetadata.encode({ version: 0, topics: [topic], userData: this.#bytes(new Uint8Array()) });
+      const metadata = MemberMetadata.encode({
+        version: 0,
+        topics: [topic],
+        userData: this.#bytes(new Uint8Array()),
+      });
       const joined = await node.joinGroup({
         groupId,
         memberId,
@@ -185,11 +201,19 @@ class KafkajsLink implements KafkaLink {
         groupProtocols: [{ name: "posthorn", metadata }],
       });
       const { generationId: generation } = joined;
-      const members = joined.memberId === joined.leaderId ? joined.members.map((one) => one.memberId).sort() : [];
+      const members = joined.memberId === joined.leaderId
+        ? joined.members.map((one) => one.memberId).sort()
+        : [];
       const groupAssignment = members.map((member, index) => {
         const own: number[] = [];
-        for (let partition = index; partition < plan.partitions; partition += members.length) own.push(partition);
-        const assignment = { version: 0, assignment: { [topic]: own }, userData: this.#bytes(new Uint8Array()) };
+        for (let partition = index; partition < plan.partitions; partition += members.length) {
+          own.push(partition);
+        }
+        const assignment = {
+          version: 0,
+          assignment: { [topic]: own },
+          userData: this.#bytes(new Uint8Array()),
+        };
         return { memberId: member, memberAssignment: MemberAssignment.encode(assignment) };
       });
       const synced = await node.syncGroup({
@@ -215,10 +239,17 @@ class KafkajsLink implements KafkaLink {
     });
   }
 
-  committed(group: string, topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, Committed>> {
+  committed(
+    group: string,
+    topic: string,
+    partitions: readonly number[],
+  ): Promise<ReadonlyMap<number, Committed>> {
     return this.#coordinated(group, async (node) => {
       const asked = partitions.map((partition) => ({ partition }));
-      const { responses } = await node.offsetFetch({ groupId: group, topics: [{ topic, partitions: asked }] });
+      const { responses } = await node.offsetFetch({
+        groupId: group,
+        topics: [{ topic, partitions: asked }],
+      });
       return new Map((responses[0]?.partitions ?? []).map(({ partition, offset, metadata }) => [
         partition,
         { offset: Number(offset) < 0 ? undefined : Number(offset), metadata: metadata ?? "" },
@@ -258,7 +289,9 @@ class KafkajsLink implements KafkaLink {
   }
 
   #message({ key, value, headers }: KafkaRecord) {
-    const texts = Object.entries(headers).map(([name, of]) => [name, typeof of === "string" ? of : this.#bytes(of)]);
+    const texts = Object.entries(headers).map((
+      [name, of],
+    ) => [name, typeof of === "string" ? of : this.#bytes(of)]);
     return { key: this.#bytes(key), value: this.#bytes(value), headers: Object.fromEntries(texts) };
   }
 
@@ -298,8 +331,14 @@ class KafkajsLink implements KafkaLink {
 
 /** Makes the byte arrays that kafkajs writes as they are; of any other it would write the text. */
 function bytesWith({ AssignerProtocol }: Library): Bytes {
-  const empty = AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: {}, userData: undefined as never });
-  const make = empty.constructor as unknown as { from(of: ArrayBufferLike, at: number, bytes: number): typeof empty };
+  const empty = AssignerProtocol.MemberAssignment.encode({
+    version: 0,
+    assignment: {},
+    userData: undefined as never,
+  });
+  const make = empty.constructor as unknown as {
+    from(of: ArrayBufferLike, at: number, bytes: number): typeof empty;
+  };
   return (of) => make.from(of.buffer, of.byteOffset, of.byteLength);
 }
 

@@ -16,7 +16,7 @@ export interface RawRequest<Answer> {
     readonly apiKey: number;
     readonly apiVersion: number;
     readonly apiName: string;
-    encode(): Promise<{ readonly buf: Uint8Array; readonly buffer: Uint8Array }>;
+    encode(): Promise<{ readonly buf: NodeBytes; readonly buffer: NodeBytes }>;
   };
   readonly response: {
     decode(raw: Uint8Array): Promise<{ readonly raw: Uint8Array; readonly clientSideThrottleTime: number }>;

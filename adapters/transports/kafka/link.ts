@@ -110,14 +110,28 @@ export interface KafkaLink {
   ): Promise<ReadonlyMap<number, number>>;
   openProducer(): Promise<ProducerIdentity>;
   /** Writes batches to partitions that the node leads. Resolves when all their replicas have them. */
-  produce(node: number, producer: ProducerIdentity, topic: string, batches: readonly RecordBatch[]): Promise<void>;
+  produce(
+    node: number,
+    producer: ProducerIdentity,
+    topic: string,
+    batches: readonly RecordBatch[],
+  ): Promise<void>;
   /** Reads partitions that the node leads; waits until one has a record, for at most `waitMs`. */
-  fetch(node: number, topic: string, from: readonly PartitionOffset[], waitMs: number): Promise<readonly Fetched[]>;
+  fetch(
+    node: number,
+    topic: string,
+    from: readonly PartitionOffset[],
+    waitMs: number,
+  ): Promise<readonly Fetched[]>;
   /** Resolves when all members of the group have joined, and each knows its partitions. */
   join(plan: JoinPlan): Promise<Membership>;
   heartbeat(membership: Membership): Promise<void>;
   leave(membership: Membership): Promise<void>;
-  committed(group: string, topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, Committed>>;
+  committed(
+    group: string,
+    topic: string,
+    partitions: readonly number[],
+  ): Promise<ReadonlyMap<number, Committed>>;
   /** Commits for a member of a group, or, without a membership, for a group that has no members. */
   commit(
     by: Membership | { readonly group: string },

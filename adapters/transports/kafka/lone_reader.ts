@@ -21,6 +21,7 @@ export class LoneReader implements ChannelReader {
   readonly #receiver: Receiver;
   readonly #link: KafkaLink;
   readonly #stop = new AbortController();
+  readonly #abandon = new AbortController();
   readonly #isReady = Promise.withResolvers<void>();
   readonly #ended: Promise<void>;
 
@@ -36,6 +37,11 @@ export class LoneReader implements ChannelReader {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#ended;
+  }
+
+  async abandon(): Promise<void> {
+    this.#abandon.abort();
+    await this.stop();
   }
 
   async #run(): Promise<void> {
@@ -89,7 +95,8 @@ export class LoneReader implements ChannelReader {
     } finally {
       over.abort();
       for (const reader of readers) reader.stop();
-      await Promise.all(reads);
+      await Promise.race([Promise.all(reads), aborted(this.#abandon.signal)]);
+      for (const reader of readers) reader.end();
       await fetching.catch(() => {}); // why, the race has said
     }
   }
@@ -103,8 +110,15 @@ export async function offsetsOf(
   at: "start" | "end" | number,
 ): Promise<ReadonlyMap<number, number>> {
   const offsets = new Map<number, number>();
-  for (const [leader, of] of Map.groupBy([...topic.leaders.keys()], (partition) => topic.leaders[partition])) {
-    for (const [partition, offset] of await link.offsets(leader, name, of, at)) offsets.set(partition, offset);
+  for (
+    const [leader, of] of Map.groupBy([...topic.leaders.keys()], (partition) => topic.leaders[partition])
+  ) {
+    for (const [partition, offset] of await link.offsets(leader, name, of, at)) {
+      offsets.set(
+        partition,
+        offset,
+      );
+    }
   }
   return offsets;
 }

@@ -87,7 +87,10 @@ function topicsIn(read: Reader): ReadonlyMap<string, Topic> {
     read.tags();
     if (error === unknownTopic) return;
     if (error !== 0 && leaders.length === 0) {
-      throw new KafkaError(failures[error] ?? `ERROR_${error}`, `Kafka does not say what the topic ${name} is`);
+      throw new KafkaError(
+        failures[error] ?? `ERROR_${error}`,
+        `Kafka does not say what the topic ${name} is`,
+      );
     }
     topics.set(name, { id, leaders });
   });

@@ -10,6 +10,8 @@ export interface Reading {
   readonly group: string | undefined;
   /** Where a group begins that has read nothing. */
   readonly from: "start" | "end";
+  /** The service to which the group belongs, if no other one may read the topic. */
+  readonly owner: string | undefined;
   /** What this process reads: only the replies whose correlation id begins with its name. */
   readonly process: string | undefined;
 }
@@ -32,15 +34,25 @@ export function deadTopic(topic: string): string {
 /** How a process of a service reads a channel. */
 export function readingOf(channel: Channel, service: string, instance: string): Reading {
   if (channel.kind === "process") {
-    return { topic: processTopic(service), group: undefined, from: "end", process: instance };
+    return {
+      topic: processTopic(service),
+      group: undefined,
+      from: "end",
+      owner: undefined,
+      process: instance,
+    };
   }
-  const topic = channel.kind === "inbox"
-    ? channel.protocol
-    : channel.kind === "event"
-    ? eventTopic(channel.protocol, channel.event)
-    : repliesTopic(service);
-  const from = channel.kind === "event" ? "end" : "start";
-  return { topic, group: `${service}.${topic}`, from, process: undefined };
+  if (channel.kind === "inbox") {
+    // Not the service's name: a protocol that moves to another service goes on where the group is.
+    const group = `${channel.protocol}.inbox`;
+    return { topic: channel.protocol, group, from: "start", owner: service, process: undefined };
+  }
+  if (channel.kind === "event") {
+    const topic = eventTopic(channel.protocol, channel.event);
+    return { topic, group: `${service}.${topic}`, from: "end", owner: undefined, process: undefined };
+  }
+  const topic = repliesTopic(service);
+  return { topic, group: topic, from: "start", owner: undefined, process: undefined };
 }
 
 /** The topic of an event or a survey. */

@@ -77,9 +77,13 @@ export function settingsOf(options: KafkaOptions): KafkaSettings {
     throw new TypeError("Cannot use Kafka: `brokers` must be a list of 1 to 100 of `host:port`");
   }
   for (const broker of brokers) {
-    const port = typeof broker === "string" ? /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(broker)?.[1] : "";
+    const port = typeof broker === "string"
+      ? /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(broker)?.[1]
+      : "";
     if (Number(port ?? 0) < 1 || Number(port) > 65_535) {
-      throw new TypeError("Cannot use Kafka: each of `brokers` must be `host:port`, without a scheme or a user");
+      throw new TypeError(
+        "Cannot use Kafka: each of `brokers` must be `host:port`, without a scheme or a user",
+      );
     }
   }
   if (typeof ssl !== "boolean" && (typeof ssl !== "object" || ssl === null)) {
@@ -102,10 +106,14 @@ export function settingsOf(options: KafkaOptions): KafkaSettings {
 
 function checkSasl(sasl: KafkaSasl | undefined): void {
   if (sasl === undefined) return;
-  if (typeof sasl !== "object" || sasl === null) throw new TypeError("Cannot use Kafka: `sasl` must be an object");
+  if (typeof sasl !== "object" || sasl === null) {
+    throw new TypeError("Cannot use Kafka: `sasl` must be an object");
+  }
   const { mechanism, username, password } = sasl;
   if (!["plain", "scram-sha-256", "scram-sha-512"].includes(mechanism)) {
-    throw new TypeError('Cannot use Kafka: `sasl.mechanism` must be "plain", "scram-sha-256" or "scram-sha-512"');
+    throw new TypeError(
+      'Cannot use Kafka: `sasl.mechanism` must be "plain", "scram-sha-256" or "scram-sha-512"',
+    );
   }
   if (typeof username !== "string" || username === "" || typeof password !== "string") {
     throw new TypeError("Cannot use Kafka: `sasl.username` and `sasl.password` must be strings");
@@ -114,5 +122,7 @@ function checkSasl(sasl: KafkaSasl | undefined): void {
 
 function within(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new RangeError(`Cannot use Kafka: \`${name}\` is ${value}; it must be a whole number of ${least} to ${most}`);
+  throw new RangeError(
+    `Cannot use Kafka: \`${name}\` is ${value}; it must be a whole number of ${least} to ${most}`,
+  );
 }

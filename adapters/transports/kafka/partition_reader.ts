@@ -75,19 +75,30 @@ export class PartitionReader {
     for (let failures = 0; !this.#stopped.signal.aborted;) {
       const tenure = this.#tenure = new AbortController();
       try {
-        await this.#read({ shard: this.plan.shard, epoch: this.plan.epoch, signal: tenure.signal }, () => failures = 0);
+        await this.#read(
+          { shard: this.plan.shard, epoch: this.plan.epoch, signal: tenure.signal },
+          () => failures = 0,
+        );
       } catch {
         // The receiver knows why it did not take the batch. All of it comes again.
       }
       tenure.abort();
       this.#discard();
-      if (!this.#stopped.signal.aborted) await pause(this.#clock, backoffMs(failures++), this.#stopped.signal);
+      if (!this.#stopped.signal.aborted) {
+        await pause(this.#clock, backoffMs(failures++), this.#stopped.signal);
+      }
     }
   }
 
   /** Hands nothing over any more. The batch in hand may settle. */
   stop(): void {
     this.#stopped.abort();
+    this.#arrived?.();
+  }
+
+  /** The way to the broker was cut: another tenure begins, which reads from what was acknowledged last. */
+  interrupt(): void {
+    this.#tenure.abort();
     this.#arrived?.();
   }
 
@@ -99,10 +110,11 @@ export class PartitionReader {
 
   async #read(tenure: Tenure, succeeded: () => void): Promise<void> {
     const from = await this.plan.start(await this.#receiver.begin(tenure));
-    if (this.#stopped.signal.aborted) return;
+    if (this.#stopped.signal.aborted || tenure.signal.aborted) return;
     this.#from = from;
     this.onRoom();
-    for (let batch = await this.#next(); batch.length > 0; batch = await this.#next()) {
+    const { signal } = tenure;
+    for (let batch = await this.#next(signal); batch.length > 0; batch = await this.#next(signal)) {
       const records: ReadRecord[] = [];
       const deliveries: Delivery[] = [];
       for (const record of batch) {
@@ -113,24 +125,24 @@ export class PartitionReader {
       }
       if (deliveries.length > 0) {
         const rejections = await this.#receiver.take(deliveries, tenure);
-        if (tenure.signal.aborted) return;
+        if (signal.aborted) return;
         for (const { index, reason } of rejections) await this.plan.reject(records[index], reason);
       }
-      if (tenure.signal.aborted) return;
+      if (signal.aborted) return;
       this.plan.acknowledge(batch.at(-1)!.offset + 1);
       succeeded();
     }
   }
 
-  /** The next batch; an empty one if it has stopped. */
-  async #next(): Promise<readonly ReadRecord[]> {
-    while (this.#waiting.length === 0 && !this.#stopped.signal.aborted) {
+  /** The next batch; an empty one if the tenure has ended. */
+  async #next(signal: AbortSignal): Promise<readonly ReadRecord[]> {
+    while (this.#waiting.length === 0 && !this.#stopped.signal.aborted && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#arrived = resolve;
       await promise;
     }
     this.#arrived = undefined;
-    if (this.#stopped.signal.aborted) return [];
+    if (this.#stopped.signal.aborted || signal.aborted) return [];
     let bytes = 0;
     let count = 0;
     for (const record of this.#waiting) {

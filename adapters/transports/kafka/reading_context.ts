@@ -24,4 +24,6 @@ export interface ChannelReader {
   readonly ready: Promise<void>;
   /** Hands nothing over any more. Resolves when what is in hand has settled and is acknowledged. */
   stop(): Promise<void>;
+  /** Stops at once, and leaves what is in hand to others. */
+  abandon(): Promise<void>;
 }

@@ -68,7 +68,9 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     body: record.value,
     contentType: text("content-type"),
     headers: Object.fromEntries(
-      [...named].filter(([name]) => !ownHeaders.has(name)).map(([name, value]) => [name, decoder.decode(value)]),
+      [...named].filter(([name]) => !ownHeaders.has(name)).map((
+        [name, value],
+      ) => [name, decoder.decode(value)]),
     ),
     replyTo: replyTopic === undefined
       ? undefined
@@ -81,7 +83,12 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
 }
 
 /** The record that keeps a rejected one, with why and where it was. */
-export function deadRecordOf(record: ReadRecord, reason: string, service: string, source: string): KafkaRecord {
+export function deadRecordOf(
+  record: ReadRecord,
+  reason: string,
+  service: string,
+  source: string,
+): KafkaRecord {
   const headers: Record<string, string | Uint8Array> = Object.fromEntries(record.headers);
   headers["posthorn-reason"] = reason;
   headers["posthorn-rejected-by"] = service;

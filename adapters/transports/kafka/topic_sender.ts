@@ -66,7 +66,10 @@ export class TopicSender {
     const waiting = this.#queue.indexOf(entry);
     if (waiting >= 0) this.#queue.splice(waiting, 1);
     entry.settle.promise.catch(() => {}); // this call has said that nobody knows
-    throw new KafkaError("TIMED_OUT", `Kafka did not say in ${settleMs} ms whether ${this.#topic} has the records`);
+    throw new KafkaError(
+      "TIMED_OUT",
+      `Kafka did not say in ${settleMs} ms whether ${this.#topic} has the records`,
+    );
   }
 
   async #work(): Promise<void> {
@@ -74,7 +77,9 @@ export class TopicSender {
     while (this.#queue.length > 0) {
       const entries: Entry[] = [];
       let count = 0;
-      while (this.#queue.length > 0 && (count === 0 || count + this.#queue[0].records.length <= recordsAtOnce)) {
+      while (
+        this.#queue.length > 0 && (count === 0 || count + this.#queue[0].records.length <= recordsAtOnce)
+      ) {
         const entry = this.#queue.shift()!;
         count += entry.records.length;
         entries.push(entry);
@@ -166,7 +171,9 @@ export class TopicSender {
     }
     const identity = this.#identity;
     const byLeader = Map.groupBy(batches, ([{ partition }]) => topic.leaders[partition] ?? -1);
-    if (byLeader.has(-1)) throw new KafkaError("LEADER_NOT_AVAILABLE", `No broker leads all of ${this.#topic}`);
+    if (byLeader.has(-1)) {
+      throw new KafkaError("LEADER_NOT_AVAILABLE", `No broker leads all of ${this.#topic}`);
+    }
     const written = await Promise.allSettled([...byLeader].map(async ([leader, of]) => {
       const toWrite = of.filter(([{ outcome }]) => outcome === "open").map((batch): RecordBatch => ({
         partition: batch[0].partition,
@@ -198,7 +205,11 @@ export class TopicSender {
   /** The broker takes smaller messages than was expected, and a batch is one message to it. */
   async #writeSmaller(batch: readonly Sending[], untilMs: number): Promise<void> {
     if (batch.length === 1) {
-      return this.#refuse([batch], "too-large", `it has ${sizeOf(batch[0].record)} bytes, more than that topic takes`);
+      return this.#refuse(
+        [batch],
+        "too-large",
+        `it has ${sizeOf(batch[0].record)} bytes, more than that topic takes`,
+      );
     }
     const middle = Math.ceil(batch.length / 2);
     await this.#writeRound([batch.slice(0, middle)], untilMs);
@@ -207,7 +218,9 @@ export class TopicSender {
 
   #refuse(batches: readonly (readonly Sending[])[], code: Refusal["code"], why: string): void {
     if (code === "no-receiver") this.#identity = undefined;
-    for (const sending of batches.flat()) if (sending.outcome === "open") sending.outcome = this.#refusal(code, why);
+    for (const sending of batches.flat()) {
+      if (sending.outcome === "open") sending.outcome = this.#refusal(code, why);
+    }
   }
 
   #refusal(code: Refusal["code"], why: string): Refusal {

@@ -41,7 +41,9 @@ export class Topics {
   async declare(name: string, service: string): Promise<Topic> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const topic = await this.find(name);
-      if (topic !== undefined && topic.leaders.length > 0 && topic.leaders.every((leader) => leader >= 0)) return topic;
+      if (topic !== undefined && topic.leaders.length > 0 && topic.leaders.every((leader) => leader >= 0)) {
+        return topic;
+      }
       if (topic === undefined) await this.#link.createTopic(this.#plan(name, service));
       this.forget(name);
       await pause(this.#clock, backoffMs(attempt, 500));

@@ -1,0 +1,170 @@
+import { PosthornError } from "../../../runtime/base/errors.ts";
+import type {
+  Channel,
+  Parcel,
+  Receiver,
+  Refusal,
+  TransportConnection,
+  TransportServices,
+  TransportState,
+} from "../../../runtime/ports/transport.ts";
+import { GroupReader } from "./group_reader.ts";
+import { Health } from "./health.ts";
+import { codeOf, isForbidden } from "./kafka_error.ts";
+import type { KafkaLink, OpenLink } from "./link.ts";
+import { LoneReader } from "./lone_reader.ts";
+import { claimStore } from "./marks.ts";
+import { deadTopic, readingOf } from "./names.ts";
+import type { KafkaSettings } from "./options.ts";
+import { backoffMs, pause, within } from "./pause.ts";
+import type { ChannelReader, ReadingContext } from "./reading_context.ts";
+import { deadRecordOf } from "./records.ts";
+import { Sender } from "./sender.ts";
+import { Topics } from "./topics.ts";
+
+/** How often a connection looks whether the cluster is there, if it is and if it is not. */
+const lookMs = 3_000;
+const refusedMs = 30_000;
+/** How often the mark of the store is written again, before the cluster forgets it. */
+const claimMs = 3_600_000;
+/** How long `open` waits for the cluster. */
+const openMs = 10_000;
+
+/** The connection of one process to a cluster: one link for all that is sent, and one for each channel that is read. */
+export class KafkaConnection implements TransportConnection {
+  readonly #services: TransportServices;
+  readonly #link: KafkaLink;
+  readonly #topics: Topics;
+  readonly #sender: Sender;
+  readonly #health = new Health();
+  readonly #context: ReadingContext;
+  readonly #readers = new Set<ChannelReader>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #closed = new AbortController();
+  readonly #admitted = Promise.withResolvers<void>();
+  readonly #looked = Promise.withResolvers<void>();
+  readonly #watching: Promise<void>;
+  #drained = false;
+
+  constructor(openLink: OpenLink, settings: KafkaSettings, services: TransportServices) {
+    const { clock, service } = services;
+    this.#services = services;
+    this.#link = openLink();
+    this.#topics = new Topics(this.#link, settings, clock);
+    this.#sender = new Sender(this.#link, this.#topics, settings, services, this.#closed.signal);
+    this.#context = {
+      openLink,
+      topics: this.#topics,
+      health: this.#health,
+      clock,
+      settings,
+      service,
+      admitted: this.#admitted.promise,
+      bury: async (topic, partition, record, reason) => {
+        const source = `${topic}/${partition}/${record.offset}`;
+        await this.#sender.bury(deadTopic(topic), deadRecordOf(record, reason, service, source));
+      },
+    };
+    this.#watching = this.#watch();
+  }
+
+  /** Resolves when the cluster has been asked for the first time. Rejects if this process may never read. */
+  async opened(): Promise<void> {
+    await within(this.#services.clock, openMs, this.#looked.promise);
+  }
+
+  get state(): TransportState {
+    return this.#health.state;
+  }
+
+  watch(onChange: (state: TransportState) => void): Disposable {
+    return this.#health.watch(onChange);
+  }
+
+  async send(batch: readonly Parcel[]): Promise<readonly (Refusal | undefined)[]> {
+    if (this.#closed.signal.aborted) throw closed("send");
+    try {
+      return await this.#sender.send(batch);
+    } catch (error) {
+      if (error instanceof PosthornError) throw error;
+      if (this.#closed.signal.aborted) throw closed("send");
+      const code = isForbidden(error) ? "transport-refused" : "transport-unavailable";
+      const words = error instanceof Error ? error.message : String(error);
+      throw new PosthornError(code, `Cannot send over Kafka: ${words}`, { cause: error });
+    }
+  }
+
+  receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
+    if (this.#drained || this.#closed.signal.aborted) throw closed(`read ${channel.kind}`);
+    const { service, instance } = this.#services;
+    const reading = readingOf(channel, service, instance);
+    const { group } = reading;
+    const reader = group === undefined
+      ? new LoneReader(this.#context, reading, receiver)
+      : new GroupReader(this.#context, { ...reading, group }, receiver);
+    this.#readers.add(reader);
+    return { ready: reader.ready, [Symbol.dispose]: () => void this.#end(reader, reader.stop()) };
+  }
+
+  async drain(): Promise<void> {
+    this.#drained = true;
+    for (const reader of [...this.#readers]) this.#end(reader, reader.stop());
+    await Promise.all(this.#ending);
+  }
+
+  async close(): Promise<void> {
+    this.#drained = true;
+    const abandoned = [...this.#readers].map((reader) => reader.abandon());
+    this.#closed.abort();
+    await this.#link.close();
+    await Promise.all([...abandoned, ...this.#ending, this.#sender.settled(), this.#watching]);
+  }
+
+  #end(reader: ChannelReader, ending: Promise<void>): void {
+    const ended = ending.finally(() => {
+      this.#readers.delete(reader);
+      this.#ending.delete(ended);
+    });
+    this.#ending.add(ended);
+  }
+
+  /** Connects, finds out whether this process may read, and looks from time to time whether the cluster is there. */
+  async #watch(): Promise<void> {
+    const { clock, service, store } = this.#services;
+    const { signal } = this.#closed;
+    let claimedMs: number | undefined;
+    for (let failures = 0; !signal.aborted;) {
+      let waitMs = lookMs;
+      try {
+        await this.#link.connect();
+        if (claimedMs === undefined || clock.monotonicMs() - claimedMs > claimMs) {
+          if (store !== undefined) await claimStore(this.#link, this.#topics, service, store);
+          claimedMs = clock.monotonicMs();
+        } else await this.#link.topics([]);
+        failures = 0;
+        this.#admitted.resolve();
+        this.#health.well(this);
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#health.trouble(this, error);
+        if (error instanceof PosthornError) {
+          this.#looked.reject(error);
+          this.#services.report(error);
+          break; // another store: nothing is read
+        }
+        waitMs = isForbidden(error) ? refusedMs : backoffMs(failures++);
+        if (codeOf(error) !== "CONNECTION" && !isForbidden(error) && failures < 5) {
+          await pause(clock, waitMs, signal);
+          continue; // the cluster is there, and not ready yet
+        }
+      }
+      this.#looked.resolve();
+      await pause(clock, waitMs, signal);
+    }
+    this.#looked.resolve();
+  }
+}
+
+function closed(what: string): PosthornError {
+  return new PosthornError("transport-closed", `Cannot ${what}: the connection to Kafka is closed`);
+}
