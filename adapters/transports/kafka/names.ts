@@ -5,6 +5,7 @@ const namesTaken = ["dead", "replies"];
 
 /** How a channel is read. */
 export interface Reading {
+  readonly channel: Channel["kind"];
   readonly topic: string;
   /** The group whose members share the partitions; absent if this process reads all of them alone. */
   readonly group: string | undefined;
@@ -33,26 +34,20 @@ export function deadTopic(topic: string): string {
 
 /** How a process of a service reads a channel. */
 export function readingOf(channel: Channel, service: string, instance: string): Reading {
-  if (channel.kind === "process") {
-    return {
-      topic: processTopic(service),
-      group: undefined,
-      from: "end",
-      owner: undefined,
-      process: instance,
-    };
+  const { kind } = channel;
+  const reading = { channel: kind, from: "start", owner: undefined, process: undefined } as const;
+  switch (kind) {
+    case "inbox": // The group has no name of a service: a protocol that moves to another goes on where it is.
+      return { ...reading, topic: channel.protocol, group: `${channel.protocol}.inbox`, owner: service };
+    case "event": {
+      const topic = eventTopic(channel.protocol, channel.event);
+      return { ...reading, topic, group: `${service}.${topic}`, from: "end" };
+    }
+    case "replies":
+      return { ...reading, topic: repliesTopic(service), group: repliesTopic(service) };
+    case "process":
+      return { ...reading, topic: processTopic(service), group: undefined, from: "end", process: instance };
   }
-  if (channel.kind === "inbox") {
-    // Not the service's name: a protocol that moves to another service goes on where the group is.
-    const group = `${channel.protocol}.inbox`;
-    return { topic: channel.protocol, group, from: "start", owner: service, process: undefined };
-  }
-  if (channel.kind === "event") {
-    const topic = eventTopic(channel.protocol, channel.event);
-    return { topic, group: `${service}.${topic}`, from: "end", owner: undefined, process: undefined };
-  }
-  const topic = repliesTopic(service);
-  return { topic, group: topic, from: "start", owner: undefined, process: undefined };
 }
 
 /** The topic of an event or a survey. */

@@ -58,12 +58,11 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     if (correlationId?.startsWith(own) !== true) return undefined;
     correlationId = correlationId.slice(own.length);
   }
-  const isEvent = reading.from === "end" && reading.group !== undefined;
   const replyTopic = text("reply-topic") ?? text("kafka_replytopic");
   const deadline = Number(text("posthorn-deadline") ?? NaN);
   return {
     id: text("id") ?? text("ce_id"),
-    key: isEvent ? text("ce_subject") ?? "" : record.key === undefined ? "" : decoder.decode(record.key),
+    key: keyOf(record, reading, text("ce_subject")),
     operation: text("operation") ?? text("ce_type")?.split(".").at(-1),
     body: record.value,
     contentType: text("content-type"),
@@ -80,6 +79,12 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     position: record.offset,
     again: false,
   };
+}
+
+/** The key of the actor; of an event its subject; of a reply that no actor waits for, nothing. */
+function keyOf({ key }: ReadRecord, { channel }: Reading, subject: string | undefined): string {
+  if (channel === "event") return subject ?? "";
+  return channel === "inbox" && key !== undefined ? decoder.decode(key) : "";
 }
 
 /** The record that keeps a rejected one, with why and where it was. */
