@@ -9,12 +9,13 @@ import type {
   TransportState,
 } from "../../../runtime/ports/transport.ts";
 import { GroupReader } from "./group_reader.ts";
+import { type KafkaReplay, replay } from "./replay.ts";
 import { Health } from "./health.ts";
 import { codeOf, isForbidden } from "./kafka_error.ts";
 import type { KafkaLink, OpenLink } from "./link.ts";
 import { LoneReader } from "./lone_reader.ts";
 import { claimStore } from "./marks.ts";
-import { deadTopic, readingOf } from "./names.ts";
+import { deadTopic, type Reading, readingOf } from "./names.ts";
 import type { KafkaSettings } from "./options.ts";
 import { backoffMs, pause, within } from "./pause.ts";
 import type { ChannelReader, ReadingContext } from "./reading_context.ts";
@@ -39,14 +40,22 @@ export class KafkaConnection implements TransportConnection {
   readonly #health = new Health();
   readonly #context: ReadingContext;
   readonly #readers = new Set<ChannelReader>();
-  readonly #ending = new Set<Promise<void>>();
+  readonly #receivers = new Map<string, { readonly reading: Reading; readonly receiver: Receiver }>();
+  readonly #replays = new Set<Promise<unknown>>();
   readonly #closed = new AbortController();
   readonly #admitted = Promise.withResolvers<void>();
   readonly #looked = Promise.withResolvers<void>();
   readonly #watching: Promise<void>;
-  #drained = false;
+  readonly #drained = new AbortController();
+  readonly #onClosed: (connection: KafkaConnection) => void;
 
-  constructor(openLink: OpenLink, settings: KafkaSettings, services: TransportServices) {
+  constructor(
+    openLink: OpenLink,
+    settings: KafkaSettings,
+    services: TransportServices,
+    onClosed: (connection: KafkaConnection) => void,
+  ) {
+    this.#onClosed = onClosed;
     const { clock, service } = services;
     this.#services = services;
     this.#link = openLink();
@@ -95,7 +104,7 @@ export class KafkaConnection implements TransportConnection {
   }
 
   receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
-    if (this.#drained || this.#closed.signal.aborted) throw closed(`read ${channel.kind}`);
+    if (this.#drained.signal.aborted || this.#closed.signal.aborted) throw closed(`read ${channel.kind}`);
     const { service, instance } = this.#services;
     const reading = readingOf(channel, service, instance);
     const { group } = reading;
@@ -103,29 +112,62 @@ export class KafkaConnection implements TransportConnection {
       ? new LoneReader(this.#context, reading, receiver)
       : new GroupReader(this.#context, { ...reading, group }, receiver);
     this.#readers.add(reader);
-    return { ready: reader.ready, [Symbol.dispose]: () => void this.#end(reader, reader.stop()) };
+    const read = { reading, receiver };
+    this.#receivers.set(reading.topic, read);
+    return {
+      ready: reader.ready,
+      [Symbol.dispose]: () => {
+        if (this.#receivers.get(reading.topic) === read) this.#receivers.delete(reading.topic);
+        void this.#stop(reader);
+      },
+    };
+  }
+
+  /** Whether this connection reads a topic for a receiver, which could be replayed. */
+  reads(topic: string): boolean {
+    return this.#receivers.has(topic);
+  }
+
+  /** Reads a topic again. */
+  async replay(
+    topic: string,
+    operation: string | undefined,
+    { offset, atMs, name }: KafkaReplay,
+  ): Promise<number> {
+    const read = this.#receivers.get(topic)!;
+    const { clock, random } = this.#services;
+    const what = {
+      at: offset ?? atMs ?? 0,
+      isTime: atMs !== undefined,
+      name: `replay-${name ?? random.ulid(clock.now()).toLowerCase()}`,
+      operation,
+    };
+    const replaying = replay(this.#context, read.reading, read.receiver, what, {
+      stop: this.#drained.signal,
+      abandon: this.#closed.signal,
+    });
+    const settled = replaying.then(() => {}, () => {}).finally(() => this.#replays.delete(settled));
+    this.#replays.add(settled);
+    return await replaying;
   }
 
   async drain(): Promise<void> {
-    this.#drained = true;
-    for (const reader of [...this.#readers]) this.#end(reader, reader.stop());
-    await Promise.all(this.#ending);
+    this.#drained.abort();
+    await Promise.all([...[...this.#readers].map((reader) => this.#stop(reader)), ...this.#replays]);
   }
 
   async close(): Promise<void> {
-    this.#drained = true;
-    const abandoned = [...this.#readers].map((reader) => reader.abandon());
+    this.#drained.abort();
     this.#closed.abort();
+    await Promise.all([...[...this.#readers].map((reader) => reader.abandon()), ...this.#replays]);
     await this.#link.close();
-    await Promise.all([...abandoned, ...this.#ending, this.#sender.settled(), this.#watching]);
+    await Promise.all([this.#sender.settled(), this.#watching]);
+    this.#onClosed(this);
   }
 
-  #end(reader: ChannelReader, ending: Promise<void>): void {
-    const ended = ending.finally(() => {
-      this.#readers.delete(reader);
-      this.#ending.delete(ended);
-    });
-    this.#ending.add(ended);
+  async #stop(reader: ChannelReader): Promise<void> {
+    await reader.stop();
+    this.#readers.delete(reader);
   }
 
   /** Connects, finds out whether this process may read, and looks from time to time whether the cluster is there. */

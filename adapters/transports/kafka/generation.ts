@@ -66,6 +66,7 @@ export class Generation {
   async run(stop: AbortSignal, abandon: AbortSignal, running: Map<number, Promise<void>>): Promise<void> {
     const over = new AbortController();
     const fetching = this.#fetcher.run(over.signal);
+    fetching.catch(() => {}); // the race says it
     const reads = this.#readers.map((reader) => {
       const before = running.get(reader.plan.partition) ?? Promise.resolve();
       const read = before.then(() => reader.run());
@@ -82,7 +83,6 @@ export class Generation {
     } finally {
       over.abort();
       for (const reader of this.#readers) reader.end();
-      await fetching.catch(() => {}); // why, the race has said
       if (stop.aborted) {
         await Promise.race([Promise.all(reads), aborted(abandon)]);
         await this.#link.leave(this.#membership).catch(() => {}); // or the group misses it after the session

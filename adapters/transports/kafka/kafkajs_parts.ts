@@ -155,6 +155,9 @@ function kafkaErrorOf(error: unknown): KafkaError {
     const { type } = at as { readonly type?: unknown };
     if (typeof type === "string") return new KafkaError(type, at.message);
     if (at.name === "KafkaJSSASLAuthenticationError") return new KafkaError("AUTHENTICATION", at.message);
+    if (at.name === "KafkaJSGroupCoordinatorNotFound") {
+      return new KafkaError("GROUP_COORDINATOR_NOT_AVAILABLE", at.message);
+    }
     if (at.name === "KafkaJSNotImplemented") return new KafkaError("UNSUPPORTED", at.message);
   }
   return new KafkaError("CONNECTION", error instanceof Error ? error.message : String(error));

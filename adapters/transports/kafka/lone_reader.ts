@@ -90,6 +90,7 @@ export class LoneReader implements ChannelReader {
     const fetcher = new Fetcher(this.#link, topics, clock, told, { name, id: topic.id }, readers);
     const reads = readers.map((reader) => reader.run());
     const fetching = fetcher.run(over.signal);
+    fetching.catch(() => {}); // the race says it
     try {
       await Promise.race([fetching, aborted(this.#stop.signal)]);
     } finally {
@@ -97,7 +98,6 @@ export class LoneReader implements ChannelReader {
       for (const reader of readers) reader.stop();
       await Promise.race([Promise.all(reads), aborted(this.#abandon.signal)]);
       for (const reader of readers) reader.end();
-      await fetching.catch(() => {}); // why, the race has said
     }
   }
 }

@@ -4,5 +4,6 @@
  * @module
  */
 
-export { kafka } from "./kafka.ts";
+export { kafka, type KafkaTransport } from "./kafka.ts";
+export type { KafkaReplay } from "./replay.ts";
 export type { KafkaOptions, KafkaSasl, KafkaTls } from "./options.ts";

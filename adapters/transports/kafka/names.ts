@@ -60,10 +60,15 @@ export function eventTopic(protocol: string, event: string): string {
   return `${protocol}.${event}`;
 }
 
-/** Where a parcel goes: a topic, and a partition if whoever asked has named one. */
+/** Where a parcel goes. */
 export interface Target {
   readonly topic: string;
+  /** The partition, if whoever asked has named one. */
   readonly partition: number | undefined;
+  /** The process that asked, if it has said its name. */
+  readonly process: string | undefined;
+  /** The key of the actor that asked, if it has said its name. */
+  readonly key: string | undefined;
 }
 
 /**
@@ -71,16 +76,21 @@ export interface Target {
  * two underscores.
  */
 export function targetOf(to: Destination): Target | undefined {
-  if (to.kind === "inbox") return { topic: to.protocol, partition: undefined };
-  if (to.kind === "event") return { topic: eventTopic(to.protocol, to.event), partition: undefined };
-  const found = /^(?!__|\.{1,2}(?:#|$))([A-Za-z0-9._-]{1,249})(?:#(\d{1,6}))?$/.exec(to.address);
+  const none = { partition: undefined, process: undefined };
+  if (to.kind === "inbox") return { ...none, topic: to.protocol, key: to.key };
+  if (to.kind === "event") return { ...none, topic: eventTopic(to.protocol, to.event), key: to.key };
+  const found = /^(?!__|\.{1,2}(?:[#~/]|$))([A-Za-z0-9._-]{1,249})(?:#(\d{1,6}))?(?:~(.+)|\/(.*))?$/s.exec(
+    to.address,
+  );
   if (found === null) return undefined;
-  return { topic: found[1], partition: found[2] === undefined ? undefined : Number(found[2]) };
+  const [, topic, partition, process, key] = found;
+  return { topic, partition: partition === undefined ? undefined : Number(partition), process, key };
 }
 
-/** The address of a topic, or of one of its partitions. */
-export function addressOf(topic: string, partition: number | undefined): string {
-  return partition === undefined ? topic : `${topic}#${partition}`;
+/** The address of a topic, of one of its partitions, or of a process that reads it. */
+export function addressOf({ topic, partition, process }: Target): string {
+  return topic + (partition === undefined ? "" : `#${partition}`) +
+    (process === undefined ? "" : `~${process}`);
 }
 
 /** The topic that a reply to this service is sent to. */

@@ -63,6 +63,9 @@ export class PartitionReader {
       this.#waitingBytes += bytesOf(record);
     }
     if (records.length > 0) this.#arrived?.();
+    else if (next > from && this.#waiting.length === 0 && this.#arrived !== undefined) {
+      this.plan.acknowledge(next);
+    }
   }
 
   /** The log begins and ends elsewhere: goes on at the nearest offset that exists. */
@@ -140,8 +143,8 @@ export class PartitionReader {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#arrived = resolve;
       await promise;
+      this.#arrived = undefined;
     }
-    this.#arrived = undefined;
     if (this.#stopped.signal.aborted || signal.aborted) return [];
     let bytes = 0;
     let count = 0;

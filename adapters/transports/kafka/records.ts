@@ -1,6 +1,6 @@
 import type { Delivery, Parcel } from "../../../runtime/ports/transport.ts";
 import type { KafkaRecord, ReadRecord } from "./link.ts";
-import { addressOf, type Reading, returnTopic } from "./names.ts";
+import { addressOf, type Reading, returnTopic, type Target } from "./names.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -15,6 +15,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
   "kafka_replytopic",
   "kafka_replypartition",
   "kafka_correlationid",
+  "posthorn-process",
+  "posthorn-return-key",
 ]);
 
 /** What separates the name of a process from the correlation id that it gave. */
@@ -24,7 +26,12 @@ const processMark = "~";
 const bytesMark = "base64:";
 
 /** The record of a parcel. A record has no header twice, and those of the adapter win over the parcel's. */
-export function recordOf(parcel: Parcel, service: string, instance: string): KafkaRecord {
+export function recordOf(
+  parcel: Parcel,
+  target: Target,
+  service: string,
+  instance: string,
+): KafkaRecord {
   const { to, replyTo, correlationId } = parcel;
   const headers: Record<string, string | Uint8Array> = { ...parcel.headers, id: parcel.id };
   if (parcel.contentType !== undefined) headers["content-type"] = parcel.contentType;
@@ -34,14 +41,17 @@ export function recordOf(parcel: Parcel, service: string, instance: string): Kaf
     if (to.subject !== "") headers["ce_subject"] = to.subject;
   }
   if (replyTo !== undefined) headers["reply-topic"] = returnTopic(replyTo, service);
+  if (replyTo?.kind === "inbox") headers["posthorn-return-key"] = replyTo.key;
+  if (replyTo?.kind === "process") headers["posthorn-process"] = instance;
   if (correlationId !== undefined) {
-    const own = replyTo?.kind === "process" ? instance + processMark + correlationId : correlationId;
-    headers["correlation-id"] = bytesOf(own);
+    const process = replyTo?.kind === "process" ? instance : target.process;
+    headers["correlation-id"] = process === undefined
+      ? bytesOf(correlationId)
+      : process + processMark + correlationId;
     if (to.kind === "reply") headers["kafka_correlationId"] = headers["correlation-id"];
   }
   if (parcel.expiresAtMs !== undefined) headers["posthorn-deadline"] ??= String(parcel.expiresAtMs);
-  const key = to.kind === "reply" ? correlationId ?? parcel.id : to.key;
-  return { key: encoder.encode(key), value: parcel.body, headers };
+  return { key: encoder.encode(target.key ?? correlationId ?? parcel.id), value: parcel.body, headers };
 }
 
 /** The delivery of a record; `undefined` if it is for another process. */
@@ -53,11 +63,11 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     return bytes === undefined ? undefined : decoder.decode(bytes);
   };
   let correlationId = correlationOf(named.get("correlation-id") ?? named.get("kafka_correlationid"));
-  if (reading.process !== undefined) {
-    const own = reading.process + processMark;
-    if (correlationId?.startsWith(own) !== true) return undefined;
-    correlationId = correlationId.slice(own.length);
-  }
+  let process = reading.process ?? text("posthorn-process");
+  if (process !== undefined && correlationId?.startsWith(process + processMark)) {
+    correlationId = correlationId.slice(process.length + processMark.length);
+  } else if (reading.process !== undefined) return undefined;
+  else process = undefined;
   const replyTopic = text("reply-topic") ?? text("kafka_replytopic");
   const deadline = Number(text("posthorn-deadline") ?? NaN);
   return {
@@ -71,9 +81,12 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
         [name, value],
       ) => [name, decoder.decode(value)]),
     ),
-    replyTo: replyTopic === undefined
-      ? undefined
-      : addressOf(replyTopic, partitionNumber(named.get("kafka_replypartition"))),
+    replyTo: replyTopic === undefined ? undefined : addressOf({
+      topic: replyTopic,
+      partition: partitionNumber(named.get("kafka_replypartition")),
+      process,
+      key: text("posthorn-return-key"),
+    }),
     correlationId,
     expiresAtMs: Number.isSafeInteger(deadline) && deadline >= 0 ? deadline : undefined,
     position: record.offset,

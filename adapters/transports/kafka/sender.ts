@@ -59,7 +59,7 @@ export class Sender {
         if (topic !== target.topic) {
           throw new TypeError("Cannot send over Kafka: a batch has one destination channel");
         }
-        records.push({ record: recordOf(parcel, service, instance), partition: target.partition });
+        records.push({ record: recordOf(parcel, target, service, instance), partition: target.partition });
         indexes.push(index);
       }
     }
