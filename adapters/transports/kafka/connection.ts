@@ -15,7 +15,7 @@ import { codeOf, isForbidden } from "./kafka_error.ts";
 import type { KafkaLink, OpenLink } from "./link.ts";
 import { LoneReader } from "./lone_reader.ts";
 import { claimStore } from "./marks.ts";
-import { deadTopic, type Reading, readingOf } from "./names.ts";
+import { deadTopic, Names, type Reading } from "./names.ts";
 import type { KafkaSettings } from "./options.ts";
 import { backoffMs, pause, within } from "./pause.ts";
 import type { ChannelReader, ReadingContext } from "./reading_context.ts";
@@ -34,6 +34,7 @@ const openMs = 10_000;
 /** The connection of one process to a cluster: one link for all that is sent, and one for each channel that is read. */
 export class KafkaConnection implements TransportConnection {
   readonly #services: TransportServices;
+  readonly #names: Names;
   readonly #link: KafkaLink;
   readonly #topics: Topics;
   readonly #sender: Sender;
@@ -56,18 +57,18 @@ export class KafkaConnection implements TransportConnection {
     onClosed: (connection: KafkaConnection) => void,
   ) {
     this.#onClosed = onClosed;
-    const { clock, service } = services;
+    const { clock, service, instance } = services;
+    this.#names = new Names(settings.namespace, service, instance);
     this.#services = services;
     this.#link = openLink();
-    this.#topics = new Topics(this.#link, settings, clock);
-    this.#sender = new Sender(this.#link, this.#topics, settings, services, this.#closed.signal);
+    this.#topics = new Topics(this.#link, settings, this.#names, clock);
+    this.#sender = new Sender(this.#link, this.#topics, settings, services, this.#names, this.#closed.signal);
     this.#context = {
       openLink,
       topics: this.#topics,
       health: this.#health,
       clock,
       settings,
-      service,
       admitted: this.#admitted.promise,
       bury: async (topic, partition, record, reason) => {
         const source = `${topic}/${partition}/${record.offset}`;
@@ -105,8 +106,7 @@ export class KafkaConnection implements TransportConnection {
 
   receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
     if (this.#drained.signal.aborted || this.#closed.signal.aborted) throw closed(`read ${channel.kind}`);
-    const { service, instance } = this.#services;
-    const reading = readingOf(channel, service, instance);
+    const reading = this.#names.reading(channel);
     const { group } = reading;
     const reader = group === undefined
       ? new LoneReader(this.#context, reading, receiver)
@@ -172,7 +172,7 @@ export class KafkaConnection implements TransportConnection {
 
   /** Connects, finds out whether this process may read, and looks from time to time whether the cluster is there. */
   async #watch(): Promise<void> {
-    const { clock, service, store } = this.#services;
+    const { clock, store } = this.#services;
     const { signal } = this.#closed;
     let claimedMs: number | undefined;
     for (let failures = 0; !signal.aborted;) {
@@ -180,7 +180,7 @@ export class KafkaConnection implements TransportConnection {
       try {
         await this.#link.connect();
         if (claimedMs === undefined || clock.monotonicMs() - claimedMs > claimMs) {
-          if (store !== undefined) await claimStore(this.#link, this.#topics, service, store);
+          if (store !== undefined) await claimStore(this.#link, this.#topics, this.#names, store);
           claimedMs = clock.monotonicMs();
         } else await this.#link.topics([]);
         failures = 0;

@@ -78,7 +78,7 @@ export class GroupReader implements ChannelReader {
   async #declare(): Promise<Topic> {
     const { topic: name, from, owner } = this.#reading;
     this.#context.topics.forget(name);
-    const topic = await this.#context.topics.declare(name, this.#context.service);
+    const topic = await this.#context.topics.declare(name);
     const partitions = [...topic.leaders.keys()];
     let committed = await this.#link.committed(this.#group, name, partitions);
     if ([...committed.values()].every(({ offset }) => offset === undefined)) {

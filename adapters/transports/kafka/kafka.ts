@@ -1,9 +1,10 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { NamedProtocol, Operation } from "../../../runtime/language/protocol.ts";
 import type { Transport, TransportServices } from "../../../runtime/ports/transport.ts";
+import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { KafkaConnection } from "./connection.ts";
 import { kafkajsLinks } from "./kafkajs_link.ts";
-import { eventTopic } from "./names.ts";
+import { eventTopic, prefixOf } from "./names.ts";
 import type { KafkaReplay } from "./replay.ts";
 import { type KafkaOptions, settingsOf } from "./options.ts";
 
@@ -46,6 +47,7 @@ export function kafka(options: KafkaOptions): KafkaTransport {
   const settings = settingsOf(options);
   const connections = new Set<KafkaConnection>();
   return {
+    engine: transportEngine,
     traits: {
       name: "kafka",
       reads: "log",
@@ -75,7 +77,7 @@ export function kafka(options: KafkaOptions): KafkaTransport {
       return connection;
     },
     async replay(what, from) {
-      const { topic, operation } = replayed(what, from);
+      const { topic, operation } = replayed(what, from, prefixOf(settings.namespace));
       const connection = [...connections].find((one) => one.reads(topic));
       if (connection !== undefined) return await connection.replay(topic, operation, from);
       throw new PosthornError(
@@ -87,7 +89,11 @@ export function kafka(options: KafkaOptions): KafkaTransport {
 }
 
 /** The topic that is to be replayed, and the operation if it is only one. Throws if what is asked is not possible. */
-function replayed(what: NamedProtocol<string> | Operation, { offset, atMs, name }: KafkaReplay) {
+function replayed(
+  what: NamedProtocol<string> | Operation,
+  { offset, atMs, name }: KafkaReplay,
+  prefix: string,
+): { readonly topic: string; readonly operation: string | undefined } {
   if ((offset === undefined) === (atMs === undefined)) {
     throw new TypeError("Cannot replay: say either `offset` or `atMs`");
   }
@@ -98,11 +104,11 @@ function replayed(what: NamedProtocol<string> | Operation, { offset, atMs, name 
   if (name !== undefined && !/^[a-z0-9-]{1,32}$/.test(name)) {
     throw new RangeError("Cannot replay: `name` must have 1 to 32 characters of [a-z0-9-]");
   }
-  if (!("mode" in what)) return { topic: what.name, operation: undefined };
+  if ("~protocol" in what) return { topic: prefix + what["~protocol"].name, operation: undefined };
   if (what.mode === "event" || what.mode === "survey") {
-    return { topic: eventTopic(what.protocol, what.name), operation: undefined };
+    return { topic: eventTopic(prefix, what.protocol, what.name), operation: undefined };
   }
-  return { topic: what.protocol, operation: what.name };
+  return { topic: prefix + what.protocol, operation: what.name };
 }
 
 async function load() {

@@ -45,7 +45,7 @@ export class LoneReader implements ChannelReader {
   }
 
   async #run(): Promise<void> {
-    const { admitted, health, clock, topics, service } = this.#context;
+    const { admitted, health, clock, topics } = this.#context;
     const { topic: name } = this.#reading;
     const { signal } = this.#stop;
     await Promise.race([admitted, aborted(signal)]);
@@ -54,7 +54,7 @@ export class LoneReader implements ChannelReader {
       try {
         await this.#link.connect();
         topics.forget(name);
-        const topic = await topics.declare(name, service);
+        const topic = await topics.declare(name);
         const begins = await offsetsOf(this.#link, name, topic, at);
         this.#isReady.resolve();
         health.well(this);

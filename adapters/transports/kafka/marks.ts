@@ -1,7 +1,7 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import { isExpelled } from "./kafka_error.ts";
 import type { Committed, KafkaLink } from "./link.ts";
-import { repliesTopic } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { Topics } from "./topics.ts";
 
 const ownerMark = "posthorn-service=";
@@ -40,12 +40,11 @@ export function requireOwner(
 export async function claimStore(
   link: KafkaLink,
   topics: Topics,
-  service: string,
+  names: Names,
   store: string,
 ): Promise<void> {
-  const group = `${service}.store`;
-  const topic = repliesTopic(service);
-  await topics.declare(topic, service);
+  const { storeGroup: group, replies: topic, service } = names;
+  await topics.declare(topic);
   const read = async () => (await link.committed(group, topic, [0])).get(0)?.metadata ?? "";
   let found = await read();
   if (found === "" || found === storeMark + store) {

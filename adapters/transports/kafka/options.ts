@@ -32,6 +32,11 @@ export interface KafkaOptions {
   readonly ssl?: boolean | KafkaTls;
   /** Who this program is. Default: nobody. */
   readonly sasl?: KafkaSasl;
+  /**
+   * What is put in front of every topic and group, with a dot: so two environments can share a cluster. 1 to 32 characters of
+   * `[a-z0-9-]` that begin with a letter. Default: nothing.
+   */
+  readonly namespace?: string;
   /** What other services may send to, ask and hear. Nothing else exists for them. Default: nothing. */
   readonly expose?: readonly (NamedProtocol<string> | Operation)[];
   /**
@@ -61,6 +66,7 @@ export interface KafkaSettings {
   readonly brokers: readonly string[];
   readonly ssl: boolean | KafkaTls;
   readonly sasl: KafkaSasl | undefined;
+  readonly namespace: string | undefined;
   readonly partitions: number;
   readonly replicas: number;
   readonly messageBytes: number;
@@ -72,7 +78,7 @@ export interface KafkaSettings {
 
 /** Checks the options and adds what was left out. No message contains the user or the password. */
 export function settingsOf(options: KafkaOptions): KafkaSettings {
-  const { brokers, ssl = false, sasl } = options;
+  const { brokers, ssl = false, sasl, namespace } = options;
   if (!Array.isArray(brokers) || brokers.length < 1 || brokers.length > 100) {
     throw new TypeError("Cannot use Kafka: `brokers` must be a list of 1 to 100 of `host:port`");
   }
@@ -89,12 +95,18 @@ export function settingsOf(options: KafkaOptions): KafkaSettings {
   if (typeof ssl !== "boolean" && (typeof ssl !== "object" || ssl === null)) {
     throw new TypeError("Cannot use Kafka: `ssl` must be true, false or certificates");
   }
+  if (namespace !== undefined && !/^[a-z][a-z0-9-]{0,31}$/.test(namespace)) {
+    throw new RangeError(
+      "Cannot use Kafka: `namespace` must have 1 to 32 characters of [a-z0-9-] and begin with a letter",
+    );
+  }
   checkSasl(sasl);
   const sessionTimeoutMs = within("sessionTimeoutMs", options.sessionTimeoutMs ?? 10_000, 1_000, 300_000);
   return {
     brokers: [...brokers],
     ssl,
     sasl: sasl && { ...sasl },
+    namespace,
     partitions: within("partitions", options.partitions ?? 4, 1, 1_000),
     replicas: options.replicas === undefined ? -1 : within("replicas", options.replicas, 1, 10),
     messageBytes: within("messageBytes", options.messageBytes ?? 1_000_000, 1_024, 100_000_000),

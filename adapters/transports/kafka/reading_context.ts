@@ -11,7 +11,6 @@ export interface ReadingContext {
   readonly health: Health;
   readonly clock: Clock;
   readonly settings: KafkaSettings;
-  readonly service: string;
   /** Resolves when it is sure that this process may read for its service. */
   readonly admitted: Promise<void>;
   /** Puts a record where the dead letters of its topic are kept. */

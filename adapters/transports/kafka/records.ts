@@ -1,6 +1,6 @@
 import type { Delivery, Parcel } from "../../../runtime/ports/transport.ts";
 import type { KafkaRecord, ReadRecord } from "./link.ts";
-import { addressOf, type Reading, returnTopic, type Target } from "./names.ts";
+import { addressOf, type Names, type Reading, type Target } from "./names.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -29,8 +29,7 @@ const bytesMark = "base64:";
 export function recordOf(
   parcel: Parcel,
   target: Target,
-  service: string,
-  instance: string,
+  names: Names,
 ): KafkaRecord {
   const { to, replyTo, correlationId } = parcel;
   const headers: Record<string, string | Uint8Array> = { ...parcel.headers, id: parcel.id };
@@ -40,11 +39,11 @@ export function recordOf(
     headers.operation = to.event;
     if (to.subject !== "") headers["ce_subject"] = to.subject;
   }
-  if (replyTo !== undefined) headers["reply-topic"] = returnTopic(replyTo, service);
+  if (replyTo !== undefined) headers["reply-topic"] = names.returnTopic(replyTo);
   if (replyTo?.kind === "inbox") headers["posthorn-return-key"] = replyTo.key;
-  if (replyTo?.kind === "process") headers["posthorn-process"] = instance;
+  if (replyTo?.kind === "process") headers["posthorn-process"] = names.instance;
   if (correlationId !== undefined) {
-    const process = replyTo?.kind === "process" ? instance : target.process;
+    const process = replyTo?.kind === "process" ? names.instance : target.process;
     headers["correlation-id"] = process === undefined
       ? bytesOf(correlationId)
       : process + processMark + correlationId;

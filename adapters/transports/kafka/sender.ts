@@ -1,6 +1,6 @@
 import type { Parcel, Refusal, TransportServices } from "../../../runtime/ports/transport.ts";
 import type { KafkaLink, KafkaRecord } from "./link.ts";
-import { processTopic, targetOf } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { KafkaSettings } from "./options.ts";
 import { recordOf } from "./records.ts";
 import { TopicSender } from "./topic_sender.ts";
@@ -15,6 +15,7 @@ export class Sender {
   readonly #topics: Topics;
   readonly #settings: KafkaSettings;
   readonly #services: TransportServices;
+  readonly #names: Names;
   readonly #closed: AbortSignal;
   readonly #senders = new Map<string, TopicSender>();
 
@@ -23,26 +24,27 @@ export class Sender {
     topics: Topics,
     settings: KafkaSettings,
     services: TransportServices,
+    names: Names,
     closed: AbortSignal,
   ) {
     this.#link = link;
     this.#topics = topics;
     this.#settings = settings;
     this.#services = services;
+    this.#names = names;
     this.#closed = closed;
   }
 
   /** Sends parcels to one destination channel, in order. */
   async send(batch: readonly Parcel[]): Promise<readonly (Refusal | undefined)[]> {
     if (batch.length === 0) return [];
-    const { service, instance } = this.#services;
     const { messageBytes } = this.#settings;
     const answers: (Refusal | undefined)[] = new Array(batch.length).fill(undefined);
     const records: { readonly record: KafkaRecord; readonly partition: number | undefined }[] = [];
     const indexes: number[] = [];
     let topic: string | undefined;
     for (const [index, parcel] of batch.entries()) {
-      const target = targetOf(parcel.to);
+      const target = this.#names.target(parcel.to);
       if (target === undefined) {
         answers[index] = {
           code: "refused",
@@ -59,12 +61,12 @@ export class Sender {
         if (topic !== target.topic) {
           throw new TypeError("Cannot send over Kafka: a batch has one destination channel");
         }
-        records.push({ record: recordOf(parcel, target, service, instance), partition: target.partition });
+        records.push({ record: recordOf(parcel, target, this.#names), partition: target.partition });
         indexes.push(index);
       }
     }
     if (topic === undefined) return answers;
-    if (batch[0].to.kind === "event") await this.#topics.declare(topic, service);
+    if (batch[0].to.kind === "event") await this.#topics.declare(topic);
     const outcomes = await this.#of(topic).send(records);
     for (const [at, outcome] of outcomes.entries()) answers[indexes[at]] = outcome;
     return answers;
@@ -72,7 +74,7 @@ export class Sender {
 
   /** Writes a dead letter. */
   async bury(topic: string, record: KafkaRecord): Promise<void> {
-    await this.#topics.declare(topic, this.#services.service);
+    await this.#topics.declare(topic);
     const [refusal] = await this.#of(topic).send([{ record, partition: undefined }]);
     if (refusal === undefined) return;
     const error = new Error(`Cannot keep a dead letter: ${refusal.message}`);
@@ -98,7 +100,7 @@ export class Sender {
   #forgetSome(): void {
     if (this.#senders.size < sendersMax) return;
     for (const [topic, { working }] of this.#senders) {
-      if (working === undefined && topic !== processTopic(this.#services.service)) {
+      if (working === undefined && topic !== this.#names.process) {
         this.#senders.delete(topic);
       }
     }

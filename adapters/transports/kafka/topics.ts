@@ -1,6 +1,6 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import type { KafkaLink, Topic, TopicPlan } from "./link.ts";
-import { processTopic } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { KafkaSettings } from "./options.ts";
 import { backoffMs, pause } from "./pause.ts";
 
@@ -17,12 +17,14 @@ const processRetentionMs = "600000";
 export class Topics {
   readonly #link: KafkaLink;
   readonly #settings: KafkaSettings;
+  readonly #names: Names;
   readonly #clock: Clock;
   readonly #known = new Map<string, { readonly topic: Topic; readonly untilMs: number }>();
 
-  constructor(link: KafkaLink, settings: KafkaSettings, clock: Clock) {
+  constructor(link: KafkaLink, settings: KafkaSettings, names: Names, clock: Clock) {
     this.#link = link;
     this.#settings = settings;
+    this.#names = names;
     this.#clock = clock;
   }
 
@@ -38,13 +40,13 @@ export class Topics {
   }
 
   /** Looks a topic up, which is made if it does not exist. */
-  async declare(name: string, service: string): Promise<Topic> {
+  async declare(name: string): Promise<Topic> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const topic = await this.find(name);
       if (topic !== undefined && topic.leaders.length > 0 && topic.leaders.every((leader) => leader >= 0)) {
         return topic;
       }
-      if (topic === undefined) await this.#link.createTopic(this.#plan(name, service));
+      if (topic === undefined) await this.#link.createTopic(this.#plan(name));
       this.forget(name);
       await pause(this.#clock, backoffMs(attempt, 500));
     }
@@ -56,8 +58,8 @@ export class Topics {
     this.#known.delete(name);
   }
 
-  #plan(name: string, service: string): TopicPlan {
-    const isProcess = name === processTopic(service);
+  #plan(name: string): TopicPlan {
+    const isProcess = name === this.#names.process;
     return {
       name,
       partitions: isProcess ? 1 : this.#settings.partitions,
