@@ -113,7 +113,7 @@ function replayed(
 
 async function load() {
   try {
-    return await import("kafkajs");
+    return await import("./library.ts");
   } catch (error) {
     throw new PosthornError("transport-unavailable", "Cannot load kafkajs on this platform", {
       cause: error,

@@ -1,4 +1,3 @@
-import type { Assigner, PartitionAssigner } from "kafkajs";
 import { KafkaError } from "./kafka_error.ts";
 import type {
   Committed,
@@ -37,11 +36,11 @@ const endTime = -1;
  */
 export function kafkajsLinks(library: Library, settings: KafkaSettings, clientId: string): OpenLink {
   const client = new library.Kafka({
-    brokers: [...settings.brokers],
+    brokers: settings.brokers,
     ssl: typeof settings.ssl === "boolean"
       ? settings.ssl
       : { ...settings.ssl, ca: certificates(settings.ssl.ca) },
-    ...(settings.sasl === undefined ? {} : { sasl: settings.sasl as never }), // one type for each mechanism there
+    sasl: settings.sasl,
     clientId,
     connectionTimeout: connectMs,
     authenticationTimeout: answerMs,
@@ -52,9 +51,9 @@ export function kafkajsLinks(library: Library, settings: KafkaSettings, clientId
   });
   return () => {
     let cluster: unknown;
-    const assigner: PartitionAssigner = (given) => {
+    const assigner = (given: { readonly cluster: unknown }) => {
       cluster = given.cluster;
-      return { name: "posthorn", version: 0 } as Assigner;
+      return { name: "posthorn", version: 0 };
     };
     client.consumer({ groupId: "posthorn", allowAutoTopicCreation: false, partitionAssigners: [assigner] });
     return new KafkajsLink(cluster as Cluster, library);
@@ -191,7 +190,6 @@ class KafkajsLink implements KafkaLink {
       const metadata = MemberMetadata.encode({
         version: 0,
         topics: [topic],
-        userData: this.#bytes(new Uint8Array()),
       });
       const joined = await node.joinGroup({
         groupId,
@@ -212,7 +210,6 @@ class KafkajsLink implements KafkaLink {
         const assignment = {
           version: 0,
           assignment: { [topic]: own },
-          userData: this.#bytes(new Uint8Array()),
         };
         return { memberId: member, memberAssignment: MemberAssignment.encode(assignment) };
       });
@@ -331,15 +328,8 @@ class KafkajsLink implements KafkaLink {
 
 /** Makes the byte arrays that kafkajs writes as they are; of any other it would write the text. */
 function bytesWith({ AssignerProtocol }: Library): Bytes {
-  const empty = AssignerProtocol.MemberAssignment.encode({
-    version: 0,
-    assignment: {},
-    userData: undefined as never,
-  });
-  const make = empty.constructor as unknown as {
-    from(of: ArrayBufferLike, at: number, bytes: number): typeof empty;
-  };
-  return (of) => make.from(of.buffer, of.byteOffset, of.byteLength);
+  const { constructor } = AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: {} });
+  return (of) => constructor.from(of.buffer, of.byteOffset, of.byteLength);
 }
 
 function certificates(ca: string | readonly string[] | undefined): string | string[] | undefined {

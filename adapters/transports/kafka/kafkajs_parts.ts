@@ -1,11 +1,9 @@
-import type * as kafkajs from "kafkajs";
+import type * as kafkajs from "./kafkajs.d.ts";
+import type { NodeBytes } from "./kafkajs.d.ts";
 import { KafkaError } from "./kafka_error.ts";
 
 /** What this uses of the library. */
 export type Library = Pick<typeof kafkajs, "Kafka" | "logLevel" | "AssignerProtocol">;
-
-/** The class of bytes that kafkajs takes. */
-export type NodeBytes = ReturnType<typeof kafkajs.AssignerProtocol.MemberAssignment.encode>;
 
 /** Makes such bytes of others, without a copy. */
 export type Bytes = (of: Uint8Array) => NodeBytes;

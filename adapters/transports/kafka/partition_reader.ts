@@ -132,7 +132,8 @@ export class PartitionReader {
         for (const { index, reason } of rejections) await this.plan.reject(records[index], reason);
       }
       if (signal.aborted) return;
-      this.plan.acknowledge(batch.at(-1)!.offset + 1);
+      const next = batch.at(-1)!.offset + 1;
+      this.plan.acknowledge(this.#waiting.length === 0 ? this.#from ?? next : next); // behind what is no message, too
       succeeded();
     }
   }
