@@ -156,7 +156,10 @@ function kafkaErrorOf(error: unknown): KafkaError {
     if (at.name === "KafkaJSGroupCoordinatorNotFound") {
       return new KafkaError("GROUP_COORDINATOR_NOT_AVAILABLE", at.message);
     }
-    if (at.name === "KafkaJSNotImplemented") return new KafkaError("UNSUPPORTED", at.message);
+    if (at.name === "KafkaJSNotImplemented") {
+      const remedy = "give the topic `compression.type=uncompressed`, or let its senders use gzip";
+      return new KafkaError("UNSUPPORTED", `${at.message}: ${remedy}`);
+    }
   }
   return new KafkaError("CONNECTION", error instanceof Error ? error.message : String(error));
 }

@@ -40,7 +40,7 @@ export interface Admin {
 interface Message {
   readonly key: string;
   readonly value: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 interface Sending {
@@ -73,6 +73,7 @@ export class Kafka {
     subscribe(what: { readonly topic: string; readonly fromBeginning: boolean }): Promise<void>;
     run(how: {
       eachMessage(payload: {
+        readonly partition: number;
         readonly message: {
           readonly key: Uint8Array | null;
           readonly value: Uint8Array | null;
