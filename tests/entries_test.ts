@@ -40,6 +40,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
   "./store": ["adapters/stores/mod.ts", "runtime/base/"],
   "./transport": ["adapters/transports/mod.ts", "runtime/base/"],
+  "./nats": ["adapters/transports/nats/", "runtime/base/"],
   "./memory": ["adapters/memory.ts", "adapters/stores/memory/", "adapters/transports/memory/", ...stores],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores, "@std/ulid"],
