@@ -78,13 +78,17 @@ export class NatsTransportConnection implements TransportConnection {
     const answers: (Refusal | undefined)[] = new Array(batch.length).fill(undefined);
     const stored: Routed[] = [];
     const posted: Routed[] = [];
+    const captured = new Map<string, boolean>();
     const { service } = this.#services;
     const { messageBytes } = this.#settings;
     const sending = { service, messageBytes, inbox: this.#link.inbox, payloadBytes: session.payloadBytes };
     for (const [index, parcel] of batch.entries()) {
       const route = routeOf(parcel, sending);
       if ("code" in route) answers[index] = route;
-      else (await this.#isStored(session, route) ? stored : posted).push({ index, message: route.message });
+      else {(await this.#isStored(session, route, captured) ? stored : posted).push({
+          index,
+          message: route.message,
+        });}
     }
     try {
       await Promise.all([
@@ -146,8 +150,15 @@ export class NatsTransportConnection implements TransportConnection {
   }
 
   /** Whether a stream keeps the message. Of an address that a stranger has given only the server knows. */
-  async #isStored(session: Session, { by, message: { subject } }: Route): Promise<boolean> {
-    return by === "stream" || (by === "address" && await this.#streams.isCaptured(session, subject));
+  async #isStored(
+    session: Session,
+    { by, message: { subject } }: Route,
+    captured: Map<string, boolean>,
+  ): Promise<boolean> {
+    if (by !== "address") return by === "stream";
+    const known = captured.get(subject) ?? await this.#streams.isCaptured(session, subject);
+    captured.set(subject, known);
+    return known;
   }
 
   async #store(

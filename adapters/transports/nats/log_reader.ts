@@ -1,9 +1,9 @@
 import type { Msg } from "@nats-io/nats-core";
 import type { Channel, Receiver, Tenure, TransportServices } from "../../../runtime/ports/transport.ts";
-import { deliveryOf } from "./incoming.ts";
+import { bytesOf, deliveryOf } from "./incoming.ts";
 import { Lease } from "./lease.ts";
 import { channelToken } from "./names.ts";
-import { Notes } from "./notes.ts";
+import { Kept, Notes } from "./notes.ts";
 import { Pull } from "./pull.ts";
 import { settled, wait } from "./waiting.ts";
 import type { Session } from "./session.ts";
@@ -111,14 +111,15 @@ export class LogReader {
     const tenure: Tenure = { shard: "log", epoch, signal };
     const begun = await settled(receiver.begin(tenure), signal);
     if (begun === undefined) return !signal.aborted;
-    const position = begun.value ?? await this.#start(session, epoch, state.first_seq - 1);
+    const position = begun.value ?? await this.#start(session, epoch, Math.max(state.first_seq, 1) - 1);
     let isGone = false;
     const ended = () => {
       isGone = true;
       end.abort();
     };
     const pull = new Pull({ session, clock, stream, subjects, ended });
-    const notes = new Notes(clock, (position) => this.#note(session, { epoch, position }));
+    const kept = new Kept();
+    const notes = new Notes(clock, (position) => this.#note(session, { epoch, position }, kept));
     signal.addEventListener("abort", () => this.#wake?.());
     try {
       await pull.start(position);
@@ -134,7 +135,9 @@ export class LogReader {
         for (const { index, reason } of taken.value) {
           await this.#putAside(session, batch[index].message, reason);
         }
-        notes.accept(batch.at(-1)!.position);
+        const { position } = batch.at(-1)!;
+        kept.add(position, batch.length, batch.reduce((sum, { message }) => sum + bytesOf(message), 0));
+        notes.accept(position);
       }
       return false;
     } finally {
@@ -145,17 +148,17 @@ export class LogReader {
 
   /** Where the log is read from if its receiver does not know: behind what this service has noted. */
   async #start(session: Session, epoch: string, first: number): Promise<number> {
-    if (this.#options.log.isOwn) return first; // what is accepted is removed
     const text = await this.#options.streams.noted(session, this.#name);
     const note = text === undefined ? undefined : JSON.parse(text) as Note;
     return note?.epoch === epoch ? note.position : first;
   }
 
-  /** Notes in the server what is accepted: it is removed from a log of our own. */
-  async #note(session: Session, note: Note): Promise<void> {
+  /** Notes in the server what is accepted, and removes from a log of our own what is behind it. */
+  async #note(session: Session, note: Note, kept: Kept): Promise<void> {
     const { log: { isOwn, stream }, streams } = this.#options;
-    if (isOwn) await session.api(`STREAM.PURGE.${stream}`, { seq: note.position + 1 });
-    else await streams.note(session, this.#name, JSON.stringify(note));
+    await streams.note(session, this.#name, JSON.stringify(note));
+    const behind = isOwn ? kept.behind() : undefined;
+    if (behind !== undefined) await session.api(`STREAM.PURGE.${stream}`, { seq: behind + 1 });
   }
 
   /** Keeps what will not be handled. */

@@ -1,6 +1,39 @@
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 
 const noteMs = 1_000;
+const keptMax = 10_000;
+const keptBytesMax = 16_777_216;
+
+/**
+ * What was accepted last. It stays in the server, for a service whose store is restored from a copy: up to 10,000 messages
+ * and 16 MiB.
+ */
+export class Kept {
+  readonly #batches: { readonly position: number; readonly count: number; readonly bytes: number }[] = [];
+  #count = 0;
+  #bytes = 0;
+  #behind: number | undefined;
+
+  /** A batch up to that position is accepted. */
+  add(position: number, count: number, bytes: number): void {
+    this.#batches.push({ position, count, bytes });
+    this.#count += count;
+    this.#bytes += bytes;
+    while (this.#count > keptMax || this.#bytes > keptBytesMax) {
+      const oldest = this.#batches.shift()!;
+      this.#count -= oldest.count;
+      this.#bytes -= oldest.bytes;
+      this.#behind = oldest.position;
+    }
+  }
+
+  /** The position up to which nothing needs to stay; `undefined` if that has been told before. */
+  behind(): number | undefined {
+    const behind = this.#behind;
+    this.#behind = undefined;
+    return behind;
+  }
+}
 
 /** Notes a position at most once a second, and at the end. */
 export class Notes {

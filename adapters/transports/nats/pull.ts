@@ -40,6 +40,8 @@ export class Pull {
   readonly #request: Uint8Array;
   readonly #held: Item[] = [];
   #asked = 0;
+  #requests = 0;
+  #answerTo = "";
   /** Whether a request was ended before it brought a message. */
   #isEmpty = false;
   /** The number of the last message among those of the consumer: none may be missing. */
@@ -63,7 +65,7 @@ export class Pull {
   /** Begins to read behind a position. */
   async start(position: number): Promise<void> {
     const { session, stream, subjects } = this.#options;
-    this.#unsubscribe = session.subscribe(this.#inbox, (message) => this.#heard(message));
+    this.#unsubscribe = session.subscribe(`${this.#inbox}.*`, (message) => this.#heard(message));
     await session.api(`CONSUMER.CREATE.${stream}.${this.#consumer}`, {
       stream_name: stream,
       action: "create",
@@ -115,16 +117,17 @@ export class Pull {
     if (this.#over || this.#asked > 0 || this.#held.length >= askedMax) return;
     const { session, clock, stream } = this.#options;
     this.#asked = askedMax;
+    this.#answerTo = `${this.#inbox}.${++this.#requests}`;
     this.#isEmpty = true;
     this.#cancel();
     this.#cancel = clock.setTimer(expiryMs + lateMs, () => this.#end());
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.#consumer}`;
-    session.publish({ subject, body: this.#request, headers: {}, reply: this.#inbox });
+    session.publish({ subject, body: this.#request, headers: {}, reply: this.#answerTo });
   }
 
   #heard(message: Msg): void {
     if (this.#over) return;
-    if (message.subject === this.#inbox) return this.#told(message);
+    if (message.subject.startsWith(this.#inbox)) return this.#told(message);
     const tokens = message.reply!.split("."); // $JS.ACK.[domain.account.]stream.consumer.count.sequence.own.time.rest
     const from = tokens.length > 9 ? 7 : 5;
     const position = Number(tokens[from]);
@@ -137,9 +140,10 @@ export class Pull {
   }
 
   /** The server says something about a request: it is over, or it never will be fulfilled. */
-  #told({ headers }: Msg): void {
+  #told({ subject, headers }: Msg): void {
+    if (subject !== this.#answerTo) return; // that request has brought all that it should
     const code = headers?.code ?? 0;
-    const isFull = code === 409 && /MaxBytes/i.test(headers!.description) && !this.#isEmpty;
+    const isFull = code === 409 && /MaxBytes|Batch Completed/i.test(headers!.description) && !this.#isEmpty;
     if (code !== 408 && !isFull) return this.#end();
     this.#asked = 0;
     this.#ask();

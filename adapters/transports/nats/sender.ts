@@ -15,6 +15,8 @@ type Outcome = "stored" | "broken" | "unheard" | "denied" | "too-large" | { read
 
 /** How many messages are on their way to a stream at most. */
 const windowMax = 500;
+/** How long a send begins chains. The last of them may take ten seconds more. */
+const sendMs = 18_000;
 const wrongLastId = 10_070;
 const tooLarge = 10_054;
 
@@ -35,7 +37,9 @@ export class Sender {
   /** Publishes messages to one stream. Rejects if nobody knows about some of them, or the stream takes nothing now. */
   async send(session: Session, messages: readonly Outgoing[]): Promise<readonly (Refusal | undefined)[]> {
     const answers: (Refusal | undefined)[] = [];
+    const endMs = session.clock.monotonicMs() + sendMs;
     while (answers.length < messages.length) {
+      if (session.clock.monotonicMs() > endMs) throw tooSlow(messages[0].subject);
       const links = messages.slice(answers.length, answers.length + this.#window);
       const outcomes = (await session.exchange(this.#chain(links))).map(outcomeOf);
       const found = outcomes.findIndex((outcome) => outcome !== "stored");
@@ -93,6 +97,13 @@ export function denied(subject: string): Refusal {
     code: "refused",
     message: `Cannot send to ${subject}: the user of this program may not publish there`,
   };
+}
+
+function tooSlow(subject: string): PosthornError {
+  return new PosthornError(
+    "transport-unavailable",
+    `Cannot send to ${subject}: its stream has not taken all within ${sendMs} ms`,
+  );
 }
 
 function tooLargeFor(subject: string): Refusal {

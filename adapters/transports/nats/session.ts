@@ -225,14 +225,26 @@ export class Session {
     else this.onReply?.(message);
   }
 
+  /** The server does not let this program hear a subject. Without its answers a session is of no use. */
+  #denied(subject: string): void {
+    const isInbox = subject.startsWith(this.inbox); // nobody should know it
+    const what = isInbox ? "_INBOX.>" : subject;
+    const error = new PosthornError(
+      "transport-refused",
+      `Cannot use NATS: the user of this program may not subscribe to ${what}`,
+    );
+    if (!isInbox) return this.#options.denied(error);
+    this.end(error);
+    void this.#connection.close();
+  }
+
   /** Hears what the server does not allow: it says so apart from the message that it concerns. */
   async #watch(): Promise<void> {
     for await (const status of this.#connection.status()) {
       if (status.type !== "error" || status.error.name !== "PermissionViolationError") continue;
       const { operation, subject } = status.error as PermissionViolationError;
       if (operation !== "publish") {
-        this.#options.denied(status.error);
-        if (subject.startsWith(this.inbox)) void this.#connection.close().then(() => this.end(status.error));
+        this.#denied(subject);
         continue;
       }
       for (const failed of this.#posts) failed.set(subject, "denied");

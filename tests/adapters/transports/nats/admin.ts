@@ -20,8 +20,14 @@ export async function asAdministrator<Result>(
 }
 
 /** Calls the interface of JetStream. */
-export async function api<Result>(connection: NatsConnection, name: string, request?: unknown): Promise<Result> {
-  const answer = await connection.request(`$JS.API.${name}`, request && JSON.stringify(request), { timeout: 5_000 });
+export async function api<Result>(
+  connection: NatsConnection,
+  name: string,
+  request?: unknown,
+): Promise<Result> {
+  const answer = await connection.request(`$JS.API.${name}`, request && JSON.stringify(request), {
+    timeout: 5_000,
+  });
   return answer.json<Result>();
 }
 

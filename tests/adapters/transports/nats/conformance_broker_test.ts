@@ -13,7 +13,10 @@ function changed(text: string, changes: Partial<Pick<URL, "port" | "username" | 
   return Object.assign(new URL(text), changes).href;
 }
 
-async function casesOf({ url, own }: Pick<GivenBroker, "url" | "own">, needs: "nothing" | "node" | "password") {
+async function casesOf(
+  { url, own }: Pick<GivenBroker, "url" | "own">,
+  needs: "nothing" | "node" | "password",
+) {
   const stack = new AsyncDisposableStack();
   const node = needs === "nothing" ? undefined : await own({ password: needs === "password" });
   const target = node?.url ?? url;
@@ -30,7 +33,10 @@ async function casesOf({ url, own }: Pick<GivenBroker, "url" | "own">, needs: "n
         await node!.start();
       },
       deleteTopology: () => deleteStreams(target, () => true),
-      refused: { transport: nats({ url: changed(through, { username: "posthorn", password: secret }) }), secret },
+      refused: {
+        transport: nats({ url: changed(through, { username: "posthorn", password: secret }) }),
+        secret,
+      },
     },
     cleanUp: (prefix) => deleteStreams(target, (name) => name.toLowerCase().includes(prefix)),
   });
@@ -50,7 +56,11 @@ const names = transportConformance({
 }).filter(({ skipped }) => skipped === undefined).map(({ name }) => name);
 
 for (const name of names) {
-  const needs = /password/.test(name) ? "password" : /killed|deleted in the broker/.test(name) ? "node" : "nothing";
+  const needs = /password/.test(name)
+    ? "password"
+    : /killed|deleted in the broker/.test(name)
+    ? "node"
+    : "nothing";
   brokerTest("nats", `NATS: ${name}`, async (given) => {
     await using prepared = await casesOf(given, needs);
     await prepared.cases.find((one) => one.name === name)!.run();
