@@ -1,12 +1,12 @@
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { withoutCredentials } from "../../../runtime/base/credentials.ts";
 import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
-import { isDeno, type Server, useWebSocket } from "./options.ts";
+import type { Server, Settings } from "./options.ts";
 
 /** What the adapter uses of the client of NATS. */
 export interface Client {
   /** Connects once. The connection does not come back by itself. */
-  connect(server: Server, name: string, credentials: string | undefined): Promise<NatsConnection>;
+  connect(server: Server, name: string, settings: Settings): Promise<NatsConnection>;
   headers(values: Readonly<Record<string, string>>): MsgHdrs;
 }
 
@@ -19,7 +19,7 @@ export async function loadClient(): Promise<Client> {
   const core = await import("@nats-io/nats-core");
   const { MsgHdrsImpl, credsAuthenticator, wsconnect } = core;
   return {
-    async connect(server, name, credentials) {
+    async connect(server, name, { tls, credentials }) {
       const connect = server.isWebSocket ? wsconnect : (await import("@nats-io/transport-node")).connect;
       return await connect({
         servers: server.address,
@@ -30,7 +30,7 @@ export async function loadClient(): Promise<Client> {
         maxPingOut: 2,
         ignoreClusterUpdates: true,
         noAsyncTraces: true,
-        ...(server.isSecure ? { tls: {} } : {}),
+        ...(tls === undefined || server.isWebSocket ? {} : { tls: { ...tls } }),
         ...(credentials === undefined
           ? login(server)
           : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
@@ -54,12 +54,11 @@ export function faultOf(error: unknown, { place, isWebSocket }: Server): Posthor
   if (error instanceof PosthornError) return error;
   const code = isRefusal(error) ? "transport-refused" : "transport-unavailable";
   const words = withoutCredentials(messageOf(error ?? "the connection was closed"));
-  const secure = !isWebSocket && isDeno() && /\bTLS\b|\btls\b/.test(words);
-  if (!secure) return new PosthornError(code, `Cannot use NATS at ${place}: ${words}`);
-  return new PosthornError(
-    "transport-refused",
-    `Cannot use NATS at ${place}, which wants TLS: ${useWebSocket}`,
-  );
+  if (isWebSocket || !/before secure TLS|'tls' is not available/.test(words)) {
+    return new PosthornError(code, `Cannot use NATS at ${place}: ${words}`);
+  }
+  const advice = "older versions of Deno cannot begin TLS on an open connection: use wss:// there";
+  return new PosthornError("transport-refused", `Cannot use NATS at ${place} with TLS: ${words}; ${advice}`);
 }
 
 /** Whether the server does not let this program in. */

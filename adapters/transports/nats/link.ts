@@ -98,11 +98,11 @@ export class Link {
 
   /** Connects once. Resolves with the reason when the session has ended, or was not begun. */
   async #attempt(server: Server, began: () => void): Promise<unknown> {
-    const { client, settings: { credentials }, services, prepare } = this.#options;
+    const { client, settings, services, prepare } = this.#options;
     let session: Session | undefined;
     try {
       const { clock, service, report } = services;
-      const connection = await client.connect(server, `posthorn-${service}`, credentials);
+      const connection = await client.connect(server, `posthorn-${service}`, settings);
       session = new Session({
         connection,
         clock,

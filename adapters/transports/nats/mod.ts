@@ -5,4 +5,4 @@
  */
 
 export { nats } from "./nats.ts";
-export type { NatsOptions } from "./options.ts";
+export type { NatsOptions, NatsTls } from "./options.ts";

@@ -2,13 +2,27 @@ import { guarded } from "../../../runtime/base/guarded.ts";
 import { requireInteger } from "../../../runtime/base/require.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
 
+/** How a connection of `nats` is secured. */
+export interface NatsTls {
+  /**
+   * The certificates of the authorities that are trusted, in PEM.
+   *
+   * @default {those of the platform}
+   */
+  readonly ca?: string;
+  /** The certificate of this program, in PEM, if the server wants one. It needs `key`. */
+  readonly cert?: string;
+  /** The private key of `cert`, in PEM. */
+  readonly key?: string;
+}
+
 /** Options of {@linkcode nats}. */
 export interface NatsOptions {
   /**
-   * Where the server is: `nats://user:password@host:port`, or with TLS `wss://user:password@host:port` (the `websocket`
-   * block of the server). A user without a password is a token. The port is 4222, and 443 for `wss`. `ws://` is a web
-   * socket without TLS. `tls://` works on Node alone: Deno cannot begin TLS on an open connection. For a cluster a list
-   * of 1 to 16 URLs, which are tried in turn. Characters with a meaning in URLs are percent-encoded.
+   * Where the server is: `nats://user:password@host:port`, `tls://` if it must have TLS, or `wss://` for the `websocket`
+   * block of the server (`ws://` without TLS). Older versions of Deno, for example 2.5, cannot begin TLS on an open
+   * connection: use `wss://` there. A user without a password is a token. The port is 4222, and 443 for `wss`. For a
+   * cluster a list of 1 to 16 URLs, which are tried in turn. Characters with a meaning in URLs are percent-encoded.
    */
   readonly url: string | readonly string[];
   /**
@@ -17,6 +31,8 @@ export interface NatsOptions {
    * @default {[]}
    */
   readonly expose?: Transport["expose"];
+  /** How connections with TLS are secured, except for `wss`, whose certificates the platform knows (`DENO_CERT`). */
+  readonly tls?: NatsTls;
   /** The text of a credentials file (`.creds`), if the server wants a JWT. */
   readonly credentials?: string;
   /**
@@ -48,7 +64,6 @@ export interface Server {
   /** For errors: without user and password. */
   readonly place: string;
   readonly isWebSocket: boolean;
-  readonly isSecure: boolean;
   readonly user: string;
   readonly password: string | undefined;
 }
@@ -56,6 +71,7 @@ export interface Server {
 /** The options, checked and complete. */
 export interface Settings {
   readonly servers: readonly Server[];
+  readonly tls: NatsTls | undefined;
   readonly credentials: string | undefined;
   readonly messageBytes: number;
   readonly retentionMs: number;
@@ -66,7 +82,7 @@ const serversMax = 16;
 
 /** Checks the options. Its errors contain no URL, because that has a password. */
 export function settingsOf(options: NatsOptions): Settings {
-  const { url, credentials, messageBytes = 983_040, retentionMs = 604_800_000, replicas = 1 } = options;
+  const { url, tls, credentials, messageBytes = 983_040, retentionMs = 604_800_000, replicas = 1 } = options;
   requireWithin("messageBytes", messageBytes, 1, 67_043_328);
   requireWithin("retentionMs", retentionMs, 60_000, 3_153_600_000_000);
   requireWithin("replicas", replicas, 1, 5);
@@ -77,19 +93,9 @@ export function settingsOf(options: NatsOptions): Settings {
   if (!Array.isArray(urls) || urls.length < 1 || urls.length > serversMax) {
     throw unusable("url", `a URL, or a list of 1 to ${serversMax} URLs`);
   }
-  return { servers: urls.map(serverOf), credentials, messageBytes, retentionMs, replicas };
+  const servers = urls.map(serverOf);
+  return { servers, tls: tlsOf(tls, urls), credentials, messageBytes, retentionMs, replicas };
 }
-
-/** Whether this program runs on Deno, whose sockets cannot begin TLS later. */
-export function isDeno(): boolean {
-  return typeof navigator !== "undefined" && /^Deno\//.test(navigator.userAgent ?? "");
-}
-
-/** What to do where Deno is asked for TLS on a connection that begins without. */
-export const useWebSocket =
-  "Deno cannot begin TLS on an open connection: use wss:// and the websocket port of the server";
-
-declare const navigator: { readonly userAgent?: string } | undefined;
 
 const schemes = ["nats:", "tls:", "ws:", "wss:"];
 
@@ -100,16 +106,34 @@ function serverOf(text: string): Server {
   }
   if (url.search !== "" || url.hash !== "") throw unusable("url", "without a query: there are options");
   const isWebSocket = url.protocol.startsWith("ws");
-  if (url.protocol === "tls:" && isDeno()) throw unusable("url", `another one: ${useWebSocket}`);
   const host = `${url.hostname}:${url.port || (isWebSocket ? (url.protocol === "ws:" ? 80 : 443) : 4222)}`;
   return {
     address: isWebSocket ? `${url.protocol}//${host}${url.pathname}` : host,
     place: host,
     isWebSocket,
-    isSecure: url.protocol === "tls:",
     user: decoded(url.username),
     password: url.password === "" ? undefined : decoded(url.password),
   };
+}
+
+/** What the client is told of TLS: that there must be some, if a URL or an option says so. */
+function tlsOf(tls: NatsTls | undefined, urls: readonly string[]): NatsTls | undefined {
+  if (tls === undefined) return urls.some((url) => url.startsWith("tls:")) ? {} : undefined;
+  if (urls.some((url) => url.startsWith("ws"))) throw unusable("tls", "absent with ws:// and wss://");
+  const { ca, cert, key } = tls;
+  for (
+    const [option, pem, kind] of [["ca", ca, "CERTIFICATE"], ["cert", cert, "CERTIFICATE"], [
+      "key",
+      key,
+      "PRIVATE KEY",
+    ]]
+  ) {
+    if (pem !== undefined && !new RegExp(`-----BEGIN [A-Z ]*${kind}-----`).test(pem)) {
+      throw unusable(`tls.${option}`, "PEM: the text of the file, not its path");
+    }
+  }
+  if ((cert === undefined) !== (key === undefined)) throw unusable("tls.cert", "given together with tls.key");
+  return { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert, key: key! }) };
 }
 
 function decoded(part: string): string {

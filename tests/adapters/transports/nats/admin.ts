@@ -25,9 +25,13 @@ export async function api<Result>(
   name: string,
   request?: unknown,
 ): Promise<Result> {
-  const answer = await connection.request(`$JS.API.${name}`, request && JSON.stringify(request), {
-    timeout: 5_000,
-  });
+  const answer = await connection.request(
+    `$JS.API.${name}`,
+    request === undefined ? "" : JSON.stringify(request),
+    {
+      timeout: 5_000,
+    },
+  );
   return answer.json<Result>();
 }
 
