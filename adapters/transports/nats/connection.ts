@@ -87,7 +87,7 @@ export class NatsTransportConnection implements TransportConnection {
       if ("code" in route) answers[index] = route;
       else {(await this.#isStored(session, route, captured) ? stored : posted).push({
           index,
-          message: route.message,
+          message: route.outgoing,
         });}
     }
     try {
@@ -152,7 +152,7 @@ export class NatsTransportConnection implements TransportConnection {
   /** Whether a stream keeps the message. Of an address that a stranger has given only the server knows. */
   async #isStored(
     session: Session,
-    { by, message: { subject } }: Route,
+    { by, outgoing: { subject } }: Route,
     captured: Map<string, boolean>,
   ): Promise<boolean> {
     if (by !== "address") return by === "stream";

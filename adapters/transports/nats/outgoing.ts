@@ -24,7 +24,7 @@ export interface Sending {
 /** How a parcel goes: into a stream, straight to whoever listens, or as the server tells of its subject. */
 export interface Route {
   readonly by: "stream" | "core" | "address";
-  readonly message: Outgoing;
+  readonly outgoing: Outgoing;
 }
 
 /** The maximum length of a subject: the server cuts connections that send a line of more than 4,096 bytes. */
@@ -55,7 +55,7 @@ export function routeOf(parcel: Parcel, sending: Sending): Route | Refusal {
   if (size > payloadBytes) {
     return refuse("too-large", `it has ${size} of ${payloadBytes} bytes with its headers`);
   }
-  return { by, message: { subject, body, headers, reply: by === "core" ? address : undefined } };
+  return { by, outgoing: { subject, body, headers, reply: by === "core" ? address : undefined } };
 }
 
 function pathOf(to: Destination, correlationId = ""): [Route["by"], string] {
