@@ -78,6 +78,7 @@ export class Reading {
     const stop = AbortSignal.any([this.#stop.signal, session.ended]);
     while (!stop.aborted && !this.#isDraining) {
       try {
+        requireName(this.#options.channel);
         await this.#log?.declare(session);
         await this.#core?.declare(session);
         this.#ready.resolve();
@@ -95,8 +96,14 @@ export class Reading {
   }
 }
 
+/** Subjects that begin with `posthorn` belong to this package. */
+function requireName(channel: Channel): void {
+  if (!("protocol" in channel) || channel.protocol !== "posthorn") return;
+  throw new PosthornError("reserved-name", "Cannot read posthorn: NATS reserves the name of this protocol");
+}
+
 function isFinal(error: unknown): boolean {
-  return error instanceof PosthornError && ["another-service", "another-store"].includes(error.code);
+  return error instanceof PosthornError && ["another-service", "reserved-name"].includes(error.code);
 }
 
 /** The log of a channel; absent for the replies to a process. */

@@ -68,7 +68,11 @@ export class Session {
     this.inbox = options.inbox;
     this.ended = this.#ended.signal;
     this.#connection = options.connection;
-    this.#connection.subscribe(`${this.inbox}.>`, { callback: (_, message) => this.#heard(message) });
+    this.#connection.subscribe(`${this.inbox}.>`, {
+      callback: (error, message) => {
+        if (error === null) this.#heard(message); // the status tells of others
+      },
+    });
     void this.#watch();
     void this.#connection.closed().then((error) => this.end(error ?? undefined));
   }
