@@ -14,6 +14,7 @@ export type {
   OperationTypes,
   ProtocolInfo,
 } from "../../runtime/language/protocol.ts";
+export { transportEngine } from "../../runtime/remote/engine.ts";
 export type { Schema } from "../../runtime/language/schema.ts";
 export type {
   Channel,
@@ -28,6 +29,7 @@ export type {
   Tenure,
   Transport,
   TransportConnection,
+  TransportEngine,
   TransportServices,
   TransportState,
   TransportTraits,

@@ -150,9 +150,10 @@ export interface Rejection {
 /** Takes what comes to a channel. */
 export interface Receiver {
   /**
-   * A tenure begins. Resolves with the position behind which a log is read. `undefined` if none is known: then behind what
-   * this service has acknowledged, as far as the broker knows, else from the start, or, for an event, from when the service
-   * first declared that it reads it.
+   * A tenure begins, at the latest before its first batch. Resolves with the position behind which a log is read (the
+   * first batches may contain some of what is before it: their positions tell). `undefined` if none is known: then behind
+   * what this service has acknowledged, as far as the broker knows, else from the start, or, for an event, from when the
+   * service first declared that it reads it.
    */
   begin(tenure: Tenure): Promise<number | undefined>;
   /**
@@ -215,6 +216,16 @@ export interface TransportServices {
 }
 
 /**
+ * The part of the runtime that speaks to other services, as a transport carries it. Only the entries of transports import
+ * it, so a program without a transport does not have it in its module graph. It has no members for a program: an adapter
+ * takes its value, `transportEngine`, from `@posthorn/posthorn/transport`.
+ */
+export interface TransportEngine {
+  /** Begins to speak to other services. For the runtime alone. */
+  readonly "~begin": (parts: never) => object;
+}
+
+/**
  * The transport port: it carries messages between services, over a broker. The stores of both services stay the truth:
  * the sender keeps a message until the broker has it, and the receiver acknowledges it after it has committed it. So
  * an adapter contains no part of the protocol.
@@ -225,6 +236,11 @@ export interface TransportServices {
 export interface Transport {
   /** The properties of the transport. */
   readonly traits: TransportTraits;
+  /**
+   * The part of the runtime that speaks to other services, always `transportEngine` of `@posthorn/posthorn/transport`. A
+   * transport that wraps another one hands on that of the other.
+   */
+  readonly engine: TransportEngine;
   /** What other services may send to, ask and hear. Nothing else exists for them. */
   readonly expose: readonly (NamedProtocol<string> | Operation)[];
   /**

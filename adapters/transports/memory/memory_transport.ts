@@ -1,4 +1,5 @@
 import type { Transport } from "../../../runtime/ports/transport.ts";
+import { transportEngine } from "../../../runtime/remote/engine.ts";
 import type { MemoryBroker } from "./memory_broker.ts";
 
 /** Options of {@linkcode memoryTransport}. */
@@ -31,5 +32,10 @@ export interface MemoryTransportOptions {
  * @returns a description of the connection, for one system
  */
 export function memoryTransport({ broker, expose = [] }: MemoryTransportOptions): Transport {
-  return { traits: broker.traits, expose, open: (services) => broker.open(services) };
+  return {
+    engine: transportEngine,
+    traits: broker.traits,
+    expose,
+    open: (services) => broker.open(services),
+  };
 }

@@ -1,12 +1,22 @@
-import type { Parcel, ReturnChannel } from "../../../runtime/ports/transport.ts";
+import type { InboxOperation, Parcel, ReturnChannel } from "../../../runtime/ports/transport.ts";
 import { expect, expectEqual } from "../expectations.ts";
 import { add, type TransportBench } from "./bench.ts";
 import { Collector } from "./collector.ts";
 
 /** The cases about replies, events, and who may connect. */
 export const modeCases: Readonly<Record<string, (bench: TransportBench) => Promise<void>>> = {
+  // deno-lint-ignore require-await -- what is thrown rejects
+  async "it carries the engine of services"({ transport }) {
+    expectEqual(
+      typeof transport.engine?.["~begin"],
+      "function",
+      "its `engine`, which is `transportEngine` of the transport entry",
+    );
+  },
+
   async "a reply comes to the channel that its request names, with what the request carried"(bench) {
-    const [inbox, own] = [bench.inbox("b"), bench.inbox("a", [])];
+    const question: InboxOperation = { name: "total", mode: "ask" };
+    const [inbox, own] = [bench.inbox("b", [add, question]), bench.inbox("a", [])];
     const server = await bench.read("b", inbox);
     const connection = await bench.connect("a");
     const channels = {
@@ -20,7 +30,7 @@ export const modeCases: Readonly<Record<string, (bench: TransportBench) => Promi
       { kind: "inbox", protocol: own.protocol, key: "ada/b c" },
     ];
     const requests = returns.map((replyTo, index) =>
-      bench.parcel(bench.to(inbox, "k", { name: "ask", mode: "ask" }), {
+      bench.parcel(bench.to(inbox, "k", question), {
         replyTo,
         correlationId: `c ${index}`,
       })
