@@ -80,8 +80,14 @@ export class NatsTransportConnection implements TransportConnection {
     const posted: Routed[] = [];
     const captured = new Map<string, boolean>();
     const { service } = this.#services;
-    const { messageBytes } = this.#settings;
-    const sending = { service, messageBytes, inbox: this.#link.inbox, payloadBytes: session.payloadBytes };
+    const { messageBytes, names } = this.#settings;
+    const sending = {
+      service,
+      names,
+      messageBytes,
+      inbox: this.#link.inbox,
+      payloadBytes: session.payloadBytes,
+    };
     for (const [index, parcel] of batch.entries()) {
       const route = routeOf(parcel, sending);
       if ("code" in route) answers[index] = route;

@@ -3,6 +3,7 @@ import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { Channel, Receiver, Tenure, TransportServices } from "../../../runtime/ports/transport.ts";
 import { bytesOf, deliveryOf } from "./incoming.ts";
 import type { Session } from "./session.ts";
+import type { Streams } from "./streams.ts";
 import { settled, wait } from "./waiting.ts";
 
 /** What a reader of messages that no stream keeps needs. */
@@ -11,6 +12,7 @@ export interface CoreReaderOptions {
   readonly shard: "asks" | "process";
   readonly receiver: Receiver;
   readonly services: TransportServices;
+  readonly streams: Streams;
   /** Begins to hear in a session, until the result is called. */
   listen(session: Session, hear: (message: Msg) => void): () => void;
 }
@@ -68,7 +70,7 @@ export class CoreReader {
 
   /** Hands over until the tenure ends, or a batch is refused: it is lost, because nobody keeps it. */
   async #take(tenure: Tenure): Promise<void> {
-    const { receiver, channel } = this.#options;
+    const { receiver, channel, streams: { names: { depth } } } = this.#options;
     while (!tenure.signal.aborted) {
       if (this.#held.length === 0) {
         if (this.#isDraining) return;
@@ -78,7 +80,7 @@ export class CoreReader {
       const batch = this.#held.splice(0, batchMax);
       for (const message of batch) this.#bytes -= bytesOf(message);
       this.#isFull = false;
-      const deliveries = batch.map((message) => deliveryOf(message, channel, undefined));
+      const deliveries = batch.map((message) => deliveryOf(message, channel, undefined, depth));
       if (await settled(receiver.take(deliveries, tenure), tenure.signal) === undefined) return;
     }
   }

@@ -17,14 +17,20 @@ const known = new Set([
   "ce-datacontenttype",
 ]);
 
-/** The delivery that a message is, on that channel. `position` is absent if it comes from no stream. */
-export function deliveryOf(message: Msg, channel: Channel, position: number | undefined): Delivery {
+/** The delivery that a message is, on that channel. `position` is absent if it comes from no stream; `depth` is how many
+ * tokens of its subject are the namespace. */
+export function deliveryOf(
+  message: Msg,
+  channel: Channel,
+  position: number | undefined,
+  depth: number,
+): Delivery {
   const all = headersOf(message);
   const headers: Record<string, string> = {};
   for (const name in all) {
     if (!known.has(name) && !name.startsWith("nats-")) headers[name] = all[name];
   }
-  const { key, operation, correlation } = placeOf(message.subject.split("."), channel);
+  const { key, operation, correlation } = placeOf(message.subject.split(".").slice(depth), channel);
   return {
     id: all["message-id"] || decoded(all["ce-id"]) || all["nats-msg-id"] || undefined,
     key,

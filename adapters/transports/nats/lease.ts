@@ -1,7 +1,6 @@
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import type { Session } from "./session.ts";
 import { leaseMs, type Streams } from "./streams.ts";
-import { readerStream } from "./names.ts";
 
 const renewMs = 1_000;
 
@@ -56,7 +55,7 @@ export class Lease {
     this.#end();
     const body = new TextEncoder().encode(JSON.stringify({ seq: this.#number, no_erase: true }));
     this.#options.session.publish({
-      subject: `$JS.API.STREAM.MSG.DELETE.${readerStream}`,
+      subject: `$JS.API.STREAM.MSG.DELETE.${this.#options.streams.names.readerStream}`,
       body,
       headers: {},
     });

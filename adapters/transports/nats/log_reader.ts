@@ -32,7 +32,7 @@ export interface LogReaderOptions {
 const askMs = 500;
 /** How long a log is not read after its receiver has rejected: another process may take it. */
 const restMs = 500;
-const batchMax = 200;
+const batchMax = 500;
 const batchBytesMax = 1_048_576;
 
 interface Note {
@@ -129,7 +129,9 @@ export class LogReader {
           await pull.arrival((wake) => void (this.#wake = wake));
           continue;
         }
-        const deliveries = batch.map(({ message, position }) => deliveryOf(message, channel, position));
+        const deliveries = batch.map(({ message, position }) =>
+          deliveryOf(message, channel, position, streams.names.depth)
+        );
         const taken = await settled(receiver.take(deliveries, tenure), signal);
         if (taken === undefined) return !signal.aborted;
         for (const { index, reason } of taken.value) {

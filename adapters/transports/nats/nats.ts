@@ -1,4 +1,5 @@
 import type { Transport } from "../../../runtime/ports/transport.ts";
+import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { NatsTransportConnection } from "./connection.ts";
 import { type NatsOptions, settingsOf } from "./options.ts";
 
@@ -23,6 +24,7 @@ import { type NatsOptions, settingsOf } from "./options.ts";
 export function nats(options: NatsOptions): Transport {
   const settings = settingsOf(options);
   return {
+    engine: transportEngine,
     traits: {
       name: "nats",
       reads: "log",

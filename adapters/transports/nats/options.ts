@@ -1,6 +1,7 @@
 import { guarded } from "../../../runtime/base/guarded.ts";
 import { requireInteger } from "../../../runtime/base/require.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
+import { Names } from "./names.ts";
 
 /** How a connection of `nats` is secured. */
 export interface NatsTls {
@@ -35,6 +36,14 @@ export interface NatsOptions {
   readonly tls?: NatsTls;
   /** The text of a credentials file (`.creds`), if the server wants a JWT. */
   readonly credentials?: string;
+  /**
+   * Is put in front of every name in the server, so that two environments share one without meeting: 1 to 32 of
+   * `[a-z0-9-]`, begins with a letter, and is neither `posthorn` nor the name of a protocol. The subject `order.ada.add`
+   * becomes `test.order.ada.add`, and the stream `ORDER` becomes `TEST_ORDER`.
+   *
+   * @default {none}
+   */
+  readonly namespace?: string;
   /**
    * The maximum size of a body in bytes, 1 to 67,043,328. A larger one is refused with `too-large`. With 64 KiB for the
    * headers it must not exceed `max_payload` of the server, which is 1 MiB by default.
@@ -73,6 +82,7 @@ export interface Settings {
   readonly servers: readonly Server[];
   readonly tls: NatsTls | undefined;
   readonly credentials: string | undefined;
+  readonly names: Names;
   readonly messageBytes: number;
   readonly retentionMs: number;
   readonly replicas: number;
@@ -82,7 +92,15 @@ const serversMax = 16;
 
 /** Checks the options. Its errors contain no URL, because that has a password. */
 export function settingsOf(options: NatsOptions): Settings {
-  const { url, tls, credentials, messageBytes = 983_040, retentionMs = 604_800_000, replicas = 1 } = options;
+  const {
+    url,
+    tls,
+    credentials,
+    namespace = "",
+    messageBytes = 983_040,
+    retentionMs = 604_800_000,
+    replicas = 1,
+  } = options;
   requireWithin("messageBytes", messageBytes, 1, 67_043_328);
   requireWithin("retentionMs", retentionMs, 60_000, 3_153_600_000_000);
   requireWithin("replicas", replicas, 1, 5);
@@ -93,8 +111,12 @@ export function settingsOf(options: NatsOptions): Settings {
   if (!Array.isArray(urls) || urls.length < 1 || urls.length > serversMax) {
     throw unusable("url", `a URL, or a list of 1 to ${serversMax} URLs`);
   }
+  if (namespace !== "" && (!/^[a-z][a-z0-9-]{0,31}$/.test(namespace) || namespace === "posthorn")) {
+    throw unusable("namespace", "1 to 32 of [a-z0-9-] that begin with a letter, and not posthorn");
+  }
+  const names = new Names(namespace);
   const servers = urls.map(serverOf);
-  return { servers, tls: tlsOf(tls, urls), credentials, messageBytes, retentionMs, replicas };
+  return { servers, tls: tlsOf(tls, urls), credentials, names, messageBytes, retentionMs, replicas };
 }
 
 const schemes = ["nats:", "tls:", "ws:", "wss:"];

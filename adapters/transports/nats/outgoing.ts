@@ -1,18 +1,11 @@
 import type { Destination, Parcel, Refusal } from "../../../runtime/ports/transport.ts";
-import {
-  eventSubject,
-  isAddress,
-  isStreamAddress,
-  operationSubject,
-  repliesSubject,
-  replySubject,
-  tokenOf,
-} from "./names.ts";
+import { isAddress, isStreamAddress, type Names, tokenOf } from "./names.ts";
 import type { Outgoing } from "./session.ts";
 
 /** Who sends, and how much. */
 export interface Sending {
   readonly service: string;
+  readonly names: Names;
   /** The subject under which answers to this process come. */
   readonly inbox: string;
   /** The maximum size of a body. */
@@ -34,7 +27,7 @@ const subjectBytesMax = 3_000;
 export function routeOf(parcel: Parcel, sending: Sending): Route | Refusal {
   const { to, id, body } = parcel;
   const { messageBytes, payloadBytes } = sending;
-  const [by, subject] = pathOf(to, parcel.correlationId);
+  const [by, subject] = pathOf(to, parcel.correlationId, sending.names);
   const refuse = (code: Refusal["code"], why: string): Refusal => ({
     code,
     message: `Cannot send ${id}: ${why}`,
@@ -58,22 +51,25 @@ export function routeOf(parcel: Parcel, sending: Sending): Route | Refusal {
   return { by, outgoing: { subject, body, headers, reply: by === "core" ? address : undefined } };
 }
 
-function pathOf(to: Destination, correlationId = ""): [Route["by"], string] {
-  if (to.kind === "event") return ["stream", eventSubject(to.protocol, to.event, to.subject)];
+function pathOf(to: Destination, correlationId = "", names: Names): [Route["by"], string] {
+  if (to.kind === "event") return ["stream", names.event(to.protocol, to.event, to.subject)];
   if (to.kind === "reply") {
     if (isStreamAddress(to.address)) return ["stream", to.address];
     return [to.address.startsWith("_INBOX.") ? "core" : "address", to.address];
   }
   const { protocol, key, operation } = to;
-  if (operation === undefined) return ["stream", replySubject(protocol, key, correlationId)];
-  return [operation.mode === "ask" ? "core" : "stream", operationSubject(protocol, key, operation.name)];
+  if (operation === undefined) return ["stream", names.reply(protocol, key, correlationId)];
+  return [operation.mode === "ask" ? "core" : "stream", names.operation(protocol, key, operation.name)];
 }
 
-function addressOf({ replyTo, correlationId = "" }: Parcel, { service, inbox }: Sending): string | undefined {
+function addressOf(
+  { replyTo, correlationId = "" }: Parcel,
+  { service, names, inbox }: Sending,
+): string | undefined {
   if (replyTo === undefined) return undefined;
-  if (replyTo.kind === "replies") return repliesSubject(service, correlationId);
+  if (replyTo.kind === "replies") return names.serviceReply(service, correlationId);
   if (replyTo.kind === "process") return `${inbox}.r.${tokenOf(correlationId)}`;
-  return replySubject(replyTo.protocol, replyTo.key, correlationId);
+  return names.reply(replyTo.protocol, replyTo.key, correlationId);
 }
 
 function headersOf(parcel: Parcel, address: string | undefined, service: string): Record<string, string> {

@@ -22,7 +22,7 @@ export interface PullOptions {
 }
 
 /** How many messages are asked for at a time. At most twice as many are held. */
-const askedMax = 256;
+const askedMax = 512;
 /** How long the server keeps a request, and how much later it has said so at the latest. */
 const expiryMs = 30_000;
 const lateMs = 10_000;

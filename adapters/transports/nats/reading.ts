@@ -2,15 +2,7 @@ import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { Channel, Receiver, TransportServices } from "../../../runtime/ports/transport.ts";
 import { CoreReader } from "./core_reader.ts";
 import { type Log, LogReader } from "./log_reader.ts";
-import {
-  eventStream,
-  eventSubject,
-  inboxStream,
-  inboxSubjects,
-  operationSubject,
-  replyStream,
-  tokenOf,
-} from "./names.ts";
+import { tokenOf } from "./names.ts";
 import type { Session } from "./session.ts";
 import type { Streams } from "./streams.ts";
 import { wait } from "./waiting.ts";
@@ -108,27 +100,28 @@ function isFinal(error: unknown): boolean {
 
 /** The log of a channel; absent for the replies to a process. */
 function logOf({ channel, streams, services: { service } }: ReadingOptions): Log | undefined {
+  const { names } = streams;
   if (channel.kind === "process") return undefined;
   if (channel.kind === "replies") {
     const declare = (session: Session) => streams.replies(session);
-    return { channel, stream: replyStream(service), subjects: [], isOwn: true, declare };
+    return { channel, stream: names.replyStream(service), subjects: [], isOwn: true, declare };
   }
   const { protocol } = channel;
   if (channel.kind === "event") {
-    const subject = eventSubject(protocol, channel.event, "");
+    const subject = names.event(protocol, channel.event, "");
     const declare = (session: Session) => streams.events(session);
-    return { channel, stream: eventStream, subjects: [subject, `${subject}.>`], isOwn: false, declare };
+    return { channel, stream: names.eventStream, subjects: [subject, `${subject}.>`], isOwn: false, declare };
   }
   const asks = channel.operations.filter(({ mode }) => mode === "ask");
-  const subjectsOfAsks = asks.map(({ name }) => operationSubject(protocol, "*", name));
+  const subjectsOfAsks = asks.map(({ name }) => names.operations(protocol, name));
   const declare = (session: Session) =>
-    streams.inbox(session, protocol, inboxSubjects(channel), subjectsOfAsks);
-  return { channel, stream: inboxStream(protocol), subjects: [], isOwn: true, declare };
+    streams.inbox(session, protocol, names.inbox(channel), subjectsOfAsks);
+  return { channel, stream: names.inboxStream(protocol), subjects: [], isOwn: true, declare };
 }
 
 /** What is heard of a channel apart from its log: asks, and the replies to a process. */
 function coreOf(options: ReadingOptions): CoreReader | undefined {
-  const { channel, services: { service } } = options;
+  const { channel, streams, services: { service } } = options;
   if (channel.kind === "process") {
     return new CoreReader({
       ...options,
@@ -148,7 +141,7 @@ function coreOf(options: ReadingOptions): CoreReader | undefined {
     shard: "asks",
     listen(session, hear) {
       const leave = asks.map(({ name }) =>
-        session.subscribe(operationSubject(channel.protocol, "*", name), hear, tokenOf(service))
+        session.subscribe(streams.names.operations(channel.protocol, name), hear, tokenOf(service))
       );
       return () => leave.splice(0).forEach((unsubscribe) => unsubscribe());
     },

@@ -1,6 +1,6 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { Settings } from "./options.ts";
-import { deadStream, eventStream, inboxStream, readerStream, replyStream, serviceStream } from "./names.ts";
+import type { Names } from "./names.ts";
 import { type Answer, ApiError, jsonOf, type Outgoing, type Session } from "./session.ts";
 
 /** What a stream is like: the part of its configuration that the adapter uses. */
@@ -30,12 +30,14 @@ const decoder = new TextDecoder();
 
 /** Makes the streams of a service, and reads and writes what it notes in them. */
 export class Streams {
+  readonly names: Names;
   readonly #service: string;
   readonly #settings: Settings;
 
   constructor(service: string, settings: Settings) {
     this.#service = service;
     this.#settings = settings;
+    this.names = settings.names;
   }
 
   /** Declares the stream of an inbox. Rejects with `another-service` if another service has it. */
@@ -45,7 +47,7 @@ export class Streams {
     subjects: readonly string[],
     asks: readonly string[],
   ): Promise<void> {
-    const name = inboxStream(protocol);
+    const name = this.names.inboxStream(protocol);
     const owner = { "posthorn-service": this.#service };
     const { config } = await this.#declare(session, this.#kept(name, subjects, owner));
     const { "posthorn-service": other = this.#service } = config.metadata ?? {};
@@ -62,13 +64,14 @@ export class Streams {
 
   /** Declares the stream of all events. */
   async events(session: Session): Promise<void> {
-    await this.#declare(session, this.#kept(eventStream, ["posthorn.events.>"]));
+    await this.#declare(session, this.#kept(this.names.eventStream, [this.names.all("events")]));
   }
 
   /** Declares the stream of the replies to this service. */
   async replies(session: Session): Promise<void> {
-    const name = replyStream(this.#service);
-    await this.#declare(session, this.#kept(name, [`posthorn.replies.${this.#service}.*`]));
+    const { names } = this;
+    const subjects = [names.serviceReplies(this.#service)];
+    await this.#declare(session, this.#kept(names.replyStream(this.#service), subjects));
   }
 
   /** Keeps a message that this service does not handle. */
@@ -77,9 +80,13 @@ export class Streams {
     protocol: string,
     { body, headers }: Omit<Outgoing, "subject">,
   ): Promise<void> {
-    const stream = deadStream(protocol);
-    const message = { subject: `posthorn.dead.${protocol}.${this.#service}`, body, headers };
-    await this.#publish(session, message, this.#kept(stream, [`posthorn.dead.${protocol}.>`]));
+    const { names } = this;
+    const message = { subject: names.dead(protocol, this.#service), body, headers };
+    await this.#publish(
+      session,
+      message,
+      this.#kept(names.deadStream(protocol), [names.dead(protocol, ">")]),
+    );
   }
 
   /** Whether a stream keeps what is sent to that subject. */
@@ -97,7 +104,7 @@ export class Streams {
 
   /** Writes the name of the store of this service, once for all its processes. Rejects if it has another one. */
   async claim(session: Session, store: string): Promise<void> {
-    const subject = this.#noteSubject("store");
+    const subject = this.names.note(this.#service, "store");
     if (await this.note(session, "store", store, 0) !== undefined) return;
     const known = await this.noted(session, "store");
     if (known === undefined) return await this.claim(session, store); // it was removed in between
@@ -105,7 +112,7 @@ export class Streams {
     throw new PosthornError(
       "another-store",
       `Cannot open the transport of the service ${this.#service}: a process of it has another store, and the processes ` +
-        `of one service share one. If it was replaced for good: nats stream purge ${serviceStream} --subject=${subject}`,
+        `of one service share one. If it was replaced for good: nats stream purge ${this.names.serviceStream} --subject=${subject}`,
     );
   }
 
@@ -114,15 +121,15 @@ export class Streams {
    * number than expected.
    */
   async note(session: Session, name: string, text: string, expected?: number): Promise<number | undefined> {
-    return await this.#put(session, this.#services(), this.#noteSubject(name), text, expected);
+    return await this.#put(session, this.#services(), this.names.note(this.#service, name), text, expected);
   }
 
   /** What was noted last under a name. */
   async noted(session: Session, name: string): Promise<string | undefined> {
-    const last = { last_by_subj: this.#noteSubject(name) };
+    const last = { last_by_subj: this.names.note(this.#service, name) };
     try {
       const { message } = await session.api<{ readonly message: { readonly data?: string } }>(
-        `STREAM.MSG.GET.${serviceStream}`,
+        `STREAM.MSG.GET.${this.names.serviceStream}`,
         last,
       );
       return decoder.decode(
@@ -141,12 +148,8 @@ export class Streams {
     instance: string,
     last: number,
   ): Promise<number | undefined> {
-    const subject = `posthorn.readers.${this.#service}.${channel}`;
+    const subject = this.names.reader(this.#service, channel);
     return await this.#put(session, this.#readers(), subject, instance, last);
-  }
-
-  #noteSubject(name: string): string {
-    return `posthorn.services.${this.#service}.${name}`;
   }
 
   async #put(
@@ -193,7 +196,7 @@ export class Streams {
 
   #services(): StreamConfig {
     return {
-      ...this.#kept(serviceStream, ["posthorn.services.>"]),
+      ...this.#kept(this.names.serviceStream, [this.names.all("services")]),
       discard: "old",
       max_age: 0,
       max_msgs_per_subject: 1,
@@ -202,7 +205,7 @@ export class Streams {
 
   #readers(): StreamConfig {
     const one = { discard: "old", max_age: leaseMs * nanosPerMs, max_msgs_per_subject: 1, storage: "memory" };
-    return { ...this.#kept(readerStream, ["posthorn.readers.>"]), ...one };
+    return { ...this.#kept(this.names.readerStream, [this.names.all("readers")]), ...one };
   }
 
   /** Makes a stream. One that is there stays as it is: its options belong to who runs the server. */

@@ -13,6 +13,9 @@ function changed(text: string, changes: Partial<Pick<URL, "port" | "username" | 
   return Object.assign(new URL(text), changes).href;
 }
 
+/** The cases run in a namespace: what is not in it is not theirs. */
+const namespace = "conformance";
+
 async function casesOf(
   { url, own }: Pick<GivenBroker, "url" | "own">,
   needs: "nothing" | "node" | "password",
@@ -23,7 +26,7 @@ async function casesOf(
   const proxy = stack.use(new TcpProxy({ hostname: "127.0.0.1", port: Number(new URL(target).port) }));
   const through = changed(target, { port: String(proxy.port) });
   const cases = transportConformance({
-    transport: nats({ url: through }),
+    transport: nats({ url: through, namespace }),
     faults: {
       cut: () => proxy.cut(),
       isolate: () => proxy.isolate(),

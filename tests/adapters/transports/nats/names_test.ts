@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  eventSubject,
-  inboxStream,
-  inboxSubjects,
   isAddress,
   isStreamAddress,
-  operationSubject,
-  repliesSubject,
-  replySubject,
+  Names,
   textOf,
   tokenOf,
 } from "../../../../adapters/transports/nats/names.ts";
+
+const names = new Names("");
+const staging = new Names("staging");
 
 Deno.test("every text is one token of a subject, and the token is the text again", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
@@ -23,15 +21,30 @@ Deno.test("every text is one token of a subject, and the token is the text again
 });
 
 Deno.test("the subject of an event has a token for each of its subject, and none if it has no subject", () => {
-  assert.equal(eventSubject("order", "settled", "de.berlin"), "posthorn.events.order.settled.de.berlin");
-  assert.equal(eventSubject("order", "settled", ""), "posthorn.events.order.settled");
-  assert.equal(eventSubject("order", "settled", "a..*"), "posthorn.events.order.settled.a.%.%2A");
+  assert.equal(names.event("order", "settled", "de.berlin"), "posthorn.events.order.settled.de.berlin");
+  assert.equal(names.event("order", "settled", ""), "posthorn.events.order.settled");
+  assert.equal(names.event("order", "settled", "a..*"), "posthorn.events.order.settled.a.%.%2A");
+});
+
+Deno.test("a key that is a wildcard is the key of one actor", () => {
+  assert.equal(names.operation("order", "*", "add"), "order.%2A.add");
+  assert.equal(names.reply("order", ">", "*"), "order.%3E.posthorn.%2A");
+  assert.equal(names.serviceReply("billing", "*"), "posthorn.replies.billing.%2A");
+});
+
+Deno.test("a namespace is in front of every stream and every subject", () => {
+  assert.equal(staging.inboxStream("order"), "STAGING_ORDER");
+  assert.equal(staging.deadStream("orderLine"), "STAGING_orderLine_DEAD");
+  assert.equal(staging.eventStream, "STAGING_POSTHORN_EVENTS");
+  assert.equal(staging.event("order", "settled", "de"), "staging.posthorn.events.order.settled.de");
+  assert.equal(staging.operation("order", "ada", "add"), "staging.order.ada.add");
+  assert.deepEqual(staging.all("readers"), "staging.posthorn.readers.>");
 });
 
 Deno.test("no two protocols have the same stream", () => {
-  assert.equal(inboxStream("order"), "ORDER");
-  assert.equal(inboxStream("orderLine"), "orderLine");
-  assert.notEqual(inboxStream("orderLine"), inboxStream("orderline"));
+  assert.equal(names.inboxStream("order"), "ORDER");
+  assert.equal(names.inboxStream("orderLine"), "orderLine");
+  assert.notEqual(names.inboxStream("orderLine"), names.inboxStream("orderline"));
 });
 
 Deno.test("the stream of an inbox captures tells, submits and replies, but no ask", () => {
@@ -40,14 +53,16 @@ Deno.test("the stream of an inbox captures tells, submits and replies, but no as
     { name: "total", mode: "ask" },
     { name: "settle", mode: "submit" },
   ] as const;
-  const subjects = inboxSubjects({ kind: "inbox", protocol: "order", operations });
+  const subjects = names.inbox({ kind: "inbox", protocol: "order", operations });
   assert.deepEqual(subjects, ["order.*.posthorn.*", "order.*.add", "order.*.settle"]);
-  assert.equal(operationSubject("order", "a.b", "add"), "order.a%2Eb.add");
+  assert.equal(names.operation("order", "a.b", "add"), "order.a%2Eb.add");
 });
 
 Deno.test("an address that this package has made is known as one of a stream", () => {
-  assert(isStreamAddress(repliesSubject("billing", "c 1")));
-  assert(isStreamAddress(replySubject("order", "ada/b c", "")));
+  assert(isStreamAddress(names.serviceReply("billing", "c 1")));
+  assert(isStreamAddress(names.reply("order", "ada/b c", "")));
+  assert(isStreamAddress(staging.serviceReply("billing", "c 1")));
+  assert(isStreamAddress(staging.reply("order", "ada/b c", "")));
   assert(!isStreamAddress("order.ada.posthorn"));
   assert(!isStreamAddress("my.replies"));
 });
@@ -70,5 +85,5 @@ Deno.test("an address that controls the server, has wildcards or is no subject i
   ) {
     assert(!isAddress(address), address);
   }
-  assert(!isAddress("x".repeat(1_025)));
+  assert(!isAddress("x".repeat(2_001)));
 });

@@ -48,6 +48,8 @@ Deno.test("an option that cannot be used is refused with its name, and without t
     [{ messageBytes: 0 }, /messageBytes: it must be a whole number of at least 1/],
     [{ messageBytes: 67_043_329 }, /messageBytes: it must be at most 67043328: current value is 67043329/],
     [{ retentionMs: 59_999 }, /retentionMs: it must be a whole number of at least 60000/],
+    [{ namespace: "Test" }, /namespace of nats: it must be 1 to 32/],
+    [{ namespace: "posthorn" }, /namespace of nats: .* not posthorn/],
     [{ replicas: 6 }, /replicas: it must be at most 5/],
     [{ credentials: "/etc/nats.creds" }, /the text of a credentials file, not its path/],
     [{ tls: { ca: "/etc/ca.pem" } }, /tls\.ca of nats: it must be PEM/],

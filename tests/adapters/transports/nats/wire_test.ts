@@ -3,9 +3,16 @@ import type { Msg } from "@nats-io/transport-node";
 import { MsgHdrsImpl } from "@nats-io/nats-core";
 import type { Channel, Parcel } from "@posthorn/posthorn/transport";
 import { deliveryOf } from "../../../../adapters/transports/nats/incoming.ts";
+import { Names } from "../../../../adapters/transports/nats/names.ts";
 import { type Route, routeOf } from "../../../../adapters/transports/nats/outgoing.ts";
 
-const sending = { service: "shop", inbox: "_INBOX.me", messageBytes: 1_000, payloadBytes: 2_000 };
+const sending = {
+  service: "shop",
+  names: new Names(""),
+  inbox: "_INBOX.me",
+  messageBytes: 1_000,
+  payloadBytes: 2_000,
+};
 const body = new TextEncoder().encode("1");
 const tell: Parcel = {
   to: { kind: "inbox", protocol: "order", key: "a/b", operation: { name: "add", mode: "tell" } },
@@ -41,7 +48,7 @@ Deno.test("a tell goes into a stream with its address in a header, and an ask st
 Deno.test("what was sent is what is received, without the headers that the adapter has added", () => {
   const parcel = { ...tell, correlationId: "c-1", expiresAtMs: 5, replyTo: { kind: "replies" } } as const;
   const { outgoing: { subject, headers } } = routed(parcel);
-  assert.deepEqual(deliveryOf(message(subject, { ...headers, "Nats-Msg-Id": "chain-1" }), inbox, 7), {
+  assert.deepEqual(deliveryOf(message(subject, { ...headers, "Nats-Msg-Id": "chain-1" }), inbox, 7, 0), {
     id: "m-1",
     key: "a/b",
     operation: "add",
@@ -78,13 +85,13 @@ Deno.test("an event is a CloudEvent", () => {
     },
   );
   const channel: Channel = { kind: "event", protocol: "order", event: "settled", mode: "event" };
-  const got = deliveryOf(message(sent.subject, sent.headers), channel, 1);
+  const got = deliveryOf(message(sent.subject, sent.headers), channel, 1, 0);
   assert.deepEqual([got.key, got.operation, got.headers["ce-source"]], ["de.ü 1", "settled", "/shop"]);
 });
 
 Deno.test("the id of a stranger's message is that of its CloudEvent, or the one that it gave the server", () => {
   const idOf = (headers: Record<string, string>) =>
-    deliveryOf(message("order.ada.add", headers), inbox, 1).id;
+    deliveryOf(message("order.ada.add", headers), inbox, 1, 0).id;
   assert.equal(idOf({ "Message-Id": "a", "ce-id": "b", "Nats-Msg-Id": "c" }), "a");
   assert.equal(idOf({ "ce-id": "b%20c", "Nats-Msg-Id": "c" }), "b c");
   assert.equal(idOf({ "Nats-Msg-Id": "c" }), "c");
@@ -93,9 +100,9 @@ Deno.test("the id of a stranger's message is that of its CloudEvent, or the one 
 
 Deno.test("only an ask is answered to the subject of its message: of a stream that would confirm a delivery", () => {
   const headers = { "reply-to": "my.replies", "correlation-id": "42" };
-  const stored = deliveryOf(message("order.ada.add", headers, "$JS.ACK.ORDER.c.1.2.3.4.5"), inbox, 2);
+  const stored = deliveryOf(message("order.ada.add", headers, "$JS.ACK.ORDER.c.1.2.3.4.5"), inbox, 2, 0);
   assert.deepEqual([stored.replyTo, stored.correlationId], ["my.replies", "42"]);
-  const asked = deliveryOf(message("order.ada.total", {}, "_INBOX.x"), inbox, undefined);
+  const asked = deliveryOf(message("order.ada.total", {}, "_INBOX.x"), inbox, undefined, 0);
   assert.deepEqual([asked.replyTo, asked.position], ["_INBOX.x", undefined]);
 });
 
