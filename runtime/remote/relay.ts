@@ -3,9 +3,10 @@ import { TooLargeError } from "../base/store_errors.ts";
 import { commitOne } from "../durable/commits/commit_one.ts";
 import { WriteSet } from "../durable/commits/write_set.ts";
 import type { WritingServices } from "../durable/delivery/message_writer.ts";
-import { outboxLanePrefix } from "../durable/rows/keys.ts";
+import { lastPart, outboxLanePrefix } from "../durable/rows/keys.ts";
 import { decodeValue, fromText } from "../durable/rows/value_codec.ts";
 import { namedOperation, nameOf } from "../messages/envelope.ts";
+import { Remote } from "../messages/remote_address.ts";
 import { fits, sizeOfCommit } from "../ports/commit_size.ts";
 import { type DeadLetter, lateness } from "../ports/dead_letters.ts";
 import type { Entry } from "../ports/store.ts";
@@ -19,6 +20,9 @@ const listMax = 500;
 const listFirst = 50;
 /** About how many bytes of rows are read at once. */
 const batchBytes = 4_194_304;
+/** The operation of a row that cannot be read: no operation has that name. */
+const unreadableName = "~unreadable";
+const decoder = new TextDecoder();
 
 /** What relays need. */
 export interface RelayServices extends WritingServices {
@@ -37,6 +41,10 @@ interface Row {
   readonly bytes: number;
   readonly head: OutboxHead;
   readonly text: string;
+  /** The row as a parcel; absent if it cannot be read. */
+  readonly parcel: Parcel | undefined;
+  /** Why it cannot be read. */
+  readonly fault?: string;
 }
 
 /** Why a row is not sent. */
@@ -74,9 +82,9 @@ export class Relay {
       const rows: Row[] = [];
       const parcels: Parcel[] = [];
       for (const entry of entries) {
-        const row = await this.#read(entry);
-        const parcel = row && await this.#parcelOf(row);
-        if (row === undefined || parcel === undefined) continue;
+        const row = readRow(entry, this.#lane.name);
+        const parcel = await this.#parcelOf(row);
+        if (parcel === undefined) continue;
         rows.push(row);
         parcels.push(parcel);
       }
@@ -102,25 +110,10 @@ export class Relay {
     return bytes;
   }
 
-  /** A row, or nothing if it cannot be read: then it is removed, and reported. */
-  async #read({ key, version, value }: Entry): Promise<Row | undefined> {
-    const bytes = value.length;
-    try {
-      const { head, text } = decodeValue<OutboxHead>(value);
-      const row = { key, version, bytes, head, text };
-      parcelOf(head, text);
-      return row;
-    } catch (error) {
-      this.#services.session.onUnreadable(key, error);
-      await this.#removeAll([{ key, bytes }]);
-      return undefined;
-    }
-  }
-
   /** The parcel of a row, or nothing if it is not sent: then it becomes a dead letter, or nobody waits for it. */
   async #parcelOf(row: Row): Promise<Parcel | undefined> {
-    const { head, text } = row;
-    const parcel = parcelOf(head, text);
+    const { head, parcel } = row;
+    if (parcel === undefined) return void await this.#bury(row, { reason: "failed", why: row.fault! });
     const nowMs = this.#services.session.clock.now();
     if ((parcel.expiresAtMs ?? Infinity) <= nowMs) return void await this.#removeAll([row]);
     const fault = this.#faultOf(head, parcel, nowMs);
@@ -201,6 +194,26 @@ export class Relay {
     writeSet.after(() => deadLettered(letter));
     const committed = await commitOne(session.committer, writeSet, "a dead letter");
     if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());
+  }
+}
+
+/** A row; if it cannot be read, it has the whole row as its payload. */
+function readRow({ key, version, value }: Entry, lane: string): Row {
+  const stored = { key, version, bytes: value.length };
+  try {
+    const { head, text } = decodeValue<OutboxHead>(value);
+    return { ...stored, head, text, parcel: parcelOf(head, text) };
+  } catch (error) {
+    const id = lastPart(key);
+    const head: OutboxHead = {
+      to: { protocol: Remote.arrive.protocol, key: lane },
+      message: { id, operation: unreadableName, via: "" },
+      mode: "tell",
+      sender: "",
+      atMs: 0,
+    };
+    const text = JSON.stringify(decoder.decode(value));
+    return { ...stored, head, text, parcel: undefined, fault: `its row cannot be read: ${messageOf(error)}` };
   }
 }
 

@@ -19,7 +19,7 @@ import type { LaneStats } from "../ports/stats.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Border, StoreBorder } from "./border.ts";
 import { PendingReplies, type Waiter } from "./pending_replies.ts";
-import { didYouMean } from "./did_you_mean.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
 import { type Listed, Registry, requirePublishable, requireRemote } from "./registry.ts";
 
 /** What the part for other services needs of its system. */
