@@ -73,6 +73,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./store": ["adapters/stores/mod.ts", ...stores],
   "./transport": ["adapters/transports/mod.ts", ...transports],
   "./kafka": ["adapters/transports/kafka/", ...transports],
+  "./nats": ["adapters/transports/nats/", ...transports],
   "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./memory": [
     "adapters/memory.ts",
