@@ -29,13 +29,18 @@ export interface BrokerNode {
   readonly authority?: string;
 }
 
-/** One kind of broker: how it is installed and how it runs. */
-export interface BrokerKind {
-  readonly name: BrokerName;
+/** What the tests need besides Deno. */
+export interface Installable {
+  readonly name: string;
   readonly version: string;
   isInstalled(): boolean;
   /** Installs it if it is missing. */
   install(): Promise<void>;
+}
+
+/** One kind of broker: how it is installed and how it runs. */
+export interface BrokerKind extends Installable {
+  readonly name: BrokerName;
   /** Writes the configuration and whatever the first start needs into the folder. */
   configure(folder: string, options: BrokerOptions): Promise<BrokerNode>;
   program(folder: string, node: BrokerNode): Program;
