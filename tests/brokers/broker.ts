@@ -66,6 +66,7 @@ export class Broker implements AsyncDisposable {
   #child: Deno.ChildProcess | undefined;
   /** Whether disposing removes the folder. */
   #temporary = false;
+  #isDisposed = false;
 
   private constructor(kind: BrokerKind, folder: string, node: BrokerNode) {
     this.kind = kind;
@@ -155,7 +156,10 @@ export class Broker implements AsyncDisposable {
     this.#child?.unref();
   }
 
+  /** Stops it, and removes the folder of a temporary one. Doing so again does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
     await this.stop();
     if (this.#temporary) await Deno.remove(this.folder, { recursive: true });
   }

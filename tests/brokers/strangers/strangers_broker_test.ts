@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { brokerTest, type GivenBroker } from "../given.ts";
 import { rabbitmqadmin } from "../rabbitmq.ts";
+import { strangers } from "./install.ts";
 import { kcatConsume, kcatProduce } from "./kcat.ts";
 import { NatsSocket } from "./nats_socket.ts";
 import { Stranger } from "./stranger.ts";
@@ -45,7 +46,7 @@ brokerTest("rabbitmq", "pika, Nest and Spring ask, tell and hear each other on R
     },
   });
   assert.deepEqual((await nest.next("heard")).payload, { from: "with a type" });
-});
+}, [strangers.pika, strangers.nest, strangers.spring]);
 
 brokerTest(
   "rabbitmq",
@@ -63,7 +64,7 @@ brokerTest(
     await python.tell({ call: { protocol: serves, key: "ada", operation: "fly", correlationId: "c1" } });
     const { contentType, correlationId, payload } = await python.next("answer");
     assert.deepEqual([contentType, correlationId], ["application/problem+json", "c1"]);
-    assert.deepEqual(payload, { code: "unknown-operation", detail: "There is no fly" });
+    assert.deepEqual(payload, { code: "unknown-operation", detail: "There is no fly" }, [strangers.pika]);
   },
 );
 
@@ -88,7 +89,7 @@ brokerTest("nats", "a bare socket and Nest ask, tell and hear each other on NATS
 
   await socket.publish(`posthorn.events.${prefix}order.settled.de.berlin`, '{"cents":1}');
   assert.deepEqual((await nest.next("heard")).payload, { cents: 1 });
-});
+}, [strangers.nest]);
 
 brokerTest("kafka", "kcat, Nest and Spring ask, tell and hear each other on Kafka", async (given) => {
   const { url } = await given.own(autoCreate);
@@ -135,4 +136,4 @@ brokerTest("kafka", "kcat, Nest and Spring ask, tell and hear each other on Kafk
     assert.deepEqual((await hearing.next("heard")).key, "none");
     assert.deepEqual((await hearing.next("heard")).payload, { cents: 1 });
   }
-});
+}, [strangers.kcat, strangers.nest, strangers.spring]);
