@@ -1,9 +1,11 @@
 /**
  * Packs the package for npm: `deno run -A .ci/pack.ts FOLDER` writes the tarball there, and `--check` tries it: an empty
  * project installs it, the TypeScript compiler checks every declaration of it, and a program runs. npm does not have
- * `@std`, so the few functions that the package uses of it become files of the package.
+ * `@std`, so the few functions that the package uses of it become files of the package. Its modules become one file for
+ * each entry and a few that they share; its declarations stay one file for each module.
  */
 
+import { bundleFolder, filesLoadedBy } from "./bundle.ts";
 import {
   type Config,
   importedBy,
@@ -26,7 +28,7 @@ const inlined: Readonly<Record<string, string>> = {
 const engines = { node: ">=22.13" };
 
 /** Writes the tarball into a folder. Returns its path. */
-async function pack(into: string): Promise<string> {
+export async function pack(into: string): Promise<string> {
   const config = await rootConfig();
   return await inFolder(async (folder) => {
     await writeSources(`${folder}/sources`, config);
@@ -41,6 +43,7 @@ async function pack(into: string): Promise<string> {
       tarball,
     );
     await run(folder, "tar", "xzf", tarball);
+    await bundle(`${folder}/package`, config);
     await completeManifest(`${folder}/package`, config);
     const packed = `${into}/${config.name.replace("@", "").replace("/", "-")}-${config.version}.tgz`;
     await run(folder, "tar", "czf", packed, "package");
@@ -65,6 +68,18 @@ async function writeSources(folder: string, config: Config): Promise<void> {
   await writeFiles(folder, texts);
 }
 
+async function bundle(folder: string, { exports, imports }: Config): Promise<void> {
+  const { ".": core, "./protocol": apart, ...others } = Object.fromEntries(
+    Object.entries(exports).map(([entry, file]) => [entry, moduleOf(file)]),
+  );
+  await bundleFolder(folder, { core, apart, others: Object.values(others) }, Object.keys(imports));
+}
+
+/** The module of an entry in the package. */
+function moduleOf(file: string): string {
+  return file.slice(2).replace(/\.ts$/, ".js");
+}
+
 function inlinedFile(name: string): string {
   if (!(name in inlined)) {
     throw new Error(`Cannot pack ${name}: npm does not have it, and .ci/pack.ts no file for it`);
@@ -86,7 +101,7 @@ async function completeManifest(folder: string, { imports }: Config): Promise<vo
       dependencies[name] = version;
     }
   }
-  const whole = { ...manifest, engines, dependencies };
+  const whole = { ...manifest, sideEffects: false, engines, dependencies };
   await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(whole, null, 2) + "\n");
 }
 
@@ -99,13 +114,23 @@ async function textsOf(folder: string): Promise<string[]> {
   return texts;
 }
 
-/** Installs a tarball into an empty project, checks its types, and runs a program. */
+/** How many files of the package a program may load that imports the core and HTTP. */
+const filesMax = 6;
+
+/**
+ * Installs a tarball into an empty project, checks its types, runs a program, and checks that the entries share one copy
+ * of everything and that a program loads few files.
+ */
 async function check(tarball: string): Promise<void> {
   const { name, exports } = await rootConfig();
-  const entries = Object.keys(exports).map((entry, index) =>
-    `import * as entry${index} from "${name}${entry.slice(1)}";`
-  );
-  const use = await Deno.readTextFile(new URL("pack_check.ts", import.meta.url));
+  const specifiers = Object.keys(exports).map((entry) => `${name}${entry.slice(1)}`);
+  const entries = [
+    'import { requireOneCopy } from "./one_copy.js";',
+    ...specifiers.map((specifier, index) => `import * as entry${index} from "${specifier}";`),
+    `requireOneCopy({ ${
+      specifiers.map((specifier, index) => `"${specifier}": entry${index}`).join(", ")
+    } });`,
+  ];
   const compilerOptions = {
     strict: true,
     skipLibCheck: false,
@@ -118,19 +143,33 @@ async function check(tarball: string): Promise<void> {
     await writeFiles(
       folder,
       new Map([
-        ["package.json", JSON.stringify({ private: true, type: "module" })],
         ["tsconfig.json", JSON.stringify({ compilerOptions, files: ["use.ts", "entries.ts"] })],
-        [
-          "entries.ts",
-          [...entries, `export default [${entries.map((_, index) => `entry${index}`).join()}];`].join("\n"),
-        ],
-        ["use.ts", use],
+        ["entries.ts", entries.join("\n")],
+        ["use.ts", await Deno.readTextFile(new URL("pack_check.ts", import.meta.url))],
+        ["one_copy.ts", await Deno.readTextFile(new URL("one_copy.ts", import.meta.url))],
       ]),
     );
-    await run(folder, "npm", "install", "--no-audit", "--no-fund", tarball, "typescript@5.9.3");
+    await install(folder, tarball, "typescript@5.9.3");
     await run(folder, "npx", "tsc", "-p", ".");
-    await run(folder, Deno.execPath(), "run", "-A", "--no-lock", "--node-modules-dir=manual", "use.js");
+    const options = ["--no-lock", "--node-modules-dir=manual"];
+    await run(folder, Deno.execPath(), "run", "-A", ...options, "use.js");
+    await run(folder, Deno.execPath(), "run", "-A", ...options, "entries.js");
+    const loaded = await filesLoadedBy(
+      `${folder}/node_modules/${name}`,
+      [exports["."], exports["./http"]].map(moduleOf),
+    );
+    if (loaded > filesMax) throw new Error(`a program loads ${loaded} of ${filesMax} files of the package`);
   });
+}
+
+/** Makes a project in a folder that has a tarball and other packages of npm. */
+export async function install(
+  folder: string,
+  tarball: string,
+  ...packages: readonly string[]
+): Promise<void> {
+  await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
+  await run(folder, "npm", "install", "--no-audit", "--no-fund", tarball, ...packages);
 }
 
 async function run(cwd: string, command: string, ...args: string[]): Promise<void> {

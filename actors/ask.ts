@@ -96,8 +96,9 @@ function askWith(
     runtime.delivery.deliver(sent.to, sent.route, sent.payload);
   }
   const answer = once(runtime, to, route, payload, (remembered) => {
-    // A durable actor never waits, so there is no cycle.
-    if (turn !== undefined && !runtime.persistence?.has(to.protocol)) {
+    // A durable actor never waits, so there is no cycle; and of other services nobody knows for whom they wait.
+    const here = !runtime.persistence?.has(to.protocol) && !runtime.remote?.has(to.protocol);
+    if (turn !== undefined && here) {
       return askInTurn(runtime, to, payload, route, waiter, timeoutMs, turn);
     }
     const answer = waiter.wait(runtime, timeoutMs);

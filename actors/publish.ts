@@ -24,12 +24,17 @@ export function publish(
   options: (SendOptions & IngressSendOptions) | undefined,
 ): Promise<void> {
   try {
+    runtime.remote?.requirePublishable(event);
     const publication = new Publication(event, payload);
     publication.check();
     const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
     const route = runtime.route(Topic.publish, { options });
     const { persistence } = runtime;
-    if (persistence === undefined) return acceptOnce(runtime, topic, route, publication);
+    if (persistence === undefined) {
+      const accepted = acceptOnce(runtime, topic, route, publication);
+      if (!runtime.remote?.copies(topic, route, publication)) return accepted;
+      return accepted.then(() => runtime.remote!.publish(publication, route));
+    }
     const joining = persistence.pendingSubscriptions.settle(topic.key);
     return persistence.whenFollowed(
       async () => await acceptOnce(runtime, topic, route, publication),

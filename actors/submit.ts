@@ -43,7 +43,7 @@ export function submit(
     const request = { to, operation, payload, options };
     if (options?.replyTo !== undefined) return submitTo(runtime, request, options.replyTo);
     if (runtime.persistence === undefined) return submitInMemory(runtime, request);
-    if (!runtime.persistence.has(to.protocol)) return submitBeside(runtime, request);
+    if (!runtime.delivery.commits(to.protocol)) return submitBeside(runtime, request);
     return submitDurably(runtime, request).then(({ ticket }) => ticket);
   } catch (error) {
     return Promise.reject(error);
@@ -71,16 +71,21 @@ function submitTo(
 function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticket<unknown>> {
   const { to, operation, payload, options } = request;
   const { route, name, key } = routeToReply(runtime, request, options?.id);
-  return once(runtime, to, route, payload, () => {
+  return once(runtime, to, route, payload, (remembered) => {
     const kept = openReply(runtime, to, route, payload, key); // before the message is sent, which may fail at once
+    let sent: Promise<unknown> | undefined; // to another service
     try {
-      runtime.delivery.accept(to, operation, payload, route);
+      sent = runtime.delivery.accept(to, operation, payload, route);
     } catch (error) {
       runtime.replies.remove(kept);
       throw error;
     }
+    sent?.catch(() => {
+      runtime.replies.remove(kept);
+      remembered?.refused();
+    });
     runtime.replies.accepted();
-    return ticketAfter(runtime, undefined, new InMemoryTicket(runtime, name, key, operation.reply));
+    return ticketAfter(runtime, sent, new InMemoryTicket(runtime, name, key, operation.reply));
   });
 }
 

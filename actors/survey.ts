@@ -1,5 +1,6 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { deadlineAt, Envelope, Route } from "../runtime/messages/envelope.ts";
+import type { ActorId } from "../runtime/language/address.ts";
 import type { SurveyOptions } from "../runtime/language/context.ts";
 import { type PosthornError, StoppedError } from "../runtime/base/errors.ts";
 import { requireInteger } from "../runtime/base/require.ts";
@@ -59,6 +60,7 @@ export function surveyAll(
       const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
       committed?.catch((error) => collected.refuse(error));
       askHere(runtime, publication, route);
+      askOthers(runtime, publication, route, collector, collected, deadlineMs);
     } catch (error) {
       collected.leave();
       throw error;
@@ -98,6 +100,26 @@ function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline
   }
 }
 
+/** Respondents of other services are asked, if they may hear of the survey. Their replies come to this process. */
+function askOthers(
+  runtime: Runtime,
+  publication: Publication,
+  route: Route,
+  collector: ActorId,
+  collected: ReplyStream,
+  deadlineMs: number,
+): void {
+  const take = { ...collector, operation: Collector.take.name };
+  runtime.remote?.survey(publication, route, {
+    many: true,
+    get over() {
+      return collected.over || runtime.clock.now() >= deadlineMs;
+    },
+    reply: (payload) => runtime.delivery.deliverTo(take, payload),
+    fail: () => {}, // a respondent that fails does not answer
+  });
+}
+
 /**
  * The replies of one survey as they come. When its last reader leaves, the collector is closed. A survey with an id is
  * collected to its end: a repeat, perhaps after a broken connection, gets the replies that the first would have got.
@@ -116,6 +138,11 @@ class ReplyStream {
   constructor(close: () => void, remembered: Remembered | undefined) {
     this.#close = close;
     this.#remembered = remembered;
+  }
+
+  /** Whether it has ended. */
+  get over(): boolean {
+    return this.#end !== undefined;
   }
 
   push(output: unknown, input: unknown): void {

@@ -237,6 +237,7 @@ export class System implements AsyncDisposable {
    */
   async ready(): Promise<void> {
     await this.#runtime.persistence?.opened;
+    await this.#runtime.remote?.opened;
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { SendOptions } from "../runtime/language/address.ts";
-import { Envelope, type Route } from "../runtime/messages/envelope.ts";
+import { Envelope, isReplyTarget, type Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Target } from "../runtime/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -30,7 +30,11 @@ export function tell(
 
 /** Accepts a message from outside, or throws. A repeat of an accepted message has no effect. */
 export function acceptOnce(runtime: Runtime, to: Target, route: Route, payload: unknown): Promise<void> {
-  const accept = () => runtime.delivery.accept(to, route.operation, payload, route);
+  const accept = (remembered?: Remembered) => {
+    const committed = runtime.delivery.accept(to, route.operation, payload, route);
+    if (remembered !== undefined) committed?.catch(() => remembered.refused());
+    return committed;
+  };
   const committed = once(runtime, to, route, payload, accept);
   return committed === undefined ? runtime.scheduler.pause ?? accepted : committed.then(nothing);
 }
@@ -48,7 +52,9 @@ export function once<Answer>(
   payload: unknown,
   accept: (remembered?: Remembered) => Answer,
 ): Answer {
-  if (route.extras?.scope === undefined || runtime.persistence?.has(to.protocol)) return accept();
+  const { protocol } = to;
+  if (route.extras?.scope === undefined || runtime.persistence?.has(protocol)) return accept();
+  if (runtime.delivery.commits(protocol) && !isReplyTarget(route.replyTo)) return accept();
   return runtime.delivery.deduplication.once(
     new Envelope(route, to.key, route.extras.id!, payload),
     accept,

@@ -28,6 +28,7 @@ import { codeOf, isThrown } from "./base/thrown.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Persistence } from "./durable/persistence.ts";
+import type { Remote } from "./remote/remote.ts";
 
 /** The receiver of messages. A handle that sends often caches the activation that delivery found. */
 export interface Target extends ActorId {
@@ -53,6 +54,8 @@ export class Delivery implements DeliveryPort {
   persistence: Persistence | undefined = undefined;
   /** The store; if the system has none, the replies that it keeps in memory. */
   elsewhere: Elsewhere | undefined = undefined;
+  /** The other services; absent if the system has no transport. */
+  remote: Remote | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
@@ -105,7 +108,7 @@ export class Delivery implements DeliveryPort {
     payload: unknown,
     route?: Route,
   ): Promise<unknown> | undefined {
-    if (this.persistence?.has(operation.protocol)) {
+    if (this.persistence?.has(operation.protocol) || this.remote?.has(operation.protocol)) {
       return this.acceptDurably(to, payload, route ?? new Route(operation));
     }
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
@@ -125,10 +128,20 @@ export class Delivery implements DeliveryPort {
     }
   }
 
-  /** Accepts a message for a durable receiver; `ticket` is the key of the reply that the store keeps for it. */
+  /** Whether a message from outside to an actor of that protocol is committed, here or to another service. */
+  commits(protocol: string): boolean {
+    const { persistence } = this;
+    return persistence !== undefined && (persistence.has(protocol) || this.remote?.has(protocol) === true);
+  }
+
+  /**
+   * Accepts a message for a durable receiver, or for another service; `ticket` is the key of the reply that the store keeps
+   * for it.
+   */
   acceptDurably(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
     const { operation } = route;
     this.requireAcceptable(to, operation, payload);
+    if (this.remote?.has(operation.protocol)) return this.remote.accept(to, route, payload, ticket);
     return this.persistence!.accept(to, route, payload, ticket);
   }
 
@@ -147,6 +160,10 @@ export class Delivery implements DeliveryPort {
 
   private deliverAny(to: Target, route: Route, payload: unknown): void {
     const { extras } = route;
+    if (this.remote !== undefined) {
+      if (this.remote.takes(to)) return this.deliverElsewhere(this.remote, to, route, payload);
+      if (this.remote.copies(to, route, payload)) this.deliverElsewhere(this.remote, to, route, payload);
+    }
     if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
     if (extras?.scope === undefined) return this.deliverNew(to, route, payload);
     const envelope = new Envelope(route, to.key, extras.id!, payload);
@@ -209,6 +226,13 @@ export class Delivery implements DeliveryPort {
     this.log.fault(event);
   }
 
+  /** The transport reports a failure that no call can report. */
+  transportFailed(transport: string, error: unknown): void {
+    const event = { type: "transport-failed", transport, error } as const;
+    this.inspectors.emit(event);
+    this.log.fault(event);
+  }
+
   unreadable(row: string, error: unknown): void {
     const event = { type: "unreadable", row, error } as const;
     this.inspectors.emit(event);
@@ -226,8 +250,13 @@ export class Delivery implements DeliveryPort {
   }
 
   operationAt(address: Address): Operation {
-    return this.actorOf(address.protocol)?.operations[address.operation] ??
+    const { protocol, operation } = address;
+    return this.actorOf(protocol)?.operations[operation] ?? this.remote?.operation(protocol, operation) ??
       namedOperation(address);
+  }
+
+  requirePublishable(event: Operation): void {
+    this.remote?.requirePublishable(event);
   }
 
   answerOf(envelope: Envelope): unknown {
@@ -254,7 +283,9 @@ export class Delivery implements DeliveryPort {
   private requireHandled(operation: Operation, key: string): void {
     const actor = this.actorOf(operation.protocol);
     if (actor === undefined) {
-      const why = `this system hosts no actor of ${operation.protocol}`;
+      if (this.remote?.has(operation.protocol)) return this.remote.require(operation);
+      const why = this.remote?.unknown(operation.protocol) ??
+        `this system hosts no actor of ${operation.protocol}`;
       throw new NotFoundError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     // By identity: a handler must not get a payload that another protocol of the same name has checked.
@@ -273,7 +304,12 @@ export class Delivery implements DeliveryPort {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
-  private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
+  private deliverElsewhere(
+    elsewhere: Pick<Elsewhere, "send">,
+    to: Target,
+    route: Route,
+    payload: unknown,
+  ): void {
     const refuse = (error: unknown) => this.undeliverable(this.envelope(route, to.key, payload), error);
     try {
       elsewhere.send(to, route, payload)?.catch(refuse);
@@ -375,8 +411,9 @@ export class Delivery implements DeliveryPort {
   private resend({ operation, key, payload, routeAgain }: Envelope): void | Promise<void> {
     this.requireRunning(`accept ${shownName(operation, key)}`);
     const to = { protocol: operation.protocol, key };
-    const elsewhere = this.persistence?.has(to.protocol) ? undefined : this.elsewhere;
-    const sent = elsewhere?.takes(to)
+    const away = this.remote?.takes(to) === true;
+    const elsewhere = away ? this.remote : this.persistence?.has(to.protocol) ? undefined : this.elsewhere;
+    const sent = elsewhere !== undefined && (away || this.elsewhere?.takes(to))
       ? elsewhere.send(to, routeAgain, payload)
       : this.accept(to, operation, payload, routeAgain);
     return sent?.then(() => {});

@@ -22,7 +22,10 @@ import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
-import { type HostCounts, Persistence } from "./durable/persistence.ts";
+import type { HostCounts, Persistence, PersistenceParts } from "./durable/persistence.ts";
+import type { Store } from "./ports/store.ts";
+import type { Remote, RemoteParts } from "./remote/remote.ts";
+import type { Transport } from "./ports/transport.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 
@@ -87,9 +90,11 @@ export class Runtime implements RuntimeServices {
       if (store !== undefined && !actor.transient) durable.push(actor);
       else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, quota));
     }
+    const remote = this.delivery.remote = beginRemote(options, this, resolved);
     if (store !== undefined) {
-      this.delivery.persistence = new Persistence({
+      this.delivery.persistence = beginDurable({
         store,
+        remote,
         options: resolved,
         services: this,
         ids: this.ids,
@@ -100,6 +105,7 @@ export class Runtime implements RuntimeServices {
       });
     }
     this.delivery.elsewhere = this.persistence ?? this.replies;
+    remote?.begin();
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;
@@ -143,6 +149,11 @@ export class Runtime implements RuntimeServices {
     return this.delivery.persistence;
   }
 
+  /** The other services, if there is a transport. */
+  get remote(): Remote | undefined {
+    return this.delivery.remote;
+  }
+
   /** Gives an actor a signal, if there is such an actor. */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
     const { persistence } = this;
@@ -178,6 +189,7 @@ export class Runtime implements RuntimeServices {
         },
       },
       ...this.persistence !== undefined && { unhosted: this.persistence.unhosted() },
+      ...this.remote !== undefined && { outbox: this.remote.lanes },
     };
   }
 
@@ -185,11 +197,13 @@ export class Runtime implements RuntimeServices {
     const { status } = this.delivery;
     const reason = this.failure === undefined ? undefined : messageOf(this.failure);
     const store = this.persistence?.health;
+    const transport = this.remote?.health;
     const broken = this.broken.list();
     return {
       status,
       ...(reason !== undefined && { reason }),
       ...(store !== undefined && { store }),
+      ...(transport !== undefined && { transport }),
       ...(broken.length > 0 && { broken }),
     };
   }
@@ -208,11 +222,12 @@ export class Runtime implements RuntimeServices {
 
   rest(): void {
     if (this.rested === undefined || this.running > 0 || this.scheduler.busy) return;
-    if (!this.persistence?.busy) this.rested();
+    if (!this.persistence?.busy && !this.remote?.busy) this.rested();
   }
 
   private async end(drainMs: number): Promise<StopReport> {
     this.delivery.status = "stopping";
+    const handedOver = this.remote?.drain();
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.rested = () => resolve(true);
     if (drainMs > 0) this.timers.set(drainMs, () => resolve(false));
@@ -222,6 +237,7 @@ export class Runtime implements RuntimeServices {
     });
     const drained = await promise;
     this.rested = undefined;
+    await handedOver;
     this.delivery.status = "stopped";
     let left = 0;
     for (const host of this.delivery.hosts.values()) {
@@ -229,7 +245,9 @@ export class Runtime implements RuntimeServices {
         left += activation.deadLetter("stopping", "the system stopped");
       }
     }
+    await this.remote?.endSending();
     await this.persistence?.end();
+    await this.remote?.close();
     this.timers.clear();
     this.deadlines.stop();
     if (this.scheduler.pending) await new Promise<void>((resolve) => this.clock.yield(resolve));
@@ -237,4 +255,59 @@ export class Runtime implements RuntimeServices {
     const kept = this.persistence?.waiting;
     return { drained: drained && left === 0, left, ...(kept !== undefined && { kept }) };
   }
+}
+
+/** The pattern of the names of services. */
+const servicePattern = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** Begins to speak to other services, with the engine that the transport carries; nothing without a transport. */
+function beginRemote(
+  { actors, name, transport, remote = [], store }: SystemOptions,
+  runtime: Runtime,
+  options: ResolvedOptions,
+): Remote | undefined {
+  if (name !== undefined && !servicePattern.test(name)) {
+    const value = JSON.stringify(String(name).slice(0, 80));
+    throw new RangeError(`Cannot use name: it must match ${servicePattern}: current value is ${value}`);
+  }
+  if (transport === undefined) {
+    if (remote.length === 0) return undefined;
+    throw new TypeError(
+      "Cannot start the system: `remote` names other services, and no `transport` reaches them",
+    );
+  }
+  if (name === undefined) {
+    throw new TypeError(
+      "Cannot start the system: with a `transport` it needs a `name`, which other services know",
+    );
+  }
+  const { engine, traits }: Pick<Transport, "traits"> & Partial<Transport> = transport;
+  if (typeof engine?.["~begin"] !== "function") {
+    const remedy = "a transport has `engine: transportEngine`, of @posthorn/posthorn/transport";
+    throw new TypeError(`Cannot use the transport ${traits.name}: it has no engine: ${remedy}`);
+  }
+  const { delivery, ids } = runtime;
+  return (engine["~begin"] as (parts: RemoteParts) => Remote)({
+    transport,
+    service: name,
+    remote,
+    actors,
+    options,
+    services: runtime,
+    ids,
+    stored: store !== undefined,
+    respondents: () => runtime.persistence?.respondents,
+    accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
+    report: (error) => delivery.transportFailed(traits.name, error),
+  });
+}
+
+/** Begins the durable actors of a system, with the engine that its store carries. */
+function beginDurable(parts: PersistenceParts): Persistence {
+  const { engine, traits }: Pick<Store, "traits"> & Partial<Store> = parts.store;
+  if (typeof engine?.["~begin"] !== "function") {
+    const remedy = "a store has `engine: storeEngine`, of @posthorn/posthorn/store";
+    throw new TypeError(`Cannot use the store ${traits.name}: it has no engine: ${remedy}`);
+  }
+  return (engine["~begin"] as (parts: PersistenceParts) => Persistence)(parts);
 }

@@ -228,6 +228,7 @@ class LoneHost implements TurnServices {
   readonly ids: Ids;
   readonly delivery: TurnDelivery = {
     place: () => false,
+    requirePublishable: () => {},
     answerOf: () => undefined,
     operationAt: namedOperation,
     callbackFailed(_, error) {

@@ -1,6 +1,7 @@
-// A system imports this module when it opens its store. It is loaded in advance, so that the import takes no
-// virtual time.
+// The engine that a store carries imports this module when the store is opened. It is loaded in advance, so that the
+// import takes no virtual time.
 import "../runtime/durable/open_store.ts";
+import "../runtime/remote/border.ts";
 import { type Cancel, type Clock, macrotask } from "../runtime/base/clock.ts";
 
 /** Options of {@linkcode VirtualClock}. */

@@ -9,11 +9,48 @@ const { name, exports, tasks } = JSON.parse(await Deno.readTextFile(new URL("den
   readonly tasks: Readonly<Record<string, string>>;
 };
 
-const stores = ["runtime/base/", "runtime/ports/"];
+/**
+ * What a store loads: itself, and the part of the durable engine that it carries and that works before it is open, with
+ * what that needs of the core.
+ */
+const stores = [
+  "runtime/base/",
+  "runtime/ports/",
+  "runtime/language/",
+  "runtime/messages/",
+  "runtime/scheduling/",
+  "runtime/turns/",
+  "runtime/activations/",
+  "runtime/durable/engine.ts",
+  "runtime/durable/persistence.ts",
+  "runtime/durable/opening.ts",
+  "runtime/durable/startup_queue.ts",
+  "runtime/durable/pending_subscriptions.ts",
+  "runtime/durable/local_respondents.ts",
+  "@std/ulid",
+];
 
 /**
- * What each entry may load before anything is called: files, the files of folders, and packages. The durable engine is
- * loaded when a store is opened, and superjson when a value or a request needs it.
+ * What a transport loads: itself, and the part for other services that works before it is open, with what that needs of
+ * the core.
+ */
+const transports = [
+  "runtime/base/",
+  "runtime/ports/",
+  "runtime/language/",
+  "runtime/messages/",
+  "runtime/scheduling/",
+  "runtime/durable/startup_queue.ts",
+  "runtime/remote/engine.ts",
+  "runtime/remote/remote.ts",
+  "runtime/remote/registry.ts",
+  "runtime/remote/pending_replies.ts",
+  "@std/ulid",
+];
+
+/**
+ * What each entry may load before anything is called: files, the files of folders, and packages. The rest of the durable
+ * engine is loaded when a store is opened, and superjson when a value or a request needs it.
  */
 const mayLoad: Readonly<Record<string, readonly string[]>> = {
   ".": [
@@ -28,21 +65,31 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
     "runtime/ports/",
     "runtime/turns/",
     "runtime/activations/",
-    "runtime/durable/persistence.ts",
-    "runtime/durable/opening.ts",
-    "runtime/durable/startup_queue.ts",
-    "runtime/durable/pending_subscriptions.ts",
-    "runtime/durable/local_respondents.ts",
     "@std/async",
     "@std/ulid",
   ],
   "./protocol": ["runtime/language/"],
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
-  "./store": ["adapters/stores/mod.ts", "runtime/base/"],
-  "./memory": ["adapters/stores/memory/", ...stores],
+  "./store": ["adapters/stores/mod.ts", ...stores],
+  "./transport": ["adapters/transports/mod.ts", ...transports],
+  "./memory": [
+    "adapters/memory.ts",
+    "adapters/stores/memory/",
+    "adapters/transports/memory/",
+    ...stores,
+    ...transports,
+  ],
+  "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
-  "./deno-kv": ["adapters/stores/deno_kv/", ...stores, "@std/ulid"],
-  "./testing/conformance": ["testing/", "testing/conformance/", ...stores],
+  "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
+  "./testing/conformance": [
+    "testing/",
+    "testing/conformance/",
+    "testing/conformance/transport/",
+    "runtime/base/",
+    "runtime/ports/",
+    "@std/ulid",
+  ],
 };
 
 /** The entries for tests, which may load anything. */
@@ -80,6 +127,18 @@ for (const [entry, allowed] of Object.entries(mayLoad)) {
   });
 }
 
+Deno.test("only the entries of stores, and those for tests, lead to the durable engine", async () => {
+  const leading: string[] = [];
+  for (const [entry, file] of Object.entries(exports)) {
+    const reached = await loadedBy(file, { later: true });
+    if (reached.some((module) => module.startsWith("runtime/durable/"))) leading.push(entry);
+  }
+  assert.deepEqual(
+    leading.toSorted(),
+    ["./deno-kv", "./memory", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
+  );
+});
+
 const [major, minor] = Deno.version.deno.split(".").map(Number);
 
 Deno.test({
@@ -93,15 +152,18 @@ Deno.test({
   },
 });
 
-/** The files and packages that are loaded with a module, before anything of them is called. */
-async function loadedBy(file: string): Promise<string[]> {
+/**
+ * The files and packages that are loaded with a module, before anything of them is called; with `later` also those that
+ * may be loaded afterwards.
+ */
+async function loadedBy(file: string, { later = false } = {}): Promise<string[]> {
   const { roots, modules } = JSON.parse(await run("info", "--json", file)) as Info;
   const dependencies = new Map(modules.map(({ specifier, dependencies = [] }) => [specifier, dependencies]));
   const found = new Set(roots);
   const packages = new Set<string>();
   for (const module of found) {
     for (const { specifier, code, isDynamic } of dependencies.get(module) ?? []) {
-      if (code === undefined || isDynamic) continue;
+      if (code === undefined || (isDynamic && !later)) continue;
       const own = code.specifier.startsWith(root.href) && !code.specifier.startsWith(`${root.href}links/`);
       if (own) found.add(code.specifier);
       else packages.add(/^(@[^/]+\/)?[^/]+/.exec(specifier)![0]);

@@ -23,10 +23,13 @@ const layers: readonly string[] = [
   "runtime/durable/background/",
   "runtime/durable/activations/",
   "runtime/durable/",
+  "runtime/remote/",
   "runtime/",
   "adapters/stores/**",
+  "adapters/transports/**",
   "adapters/telemetry/**",
   "adapters/http/**",
+  "adapters/memory.ts",
   "testing/**",
   "actors/builtin/",
   "actors/",
@@ -40,13 +43,26 @@ const surfaces = await readSurfaces();
  * Folders of adapters: they import neither actors nor other adapters, and no entry except their own imports
  * them.
  */
-const adapters = ["adapters/stores/", "adapters/telemetry/", "adapters/http/", "testing/"];
+const adapters = [
+  "adapters/stores/",
+  "adapters/transports/",
+  "adapters/telemetry/",
+  "adapters/http/",
+  "testing/",
+];
 
 /** The exceptions: the Hono app serves the page of metrics. */
 const buildsOn: Readonly<Record<string, string>> = { "adapters/http/": "adapters/telemetry/" };
 
-/** The folders that a store may import from, besides its own. */
-const underStores = ["runtime/base/", "runtime/ports/"];
+/** The entry of all that is in memory: it alone is of two adapters. */
+const entryOfTwo = "adapters/memory.ts";
+
+/**
+ * What a store or a transport may import from, besides its own folder: folders, and the part of the runtime that it
+ * carries.
+ */
+const underStores = ["runtime/base/", "runtime/ports/", "runtime/durable/engine.ts"];
+const underTransports = ["runtime/base/", "runtime/ports/", "runtime/language/", "runtime/remote/engine.ts"];
 
 interface Source {
   readonly path: string;
@@ -92,21 +108,28 @@ Deno.test("the runtime knows no mode, and adapters know neither actors nor each 
         assert.notEqual(target, "mod.ts", `${path} imports the public surface`);
       }
       if (other === undefined || other === own || (own !== undefined && buildsOn[own] === other)) continue;
+      if (path === entryOfTwo) continue;
       assert.fail(`${path} imports the adapter ${target}: only an entry of its own does`);
     }
   }
 });
 
-Deno.test("a store knows base and ports alone, and no other store", () => {
-  for (const { path, imports } of modules.filter(({ path }) => path.startsWith("adapters/stores/"))) {
-    if (path === "adapters/stores/mod.ts") continue; // the entry for stores that others write
-    const own = folderOf(path);
-    assert.match(own, /^adapters\/stores\/\w+\/$/, `${path} belongs into the folder of its store`);
-    for (const target of imports.filter((target) => layerOf(target) >= 0)) {
-      assert.ok(
-        [own, ...underStores].includes(folderOf(target)),
-        `${path} imports ${target}: a store builds on base and ports alone, and on no other store`,
+Deno.test("a store or a transport knows base, ports and the engine that it carries, and no other one", () => {
+  for (const [kind, under] of [["stores", underStores], ["transports", underTransports]] as const) {
+    for (const { path, imports } of modules.filter(({ path }) => path.startsWith(`adapters/${kind}/`))) {
+      if (path === `adapters/${kind}/mod.ts`) continue; // the entry for those that others write
+      const own = folderOf(path);
+      assert.match(
+        own,
+        new RegExp(`^adapters/${kind}/\\w+/$`),
+        `${path} belongs into the folder of its adapter`,
       );
+      for (const target of imports.filter((target) => layerOf(target) >= 0)) {
+        assert.ok(
+          [own, ...under].some((one) => one === target || one === folderOf(target)),
+          `${path} imports ${target}: it builds on ${under.join(", ")} alone, and on no other adapter`,
+        );
+      }
     }
   }
 });
@@ -139,6 +162,7 @@ Deno.test("nothing needs one platform", () => {
     /\bDeno\s*[.[]|\bprocess\s*[.[]|\bBuffer\b|\bglobalThis\b|\bwindow\b/,
     sources.filter(({ path }) =>
       !path.startsWith("adapters/stores/deno_kv/") && // its store is that platform's
+      path !== "adapters/transports/rabbitmq/client.ts" && // its client is Node's
       // query its permissions, if it exists
       !["adapters/stores/sqlite/presence.ts", "runtime/ports/store_file.ts"].includes(path)
     ),

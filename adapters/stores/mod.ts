@@ -1,5 +1,5 @@
 /**
- * The interface of a store and the errors that it throws, for authors of adapters.
+ * The interface of a store, the durable engine that it carries and the errors that it throws, for authors of adapters.
  *
  * @module
  */
@@ -13,9 +13,11 @@ export type {
   Put,
   Store,
   StoreConnection,
+  StoreEngine,
   StoreLimits,
   StorePresence,
   StoreServices,
   StoreTraits,
 } from "../../runtime/ports/store.ts";
+export { storeEngine } from "../../runtime/durable/engine.ts";
 export { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";

@@ -17,6 +17,7 @@ export interface Traffic {
 /** Wraps a store: observers are called when a commit has returned, outside the runtime. */
 export function watched(store: Store, watcher: Watcher): Store {
   return {
+    engine: store.engine,
     traits: store.traits,
     async open(services): Promise<StoreConnection> {
       const connection = await store.open(services);

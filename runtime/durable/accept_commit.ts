@@ -38,7 +38,7 @@ export class AcceptCommit implements CommitRequest {
   /** Throws a `TooLargeError` if no commit can take it. */
   constructor(services: AcceptanceServices, incoming: Incoming) {
     const { session, writer, replies } = services;
-    const { to, route, named, draft, ticket, full } = incoming;
+    const { to, route, published, named, draft, ticket, full } = incoming;
     this.#services = services;
     this.#incoming = incoming;
     this.name = named.name;
@@ -50,7 +50,10 @@ export class AcceptCommit implements CommitRequest {
       const why = `it was evicted: the mailbox held ${full!.held} of ${full!.bound} ${full!.what}`;
       const dropped = { to, route, payload: fromText(text), id };
       writer.undelivered(this.part, dropped, { text, reason: "dropped", why });
-    } else writer.deliver(this.part, to, draft);
+    } else {
+      writer.deliver(this.part, to, draft);
+      if (published !== undefined) writer.publishAway(this.part, route, published, named.id);
+    }
     this.#token = session.nextToken();
     this.#print = named.mark === undefined || route.extras?.scope === undefined
       ? ""

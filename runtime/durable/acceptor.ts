@@ -3,14 +3,13 @@ import { MailboxFullError } from "../base/errors.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
-import { TooLargeError } from "../base/store_errors.ts";
 import { AcceptCommit } from "./accept_commit.ts";
-import { type Acceptance, acceptedBefore, type NamedMessage } from "./delivery/acceptance.ts";
+import { type Acceptance, acceptedBefore, markOf, type NamedMessage } from "./delivery/acceptance.ts";
 import { Admission } from "./activations/admission.ts";
 import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
+import type { RemoteRows } from "./delivery/remote_rows.ts";
 import { storable } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
-import { encodeName, markKey } from "./rows/keys.ts";
 import { headOf, type NewMessage, QueuedMessage } from "./rows/queued_message.ts";
 
 /** How large a message may be to be accepted with its turn: until then it waits in memory, beside a batch of others. */
@@ -58,7 +57,7 @@ export class Acceptor {
     const sent = Publication.is(payload) ? storable(payload) : payload;
     const mark = isReplyTarget(replyTo)
       ? undefined
-      : this.#markOf(extras?.scope, nameOf(operation, to.key), id);
+      : markOf(session.traits, extras?.scope, nameOf(operation, to.key), id);
     const named = { session, mark, payload: sent, name, id };
     const { overflow } = to.host.actor.mailbox;
     const refuses = overflow === "reject" || isReplyTarget(replyTo);
@@ -86,12 +85,21 @@ export class Acceptor {
       to.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
-    const incoming: Incoming = { to, route, named, draft, ticket, epoch, bytes, full };
-    const isUsual = full === undefined && refuses && extras?.scope === undefined && epoch === 0;
+    const published = writer.remote && this.#published(writer.remote, payload);
+    const incoming: Incoming = { to, route, published, named, draft, ticket, epoch, bytes, full };
+    const alone = published === undefined && extras?.scope === undefined && epoch === 0;
+    const isUsual = full === undefined && refuses && alone;
     if (isUsual && this.#isSmall(draft) && to.admissions.takes(operation)) {
       return this.#told(route, this.#admit(incoming));
     }
     return this.#told(route, this.#commit(incoming));
+  }
+
+  /** The publication, if other services get it too. Throws if it cannot be sent to them. */
+  #published(remote: RemoteRows, payload: unknown): Publication | undefined {
+    if (!Publication.is(payload) || !remote.publishes(payload)) return undefined;
+    remote.requireRoom(payload);
+    return payload;
   }
 
   /** It is accepted with its turn if that goes well; else it is committed by itself. */
@@ -129,15 +137,5 @@ export class Acceptor {
       if (acceptance.place !== undefined) onAccepted(acceptance.place);
       return acceptance;
     });
-  }
-
-  /** The key of the mark of a message; absent if it has no name of its own and its commit is never tried again. */
-  #markOf(scope: string | undefined, name: string, id: string): string | undefined {
-    const { limits, unknownOutcomes } = this.#services.session.traits;
-    if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
-    const key = markKey(`${encodeName(scope)}\n${name}\n${id}`);
-    const bytes = new TextEncoder().encode(key).length;
-    if (bytes > limits.keyBytes) throw new TooLargeError(name, "bytes of a key", bytes, limits.keyBytes);
-    return key;
   }
 }

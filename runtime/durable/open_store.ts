@@ -31,6 +31,7 @@ import { commitOne } from "./commits/commit_one.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
 import { topicsOf } from "./rows/topics_of.ts";
+import type { RemotePart } from "./remote_part.ts";
 import { topicActor } from "./topic.ts";
 
 /** What is needed of a system to open its store. */
@@ -42,6 +43,8 @@ export interface StoreParts {
   readonly letters: InMemoryDeadLetters;
   readonly actors: readonly Actor[];
   readonly quota: ActorQuota;
+  /** The part for other services; absent without a transport. */
+  readonly remote?: RemotePart | undefined;
 }
 
 /** The durable actors of the system, for the parts that work on its store. */
@@ -68,6 +71,7 @@ export interface OpenStore extends DurableServices {
   readonly durabilityCheck: DurabilityCheck;
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
+  readonly localActors: LocalActors;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
 }
@@ -132,7 +136,7 @@ async function openStore(
 
 async function begin(
   instance: string,
-  { store, options, services, ids, letters }: StoreParts,
+  { store, options, services, ids, letters, remote }: StoreParts,
   localActors: LocalActors,
   connection: StoreConnection,
   otherClocks: OtherClocks,
@@ -150,6 +154,7 @@ async function begin(
   );
   const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
+  writer.remote = await remote?.beginRows({ session, writer, committedDelivery });
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
@@ -160,8 +165,9 @@ async function begin(
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
+    async () => await remote?.heartbeat(),
   ]);
-  const durabilityCheck = new DurabilityCheck(session);
+  const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
   const watching = connection.watch(() => {
@@ -184,6 +190,7 @@ async function begin(
     durabilityCheck,
     letters: stored,
     watching,
+    localActors,
     topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites: new TurnWrites(session, writer, scheduleRunner),
     crashSuspects: new CrashSuspects(timers),

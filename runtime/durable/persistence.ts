@@ -44,8 +44,9 @@ export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "wai
 }
 
 /**
- * The durable actors of one system: messages to them and the effects of their turns are committed to a store. The engine
- * that does that is loaded when the store is opened, so a program without a store does not load it.
+ * The durable actors of one system: messages to them and the effects of their turns are committed to a store. A store
+ * carries this class (`engine.ts`), so a program without a store does not have it. The rest of the engine is loaded when
+ * the store is opened.
  */
 export class Persistence {
   /** The hosts by protocol; empty until the engine is loaded. */
@@ -73,8 +74,12 @@ export class Persistence {
       opened: (open) => {
         this.#open = open;
         this.#startup.run();
+        parts.remote?.storeOpened(open);
       },
-      failed: (error) => this.#startup.fail(error),
+      failed: (error) => {
+        this.#startup.fail(error);
+        parts.remote?.storeFailed(error);
+      },
       close: ({ connection }) => connection.close(),
       discard: (open) => this.#close(open),
     });

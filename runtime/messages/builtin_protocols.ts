@@ -14,11 +14,14 @@ export class Publication {
   readonly operation: Operation;
   /** The schema's input. */
   readonly payload: unknown;
+  /** Whether another service published it: then it is not sent to other services again. */
+  readonly heard: boolean;
   #checked: { readonly value: unknown; readonly subject: string } | undefined;
 
-  constructor(operation: Operation, payload: unknown) {
+  constructor(operation: Operation, payload: unknown, heard = false) {
     this.operation = operation;
     this.payload = payload;
+    this.heard = heard;
   }
 
   /** Whether a value is one. Any payload may be asked about, so this reads nothing from it: a Proxy could throw. */

@@ -14,6 +14,8 @@ export interface ReplyTarget {
   reply(output: unknown, input: unknown): void;
   /** Tells it that there will be no reply. */
   fail(error: PosthornError): void;
+  /** Tells it that a turn in memory has ended that gives no reply. Only who waits for the end of a turn has it. */
+  done?(): void;
 }
 
 /** Whether a reply goes to a receiver that waits in this process. */

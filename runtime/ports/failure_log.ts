@@ -8,7 +8,7 @@ import { RateLimit } from "../base/rate_limit.ts";
 
 /**
  * Called for each line of a system's log, with the event that caused it: `failed`, the first failure of a
- * message that will be retried; `dead`, a dead letter; `callback-failed` or `unreadable`.
+ * message that will be retried; `dead`, a dead letter; `callback-failed`, `unreadable` or `transport-failed`.
  */
 export type Log = (line: string, event: Inspection) => void;
 
@@ -50,10 +50,12 @@ export class FailureLog {
   }
 
   /** Logs a fault that belongs to no message. */
-  fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" }>): void {
+  fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" | "transport-failed" }>): void {
     if (this.#log === false || !this.#limit.take()) return;
     const what = event.type === "unreadable"
       ? `a row of the store cannot be read: ${safeLine(event.row)}`
+      : event.type === "transport-failed"
+      ? `the transport ${safeLine(event.transport)} failed`
       : `a function that was given to ${event.callback} failed`;
     this.#tell(`${what}: ${errorLine(event.error)}`, event);
   }

@@ -8,6 +8,8 @@ export interface Health {
   readonly reason?: string;
   /** The health of the store; absent if the system has none. */
   readonly store?: StoreHealth;
+  /** The health of the transport; absent if the system has none. */
+  readonly transport?: TransportHealth;
   /**
    * Actors whose state could not be created, migrated or read at the last attempt: the latest 20 of this
    * process. Absent if there is none. An ingress does not expose it.
@@ -29,6 +31,25 @@ export interface StoreHealth {
   readonly status: "durable" | "unverified" | "volatile" | "opening" | "unavailable";
   /** The reason for the status. */
   readonly reason?: string;
+}
+
+/** The health of the transport to other services. */
+export interface TransportHealth {
+  /** The name of the transport. */
+  readonly name: string;
+  /**
+   * `connected`; `connecting` while the broker is away, or was not reached yet; `blocked` while it takes nothing;
+   * `refused` if it does not let this program in.
+   */
+  readonly status: "connected" | "connecting" | "blocked" | "refused";
+  /** The reason for the status. */
+  readonly reason?: string;
+  /** How many messages wait to be sent, as far as this process knows. */
+  readonly waiting?: number;
+  /** How long the oldest of those in the store has waited, in milliseconds. */
+  readonly oldestMs?: number;
+  /** How many shards of the broker this process reads. */
+  readonly tenures?: number;
 }
 
 /** The result of stopping a system. */

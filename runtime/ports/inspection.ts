@@ -34,6 +34,8 @@ export interface InspectedMessage extends ActorId {
  *   durable actor cannot be carried out.
  * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read and was skipped:
  *   an event, a subscription, a schedule, a reply to a survey, or a dead letter.
+ * - `transport-failed`: the transport failed in a way that no call reports: a batch that is sent again, a channel that
+ *   cannot be read. Of several failures in a row of one destination only the first is reported.
  */
 export type Inspection =
   | { readonly type: "accepted" | "started" | "done"; readonly message: InspectedMessage }
@@ -50,7 +52,8 @@ export type Inspection =
     readonly callback: "inspect" | "watch" | "signal";
     readonly error: unknown;
   }
-  | { readonly type: "unreadable"; readonly row: string; readonly error: unknown };
+  | { readonly type: "unreadable"; readonly row: string; readonly error: unknown }
+  | { readonly type: "transport-failed"; readonly transport: string; readonly error: unknown };
 
 /** The kind of a callback that failed. */
 export type Callback = Extract<Inspection, { type: "callback-failed" }>["callback"];

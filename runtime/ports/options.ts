@@ -4,7 +4,9 @@ import { requireDelay, requireDuration, requireInteger } from "../base/require.t
 import { type Log, writeLine } from "./failure_log.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { SchedulerOptions } from "../scheduling/scheduler.ts";
+import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import type { Store } from "./store.ts";
+import type { Transport } from "./transport.ts";
 
 /** The limits of a system. */
 export interface Limits {
@@ -80,6 +82,20 @@ export interface Limits {
    * @default {67_108_864}
    */
   readonly replyBytes?: number;
+  /**
+   * The maximum number of messages in a store that wait to be sent to one destination in another service (the actors of
+   * a protocol, or an event), at least 1. One more from outside a turn is refused with a {@linkcode LimitExceededError}
+   * (`outbox-full`). Ten times as many messages of turns may wait; one more becomes a dead letter (`outbox-full`).
+   *
+   * @default {10_000}
+   */
+  readonly outbox?: number;
+  /**
+   * The maximum number of bytes of such messages, at least 1, with the same answers.
+   *
+   * @default {67_108_864}
+   */
+  readonly outboxBytes?: number;
 }
 
 /** Options of a {@linkcode System}. */
@@ -119,6 +135,23 @@ export interface SystemOptions {
    * stops.
    */
   readonly store?: Store;
+  /**
+   * The name of this service, which all its processes share: 1 to 64 characters of `[a-z0-9-]`, of which the first is a
+   * letter. Required with a transport.
+   */
+  readonly name?: string;
+  /**
+   * The transport to other services, with what they may send to, ask and hear. The system opens it, and closes it when
+   * it stops.
+   */
+  readonly transport?: Transport;
+  /**
+   * What other services host: protocols, or single operations. Handles reach their actors, and subscribers here get
+   * their events and surveys. Requires a transport.
+   *
+   * @default {[]}
+   */
+  readonly remote?: readonly (NamedProtocol<string> | Operation)[];
   /** The limits of the system. */
   readonly limits?: Limits;
   /**
@@ -146,8 +179,10 @@ export interface SystemOptions {
 }
 
 /** The options with all defaults applied. */
-export interface ResolvedOptions
-  extends Required<Omit<SystemOptions, "actors" | "store" | "limits" | "scheduler">> {
+export interface ResolvedOptions extends
+  Required<
+    Omit<SystemOptions, "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote">
+  > {
   readonly limits: Required<Limits>;
   readonly scheduler: Required<SchedulerOptions>;
 }
@@ -161,6 +196,8 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     deadLetters = 1_000,
     events = 1_000,
     ids = 10_000,
+    outbox = 10_000,
+    outboxBytes = 67_108_864,
     replies = 100_000,
     replyBytes = 67_108_864,
   } = options.limits ?? {};
@@ -170,7 +207,18 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     deduplicationWindowMs: options.deduplicationWindowMs ?? 86_400_000,
     replyRetentionMs: options.replyRetentionMs ?? 3_600_000,
   };
-  const limits = { actors, answerBytes, deadLetterBytes, deadLetters, events, ids, replies, replyBytes };
+  const limits = {
+    actors,
+    answerBytes,
+    deadLetterBytes,
+    deadLetters,
+    events,
+    ids,
+    outbox,
+    outboxBytes,
+    replies,
+    replyBytes,
+  };
   for (const [name, value] of Object.entries(limits)) requireInteger(`limits.${name}`, value, 1);
   for (
     const [name, value] of Object.entries({

@@ -20,6 +20,19 @@ export interface Stats {
    * included in `waiting`. Absent without a store.
    */
   readonly unhosted?: Readonly<Record<string, UnhostedStats>>;
+  /**
+   * The messages in the store that wait to be sent to other services, by lane: `inbox:order`, `event:order.settled`. As
+   * far as this process knows. Not included in `waiting`. Absent without a transport.
+   */
+  readonly outbox?: Readonly<Record<string, LaneStats>>;
+}
+
+/** The messages that wait to be sent to one destination. */
+export interface LaneStats {
+  /** How many there are. */
+  readonly waiting: number;
+  /** How long the oldest of them has waited, in milliseconds; absent if that is not known. */
+  readonly oldestMs?: number;
 }
 
 /** The messages for actors of a protocol that this system does not host. */

@@ -135,6 +135,16 @@ export interface StoreServices {
 }
 
 /**
+ * The durable engine, as a store carries it. Only the entries of stores import it, so a program without a store does not
+ * have it in its module graph. It has no members for a program: an adapter takes its value, `storeEngine`, from
+ * `@posthorn/posthorn/store`.
+ */
+export interface StoreEngine {
+  /** Begins the durable actors of a system. For the runtime alone. */
+  readonly "~begin": (parts: never) => object;
+}
+
+/**
  * The storage port: ordered keys, values of bytes, and atomic commits, each on condition that the versions
  * read have not changed. The durable protocol uses only these four calls, so an adapter is small and contains
  * no part of the protocol.
@@ -155,6 +165,11 @@ export interface StoreServices {
 export interface Store {
   /** The properties of the store. */
   readonly traits: StoreTraits;
+  /**
+   * The durable engine, always `storeEngine` of `@posthorn/posthorn/store`. A store that wraps another one hands on that
+   * of the other.
+   */
+  readonly engine: StoreEngine;
   /** Opens a connection. Rejects with a {@linkcode StoreError} if the store cannot be used. */
   open(services: StoreServices): Promise<StoreConnection>;
 }

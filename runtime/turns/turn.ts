@@ -120,6 +120,7 @@ export class Turn {
   }
 
   publish(event: Operation, payload?: unknown, options?: SendOptions): void {
+    this.actor.services.delivery.requirePublishable(event);
     const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
     this.send(topic, Topic.publish, new Publication(event, payload), options && { options });
   }

@@ -15,6 +15,8 @@ export interface TurnDelivery {
   place(to: ActorId, route: Route, payload: unknown): boolean;
   /** The operation at an address, as its actor here has it; if none has it, one that cannot be delivered. */
   operationAt(address: Address): Operation;
+  /** Throws a `NotFoundError` (`unknown-operation`) if only other services publish an event. */
+  requirePublishable(event: Operation): void;
   /** How the first message was answered that had the id and the payload of this one, if that is known. */
   answerOf(envelope: Envelope): unknown;
   /** A function that a user gave to the system threw. */

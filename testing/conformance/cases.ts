@@ -31,6 +31,15 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     expectEqual(await connection.read([]), [], "no keys");
   },
 
+  // deno-lint-ignore require-await -- what is thrown rejects
+  async "it carries the durable engine"({ store }) {
+    expectEqual(
+      typeof store.engine?.["~begin"],
+      "function",
+      "its `engine`, which is `storeEngine` of the store entry",
+    );
+  },
+
   async "a written value does not change if the caller reuses its buffer"(
     { connection },
   ) {

@@ -1,11 +1,17 @@
 /**
- * The test cases that every store must pass, for authors of adapters.
+ * The test cases that every store and every transport must pass, for authors of adapters.
  *
  * @module
  */
 
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import type { Store, StoreConnection } from "../../runtime/ports/store.ts";
+export {
+  type TransportCase,
+  transportConformance,
+  type TransportConformanceOptions,
+} from "./transport/conformance.ts";
+export type { TransportFaults } from "./transport/faults.ts";
 import { cases } from "./cases.ts";
 import { limitCases } from "./limit_cases.ts";
 import { listCases } from "./list_cases.ts";

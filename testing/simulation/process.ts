@@ -1,4 +1,5 @@
 import type { Random } from "../../runtime/base/random.ts";
+import type { SimulatedBrokerClient } from "./broker/broker.ts";
 import type { SimulatedInstance } from "./store.ts";
 import { ProcessClock, type SimulatedTime } from "./time.ts";
 
@@ -29,6 +30,7 @@ interface ProcessParts {
   readonly name: string;
   readonly time: SimulatedTime;
   readonly store: SimulatedInstance;
+  readonly broker: SimulatedBrokerClient;
   readonly random: Random;
   readonly aheadMs: number;
   /** Called when it begins to stop. */
@@ -43,17 +45,19 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
   readonly clock: ProcessClock;
   readonly random: Random;
   readonly store: SimulatedInstance;
+  readonly broker: SimulatedBrokerClient;
   alive = true;
   stopping = false;
   readonly #stops: ProcessParts["stops"];
   readonly #ended: ProcessParts["ended"];
   #system: System | undefined;
 
-  constructor({ name, time, store, random, aheadMs, stops, ended }: ProcessParts) {
+  constructor({ name, time, store, broker, random, aheadMs, stops, ended }: ProcessParts) {
     this.name = name;
     this.clock = new ProcessClock(time, aheadMs);
     this.random = random;
     this.store = store;
+    this.broker = broker;
     this.#stops = stops;
     this.#ended = ended;
   }
@@ -70,6 +74,7 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
     if (!this.alive) return;
     this.#end();
     this.store.crash();
+    this.broker.crash();
     this.#ended("crashed");
   }
 
@@ -87,10 +92,12 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
   pause(): void {
     this.clock.pause();
     this.store.pause();
+    this.broker.pause();
   }
 
   resume(): void {
     this.store.resume();
+    this.broker.resume();
     this.clock.resume();
   }
 

@@ -3,6 +3,7 @@ import { requireInteger } from "../../runtime/base/require.ts";
 import type { Random } from "../../runtime/base/random.ts";
 import type { Store } from "../../runtime/ports/store.ts";
 import { seededRandom } from "../seeded_random.ts";
+import { SimulatedBroker, type SimulatedBrokerClient, type SimulatedBrokerOptions } from "./broker/broker.ts";
 import { SimulatedStore, type SimulatedStoreOptions } from "./store.ts";
 import { SimulatedTime } from "./time.ts";
 import { type ProcessFaults, SimulatedProcess } from "./process.ts";
@@ -16,7 +17,9 @@ export interface Simulated {
 
 /** The environment of one process in a simulation, from which `start` creates a system. */
 export interface SimulatedHost {
-  /** The name: a letter for its slot, and the number of processes started there. */
+  /**
+   * The name: a letter for its slot, and the number of processes started there, behind that of the service if it has one.
+   */
   readonly name: string;
   /**
    * Its clock, which may differ from those of other processes, and does not fire timers while it is paused.
@@ -26,6 +29,8 @@ export interface SimulatedHost {
   readonly random: Random;
   /** Its view of the shared store. */
   readonly store: Store;
+  /** Its view of the broker that the services share. */
+  readonly broker: SimulatedBrokerClient;
   /** Whether the process has neither crashed nor stopped. */
   readonly alive: boolean;
   /** Crashes the process: nothing of it ever runs again. */
@@ -53,6 +58,15 @@ export interface SimulationOptions<System extends Simulated> {
   readonly faults?: ProcessFaults;
   /** Options of the store, with its faults. */
   readonly store?: Omit<SimulatedStoreOptions, "clock" | "random">;
+  /** Options of the broker, with its faults; not together with `beside`. */
+  readonly broker?: Omit<SimulatedBrokerOptions, "clock" | "random" | "onStep">;
+  /** The name of the service, if several are simulated. The names of its processes begin with it. */
+  readonly service?: string;
+  /**
+   * The simulation of another service. This one has a store and processes of its own, and shares with the other one the
+   * time, the broker and the steps. Only the other one is advanced; each is calmed.
+   */
+  readonly beside?: Simulation<Simulated>;
   /** Called with each step of the run, as text. */
   readonly onStep?: (step: string) => void;
 }
@@ -96,26 +110,34 @@ export interface SimulationOptions<System extends Simulated> {
 export class Simulation<System extends Simulated> {
   /** The store that all processes share. */
   readonly store: SimulatedStore;
+  /** The broker that all services share. */
+  readonly broker: SimulatedBroker;
   /** The true time of the simulation. */
   readonly clock: Clock;
   /** The source of randomness for the workload. */
   readonly random: Random;
-  readonly #time = new SimulatedTime();
+  readonly #time: SimulatedTime;
   readonly #trace: Trace;
+  /** The number of processes that were started, of all services. */
+  readonly #serials: { started: number };
   readonly #chance: Random;
   readonly #options: SimulationOptions<System>;
   readonly #places: (SimulatedProcess<System> | undefined)[];
   readonly #generations: number[];
   #faults: ProcessFaults;
-  #started = 0;
   #calm = false;
 
   /** Creates the simulation and starts the processes. */
   constructor(options: SimulationOptions<System>) {
-    const { seed, processes = 3, faults = {} } = options;
+    const { seed, processes = 3, faults = {}, beside } = options;
     requireInteger("processes", processes, 1);
+    if (beside !== undefined && options.broker !== undefined) {
+      throw new TypeError("Cannot use broker together with beside: services share one broker");
+    }
     this.#options = options;
-    this.#trace = new Trace(50, options.onStep);
+    this.#time = beside === undefined ? new SimulatedTime() : beside.#time;
+    this.#trace = beside === undefined ? new Trace(50, options.onStep) : beside.#trace;
+    this.#serials = beside === undefined ? { started: 0 } : beside.#serials;
     this.#faults = faults;
     this.clock = this.#time;
     this.#chance = seededRandom(mixed(seed, 1));
@@ -124,6 +146,12 @@ export class Simulation<System extends Simulated> {
       ...options.store,
       clock: this.#time,
       random: seededRandom(mixed(seed, 3)),
+    });
+    this.broker = beside?.broker ?? new SimulatedBroker({
+      ...options.broker,
+      clock: this.#time,
+      random: seededRandom(mixed(seed, 4)),
+      onStep: (step) => this.note(step),
     });
     this.#places = new Array(processes).fill(undefined);
     this.#generations = new Array(processes).fill(0);
@@ -172,13 +200,15 @@ export class Simulation<System extends Simulated> {
   }
 
   /**
-   * Ends all faults: resumes paused processes, starts ended ones again, and clears the faults of the store.
+   * Ends all faults: resumes paused processes, starts ended ones again, and clears the faults of the store and of the
+   * broker.
    */
   calm(): void {
     this.#calm = true;
     this.#faults = {};
     this.store.faults = {};
-    this.note("calm");
+    this.broker.faults = {};
+    this.note(`${this.#prefix}calm`);
     for (const [place, one] of this.#places.entries()) {
       if (one === undefined) this.#start(place);
       else one.resume();
@@ -187,13 +217,14 @@ export class Simulation<System extends Simulated> {
 
   #start(place: number): void {
     if (this.#places[place] !== undefined) return;
-    const name = String.fromCharCode(97 + place) + ++this.#generations[place];
-    const serial = ++this.#started;
+    const name = this.#prefix + String.fromCharCode(97 + place) + ++this.#generations[place];
+    const serial = ++this.#serials.started;
     const apartMs = this.#faults.clocksApartMs ?? 0;
     const one = new SimulatedProcess<System>({
       name,
       time: this.#time,
       store: this.store.instance(name),
+      broker: this.broker.client(name),
       random: uniqueRandom(seededRandom(mixed(this.#options.seed, 100 + serial)), serial),
       aheadMs: Math.round((this.#chance.next() - 0.5) * apartMs),
       stops: () => this.note(`${name} stops`),
@@ -234,6 +265,10 @@ export class Simulation<System extends Simulated> {
       this.note(`${one.name} goes on`);
       one.resume();
     });
+  }
+
+  get #prefix(): string {
+    return this.#options.service === undefined ? "" : `${this.#options.service}-`;
   }
 
   #draw(perMinute: number): boolean {

@@ -1,5 +1,6 @@
 import type { Clock } from "../../runtime/base/clock.ts";
 import type { Random } from "../../runtime/base/random.ts";
+import { storeEngine } from "../../runtime/durable/engine.ts";
 import type {
   AtomicPart,
   Entry,
@@ -187,6 +188,7 @@ export class SimulatedStore {
     let paused = false;
     const each = (action: (connection: SimulatedConnection) => void) => own.forEach(action);
     return {
+      engine: storeEngine,
       traits: this.#traits,
       open: (services): Promise<StoreConnection> => {
         const connection = this.#connect(name, own, services.clock);

@@ -122,6 +122,7 @@ export function probed(
   },
 ): Store {
   return {
+    engine: store.engine,
     traits: store.traits,
     async open(services) {
       await opening(services.clock);

@@ -1,4 +1,5 @@
 import { messageOf } from "../../../runtime/base/errors.ts";
+import { storeEngine } from "../../../runtime/durable/engine.ts";
 import { type Random, systemRandom } from "../../../runtime/base/random.ts";
 import type {
   AtomicPart,
@@ -137,6 +138,7 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
   const shared = new SharedKv(target, prefix, !inMemory);
   const path = typeof target === "string" && !remote && !inMemory ? target : undefined;
   return {
+    engine: storeEngine,
     traits,
     open: async (services) => {
       const open = await shared.acquire();

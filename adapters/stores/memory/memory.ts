@@ -1,10 +1,5 @@
-/**
- * A store in memory: for tests, and to try out durable actors.
- *
- * @module
- */
-
 import type { Clock } from "../../../runtime/base/clock.ts";
+import { storeEngine } from "../../../runtime/durable/engine.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import { OrderedKeys } from "../../../runtime/base/ordered_keys.ts";
 import type {
@@ -73,7 +68,11 @@ const expiredForEach = 2;
  */
 export function memoryStore(): Store {
   const memory = new Memory();
-  return { traits, open: ({ clock }) => Promise.resolve(new MemoryConnection(memory, clock)) };
+  return {
+    engine: storeEngine,
+    traits,
+    open: ({ clock }) => Promise.resolve(new MemoryConnection(memory, clock)),
+  };
 }
 
 /** The state that all connections to one store share. */

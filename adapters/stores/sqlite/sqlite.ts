@@ -7,6 +7,7 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { endOf } from "../../../runtime/base/key_order.ts";
+import { storeEngine } from "../../../runtime/durable/engine.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import type {
   AtomicPart,
@@ -125,7 +126,7 @@ export function sqlite(path: string, options: SqliteOptions = {}): Store {
     heartbeatMs: 2_000,
     limits,
   };
-  return { traits, open: (services) => open(file, synchronous, bytesMax, services) };
+  return { engine: storeEngine, traits, open: (services) => open(file, synchronous, bytesMax, services) };
 }
 
 async function open(

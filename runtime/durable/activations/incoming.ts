@@ -1,4 +1,5 @@
 import type { Fullness } from "../../activations/overflow.ts";
+import type { Publication } from "../../messages/builtin_protocols.ts";
 import type { Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import type { NamedMessage } from "../delivery/acceptance.ts";
@@ -14,6 +15,8 @@ export const retryWindowMs = 600_000;
 export interface Incoming {
   readonly to: DurableActivation;
   readonly route: Route;
+  /** Present if other services get it too. */
+  readonly published: Publication | undefined;
   readonly named: NamedMessage;
   readonly draft: NewMessage;
   /** Where its reply will be, if one is kept: it is opened with the message. */

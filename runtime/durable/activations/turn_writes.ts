@@ -84,7 +84,9 @@ export class TurnWrites {
   /** The writes of a turn. Throws if its reply does not fit the schema, or a payload cannot be stored. */
   of(turn: DurableTurn, result: unknown): WriteSet {
     const writeSet = turn.rows;
-    for (const { to, route, payload } of turn.outgoing) this.#writer.post(writeSet, to, route, payload);
+    for (const { to, route, payload } of turn.outgoing) {
+      this.#writer.post(writeSet, to, route, payload, turn.actor);
+    }
     const { operation, replyTo } = turn.route;
     const { mode } = operation;
     if (replyTo === undefined || mode === "tell" || (result === undefined && mode === "survey")) {

@@ -1,7 +1,8 @@
 import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../ports/dead_letters.ts";
-import { messageOf, NotFoundError } from "../../base/errors.ts";
+import { messageOf, NotFoundError, TerminalError } from "../../base/errors.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
+import { Reply } from "../../messages/builtin_protocols.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { StoredDeadLetter, WritingServices } from "../delivery/message_writer.ts";
@@ -182,6 +183,11 @@ export class DeadLetterRows {
   async #resend({ key, version, value }: Entry, letter: StoredDeadLetter, text: string): Promise<void> {
     const { session, writer } = this.#services;
     const to = { protocol: letter.protocol, key: letter.key };
+    if (to.protocol === Reply.arrive.protocol) { // it has no mailbox
+      throw new TerminalError(`Cannot send ${letter.id} again: nobody waits for that reply`, {
+        code: "late-reply",
+      });
+    }
     const writeSet = removalOf({ key, version }, value.length);
     writeSet.write(sentAgainKey, new Uint8Array());
     writer.deliverAgain(writeSet, to, { head: letter.head, text }, {

@@ -1,43 +1,92 @@
+import { PosthornError } from "../../base/errors.ts";
+import type { Entry } from "../../ports/store.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue } from "../rows/value_codec.ts";
 
+/** The format of the rows that this program reads and writes. It changes if an older program could not read them. */
+const format = 1;
+
 interface DurabilityRow {
   readonly instance: string;
   /** When it was written, in milliseconds since 1970. */
   readonly atMs: number;
+  readonly format: number;
+  /** The name of the store, which whoever came first gave to it. */
+  readonly store: string;
 }
 
 /**
- * Checks whether the store really keeps data: it does if it has a row of an earlier process. A store that loses all data
- * with each process (a database that is not linked, say) never has one.
+ * Checks whether this program can use the store, and whether the store really keeps data: it does if it has a row of an
+ * earlier process. A store that loses all data with each process (a database that is not linked, say) never has one.
  */
 export class DurabilityCheck {
   readonly #session: StoreSession;
+  readonly #newName: () => string;
   #since: string | undefined;
+  #storeName: string | undefined;
 
-  constructor(session: StoreSession) {
+  /** `newName` makes a name for a store that has none. */
+  constructor(session: StoreSession, newName: () => string) {
     this.#session = session;
+    this.#newName = newName;
   }
 
-  /** Reads the row of an earlier process, or writes one for later processes. */
+  /** The name of the store: the same for all processes that use it. */
+  get storeName(): string {
+    return this.#storeName!;
+  }
+
+  /**
+   * Reads the row of an earlier process, or writes one for later processes. Throws a `PosthornError` (`unknown-format`) if
+   * a program of another format has written to the store.
+   */
   async look(): Promise<void> {
-    const [row] = await this.#session.connection.read([proofKey]);
-    if (row !== undefined) {
-      try {
-        this.#since = new Date(decodeValue<DurabilityRow>(row.value).head.atMs).toISOString();
-      } catch (error) { // it proves nothing, and the store can be used all the same
-        this.#session.onUnreadable(row.key, error);
+    while (this.#storeName === undefined) {
+      const [stored] = await this.#session.connection.read([proofKey]);
+      const row = stored && this.#read(stored);
+      if (row === undefined) {
+        await this.#write(stored, { instance: this.#session.instance, atMs: this.#session.clock.now() });
+      } else {
+        this.#since ??= new Date(row.atMs).toISOString();
+        this.#require(row.format ?? format);
+        if (row.store !== undefined) this.#storeName = row.store;
+        else await this.#write(stored, row);
       }
-      return;
     }
+  }
+
+  /** Reads the row. One that cannot be read proves nothing, and is written anew. */
+  #read(stored: Entry): Partial<DurabilityRow> & Pick<DurabilityRow, "instance" | "atMs"> | undefined {
+    try {
+      const row = decodeValue<DurabilityRow>(stored.value).head;
+      new Date(row.atMs).toISOString(); // throws unless it is a time
+      return row;
+    } catch (error) {
+      this.#session.onUnreadable(stored.key, error);
+      return undefined;
+    }
+  }
+
+  /** Writes the row with a name, unless another instance has done so meanwhile. */
+  async #write(before: Entry | undefined, row: Pick<DurabilityRow, "instance" | "atMs">): Promise<void> {
+    const named: DurabilityRow = { ...row, format, store: this.#newName() };
     const writeSet = new WriteSet();
-    writeSet.checks.push({ key: proofKey, version: undefined });
-    const proof: DurabilityRow = { instance: this.#session.instance, atMs: this.#session.clock.now() };
-    writeSet.write(proofKey, encodeValue(proof, ""));
-    await commitOne(this.#session.committer, writeSet);
+    writeSet.checks.push({ key: proofKey, version: before?.version });
+    writeSet.write(proofKey, encodeValue(named, ""));
+    const version = await commitOne(this.#session.committer, writeSet);
+    if (version !== undefined) this.#storeName = named.store;
+  }
+
+  #require(found: number): void {
+    if (found === format) return;
+    const { name } = this.#session.traits;
+    throw new PosthornError(
+      "unknown-format",
+      `Cannot open ${name}: its rows have the format ${found}, and this program knows the format ${format}`,
+    );
   }
 
   /** The result so far. */

@@ -1,6 +1,8 @@
 import { fingerprint } from "../../base/fingerprint.ts";
 import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts";
-import type { Entry } from "../../ports/store.ts";
+import { TooLargeError } from "../../base/store_errors.ts";
+import type { Entry, StoreTraits } from "../../ports/store.ts";
+import { encodeName, markKey } from "../rows/keys.ts";
 import type { WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { readableHead } from "../rows/readable_head.ts";
@@ -29,7 +31,7 @@ export interface AcceptanceMark {
   /** Where the reply to the first is. */
   readonly ticket?: string | undefined;
   /** The position of the first. */
-  readonly place: string;
+  readonly place?: string | undefined;
 }
 
 /** A message, and the name by which its repeats are recognised. */
@@ -45,6 +47,20 @@ export interface NamedMessage {
 
 /** How long the store keeps a mark after its window has ended. */
 const slackMs = 60_000;
+
+/** The key of the mark of a message; absent if it has no name of its own and its commit is never tried again. */
+export function markOf(
+  { limits, unknownOutcomes }: StoreTraits,
+  scope: string | undefined,
+  name: string,
+  id: string,
+): string | undefined {
+  if (scope === undefined) return unknownOutcomes ? markKey(`\n${id}`) : undefined;
+  const key = markKey(`${encodeName(scope)}\n${name}\n${id}`);
+  const bytes = new TextEncoder().encode(key).length;
+  if (bytes > limits.keyBytes) throw new TooLargeError(name, "bytes of a key", bytes, limits.keyBytes);
+  return key;
+}
 
 /** Writes that a message was accepted; `before` is the mark that it replaces. */
 export function writeMark(writeSet: WriteSet, key: string, mark: AcceptanceMark, before?: Entry): void {

@@ -2,9 +2,10 @@ import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
 import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
+import { Remote } from "../../messages/remote_address.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
-import { Collector, Publication, Reply } from "../../messages/builtin_protocols.ts";
+import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
 import type { SurveyReplies } from "./survey_replies.ts";
@@ -12,6 +13,7 @@ import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
+import type { RemoteRows, Unsent } from "./remote_rows.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -76,6 +78,8 @@ export class MessageWriter {
   readonly #hostLookup: HostLookup;
   readonly #unhosted: Unhosted;
   readonly #ids: Ids;
+  /** What goes to other services; absent if the system has no transport. */
+  remote: RemoteRows | undefined = undefined;
 
   constructor(
     session: StoreSession,
@@ -93,8 +97,8 @@ export class MessageWriter {
     this.#ids = ids;
   }
 
-  /** Adds a message to a commit, wherever it goes. */
-  post(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown): void {
+  /** Adds a message to a commit, wherever it goes. `from` is the actor that sends it, if it is known. */
+  post(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown, from?: ActorId): void {
     if (to.protocol === Reply.open.protocol) {
       return this.#replies.write(writeSet, to.key, route.operation.name, payload);
     }
@@ -105,7 +109,43 @@ export class MessageWriter {
       return void writeSet.transientMessages.push({ to, route, payload });
     }
     const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
-    this.#toMailbox(writeSet, { to, route, payload, id });
+    if (this.remote === undefined) return this.#toMailbox(writeSet, { to, route, payload, id });
+    this.#postWith(this.remote, writeSet, { to, route, payload, id }, from);
+  }
+
+  /** Adds a message to a commit if other services may get it. */
+  #postWith(
+    remote: RemoteRows,
+    writeSet: WriteSet,
+    outgoing: OutgoingMessage,
+    from: ActorId | undefined,
+  ): void {
+    const { to, route, payload, id } = outgoing;
+    const published = route.operation === Topic.publish && Publication.is(payload) ? payload : undefined;
+    try {
+      if (remote.takes(to)) {
+        const unsent = remote.write(writeSet, to, route, payload, id, from);
+        return unsent && this.undelivered(writeSet, outgoing, unsent);
+      }
+      if (published !== undefined && remote.publishes(published)) {
+        this.publishAway(writeSet, route, published, id, from);
+      }
+    } catch (error) {
+      return this.#unsendable(writeSet, outgoing, error);
+    }
+    this.#toMailbox(writeSet, outgoing);
+  }
+
+  /** Adds a publication to a commit for other services. Throws why it can never be sent. */
+  publishAway(writeSet: WriteSet, route: Route, publication: Publication, id: string, from?: ActorId): void {
+    const unsent = this.remote!.publish(writeSet, route, publication, id, from);
+    if (unsent === undefined) return;
+    const { to } = unsent;
+    this.undelivered(
+      writeSet,
+      { to, route: route.of(Remote.publish), payload: publication.payload, id },
+      unsent,
+    );
   }
 
   /** Adds a reply, or a failure, to an address. */
@@ -144,7 +184,7 @@ export class MessageWriter {
   undelivered(
     writeSet: WriteSet,
     { to, route, payload, id }: OutgoingMessage,
-    { text, reason, why }: { readonly text: string; readonly reason: string; readonly why: string },
+    { text, reason, why }: Unsent,
   ): void {
     const head = headOf(route, id, this.#session.instance, this.#ids);
     const message = `${nameOf(route.operation, to.key)}: ${why}`;
@@ -162,6 +202,7 @@ export class MessageWriter {
   ): void {
     const { encoder, instance } = this.#session;
     const changed = { ...head, via: instance, ...changes };
+    if (this.remote?.takes(to)) return this.remote.writeAgain(writeSet, to, changed, text);
     this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
   }
 
@@ -205,7 +246,7 @@ export class MessageWriter {
   }
 
   #toMailbox(writeSet: WriteSet, outgoing: OutgoingMessage): void {
-    const { to, route } = outgoing;
+    const { to } = outgoing;
     try {
       const draft = this.draft(outgoing);
       const hosting = this.#hostLookup.hosting(to.protocol);
@@ -217,10 +258,14 @@ export class MessageWriter {
       const why = hosting !== "no" ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
       this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
     } catch (error) {
-      // What its schema or its `subject` throws is a failure of this message, and not of its sender.
-      const bare = { ...outgoing, route: withoutPayload(route) };
-      this.undelivered(writeSet, bare, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
+      this.#unsendable(writeSet, outgoing, error);
     }
+  }
+
+  /** What its schema or its `subject` throws is a failure of this message, and not of its sender. */
+  #unsendable(writeSet: WriteSet, outgoing: OutgoingMessage, error: unknown): void {
+    const bare = { ...outgoing, route: withoutPayload(outgoing.route) };
+    this.undelivered(writeSet, bare, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
   }
 }
 

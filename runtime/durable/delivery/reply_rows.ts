@@ -61,6 +61,11 @@ export class ReplyRows {
     else if (operation === Reply.refuse.name) this.#write(writeSet, name, "failed", "", payload as Failure);
   }
 
+  /** Whether a reply has come, and until when it is kept; `undefined` if the row cannot be read. */
+  statusOf(row: Uint8Array): Pick<ReplyHead, "status" | "untilMs"> | undefined {
+    return readableHead<ReplyHead>(row);
+  }
+
   /** The system has stopped: present and later waiters are told so. */
   end(): void {
     this.#ended = true;

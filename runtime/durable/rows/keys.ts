@@ -203,3 +203,26 @@ export function eventNumber(key: string): number {
 
 /** The key of the row that proves that the store keeps data from process to process. */
 export const proofKey: string = keyOf("proof");
+
+/** The prefix of what waits to be sent to other services. */
+export const outboxPrefix: string = keyOf("out", "");
+
+/** The prefix of one lane of the outbox; a position follows. */
+export function outboxLanePrefix(lane: string): string {
+  return outboxPrefix + lane + separator;
+}
+
+/** The lane in the key of an outbox row. */
+export function outboxLane(key: string): string {
+  return key.split(separator)[1];
+}
+
+/** The key of what is known of a shard that this service reads: the position of the last message that it accepted. */
+export function sourceKey(channel: string, shard: string): string {
+  return keyOf("source", channel, encodeName(shard));
+}
+
+/** The key of a reply of another service that an actor of this one waits for. */
+export function expectKey(name: string): string {
+  return keyOf("expect", encodeName(name));
+}

@@ -6,7 +6,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** What marks text that superjson wrote: no JSON begins with it. */
-const rich = "~";
+export const rich = "~";
 
 /** An instance of its own: what a program registers with the library is not known to the other programs on its store. */
 const superjson = new SuperJSON();

@@ -13,6 +13,7 @@ function storeWith(
   change: (connection: StoreConnection) => Partial<StoreConnection>,
 ): Store {
   return {
+    engine: store.engine,
     traits: store.traits,
     async open(services) {
       const connection = await store.open(services);

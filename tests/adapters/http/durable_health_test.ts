@@ -13,6 +13,7 @@ async function health(desk: Desk): Promise<readonly [status: number, body: unkno
 /** A store whose commits fail while it is away. */
 class MoodyStore implements Store {
   readonly #store = memoryStore();
+  readonly engine = this.#store.engine;
   readonly traits = this.#store.traits;
   away: StoreError | undefined;
 
@@ -42,6 +43,7 @@ Deno.test("/healthz shows the store: that it opens, and what it has shown of its
 Deno.test("/healthz of a store that outlives its process says whether it has", async () => {
   const store = memoryStore();
   const lasting: Store = {
+    engine: store.engine,
     traits: { ...store.traits, durability: "power" },
     open: (services) => store.open(services),
   };
@@ -61,11 +63,14 @@ Deno.test("/healthz of a store that outlives its process says whether it has", a
 });
 
 Deno.test("/healthz is 503 if the store cannot be opened, and so is each request that needs it", async () => {
-  const { traits } = memoryStore();
+  const { engine, traits } = memoryStore();
   const open = () =>
     Promise.reject(new StoreError("store-unavailable", "Cannot open the store: no such disk"));
   const told: unknown[] = [];
-  await using desk = new Desk({ system: { store: { traits, open } }, onError: (error) => told.push(error) });
+  await using desk = new Desk({
+    system: { store: { engine, traits, open } },
+    onError: (error) => told.push(error),
+  });
   await desk.clock.settle();
   const [status, body] = await health(desk);
   assert.equal(status, 503);

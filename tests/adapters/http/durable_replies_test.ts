@@ -83,6 +83,7 @@ Deno.test("Prefer: wait=N waits at another instance as well, and is woken when t
 Deno.test("a wait at another instance gets the reply although the store did not notify of it", async () => {
   const fleet = new Fleet();
   const deaf: Store = {
+    engine: fleet.store.engine,
     traits: fleet.store.traits,
     open: async (services) =>
       Object.assign(await fleet.store.open(services), { watch: () => ({ [Symbol.dispose]() {} }) }),

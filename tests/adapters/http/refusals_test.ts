@@ -197,6 +197,7 @@ Deno.test("a store that fails when the reply is waited for does not undo what wa
     onError: (error) => told.push(error),
     system: {
       store: {
+        engine: store.engine,
         traits: store.traits,
         async open(services) {
           const connection = await store.open(services);

@@ -64,6 +64,7 @@ const away = new StoreError("store-unavailable", "away");
 /** A store with some of its calls overridden. */
 function wrapped(store: Store, change: (connection: StoreConnection) => Partial<StoreConnection>): Store {
   return {
+    engine: store.engine,
     traits: store.traits,
     async open(services) {
       const connection = await store.open(services);

@@ -20,6 +20,10 @@ export class CountingStore implements Store {
     this.#store = store;
   }
 
+  get engine() {
+    return this.#store.engine;
+  }
+
   get traits() {
     return this.#store.traits;
   }

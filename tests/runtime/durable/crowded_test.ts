@@ -34,6 +34,10 @@ class Slow implements Store {
     this.#store = store;
   }
 
+  get engine() {
+    return this.#store.engine;
+  }
+
   get traits() {
     return this.#store.traits;
   }

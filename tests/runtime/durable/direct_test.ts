@@ -392,6 +392,7 @@ inMemory(
   async (stage) => {
     const limits = { ...stage.store.traits.limits, valueBytes: 4_000, bytes: 8_000 };
     const store: Store = {
+      engine: stage.store.engine,
       traits: { ...stage.store.traits, limits },
       open: (services) => stage.store.open(services),
     };
@@ -441,6 +442,7 @@ inMemory(
   async (stage) => {
     const limits = { ...stage.store.traits.limits, bytes: 8_000 };
     const store: Store = {
+      engine: stage.store.engine,
       traits: { ...stage.store.traits, limits },
       open: (services) => stage.store.open(services),
     };
@@ -462,6 +464,7 @@ inMemory(
 async function crowded(stage: Stage, scripts: Scripts): Promise<System> {
   const limits = { ...stage.store.traits.limits, valueBytes: 8_000, bytes: 8_400 };
   const store: Store = {
+    engine: stage.store.engine,
     traits: { ...stage.store.traits, limits },
     open: (services) => stage.store.open(services),
   };
@@ -520,6 +523,7 @@ inMemory(
     const gate = Promise.withResolvers<void>();
     let holding = false;
     const store: Store = {
+      engine: stage.store.engine,
       traits: { ...stage.store.traits, commitsAtOnce: 4 },
       async open(services) {
         const connection = await stage.store.open(services);

@@ -120,6 +120,10 @@ export class Cuttable implements Store {
     this.#store = store;
   }
 
+  get engine() {
+    return this.#store.engine;
+  }
+
   get traits() {
     return this.#store.traits;
   }

@@ -231,6 +231,7 @@ inMemory("a sweep handles all due work, and resolves when it is done", async (st
 inMemory("a sweep reads the same however many actors are at rest", async (stage) => {
   let reads = 0;
   const store: Store = {
+    engine: stage.store.engine,
     traits: stage.store.traits,
     async open(services) {
       const connection = await stage.store.open(services);

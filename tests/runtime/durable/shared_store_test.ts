@@ -30,6 +30,7 @@ function changed(
   change: (connection: StoreConnection) => Partial<StoreConnection>,
 ): Store {
   return {
+    engine: store.engine,
     traits: store.traits,
     async open(services) {
       const connection = await store.open(services);

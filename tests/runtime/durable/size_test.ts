@@ -158,6 +158,7 @@ inMemory(
   async (stage) => {
     const { limits } = stage.store.traits;
     const store = {
+      engine: stage.store.engine,
       traits: { ...stage.store.traits, limits: { ...limits, bytes: 20_000 } },
       open: stage.store.open.bind(stage.store),
     };
@@ -178,6 +179,7 @@ inMemory("an error for a value that is too large names the limit", async (stage)
   const { limits } = stage.store.traits;
   const few = { keysBytes: 3_000, bytes: 1_000_000 };
   const store = {
+    engine: stage.store.engine,
     traits: { ...stage.store.traits, limits: { ...limits, ...few } },
     open: stage.store.open.bind(stage.store),
   };

@@ -54,6 +54,18 @@ async function requireUnavailable(store: Store, message: RegExp, clock?: Virtual
   assert.deepEqual([response.status, (await response.json()).store.status], [503, "unavailable"]);
 }
 
+Deno.test("a store without the durable engine is refused, with what it lacks", () => {
+  const { traits, open } = memoryStore();
+  for (const engine of [undefined, null, {}, "engine"]) {
+    const store = { engine, traits, open } as unknown as Store;
+    assert.throws(() => new System({ actors: [worker()], store }), {
+      name: "TypeError",
+      message:
+        "Cannot use the store memory: it has no engine: a store has `engine: storeEngine`, of @posthorn/posthorn/store",
+    });
+  }
+});
+
 Deno.test("messages that are sent before the store is open come before later ones", async () => {
   await using system = new System({ actors: [worker()], store: memoryStore() });
   const ada = ref(system, "ada");
@@ -78,6 +90,7 @@ Deno.test("before the store is open 10,000 sends wait for it: the next is refuse
   const memory = memoryStore();
   const gate = Promise.withResolvers<void>();
   const store: Store = {
+    engine: memory.engine,
     traits: memory.traits,
     async open(services) {
       await gate.promise;
@@ -123,6 +136,7 @@ Deno.test("before the store is open 64 MiB wait for it, where their size is know
   const memory = memoryStore();
   const gate = Promise.withResolvers<void>();
   const store: Store = {
+    engine: memory.engine,
     traits: memory.traits,
     async open(services) {
       await gate.promise;
@@ -196,6 +210,7 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   const memory = memoryStore();
   let opens = 0;
   const store: Store = {
+    engine: memory.engine,
     traits: memory.traits,
     open(services) {
       if (++opens < 3) return Promise.reject(new Error("connection refused"));
@@ -231,6 +246,7 @@ Deno.test("a store that never answers is opened again, and a connection that ans
   const gates: PromiseWithResolvers<void>[] = [];
   let open = 0;
   const store: Store = {
+    engine: memory.engine,
     traits: memory.traits,
     async open(services) {
       const gate = Promise.withResolvers<void>();
@@ -282,6 +298,7 @@ Deno.test("a store that can be opened but not used is closed, and opened again",
   let open = 0;
   let opens = 0;
   const store: Store = {
+    engine: memory.engine,
     traits: memory.traits,
     async open(services) {
       const connection = await memory.open(services);

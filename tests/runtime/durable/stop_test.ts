@@ -10,6 +10,7 @@ import { replyName } from "../../../runtime/messages/reply_name.ts";
 
 /** A store that delays the results of commits with a write of some kind, or all results. */
 class HoldingStore implements Store {
+  readonly engine: Store["engine"];
   readonly traits: Store["traits"];
   readonly #store: Store;
   /** The commits to delay, by the kind of a key. */
@@ -21,6 +22,7 @@ class HoldingStore implements Store {
 
   constructor(store: Store, traits: Partial<Store["traits"]> = {}) {
     this.#store = store;
+    this.engine = store.engine;
     this.traits = { ...store.traits, ...traits };
   }
 

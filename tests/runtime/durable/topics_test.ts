@@ -189,6 +189,7 @@ for (const [kind, count] of [["memory", 5_000], ["sqlite", 1_000], ["denoKv", 45
 /** The store, which returns this many more pages of subscribers. */
 function givingPages(stage: Stage, pages: { given: number }): Store {
   return {
+    engine: stage.store.engine,
     traits: stage.store.traits,
     async open(services) {
       const connection = await stage.store.open(services);

@@ -2,6 +2,7 @@ import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn/stor
 
 /** A store over a network whose client retries a commit by itself, as the client of Deno KV does. */
 export class RepeatingStore implements Store {
+  readonly engine: Store["engine"];
   readonly traits: Store["traits"];
   readonly #store: Store;
   /** Whether the first of the two attempts is lost. */
@@ -17,6 +18,7 @@ export class RepeatingStore implements Store {
 
   constructor(store: Store) {
     this.#store = store;
+    this.engine = store.engine;
     this.traits = { ...store.traits, unknownOutcomes: true };
   }
 

@@ -54,7 +54,8 @@ inMemory(
     });
     // then each message has a deduplication row
     const traits = { ...stage.store.traits, unknownOutcomes: true };
-    const store: Store = { traits, open: (services) => stage.store.open(services) };
+    const { engine } = stage.store;
+    const store: Store = { engine, traits, open: (services) => stage.store.open(services) };
     const system = await stage.start([worker()], { store });
     await ref(system, "ada").tell(Worker.note, payload as unknown as string);
     await stage.settle();

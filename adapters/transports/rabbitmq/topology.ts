@@ -1,0 +1,56 @@
+import { PosthornError } from "../../../runtime/base/errors.ts";
+import type { Channel } from "../../../runtime/ports/transport.ts";
+import type { AmqpChannel } from "./client.ts";
+import { amqpCodeOf, wordsOf } from "./faults.ts";
+import { deadQueueOf, eventsExchange, queueOf } from "./names.ts";
+
+/** A queue that RabbitMQ replicates, which one consumer reads at a time. */
+const sharded = {
+  "x-queue-type": "quorum",
+  "x-single-active-consumer": true,
+  // A shard comes again whenever its store is away. RabbitMQ 4 would drop what has come back twenty times.
+  "x-delivery-limit": 1_000_000,
+};
+
+/** A queue of dead letters: beyond so many the oldest are dropped. */
+const dead = { "x-queue-type": "quorum", "x-max-length": 100_000 };
+
+/** Declares what a channel is read from. What is there already stays as it is. */
+export async function declare(
+  amqp: AmqpChannel,
+  channel: Exclude<Channel, { readonly kind: "process" }>,
+  service: string,
+): Promise<void> {
+  const queue = queueOf(channel, service);
+  await amqp.queueDeclare({ queue, durable: true, arguments: sharded });
+  await amqp.queueDeclare({ queue: deadQueueOf(channel, service), durable: true, arguments: dead });
+  if (channel.kind === "replies") return;
+  const exchange = channel.kind === "inbox" ? channel.protocol : eventsExchange;
+  const routingKey = channel.kind === "inbox" ? "#" : `${channel.protocol}.${channel.event}.#`;
+  await amqp.exchangeDeclare({ exchange, type: "topic", durable: true });
+  await amqp.queueBind({ queue, exchange, routingKey });
+}
+
+/** The queue that says which store a service has, and the one that says which service has an inbox. */
+export const storeMarkOf = (service: string): string => `${service}.store`;
+export const serviceMarkOf = (protocol: string): string => `${protocol}.service`;
+
+/**
+ * Writes a name into the broker, or throws if there is another one. It is an argument of a queue that is always empty:
+ * declaring that with another argument fails, in one step, whoever else does the same.
+ */
+export async function mark(
+  amqp: AmqpChannel,
+  { queue, name, code, what }: { queue: string; name: string; code: string; what: string },
+): Promise<void> {
+  const bounds = { "x-queue-type": "quorum", "x-max-length": 0 };
+  const names = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": name };
+  try {
+    await amqp.queueDeclare({ queue, durable: true, arguments: { ...bounds, ...names } });
+  } catch (error) {
+    const other = /'x-dead-letter-routing-key'.* but current is '([^']*)'/.exec(wordsOf(error))?.[1];
+    if (amqpCodeOf(error) !== "PRECONDITION_FAILED" || other === undefined) throw error;
+    const why = `the queue ${queue} of the broker says ${other}, and this one is ${name}`;
+    throw new PosthornError(code, `${what}: ${why}. If the other is gone for good, delete that queue`);
+  }
+}

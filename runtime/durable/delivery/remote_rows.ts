@@ -1,0 +1,47 @@
+import type { ActorId } from "../../language/address.ts";
+import type { Route } from "../../messages/envelope.ts";
+import type { Publication } from "../../messages/builtin_protocols.ts";
+import type { WriteSet } from "../commits/write_set.ts";
+import type { MessageHeader } from "../rows/queued_message.ts";
+
+/** Why a message becomes a dead letter, and as much of its payload as can be stored. */
+export interface Unsent {
+  readonly text: string;
+  readonly reason: string;
+  readonly why: string;
+}
+
+/** Writes what goes to other services. */
+export interface RemoteRows {
+  /** Whether what is sent to that receiver leaves this service. */
+  takes(to: ActorId): boolean;
+  /**
+   * Adds a message to a commit, or returns why it becomes a dead letter. Throws why it can never be sent. `from` is the
+   * actor that sends it, if it is known.
+   */
+  write(
+    writeSet: WriteSet,
+    to: ActorId,
+    route: Route,
+    payload: unknown,
+    id: string,
+    from?: ActorId,
+  ): Unsent | undefined;
+  /** Adds a message that was a dead letter to a commit. */
+  writeAgain(writeSet: WriteSet, to: ActorId, head: MessageHeader, text: string): void;
+  /** Whether a publication leaves this service too. */
+  publishes(publication: Publication): boolean;
+  /** Throws a `LimitExceededError` (`outbox-full`) if there is no room for a publication from outside a turn. */
+  requireRoom(publication: Publication): void;
+  /**
+   * Adds a publication that leaves this service to a commit, or returns why it becomes a dead letter, and to whom. Throws
+   * why it can never be sent.
+   */
+  publish(
+    writeSet: WriteSet,
+    route: Route,
+    publication: Publication,
+    id: string,
+    from?: ActorId,
+  ): (Unsent & { readonly to: ActorId }) | undefined;
+}

@@ -1,0 +1,17 @@
+import type { WritingServices } from "./delivery/message_writer.ts";
+import type { RemoteRows } from "./delivery/remote_rows.ts";
+import type { OpenStore } from "./open_store.ts";
+
+/** The part for other services, as the store knows it. */
+export interface RemotePart {
+  /** Whether other services host actors of that protocol. */
+  has(protocol: string): boolean;
+  /** The store is being opened. Resolves with what writes the messages to other services. */
+  beginRows(services: WritingServices): Promise<RemoteRows>;
+  /** The store is open. */
+  storeOpened(store: OpenStore): void;
+  /** An attempt to open the store failed. */
+  storeFailed(error: unknown): void;
+  /** Does the work of a heartbeat. */
+  heartbeat(): Promise<void>;
+}

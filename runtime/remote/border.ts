@@ -1,0 +1,233 @@
+import type { ActorId } from "../language/address.ts";
+import { within } from "../base/within.ts";
+import type { Acceptance } from "../durable/delivery/acceptance.ts";
+import type { WritingServices } from "../durable/delivery/message_writer.ts";
+import type { OpenStore } from "../durable/open_store.ts";
+import type { Publication } from "../messages/builtin_protocols.ts";
+import { isReplyTarget, type Route } from "../messages/envelope.ts";
+import type { TransportHealth } from "../ports/health.ts";
+import type { LaneStats } from "../ports/stats.ts";
+import type { Parcel, Receiver, Tenure, TransportConnection } from "../ports/transport.ts";
+import { DurableSending } from "./durable_sending.ts";
+import { type Intake, intakeOf } from "./intake.ts";
+import { MemoryLanes } from "./memory_lanes.ts";
+import { MemorySending } from "./memory_sending.ts";
+import { Outbox } from "./outbox.ts";
+import { OutboxLanes } from "./outbox_lanes.ts";
+import type { Waiter } from "./pending_replies.ts";
+import type { PumpServices } from "./pump.ts";
+import type { Remote } from "./remote.ts";
+
+/** How long a stop waits for the answer to what is being sent, and for batches that were handed over. */
+const endMs = 1_000;
+const drainMs = 5_000;
+
+/** The outbox in a store, which is there before the transport is open. */
+export class StoreBorder {
+  readonly lanes: OutboxLanes;
+  readonly outbox: Outbox;
+  /** What its lanes send with. */
+  readonly pump: PumpServices & { connection: TransportConnection | undefined };
+
+  constructor({ parts, registry }: Remote, services: WritingServices) {
+    const { options, services: system, ids, service, report, transport: { traits } } = parts;
+    const { random, deduplicationWindowMs, replyRetentionMs, limits } = options;
+    this.pump = { connection: undefined, timers: system.timers, random, report };
+    const keepMs = deduplicationWindowMs / 2;
+    const { delivery } = system;
+    const deadLettered = (letter: Parameters<typeof delivery.deadLettered>[0]) =>
+      delivery.deadLettered(letter);
+    const bounds = { rows: limits.outbox, bytes: limits.outboxBytes };
+    this.lanes = new OutboxLanes(
+      { ...services, pump: this.pump, traits, keepMs, deadLettered },
+      bounds,
+      () => system.rest(),
+    );
+    this.outbox = new Outbox({
+      service,
+      registry,
+      session: services.session,
+      ids,
+      random,
+      lanes: this.lanes,
+      traits,
+      expectMs: Math.max(deduplicationWindowMs, replyRetentionMs),
+      isStored: (protocol) => parts.actors.some(({ name, transient }) => name === protocol && !transient),
+    });
+  }
+}
+
+/** The border of a service while its transport is open, or being opened: what goes out, and what comes in. */
+export class Border {
+  readonly #remote: Remote;
+  readonly #store: OpenStore | undefined;
+  readonly #begun: StoreBorder | undefined;
+  readonly #memoryLanes: MemoryLanes;
+  readonly #memory: MemorySending;
+  readonly #durable: DurableSending | undefined;
+  readonly #pump: PumpServices & { connection: TransportConnection | undefined };
+  /** The tenures that have begun and not ended. */
+  readonly #tenures = new Set<Tenure>();
+  #intake: Intake | undefined;
+  #receiving: Disposable[] = [];
+  #watching: Disposable | undefined;
+  #ended = false;
+
+  constructor(remote: Remote, store: OpenStore | undefined, begun: StoreBorder | undefined) {
+    const { options: { clock, random }, services, transport: { traits }, report } = remote.parts;
+    this.#remote = remote;
+    this.#store = store;
+    this.#begun = begun;
+    this.#pump = { connection: undefined, timers: services.timers, random, report };
+    this.#memoryLanes = new MemoryLanes(this.#pump, { clock, traits, onIdle: () => services.rest() });
+    this.#memory = new MemorySending(remote, this.#memoryLanes);
+    this.#durable = store && begun && new DurableSending(remote, store, begun);
+  }
+
+  /** Opens the transport, and reads what comes. Rejects if that will never be possible. */
+  async open(): Promise<void> {
+    const { transport, service, ids, options: { clock, random }, report } = this.#remote.parts;
+    const store = this.#store?.durabilityCheck.storeName;
+    const connection = await transport.open({ clock, random, service, instance: ids.name, store, report });
+    if (this.#ended) return await connection.close();
+    this.#pump.connection = connection;
+    if (this.#begun !== undefined) this.#begun.pump.connection = connection;
+    this.#watching = connection.watch(({ status }) => {
+      if (status === "connected") this.#goOn();
+    });
+    this.#receive(connection);
+    this.#goOn();
+  }
+
+  /** Whether something is being sent. */
+  get busy(): boolean {
+    if (this.#pump.connection?.state.status !== "connected") return false;
+    return this.#memoryLanes.waiting > 0 || this.#begun?.lanes.busy === true;
+  }
+
+  get health(): Omit<TransportHealth, "name"> {
+    const { status = "connecting", reason } = this.#pump.connection?.state ?? {};
+    const lanes = this.#begun?.lanes.lanes ?? [];
+    const oldest = lanes.flatMap(({ oldestMs }) => oldestMs ?? []);
+    const ageMs = Math.max(this.#remote.parts.options.clock.now() - Math.min(...oldest), 0);
+    return {
+      status,
+      ...(reason !== undefined && { reason }),
+      tenures: this.#tenures.size,
+      waiting: this.#memoryLanes.waiting + lanes.reduce((sum, { rows }) => sum + rows, 0),
+      ...(oldest.length > 0 && { oldestMs: ageMs }),
+    };
+  }
+
+  get lanes(): Readonly<Record<string, LaneStats>> {
+    const nowMs = this.#remote.parts.options.clock.now();
+    const lanes = this.#begun?.lanes.lanes ?? [];
+    return Object.fromEntries(
+      lanes.map(({ name, rows, oldestMs }) => [
+        name,
+        { waiting: rows, ...(oldestMs !== undefined && { oldestMs: Math.max(nowMs - oldestMs, 0) }) },
+      ]),
+    );
+  }
+
+  accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
+    if (this.#durable === undefined || isReplyTarget(route.replyTo)) {
+      return this.#memory.accept(to, route, payload);
+    }
+    return this.#durable.accept(to, route, payload, "outside", ticket);
+  }
+
+  send(to: ActorId, route: Route, payload: unknown): Promise<unknown> {
+    if (this.#durable === undefined || isReplyTarget(route.replyTo)) {
+      return this.#memory.accept(to, route, payload);
+    }
+    return this.#durable.accept(to, route, payload, "turn");
+  }
+
+  publish(publication: Publication, route: Route): Promise<void> {
+    return this.#memory.publish(publication, route);
+  }
+
+  survey(publication: Publication, route: Route, waiter: Waiter): Promise<void> {
+    return this.#memory.publish(publication, route, waiter);
+  }
+
+  async heartbeat(): Promise<void> {
+    await this.#begun?.lanes.heartbeat();
+  }
+
+  /** Hands nothing over any more. */
+  async drain(): Promise<void> {
+    const { connection } = this.#pump;
+    this.#intake?.end();
+    if (connection === undefined) return;
+    await within(this.#remote.parts.options.clock, drainMs, connection.drain());
+  }
+
+  /** Sends nothing more. What is being sent gets a while; then the connection is closed. */
+  async endSending(): Promise<void> {
+    this.#ended = true;
+    const ended = Promise.all([this.#memoryLanes.end(), this.#begun?.lanes.end()]);
+    if (!await within(this.#remote.parts.options.clock, endMs, ended)) await this.close();
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    const { connection } = this.#pump;
+    this.#pump.connection = undefined;
+    if (this.#begun !== undefined) this.#begun.pump.connection = undefined;
+    this.#watching?.[Symbol.dispose]();
+    for (const receiving of this.#receiving.splice(0)) receiving[Symbol.dispose]();
+    await connection?.close();
+  }
+
+  /** It will never be open: what waits in memory is refused. */
+  fail(error: unknown): void {
+    void this.#memoryLanes.end(error);
+  }
+
+  #goOn(): void {
+    this.#memoryLanes.goOn();
+    this.#begun?.lanes.goOn();
+  }
+
+  #receive(connection: TransportConnection): void {
+    const { parts, registry, pending } = this.#remote;
+    const { service, options, services, ids, transport: { traits }, respondents, accept, report } = parts;
+    const sendNow = (parcel: Parcel) => void this.#memoryLanes.send(parcel).catch(report);
+    const store = this.#store;
+    const intake = intakeOf({
+      accept,
+      respondents: respondents(),
+      service,
+      registry,
+      options,
+      services,
+      ids,
+      traits,
+      store,
+      pending,
+      sendNow,
+      report,
+    });
+    this.#intake = intake;
+    for (const channel of registry.channels) {
+      const receiving = connection.receive(channel, this.#counted(intake.receiverOf(channel)));
+      receiving.ready.catch((error) => report(error));
+      this.#receiving.push(receiving);
+    }
+  }
+
+  /** A receiver whose tenures are counted. */
+  #counted(receiver: Receiver): Receiver {
+    return {
+      begin: async (tenure) => {
+        this.#tenures.add(tenure);
+        tenure.signal.addEventListener("abort", () => this.#tenures.delete(tenure), { once: true });
+        if (tenure.signal.aborted) this.#tenures.delete(tenure);
+        return await receiver.begin(tenure);
+      },
+      take: (batch, tenure) => receiver.take(batch, tenure),
+    };
+  }
+}

@@ -1,0 +1,81 @@
+import type { ActorId } from "../language/address.ts";
+import { LimitExceededError } from "../base/errors.ts";
+import {
+  type Acceptance,
+  acceptedBefore,
+  markOf,
+  type NamedMessage,
+} from "../durable/delivery/acceptance.ts";
+import type { OpenStore } from "../durable/open_store.ts";
+import { nameOfActor } from "../durable/rows/keys.ts";
+import { nameOf, type Route } from "../messages/envelope.ts";
+import { shownName } from "../messages/shown_name.ts";
+import type { StoreBorder } from "./border.ts";
+import { OutboxCommit } from "./outbox_commit.ts";
+import type { Remote } from "./remote.ts";
+
+/** Accepts messages to other services into the store: those from outside turns, and those of transient actors. */
+export class DurableSending {
+  readonly #remote: Remote;
+  readonly #store: OpenStore;
+  readonly #border: StoreBorder;
+
+  constructor(remote: Remote, store: OpenStore, border: StoreBorder) {
+    this.#remote = remote;
+    this.#store = store;
+    this.#border = border;
+  }
+
+  /**
+   * Commits a message to the outbox. Resolves when it is there; throws, or rejects, if it is not. More messages of turns
+   * may wait than others.
+   */
+  accept(
+    to: ActorId,
+    route: Route,
+    payload: unknown,
+    origin: "outside" | "turn",
+    ticket?: string,
+  ): Promise<Acceptance> {
+    const { ids, options: { deduplicationWindowMs } } = this.#remote.parts;
+    const { session, writer, replies, committedDelivery } = this.#store;
+    const { outbox, lanes } = this.#border;
+    const { operation, extras } = route;
+    const scope = extras?.scope;
+    const id = ids.text(extras?.id ?? ids.next());
+    const name = shownName(operation, to.key);
+    const named: NamedMessage = {
+      session,
+      mark: markOf(session.traits, scope, nameOf(operation, to.key), id),
+      payload,
+      name,
+      id,
+    };
+    session.committer.requireRoom(name);
+    const draft = outbox.draft(to, route, payload, id);
+    let over: () => void;
+    try {
+      over = lanes.arrive(name, draft.lane, draft.bytes, origin);
+    } catch (error) {
+      if (scope === undefined || !(error instanceof LimitExceededError)) throw error;
+      return acceptedBefore(named).then((first) => first ?? Promise.reject(error));
+    }
+    const services = { session, writer, committedDelivery, replies, deduplicationWindowMs };
+    try {
+      const receiver = nameOfActor(to);
+      const commit = new OutboxCommit(services, {
+        draft,
+        named,
+        scoped: scope !== undefined,
+        receiver,
+        ticket,
+        over,
+      });
+      session.committer.submit(commit);
+      return commit.accepted;
+    } catch (error) {
+      over();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import type { RuntimeServices } from "../activations/runtime_services.ts";
+import { StoppedError } from "../base/errors.ts";
+import type { LocalRespondents } from "../durable/local_respondents.ts";
+import type { OpenStore } from "../durable/open_store.ts";
+import type { ActorId } from "../language/address.ts";
+import type { Operation } from "../language/protocol.ts";
+import { Publication, topicKey } from "../messages/builtin_protocols.ts";
+import { Route } from "../messages/envelope.ts";
+import type { Ids } from "../messages/ids.ts";
+import type { ResolvedOptions } from "../ports/options.ts";
+import type { Channel, Delivery, Parcel, Receiver, Tenure, TransportTraits } from "../ports/transport.ts";
+import { DurableIntake } from "./durable_intake.ts";
+import { type Meaning, Meanings } from "./meaning.ts";
+import type { PendingReplies } from "./pending_replies.ts";
+import { ProcessReceiver } from "./process_receiver.ts";
+import type { Registry } from "./registry.ts";
+import { RemoteAsks } from "./remote_asks.ts";
+import { type ReceivedMessage, receivedMessage } from "./received_message.ts";
+import { TransientIntake } from "./transient_intake.ts";
+import { TransientRuns } from "./transient_runs.ts";
+
+/** What the intake of a system needs. */
+export interface IntakeServices {
+  /** The name of this service. */
+  readonly service: string;
+  readonly registry: Registry;
+  readonly options: ResolvedOptions;
+  readonly services: RuntimeServices;
+  readonly ids: Ids;
+  readonly traits: TransportTraits;
+  /** The store; absent if the system has none. */
+  readonly store: OpenStore | undefined;
+  /** Functions in this process that answer surveys beside a store; absent if there is none. */
+  readonly respondents: LocalRespondents | undefined;
+  /** The asks and surveys of this process that wait for replies. */
+  readonly pending: PendingReplies;
+  /** Puts a message from outside a turn into its mailbox, as `Delivery.accept` does. */
+  accept(to: ActorId, operation: Operation, payload: unknown, route: Route): Promise<unknown> | undefined;
+  /** Sends a parcel at once, from memory: the reply to an ask. It is lost with this process; a failure is reported. */
+  sendNow(parcel: Parcel): void;
+  /** Reports what no call can report. */
+  report(error: unknown): void;
+}
+
+/** Takes what comes from the broker. */
+export interface Intake {
+  /** The receiver of a channel. */
+  receiverOf(channel: Channel): Receiver;
+  /** The system stops: waiting batches end, so that nothing waits for a time-out. */
+  end(): void;
+}
+
+/** The intake of a system: into its store, or into the mailboxes of this process if it has none. */
+export function intakeOf(intake: IntakeServices): Intake {
+  const { service, registry, options, services, ids, store, pending } = intake;
+  const { clock } = services;
+  const { delivery } = services;
+  const { askTimeoutMs, deduplicationWindowMs } = options;
+  const meanings = new Meanings({ service, registry, clock, askTimeoutMs });
+  const runs = new TransientRuns(delivery);
+  const asks = new RemoteAsks({
+    service,
+    nextId: () => ids.text(ids.next()),
+    accept: (to, operation, payload, route) => intake.accept(to, operation, payload, route),
+    sendNow: (parcel) => intake.sendNow(parcel),
+  });
+  const stopping = new AbortController();
+  const receiverOf = (channel: Channel): Receiver => {
+    const reading = {
+      read: (one: Delivery, tenure: Tenure): ReceivedMessage =>
+        receivedMessage(one, tenure, () => ids.ulid()),
+      meaningOf: (message: ReceivedMessage): Meaning => meanings.of(message, channel),
+    };
+    if (channel.kind === "process") return new ProcessReceiver({ ...reading, pending });
+    const parts = { ...reading, clock, runs, asks, stopping: stopping.signal };
+    if (store === undefined) return new TransientIntake({ ...parts, delivery });
+    const askRespondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {
+      if (!Publication.is(payload)) return;
+      const { replyTo, deadline, extras } = route;
+      for (const to of intake.respondents?.of(topicKey(payload.operation), payload.check().subject) ?? []) {
+        const operation = delivery.operationAt(to);
+        delivery.deliver(to, new Route(operation, extras?.id, extras?.id, replyTo, deadline), payload);
+      }
+    };
+    return new DurableIntake(channel, { ...parts, store, deduplicationWindowMs, askRespondents });
+  };
+  return {
+    receiverOf,
+    end: () => stopping.abort(new StoppedError("Cannot accept from the broker: the system stops")),
+  };
+}

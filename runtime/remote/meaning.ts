@@ -1,0 +1,238 @@
+import type { Clock } from "../base/clock.ts";
+import { messageOf, PosthornError } from "../base/errors.ts";
+import { shorten } from "../base/shorten.ts";
+import { codeOf } from "../base/thrown.ts";
+import { type ActorId, faultOfName } from "../language/address.ts";
+import { parse } from "../language/parse.ts";
+import type { Operation } from "../language/protocol.ts";
+import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
+import { deadlineAt, namedOperation, nameOf, Route } from "../messages/envelope.ts";
+import { remoteAddress } from "../messages/remote_address.ts";
+import type { Channel } from "../ports/transport.ts";
+import { failureOf, keptBody, keptBytesMax, payloadOf } from "./decode_body.ts";
+import type { Outcome } from "./pending_replies.ts";
+import type { Registry } from "./registry.ts";
+import type { Fault, ReceivedMessage } from "./received_message.ts";
+
+/** What a message from another service asks for. */
+export type Meaning =
+  /** It goes into the mailbox of an actor, or of a topic. */
+  | { readonly kind: "message"; readonly to: ActorId; readonly route: Route; readonly payload: unknown }
+  /** A caller waits for its reply: it is started, and kept nowhere. */
+  | {
+    readonly kind: "ask";
+    readonly to: ActorId;
+    readonly operation: Operation;
+    readonly payload: unknown;
+    readonly deadlineMs: number;
+  }
+  /** It is the reply to what this service asked for under that name. */
+  | { readonly kind: "reply"; readonly name: string; readonly outcome: Outcome }
+  /** It will not be handled; `kept` is as much of its payload as its dead letter keeps. */
+  | {
+    readonly kind: "refused";
+    readonly to: ActorId;
+    readonly route: Route;
+    readonly kept: unknown;
+    readonly fault: Fault;
+    /** Whether a caller waits for its reply, so that nobody needs a dead letter. */
+    readonly asked: boolean;
+  }
+  /** Nobody waits for it any more, or it is an event of this service. */
+  | { readonly kind: "ignored" };
+
+/** What the meaning of a message depends on. */
+export interface MeaningParts {
+  readonly service: string;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly askTimeoutMs: number;
+}
+
+const ignored: Meaning = { kind: "ignored" };
+/** The longest name that this service gives to a reply is far shorter. */
+const replyNameUnitsMax = 100;
+const keyShownMax = 200;
+const callerShownMax = 150;
+
+/** Finds out what messages from other services ask for. Nothing that such a message contains makes it throw. */
+export class Meanings {
+  readonly #parts: MeaningParts;
+
+  constructor(parts: MeaningParts) {
+    this.#parts = parts;
+  }
+
+  of(message: ReceivedMessage, channel: Channel): Meaning {
+    if (channel.kind === "event") return this.#event(message, channel);
+    const { operation, correlationId } = message.delivery;
+    const replies = channel.kind !== "inbox" || (operation === undefined && correlationId !== undefined);
+    return replies ? replyOf(message) : this.#request(message, channel.protocol);
+  }
+
+  #request(message: ReceivedMessage, protocol: string): Meaning {
+    const { key, operation: name } = message.delivery;
+    const { clock, registry, askTimeoutMs } = this.#parts;
+    const operation = name === undefined ? undefined : registry.exposed(protocol, name);
+    const to = { protocol, key };
+    const refuse = (code: string, why: string, kept?: unknown) =>
+      refused(message, to, { operation, name, code, why, kept });
+    if (message.fault !== undefined) return refuse(message.fault.code, message.fault.message);
+    if (operation === undefined) {
+      const what = name === undefined
+        ? "it names no operation"
+        : `${protocol} exposes no operation of that name`;
+      return refuse("unknown-operation", what);
+    }
+    const keyFault = key === "." || key === ".." ? "it is a relative path" : faultOfName(key);
+    if (keyFault !== undefined) return refuse("invalid-key", `its key names no actor: ${keyFault}`);
+    let payload: unknown;
+    try {
+      payload = payloadOf(message.delivery);
+    } catch (error) {
+      return refuse(codeOf(error, "unreadable-body"), messageOf(error));
+    }
+    try {
+      payload = checked(operation, nameOf(operation, key), payload);
+    } catch (error) {
+      return refuse(codeOf(error, "failed"), messageOf(error), payload);
+    }
+    if (operation.mode !== "ask") return { kind: "message", to, route: routeOf(message, operation), payload };
+    if (message.returnTo === undefined) {
+      return refuse("no-return-address", "it does not say where its reply goes", payload);
+    }
+    const nowMs = clock.now();
+    const { deadlineMs = nowMs + askTimeoutMs } = message;
+    return deadlineMs <= nowMs ? ignored : { kind: "ask", to, operation, payload, deadlineMs };
+  }
+
+  #event(message: ReceivedMessage, { protocol, event }: Channel & { readonly kind: "event" }): Meaning {
+    const { clock, registry, service } = this.#parts;
+    if (message.service === service) return ignored; // it was published here as well
+    const operation = registry.heard(protocol, event);
+    const to = { protocol: Topic.publish.protocol, key: `${protocol}.${event}` };
+    const refuse = (code: string, why: string, payload?: unknown) => {
+      const { key: subject, body } = message.delivery;
+      const mode = operation?.mode === "survey" ? "survey" : "event";
+      const kept = payload === undefined || body.length > keptBytesMax ? keptBody(message.delivery) : payload;
+      const publication = { protocol, name: event, mode, subject, payload: kept };
+      return refused(message, to, {
+        operation: Topic.publish,
+        name: undefined,
+        code,
+        why,
+        kept: publication,
+      });
+    };
+    if (message.fault !== undefined) return refuse(message.fault.code, message.fault.message);
+    if (operation === undefined) return refuse("unknown-operation", "this service does not hear it");
+    if (operation.mode === "survey" && (message.deadlineMs ?? Infinity) <= clock.now()) return ignored;
+    let payload: unknown;
+    try {
+      payload = payloadOf(message.delivery);
+    } catch (error) {
+      return refuse(codeOf(error, "unreadable-body"), messageOf(error));
+    }
+    try {
+      payload = checked(operation, topicKey(operation), payload);
+      const publication = new Publication(operation, payload, true);
+      publication.check();
+      return {
+        kind: "message",
+        to,
+        route: routeOf(message, Topic.publish, operation.mode),
+        payload: publication,
+      };
+    } catch (error) {
+      return refuse(codeOf(error, "failed"), messageOf(error), payload);
+    }
+  }
+}
+
+/** The payload, if it fits its schema. `null` is no payload, unless the schema takes it. */
+function checked(operation: Operation, about: string, payload: unknown): unknown {
+  if (operation.unchecked) return payload === null && operation.payload === undefined ? undefined : payload;
+  try {
+    parse(operation.payload, payload, "Cannot accept", about);
+    return payload;
+  } catch (error) {
+    if (payload !== null) throw error;
+    parse(operation.payload, undefined, "Cannot accept", about);
+    return undefined;
+  }
+}
+
+function replyOf({ delivery, id }: ReceivedMessage): Meaning {
+  const name = (delivery.correlationId ?? "").slice(0, replyNameUnitsMax);
+  const failure = failureOf(delivery, id);
+  if (failure !== undefined) return { kind: "reply", name, outcome: { failure } };
+  try {
+    return { kind: "reply", name, outcome: { reply: payloadOf(delivery) } };
+  } catch (error) {
+    const message = `The reply cannot be read: ${messageOf(error)}`;
+    return { kind: "reply", name, outcome: { failure: { id, code: codeOf(error, "failed"), message } } };
+  }
+}
+
+/** The route of a message, with the address for its reply if somebody waits for one. */
+export function routeOf(message: ReceivedMessage, operation: Operation, mode = operation.mode): Route {
+  const { id, causationId, correlationId, deadlineMs, headers, returnTo, delivery: { body } } = message;
+  const answered = returnTo !== undefined && mode !== "event";
+  const to = returnTo !== undefined && mode === "survey" ? { ...returnTo, untilMs: deadlineMs } : returnTo;
+  return new Route(
+    operation,
+    causationId,
+    correlationId,
+    answered && mode !== "tell" ? remoteAddress(to!, "arrive") : undefined,
+    deadlineMs === undefined ? undefined : deadlineAt(deadlineMs),
+    {
+      id,
+      failTo: answered && mode !== "survey" ? remoteAddress(to!, "refuse") : undefined,
+      headers,
+      caller: callerOf(message),
+      bytes: body.length,
+    },
+  );
+}
+
+/** The name under which a service shares the room for dead letters with others. */
+export function callerOf({ service }: ReceivedMessage): string {
+  return `from ${shorten(service.toWellFormed(), callerShownMax)}`;
+}
+
+function refused(
+  message: ReceivedMessage,
+  to: ActorId,
+  { operation, name, code, why, kept }: {
+    readonly operation: Operation | undefined;
+    readonly name: string | undefined;
+    readonly code: string;
+    readonly why: string;
+    readonly kept: unknown;
+  },
+): Meaning {
+  const { delivery } = message;
+  const safe = faultOfName(to.key) === undefined && to.key !== "." && to.key !== ".."
+    ? to
+    : { protocol: to.protocol, key: safeName(to.key) }; // it becomes part of a row's key if it is sent again
+  const named = operation ?? namedOperation({ ...safe, operation: safeName(name ?? "") });
+  const large = kept === undefined || delivery.body.length > keptBytesMax;
+  return {
+    kind: "refused",
+    to: safe,
+    route: routeOf(message, named, operation?.mode ?? "submit"),
+    kept: large && operation !== Topic.publish ? keptBody(delivery) : kept,
+    fault: { code, message: why },
+    asked: operation?.mode === "ask" && message.returnTo !== undefined,
+  };
+}
+
+/** A text that can be part of a key. */
+function safeName(text: string): string {
+  return `~${encodeURIComponent(shorten(text.toWellFormed(), keyShownMax)).slice(0, keyShownMax)}`;
+}
+
+/** The error that a fault is for whoever waits for the reply. */
+export function errorOf({ code, message }: Fault): PosthornError {
+  return new PosthornError(code, message);
+}

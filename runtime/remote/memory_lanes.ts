@@ -1,0 +1,219 @@
+import type { Clock } from "../base/clock.ts";
+import { LimitExceededError, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
+import { OutcomeUnknownError } from "../base/store_errors.ts";
+import type { Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
+import { laneOf, shownDestination } from "./lane.ts";
+import { type Batch, type LaneSource, Pump, type PumpServices } from "./pump.ts";
+
+/** How many parcels may wait in memory for the broker, and how many bytes of bodies. */
+const parcelsMax = 10_000;
+const bytesMax = 67_108_864;
+/** The most bytes of bodies in one batch, unless it is one parcel. */
+const batchBytesMax = 4_194_304;
+
+/** How a parcel in memory is sent. */
+export interface MemorySending {
+  /** Whether nobody waits for it any more: then it is not sent. */
+  over?(): boolean;
+  /** Whether it is sent at most once: not again if nobody knows whether the broker has it. */
+  readonly once?: boolean;
+}
+
+interface Waiting extends MemorySending {
+  readonly parcel: Parcel;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** What the lanes in memory need. */
+export interface MemoryLanesServices {
+  readonly clock: Clock;
+  readonly traits: TransportTraits;
+  /** The lanes have become empty. */
+  onIdle(): void;
+}
+
+/** Parcels that wait in memory for the broker, one lane for each destination. They are lost with this process. */
+export class MemoryLanes {
+  readonly #pump: PumpServices;
+  readonly #services: MemoryLanesServices;
+  readonly #lanes = new Map<string, MemoryLane>();
+  #waiting = 0;
+  #bytes = 0;
+  /** Why it sends nothing any more. */
+  #ended: unknown;
+
+  constructor(pump: PumpServices, services: MemoryLanesServices) {
+    this.#pump = pump;
+    this.#services = services;
+  }
+
+  /** How many parcels wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Sends a parcel behind those to the same destination. Resolves when the broker has it, or when nobody waits for it
+   * any more. Rejects with the reason if the broker will not have it, with a `LimitExceededError` (`outbox-full`), or, if
+   * the system stops first, with a `StoppedError` or an `OutcomeUnknownError`.
+   */
+  send(parcel: Parcel, sending: MemorySending = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#refusal(parcel);
+      if (refusal !== undefined) return reject(refusal);
+      this.#waiting++;
+      this.#bytes += parcel.body.length;
+      const settled = (settle: () => void) => {
+        this.#waiting--;
+        this.#bytes -= parcel.body.length;
+        settle();
+      };
+      this.#laneFor(parcel).push({
+        ...sending,
+        parcel,
+        resolve: () => settled(resolve),
+        reject: (error) => settled(() => reject(error)),
+      });
+    });
+  }
+
+  /** The broker is back. */
+  goOn(): void {
+    for (const lane of this.#lanes.values()) lane.pump.goOn();
+  }
+
+  /**
+   * Gives up what waits, because of an error, or because the system stops. Resolves when the batches under way have been
+   * answered.
+   */
+  async end(error?: unknown): Promise<void> {
+    this.#ended ??= error ?? new StoppedError("Cannot send to another service: the system has stopped");
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.end(this.#ended)));
+  }
+
+  #refusal({ to, body }: Parcel): unknown {
+    const what = `Cannot send to ${shownDestination(to)}`;
+    if (this.#ended !== undefined) return this.#ended;
+    const { messageBytes } = this.#services.traits;
+    if (body.length > messageBytes) return tooLarge(what, body.length, messageBytes);
+    if (this.#waiting < parcelsMax && this.#bytes + body.length <= bytesMax) return undefined;
+    const full = this.#waiting >= parcelsMax
+      ? `${this.#waiting} of ${parcelsMax} messages`
+      : `${this.#bytes} of ${bytesMax} bytes`;
+    return new LimitExceededError("outbox-full", `${what}: ${full} wait in memory for the broker`);
+  }
+
+  #laneFor({ to }: Parcel): MemoryLane {
+    const name = laneOf(to);
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const lane = new MemoryLane(this.#pump, this.#services, () => {
+      this.#lanes.delete(name);
+      if (this.#lanes.size === 0) this.#services.onIdle();
+    });
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+}
+
+/** The parcels in memory for one destination. */
+class MemoryLane implements LaneSource {
+  readonly pump: Pump;
+  readonly #services: MemoryLanesServices;
+  readonly #onEmpty: () => void;
+  #queue: Waiting[] = [];
+  /** How many at the head may be at the broker already. */
+  #sent = 0;
+
+  constructor(pump: PumpServices, services: MemoryLanesServices, onEmpty: () => void) {
+    this.#services = services;
+    this.#onEmpty = onEmpty;
+    this.pump = new Pump(pump, this);
+  }
+
+  push(waiting: Waiting): void {
+    this.#queue.push(waiting);
+    this.pump.wake();
+  }
+
+  next(): Batch | undefined {
+    this.#dropOver();
+    const taken: Waiting[] = [];
+    let bytes = 0;
+    for (const waiting of this.#queue) {
+      bytes += waiting.parcel.body.length;
+      if (taken.length >= this.#services.traits.parcelsAtOnce) break;
+      if (taken.length > 0 && bytes > batchBytesMax) break;
+      taken.push(waiting);
+    }
+    if (taken.length === 0) return undefined;
+    this.#sent = taken.length;
+    return {
+      parcels: taken.map(({ parcel }) => parcel),
+      sent: (answers) => this.#answered(taken, answers),
+      unknown: () => this.#unknown(taken),
+    };
+  }
+
+  onIdle(): void {
+    if (this.#queue.length === 0) this.#onEmpty();
+  }
+
+  async end(cause: unknown): Promise<void> {
+    await this.pump.end();
+    for (const [index, { parcel, reject }] of this.#queue.splice(0).entries()) {
+      const why = `Cannot tell whether ${shownDestination(parcel.to)} got a message`;
+      reject(index < this.#sent ? new OutcomeUnknownError(why, { cause }) : cause);
+    }
+    this.#onEmpty();
+  }
+
+  #answered(taken: readonly Waiting[], answers: readonly (Refusal | undefined)[]): boolean {
+    this.#queue.splice(0, taken.length);
+    this.#sent = 0;
+    for (const [index, { parcel, resolve, reject }] of taken.entries()) {
+      const refusal = answers[index];
+      if (refusal === undefined) resolve();
+      else reject(errorOfRefusal(refusal, parcel));
+    }
+    return true;
+  }
+
+  /** The whole batch is sent again, but for what must not be sent twice: its reply may still come. */
+  #unknown(taken: readonly Waiting[]): void {
+    const again = taken.filter(({ once }) => once !== true);
+    this.#queue.splice(0, taken.length, ...again);
+    this.#sent = again.length;
+    for (const { once, resolve } of taken) if (once === true) resolve();
+  }
+
+  #dropOver(): void {
+    const nowMs = this.#services.clock.now();
+    const isOver = ({ parcel, over }: Waiting) =>
+      over?.() === true || (parcel.expiresAtMs ?? Infinity) <= nowMs;
+    if (!this.#queue.some(isOver)) return;
+    const left: Waiting[] = [];
+    let sent = 0;
+    for (const [index, waiting] of this.#queue.entries()) {
+      if (isOver(waiting)) waiting.resolve();
+      else {
+        left.push(waiting);
+        if (index < this.#sent) sent++;
+      }
+    }
+    this.#queue = left;
+    this.#sent = sent;
+  }
+}
+
+function tooLarge(what: string, bytes: number, most: number): PosthornError {
+  return new PosthornError("too-large", `${what}: the payload has ${bytes} of ${most} bytes`);
+}
+
+/** The error of a send that the broker refused. */
+function errorOfRefusal({ code, message }: Refusal, { to }: Parcel): PosthornError {
+  const what = `Cannot send to ${shownDestination(to)}: ${message}`;
+  if (code === "no-receiver") return new NotFoundError(code, what);
+  return new PosthornError(code === "refused" ? "undeliverable" : code, what);
+}

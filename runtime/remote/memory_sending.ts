@@ -1,0 +1,134 @@
+import type { ActorId } from "../language/address.ts";
+import { messageOf, PosthornError } from "../base/errors.ts";
+import { parse } from "../language/parse.ts";
+import { isSound } from "../base/thrown.ts";
+import { toText } from "../durable/rows/value_codec.ts";
+import { headOf } from "../durable/rows/queued_message.ts";
+import type { Acceptance } from "../durable/delivery/acceptance.ts";
+import type { Publication } from "../messages/builtin_protocols.ts";
+import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
+import { eventReceiver, Remote as RemoteProtocol } from "../messages/remote_address.ts";
+import type { Operation } from "../language/protocol.ts";
+import type { MemoryLanes } from "./memory_lanes.ts";
+import { type ExpectedReply, parcelOf, type RemoteMessage } from "./outbox_row.ts";
+import type { Waiter } from "./pending_replies.ts";
+import { requireRemote } from "./registry.ts";
+import type { Remote } from "./remote.ts";
+import { scopedSender } from "./wire.ts";
+
+/** It is with the broker, and in no store. */
+const accepted: Acceptance = { repeated: false, ticket: undefined, place: undefined };
+
+/** Sends from memory: asks and surveys, and everything if there is no store. */
+export class MemorySending {
+  readonly #remote: Remote;
+  readonly #lanes: MemoryLanes;
+
+  constructor(remote: Remote, lanes: MemoryLanes) {
+    this.#remote = remote;
+    this.#lanes = lanes;
+  }
+
+  /** Sends a message. Resolves when the broker has it; rejects if it will not have it. */
+  async accept(to: ActorId, route: Route, payload: unknown): Promise<Acceptance> {
+    const { extras, replyTo } = route;
+    const own = to.protocol === RemoteProtocol.arrive.protocol;
+    const operation = own
+      ? route.operation
+      : requireRemote(this.#remote.registry, to.protocol, route.operation.name);
+    const asker = isReplyTarget(replyTo) ? replyTo : undefined;
+    const expected = asker === undefined
+      ? this.#expectAt(route, operation)
+      : this.#expect(askWaiter(asker, operation, to));
+    const input = extras?.input;
+    const sent = input === undefined ? payload : input.payload;
+    await this.#send({ to, route, mode: operation.mode, payload: sent, expected }, asker);
+    return accepted;
+  }
+
+  /** Publishes; the replies to a survey go to its waiter. */
+  async publish(publication: Publication, route: Route, waiter?: Waiter): Promise<void> {
+    const { operation: { protocol, name, mode }, payload } = publication;
+    const { subject } = publication.check();
+    const to = eventReceiver({ event: { protocol, name }, subject, key: this.#remote.parts.service });
+    const expected = waiter && this.#expect(waiter);
+    await this.#send({ to, route: route.of(RemoteProtocol.publish), mode, payload, expected }, waiter);
+  }
+
+  async #send(
+    { to, route, mode, payload, expected }: {
+      readonly to: ActorId;
+      readonly route: Route;
+      readonly mode: Operation["mode"];
+      readonly payload: unknown;
+      readonly expected: ExpectedReply | undefined;
+    },
+    asker: { readonly over: boolean } | undefined,
+  ): Promise<void> {
+    const { parts: { service, ids }, pending } = this.#remote;
+    const { extras } = route;
+    try {
+      const id = ids.text(extras?.id ?? ids.next());
+      const message = headOf(route, id, ids.name, ids);
+      const sender = scopedSender(service, extras?.scope);
+      const remote: RemoteMessage = { to, message, mode, sender, expected };
+      const parcel = parcelOf(remote, toText(payload));
+      const expiresAtMs = asker === undefined ? parcel.expiresAtMs : message.deadlineMs ?? parcel.expiresAtMs;
+      const sending = asker === undefined ? {} : { once: true, over: () => asker.over };
+      await this.#lanes.send(expiresAtMs === undefined ? parcel : { ...parcel, expiresAtMs }, sending);
+    } catch (error) {
+      if (expected !== undefined) pending.forget(expected.name);
+      throw error;
+    }
+  }
+
+  #expect(waiter: Waiter): ExpectedReply {
+    return { channel: { kind: "process" }, name: this.#remote.pending.wait(waiter) };
+  }
+
+  /** Lets an address wait for a reply that comes to this process. */
+  #expectAt({ replyTo, extras }: Route, { mode }: Operation): ExpectedReply | undefined {
+    if (replyTo === undefined || isReplyTarget(replyTo) || mode === "tell" || mode === "event") {
+      return undefined;
+    }
+    const { services: { delivery }, options: { clock, replyRetentionMs } } = this.#remote.parts;
+    const untilMs = clock.monotonicMs() + replyRetentionMs;
+    const failTo = extras?.failTo;
+    return this.#expect({
+      get over() {
+        return clock.monotonicMs() >= untilMs;
+      },
+      reply: (payload) => delivery.deliverTo(replyTo, payload),
+      fail: ({ id = "", code, message }) => {
+        if (failTo !== undefined) delivery.deliverTo(failTo, { id, code, message });
+      },
+    });
+  }
+}
+
+/** Gives the reply of an ask to who asked. */
+function askWaiter(asker: ReplyTarget, operation: Operation, { key }: ActorId): Waiter {
+  return {
+    get over() {
+      return asker.over;
+    },
+    reply: (payload) => {
+      let reply: unknown;
+      try {
+        reply = operation.repliesUnchecked
+          ? payload
+          : parse(operation.reply, payload, "Cannot take the reply of", nameOf(operation, key));
+      } catch (error) {
+        return asker.fail(asFailure(error));
+      }
+      asker.reply(reply, payload);
+    },
+    fail: (error) => asker.fail(error),
+  };
+}
+
+function asFailure(error: unknown): PosthornError {
+  return isSound(error, PosthornError)
+    ? error
+    : new PosthornError("failed", messageOf(error), { cause: error });
+}

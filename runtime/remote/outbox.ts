@@ -1,0 +1,202 @@
+import type { ActorId, Address } from "../language/address.ts";
+import type { Operation } from "../language/protocol.ts";
+import type { Route } from "../messages/envelope.ts";
+import type { Ids } from "../messages/ids.ts";
+import { TooLargeError } from "../base/store_errors.ts";
+import { endAt } from "../base/times.ts";
+import { type Publication, Reply } from "../messages/builtin_protocols.ts";
+import { eventReceiver, Remote } from "../messages/remote_address.ts";
+import { timeOfReplyName } from "../messages/reply_name.ts";
+import type { WriteSet } from "../durable/commits/write_set.ts";
+import type { RemoteRows, Unsent } from "../durable/delivery/remote_rows.ts";
+import { expectKey, outboxLanePrefix } from "../durable/rows/keys.ts";
+import { headOf, type MessageHeader } from "../durable/rows/queued_message.ts";
+import { encodeValue, toText } from "../durable/rows/value_codec.ts";
+import type { StoreSession } from "../durable/commits/store_session.ts";
+import type { TransportTraits } from "../ports/transport.ts";
+import { bodyOf } from "./body.ts";
+import { laneOf, shownDestination } from "./lane.ts";
+import type { OutboxLanes } from "./outbox_lanes.ts";
+import { type ExpectedReply, type OutboxHead, parcelOf, type RemoteMessage } from "./outbox_row.ts";
+import { randomName } from "./pending_replies.ts";
+import { type Registry, requireRemote } from "./registry.ts";
+import { scopedSender, senderName } from "./wire.ts";
+import type { Random } from "../base/random.ts";
+
+/** What one of our actors, or a ticket, waits for, under the name that the reply carries. */
+export interface ExpectRow {
+  readonly to: Address;
+  readonly failTo?: Address | undefined;
+  /** Until when it is waited for, in milliseconds since 1970; absent if for ever. */
+  readonly untilMs?: number | undefined;
+}
+
+/** How long the store keeps such a row after that. */
+const slackMs = 60_000;
+
+/** What the outbox needs. */
+export interface OutboxServices {
+  readonly service: string;
+  readonly registry: Registry;
+  readonly session: StoreSession;
+  readonly ids: Ids;
+  readonly random: Random;
+  readonly lanes: OutboxLanes;
+  readonly traits: TransportTraits;
+  /** How long the reply to a request without a deadline is waited for, in milliseconds. */
+  readonly expectMs: number;
+  /** Whether an actor of that protocol is in the store of this service. */
+  isStored(protocol: string): boolean;
+}
+
+/** A message that can be written: its row, and what its reply needs. */
+export interface OutboxDraft {
+  readonly lane: string;
+  readonly bytes: number;
+  /** Its payload, as the store has it. */
+  readonly text: string;
+  /** Adds it to a commit, at a new position. */
+  write(writeSet: WriteSet): void;
+}
+
+/** Writes what goes to other services as rows, in the commits of those who send it. */
+export class Outbox implements RemoteRows {
+  readonly #services: OutboxServices;
+  /** How many messages each commit that is being made sends. */
+  readonly #written = new WeakMap<WriteSet, number>();
+
+  constructor(services: OutboxServices) {
+    this.#services = services;
+  }
+
+  takes({ protocol }: ActorId): boolean {
+    return protocol === Remote.arrive.protocol || this.#services.registry.has(protocol);
+  }
+
+  write(
+    writeSet: WriteSet,
+    to: ActorId,
+    route: Route,
+    payload: unknown,
+    id: string,
+    from?: ActorId,
+  ): Unsent | undefined {
+    return this.#writeDraft(writeSet, this.draft(to, route, payload, id, from));
+  }
+
+  writeAgain(writeSet: WriteSet, to: ActorId, head: MessageHeader, text: string): void {
+    const mode = to.protocol === Remote.arrive.protocol ? "tell" : this.#operation(to, head.operation).mode;
+    this.#draft({ to, message: head, mode, sender: this.#services.service }, text).write(writeSet);
+  }
+
+  publishes({ operation: { protocol, name, mode }, heard }: Publication): boolean {
+    return mode === "event" && !heard && this.#services.registry.sends(protocol, name);
+  }
+
+  requireRoom({ operation: { protocol, name }, payload }: Publication): void {
+    const lane = laneOf({ kind: "event", protocol, event: name });
+    this.#services.lanes.arrive(`${protocol}.${name}`, lane, bodyOf(payload).body.length, "outside")();
+  }
+
+  publish(
+    writeSet: WriteSet,
+    route: Route,
+    publication: Publication,
+    id: string,
+    from?: ActorId,
+  ): (Unsent & { readonly to: ActorId }) | undefined {
+    const { operation: { protocol, name, mode }, payload } = publication;
+    const { subject } = publication.check();
+    const { service, session, ids } = this.#services;
+    const sender = this.#senderOf(route.extras?.scope, from);
+    const to = eventReceiver({
+      event: { protocol, name },
+      subject,
+      key: from === undefined ? service : sender,
+    });
+    const message = { ...headOf(route.of(Remote.publish), id, session.instance, ids), replyTo: undefined };
+    const unsent = this.#writeDraft(writeSet, this.#draft({ to, message, mode, sender }, toText(payload)));
+    return unsent && { ...unsent, to };
+  }
+
+  /** A message to another service. Throws why it cannot be sent. */
+  draft(to: ActorId, route: Route, payload: unknown, id: string, from?: ActorId): OutboxDraft {
+    const { operation, extras } = route;
+    const own = to.protocol === Remote.arrive.protocol;
+    const { mode } = own ? operation : this.#operation(to, operation.name);
+    const message = headOf(route, id, this.#services.session.instance, this.#services.ids);
+    const sender = this.#senderOf(extras?.scope, from);
+    const input = extras?.input;
+    const receiver = { protocol: to.protocol, key: to.key }; // a handle has more
+    const text = toText(input === undefined ? payload : input.payload);
+    return this.#draft({ to: receiver, message, mode, sender }, text);
+  }
+
+  /** Writes it, or returns that there is no room for it. */
+  #writeDraft(writeSet: WriteSet, draft: OutboxDraft): Unsent | undefined {
+    const before = this.#written.get(writeSet) ?? 0;
+    const why = this.#services.lanes.full(draft.lane, draft.bytes, before);
+    if (why !== undefined) return { text: draft.text, reason: "outbox-full", why };
+    this.#written.set(writeSet, before + 1);
+    draft.write(writeSet);
+    return undefined;
+  }
+
+  #draft(sending: RemoteMessage, text: string): OutboxDraft {
+    const { session } = this.#services;
+    const awaited = this.#awaited(sending);
+    const remote = { ...sending, expected: awaited?.expected };
+    const parcel = parcelOf(remote, text); // throws if it cannot be sent
+    const { messageBytes } = this.#services.traits;
+    if (parcel.body.length > messageBytes) {
+      throw new TooLargeError(shownDestination(parcel.to), "bytes", parcel.body.length, messageBytes);
+    }
+    const lane = laneOf(parcel.to);
+    return {
+      lane,
+      text,
+      bytes: parcel.body.length,
+      write: (writeSet) => {
+        const head: OutboxHead = { ...remote, atMs: session.clock.now() };
+        const value = encodeValue(head, text);
+        writeSet.writeOnce(outboxLanePrefix(lane) + session.nextPosition(), value);
+        if (awaited?.row !== undefined) this.#expect(writeSet, awaited.expected.name, awaited.row);
+        writeSet.after(() => this.#services.lanes.wrote(lane, value.length));
+      },
+    };
+  }
+
+  #expect(writeSet: WriteSet, name: string, row: ExpectRow): void {
+    const expiresAtMs = row.untilMs && row.untilMs + slackMs;
+    writeSet.write(expectKey(name), encodeValue(row, ""), { expiresAtMs });
+  }
+
+  /** What waits for the reply of a request; nothing if it has none. */
+  #awaited(
+    { mode, message: { replyTo, failTo, deadlineMs = 0 } }: RemoteMessage,
+  ): { readonly expected: ExpectedReply; readonly row?: ExpectRow } | undefined {
+    if (replyTo === undefined || mode === "tell" || mode === "event") return undefined;
+    const kept = replyTo.protocol === Reply.open.protocol && timeOfReplyName(replyTo.key) !== undefined;
+    if (kept && failTo?.protocol === replyTo.protocol && failTo.key === replyTo.key) {
+      return { expected: { channel: { kind: "replies" }, name: replyTo.key } };
+    }
+    const { session: { clock }, random, expectMs, isStored } = this.#services;
+    const { protocol, key } = replyTo;
+    const own = !protocol.startsWith("~") && isStored(protocol); // keeps its order with what else is sent to it
+    const channel = own ? { kind: "inbox", protocol, key } as const : { kind: "replies" } as const;
+    const untilMs = endAt(Math.max(deadlineMs, clock.now() + expectMs));
+    return {
+      expected: { channel, name: randomName(random, clock.now()) },
+      row: { to: replyTo, failTo, untilMs },
+    };
+  }
+
+  #operation({ protocol }: ActorId, name: string): Operation {
+    return requireRemote(this.#services.registry, protocol, name);
+  }
+
+  #senderOf(scope: string | undefined, from: ActorId | undefined): string {
+    const { service } = this.#services;
+    return from === undefined ? scopedSender(service, scope) : senderName(service, from.protocol, from.key);
+  }
+}

@@ -1,0 +1,87 @@
+import type { ActorId } from "../language/address.ts";
+import type { Mode } from "../language/protocol.ts";
+import { readRemoteKey, Remote } from "../messages/remote_address.ts";
+import type { Destination, InboxOperation, Parcel, ReturnChannel } from "../ports/transport.ts";
+import type { MessageHeader } from "../durable/rows/queued_message.ts";
+import { bodyOfText, problemOf } from "./body.ts";
+import { fromText } from "../durable/rows/value_codec.ts";
+import type { Failure } from "../language/failure.ts";
+import { encodeHeaders, wireHeaders } from "./wire.ts";
+
+/** Where the reply to a message goes, and what it carries. */
+export interface ExpectedReply {
+  readonly channel: ReturnChannel;
+  readonly name: string;
+}
+
+/** A message to another service, besides its payload. */
+export interface RemoteMessage {
+  readonly to: ActorId;
+  readonly message: MessageHeader;
+  /** The mode of its operation, which its receiver need not know. */
+  readonly mode: Mode;
+  /** The name of its sender on the wire. */
+  readonly sender: string;
+  readonly expected?: ExpectedReply | undefined;
+}
+
+/** The row of a message that waits to be sent, in front of its payload. */
+export interface OutboxHead extends RemoteMessage {
+  /** When it was written, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** Where a message goes. Throws if its receiver cannot be in another service. */
+export function destinationOf(
+  { to: { protocol, key }, message: { operation }, mode }: RemoteMessage,
+): Destination {
+  if (protocol !== Remote.arrive.protocol) {
+    return {
+      kind: "inbox",
+      protocol,
+      key,
+      operation: { name: operation, mode: mode as InboxOperation["mode"] },
+    };
+  }
+  const address = readRemoteKey(key);
+  if ("event" in address) {
+    const { event: { protocol, name }, subject, key } = address;
+    return { kind: "event", protocol, event: name, mode: mode === "survey" ? mode : "event", subject, key };
+  }
+  if ("address" in address) return { kind: "reply", address: address.address };
+  return { kind: "inbox", protocol: address.protocol, key: address.key };
+}
+
+/** The parcel of a message whose payload the store has as this text. */
+export function parcelOf(remote: RemoteMessage, text: string): Parcel {
+  const { to, message, expected } = remote;
+  const refuses = to.protocol === Remote.refuse.protocol && message.operation === Remote.refuse.name;
+  const { body, contentType } = refuses ? problemOf(fromText(text) as Failure) : bodyOfText(text);
+  const reply = to.protocol === Remote.arrive.protocol ? readRemoteKey(to.key) : undefined;
+  const isReply = reply !== undefined && !("event" in reply);
+  return {
+    to: destinationOf(remote),
+    id: message.id,
+    body,
+    contentType,
+    headers: headersOf(remote),
+    replyTo: expected?.channel,
+    correlationId: isReply ? reply.correlationId : expected?.name,
+    expiresAtMs: isReply ? reply.untilMs : undefined,
+  };
+}
+
+/** Throws a `PosthornError` (`invalid-headers`) if the headers of a user cannot travel. */
+function headersOf({ message, sender, expected }: RemoteMessage): Record<string, string> {
+  const { causationId, correlationId, deadlineMs, headers: given } = message;
+  const headers = encodeHeaders(given);
+  headers[wireHeaders.sender] = sender;
+  if (causationId !== undefined) headers[wireHeaders.cause] = encodeURIComponent(causationId);
+  if (correlationId !== undefined) headers[wireHeaders.correlation] = encodeURIComponent(correlationId);
+  if (deadlineMs !== undefined) headers[wireHeaders.deadline] = String(deadlineMs);
+  if (expected?.channel.kind === "inbox") {
+    headers[wireHeaders.replyProtocol] = expected.channel.protocol;
+    headers[wireHeaders.replyKey] = encodeURIComponent(expected.channel.key);
+  }
+  return headers;
+}

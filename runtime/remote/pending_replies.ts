@@ -1,0 +1,77 @@
+import type { Clock } from "../base/clock.ts";
+import type { PosthornError } from "../base/errors.ts";
+import { errorOfFailure } from "../ports/dead_letters.ts";
+import type { Failure } from "../language/failure.ts";
+import type { Random } from "../base/random.ts";
+
+/** What came as the reply to a message. */
+export type Outcome = { readonly reply: unknown } | { readonly failure: Failure };
+
+/** Waits in this process for what another service replies. */
+export interface Waiter {
+  /** Whether it waits no longer. */
+  readonly over: boolean;
+  /** Whether it waits for several replies. */
+  readonly many?: boolean;
+  /** Gives it a reply, which nobody has checked. */
+  reply(payload: unknown): void;
+  /** Tells it that there will be no reply. */
+  fail(error: PosthornError): void;
+}
+
+/** From so many entries on, those that are over are removed whenever their number has doubled. */
+const sweepFrom = 64;
+
+/** The asks and surveys of this process that wait for replies of other services. They are lost with it. */
+export class PendingReplies {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #waiters = new Map<string, Waiter>();
+  #sweepAt = sweepFrom;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** How many wait. Some of them may be over. */
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  /** Lets one wait. Returns the name that its reply must carry. */
+  wait(waiter: Waiter): string {
+    if (this.#waiters.size >= this.#sweepAt) this.#sweep();
+    const name = randomName(this.#random, this.#clock.now());
+    this.#waiters.set(name, waiter);
+    return name;
+  }
+
+  /** Nobody waits under that name any more. */
+  forget(name: string): void {
+    this.#waiters.delete(name);
+  }
+
+  /** Gives an outcome to whoever waits for it. Returns whether anybody did. */
+  settle(name: string, outcome: Outcome): boolean {
+    const waiter = this.#waiters.get(name);
+    if (waiter === undefined || waiter.over) return this.#waiters.delete(name) && false;
+    if (waiter.many !== true) this.#waiters.delete(name);
+    if ("reply" in outcome) waiter.reply(outcome.reply);
+    else waiter.fail(errorOfFailure(outcome.failure));
+    return true;
+  }
+
+  #sweep(): void {
+    for (const [name, waiter] of this.#waiters) if (waiter.over) this.#waiters.delete(name);
+    this.#sweepAt = Math.max(this.#waiters.size * 2, sweepFrom);
+  }
+}
+
+/** How many characters of a ULID are its time. */
+const timeUnits = 10;
+
+/** A name that nobody can guess: 160 random bits. */
+export function randomName(random: Random, nowMs: number): string {
+  return random.ulid(nowMs).slice(timeUnits) + random.ulid(nowMs).slice(timeUnits);
+}

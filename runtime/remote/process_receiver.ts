@@ -1,0 +1,36 @@
+import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
+import type { Meaning } from "./meaning.ts";
+import type { PendingReplies } from "./pending_replies.ts";
+import type { ReceivedMessage } from "./received_message.ts";
+
+/** What a process receiver needs. */
+export interface ProcessReceiverParts {
+  readonly pending: PendingReplies;
+  read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
+  meaningOf(message: ReceivedMessage): Meaning;
+}
+
+/**
+ * Gives replies to the asks and surveys of this process that wait for them. One for which nobody waits is dropped: its
+ * asker's time was up, or its asker has answered.
+ */
+export class ProcessReceiver implements Receiver {
+  readonly #parts: ProcessReceiverParts;
+
+  constructor(parts: ProcessReceiverParts) {
+    this.#parts = parts;
+  }
+
+  begin(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
+    const { pending, read, meaningOf } = this.#parts;
+    for (const delivery of batch) {
+      const meaning = meaningOf(read(delivery, tenure));
+      if (meaning.kind === "reply") pending.settle(meaning.name, meaning.outcome);
+    }
+    return Promise.resolve([]);
+  }
+}

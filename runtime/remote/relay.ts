@@ -1,0 +1,227 @@
+import { messageOf } from "../base/errors.ts";
+import { TooLargeError } from "../base/store_errors.ts";
+import { commitOne } from "../durable/commits/commit_one.ts";
+import { WriteSet } from "../durable/commits/write_set.ts";
+import type { WritingServices } from "../durable/delivery/message_writer.ts";
+import { lastPart, outboxLanePrefix } from "../durable/rows/keys.ts";
+import { decodeValue, fromText } from "../durable/rows/value_codec.ts";
+import { namedOperation, nameOf } from "../messages/envelope.ts";
+import { Remote } from "../messages/remote_address.ts";
+import { fits, sizeOfCommit } from "../ports/commit_size.ts";
+import { type DeadLetter, lateness } from "../ports/dead_letters.ts";
+import type { Entry } from "../ports/store.ts";
+import type { Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
+import type { OutboxLane } from "./outbox_lanes.ts";
+import { type OutboxHead, parcelOf } from "./outbox_row.ts";
+import type { Batch, PumpServices } from "./pump.ts";
+
+/** The most rows of one list, and of the first one. */
+const listMax = 500;
+const listFirst = 50;
+/** About how many bytes of rows are read at once. */
+const batchBytes = 4_194_304;
+/** The operation of a row that cannot be read: no operation has that name. */
+const unreadableName = "~unreadable";
+const decoder = new TextDecoder();
+
+/** What relays need. */
+export interface RelayServices extends WritingServices {
+  readonly pump: PumpServices;
+  readonly traits: TransportTraits;
+  /** How long a row is sent before it becomes a dead letter, in milliseconds. */
+  readonly keepMs: number;
+  /** Counts and reports a dead letter. */
+  deadLettered(letter: DeadLetter): void;
+}
+
+/** A row of the outbox. */
+interface Row {
+  readonly key: string;
+  readonly version: string;
+  readonly bytes: number;
+  readonly head: OutboxHead;
+  readonly text: string;
+  /** The row as a parcel; absent if it cannot be read. */
+  readonly parcel: Parcel | undefined;
+  /** Why it cannot be read. */
+  readonly fault?: string;
+}
+
+/** Why a row is not sent. */
+interface Fault {
+  readonly reason: string;
+  readonly why: string;
+}
+
+/**
+ * Sends the rows of one lane: it reads some from the head, sends them as one batch, and removes those that the broker
+ * has. It holds no lock. Two that send the same lane are harmless: each sends in order from the head, and the receiver
+ * knows the ids of repeats.
+ */
+export class Relay {
+  readonly #services: RelayServices;
+  readonly #lane: OutboxLane;
+  readonly #prefix: string;
+  #limit: number;
+
+  constructor(services: RelayServices, lane: OutboxLane) {
+    this.#services = services;
+    this.#lane = lane;
+    this.#prefix = outboxLanePrefix(lane.name);
+    this.#limit = Math.min(this.#limitMax, listFirst);
+  }
+
+  /** The rows at the head, as parcels. Rows that cannot be sent become dead letters first. */
+  async next(): Promise<Batch | undefined> {
+    for (;;) {
+      const limit = this.#limit;
+      const { connection } = this.#services.session;
+      const entries = await connection.list({ prefix: this.#prefix, limit });
+      const bytes = this.#measure(entries, limit);
+      if (entries.length === 0) return undefined;
+      const rows: Row[] = [];
+      const parcels: Parcel[] = [];
+      for (const entry of entries) {
+        const row = readRow(entry, this.#lane.name);
+        const parcel = await this.#parcelOf(row);
+        if (parcel === undefined) continue;
+        rows.push(row);
+        parcels.push(parcel);
+      }
+      this.#limit = Math.max(Math.min(Math.floor(batchBytes * entries.length / bytes), this.#limitMax), 1);
+      this.#lane.oldestMs = rows[0]?.head.atMs;
+      if (rows.length === 0) continue; // none of them could be sent
+      return { parcels, sent: (answers) => this.#sent(rows, answers), unknown: () => {} };
+    }
+  }
+
+  get #limitMax(): number {
+    const { traits: { limits } } = this.#services.session;
+    return Math.max(Math.min(this.#services.traits.parcelsAtOnce, listMax, limits.writes), 1);
+  }
+
+  /** Counts the rows of the lane, if these are all. Returns their bytes. */
+  #measure(entries: readonly Entry[], limit: number): number {
+    const bytes = entries.reduce((sum, { value }) => sum + value.length, 0);
+    if (entries.length === limit) return bytes;
+    this.#lane.rows = entries.length;
+    this.#lane.bytes = bytes;
+    if (entries.length === 0) this.#lane.oldestMs = undefined;
+    return bytes;
+  }
+
+  /** The parcel of a row, or nothing if it is not sent: then it becomes a dead letter, or nobody waits for it. */
+  async #parcelOf(row: Row): Promise<Parcel | undefined> {
+    const { head, parcel } = row;
+    if (parcel === undefined) return void await this.#bury(row, { reason: "failed", why: row.fault! });
+    const nowMs = this.#services.session.clock.now();
+    if ((parcel.expiresAtMs ?? Infinity) <= nowMs) return void await this.#removeAll([row]);
+    const fault = this.#faultOf(head, parcel, nowMs);
+    if (fault === undefined) return parcel;
+    await this.#bury(row, fault);
+  }
+
+  #faultOf({ message, atMs }: OutboxHead, { body }: Parcel, nowMs: number): Fault | undefined {
+    const { keepMs, traits: { messageBytes } } = this.#services;
+    if ((message.deadlineMs ?? Infinity) <= nowMs) return { reason: "deadline", why: lateness(0) };
+    if (body.length > messageBytes) {
+      return { reason: "too-large", why: `its payload has ${body.length} of ${messageBytes} bytes` };
+    }
+    if (atMs + keepMs > nowMs) return undefined;
+    const why =
+      `nobody took it in ${keepMs} ms. It may have been delivered all the same: sending it again is ` +
+      `safe only within deduplicationWindowMs`;
+    return { reason: "expired", why };
+  }
+
+  /** Removes what the broker has, and makes dead letters of what it will never have. */
+  async #sent(rows: readonly Row[], answers: readonly (Refusal | undefined)[]): Promise<boolean> {
+    await this.#removeAll(rows.filter((_, index) => answers[index] === undefined));
+    let waits = false;
+    for (const [index, row] of rows.entries()) {
+      const refusal = answers[index];
+      if (refusal === undefined) continue;
+      if (refusal.code === "no-receiver") waits = true;
+      else await this.#bury(row, { reason: "undeliverable", why: refusal.message });
+    }
+    return !waits;
+  }
+
+  /** Removes rows. Another relay may have removed them: that does no harm. */
+  async #removeAll(rows: readonly Pick<Row, "key" | "bytes">[]): Promise<void> {
+    if (rows.length === 0) return;
+    const { session: { committer, traits: { limits } } } = this.#services;
+    const writeSet = new WriteSet();
+    for (const { key, bytes } of rows) writeSet.removeOnce(key, bytes);
+    if (rows.length > 1 && !fits(sizeOfCommit(writeSet, limits), limits)) {
+      const half = rows.length >> 1;
+      await this.#removeAll(rows.slice(0, half));
+      return await this.#removeAll(rows.slice(half));
+    }
+    await commitOne(committer, writeSet, "what was sent");
+    this.#gone(rows);
+  }
+
+  #gone(rows: readonly Pick<Row, "bytes">[]): void {
+    this.#lane.rows = Math.max(this.#lane.rows - rows.length, 0);
+    for (const { bytes } of rows) this.#lane.bytes = Math.max(this.#lane.bytes - bytes, 0);
+  }
+
+  /** Makes a dead letter of a row, unless another relay has removed it; without its payload if that is too large. */
+  async #bury(row: Row, fault: Fault): Promise<void> {
+    try {
+      await this.#buryAs(row, fault, row.text);
+    } catch (error) {
+      if (!(error instanceof TooLargeError)) throw error;
+      await this.#buryAs(row, fault, "");
+    }
+    this.#gone([row]);
+  }
+
+  async #buryAs({ key, version, bytes, head }: Row, { reason, why }: Fault, text: string): Promise<void> {
+    const { session, writer, committedDelivery, deadLettered } = this.#services;
+    const { to, message: mail } = head;
+    const writeSet = new WriteSet();
+    writeSet.removeIfUnchanged({ key, version }, bytes);
+    const name = nameOf(namedOperation({ ...to, operation: mail.operation }), to.key);
+    const message = `${name}: ${why}`;
+    const letter = writer.deadLetter(
+      writeSet,
+      to,
+      { head: mail, text, payload: payloadOf(text) },
+      { reason, message, attempts: 0 },
+    );
+    writeSet.after(() => deadLettered(letter));
+    const committed = await commitOne(session.committer, writeSet, "a dead letter");
+    if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());
+  }
+}
+
+/** A row; if it cannot be read, it has the whole row as its payload. */
+function readRow({ key, version, value }: Entry, lane: string): Row {
+  const stored = { key, version, bytes: value.length };
+  try {
+    const { head, text } = decodeValue<OutboxHead>(value);
+    return { ...stored, head, text, parcel: parcelOf(head, text) };
+  } catch (error) {
+    const id = lastPart(key);
+    const head: OutboxHead = {
+      to: { protocol: Remote.arrive.protocol, key: lane },
+      message: { id, operation: unreadableName, via: "" },
+      mode: "tell",
+      sender: "",
+      atMs: 0,
+    };
+    const text = JSON.stringify(decoder.decode(value));
+    return { ...stored, head, text, parcel: undefined, fault: `its row cannot be read: ${messageOf(error)}` };
+  }
+}
+
+/** The payload for a dead letter; `undefined` if its text cannot be read. */
+function payloadOf(text: string): unknown {
+  try {
+    return fromText(text);
+  } catch (error) {
+    return void messageOf(error);
+  }
+}

@@ -1,0 +1,124 @@
+import { messageOf, PosthornError } from "../base/errors.ts";
+import { codeOf } from "../base/thrown.ts";
+import type { ActorId } from "../language/address.ts";
+import type { Failure } from "../language/failure.ts";
+import type { Operation } from "../language/protocol.ts";
+import { asks, deadlineAt, type ReplyTarget, Route } from "../messages/envelope.ts";
+import type { Destination, Parcel } from "../ports/transport.ts";
+import { type Body, bodyOf, problemOf } from "./body.ts";
+import { callerOf, type Meaning } from "./meaning.ts";
+import type { Fault, ReceivedMessage } from "./received_message.ts";
+import { encodeHeaders, senderName, wireHeaders } from "./wire.ts";
+
+/** What asks of other services need. */
+export interface RemoteAsksParts {
+  readonly service: string;
+  /** Makes a new id. */
+  nextId(): string;
+  /** Puts a message into its mailbox, as one from outside a turn. */
+  accept(to: ActorId, operation: Operation, payload: unknown, route: Route): Promise<unknown> | undefined;
+  /** Sends a parcel at once; it is lost with this process. */
+  sendNow(parcel: Parcel): void;
+}
+
+/**
+ * Runs asks of other services. An ask is in no store, and neither is its reply: if this process ends before it has sent
+ * that, the caller's time runs out.
+ */
+export class RemoteAsks {
+  readonly #parts: RemoteAsksParts;
+
+  constructor(parts: RemoteAsksParts) {
+    this.#parts = parts;
+  }
+
+  /** Starts an ask. */
+  run(message: ReceivedMessage, ask: Meaning & { readonly kind: "ask" }): void {
+    const { to, operation, payload, deadlineMs } = ask;
+    const { id, causationId, correlationId, headers, delivery: { body } } = message;
+    const reply = new RemoteReply(
+      (value) => this.#reply(message, to, value),
+      (error) => this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) }, to),
+    );
+    const extras = { id, headers, caller: callerOf(message), bytes: body.length };
+    const route = new Route(operation, causationId, correlationId, reply, deadlineAt(deadlineMs), extras);
+    try {
+      this.#parts.accept(to, operation, payload, route)?.catch((error) => reply.fail(error));
+    } catch (error) {
+      reply.fail(error as PosthornError);
+    }
+  }
+
+  /** Tells the caller that it gets no reply. */
+  refuse(message: ReceivedMessage, { code, message: words }: Fault, from?: ActorId): void {
+    const failure: Failure = { id: message.id, code, message: words };
+    this.#send(message, from, problemOf(failure));
+  }
+
+  #reply(message: ReceivedMessage, from: ActorId, value: unknown): void {
+    let body: Body;
+    try {
+      body = bodyOf(value);
+    } catch (error) { // it is no data, which only this process could have handed over
+      return this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) }, from);
+    }
+    this.#send(message, from, body);
+  }
+
+  #send(message: ReceivedMessage, from: ActorId | undefined, { body, contentType }: Body): void {
+    const { returnTo, id, correlationId = id, deadlineMs } = message;
+    if (returnTo === undefined) return;
+    const { service, nextId, sendNow } = this.#parts;
+    const to: Destination = "address" in returnTo
+      ? { kind: "reply", address: returnTo.address }
+      : { kind: "inbox", protocol: returnTo.protocol, key: returnTo.key };
+    sendNow({
+      to,
+      id: nextId(),
+      body,
+      contentType,
+      headers: {
+        ...encodeHeaders(message.headers),
+        [wireHeaders.sender]: senderName(service, from?.protocol, from?.key),
+        [wireHeaders.cause]: encodeURIComponent(id),
+        [wireHeaders.correlation]: encodeURIComponent(correlationId),
+      },
+      correlationId: returnTo.correlationId,
+      expiresAtMs: deadlineMs,
+    });
+  }
+}
+
+/** Why an ask is not run again that was handed over before. */
+export const outcomeUnknown: Fault = {
+  code: "outcome-unknown",
+  message: "it was handed over before, and nobody knows what became of it then",
+};
+
+/** Takes the reply to an ask of another service. */
+class RemoteReply implements ReplyTarget {
+  over = false;
+  readonly #onReply: (value: unknown) => void;
+  readonly #onFailure: (error: unknown) => void;
+
+  constructor(onReply: (value: unknown) => void, onFailure: (error: unknown) => void) {
+    this.#onReply = onReply;
+    this.#onFailure = onFailure;
+  }
+
+  get [asks](): true {
+    return true;
+  }
+
+  reply(_output: unknown, input: unknown): void {
+    if (this.over) return;
+    this.over = true;
+    this.#onReply(input);
+  }
+
+  fail(error: unknown): void {
+    if (this.over) return;
+    this.over = true;
+    this.#onFailure(error);
+  }
+}

@@ -1,0 +1,86 @@
+import type { Clock } from "../base/clock.ts";
+import type { DeliveryPort } from "../activations/runtime_services.ts";
+import { MailboxFullError } from "../base/errors.ts";
+import { Envelope } from "../messages/envelope.ts";
+import { shownActor } from "../messages/shown_name.ts";
+import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
+import type { Meaning } from "./meaning.ts";
+import { Patience } from "./patience.ts";
+import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
+import type { ReceivedMessage } from "./received_message.ts";
+import type { TransientMeaning, TransientRuns } from "./transient_runs.ts";
+
+/** What an intake without a store needs. */
+export interface TransientIntakeParts {
+  readonly clock: Clock;
+  readonly delivery: DeliveryPort;
+  readonly runs: TransientRuns;
+  readonly asks: RemoteAsks;
+  /** Is aborted when the system stops. */
+  readonly stopping: AbortSignal;
+  read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
+  meaningOf(message: ReceivedMessage): Meaning;
+}
+
+/**
+ * Takes what comes to a channel of a system without a store. A batch is acknowledged when its turns are over, so each
+ * message is handled at least once: it comes again if this process ends before that.
+ */
+export class TransientIntake implements Receiver {
+  readonly #parts: TransientIntakeParts;
+
+  constructor(parts: TransientIntakeParts) {
+    this.#parts = parts;
+  }
+
+  begin(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
+    const { clock, stopping, read, meaningOf, runs } = this.#parts;
+    const patience = new Patience(clock, tenure, stopping);
+    const rejections: Rejection[] = [];
+    const ends: Promise<void>[] = [];
+    for (const [index, delivery] of batch.entries()) {
+      const message = read(delivery, tenure);
+      const meaning = meaningOf(message);
+      if (meaning.kind === "message") {
+        await this.#room(meaning, patience);
+        ends.push(runs.run(meaning));
+      } else {
+        const reason = this.#takeOther(message, meaning);
+        if (reason !== undefined) rejections.push({ index, reason });
+      }
+    }
+    await patience.until(Promise.all(ends));
+    return rejections;
+  }
+
+  /** Waits until there is room in the mailbox of the receiver: no message overtakes another one. */
+  async #room({ to }: TransientMeaning, patience: Patience): Promise<void> {
+    const { runs, delivery } = this.#parts;
+    while (!runs.hasRoom(to)) {
+      await patience.wait(() => {
+        const bound = delivery.hosts.get(to.protocol)?.turnCapacity ?? 0;
+        return new MailboxFullError(shownActor(to.protocol, to.key), bound, bound);
+      });
+    }
+    patience.advanced();
+  }
+
+  /** Takes what goes into no mailbox. Returns why it will not be handled. */
+  #takeOther(message: ReceivedMessage, meaning: Meaning): string | undefined {
+    const { asks, delivery } = this.#parts;
+    if (meaning.kind === "ask") {
+      if (message.delivery.again) asks.refuse(message, outcomeUnknown);
+      else asks.run(message, meaning);
+    } else if (meaning.kind === "refused") {
+      const { asked, fault, to, route, kept } = meaning;
+      if (asked) return void asks.refuse(message, fault);
+      const envelope = new Envelope(route, to.key, message.id, kept);
+      delivery.deadLetter(envelope, fault.code, `${envelope}: ${fault.message}`);
+      return fault.code;
+    } else if (meaning.kind === "reply") return "late-reply"; // nobody keeps anything that waits for it
+  }
+}

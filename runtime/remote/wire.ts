@@ -1,0 +1,78 @@
+import { PosthornError } from "../base/errors.ts";
+import { fingerprint } from "../base/fingerprint.ts";
+
+/** The headers that the runtime sets and reads. Their names begin with {@linkcode ownPrefix}. */
+export const wireHeaders = {
+  /** Who sent it: `service`, or `service/protocol/key`, each percent-encoded. */
+  sender: "posthorn-sender",
+  /** The id of the message whose turn sent it. */
+  cause: "posthorn-cause",
+  /** The id of the first message of its chain. */
+  correlation: "posthorn-correlation",
+  /** When its turn may not begin any more, in milliseconds since 1970. */
+  deadline: "posthorn-deadline",
+  /** The actor that waits for its reply, whose inbox the reply goes to. */
+  replyProtocol: "posthorn-reply-protocol",
+  replyKey: "posthorn-reply-key",
+  /** Which of the other headers have percent-encoded values, separated by commas. */
+  encoded: "posthorn-encoded",
+  /** Reserved: never sent, and ignored. */
+  sequence: "posthorn-sequence",
+} as const;
+
+/** How the names of the runtime's own headers begin. No header of a user does. */
+export const ownPrefix = "posthorn-";
+
+/** The media types of bodies. */
+export const mediaTypes = {
+  json: "application/json",
+  rich: "application/superjson+json",
+  problem: "application/problem+json",
+} as const;
+
+type Headers = Readonly<Record<string, string>>;
+
+const plainName = /^[a-z0-9-]+$/;
+const plainValue = /^[\x20-\x7e]*$/;
+
+/**
+ * The headers of a user as they travel: with lower-case names; values that are not visible ASCII characters and spaces
+ * are percent-encoded, and named in a header. Throws a `PosthornError` (`invalid-headers`) if a name cannot travel.
+ */
+export function encodeHeaders(given: Headers | undefined): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const encoded: string[] = [];
+  for (const [name, value] of Object.entries(given ?? {})) {
+    const lower = name.toLowerCase();
+    const why = faultOf(lower, headers);
+    if (why !== undefined) {
+      throw new PosthornError("invalid-headers", `Cannot send the header ${JSON.stringify(name)}: ${why}`);
+    }
+    const plain = plainValue.test(value);
+    headers[lower] = plain ? value : encodeURIComponent(value.toWellFormed());
+    if (!plain) encoded.push(lower);
+  }
+  if (encoded.length > 0) headers[wireHeaders.encoded] = encoded.join(",");
+  return headers;
+}
+
+function faultOf(name: string, others: Headers): string | undefined {
+  if (!plainName.test(name)) return "its name must be of letters, digits and hyphens";
+  if (name.startsWith(ownPrefix)) return `names that begin with ${ownPrefix} belong to the runtime`;
+  return name in others ? "another one has the same name in lower case" : undefined;
+}
+
+/** The name of a sender: a service, or one of its actors. */
+export function senderName(service: string, protocol?: string, key?: string): string {
+  if (protocol === undefined || key === undefined) return service;
+  return `${service}/${protocol}/${encodeURIComponent(key)}`;
+}
+
+/** The name of the sender of a message whose id is unique in that scope. */
+export function scopedSender(service: string, scope: string | undefined): string {
+  const [, kind, name] = /^(in|out) (.+)$/s.exec(scope ?? "") ?? [];
+  if (kind === undefined) return service;
+  if (kind === "out") return senderName(service, "~", fingerprint(name)); // the name of a caller stays here
+  const end = name.indexOf("/");
+  return senderName(service, name.slice(0, end), name.slice(end + 1));
+}

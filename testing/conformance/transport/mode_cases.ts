@@ -1,0 +1,188 @@
+import type { InboxOperation, Parcel, ReturnChannel } from "../../../runtime/ports/transport.ts";
+import { expect, expectEqual } from "../expectations.ts";
+import { add, type TransportBench } from "./bench.ts";
+import { Collector } from "./collector.ts";
+
+/** The cases about replies, events, and who may connect. */
+export const modeCases: Readonly<Record<string, (bench: TransportBench) => Promise<void>>> = {
+  // deno-lint-ignore require-await -- what is thrown rejects
+  async "it carries the engine of services"({ transport }) {
+    expectEqual(
+      typeof transport.engine?.["~begin"],
+      "function",
+      "its `engine`, which is `transportEngine` of the transport entry",
+    );
+  },
+
+  async "a reply comes to the channel that its request names, with what the request carried"(bench) {
+    const question: InboxOperation = { name: "total", mode: "ask" };
+    const [inbox, own] = [bench.inbox("b", [add, question]), bench.inbox("a", [])];
+    const server = await bench.read("b", inbox);
+    const connection = await bench.connect("a");
+    const channels = {
+      replies: await bench.read("a", { kind: "replies" }, { connection }),
+      process: await bench.read("a", { kind: "process" }, { connection }),
+      inbox: await bench.read("a", own, { connection }),
+    };
+    const returns: readonly ReturnChannel[] = [
+      { kind: "replies" },
+      { kind: "process" },
+      { kind: "inbox", protocol: own.protocol, key: "ada/b c" },
+    ];
+    const requests = returns.map((replyTo, index) =>
+      bench.parcel(bench.to(inbox, "k", question), {
+        replyTo,
+        correlationId: `c ${index}`,
+      })
+    );
+    await bench.send(connection, requests);
+    await bench.collected(server.collector, 3);
+    const replies = server.collector.taken.map(({ replyTo, correlationId }) => {
+      expect(replyTo !== undefined, "A delivery says where its reply goes");
+      return bench.parcel({ kind: "reply", address: replyTo }, {
+        correlationId,
+        headers: { "x-note": "reply" },
+      });
+    });
+    for (const reply of replies) await bench.send(server.connection, [reply]);
+    for (const [index, { collector }] of Object.values(channels).entries()) {
+      await bench.collected(collector, 1);
+      const [got] = collector.taken;
+      const [request] = server.collector.taken.filter(({ correlationId }) => correlationId === `c ${index}`);
+      const reply = replies.find(({ correlationId }) => correlationId === request.correlationId)!;
+      expectEqual(
+        [got.id, got.operation, got.correlationId, got.headers["x-note"], [...got.body]],
+        [reply.id, undefined, request.correlationId, "reply", [...reply.body]],
+        `the reply to ${returns[index].kind}`,
+      );
+      expectEqual(got.key, index === 2 ? "ada/b c" : "", "its key");
+    }
+  },
+
+  async "a reply to an inbox keeps its order with what else is sent to that actor"(bench) {
+    const own = bench.inbox();
+    const { collector } = await bench.read("a", own);
+    const sender = await bench.connect("b");
+    const parcels = Array.from({ length: 60 }, (_, index) =>
+      bench.parcel({
+        kind: "inbox",
+        protocol: own.protocol,
+        key: "ada",
+        operation: index % 2 === 0 ? add : undefined,
+      }));
+    await bench.send(sender, parcels);
+    await bench.collectedInOrder(collector, parcels);
+    expectEqual(
+      collector.taken.map(({ operation }) => operation),
+      parcels.map(({ to }) => "operation" in to ? to.operation?.name : undefined),
+      "the operations, which replies do not have",
+    );
+  },
+
+  async "the replies of a service wait for its next process"(bench) {
+    const inbox = bench.inbox();
+    const server = await bench.read("b", inbox);
+    const client = await bench.read("a", { kind: "replies" });
+    await bench.send(client.connection, [
+      bench.parcel(bench.to(inbox), { replyTo: { kind: "replies" }, correlationId: "c" }),
+    ]);
+    await bench.collected(server.collector, 1);
+    await bench.close(client.connection);
+    const address = server.collector.taken[0].replyTo!;
+    const replies = [bench.parcel({ kind: "reply", address }, { correlationId: "c" })];
+    await bench.send(server.connection, replies);
+    await bench.read("a", { kind: "replies" }, { collector: client.collector });
+    await bench.collectedInOrder(client.collector, replies);
+  },
+
+  async "a reply to a process that is gone does not fail, and does not wait"(bench) {
+    const inbox = bench.inbox();
+    const server = await bench.read("b", inbox);
+    const client = await bench.read("a", { kind: "process" });
+    await bench.send(client.connection, [bench.parcel(bench.to(inbox), { replyTo: { kind: "process" } })]);
+    await bench.collected(server.collector, 1);
+    await bench.close(client.connection);
+    const address = server.collector.taken[0].replyTo!;
+    await bench.answers(server.connection, [bench.parcel({ kind: "reply", address })]);
+    const own = bench.inbox("z");
+    const { collector } = await bench.read("a", own);
+    const parcels = bench.parcels(3, bench.to(own));
+    await bench.send(server.connection, parcels); // the connection goes on
+    await bench.collectedInOrder(collector, parcels);
+  },
+
+  async "each service that reads an event gets each message once, in the order of its key"(bench) {
+    const event = bench.event();
+    const [b, c] = [await bench.read("b", event), await bench.read("c", event)];
+    await bench.read("b", event, { collector: b.collector }); // one of its processes is enough
+    const subjects = ["", "de.berlin", "a..b", "*", ">", "de.>", "x".repeat(255), "é#% /+"];
+    const parcels: Parcel[] = Array.from(
+      { length: 80 },
+      (_, index) => bench.parcel({ ...event, subject: subjects[index % subjects.length], key: "order/ada" }),
+    );
+    await bench.send(await bench.connect("a"), parcels);
+    for (const { collector } of [b, c]) {
+      await bench.collectedInOrder(collector, parcels);
+      expectEqual(
+        collector.taken.map(({ key }) => key),
+        parcels.map((_, index) => subjects[index % subjects.length]),
+        "the subjects",
+      );
+    }
+  },
+
+  async "an event that nobody reads is sent, and whoever reads it later does not get it"(bench) {
+    const event = bench.event();
+    const publisher = await bench.connect("a");
+    const publish = async (count: number) => {
+      const parcels = bench.parcels(count, { ...event, subject: "s", key: "k" });
+      await bench.send(publisher, parcels);
+      return parcels;
+    };
+    await publish(3);
+    const { collector } = await bench.read("b", event);
+    const parcels = await publish(5);
+    await bench.collectedInOrder(collector, parcels);
+  },
+
+  async "events of one protocol are kept apart, and a survey is answered to its process"(bench) {
+    const [settled, quote] = [bench.event("settled"), bench.event("quote", "survey")];
+    const reader = await bench.connect("b");
+    const events = await bench.read("b", settled, { connection: reader });
+    const surveys = await bench.read("b", quote, { connection: reader });
+    const asker = await bench.read("a", { kind: "process" });
+    const survey = bench.parcel({ ...quote, subject: "", key: "k" }, {
+      replyTo: { kind: "process" },
+      correlationId: "c",
+    });
+    await bench.send(asker.connection, [survey]);
+    await bench.collectedInOrder(surveys.collector, [survey]);
+    const address = surveys.collector.taken[0].replyTo!;
+    const answers = [1, 2].map(() => bench.parcel({ kind: "reply", address }, { correlationId: "c" }));
+    await bench.send(reader, answers);
+    await bench.collectedInOrder(asker.collector, answers);
+    expectEqual(events.collector.ids, [], "what came to the other event");
+  },
+
+  async "a process of a service with another store is refused while the first one runs"(bench) {
+    const inbox = bench.inbox();
+    await bench.read("b", inbox);
+    const code = await bench.connect("b", bench.transport, "other").then(
+      () => "none",
+      (error) => error?.code,
+    );
+    expectEqual(code, "another-store", "the code with which open rejects");
+    await bench.read("b", inbox, { collector: new Collector() }); // one with the same store may come
+  },
+
+  async "a connection says that it is connected, and watches can be ended"(bench) {
+    const connection = await bench.connect("a");
+    await bench.eventually(
+      () => connection.state.status === "connected",
+      () => `it is ${connection.state.status}`,
+    );
+    const watch = connection.watch(() => {});
+    watch[Symbol.dispose]();
+    watch[Symbol.dispose]();
+  },
+};
