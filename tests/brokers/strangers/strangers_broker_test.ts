@@ -64,8 +64,9 @@ brokerTest(
     await python.tell({ call: { protocol: serves, key: "ada", operation: "fly", correlationId: "c1" } });
     const { contentType, correlationId, payload } = await python.next("answer");
     assert.deepEqual([contentType, correlationId], ["application/problem+json", "c1"]);
-    assert.deepEqual(payload, { code: "unknown-operation", detail: "There is no fly" }, [strangers.pika]);
+    assert.deepEqual(payload, { code: "unknown-operation", detail: "There is no fly" });
   },
+  [strangers.pika],
 );
 
 brokerTest("nats", "a bare socket and Nest ask, tell and hear each other on NATS", async (given) => {
