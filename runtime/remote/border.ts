@@ -1,7 +1,7 @@
 import type { ActorId } from "../language/address.ts";
 import { within } from "../base/within.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
-import type { WritingServices } from "../durable/delivery/message_writer.ts";
+import type { RemoteWritingServices } from "../durable/remote_part.ts";
 import type { OpenStore } from "../durable/open_store.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
 import { isReplyTarget, type Route } from "../messages/envelope.ts";
@@ -29,17 +29,14 @@ export class StoreBorder {
   /** What its lanes send with. */
   readonly pump: PumpServices & { connection: TransportConnection | undefined };
 
-  constructor({ parts, registry }: Remote, services: WritingServices) {
+  constructor({ parts, registry }: Remote, services: RemoteWritingServices) {
     const { options, services: system, ids, service, report, transport: { traits } } = parts;
     const { random, deduplicationWindowMs, replyRetentionMs, limits } = options;
     this.pump = { connection: undefined, timers: system.timers, random, report };
     const keepMs = deduplicationWindowMs / 2;
-    const { delivery } = system;
-    const deadLettered = (letter: Parameters<typeof delivery.deadLettered>[0]) =>
-      delivery.deadLettered(letter);
     const bounds = { rows: limits.outbox, bytes: limits.outboxBytes };
     this.lanes = new OutboxLanes(
-      { ...services, pump: this.pump, traits, keepMs, deadLettered },
+      { ...services, pump: this.pump, traits, keepMs },
       bounds,
       () => system.rest(),
     );

@@ -138,7 +138,7 @@ export class DurableIntake implements Receiver {
     const keys = new Set<string>();
     for (const { meaning, mark } of arrivals) {
       if (meaning.kind === "reply") keys.add(waitingKey(meaning.name));
-      if (mark !== undefined && (looks || meaning.kind === "reply")) keys.add(mark);
+      if (mark !== undefined && (looks || this.#runsHere(meaning))) keys.add(mark);
     }
     const rows = new Map<string, Entry>();
     for (const some of slicesOf([...keys], readMax)) {
@@ -147,6 +147,12 @@ export class DurableIntake implements Receiver {
       }
     }
     return rows;
+  }
+
+  /** Whether a message is for an actor in memory: it runs before it is accepted, so repeats must be known before. */
+  #runsHere(meaning: Meaning): boolean {
+    return meaning.kind === "message" &&
+      this.#parts.store.localActors.hosting(meaning.to.protocol) === "transient";
   }
 
   /** Puts the first messages into a part: as many as it takes, and as have room in their mailboxes. */
@@ -184,9 +190,10 @@ export class DurableIntake implements Receiver {
       ? meaning.to
       : undefined;
     if (to === undefined) return undefined;
-    const hosting = localActors.hosting(to.protocol);
-    if (hosting === "transient" && meaning.kind === "message") return ran ? undefined : { why: "transient" };
-    if (hosting !== "durable" || part.hasRoom(to, () => this.#roomOf(to))) return undefined;
+    if (this.#runsHere(meaning)) return ran ? undefined : { why: "transient" };
+    if (localActors.hosting(to.protocol) !== "durable" || part.hasRoom(to, () => this.#roomOf(to))) {
+      return undefined;
+    }
     return { why: "full", to };
   }
 
@@ -371,12 +378,12 @@ export class DurableIntake implements Receiver {
     rows: ReadonlyMap<string, Entry>,
     patience: Patience,
   ): Promise<void> {
-    const { runs, store: { localActors } } = this.#parts;
+    const { runs } = this.#parts;
     const ends: Promise<void>[] = [];
     const marks = new Set<string>();
     for (const arrival of arrivals) {
       const { meaning, mark } = arrival;
-      if (meaning.kind !== "message" || localActors.hosting(meaning.to.protocol) !== "transient") break;
+      if (meaning.kind !== "message" || !this.#runsHere(meaning)) break;
       if (arrival.ran || (mark !== undefined && (marks.has(mark) || this.#isKnown(rows.get(mark))))) continue;
       if (!runs.hasRoom(meaning.to)) {
         if (ends.length === 0) return await patience.wait(() => this.#full(meaning.to));

@@ -2,13 +2,13 @@ import { messageOf } from "../base/errors.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 import { commitOne } from "../durable/commits/commit_one.ts";
 import { WriteSet } from "../durable/commits/write_set.ts";
-import type { WritingServices } from "../durable/delivery/message_writer.ts";
+import type { RemoteWritingServices } from "../durable/remote_part.ts";
 import { lastPart, outboxLanePrefix } from "../durable/rows/keys.ts";
 import { decodeValue, fromText } from "../durable/rows/value_codec.ts";
 import { namedOperation, nameOf } from "../messages/envelope.ts";
 import { Remote } from "../messages/remote_address.ts";
 import { fits, sizeOfCommit } from "../ports/commit_size.ts";
-import { type DeadLetter, lateness } from "../ports/dead_letters.ts";
+import { lateness } from "../ports/dead_letters.ts";
 import type { Entry } from "../ports/store.ts";
 import type { Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
 import type { OutboxLane } from "./outbox_lanes.ts";
@@ -25,13 +25,11 @@ const unreadableName = "~unreadable";
 const decoder = new TextDecoder();
 
 /** What relays need. */
-export interface RelayServices extends WritingServices {
+export interface RelayServices extends RemoteWritingServices {
   readonly pump: PumpServices;
   readonly traits: TransportTraits;
   /** How long a row is sent before it becomes a dead letter, in milliseconds. */
   readonly keepMs: number;
-  /** Counts and reports a dead letter. */
-  deadLettered(letter: DeadLetter): void;
 }
 
 /** A row of the outbox. */

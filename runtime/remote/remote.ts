@@ -6,8 +6,8 @@ import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { LocalRespondents } from "../durable/local_respondents.ts";
 import type { OpenStore } from "../durable/open_store.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
-import type { WritingServices } from "../durable/delivery/message_writer.ts";
 import type { RemoteRows } from "../durable/delivery/remote_rows.ts";
+import type { RemotePart, RemoteWritingServices } from "../durable/remote_part.ts";
 import { StartupQueue } from "../durable/startup_queue.ts";
 import { Publication, Topic } from "../messages/builtin_protocols.ts";
 import type { Route } from "../messages/envelope.ts";
@@ -46,7 +46,7 @@ export interface RemoteParts {
  * The other services, for one system: what is sent to them, and what they send. What sends and receives (`Border`) is
  * loaded when the transport is opened, and until then messages wait.
  */
-export class Remote {
+export class Remote implements RemotePart {
   readonly registry: Registry;
   readonly pending: PendingReplies;
   readonly parts: RemoteParts;
@@ -169,7 +169,7 @@ export class Remote {
   }
 
   /** The store is being opened: what turns send to other services is written by the result. */
-  async beginRows(services: WritingServices): Promise<RemoteRows> {
+  async beginRows(services: RemoteWritingServices): Promise<RemoteRows> {
     const { StoreBorder } = await (this.#module ??= import("./border.ts"));
     this.#begun = new StoreBorder(this, services);
     return this.#begun.outbox;
