@@ -283,9 +283,8 @@ export class Delivery implements DeliveryPort {
   private requireHandled(operation: Operation, key: string): void {
     const actor = this.actorOf(operation.protocol);
     if (actor === undefined) {
-      if (this.remote?.has(operation.protocol)) return this.remote.require(operation);
-      const why = this.remote?.unknown(operation.protocol) ??
-        `this system hosts no actor of ${operation.protocol}`;
+      if (this.remote !== undefined) return this.remote.require(operation);
+      const why = `this system hosts no actor of ${operation.protocol}`;
       throw new NotFoundError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
     }
     // By identity: a handler must not get a payload that another protocol of the same name has checked.

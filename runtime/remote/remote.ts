@@ -1,7 +1,7 @@
 import type { ActorId } from "../language/address.ts";
 import type { Actor } from "../language/actor.ts";
 import type { Operation } from "../language/protocol.ts";
-import { messageOf, StoppedError } from "../base/errors.ts";
+import { messageOf, NotFoundError, StoppedError } from "../base/errors.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { LocalRespondents } from "../durable/local_respondents.ts";
 import type { OpenStore } from "../durable/open_store.ts";
@@ -90,16 +90,15 @@ export class Remote implements RemotePart {
     return name === RemoteProtocol.refuse.name ? RemoteProtocol.refuse : RemoteProtocol.arrive;
   }
 
-  /** Throws a `NotFoundError` (`unknown-operation`) if `remote` does not name an operation. */
+  /**
+   * Throws a `NotFoundError` if `remote` does not name an operation of a protocol that is not hosted here:
+   * `unknown-protocol` or `unknown-operation`.
+   */
   require({ protocol, name }: Operation): void {
-    requireRemote(this.registry, protocol, name);
-  }
-
-  /** Why nobody can speak to a protocol that is neither hosted nor remote. */
-  unknown(protocol: string): string {
-    return `this system hosts no actor of it, and \`remote\` does not name it${
-      didYouMean(protocol, this.registry.names)
-    }`;
+    if (this.registry.has(protocol)) return void requireRemote(this.registry, protocol, name);
+    const why = "this system hosts no actor of it, and `remote` does not name it";
+    const near = didYouMean(protocol, this.registry.names);
+    throw new NotFoundError("unknown-protocol", `Cannot speak to ${protocol}: ${why}${near}`);
   }
 
   /** Whether a message of a turn leaves this service, and is delivered nowhere here. */
