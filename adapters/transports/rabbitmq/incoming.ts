@@ -8,6 +8,7 @@ const added = [
   "posthorn-key",
   "posthorn-subject",
   "posthorn-expires",
+  "posthorn-return",
   "x-delivery-count",
   "x-acquired-count",
 ];

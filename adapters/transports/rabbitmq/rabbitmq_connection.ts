@@ -13,14 +13,17 @@ import { type AmqpConnection, type Client, type Message, openChannel } from "./c
 import { Link } from "./link.ts";
 import { deadQueueOf, directReplyTo, queueOf } from "./names.ts";
 import type { Settings } from "./options.ts";
-import { type QueueChannel, Reader } from "./reader.ts";
+import { Reader } from "./reader.ts";
 import { Replies } from "./replies.ts";
 import { Sender } from "./sender.ts";
-import { mark, storeMarkOf } from "./topology.ts";
+import { mark, type QueueChannel, storeMarkOf } from "./topology.ts";
 import { Backoff, sleep } from "./waiting.ts";
 
 /** How long `open` waits for the broker before it goes on without. */
 const openMs = 5_000;
+
+/** The headers of a rejected message that are kept with it, in characters of JSON: more may not fit into a frame. */
+const headersCopied = 8_192;
 
 /** The states from the one that says most. */
 const statuses = ["refused", "connecting", "blocked", "connected"] as const;
@@ -164,7 +167,7 @@ export class RabbitmqConnection implements TransportConnection {
       type,
       contentType: rawContentType,
       contentEncoding,
-      headers: { ...headers, ...said },
+      headers: JSON.stringify(headers ?? {}).length > headersCopied ? said : { ...headers, ...said },
       correlationId,
       replyTo: replyTo?.startsWith(directReplyTo) ? undefined : replyTo,
       exchange: "",

@@ -1,18 +1,15 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
-import type { Channel, Receiver, TransportServices } from "../../../runtime/ports/transport.ts";
+import type { Receiver, TransportServices } from "../../../runtime/ports/transport.ts";
 import type { AmqpChannel, Message } from "./client.ts";
 import { amqpCodeOf, wordsOf } from "./faults.ts";
 import { Handover } from "./handover.ts";
 import type { Link } from "./link.ts";
 import { queueOf } from "./names.ts";
-import { declare, mark, serviceMarkOf } from "./topology.ts";
+import { bind, declare, mark, type QueueChannel, serviceMarkOf } from "./topology.ts";
 import { Backoff, sleep } from "./waiting.ts";
 
-/** How often a reader makes sure that its queue, exchange and binding are there. */
+/** How often a reader makes sure that its exchange and binding are there: nobody is told who deletes them. */
 const lookMs = 5_000;
-
-/** A channel that is a queue of the broker. */
-export type QueueChannel = Exclude<Channel, { readonly kind: "process" }>;
 
 /** What a reader needs. */
 export interface ReaderOptions {
@@ -100,7 +97,7 @@ export class Reader {
       });
       while (!over.signal.aborted) {
         await sleep(clock, lookMs, over.signal);
-        if (!over.signal.aborted) await declare(amqp, channel, service); // whoever deletes an exchange tells nobody
+        if (!over.signal.aborted) await bind(amqp, channel, service);
       }
       return fault;
     } catch (error) {
@@ -164,8 +161,8 @@ export class Reader {
   }
 }
 
-/** Whether the broker has said what is wrong with the channel. What is wrong with the connection its state says. */
+/** Whether an error says more than the state of the connection does. */
 function isSaid(error: unknown): boolean {
-  const { name } = error instanceof Error ? error : { name: "" };
-  return name === "AMQPChannelError" && amqpCodeOf(error) !== "CH_CLOSE";
+  if (error === undefined || (error instanceof Error && error.name === "AMQPConnectionError")) return false;
+  return !/^(CH_CLOSE|E[A-Z]+)$/.test(amqpCodeOf(error));
 }

@@ -4,7 +4,7 @@ import type { AmqpChannel, Client } from "./client.ts";
 import { amqpCodeOf, wordsOf } from "./faults.ts";
 import type { Link } from "./link.ts";
 import { eventsExchange } from "./names.ts";
-import { type Outgoing, outgoingOf, refusalOf } from "./outgoing.ts";
+import { type Outgoing, outgoingOf } from "./outgoing.ts";
 import { type Outcome, Publisher } from "./publisher.ts";
 
 /** `send` has to settle within 30 s. */
@@ -44,15 +44,14 @@ export class Sender {
   async send(batch: readonly Parcel[]): Promise<readonly Answer[]> {
     this.#requireOpen();
     const { services: { service, clock } } = this.#options;
-    const answers: Answer[] = batch.map((parcel) => refusalOf(parcel, this.#messageBytes));
-    const places = [...batch.keys()].filter((index) => answers[index] === undefined);
-    if (places.length === 0) return answers;
-    const nowMs = clock.now();
-    const outgoing = places.map((index) => outgoingOf(batch[index], service, nowMs));
+    const options = { service, nowMs: clock.now(), messageBytes: this.#messageBytes };
+    const made = batch.map((parcel) => outgoingOf(parcel, options));
+    const outgoing = made.filter((one) => "envelope" in one);
+    if (outgoing.length === 0) return made.filter((one) => "code" in one);
     const replies = batch.some(({ replyTo }) => replyTo?.kind === "process");
     const taken = await this.#inTime((signal) => this.#publish(outgoing, replies, signal));
-    places.forEach((place, index) => answers[place] = taken[index]);
-    return answers;
+    let next = 0;
+    return made.map((one) => "envelope" in one ? taken[next++] : one);
   }
 
   /** Publishes a message that is no parcel, to a queue. Rejects unless the broker has it. */
@@ -204,15 +203,15 @@ export class Sender {
     for (;;) {
       let opening = this.#publishers.get(name);
       if (opening === undefined) this.#publishers.set(name, opening = this.#open(name));
-      const publisher = await opening.catch(() => undefined);
-      if (publisher?.active) return publisher;
+      const publisher = await opening.catch((error: unknown) => ({ error, active: false as const }));
+      if (publisher.active) return publisher;
       if (this.#publishers.get(name) === opening) this.#publishers.delete(name);
-      if (publisher === undefined) throw this.#unknown("it gives no channel");
+      if ("error" in publisher) throw this.#unknown(wordsOf(publisher.error));
     }
   }
 
   async #open(name: string): Promise<Publisher> {
-    const publisher = new Publisher(this.#options.client);
+    const publisher = new Publisher(this.#options.client, this.#options.services.clock);
     const channel = await this.#options.link.channel(this.#stop.signal, publisher.returned);
     if (channel === undefined) throw this.#unknown("it is closed");
     await publisher.use(channel);

@@ -15,20 +15,23 @@ const sharded = {
 /** A queue of dead letters: beyond so many the oldest are dropped. */
 const dead = { "x-queue-type": "quorum", "x-max-length": 100_000 };
 
+/** A channel that is a queue of the broker. */
+export type QueueChannel = Exclude<Channel, { readonly kind: "process" }>;
+
 /** Declares what a channel is read from. What is there already stays as it is. */
-export async function declare(
-  amqp: AmqpChannel,
-  channel: Exclude<Channel, { readonly kind: "process" }>,
-  service: string,
-): Promise<void> {
-  const queue = queueOf(channel, service);
-  await amqp.queueDeclare({ queue, durable: true, arguments: sharded });
+export async function declare(amqp: AmqpChannel, channel: QueueChannel, service: string): Promise<void> {
+  await amqp.queueDeclare({ queue: queueOf(channel, service), durable: true, arguments: sharded });
   await amqp.queueDeclare({ queue: deadQueueOf(channel, service), durable: true, arguments: dead });
+  await bind(amqp, channel, service);
+}
+
+/** Declares how messages come to the queue of a channel. */
+export async function bind(amqp: AmqpChannel, channel: QueueChannel, service: string): Promise<void> {
   if (channel.kind === "replies") return;
   const exchange = channel.kind === "inbox" ? channel.protocol : eventsExchange;
   const routingKey = channel.kind === "inbox" ? "#" : `${channel.protocol}.${channel.event}.#`;
   await amqp.exchangeDeclare({ exchange, type: "topic", durable: true });
-  await amqp.queueBind({ queue, exchange, routingKey });
+  await amqp.queueBind({ queue: queueOf(channel, service), exchange, routingKey });
 }
 
 /** The queue that says which store a service has, and the one that says which service has an inbox. */
@@ -44,7 +47,8 @@ export async function mark(
   { queue, name, code, what }: { queue: string; name: string; code: string; what: string },
 ): Promise<void> {
   const bounds = { "x-queue-type": "quorum", "x-max-length": 0 };
-  const names = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": name };
+  // No exchange has that name. A user may name those exchanges as dead-letter exchanges to which it may write.
+  const names = { "x-dead-letter-exchange": queue, "x-dead-letter-routing-key": name };
   try {
     await amqp.queueDeclare({ queue, durable: true, arguments: { ...bounds, ...names } });
   } catch (error) {
