@@ -1,4 +1,4 @@
-import { TextLineStream } from "./lines.ts";
+import { TextLineStream } from "../lines.ts";
 import type { Report } from "./history.ts";
 
 export interface WorkerOptions {
