@@ -82,7 +82,6 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
     ...stores,
     ...transports,
   ],
-  "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
   "./testing/conformance": [
