@@ -255,7 +255,7 @@ export class DurableIntake implements Receiver {
       if (mark !== undefined) marks.add(mark);
       ends.push(runs.run(meaning).then(() => void (arrival.ran = true)));
     }
-    await patience.until(Promise.all(ends));
+    await patience.turns(Promise.all(ends));
   }
 
   #full(to: ActorId): PosthornError {
