@@ -1,6 +1,5 @@
 import { transportEngine } from "../../../runtime/remote/engine.ts";
 import type { Transport, TransportTraits } from "../../../runtime/ports/transport.ts";
-import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { loadClient } from "./client.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
 import { RabbitmqConnection } from "./rabbitmq_connection.ts";
