@@ -72,6 +72,8 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
   "./store": ["adapters/stores/mod.ts", ...stores],
   "./transport": ["adapters/transports/mod.ts", ...transports],
+  "./kafka": ["adapters/transports/kafka/", ...transports],
+  "./nats": ["adapters/transports/nats/", ...transports],
   "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./memory": [
     "adapters/memory.ts",

@@ -1,4 +1,3 @@
-import { transportEngine } from "../../../runtime/remote/engine.ts";
 import type { Transport, TransportTraits } from "../../../runtime/ports/transport.ts";
 import { loadClient } from "./client.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
