@@ -1,3 +1,4 @@
+import { transportEngine } from "../../../runtime/remote/engine.ts";
 import type { Transport, TransportTraits } from "../../../runtime/ports/transport.ts";
 import { loadClient } from "./client.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
