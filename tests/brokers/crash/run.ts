@@ -1,6 +1,6 @@
 import { Broker, type BrokerKind } from "../broker.ts";
 import { check, type Verdict } from "./check.ts";
-import { faultsOf } from "./faults.ts";
+import { drawFaults } from "./draw_faults.ts";
 import { History, type Report } from "./history.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -28,7 +28,7 @@ export interface CrashResult extends Verdict {
 const patienceMs = 60_000;
 
 /** How each broker is treated: a group of Kafka needs a while to notice that a member is gone. */
-export function scheduleFor({ name }: BrokerKind, isShort: boolean) {
+export function paceOf({ name }: BrokerKind, isShort: boolean) {
   const isSlow = name === "kafka";
   return {
     killEachMs: isSlow ? (isShort ? 20_000 : 10_000) : 3_000,
@@ -57,7 +57,7 @@ export async function run(options: CrashOptions): Promise<CrashResult> {
     else if (report.is === "note") onStep(`${worker}: ${report.text}`);
   };
   const workers = workersOf(broker.url, `crash${seed}`, folder);
-  const faults = faultsOf({ ...options, workers: Object.keys(workers) });
+  const faults = drawFaults({ ...options, workers: Object.keys(workers) });
   try {
     await using supervisor = new Supervisor({ workers, broker, onReport, onStep });
     await supervisor.tell("go"); // all have said that they are ready
