@@ -135,7 +135,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   }
   assert.deepEqual(
     leading.toSorted(),
-    ["./deno-kv", "./memory", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
+    ["./deno-kv", "./kafka", "./memory", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
   );
 });
 

@@ -43,10 +43,10 @@ export function recordOf(
   if (replyTo?.kind === "inbox") headers["posthorn-return-key"] = replyTo.key;
   if (replyTo?.kind === "process") headers["posthorn-process"] = names.instance;
   if (correlationId !== undefined) {
-    const process = replyTo?.kind === "process" ? names.instance : target.process;
-    headers["correlation-id"] = process === undefined
+    const asker = replyTo?.kind === "process" ? names.instance : target.process;
+    headers["correlation-id"] = asker === undefined
       ? bytesOf(correlationId)
-      : process + processMark + correlationId;
+      : asker + processMark + correlationId;
     if (to.kind === "reply") headers["kafka_correlationId"] = headers["correlation-id"];
   }
   if (parcel.expiresAtMs !== undefined) headers["posthorn-deadline"] ??= String(parcel.expiresAtMs);
@@ -62,11 +62,11 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     return bytes === undefined ? undefined : decoder.decode(bytes);
   };
   let correlationId = correlationOf(named.get("correlation-id") ?? named.get("kafka_correlationid"));
-  let process = reading.process ?? text("posthorn-process");
-  if (process !== undefined && correlationId?.startsWith(process + processMark)) {
-    correlationId = correlationId.slice(process.length + processMark.length);
+  let asker = reading.process ?? text("posthorn-process");
+  if (asker !== undefined && correlationId?.startsWith(asker + processMark)) {
+    correlationId = correlationId.slice(asker.length + processMark.length);
   } else if (reading.process !== undefined) return undefined;
-  else process = undefined;
+  else asker = undefined;
   const replyTopic = text("reply-topic") ?? text("kafka_replytopic");
   const deadline = Number(text("posthorn-deadline") ?? NaN);
   return {
@@ -83,7 +83,7 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     replyTo: replyTopic === undefined ? undefined : addressOf({
       topic: replyTopic,
       partition: partitionNumber(named.get("kafka_replypartition")),
-      process,
+      process: asker,
       key: text("posthorn-return-key"),
     }),
     correlationId,
