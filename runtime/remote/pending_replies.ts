@@ -27,6 +27,8 @@ export class PendingReplies {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #waiters = new Map<string, Waiter>();
+  /** The ids of the replies that came to those who wait for several: a broker may hand one over again. */
+  readonly #heard = new WeakMap<Waiter, Set<string>>();
   #sweepAt = sweepFrom;
 
   constructor(clock: Clock, random: Random) {
@@ -52,14 +54,21 @@ export class PendingReplies {
     this.#waiters.delete(name);
   }
 
-  /** Gives an outcome to whoever waits for it. Returns whether anybody did. */
-  settle(name: string, outcome: Outcome): boolean {
+  /** Gives an outcome to whoever waits for it, unless one with that id came before. Returns whether anybody waits. */
+  settle(name: string, outcome: Outcome, id?: string): boolean {
     const waiter = this.#waiters.get(name);
     if (waiter === undefined || waiter.over) return this.#waiters.delete(name) && false;
     if (waiter.many !== true) this.#waiters.delete(name);
+    else if (id !== undefined && this.#isRepeat(waiter, id)) return true;
     if ("reply" in outcome) waiter.reply(outcome.reply);
     else waiter.fail(errorOfFailure(outcome.failure));
     return true;
+  }
+
+  #isRepeat(waiter: Waiter, id: string): boolean {
+    const heard = this.#heard.get(waiter) ?? new Set();
+    this.#heard.set(waiter, heard);
+    return heard.size === heard.add(id).size;
   }
 
   #sweep(): void {

@@ -1,0 +1,259 @@
+import { OutcomeUnknownError, PosthornError, StoreError, type System } from "@posthorn/posthorn";
+import type { SimulatedBroker, SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
+import { actors, type Job, kinds, partsOf, type Service, services } from "./messages.ts";
+
+/** A message that a user has sent. */
+export interface SentJob {
+  readonly to: string;
+  readonly job: Job;
+  readonly service: Service;
+  /** Whether it was accepted. */
+  accepted: boolean;
+  /** The id of its reply, if it is a submit. */
+  ticket?: string | undefined;
+}
+
+/** An ask or survey, which has at most one effect at each actor. */
+export interface SentAsk {
+  readonly tag: string;
+  readonly to: string | undefined;
+  answeredBy: string[];
+}
+
+/** A message of a program that is not written with this package. */
+export interface StrangeJob {
+  readonly to: string;
+  readonly entry: string;
+  readonly named: boolean;
+}
+
+/** An event that a user has published. */
+export interface SentEvent {
+  readonly entry: string;
+  accepted: boolean;
+}
+
+/** A process, and its system. */
+interface Through {
+  readonly host: SimulatedHost;
+  readonly system: System;
+}
+
+type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readonly gone: true };
+
+const waitMs = 20_000;
+const attemptsMax = 200;
+
+export interface ServiceClientsOptions {
+  readonly simulations: ReadonlyMap<Service, Simulation<System>>;
+  readonly broker: SimulatedBroker;
+  readonly fail: (why: string) => void;
+}
+
+/** The users of services. Each waits until what it sent to an actor was accepted before it sends it more. */
+export class ServiceClients {
+  readonly jobs: SentJob[] = [];
+  readonly asks: SentAsk[] = [];
+  readonly events: SentEvent[] = [];
+  readonly strange: StrangeJob[] = [];
+  /** What was sent again, maybe through another process: its first attempt may not have been the effective one. */
+  readonly unordered = new Set<string>();
+  readonly #options: ServiceClientsOptions;
+  readonly #counts = new Map<string, number>();
+  /** The users that wait for an acceptance. */
+  readonly #busy = new Set<string>();
+  #tags = 0;
+  /** The number of actions in progress. */
+  open = 0;
+  stopped = false;
+
+  constructor(options: ServiceClientsOptions) {
+    this.#options = options;
+  }
+
+  /** Acts for the users of a service, at random intervals. */
+  begin(service: Service, count: number, everyMs: number): void {
+    if (count === 0) return;
+    this.open++;
+    void this.#act(service).then(() => this.open--);
+    this.#clock.setTimer(this.#draw() * 2 * everyMs, () => this.begin(service, count - 1, everyMs));
+  }
+
+  async #act(service: Service): Promise<void> {
+    const tag = `${service[0]}${++this.#tags}`;
+    const kind = this.#draw();
+    if (kind < 0.08) return await this.#ask(service, tag);
+    if (kind < 0.14) return await this.#survey(service, tag);
+    if (kind < 0.22) return await this.#publish(service, tag);
+    if (kind < 0.3) return this.#stranger(tag);
+    if (kind < 0.5) return await this.#burst(service, tag);
+    const through = this.#someone(service);
+    const to = this.#pick(actors);
+    const lane = `${through?.host.name} ${to}`;
+    if (through === undefined || this.#busy.has(lane)) return;
+    this.#busy.add(lane);
+    await this.#send(service, this.#jobOf(tag, through.host.name, to), kind < 0.75, through);
+    this.#busy.delete(lane);
+  }
+
+  #jobOf(tag: string, from: string, to: string): SentJob {
+    const lane = `${from} ${to}`;
+    const n = (this.#counts.get(lane) ?? 0) + 1;
+    this.#counts.set(lane, n);
+    const job = { tag, from, n, hops: Math.floor(this.#draw() * 4) };
+    const [service] = from.split("-");
+    const sent: SentJob = { to, job, service: service as Service, accepted: false };
+    this.jobs.push(sent);
+    return sent;
+  }
+
+  /** Several messages at once, in the order in which they are sent. */
+  async #burst(service: Service, tag: string): Promise<void> {
+    const user = `${service}-burst-${tag}`;
+    const to = this.#pick(actors);
+    const through = this.#someone(service);
+    const jobs = Array.from({ length: 6 }, (_, index) => this.#jobOf(`${tag}_${index}`, user, to));
+    await Promise.all(jobs.map((sent) => this.#send(service, sent, true, through)));
+  }
+
+  /** Sends a message with the same id until it is accepted. */
+  async #send(
+    service: Service,
+    sent: SentJob,
+    tells: boolean,
+    through: Through | undefined,
+  ): Promise<void> {
+    const { to, job } = sent;
+    const { service: other, key } = partsOf(to);
+    const send = async (system: System): Promise<string | undefined> => {
+      if (tells) return void await this.#tell(system, sent);
+      const ticket = await system.ref(kinds[other], key).submit(kinds[other].work, job, { id: job.tag });
+      return ticket.id;
+    };
+    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+      const outcome = await this.#call(service, send, attempt === 1 ? through : undefined);
+      if ("value" in outcome) {
+        sent.accepted = true;
+        sent.ticket = outcome.value;
+        this.#note(`${job.tag} of ${job.from} for ${to} is accepted`);
+        return;
+      }
+      if ("error" in outcome) this.#judge(outcome.error, `${job.tag} for ${to}`);
+      this.unordered.add(`${job.from}#${job.n}`);
+      await this.#pause(300 + this.#draw() * 2_000);
+    }
+  }
+
+  #tell(system: System, { to, job }: SentJob): Promise<void> {
+    const { service, key } = partsOf(to);
+    return system.ref(kinds[service], key).tell(kinds[service].note, job, { id: job.tag });
+  }
+
+  async #ask(service: Service, tag: string): Promise<void> {
+    const to = this.#pick(actors);
+    const { service: other, key } = partsOf(to);
+    const sent: SentAsk = { tag, to, answeredBy: [] };
+    this.asks.push(sent);
+    const outcome = await this.#call(
+      service,
+      (system) => system.ref(kinds[other], key).ask(kinds[other].add, tag, { timeoutMs: 5_000 }),
+    );
+    if ("value" in outcome) sent.answeredBy = [to];
+    else if ("error" in outcome) this.#judge(outcome.error, `the ask ${tag} of ${to}`);
+  }
+
+  async #survey(service: Service, tag: string): Promise<void> {
+    const sent: SentAsk = { tag, to: undefined, answeredBy: [] };
+    this.asks.push(sent);
+    const other = this.#pick(services);
+    await this.#call(service, async (system) => {
+      for await (const { from, tag: of } of system.survey(kinds[other].count, tag, { timeoutMs: 4_000 })) {
+        if (of !== tag) this.#options.fail(`the survey ${tag} is answered ${of}`);
+        if (sent.answeredBy.includes(from)) this.#options.fail(`${from} answers the survey ${tag} twice`);
+        sent.answeredBy.push(from);
+      }
+    });
+  }
+
+  async #publish(service: Service, tag: string): Promise<void> {
+    const post = { from: `${service}-user${tag}`, n: 1 };
+    const sent: SentEvent = { entry: `${post.from}#1`, accepted: false };
+    this.events.push(sent);
+    const outcome = await this.#call(service, (system) => system.publish(kinds[service].posted, post));
+    if ("value" in outcome) sent.accepted = true;
+  }
+
+  /** A program of another kind sends a message, which may be none. */
+  #stranger(tag: string): void {
+    const to = this.#pick(actors);
+    const { service: protocol, key } = partsOf(to);
+    const kind = this.#draw();
+    const bad = kind < 0.3;
+    const named = kind < 0.7;
+    const text = kind < 0.1
+      ? "{"
+      : JSON.stringify(kind < 0.2 ? { tag } : { tag, from: `stranger${tag}`, n: 1, hops: 0 });
+    const operation = { name: kind >= 0.2 && bad ? "nothing" : "note", mode: "tell" } as const;
+    const refusal = this.#options.broker.send({ kind: "inbox", protocol, key, operation }, {
+      ...(named && { id: tag }),
+      body: new TextEncoder().encode(text),
+      headers: this.#draw() < 0.3 ? { "posthorn-sender": `alpha/alpha/k1` } : {},
+    });
+    if (refusal === undefined && !bad) this.strange.push({ to, entry: `stranger${tag}#1`, named });
+  }
+
+  #judge(error: unknown, what: string): void {
+    if (
+      error instanceof PosthornError || error instanceof StoreError || error instanceof OutcomeUnknownError
+    ) return;
+    this.#options.fail(`${what} ends with ${error instanceof Error ? error.stack : error}`);
+  }
+
+  #someone(service: Service): Through | undefined {
+    const { running } = this.#options.simulations.get(service)!;
+    return running.length === 0 ? undefined : this.#pick(running);
+  }
+
+  /** Runs an action in a process of the service, unless the process has ended or the action takes too long. */
+  #call<T>(
+    service: Service,
+    act: (system: System) => Promise<T>,
+    through = this.#someone(service),
+  ): Promise<Outcome<T>> {
+    if (through === undefined) return Promise.resolve({ gone: true });
+    const { host, system } = through;
+    return new Promise((resolve) => {
+      const cancel = this.#clock.setTimer(waitMs, () => resolve({ gone: true }));
+      host.clock.macrotask(() => {
+        act(system).then((value) => ({ value }), (error) => ({ error })).then((outcome) => {
+          cancel();
+          resolve(outcome);
+        });
+      });
+    });
+  }
+
+  get #clock() {
+    return this.#first.clock;
+  }
+
+  get #first(): Simulation<System> {
+    return this.#options.simulations.get("alpha")!;
+  }
+
+  #note(step: string): void {
+    this.#first.note(step);
+  }
+
+  #draw(): number {
+    return this.#first.random.next();
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return from[Math.floor(this.#draw() * from.length)];
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.setTimer(ms, resolve));
+  }
+}

@@ -1,0 +1,96 @@
+import type { ServiceClients } from "./service_clients.ts";
+import { actors, keys, services, type State } from "./messages.ts";
+
+export interface ServicesCheckOptions {
+  readonly states: ReadonlyMap<string, State>;
+  readonly clients: ServiceClients;
+  /** Whether a message without an id has a name of its own in the broker. */
+  readonly namesStrangers: boolean;
+  readonly fail: (why: string) => void;
+}
+
+/** What must be so when services are at rest. */
+export function checkServices({ states, clients, namesStrangers, fail }: ServicesCheckOptions): void {
+  for (const [to, { log }] of states) {
+    for (const [from, wanted] of wantedBy(to, states, clients)) {
+      const got = log.filter((entry) => entry.startsWith(`${from}#`));
+      const ordered = (entries: readonly string[]) =>
+        entries.filter((entry) => !clients.unordered.has(entry));
+      const same = got.toSorted().join() === wanted.toSorted().join() &&
+        ordered(got).join() === ordered(wanted).join();
+      if (!same) fail(`${to} has of ${from}: ${got.join(" ")}, not ${wanted.join(" ")}`);
+    }
+  }
+  for (const [name, { asked, refused, failing }] of states) {
+    for (const [tag, replies] of Object.entries(asked)) {
+      if (replies.length !== 1) fail(`${name} gets ${replies.length} replies to ${tag}`);
+    }
+    if (refused !== failing.length) fail(`${name} hears of ${refused} failures, not ${failing.length}`);
+  }
+  checkEvents(states, clients, fail);
+  checkAsks(states, clients, fail);
+  for (const { to, entry, named } of clients.strange) {
+    const count = states.get(to)!.log.filter((other) => other === entry).length;
+    if (named || namesStrangers ? count !== 1 : count === 0) {
+      fail(`${to} has the stranger's ${entry} ${count} times`);
+    }
+  }
+}
+
+/** The messages that each sender has sent to an actor, as its log shows them. */
+function wantedBy(
+  to: string,
+  states: ReadonlyMap<string, State>,
+  { jobs }: ServiceClients,
+): ReadonlyMap<string, readonly string[]> {
+  const wanted = new Map<string, string[]>();
+  for (const [from, { sent, failing }] of states) {
+    const all = Array.from({ length: sent[to] ?? 0 }, (_, index) => `${from}#${index + 1}`);
+    const failed = new Set(failing.filter((one) => one.startsWith(`${to} `)).map((one) => one.split(" ")[1]));
+    wanted.set(from, all.filter((entry) => !failed.has(entry)));
+  }
+  for (const { to: receiver, job: { from, n }, accepted } of jobs) {
+    if (receiver !== to || !accepted) continue;
+    wanted.set(from, [...wanted.get(from) ?? [], `${from}#${n}`]);
+  }
+  return wanted;
+}
+
+/** Each subscriber has heard each event of each actor once, in order, and those of users once. */
+function checkEvents(
+  states: ReadonlyMap<string, State>,
+  { events }: ServiceClients,
+  fail: (why: string) => void,
+): void {
+  for (const service of services) {
+    for (const key of keys.slice(0, 2)) {
+      const { heard } = states.get(`${service}/${key}`)!;
+      for (const from of actors) {
+        const { published } = states.get(from)!;
+        const wanted = Array.from({ length: published }, (_, index) => `${from}#${index + 1}`).join(" ");
+        const got = heard.filter((entry) => entry.startsWith(`${from}#`)).join(" ");
+        if (got !== wanted) fail(`${service}/${key} hears of ${from}: ${got}, not ${wanted}`);
+      }
+      for (const { entry, accepted } of events) {
+        const count = heard.filter((other) => other === entry).length;
+        if (accepted ? count !== 1 : count > 1) fail(`${service}/${key} hears ${entry} ${count} times`);
+      }
+    }
+  }
+}
+
+function checkAsks(
+  states: ReadonlyMap<string, State>,
+  { asks }: ServiceClients,
+  fail: (why: string) => void,
+): void {
+  for (const { tag, to, answeredBy } of asks) {
+    for (const [name, { added }] of states) {
+      const count = added.filter((other) => other === tag).length;
+      if (count > 1 || (count === 1 && to !== undefined && to !== name)) {
+        fail(`${tag} has ${count} effects at ${name}`);
+      }
+      if (answeredBy.includes(name) && count === 0) fail(`${name} answers ${tag}, and has not committed it`);
+    }
+  }
+}

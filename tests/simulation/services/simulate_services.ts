@@ -1,0 +1,293 @@
+import { System } from "@posthorn/posthorn";
+import { seededRandom } from "@posthorn/posthorn/testing";
+import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
+import { decodeValue } from "../../../runtime/durable/rows/value_codec.ts";
+import type { Entry } from "../../../runtime/ports/store.ts";
+import { Patches } from "../patches.ts";
+import { spaceOf } from "../rule.ts";
+import { uncaught } from "../uncaught.ts";
+import { actors, kinds, partsOf, type Service, services, type State } from "./messages.ts";
+import { serviceActor, subscribe } from "./service_actors.ts";
+import { ServiceClients } from "./service_clients.ts";
+import { ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
+import { checkServices } from "./services_check.ts";
+import { type ServicesPlan, servicesPlanOf } from "./services_plan.ts";
+
+export interface ServicesSeedOptions {
+  /** A rule to remove. */
+  readonly without?: string | undefined;
+  /** Changes the faults. */
+  readonly faultPlan?: (faultPlan: ServicesPlan) => ServicesPlan;
+  readonly onStep?: ((step: string) => void) | undefined;
+}
+
+export interface ServicesSeedResult {
+  readonly seed: number;
+  /** The first fault found; `undefined` if there is none. */
+  readonly failure: string | undefined;
+  readonly hash: string;
+  readonly steps: readonly string[];
+  /** The rare branches reached, and the faults that occurred. */
+  readonly marks: ReadonlySet<string>;
+  readonly happened: number;
+  readonly commits: number;
+  readonly restMs: number;
+  readonly faultPlan: ServicesPlan;
+}
+
+interface LetterHead {
+  readonly reason: string;
+  readonly operation: string;
+}
+
+const safetyMs = 35_000;
+/** The time after the last fault until the last late commit and the last late parcel have landed. */
+const lateMs = 9_500;
+/** The time after the last fault within which all work must be done. */
+const restMsMax = 120_000;
+/** Why messages of these programs may be dead letters. */
+const expectedLetters: readonly string[] = [
+  "terminal",
+  "unknown-operation",
+  "invalid-payload",
+  "unreadable-body",
+];
+/** The operations that nobody needs after their deadline. */
+const passing: readonly string[] = ["add", "count", "publish"];
+/** Rows that must be gone at rest. */
+const working: readonly string[] = ["mail", "index", "out", "expect"];
+
+/** One run of three services over a broker. */
+export async function simulateServices(
+  seed: number,
+  options: ServicesSeedOptions = {},
+): Promise<ServicesSeedResult> {
+  const rule = serviceRules.find(({ name }) => name === options.without);
+  if (options.without !== undefined && rule === undefined) {
+    throw new RangeError(`There is no rule ${options.without}`);
+  }
+  const run = new ServicesRun(seed, rule, options);
+  using _ = uncaught((why) => run.fail(why));
+  using patches = new Patches();
+  rule?.code?.(patches);
+  try {
+    return await run.go();
+  } catch (cause) {
+    throw new Error(`seed ${seed} could not be simulated`, { cause });
+  }
+}
+
+class ServicesRun {
+  readonly #seed: number;
+  readonly #plan: ServicesPlan;
+  readonly #rule: ServiceRule | undefined;
+  readonly #simulations = new Map<Service, Simulation<System>>();
+  readonly #clients: ServiceClients;
+  readonly #marks = new Set<string>();
+  #failure: string | undefined;
+  #steps: readonly string[] = [];
+
+  constructor(
+    seed: number,
+    rule: ServiceRule | undefined,
+    { faultPlan = (same) => same, onStep }: ServicesSeedOptions,
+  ) {
+    this.#seed = seed;
+    this.#rule = rule;
+    const drawn = servicesPlanOf(seededRandom(Math.imul(seed, 0x9e3779b1)));
+    this.#plan = faultPlan(rule?.plan?.(drawn) ?? drawn);
+    for (const [index, service] of services.entries()) {
+      const beside = this.#simulations.get("alpha");
+      const { reads, shards, processes, process } = this.#plan;
+      const simulation: Simulation<System> = new Simulation<System>({
+        seed: seed + index * 1_000_003,
+        service,
+        processes: processes[service],
+        faults: { clocksApartMs: process.clocksApartMs ?? 0 },
+        ...(beside === undefined ? { broker: { reads, shards }, ...(onStep && { onStep }) } : { beside }),
+        store: {
+          onCommit: ({ instance, version, outcome, parts }) => {
+            const text = parts.map(({ writes, removals }) =>
+              [...writes, ...removals.map((key) => `-${key}`)].join(" ")
+            ).join(" | ").replaceAll("\u001f", "/").replaceAll("\n", "~");
+            simulation.note(`${instance} commits ${version} (${outcome}): ${text}`);
+          },
+        },
+        start: (host) => this.#start(service, host),
+      });
+      this.#simulations.set(service, simulation);
+    }
+    this.#clients = new ServiceClients({
+      simulations: this.#simulations,
+      broker: this.#first.broker,
+      fail: (why) => this.fail(why),
+    });
+  }
+
+  fail(why: string): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = why;
+    this.#first.note(`WRONG: ${why}`);
+    this.#steps = this.#first.lastSteps;
+  }
+
+  async go(): Promise<ServicesSeedResult> {
+    const { process, store, broker, actions, everyMs } = this.#plan;
+    const failed = () => this.#failure !== undefined;
+    await this.#subscribeAll();
+    this.#first.broker.faults = broker;
+    for (const simulation of this.#simulations.values()) {
+      simulation.store.faults = store;
+      simulation.faults = process;
+    }
+    for (const service of services) this.#clients.begin(service, actions, everyMs);
+    await this.#first.advance(safetyMs, failed);
+    for (const [fault, count] of Object.entries(this.#first.broker.counts)) {
+      if (count > 0) this.#marks.add(`broker ${fault}`);
+    }
+    for (const simulation of this.#simulations.values()) simulation.calm();
+    const calmMs = this.#first.clock.now();
+    await this.#first.advance(lateMs, failed);
+    await this.#first.advance(restMsMax, () => failed() || this.#unrest() === undefined);
+    const unrest = this.#unrest();
+    if (unrest !== undefined) this.fail(`it does not come to rest: ${unrest}`);
+    const restMs = this.#first.clock.now() - calmMs;
+    if (!failed()) await this.#check();
+    if (!failed()) await this.#stopAll();
+    return {
+      seed: this.#seed,
+      failure: this.#failure,
+      hash: this.#first.hash,
+      steps: this.#steps,
+      marks: this.#marks,
+      happened: this.#first.happened,
+      commits: [...this.#simulations.values()].reduce((sum, { store }) => sum + store.log.length, 0),
+      restMs,
+      faultPlan: this.#plan,
+    };
+  }
+
+  #start(service: Service, host: SimulatedHost): System {
+    const { handlerMsMax, windowMs } = this.#plan;
+    const kind = kinds[service];
+    const others = services.filter((other) => other !== service).map((other) => kinds[other]);
+    const transport = host.broker.transport([kind.note, kind.work, kind.add, kind.posted, kind.count]);
+    const probes = { reach: (branch: string) => void this.#marks.add(branch) };
+    const pause = () =>
+      handlerMsMax === 0
+        ? Promise.resolve()
+        : new Promise<void>((resolve) =>
+          void host.clock.setTimer(host.random.next() * handlerMsMax, resolve)
+        );
+    const system = new System({
+      name: service,
+      actors: [serviceActor(service, { pause })],
+      clock: host.clock,
+      random: host.random,
+      store: ruled(host.store, this.#rule, probes),
+      transport: this.#rule?.transport?.(transport, host) ?? transport,
+      remote: others,
+      deduplicationWindowMs: windowMs,
+      log: false,
+    });
+    system.ready().catch(() => host.crash()); // its program ends and is restarted
+    return system;
+  }
+
+  /** Subscriptions are made before there are faults. */
+  async #subscribeAll(): Promise<void> {
+    let left = services.length;
+    await this.#first.advance(2_000);
+    for (const [service, { running }] of this.#simulations) {
+      const [{ host, system }] = running;
+      host.clock.macrotask(() => void subscribe(service, system).then(() => left--));
+    }
+    await this.#first.advance(20_000, () => left === 0);
+    if (left > 0) this.fail("subscriptions are not made");
+    await this.#first.advance(2_000);
+  }
+
+  /** What is not done yet; `undefined` if all is. */
+  #unrest(): string | undefined {
+    if (this.#clients.open > 0) return `${this.#clients.open} users wait`;
+    for (const [service, { store }] of this.#simulations) {
+      const row = store.snapshot().find(({ key }) => working.includes(spaceOf(key)));
+      if (row !== undefined) return `${service} has the row ${row.key.replaceAll("\u001f", "/")}`;
+    }
+    const [queue] = Object.entries(this.#first.broker.waiting);
+    return queue && `${queue[1]} messages wait in ${queue[0]}`;
+  }
+
+  async #check(): Promise<void> {
+    const states = new Map<string, State>();
+    const tickets = this.#clients.jobs.filter(({ ticket }) => ticket !== undefined);
+    let open = actors.length + tickets.length;
+    for (const name of actors) {
+      const { service, key } = partsOf(name);
+      this.#in(service, async (system) => {
+        states.set(name, await system.ref(kinds[service], key).ask(kinds[service].read) as State);
+        open--;
+      });
+    }
+    for (const { service, ticket, to, job } of tickets) {
+      this.#in(service, async (system) => {
+        const reply = await system.ticket(ticket!).reply({ timeoutMs: 5_000 }) as {
+          tag: string;
+          from: string;
+        };
+        if (reply.tag !== job.tag || reply.from !== to) {
+          this.fail(`${job.tag} for ${to} is answered by ${reply.from}`);
+        }
+        open--;
+      });
+    }
+    await this.#first.advance(20_000, () => open === 0 || this.#failure !== undefined);
+    if (open > 0) this.fail(`${open} questions are not answered at rest`);
+    if (this.#failure !== undefined) return;
+    this.#checkLetters();
+    checkServices({
+      states,
+      clients: this.#clients,
+      namesStrangers: this.#first.broker.traits.namesStrangers,
+      fail: (why) => this.fail(why),
+    });
+  }
+
+  /** Only what strangers sent, and what is meant to fail, is a dead letter. */
+  #checkLetters(): void {
+    for (const [service, { store }] of this.#simulations) {
+      for (const row of store.snapshot().filter(({ key }) => spaceOf(key) === "dead")) {
+        const { reason, operation } = decodeValue<LetterHead>(row.value).head;
+        this.#marks.add(`letter ${reason}`);
+        const late = reason === "deadline" && passing.includes(operation);
+        if (late || expectedLetters.includes(reason)) continue;
+        this.fail(`${service} has a dead letter ${reason}: ${textOf(row)}`);
+      }
+    }
+  }
+
+  #in(service: Service, act: (system: System) => Promise<void>): void {
+    const [{ host, system }] = this.#simulations.get(service)!.running;
+    host.clock.macrotask(() => void act(system).catch((error) => this.fail(`at rest: ${error}`)));
+  }
+
+  async #stopAll(): Promise<void> {
+    let stopping = 0;
+    for (const { running } of this.#simulations.values()) {
+      for (const { system } of running) {
+        stopping++;
+        void system.stop({ drainMs: 1_000 }).then(() => stopping--);
+      }
+    }
+    await this.#first.advance(60_000, () => stopping === 0);
+    if (stopping > 0) this.fail(`${stopping} systems do not stop`);
+  }
+
+  get #first(): Simulation<System> {
+    return this.#simulations.get("alpha")!;
+  }
+}
+
+function textOf({ key, value }: Entry): string {
+  return `${key.replaceAll("\u001f", "/")} ${JSON.stringify(decodeValue(value))}`;
+}
