@@ -32,10 +32,11 @@ export interface KafkaTransport extends Transport {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { protocol, tell, unchecked } from "@posthorn/posthorn";
+ * import { protocol, tell } from "@posthorn/posthorn";
  * import { kafka } from "@posthorn/posthorn/kafka";
+ * import * as z from "zod";
  *
- * const Order = protocol("order", { add: tell(unchecked<number>()) });
+ * const Order = protocol("order", { add: tell(z.number()) });
  * const transport = kafka({ brokers: ["localhost:9092"], expose: [Order.add] });
  * assert(transport.traits.reads === "log");
  * ```

@@ -55,34 +55,35 @@ export function recordOf(
 
 /** The delivery of a record; `undefined` if it is for another process. */
 export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | undefined {
-  const named = new Map<string, Uint8Array>();
-  for (const [name, value] of record.headers) named.set(name.toLowerCase(), value);
+  const headers: Record<string, string> = {};
+  const own = new Map<string, Uint8Array>();
+  for (const [name, value] of record.headers) {
+    const lower = name.toLowerCase();
+    if (ownHeaders.has(lower)) own.set(lower, value);
+    else if (lower !== "__proto__") headers[lower] = decoder.decode(value);
+  }
   const text = (name: string) => {
-    const bytes = named.get(name);
+    const bytes = own.get(name);
     return bytes === undefined ? undefined : decoder.decode(bytes);
   };
-  let correlationId = correlationOf(named.get("correlation-id") ?? named.get("kafka_correlationid"));
+  let correlationId = correlationOf(own.get("correlation-id") ?? own.get("kafka_correlationid"));
   let asker = reading.process ?? text("posthorn-process");
   if (asker !== undefined && correlationId?.startsWith(asker + processMark)) {
     correlationId = correlationId.slice(asker.length + processMark.length);
   } else if (reading.process !== undefined) return undefined;
   else asker = undefined;
   const replyTopic = text("reply-topic") ?? text("kafka_replytopic");
-  const deadline = Number(text("posthorn-deadline") ?? NaN);
+  const deadline = Number(headers["posthorn-deadline"] ?? NaN);
   return {
-    id: text("id") ?? text("ce_id"),
-    key: keyOf(record, reading, text("ce_subject")),
-    operation: text("operation") ?? text("ce_type")?.split(".").at(-1),
+    id: text("id") ?? headers["ce_id"],
+    key: keyOf(record, reading, headers["ce_subject"]),
+    operation: text("operation") ?? headers["ce_type"]?.split(".").at(-1),
     body: record.value,
     contentType: text("content-type"),
-    headers: Object.fromEntries(
-      [...named].filter(([name]) => !ownHeaders.has(name)).map((
-        [name, value],
-      ) => [name, decoder.decode(value)]),
-    ),
+    headers,
     replyTo: replyTopic === undefined ? undefined : addressOf({
       topic: replyTopic,
-      partition: partitionNumber(named.get("kafka_replypartition")),
+      partition: partitionNumber(own.get("kafka_replypartition")),
       process: asker,
       key: text("posthorn-return-key"),
     }),
