@@ -15,6 +15,10 @@ const ownHeaders: ReadonlySet<string> = new Set([
   "kafka_replytopic",
   "kafka_replypartition",
   "kafka_correlationid",
+  "ce_specversion",
+  "ce_id",
+  "ce_type",
+  "ce_subject",
   "posthorn-process",
   "posthorn-return-key",
 ]);
@@ -37,6 +41,10 @@ export function recordOf(
   if (to.kind === "inbox" && to.operation !== undefined) headers.operation = to.operation.name;
   if (to.kind === "event") {
     headers.operation = to.event;
+    headers["ce_specversion"] = "1.0";
+    headers["ce_id"] = parcel.id;
+    headers["ce_source"] = `/${names.service}`;
+    headers["ce_type"] = `${to.protocol}.${to.event}`;
     if (to.subject !== "") headers["ce_subject"] = to.subject;
   }
   if (replyTo !== undefined) headers["reply-topic"] = names.returnTopic(replyTo);
@@ -60,7 +68,7 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
   for (const [name, value] of record.headers) {
     const lower = name.toLowerCase();
     if (ownHeaders.has(lower)) own.set(lower, value);
-    else if (lower !== "__proto__") headers[lower] = decoder.decode(value);
+    else if (lower !== "__proto__") headers[lower.replace(/^ce_/, "ce-")] = decoder.decode(value);
   }
   const text = (name: string) => {
     const bytes = own.get(name);
@@ -75,9 +83,9 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
   const replyTopic = text("reply-topic") ?? text("kafka_replytopic");
   const deadline = Number(headers["posthorn-deadline"] ?? NaN);
   return {
-    id: text("id") ?? headers["ce_id"],
-    key: keyOf(record, reading, headers["ce_subject"]),
-    operation: text("operation") ?? headers["ce_type"]?.split(".").at(-1),
+    id: text("id") ?? text("ce_id"),
+    key: keyOf(record, reading, text("ce_subject")),
+    operation: text("operation") ?? text("ce_type")?.split(".").at(-1),
     body: record.value,
     contentType: text("content-type"),
     headers,
