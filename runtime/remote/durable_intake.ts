@@ -8,7 +8,7 @@ import type { ActorId } from "../language/address.ts";
 import { Route } from "../messages/envelope.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import { shownActor } from "../messages/shown_name.ts";
-import type { Channel, Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
+import type { Channel, Delivery, Receiver, Rejection, Tenure, TransportTraits } from "../ports/transport.ts";
 import type { Entry } from "../ports/store.ts";
 import { turnRoom } from "../activations/memory_host.ts";
 import { type AcceptanceMark, writeMark } from "../durable/delivery/acceptance.ts";
@@ -39,6 +39,7 @@ export interface DurableIntakeParts {
   readonly store: OpenStore;
   readonly clock: Clock;
   readonly deduplicationWindowMs: number;
+  readonly reads: TransportTraits["reads"];
   readonly runs: TransientRuns;
   readonly asks: RemoteAsks;
   /** Is aborted when the system stops. */
@@ -124,8 +125,11 @@ export class DurableIntake implements Receiver {
 
   #arrival(delivery: Delivery, tenure: Tenure): Arrival {
     const message = this.#parts.read(delivery, tenure);
-    const mark = messageMark(message, this.#channel);
-    return { message, meaning: this.#parts.meaningOf(message), mark, ran: false };
+    const meaning = this.#parts.meaningOf(message);
+    const isAsk = meaning.kind === "ask" || (meaning.kind === "refused" && meaning.asked);
+    // What is in no log of a broker of logs never comes again, and each process is handed a share of it.
+    const isOnce = isAsk && this.#parts.reads === "log" && tenure.epoch === undefined;
+    return { message, meaning, mark: isOnce ? undefined : messageMark(message, this.#channel), ran: false };
   }
 
   /** The rows that decide what a part does: marks if repeats may be among the messages, and what waits for replies. */

@@ -82,7 +82,8 @@ export function intakeOf(intake: IntakeServices): Intake {
         delivery.deliver(to, new Route(operation, extras?.id, extras?.id, replyTo, deadline), payload);
       }
     };
-    return new DurableIntake(channel, { ...parts, store, deduplicationWindowMs, askRespondents });
+    const { reads } = intake.traits;
+    return new DurableIntake(channel, { ...parts, store, deduplicationWindowMs, reads, askRespondents });
   };
   return {
     receiverOf,
