@@ -8,7 +8,7 @@ import type { ActorId } from "../language/address.ts";
 import { Route } from "../messages/envelope.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import { shownActor } from "../messages/shown_name.ts";
-import type { Channel, Delivery, Receiver, Rejection, Tenure, TransportTraits } from "../ports/transport.ts";
+import type { Channel, Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
 import type { Entry } from "../ports/store.ts";
 import { turnRoom } from "../activations/memory_host.ts";
 import { type AcceptanceMark, writeMark } from "../durable/delivery/acceptance.ts";
@@ -21,7 +21,7 @@ import { toText } from "../durable/rows/value_codec.ts";
 import { BatchPart, type Room } from "./batch_part.ts";
 import { keptBody } from "./decode_body.ts";
 import type { Meaning } from "./meaning.ts";
-import { messageMark } from "./message_mark.ts";
+import { comesOnce, messageMark } from "./message_mark.ts";
 import { Patience } from "./patience.ts";
 import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
 import type { ReceivedMessage } from "./received_message.ts";
@@ -39,7 +39,7 @@ export interface DurableIntakeParts {
   readonly store: OpenStore;
   readonly clock: Clock;
   readonly deduplicationWindowMs: number;
-  readonly reads: TransportTraits["reads"];
+  readonly reads: "queue" | "log";
   readonly runs: TransientRuns;
   readonly asks: RemoteAsks;
   /** Is aborted when the system stops. */
@@ -126,10 +126,10 @@ export class DurableIntake implements Receiver {
   #arrival(delivery: Delivery, tenure: Tenure): Arrival {
     const message = this.#parts.read(delivery, tenure);
     const meaning = this.#parts.meaningOf(message);
-    const isAsk = meaning.kind === "ask" || (meaning.kind === "refused" && meaning.asked);
-    // What is in no log of a broker of logs never comes again, and each process is handed a share of it.
-    const isOnce = isAsk && this.#parts.reads === "log" && tenure.epoch === undefined;
-    return { message, meaning, mark: isOnce ? undefined : messageMark(message, this.#channel), ran: false };
+    const mark = comesOnce(meaning, tenure, this.#parts.reads)
+      ? undefined
+      : messageMark(message, this.#channel);
+    return { message, meaning, mark, ran: false };
   }
 
   /** The rows that decide what a part does: marks if repeats may be among the messages, and what waits for replies. */
