@@ -6,6 +6,8 @@ export class TcpProxy implements AsyncDisposable {
   #accepting: Promise<void>;
   /** How many bytes each direction still carries before it is cut in their midst. */
   #bytesLeft = Infinity;
+  #held = false;
+  #isolated = false;
 
   constructor(target: Deno.ConnectOptions) {
     this.#target = target;
@@ -33,13 +35,21 @@ export class TcpProxy implements AsyncDisposable {
     this.#bytesLeft = bytes;
   }
 
+  /** Lets nothing pass any more, of present and future connections, which all stay. */
+  hold(): void {
+    this.#held = true;
+  }
+
   /** Cuts all connections, and lets no new one through. */
   async isolate(): Promise<void> {
+    if (this.#isolated) return;
+    this.#isolated = true;
     const { port } = this;
     this.#listener.close();
     this.cut();
     await this.#accepting;
     this.restore = () => {
+      this.#isolated = false;
       this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
       this.#accepting = this.#accept();
     };
@@ -76,6 +86,7 @@ export class TcpProxy implements AsyncDisposable {
       for (;;) {
         const count = await from.read(buffer);
         if (count === null) break;
+        if (this.#held) continue;
         const passed = Math.min(count, this.#bytesLeft);
         this.#bytesLeft -= passed;
         for (let at = 0; at < passed;) at += await to.write(buffer.subarray(at, passed));

@@ -1,13 +1,12 @@
-import type { Parcel, Refusal } from "../../../runtime/ports/transport.ts";
+import type { Destination, Parcel, Refusal } from "../../../runtime/ports/transport.ts";
 import { type Envelope, frameBytesMax } from "./client.ts";
 import {
   actorOf,
   addressOfActor,
   directReplyTo,
   eventRoutingKeyOf,
-  eventsExchange,
   isShort,
-  replyQueueOf,
+  type Names,
   routingKeyOf,
 } from "./names.ts";
 
@@ -17,24 +16,51 @@ export interface Outgoing {
   readonly body: Uint8Array;
 }
 
+/** What the sender of a parcel is. */
+export interface OutgoingOptions {
+  readonly service: string;
+  readonly names: Names;
+  readonly nowMs: number;
+  /** The maximum size of a body. */
+  readonly messageBytes: number;
+}
+
 /** The bytes of a frame that are kept free for the short texts of AMQP and for what frames them. */
 const propertiesBytes = 3_000;
+const headersBytesMax = frameBytesMax - propertiesBytes;
 const encoder = new TextEncoder();
 
-/** Why a parcel can never be sent, whatever the broker says. */
-export function refusalOf(parcel: Parcel, messageBytes: number): Refusal | undefined {
-  const { body, id, correlationId = "" } = parcel;
+/** What is published for a parcel, or why it can never be sent, whatever the broker says. */
+export function outgoingOf(parcel: Parcel, options: OutgoingOptions): Outgoing | Refusal {
+  const { id, body, contentType, replyTo, correlationId, expiresAtMs } = parcel;
+  const { service, names, nowMs, messageBytes } = options;
+  const actor = parcel.to.kind === "reply" ? actorOf(parcel.to.address) : undefined;
+  const to: Destination = actor === undefined ? parcel.to : { kind: "inbox", ...actor };
+  const headers = headersOf(parcel, to, service);
   if (body.length > messageBytes) {
     return refused("too-large", id, `its body has ${body.length} of ${messageBytes} bytes`);
   }
-  const texts = Object.entries(headersOf(parcel, ""));
-  const bytes = texts.reduce((sum, [name, value]) => sum + 6 + bytesOf(name) + bytesOf(value), 0);
-  const most = frameBytesMax - propertiesBytes;
-  if (bytes > most) return refused("too-large", id, `its headers have ${bytes} of ${most} bytes`);
-  const to = destinationOf(parcel.to);
-  const cut = [id, correlationId, to.kind === "reply" ? to.address : ""].find((text) => !isShort(text));
-  if (cut === undefined) return undefined;
-  return refused("refused", id, `an id or address of it has ${bytesOf(cut)} of 255 bytes`);
+  const headersBytes = sizeOf(headers);
+  if (headersBytes > headersBytesMax) {
+    return refused("too-large", id, `its headers have ${headersBytes} of ${headersBytesMax} bytes`);
+  }
+  const cut = [id, correlationId ?? "", contentType ?? "", to.kind === "reply" ? to.address : ""]
+    .find((text) => !isShort(text));
+  if (cut !== undefined) {
+    return refused("refused", id, `an id, type or address of it has ${bytesOf(cut)} of 255 bytes`);
+  }
+  const envelope: Envelope = {
+    ...routeOf(to, names),
+    messageId: id,
+    contentType,
+    headers,
+    correlationId,
+    replyTo: replyTo && names.replyQueue(replyTo),
+    expiration: expiresAtMs === undefined ? undefined : String(Math.max(Math.ceil(expiresAtMs - nowMs), 0)),
+    appId: service,
+    durable: true,
+  };
+  return { envelope, body };
 }
 
 function refused(code: Refusal["code"], id: string, why: string): Refusal {
@@ -45,59 +71,56 @@ function bytesOf(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** What is published for a parcel. */
-export function outgoingOf(parcel: Parcel, service: string, nowMs: number): Outgoing {
-  const { to, id, body, contentType, replyTo, correlationId, expiresAtMs } = parcel;
-  const properties = {
-    messageId: id,
-    contentType,
-    headers: headersOf(parcel, service),
-    correlationId,
-    replyTo: replyTo && replyQueueOf(replyTo, service),
-    expiration: expiresAtMs === undefined ? undefined : String(Math.max(Math.ceil(expiresAtMs - nowMs), 0)),
-    appId: service,
-    durable: true,
-  };
-  return { envelope: { ...properties, ...routeOf(destinationOf(to)) }, body };
+/** The bytes that headers take; more than they take if they are few. */
+function sizeOf(headers: Readonly<Record<string, string>>): number {
+  const texts = Object.entries(headers).flat();
+  const units = texts.reduce((sum, { length }) => sum + 3 + length, 0);
+  if (3 * units <= headersBytesMax) return 3 * units;
+  return texts.reduce((sum, text) => sum + 3 + bytesOf(text), 0);
 }
 
-/** A reply to an actor goes to its inbox, like everything else that is sent to it. */
-function destinationOf(to: Parcel["to"]): Parcel["to"] {
-  const actor = to.kind === "reply" ? actorOf(to.address) : undefined;
-  return actor === undefined ? to : { kind: "inbox", ...actor };
-}
-
-function routeOf(to: Parcel["to"]): Pick<Envelope, "exchange" | "routingKey" | "mandatory" | "type"> {
+function routeOf(
+  to: Destination,
+  names: Names,
+): Pick<Envelope, "exchange" | "routingKey" | "mandatory" | "type"> {
   if (to.kind === "inbox") {
     const { protocol, key, operation } = to;
-    return { exchange: protocol, routingKey: routingKeyOf(key), mandatory: true, type: operation?.name };
+    return {
+      exchange: names.inbox(protocol),
+      routingKey: routingKeyOf(key),
+      mandatory: true,
+      type: operation?.name,
+    };
   }
   if (to.kind === "event") {
     const routingKey = eventRoutingKeyOf(to.protocol, to.event, to.subject);
-    return { exchange: eventsExchange, routingKey, mandatory: false, type: to.event };
+    return { exchange: names.events, routingKey, mandatory: false, type: to.event };
   }
   // The broker returns what is mandatory and goes to an address of a direct reply, although it delivers it.
   const direct = to.address.startsWith(`${directReplyTo}.`);
   return { exchange: "", routingKey: to.address, mandatory: !direct };
 }
 
-function headersOf(parcel: Parcel, service: string): Record<string, string> {
-  const { id, headers, replyTo, expiresAtMs } = parcel;
-  const to = destinationOf(parcel.to);
-  const more: Record<string, string> = {};
-  if (replyTo?.kind === "inbox") more["posthorn-return"] = addressOfActor(replyTo.protocol, replyTo.key);
-  if (to.kind === "inbox" && routingKeyOf(to.key) !== to.key) more["posthorn-key"] = to.key;
+/** The headers of the parcel, and those that say what AMQP has no place for. */
+function headersOf(
+  { id, headers, replyTo, expiresAtMs }: Parcel,
+  to: Destination,
+  service: string,
+): Record<string, string> {
+  const all: Record<string, string> = { ...headers };
+  if (replyTo?.kind === "inbox") all["posthorn-return"] = addressOfActor(replyTo.protocol, replyTo.key);
+  if (to.kind === "inbox" && !isShort(to.key)) all["posthorn-key"] = to.key;
   if (to.kind === "event") {
     const { protocol, event, subject } = to;
-    more["cloudEvents:specversion"] = "1.0";
-    more["cloudEvents:id"] = id;
-    more["cloudEvents:source"] = `/${service}`;
-    more["cloudEvents:type"] = `${protocol}.${event}`;
-    if (subject !== "") more["cloudEvents:subject"] = subject;
-    if (!eventRoutingKeyOf(protocol, event, subject).endsWith(subject)) more["posthorn-subject"] = subject;
+    all["cloudEvents:specversion"] = "1.0";
+    all["cloudEvents:id"] = id;
+    all["cloudEvents:source"] = `/${service}`;
+    all["cloudEvents:type"] = `${protocol}.${event}`;
+    if (subject !== "") all["cloudEvents:subject"] = subject;
+    if (!isShort(`${protocol}.${event}.${subject}`)) all["posthorn-subject"] = subject;
   }
   if (expiresAtMs !== undefined && headers["posthorn-deadline"] !== String(expiresAtMs)) {
-    more["posthorn-expires"] = String(expiresAtMs);
+    all["posthorn-expires"] = String(expiresAtMs);
   }
-  return { ...headers, ...more };
+  return all;
 }

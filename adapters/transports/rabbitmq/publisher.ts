@@ -1,3 +1,4 @@
+import type { Clock } from "../../../runtime/base/clock.ts";
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { AmqpChannel, Client } from "./client.ts";
 import { amqpCodeOf } from "./faults.ts";
@@ -9,6 +10,7 @@ export type Outcome = "sent" | "returned" | { readonly error: unknown };
 /** A channel that publishes with confirms. After one failure it is closed, so that nothing behind that lands. */
 export class Publisher {
   readonly #client: Client;
+  readonly #clock: Clock;
   /** How often a message of an id has come back and is not confirmed yet. */
   readonly #returned = new Map<string, number>();
   /** The batches that wait for their confirms. */
@@ -17,8 +19,9 @@ export class Publisher {
   /** Why the broker closed the channel, if it said so. */
   #error: unknown;
 
-  constructor(client: Client) {
+  constructor(client: Client, clock: Clock) {
     this.#client = client;
+    this.#clock = clock;
   }
 
   /** Whether it can publish. */
@@ -34,11 +37,11 @@ export class Publisher {
   /** Starts to publish on a channel, whose returns go to `returned`. */
   async use(channel: AmqpChannel): Promise<void> {
     channel.on("error", (error) => void (this.#error ??= error));
-    // The client leaves promises pending that were made while the channel broke.
-    channel.on(
-      "close",
-      () => this.#end(this.#error ?? new PosthornError("transport-unavailable", "it is closed")),
-    );
+    // The client leaves promises pending that were made while the channel broke. The others settle before, and say why.
+    channel.on("close", () => {
+      const error = new PosthornError("transport-unavailable", "the channel is closed");
+      this.#clock.macrotask(() => this.#end(this.#error ?? error));
+    });
     await channel.confirmSelect();
     this.#channel = channel;
   }

@@ -1,8 +1,7 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
-import type { Channel } from "../../../runtime/ports/transport.ts";
 import type { AmqpChannel } from "./client.ts";
 import { amqpCodeOf, wordsOf } from "./faults.ts";
-import { deadQueueOf, eventsExchange, queueOf } from "./names.ts";
+import type { Names, QueueChannel } from "./names.ts";
 
 /** A queue that RabbitMQ replicates, which one consumer reads at a time. */
 const sharded = {
@@ -16,24 +15,20 @@ const sharded = {
 const dead = { "x-queue-type": "quorum", "x-max-length": 100_000 };
 
 /** Declares what a channel is read from. What is there already stays as it is. */
-export async function declare(
-  amqp: AmqpChannel,
-  channel: Exclude<Channel, { readonly kind: "process" }>,
-  service: string,
-): Promise<void> {
-  const queue = queueOf(channel, service);
-  await amqp.queueDeclare({ queue, durable: true, arguments: sharded });
-  await amqp.queueDeclare({ queue: deadQueueOf(channel, service), durable: true, arguments: dead });
-  if (channel.kind === "replies") return;
-  const exchange = channel.kind === "inbox" ? channel.protocol : eventsExchange;
-  const routingKey = channel.kind === "inbox" ? "#" : `${channel.protocol}.${channel.event}.#`;
-  await amqp.exchangeDeclare({ exchange, type: "topic", durable: true });
-  await amqp.queueBind({ queue, exchange, routingKey });
+export async function declare(amqp: AmqpChannel, channel: QueueChannel, names: Names): Promise<void> {
+  await amqp.queueDeclare({ queue: names.queue(channel), durable: true, arguments: sharded });
+  await amqp.queueDeclare({ queue: names.dead(channel), durable: true, arguments: dead });
+  await bind(amqp, channel, names);
 }
 
-/** The queue that says which store a service has, and the one that says which service has an inbox. */
-export const storeMarkOf = (service: string): string => `${service}.store`;
-export const serviceMarkOf = (protocol: string): string => `${protocol}.service`;
+/** Declares how messages come to the queue of a channel. */
+export async function bind(amqp: AmqpChannel, channel: QueueChannel, names: Names): Promise<void> {
+  if (channel.kind === "replies") return;
+  const exchange = channel.kind === "inbox" ? names.inbox(channel.protocol) : names.events;
+  const routingKey = channel.kind === "inbox" ? "#" : `${channel.protocol}.${channel.event}.#`;
+  await amqp.exchangeDeclare({ exchange, type: "topic", durable: true });
+  await amqp.queueBind({ queue: names.queue(channel), exchange, routingKey });
+}
 
 /**
  * Writes a name into the broker, or throws if there is another one. It is an argument of a queue that is always empty:
@@ -44,7 +39,8 @@ export async function mark(
   { queue, name, code, what }: { queue: string; name: string; code: string; what: string },
 ): Promise<void> {
   const bounds = { "x-queue-type": "quorum", "x-max-length": 0 };
-  const names = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": name };
+  // No exchange has that name. A user may name those exchanges as dead-letter exchanges to which it may write.
+  const names = { "x-dead-letter-exchange": queue, "x-dead-letter-routing-key": name };
   try {
     await amqp.queueDeclare({ queue, durable: true, arguments: { ...bounds, ...names } });
   } catch (error) {

@@ -17,7 +17,7 @@ export interface ServicesSeedOptions {
   /** A rule to remove. */
   readonly without?: string | undefined;
   /** Changes the faults. */
-  readonly plan?: (plan: ServicesPlan) => ServicesPlan;
+  readonly faultPlan?: (faultPlan: ServicesPlan) => ServicesPlan;
   readonly onStep?: ((step: string) => void) | undefined;
 }
 
@@ -30,8 +30,9 @@ export interface ServicesSeedResult {
   /** The rare branches reached, and the faults that occurred. */
   readonly marks: ReadonlySet<string>;
   readonly happened: number;
+  readonly commits: number;
   readonly restMs: number;
-  readonly plan: ServicesPlan;
+  readonly faultPlan: ServicesPlan;
 }
 
 interface LetterHead {
@@ -39,7 +40,7 @@ interface LetterHead {
   readonly operation: string;
 }
 
-const safetyMs = 40_000;
+const safetyMs = 35_000;
 /** The time after the last fault until the last late commit and the last late parcel have landed. */
 const lateMs = 9_500;
 /** The time after the last fault within which all work must be done. */
@@ -89,12 +90,12 @@ class ServicesRun {
   constructor(
     seed: number,
     rule: ServiceRule | undefined,
-    { plan = (same) => same, onStep }: ServicesSeedOptions,
+    { faultPlan = (same) => same, onStep }: ServicesSeedOptions,
   ) {
     this.#seed = seed;
     this.#rule = rule;
     const drawn = servicesPlanOf(seededRandom(Math.imul(seed, 0x9e3779b1)));
-    this.#plan = plan(rule?.plan?.(drawn) ?? drawn);
+    this.#plan = faultPlan(rule?.plan?.(drawn) ?? drawn);
     for (const [index, service] of services.entries()) {
       const beside = this.#simulations.get("alpha");
       const { reads, shards, processes, process } = this.#plan;
@@ -160,8 +161,9 @@ class ServicesRun {
       steps: this.#steps,
       marks: this.#marks,
       happened: this.#first.happened,
+      commits: [...this.#simulations.values()].reduce((sum, { store }) => sum + store.log.length, 0),
       restMs,
-      plan: this.#plan,
+      faultPlan: this.#plan,
     };
   }
 
