@@ -76,7 +76,7 @@ export class Streams {
   }
 
   /** Keeps a message that this service does not handle. */
-  async bury(
+  async putAside(
     session: Session,
     protocol: string,
     { body, headers }: Omit<Outgoing, "subject">,
