@@ -261,3 +261,22 @@ brokerTest(
     );
   },
 );
+
+brokerTest(
+  "nats",
+  "a server that wants TLS gets it, or the reason says what to use instead",
+  async ({ own, prefix }) => {
+    await using stage = new Stage(prefix);
+    const { node } = await own({ tls: true, password: true });
+    const ca = await Deno.readTextFile(node.authority!);
+    const connection = await stage.connect("reader", { url: node.url, tls: { ca } });
+    const { status, reason } = connection.state;
+    const [major, minor] = Deno.version.deno.split(".").map(Number);
+    if (major > 2 || minor >= 9) assert.deepEqual([status, reason], ["connected", undefined]);
+    else {assert(
+        status === "refused" && /use wss:\/\/ there$/.test(reason!) && !reason!.includes(node.password!),
+      );}
+    const untrusting = await stage.connect("reader", { url: node.url });
+    assert.notEqual(untrusting.state.status, "connected", "an authority that nobody knows is not trusted");
+  },
+);
