@@ -194,7 +194,7 @@ export class Border {
 
   #receive(connection: TransportConnection): void {
     const { parts, registry, pending } = this.#remote;
-    const { service, options, services, ids, transport: { traits }, respondents, accept, report } = parts;
+    const { service, options, services, ids, respondents, accept, report } = parts;
     const sendNow = (parcel: Parcel) => void this.#memoryLanes.send(parcel).catch(report);
     const store = this.#store;
     const intake = intakeOf({
@@ -205,11 +205,9 @@ export class Border {
       options,
       services,
       ids,
-      traits,
       store,
       pending,
       sendNow,
-      report,
     });
     this.#intake = intake;
     const ready: Promise<void>[] = [];
