@@ -60,7 +60,8 @@ export async function run(options: CrashOptions): Promise<CrashResult> {
   const faults = drawFaults({ ...options, workers: Object.keys(workers) });
   try {
     await using supervisor = new Supervisor({ workers, broker, onReport, onStep });
-    await supervisor.tell("go"); // all have said that they are ready
+    await supervisor.tell("listen"); // each does so when it listens: who speaks before is not heard by all
+    await supervisor.tell("go");
     await supervisor.run(durationMs, faults);
     onStep("everything runs: no more is sent");
     await supervisor.tell("quiet");
