@@ -72,6 +72,9 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
   "./store": ["adapters/stores/mod.ts", ...stores],
   "./transport": ["adapters/transports/mod.ts", ...transports],
+  "./kafka": ["adapters/transports/kafka/", ...transports],
+  "./nats": ["adapters/transports/nats/", ...transports],
+  "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./memory": [
     "adapters/memory.ts",
     "adapters/stores/memory/",
@@ -79,7 +82,6 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
     ...stores,
     ...transports,
   ],
-  "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
   "./testing/conformance": [
@@ -135,7 +137,17 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   }
   assert.deepEqual(
     leading.toSorted(),
-    ["./deno-kv", "./memory", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
+    [
+      "./deno-kv",
+      "./kafka",
+      "./memory",
+      "./nats",
+      "./rabbitmq",
+      "./sqlite",
+      "./store",
+      "./transport",
+      ...unbounded,
+    ].toSorted(),
   );
 });
 

@@ -68,12 +68,16 @@ export const statuses: Readonly<Record<string, number>> = {
   "store-closed": 503,
   "outcome-unknown": 503,
   "newer-state": 503,
+  "unknown-format": 503,
   "deadline": 504,
   "failed": 500,
   "cycle": 500,
   "dropped": 500,
   "stopped": 500,
   "late-reply": 500,
+  "unknown-content-type": 500,
+  "unreadable-body": 500,
+  "another-reader": 500,
   "retry": 500,
   "turn-over": 500,
   "not-transient": 500,
@@ -87,6 +91,7 @@ const storeWords: Readonly<Record<string, string>> = {
   "store-closed": "The store is closed. Nothing was accepted",
   "outcome-unknown":
     "It is unknown whether the request took effect. Repeated with the same Idempotency-Key, it takes effect once",
+  "unknown-format": "A newer version of the program has written the store",
   "newer-state": "A newer version of the program has written this actor: another instance handles it",
 };
 

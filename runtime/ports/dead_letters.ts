@@ -30,7 +30,9 @@ export interface DeadLetter extends ActorId {
    * `late-reply`, `too-large` (its turn does not fit into one commit, or it is too large for the transport),
    * `not-storable` (the message, or a result of its turn, is not plain data). Of messages to other services:
    * `outbox-full`, `expired` (nobody took it in half of `deduplicationWindowMs`; it may have been delivered
-   * all the same), `no-receiver`, `undeliverable` (the broker refused it), `invalid-headers`.
+   * all the same), `no-receiver`, `undeliverable` (the broker refused it), `invalid-headers`. Of messages from
+   * other services: `unknown-content-type`, `unreadable-body`, `invalid-key`, `no-return-address`,
+   * `already-answered`.
    */
   readonly reason: string;
   /** The reason in words: at most 4,000 UTF-16 units; a longer text is cut and ends with `…`. */
@@ -67,6 +69,9 @@ const runtimeReasons = new Set([
   "expired",
   "no-receiver",
   "undeliverable",
+  "already-answered",
+  "unknown-content-type",
+  "unreadable-body",
 ]);
 
 /**

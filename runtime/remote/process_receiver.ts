@@ -28,8 +28,9 @@ export class ProcessReceiver implements Receiver {
   take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
     const { pending, read, meaningOf } = this.#parts;
     for (const delivery of batch) {
-      const meaning = meaningOf(read(delivery, tenure));
-      if (meaning.kind === "reply") pending.settle(meaning.name, meaning.outcome);
+      const message = read(delivery, tenure);
+      const meaning = meaningOf(message);
+      if (meaning.kind === "reply") pending.settle(meaning.name, meaning.outcome, message.givenId);
     }
     return Promise.resolve([]);
   }

@@ -20,6 +20,8 @@ const listMax = 500;
 const listFirst = 50;
 /** About how many bytes of rows are read at once. */
 const batchBytes = 4_194_304;
+/** How long a reply waits for an address at which nobody receives, in milliseconds. */
+const returnMs = 60_000;
 /** The operation of a row that cannot be read: no operation has that name. */
 const unreadableName = "~unreadable";
 const decoder = new TextDecoder();
@@ -61,6 +63,8 @@ export class Relay {
   readonly #lane: OutboxLane;
   readonly #prefix: string;
   #limit: number;
+  /** The removal of the rows of the last batch, while it is under way, and their keys. */
+  #removing: { readonly done: Promise<void>; readonly keys: ReadonlySet<string> } | undefined;
 
   constructor(services: RelayServices, lane: OutboxLane) {
     this.#services = services;
@@ -73,9 +77,19 @@ export class Relay {
   async next(): Promise<Batch | undefined> {
     for (;;) {
       const limit = this.#limit;
+      const removing = this.#removing;
       const { connection } = this.#services.session;
-      const entries = await connection.list({ prefix: this.#prefix, limit });
-      const bytes = this.#measure(entries, limit);
+      // From the head, since a row may come in front of those that were sent: its commit landed later.
+      const listed = await connection.list({
+        prefix: this.#prefix,
+        limit: limit + (removing?.keys.size ?? 0),
+      });
+      const entries = listed.filter(({ key }) => removing?.keys.has(key) !== true);
+      if (entries.length === 0 && removing !== undefined) {
+        await this.#removed();
+        continue;
+      }
+      const bytes = removing === undefined ? this.#measure(entries, limit) : bytesOf(entries);
       if (entries.length === 0) return undefined;
       const rows: Row[] = [];
       const parcels: Parcel[] = [];
@@ -100,7 +114,7 @@ export class Relay {
 
   /** Counts the rows of the lane, if these are all. Returns their bytes. */
   #measure(entries: readonly Entry[], limit: number): number {
-    const bytes = entries.reduce((sum, { value }) => sum + value.length, 0);
+    const bytes = bytesOf(entries);
     if (entries.length === limit) return bytes;
     this.#lane.rows = entries.length;
     this.#lane.bytes = bytes;
@@ -132,17 +146,54 @@ export class Relay {
     return { reason: "expired", why };
   }
 
-  /** Removes what the broker has, and makes dead letters of what it will never have. */
+  /**
+   * Removes what the broker has, and makes dead letters of what it will never have. If the broker has all of it, the next
+   * batch need not wait for the removal.
+   */
   async #sent(rows: readonly Row[], answers: readonly (Refusal | undefined)[]): Promise<boolean> {
-    await this.#removeAll(rows.filter((_, index) => answers[index] === undefined));
+    await this.#removed();
+    const sent = rows.filter((_, index) => answers[index] === undefined);
+    this.#remove(sent);
+    if (sent.length === rows.length) return true;
+    await this.#removed();
     let waits = false;
     for (const [index, row] of rows.entries()) {
       const refusal = answers[index];
       if (refusal === undefined) continue;
-      if (refusal.code === "no-receiver") waits = true;
-      else await this.#bury(row, { reason: "undeliverable", why: refusal.message });
+      const fault = this.#faultOfRefusal(refusal, row);
+      if (fault === undefined) waits = true;
+      else await this.#bury(row, fault);
     }
     return !waits;
+  }
+
+  /** Begins to remove rows. If that fails, they are sent again. */
+  #remove(rows: readonly Row[]): void {
+    const done = this.#removeAll(rows);
+    const removing = { done, keys: new Set(rows.map(({ key }) => key)) };
+    this.#removing = removing;
+    done.then(() => {
+      if (this.#removing === removing) this.#removing = undefined;
+    }, () => {}); // `#removed` tells
+  }
+
+  /** Waits for the removal that is under way. Rejects if it failed: then the rows are at the head again. */
+  async #removed(): Promise<void> {
+    const removing = this.#removing;
+    if (removing === undefined) return;
+    try {
+      await removing.done;
+    } finally {
+      this.#removing = undefined;
+    }
+  }
+
+  /** Why a refused row is given up; nothing if it is sent again: somebody may receive there later. */
+  #faultOfRefusal({ code, message }: Refusal, { head: { atMs }, parcel }: Row): Fault | undefined {
+    if (code !== "no-receiver") return { reason: "undeliverable", why: message };
+    // Whoever asked and is gone does not come back under that address, unless its queue is being made anew.
+    const gone = parcel?.to.kind === "reply" && atMs + returnMs <= this.#services.session.clock.now();
+    return gone ? { reason: code, why: message } : undefined;
   }
 
   /** Removes rows. Another relay may have removed them: that does no harm. */
@@ -193,6 +244,10 @@ export class Relay {
     const committed = await commitOne(session.committer, writeSet, "a dead letter");
     if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());
   }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { value }) => sum + value.length, 0);
 }
 
 /** A row; if it cannot be read, it has the whole row as its payload. */

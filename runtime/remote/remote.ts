@@ -70,11 +70,13 @@ export class Remote implements RemotePart {
   /** Opens the transport of a system without a store. With a store it is opened after that. */
   begin(): void {
     if (this.parts.stored) return;
-    this.#opened = this.load().then(() => this.#open(undefined));
-    this.#opened.catch((error) => this.#fail(error));
+    this.#begin(this.load().then(() => this.#open(undefined)));
   }
 
-  /** Resolves when the transport is open. Rejects if it never will be. */
+  /**
+   * Resolves when the transport is open and its channels are declared in the broker, or the broker is away. Rejects if that
+   * will never be.
+   */
   get opened(): Promise<void> {
     return this.#opened ?? Promise.resolve();
   }
@@ -176,8 +178,7 @@ export class Remote implements RemotePart {
 
   /** The store is open. */
   storeOpened(store: OpenStore): void {
-    this.#opened = this.#open(store);
-    this.#opened.catch((error) => this.#fail(error));
+    this.#begin(this.#open(store));
   }
 
   /** An attempt to open the store failed. */
@@ -213,6 +214,12 @@ export class Remote implements RemotePart {
     this.#border = new Border(this, store, this.#begun);
     this.#startup.run();
     await this.#border.open();
+  }
+
+  #begin(opening: Promise<void>): void {
+    opening.catch((error) => this.#fail(error));
+    this.#opened = opening.then(() => this.#border?.declared);
+    this.#opened.catch(() => {}); // it is reported, and `ready` rejects with it
   }
 
   #fail(error: unknown): void {

@@ -1,11 +1,14 @@
 // deno task sim --seeds N --from SEED: this many runs. --seed S: one run. --without RULE: with a rule
 // removed. --twin: without hints. --plain: without scenes, which only some runs have. --trace: prints each
 // step. --marks: prints the rare branches reached. --table: prints how many seeds find each removed rule.
-// --failures N: stops after this many. --brief: without the last steps.
+// --failures N: stops after this many. --brief: without the last steps. --scene NAME: with that scene in each run;
+// --scene services: three services over a broker instead of one, with rules of their own.
 
 import { type FaultPlan, plain } from "./fault_plan.ts";
 import { rules } from "./rules.ts";
 import { sceneNames, withScene } from "./scenes.ts";
+import { serviceRules } from "./services/service_rules.ts";
+import { simulateServices } from "./services/simulate_services.ts";
 import { simulate } from "./simulate.ts";
 
 const options = new Map<string, string>();
@@ -23,13 +26,19 @@ const onStep = options.has("--trace") ? (step: string) => console.log(step) : un
 const scene = sceneNames.find((name) => name === options.get("--scene"));
 const faultPlan = options.has("--plain") ? plain : scene && ((drawn: FaultPlan) => withScene(drawn, scene));
 const hints = !options.has("--twin");
+const ofServices = options.get("--scene") === "services";
+const run = (seed: number, without: string | undefined) =>
+  ofServices
+    ? simulateServices(seed, { without, onStep })
+    : simulate(seed, { without, hints, onStep, ...(faultPlan && { faultPlan }) });
 
 if (options.has("--table")) {
-  for (const rule of rules.filter(({ name }) => without === undefined || name === without)) {
+  const all: readonly { readonly name: string; readonly says: string }[] = ofServices ? serviceRules : rules;
+  for (const rule of all.filter(({ name }) => without === undefined || name === without)) {
     let seed = from;
     let failure: string | undefined;
     for (; failure === undefined && seed < from + count; seed++) {
-      failure = (await simulate(seed, { without: rule.name })).failure;
+      failure = (await run(seed, rule.name)).failure;
     }
     console.log(
       `| ${rule.says} (\`${rule.name}\`) | ${
@@ -48,7 +57,7 @@ let seeds = 0;
 let happened = 0;
 let restMs = 0;
 for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
-  const result = await simulate(seed, { without, hints, onStep, ...(faultPlan && { faultPlan }) });
+  const result = await run(seed, without);
   seeds++;
   happened += result.happened;
   restMs = Math.max(restMs, result.restMs);
@@ -60,7 +69,11 @@ for (let seed = from; seed < from + count && failures < stopAfter; seed++) {
   if (result.failure === undefined) continue;
   failures++;
   const more = (without === undefined ? "" : ` --without ${without}`) + (hints ? "" : " --twin") +
-    (options.has("--plain") ? " --plain" : scene === undefined ? "" : ` --scene ${scene}`);
+    (options.has("--plain")
+      ? " --plain"
+      : options.has("--scene")
+      ? ` --scene ${options.get("--scene")}`
+      : "");
   if (one !== undefined || !options.has("--brief")) console.log(result.steps.join("\n"));
   console.log(`seed ${seed}: ${result.failure}\n  again: deno task sim --seed ${seed}${more}`);
 }

@@ -16,8 +16,7 @@ export function isRefusal(error: unknown): boolean {
 /** What went wrong with the broker at that place, as an error of this package without a secret. */
 export function faultOf(error: unknown, place: string): PosthornError {
   if (error instanceof PosthornError) return error;
-  const code = isRefusal(error) ? "transport-refused" : "transport-unavailable";
-  return new PosthornError(code, `Cannot use RabbitMQ at ${place}: ${wordsOf(error)}`);
+  return new PosthornError("transport-unavailable", `Cannot use RabbitMQ at ${place}: ${wordsOf(error)}`);
 }
 
 /** The words of an error of the client, without a secret. */

@@ -1,7 +1,7 @@
 import { guarded } from "../../../runtime/base/guarded.ts";
 import type { Channel, Delivery } from "../../../runtime/ports/transport.ts";
 import type { Message } from "./client.ts";
-import { eventRoutingKeyOf, eventsExchange, routingKeyOf } from "./names.ts";
+import { eventRoutingKeyOf, routingKeyOf } from "./names.ts";
 
 /** The headers that this adapter or the broker has added: they are in the delivery, or say nothing to a user. */
 const added = [
@@ -57,7 +57,8 @@ function headersOf({ headers = {} }: Message): { all: Texts; attributes: Texts }
   return { all: Object.fromEntries(all), attributes: Object.fromEntries(attributes) };
 }
 
-function textOf(value: unknown): string {
+/** The value of a header as text. */
+export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (value === null || value === undefined) return "";
   if (value instanceof Uint8Array) return decoder.decode(value);
@@ -75,10 +76,8 @@ function keyOf({ exchange, routingKey }: Message, channel: Channel, all: Texts, 
   const long = all["posthorn-subject"];
   if (long !== undefined && eventRoutingKeyOf(protocol, event, long) === routingKey) return long;
   const prefix = `${protocol}.${event}.`;
-  if (exchange === eventsExchange) {
-    return routingKey.startsWith(prefix) ? routingKey.slice(prefix.length) : "";
-  }
-  return subject;
+  if (routingKey.startsWith(prefix)) return routingKey.slice(prefix.length);
+  return routingKey === `${protocol}.${event}` ? "" : subject; // it came by an exchange of the stranger's own
 }
 
 function operationOf(message: Message, channel: Channel, type: string | undefined): string | undefined {

@@ -1,9 +1,6 @@
 import { fingerprint } from "../../../runtime/base/fingerprint.ts";
 import type { Channel, ReturnChannel } from "../../../runtime/ports/transport.ts";
 
-/** The exchange of all events and surveys. */
-export const eventsExchange = "posthorn.events";
-
 /** The name that RabbitMQ replaces by an address of the channel that publishes. */
 export const directReplyTo = "amq.rabbitmq.reply-to";
 
@@ -28,38 +25,64 @@ export function eventRoutingKeyOf(protocol: string, event: string, subject: stri
   return isShort(whole) ? whole : `${protocol}.${event}.${fingerprint(subject)}`;
 }
 
-/** The queue of a channel. */
-export function queueOf(channel: Exclude<Channel, { readonly kind: "process" }>, service: string): string {
-  if (channel.kind === "inbox") return channel.protocol;
-  return channel.kind === "replies"
-    ? `${service}.replies`
-    : `${service}.${channel.protocol}.${channel.event}`;
-}
-
-/** The queue of the deliveries that were rejected. */
-export function deadQueueOf(channel: Channel, service: string): string {
-  return `${channel.kind === "inbox" || channel.kind === "event" ? channel.protocol : service}.dead`;
-}
-
-/** The queue to which a stranger sends its reply. */
-export function replyQueueOf(channel: ReturnChannel, service: string): string {
-  if (channel.kind === "process") return directReplyTo;
-  return channel.kind === "inbox" ? channel.protocol : `${service}.replies`;
-}
-
-/** What begins the address of an actor, to which its inbox's queue would not lead. No queue of ours begins so. */
-const actorAddress = "actor:";
-
-/** The address to which a reply to an actor goes, with its key. A stranger is given the queue. */
+/** The address to which a reply to an actor goes, with its key. A stranger is given the queue of the inbox. */
 export function addressOfActor(protocol: string, key: string): string {
-  return `${actorAddress}${protocol}/${key}`;
+  return `actor:${protocol}/${key}`;
 }
 
-/** The actor that an address names, if it names one. */
+/** The actor that an address names, if it names one: nobody can make a service write to another exchange. */
 export function actorOf(address: string): { readonly protocol: string; readonly key: string } | undefined {
-  if (!address.startsWith(actorAddress)) return undefined;
-  const end = address.indexOf("/");
-  return end < 0
-    ? undefined
-    : { protocol: address.slice(actorAddress.length, end), key: address.slice(end + 1) };
+  const [, protocol, key] = /^actor:([a-z][A-Za-z0-9]{0,63})\/([^]+)$/.exec(address) ?? [];
+  return protocol === undefined ? undefined : { protocol, key };
+}
+
+/** A channel that is a queue of the broker. */
+export type QueueChannel = Exclude<Channel, { readonly kind: "process" }>;
+
+/** The names of the exchanges and queues of a service, in its namespace. */
+export class Names {
+  /** The exchange of all events and surveys. */
+  readonly events: string;
+  /** The queue that says which store the service has. */
+  readonly storeMark: string;
+  readonly #service: string;
+  readonly #prefix: string;
+
+  constructor(service: string, namespace: string | undefined) {
+    this.#service = service;
+    this.#prefix = namespace === undefined ? "" : `${namespace}.`;
+    this.events = this.#in("posthorn.events");
+    this.storeMark = this.#in(`${service}.store`);
+  }
+
+  /** The exchange of a protocol, and the queue of its inbox. */
+  inbox(protocol: string): string {
+    return this.#in(protocol);
+  }
+
+  /** The queue that says which service has the inbox of a protocol. */
+  serviceMark(protocol: string): string {
+    return this.#in(`${protocol}.service`);
+  }
+
+  queue(channel: QueueChannel): string {
+    if (channel.kind === "inbox") return this.inbox(channel.protocol);
+    const name = channel.kind === "replies" ? "replies" : `${channel.protocol}.${channel.event}`;
+    return this.#in(`${this.#service}.${name}`);
+  }
+
+  /** The queue of the deliveries that were rejected. */
+  dead(channel: QueueChannel): string {
+    return this.#in(`${channel.kind === "replies" ? this.#service : channel.protocol}.dead`);
+  }
+
+  /** The queue to which a stranger sends its reply. */
+  replyQueue(channel: ReturnChannel): string {
+    if (channel.kind === "process") return directReplyTo;
+    return channel.kind === "inbox" ? this.inbox(channel.protocol) : this.queue(channel);
+  }
+
+  #in(name: string): string {
+    return this.#prefix + name;
+  }
 }

@@ -5,9 +5,8 @@ import {
   addressOfActor,
   directReplyTo,
   eventRoutingKeyOf,
-  eventsExchange,
   isShort,
-  replyQueueOf,
+  type Names,
   routingKeyOf,
 } from "./names.ts";
 
@@ -20,6 +19,7 @@ export interface Outgoing {
 /** What the sender of a parcel is. */
 export interface OutgoingOptions {
   readonly service: string;
+  readonly names: Names;
   readonly nowMs: number;
   /** The maximum size of a body. */
   readonly messageBytes: number;
@@ -33,7 +33,7 @@ const encoder = new TextEncoder();
 /** What is published for a parcel, or why it can never be sent, whatever the broker says. */
 export function outgoingOf(parcel: Parcel, options: OutgoingOptions): Outgoing | Refusal {
   const { id, body, contentType, replyTo, correlationId, expiresAtMs } = parcel;
-  const { service, nowMs, messageBytes } = options;
+  const { service, names, nowMs, messageBytes } = options;
   const actor = parcel.to.kind === "reply" ? actorOf(parcel.to.address) : undefined;
   const to: Destination = actor === undefined ? parcel.to : { kind: "inbox", ...actor };
   const headers = headersOf(parcel, to, service);
@@ -50,12 +50,12 @@ export function outgoingOf(parcel: Parcel, options: OutgoingOptions): Outgoing |
     return refused("refused", id, `an id, type or address of it has ${bytesOf(cut)} of 255 bytes`);
   }
   const envelope: Envelope = {
-    ...routeOf(to),
+    ...routeOf(to, names),
     messageId: id,
     contentType,
     headers,
     correlationId,
-    replyTo: replyTo && replyQueueOf(replyTo, service),
+    replyTo: replyTo && names.replyQueue(replyTo),
     expiration: expiresAtMs === undefined ? undefined : String(Math.max(Math.ceil(expiresAtMs - nowMs), 0)),
     appId: service,
     durable: true,
@@ -79,14 +79,22 @@ function sizeOf(headers: Readonly<Record<string, string>>): number {
   return texts.reduce((sum, text) => sum + 3 + bytesOf(text), 0);
 }
 
-function routeOf(to: Destination): Pick<Envelope, "exchange" | "routingKey" | "mandatory" | "type"> {
+function routeOf(
+  to: Destination,
+  names: Names,
+): Pick<Envelope, "exchange" | "routingKey" | "mandatory" | "type"> {
   if (to.kind === "inbox") {
     const { protocol, key, operation } = to;
-    return { exchange: protocol, routingKey: routingKeyOf(key), mandatory: true, type: operation?.name };
+    return {
+      exchange: names.inbox(protocol),
+      routingKey: routingKeyOf(key),
+      mandatory: true,
+      type: operation?.name,
+    };
   }
   if (to.kind === "event") {
     const routingKey = eventRoutingKeyOf(to.protocol, to.event, to.subject);
-    return { exchange: eventsExchange, routingKey, mandatory: false, type: to.event };
+    return { exchange: names.events, routingKey, mandatory: false, type: to.event };
   }
   // The broker returns what is mandatory and goes to an address of a direct reply, although it delivers it.
   const direct = to.address.startsWith(`${directReplyTo}.`);

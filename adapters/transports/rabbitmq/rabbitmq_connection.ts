@@ -10,20 +10,18 @@ import type {
   TransportState,
 } from "../../../runtime/ports/transport.ts";
 import { type AmqpConnection, type Client, type Message, openChannel } from "./client.ts";
+import { textOf } from "./incoming.ts";
 import { Link } from "./link.ts";
-import { deadQueueOf, directReplyTo, queueOf } from "./names.ts";
+import { directReplyTo, Names, type QueueChannel } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { Reader } from "./reader.ts";
 import { Replies } from "./replies.ts";
 import { Sender } from "./sender.ts";
-import { mark, type QueueChannel, storeMarkOf } from "./topology.ts";
+import { mark } from "./topology.ts";
 import { Backoff, sleep } from "./waiting.ts";
 
 /** How long `open` waits for the broker before it goes on without. */
 const openMs = 5_000;
-
-/** The headers of a rejected message that are kept with it, in characters of JSON: more may not fit into a frame. */
-const headersCopied = 8_192;
 
 /** The states from the one that says most. */
 const statuses = ["refused", "connecting", "blocked", "connected"] as const;
@@ -35,6 +33,7 @@ const statuses = ["refused", "connecting", "blocked", "connected"] as const;
 export class RabbitmqConnection implements TransportConnection {
   readonly #services: TransportServices;
   readonly #settings: Settings;
+  readonly #names: Names;
   readonly #reading: Link;
   readonly #publishing: Link;
   readonly #sender: Sender;
@@ -50,6 +49,7 @@ export class RabbitmqConnection implements TransportConnection {
     const { service, instance } = services;
     this.#services = services;
     this.#settings = settings;
+    this.#names = new Names(service, settings.namespace);
     const shared = { client, settings, services, changed: () => this.#changed() };
     const name = `${service} ${instance}`.slice(0, 200);
     this.#reading = new Link({ ...shared, name: `${name} in`, prepare: (made) => this.#markStore(made) });
@@ -59,6 +59,7 @@ export class RabbitmqConnection implements TransportConnection {
       client,
       link: this.#publishing,
       services,
+      names: this.#names,
       messageBytes: settings.messageBytes,
       hearReplies: (amqp) => this.#replies.hear(amqp),
     });
@@ -111,18 +112,19 @@ export class RabbitmqConnection implements TransportConnection {
   }
 
   #receiveQueue(channel: QueueChannel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
-    const { service } = this.#services;
+    const names = this.#names;
     const reader = new Reader({
       channel,
       receiver,
       link: this.#reading,
       services: this.#services,
+      names,
       prefetch: this.#settings.prefetch,
       putAside: (message, reason) =>
         this.#putAside(message, {
           reason,
-          from: queueOf(channel, service),
-          to: deadQueueOf(channel, service),
+          from: names.queue(channel),
+          to: names.dead(channel),
         }),
     });
     this.#readers.add(reader);
@@ -167,7 +169,7 @@ export class RabbitmqConnection implements TransportConnection {
       type,
       contentType: rawContentType,
       contentEncoding,
-      headers: JSON.stringify(headers ?? {}).length > headersCopied ? said : { ...headers, ...said },
+      headers: { ...copyOf(headers), ...said },
       correlationId,
       replyTo: replyTo?.startsWith(directReplyTo) ? undefined : replyTo,
       exchange: "",
@@ -184,7 +186,7 @@ export class RabbitmqConnection implements TransportConnection {
     const amqp = await openChannel(made);
     amqp.on("error", () => {}); // the call rejects
     const what = `Cannot open the transport of the service ${service}: its processes share one store`;
-    await mark(amqp, { queue: storeMarkOf(service), name: store, code: "another-store", what });
+    await mark(amqp, { queue: this.#names.storeMark, name: store, code: "another-store", what });
     await amqp.close();
   }
 
@@ -218,6 +220,25 @@ export class RabbitmqConnection implements TransportConnection {
     const { status: before, reason } = this.#shown;
     if (status === before && state.reason === reason) return;
     this.#shown = state;
-    for (const watcher of [...this.#watchers]) watcher(state);
+    for (const watcher of [...this.#watchers]) {
+      try {
+        watcher(state);
+      } catch (error) { // it must not end the connection
+        this.#services.report(error);
+      }
+    }
   }
+}
+
+/** The headers of a rejected message that are kept with it, in characters: more may not fit into a frame. */
+const headersCopied = 8_192;
+
+/** The headers as text. Those that the broker would obey are left out, and all of them if they are long. */
+function copyOf(headers: Message["headers"] = {}): Record<string, string> {
+  const texts = Object.entries(headers).map(([name, value]) => [name, textOf(value)] as const);
+  const length = texts.reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+  if (length > headersCopied) return {};
+  return Object.fromEntries(
+    texts.filter(([name]) => !/^(b?cc|x-delivery-count|x-acquired-count)$/i.test(name)),
+  );
 }

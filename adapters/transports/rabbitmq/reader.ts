@@ -4,8 +4,8 @@ import type { AmqpChannel, Message } from "./client.ts";
 import { amqpCodeOf, wordsOf } from "./faults.ts";
 import { Handover } from "./handover.ts";
 import type { Link } from "./link.ts";
-import { queueOf } from "./names.ts";
-import { bind, declare, mark, type QueueChannel, serviceMarkOf } from "./topology.ts";
+import type { Names, QueueChannel } from "./names.ts";
+import { bind, declare, mark } from "./topology.ts";
 import { Backoff, sleep } from "./waiting.ts";
 
 /** How often a reader makes sure that its exchange and binding are there: nobody is told who deletes them. */
@@ -17,6 +17,7 @@ export interface ReaderOptions {
   readonly receiver: Receiver;
   readonly link: Link;
   readonly services: TransportServices;
+  readonly names: Names;
   readonly prefetch: number;
   /** Puts a delivery where the dead letters are. */
   putAside(message: Message, reason: string): Promise<void>;
@@ -74,7 +75,7 @@ export class Reader {
 
   /** One tenure, from the opening of a channel to its close. Resolves with what ended it, if it should be known. */
   async #tenure(): Promise<unknown> {
-    const { channel, link, services: { service, clock }, prefetch } = this.#options;
+    const { channel, link, services: { clock }, names, prefetch } = this.#options;
     let amqp: AmqpChannel | undefined;
     const over = new AbortController();
     const end = () => over.abort();
@@ -88,16 +89,18 @@ export class Reader {
       this.#stop.signal.addEventListener("abort", end);
       await this.#declare(amqp);
       this.#ready.resolve();
+      if (over.signal.aborted) return fault;
       const handover = this.#handover = this.#handoverOf(amqp, end);
       await amqp.basicQos({ prefetchCount: prefetch });
       let last = 0;
-      await amqp.basicConsume({ queue: queueOf(channel, service) }, (message) => {
+      await amqp.basicConsume({ queue: names.queue(channel) }, (message) => {
+        if (over.signal.aborted) return;
         if (message.deliveryTag === ++last) handover.add(message);
         else end(); // one is missing: all come again, in order
       });
       while (!over.signal.aborted) {
         await sleep(clock, lookMs, over.signal);
-        if (!over.signal.aborted) await bind(amqp, channel, service);
+        if (!over.signal.aborted) await bind(amqp, channel, names);
       }
       return fault;
     } catch (error) {
@@ -111,21 +114,21 @@ export class Reader {
   }
 
   async #declare(amqp: AmqpChannel): Promise<void> {
-    const { channel, services: { service } } = this.#options;
+    const { channel, services: { service }, names } = this.#options;
     if (channel.kind === "inbox") {
       const what = `Cannot read the inbox of ${channel.protocol}`;
-      const queue = serviceMarkOf(channel.protocol);
+      const queue = names.serviceMark(channel.protocol);
       await mark(amqp, { queue, name: service, code: "another-service", what });
     }
-    await declare(amqp, channel, service);
+    await declare(amqp, channel, names);
   }
 
   #handoverOf(amqp: AmqpChannel, end: () => void): Handover {
-    const { channel, receiver, services: { service, clock }, prefetch, putAside } = this.#options;
+    const { channel, receiver, services: { clock }, names, prefetch, putAside } = this.#options;
     return new Handover({
       channel,
       receiver,
-      shard: queueOf(channel, service),
+      shard: names.queue(channel),
       batchMax: Math.max(Math.floor(prefetch / 2), 1),
       clock,
       taken: async (messages, rejected) => {
@@ -138,6 +141,7 @@ export class Reader {
         if (!amqp.active) return;
         amqp.basicAck({ deliveryTag: messages.at(-1)!.deliveryTag, multiple: true });
         this.#backoff.reset();
+        this.#reported = undefined;
       },
       failed: () => { // the receiver knows why
         this.#failed = true;
@@ -148,11 +152,11 @@ export class Reader {
 
   /** Reports an error, once as long as it is the same. */
   #report(error: unknown): void {
-    const { channel, services } = this.#options;
+    const { channel, services, names } = this.#options;
     const words = wordsOf(error);
     if (words === this.#reported) return;
     this.#reported = words;
-    const queue = queueOf(channel, services.service);
+    const queue = names.queue(channel);
     services.report(
       error instanceof PosthornError
         ? error

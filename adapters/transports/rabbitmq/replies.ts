@@ -67,6 +67,6 @@ export class Replies {
     if (this.#dropping) return;
     this.#dropping = true;
     const why = `${waitingMax} of ${waitingMax} wait`;
-    this.#services.report(new PosthornError("limit-exceeded", `Dropped replies to this process: ${why}`));
+    this.#services.report(new PosthornError("transport-full", `Dropped replies to this process: ${why}`));
   }
 }

@@ -1,8 +1,7 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
-import type { Channel } from "../../../runtime/ports/transport.ts";
 import type { AmqpChannel } from "./client.ts";
 import { amqpCodeOf, wordsOf } from "./faults.ts";
-import { deadQueueOf, eventsExchange, queueOf } from "./names.ts";
+import type { Names, QueueChannel } from "./names.ts";
 
 /** A queue that RabbitMQ replicates, which one consumer reads at a time. */
 const sharded = {
@@ -15,28 +14,21 @@ const sharded = {
 /** A queue of dead letters: beyond so many the oldest are dropped. */
 const dead = { "x-queue-type": "quorum", "x-max-length": 100_000 };
 
-/** A channel that is a queue of the broker. */
-export type QueueChannel = Exclude<Channel, { readonly kind: "process" }>;
-
 /** Declares what a channel is read from. What is there already stays as it is. */
-export async function declare(amqp: AmqpChannel, channel: QueueChannel, service: string): Promise<void> {
-  await amqp.queueDeclare({ queue: queueOf(channel, service), durable: true, arguments: sharded });
-  await amqp.queueDeclare({ queue: deadQueueOf(channel, service), durable: true, arguments: dead });
-  await bind(amqp, channel, service);
+export async function declare(amqp: AmqpChannel, channel: QueueChannel, names: Names): Promise<void> {
+  await amqp.queueDeclare({ queue: names.queue(channel), durable: true, arguments: sharded });
+  await amqp.queueDeclare({ queue: names.dead(channel), durable: true, arguments: dead });
+  await bind(amqp, channel, names);
 }
 
 /** Declares how messages come to the queue of a channel. */
-export async function bind(amqp: AmqpChannel, channel: QueueChannel, service: string): Promise<void> {
+export async function bind(amqp: AmqpChannel, channel: QueueChannel, names: Names): Promise<void> {
   if (channel.kind === "replies") return;
-  const exchange = channel.kind === "inbox" ? channel.protocol : eventsExchange;
+  const exchange = channel.kind === "inbox" ? names.inbox(channel.protocol) : names.events;
   const routingKey = channel.kind === "inbox" ? "#" : `${channel.protocol}.${channel.event}.#`;
   await amqp.exchangeDeclare({ exchange, type: "topic", durable: true });
-  await amqp.queueBind({ queue: queueOf(channel, service), exchange, routingKey });
+  await amqp.queueBind({ queue: names.queue(channel), exchange, routingKey });
 }
-
-/** The queue that says which store a service has, and the one that says which service has an inbox. */
-export const storeMarkOf = (service: string): string => `${service}.store`;
-export const serviceMarkOf = (protocol: string): string => `${protocol}.service`;
 
 /**
  * Writes a name into the broker, or throws if there is another one. It is an argument of a queue that is always empty:

@@ -38,6 +38,8 @@ export class FakeTransport implements Transport {
   answer: ((batch: readonly Parcel[]) => Answers | Promise<Answers>) | undefined;
   /** Whether `open` rejects, and with what. */
   openFails: unknown;
+  /** Resolves when the broker has what is received. */
+  declared: Promise<void> = Promise.resolve();
   closed = 0;
   drained = 0;
   #state: TransportState = { status: "connected" };
@@ -82,7 +84,7 @@ export class FakeTransport implements Transport {
       receive: (channel, receiver) => {
         this.receivers.set(nameOf(channel), receiver);
         return {
-          ready: Promise.resolve(),
+          ready: this.declared,
           [Symbol.dispose]: () => void this.receivers.delete(nameOf(channel)),
         };
       },

@@ -177,15 +177,11 @@ function readerOn(
     options,
     services,
     ids,
-    traits,
     store: open,
     respondents: persistence.respondents,
     pending,
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
     sendNow: (parcel) => void sent.push(parcel),
-    report: (error) => {
-      throw error;
-    },
   });
   return { system, open, intake, pending, sent, receiver: (channel = inbox) => intake.receiverOf(channel) };
 }

@@ -1,10 +1,23 @@
 // What a service with a store sends to others: rows of its outbox, sent lane by lane, against a broker made by hand.
 
 import assert from "node:assert/strict";
-import { actor, event, protocol, submit, type System, tell } from "@posthorn/posthorn";
+import {
+  actor,
+  type ActorId,
+  event,
+  protocol,
+  StoreError,
+  submit,
+  type System,
+  tell,
+} from "@posthorn/posthorn";
 import type { Parcel } from "@posthorn/posthorn/transport";
 import * as z from "zod";
 import { deadOf, inMemory, type Stage } from "../durable/durable_stage.ts";
+import { Remote, remoteAddress } from "../../../runtime/messages/remote_address.ts";
+import type { Turn } from "../../../runtime/turns/turn.ts";
+import type { SendOptions } from "../../../runtime/language/address.ts";
+import type { IngressSendOptions } from "../../../runtime/language/ingress_options.ts";
 import { FakeTransport } from "./fake_transport.ts";
 
 const Ledger = protocol("ledger", {
@@ -17,6 +30,7 @@ const Shop = protocol("shop", {
   opened: event(z.string()),
   open: tell(z.string()),
   fail: tell(z.string()),
+  answer: tell(z.object({ protocol: z.string(), key: z.string(), operation: z.string() })),
 });
 
 const shop = actor(Shop, {
@@ -27,6 +41,10 @@ const shop = actor(Shop, {
       ctx.state++;
     },
     open: (ctx, name) => ctx.publish(Shop.opened, name),
+    answer: (ctx, { protocol, key }) => {
+      const to: ActorId = { protocol, key };
+      (ctx as unknown as Turn).send(to, Remote.arrive, "the answer"); // as the reply to a submit of another service is
+    },
     fail: (ctx, line) => {
       ctx.ref(Ledger, "main").tell(Ledger.note, line);
       throw new Error("it fails after it has sent");
@@ -392,6 +410,28 @@ inMemory("a stop waits for nothing that the broker cannot answer", async (stage)
   assert.equal(stage.clock.waiting, 0);
 });
 
+inMemory("a message goes behind one that another process accepted, if its sender says so", async (stage) => {
+  const ahead = new FakeTransport([Shop.opened]);
+  ahead.state = { status: "connecting" };
+  const one = await stage.start([shop], {
+    name: "shop",
+    remote: [Ledger],
+    transport: ahead,
+    aheadMs: 60_000, // its positions are ahead of those of the other one
+  });
+  const behind = new FakeTransport([Shop.opened]);
+  behind.state = { status: "connecting" };
+  const two = await stage.start([shop], { name: "shop", remote: [Ledger], transport: behind });
+  let place = "";
+  const first: IngressSendOptions & SendOptions = { onAccepted: (accepted) => void (place = accepted) };
+  await one.ref(Ledger, "main").tell(Ledger.note, "one", first);
+  const second: IngressSendOptions & SendOptions = { after: place };
+  await two.ref(Ledger, "main").tell(Ledger.note, "two", second);
+  behind.state = { status: "connected" };
+  await stage.pass(60_000);
+  assert.deepEqual(behind.bodies, ['"one"', '"two"']);
+});
+
 /** Stops a system without letting time pass. */
 async function stop(stage: Stage, system: System): Promise<void> {
   let stopped = false;
@@ -399,3 +439,68 @@ async function stop(stage: Stage, system: System): Promise<void> {
   await stage.until("the stop", () => stopped);
   await stopping;
 }
+
+inMemory(
+  "a batch is sent while the rows of the one before are removed, and what could not be removed goes again",
+  async (stage) => {
+    const { system, transport } = await start(stage);
+    const store = stage.storeOf(system);
+    transport.state = { status: "connecting" };
+    const lines = Array.from({ length: 120 }, (_, index) => `${index}`);
+    await system.ref(Shop, "a").tell(Shop.send, lines);
+    await stage.settle();
+    let refused = 0;
+    store.refuse = (parts) => {
+      const removes = parts.some(({ removals }) => removals.some(({ key }) => key.startsWith("out")));
+      return removes && refused++ === 0 ? new StoreError("store-unavailable", "Cannot commit") : undefined;
+    };
+    transport.state = { status: "connected" };
+    await stage.pass(2_000, 100);
+    store.refuse = undefined;
+    await stage.pass(2_000, 100);
+    const { bodies } = transport;
+    assert.deepEqual([...new Set(bodies)], lines.map((line) => `"${line}"`));
+    assert.ok(bodies.length > lines.length, "what could not be removed is sent again");
+    assert.deepEqual(await lanesOf(stage), []);
+  },
+);
+
+inMemory("a row that lands in front of those that were sent goes before those behind it", async (stage) => {
+  const { system, transport } = await start(stage);
+  const main = system.ref(Ledger, "main");
+  transport.state = { status: "connecting" };
+  await main.tell(Ledger.note, "first");
+  const connection = await stage.store.open({ clock: stage.clock });
+  const prefix = ["out", "inbox:ledger", ""].join("\u001f");
+  const [{ value }] = await connection.list({ prefix, limit: 1 });
+  const row = new TextDecoder().decode(value);
+  const land = async (place: string, line: string) => {
+    const text = new TextEncoder().encode(row.replace('"first"', `"${line}"`));
+    await connection.commit([{ checks: [], writes: [{ key: prefix + place, value: text }], removals: [] }]);
+  };
+  transport.answer = async (batch) => {
+    // Another process commits while the rows of this batch are about to be removed: their positions were drawn before.
+    if (transport.taken.length === 0) {
+      await land("0", "in front");
+      await land("z", "behind");
+    }
+    transport.take(batch);
+    return batch.map(() => undefined);
+  };
+  transport.state = { status: "connected" };
+  await stage.pass(1_000, 100);
+  await connection.close();
+  assert.deepEqual(transport.bodies, ['"first"', '"in front"', '"behind"']);
+});
+
+inMemory("a reply to an address at which nobody receives is given up after a while", async (stage) => {
+  const { system, transport } = await start(stage);
+  transport.answer = (batch) => batch.map(() => ({ code: "no-receiver", message: "nobody reads it" }));
+  const { protocol, key, operation } = remoteAddress({ address: "somebody", correlationId: "7" }, "arrive");
+  await system.ref(Shop, "a").tell(Shop.answer, { protocol, key, operation });
+  await stage.pass(30_000);
+  assert.deepEqual(deadOf(system), []);
+  await stage.pass(60_000);
+  assert.deepEqual(system.deadLetters.list().map(({ reason }) => reason), ["no-receiver"]);
+  assert.deepEqual(await lanesOf(stage), []);
+});

@@ -165,6 +165,40 @@ Deno.test("channels are those of what is exposed, of what is heard, and of repli
   ]);
 });
 
+Deno.test("a system is ready when the broker has its channels, or is away", async () => {
+  const clock = new VirtualClock();
+  const ready = async (transport: FakeTransport, act: () => void | Promise<void>): Promise<string[]> => {
+    const seen: string[] = [];
+    const system = new System({ actors: [order], name: "shop", log: false, clock, transport });
+    system.ready().then(() => seen.push("ready"), (error) => seen.push(String(error)));
+    await clock.settle();
+    seen.push("then");
+    await act();
+    await clock.settle();
+    await system.stop({ drainMs: 0 });
+    return seen;
+  };
+  const slow = () => {
+    const transport = new FakeTransport([Order.add]);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    transport.declared = promise;
+    promise.catch(() => {});
+    return { transport, resolve, reject };
+  };
+  const { transport, resolve } = slow();
+  assert.deepEqual(await ready(transport, resolve), ["then", "ready"]);
+  const away = slow().transport;
+  away.state = { status: "connecting", reason: "nobody answers" };
+  assert.deepEqual(await ready(away, () => {}), ["ready", "then"]);
+  const leaving = slow().transport;
+  const leaves = () => void (leaving.state = { status: "refused", reason: "wrong password" });
+  assert.deepEqual(await ready(leaving, leaves), ["then", "ready"]);
+  assert.deepEqual(await ready(slow().transport, () => clock.advance(5_000)), ["then", "ready"]);
+  const { transport: taken, reject } = slow();
+  const refuses = () => reject(new Error("another service has it"));
+  assert.deepEqual(await ready(taken, refuses), ["then", "Error: another service has it"]);
+});
+
 Deno.test("a transport that will never work refuses what is sent, and says so", async () => {
   for (const store of [undefined, memoryStore()]) {
     const transport = new FakeTransport();

@@ -175,6 +175,43 @@ Deno.test("an event comes to the subscribers of a system without a store", async
   assert.deepEqual(heard, ["de a", "de b"]);
 });
 
+Deno.test("a message that a stop leaves over is not acknowledged, and nobody is told that it failed", async () => {
+  await using world = await started({ onSettle: () => "settled", onAdd: () => new Promise(() => {}) });
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const left = assert.rejects(
+    receiving.take([
+      ...additions(["a"]),
+      delivered("settle", "tea", { id: "s", replyTo: "q", correlationId: "c" }),
+    ], tenure),
+    { code: "stopping" },
+  );
+  await world.clock.settle();
+  const stopping = world.system.stop({ drainMs: 0 });
+  await world.clock.advance(10_000);
+  await stopping;
+  await left;
+  assert.deepEqual(world.transport.taken, []);
+});
+
+Deno.test("a stop lets the turns of a batch end, and acknowledges it", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using world = await started({ onAdd: () => gate.promise });
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const taking = receiving.take(additions(["a"]), tenure);
+  await world.clock.settle();
+  const stopping = world.system.stop({ drainMs: 5_000 });
+  await world.clock.advance(1_000);
+  gate.resolve();
+  await world.clock.advance(1_000);
+  assert.deepEqual(await taking, []);
+  await world.clock.advance(10_000);
+  await stopping;
+});
+
 inMemory("beside a store a turn in memory is over before its batch is accepted", async (stage) => {
   const gate = Promise.withResolvers<void>();
   const walker = order({ onAdd: (text) => text === "b" ? gate.promise : undefined }, { transient: true });

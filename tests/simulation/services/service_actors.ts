@@ -56,7 +56,7 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
         return { tag, from: `${service}/${ctx.key}`, n: ctx.state.added.length };
       },
     },
-    mailbox: { capacity: 30 },
+    mailbox: { capacity: 100 },
   });
 
   /** Notes a message, and sends what it causes. Returns the name of the actor. */

@@ -33,6 +33,12 @@ export interface SentEvent {
   accepted: boolean;
 }
 
+/** A process, and its system. */
+interface Through {
+  readonly host: SimulatedHost;
+  readonly system: System;
+}
+
 type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readonly gone: true };
 
 const waitMs = 20_000;
@@ -50,7 +56,7 @@ export class ServiceClients {
   readonly asks: SentAsk[] = [];
   readonly events: SentEvent[] = [];
   readonly strange: StrangeJob[] = [];
-  /** Users whose messages to one actor went off together, and one of them failed: they are sent again in any order. */
+  /** What was sent again, maybe through another process: its first attempt may not have been the effective one. */
   readonly unordered = new Set<string>();
   readonly #options: ServiceClientsOptions;
   readonly #counts = new Map<string, number>();
@@ -81,12 +87,12 @@ export class ServiceClients {
     if (kind < 0.22) return await this.#publish(service, tag);
     if (kind < 0.3) return this.#stranger(tag);
     if (kind < 0.5) return await this.#burst(service, tag);
-    const user = `${service}-user${1 + Math.floor(this.#draw() * 2)}`;
+    const through = this.#someone(service);
     const to = this.#pick(actors);
-    const lane = `${user} ${to}`;
-    if (this.#busy.has(lane)) return;
+    const lane = `${through?.host.name} ${to}`;
+    if (through === undefined || this.#busy.has(lane)) return;
     this.#busy.add(lane);
-    await this.#send(service, this.#jobOf(tag, user, to), kind < 0.75);
+    await this.#send(service, this.#jobOf(tag, through.host.name, to), kind < 0.75, through);
     this.#busy.delete(lane);
   }
 
@@ -95,30 +101,28 @@ export class ServiceClients {
     const n = (this.#counts.get(lane) ?? 0) + 1;
     this.#counts.set(lane, n);
     const job = { tag, from, n, hops: Math.floor(this.#draw() * 4) };
-    const sent: SentJob = { to, job, service: from.split("-")[0] as Service, accepted: false };
+    const [service] = from.split("-");
+    const sent: SentJob = { to, job, service: service as Service, accepted: false };
     this.jobs.push(sent);
     return sent;
   }
 
   /** Several messages at once, in the order in which they are sent. */
   async #burst(service: Service, tag: string): Promise<void> {
-    const user = `${service}-burst${tag}`;
+    const user = `${service}-burst-${tag}`;
     const to = this.#pick(actors);
     const through = this.#someone(service);
     const jobs = Array.from({ length: 6 }, (_, index) => this.#jobOf(`${tag}_${index}`, user, to));
-    let failed = false;
-    await Promise.all(jobs.map(async (sent) => {
-      const outcome = await this.#call(service, (system) => this.#tell(system, sent), through);
-      if ("value" in outcome) sent.accepted = true;
-      else failed = true;
-    }));
-    if (!failed) return;
-    this.unordered.add(user);
-    for (const sent of jobs) if (!sent.accepted) await this.#send(service, sent, true);
+    await Promise.all(jobs.map((sent) => this.#send(service, sent, true, through)));
   }
 
   /** Sends a message with the same id until it is accepted. */
-  async #send(service: Service, sent: SentJob, tells: boolean): Promise<void> {
+  async #send(
+    service: Service,
+    sent: SentJob,
+    tells: boolean,
+    through: Through | undefined,
+  ): Promise<void> {
     const { to, job } = sent;
     const { service: other, key } = partsOf(to);
     const send = async (system: System): Promise<string | undefined> => {
@@ -127,7 +131,7 @@ export class ServiceClients {
       return ticket.id;
     };
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-      const outcome = await this.#call(service, send);
+      const outcome = await this.#call(service, send, attempt === 1 ? through : undefined);
       if ("value" in outcome) {
         sent.accepted = true;
         sent.ticket = outcome.value;
@@ -135,6 +139,7 @@ export class ServiceClients {
         return;
       }
       if ("error" in outcome) this.#judge(outcome.error, `${job.tag} for ${to}`);
+      this.unordered.add(`${job.from}#${job.n}`);
       await this.#pause(300 + this.#draw() * 2_000);
     }
   }
@@ -204,7 +209,7 @@ export class ServiceClients {
     this.#options.fail(`${what} ends with ${error instanceof Error ? error.stack : error}`);
   }
 
-  #someone(service: Service): { readonly host: SimulatedHost; readonly system: System } | undefined {
+  #someone(service: Service): Through | undefined {
     const { running } = this.#options.simulations.get(service)!;
     return running.length === 0 ? undefined : this.#pick(running);
   }

@@ -1,8 +1,8 @@
 import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
 import type { Receiver, Tenure, Transport, TransportConnection } from "@posthorn/posthorn/transport";
 import type { Probes } from "../../../runtime/durable/commits/probes.ts";
-import { StoreSession } from "../../../runtime/durable/commits/store_session.ts";
-import type { AtomicPart, Store, StoreConnection } from "../../../runtime/ports/store.ts";
+import { decodeValue, encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
+import type { AtomicPart, Entry, Store, StoreConnection } from "../../../runtime/ports/store.ts";
 import { BatchPart } from "../../../runtime/remote/batch_part.ts";
 import { Relay } from "../../../runtime/remote/relay.ts";
 import { SourceTenure } from "../../../runtime/remote/source_row.ts";
@@ -28,6 +28,9 @@ export interface ServiceRule {
   /** Connections to the store without the rule. */
   readonly connect?: (connection: StoreConnection) => Partial<StoreConnection>;
 }
+
+/** How the keys of the marks begin that an intake writes. */
+const acceptedMarks = "mark\u001ffrom%20";
 
 const takes = (part: AtomicPart): boolean => writes(part, "source");
 
@@ -61,7 +64,8 @@ export const serviceRules: readonly ServiceRule[] = [
           const batch = await next.call(this);
           return batch && {
             ...batch,
-            unknown: () => void batch.sent(batch.parcels.map(() => undefined)),
+            unknown: () =>
+              void Promise.resolve(batch.sent(batch.parcels.map(() => undefined))).catch(() => {}),
           };
         }),
   },
@@ -123,7 +127,10 @@ export const serviceRules: readonly ServiceRule[] = [
     foundBy: 1,
     says: "a tenure puts what it accepts behind all that was accepted from its shard before",
     plan: bursts,
-    code: (patches) => patches.method(StoreSession.prototype, "heard", () => () => {}),
+    connect: (connection) => ({
+      read: async (keys) =>
+        (await connection.read(keys)).map((row) => row && isIn("source", row) ? withoutPlace(row) : row),
+    }),
   },
   {
     name: "marks",
@@ -132,11 +139,36 @@ export const serviceRules: readonly ServiceRule[] = [
     part: (part) => takes(part) ? unwritten("mark")(part) : part,
   },
   {
+    name: "mark-with-message",
+    foundBy: 1,
+    says: "the mark of a message is in the commit that accepts it",
+    connect: (connection) => ({
+      async commit(parts) {
+        const marks = parts.filter(takes).flatMap(({ writes }) => writes.filter((row) => isIn("mark", row)));
+        if (marks.length > 0) await connection.commit([{ checks: [], writes: marks, removals: [] }]);
+        return await connection.commit(
+          parts.map((part) => takes(part) ? unwritten("mark")(unchecked("mark")(part)) : part),
+        );
+      },
+    }),
+  },
+  {
+    name: "expected-in-the-turn",
+    foundBy: 1,
+    says: "what a turn waits for is a row in the commit that sends the request",
+    part: (part) => writes(part, "out") ? unwritten("expect")(part) : part,
+  },
+  {
     name: "batch-sees-itself",
     foundBy: 1,
     says: "a message of a batch sees what those before it did",
     plan: (plan) => ({ ...plan, broker: { ...plan.broker, sentTwice: 0.3 } }),
-    code: (patches) => patches.getter(BatchPart.prototype, "taken" as never, () => 0 as never),
+    code: (patches) =>
+      patches.method(BatchPart.prototype, "takesAlone", (takesAlone) =>
+        function (this: BatchPart, one) {
+          this.changed.clear();
+          return takesAlone.call(this, one);
+        }),
   },
   {
     name: "acknowledged-after-commit",
@@ -159,10 +191,8 @@ export const serviceRules: readonly ServiceRule[] = [
     foundBy: 1,
     says: "if a batch cannot be committed, the marks of its messages are read",
     connect: (connection) => ({
-      read: async (keys) => {
-        const rows = await connection.read(keys);
-        return rows.map((row) => row !== undefined && spaceOf(row.key) === "mark" ? undefined : row);
-      },
+      read: async (keys) =>
+        (await connection.read(keys)).map((row) => row?.key.startsWith(acceptedMarks) ? undefined : row),
     }),
   },
   {
@@ -199,7 +229,7 @@ export const serviceRules: readonly ServiceRule[] = [
     name: "position",
     foundBy: 1,
     says: "what is not behind the position of a log was accepted before",
-    plan: (plan) => ({ ...logged(plan), windowMs: 5_000 }),
+    plan: forgetful,
     code: (patches) => patches.method(SourceTenure.prototype, "isNew", () => () => true),
   },
   {
@@ -233,6 +263,24 @@ function bursts(plan: ServicesPlan): ServicesPlan {
 /** A log, which is often read from its start, and made anew. */
 function logged(plan: ServicesPlan): ServicesPlan {
   return { ...plan, reads: "log", broker: { ...plan.broker, reset: 6, recreate: 12 } };
+}
+
+/** Marks live so short that a log that is read from its start has outlived some of them. */
+function forgetful(plan: ServicesPlan): ServicesPlan {
+  return {
+    ...plan,
+    reads: "log",
+    windowMs: 30_000,
+    broker: { ...plan.broker, reset: 6, recreate: 0, block: 0, partition: 0, unread: 0 },
+  };
+}
+
+const isIn = (space: string, { key }: { readonly key: string }): boolean => spaceOf(key) === space;
+
+/** The row of a shard, which does not say behind what to go on. */
+function withoutPlace(row: Entry): Entry {
+  const { head, text } = decodeValue<object>(row.value);
+  return { ...row, value: encodeValue({ ...head, place: undefined }, text) };
 }
 
 /** The key of an outbox row in one of two lanes. */

@@ -75,7 +75,7 @@ export function servicesPlanOf(random: Random): ServicesPlan {
     },
     handlerMsMax: random.next() < 0.5 ? 0 : random.next() * 60,
     windowMs: dayMs,
-    actions: 60,
+    actions: 50,
     everyMs: 500,
   };
 }

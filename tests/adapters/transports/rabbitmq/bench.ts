@@ -113,6 +113,7 @@ export async function sendAtLast(connection: TransportConnection, batch: readonl
 }
 
 interface StrangerChannel extends AmqpChannel {
+  exchangeDelete(exchange: { exchange: string }): Promise<unknown>;
   queueDelete(queue: { queue: string }): Promise<unknown>;
   basicGet(queue: { queue: string }): Promise<Message | undefined>;
 }

@@ -99,7 +99,7 @@ brokerTest(
     const release = Promise.withResolvers<void>();
     taker.before = () => release.promise;
     await reading.receive(inboxOf(prefix), taker).ready;
-    const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
+    const sender = reading; // the same process: what it reads it can still acknowledge
     await sender.send(parcels(prefix, 0, 300));
     const states: string[] = [];
     using _ = sender.watch(({ status }) => void states.push(status));
@@ -159,16 +159,22 @@ brokerTest(
 brokerTest(
   "rabbitmq",
   "RabbitMQ: a user who may write one queue and not another is refused there alone",
-  async ({ own, prefix }) => {
-    const node = await own();
-    await rabbitmqctl(node, "add_user", "limited", "pw");
-    await rabbitmqctl(node, "set_permissions", "limited", `^${prefix}.*store$`, `^${prefix}(ok|.*store)$`, ".*");
+  async ({ url: all, broker, prefix }) => {
+    await rabbitmqctl(broker, "add_user", `${prefix}limited`, "pw");
+    await rabbitmqctl(
+      broker,
+      "set_permissions",
+      `${prefix}limited`,
+      `^${prefix}.*store$`,
+      `^${prefix}(ok|.*store)$`,
+      ".*",
+    );
     await using desk = new Desk();
     const taker = new Taker();
-    const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
+    const reading = await desk.connect({ url: all }, `${prefix}-b`);
     await reading.receive(inboxOf(`${prefix}ok`), taker).ready;
     await reading.receive(inboxOf(`${prefix}no`), new Taker()).ready;
-    const url = Object.assign(new URL(node.url), { username: "limited", password: "pw" }).href;
+    const url = Object.assign(new URL(all), { username: `${prefix}limited`, password: "pw" }).href;
     const sender = await desk.connect({ url }, `${prefix}-a`);
     const answers = await sender.send(parcels(`${prefix}no`, 0, 3));
     assert.deepEqual(answers.map((answer) => answer?.code), Array(3).fill("refused"));
@@ -186,12 +192,11 @@ brokerTest(
 brokerTest(
   "rabbitmq",
   "RabbitMQ: a password that is set right lets the connection in by itself",
-  async ({ own, prefix }) => {
-    const node = await own();
-    await rabbitmqctl(node, "add_user", "late", "other");
-    await rabbitmqctl(node, "set_permissions", "late", ".*", ".*", ".*");
+  async ({ url: all, broker, prefix }) => {
+    await rabbitmqctl(broker, "add_user", `${prefix}late`, "other");
+    await rabbitmqctl(broker, "set_permissions", `${prefix}late`, ".*", ".*", ".*");
     await using desk = new Desk();
-    const url = Object.assign(new URL(node.url), { username: "late", password: "s3cret" }).href;
+    const url = Object.assign(new URL(all), { username: `${prefix}late`, password: "s3cret" }).href;
     const connection = await desk.connect({ url }, `${prefix}-a`);
     assert.equal(connection.state.status, "refused");
     assert.match(connection.state.reason!, /ACCESS_REFUSED|Login was refused/);
@@ -199,7 +204,7 @@ brokerTest(
       assert.ok(!Deno.inspect(error, { depth: 20 }).includes("s3cret"));
       return error.code === "transport-unavailable";
     });
-    await rabbitmqctl(node, "change_password", "late", "s3cret");
+    await rabbitmqctl(broker, "change_password", `${prefix}late`, "s3cret");
     await until(() => connection.state.status === "connected", "it is connected");
   },
 );
@@ -315,19 +320,22 @@ brokerTest(
 brokerTest(
   "rabbitmq",
   "RabbitMQ: drain leaves nothing that waits for a time-out, and close leaves no connection",
-  async ({ own, prefix }) => {
-    const node = await own();
+  async ({ url: all, broker, prefix }) => {
+    const user = `${prefix}user`;
+    await rabbitmqctl(broker, "add_user", user, "pw");
+    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
+    const url = Object.assign(new URL(all), { username: user, password: "pw" }).href;
     await using desk = new Desk();
     const taker = new Taker();
     taker.before = () => new Promise((resolve) => setTimeout(resolve, 20));
-    const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
+    const reading = await desk.connect({ url }, `${prefix}-b`);
     await reading.receive(inboxOf(prefix), taker).ready;
-    const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
+    const sender = await desk.connect({ url }, `${prefix}-a`);
     for (let round = 0; round < 10; round++) await sender.send(parcels(prefix, 100 * round, 100));
     await reading.drain();
     const columns = ["name", "messages_ready", "messages_unacknowledged"];
     await until(async () => { // the broker counts every few seconds
-      const list = await rabbitmqctl(node, "list_queues", "--no-table-headers", ...columns);
+      const list = await rabbitmqctl(broker, "list_queues", "--no-table-headers", ...columns);
       const row = list.split("\n").find((line) => line.startsWith(`${prefix}\t`))?.split("\t").map(Number) ??
         [];
       return row[1] + taker.ids.length === 1_000 && row[2] === 0;
@@ -335,8 +343,110 @@ brokerTest(
     await desk.close(reading);
     await desk.close(sender);
     await until(
-      async () => (await rabbitmqctl(node, "list_connections", "--no-table-headers", "name")).trim() === "",
+      async () =>
+        !(await rabbitmqctl(broker, "list_connections", "--no-table-headers", "user")).includes(user),
       "no connection is left",
     );
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: two namespaces share a broker without meeting, stores and all",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    const event = { kind: "event", protocol: "order", event: "settled", mode: "event" } as const;
+    const takers = { a: new Taker(), b: new Taker() };
+    for (const [name, taker] of Object.entries(takers)) {
+      const connection = await desk.connect({ url, namespace: prefix + name }, "orders", `store of ${name}`);
+      await connection.receive(inboxOf("order"), taker).ready;
+      await connection.receive(event, taker).ready;
+      await sendAtLast(connection, parcels("order", name === "a" ? 0 : 10, 2));
+      await connection.send(
+        parcels("", name === "a" ? 2 : 12, 1, { to: { ...event, subject: "de", key: "k" } }),
+      );
+    }
+    await until(() => Object.values(takers).every(({ ids }) => ids.length === 3), "all are taken");
+    assert.deepEqual(takers.a.ids.toSorted(), parcels("order", 0, 3).map(({ id }) => id));
+    assert.deepEqual(takers.b.ids.toSorted(), parcels("order", 10, 3).map(({ id }) => id));
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: an exchange that is deleted while its queue stays is declared anew",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    await using other = await stranger(url);
+    const taker = new Taker();
+    const connection = await desk.connect({ url }, `${prefix}-a`);
+    await connection.receive(inboxOf(prefix), taker).ready;
+    await sendAtLast(connection, parcels(prefix, 0, 1));
+    await other.channel.exchangeDelete({ exchange: prefix });
+    await sendAtLast(connection, parcels(prefix, 1, 1)); // "no receiver" until the reader has looked
+    await until(() => taker.ids.length === 2, "both are taken");
+    assert.equal(taker.tenures.size, 1); // the reader goes on
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: what a full queue refuses nobody knows about, and sent again it arrives in order",
+  async ({ url, broker, prefix }) => {
+    await using desk = new Desk();
+    const taker = new Taker();
+    const release = Promise.withResolvers<void>();
+    taker.before = () => release.promise;
+    const policy = JSON.stringify({ "max-length": 5, overflow: "reject-publish" });
+    await rabbitmqctl(broker, "set_policy", prefix, `^${prefix}$`, policy, "--apply-to", "queues");
+    const connection = await desk.connect({ url, prefetch: 2 }, `${prefix}-a`);
+    await connection.receive(inboxOf(prefix), taker).ready;
+    const sent: string[] = [];
+    let refused: Error | undefined;
+    while (refused === undefined) { // the bound of a quorum queue is not exact
+      const batch = parcels(prefix, sent.length, 20);
+      sent.push(...batch.map(({ id }) => id));
+      refused = await connection.send(batch).then(() => undefined, (error) => error);
+      if (refused === undefined) continue;
+      assert.match(refused.message, /rejected by server/);
+      release.resolve();
+      await rabbitmqctl(broker, "clear_policy", prefix);
+      await sendAtLast(connection, batch);
+    }
+    await until(() => taker.firstIds.length === sent.length, "all are taken");
+    assert.deepEqual(taker.firstIds, sent);
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: of a batch only what the user may not write is refused, whoever sends beside it",
+  async ({ url, broker, prefix }) => {
+    const user = `${prefix}user`;
+    await rabbitmqctl(broker, "add_user", user, "pw");
+    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
+    await rabbitmqctl(broker, "set_topic_permissions", user, prefix, "^may", ".*");
+    await using desk = new Desk();
+    const taker = new Taker();
+    const reading = await desk.connect({ url }, `${prefix}-b`);
+    await reading.receive(inboxOf(prefix), taker).ready;
+    const limited = Object.assign(new URL(url), { username: user, password: "pw" }).href;
+    const sender = await desk.connect({ url: limited }, `${prefix}-a`);
+    const keys = ["may", "may", "not", "may", "not", "may"];
+    const batch = keys.map((key, index) =>
+      parcels(prefix, index, 1, { to: { kind: "inbox", protocol: prefix, key } })[0]
+    );
+    const beside = sendAtLast(
+      sender,
+      parcels(prefix, 10, 1, { to: { kind: "inbox", protocol: prefix, key: "may" } }),
+    );
+    const answers = await sender.send(batch);
+    await beside;
+    assert.deepEqual(
+      answers.map((answer) => answer?.code ?? "may"),
+      keys.map((key) => key === "may" ? key : "refused"),
+    );
+    await until(() => new Set(taker.ids).size === 5, "what it may write is taken");
+    await rabbitmqctl(broker, "delete_user", user);
   },
 );

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Channel, Delivery, Parcel } from "@posthorn/posthorn/transport";
 import type { Message } from "../../../../adapters/transports/rabbitmq/client.ts";
 import { deliveryOf } from "../../../../adapters/transports/rabbitmq/incoming.ts";
+import { Names } from "../../../../adapters/transports/rabbitmq/names.ts";
 import { outgoingOf } from "../../../../adapters/transports/rabbitmq/outgoing.ts";
 
 const inbox: Channel = { kind: "inbox", protocol: "order", operations: [] };
@@ -16,7 +17,12 @@ function delivered(more: Partial<Message>, channel: Channel = inbox, nowMs = 10_
 
 /** What the broker hands over of what is published. */
 function carried(parcel: Parcel, channel: Channel): Delivery {
-  const made = outgoingOf(parcel, { service: "shop", nowMs: 0, messageBytes: 1_000 });
+  const made = outgoingOf(parcel, {
+    service: "shop",
+    names: new Names("shop", undefined),
+    nowMs: 0,
+    messageBytes: 1_000,
+  });
   assert.ok("envelope" in made, JSON.stringify(made));
   const { contentType, ...envelope } = made.envelope;
   return delivered({ ...envelope, rawContentType: contentType, body: made.body }, channel);

@@ -2,11 +2,9 @@ import assert from "node:assert/strict";
 import {
   actorOf,
   addressOfActor,
-  deadQueueOf,
   eventRoutingKeyOf,
   isShort,
-  queueOf,
-  replyQueueOf,
+  Names,
   routingKeyOf,
 } from "../../../../adapters/transports/rabbitmq/names.ts";
 import type { Channel } from "@posthorn/posthorn/transport";
@@ -15,20 +13,26 @@ const inbox = { kind: "inbox", protocol: "order", operations: [] } satisfies Cha
 const event = { kind: "event", protocol: "order", event: "settled", mode: "event" } satisfies Channel;
 
 Deno.test("each channel has a queue of its own, whatever services and protocols are called", () => {
-  const queues = [
-    queueOf(inbox, "order"),
-    queueOf(event, "order"),
-    queueOf(event, "billing"),
-    queueOf({ kind: "replies" }, "order"),
-    deadQueueOf(inbox, "order"),
-  ];
-  assert.deepEqual(queues, [
+  const namesOf = (service: string, namespace?: string) => {
+    const names = new Names(service, namespace);
+    const queues = ([inbox, event, { kind: "replies" }] as const).map((channel) => names.queue(channel));
+    return [...queues, names.dead(inbox), names.storeMark, names.serviceMark("order"), names.events];
+  };
+  const plain = [
     "order",
     "order.order.settled",
-    "billing.order.settled",
     "order.replies",
     "order.dead",
-  ]);
+    "order.store",
+    "order.service",
+  ];
+  assert.deepEqual(namesOf("order"), [...plain, "posthorn.events"]);
+  assert.equal(namesOf("billing")[1], "billing.order.settled");
+  assert.deepEqual(
+    namesOf("order", "staging"),
+    [...plain, "posthorn.events"].map((name) => `staging.${name}`),
+  );
+  for (const service of ["order", "billing"]) assert.equal(new Set(namesOf(service)).size, 7);
 });
 
 Deno.test("a key that is too long for a routing key is replaced by a hash, and no other", () => {
@@ -52,13 +56,23 @@ Deno.test("the address of an actor names it whatever its key, and a queue is no 
   for (const key of ["ada", "a/b:c", "日".repeat(170)]) {
     assert.deepEqual(actorOf(addressOfActor("order", key)), { protocol: "order", key });
   }
-  for (const queue of ["order", "actor", "actor:order", "billing.replies"]) {
+  for (
+    const queue of [
+      "order",
+      "actor",
+      "actor:order",
+      "billing.replies",
+      "actor:/order",
+      "actor:posthorn.events/x",
+    ]
+  ) {
     assert.equal(actorOf(queue), undefined);
   }
 });
 
 Deno.test("a stranger is given the name of a queue to which it can reply", () => {
-  assert.equal(replyQueueOf({ kind: "replies" }, "billing"), "billing.replies");
-  assert.equal(replyQueueOf({ kind: "inbox", protocol: "order", key: "ada" }, "billing"), "order");
-  assert.equal(replyQueueOf({ kind: "process" }, "billing"), "amq.rabbitmq.reply-to");
+  const names = new Names("billing", "staging");
+  assert.equal(names.replyQueue({ kind: "replies" }), "staging.billing.replies");
+  assert.equal(names.replyQueue({ kind: "inbox", protocol: "order", key: "ada" }), "staging.order");
+  assert.equal(names.replyQueue({ kind: "process" }), "amq.rabbitmq.reply-to");
 });

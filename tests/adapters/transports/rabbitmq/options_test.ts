@@ -38,6 +38,8 @@ const refused: Readonly<Record<string, Parameters<typeof rabbitmq>[0]>> = {
   "an empty list of URLs": { url: [] },
   "too many URLs": { url: Array(17).fill(`amqp://ada:${secret}@broker`) },
   "a list with one bad URL": { url: ["amqp://broker", `http://ada:${secret}@broker`] },
+  "a namespace with a dot": { url: "amqp://broker", namespace: "a.b" },
+  "a namespace that is too long": { url: "amqp://broker", namespace: "a".repeat(33) },
   "prefetch 0": { url: "amqp://broker", prefetch: 0 },
   "prefetch above its bound": { url: "amqp://broker", prefetch: 10_001 },
   "heartbeatSeconds 0": { url: "amqp://broker", heartbeatSeconds: 0 },
@@ -56,7 +58,10 @@ for (const [what, options] of Object.entries(refused)) {
   Deno.test(`${what} is refused at once, in words that contain no secret`, () => {
     assert.throws(() => rabbitmq(options), (error: Error) => {
       assert.ok(error instanceof RangeError);
-      assert.match(error.message, /^Cannot use (url|prefetch|heartbeatSeconds|messageBytes|tls\.\w+)\b/);
+      assert.match(
+        error.message,
+        /^Cannot use (url|namespace|prefetch|heartbeatSeconds|messageBytes|tls\.\w+)\b/,
+      );
       assert.ok(!error.message.includes(secret) && error.cause === undefined);
       return true;
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Destination, Parcel, Refusal } from "@posthorn/posthorn/transport";
+import { Names } from "../../../../adapters/transports/rabbitmq/names.ts";
 import { type Outgoing, outgoingOf } from "../../../../adapters/transports/rabbitmq/outgoing.ts";
 
 const inbox: Destination = {
@@ -19,7 +20,12 @@ const event: Destination = {
 
 function made(more: Partial<Parcel>): Outgoing | Refusal {
   const parcel = { to: inbox, id: "m1", body: new Uint8Array(3), headers: {}, ...more };
-  return outgoingOf(parcel, { service: "shop", nowMs: 1_000, messageBytes: 10 });
+  return outgoingOf(parcel, {
+    service: "shop",
+    names: new Names("shop", undefined),
+    nowMs: 1_000,
+    messageBytes: 10,
+  });
 }
 
 function sent(more: Partial<Parcel>): Outgoing["envelope"] {
